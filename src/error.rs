@@ -1,0 +1,178 @@
+//! The one error type: what was being done, which field asked for it, why it failed, and what helps.
+//!
+//! Lower layers build it with what they know; callers add what they know (`doing`, `field`). It is printed in
+//! one place (`report`). Engines keep only the last line of our output, so the whole story fits on one line
+//! and ends with the root cause.
+
+use std::borrow::Cow;
+use std::fmt;
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What class of failure this is. Classes have fixed texts and exit codes that engines rely on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Anything without a class of its own.
+    Other,
+    /// `config.json` (or another JSON input) is wrong. Nothing was changed.
+    Config,
+    /// A command-line argument is wrong. Nothing was changed.
+    Argument,
+    /// There is no container of that id.
+    NoSuchContainer,
+    /// A container of that id exists.
+    IdInUse,
+    /// The container is not in a state that allows the command.
+    WrongState,
+    /// The program to run is not there.
+    NotFound,
+    /// The program to run is there and cannot be executed.
+    NotExecutable,
+    /// This host cannot do what was asked.
+    Unsupported,
+}
+
+/// A failure. Build with [`Error::new`] or [`Error::os`], then add what is known.
+#[derive(Debug)]
+pub struct Error(Box<Detail>);
+
+/// The parts of an [`Error`]; absent parts are not printed.
+#[derive(Debug)]
+pub struct Detail {
+    pub kind: Kind,
+    /// What was being done, outermost first ("creating container \"web\"", "mounting /proc").
+    pub doing: Vec<Cow<'static, str>>,
+    /// JSON pointer into config.json ("/mounts/3/source"), or an argument's name ("--bundle").
+    pub field: Option<String>,
+    /// The value that the field has.
+    pub value: Option<String>,
+    /// Why it failed: lower case, without a full stop.
+    pub reason: Cow<'static, str>,
+    pub errno: Option<i32>,
+    /// What the reader can do about it.
+    pub remedy: Option<Cow<'static, str>>,
+    /// Further problems of the same input, each complete in itself.
+    pub others: Vec<Error>,
+}
+
+impl Error {
+    pub fn new(reason: impl Into<Cow<'static, str>>) -> Error {
+        Error(Box::new(Detail {
+            kind: Kind::Other,
+            doing: Vec::new(),
+            field: None,
+            value: None,
+            reason: reason.into(),
+            errno: None,
+            remedy: None,
+            others: Vec::new(),
+        }))
+    }
+
+    /// A system call that failed: `what` names the call and its object ("open /x").
+    pub fn os(what: impl Into<Cow<'static, str>>, errno: i32) -> Error {
+        let mut error = Error::new(what);
+        error.0.errno = Some(errno);
+        error
+    }
+
+    /// Like [`Error::os`] with an `io::Error`.
+    pub fn io(what: impl Into<Cow<'static, str>>, source: &std::io::Error) -> Error {
+        match source.raw_os_error() {
+            Some(errno) => Error::os(what, errno),
+            None => Error::new(format!("{}: {source}", what.into())),
+        }
+    }
+
+    #[must_use]
+    pub fn kind(mut self, kind: Kind) -> Error {
+        self.0.kind = kind;
+        self
+    }
+
+    /// Adds an outer activity.
+    #[must_use]
+    pub fn doing(mut self, what: impl Into<Cow<'static, str>>) -> Error {
+        self.0.doing.insert(0, what.into());
+        self
+    }
+
+    /// Names the field, unless a deeper layer has named it already.
+    #[must_use]
+    pub fn field(mut self, pointer: impl Into<String>) -> Error {
+        self.0.field.get_or_insert_with(|| pointer.into());
+        self
+    }
+
+    #[must_use]
+    pub fn value(mut self, value: impl fmt::Display) -> Error {
+        self.0.value.get_or_insert_with(|| value.to_string());
+        self
+    }
+
+    #[must_use]
+    pub fn remedy(mut self, remedy: impl Into<Cow<'static, str>>) -> Error {
+        self.0.remedy.get_or_insert_with(|| remedy.into());
+        self
+    }
+
+    /// One error out of several problems of the same input; `None` if there are none.
+    pub fn all(mut problems: Vec<Error>) -> Option<Error> {
+        if problems.is_empty() {
+            return None;
+        }
+        let mut first = problems.remove(0);
+        first.0.others = problems;
+        Some(first)
+    }
+
+    pub fn detail(&self) -> &Detail {
+        &self.0
+    }
+}
+
+/// `field` in front, then the value, the reason, the errno, the remedy: one line.
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let d = &*self.0;
+        for doing in &d.doing {
+            write!(f, "{doing}: ")?;
+        }
+        for other in &d.others {
+            write!(f, "{other}; ")?;
+        }
+        match (&d.field, &d.value) {
+            (Some(field), Some(value)) => write!(f, "{field} = {value:?}: ")?,
+            (Some(field), None) => write!(f, "{field}: ")?,
+            (None, Some(value)) => write!(f, "{value:?}: ")?,
+            (None, None) => {}
+        }
+        if let Some(remedy) = &d.remedy {
+            write!(f, "({remedy}) ")?;
+        }
+        f.write_str(&d.reason)?;
+        if let Some(errno) = d.errno {
+            let text = std::io::Error::from_raw_os_error(errno).to_string();
+            let text = text.split(" (os error").next().unwrap_or(&text).to_lowercase();
+            write!(f, ": {text}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Adds an activity or a field to a `Result` in one call.
+pub trait Context<T> {
+    fn doing(self, what: impl FnOnce() -> String) -> Result<T>;
+    fn at(self, pointer: impl FnOnce() -> String) -> Result<T>;
+}
+
+impl<T> Context<T> for Result<T> {
+    fn doing(self, what: impl FnOnce() -> String) -> Result<T> {
+        self.map_err(|e| e.doing(what()))
+    }
+    fn at(self, pointer: impl FnOnce() -> String) -> Result<T> {
+        self.map_err(|e| e.field(pointer()))
+    }
+}

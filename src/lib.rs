@@ -1,0 +1,5 @@
+//! rruntime: an OCI container runtime. `docs/architecture.md` is the map.
+
+pub mod error;
+pub mod spec;
+pub mod sys;

@@ -1,0 +1,15 @@
+//! `config.json`: types that borrow from the file's bytes, loading, and validation of everything at once.
+
+pub mod config;
+pub mod linux;
+pub mod load;
+pub mod resources;
+pub mod seccomp;
+pub mod text;
+pub mod validate;
+
+pub use config::*;
+pub use linux::*;
+pub use resources::*;
+pub use seccomp::{Seccomp, SyscallArg, SyscallRule};
+pub use text::Text;

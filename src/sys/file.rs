@@ -1,0 +1,119 @@
+//! Files relative to held descriptors: openat2, mkdirat, whole-file reads and one-call writes.
+
+use super::{Errno, SysResult, check};
+use std::ffi::CStr;
+use std::mem::size_of;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+/// The caller's working directory as a descriptor argument.
+pub fn cwd() -> BorrowedFd<'static> {
+    // SAFETY: AT_FDCWD is not a descriptor that can be closed; every *at call accepts it.
+    unsafe { BorrowedFd::borrow_raw(libc::AT_FDCWD) }
+}
+
+/// openat2(dir, path, {flags | O_CLOEXEC, mode, resolve}).
+/// Reference: openat2(2). `resolve` takes `RESOLVE_*`; 0 resolves as open(2) does.
+pub fn openat2(dir: BorrowedFd, path: &CStr, flags: i32, mode: u32, resolve: u64) -> SysResult<OwnedFd> {
+    // SAFETY: open_how is plain data for which all zeroes is a valid value.
+    let mut how: libc::open_how = unsafe { std::mem::zeroed() };
+    how.flags = (flags | libc::O_CLOEXEC) as u64;
+    how.mode = u64::from(mode);
+    how.resolve = resolve;
+    loop {
+        // SAFETY: path is NUL-terminated and how outlives the call; the size is that of the struct passed.
+        let returned = check(unsafe {
+            libc::syscall(
+                libc::SYS_openat2,
+                dir.as_raw_fd(),
+                path.as_ptr(),
+                &how,
+                size_of::<libc::open_how>(),
+            )
+        });
+        match returned {
+            // RESOLVE_IN_ROOT and RESOLVE_BENEATH return EAGAIN when a rename raced with a ".." step.
+            Err(Errno(libc::EAGAIN | libc::EINTR)) => {}
+            // SAFETY: the kernel has just returned this descriptor to us alone.
+            other => return other.map(|fd| unsafe { OwnedFd::from_raw_fd(fd as i32) }),
+        }
+    }
+}
+
+/// mkdirat(dir, path, mode). Reference: mkdir(2).
+pub fn mkdirat(dir: BorrowedFd, path: &CStr, mode: u32) -> SysResult<()> {
+    // SAFETY: path is NUL-terminated; the call keeps no pointer.
+    check(unsafe { libc::mkdirat(dir.as_raw_fd(), path.as_ptr(), mode) }.into()).map(drop)
+}
+
+/// unlinkat(dir, path, flags). Reference: unlink(2); `AT_REMOVEDIR` removes a directory.
+pub fn unlinkat(dir: BorrowedFd, path: &CStr, flags: i32) -> SysResult<()> {
+    // SAFETY: path is NUL-terminated; the call keeps no pointer.
+    check(unsafe { libc::unlinkat(dir.as_raw_fd(), path.as_ptr(), flags) }.into()).map(drop)
+}
+
+/// renameat(dir, from, dir, to). Reference: rename(2).
+pub fn renameat(dir: BorrowedFd, from: &CStr, to: &CStr) -> SysResult<()> {
+    // SAFETY: both paths are NUL-terminated; the call keeps no pointer.
+    check(unsafe { libc::renameat(dir.as_raw_fd(), from.as_ptr(), dir.as_raw_fd(), to.as_ptr()) }.into())
+        .map(drop)
+}
+
+/// write(fd, bytes), once. Control files of the kernel take a value in one write. Reference: write(2).
+pub fn write(fd: BorrowedFd, bytes: &[u8]) -> SysResult<usize> {
+    loop {
+        // SAFETY: the pointer and the length describe `bytes`, which outlives the call.
+        let n = unsafe { libc::write(fd.as_raw_fd(), bytes.as_ptr().cast(), bytes.len()) };
+        match check(n as i64) {
+            Err(Errno(libc::EINTR)) => {}
+            other => return other.map(|n| n as usize),
+        }
+    }
+}
+
+/// read(fd, buffer), once. Reference: read(2).
+pub fn read(fd: BorrowedFd, buffer: &mut [u8]) -> SysResult<usize> {
+    loop {
+        // SAFETY: the pointer and the length describe `buffer`, which is exclusively ours for the call.
+        let n = unsafe { libc::read(fd.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len()) };
+        match check(n as i64) {
+            Err(Errno(libc::EINTR)) => {}
+            other => return other.map(|n| n as usize),
+        }
+    }
+}
+
+/// Opens `path` below `dir`, writes `bytes` in one write, closes.
+pub fn write_at(dir: BorrowedFd, path: &CStr, bytes: &[u8], resolve: u64) -> SysResult<()> {
+    let file = openat2(dir, path, libc::O_WRONLY | libc::O_NOCTTY, 0, resolve)?;
+    let written = write(std::os::fd::AsFd::as_fd(&file), bytes)?;
+    if written == bytes.len() { Ok(()) } else { Err(Errno(libc::EIO)) }
+}
+
+/// Reads at most `limit` bytes of the file at `path` below `dir`; a longer file is `EFBIG`.
+pub fn read_at(dir: BorrowedFd, path: &CStr, limit: usize, resolve: u64) -> SysResult<Vec<u8>> {
+    let file = openat2(dir, path, libc::O_RDONLY | libc::O_NOCTTY | libc::O_NONBLOCK, 0, resolve)?;
+    read_all(std::os::fd::AsFd::as_fd(&file), limit)
+}
+
+/// Reads `fd` to its end; more than `limit` bytes is `EFBIG`.
+pub fn read_all(fd: BorrowedFd, limit: usize) -> SysResult<Vec<u8>> {
+    let mut bytes = vec![0; 4096.min(limit + 1)];
+    let mut filled = 0;
+    loop {
+        if filled == bytes.len() {
+            if filled > limit {
+                return Err(Errno(libc::EFBIG));
+            }
+            bytes.resize((filled * 4).min(limit + 1), 0);
+        }
+        match read(fd, &mut bytes[filled..])? {
+            0 => break,
+            n => filled += n,
+        }
+    }
+    if filled > limit {
+        return Err(Errno(libc::EFBIG));
+    }
+    bytes.truncate(filled);
+    Ok(bytes)
+}

@@ -1,0 +1,38 @@
+//! The system call layer: one function a call, named as its man page, owned and borrowed descriptors only.
+//!
+//! This is the only module of the library with `unsafe`. It decides nothing and retries only where a call may
+//! be restarted. Ordinary calls come from nix; what nix lacks is here.
+#![allow(unsafe_code)]
+
+pub mod file;
+
+use crate::error::Error;
+use std::ffi::c_long;
+
+/// An errno value, as the kernel returned it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Errno(pub i32);
+
+pub type SysResult<T> = std::result::Result<T, Errno>;
+
+impl Errno {
+    /// Into the project's error: `what` names the call and its object.
+    pub fn because(self, what: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+        Error::os(what, self.0)
+    }
+}
+
+impl From<nix::errno::Errno> for Errno {
+    fn from(e: nix::errno::Errno) -> Self {
+        Errno(e as i32)
+    }
+}
+
+/// The return value of `libc::syscall` and of libc's wrappers, as a `Result`.
+pub(crate) fn check(returned: c_long) -> SysResult<c_long> {
+    if returned < 0 { Err(last_errno()) } else { Ok(returned) }
+}
+
+pub(crate) fn last_errno() -> Errno {
+    Errno(std::io::Error::last_os_error().raw_os_error().unwrap_or(0))
+}
