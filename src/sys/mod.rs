@@ -5,6 +5,11 @@
 #![allow(unsafe_code)]
 
 pub mod file;
+pub mod launch;
+pub mod memory;
+pub mod mount;
+pub mod socket;
+pub mod wait;
 
 use crate::error::Error;
 use std::ffi::c_long;
