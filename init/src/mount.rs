@@ -72,6 +72,12 @@ impl<'a> Init<'a> {
         }
     }
 
+    pub fn open_root(&mut self) -> Outcome<()> {
+        let flags = libc::O_PATH | libc::O_DIRECTORY;
+        self.root = Some(sys::openat2(Fd::CWD, c"/", flags, 0, 0).part(Part::Open)?);
+        Ok(())
+    }
+
     /// A procfs of our pid namespace that is attached nowhere: nothing can be mounted over its files.
     pub fn open_proc(&mut self) -> Outcome<()> {
         let mount = self.new_filesystem(c"proc", c"proc", Strings::EMPTY, 0)?;
@@ -80,10 +86,11 @@ impl<'a> Init<'a> {
     }
 
     pub fn filesystem(&mut self, step: Step<'a>) -> Outcome<()> {
-        let Step::Filesystem { kind, source, target, options, attributes } = step else { return Ok(()) };
+        let Step::Filesystem { kind, source, target, options, attributes, strict } = step else { return Ok(()) };
         let mount = self.new_filesystem(kind, source, options, attributes.set)?;
         set_attributes(mount, Attributes { set: 0, clear: 0, ..attributes }, false)?;
-        let target = self.lookup_or_make(target, Missing::Directory { mode: 0o755 })?;
+        let missing = Missing::Directory { mode: 0o755 };
+        let target = if strict { self.plain_directory(target)? } else { self.lookup_or_make(target, missing)? };
         sys::move_mount(mount, target, c"").part(Part::MoveMount)?;
         sys::close(target);
         sys::close(mount);

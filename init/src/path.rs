@@ -65,6 +65,18 @@ impl Init<'_> {
         sys::openat2(root, path, flags, 0, IN_ROOT)
     }
 
+    /// Opens the directory at `path`, made if it is missing, where no link is on the way.
+    pub fn plain_directory(&self, path: &CStr) -> Outcome<Fd> {
+        let scope = IN_ROOT | libc::RESOLVE_NO_SYMLINKS;
+        let flags = libc::O_PATH | libc::O_DIRECTORY;
+        let found = sys::openat2(self.root()?, path, flags, 0, scope);
+        if found != Err(Errno(libc::ENOENT)) {
+            return found.part(Part::OpenTarget);
+        }
+        sys::close(self.lookup_or_make(path, Missing::Directory { mode: 0o755 })?);
+        sys::openat2(self.root()?, path, flags, 0, scope).part(Part::OpenTarget)
+    }
+
     /// Opens what is at `path`; what is missing of it is made, also where a dangling link points to.
     pub fn lookup_or_make(&self, path: &CStr, missing: Missing) -> Outcome<Fd> {
         match self.lookup(path) {

@@ -25,6 +25,7 @@ impl<'a> Init<'a> {
 
             Step::HostPropagation { flags, recursive } => self.host_propagation(flags, recursive),
             Step::Root { .. } => self.attach_root(step),
+            Step::OpenRoot {} => self.open_root(),
             Step::OpenProc {} => self.open_proc(),
             Step::Filesystem { .. } => self.filesystem(step),
             Step::Bind { .. } => self.bind(step),

@@ -7,7 +7,7 @@ use crate::arch::syscall;
 use core::ffi::CStr;
 
 /// An open descriptor, or `Fd::CWD`.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Fd(pub i32);
 
 impl Fd {
@@ -18,7 +18,7 @@ impl Fd {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Errno(pub i32);
 
 pub type Sys<T> = Result<T, Errno>;

@@ -237,12 +237,16 @@ steps! {
     HostPropagation { flags: u64, recursive: bool }
     /// Attaches the root filesystem at `attach`; `tree` and `path` as in `Bind`.
     Root { tree: Handle, path: &'a CStr, attach: &'a CStr, attributes: Attributes }
+    /// The root that this process has become (exec: the container's).
+    OpenRoot {}
     /// A detached procfs that nobody can mount over.
     OpenProc {}
     /// A new file system instance, mounted at `target`. `options` are `key=value` or `flag`, `attributes.set`
     /// goes into the mount's creation.
     Filesystem {
         kind: &'a CStr, source: &'a CStr, target: &'a CStr, options: Strings<'a>, attributes: Attributes,
+        /// The target may be no link, nor lie behind one (/proc and /sys: CVE-2019-19921).
+        strict: bool,
     }
     /// A bind of `tree`, a detached copy; where `source` is not empty, of a copy made here of what is there, which
     /// must be the very file that `tree` is open on.
