@@ -500,7 +500,9 @@ mod tests {
         assert_eq!(signal("SIGRTMIN"), Some(34));
         assert_eq!(signal("RTMIN+3"), Some(37));
         assert_eq!(signal("sigrtmax-1"), Some(63));
-        for text in ["", "SIG", "65", "-1", "RTMIN+31", "RTMAX-31", "RTMIN-1", "RTMIN+", "NOSUCH", "SIGSIGKILL"] {
+        for text in
+            ["", "SIG", "65", "-1", "RTMIN+31", "RTMAX-31", "RTMIN-1", "RTMIN+", "NOSUCH", "SIGSIGKILL"]
+        {
             assert_eq!(signal(text), None, "{text}");
         }
     }
