@@ -1,5 +1,7 @@
 //! rruntime: an OCI container runtime. `docs/architecture.md` is the map.
 
+pub mod cgroup;
 pub mod error;
+pub mod host;
 pub mod spec;
 pub mod sys;

@@ -4,7 +4,10 @@
 //! be restarted. Ordinary calls come from nix; what nix lacks is here.
 #![allow(unsafe_code)]
 
+pub mod bpf;
+pub mod dents;
 pub mod file;
+pub mod signal;
 
 use crate::error::Error;
 use std::ffi::c_long;
