@@ -4,12 +4,15 @@
 //! be restarted. Ordinary calls come from nix; what nix lacks is here.
 #![allow(unsafe_code)]
 
+pub mod bpf;
+pub mod dents;
 pub mod file;
 pub mod launch;
 pub mod memory;
 pub mod mount;
 pub mod socket;
 pub mod wait;
+pub mod signal;
 
 use crate::error::Error;
 use std::ffi::c_long;
