@@ -5,6 +5,8 @@
 #![allow(unsafe_code)]
 
 pub mod file;
+pub mod lock;
+pub mod process;
 
 use crate::error::Error;
 use std::ffi::c_long;
