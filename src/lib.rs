@@ -1,6 +1,8 @@
 //! rruntime: an OCI container runtime. `docs/architecture.md` is the map.
 
+pub mod engine;
 pub mod error;
+pub mod report;
 pub mod spec;
 pub mod state;
 pub mod sys;

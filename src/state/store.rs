@@ -4,6 +4,7 @@ use super::record::Record;
 use super::{id, time};
 use crate::error::{Error, Kind, Result};
 use crate::sys::{Errno, SysResult, file, lock};
+use std::cell::Cell;
 use std::ffi::{CStr, CString};
 use std::fs::DirBuilder;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -101,7 +102,7 @@ impl Store {
         id::check(id)?;
         let Some(root) = &self.dir else { return Err(no_such_container(id)) };
         match open_dir(root.as_fd(), &c_id(id), libc::O_NOFOLLOW) {
-            Ok(dir) => Ok(Entry { id: id.to_owned(), path: self.path.join(id), dir }),
+            Ok(dir) => Ok(Entry { id: id.to_owned(), path: self.path.join(id), dir, held: Cell::new(false) }),
             Err(Errno(libc::ENOENT)) => Err(no_such_container(id)),
             Err(e) => Err(e.because(format!("open {}", self.path.join(id).display()))),
         }
@@ -137,6 +138,8 @@ pub struct Entry {
     id: String,
     path: PathBuf,
     dir: OwnedFd,
+    /// Whether this entry holds the lock: asking the kernel would change the lock itself.
+    held: Cell<bool>,
 }
 
 impl Entry {
@@ -190,6 +193,9 @@ impl Entry {
 
     /// Whether another command holds the lock at this moment.
     pub fn is_busy(&self) -> bool {
+        if self.held.get() {
+            return false;
+        }
         match lock::flock(self.dir(), libc::LOCK_SH | libc::LOCK_NB) {
             Ok(()) => {
                 self.unlock();
@@ -210,6 +216,7 @@ impl Entry {
 
     /// Lets other commands in while this one waits for something (`run` in the foreground).
     pub fn unlock(&self) {
+        self.held.set(false);
         // Ignored: LOCK_UN fails only for a descriptor that is not open.
         let _ = lock::flock(self.dir(), libc::LOCK_UN);
     }
@@ -277,7 +284,10 @@ impl Entry {
         let mut pause = Duration::from_micros(200);
         loop {
             match lock::flock(self.dir(), libc::LOCK_EX | libc::LOCK_NB) {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    self.held.set(true);
+                    return Ok(());
+                }
                 Err(Errno(libc::EWOULDBLOCK | libc::EINTR)) if Instant::now() < deadline => {
                     std::thread::sleep(pause);
                     pause = (pause * 2).min(Duration::from_millis(20));

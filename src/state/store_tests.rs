@@ -98,6 +98,8 @@ fn a_second_command_waits_for_the_first() {
     let store = Arc::new(scratch.store());
     let first = store.create("web").unwrap();
     assert!(store.peek("web").unwrap().is_busy());
+    assert!(!first.is_busy(), "one's own lock is no obstacle, and asking does not drop it");
+    assert!(store.peek("web").unwrap().is_busy());
     let waiting = Arc::clone(&store);
     let second = std::thread::spawn(move || waiting.lock("web").unwrap().record().unwrap().pid);
     std::thread::sleep(Duration::from_millis(30));
