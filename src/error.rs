@@ -150,13 +150,17 @@ impl fmt::Display for Error {
         if let Some(remedy) = &d.remedy {
             write!(f, "({remedy}) ")?;
         }
-        f.write_str(&d.reason)?;
-        if let Some(errno) = d.errno {
-            let text = std::io::Error::from_raw_os_error(errno).to_string();
-            let text = text.split(" (os error").next().unwrap_or(&text).to_lowercase();
-            write!(f, ": {text}")?;
-        }
-        Ok(())
+        f.write_str(&d.cause())
+    }
+}
+
+impl Detail {
+    /// The root cause alone: the reason, with the system's word for the errno.
+    pub fn cause(&self) -> Cow<'_, str> {
+        let Some(errno) = self.errno else { return Cow::Borrowed(&self.reason) };
+        let text = std::io::Error::from_raw_os_error(errno).to_string();
+        let text = text.split(" (os error").next().unwrap_or(&text).to_lowercase();
+        Cow::Owned(format!("{}: {text}", self.reason))
     }
 }
 

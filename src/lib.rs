@@ -1,9 +1,12 @@
 //! rruntime: an OCI container runtime. `docs/architecture.md` is the map.
 
 pub mod cgroup;
+pub mod engine;
 pub mod error;
-pub mod plan;
-pub mod wire;
 pub mod host;
+pub mod plan;
+pub mod report;
 pub mod spec;
+pub mod state;
 pub mod sys;
+pub mod wire;

@@ -245,7 +245,9 @@ impl<'a> Builder<'a, '_> {
             self.push(Step::OpenProc {});
         }
         if let Some(hooks) = &spec.hooks
-            && !(hooks.prestart.is_empty() && hooks.create_runtime.is_empty() && hooks.create_container.is_empty())
+            && !(hooks.prestart.is_empty()
+                && hooks.create_runtime.is_empty()
+                && hooks.create_container.is_empty())
         {
             self.script.push(Field::Fixed("/hooks"), Step::Sync { point: sync::HOOKS });
         }
@@ -259,7 +261,9 @@ impl<'a> Builder<'a, '_> {
     fn attach_root(&mut self, path: &'a str, propagation: u64) {
         let source = super::mounts::in_bundle(self.bundle, path);
         let hooks = self.spec.hooks.as_ref().is_some_and(|hooks| {
-            !(hooks.prestart.is_empty() && hooks.create_runtime.is_empty() && hooks.create_container.is_empty())
+            !(hooks.prestart.is_empty()
+                && hooks.create_runtime.is_empty()
+                && hooks.create_container.is_empty())
         });
         let attach = if hooks && !self.options.no_pivot { c(&source) } else { c("/") };
         let field = Field::Fixed("/root/path");
@@ -306,7 +310,8 @@ impl<'a> Builder<'a, '_> {
         }
         if readonly {
             let attributes = Attributes { set: libc::MOUNT_ATTR_RDONLY, ..Attributes::NONE };
-            self.script.push(Field::Fixed("/root/readonly"), Step::RootAttributes { attributes, recursive: false });
+            self.script
+                .push(Field::Fixed("/root/readonly"), Step::RootAttributes { attributes, recursive: false });
         }
         let Some(linux) = &spec.linux else { return };
         for (i, (key, value)) in linux.sysctl.iter().enumerate() {
@@ -343,19 +348,34 @@ impl<'a> Builder<'a, '_> {
 fn sysctl_path(key: &str) -> Cow<'_, str> {
     match (key.find('/'), key.find('.')) {
         (Some(slash), dot) if dot.is_none_or(|dot| slash < dot) => Cow::Borrowed(key),
-        _ => key.chars().map(|ch| if ch == '.' { '/' } else if ch == '/' { '.' } else { ch }).collect(),
+        _ => key
+            .chars()
+            .map(|ch| {
+                if ch == '.' {
+                    '/'
+                } else if ch == '/' {
+                    '.'
+                } else {
+                    ch
+                }
+            })
+            .collect(),
     }
 }
 
 /// The mode with its flags, and the nodes as a bit mask.
 fn memory_policy(policy: &crate::spec::MemoryPolicy) -> Result<(u32, Vec<u8>)> {
     let unknown = |field: String, value: &str| {
-        Error::new("unknown name").kind(Kind::Config).field(format!("/linux/memoryPolicy/{field}")).value(value)
+        Error::new("unknown name")
+            .kind(Kind::Config)
+            .field(format!("/linux/memoryPolicy/{field}"))
+            .value(value)
     };
     let mut mode = names::find(&names::MEMORY_POLICY_MODES, &policy.mode)
         .ok_or_else(|| unknown("mode".into(), &policy.mode))?;
     for (i, flag) in policy.flags.iter().enumerate() {
-        mode |= names::find(&names::MEMORY_POLICY_FLAGS, flag).ok_or_else(|| unknown(format!("flags/{i}"), flag))?;
+        mode |= names::find(&names::MEMORY_POLICY_FLAGS, flag)
+            .ok_or_else(|| unknown(format!("flags/{i}"), flag))?;
     }
     let mut mask = [0u64; 16];
     for range in policy.nodes.as_deref().unwrap_or_default().split(',').filter(|r| !r.trim().is_empty()) {
@@ -373,12 +393,16 @@ fn memory_policy(policy: &crate::spec::MemoryPolicy) -> Result<(u32, Vec<u8>)> {
 
 fn personality_value(personality: &crate::spec::Personality) -> Result<u64> {
     let unknown = |field: String, value: &str| {
-        Error::new("unknown name").kind(Kind::Config).field(format!("/linux/personality/{field}")).value(value)
+        Error::new("unknown name")
+            .kind(Kind::Config)
+            .field(format!("/linux/personality/{field}"))
+            .value(value)
     };
     let mut value = names::find(&names::PERSONALITY_DOMAINS, &personality.domain)
         .ok_or_else(|| unknown("domain".into(), &personality.domain))?;
     for (i, flag) in personality.flags.iter().enumerate() {
-        value |= names::find(&names::PERSONALITY_FLAGS, flag).ok_or_else(|| unknown(format!("flags/{i}"), flag))?;
+        value |= names::find(&names::PERSONALITY_FLAGS, flag)
+            .ok_or_else(|| unknown(format!("flags/{i}"), flag))?;
     }
     Ok(u64::from(value))
 }

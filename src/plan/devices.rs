@@ -116,8 +116,12 @@ impl<'a> Node<'a> {
         match nodes {
             Nodes::Bind { privileged } if !fifo => {
                 let source = if privileged { c("") } else { c(&self.path) };
-                let open =
-                    Open::Device { path: self.path, number: self.number, copy: privileged, field: self.field };
+                let open = Open::Device {
+                    path: self.path,
+                    number: self.number,
+                    copy: privileged,
+                    field: self.field,
+                };
                 let bind = Step::Bind {
                     tree: opens.add(open),
                     source: &source,

@@ -75,9 +75,14 @@ impl<'a> Flags<'a> {
             Effect::Clear(bits) => self.change(0, bits),
             Effect::Atime(mode) => self.change(mode.bits(), libc::MOUNT_ATTR__ATIME),
             Effect::NotAtime(mode) => {
-                if self.set & libc::MOUNT_ATTR__ATIME == mode.bits() || self.clear & libc::MOUNT_ATTR__ATIME == 0
+                if self.set & libc::MOUNT_ATTR__ATIME == mode.bits()
+                    || self.clear & libc::MOUNT_ATTR__ATIME == 0
                 {
-                    let other = if mode == names::Atime::Relative { names::Atime::Strict } else { names::Atime::Relative };
+                    let other = if mode == names::Atime::Relative {
+                        names::Atime::Strict
+                    } else {
+                        names::Atime::Relative
+                    };
                     self.change(other.bits(), libc::MOUNT_ATTR__ATIME);
                 }
             }
@@ -114,7 +119,11 @@ impl<'a> Flags<'a> {
     }
 
     fn attributes(&self) -> Attributes {
-        Attributes { set: self.set, clear: self.clear & !(self.set & !libc::MOUNT_ATTR__ATIME), propagation: 0 }
+        Attributes {
+            set: self.set,
+            clear: self.clear & !(self.set & !libc::MOUNT_ATTR__ATIME),
+            propagation: 0,
+        }
     }
 
     fn recursive_attributes(&self) -> Attributes {
@@ -283,11 +292,15 @@ impl<'a> Mounts<'a, '_> {
         }
     }
 
-    fn push_change(&self, i: usize, target: &CString, one: Attributes, tree: Attributes, script: &mut Script) {
-        script.push(
-            Field::Mount(i),
-            Step::Remount { target, attributes: one, recursive_attributes: tree },
-        );
+    fn push_change(
+        &self,
+        i: usize,
+        target: &CString,
+        one: Attributes,
+        tree: Attributes,
+        script: &mut Script,
+    ) {
+        script.push(Field::Mount(i), Step::Remount { target, attributes: one, recursive_attributes: tree });
     }
 
     /// The `cgroup` type: the v2 file system, or a directory with all the v1 hierarchies.
@@ -449,14 +462,22 @@ mod tests {
     #[test]
     fn an_access_time_mode_replaces_the_one_that_is_there() {
         assert_eq!(flags(&["noatime"]), (libc::MOUNT_ATTR_NOATIME, libc::MOUNT_ATTR__ATIME));
-        assert_eq!(flags(&["noatime", "strictatime"]), (libc::MOUNT_ATTR_STRICTATIME, libc::MOUNT_ATTR__ATIME));
+        assert_eq!(
+            flags(&["noatime", "strictatime"]),
+            (libc::MOUNT_ATTR_STRICTATIME, libc::MOUNT_ATTR__ATIME)
+        );
     }
 
     #[test]
     fn destinations_are_taken_from_the_root() {
-        for (given, expected) in
-            [("/a/b", "/a/b"), ("a", "/a"), ("/a//b/", "/a/b"), ("/a/./b", "/a/b"), ("/", "/"), ("/../a/../b", "/b")]
-        {
+        for (given, expected) in [
+            ("/a/b", "/a/b"),
+            ("a", "/a"),
+            ("/a//b/", "/a/b"),
+            ("/a/./b", "/a/b"),
+            ("/", "/"),
+            ("/../a/../b", "/b"),
+        ] {
             assert_eq!(absolute(given), expected);
         }
     }

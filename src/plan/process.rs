@@ -168,7 +168,10 @@ impl Program<'_, '_> {
         }
         if let Some(io) = &self.process.io_priority {
             let class = names::find(&names::IO_PRIORITY_CLASSES, &io.class).ok_or_else(|| {
-                Error::new("unknown class").kind(Kind::Config).field("/process/ioPriority/class").value(&io.class)
+                Error::new("unknown class")
+                    .kind(Kind::Config)
+                    .field("/process/ioPriority/class")
+                    .value(&io.class)
             })?;
             let value = u32::from(class) << 13 | (io.priority as u32 & 7);
             script.push(Field::Fixed("/process/ioPriority"), Step::IoPriority { value });
@@ -195,7 +198,10 @@ impl Program<'_, '_> {
             script.push(Field::Fixed("/process/noNewPrivileges"), Step::NoNewPrivileges {});
         }
         let last = self.host.last_capability;
-        script.push(Field::Fixed("/process/capabilities/bounding"), Step::Bounding { keep: sets.bounding, last });
+        script.push(
+            Field::Fixed("/process/capabilities/bounding"),
+            Step::Bounding { keep: sets.bounding, last },
+        );
         let ids: Vec<u8> = process.user.additional_gids.iter().flat_map(|gid| gid.to_le_bytes()).collect();
         // An ordinary user's namespace denies setgroups; without groups to set there is nothing to lose.
         if !ids.is_empty() || self.host.privileged {

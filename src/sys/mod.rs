@@ -8,11 +8,13 @@ pub mod bpf;
 pub mod dents;
 pub mod file;
 pub mod launch;
+pub mod lock;
 pub mod memory;
 pub mod mount;
+pub mod process;
+pub mod signal;
 pub mod socket;
 pub mod wait;
-pub mod signal;
 
 use crate::error::Error;
 use std::ffi::c_long;

@@ -1,0 +1,103 @@
+//! `delete`: everything that the record says was made is taken away again, the record last.
+//!
+//! Order: processes, cgroup, state directory, poststop hooks. A delete that is killed on the way leaves the
+//! record, so that the next one goes on. With force it also clears what a killed `create` left: then parts of
+//! what the record names may never have existed, and absence is no error.
+
+use super::group::Group;
+use super::inspect::status;
+use super::kill::kill_all;
+use super::{Engine, Force, Status};
+use crate::error::{Error, Kind, Result};
+use crate::state::{Entry, Record};
+use crate::sys::{Errno, process};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+/// How long killed processes may take to end, and their cgroup to become empty.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Engine {
+    pub fn delete(&self, id: &str, force: Force) -> Result<()> {
+        match self.delete_known(id, force) {
+            Err(e) if force == Force::Kill && e.detail().kind == Kind::NoSuchContainer => Ok(()),
+            other => other,
+        }
+    }
+
+    fn delete_known(&self, id: &str, force: Force) -> Result<()> {
+        if force == Force::Kill {
+            // Before the lock: a command that waits for this container's process holds it.
+            let entry = self.store.peek(id)?;
+            if let Ok(record) = entry.record() {
+                end_processes(&record)?;
+            }
+        }
+        let entry = self.store.lock(id)?;
+        let record = match (entry.record(), force) {
+            (Ok(record), _) => record,
+            (Err(_), Force::Kill) => return entry.remove(),
+            (Err(e), Force::OnlyStopped) => return Err(e.value(id)),
+        };
+        match (status(&entry, &record), force) {
+            // A created container has not run anything of the user's yet.
+            (Status::Stopped | Status::Created, _) | (_, Force::Kill) => self.destroy(entry, &record),
+            (other, Force::OnlyStopped) => {
+                Err(Error::new(format!("cannot delete container {id} that is not stopped: {other}"))
+                    .kind(Kind::WrongState)
+                    .remedy("end it with kill, or delete it with --force"))
+            }
+        }
+    }
+
+    /// Ends and removes all that there is of the container. The caller holds the lock of `entry`.
+    pub(super) fn destroy(&self, entry: Entry, record: &Record) -> Result<()> {
+        end_processes(record)?;
+        Group::open(record.cgroup.as_ref())?.remove(Instant::now() + PATIENCE)?;
+        // lead: read the poststop hooks from entry.config() here, run them (crate::engine::hooks::run) after
+        // the removal; a hook that fails is a warning.
+        entry.remove()
+    }
+}
+
+/// Kills what runs and waits until the first process has ended.
+fn end_processes(record: &Record) -> Result<()> {
+    let pidfd = match record.process().map(|first| first.open()) {
+        Some(Ok(pidfd)) => Some(pidfd),
+        None | Some(Err(Errno(libc::ESRCH | libc::ENOENT))) => None,
+        Some(Err(e)) => return Err(e.because("open the container's first process")),
+    };
+    if let Some(pidfd) = &pidfd {
+        match process::pidfd_send_signal(pidfd.as_fd(), libc::SIGKILL) {
+            Ok(()) | Err(Errno(libc::ESRCH)) => {}
+            Err(e) => return Err(e.because("kill the container's first process")),
+        }
+    }
+    let group = Group::open(record.cgroup.as_ref())?;
+    if group.exists() {
+        kill_all(&group, libc::SIGKILL)?;
+    }
+    match &pidfd {
+        Some(pidfd) => wait_for_end(pidfd.as_fd()),
+        None => Ok(()),
+    }
+}
+
+/// A process descriptor becomes readable when the process has ended, whoever its parent is.
+fn wait_for_end(pidfd: BorrowedFd) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(pidfd, PollFlags::POLLIN)], timeout) {
+            Ok(0) => {
+                return Err(Error::new("container init still running")
+                    .remedy("it sleeps in the kernel, often on a file system that does not answer"));
+            }
+            Ok(_) => return Ok(()),
+            Err(nix::errno::Errno::EINTR) => {}
+            Err(e) => return Err(Errno::from(e).because("wait for the container's first process")),
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! `kill`: a signal for the container's first process, or for all of them.
+//!
+//! The pid is held by a descriptor and its start time is compared before anything is sent: a pid that belongs
+//! to somebody else by now gets no signal. No lock is taken, so a command that hangs can be ended.
+
+use super::group::Group;
+use super::inspect::status;
+use super::{Engine, Status, Target};
+use crate::error::{Error, Kind, Result};
+use crate::state::Record;
+use crate::sys::{Errno, process};
+use std::os::fd::AsFd;
+
+impl Engine {
+    pub fn kill(&self, id: &str, signal: i32, target: Target) -> Result<()> {
+        let entry = self.store.peek(id)?;
+        let record = entry.record().map_err(|e| e.value(id))?;
+        let stopped = status(&entry, &record) == Status::Stopped;
+        let group = Group::open(record.cgroup.as_ref())?;
+        if target == Target::All || (signal == libc::SIGKILL && shares_pids(&record)) {
+            // Nothing else ends what the first process leaves behind in a pid namespace that is not its own.
+            let all = group.exists() && !group.pids()?.is_empty();
+            if all {
+                return kill_all(&group, signal);
+            }
+        }
+        if stopped { Err(not_running(id)) } else { kill_first(id, &record, &group, signal) }
+    }
+}
+
+/// With the text that engines look for.
+pub fn not_running(id: &str) -> Error {
+    Error::new("container not running").kind(Kind::WrongState).value(id)
+}
+
+/// A frozen process of cgroup v1 gets even SIGKILL only when it is thawed.
+pub(super) fn kill_all(group: &Group, signal: i32) -> Result<()> {
+    group.kill(signal)?;
+    if signal == libc::SIGKILL && group.is_frozen() { group.thaw() } else { Ok(()) }
+}
+
+fn kill_first(id: &str, record: &Record, group: &Group, signal: i32) -> Result<()> {
+    let Some(first) = record.process() else { return Err(not_running(id)) };
+    let sent = first.open().and_then(|pidfd| process::pidfd_send_signal(pidfd.as_fd(), signal));
+    match sent {
+        Ok(()) if signal == libc::SIGKILL && group.is_frozen() => group.thaw(),
+        Ok(()) => Ok(()),
+        Err(Errno(libc::ESRCH)) => Err(not_running(id)),
+        Err(Errno(libc::EINVAL)) => Err(Error::new("the kernel knows no such signal")
+            .kind(Kind::Argument)
+            .field("signal")
+            .value(signal)),
+        Err(e) => Err(e.because(format!("signal process {}", first.pid)).value(id)),
+    }
+}
+
+fn shares_pids(record: &Record) -> bool {
+    record.namespaces_created & libc::CLONE_NEWPID as u32 == 0
+}

@@ -1,0 +1,155 @@
+//! What a caller asks of the engine: plain data that the command line, a shim and a test fill alike.
+//!
+//! Paths are taken relative to the caller's working directory; the engine never changes it.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Whether refused cgroup operations are forgiven, as they must be for an ordinary user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rootless {
+    /// Forgiven if the caller is not root.
+    #[default]
+    Auto,
+    Yes,
+    No,
+}
+
+/// How the root of the file system is changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RootChange {
+    #[default]
+    PivotRoot,
+    /// The host's root is covered, not detached: all that an initramfs allows.
+    MoveMount,
+}
+
+/// The session keyring of the container's process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keyring {
+    #[default]
+    New,
+    /// The caller's.
+    Inherit,
+}
+
+/// Whether the command waits for the process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wait {
+    #[default]
+    Foreground,
+    Detach,
+}
+
+/// What happens to a container of `run` after its process ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AfterExit {
+    #[default]
+    Delete,
+    Keep,
+}
+
+/// Who becomes the parent of the container's orphans while `run` waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Orphans {
+    /// This process (a child subreaper), which reaps them.
+    #[default]
+    Adopt,
+    Leave,
+}
+
+/// `create`, and the first half of `run`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CreateOptions {
+    pub id: String,
+    /// The bundle's directory; "." for the working directory.
+    pub bundle: PathBuf,
+    /// Instead of `config.json` in the bundle; relative to the working directory, not to the bundle.
+    pub config: Option<PathBuf>,
+    pub console_socket: Option<PathBuf>,
+    pub pid_file: Option<PathBuf>,
+    pub root_change: RootChange,
+    pub keyring: Keyring,
+    /// How many descriptors after 2 (and after those of LISTEN_FDS) the process gets.
+    pub preserve_fds: u32,
+}
+
+/// The second half of `run`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunOptions {
+    pub wait: Wait,
+    pub after_exit: AfterExit,
+    pub orphans: Orphans,
+}
+
+/// What `exec` starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExecProcess {
+    /// A file with a `process` object as config.json has it.
+    File(PathBuf),
+    /// Program and arguments; everything else as the container's own process has it.
+    Command(Vec<OsString>),
+}
+
+/// `--user`: an absent gid means the one of the container's process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UserIds {
+    pub uid: u32,
+    pub gid: Option<u32>,
+}
+
+/// `--cgroup`: a group below the container's, for these v1 controllers or, without any, for all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubCgroup {
+    pub controllers: Vec<String>,
+    pub path: String,
+}
+
+/// A frozen container.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Paused {
+    #[default]
+    Refuse,
+    Ignore,
+}
+
+/// `exec`. What is `None` or empty is as the process file, or the container's own process, says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExecOptions {
+    pub process: ExecProcess,
+    pub cwd: Option<OsString>,
+    /// `NAME=value`, appended in this order.
+    pub env: Vec<OsString>,
+    pub terminal: Option<bool>,
+    pub user: Option<UserIds>,
+    pub additional_gids: Vec<u32>,
+    pub process_label: Option<String>,
+    pub apparmor: Option<String>,
+    pub no_new_privileges: Option<bool>,
+    /// Names of capabilities, added to the container's.
+    pub capabilities: Vec<String>,
+    pub wait: Wait,
+    pub console_socket: Option<PathBuf>,
+    pub pid_file: Option<PathBuf>,
+    pub preserve_fds: u32,
+    pub paused: Paused,
+    pub cgroups: Vec<SubCgroup>,
+}
+
+/// Which processes a signal is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Target {
+    #[default]
+    FirstProcess,
+    /// Every process in the container's cgroup.
+    All,
+}
+
+/// Whether a container that is not stopped is deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Force {
+    #[default]
+    OnlyStopped,
+    /// Its processes are killed first; an unknown id is no error.
+    Kill,
+}

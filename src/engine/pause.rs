@@ -1,0 +1,34 @@
+//! `pause` and `resume`: the freezer of the container's cgroup.
+
+use super::group::Group;
+use super::inspect::status;
+use super::kill::not_running;
+use super::{Engine, Status};
+use crate::error::{Error, Kind, Result};
+
+impl Engine {
+    /// Returns when every process of the container is frozen.
+    pub fn pause(&self, id: &str) -> Result<()> {
+        let entry = self.store.lock(id)?;
+        let record = entry.record().map_err(|e| e.value(id))?;
+        match status(&entry, &record) {
+            Status::Running | Status::Created => Group::open(record.cgroup.as_ref())?.freeze(),
+            Status::Paused => Err(Error::new("container is paused already").kind(Kind::WrongState).value(id)),
+            _ => Err(not_running(id)),
+        }
+    }
+
+    /// Returns when no process of the container is frozen.
+    pub fn resume(&self, id: &str) -> Result<()> {
+        let entry = self.store.lock(id)?;
+        let record = entry.record().map_err(|e| e.value(id))?;
+        let group = Group::open(record.cgroup.as_ref())?;
+        match status(&entry, &record) {
+            Status::Paused => group.thaw(),
+            // A created container shows as created, frozen or not.
+            Status::Created if group.is_frozen() => group.thaw(),
+            Status::Stopped => Err(not_running(id)),
+            _ => Err(Error::new("container not paused").kind(Kind::WrongState).value(id)),
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! The state directory: one 0700 directory for each container, below one root.
+//!
+//! ```text
+//! <root>/<id>/state.json    the record, mode 0600, replaced by rename, never half written
+//!             config.json   a copy of the bytes that the container was made from
+//!             start.sock    made by the engine; it exists as long as the container waits for `start`
+//! ```
+//!
+//! Orderings that this guards: the directory is made before anything else of a container (two creates of one
+//! id cannot both win), the record of what *will* be made is written before the first side effect (a command
+//! that was killed leaves enough for `delete --force`), and a command that changes a container holds the lock
+//! of its directory. Reading takes no lock. A directory that is broken or half removed never breaks another.
+//!
+//! It must never follow an id out of the root, remove what it did not make, or descend into a mount.
+
+pub mod id;
+pub mod owner;
+pub mod process;
+pub mod record;
+pub mod root;
+pub mod store;
+pub mod time;
+
+pub use process::{Life, Process};
+pub use record::{Phase, Record};
+pub use store::{Entry, Missing, Store};

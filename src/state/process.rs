@@ -1,0 +1,108 @@
+//! A process that stays the same one: its pid with its start time, so that a pid that the kernel has given to
+//! somebody else since is never taken for the container's.
+
+use crate::sys::{self, Errno, SysResult, file};
+use std::ffi::CString;
+use std::os::fd::OwnedFd;
+
+/// Start time: clock ticks since boot, field 22 of /proc/PID/stat (proc_pid_stat(5)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Process {
+    pub pid: i32,
+    pub start: u64,
+}
+
+/// Whether the process still runs. A zombie has ended: only its exit code is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    Alive,
+    Ended,
+}
+
+impl Process {
+    /// The process that has `pid` now.
+    pub fn of(pid: i32) -> SysResult<Process> {
+        let stat = read(pid)?;
+        Ok(Process { pid, start: stat.start })
+    }
+
+    pub fn life(&self) -> Life {
+        match read(self.pid) {
+            Ok(stat) if stat.start == self.start && !stat.ended => Life::Alive,
+            _ => Life::Ended,
+        }
+    }
+
+    /// A descriptor of this process; `ESRCH` if it has ended. The start time is looked at after the descriptor
+    /// is held: from then on the pid cannot be reused without the look noticing it.
+    pub fn open(&self) -> SysResult<OwnedFd> {
+        let pidfd = sys::process::pidfd_open(self.pid)?;
+        match self.life() {
+            Life::Alive => Ok(pidfd),
+            Life::Ended => Err(Errno(libc::ESRCH)),
+        }
+    }
+}
+
+struct Stat {
+    start: u64,
+    ended: bool,
+}
+
+fn read(pid: i32) -> SysResult<Stat> {
+    let path = CString::new(format!("/proc/{pid}/stat")).expect("a number holds no NUL");
+    let opened = file::openat2(file::cwd(), &path, libc::O_RDONLY, 0, 0)?;
+    // One read holds the whole line: at most 52 numbers and a name of 15 bytes.
+    let mut buffer = [0; 2048];
+    let length = file::read(std::os::fd::AsFd::as_fd(&opened), &mut buffer)?;
+    parse(&buffer[..length]).ok_or(Errno(libc::ESRCH))
+}
+
+/// The name (field 2) may hold spaces and parentheses; the last ")" ends it.
+fn parse(line: &[u8]) -> Option<Stat> {
+    let name_end = line.iter().rposition(|&b| b == b')')?;
+    let mut fields = std::str::from_utf8(line.get(name_end + 1..)?).ok()?.split_ascii_whitespace();
+    let state = fields.next()?;
+    let start = fields.nth(18)?.parse().ok()?;
+    Some(Stat { start, ended: matches!(state, "Z" | "X" | "x") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn a_name_with_parentheses_does_not_shift_the_fields() {
+        let line = b"42 (a) Z 1 (x)) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 777 20 21";
+        let stat = parse(line).unwrap();
+        assert_eq!((stat.start, stat.ended), (777, false));
+        assert!(parse(b"42 (sh) S 1 2").is_none());
+        assert!(parse(b"").is_none());
+    }
+
+    #[test]
+    fn a_process_is_alive_until_it_ends_and_a_reused_pid_is_another() {
+        let me = Process::of(std::process::id() as i32).unwrap();
+        assert_eq!(me.life(), Life::Alive);
+        assert!(me.open().is_ok());
+        let other = Process { start: me.start + 1, ..me };
+        assert_eq!(other.life(), Life::Ended);
+        assert_eq!(other.open().unwrap_err(), Errno(libc::ESRCH));
+    }
+
+    #[test]
+    fn a_zombie_has_ended() {
+        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let process = Process::of(child.id() as i32).unwrap();
+        assert_eq!(process.life(), Life::Alive);
+        let pidfd = process.open().unwrap();
+        drop(child.stdin.take());
+        let mut polled =
+            [nix::poll::PollFd::new(std::os::fd::AsFd::as_fd(&pidfd), nix::poll::PollFlags::POLLIN)];
+        nix::poll::poll(&mut polled, 5000u16).unwrap();
+        assert_eq!(process.life(), Life::Ended);
+        child.wait().unwrap();
+        assert_eq!(process.life(), Life::Ended);
+    }
+}

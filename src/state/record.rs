@@ -1,0 +1,116 @@
+//! What is remembered of a container: `state.json`.
+//!
+//! Fields may be added; a reader ignores those that it does not know and takes the default for those that an
+//! older writer did not have. A record of another major version is refused by name.
+
+use super::process::Process;
+use crate::error::{Error, Kind, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// The version that this program writes, and the newest that it reads.
+pub const VERSION: u32 = 1;
+
+/// Where the container's cgroup is.
+pub type Location = serde_json::Value;
+
+/// How far `create` came. What the container does after that is asked of the kernel, not remembered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// The intent is written; anything in the record may or may not exist yet.
+    #[default]
+    Creating,
+    /// Everything in the record exists or existed.
+    Created,
+}
+
+/// One container.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Record {
+    pub version: u32,
+    pub id: String,
+    /// `ociVersion` of the container's configuration.
+    pub oci_version: String,
+    pub bundle: PathBuf,
+    pub rootfs: PathBuf,
+    /// RFC 3339, UTC, nanoseconds: [`super::time::rfc3339_nano`].
+    pub created: String,
+    pub owner_uid: u32,
+    pub phase: Phase,
+    /// The container's first process, in the runtime's pid namespace.
+    pub pid: Option<i32>,
+    /// With `pid`: its start time (see [`Process`]).
+    pub pid_start: Option<u64>,
+    pub cgroup: Option<Location>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+    /// `CLONE_NEW…` flags of the namespaces that were made for the container.
+    pub namespaces_created: u32,
+    /// `CLONE_NEW…` flags of the namespaces that it joined by path.
+    pub namespaces_joined: u32,
+    pub rootless: bool,
+}
+
+impl Record {
+    /// The first process, once there was one.
+    pub fn process(&self) -> Option<Process> {
+        Some(Process { pid: self.pid?, start: self.pid_start? })
+    }
+
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a record has only string keys and finite numbers")
+    }
+
+    pub fn decode(bytes: &[u8]) -> Result<Record> {
+        let record: Record = serde_json::from_slice(bytes).map_err(|e| {
+            Error::new(format!("state.json is damaged: {e}")).remedy("delete it with --force")
+        })?;
+        if record.version > VERSION {
+            return Err(Error::new(format!(
+                "state.json has version {}, this program knows {VERSION}",
+                record.version
+            ))
+            .kind(Kind::Unsupported)
+            .remedy("use the newer rruntime that made the container"));
+        }
+        Ok(record)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The file as the first release wrote it. This text stays as it is, whatever the record becomes.
+    const FIRST: &str = r#"{"version":1,"id":"web","oci_version":"1.2.0","bundle":"/b","rootfs":"/b/rootfs",
+        "created":"2026-11-21T07:58:59.25Z","owner_uid":0,"phase":"created","pid":42,"pid_start":777,
+        "cgroup":null,"annotations":{"a":"b"},"namespaces_created":131072,"namespaces_joined":0,
+        "rootless":false}"#;
+
+    #[test]
+    fn a_state_file_of_the_first_release_is_read() {
+        let record = Record::decode(FIRST.as_bytes()).unwrap();
+        assert_eq!(record.id, "web");
+        assert_eq!(record.phase, Phase::Created);
+        assert_eq!(record.process(), Some(Process { pid: 42, start: 777 }));
+        assert_eq!(record.annotations["a"], "b");
+        assert_eq!(Record::decode(&record.encode()).unwrap(), record);
+    }
+
+    #[test]
+    fn unknown_and_missing_fields_are_no_error() {
+        let record = Record::decode(br#"{"version":1,"id":"x","from_the_future":[1]}"#).unwrap();
+        assert_eq!((record.id.as_str(), record.phase, record.process()), ("x", Phase::Creating, None));
+    }
+
+    #[test]
+    fn damage_and_a_newer_version_are_told_apart() {
+        let damaged = Record::decode(b"{\"id\":").unwrap_err().to_string();
+        assert!(damaged.contains("damaged"), "{damaged}");
+        let newer = Record::decode(br#"{"version":2}"#).unwrap_err().to_string();
+        assert!(newer.contains("version 2"), "{newer}");
+    }
+}

@@ -1,0 +1,52 @@
+//! Where the state directory is when nobody says so.
+
+use crate::sys::file;
+use std::env;
+use std::path::PathBuf;
+
+const NAME: &str = "rruntime";
+
+/// /run/rruntime; for an ordinary user, and for one who is root only in a user namespace, `rruntime` below
+/// XDG_RUNTIME_DIR.
+pub fn default_root() -> PathBuf {
+    let euid = nix::unistd::geteuid().as_raw();
+    let runtime_dir = env::var_os("XDG_RUNTIME_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    match (euid, runtime_dir) {
+        (0, Some(dir)) if is_mapped_user() => dir.join(NAME),
+        (0, _) => PathBuf::from("/run").join(NAME),
+        (_, Some(dir)) => dir.join(NAME),
+        (uid, None) => PathBuf::from(format!("/run/user/{uid}")).join(NAME),
+    }
+}
+
+/// Root by id, somebody else by name, and not with every id of the host: an ordinary user in a namespace of
+/// their own, who cannot write /run.
+fn is_mapped_user() -> bool {
+    let named_otherwise = env::var_os("USER").is_some_and(|user| !user.is_empty() && user != "root");
+    named_otherwise && !has_every_id()
+}
+
+fn has_every_id() -> bool {
+    const SMALL: usize = 64 << 10;
+    match file::read_at(file::cwd(), c"/proc/self/uid_map", SMALL, 0) {
+        Ok(map) => is_whole(&String::from_utf8_lossy(&map)),
+        Err(_) => true,
+    }
+}
+
+/// The map of the initial user namespace: "0 0 4294967295".
+fn is_whole(map: &str) -> bool {
+    map.split_ascii_whitespace().eq(["0", "0", "4294967295"])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_initial_map_holds_every_id() {
+        assert!(is_whole("         0          0 4294967295\n"));
+        assert!(!is_whole("0 1000 1\n1 100000 65536\n"));
+        assert!(!is_whole(""));
+    }
+}

@@ -1,0 +1,352 @@
+//! The root of all containers, and one container's directory.
+
+use super::record::Record;
+use super::{id, time};
+use crate::error::{Error, Kind, Result};
+use crate::sys::{Errno, SysResult, file, lock};
+use std::cell::Cell;
+use std::ffi::{CStr, CString};
+use std::fs::DirBuilder;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+const STATE: &CStr = c"state.json";
+const STATE_NEXT: &CStr = c".state.json.next";
+const CONFIG: &CStr = c"config.json";
+const START_SOCKET: &CStr = c"start.sock";
+/// In the order of their removal: as long as the record is there, `list` and `delete` know what this was.
+const OURS: [&CStr; 4] = [START_SOCKET, CONFIG, STATE_NEXT, STATE];
+
+/// A larger config.json is refused before it is read.
+const LARGEST_CONFIG: usize = 64 << 20;
+const LARGEST_STATE: usize = 16 << 20;
+/// How long a command waits for another one on the same container.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a root that is not there means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// It is made, with its parents, for us alone (0700).
+    Make,
+    /// There are no containers.
+    Empty,
+    /// The reader named a directory that does not exist.
+    Refuse,
+}
+
+/// The directory that holds every container's directory.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    /// Absent if the root is.
+    dir: Option<OwnedFd>,
+}
+
+impl Store {
+    /// `root` must be absolute.
+    pub fn open(root: &Path, missing: Missing) -> Result<Store> {
+        let path = root.to_path_buf();
+        let name = c_path(root)?;
+        let dir = match (open_dir(file::cwd(), &name, 0), missing) {
+            (Ok(dir), _) => Some(dir),
+            (Err(Errno(libc::ENOENT)), Missing::Empty) => None,
+            (Err(Errno(libc::ENOENT)), Missing::Make) => {
+                make_root(root)?;
+                Some(open_dir(file::cwd(), &name, 0).map_err(|e| root_error(root, e))?)
+            }
+            (Err(e), _) => return Err(root_error(root, e)),
+        };
+        Ok(Store { path, dir })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A new directory for `id`, locked. Of two callers, one gets it.
+    pub fn create(&self, id: &str) -> Result<Entry> {
+        id::check(id)?;
+        let name = c_id(id);
+        let root = self.root()?;
+        match file::mkdirat(root, &name, 0o700) {
+            Ok(()) => {}
+            Err(Errno(libc::EEXIST)) => {
+                return Err(Error::new("container with given ID already exists")
+                    .kind(Kind::IdInUse)
+                    .field("container-id")
+                    .value(id)
+                    .remedy("choose another id, or delete that container"));
+            }
+            Err(e) => return Err(e.because(format!("make {}", self.path.join(id).display()))),
+        }
+        self.lock(id)
+    }
+
+    /// The container's directory, held by this command alone until the entry is dropped or unlocked.
+    pub fn lock(&self, id: &str) -> Result<Entry> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let entry = self.peek(id)?;
+            entry.lock_until(deadline)?;
+            if !entry.is_removed() {
+                return Ok(entry);
+            }
+            // Whoever held the lock before removed this directory; another may have taken its name.
+        }
+    }
+
+    /// The container's directory, for reading: whatever another command does meanwhile may or may not be seen.
+    pub fn peek(&self, id: &str) -> Result<Entry> {
+        id::check(id)?;
+        let Some(root) = &self.dir else { return Err(no_such_container(id)) };
+        match open_dir(root.as_fd(), &c_id(id), libc::O_NOFOLLOW) {
+            Ok(dir) => Ok(Entry { id: id.to_owned(), path: self.path.join(id), dir, held: Cell::new(false) }),
+            Err(Errno(libc::ENOENT)) => Err(no_such_container(id)),
+            Err(e) => Err(e.because(format!("open {}", self.path.join(id).display()))),
+        }
+    }
+
+    /// Every container's id, sorted. What cannot be a container's directory is passed over.
+    pub fn ids(&self) -> Result<Vec<String>> {
+        if self.dir.is_none() {
+            return Ok(Vec::new());
+        }
+        let failed = |e: &std::io::Error| Error::io(format!("read {}", self.path.display()), e);
+        let mut ids = Vec::new();
+        for entry in std::fs::read_dir(&self.path).map_err(|e| failed(&e))? {
+            let entry = entry.map_err(|e| failed(&e))?;
+            let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            match entry.file_name().into_string() {
+                Ok(id) if is_directory && id::is_valid(&id) => ids.push(id),
+                _ => {}
+            }
+        }
+        ids.sort_unstable();
+        Ok(ids)
+    }
+
+    fn root(&self) -> Result<BorrowedFd<'_>> {
+        self.dir.as_ref().map(AsFd::as_fd).ok_or_else(|| root_error(&self.path, Errno(libc::ENOENT)))
+    }
+}
+
+/// One container's directory, by a held descriptor.
+#[derive(Debug)]
+pub struct Entry {
+    id: String,
+    path: PathBuf,
+    dir: OwnedFd,
+    /// Whether this entry holds the lock: asking the kernel would change the lock itself.
+    held: Cell<bool>,
+}
+
+impl Entry {
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub fn dir(&self) -> BorrowedFd<'_> {
+        self.dir.as_fd()
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is remembered. A missing or damaged file is an error that says so.
+    pub fn record(&self) -> Result<Record> {
+        match file::read_at(self.dir(), STATE, LARGEST_STATE, libc::RESOLVE_NO_SYMLINKS) {
+            Ok(bytes) => Record::decode(&bytes),
+            Err(Errno(libc::ENOENT)) => {
+                Err(Error::new("the container's creation or removal was interrupted: state.json is missing")
+                    .remedy("delete it with --force"))
+            }
+            Err(e) => Err(e.because(format!("read {}/state.json", self.path.display()))),
+        }
+    }
+
+    /// Replaces the record in one step. The caller holds the lock.
+    pub fn write(&self, record: &Record) -> Result<()> {
+        let failed = |e: Errno| e.because(format!("write {}/state.json", self.path.display()));
+        self.write_new(STATE_NEXT, &record.encode()).map_err(failed)?;
+        file::renameat(self.dir(), STATE_NEXT, STATE).map_err(failed)
+    }
+
+    /// Keeps the bytes that the container is made from.
+    pub fn write_config(&self, bytes: &[u8]) -> Result<()> {
+        self.write_new(CONFIG, bytes)
+            .map_err(|e| e.because(format!("write {}/config.json", self.path.display())))
+    }
+
+    /// The bytes that the container was made from.
+    pub fn config(&self) -> Result<Vec<u8>> {
+        file::read_at(self.dir(), CONFIG, LARGEST_CONFIG, libc::RESOLVE_NO_SYMLINKS)
+            .map_err(|e| e.because(format!("read {}/config.json", self.path.display())))
+    }
+
+    /// Whether the container waits for `start`.
+    pub fn awaits_start(&self) -> bool {
+        file::openat2(self.dir(), START_SOCKET, libc::O_PATH | libc::O_NOFOLLOW, 0, 0).is_ok()
+    }
+
+    /// Whether another command holds the lock at this moment.
+    pub fn is_busy(&self) -> bool {
+        if self.held.get() {
+            return false;
+        }
+        match lock::flock(self.dir(), libc::LOCK_SH | libc::LOCK_NB) {
+            Ok(()) => {
+                self.unlock();
+                false
+            }
+            Err(_) => true,
+        }
+    }
+
+    /// When the directory was last changed, and whose it is: all that a directory without a record tells.
+    pub fn inode(&self) -> (String, u32) {
+        use std::os::unix::fs::MetadataExt;
+        match std::fs::metadata(&self.path) {
+            Ok(meta) => (time::rfc3339_nano(meta.modified().unwrap_or(SystemTime::UNIX_EPOCH)), meta.uid()),
+            Err(_) => (time::rfc3339_nano(SystemTime::UNIX_EPOCH), 0),
+        }
+    }
+
+    /// Lets other commands in while this one waits for something (`run` in the foreground).
+    pub fn unlock(&self) {
+        self.held.set(false);
+        // Ignored: LOCK_UN fails only for a descriptor that is not open.
+        let _ = lock::flock(self.dir(), libc::LOCK_UN);
+    }
+
+    /// Takes the lock again. The container may have been deleted meanwhile: then it does not exist.
+    pub fn relock(&self) -> Result<()> {
+        self.lock_until(Instant::now() + PATIENCE)?;
+        if self.is_removed() { Err(no_such_container(&self.id)) } else { Ok(()) }
+    }
+
+    /// Removes the directory and what this program puts there; the record goes last. Nothing is descended
+    /// into: a directory in it is removed only if it is empty, so a mount in it loses nothing.
+    pub fn remove(self) -> Result<()> {
+        for name in OURS {
+            match file::unlinkat(self.dir(), name, 0) {
+                Ok(()) | Err(Errno(libc::ENOENT)) => {}
+                Err(e) => return Err(self.remove_error(e)),
+            }
+        }
+        match self.remove_directory() {
+            Err(Errno(libc::ENOTEMPTY | libc::EEXIST)) => {
+                self.sweep();
+                self.remove_directory().map_err(|e| self.remove_error(e))
+            }
+            other => other.map_err(|e| self.remove_error(e)),
+        }
+    }
+
+    fn remove_directory(&self) -> SysResult<()> {
+        match std::fs::remove_dir(&self.path) {
+            Ok(()) => Ok(()),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(e) => Err(Errno(e.raw_os_error().unwrap_or(libc::EIO))),
+        }
+    }
+
+    /// Files that an older or newer version left.
+    fn sweep(&self) {
+        let Ok(entries) = std::fs::read_dir(&self.path) else { return };
+        for entry in entries.flatten() {
+            use std::os::unix::ffi::OsStrExt;
+            let Ok(name) = CString::new(entry.file_name().as_bytes()) else { continue };
+            // Ignored: what cannot be removed makes the removal of the directory fail, which is reported.
+            let _ = file::unlinkat(self.dir(), &name, 0)
+                .or_else(|_| file::unlinkat(self.dir(), &name, libc::AT_REMOVEDIR));
+        }
+    }
+
+    fn remove_error(&self, e: Errno) -> Error {
+        e.because(format!("remove {}", self.path.display()))
+    }
+
+    fn write_new(&self, name: &CStr, bytes: &[u8]) -> SysResult<()> {
+        let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC | libc::O_NOFOLLOW;
+        let opened = file::openat2(self.dir(), name, flags, 0o600, 0)?;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            rest = &rest[file::write(opened.as_fd(), rest)?..];
+        }
+        Ok(())
+    }
+
+    /// flock(2) has no timeout, so a contended lock, and only that, is asked for again and again.
+    fn lock_until(&self, deadline: Instant) -> Result<()> {
+        let mut pause = Duration::from_micros(200);
+        loop {
+            match lock::flock(self.dir(), libc::LOCK_EX | libc::LOCK_NB) {
+                Ok(()) => {
+                    self.held.set(true);
+                    return Ok(());
+                }
+                Err(Errno(libc::EWOULDBLOCK | libc::EINTR)) if Instant::now() < deadline => {
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(Duration::from_millis(20));
+                }
+                Err(Errno(libc::EWOULDBLOCK | libc::EINTR)) => {
+                    return Err(Error::new("another command works on this container")
+                        .kind(Kind::WrongState)
+                        .value(&self.id)
+                        .remedy("wait for it to end, or end it"));
+                }
+                Err(e) => return Err(e.because(format!("lock {}", self.path.display()))),
+            }
+        }
+    }
+
+    /// Whether the directory that is held has no name any more.
+    fn is_removed(&self) -> bool {
+        nix::sys::stat::fstat(&self.dir).is_ok_and(|stat| stat.st_nlink == 0)
+    }
+}
+
+/// With the text that engines look for.
+pub fn no_such_container(id: &str) -> Error {
+    Error::new("container does not exist").kind(Kind::NoSuchContainer).value(id)
+}
+
+fn root_error(root: &Path, e: Errno) -> Error {
+    let error = e.because(format!("open {}", root.display())).field("--root");
+    match e.0 {
+        libc::EACCES | libc::EPERM => error.remedy("name a directory of your own with --root"),
+        libc::ENOENT => error.remedy("there are no containers below that directory"),
+        _ => error,
+    }
+}
+
+/// An ordinary user's runtime directory is cleaned of old files by the host, unless they are sticky.
+fn make_root(root: &Path) -> Result<()> {
+    let mode = if nix::unistd::geteuid().is_root() { 0o700 } else { 0o1700 };
+    DirBuilder::new().recursive(true).mode(mode).create(root).map_err(|e| {
+        Error::io(format!("make {}", root.display()), &e)
+            .field("--root")
+            .remedy("name a directory of your own with --root")
+    })
+}
+
+fn open_dir(dir: BorrowedFd, name: &CStr, flags: i32) -> SysResult<OwnedFd> {
+    file::openat2(dir, name, libc::O_RDONLY | libc::O_DIRECTORY | flags, 0, 0)
+}
+
+fn c_path(path: &Path) -> Result<CString> {
+    use std::os::unix::ffi::OsStrExt;
+    CString::new(path.as_os_str().as_bytes())
+        .map_err(|_| Error::new("a path cannot hold a NUL byte").kind(Kind::Argument).value(path.display()))
+}
+
+fn c_id(id: &str) -> CString {
+    CString::new(id).expect("a checked id holds no NUL")
+}
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;
