@@ -7,10 +7,12 @@
 pub mod bpf;
 pub mod dents;
 pub mod file;
+pub mod identity;
 pub mod launch;
 pub mod lock;
 pub mod memory;
 pub mod mount;
+pub mod namespace;
 pub mod process;
 pub mod signal;
 pub mod socket;
