@@ -1,5 +1,6 @@
 //! rruntime: an OCI container runtime. `docs/architecture.md` is the map.
 
+pub mod cli;
 pub mod engine;
 pub mod error;
 pub mod report;
