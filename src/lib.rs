@@ -1,8 +1,10 @@
 //! rruntime: an OCI container runtime. `docs/architecture.md` is the map.
 
+pub mod cgroup;
 pub mod cli;
 pub mod engine;
 pub mod error;
+pub mod host;
 pub mod report;
 pub mod spec;
 pub mod state;

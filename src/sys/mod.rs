@@ -4,9 +4,12 @@
 //! be restarted. Ordinary calls come from nix; what nix lacks is here.
 #![allow(unsafe_code)]
 
+pub mod bpf;
+pub mod dents;
 pub mod file;
 pub mod lock;
 pub mod process;
+pub mod signal;
 
 use crate::error::Error;
 use std::ffi::c_long;

@@ -1,0 +1,496 @@
+//! Device access rules: checked, in order, the last matching rule decides.
+//!
+//! Guards the host's devices: a container that can make and open the node of the host's disk owns the host. The
+//! start is therefore "deny", whatever the config says or leaves out, and the rules that every container gets
+//! come last. On v2 `program` turns the list into a BPF program with exactly these semantics. v1 has only a
+//! default and exceptions from it; [`Exceptions`] computes those, and refuses what v1 cannot express, because
+//! writing such a rule would silently allow more than was asked (a v1 kernel takes "a 1:3 rwm" for everything).
+
+use crate::error::{Error, Kind, Result};
+use crate::spec::DeviceRule;
+use std::collections::BTreeMap;
+use std::fmt;
+
+pub const MKNOD: u8 = 1;
+pub const READ: u8 = 2;
+pub const WRITE: u8 = 4;
+pub const ALL: u8 = MKNOD | READ | WRITE;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    Block,
+    Char,
+    /// Every device; only with every access, so that it decides everything before it.
+    Any,
+}
+
+/// The devices that a rule is about; an absent number is every number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Range {
+    pub class: Class,
+    pub major: Option<u32>,
+    pub minor: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    pub allow: bool,
+    pub range: Range,
+    pub access: u8,
+}
+
+/// What every container may do besides its rules, as runc has it, so that images work the same: make any node
+/// (using it is another matter), and use the devices that the specification gives every container.
+const DEFAULTS: [Rule; 10] = [
+    allow(Class::Char, None, None, MKNOD),
+    allow(Class::Block, None, None, MKNOD),
+    allow(Class::Char, Some(1), Some(3), ALL), // null
+    allow(Class::Char, Some(1), Some(8), ALL), // random
+    allow(Class::Char, Some(1), Some(7), ALL), // full
+    allow(Class::Char, Some(5), Some(0), ALL), // tty
+    allow(Class::Char, Some(1), Some(5), ALL), // zero
+    allow(Class::Char, Some(1), Some(9), ALL), // urandom
+    allow(Class::Char, Some(136), None, ALL),  // pts/*
+    allow(Class::Char, Some(5), Some(2), ALL), // ptmx
+];
+
+const fn allow(class: Class, major: Option<u32>, minor: Option<u32>, access: u8) -> Rule {
+    Rule { allow: true, range: Range { class, major, minor }, access }
+}
+
+/// A list of rules; the last matching one decides, and without one access is denied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules(Vec<Rule>);
+
+impl Rules {
+    /// The rules of `linux.resources.devices`, with the defaults after them.
+    /// Errors: a type other than a, b, c and u; an empty or unknown access; a number out of range.
+    pub fn from_spec(listed: &[DeviceRule]) -> Result<Rules> {
+        let mut rules = Vec::with_capacity(listed.len() + DEFAULTS.len());
+        let mut problems = Vec::new();
+        for (i, rule) in listed.iter().enumerate() {
+            if let Err(problem) = check(rule, i, &mut rules) {
+                problems.push(problem);
+            }
+        }
+        rules.extend(DEFAULTS);
+        match Error::all(problems) {
+            None => Ok(Rules::pruned(rules)),
+            Some(error) => Err(error),
+        }
+    }
+
+    /// Leaves out what later rules decide anyway.
+    fn pruned(rules: Vec<Rule>) -> Rules {
+        let mut kept: Vec<Rule> = Vec::with_capacity(rules.len());
+        for mut rule in rules.into_iter().rev() {
+            let decided = kept.iter().filter(|later| later.range.covers(&rule.range));
+            rule.access &= !decided.fold(0, |bits, later| bits | later.access);
+            // A reset has to stay whole, or it would be no reset.
+            if rule.access != 0 && rule.range.class == Class::Any {
+                rule.access = ALL;
+            }
+            if rule.access != 0 {
+                kept.push(rule);
+            }
+        }
+        kept.reverse();
+        Rules(kept)
+    }
+
+    pub fn as_slice(&self) -> &[Rule] {
+        &self.0
+    }
+
+    /// True if every access to every device is allowed.
+    pub fn allows_everything(&self) -> bool {
+        let last = self.0.iter().rposition(|r| r.range.class == Class::Any);
+        last.is_some_and(|at| self.0[at..].iter().all(|r| r.allow))
+    }
+}
+
+fn check(rule: &DeviceRule, index: usize, rules: &mut Vec<Rule>) -> Result<()> {
+    let wrong = |field: &str, value: &dyn fmt::Display, reason: &'static str| {
+        Err(Error::new(reason)
+            .kind(Kind::Config)
+            .field(format!("/linux/resources/devices/{index}/{field}"))
+            .value(value))
+    };
+    let class = match rule.kind.as_deref().unwrap_or_default() {
+        "" | "a" => Class::Any,
+        "b" => Class::Block,
+        "c" | "u" => Class::Char,
+        other => return wrong("type", &other, "a device type is a, b or c"),
+    };
+    let mut access = 0;
+    for letter in rule.access.as_deref().unwrap_or_default().chars() {
+        access |= match letter {
+            'r' => READ,
+            'w' => WRITE,
+            'm' => MKNOD,
+            _ => {
+                return wrong(
+                    "access",
+                    &rule.access.as_deref().unwrap_or_default(),
+                    "access is made of r, w and m",
+                );
+            }
+        };
+    }
+    if access == 0 {
+        return wrong("access", &"", "access may not be empty: it is made of r, w and m");
+    }
+    let mut numbers = [None, None];
+    for ((name, number), out) in [("major", rule.major), ("minor", rule.minor)].into_iter().zip(&mut numbers)
+    {
+        *out = match number {
+            None | Some(-1) => None,
+            Some(n) => match u32::try_from(n) {
+                Ok(n) => Some(n),
+                Err(_) => {
+                    return wrong(name, &n, "a device number is 0 to 4294967295, or -1 for every number");
+                }
+            },
+        };
+    }
+    let [major, minor] = numbers;
+    let whole = major.is_none() && minor.is_none() && access == ALL;
+    let classes: &[Class] = match class {
+        Class::Any if !whole => &[Class::Block, Class::Char],
+        Class::Any => &[Class::Any],
+        Class::Block => &[Class::Block],
+        Class::Char => &[Class::Char],
+    };
+    for class in classes {
+        rules.push(Rule { allow: rule.allow, range: Range { class: *class, major, minor }, access });
+    }
+    Ok(())
+}
+
+impl Range {
+    /// True if every device of `other` is one of ours.
+    fn covers(&self, other: &Range) -> bool {
+        (self.class == Class::Any || self.class == other.class)
+            && (self.major.is_none() || self.major == other.major)
+            && (self.minor.is_none() || self.minor == other.minor)
+    }
+
+    /// True if some device is one of both.
+    fn meets(&self, other: &Range) -> bool {
+        let same = |a: Option<u32>, b: Option<u32>| a.is_none() || b.is_none() || a == b;
+        (self.class == Class::Any || other.class == Class::Any || self.class == other.class)
+            && same(self.major, other.major)
+            && same(self.minor, other.minor)
+    }
+}
+
+/// `c 1:*`, as the v1 files have it.
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.class {
+            Class::Block => "b ",
+            Class::Char => "c ",
+            Class::Any => "a ",
+        })?;
+        match self.major {
+            Some(n) => write!(f, "{n}:")?,
+            None => f.write_str("*:")?,
+        }
+        match self.minor {
+            Some(n) => write!(f, "{n}"),
+            None => f.write_str("*"),
+        }
+    }
+}
+
+fn letters(access: u8) -> String {
+    [(READ, 'r'), (WRITE, 'w'), (MKNOD, 'm')]
+        .iter()
+        .filter(|(bit, _)| access & bit != 0)
+        .map(|(_, c)| c)
+        .collect()
+}
+
+/// The form that a v1 kernel keeps: a default, and what is excepted from it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exceptions {
+    pub allow_by_default: bool,
+    pub except: BTreeMap<Range, u8>,
+}
+
+/// A write to a v1 file, `devices.allow` or `devices.deny`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub allow: bool,
+    pub line: String,
+}
+
+impl Exceptions {
+    /// What the rules come to. Error: a rule takes a part out of what a wider rule gave, which v1 cannot do.
+    pub fn of(rules: &Rules) -> Result<Exceptions> {
+        let mut state = Exceptions::default();
+        for rule in rules.as_slice() {
+            if rule.range.class == Class::Any {
+                state = Exceptions { allow_by_default: rule.allow, except: BTreeMap::new() };
+            } else if rule.allow == state.allow_by_default {
+                state.take_back(rule)?;
+            } else {
+                *state.except.entry(rule.range).or_default() |= rule.access;
+            }
+        }
+        Ok(state)
+    }
+
+    fn take_back(&mut self, rule: &Rule) -> Result<()> {
+        for (range, access) in &mut self.except {
+            if rule.range.covers(range) {
+                *access &= !rule.access;
+            } else if range.meets(&rule.range) && *access & rule.access != 0 {
+                let verb = if rule.allow { "allow" } else { "deny" };
+                return Err(Error::new("cgroup v1 cannot take a device out of a wider rule before it")
+                    .kind(Kind::Unsupported)
+                    .field("/linux/resources/devices")
+                    .value(format!("{verb} {} {}", rule.range, letters(rule.access)))
+                    .remedy("list the devices one by one, or use a host with cgroup v2"));
+            }
+        }
+        self.except.retain(|_, access| *access != 0);
+        Ok(())
+    }
+
+    /// Reads `devices.list`. With "allow" as the default, a kernel does not show the exceptions.
+    pub fn parse(list: &str) -> Option<Exceptions> {
+        let mut state = Exceptions::default();
+        for line in list.lines() {
+            let mut words = line.split(' ');
+            let (class, numbers, access) = (words.next()?, words.next()?, words.next()?);
+            let class = match class {
+                "a" => return Some(Exceptions { allow_by_default: true, except: BTreeMap::new() }),
+                "b" => Class::Block,
+                "c" => Class::Char,
+                _ => return None,
+            };
+            let number = |text: &str| if text == "*" { Some(None) } else { text.parse().ok().map(Some) };
+            let (major, minor) = numbers.split_once(':')?;
+            let range = Range { class, major: number(major)?, minor: number(minor)? };
+            let bits = access.chars().fold(0, |bits, c| {
+                bits | match c {
+                    'r' => READ,
+                    'w' => WRITE,
+                    'm' => MKNOD,
+                    _ => 0,
+                }
+            });
+            *state.except.entry(range).or_default() |= bits;
+        }
+        Some(state)
+    }
+
+    /// The writes that turn `self`, the kernel's present state, into `target`. What stays allowed is allowed at
+    /// every moment in between, and nothing is written that is so already.
+    pub fn towards(&self, target: &Exceptions) -> Vec<Change> {
+        let mut changes = Vec::new();
+        let same_default = self.allow_by_default == target.allow_by_default;
+        // Exceptions of an "allow" default are not shown, so only a reset makes sure of them.
+        let reset = !same_default || (target.allow_by_default && !target.except.is_empty());
+        let nothing = BTreeMap::new();
+        let present = if reset { &nothing } else { &self.except };
+        if reset {
+            changes.push(Change { allow: target.allow_by_default, line: "a".to_owned() });
+        }
+        for (range, access) in &target.except {
+            let missing = access & !present.get(range).copied().unwrap_or(0);
+            if missing != 0 {
+                let line = format!("{range} {}", letters(missing));
+                changes.push(Change { allow: !target.allow_by_default, line });
+            }
+        }
+        for (range, access) in present {
+            let surplus = access & !target.except.get(range).copied().unwrap_or(0);
+            if surplus != 0 {
+                let line = format!("{range} {}", letters(surplus));
+                changes.push(Change { allow: target.allow_by_default, line });
+            }
+        }
+        changes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::Resources;
+
+    fn rules(json: &str) -> Rules {
+        let text = format!("{{\"devices\":{json}}}");
+        let resources: Resources = serde_json::from_str(&text).unwrap();
+        Rules::from_spec(&resources.devices).unwrap()
+    }
+
+    /// The rule list read literally: the last rule that matches an access bit decides it.
+    fn decide(rules: &Rules, class: Class, major: u32, minor: u32, access: u8) -> bool {
+        let device = Range { class, major: Some(major), minor: Some(minor) };
+        [MKNOD, READ, WRITE].iter().filter(|bit| access & **bit != 0).all(|bit| {
+            let last = rules.0.iter().rev().find(|r| r.access & bit != 0 && r.range.covers(&device));
+            last.is_some_and(|r| r.allow)
+        })
+    }
+
+    const DOCKER: &str = r#"[{"allow":false,"access":"rwm"},
+        {"allow":true,"access":"rwm","type":"c","major":1,"minor":3},
+        {"allow":false,"access":"rwm","type":"c","major":10,"minor":229}]"#;
+
+    #[test]
+    fn without_rules_only_the_defaults_are_allowed() {
+        for json in ["[]", DOCKER, r#"[{"allow":false,"access":"rwm"}]"#] {
+            let rules = rules(json);
+            assert!(decide(&rules, Class::Char, 1, 3, ALL), "null");
+            assert!(decide(&rules, Class::Char, 136, 7, READ | WRITE), "a terminal");
+            assert!(decide(&rules, Class::Block, 8, 0, MKNOD), "making the node of a disk");
+            assert!(!decide(&rules, Class::Block, 8, 0, READ), "reading a disk");
+            assert!(!decide(&rules, Class::Char, 10, 229, READ), "fuse");
+            assert!(!rules.allows_everything());
+        }
+    }
+
+    #[test]
+    fn a_later_rule_wins() {
+        let rules = rules(
+            r#"[{"allow":true,"access":"rwm","type":"c","major":10},
+                {"allow":false,"access":"w","type":"c","major":10,"minor":5}]"#,
+        );
+        assert!(decide(&rules, Class::Char, 10, 5, READ));
+        assert!(!decide(&rules, Class::Char, 10, 5, READ | WRITE));
+        assert!(decide(&rules, Class::Char, 10, 6, READ | WRITE));
+    }
+
+    #[test]
+    fn a_rule_for_every_type_with_a_number_stays_a_rule_for_that_number() {
+        let rules = rules(r#"[{"allow":true,"access":"rwm","type":"a","major":8,"minor":0}]"#);
+        assert!(decide(&rules, Class::Block, 8, 0, ALL));
+        assert!(decide(&rules, Class::Char, 8, 0, ALL));
+        assert!(!decide(&rules, Class::Block, 8, 1, READ));
+    }
+
+    #[test]
+    fn allow_all_is_recognised_and_only_that() {
+        assert!(rules(r#"[{"allow":true,"access":"rwm"}]"#).allows_everything());
+        assert!(!rules(r#"[{"allow":true,"access":"rw"}]"#).allows_everything());
+        let taken = r#"[{"allow":true,"access":"rwm"},{"allow":false,"access":"r","type":"b","major":8}]"#;
+        assert!(!rules(taken).allows_everything());
+    }
+
+    fn lines(changes: &[Change]) -> Vec<String> {
+        changes.iter().map(|c| format!("{} {}", if c.allow { "allow" } else { "deny" }, c.line)).collect()
+    }
+
+    #[test]
+    fn v1_gets_a_reset_and_the_exceptions_and_the_second_time_nothing() {
+        let target = Exceptions::of(&rules(DOCKER)).unwrap();
+        let fresh = Exceptions::parse("a *:* rwm\n").unwrap();
+        let written = lines(&fresh.towards(&target));
+        assert_eq!(written[0], "deny a");
+        assert!(
+            written.contains(&"allow c 1:3 rwm".to_owned()) && written.contains(&"allow b *:* m".to_owned())
+        );
+        assert_eq!(written.len(), 11);
+        assert!(target.towards(&target).is_empty());
+    }
+
+    #[test]
+    fn a_v1_update_writes_the_difference_and_never_resets() {
+        let old = Exceptions::of(&rules(r#"[{"allow":true,"access":"rw","type":"c","major":10,"minor":1}]"#))
+            .unwrap();
+        let new = Exceptions::of(&rules(r#"[{"allow":true,"access":"r","type":"c","major":10,"minor":2}]"#))
+            .unwrap();
+        assert_eq!(lines(&old.towards(&new)), ["allow c 10:2 r", "deny c 10:1 rw"]);
+    }
+
+    #[test]
+    fn v1_refuses_what_it_cannot_express() {
+        let rules = rules(
+            r#"[{"allow":true,"access":"rwm","type":"c","major":10},
+                {"allow":false,"access":"w","type":"c","major":10,"minor":5}]"#,
+        );
+        let error = Exceptions::of(&rules).unwrap_err();
+        assert!(error.to_string().contains("deny c 10:5 w"), "{error}");
+    }
+
+    #[test]
+    fn a_list_of_the_kernel_is_read_back() {
+        let state = Exceptions::parse("c 1:3 rwm\nb *:* m\n").unwrap();
+        assert!(!state.allow_by_default);
+        assert_eq!(state.except.len(), 2);
+        assert!(Exceptions::parse("nonsense\n").is_none());
+    }
+
+    /// A BPF machine small enough to be obviously right, for the instructions that `program` uses.
+    fn run(
+        program: &[crate::sys::bpf::Instruction],
+        class: Class,
+        major: u32,
+        minor: u32,
+        access: u8,
+    ) -> bool {
+        let kind = if class == Class::Block { 1 } else { 2 };
+        let context = [u32::from(access) << 16 | kind, major, minor];
+        let mut r = [0_u32; 16];
+        let mut at = 0_i64;
+        loop {
+            let i = program[at as usize];
+            at += 1;
+            let (to, from) = (usize::from(i.registers & 15), usize::from(i.registers >> 4));
+            let k = i.immediate as u32;
+            match i.code {
+                0x61 => r[to] = context[i.offset as usize / 4],
+                0xbc => r[to] = r[from],
+                0xb4 => r[to] = k,
+                0x54 => r[to] &= k,
+                0x74 => r[to] >>= k,
+                0x05 => at += i64::from(i.offset),
+                0x56 => at += if r[to] == k { 0 } else { i64::from(i.offset) },
+                0x46 => at += if r[to] & k == 0 { 0 } else { i64::from(i.offset) },
+                0x95 => return r[0] == 1,
+                other => panic!("instruction {other:#x}"),
+            }
+        }
+    }
+
+    proptest::proptest! {
+        /// The pruned list, the program and the list as written decide alike; v1's exceptions too, where they exist.
+        #[test]
+        fn the_program_decides_as_the_rules_say(
+            list in proptest::collection::vec(
+                (proptest::bool::ANY, 0..4_u8, proptest::option::of(0..3_u32), proptest::option::of(0..3_u32), 1..8_u8),
+                0..8,
+            ),
+        ) {
+            let mut plain = Vec::new();
+            for (allow, class, major, minor, access) in list {
+                let (class, major, minor, access) = match class {
+                    0 => (Class::Any, None, None, ALL),
+                    1 => (Class::Block, major, minor, access),
+                    _ => (Class::Char, major, minor, access),
+                };
+                plain.push(Rule { allow, range: Range { class, major, minor }, access });
+            }
+            let literal = Rules(plain.clone());
+            let pruned = Rules::pruned(plain);
+            let program = crate::cgroup::program::assemble(&pruned);
+            let v1 = Exceptions::of(&pruned).ok();
+            for class in [Class::Block, Class::Char] {
+                for (major, minor) in (0..4).flat_map(|a| (0..4).map(move |b| (a, b))) {
+                    for access in 1..8 {
+                        let expected = decide(&literal, class, major, minor, access);
+                        proptest::prop_assert_eq!(run(&program, class, major, minor, access), expected);
+                        if let (Some(v1), true) = (&v1, access.is_power_of_two()) {
+                            let device = Range { class, major: Some(major), minor: Some(minor) };
+                            let excepted = v1.except.iter().any(|(r, bits)| r.covers(&device) && bits & access != 0);
+                            proptest::prop_assert_eq!(excepted != v1.allow_by_default, expected);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Stopping every process of a cgroup at once, and letting them go on.
+//!
+//! v2 tells by an event when all have stopped. v1 has to be asked, and may need to be told again: a task that
+//! forks while others freeze keeps the state at FREEZING. Whoever fails to freeze thaws before reporting, so that
+//! nothing stays stopped by accident.
+
+use super::location::Version;
+use super::tree::{Cgroup, Held, INSIDE};
+use super::write::on;
+use crate::error::{Error, Result};
+use crate::sys::{Errno, file};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+/// How long freezing may take: tasks in uninterruptible sleep hold it up.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Cgroup {
+    /// Stops every process of the cgroup and returns when all have stopped.
+    /// Errors: no freezer; not stopped within ten seconds (then all run again).
+    pub fn freeze(&self) -> Result<()> {
+        let held = self.need_freezer()?;
+        let frozen = match held.leg.version {
+            Version::V1 => held.freeze_v1(),
+            Version::V2 => held.freeze_v2(),
+        };
+        match frozen {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                self.thaw()?;
+                Err(Error::new("the processes did not stop within ten seconds").value(held.leg.directory()))
+            }
+            Err(errno) => {
+                // The first error is the one to report; a cgroup that cannot be written to is not frozen.
+                let _ = self.thaw();
+                Err(on(&held.leg, "freeze", errno))
+            }
+        }
+    }
+
+    /// Lets every process of the cgroup go on.
+    pub fn thaw(&self) -> Result<()> {
+        let held = self.need_freezer()?;
+        let written = match held.leg.version {
+            Version::V1 => held.write("freezer.state", "THAWED"),
+            Version::V2 => held.write("cgroup.freeze", "0"),
+        };
+        match written {
+            Ok(()) | Err(Errno(libc::ENOENT | libc::ENODEV)) => Ok(()),
+            Err(errno) => Err(on(&held.leg, "thaw", errno)),
+        }
+    }
+
+    /// True if the cgroup is frozen or is being frozen. False without a freezer.
+    pub fn is_frozen(&self) -> Result<bool> {
+        let Some(held) = self.freezer() else { return Ok(false) };
+        let text = match held.leg.version {
+            Version::V1 => held.read("freezer.state"),
+            Version::V2 => held.read("cgroup.freeze"),
+        };
+        match text {
+            Ok(text) => Ok(!matches!(text.trim(), "THAWED" | "0")),
+            Err(Errno(libc::ENOENT | libc::ENODEV)) => Ok(false),
+            Err(errno) => Err(on(&held.leg, "read the freezer state of", errno)),
+        }
+    }
+
+    fn need_freezer(&self) -> Result<&Held> {
+        self.freezer().ok_or_else(|| {
+            Error::new("this host can freeze no processes: the v1 freezer controller is not mounted")
+                .kind(crate::error::Kind::Unsupported)
+                .remedy("mount -t cgroup -o freezer none /sys/fs/cgroup/freezer")
+        })
+    }
+}
+
+impl Held {
+    fn freeze_v1(&self) -> std::result::Result<bool, Errno> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut pause = Duration::from_micros(50);
+        loop {
+            self.write("freezer.state", "FROZEN")?;
+            if self.read("freezer.state")?.trim() == "FROZEN" {
+                return Ok(true);
+            }
+            if Instant::now() >= deadline {
+                return Ok(false);
+            }
+            // v1 has no event for this.
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(10));
+        }
+    }
+
+    fn freeze_v2(&self) -> std::result::Result<bool, Errno> {
+        self.write("cgroup.freeze", "1")?;
+        self.await_event("frozen 1", Instant::now() + PATIENCE)
+    }
+
+    /// Waits until `cgroup.events` has this line. False at the deadline. v2 only.
+    pub(super) fn await_event(&self, line: &str, deadline: Instant) -> std::result::Result<bool, Errno> {
+        loop {
+            // Opening makes the present state known; a change after it wakes the poll. Reading the same
+            // descriptor again would need a seek.
+            let events: OwnedFd =
+                file::openat2(self.dir.as_fd(), c"cgroup.events", libc::O_RDONLY, 0, INSIDE)?;
+            let text = file::read_all(events.as_fd(), 4096)?;
+            if String::from_utf8_lossy(&text).lines().any(|l| l == line) {
+                return Ok(true);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(false);
+            }
+            let timeout =
+                PollTimeout::try_from(left.as_millis().clamp(1, 60_000)).unwrap_or(PollTimeout::MAX);
+            let mut waited = [PollFd::new(events.as_fd(), PollFlags::POLLPRI)];
+            match poll(&mut waited, timeout) {
+                Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Where a container's cgroup is: one directory in each hierarchy, decided once, recorded with the state.
+//!
+//! The path comes from `linux.cgroupsPath`. Threat: a path that climbs out of the hierarchy's mount (`..`) would
+//! let a config write limits and processes anywhere, so `..` is refused, not resolved. Opening is done by
+//! `tree`, below the mount and without following links.
+
+use crate::error::{Error, Kind, Result};
+use crate::host::cgroups::{Layout, Mount};
+use serde::{Deserialize, Serialize};
+use std::fs;
+
+/// A container's directories, one for each hierarchy; enough to find them again without the config.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Location {
+    pub legs: Vec<Leg>,
+}
+
+/// A container's directory in one hierarchy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leg {
+    pub version: Version,
+    /// v1 only: the controllers mounted together, or the hierarchy's name (`name=systemd`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub controllers: Vec<String>,
+    pub mount: String,
+    /// Below the mount, without a slash at either end, never empty.
+    pub path: String,
+}
+
+/// The version of a hierarchy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Version {
+    V1,
+    V2,
+}
+
+impl Leg {
+    /// The directory's path on the host.
+    pub fn directory(&self) -> String {
+        format!("{}/{}", self.mount.trim_end_matches('/'), self.path)
+    }
+
+    pub(super) fn has(&self, controller: &str) -> bool {
+        self.controllers.iter().any(|c| c == controller)
+    }
+}
+
+impl Location {
+    /// True if cgroup v2 is the only hierarchy.
+    pub fn is_unified(&self) -> bool {
+        matches!(&self.legs[..], [Leg { version: Version::V2, .. }])
+    }
+
+    /// (controllers, directory) of every hierarchy, as a state file of runc lists them ("" on v2).
+    pub fn directories(&self) -> impl Iterator<Item = (String, String)> + '_ {
+        self.legs.iter().map(|leg| (leg.controllers.join(","), leg.directory()))
+    }
+}
+
+/// Decides where the cgroup of container `id` is.
+///
+/// An absolute `cgroups_path` begins at the mount of each hierarchy. A relative one, or the id where there is no
+/// path, begins at the caller's own cgroup on v1 and at its parent on v2 (a v2 cgroup with processes cannot hand
+/// controllers to children), as runc does.
+///
+/// Errors: `..` in the path, an empty path after normalising, a slice of systemd (`slice:prefix:name`).
+pub fn locate(layout: &Layout, cgroups_path: Option<&str>, id: &str) -> Result<Location> {
+    let own = |text: &'static str| {
+        fs::read_to_string(text)
+            .map_err(|e| Error::io(format!("read {text}"), &e).doing("finding the caller's own cgroup"))
+    };
+    let wanted = cgroups_path.unwrap_or_default();
+    let absolute = wanted.starts_with('/');
+    let membership = if absolute { String::new() } else { own("/proc/self/cgroup")? };
+    place(layout, cgroups_path, id, &membership)
+}
+
+/// [`locate`] with the text of /proc/self/cgroup given; it is not looked at for an absolute path.
+fn place(layout: &Layout, cgroups_path: Option<&str>, id: &str, membership: &str) -> Result<Location> {
+    let wanted = cgroups_path.unwrap_or_default();
+    if !wanted.contains('/') && wanted.matches(':').count() == 2 {
+        return Err(refused(wanted, "this names a slice of systemd and a unit (slice:prefix:name)")
+            .remedy("use --systemd-cgroup, or give a path such as /containers/NAME"));
+    }
+    let path = match cgroups_path {
+        None | Some("") => normal(id)?,
+        Some(path) => normal(path)?,
+    };
+    if path.is_empty() {
+        return Err(refused(wanted, "this is the root of the hierarchy, which no container may have")
+            .remedy("name a directory below it"));
+    }
+    let below = |mount: &Mount, own: Option<&str>| -> Result<String> {
+        if wanted.starts_with('/') {
+            return Ok(path.clone());
+        }
+        let own = inside(mount, own.unwrap_or("/"))?;
+        Ok(if own.is_empty() { path.clone() } else { format!("{own}/{path}") })
+    };
+    let mut legs = Vec::new();
+    match layout {
+        Layout::Unified { mount } => {
+            let mount = Mount { path: mount.clone(), root: "/".to_owned() };
+            let own = own_cgroup(membership, "").map(parent);
+            legs.push(Leg {
+                version: Version::V2,
+                controllers: Vec::new(),
+                path: below(&mount, own)?,
+                mount: mount.path,
+            });
+        }
+        Layout::Legacy { hierarchies, unified } => {
+            for hierarchy in hierarchies {
+                let own = own_cgroup(membership, &hierarchy.controllers[0]);
+                legs.push(Leg {
+                    version: Version::V1,
+                    controllers: hierarchy.controllers.clone(),
+                    path: below(&hierarchy.mount, own)?,
+                    mount: hierarchy.mount.path.clone(),
+                });
+            }
+            if let Some(mount) = unified {
+                let own = own_cgroup(membership, "");
+                legs.push(Leg {
+                    version: Version::V2,
+                    controllers: Vec::new(),
+                    path: below(mount, own)?,
+                    mount: mount.path.clone(),
+                });
+            }
+        }
+    }
+    Ok(Location { legs })
+}
+
+fn refused(path: &str, reason: &'static str) -> Error {
+    Error::new(reason).kind(Kind::Config).field("/linux/cgroupsPath").value(path)
+}
+
+/// The components of a path, joined by one slash each.
+fn normal(path: &str) -> Result<String> {
+    let components: Vec<&str> = path.split('/').filter(|c| !c.is_empty() && *c != ".").collect();
+    if components.contains(&"..") {
+        return Err(refused(path, "a cgroup path may not contain \"..\"").remedy("write the path without it"));
+    }
+    if path.contains('\0') || path.contains('\n') {
+        return Err(refused(path, "a cgroup path may not contain a newline or a NUL character"));
+    }
+    Ok(components.join("/"))
+}
+
+/// The caller's cgroup in the hierarchy of a v1 controller, or in the unified one (""), as /proc/self/cgroup
+/// says. Lines are `number:controllers:path`.
+fn own_cgroup<'a>(membership: &'a str, controller: &str) -> Option<&'a str> {
+    membership.lines().find_map(|line| {
+        let mut parts = line.splitn(3, ':');
+        let (_number, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
+        controllers.split(',').any(|c| c == controller).then_some(path)
+    })
+}
+
+fn parent(path: &str) -> &str {
+    path.rsplit_once('/').map_or("/", |(front, _)| front)
+}
+
+/// The caller's cgroup as seen below the mount point; the mount may show only a part of the hierarchy.
+fn inside(mount: &Mount, own: &str) -> Result<String> {
+    let root = mount.root.trim_end_matches('/');
+    let own = match own.strip_prefix(root) {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => rest,
+        _ => own,
+    };
+    if own.split('/').any(|c| c == "..") {
+        return Err(Error::new("the caller's own cgroup is outside of its cgroup namespace")
+            .value(own)
+            .remedy("give an absolute /linux/cgroupsPath"));
+    }
+    normal(own)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::cgroups::Hierarchy;
+
+    const OWN: &str = "4:memory:/box/inner\n1:cpu,cpuacct:/\n0::/user/shell\n";
+
+    fn hybrid() -> Layout {
+        let mount =
+            |name: &str, root: &str| Mount { path: format!("/sys/fs/cgroup/{name}"), root: root.into() };
+        Layout::Legacy {
+            hierarchies: vec![
+                Hierarchy {
+                    controllers: vec!["cpu".into(), "cpuacct".into()],
+                    mount: mount("cpu,cpuacct", "/"),
+                },
+                Hierarchy { controllers: vec!["memory".into()], mount: mount("memory", "/box") },
+            ],
+            unified: Some(mount("unified", "/")),
+        }
+    }
+
+    fn unified() -> Layout {
+        Layout::Unified { mount: "/sys/fs/cgroup".into() }
+    }
+
+    fn paths(location: &Location) -> Vec<String> {
+        location.legs.iter().map(Leg::directory).collect()
+    }
+
+    #[test]
+    fn an_absolute_path_begins_at_every_mount() {
+        let at = place(&hybrid(), Some("//docker/./abc/"), "id", "").unwrap();
+        assert_eq!(
+            paths(&at),
+            [
+                "/sys/fs/cgroup/cpu,cpuacct/docker/abc",
+                "/sys/fs/cgroup/memory/docker/abc",
+                "/sys/fs/cgroup/unified/docker/abc"
+            ]
+        );
+        let at = place(&unified(), Some("/docker/abc"), "id", "").unwrap();
+        assert_eq!(paths(&at), ["/sys/fs/cgroup/docker/abc"]);
+        assert!(at.is_unified());
+    }
+
+    #[test]
+    fn no_path_means_the_id_below_the_callers_cgroup_on_v1_and_beside_it_on_v2() {
+        let at = place(&hybrid(), None, "id", OWN).unwrap();
+        assert_eq!(
+            paths(&at),
+            [
+                "/sys/fs/cgroup/cpu,cpuacct/id",
+                "/sys/fs/cgroup/memory/inner/id",
+                "/sys/fs/cgroup/unified/user/shell/id"
+            ]
+        );
+        assert_eq!(paths(&place(&unified(), Some(""), "id", OWN).unwrap()), ["/sys/fs/cgroup/user/id"]);
+        assert_eq!(paths(&place(&unified(), Some("a/b"), "id", "0::/\n").unwrap()), ["/sys/fs/cgroup/a/b"]);
+    }
+
+    #[test]
+    fn a_cgroup_path_cannot_leave_the_mount() {
+        for path in ["../x", "/..", "/a/../../b", "a/..", "/", "//.", "/a\n/b", "system.slice:rr:x", ":rr:x"]
+        {
+            let error = place(&unified(), Some(path), "id", "0::/\n").unwrap_err();
+            assert_eq!(error.detail().field.as_deref(), Some("/linux/cgroupsPath"), "{path}");
+            assert_eq!(error.detail().kind, Kind::Config);
+        }
+    }
+
+    #[test]
+    fn a_caller_outside_of_its_cgroup_namespace_needs_an_absolute_path() {
+        assert!(place(&unified(), None, "id", "0::/../other/x\n").is_err());
+        assert!(place(&unified(), Some("/a"), "id", "0::/../other/x\n").is_ok());
+    }
+
+    #[test]
+    fn a_location_survives_the_state_file() {
+        let at = place(&hybrid(), Some("/a"), "id", "").unwrap();
+        let text = serde_json::to_string(&at).unwrap();
+        assert_eq!(serde_json::from_str::<Location>(&text).unwrap(), at);
+    }
+}

@@ -1,0 +1,89 @@
+//! Taking a cgroup away.
+//!
+//! A directory goes only when it has no directories below and no process, and a process that was just killed may
+//! take its time. The first try costs one call and usually works. Then children go, deepest first, and the wait is
+//! for the kernel's word: v2 tells by an event when a cgroup is empty; on a hybrid host its v2 leg is therefore
+//! the first; v1 alone has to be asked again, with growing pauses. Processes are never moved elsewhere to make
+//! room: they would escape their limits.
+
+use super::location::Version;
+use super::tree::{Cgroup, Held, children};
+use super::write::on;
+use crate::error::{Error, Result};
+use crate::sys::{Errno, SysResult, file};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+impl Cgroup {
+    /// Removes the cgroup in every hierarchy, with the ones below it. One that is gone already is fine.
+    /// Error: it still has processes at the deadline; their number is told.
+    pub fn remove(self, deadline: Instant) -> Result<()> {
+        let (v2, v1): (Vec<&Held>, Vec<&Held>) = self.held.iter().partition(|h| h.leg.version == Version::V2);
+        for held in v2.into_iter().chain(v1) {
+            held.remove(deadline).map_err(|errno| match (errno.0, self.pids()) {
+                (libc::EBUSY, Ok(pids)) if !pids.is_empty() => {
+                    Error::new(format!("the cgroup still has {} process(es)", pids.len()))
+                        .value(held.leg.directory())
+                        .remedy("kill the processes first (kill --all, delete --force)")
+                }
+                _ => on(&held.leg, "remove the cgroup", errno),
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl Held {
+    fn remove(&self, deadline: Instant) -> SysResult<()> {
+        let mut pause = Duration::from_micros(200);
+        loop {
+            match rmdir(self.parent.as_fd(), &self.name) {
+                Ok(()) => return Ok(()),
+                Err(Errno(libc::EBUSY | libc::ENOTEMPTY)) => {}
+                Err(errno) => return Err(errno),
+            }
+            remove_below(self.dir.as_fd())?;
+            match rmdir(self.parent.as_fd(), &self.name) {
+                Ok(()) => return Ok(()),
+                Err(Errno(libc::EBUSY | libc::ENOTEMPTY)) => {}
+                Err(errno) => return Err(errno),
+            }
+            if Instant::now() >= deadline {
+                return Err(Errno(libc::EBUSY));
+            }
+            let empty = match self.leg.version {
+                Version::V1 => false,
+                Version::V2 => match self.await_event("populated 0", deadline) {
+                    Err(Errno(libc::ENOENT | libc::ENODEV)) => true,
+                    other => other?,
+                },
+            };
+            if !empty || pause > Duration::from_micros(200) {
+                // v1 has no event; on v2 an empty cgroup may still be held for a moment by a child that goes.
+                std::thread::sleep(pause.min(deadline.saturating_duration_since(Instant::now())));
+            }
+            pause = (pause * 2).min(Duration::from_millis(20));
+        }
+    }
+}
+
+/// An absent directory is fine.
+fn rmdir(parent: BorrowedFd, name: &std::ffi::CStr) -> SysResult<()> {
+    match file::unlinkat(parent, name, libc::AT_REMOVEDIR) {
+        Err(Errno(libc::ENOENT | libc::ENODEV)) => Ok(()),
+        other => other,
+    }
+}
+
+/// Removes what can be removed below a directory, deepest first.
+fn remove_below(dir: BorrowedFd) -> SysResult<()> {
+    for (name, child) in children(dir)? {
+        remove_below(child.as_fd())?;
+        match rmdir(dir, &name) {
+            // Still busy: the caller waits and comes again.
+            Ok(()) | Err(Errno(libc::EBUSY | libc::ENOTEMPTY)) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}

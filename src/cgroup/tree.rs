@@ -1,0 +1,358 @@
+//! Directories of a container's cgroup: made, opened and held.
+//!
+//! Each hierarchy is entered once, at its mount; from there every step is relative to a held descriptor and is
+//! resolved below it (no links, no `..`, no other file system). A container never shares a cgroup: one that has
+//! processes already, or is frozen, is refused, because its limits and its `kill` would hit strangers, and a
+//! frozen one would stop the start for ever.
+
+use super::location::{Leg, Location, Version};
+use super::write::on;
+use crate::error::{Error, Result};
+use crate::sys::{Errno, SysResult, dents, file};
+use std::ffi::CString;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// How every step below a mount resolves.
+pub(super) const INSIDE: u64 = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_XDEV;
+
+const DIRECTORY: i32 = libc::O_RDONLY | libc::O_DIRECTORY;
+
+/// Handed down to every container even without limits: engines read their statistics.
+const ACCOUNTING: [&str; 4] = ["cpu", "io", "memory", "pids"];
+
+/// A container's cgroup, open in every hierarchy.
+pub struct Cgroup {
+    pub(super) held: Vec<Held>,
+}
+
+/// One hierarchy's directory, and its parent, from which it is removed.
+pub(super) struct Held {
+    pub leg: Leg,
+    pub parent: OwnedFd,
+    pub name: CString,
+    pub dir: OwnedFd,
+    pub origin: Origin,
+}
+
+/// Who made the directory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// We did, just now: nothing is attached to it.
+    Made,
+    Found,
+}
+
+impl Cgroup {
+    /// Makes the cgroup, or takes an existing one that has no processes and is not frozen.
+    ///
+    /// `controllers` are the v2 controllers that the limits need ([`super::Limits::controllers`]). Parents that
+    /// are missing are made; on v2 they hand down what is missing, on v1 new cpuset directories get the CPUs and
+    /// memory nodes of their parents. What was made is removed again when something fails.
+    pub fn create(location: &Location, controllers: &[String]) -> Result<Cgroup> {
+        let mut cgroup = Cgroup { held: Vec::with_capacity(location.legs.len()) };
+        for leg in &location.legs {
+            match make(leg, controllers) {
+                Ok(held) => cgroup.held.push(held),
+                Err(error) => {
+                    cgroup.forget();
+                    return Err(error);
+                }
+            }
+        }
+        if let Err(error) = cgroup.vacant() {
+            cgroup.forget();
+            return Err(error);
+        }
+        Ok(cgroup)
+    }
+
+    /// Opens the cgroup; `None` if it is gone. In a hierarchy where only this leg is gone, the rest counts.
+    pub fn open(location: &Location) -> Result<Option<Cgroup>> {
+        let mut held = Vec::with_capacity(location.legs.len());
+        for leg in &location.legs {
+            match find(leg) {
+                Ok(found) => held.push(found),
+                Err(Errno(libc::ENOENT | libc::ENODEV)) => {}
+                Err(errno) => return Err(on(leg, "open", errno)),
+            }
+        }
+        Ok((!held.is_empty()).then_some(Cgroup { held }))
+    }
+
+    /// The directory to be born in (`CLONE_INTO_CGROUP`), where v2 is the only hierarchy.
+    pub fn birth(&self) -> Option<BorrowedFd<'_>> {
+        match &self.held[..] {
+            [only] if only.leg.version == Version::V2 => Some(only.dir.as_fd()),
+            _ => None,
+        }
+    }
+
+    /// Moves a process into every hierarchy. Costs an RCU grace period or more for each: pure v2 has
+    /// [`Cgroup::birth`].
+    pub fn join(&self, pid: i32) -> Result<()> {
+        let text = pid.to_string();
+        for held in &self.held {
+            held.write("cgroup.procs", &text)
+                .map_err(|errno| on(&held.leg, "move the container's process into", errno))?;
+        }
+        Ok(())
+    }
+
+    /// The processes of this cgroup and of the ones below it, in no order. On v1, of one hierarchy: the freezer's
+    /// or the first.
+    pub fn pids(&self) -> Result<Vec<i32>> {
+        let Some(held) = self.freezer().or(self.held.first()) else { return Ok(Vec::new()) };
+        let mut pids = Vec::new();
+        collect(held.dir.as_fd(), &mut pids)
+            .map_err(|errno| on(&held.leg, "list the processes of", errno))?;
+        Ok(pids)
+    }
+
+    pub(super) fn unified(&self) -> Option<&Held> {
+        self.held.iter().find(|h| h.leg.version == Version::V2)
+    }
+
+    /// The hierarchy that can freeze: the v1 freezer, or v2.
+    pub(super) fn freezer(&self) -> Option<&Held> {
+        self.held.iter().find(|h| h.leg.has("freezer")).or_else(|| self.unified())
+    }
+
+    /// Refuses a cgroup that was there before us and is in use.
+    fn vacant(&self) -> Result<()> {
+        for held in self.held.iter().filter(|h| h.origin == Origin::Found) {
+            let mut pids = Vec::new();
+            collect(held.dir.as_fd(), &mut pids)
+                .map_err(|errno| on(&held.leg, "list the processes of", errno))?;
+            if !pids.is_empty() {
+                let count = pids.len();
+                return Err(Error::new(format!(
+                    "container's cgroup is not empty: {count} process(es) found"
+                ))
+                .field("/linux/cgroupsPath")
+                .value(held.leg.directory())
+                .remedy("choose another path, or end the processes"));
+            }
+        }
+        let found = self.freezer().filter(|h| h.origin == Origin::Found);
+        if let Some(held) = found
+            && self.is_frozen()?
+        {
+            return Err(Error::new("container's cgroup unexpectedly frozen")
+                .field("/linux/cgroupsPath")
+                .value(held.leg.directory())
+                .remedy("choose another path, or thaw the cgroup"));
+        }
+        Ok(())
+    }
+
+    /// Removes what `create` made, as far as it goes: the error that led here is the one to report.
+    fn forget(&self) {
+        for held in self.held.iter().filter(|h| h.origin == Origin::Made) {
+            // The caller reports the first error; a directory that stays is empty.
+            let _ = file::unlinkat(held.parent.as_fd(), &held.name, libc::AT_REMOVEDIR);
+        }
+    }
+}
+
+/// Adds the processes of a directory and of those below it. A directory that vanishes meanwhile has none.
+pub(super) fn collect(dir: BorrowedFd, pids: &mut Vec<i32>) -> SysResult<()> {
+    const LIMIT: usize = 16 << 20;
+    match file::read_at(dir, c"cgroup.procs", LIMIT, INSIDE) {
+        Ok(bytes) => {
+            pids.extend(String::from_utf8_lossy(&bytes).lines().filter_map(|l| l.parse::<i32>().ok()))
+        }
+        // A threaded v2 cgroup lists its processes in the domain above it.
+        Err(Errno(libc::ENOENT | libc::ENODEV | libc::EOPNOTSUPP)) => {}
+        Err(errno) => return Err(errno),
+    }
+    for (_, child) in children(dir)? {
+        collect(child.as_fd(), pids)?;
+    }
+    Ok(())
+}
+
+/// The directories below, by name, open.
+pub(super) fn children(dir: BorrowedFd) -> SysResult<Vec<(CString, OwnedFd)>> {
+    // A descriptor of its own, so that the offset is at the start.
+    let listing = match file::openat2(dir, c".", DIRECTORY, 0, INSIDE) {
+        Ok(listing) => listing,
+        Err(Errno(libc::ENOENT | libc::ENODEV)) => return Ok(Vec::new()),
+        Err(errno) => return Err(errno),
+    };
+    let mut found = Vec::new();
+    for name in dents::subdirectories(listing.as_fd())? {
+        match file::openat2(dir, &name, DIRECTORY, 0, INSIDE) {
+            Ok(child) => found.push((name, child)),
+            Err(Errno(libc::ENOENT | libc::ENODEV)) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(found)
+}
+
+fn c(text: &str) -> SysResult<CString> {
+    CString::new(text).map_err(|_| Errno(libc::EINVAL))
+}
+
+/// The hierarchy's mount. It comes from the kernel's table or is the usual place, so links in it are the host's.
+fn enter(leg: &Leg) -> SysResult<OwnedFd> {
+    file::openat2(file::cwd(), &c(&leg.mount)?, DIRECTORY, 0, 0)
+}
+
+/// The path above the last component ("" for none), and the last component.
+fn split(leg: &Leg) -> (&str, &str) {
+    leg.path.rsplit_once('/').unwrap_or(("", &leg.path))
+}
+
+/// Names of state files are checked again here: they decide what is removed.
+fn sane(leg: &Leg) -> SysResult<()> {
+    let bad = leg.path.split('/').any(|c| c.is_empty() || c == "." || c == "..");
+    if bad { Err(Errno(libc::EINVAL)) } else { Ok(()) }
+}
+
+fn find(leg: &Leg) -> SysResult<Held> {
+    sane(leg)?;
+    let (above, name) = split(leg);
+    let mut parent = enter(leg)?;
+    if !above.is_empty() {
+        parent = file::openat2(parent.as_fd(), &c(above)?, DIRECTORY, 0, INSIDE)?;
+    }
+    let name = c(name)?;
+    let dir = file::openat2(parent.as_fd(), &name, DIRECTORY, 0, INSIDE)?;
+    Ok(Held { leg: leg.clone(), parent, name, dir, origin: Origin::Found })
+}
+
+fn make(leg: &Leg, controllers: &[String]) -> Result<Held> {
+    let failed = |errno| {
+        let error = on(leg, "make the cgroup", errno);
+        match errno.0 {
+            libc::EACCES | libc::EPERM | libc::EROFS => error.field("/linux/cgroupsPath").remedy(
+                "an ordinary user needs a delegated cgroup, or a config without limits and cgroupsPath",
+            ),
+            _ => error,
+        }
+    };
+    sane(leg).map_err(failed)?;
+    let (above, name) = split(leg);
+    let name = c(name).map_err(failed)?;
+    let root = enter(leg).map_err(|errno| errno.because(format!("open {}", leg.mount)))?;
+    let parent =
+        if above.is_empty() { None } else { Some(descend(leg, root.as_fd(), above).map_err(failed)?) };
+    if leg.version == Version::V2 {
+        hand_down(root.as_fd(), above, parent.as_ref().map(AsFd::as_fd), controllers);
+    }
+    let parent = parent.unwrap_or(root);
+    let (dir, origin) = step(leg, parent.as_fd(), &name).map_err(failed)?;
+    Ok(Held { leg: leg.clone(), parent, name, dir, origin })
+}
+
+/// Opens the directories of `path` below `root`, making what is missing.
+fn descend(leg: &Leg, root: BorrowedFd, path: &str) -> SysResult<OwnedFd> {
+    match file::openat2(root, &c(path)?, DIRECTORY, 0, INSIDE) {
+        Err(Errno(libc::ENOENT)) => {}
+        other => return other,
+    }
+    let mut at: Option<OwnedFd> = None;
+    for component in path.split('/') {
+        let parent = at.as_ref().map_or(root, AsFd::as_fd);
+        at = Some(step(leg, parent, &c(component)?)?.0);
+    }
+    at.ok_or(Errno(libc::EINVAL))
+}
+
+/// Makes one directory, or opens the one that is there.
+fn step(leg: &Leg, parent: BorrowedFd, name: &CString) -> SysResult<(OwnedFd, Origin)> {
+    let origin = match file::mkdirat(parent, name, 0o755) {
+        Ok(()) => Origin::Made,
+        Err(Errno(libc::EEXIST)) => Origin::Found,
+        Err(errno) => return Err(errno),
+    };
+    let dir = file::openat2(parent, name, DIRECTORY, 0, INSIDE)?;
+    if leg.has("cpuset") {
+        inherit_cpuset(parent, dir.as_fd())?;
+    }
+    Ok((dir, origin))
+}
+
+/// A new v1 cpuset has no CPUs and no memory, and takes no process until it has.
+fn inherit_cpuset(parent: BorrowedFd, dir: BorrowedFd) -> SysResult<()> {
+    const LIMIT: usize = 64 << 10;
+    for name in [c"cpuset.cpus", c"cpuset.mems"] {
+        let own = file::read_at(dir, name, LIMIT, INSIDE)?;
+        if own.trim_ascii().is_empty() {
+            let above = file::read_at(parent, name, LIMIT, INSIDE)?;
+            file::write_at(dir, name, above.trim_ascii(), INSIDE)?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes every parent of a v2 cgroup hand down the controllers that the limits need and the statistics read.
+///
+/// Reads one file where all is well, two where the host lacks a controller. Errors are left to the limit that
+/// then finds its file missing: it knows the field, and a container without limits may run without controllers
+/// (an ordinary user's, a host with a real-time process).
+fn hand_down(root: BorrowedFd, above: &str, parent: Option<BorrowedFd>, controllers: &[String]) {
+    let last = parent.unwrap_or(root);
+    let mut wanted: Vec<&str> = ACCOUNTING.to_vec();
+    wanted.extend(controllers.iter().map(String::as_str));
+    let Some(given) = words(last, c"cgroup.subtree_control") else { return };
+    wanted.retain(|w| !given.iter().any(|g| g == w));
+    if wanted.is_empty() {
+        return;
+    }
+    let Some(present) = words(root, c"cgroup.controllers") else { return };
+    wanted.retain(|w| present.iter().any(|p| p == w));
+    wanted.sort_unstable();
+    wanted.dedup();
+    if wanted.is_empty() {
+        return;
+    }
+    enable(root, &wanted);
+    let mut at: Option<OwnedFd> = None;
+    for component in above.split('/').filter(|c| !c.is_empty()) {
+        let from = at.as_ref().map_or(root, AsFd::as_fd);
+        let Ok(name) = c(component) else { return };
+        let Ok(next) = file::openat2(from, &name, DIRECTORY, 0, INSIDE) else { return };
+        enable(next.as_fd(), &wanted);
+        at = Some(next);
+    }
+}
+
+/// Writes what is missing in one `cgroup.subtree_control`; one by one where they do not go together.
+fn enable(dir: BorrowedFd, wanted: &[&str]) {
+    let given = words(dir, c"cgroup.subtree_control").unwrap_or_default();
+    let missing: Vec<String> =
+        wanted.iter().filter(|w| !given.iter().any(|g| g == *w)).map(|w| format!("+{w}")).collect();
+    let put = |text: &str| file::write_at(dir, c"cgroup.subtree_control", text.as_bytes(), INSIDE);
+    if !missing.is_empty() && put(&missing.join(" ")).is_err() && missing.len() > 1 {
+        for one in &missing {
+            // A limit that needs this controller reports its absence, with its field.
+            let _ = put(one);
+        }
+    }
+}
+
+fn words(dir: BorrowedFd, name: &std::ffi::CStr) -> Option<Vec<String>> {
+    let bytes = file::read_at(dir, name, 4096, INSIDE).ok()?;
+    Some(String::from_utf8_lossy(&bytes).split_whitespace().map(str::to_owned).collect())
+}
+
+impl Held {
+    /// Makes the parents hand down these controllers; true if this directory has them now.
+    pub(super) fn hand_down(&self, controllers: &[String]) -> bool {
+        let has = || {
+            words(self.dir.as_fd(), c"cgroup.controllers")
+                .is_some_and(|has| controllers.iter().all(|c| has.contains(c)))
+        };
+        if has() {
+            // The controller is there, and only the file is not.
+            return false;
+        }
+        let Ok(root) = enter(&self.leg) else { return false };
+        let (above, _) = split(&self.leg);
+        let parent = (!above.is_empty()).then(|| self.parent.as_fd());
+        hand_down(root.as_fd(), above, parent, controllers);
+        has()
+    }
+}

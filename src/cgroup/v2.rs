@@ -1,0 +1,173 @@
+//! Limits as files of cgroup v2. Pure: what would be written, in which order; and the conversions that the
+//! specification's v1 values need.
+
+use super::limits::{Amount, CpuLimits, Direction, IoLimits, Limits, MemoryLimits, Throttle};
+use super::write::{Missing, Write};
+
+/// Everything but the device rules, which are a program (`program`).
+pub fn files(limits: &Limits) -> Vec<Write> {
+    let mut files = Vec::new();
+    if let Some(pids) = limits.pids {
+        files.push(Write::new("pids.max", most(pids), "pids/limit"));
+    }
+    memory(&limits.memory, &mut files);
+    io(&limits.io, &mut files);
+    cpu(&limits.cpu, &mut files);
+    for (i, (size, bytes)) in limits.hugepages.iter().enumerate() {
+        let field = format!("hugepageLimits/{i}/limit");
+        files.push(Write::new(format!("hugetlb.{size}.max"), bytes.to_string(), &field));
+        // Reservation accounting is the better limit where the kernel has it (5.7).
+        files.push(
+            Write::new(format!("hugetlb.{size}.rsvd.max"), bytes.to_string(), &field)
+                .missing(Missing::Ignore),
+        );
+    }
+    rdma(limits, &mut files);
+    for (file, content) in &limits.unified {
+        // Some files take one line a write (io.max).
+        for line in content.lines().filter(|l| !l.is_empty()) {
+            files.push(Write::new(file.clone(), line.to_owned(), &format!("unified/{file}")));
+        }
+    }
+    files
+}
+
+fn most(amount: Amount) -> String {
+    match amount {
+        Amount::Unlimited => "max".to_owned(),
+        Amount::Of(n) => n.to_string(),
+    }
+}
+
+/// memory.swap.max counts swap alone, the specification's value memory and swap together.
+fn memory(memory: &MemoryLimits, files: &mut Vec<Write>) {
+    let swap = match (memory.swap, memory.limit) {
+        (Some(Amount::Of(both)), Some(Amount::Of(limit))) => Some(Amount::Of(both.saturating_sub(limit))),
+        (Some(swap), _) => Some(swap),
+        (None, Some(Amount::Unlimited)) => Some(Amount::Unlimited),
+        (None, _) => None,
+    };
+    if let Some(swap) = swap {
+        let write = Write::new("memory.swap.max", most(swap), "memory/swap");
+        // Without swap accounting there is no file; no swap and no limit are then the truth already.
+        let vacuous = matches!(swap, Amount::Unlimited | Amount::Of(0));
+        files.push(if vacuous { write.missing(Missing::Ignore) } else { write });
+    }
+    if let Some(limit) = memory.limit {
+        files.push(Write::new("memory.max", most(limit), "memory/limit"));
+    }
+    if let Some(reservation) = memory.reservation {
+        files.push(Write::new("memory.low", most(reservation), "memory/reservation"));
+    }
+}
+
+/// The weight is refused while the cgroup is idle, a burst while it is above the old quota: both are written
+/// again after what they wait for.
+fn cpu(cpu: &CpuLimits, files: &mut Vec<Write>) {
+    const DEFAULT_PERIOD: u64 = 100_000;
+    if let Some(shares) = cpu.shares {
+        files.push(Write::new("cpu.weight", weight_of_shares(shares).to_string(), "cpu/shares").again());
+    }
+    if let Some(idle) = cpu.idle {
+        files.push(Write::new("cpu.idle", idle.to_string(), "cpu/idle"));
+    }
+    if let Some(burst) = cpu.burst {
+        files.push(Write::new("cpu.max.burst", burst.to_string(), "cpu/burst").again());
+    }
+    if cpu.quota.is_some() || cpu.period.is_some() {
+        let quota = most(cpu.quota.unwrap_or(Amount::Unlimited));
+        let period = cpu.period.unwrap_or(DEFAULT_PERIOD);
+        let field = if cpu.quota.is_some() { "cpu/quota" } else { "cpu/period" };
+        files.push(Write::new("cpu.max", format!("{quota} {period}"), field).again());
+    }
+    if let Some(cpus) = &cpu.cpus {
+        files.push(Write::new("cpuset.cpus", cpus.clone(), "cpu/cpus"));
+    }
+    if let Some(mems) = &cpu.mems {
+        files.push(Write::new("cpuset.mems", mems.clone(), "cpu/mems"));
+    }
+}
+
+fn io(io: &IoLimits, files: &mut Vec<Write>) {
+    if let Some(weight) = io.weight {
+        let instead = ("io.weight".into(), weight_of_blkio(weight).to_string());
+        files.push(
+            Write::new("io.bfq.weight", weight.to_string(), "blockIO/weight")
+                .missing(Missing::Instead(instead)),
+        );
+    }
+    for device in &io.device_weights {
+        let of = format!("{}:{}", device.major, device.minor);
+        let instead = ("io.weight".into(), format!("{of} {}", weight_of_blkio(device.weight)));
+        files.push(
+            Write::at("io.bfq.weight", format!("{of} {}", device.weight), &device.field)
+                .missing(Missing::Instead(instead)),
+        );
+    }
+    let mut rest = &io.throttles[..];
+    let mut done: Vec<(i64, i64)> = Vec::new();
+    // One write for each device, with all its rates.
+    while let Some((first, others)) = rest.split_first() {
+        rest = others;
+        if done.contains(&(first.major, first.minor)) {
+            continue;
+        }
+        done.push((first.major, first.minor));
+        let mut line = format!("{}:{}", first.major, first.minor);
+        for throttle in std::iter::once(first)
+            .chain(others.iter().filter(|t| (t.major, t.minor) == (first.major, first.minor)))
+        {
+            line.push_str(&rate(throttle));
+        }
+        files.push(Write::at("io.max", line, &first.field));
+    }
+}
+
+fn rate(throttle: &Throttle) -> String {
+    let key = match throttle.direction {
+        Direction::ReadBytes => "rbps",
+        Direction::WriteBytes => "wbps",
+        Direction::ReadOperations => "riops",
+        Direction::WriteOperations => "wiops",
+    };
+    match throttle.rate {
+        0 => format!(" {key}=max"),
+        rate => format!(" {key}={rate}"),
+    }
+}
+
+/// The same file on both versions.
+pub(super) fn rdma(limits: &Limits, files: &mut Vec<Write>) {
+    for (device, handles, objects) in &limits.rdma {
+        let mut line = device.clone();
+        if let Some(handles) = handles {
+            line.push_str(&format!(" hca_handle={handles}"));
+        }
+        if let Some(objects) = objects {
+            line.push_str(&format!(" hca_object={objects}"));
+        }
+        files.push(Write::new("rdma.max", line, &format!("rdma/{device}")));
+    }
+}
+
+/// cpu.weight (1 to 10000, default 100) for CPU shares (2 to 262144, default 1024).
+///
+/// A quadratic in the logarithm that meets both ends and the default, as runc 1.3.2 and crun 1.23 have it; the
+/// older linear formula made 39 of the default.
+pub fn weight_of_shares(shares: u64) -> u64 {
+    if shares <= 2 {
+        return 1;
+    }
+    if shares >= 262_144 {
+        return 10_000;
+    }
+    let l = (shares as f64).log2();
+    let exponent = (l * l + 125.0 * l) / 612.0 - 7.0 / 34.0;
+    // Rounding errors must not lift an exact power of ten to the next number.
+    (10_f64.powf(exponent) - 1e-9).ceil() as u64
+}
+
+/// io.weight (1 to 10000) for a blkio weight (10 to 1000), linear.
+pub fn weight_of_blkio(weight: u16) -> u64 {
+    1 + u64::from(weight.max(10) - 10) * 9999 / 990
+}

@@ -1,0 +1,247 @@
+//! One write to a control file, and carrying out a list of them.
+//!
+//! The kernel checks some files against each other (limit and swap, quota and period), in an order that depends
+//! on the old values. A write that may be refused for that reason is marked, tried in its place, and tried once
+//! more after all others; that covers raising and lowering alike without reading the old values.
+
+use super::location::{Leg, Version};
+use super::tree::{Cgroup, Held, INSIDE};
+use super::{Limits, v1, v2};
+use crate::error::{Error, Kind, Result};
+use crate::sys::{Errno, file};
+use std::borrow::Cow;
+use std::ffi::CString;
+use std::os::fd::AsFd;
+
+/// A control file, what goes into it, and the field of config.json that asked for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// The part of the file's name before the first dot.
+    pub controller: String,
+    pub file: Cow<'static, str>,
+    pub value: String,
+    pub field: String,
+    pub missing: Missing,
+    pub refused: Refused,
+}
+
+/// What to do where the file is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missing {
+    Fail,
+    Ignore,
+    /// Write this file with this value in its place.
+    Instead((Cow<'static, str>, String)),
+}
+
+/// What to do when the kernel says EINVAL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    Fail,
+    /// Try once more after all other files.
+    Again,
+}
+
+impl Write {
+    /// `field` is below /linux/resources.
+    pub(super) fn new(file: impl Into<Cow<'static, str>>, value: String, field: &str) -> Write {
+        Write::at(file, value, &format!("/linux/resources/{field}"))
+    }
+
+    pub(super) fn at(file: impl Into<Cow<'static, str>>, value: String, field: &str) -> Write {
+        let file = file.into();
+        Write {
+            controller: file.split('.').next().unwrap_or_default().to_owned(),
+            file,
+            value,
+            field: field.to_owned(),
+            missing: Missing::Fail,
+            refused: Refused::Fail,
+        }
+    }
+
+    pub(super) fn missing(mut self, missing: Missing) -> Write {
+        self.missing = missing;
+        self
+    }
+
+    pub(super) fn again(mut self) -> Write {
+        self.refused = Refused::Again;
+        self
+    }
+}
+
+/// The error for a limit whose controller this host does not have.
+pub(super) fn no_controller(write: &Write) -> Error {
+    Error::new(format!("the cgroup controller {} is not available here", write.controller))
+        .kind(Kind::Unsupported)
+        .field(write.field.clone())
+        .value(&write.value)
+        .remedy("remove the limit, or mount or enable the controller")
+}
+
+impl Limits {
+    /// The v2 controllers that these limits need, for [`Cgroup::create`].
+    pub fn controllers(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for write in v2::files(self) {
+            if write.controller != "cgroup" && !names.contains(&write.controller) {
+                names.push(write.controller);
+            }
+        }
+        names
+    }
+}
+
+impl Cgroup {
+    /// Writes the limits, the device rules last. Also what `update` does, with other limits.
+    ///
+    /// Errors name the field: no such controller or file, a value that the kernel refuses, a memory limit below
+    /// what is in use.
+    pub fn apply(&self, limits: &Limits) -> Result<()> {
+        if limits.memory.check_before_update {
+            self.check_memory(limits)?;
+        }
+        let mut again = Vec::new();
+        for (held, write) in self.routed(limits)? {
+            match self.put(held, &write) {
+                Err(Errno(libc::EINVAL)) if write.refused == Refused::Again => again.push((held, write)),
+                Err(errno) => return Err(held.explain(&write, errno)),
+                Ok(()) => {}
+            }
+        }
+        for (held, write) in again {
+            self.put(held, &write).map_err(|errno| held.explain(&write, errno))?;
+        }
+        match &limits.devices {
+            Some(rules) => self.enforce(rules),
+            None => Ok(()),
+        }
+    }
+
+    /// Each write with the hierarchy that it goes to. A hybrid host may have a controller on its v2 leg.
+    fn routed(&self, limits: &Limits) -> Result<Vec<(&Held, Write)>> {
+        let leg = |controller: &str| self.held.iter().find(|h| h.leg.has(controller));
+        let unified = self.unified();
+        if let (Some(unified), 1) = (unified, self.held.len()) {
+            return Ok(v2::files(limits).into_iter().map(|write| (unified, write)).collect());
+        }
+        let mut routed = Vec::new();
+        let mut elsewhere = v2::files(limits);
+        for write in v1::files(limits) {
+            if let Some(held) = leg(&write.controller) {
+                routed.push((held, write));
+            } else if unified.is_none() || !elsewhere.iter().any(|w| w.field == write.field) {
+                match write.missing {
+                    Missing::Ignore => {}
+                    _ => return Err(no_controller(&write)),
+                }
+            }
+        }
+        // v2 calls the block I/O controller by another name.
+        let on_v1 = |controller: &str| leg(if controller == "io" { "blkio" } else { controller }).is_some();
+        elsewhere.retain(|write| !on_v1(&write.controller));
+        routed.extend(
+            unified.into_iter().flat_map(|unified| {
+                elsewhere.drain(..).map(move |write| (unified, write)).collect::<Vec<_>>()
+            }),
+        );
+        Ok(routed)
+    }
+
+    fn put(&self, held: &Held, write: &Write) -> std::result::Result<(), Errno> {
+        match held.write(&write.file, &write.value) {
+            Err(Errno(libc::ENOENT)) => {}
+            other => return other,
+        }
+        // Missing files of a v2 controller appear when the parents hand the controller down.
+        if held.leg.version == Version::V2 && held.hand_down(std::slice::from_ref(&write.controller)) {
+            match held.write(&write.file, &write.value) {
+                Err(Errno(libc::ENOENT)) => {}
+                other => return other,
+            }
+        }
+        match &write.missing {
+            Missing::Fail => Err(Errno(libc::ENOENT)),
+            Missing::Ignore => Ok(()),
+            Missing::Instead((file, value)) => held.write(file, value),
+        }
+    }
+
+    /// On v2 the kernel would end processes to make a lower limit true; on v1 it refuses by itself, without a
+    /// look at swap.
+    fn check_memory(&self, limits: &Limits) -> Result<()> {
+        use super::limits::Amount;
+        let memory = self.held.iter().find(|h| h.leg.has("memory"));
+        let (held, name) = match (memory, self.unified()) {
+            (Some(held), _) => (held, "memory.usage_in_bytes"),
+            (None, Some(held)) => (held, "memory.current"),
+            (None, None) => return Ok(()),
+        };
+        // No file: no controller, which the write itself reports better.
+        let Ok(text) = held.read(name) else { return Ok(()) };
+        let Ok(used) = text.trim().parse::<u64>() else { return Ok(()) };
+        for (amount, field) in [(limits.memory.swap, "swap"), (limits.memory.limit, "limit")] {
+            if let Some(Amount::Of(limit)) = amount
+                && limit <= used
+            {
+                return Err(Error::new(format!("the container uses {used} bytes already"))
+                    .field(format!("/linux/resources/memory/{field}"))
+                    .value(limit)
+                    .remedy("choose a higher limit, or leave out checkBeforeUpdate"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Held {
+    /// Writes a file of this directory; never creates one.
+    pub(super) fn write(&self, name: &str, value: &str) -> std::result::Result<(), Errno> {
+        let name = CString::new(name).map_err(|_| Errno(libc::EINVAL))?;
+        file::write_at(self.dir.as_fd(), &name, value.as_bytes(), INSIDE)
+    }
+
+    /// Reads a file of this directory.
+    pub(super) fn read(&self, name: &str) -> std::result::Result<String, Errno> {
+        const LIMIT: usize = 16 << 20;
+        let name = CString::new(name).map_err(|_| Errno(libc::EINVAL))?;
+        let bytes = file::read_at(self.dir.as_fd(), &name, LIMIT, INSIDE)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    fn explain(&self, write: &Write, errno: Errno) -> Error {
+        let path = format!("{}/{}", self.leg.directory(), write.file);
+        let error = match errno.0 {
+            libc::ENOENT if self.missing_controller(&write.controller) => return no_controller(write),
+            libc::ENOENT => Error::new(format!("this kernel has no {path}"))
+                .kind(Kind::Unsupported)
+                .remedy("remove the limit"),
+            libc::EBUSY if write.controller == "memory" => {
+                errno.because(format!("write {path}")).remedy("the limit is below the memory in use")
+            }
+            libc::ENODEV if write.controller.ends_with("io") => errno
+                .because(format!("write {path}"))
+                .remedy("the numbers have to be those of a whole block device"),
+            libc::EOPNOTSUPP => errno
+                .because(format!("write {path}"))
+                .remedy("the cgroup or a parent is threaded, or the file belongs to another I/O scheduler"),
+            _ => errno.because(format!("write {path}")),
+        };
+        error.field(write.field.clone()).value(&write.value)
+    }
+
+    /// True if the controller itself is missing in this v2 cgroup, and not only a file of it.
+    fn missing_controller(&self, controller: &str) -> bool {
+        self.leg.version == Version::V2
+            && controller != "cgroup"
+            && !self
+                .read("cgroup.controllers")
+                .is_ok_and(|text| text.split_whitespace().any(|c| c == controller))
+    }
+}
+
+/// For messages that are about a whole leg.
+pub(super) fn on(leg: &Leg, doing: &str, errno: Errno) -> Error {
+    errno.because(format!("{doing} {}", leg.directory()))
+}

@@ -1,0 +1,205 @@
+//! Which cgroup hierarchies this host has mounted, and where.
+//!
+//! On a unified host this costs one statfs(2): mountinfo takes a lock that every mount in the machine takes too,
+//! so the common path must not read it. Only v1 and hybrid hosts pay for it, once.
+//!
+//! Mount points found here are trusted as the kernel's own answer; nothing is looked up by guessing names.
+
+use crate::error::{Error, Kind, Result};
+use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
+use std::fs;
+
+/// Where the hierarchies are mounted when nobody chose another place.
+pub const MOUNT: &str = "/sys/fs/cgroup";
+
+/// Controllers that a v1 mount may carry. The options of a v1 mount mix them with flags (`rw`, `xattr`,
+/// `clone_children` …), so that only a list tells them apart.
+const V1_CONTROLLERS: [&str; 14] = [
+    "cpu",
+    "cpuacct",
+    "cpuset",
+    "memory",
+    "devices",
+    "freezer",
+    "blkio",
+    "pids",
+    "net_cls",
+    "net_prio",
+    "perf_event",
+    "hugetlb",
+    "rdma",
+    "misc",
+];
+
+/// The hierarchies of this host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// cgroup v2 only.
+    Unified { mount: String },
+    /// cgroup v1; `unified` is the v2 leg of a hybrid host.
+    Legacy { hierarchies: Vec<Hierarchy>, unified: Option<Mount> },
+}
+
+/// One v1 hierarchy: the controllers that are mounted together, or a named one without any (`name=systemd`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hierarchy {
+    pub controllers: Vec<String>,
+    pub mount: Mount,
+}
+
+/// A mount of a hierarchy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    /// The mount point.
+    pub path: String,
+    /// The directory of the hierarchy that is visible at the mount point: `/`, except where a container got
+    /// only its own part of the hierarchy bind-mounted.
+    pub root: String,
+}
+
+impl Layout {
+    /// True where cgroup v2 controls the resources.
+    pub fn is_unified(&self) -> bool {
+        matches!(self, Layout::Unified { .. })
+    }
+
+    /// True if a v1 hierarchy has this controller. On a unified host it is not known without asking.
+    pub fn has_v1(&self, controller: &str) -> bool {
+        match self {
+            Layout::Unified { .. } => false,
+            Layout::Legacy { hierarchies, .. } => {
+                hierarchies.iter().any(|h| h.controllers.iter().any(|c| c == controller))
+            }
+        }
+    }
+}
+
+/// Finds the hierarchies. Errors: no cgroup file system is mounted; mountinfo is unreadable.
+pub fn detect() -> Result<Layout> {
+    if statfs(MOUNT).is_ok_and(|s| s.filesystem_type() == CGROUP2_SUPER_MAGIC) {
+        return Ok(Layout::Unified { mount: MOUNT.to_owned() });
+    }
+    let table = fs::read_to_string("/proc/self/mountinfo")
+        .map_err(|e| Error::io("read /proc/self/mountinfo", &e).doing("finding the cgroup mounts"))?;
+    from_mountinfo(&table)
+}
+
+/// Finds the hierarchies in the text of proc_pid_mountinfo(5).
+pub fn from_mountinfo(table: &str) -> Result<Layout> {
+    let mut hierarchies: Vec<Hierarchy> = Vec::new();
+    let mut unified: Option<Mount> = None;
+    for line in table.lines() {
+        let Some((mount, kind, options)) = parse(line) else { continue };
+        match kind {
+            "cgroup2" if preferred(unified.as_ref(), &mount) => unified = Some(mount),
+            "cgroup" => {
+                let controllers: Vec<String> = options
+                    .split(',')
+                    .filter(|o| V1_CONTROLLERS.contains(o) || o.starts_with("name="))
+                    .map(str::to_owned)
+                    .collect();
+                match hierarchies.iter_mut().find(|h| h.controllers == controllers) {
+                    Some(known) if preferred(Some(&known.mount), &mount) => known.mount = mount,
+                    Some(_) => {}
+                    None if controllers.is_empty() => {}
+                    None => hierarchies.push(Hierarchy { controllers, mount }),
+                }
+            }
+            _ => {}
+        }
+    }
+    match (hierarchies.is_empty(), unified) {
+        (false, unified) => Ok(Layout::Legacy { hierarchies, unified }),
+        (true, Some(mount)) => Ok(Layout::Unified { mount: mount.path }),
+        (true, None) => Err(Error::new("no cgroup file system is mounted")
+            .kind(Kind::Unsupported)
+            .remedy("mount -t cgroup2 none /sys/fs/cgroup")),
+    }
+}
+
+/// A hierarchy may be mounted more than once (containers with a cgroup mount show up in the host's table):
+/// the usual place wins, then the first.
+fn preferred(known: Option<&Mount>, found: &Mount) -> bool {
+    let usual = |m: &Mount| m.path.starts_with(MOUNT);
+    known.is_none_or(|known| !usual(known) && usual(found))
+}
+
+/// (mount, file system type, super block options) of a line.
+fn parse(line: &str) -> Option<(Mount, &str, &str)> {
+    let (front, back) = line.split_once(" - ")?;
+    let mut front = front.split(' ').skip(3);
+    let (root, path) = (front.next()?, front.next()?);
+    let mut back = back.split(' ');
+    let (kind, _source, options) = (back.next()?, back.next()?, back.next()?);
+    Some((Mount { path: unescape(path), root: unescape(root) }, kind, options))
+}
+
+/// mountinfo writes space, tab, newline and backslash as three octal digits.
+fn unescape(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        plain.push_str(&rest[..at]);
+        let code = rest.get(at + 1..at + 4).and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        match code.filter(u8::is_ascii) {
+            Some(code) => {
+                plain.push(char::from(code));
+                rest = &rest[at + 4..];
+            }
+            None => {
+                plain.push('\\');
+                rest = &rest[at + 1..];
+            }
+        }
+    }
+    plain.push_str(rest);
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HYBRID: &str = "\
+31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755
+32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw,relatime shared:9 - cgroup cgroup rw,cpu,cpuacct
+35 31 0:32 /docker/x /srv/c1/sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
+36 31 0:32 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory
+40 31 0:37 / /sys/fs/cgroup/a\\040b rw,relatime - cgroup cgroup rw,xattr,name=systemd
+41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw,nsdelegate
+";
+
+    #[test]
+    fn a_hybrid_table_gives_every_hierarchy_and_the_v2_leg() {
+        let Layout::Legacy { hierarchies, unified } = from_mountinfo(HYBRID).unwrap() else { panic!() };
+        assert_eq!(unified.unwrap().path, "/sys/fs/cgroup/unified");
+        let found: Vec<_> =
+            hierarchies.iter().map(|h| (h.controllers.join(","), h.mount.path.as_str())).collect();
+        assert_eq!(
+            found,
+            [
+                ("cpu,cpuacct".to_owned(), "/sys/fs/cgroup/cpu,cpuacct"),
+                ("memory".to_owned(), "/sys/fs/cgroup/memory"),
+                ("name=systemd".to_owned(), "/sys/fs/cgroup/a b"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_table_with_only_cgroup2_is_unified_wherever_it_is_mounted() {
+        let table = "41 31 0:38 / /run/cg rw - cgroup2 cgroup2 rw\n";
+        assert_eq!(from_mountinfo(table).unwrap(), Layout::Unified { mount: "/run/cg".into() });
+    }
+
+    #[test]
+    fn a_table_without_cgroups_is_an_error_with_a_remedy() {
+        let error = from_mountinfo("23 1 8:1 / / rw - ext4 /dev/sda1 rw\n").unwrap_err();
+        assert_eq!(error.detail().kind, Kind::Unsupported);
+        assert!(error.to_string().contains("mount -t cgroup2"), "{error}");
+    }
+
+    #[test]
+    fn this_machine_has_a_layout() {
+        detect().unwrap();
+    }
+}

@@ -1,0 +1,3 @@
+//! What this machine can do. Probed lazily, never changed.
+
+pub mod cgroups;
