@@ -5,6 +5,7 @@ pub mod cli;
 pub mod engine;
 pub mod error;
 pub mod host;
+pub mod plan;
 pub mod report;
 pub mod spec;
 pub mod state;

@@ -4,7 +4,7 @@
 //! and the value. Unknown fields are ignored, as the specification says.
 
 use super::linux::Linux;
-use super::text::{Text, null_default};
+use super::text::{Text, null_default, null_values};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub struct Spec<'a> {
     pub mounts: Vec<Mount<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub hooks: Option<Hooks<'a>>,
-    #[serde(borrow, default, deserialize_with = "null_default", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(borrow, default, deserialize_with = "null_values", skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<Text<'a>, Text<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub linux: Option<Linux<'a>>,

@@ -3,7 +3,7 @@
 use super::config::IdMapping;
 use super::resources::Resources;
 use super::seccomp::Seccomp;
-use super::text::{Text, null_default};
+use super::text::{Text, null_default, null_values};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ pub struct Linux<'a> {
         rename = "netDevices",
         borrow,
         default,
-        deserialize_with = "null_default",
+        deserialize_with = "null_values",
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub net_devices: BTreeMap<Text<'a>, NetDevice<'a>>,
@@ -74,7 +74,7 @@ pub struct Linux<'a> {
         rename = "timeOffsets",
         borrow,
         default,
-        deserialize_with = "null_default",
+        deserialize_with = "null_values",
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub time_offsets: BTreeMap<Text<'a>, TimeOffset>,

@@ -2,7 +2,7 @@
 //!
 //! Every limit is optional: "not set" leaves the kernel's value alone and differs from zero.
 
-use super::text::{Text, null_default};
+use super::text::{Text, null_default, null_values};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ pub struct Resources<'a> {
     pub hugepage_limits: Vec<HugepageLimit<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub network: Option<Network<'a>>,
-    #[serde(borrow, default, deserialize_with = "null_default", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(borrow, default, deserialize_with = "null_values", skip_serializing_if = "BTreeMap::is_empty")]
     pub rdma: BTreeMap<Text<'a>, Rdma>,
     #[serde(borrow, default, deserialize_with = "null_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub unified: BTreeMap<Text<'a>, Text<'a>>,

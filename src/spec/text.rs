@@ -3,6 +3,7 @@
 use serde::de::{Deserialize, Deserializer, Visitor};
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
 
@@ -76,4 +77,14 @@ where
     T: Default + Deserialize<'de>,
 {
     Ok(Option::<T>::deserialize(d)?.unwrap_or_default())
+}
+
+/// A map in which `null` means a value that has nothing set (`"netDevices": {"eth0": null}`).
+pub fn null_values<'de, D, V>(d: D) -> Result<BTreeMap<Text<'de>, V>, D::Error>
+where
+    D: Deserializer<'de>,
+    V: Default + Deserialize<'de>,
+{
+    let map = Option::<BTreeMap<Text<'de>, Option<V>>>::deserialize(d)?.unwrap_or_default();
+    Ok(map.into_iter().map(|(key, value)| (key, value.unwrap_or_default())).collect())
 }

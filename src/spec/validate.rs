@@ -1,1 +1,242 @@
 //! Everything that can be wrong in a `config.json` is found here, all at once, before anything changes.
+//!
+//! Pure: no file is looked at. What depends on the host's files (a missing rootfs, mount source or hook) is
+//! found by the engine, still before the first side effect. Each rule comes from the runtime-spec, from the
+//! kernel (it would refuse later, with less to say) or from what runc refuses; what peers accept with a warning
+//! is a warning here, never a silent change. It runs at each start, so the good path formats nothing.
+
+mod findings;
+mod linux;
+mod mounts;
+mod namespaces;
+mod process;
+mod resources;
+mod seccomp;
+mod sysctl;
+
+use super::{Hook, Hooks, Process, Resources, Root, Spec, Text};
+use crate::error::{Error, Kind, Result};
+use crate::plan::names::HOOKS;
+use findings::{At, Findings, ROOT};
+use std::collections::BTreeMap;
+
+pub use mounts::is_bind;
+pub use sysctl::sysctl_path;
+
+/// What passed, and what its author should know.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// One line each, beginning with the JSON pointer.
+    pub warnings: Vec<String>,
+}
+
+/// What the rules need to know besides the config.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// The highest capability number of this kernel (/proc/sys/kernel/cap_last_cap).
+    pub last_capability: u8,
+    /// The runtime has no rights of its own outside a user namespace that it makes.
+    pub unprivileged: bool,
+    /// `--no-pivot`: the rootfs is entered by moving it over `/`.
+    pub no_pivot: bool,
+    /// `--systemd-cgroup`: `cgroupsPath` is `slice:prefix:name`.
+    pub systemd_cgroup: bool,
+}
+
+/// A privileged runtime on a kernel that has every capability we know.
+impl Default for Facts {
+    fn default() -> Facts {
+        Facts { last_capability: 40, unprivileged: false, no_pivot: false, systemd_cgroup: false }
+    }
+}
+
+/// Checks a whole config. Every problem is in the error: the first itself, the rest in its `others`.
+pub fn validate(spec: &Spec, facts: &Facts) -> Result<Checked> {
+    let mut f = Findings::default();
+    version(&mut f, &spec.oci_version);
+    match &spec.process {
+        Some(process) => process::process(&mut f, &ROOT.key("process"), process, facts),
+        None => f.refuse_field(&ROOT.key("process"), "is missing", "say which program to run"),
+    }
+    root(&mut f, spec.root.as_ref());
+    mounts::mounts(&mut f, spec, facts);
+    namespaces::namespaces(&mut f, spec, facts);
+    if let Some(hooks) = &spec.hooks {
+        self::hooks(&mut f, hooks);
+    }
+    annotations(&mut f, &spec.annotations);
+    if let Some(linux) = &spec.linux {
+        linux::linux(&mut f, linux, facts);
+    }
+    f.finish()
+}
+
+/// Checks a process that `exec -p` gives; pointers begin at the process.
+pub fn process(process: &Process, facts: &Facts) -> Result<Checked> {
+    let mut f = Findings::default();
+    process::process(&mut f, &ROOT, process, facts);
+    f.finish()
+}
+
+/// Checks limits that `update -r` gives, merged with those that the container has; pointers begin at the
+/// resources.
+pub fn resources(resources: &Resources) -> Result<Checked> {
+    let mut f = Findings::default();
+    resources::resources(&mut f, &ROOT, resources);
+    f.finish()
+}
+
+/// Longest container id in bytes: it names a directory and a cgroup.
+const LONGEST_ID: usize = 255;
+
+/// Checks a container id: letters, digits and `_+-.`, and no name that a directory has already.
+pub fn container_id(id: &str) -> Result<()> {
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"_+-.".contains(&byte);
+    let remedy = if id.is_empty() {
+        "give a name"
+    } else if id == "." || id == ".." {
+        "it names a directory of every directory: choose another"
+    } else if !id.bytes().all(known) {
+        "use letters, digits and _ + - . only"
+    } else if id.len() > LONGEST_ID {
+        "use at most 255 characters"
+    } else {
+        return Ok(());
+    };
+    let error = Error::new("invalid container ID format").kind(Kind::Argument).field("container id");
+    Err(error.value(id.escape_debug()).remedy(remedy))
+}
+
+/// config.md, Specification version: SemVer 2.0.0; another major version may mean anything.
+fn version(f: &mut Findings, version: &str) {
+    let at = &ROOT.key("ociVersion");
+    if version.is_empty() {
+        return f.refuse_field(
+            at,
+            "is missing or empty",
+            "write the version of the runtime-spec, as in \"1.3.0\"",
+        );
+    }
+    match major(version) {
+        Some("1") => {}
+        Some(_) => {
+            f.refuse(at, version, "is another major version of the runtime-spec", "use 1.0.0 to 1.3.0")
+        }
+        None => f.refuse(at, version, "is not a semantic version", "write three numbers, as in \"1.3.0\""),
+    }
+}
+
+/// The major part of `MAJOR.MINOR.PATCH[-PRERELEASE][+BUILD]`.
+fn major(version: &str) -> Option<&str> {
+    let (version, build) = version.split_once('+').unwrap_or((version, "0"));
+    let (numbers, prerelease) = version.split_once('-').unwrap_or((version, "0"));
+    let mut parts = numbers.split('.');
+    let (major, minor, patch) = (parts.next()?, parts.next()?, parts.next()?);
+    let number = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(|b| b.is_ascii_digit())
+            && (part == "0" || !part.starts_with('0'))
+    };
+    let identifiers = |text: &str| {
+        text.split('.').all(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
+    };
+    let good = parts.next().is_none()
+        && [major, minor, patch].into_iter().all(number)
+        && identifiers(prerelease)
+        && identifiers(build);
+    good.then_some(major)
+}
+
+fn root(f: &mut Findings, root: Option<&Root>) {
+    let at = ROOT.key("root");
+    let Some(root) = root else {
+        return f.refuse_field(&at, "is missing", "say where the root filesystem is: {\"path\": \"rootfs\"}");
+    };
+    let at = at.key("path");
+    if root.path.is_empty() {
+        return f.refuse_field(
+            &at,
+            "is missing or empty",
+            "give the root filesystem's directory, as in \"rootfs\"",
+        );
+    }
+    f.no_nul(&at, &root.path);
+}
+
+fn hooks(f: &mut Findings, hooks: &Hooks) {
+    let at = ROOT.key("hooks");
+    let lists = [
+        &hooks.prestart,
+        &hooks.create_runtime,
+        &hooks.create_container,
+        &hooks.start_container,
+        &hooks.poststart,
+        &hooks.poststop,
+    ];
+    for (kind, list) in HOOKS.into_iter().zip(lists) {
+        let at = at.key(kind);
+        for (i, hook) in list.iter().enumerate() {
+            self::hook(f, &at.index(i), hook);
+        }
+    }
+}
+
+fn hook(f: &mut Findings, at: &At, hook: &Hook) {
+    f.absolute_path(&at.key("path"), &hook.path);
+    for (i, arg) in hook.args.iter().enumerate() {
+        f.no_nul(&at.key("args").index(i), arg);
+    }
+    for (i, entry) in hook.env.iter().enumerate() {
+        let at = at.key("env");
+        f.no_nul(&at.index(i), entry);
+        if !entry.contains('=') {
+            f.warn(&at.index(i), entry, "has no \"=\": most programs will not see it");
+        }
+    }
+    if let Some(timeout) = hook.timeout
+        && timeout <= 0
+    {
+        f.refuse(
+            &at.key("timeout"),
+            timeout,
+            "is not a positive number of seconds",
+            "leave it out for no timeout",
+        );
+    }
+}
+
+fn annotations(f: &mut Findings, annotations: &BTreeMap<Text, Text>) {
+    // BTreeMap order: an empty key comes first.
+    if annotations.first_key_value().is_some_and(|(key, _)| key.is_empty()) {
+        f.warn(&ROOT.key("annotations"), "", "an annotation's key should not be empty");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn container_ids_are_names_and_not_paths() {
+        for id in ["a", "web-1", "A_b+c.d", "...", "-x", &"x".repeat(255)] {
+            assert!(container_id(id).is_ok(), "{id}");
+        }
+        for id in ["", ".", "..", "a/b", "../a", "a b", "ä", "a\0", "a\n", &"x".repeat(256)] {
+            let error = container_id(id).expect_err(id);
+            assert!(error.to_string().contains("invalid container ID format"), "{error}");
+        }
+    }
+
+    #[test]
+    fn versions_are_semantic() {
+        for good in ["1.0.0", "1.0.2-dev", "1.3.0-rc.1+dev", "1.2.0+git-1", "1.10.0"] {
+            assert_eq!(major(good), Some("1"), "{good}");
+        }
+        for bad in
+            ["", "1", "1.0", "1.0.0.0", "v1.0.0", "1.0.x", "1..0", "01.0.0", "1.0.0-", "1.0.0+", " 1.0.0"]
+        {
+            assert_eq!(major(bad), None, "{bad}");
+        }
+        assert_eq!(major("2.0.0"), Some("2"));
+    }
+}

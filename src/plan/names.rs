@@ -1,0 +1,543 @@
+//! Every word of `config.json` that stands for a kernel constant, as tables.
+//!
+//! The code, `features`, the documentation and the tests read these same arrays, so a name that is accepted is
+//! also announced. Numbers come from `libc`; where libc has none, the comment names the kernel header. Nothing
+//! here decides what is allowed: that is `spec::validate`.
+
+use std::borrow::Cow;
+
+/// Names and what they stand for.
+pub type Table<T> = [(&'static str, T)];
+
+/// The value of an exact name.
+pub fn find<T: Copy>(table: &Table<T>, name: &str) -> Option<T> {
+    table.iter().find(|(known, _)| *known == name).map(|&(_, value)| value)
+}
+
+/// The first name of a value.
+pub fn name_of<T: Copy + PartialEq>(table: &Table<T>, value: T) -> Option<&'static str> {
+    table.iter().find(|(_, known)| *known == value).map(|&(name, _)| name)
+}
+
+// --- capabilities ---------------------------------------------------------------------------------------
+
+/// Capabilities in the order of their numbers (linux/capability.h): the index is the number.
+pub const CAPABILITIES: [&str; 41] = [
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_DAC_READ_SEARCH",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_KILL",
+    "CAP_SETGID",
+    "CAP_SETUID",
+    "CAP_SETPCAP",
+    "CAP_LINUX_IMMUTABLE",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_NET_BROADCAST",
+    "CAP_NET_ADMIN",
+    "CAP_NET_RAW",
+    "CAP_IPC_LOCK",
+    "CAP_IPC_OWNER",
+    "CAP_SYS_MODULE",
+    "CAP_SYS_RAWIO",
+    "CAP_SYS_CHROOT",
+    "CAP_SYS_PTRACE",
+    "CAP_SYS_PACCT",
+    "CAP_SYS_ADMIN",
+    "CAP_SYS_BOOT",
+    "CAP_SYS_NICE",
+    "CAP_SYS_RESOURCE",
+    "CAP_SYS_TIME",
+    "CAP_SYS_TTY_CONFIG",
+    "CAP_MKNOD",
+    "CAP_LEASE",
+    "CAP_AUDIT_WRITE",
+    "CAP_AUDIT_CONTROL",
+    "CAP_SETFCAP",
+    "CAP_MAC_OVERRIDE",
+    "CAP_MAC_ADMIN",
+    "CAP_SYSLOG",
+    "CAP_WAKE_ALARM",
+    "CAP_BLOCK_SUSPEND",
+    "CAP_AUDIT_READ",
+    "CAP_PERFMON",
+    "CAP_BPF",
+    "CAP_CHECKPOINT_RESTORE",
+];
+
+/// The number of a capability's name. `CAP_` may be left out and case does not matter (`kill`, `cap_kill`).
+pub fn capability(name: &str) -> Option<u8> {
+    // The exact spelling is what engines write; it costs one comparison of lengths for most rows.
+    if let Some(number) = CAPABILITIES.iter().position(|known| *known == name) {
+        return u8::try_from(number).ok();
+    }
+    let bare = match name.get(..4) {
+        Some(prefix) if prefix.eq_ignore_ascii_case("CAP_") => &name[4..],
+        _ => name,
+    };
+    let number = CAPABILITIES.iter().position(|known| known[4..].eq_ignore_ascii_case(bare))?;
+    u8::try_from(number).ok()
+}
+
+/// The name of a capability's number.
+pub fn capability_name(number: u8) -> Option<&'static str> {
+    CAPABILITIES.get(usize::from(number)).copied()
+}
+
+/// One bit a capability; names that nobody knows are left out (`validate` has warned of them).
+pub fn capability_mask<N: AsRef<str>>(names: impl IntoIterator<Item = N>) -> u64 {
+    names.into_iter().filter_map(|name| capability(name.as_ref())).fold(0, |mask, number| mask | 1 << number)
+}
+
+// --- resource limits ------------------------------------------------------------------------------------
+
+/// `process.rlimits[].type`.
+pub const RLIMITS: [(&str, u32); 16] = [
+    ("RLIMIT_AS", libc::RLIMIT_AS),
+    ("RLIMIT_CORE", libc::RLIMIT_CORE),
+    ("RLIMIT_CPU", libc::RLIMIT_CPU),
+    ("RLIMIT_DATA", libc::RLIMIT_DATA),
+    ("RLIMIT_FSIZE", libc::RLIMIT_FSIZE),
+    ("RLIMIT_LOCKS", libc::RLIMIT_LOCKS),
+    ("RLIMIT_MEMLOCK", libc::RLIMIT_MEMLOCK),
+    ("RLIMIT_MSGQUEUE", libc::RLIMIT_MSGQUEUE),
+    ("RLIMIT_NICE", libc::RLIMIT_NICE),
+    ("RLIMIT_NOFILE", libc::RLIMIT_NOFILE),
+    ("RLIMIT_NPROC", libc::RLIMIT_NPROC),
+    ("RLIMIT_RSS", libc::RLIMIT_RSS),
+    ("RLIMIT_RTPRIO", libc::RLIMIT_RTPRIO),
+    ("RLIMIT_RTTIME", libc::RLIMIT_RTTIME),
+    ("RLIMIT_SIGPENDING", libc::RLIMIT_SIGPENDING),
+    ("RLIMIT_STACK", libc::RLIMIT_STACK),
+];
+
+// --- namespaces -----------------------------------------------------------------------------------------
+
+/// A kind of namespace under its three names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Namespace {
+    /// `linux.namespaces[].type`.
+    pub kind: &'static str,
+    /// `CLONE_NEW…` of clone3(2) and setns(2).
+    pub flag: u64,
+    /// The file in /proc/PID/ns.
+    pub proc_name: &'static str,
+}
+
+/// In the order in which joining them works: the user namespace first gives the rights for the others.
+pub const NAMESPACES: [Namespace; 8] = [
+    Namespace { kind: "user", flag: libc::CLONE_NEWUSER as u64, proc_name: "user" },
+    Namespace { kind: "ipc", flag: libc::CLONE_NEWIPC as u64, proc_name: "ipc" },
+    Namespace { kind: "uts", flag: libc::CLONE_NEWUTS as u64, proc_name: "uts" },
+    Namespace { kind: "network", flag: libc::CLONE_NEWNET as u64, proc_name: "net" },
+    Namespace { kind: "pid", flag: libc::CLONE_NEWPID as u64, proc_name: "pid" },
+    Namespace { kind: "cgroup", flag: libc::CLONE_NEWCGROUP as u64, proc_name: "cgroup" },
+    Namespace { kind: "time", flag: CLONE_NEWTIME, proc_name: "time" },
+    Namespace { kind: "mount", flag: libc::CLONE_NEWNS as u64, proc_name: "mnt" },
+];
+
+/// linux/sched.h; overlaps the signal mask of clone(2), so only clone3(2), unshare(2) and setns(2) take it.
+pub const CLONE_NEWTIME: u64 = 0x80;
+
+/// The namespace of a `type`.
+pub fn namespace(kind: &str) -> Option<&'static Namespace> {
+    NAMESPACES.iter().find(|namespace| namespace.kind == kind)
+}
+
+// --- signals --------------------------------------------------------------------------------------------
+
+/// Signals without `SIG`; where a number has two names, the usual one stands first.
+pub const SIGNALS: [(&str, i32); 34] = [
+    ("HUP", libc::SIGHUP),
+    ("INT", libc::SIGINT),
+    ("QUIT", libc::SIGQUIT),
+    ("ILL", libc::SIGILL),
+    ("TRAP", libc::SIGTRAP),
+    ("ABRT", libc::SIGABRT),
+    ("IOT", libc::SIGIOT),
+    ("BUS", libc::SIGBUS),
+    ("FPE", libc::SIGFPE),
+    ("KILL", libc::SIGKILL),
+    ("USR1", libc::SIGUSR1),
+    ("SEGV", libc::SIGSEGV),
+    ("USR2", libc::SIGUSR2),
+    ("PIPE", libc::SIGPIPE),
+    ("ALRM", libc::SIGALRM),
+    ("TERM", libc::SIGTERM),
+    ("STKFLT", libc::SIGSTKFLT),
+    ("CHLD", libc::SIGCHLD),
+    ("CLD", libc::SIGCHLD),
+    ("CONT", libc::SIGCONT),
+    ("STOP", libc::SIGSTOP),
+    ("TSTP", libc::SIGTSTP),
+    ("TTIN", libc::SIGTTIN),
+    ("TTOU", libc::SIGTTOU),
+    ("URG", libc::SIGURG),
+    ("XCPU", libc::SIGXCPU),
+    ("XFSZ", libc::SIGXFSZ),
+    ("VTALRM", libc::SIGVTALRM),
+    ("PROF", libc::SIGPROF),
+    ("WINCH", libc::SIGWINCH),
+    ("IO", libc::SIGIO),
+    ("POLL", libc::SIGPOLL),
+    ("PWR", libc::SIGPWR),
+    ("SYS", libc::SIGSYS),
+];
+
+/// The first realtime signal as users count them: the C library keeps 32 and 33 for its threads.
+pub const SIGRTMIN: i32 = 34;
+/// The last signal that the kernel has.
+pub const SIGRTMAX: i32 = 64;
+
+/// The number of a signal: `9`, `KILL`, `SIGKILL`, `kill`, `RTMIN+3`, `SIGRTMAX-1`. 0 is the test for existence.
+pub fn signal(text: &str) -> Option<i32> {
+    if let Ok(number) = text.parse::<u8>() {
+        let number = i32::from(number);
+        return (number <= SIGRTMAX).then_some(number);
+    }
+    let upper = text.to_ascii_uppercase();
+    let bare = upper.strip_prefix("SIG").unwrap_or(&upper);
+    if let Some(number) = find(&SIGNALS, bare) {
+        return Some(number);
+    }
+    let (base, offset) = if let Some(rest) = bare.strip_prefix("RTMIN") {
+        (SIGRTMIN, if rest.is_empty() { 0 } else { i32::from(rest.strip_prefix('+')?.parse::<u8>().ok()?) })
+    } else {
+        let rest = bare.strip_prefix("RTMAX")?;
+        (SIGRTMAX, if rest.is_empty() { 0 } else { -i32::from(rest.strip_prefix('-')?.parse::<u8>().ok()?) })
+    };
+    let number = base + offset;
+    (SIGRTMIN..=SIGRTMAX).contains(&number).then_some(number)
+}
+
+/// The name of a signal with `SIG`, as kill(1) lists it; a number where it has none.
+pub fn signal_name(number: i32) -> Cow<'static, str> {
+    if let Some(name) = name_of(&SIGNALS, number) {
+        return format!("SIG{name}").into();
+    }
+    match number {
+        SIGRTMIN => "SIGRTMIN".into(),
+        SIGRTMAX => "SIGRTMAX".into(),
+        n if (SIGRTMIN..=49).contains(&n) => format!("SIGRTMIN+{}", n - SIGRTMIN).into(),
+        n if (50..SIGRTMAX).contains(&n) => format!("SIGRTMAX-{}", SIGRTMAX - n).into(),
+        n => n.to_string().into(),
+    }
+}
+
+// --- mount options --------------------------------------------------------------------------------------
+
+/// One word of `mounts[].options` that is not data for the filesystem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MountOption {
+    pub name: &'static str,
+    pub effect: Effect,
+}
+
+/// What an option does, in the terms of fsconfig(2) and mount_setattr(2). Later options win over earlier ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Sets these `MOUNT_ATTR_*` bits on the mount.
+    Set(u64),
+    /// Clears these `MOUNT_ATTR_*` bits on the mount.
+    Clear(u64),
+    /// Sets them on the whole tree of mounts (`AT_RECURSIVE`).
+    RecSet(u64),
+    /// Clears them on the whole tree of mounts.
+    RecClear(u64),
+    /// One of the three access time modes; they exclude each other (`MOUNT_ATTR__ATIME`).
+    Atime(Atime),
+    /// Takes an earlier mode back (`atime` after `noatime`): the kernel's default, relative, unless another
+    /// mode is set.
+    NotAtime(Atime),
+    /// An access time mode on the whole tree.
+    RecAtime(Atime),
+    /// A flag of the superblock, by the name that `FSCONFIG_SET_FLAG` takes. No effect on a bind mount.
+    Superblock(&'static str),
+    /// Sets the propagation (`MS_SHARED`, `MS_PRIVATE`, `MS_SLAVE`, `MS_UNBINDABLE`).
+    Propagation {
+        flag: u64,
+        recursive: bool,
+    },
+    Bind {
+        recursive: bool,
+    },
+    /// Changes the mount that is there instead of adding one.
+    Remount,
+    /// A tmpfs that begins with a copy of what the image has at its place.
+    TmpCopyUp,
+    /// Maps the mount's owners (`MOUNT_ATTR_IDMAP`).
+    IdMap {
+        recursive: bool,
+    },
+    /// Accepted for the sake of compatibility; there is nothing to do.
+    Ignored,
+}
+
+/// When reading a file updates its access time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Atime {
+    Relative,
+    Never,
+    Strict,
+}
+
+impl Atime {
+    /// Its value within `MOUNT_ATTR__ATIME`.
+    pub const fn bits(self) -> u64 {
+        match self {
+            Atime::Relative => libc::MOUNT_ATTR_RELATIME,
+            Atime::Never => libc::MOUNT_ATTR_NOATIME,
+            Atime::Strict => libc::MOUNT_ATTR_STRICTATIME,
+        }
+    }
+}
+
+const fn option(name: &'static str, effect: Effect) -> MountOption {
+    MountOption { name, effect }
+}
+
+const fn propagation(name: &'static str, flag: u64, recursive: bool) -> MountOption {
+    option(name, Effect::Propagation { flag, recursive })
+}
+
+/// Every option that is not data for the filesystem, the frequent ones first. `iversion` and `silent` have no
+/// form in the descriptor based mount calls (the filesystems that know i_version take it as their own data;
+/// nothing is logged on success), so they and their opposites do nothing.
+pub const MOUNT_OPTIONS: [MountOption; 66] = [
+    option("ro", Effect::Set(libc::MOUNT_ATTR_RDONLY)),
+    option("rw", Effect::Clear(libc::MOUNT_ATTR_RDONLY)),
+    option("nosuid", Effect::Set(libc::MOUNT_ATTR_NOSUID)),
+    option("nodev", Effect::Set(libc::MOUNT_ATTR_NODEV)),
+    option("noexec", Effect::Set(libc::MOUNT_ATTR_NOEXEC)),
+    option("rbind", Effect::Bind { recursive: true }),
+    propagation("rprivate", libc::MS_PRIVATE, true),
+    option("bind", Effect::Bind { recursive: false }),
+    option("strictatime", Effect::Atime(Atime::Strict)),
+    option("relatime", Effect::Atime(Atime::Relative)),
+    option("noatime", Effect::Atime(Atime::Never)),
+    option("suid", Effect::Clear(libc::MOUNT_ATTR_NOSUID)),
+    option("dev", Effect::Clear(libc::MOUNT_ATTR_NODEV)),
+    option("exec", Effect::Clear(libc::MOUNT_ATTR_NOEXEC)),
+    option("nodiratime", Effect::Set(libc::MOUNT_ATTR_NODIRATIME)),
+    option("diratime", Effect::Clear(libc::MOUNT_ATTR_NODIRATIME)),
+    option("nosymfollow", Effect::Set(libc::MOUNT_ATTR_NOSYMFOLLOW)),
+    option("symfollow", Effect::Clear(libc::MOUNT_ATTR_NOSYMFOLLOW)),
+    option("atime", Effect::NotAtime(Atime::Never)),
+    option("norelatime", Effect::NotAtime(Atime::Relative)),
+    option("nostrictatime", Effect::NotAtime(Atime::Strict)),
+    propagation("private", libc::MS_PRIVATE, false),
+    propagation("shared", libc::MS_SHARED, false),
+    propagation("rshared", libc::MS_SHARED, true),
+    propagation("slave", libc::MS_SLAVE, false),
+    propagation("rslave", libc::MS_SLAVE, true),
+    propagation("unbindable", libc::MS_UNBINDABLE, false),
+    propagation("runbindable", libc::MS_UNBINDABLE, true),
+    option("defaults", Effect::Ignored),
+    option("remount", Effect::Remount),
+    option("sync", Effect::Superblock("sync")),
+    option("async", Effect::Superblock("async")),
+    option("dirsync", Effect::Superblock("dirsync")),
+    option("mand", Effect::Superblock("mand")),
+    option("nomand", Effect::Superblock("nomand")),
+    option("lazytime", Effect::Superblock("lazytime")),
+    option("nolazytime", Effect::Superblock("nolazytime")),
+    option("iversion", Effect::Ignored),
+    option("noiversion", Effect::Ignored),
+    option("silent", Effect::Ignored),
+    option("loud", Effect::Ignored),
+    option("rro", Effect::RecSet(libc::MOUNT_ATTR_RDONLY)),
+    option("rrw", Effect::RecClear(libc::MOUNT_ATTR_RDONLY)),
+    option("rnosuid", Effect::RecSet(libc::MOUNT_ATTR_NOSUID)),
+    option("rsuid", Effect::RecClear(libc::MOUNT_ATTR_NOSUID)),
+    option("rnodev", Effect::RecSet(libc::MOUNT_ATTR_NODEV)),
+    option("rdev", Effect::RecClear(libc::MOUNT_ATTR_NODEV)),
+    option("rnoexec", Effect::RecSet(libc::MOUNT_ATTR_NOEXEC)),
+    option("rexec", Effect::RecClear(libc::MOUNT_ATTR_NOEXEC)),
+    option("rnodiratime", Effect::RecSet(libc::MOUNT_ATTR_NODIRATIME)),
+    option("rdiratime", Effect::RecClear(libc::MOUNT_ATTR_NODIRATIME)),
+    option("rnosymfollow", Effect::RecSet(libc::MOUNT_ATTR_NOSYMFOLLOW)),
+    option("rsymfollow", Effect::RecClear(libc::MOUNT_ATTR_NOSYMFOLLOW)),
+    option("rnoatime", Effect::RecAtime(Atime::Never)),
+    option("rstrictatime", Effect::RecAtime(Atime::Strict)),
+    option("rrelatime", Effect::RecAtime(Atime::Relative)),
+    // The kernel cannot unset an access time mode in a tree, only set another: relative is its default.
+    option("ratime", Effect::RecAtime(Atime::Relative)),
+    option("rnorelatime", Effect::RecAtime(Atime::Relative)),
+    option("rnostrictatime", Effect::RecAtime(Atime::Relative)),
+    option("tmpcopyup", Effect::TmpCopyUp),
+    option("idmap", Effect::IdMap { recursive: false }),
+    option("ridmap", Effect::IdMap { recursive: true }),
+    // Recursive forms of superblock flags, as crun takes them: the flag belongs to the one new superblock.
+    option("rsync", Effect::Superblock("sync")),
+    option("rasync", Effect::Superblock("async")),
+    option("rdirsync", Effect::Superblock("dirsync")),
+    option("rmand", Effect::Superblock("mand")),
+];
+
+/// The option of this name; `None` is data for the filesystem (`size=64k`).
+pub fn mount_option(name: &str) -> Option<Effect> {
+    MOUNT_OPTIONS.iter().find(|option| option.name == name).map(|option| option.effect)
+}
+
+/// `linux.rootfsPropagation`: flag and whether it is recursive, the same words as the mount options.
+pub fn propagation_mode(name: &str) -> Option<(u64, bool)> {
+    match mount_option(name)? {
+        Effect::Propagation { flag, recursive } => Some((flag, recursive)),
+        _ => None,
+    }
+}
+
+// --- hooks ----------------------------------------------------------------------------------------------
+
+/// The hook kinds in the order of their runs (config.md, POSIX-platform Hooks).
+pub const HOOKS: [&str; 6] =
+    ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"];
+
+// --- scheduling -----------------------------------------------------------------------------------------
+
+/// `process.scheduler.policy`. Mainline kernels have no SCHED_ISO and refuse it.
+pub const SCHEDULER_POLICIES: [(&str, u32); 7] = [
+    ("SCHED_OTHER", libc::SCHED_OTHER as u32),
+    ("SCHED_FIFO", libc::SCHED_FIFO as u32),
+    ("SCHED_RR", libc::SCHED_RR as u32),
+    ("SCHED_BATCH", libc::SCHED_BATCH as u32),
+    ("SCHED_ISO", 4), // reserved in linux/sched.h
+    ("SCHED_IDLE", libc::SCHED_IDLE as u32),
+    ("SCHED_DEADLINE", libc::SCHED_DEADLINE as u32),
+];
+
+/// `process.scheduler.flags` (linux/sched.h).
+pub const SCHEDULER_FLAGS: [(&str, u64); 7] = [
+    ("SCHED_FLAG_RESET_ON_FORK", libc::SCHED_FLAG_RESET_ON_FORK as u64),
+    ("SCHED_FLAG_RECLAIM", libc::SCHED_FLAG_RECLAIM as u64),
+    ("SCHED_FLAG_DL_OVERRUN", libc::SCHED_FLAG_DL_OVERRUN as u64),
+    ("SCHED_FLAG_KEEP_POLICY", libc::SCHED_FLAG_KEEP_POLICY as u64),
+    ("SCHED_FLAG_KEEP_PARAMS", libc::SCHED_FLAG_KEEP_PARAMS as u64),
+    ("SCHED_FLAG_UTIL_CLAMP_MIN", libc::SCHED_FLAG_UTIL_CLAMP_MIN as u64),
+    ("SCHED_FLAG_UTIL_CLAMP_MAX", libc::SCHED_FLAG_UTIL_CLAMP_MAX as u64),
+];
+
+/// `process.ioPriority.class` (linux/ioprio.h).
+pub const IO_PRIORITY_CLASSES: [(&str, u16); 3] =
+    [("IOPRIO_CLASS_RT", 1), ("IOPRIO_CLASS_BE", 2), ("IOPRIO_CLASS_IDLE", 3)];
+
+// --- memory policy --------------------------------------------------------------------------------------
+
+/// `linux.memoryPolicy.mode` (linux/mempolicy.h).
+pub const MEMORY_POLICY_MODES: [(&str, u32); 7] = [
+    ("MPOL_DEFAULT", libc::MPOL_DEFAULT as u32),
+    ("MPOL_PREFERRED", libc::MPOL_PREFERRED as u32),
+    ("MPOL_BIND", libc::MPOL_BIND as u32),
+    ("MPOL_INTERLEAVE", libc::MPOL_INTERLEAVE as u32),
+    ("MPOL_LOCAL", libc::MPOL_LOCAL as u32),
+    ("MPOL_PREFERRED_MANY", 5),
+    ("MPOL_WEIGHTED_INTERLEAVE", 6),
+];
+
+/// `linux.memoryPolicy.flags`, or-ed into the mode.
+pub const MEMORY_POLICY_FLAGS: [(&str, u32); 3] = [
+    ("MPOL_F_NUMA_BALANCING", libc::MPOL_F_NUMA_BALANCING as u32),
+    ("MPOL_F_RELATIVE_NODES", libc::MPOL_F_RELATIVE_NODES as u32),
+    ("MPOL_F_STATIC_NODES", libc::MPOL_F_STATIC_NODES as u32),
+];
+
+// --- personality ----------------------------------------------------------------------------------------
+
+/// `linux.personality.domain` (linux/personality.h).
+pub const PERSONALITY_DOMAINS: [(&str, u32); 2] = [("LINUX", 0), ("LINUX32", 0x0008)];
+
+/// `linux.personality.flags`. The specification names none yet; these are the kernel's own names.
+pub const PERSONALITY_FLAGS: [(&str, u32); 11] = [
+    ("UNAME26", libc::UNAME26 as u32),
+    ("ADDR_NO_RANDOMIZE", libc::ADDR_NO_RANDOMIZE as u32),
+    ("FDPIC_FUNCPTRS", libc::FDPIC_FUNCPTRS as u32),
+    ("MMAP_PAGE_ZERO", libc::MMAP_PAGE_ZERO as u32),
+    ("ADDR_COMPAT_LAYOUT", libc::ADDR_COMPAT_LAYOUT as u32),
+    ("READ_IMPLIES_EXEC", libc::READ_IMPLIES_EXEC as u32),
+    ("ADDR_LIMIT_32BIT", libc::ADDR_LIMIT_32BIT as u32),
+    ("SHORT_INODE", libc::SHORT_INODE as u32),
+    ("WHOLE_SECONDS", libc::WHOLE_SECONDS as u32),
+    ("STICKY_TIMEOUTS", libc::STICKY_TIMEOUTS as u32),
+    ("ADDR_LIMIT_3GB", libc::ADDR_LIMIT_3GB as u32),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn capability_numbers_are_the_kernels() {
+        assert_eq!(capability("CAP_CHOWN"), Some(0));
+        assert_eq!(capability("CAP_SYS_ADMIN"), Some(21));
+        assert_eq!(capability("CAP_AUDIT_READ"), Some(37));
+        assert_eq!(capability("CAP_CHECKPOINT_RESTORE"), Some(40));
+        assert_eq!(capability_name(21), Some("CAP_SYS_ADMIN"));
+        assert_eq!(capability_name(41), None);
+    }
+
+    #[test]
+    fn capability_names_are_taken_in_any_case_and_without_the_prefix() {
+        for name in ["CAP_KILL", "cap_kill", "KILL", "kill", "Cap_Kill"] {
+            assert_eq!(capability(name), Some(5), "{name}");
+        }
+        for name in ["", "CAP_", "CAP_FOO", "é", "CAP_KILLé", "5"] {
+            assert_eq!(capability(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_capability_mask_has_one_bit_a_name() {
+        assert_eq!(capability_mask(["CAP_CHOWN", "CAP_KILL", "CAP_NONE"]), 0b10_0001);
+    }
+
+    #[test]
+    fn signals_are_taken_by_number_and_by_name() {
+        for text in ["9", "KILL", "SIGKILL", "sigkill", "kill"] {
+            assert_eq!(signal(text), Some(9), "{text}");
+        }
+        assert_eq!(signal("0"), Some(0));
+        assert_eq!(signal("SIGRTMIN"), Some(34));
+        assert_eq!(signal("RTMIN+3"), Some(37));
+        assert_eq!(signal("sigrtmax-1"), Some(63));
+        for text in
+            ["", "SIG", "65", "-1", "RTMIN+31", "RTMAX-31", "RTMIN-1", "RTMIN+", "NOSUCH", "SIGSIGKILL"]
+        {
+            assert_eq!(signal(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_signal_name_leads_back_to_its_number() {
+        for number in (1..=31).chain(SIGRTMIN..=SIGRTMAX) {
+            assert_eq!(signal(&signal_name(number)), Some(number));
+        }
+    }
+
+    #[test]
+    fn no_name_stands_twice_in_a_table() {
+        let mut names: Vec<&str> = MOUNT_OPTIONS.iter().map(|option| option.name).collect();
+        names.sort_unstable();
+        let before = names.len();
+        names.dedup();
+        assert_eq!(names.len(), before);
+    }
+
+    #[test]
+    fn data_of_the_filesystem_is_no_mount_option() {
+        for data in ["size=64k", "mode=755", "newinstance", "lowerdir=/a", ""] {
+            assert_eq!(mount_option(data), None, "{data}");
+        }
+        assert_eq!(mount_option("ro"), Some(Effect::Set(libc::MOUNT_ATTR_RDONLY)));
+        assert_eq!(propagation_mode("rslave"), Some((libc::MS_SLAVE, true)));
+        assert_eq!(propagation_mode("ro"), None);
+    }
+
+    #[test]
+    fn namespaces_have_the_names_that_proc_has() {
+        for namespace in NAMESPACES {
+            let path = format!("/proc/self/ns/{}", namespace.proc_name);
+            assert!(std::fs::symlink_metadata(&path).is_ok(), "{path}");
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Collects what is wrong, with JSON pointers that cost nothing until something is.
+//!
+//! A pointer is a chain of frames on the stack; it becomes text only for a finding. So the good path does not
+//! format.
+
+use super::Checked;
+use crate::error::{Error, Kind, Result};
+use std::borrow::Cow;
+use std::fmt;
+
+/// A place in the JSON document.
+#[derive(Clone, Copy)]
+pub struct At<'p> {
+    parent: Option<&'p At<'p>>,
+    segment: Segment<'p>,
+}
+
+#[derive(Clone, Copy)]
+enum Segment<'p> {
+    Root,
+    Key(&'p str),
+    Index(usize),
+}
+
+/// The document itself.
+pub const ROOT: At<'static> = At { parent: None, segment: Segment::Root };
+
+impl At<'_> {
+    pub fn key<'c>(&'c self, name: &'c str) -> At<'c> {
+        At { parent: Some(self), segment: Segment::Key(name) }
+    }
+
+    pub fn index(&self, index: usize) -> At<'_> {
+        At { parent: Some(self), segment: Segment::Index(index) }
+    }
+}
+
+/// RFC 6901: `~` and `/` in keys are escaped.
+impl fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(parent) = self.parent {
+            parent.fmt(f)?;
+        }
+        match self.segment {
+            Segment::Root => Ok(()),
+            Segment::Index(index) => write!(f, "/{index}"),
+            Segment::Key(key) => write!(f, "/{}", key.replace('~', "~0").replace('/', "~1")),
+        }
+    }
+}
+
+/// Longest value that a message repeats, in bytes.
+const VALUE_SHOWN: usize = 120;
+
+/// Problems (which refuse the input) and warnings (which do not).
+#[derive(Default)]
+pub struct Findings {
+    problems: Vec<Error>,
+    warnings: Vec<String>,
+}
+
+type Text = Cow<'static, str>;
+
+impl Findings {
+    /// The value at `at` is refused.
+    pub fn refuse(
+        &mut self,
+        at: &At,
+        value: impl fmt::Display,
+        reason: impl Into<Text>,
+        remedy: impl Into<Text>,
+    ) {
+        let error = Error::new(reason).kind(Kind::Config).field(at.to_string()).value(shown(value));
+        self.problems.push(error.remedy(remedy));
+    }
+
+    /// What should stand at `at` does not, or the field as a whole cannot stand here.
+    pub fn refuse_field(&mut self, at: &At, reason: impl Into<Text>, remedy: impl Into<Text>) {
+        self.problems.push(Error::new(reason).kind(Kind::Config).field(at.to_string()).remedy(remedy));
+    }
+
+    /// The value is accepted and does not do what it says.
+    pub fn warn(&mut self, at: &At, value: impl fmt::Display, what: impl fmt::Display) {
+        self.warnings.push(format!("{at} = {:?}: {what}", shown(value)));
+    }
+
+    /// Kernel strings end at a NUL byte: what follows would be lost without a word.
+    pub fn no_nul(&mut self, at: &At, text: &str) {
+        if has_nul(text) {
+            self.refuse(
+                at,
+                text.escape_default(),
+                "contains a NUL byte",
+                "remove it: the kernel's strings end there",
+            );
+        }
+    }
+
+    /// A text that has to be there and be an absolute path. `false` if it was refused.
+    pub fn absolute_path(&mut self, at: &At, path: &str) -> bool {
+        if path.is_empty() {
+            self.refuse_field(at, "is missing or empty", "give an absolute path");
+        } else if !path.starts_with('/') {
+            self.refuse(at, path, "is not an absolute path", format!("write /{path}"));
+        } else {
+            self.no_nul(at, path);
+            return true;
+        }
+        false
+    }
+
+    /// A number that has to be within a range.
+    pub fn range<N: PartialOrd + fmt::Display>(
+        &mut self,
+        at: &At,
+        value: N,
+        range: std::ops::RangeInclusive<N>,
+    ) {
+        if !range.contains(&value) {
+            let reason = format!("is not within {} to {}", range.start(), range.end());
+            self.refuse(at, value, reason, "use a number within that range");
+        }
+    }
+
+    /// A number that has to be in a range; -1 stands for unlimited.
+    pub fn limit(&mut self, at: &At, value: Option<i64>) {
+        if let Some(value) = value
+            && value < -1
+        {
+            self.refuse(at, value, "is negative", "use -1 for unlimited or a number from 0 on");
+        }
+    }
+
+    /// One of a table's names.
+    pub fn known<T: Copy>(&mut self, at: &At, table: &crate::plan::names::Table<T>, name: &str) -> Option<T> {
+        let found = crate::plan::names::find(table, name);
+        if found.is_none() {
+            let names = table.iter().map(|(name, _)| *name);
+            self.unknown(at, name, names);
+        }
+        found
+    }
+
+    /// A name that no table has.
+    pub fn unknown(&mut self, at: &At, name: &str, names: impl Iterator<Item = &'static str>) {
+        let remedy = format!("use one of {}", names.collect::<Vec<_>>().join(", "));
+        if name.is_empty() {
+            self.refuse_field(at, "is missing or empty", remedy);
+        } else {
+            self.refuse(at, name, "is not known", remedy);
+        }
+    }
+
+    pub fn finish(self) -> Result<Checked> {
+        match Error::all(self.problems) {
+            Some(error) => Err(error),
+            None => Ok(Checked { warnings: self.warnings }),
+        }
+    }
+}
+
+pub fn has_nul(text: &str) -> bool {
+    text.as_bytes().contains(&0)
+}
+
+/// A value as a message shows it: bounded.
+fn shown(value: impl fmt::Display) -> String {
+    let mut text = value.to_string();
+    if text.len() > VALUE_SHOWN {
+        let end = (0..=VALUE_SHOWN).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pointers_escape_what_rfc_6901_reserves() {
+        let linux = ROOT.key("linux");
+        let sysctl = linux.key("sysctl");
+        assert_eq!(sysctl.key("net/ipv4~x").to_string(), "/linux/sysctl/net~1ipv4~0x");
+        assert_eq!(ROOT.key("mounts").index(3).to_string(), "/mounts/3");
+        assert_eq!(ROOT.to_string(), "");
+    }
+
+    #[test]
+    fn long_values_are_cut_at_a_character() {
+        let long = "é".repeat(200);
+        assert!(shown(&long).len() < 130);
+    }
+}

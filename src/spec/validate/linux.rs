@@ -1,0 +1,197 @@
+//! `linux` without namespaces and limits: devices, paths, cgroup path, resctrl, memory policy, personality.
+
+use super::Facts;
+use super::findings::{At, Findings, ROOT};
+use super::resources::{cpu_list, resources};
+use super::seccomp::seccomp;
+use crate::plan::names;
+use crate::spec::{Device, IntelRdt, Linux, MemoryPolicy, Personality, Text};
+use std::collections::BTreeMap;
+
+pub fn linux(f: &mut Findings, linux: &Linux, facts: &Facts) {
+    let at = &ROOT.key("linux");
+    devices(f, &at.key("devices"), &linux.devices);
+    paths(f, &at.key("maskedPaths"), &linux.masked_paths);
+    paths(f, &at.key("readonlyPaths"), &linux.readonly_paths);
+    if let Some(mode) = set(linux.rootfs_propagation.as_ref()) {
+        rootfs_propagation(f, &at.key("rootfsPropagation"), mode, facts);
+    }
+    if let Some(path) = set(linux.cgroups_path.as_ref()) {
+        cgroups_path(f, &at.key("cgroupsPath"), path, facts);
+    }
+    if let Some(label) = &linux.mount_label {
+        f.no_nul(&at.key("mountLabel"), label);
+    }
+    if let Some(limits) = &linux.resources {
+        resources(f, &at.key("resources"), limits);
+    }
+    if let Some(profile) = &linux.seccomp {
+        seccomp(f, &at.key("seccomp"), profile);
+    }
+    if let Some(rdt) = &linux.intel_rdt {
+        intel_rdt(f, &at.key("intelRdt"), rdt);
+    }
+    if let Some(policy) = &linux.memory_policy {
+        memory_policy(f, &at.key("memoryPolicy"), policy);
+    }
+    if let Some(personality) = &linux.personality {
+        self::personality(f, &at.key("personality"), personality);
+    }
+}
+
+/// Engines written in Go cannot tell an empty string from an absent one, so neither do we.
+fn set<'t>(text: Option<&'t Text>) -> Option<&'t str> {
+    text.map(|text| &**text).filter(|text| !text.is_empty())
+}
+
+/// The highest numbers of the kernel's dev_t: 12 and 20 bits.
+const LAST_MAJOR: i64 = 0xfff;
+const LAST_MINOR: i64 = 0xf_ffff;
+
+fn devices(f: &mut Findings, at: &At, devices: &[Device]) {
+    let mut seen: BTreeMap<&str, &Device> = BTreeMap::new();
+    for (i, device) in devices.iter().enumerate() {
+        let at = at.index(i);
+        f.absolute_path(&at.key("path"), &device.path);
+        match &*device.kind {
+            "c" | "b" | "u" => {
+                for (name, number, last) in
+                    [("major", device.major, LAST_MAJOR), ("minor", device.minor, LAST_MINOR)]
+                {
+                    match number {
+                        Some(number) => f.range(&at.key(name), number, 0..=last),
+                        None => {
+                            let remedy = "give the number that `ls -l` shows for the device";
+                            f.refuse_field(&at.key(name), "is missing for a device of this type", remedy);
+                        }
+                    }
+                }
+            }
+            "p" => {}
+            kind => f.unknown(&at.key("type"), kind, ["c", "b", "u", "p"].into_iter()),
+        }
+        // Engines copy st_mode: the file type's bits may be there and mean nothing.
+        if let Some(mode) = device.file_mode
+            && mode > 0o177_777
+        {
+            f.refuse(&at.key("fileMode"), mode, "is no file mode", "write it in decimal, as in 438 for 0666");
+        }
+        for (name, id) in [("uid", device.uid), ("gid", device.gid)] {
+            if id == Some(u32::MAX) {
+                f.refuse(&at.key(name), u32::MAX, "is the kernel's \"no id\"", "use an id below 4294967295");
+            }
+        }
+        if let Some(earlier) = seen.insert(&device.path, device) {
+            if (&earlier.kind, earlier.major, earlier.minor) == (&device.kind, device.major, device.minor) {
+                f.warn(&at.key("path"), &device.path, "is given twice");
+            } else {
+                let remedy = "keep one device a path";
+                f.refuse(&at.key("path"), &device.path, "is given twice, as different devices", remedy);
+            }
+        }
+    }
+}
+
+fn paths(f: &mut Findings, at: &At, paths: &[Text]) {
+    for (i, path) in paths.iter().enumerate() {
+        f.absolute_path(&at.index(i), path);
+    }
+}
+
+fn rootfs_propagation(f: &mut Findings, at: &At, mode: &str, facts: &Facts) {
+    match names::propagation_mode(mode) {
+        None => {
+            let known = names::MOUNT_OPTIONS.iter().map(|option| option.name);
+            f.unknown(at, mode, known.filter(|name| names::propagation_mode(name).is_some()));
+        }
+        Some((flag, _)) if facts.no_pivot && flag == libc::MS_PRIVATE => {
+            let remedy = "leave out --no-pivot, or use another propagation";
+            f.refuse(at, mode, "is not safe without pivot_root", remedy);
+        }
+        Some(_) => {}
+    }
+}
+
+fn cgroups_path(f: &mut Findings, at: &At, path: &str, facts: &Facts) {
+    f.no_nul(at, path);
+    if path.split('/').any(|part| part == "..") {
+        f.refuse(
+            at,
+            path,
+            "has \"..\", with which it could leave its place",
+            "write the path without \"..\"",
+        );
+    }
+    if facts.systemd_cgroup {
+        let parts: Vec<&str> = path.split(':').collect();
+        if parts.len() != 3 || parts[2].is_empty() {
+            let remedy = "write it as in system.slice:runtime:name";
+            f.refuse(at, path, "is not slice:prefix:name, which --systemd-cgroup needs", remedy);
+        }
+    }
+}
+
+fn intel_rdt(f: &mut Findings, at: &At, rdt: &IntelRdt) {
+    if let Some(id) = &rdt.clos_id
+        && (matches!(&**id, "." | "..") || id.contains(['/', '\n', '\0']))
+    {
+        let reason = "is not the name of a directory";
+        f.refuse(&at.key("closID"), id.escape_debug(), reason, "use a plain name without /");
+    }
+    let line = |f: &mut Findings, at: &At, text: &str| {
+        if text.contains(['\n', '\0']) {
+            f.refuse(at, text.escape_debug(), "is more than one line", "write one line of the schemata file");
+        }
+    };
+    for (i, schema) in rdt.schemata.iter().flatten().enumerate() {
+        line(f, &at.key("schemata").index(i), schema);
+    }
+    if let Some(schema) = set(rdt.mem_bw_schema.as_ref()) {
+        let at = at.key("memBwSchema");
+        line(f, &at, schema);
+        if !schema.starts_with("MB:") {
+            f.refuse(&at, schema.escape_debug(), "does not begin with MB:", "write it as in MB:0=20;1=70");
+        }
+    }
+}
+
+fn memory_policy(f: &mut Findings, at: &At, policy: &MemoryPolicy) {
+    f.known(&at.key("mode"), &names::MEMORY_POLICY_MODES, &policy.mode);
+    let mut flags = 0;
+    for (i, flag) in policy.flags.iter().enumerate() {
+        flags |= f.known(&at.key("flags").index(i), &names::MEMORY_POLICY_FLAGS, flag).unwrap_or(0);
+    }
+    let (relative, fixed) = (libc::MPOL_F_RELATIVE_NODES as u32, libc::MPOL_F_STATIC_NODES as u32);
+    if flags & relative != 0 && flags & fixed != 0 {
+        let reason = "has both MPOL_F_RELATIVE_NODES and MPOL_F_STATIC_NODES";
+        f.refuse_field(&at.key("flags"), reason, "keep one: they exclude each other");
+    }
+    let balancing = flags & libc::MPOL_F_NUMA_BALANCING as u32 != 0;
+    if balancing && !matches!(&*policy.mode, "MPOL_BIND" | "MPOL_PREFERRED_MANY") {
+        let remedy = "use MPOL_BIND, or remove the flag";
+        f.refuse_field(&at.key("flags"), "has MPOL_F_NUMA_BALANCING, which this mode does not take", remedy);
+    }
+    let at = at.key("nodes");
+    let nodes = set(policy.nodes.as_ref());
+    if let Some(nodes) = nodes {
+        cpu_list(f, &at, nodes);
+    }
+    match (&*policy.mode, nodes) {
+        ("MPOL_DEFAULT" | "MPOL_LOCAL", Some(nodes)) => {
+            f.refuse(&at, nodes, "has no meaning in this mode", "leave it out");
+        }
+        ("MPOL_BIND" | "MPOL_INTERLEAVE" | "MPOL_WEIGHTED_INTERLEAVE" | "MPOL_PREFERRED_MANY", None) => {
+            f.refuse_field(&at, "is missing for this mode", "list the nodes, as in \"0-1\"");
+        }
+        _ => {}
+    }
+}
+
+fn personality(f: &mut Findings, at: &At, personality: &Personality) {
+    f.known(&at.key("domain"), &names::PERSONALITY_DOMAINS, &personality.domain);
+    for (i, flag) in personality.flags.iter().enumerate() {
+        if names::find(&names::PERSONALITY_FLAGS, flag).is_none() {
+            f.warn(&at.key("flags").index(i), flag, "is not a known personality flag: ignored");
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! `linux.namespaces`, and every field that needs one of them: a field whose namespace is missing would change
+//! the host instead of the container, so it is refused.
+
+use super::findings::{At, Findings, ROOT};
+use super::{Facts, sysctl};
+use crate::plan::names;
+use crate::spec::{IdMapping, Linux, Spec};
+use std::collections::BTreeSet;
+
+const USER: u64 = libc::CLONE_NEWUSER as u64;
+const UTS: u64 = libc::CLONE_NEWUTS as u64;
+const NETWORK: u64 = libc::CLONE_NEWNET as u64;
+const MOUNT: u64 = libc::CLONE_NEWNS as u64;
+
+/// The namespaces of a config, as `CLONE_NEW…` bits.
+#[derive(Clone, Copy, Default)]
+pub struct Held {
+    made: u64,
+    joined: u64,
+}
+
+impl Held {
+    pub fn of(spec: &Spec) -> Held {
+        let mut held = Held::default();
+        for namespace in spec.linux.iter().flat_map(|linux| &linux.namespaces) {
+            let Some(known) = names::namespace(&namespace.kind) else { continue };
+            match namespace.path.as_deref() {
+                None | Some("") => held.made |= known.flag,
+                Some(_) => held.joined |= known.flag,
+            }
+        }
+        held
+    }
+
+    /// The container makes or joins it.
+    pub fn has(&self, flag: u64) -> bool {
+        (self.made | self.joined) & flag != 0
+    }
+
+    pub fn makes(&self, flag: u64) -> bool {
+        self.made & flag != 0
+    }
+
+    pub fn joins(&self, flag: u64) -> bool {
+        self.joined & flag != 0
+    }
+}
+
+pub fn namespaces(f: &mut Findings, spec: &Spec, facts: &Facts) {
+    let held = Held::of(spec);
+    uts(f, spec, held);
+    if !spec.mounts.is_empty() && !held.has(MOUNT) {
+        needs(f, &ROOT.key("mounts"), "mount");
+    }
+    if facts.unprivileged && !held.has(USER) {
+        let reason = "have no user namespace, which an ordinary user's container needs";
+        let remedy = "add {\"type\": \"user\"} with uidMappings and gidMappings, or run as root";
+        f.refuse_field(&ROOT.key("linux").key("namespaces"), reason, remedy);
+    }
+    let Some(linux) = &spec.linux else { return };
+    let at = ROOT.key("linux");
+    listed(f, &at.key("namespaces"), linux);
+    user(f, &at, spec, linux, held);
+    for (name, paths) in [("maskedPaths", &linux.masked_paths), ("readonlyPaths", &linux.readonly_paths)] {
+        if !paths.is_empty() && !held.has(MOUNT) {
+            needs(f, &at.key(name), "mount");
+        }
+    }
+    sysctl::sysctls(f, &at.key("sysctl"), &linux.sysctl, |kind| {
+        names::namespace(kind).is_some_and(|namespace| held.has(namespace.flag))
+    });
+    time(f, &at.key("timeOffsets"), linux, held);
+    net_devices(f, &at.key("netDevices"), linux, held, facts);
+}
+
+fn needs(f: &mut Findings, at: &At, kind: &str) {
+    let reason = format!("needs a {kind} namespace of the container's own");
+    f.refuse_field(at, reason, format!("add {{\"type\": \"{kind}\"}} to linux.namespaces, or remove it"));
+}
+
+fn listed(f: &mut Findings, at: &At, linux: &Linux) {
+    let mut seen = 0u64;
+    for (i, namespace) in linux.namespaces.iter().enumerate() {
+        let at = at.index(i);
+        match names::namespace(&namespace.kind) {
+            None => {
+                let kinds = names::NAMESPACES.iter().map(|known| known.kind);
+                f.unknown(&at.key("type"), &namespace.kind, kinds);
+            }
+            Some(known) if seen & known.flag != 0 => {
+                let remedy = "the specification wants one entry a type: remove one";
+                f.refuse(&at.key("type"), &namespace.kind, "is given twice", remedy);
+            }
+            Some(known) => seen |= known.flag,
+        }
+        if let Some(path) = &namespace.path
+            && !path.is_empty()
+        {
+            f.absolute_path(&at.key("path"), path);
+        }
+    }
+}
+
+/// The kernel's __NEW_UTS_LEN.
+const LONGEST_UTS_NAME: usize = 64;
+
+fn uts(f: &mut Findings, spec: &Spec, held: Held) {
+    for (field, name) in [("hostname", &spec.hostname), ("domainname", &spec.domainname)] {
+        let Some(name) = name.as_deref().filter(|name| !name.is_empty()) else { continue };
+        let at = ROOT.key(field);
+        if !held.has(UTS) {
+            needs(f, &at, "uts");
+        }
+        if name.len() > LONGEST_UTS_NAME {
+            f.refuse(&at, name, "is longer than 64 bytes", "shorten it: the kernel takes no more");
+        }
+        f.no_nul(&at, name);
+    }
+}
+
+fn user(f: &mut Findings, at: &At, spec: &Spec, linux: &Linux, held: Held) {
+    for (name, ranges) in [("uidMappings", &linux.uid_mappings), ("gidMappings", &linux.gid_mappings)] {
+        let at = at.key(name);
+        mappings(f, &at, ranges);
+        if held.joins(USER) {
+            if !ranges.is_empty() {
+                f.warn(&at, "", "the user namespace that is joined has mappings of its own: they count");
+            }
+        } else if held.makes(USER) {
+            if ranges.is_empty() {
+                let remedy =
+                    "map at least id 0, as in [{\"containerID\": 0, \"hostID\": 100000, \"size\": 65536}]";
+                f.refuse_field(&at, "is missing for the new user namespace", remedy);
+            } else if !is_mapped(ranges, 0) {
+                f.refuse_field(&at, "does not map the container's id 0", "add a range with containerID 0");
+            }
+        } else if !ranges.is_empty() {
+            needs(f, &at, "user");
+        }
+    }
+    if let Some(process) = &spec.process
+        && held.makes(USER)
+    {
+        let at = ROOT.key("process");
+        let at = at.key("user");
+        let mut mapped = |at: &At, ranges: &[IdMapping], id: u32| {
+            if !ranges.is_empty() && !is_mapped(ranges, id) {
+                f.refuse(at, id, "is not mapped into the user namespace", "add it to a mapping in linux");
+            }
+        };
+        mapped(&at.key("uid"), &linux.uid_mappings, process.user.uid);
+        mapped(&at.key("gid"), &linux.gid_mappings, process.user.gid);
+        for (i, &gid) in process.user.additional_gids.iter().enumerate() {
+            mapped(&at.key("additionalGids").index(i), &linux.gid_mappings, gid);
+        }
+    }
+}
+
+/// Whether one of the ranges has this id of the container.
+pub fn is_mapped(ranges: &[IdMapping], id: u32) -> bool {
+    ranges.iter().any(|range| id >= range.container_id && id - range.container_id < range.size)
+}
+
+/// The kernel's UID_GID_MAP_MAX_EXTENTS.
+const MOST_RANGES: usize = 340;
+
+/// user_namespaces(7): ranges are not empty, end before the "no id" 2^32-1, and do not overlap on either side.
+pub fn mappings(f: &mut Findings, at: &At, ranges: &[IdMapping]) {
+    if ranges.len() > MOST_RANGES {
+        return f.refuse(
+            at,
+            ranges.len(),
+            "are more ranges than the kernel takes",
+            "merge them into at most 340",
+        );
+    }
+    for (i, range) in ranges.iter().enumerate() {
+        let at = at.index(i);
+        if range.size == 0 {
+            f.refuse(&at.key("size"), 0, "is an empty range", "give the number of ids, at least 1");
+            continue;
+        }
+        for (side, first) in [("containerID", range.container_id), ("hostID", range.host_id)] {
+            if first.checked_add(range.size).is_none() {
+                let reason = format!("and size {} go past the highest id 4294967294", range.size);
+                f.refuse(&at.key(side), first, reason, "make the range smaller");
+            }
+        }
+        for (j, earlier) in ranges[..i].iter().enumerate() {
+            let meets = |a: u32, b: u32| {
+                u64::from(a) < u64::from(b) + u64::from(earlier.size)
+                    && u64::from(b) < u64::from(a) + u64::from(range.size)
+            };
+            for (side, a, b) in [
+                ("containerID", range.container_id, earlier.container_id),
+                ("hostID", range.host_id, earlier.host_id),
+            ] {
+                if meets(a, b) {
+                    f.refuse(&at.key(side), a, format!("overlaps range {j}"), "let each id be in one range");
+                }
+            }
+        }
+    }
+}
+
+fn time(f: &mut Findings, at: &At, linux: &Linux, held: Held) {
+    if linux.time_offsets.is_empty() {
+        return;
+    }
+    if held.joins(names::CLONE_NEWTIME) {
+        let remedy = "remove the offsets, or the path of the time namespace";
+        f.refuse_field(at, "cannot change in a time namespace that is joined", remedy);
+    } else if !held.has(names::CLONE_NEWTIME) {
+        needs(f, at, "time");
+    }
+    for (clock, offset) in &linux.time_offsets {
+        let at = at.key(clock);
+        if !matches!(&**clock, "boottime" | "monotonic") {
+            f.refuse_field(&at, "is not a clock of a time namespace", "use boottime or monotonic");
+        }
+        f.range(&at.key("nanosecs"), offset.nanosecs, 0..=999_999_999);
+    }
+}
+
+fn net_devices(f: &mut Findings, at: &At, linux: &Linux, held: Held, facts: &Facts) {
+    if linux.net_devices.is_empty() {
+        return;
+    }
+    if !held.has(NETWORK) {
+        needs(f, at, "network");
+    }
+    if facts.unprivileged {
+        f.refuse_field(at, "cannot be moved by an ordinary user", "remove it, or run as root");
+    }
+    let mut inside = BTreeSet::new();
+    for (host, device) in &linux.net_devices {
+        let at = at.key(host);
+        if let Some(remedy) = interface_problem(host) {
+            f.refuse_field(&at, "is not a name that a network device can have", remedy);
+        }
+        let renamed = device.name.as_deref().filter(|name| !name.is_empty());
+        if let Some(name) = renamed
+            && let Some(remedy) = interface_problem(name)
+        {
+            f.refuse(&at.key("name"), name, "is not a name that a network device can have", remedy);
+        }
+        let name = renamed.unwrap_or(host);
+        if !inside.insert(name) {
+            f.refuse(
+                &at.key("name"),
+                name,
+                "is the name of two devices in the container",
+                "give another name",
+            );
+        }
+    }
+}
+
+/// The kernel's dev_valid_name, and `%`, with which a name becomes a pattern.
+fn interface_problem(name: &str) -> Option<&'static str> {
+    match name {
+        "" => Some("give a name"),
+        "." | ".." => Some("choose another name"),
+        _ if name.len() > 15 => Some("use at most 15 characters"),
+        _ if name.bytes().any(|b| matches!(b, b'/' | b':' | b'%' | 0 | 0x0b) || b.is_ascii_whitespace()) => {
+            Some("use no /, :, %, spaces or NUL bytes")
+        }
+        _ => None,
+    }
+}

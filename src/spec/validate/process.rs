@@ -1,0 +1,229 @@
+//! `process`: arguments, environment, user, capabilities, limits, scheduling (config.md, Process).
+
+use super::Facts;
+use super::findings::{At, Findings, has_nul};
+use super::resources::cpu_list;
+use crate::plan::names;
+use crate::spec::{Capabilities, CpuAffinity, IoPriority, Process, Rlimit, Scheduler, Text, User};
+
+pub fn process(f: &mut Findings, at: &At, process: &Process, facts: &Facts) {
+    arguments(f, at, process);
+    f.absolute_path(&at.key("cwd"), &process.cwd);
+    environment(f, &at.key("env"), &process.env);
+    user(f, &at.key("user"), &process.user);
+    if let Some(size) = &process.console_size {
+        let at = at.key("consoleSize");
+        f.range(&at.key("height"), size.height, 0..=u64::from(u16::MAX));
+        f.range(&at.key("width"), size.width, 0..=u64::from(u16::MAX));
+    }
+    if let Some(capabilities) = &process.capabilities {
+        self::capabilities(f, &at.key("capabilities"), capabilities, facts);
+    }
+    rlimits(f, &at.key("rlimits"), &process.rlimits);
+    if let Some(score) = process.oom_score_adj {
+        f.range(&at.key("oomScoreAdj"), score, -1000..=1000);
+    }
+    for (name, label) in
+        [("apparmorProfile", &process.apparmor_profile), ("selinuxLabel", &process.selinux_label)]
+    {
+        if let Some(label) = label {
+            f.no_nul(&at.key(name), label);
+        }
+    }
+    if let Some(scheduler) = &process.scheduler {
+        self::scheduler(f, &at.key("scheduler"), scheduler);
+    }
+    if let Some(priority) = &process.io_priority {
+        io_priority(f, &at.key("ioPriority"), priority);
+    }
+    if let Some(affinity) = &process.exec_cpu_affinity {
+        cpu_affinity(f, &at.key("execCPUAffinity"), affinity);
+    }
+}
+
+fn arguments(f: &mut Findings, at: &At, process: &Process) {
+    let at = at.key("args");
+    match process.args.first() {
+        None if process.command_line.is_some() => {
+            f.refuse_field(
+                &at,
+                "is missing (commandLine is for Windows)",
+                "give the program and its arguments",
+            );
+        }
+        None => f.refuse_field(&at, "is missing or empty", "give the program and its arguments"),
+        Some(program) if program.is_empty() => {
+            f.refuse_field(&at.index(0), "is empty", "give the name or the path of the program");
+        }
+        Some(_) => {}
+    }
+    for (i, arg) in process.args.iter().enumerate() {
+        f.no_nul(&at.index(i), arg);
+    }
+}
+
+/// Values may be secrets: a message shows the name alone.
+fn environment(f: &mut Findings, at: &At, env: &[Text]) {
+    for (i, entry) in env.iter().enumerate() {
+        match entry.split_once('=') {
+            None => f.refuse_field(&at.index(i), "has no \"=\"", "write NAME=VALUE"),
+            Some(("", _)) => f.refuse_field(&at.index(i), "has an empty name", "write NAME=VALUE"),
+            Some((name, _)) if has_nul(entry) => {
+                f.refuse(&at.index(i), name.escape_default(), "contains a NUL byte", "remove it");
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// 2^32-1 is the kernel's "no id": given to setuid(2) it changes nothing, so it must never get there.
+const NO_ID: u32 = u32::MAX;
+
+fn user(f: &mut Findings, at: &At, user: &User) {
+    let mut id = |at: &At, id: u32| {
+        if id == NO_ID {
+            f.refuse(at, id, "is the kernel's \"no id\"", "use an id below 4294967295");
+        }
+    };
+    id(&at.key("uid"), user.uid);
+    id(&at.key("gid"), user.gid);
+    for (i, &gid) in user.additional_gids.iter().enumerate() {
+        id(&at.key("additionalGids").index(i), gid);
+    }
+    if user.additional_gids.len() > MOST_GROUPS {
+        let count = user.additional_gids.len();
+        f.refuse(
+            &at.key("additionalGids"),
+            count,
+            "are more groups than the kernel takes",
+            "use at most 65536",
+        );
+    }
+    if let Some(umask) = user.umask
+        && umask > 0o777
+    {
+        let shown = format!("{umask} (0o{umask:o})");
+        f.refuse(
+            &at.key("umask"),
+            shown,
+            "has more than the nine permission bits",
+            "use at most 511 (0o777)",
+        );
+    }
+}
+
+/// NGROUPS_MAX of the kernel.
+const MOST_GROUPS: usize = 65536;
+
+fn capabilities(f: &mut Findings, at: &At, sets: &Capabilities, facts: &Facts) {
+    let mut mask = |name: &str, set: &[Text]| {
+        let mut mask = 0u64;
+        for (i, capability) in set.iter().enumerate() {
+            match names::capability(capability) {
+                Some(number) if number <= facts.last_capability => mask |= 1 << number,
+                Some(_) => {
+                    f.warn(&at.key(name).index(i), capability, "this kernel has no such capability: ignored");
+                }
+                None => f.warn(&at.key(name).index(i), capability, "is not a known capability: ignored"),
+            }
+        }
+        mask
+    };
+    let bounding = mask("bounding", &sets.bounding);
+    let effective = mask("effective", &sets.effective);
+    let inheritable = mask("inheritable", &sets.inheritable);
+    let permitted = mask("permitted", &sets.permitted);
+    let ambient = mask("ambient", &sets.ambient);
+
+    // capset(2) answers EPERM to both.
+    let mut within = |name: &str, set: u64, of: &str, outer: u64| {
+        if set & !outer != 0 {
+            let reason = format!("has {} that the {of} set lacks", listed(set & !outer));
+            f.refuse_field(&at.key(name), reason, format!("add it to the {of} set as well"));
+        }
+    };
+    within("effective", effective, "permitted", permitted);
+    within("inheritable", inheritable, "bounding", bounding);
+
+    let unraisable = ambient & !(permitted & inheritable);
+    if unraisable != 0 {
+        let what =
+            "is not in both the permitted and the inheritable set, so it cannot become ambient: ignored";
+        f.warn(&at.key("ambient"), listed(unraisable), what);
+    }
+}
+
+fn listed(mask: u64) -> String {
+    let names = (0..64).filter(|number| mask & 1 << number != 0).filter_map(names::capability_name);
+    names.collect::<Vec<_>>().join(", ")
+}
+
+fn rlimits(f: &mut Findings, at: &At, rlimits: &[Rlimit]) {
+    let mut seen = 0u32;
+    for (i, rlimit) in rlimits.iter().enumerate() {
+        if let Some(number) = f.known(&at.index(i).key("type"), &names::RLIMITS, &rlimit.kind) {
+            if seen & 1 << number != 0 {
+                let remedy = "the specification wants one entry a type: remove one";
+                f.refuse(&at.index(i).key("type"), &rlimit.kind, "is given twice", remedy);
+            }
+            seen |= 1 << number;
+        }
+        if rlimit.soft > rlimit.hard {
+            let reason = format!("is above the hard limit {}", rlimit.hard);
+            f.refuse(&at.index(i).key("soft"), rlimit.soft, reason, "lower it or raise the hard limit");
+        }
+    }
+}
+
+fn scheduler(f: &mut Findings, at: &At, s: &Scheduler) {
+    f.range(&at.key("nice"), s.nice, -20..=19);
+    for (i, flag) in s.flags.iter().enumerate() {
+        f.known(&at.key("flags").index(i), &names::SCHEDULER_FLAGS, flag);
+    }
+    if f.known(&at.key("policy"), &names::SCHEDULER_POLICIES, &s.policy).is_none() {
+        return;
+    }
+    match &*s.policy {
+        "SCHED_FIFO" | "SCHED_RR" => f.range(&at.key("priority"), s.priority, 1..=99),
+        _ if s.priority != 0 => {
+            let remedy = "leave it out, or use SCHED_FIFO or SCHED_RR";
+            f.refuse(&at.key("priority"), s.priority, "needs a realtime policy", remedy);
+        }
+        _ => {}
+    }
+    if &*s.policy == "SCHED_DEADLINE" {
+        return deadline(f, at, s);
+    }
+    for (name, value) in [("runtime", s.runtime), ("deadline", s.deadline), ("period", s.period)] {
+        if value != 0 {
+            f.refuse(&at.key(name), value, "belongs to SCHED_DEADLINE", "leave it out, or use that policy");
+        }
+    }
+}
+
+/// sched_setattr(2): 1024 ns ≤ runtime ≤ deadline ≤ period, where a period of 0 is the deadline.
+fn deadline(f: &mut Findings, at: &At, s: &Scheduler) {
+    let order = "the kernel wants runtime ≤ deadline ≤ period";
+    if s.runtime < 1024 {
+        f.refuse(&at.key("runtime"), s.runtime, "is below 1024 ns", "give the run time in nanoseconds");
+    }
+    if s.deadline < s.runtime || s.deadline == 0 {
+        f.refuse(&at.key("deadline"), s.deadline, "is below the run time", order);
+    }
+    if s.period != 0 && s.period < s.deadline {
+        f.refuse(&at.key("period"), s.period, "is below the deadline", order);
+    }
+}
+
+fn io_priority(f: &mut Findings, at: &At, priority: &IoPriority) {
+    f.known(&at.key("class"), &names::IO_PRIORITY_CLASSES, &priority.class);
+    f.range(&at.key("priority"), priority.priority, 0..=7);
+}
+
+fn cpu_affinity(f: &mut Findings, at: &At, affinity: &CpuAffinity) {
+    for (name, list) in [("initial", &affinity.initial), ("final", &affinity.final_)] {
+        if let Some(list) = list {
+            cpu_list(f, &at.key(name), list);
+        }
+    }
+}

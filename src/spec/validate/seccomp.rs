@@ -1,0 +1,39 @@
+//! `linux.seccomp`: the profile's structure. Names of actions, operators, architectures and system calls are
+//! resolved by the compiler of profiles, which alone has their tables.
+
+use super::findings::{At, Findings};
+use crate::spec::Seccomp;
+
+/// System calls have six arguments.
+const LAST_ARGUMENT: u32 = 5;
+
+pub fn seccomp(f: &mut Findings, at: &At, profile: &Seccomp) {
+    let missing = "is missing or empty";
+    if profile.default_action.is_empty() {
+        f.refuse_field(&at.key("defaultAction"), missing, "name an action, as in \"SCMP_ACT_ERRNO\"");
+    }
+    if let Some(path) = &profile.listener_path
+        && !path.is_empty()
+    {
+        f.absolute_path(&at.key("listenerPath"), path);
+    } else if profile.listener_metadata.as_ref().is_some_and(|metadata| !metadata.is_empty()) {
+        f.refuse_field(&at.key("listenerMetadata"), "needs a listenerPath", "name the listener's socket");
+    }
+    let at = at.key("syscalls");
+    for (i, rule) in profile.syscalls.iter().enumerate() {
+        let at = at.index(i);
+        if rule.names.is_empty() {
+            f.refuse_field(&at.key("names"), missing, "name at least one system call");
+        }
+        if rule.action.is_empty() {
+            f.refuse_field(&at.key("action"), missing, "name an action, as in \"SCMP_ACT_ALLOW\"");
+        }
+        for (j, arg) in rule.args.iter().enumerate() {
+            let at = at.key("args");
+            f.range(&at.index(j).key("index"), arg.index, 0..=LAST_ARGUMENT);
+            if arg.op.is_empty() {
+                f.refuse_field(&at.index(j).key("op"), missing, "name an operator, as in \"SCMP_CMP_EQ\"");
+            }
+        }
+    }
+}
