@@ -1,6 +1,7 @@
 //! rruntime: an OCI container runtime. `docs/architecture.md` is the map.
 
 pub mod cgroup;
+pub mod cli;
 pub mod engine;
 pub mod error;
 pub mod host;

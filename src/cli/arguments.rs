@@ -1,0 +1,228 @@
+//! What was typed for one command: options parsed by clap, operands kept as they are.
+//!
+//! clap alone cannot tell where a foreign command line begins (`ps ID -f` is ps's own -f), so the line is cut
+//! there first, by the same definitions that clap parses with.
+
+use super::OptionsEnd;
+use crate::error::{Error, Kind, Result};
+use clap::builder::OsStringValueParser;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgAction, ArgMatches};
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+const OPERANDS: &str = "operands";
+
+/// An option that is on or off. `--name=false` is accepted, as Go programs do; `--name false` is not.
+pub fn switch(long: &'static str, help: &'static str) -> Arg {
+    Arg::new(long)
+        .long(long)
+        .num_args(0..=1)
+        .require_equals(true)
+        .default_missing_value("true")
+        .value_parser(|word: &str| yes_or_no(word).ok_or("not true or false"))
+        .help(help)
+}
+
+/// An option with a value, whatever the value looks like. The last one counts.
+pub fn option(long: &'static str, value: &'static str, help: &'static str) -> Arg {
+    Arg::new(long)
+        .long(long)
+        .value_name(value)
+        .value_parser(OsStringValueParser::new())
+        .allow_hyphen_values(true)
+        .help(help)
+}
+
+/// An option that may be given several times.
+pub fn options(long: &'static str, value: &'static str, help: &'static str) -> Arg {
+    option(long, value, help).action(ArgAction::Append)
+}
+
+pub fn help_switch() -> Arg {
+    switch("help", "show help").short('h')
+}
+
+/// What Go's strconv.ParseBool accepts.
+pub fn yes_or_no(word: &str) -> Option<bool> {
+    match word {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
+    }
+}
+
+/// One command's arguments.
+#[derive(Debug)]
+pub struct Arguments {
+    matches: ArgMatches,
+    pub operands: Vec<OsString>,
+}
+
+impl Arguments {
+    /// `name` is the command as help calls it ("rruntime kill").
+    pub fn parse(
+        name: &str,
+        mut options: Vec<Arg>,
+        end: OptionsEnd,
+        words: &[OsString],
+    ) -> Result<Arguments> {
+        options.push(help_switch());
+        let (ours, theirs) = match end {
+            OptionsEnd::Nowhere => (words, &[][..]),
+            OptionsEnd::AfterOperand(n) => cut(&options, n, words),
+        };
+        let operands = Arg::new(OPERANDS).action(ArgAction::Append).value_parser(OsStringValueParser::new());
+        let matches = clap::Command::new("")
+            .no_binary_name(true)
+            .disable_help_flag(true)
+            .disable_version_flag(true)
+            .args_override_self(true)
+            .args(options)
+            .arg(operands)
+            .try_get_matches_from(ours)
+            .map_err(|e| usage_error(name, &e))?;
+        let mut operands: Vec<OsString> = matches.get_many(OPERANDS).into_iter().flatten().cloned().collect();
+        operands.extend_from_slice(theirs);
+        Ok(Arguments { matches, operands })
+    }
+
+    pub fn switch(&self, name: &str) -> bool {
+        self.given_switch(name).unwrap_or(false)
+    }
+
+    /// `None` if it was not given at all.
+    pub fn given_switch(&self, name: &str) -> Option<bool> {
+        self.matches.get_one(name).copied()
+    }
+
+    /// The raw value, which may be empty.
+    pub fn given(&self, name: &str) -> Option<&OsStr> {
+        self.matches.get_one::<OsString>(name).map(OsString::as_os_str)
+    }
+
+    /// The raw value; an empty one is the same as none.
+    pub fn value(&self, name: &str) -> Option<&OsStr> {
+        self.given(name).filter(|value| !value.is_empty())
+    }
+
+    pub fn path(&self, name: &str) -> Option<PathBuf> {
+        self.value(name).map(PathBuf::from)
+    }
+
+    pub fn text(&self, name: &str) -> Result<Option<&str>> {
+        self.value(name).map(|value| as_text(name, value)).transpose()
+    }
+
+    /// Every value of an option that may be given several times.
+    pub fn values(&self, name: &str) -> impl Iterator<Item = &OsString> {
+        self.matches.get_many(name).into_iter().flatten()
+    }
+
+    /// Like [`Arguments::values`]; an error names the option.
+    pub fn texts(&self, name: &str) -> Result<Vec<&str>> {
+        self.values(name).map(|value| as_text(name, value)).collect()
+    }
+
+    /// A whole number that is not negative; 0 if it was not given.
+    pub fn number(&self, name: &str) -> Result<u32> {
+        let Some(text) = self.text(name)? else { return Ok(0) };
+        text.parse().map_err(|_| {
+            Error::new("not a whole number from 0 to 4294967295")
+                .kind(Kind::Argument)
+                .field(format!("--{name}"))
+                .value(text)
+        })
+    }
+
+    /// The container id, which is the first operand. What is not UTF-8 stays recognisably wrong.
+    pub fn id(&self) -> String {
+        self.operands.first().map(|id| id.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+}
+
+fn as_text<'a>(name: &str, value: &'a OsStr) -> Result<&'a str> {
+    value.to_str().ok_or_else(|| {
+        Error::new("not UTF-8").kind(Kind::Argument).field(format!("--{name}")).value(value.to_string_lossy())
+    })
+}
+
+/// Splits after the `n`th operand, or at `--`, which belongs to neither half.
+fn cut<'a>(options: &[Arg], n: usize, words: &'a [OsString]) -> (&'a [OsString], &'a [OsString]) {
+    let at = operand_position(options, n, words);
+    let next = (at + 1).min(words.len());
+    if words.get(at).is_some_and(|word| word == "--") {
+        (&words[..at], &words[next..])
+    } else {
+        words.split_at(next)
+    }
+}
+
+/// Where the `n`th operand (from 1) or `--` stands; the number of words if neither comes.
+pub fn operand_position(options: &[Arg], n: usize, words: &[OsString]) -> usize {
+    let mut operands = 0;
+    let mut at = 0;
+    while at < words.len() {
+        let word = words[at].as_encoded_bytes();
+        if word == b"--" {
+            return at;
+        } else if word.len() > 1 && word.starts_with(b"-") {
+            at += usize::from(takes_next(options, word));
+        } else {
+            operands += 1;
+            if operands == n {
+                return at;
+            }
+        }
+        at += 1;
+    }
+    words.len()
+}
+
+/// Whether the value of this option is the next word.
+fn takes_next(options: &[Arg], word: &[u8]) -> bool {
+    let takes_value = |arg: &&Arg| arg.get_action().takes_values() && !arg.is_require_equals_set();
+    if let Some(long) = word.strip_prefix(b"--") {
+        let named = |arg: &&Arg| arg.get_long().is_some_and(|name| name.as_bytes() == long);
+        return options.iter().filter(takes_value).any(|arg| named(&arg));
+    }
+    // Of several short options in one word, the first with a value takes what follows.
+    for (index, &letter) in word.iter().enumerate().skip(1) {
+        let option = options.iter().find(|arg| arg.get_short() == Some(char::from(letter)));
+        match option {
+            Some(arg) if takes_value(&arg) => return index + 1 == word.len(),
+            Some(_) => {}
+            None => return false,
+        }
+    }
+    false
+}
+
+fn usage_error(name: &str, error: &clap::Error) -> Error {
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => texts.first().cloned(),
+        _ => None,
+    };
+    let argument = context(ContextKind::InvalidArg).unwrap_or_default();
+    // clap shows an option with its value ("--cwd <DIR>").
+    let argument = argument.split_whitespace().next().unwrap_or_default().trim_end_matches("[=").to_owned();
+    let reason = match error.kind() {
+        ErrorKind::UnknownArgument => format!("flag provided but not defined: {argument}"),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => match context(ContextKind::InvalidValue) {
+            Some(value) if !value.is_empty() => format!("{argument} = {value:?}: not true or false"),
+            _ => format!("flag needs an argument: {argument}"),
+        },
+        ErrorKind::NoEquals => format!("{argument} takes its value after an equals sign"),
+        _ => error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
+    };
+    let remedy = match context(ContextKind::SuggestedArg) {
+        Some(other) => format!("did you mean {}? `{name} --help` lists the options", other.trim()),
+        None => format!("`{name} --help` lists the options"),
+    };
+    Error::new(reason).kind(Kind::Argument).remedy(remedy)
+}
+
+#[cfg(test)]
+#[path = "arguments_tests.rs"]
+mod tests;

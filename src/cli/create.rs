@@ -1,0 +1,54 @@
+//! `create`, and the options that `run` shares with it.
+
+use super::arguments::{Arguments, option, switch};
+use super::session::Session;
+use super::{Command, Count, FAILURE, OptionsEnd};
+use crate::engine::{CreateOptions, Keyring, RootChange};
+use crate::error::Result;
+use clap::Arg;
+use std::path::PathBuf;
+
+pub const COMMAND: Command = Command {
+    name: "create",
+    about: "create a container",
+    operands: "<container-id>",
+    count: Count::Exactly(1),
+    options_end: OptionsEnd::Nowhere,
+    detail: "Makes a container from a bundle: a directory with config.json and a root file system.\n\
+             Everything is set up, and nothing of the bundle runs until `start`.",
+    options,
+    run,
+    failure: FAILURE,
+};
+
+pub fn options() -> Vec<Arg> {
+    vec![
+        option("bundle", "DIR", "the bundle (default: the working directory)").short('b'),
+        option("config", "FILE", "use this instead of the bundle's config.json").short('f'),
+        option("console-socket", "SOCKET", "unix socket that receives the terminal's master end"),
+        option("pid-file", "FILE", "write the process id of the container's first process here"),
+        switch("no-pivot", "move the root instead of pivot_root, as an initramfs needs it"),
+        switch("no-new-keyring", "keep the caller's session keyring"),
+        option("preserve-fds", "N", "pass N descriptors after 2 and those of LISTEN_FDS on"),
+    ]
+}
+
+pub fn parse(arguments: &Arguments) -> Result<CreateOptions> {
+    Ok(CreateOptions {
+        id: arguments.id(),
+        bundle: arguments.path("bundle").unwrap_or_else(|| PathBuf::from(".")),
+        config: arguments.path("config"),
+        console_socket: arguments.path("console-socket"),
+        pid_file: arguments.path("pid-file"),
+        root_change: if arguments.switch("no-pivot") { RootChange::MoveMount } else { RootChange::PivotRoot },
+        keyring: if arguments.switch("no-new-keyring") { Keyring::Inherit } else { Keyring::New },
+        preserve_fds: arguments.number("preserve-fds")?,
+    })
+}
+
+fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
+    parse(arguments)
+        .and_then(|options| session.engine_for_new()?.create(&options))
+        .map(|()| 0)
+        .map_err(|e| e.doing(format!("{} create failed", session.name)))
+}

@@ -1,0 +1,29 @@
+//! `delete`.
+
+use super::arguments::{Arguments, switch};
+use super::session::Session;
+use super::{Command, Count, FAILURE, OptionsEnd};
+use crate::engine::Force;
+use crate::error::Result;
+use clap::Arg;
+
+pub const COMMAND: Command = Command {
+    name: "delete",
+    about: "delete a stopped container and all that belongs to it",
+    operands: "<container-id>",
+    count: Count::Exactly(1),
+    options_end: OptionsEnd::Nowhere,
+    detail: "",
+    options,
+    run,
+    failure: FAILURE,
+};
+
+fn options() -> Vec<Arg> {
+    vec![switch("force", "kill the container first if it runs; an unknown id is no error").short('f')]
+}
+
+fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
+    let force = if arguments.switch("force") { Force::Kill } else { Force::OnlyStopped };
+    session.engine_for_one()?.delete(&arguments.id(), force).map(|()| 0)
+}

@@ -1,0 +1,179 @@
+//! `exec`: another process in a running container.
+
+use super::arguments::{Arguments, option, options as several, switch};
+use super::session::Session;
+use super::{Command, Count, OptionsEnd, user};
+use crate::engine::{ExecOptions, ExecProcess, Paused, SubCgroup, Wait};
+use crate::error::{Error, Kind, Result};
+use clap::Arg;
+use std::ffi::OsString;
+
+/// The process's own exit codes end below.
+const FAILURE: i32 = 255;
+
+pub const COMMAND: Command = Command {
+    name: "exec",
+    about: "execute a process in a running container",
+    operands: "<container-id> <command> [arguments...]",
+    count: Count::AtLeast(1),
+    options_end: OptionsEnd::AfterOperand(2),
+    detail: "Everything from the command on belongs to it. With --process, no command is given.\n\
+             The exit code is that of the process, or 128 and the number of the signal that ended it;\n\
+             255 if it could not be started.",
+    options,
+    run,
+    failure: FAILURE,
+};
+
+fn options() -> Vec<Arg> {
+    vec![
+        option("console-socket", "SOCKET", "unix socket that receives the terminal's master end"),
+        option("cwd", "DIR", "working directory in the container"),
+        several("env", "NAME=VALUE", "set an environment variable").short('e'),
+        switch("tty", "give the process a terminal").short('t'),
+        option("user", "UID[:GID]", "numeric user and group").short('u'),
+        several("additional-gids", "GID", "add a numeric group").short('g'),
+        option("process", "FILE", "take the whole process from this JSON file").short('p'),
+        switch("detach", "do not wait for the process").short('d'),
+        option("pid-file", "FILE", "write the process id here"),
+        option("process-label", "LABEL", "SELinux label of the process"),
+        option("apparmor", "PROFILE", "AppArmor profile of the process"),
+        switch("no-new-privs", "set no_new_privs"),
+        several("cap", "CAPABILITY", "add a capability").short('c'),
+        option("preserve-fds", "N", "pass N descriptors after 2 and those of LISTEN_FDS on"),
+        switch("ignore-paused", "execute even though the container is paused"),
+        several("cgroup", "[CONTROLLERS:]PATH", "run in this existing group below the container's"),
+    ]
+}
+
+fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
+    parse(arguments)
+        .and_then(|options| session.engine_for_one()?.exec(&arguments.id(), &options))
+        .map_err(|e| e.doing("exec failed"))
+}
+
+fn parse(arguments: &Arguments) -> Result<ExecOptions> {
+    Ok(ExecOptions {
+        process: process(arguments)?,
+        cwd: arguments.value("cwd").map(OsString::from),
+        env: arguments.values("env").map(environment).collect::<Result<_>>()?,
+        terminal: arguments.given_switch("tty"),
+        user: arguments.text("user")?.map(user::parse).transpose()?,
+        additional_gids: gids(arguments)?,
+        process_label: arguments.text("process-label")?.map(str::to_owned),
+        apparmor: arguments.text("apparmor")?.map(str::to_owned),
+        no_new_privileges: arguments.given_switch("no-new-privs"),
+        capabilities: arguments.texts("cap")?.into_iter().map(str::to_owned).collect(),
+        wait: if arguments.switch("detach") { Wait::Detach } else { Wait::Foreground },
+        console_socket: arguments.path("console-socket"),
+        pid_file: arguments.path("pid-file"),
+        preserve_fds: arguments.number("preserve-fds")?,
+        paused: if arguments.switch("ignore-paused") { Paused::Ignore } else { Paused::Refuse },
+        cgroups: arguments.texts("cgroup")?.into_iter().map(sub_cgroup).collect::<Result<_>>()?,
+    })
+}
+
+fn process(arguments: &Arguments) -> Result<ExecProcess> {
+    let command = &arguments.operands[1..];
+    match arguments.path("process") {
+        Some(_) if !command.is_empty() => {
+            Err(Error::new("a command and --process are both given").kind(Kind::Argument).field("--process"))
+        }
+        Some(file) => Ok(ExecProcess::File(file)),
+        None if command.is_empty() => Err(Error::new("process args cannot be empty")
+            .kind(Kind::Argument)
+            .remedy("name a program after the id, or a file with --process")),
+        None => Ok(ExecProcess::Command(command.to_vec())),
+    }
+}
+
+fn environment(variable: &OsString) -> Result<OsString> {
+    // A name is not empty, so a leading "=" is not the separator.
+    if variable.as_encoded_bytes().iter().skip(1).any(|&b| b == b'=') {
+        return Ok(variable.clone());
+    }
+    Err(Error::new("an environment variable is NAME=VALUE")
+        .kind(Kind::Argument)
+        .field("--env")
+        .value(variable.to_string_lossy()))
+}
+
+fn gids(arguments: &Arguments) -> Result<Vec<u32>> {
+    let lists = arguments.texts("additional-gids")?.into_iter().map(user::parse_gids);
+    Ok(lists.collect::<Result<Vec<_>>>()?.concat())
+}
+
+/// "PATH", or "CONTROLLER[,CONTROLLER]:PATH" for hierarchies of cgroup v1.
+fn sub_cgroup(text: &str) -> Result<SubCgroup> {
+    let refused = |reason| Error::new(reason).kind(Kind::Argument).field("--cgroup").value(text);
+    let (controllers, path) = match text.split_once(':') {
+        Some((names, path)) => (names.split(',').map(str::to_owned).collect(), path),
+        None => (Vec::new(), text),
+    };
+    if controllers.iter().any(String::is_empty) {
+        return Err(refused("a controller's name is missing before the colon"));
+    }
+    if path.split('/').any(|part| part == "..") {
+        return Err(refused("a path with \"..\" can leave the container's cgroup"));
+    }
+    Ok(SubCgroup { controllers, path: path.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<ExecOptions> {
+        let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        parse(&Arguments::parse("rruntime exec", options(), COMMAND.options_end, &words).unwrap())
+    }
+
+    #[test]
+    fn the_line_that_containerd_writes_is_understood() {
+        let got = parsed("--process /tmp/p --console-socket /tmp/s --tty --detach --pid-file /tmp/pid web")
+            .unwrap();
+        assert_eq!(got.process, ExecProcess::File("/tmp/p".into()));
+        assert_eq!((got.terminal, got.wait), (Some(true), Wait::Detach));
+        assert_eq!(got.console_socket, Some("/tmp/s".into()));
+        assert_eq!(got.pid_file, Some("/tmp/pid".into()));
+    }
+
+    #[test]
+    fn every_option_arrives() {
+        let got = parsed(
+            "-e A=1 -e B= --cwd /w -u 5:6 -g 7 -g 8,9 -c CAP_KILL --cap NET_RAW --no-new-privs --preserve-fds 3 \
+             --ignore-paused --cgroup cpu,cpuacct:/a --cgroup b --process-label l --apparmor a web sh -c x",
+        )
+        .unwrap();
+        assert_eq!(got.process, ExecProcess::Command(vec!["sh".into(), "-c".into(), "x".into()]));
+        assert_eq!(got.env, ["A=1", "B="]);
+        assert_eq!(got.cwd, Some("/w".into()));
+        assert_eq!(got.user.map(|u| (u.uid, u.gid)), Some((5, Some(6))));
+        assert_eq!(got.additional_gids, [7, 8, 9]);
+        assert_eq!(got.capabilities, ["CAP_KILL", "NET_RAW"]);
+        assert_eq!(got.no_new_privileges, Some(true));
+        assert_eq!((got.preserve_fds, got.paused, got.terminal), (3, Paused::Ignore, None));
+        assert_eq!(got.cgroups[0].controllers, ["cpu", "cpuacct"]);
+        assert_eq!((got.cgroups[0].path.as_str(), got.cgroups[1].path.as_str()), ("/a", "b"));
+        assert_eq!((got.process_label.as_deref(), got.apparmor.as_deref()), (Some("l"), Some("a")));
+    }
+
+    #[test]
+    fn wrong_values_are_refused_by_option() {
+        for (line, wanted) in [
+            ("web", "process args cannot be empty"),
+            ("-p /x web ls", "--process"),
+            ("-e A web ls", "--env = \"A\""),
+            ("-e =A web ls", "--env = \"=A\""),
+            ("-u root web ls", "--user = \"root\""),
+            ("-u -1 web ls", "--user = \"-1\""),
+            ("-g x web ls", "--additional-gids = \"x\""),
+            ("--preserve-fds -1 web ls", "--preserve-fds = \"-1\""),
+            ("--cgroup ../x web ls", "--cgroup = \"../x\""),
+            ("--cgroup :x web ls", "--cgroup = \":x\""),
+        ] {
+            let error = parsed(line).unwrap_err().to_string();
+            assert!(error.contains(wanted), "{line}: {error}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The options before the command.
+
+use super::OptionsEnd;
+use super::arguments::{Arguments, operand_position, option, switch, yes_or_no};
+use super::session::Session;
+use crate::engine::Rootless;
+use crate::error::{Error, Kind, Result};
+use crate::report::{Detail, Format, Log};
+use clap::Arg;
+use std::ffi::{OsStr, OsString};
+use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
+
+/// What the words before the command ask for.
+pub enum Request<'a> {
+    Help,
+    Version,
+    /// A command with its arguments.
+    Command(&'a OsStr, &'a [OsString]),
+}
+
+pub fn options() -> Vec<Arg> {
+    vec![
+        switch("debug", "write debug records to the log"),
+        option("log", "FILE", "append the log to this file (default: stderr)"),
+        option("log-format", "FORMAT", "form of the log: text (default) or json"),
+        option(
+            "root",
+            "DIR",
+            "state directory (default: /run/rruntime; for an ordinary user below $XDG_RUNTIME_DIR)",
+        ),
+        switch("systemd-cgroup", "let systemd make cgroups; cgroupsPath is then \"slice:prefix:name\""),
+        option("rootless", "WHEN", "forgive refused cgroup operations: true, false or auto (default)"),
+        switch("version", "show the version").short('v'),
+    ]
+}
+
+pub fn parse<'a>(name: &'static str, words: &'a [OsString]) -> Result<(Session, Request<'a>)> {
+    let at = operand_position(&options(), 1, words);
+    let arguments = Arguments::parse(name, options(), OptionsEnd::Nowhere, &words[..at])?;
+    let session = session(name, &arguments)?;
+    let request = match words[at..].split_first() {
+        _ if arguments.switch("help") => Request::Help,
+        _ if arguments.switch("version") => Request::Version,
+        Some((command, rest)) => Request::Command(command, rest),
+        None => Request::Help,
+    };
+    Ok((session, request))
+}
+
+fn session(name: &'static str, arguments: &Arguments) -> Result<Session> {
+    let format = match arguments.text("log-format")? {
+        None | Some("text") => Format::Text,
+        Some("json") => Format::Json,
+        Some(other) => {
+            return Err(Error::new(format!("invalid log-format: {other}"))
+                .kind(Kind::Argument)
+                .field("--log-format")
+                .remedy("text and json are known"));
+        }
+    };
+    let detail = if arguments.switch("debug") { Detail::Debug } else { Detail::Usual };
+    let log = match arguments.path("log") {
+        Some(file) => Log::open(&file, format, detail)?,
+        None => Log::stderr(format, detail),
+    };
+    Ok(Session {
+        name,
+        root: arguments.given("root").map(absolute_root).transpose()?,
+        systemd_cgroup: arguments.switch("systemd-cgroup"),
+        rootless: rootless(arguments.text("rootless")?)?,
+        log: Rc::new(log),
+    })
+}
+
+/// Absolute and without "." and "..". The file system's own root is refused: it is what an empty value and a
+/// few ".." too many come to.
+fn absolute_root(given: &OsStr) -> Result<PathBuf> {
+    let refused = |reason: &'static str| {
+        Error::new(reason)
+            .kind(Kind::Argument)
+            .field("--root")
+            .value(given.to_string_lossy())
+            .remedy("name a directory for rruntime alone")
+    };
+    if given.is_empty() {
+        return Err(refused("an empty path is no state directory"));
+    }
+    let absolute =
+        std::path::absolute(Path::new(given)).map_err(|e| Error::io("read the working directory", &e))?;
+    let mut clean = PathBuf::from("/");
+    for component in absolute.components() {
+        match component {
+            Component::Normal(name) => clean.push(name),
+            Component::ParentDir => drop(clean.pop()),
+            _ => {}
+        }
+    }
+    if clean == Path::new("/") {
+        Err(refused("the root of the file system is no state directory"))
+    } else {
+        Ok(clean)
+    }
+}
+
+fn rootless(word: Option<&str>) -> Result<Rootless> {
+    match word {
+        None => Ok(Rootless::Auto),
+        Some(word) if word.eq_ignore_ascii_case("auto") => Ok(Rootless::Auto),
+        Some(word) => match yes_or_no(word) {
+            Some(true) => Ok(Rootless::Yes),
+            Some(false) => Ok(Rootless::No),
+            None => Err(Error::new("not true, false or auto")
+                .kind(Kind::Argument)
+                .field("--rootless")
+                .value(word)),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(line: &str) -> (Session, Option<String>) {
+        let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+        let (session, request) = parse("rruntime", &words).unwrap();
+        let command = match request {
+            Request::Command(command, rest) => Some(format!("{} +{}", command.to_str().unwrap(), rest.len())),
+            _ => None,
+        };
+        (session, command)
+    }
+
+    #[test]
+    fn the_line_that_containerd_writes_is_understood() {
+        let (session, command) =
+            request("--root /r/x --log-format json --systemd-cgroup create --bundle /b id");
+        assert_eq!(session.root.as_deref(), Some(Path::new("/r/x")));
+        assert!(session.systemd_cgroup);
+        assert_eq!(command.as_deref(), Some("create +3"));
+        let (session, command) = request("--rootless=true --root=/r list");
+        assert_eq!(session.rootless, Rootless::Yes);
+        assert_eq!(command.as_deref(), Some("list +0"));
+    }
+
+    #[test]
+    fn a_value_that_is_a_commands_name_stays_a_value() {
+        let (session, command) = request("--root list");
+        assert!(session.root.unwrap().ends_with("list"));
+        assert_eq!(command, None);
+    }
+
+    #[test]
+    fn the_whole_file_system_is_no_state_directory() {
+        for given in ["", "/", "/..", "/a/..", "../../../../../../../../../../../.."] {
+            assert!(absolute_root(OsStr::new(given)).is_err(), "{given:?}");
+        }
+        assert_eq!(absolute_root(OsStr::new("/a/./b/../c")).unwrap(), Path::new("/a/c"));
+    }
+}

@@ -1,0 +1,75 @@
+//! Help pages, made from the argument definitions. The shape (NAME, USAGE, OPTIONS) is the one that users of
+//! runc know.
+
+use super::arguments::help_switch;
+use super::{COMMANDS, Command, globals, version};
+use clap::Arg;
+use std::fmt::Write;
+
+const ABOUT: &str = "run containers as the Open Container Initiative specifies them";
+
+/// "rruntime kill [options] <container-id> [signal]"
+pub fn usage(name: &str, command: &Command) -> String {
+    format!("{name} {} [options] {}", command.name, command.operands).trim_end().to_owned()
+}
+
+pub fn command(name: &str, command: &Command) -> String {
+    let mut page = format!(
+        "NAME:\n   {name} {} - {}\n\nUSAGE:\n   {}\n",
+        command.name,
+        command.about,
+        usage(name, command)
+    );
+    if !command.detail.is_empty() {
+        page.push_str("\nDESCRIPTION:\n");
+        for line in command.detail.lines() {
+            page.push_str(format!("   {line}").trim_end());
+            page.push('\n');
+        }
+    }
+    page.push_str("\nOPTIONS:\n");
+    list(&mut page, (command.options)());
+    page
+}
+
+/// The page of the program itself.
+pub fn program(name: &str) -> String {
+    let mut page = format!(
+        "NAME:\n   {name} - {ABOUT}\n\nUSAGE:\n   {name} [global options] command [options] [arguments...]\n\n\
+         VERSION:\n   {}\n\nCOMMANDS:\n",
+        version::text(name).trim_end().replace('\n', "\n   ")
+    );
+    let rows = COMMANDS.iter().map(|command| (command.name.to_owned(), command.about.to_owned()));
+    columns(&mut page, rows.collect());
+    page.push_str("\nGLOBAL OPTIONS:\n");
+    list(&mut page, globals::options());
+    page
+}
+
+fn list(page: &mut String, mut options: Vec<Arg>) {
+    options.push(help_switch());
+    columns(page, options.iter().map(|arg| (spelling(arg), description(arg))).collect());
+}
+
+/// "--bundle DIR, -b DIR"
+fn spelling(arg: &Arg) -> String {
+    let value = match arg.get_value_names() {
+        Some([value, ..]) if !arg.is_require_equals_set() => format!(" {value}"),
+        _ => String::new(),
+    };
+    let long = arg.get_long().map(|long| format!("--{long}{value}"));
+    let short = arg.get_short().map(|short| format!("-{short}{value}"));
+    long.into_iter().chain(short).collect::<Vec<_>>().join(", ")
+}
+
+fn description(arg: &Arg) -> String {
+    arg.get_help().map(ToString::to_string).unwrap_or_default()
+}
+
+fn columns(page: &mut String, rows: Vec<(String, String)>) {
+    let width = rows.iter().map(|(left, _)| left.len()).max().unwrap_or(0);
+    for (left, right) in rows {
+        // Ignored: writing to a String cannot fail.
+        let _ = writeln!(page, "   {left:width$}  {right}");
+    }
+}

@@ -1,0 +1,33 @@
+//! `kill`.
+
+use super::arguments::{Arguments, switch};
+use super::session::Session;
+use super::{Command, Count, FAILURE, OptionsEnd, signals};
+use crate::engine::Target;
+use crate::error::Result;
+use clap::Arg;
+
+const DEFAULT: &str = "TERM";
+
+pub const COMMAND: Command = Command {
+    name: "kill",
+    about: "send a signal to a container's first process",
+    operands: "<container-id> [signal]",
+    count: Count::Between(1, 2),
+    options_end: OptionsEnd::Nowhere,
+    detail: "The signal is a name, with or without SIG, or a number; TERM if none is given.",
+    options,
+    run,
+    failure: FAILURE,
+};
+
+fn options() -> Vec<Arg> {
+    vec![switch("all", "send it to every process in the container").short('a')]
+}
+
+fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
+    let word = arguments.operands.get(1).map(|word| word.to_string_lossy());
+    let signal = signals::parse(word.as_deref().filter(|word| !word.is_empty()).unwrap_or(DEFAULT))?;
+    let target = if arguments.switch("all") { Target::All } else { Target::FirstProcess };
+    session.engine_for_one()?.kill(&arguments.id(), signal, target).map(|()| 0)
+}

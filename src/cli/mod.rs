@@ -1,0 +1,173 @@
+//! The command line: arguments in, one call of the engine, output out. One file a command.
+//!
+//! Global options stand before the command. A command's own options stand before or after the container id,
+//! but not after the beginning of a foreign command line (`exec`, `ps`): from there on nothing is ours. The
+//! argument definitions exist once, in each command's file; parsing and help both read them, and only those
+//! of the command that was called are built.
+//!
+//! Nothing here changes the host, and every error is returned to `main`, which prints it.
+
+mod arguments;
+mod create;
+mod delete;
+mod exec;
+mod globals;
+mod help;
+mod kill;
+mod list;
+mod pause;
+mod ps;
+mod resume;
+mod run;
+mod session;
+mod signals;
+mod start;
+mod state;
+mod streams;
+mod table;
+mod user;
+mod version;
+
+use crate::error::{Error, Kind, Result};
+use crate::report::{Detail, Format, Log};
+use arguments::Arguments;
+use globals::Request;
+use session::Session;
+use std::ffi::OsString;
+
+/// How many operands (arguments that are not options) a command takes.
+#[derive(Clone, Copy, Debug)]
+enum Count {
+    Exactly(usize),
+    AtLeast(usize),
+    Between(usize, usize),
+}
+
+/// Where a command's options end.
+#[derive(Clone, Copy, Debug)]
+enum OptionsEnd {
+    /// They may stand anywhere.
+    Nowhere,
+    /// After this operand everything is an operand.
+    AfterOperand(usize),
+}
+
+/// One command, as data.
+struct Command {
+    name: &'static str,
+    about: &'static str,
+    /// The operands, as the usage line shows them.
+    operands: &'static str,
+    count: Count,
+    options_end: OptionsEnd,
+    /// More help, in full sentences; may be empty.
+    detail: &'static str,
+    options: fn() -> Vec<clap::Arg>,
+    run: fn(&Session, &Arguments) -> Result<i32>,
+    /// The exit code if `run` fails.
+    failure: i32,
+}
+
+/// In the order in which help lists them.
+const COMMANDS: &[Command] = &[
+    create::COMMAND,
+    delete::COMMAND,
+    exec::COMMAND,
+    kill::COMMAND,
+    list::COMMAND,
+    pause::COMMAND,
+    ps::COMMAND,
+    resume::COMMAND,
+    run::COMMAND,
+    start::COMMAND,
+    state::COMMAND,
+];
+
+/// A failure of our own, not of the container's process.
+const FAILURE: i32 = 1;
+
+/// The whole command line but the program's name; `name` is what messages call this program. Returns the exit
+/// code.
+pub fn main(name: &'static str, arguments: impl Iterator<Item = OsString>) -> i32 {
+    streams::open_closed();
+    let words: Vec<OsString> = arguments.collect();
+    let (session, request) = match globals::parse(name, &words) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            Log::stderr(Format::Text, Detail::Usual).fatal(&error);
+            return FAILURE;
+        }
+    };
+    let (outcome, failure) = match request {
+        Request::Help => (streams::print(&help::program(name)).map(|()| 0), FAILURE),
+        Request::Version => (streams::print(&version::text(name)).map(|()| 0), FAILURE),
+        Request::Command(command, rest) => dispatch(&session, &command.to_string_lossy(), rest),
+    };
+    outcome.unwrap_or_else(|error| {
+        session.log.fatal(&error);
+        failure
+    })
+}
+
+/// The outcome, and the exit code if it is an error.
+fn dispatch(session: &Session, word: &str, rest: &[OsString]) -> (Result<i32>, i32) {
+    if matches!(word, "help" | "h") {
+        return (help_command(session, rest), FAILURE);
+    }
+    let Some(command) = find(word) else { return (Err(unknown(word)), FAILURE) };
+    let parsed = Arguments::parse(
+        &format!("{} {}", session.name, command.name),
+        (command.options)(),
+        command.options_end,
+        rest,
+    );
+    let arguments = match parsed {
+        Ok(arguments) => arguments,
+        Err(error) => return (Err(error), FAILURE),
+    };
+    if arguments.switch("help") {
+        let printed = streams::print(&help::command(session.name, command));
+        return (printed.map(|()| 0), FAILURE);
+    }
+    match check_count(session.name, command, arguments.operands.len()) {
+        Err(error) => (Err(error), FAILURE),
+        Ok(()) => ((command.run)(session, &arguments), command.failure),
+    }
+}
+
+fn help_command(session: &Session, rest: &[OsString]) -> Result<i32> {
+    let text = match rest.first().map(|word| word.to_string_lossy()) {
+        None => help::program(session.name),
+        Some(word) => help::command(session.name, find(&word).ok_or_else(|| unknown(&word))?),
+    };
+    streams::print(&text).map(|()| 0)
+}
+
+fn find(word: &str) -> Option<&'static Command> {
+    COMMANDS.iter().find(|command| command.name == word)
+}
+
+fn unknown(word: &str) -> Error {
+    let names: Vec<&str> = COMMANDS.iter().map(|command| command.name).collect();
+    Error::new(format!("unknown command: No help topic for '{word}'"))
+        .kind(Kind::Argument)
+        .remedy(format!("the commands are {}", names.join(", ")))
+}
+
+/// The texts are runc's, which scripts look for.
+fn check_count(name: &str, command: &Command, count: usize) -> Result<()> {
+    let (minimum, maximum, exact) = match command.count {
+        Count::Exactly(n) => (n, n, true),
+        Count::AtLeast(n) => (n, usize::MAX, false),
+        Count::Between(low, high) => (low, high, false),
+    };
+    let requirement = match count {
+        n if (minimum..=maximum).contains(&n) => return Ok(()),
+        _ if exact => format!("exactly {minimum}"),
+        n if n < minimum => format!("a minimum of {minimum}"),
+        _ => format!("a maximum of {maximum}"),
+    };
+    Err(Error::new(format!("{name}: {:?} requires {requirement} argument(s)", command.name))
+        .kind(Kind::Argument)
+        .remedy(format!("usage: {}", help::usage(name, command))))
+}

@@ -1,0 +1,93 @@
+//! `ps`: the host's own `ps`, cut down to the container's processes.
+
+use super::arguments::Arguments;
+use super::list::{Form, form, form_option};
+use super::session::Session;
+use super::{Command, Count, FAILURE, OptionsEnd, streams};
+use crate::error::{Error, Kind, Result};
+use std::ffi::OsString;
+use std::process;
+
+pub const COMMAND: Command = Command {
+    name: "ps",
+    about: "show the processes of a container",
+    operands: "<container-id> [ps options]",
+    count: Count::AtLeast(1),
+    options_end: OptionsEnd::AfterOperand(1),
+    detail: "What follows the id is given to the host's ps (-ef if nothing follows).",
+    options: || vec![form_option()],
+    run,
+    failure: FAILURE,
+};
+
+fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
+    let form = form(arguments)?;
+    let pids = session.engine_for_one()?.pids(&arguments.id())?;
+    match form {
+        Form::Json if pids.is_empty() => streams::print("null\n")?,
+        Form::Json => streams::print_json(&pids)?,
+        Form::Table => streams::print(&rows(&host_ps(&arguments.operands[1..])?, &pids)?)?,
+    }
+    Ok(0)
+}
+
+/// What ps prints. Its own complaint is the reason if it fails.
+fn host_ps(options: &[OsString]) -> Result<String> {
+    let mut command = process::Command::new("ps");
+    if options.is_empty() {
+        command.arg("-ef")
+    } else {
+        command.args(options)
+    };
+    let output = command
+        .stdin(process::Stdio::null())
+        .output()
+        .map_err(|e| Error::io("run ps", &e).remedy("install ps, or use --format json"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    let complaint = complaint.lines().find(|line| !line.trim().is_empty()).unwrap_or("without a word").trim();
+    Err(Error::new(format!("ps failed ({}): {complaint}", output.status)))
+}
+
+/// The heading, and the lines whose PID column has one of `pids`.
+fn rows(output: &str, pids: &[i32]) -> Result<String> {
+    let mut lines = output.lines();
+    let heading = lines.next().unwrap_or_default();
+    let column = heading.split_whitespace().position(|title| title == "PID").ok_or_else(|| {
+        Error::new("couldn't find PID field in ps output")
+            .kind(Kind::Argument)
+            .value(heading)
+            .remedy("choose ps options that show the PID column")
+    })?;
+    let mut out = format!("{heading}\n");
+    for line in lines {
+        let pid = line.split_whitespace().nth(column).and_then(|field| field.parse().ok());
+        if pid.is_some_and(|pid: i32| pids.contains(&pid)) {
+            out.push_str(line);
+            out.push('\n');
+        }
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OUTPUT: &str =
+        "UID    PID  PPID CMD\nroot     1     0 init\nroot    12     1 sh -c 1\nroot   112     1 x\n";
+
+    #[test]
+    fn only_lines_of_the_containers_processes_are_kept() {
+        assert_eq!(rows(OUTPUT, &[12]).unwrap(), "UID    PID  PPID CMD\nroot    12     1 sh -c 1\n");
+        assert_eq!(rows(OUTPUT, &[]).unwrap(), "UID    PID  PPID CMD\n");
+    }
+
+    #[test]
+    fn a_table_without_pids_cannot_be_cut() {
+        assert!(rows("USER CMD\nroot init\n", &[1]).is_err());
+        assert!(rows("", &[1]).is_err());
+    }
+}

@@ -1,0 +1,48 @@
+//! What the global options mean: where state is, where the log goes, how cgroups are made.
+
+use crate::engine::{Engine, Rootless};
+use crate::error::Result;
+use crate::report::Log;
+use crate::state::root::default_root;
+use crate::state::{Missing, Store};
+use std::path::PathBuf;
+use std::rc::Rc;
+
+/// One call of the program.
+pub struct Session {
+    /// What this program is called in messages.
+    pub name: &'static str,
+    /// `--root`, absolute; absent: the default.
+    pub root: Option<PathBuf>,
+    pub systemd_cgroup: bool,
+    pub rootless: Rootless,
+    pub log: Rc<Log>,
+}
+
+impl Session {
+    /// For a command that makes containers: the root is made if it is missing.
+    pub fn engine_for_new(&self) -> Result<Engine> {
+        self.engine(Missing::Make)
+    }
+
+    /// For a command on one container: in a root that is missing there is none.
+    pub fn engine_for_one(&self) -> Result<Engine> {
+        self.engine(Missing::Empty)
+    }
+
+    /// For a command on all containers: a root that was named and is missing is a mistake.
+    pub fn engine_for_all(&self) -> Result<Engine> {
+        self.engine(if self.root.is_some() { Missing::Refuse } else { Missing::Empty })
+    }
+
+    fn engine(&self, missing: Missing) -> Result<Engine> {
+        let root = self.root.clone().unwrap_or_else(default_root);
+        let log = Rc::clone(&self.log);
+        Ok(Engine {
+            store: Store::open(&root, missing)?,
+            systemd_cgroup: self.systemd_cgroup,
+            rootless: self.rootless,
+            warn: Box::new(move |message| log.warn(message)),
+        })
+    }
+}

@@ -1,0 +1,22 @@
+//! `start`.
+
+use super::arguments::Arguments;
+use super::session::Session;
+use super::{Command, Count, FAILURE, OptionsEnd};
+use crate::error::Result;
+
+pub const COMMAND: Command = Command {
+    name: "start",
+    about: "start the process of a created container",
+    operands: "<container-id>",
+    count: Count::Exactly(1),
+    options_end: OptionsEnd::Nowhere,
+    detail: "",
+    options: Vec::new,
+    run,
+    failure: FAILURE,
+};
+
+fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
+    session.engine_for_one()?.start(&arguments.id()).map(|()| 0)
+}

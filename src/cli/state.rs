@@ -1,0 +1,24 @@
+//! `state`.
+
+use super::arguments::Arguments;
+use super::session::Session;
+use super::{Command, Count, FAILURE, OptionsEnd, streams};
+use crate::error::Result;
+
+pub const COMMAND: Command = Command {
+    name: "state",
+    about: "show the state of a container",
+    operands: "<container-id>",
+    count: Count::Exactly(1),
+    options_end: OptionsEnd::Nowhere,
+    detail: "Prints the state as JSON. A stopped container has the pid 0.",
+    options: Vec::new,
+    run,
+    failure: FAILURE,
+};
+
+fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
+    let state = session.engine_for_one()?.state(&arguments.id())?;
+    let text = serde_json::to_string_pretty(&state).expect("a state has only string keys");
+    streams::print(&(text + "\n")).map(|()| 0)
+}

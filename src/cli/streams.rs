@@ -1,0 +1,39 @@
+//! Standard input, output and error.
+
+use crate::error::{Error, Result};
+use nix::fcntl::{OFlag, open};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::stat::Mode;
+use std::io::Write;
+use std::os::fd::{AsFd, IntoRawFd};
+
+/// Opens /dev/null wherever a caller left 0, 1 or 2 closed. Otherwise the next file that is opened gets that
+/// number, and a message is written into it.
+pub fn open_closed() {
+    let (input, output, error) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+    let mut polled =
+        [input.as_fd(), output.as_fd(), error.as_fd()].map(|fd| PollFd::new(fd, PollFlags::empty()));
+    // Ignored: with three descriptors and no wait the call has nothing to fail on, and nothing would be known.
+    let _ = poll(&mut polled, PollTimeout::ZERO);
+    let closed = |fd: &&PollFd| fd.revents().is_some_and(|events| events.contains(PollFlags::POLLNVAL));
+    for _ in polled.iter().filter(closed) {
+        // The lowest free number is taken, so these land on the closed ones, which stay open for good.
+        if let Ok(null) = open("/dev/null", OFlag::O_RDWR, Mode::empty()) {
+            let _stays_open = null.into_raw_fd();
+        }
+    }
+}
+
+/// Writes all of a command's output.
+pub fn print(text: &str) -> Result<()> {
+    let mut output = std::io::stdout().lock();
+    output
+        .write_all(text.as_bytes())
+        .and_then(|()| output.flush())
+        .map_err(|e| Error::io("write to standard output", &e))
+}
+
+/// `print` for a value as JSON on one line.
+pub fn print_json(value: &impl serde::Serialize) -> Result<()> {
+    print(&(serde_json::to_string(value).expect("our own types have string keys") + "\n"))
+}

@@ -1,0 +1,85 @@
+//! `--user` and `--additional-gids` of exec: numbers, exactly.
+//!
+//! Anything else must be an error, never a default: a parser that reads "1x" as 0 makes a root process
+//! (CVE-2026-30892), and 4294967295 means "leave as it is" to setuid(2), which here is root.
+
+use crate::engine::UserIds;
+use crate::error::{Error, Kind, Result};
+
+/// "UID" or "UID:GID".
+pub fn parse(text: &str) -> Result<UserIds> {
+    let (uid, gid) = match text.split_once(':') {
+        Some((uid, gid)) => (uid, Some(gid)),
+        None => (text, None),
+    };
+    let refused = || {
+        Error::new("not a numeric user: UID or UID:GID, each from 0 to 4294967294")
+            .kind(Kind::Argument)
+            .field("--user")
+            .value(text)
+            .remedy("look the numbers up in the container's /etc/passwd")
+    };
+    let uid = id(uid).ok_or_else(refused)?;
+    let gid = gid.map(|gid| id(gid).ok_or_else(refused)).transpose()?;
+    Ok(UserIds { uid, gid })
+}
+
+/// One value of `--additional-gids`: numbers separated by commas.
+pub fn parse_gids(text: &str) -> Result<Vec<u32>> {
+    text.split(',').map(id).collect::<Option<_>>().ok_or_else(|| {
+        Error::new("not a numeric group from 0 to 4294967294")
+            .kind(Kind::Argument)
+            .field("--additional-gids")
+            .value(text)
+    })
+}
+
+fn id(text: &str) -> Option<u32> {
+    // Digits alone: the number parser would take a sign too.
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|&id| digits && id != u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_exact_numbers_make_a_user() {
+        for (text, wanted) in [
+            ("0", Some((0, None))),
+            ("1", Some((1, None))),
+            ("1:2", Some((1, Some(2)))),
+            ("0:0", Some((0, Some(0)))),
+            ("4294967294", Some((4_294_967_294, None))),
+            ("", None),
+            (":", None),
+            ("1:", None),
+            (":2", None),
+            ("-1", None),
+            ("+1", None),
+            ("1x", None),
+            (" 1", None),
+            ("1:2:3", None),
+            ("1:-1", None),
+            ("0x1", None),
+            ("4294967295", None),
+            ("4294967296", None),
+            ("1:4294967295", None),
+            ("18446744073709551616", None),
+            ("abc", None),
+            ("root", None),
+        ] {
+            let got = parse(text).ok().map(|user| (user.uid, user.gid));
+            assert_eq!(got, wanted, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn additional_groups_may_stand_together() {
+        assert_eq!(parse_gids("1,20").unwrap(), [1, 20]);
+        for text in ["", "1,", "-1", "4294967295", "wheel"] {
+            assert!(parse_gids(text).is_err(), "{text:?}");
+        }
+    }
+}
