@@ -7,6 +7,7 @@ pub mod error;
 pub mod host;
 pub mod plan;
 pub mod report;
+pub mod seccomp;
 pub mod spec;
 pub mod state;
 pub mod sys;

@@ -1,0 +1,140 @@
+//! The code of a system call whose rules look at arguments: rule after rule, the first that matches decides.
+
+use super::arch::{Order, Width};
+use super::assembler::{Assembler, Label, Target, code};
+use super::condition::{Condition, Conditions, Word};
+use super::vocabulary::Operator;
+
+/// One rule of a list.
+#[derive(Clone, Copy, Debug)]
+pub struct Choice<'a> {
+    pub conditions: &'a Conditions,
+    pub then: Label,
+}
+
+/// How arguments are read.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading {
+    pub width: Width,
+    pub order: Order,
+}
+
+/// Offset of the first argument in `struct seccomp_data`.
+const ARGUMENTS_OFFSET: u32 = 16;
+
+/// Writes the rules, `default` after the last. Returns where they begin.
+pub fn write(assembler: &mut Assembler, rules: &[Choice], default: Label, reading: Reading) -> Target {
+    let mut next = Target::Label(default);
+    let mut rest = rules;
+    while let Some(last) = rest.last() {
+        let same = last.lone_equality(reading.width);
+        let run = match same {
+            Some(last) => {
+                let alike = |c: &&Choice| c.lone_equality(reading.width).is_some_and(|c| is_alike(&c, &last, reading));
+                rest.iter().rev().take_while(alike).count()
+            }
+            None => 1,
+        };
+        let (before, run) = rest.split_at(rest.len() - run);
+        next = match same {
+            Some(_) => reading.write_equalities(assembler, run, next),
+            None => reading.write_rule(assembler, last, next),
+        };
+        rest = before;
+    }
+    next
+}
+
+impl Choice<'_> {
+    /// The condition, if there is only one and it is a plain equality.
+    fn lone_equality(&self, width: Width) -> Option<Condition> {
+        let mut conditions = self.conditions.effective(width);
+        let first = conditions.next().filter(|c| c.operator == Operator::Equal)?;
+        conditions.next().is_none().then_some(*first)
+    }
+}
+
+/// Whether two equalities can share the load and the test of the high word.
+fn is_alike(one: &Condition, other: &Condition, reading: Reading) -> bool {
+    one.argument == other.argument && (reading.width == Width::Bits32 || one.words().0 == other.words().0)
+}
+
+#[derive(Clone, Copy)]
+enum Half {
+    High,
+    Low,
+}
+
+impl Reading {
+    /// "The argument is one of these": the load and the high word are shared.
+    fn write_equalities(self, assembler: &mut Assembler, run: &[Choice], next: Target) -> Target {
+        let condition = run[0].lone_equality(self.width).expect("only equalities are put into a run");
+        let mut low = next;
+        for choice in run.iter().rev() {
+            let value = choice.lone_equality(self.width).expect("only equalities are put into a run").words().1.value;
+            low = assembler.branch(code::EQUAL, value, Target::Label(choice.then), low);
+        }
+        low = assembler.load(self.offset(&condition, Half::Low));
+        match self.width {
+            Width::Bits32 => low,
+            Width::Bits64 => {
+                let high = condition.words().0;
+                self.test(assembler, &condition, Half::High, code::EQUAL, high, (low, next))
+            }
+        }
+    }
+
+    fn write_rule(self, assembler: &mut Assembler, choice: &Choice, next: Target) -> Target {
+        let then = Target::Label(choice.then);
+        choice.conditions.effective(self.width).rev().fold(then, |yes, c| self.write_condition(assembler, c, yes, next))
+    }
+
+    /// Writes the test of one argument, the low word first because it is asked last.
+    fn write_condition(self, assembler: &mut Assembler, condition: &Condition, yes: Target, no: Target) -> Target {
+        use Operator as O;
+        let (high, low) = condition.words();
+        // The test of the low word, and whether its truth is that of the condition.
+        let (low_code, straight) = match condition.operator {
+            O::Equal | O::MaskedEqual => (code::EQUAL, true),
+            O::NotEqual => (code::EQUAL, false),
+            O::Greater => (code::GREATER, true),
+            O::GreaterOrEqual => (code::GREATER_OR_EQUAL, true),
+            O::Less => (code::GREATER_OR_EQUAL, false),
+            O::LessOrEqual => (code::GREATER, false),
+        };
+        let (true_, false_) = if straight { (yes, no) } else { (no, yes) };
+        let mut start = true_;
+        if low.mask != 0 {
+            start = self.test(assembler, condition, Half::Low, low_code, low, (true_, false_));
+        }
+        if self.width == Width::Bits32 || high.mask == 0 {
+            return start;
+        }
+        match condition.operator {
+            O::Equal | O::NotEqual | O::MaskedEqual => {
+                self.test(assembler, condition, Half::High, code::EQUAL, high, (start, false_))
+            }
+            O::Greater | O::GreaterOrEqual | O::Less | O::LessOrEqual => {
+                let equal = assembler.branch(code::EQUAL, high.value, start, false_);
+                self.test(assembler, condition, Half::High, code::GREATER, high, (true_, equal))
+            }
+        }
+    }
+
+    /// Load, mask if needed, compare one word.
+    fn test(self, assembler: &mut Assembler, condition: &Condition, half: Half, code: u16, word: Word, targets: (Target, Target)) -> Target {
+        assembler.branch(code, word.value, targets.0, targets.1);
+        if word.mask != u32::MAX {
+            assembler.and(word.mask);
+        }
+        assembler.load(self.offset(condition, half))
+    }
+
+    fn offset(self, condition: &Condition, half: Half) -> u32 {
+        let second = match (self.order, half) {
+            (Order::LowFirst, Half::High) | (Order::HighFirst, Half::Low) => 4,
+            (Order::LowFirst, Half::Low) | (Order::HighFirst, Half::High) => 0,
+        };
+        ARGUMENTS_OFFSET + 8 * u32::from(condition.argument) + second
+    }
+}

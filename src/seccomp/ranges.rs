@@ -1,0 +1,104 @@
+//! From "which number gets which answer" to a search tree over ranges of numbers.
+//!
+//! A kernel runs the filter at every system call, so its depth is what a container pays: a balanced tree over
+//! some 100 ranges asks 8 questions where a list of 400 numbers asks 200.
+
+use super::assembler::{Assembler, Label, Target, code};
+
+/// Numbers from `start` up to the next range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    pub start: u32,
+    pub answer: Label,
+}
+
+/// The answers for all numbers: `background` (which begins at 0) with single numbers (`points`, ascending) laid
+/// over it. Neighbours with the same answer become one.
+pub fn overlay(background: &[Range], points: &[(u32, Label)]) -> Vec<Range> {
+    let mut ranges = Vec::with_capacity(background.len() + points.len());
+    let mut ahead = background.iter().peekable();
+    let mut beneath = None;
+    for &(number, answer) in points {
+        while let Some(range) = ahead.next_if(|range| range.start <= number) {
+            add(&mut ranges, *range);
+            beneath = Some(range.answer);
+        }
+        add(&mut ranges, Range { start: number, answer });
+        if let (Some(start), Some(answer)) = (number.checked_add(1), beneath) {
+            add(&mut ranges, Range { start, answer });
+        }
+    }
+    ahead.for_each(|range| add(&mut ranges, *range));
+    ranges
+}
+
+fn add(ranges: &mut Vec<Range>, range: Range) {
+    if ranges.last().is_some_and(|last| last.start == range.start) {
+        ranges.pop();
+    }
+    if ranges.last().is_none_or(|last| last.answer != range.answer) {
+        ranges.push(range);
+    }
+}
+
+/// What the tree ends in.
+#[derive(Clone, Copy, Debug)]
+enum Leaf {
+    Range(Range),
+    /// One number inside a range that has another answer.
+    Exception { start: u32, number: u32, answer: Label, otherwise: Label },
+}
+
+impl Leaf {
+    fn start(&self) -> u32 {
+        match self {
+            Leaf::Range(range) => range.start,
+            Leaf::Exception { start, .. } => *start,
+        }
+    }
+}
+
+/// Writes the search for the number in the accumulator. Returns where it begins.
+pub fn write(assembler: &mut Assembler, ranges: &[Range]) -> Target {
+    write_tree(assembler, &leaves(ranges))
+}
+
+/// A lone number between two ranges with the same answer needs one question (is it this number?), not two.
+fn leaves(ranges: &[Range]) -> Vec<Leaf> {
+    let mut leaves = Vec::with_capacity(ranges.len());
+    let mut rest = ranges;
+    loop {
+        rest = match rest {
+            [before, lone, after, rest @ ..] if before.answer == after.answer && after.start - lone.start == 1 => {
+                leaves.push(Leaf::Exception {
+                    start: before.start,
+                    number: lone.start,
+                    answer: lone.answer,
+                    otherwise: before.answer,
+                });
+                rest
+            }
+            [range, rest @ ..] => {
+                leaves.push(Leaf::Range(*range));
+                rest
+            }
+            [] => return leaves,
+        }
+    }
+}
+
+fn write_tree(assembler: &mut Assembler, leaves: &[Leaf]) -> Target {
+    match leaves {
+        [Leaf::Range(range)] => Target::Label(range.answer),
+        [Leaf::Exception { number, answer, otherwise, .. }] => {
+            assembler.branch(code::EQUAL, *number, Target::Label(*answer), Target::Label(*otherwise))
+        }
+        _ => {
+            let (low, high) = leaves.split_at(leaves.len() / 2);
+            let border = high.first().expect("there is more than one leaf").start();
+            let high = write_tree(assembler, high);
+            let low = write_tree(assembler, low);
+            assembler.branch(code::GREATER_OR_EQUAL, border, high, low)
+        }
+    }
+}

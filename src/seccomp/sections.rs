@@ -1,0 +1,230 @@
+//! One section of the filter for each value of `seccomp_data.arch`: which number gets which answer there.
+//!
+//! Besides the rules, a section answers
+//! * numbers above the highest that the profile knows: ENOSYS, so that a C library falls back to an older call
+//!   instead of taking EPERM for an answer (runc does the same; not if the default action lets calls through),
+//! * on x86_64 without x32: numbers with bit 30: kill, as for a wrong architecture. −1 is what a tracer leaves to
+//!   skip a call; it gets the default.
+//!
+//! Where we differ from runc and libseccomp on purpose: a rule on a number above the highest known one (i386's direct
+//! socket calls do not count as known) is not hidden by ENOSYS; without x32, numbers from 2^31 on that belong to no
+//! convention are killed as libseccomp does it, not ENOSYS as runc does it; rules that contradict each other are
+//! not refused, the one asked first wins.
+
+use super::arch::{Arch, Width};
+use super::assembler::{Assembler, Instruction, Label, Target, code};
+use super::blocks::{self, Choice, Reading};
+use super::condition::{self, Condition, Conditions};
+use super::multiplex::multiplexed;
+use super::profile::{ALWAYS, Profile};
+use super::ranges::{self, Range};
+use super::tables::X32_BIT;
+use super::vocabulary::Operator;
+
+/// Offsets in `struct seccomp_data`.
+const NUMBER_OFFSET: u32 = 0;
+const ARCH_OFFSET: u32 = 4;
+
+const ENOSYS: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
+const WRONG_ARCH: u32 = libc::SECCOMP_RET_KILL_THREAD;
+
+/// One rule of one number.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    number: u32,
+    /// Position in the profile.
+    turn: u32,
+    returned: u32,
+    /// Index into `Writer::conditions`.
+    conditions: u32,
+    width: Width,
+}
+
+/// A list of rules that one or several numbers have: (conditions, label of the value returned).
+#[derive(Debug, PartialEq, Eq)]
+struct List {
+    rules: Vec<(u32, Label)>,
+    width: Width,
+}
+
+#[derive(Debug)]
+struct Writer<'a> {
+    profile: &'a Profile,
+    assembler: Assembler,
+    /// Those of the profile, then those that multiplexed calls need.
+    conditions: Vec<Conditions>,
+    lists: Vec<(List, Label)>,
+}
+
+/// Writes the whole program.
+pub fn write(profile: &Profile) -> Vec<Instruction> {
+    let mut writer = Writer {
+        profile,
+        assembler: Assembler::with_capacity(1024),
+        conditions: profile.conditions.clone(),
+        lists: Vec::new(),
+    };
+    // The first architecture is the native one: its section is closest to the beginning.
+    let mut sections: Vec<(u32, Vec<Arch>)> = Vec::new();
+    for arch in &profile.arches {
+        match sections.iter_mut().find(|(audit, _)| *audit == arch.audit()) {
+            Some((_, arches)) => arches.push(*arch),
+            None => sections.push((arch.audit(), vec![*arch])),
+        }
+    }
+    let mut answers: Vec<(u32, Vec<Range>)> = Vec::with_capacity(sections.len());
+    for (audit, arches) in &sections {
+        answers.push((*audit, writer.answers(arches)));
+    }
+    writer.write_lists();
+    writer.write_sections(&answers);
+    writer.assembler.finish()
+}
+
+impl Writer<'_> {
+    /// The answers of the conventions that share one `seccomp_data.arch`.
+    fn answers(&mut self, arches: &[Arch]) -> Vec<Range> {
+        let mut entries = Vec::with_capacity(arches.len() * self.profile.rules.len() + 64);
+        for arch in arches {
+            self.add_entries(*arch, &mut entries);
+        }
+        entries.sort_unstable_by_key(|entry| (entry.number, entry.turn));
+        let mut points = Vec::with_capacity(entries.len() + 1);
+        for of_one_number in entries.chunk_by(|one, other| one.number == other.number) {
+            points.push((of_one_number[0].number, self.answer(of_one_number)));
+        }
+        let hides_setup = arches.contains(&Arch::S390x) && self.newest(Arch::S390x).is_some();
+        if hides_setup {
+            // s390x leaves 0 (setup, long gone) behind where the kernel does not know a number above 255.
+            points.retain(|(number, _)| *number != 0);
+            points.insert(0, (0, self.assembler.returning(ENOSYS)));
+        }
+        let background = self.background(arches);
+        ranges::overlay(&background, &points)
+    }
+
+    fn add_entries(&mut self, arch: Arch, entries: &mut Vec<Entry>) {
+        let width = arch.width();
+        for (turn, rule) in self.profile.rules.iter().enumerate() {
+            let entry = |number, conditions| Entry { number, turn: turn as u32, returned: rule.returned, conditions, width };
+            if let Some(through) = multiplexed(arch, rule.call) {
+                // The rule's own condition on the first argument cannot be asked here: it is in user memory.
+                let code =
+                    Condition { argument: 0, operator: Operator::Equal, value: u64::from(through.code), mask: u64::MAX };
+                let conditions = self.conditions[rule.conditions as usize].with(code);
+                self.conditions.push(conditions);
+                entries.push(entry(through.number, (self.conditions.len() - 1) as u32));
+            }
+            if let Some(number) = rule.call.number(arch) {
+                entries.push(entry(number, rule.conditions));
+            }
+        }
+    }
+
+    /// The answer of one number: of the first rule without conditions, wherever it stands; else of all its rules.
+    fn answer(&mut self, entries: &[Entry]) -> Label {
+        let width = entries[0].width;
+        let conditions = &self.conditions;
+        let holds = |e: &&Entry| e.conditions == ALWAYS || conditions[e.conditions as usize].always_hold(width);
+        if let Some(entry) = entries.iter().find(holds) {
+            return self.assembler.returning(entry.returned);
+        }
+        let mut rules: Vec<(u32, Label)> = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let new = &conditions[entry.conditions as usize];
+            let asked = rules.iter().map(|(index, _)| &conditions[*index as usize]);
+            if let Some(at) = condition::place(asked, new, width) {
+                rules.insert(at, (entry.conditions, self.assembler.returning(entry.returned)));
+            }
+        }
+        let list = List { rules, width };
+        if let Some((_, label)) = self.lists.iter().find(|(known, _)| *known == list) {
+            return *label;
+        }
+        let label = self.assembler.label();
+        self.lists.push((list, label));
+        label
+    }
+
+    /// The answers where there is no rule.
+    fn background(&mut self, arches: &[Arch]) -> Vec<Range> {
+        let default = self.assembler.returning(self.profile.default);
+        let wrong = self.assembler.returning(WRONG_ARCH);
+        let mut ranges = vec![Range { start: 0, answer: default }];
+        let mut newer_than = |newest: Option<u32>, ranges: &mut Vec<Range>| {
+            if let Some(newest) = newest {
+                ranges.push(Range { start: newest + 1, answer: self.assembler.returning(ENOSYS) });
+            }
+        };
+        let newest = |arch| self.profile.newest(arch);
+        match arches {
+            [Arch::X86_64] => {
+                newer_than(newest(Arch::X86_64), &mut ranges);
+                ranges.push(Range { start: X32_BIT, answer: wrong });
+                ranges.push(Range { start: u32::MAX, answer: default });
+            }
+            [Arch::X32] => {
+                ranges[0].answer = wrong;
+                ranges.push(Range { start: X32_BIT, answer: default });
+                newer_than(newest(Arch::X32), &mut ranges);
+            }
+            [Arch::X86_64, Arch::X32] | [Arch::X32, Arch::X86_64] => {
+                newer_than(newest(Arch::X86_64), &mut ranges);
+                ranges.push(Range { start: X32_BIT, answer: default });
+                newer_than(newest(Arch::X32), &mut ranges);
+            }
+            arches => newer_than(arches.first().and_then(|arch| newest(*arch)), &mut ranges),
+        }
+        ranges
+    }
+
+    fn newest(&self, arch: Arch) -> Option<u32> {
+        self.profile.newest(arch)
+    }
+
+    fn write_lists(&mut self) {
+        let default = self.assembler.returning(self.profile.default);
+        // All architectures of one filter have the same order of words.
+        let order = self.profile.arches[0].order();
+        for (list, label) in &self.lists {
+            let choice = |&(index, then): &(u32, Label)| Choice { conditions: &self.conditions[index as usize], then };
+            let choices: Vec<Choice> = list.rules.iter().map(choice).collect();
+            let start = blocks::write(&mut self.assembler, &choices, default, Reading { width: list.width, order });
+            self.assembler.bind(*label, start);
+        }
+    }
+
+    /// The trees, and in front of them the choice between them.
+    fn write_sections(&mut self, answers: &[(u32, Vec<Range>)]) {
+        let assembler = &mut self.assembler;
+        let mut starts = Vec::with_capacity(answers.len());
+        for (audit, ranges) in answers.iter().rev() {
+            let mut start = ranges::write(assembler, ranges);
+            if ranges.len() > 1 {
+                assembler.fall_into(start);
+                start = assembler.load(NUMBER_OFFSET);
+            }
+            starts.push((*audit, start));
+        }
+        let mut otherwise = Target::Label(assembler.returning(WRONG_ARCH));
+        for (audit, start) in starts {
+            otherwise = assembler.branch(code::EQUAL, audit, start, otherwise);
+        }
+        assembler.fall_into(otherwise);
+        assembler.load(ARCH_OFFSET);
+    }
+}
+
+impl Profile {
+    /// The highest number that the profile knows on `arch`; `None` where newer calls need no answer of their own.
+    fn newest(&self, arch: Arch) -> Option<u32> {
+        // A tracer is expected to know calls that the profile does not.
+        let lets_through = [libc::SECCOMP_RET_ALLOW, libc::SECCOMP_RET_LOG, libc::SECCOMP_RET_TRACE];
+        if lets_through.contains(&(self.default & libc::SECCOMP_RET_ACTION_FULL)) {
+            return None;
+        }
+        let calls = self.rules.iter().map(|rule| rule.call).chain(self.also_known.iter().copied());
+        let direct = calls.filter(|call| multiplexed(arch, *call).is_none());
+        direct.filter_map(|call| call.number(arch)).max().filter(|newest| *newest != 0)
+    }
+}

@@ -1,0 +1,175 @@
+//! System call names and numbers. The data is generated (`hack/syscall-table`); this is only the way in.
+//!
+//! The names are one string rather than an array of `&str`: pointers in a static table would have to be relocated
+//! at each start of a position independent program, whether or not a container has a seccomp profile.
+
+mod syscalls;
+
+use super::arch::Arch;
+pub use syscalls::COUNT;
+use syscalls::{NAMES, NUMBERS};
+
+/// A system call that some architecture has: a row of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Syscall(u16);
+
+const ABSENT: u16 = u16::MAX;
+/// Numbers from here on stand for arm's private calls, which begin at `ARM_PRIVATE`.
+const ARM_PRIVATE_CELL: u16 = 0xf000;
+const ARM_PRIVATE: u32 = 0x0f_0000;
+/// Set in the number of every x32 call.
+pub const X32_BIT: u32 = 0x4000_0000;
+
+/// Where each name begins in `NAMES`, and the end of the last.
+static STARTS: [u16; COUNT + 1] = {
+    let bytes = NAMES.as_bytes();
+    let mut starts = [0; COUNT + 1];
+    let (mut row, mut at) = (0, 0);
+    while at < bytes.len() {
+        if bytes[at] == b'\n' {
+            row += 1;
+            starts[row] = (at + 1) as u16;
+        }
+        at += 1;
+    }
+    assert!(row == COUNT && bytes.len() < u16::MAX as usize);
+    starts
+};
+
+/// The first row whose name begins with this byte or a later one: a search is between two of these.
+static INITIALS: [u16; 257] = {
+    let mut initials = [0; 257];
+    let (mut letter, mut row) = (0, 0);
+    while letter < initials.len() {
+        while row < COUNT && (NAMES.as_bytes()[STARTS[row] as usize] as usize) < letter {
+            row += 1;
+        }
+        initials[letter] = row as u16;
+        letter += 1;
+    }
+    initials
+};
+
+impl Syscall {
+    /// The call of that name, if any architecture has it.
+    pub fn by_name(name: &str) -> Option<Syscall> {
+        let initial = usize::from(*name.as_bytes().first()?);
+        let (mut low, mut high) = (INITIALS[initial], INITIALS[initial + 1]);
+        while low < high {
+            let middle = low.midpoint(high);
+            match Syscall(middle).name().as_bytes().cmp(name.as_bytes()) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+                std::cmp::Ordering::Equal => return Some(Syscall(middle)),
+            }
+        }
+        None
+    }
+
+    /// The row of a name that is in the table, for tables made at compile time.
+    pub(super) const fn constant_row(name: &str) -> usize {
+        let (names, name) = (NAMES.as_bytes(), name.as_bytes());
+        let mut row = 0;
+        while row < COUNT {
+            let (start, end) = (STARTS[row] as usize, STARTS[row + 1] as usize - 1);
+            let mut same = 0;
+            while same < name.len() && start + same < end && names[start + same] == name[same] {
+                same += 1;
+            }
+            if same == name.len() && start + same == end {
+                return row;
+            }
+            row += 1;
+        }
+        panic!("no such system call");
+    }
+
+    /// The row of the table, below [`COUNT`].
+    pub(super) fn row(self) -> usize {
+        usize::from(self.0)
+    }
+
+    pub fn name(self) -> &'static str {
+        let row = self.row();
+        &NAMES[usize::from(STARTS[row])..usize::from(STARTS[row + 1]) - 1]
+    }
+
+    /// The number of this call on `arch` as the kernel shows it to a filter (x32: with bit 30).
+    pub fn number(self, arch: Arch) -> Option<u32> {
+        match NUMBERS[self.row()][arch.column()] {
+            ABSENT => None,
+            cell if arch == Arch::X32 => Some(u32::from(cell) | X32_BIT),
+            cell if arch == Arch::Arm && cell >= ARM_PRIVATE_CELL => Some(u32::from(cell - ARM_PRIVATE_CELL) + ARM_PRIVATE),
+            cell => Some(u32::from(cell)),
+        }
+    }
+
+    /// Every call of the table, by name.
+    pub fn all() -> impl Iterator<Item = Syscall> {
+        (0..COUNT as u16).map(Syscall)
+    }
+
+    /// The call that has this number on `arch`. Slow: for people, not for filters.
+    pub fn by_number(arch: Arch, number: u32) -> Option<Syscall> {
+        Syscall::all().find(|call| call.number(arch) == Some(number))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_found_and_the_names_are_sorted() {
+        let mut previous = "";
+        for call in Syscall::all() {
+            assert!(previous < call.name(), "{previous} {}", call.name());
+            previous = call.name();
+            assert_eq!(Syscall::by_name(call.name()), Some(call));
+        }
+    }
+
+    #[test]
+    fn unknown_names_are_not_found() {
+        for name in ["", "a", "readx", "rea", "zzz", "_", "\u{ff}", "READ", "read\n"] {
+            assert_eq!(Syscall::by_name(name), None, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_differ_between_architectures() {
+        let number = |name, arch| Syscall::by_name(name).expect("in the table").number(arch);
+        assert_eq!(number("read", Arch::X86_64), Some(0));
+        assert_eq!(number("read", Arch::X86), Some(3));
+        assert_eq!(number("read", Arch::X32), Some(X32_BIT));
+        assert_eq!(number("read", Arch::Aarch64), Some(63));
+        assert_eq!(number("readv", Arch::X32), Some(X32_BIT + 515));
+        assert_eq!(number("open", Arch::Aarch64), None);
+        assert_eq!(number("set_tls", Arch::Arm), Some(0x0f_0005));
+        assert_eq!(number("accept", Arch::X86), None);
+        for arch in Arch::ALL {
+            assert_eq!(number("mseal", *arch).map(|n| n & !X32_BIT), Some(462), "{arch:?}");
+        }
+    }
+
+    #[test]
+    fn the_numbers_of_this_machine_are_those_of_its_headers() {
+        let number = |name| Syscall::by_name(name).expect("in the table").number(Arch::native().expect("known here"));
+        assert_eq!(number("clone3"), Some(libc::SYS_clone3 as u32));
+        assert_eq!(number("execve"), Some(libc::SYS_execve as u32));
+        assert_eq!(number("mseal"), Some(libc::SYS_mseal as u32));
+    }
+
+    #[test]
+    fn two_names_share_a_number_only_where_the_kernel_has_an_alias() {
+        for arch in Arch::ALL {
+            let mut seen = std::collections::HashMap::new();
+            for call in Syscall::all() {
+                let Some(number) = call.number(*arch) else { continue };
+                if let Some(other) = seen.insert(number, call.name()) {
+                    assert_eq!((other, call.name()), ("arm_sync_file_range", "sync_file_range2"), "{arch:?} {number}");
+                }
+            }
+        }
+    }
+}

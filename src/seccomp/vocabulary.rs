@@ -1,0 +1,190 @@
+//! The words of a seccomp profile: actions, operators, architectures, flags. The compiler, `features`, the
+//! documentation and the tests read the same tables.
+
+use super::arch::{Arch, Named};
+use crate::error::{Error, Kind, Result};
+use std::ffi::c_ulong;
+
+/// `action` and `defaultAction` (config-linux.md, Seccomp).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    KillThread,
+    KillProcess,
+    Trap,
+    Errno,
+    Trace,
+    Allow,
+    Log,
+    Notify,
+}
+
+/// `op` of an argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operator {
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Equal,
+    GreaterOrEqual,
+    Greater,
+    MaskedEqual,
+}
+
+pub const ACTIONS: &[(&str, Action)] = &[
+    ("SCMP_ACT_ALLOW", Action::Allow),
+    ("SCMP_ACT_ERRNO", Action::Errno),
+    ("SCMP_ACT_KILL", Action::KillThread),
+    ("SCMP_ACT_KILL_PROCESS", Action::KillProcess),
+    ("SCMP_ACT_KILL_THREAD", Action::KillThread),
+    ("SCMP_ACT_LOG", Action::Log),
+    ("SCMP_ACT_NOTIFY", Action::Notify),
+    ("SCMP_ACT_TRACE", Action::Trace),
+    ("SCMP_ACT_TRAP", Action::Trap),
+];
+
+pub const OPERATORS: &[(&str, Operator)] = &[
+    ("SCMP_CMP_EQ", Operator::Equal),
+    ("SCMP_CMP_GE", Operator::GreaterOrEqual),
+    ("SCMP_CMP_GT", Operator::Greater),
+    ("SCMP_CMP_LE", Operator::LessOrEqual),
+    ("SCMP_CMP_LT", Operator::Less),
+    ("SCMP_CMP_MASKED_EQ", Operator::MaskedEqual),
+    ("SCMP_CMP_NE", Operator::NotEqual),
+];
+
+pub const ARCHES: &[(&str, Named)] = &[
+    ("SCMP_ARCH_AARCH64", Named::Known(Arch::Aarch64)),
+    ("SCMP_ARCH_ARM", Named::Known(Arch::Arm)),
+    ("SCMP_ARCH_LOONGARCH64", Named::Known(Arch::Loongarch64)),
+    ("SCMP_ARCH_M68K", Named::WithoutTable),
+    ("SCMP_ARCH_MIPS", Named::WithoutTable),
+    ("SCMP_ARCH_MIPS64", Named::WithoutTable),
+    ("SCMP_ARCH_MIPS64N32", Named::WithoutTable),
+    ("SCMP_ARCH_MIPSEL", Named::WithoutTable),
+    ("SCMP_ARCH_MIPSEL64", Named::WithoutTable),
+    ("SCMP_ARCH_MIPSEL64N32", Named::WithoutTable),
+    ("SCMP_ARCH_PARISC", Named::WithoutTable),
+    ("SCMP_ARCH_PARISC64", Named::WithoutTable),
+    ("SCMP_ARCH_PPC", Named::WithoutTable),
+    ("SCMP_ARCH_PPC64", Named::WithoutTable),
+    ("SCMP_ARCH_PPC64LE", Named::Known(Arch::Ppc64le)),
+    ("SCMP_ARCH_RISCV64", Named::Known(Arch::Riscv64)),
+    ("SCMP_ARCH_S390", Named::WithoutTable),
+    ("SCMP_ARCH_S390X", Named::Known(Arch::S390x)),
+    ("SCMP_ARCH_SH", Named::WithoutTable),
+    ("SCMP_ARCH_SHEB", Named::WithoutTable),
+    ("SCMP_ARCH_X32", Named::Known(Arch::X32)),
+    ("SCMP_ARCH_X86", Named::Known(Arch::X86)),
+    ("SCMP_ARCH_X86_64", Named::Known(Arch::X86_64)),
+];
+
+/// A filter flag: its name, its bit for seccomp(2), the first Linux that has it.
+#[derive(Clone, Copy, Debug)]
+pub struct Flag {
+    pub name: &'static str,
+    pub bit: u32,
+    pub since: (u32, u32),
+}
+
+/// The flags that a profile may name.
+pub const FLAGS: &[Flag] = &[
+    flag("SECCOMP_FILTER_FLAG_LOG", libc::SECCOMP_FILTER_FLAG_LOG, (4, 14)),
+    flag("SECCOMP_FILTER_FLAG_SPEC_ALLOW", libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW, (4, 17)),
+    flag("SECCOMP_FILTER_FLAG_TSYNC", libc::SECCOMP_FILTER_FLAG_TSYNC, (3, 17)),
+    flag("SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, (5, 19)),
+];
+
+const fn flag(name: &'static str, bit: c_ulong, since: (u32, u32)) -> Flag {
+    Flag { name, bit: bit as u32, since }
+}
+
+/// The bits of [`FLAGS`] that Linux `major.minor` has.
+pub fn flags_of_kernel(major: u32, minor: u32) -> u32 {
+    FLAGS.iter().filter(|f| f.since <= (major, minor)).map(|f| f.bit).sum()
+}
+
+/// The value of a word; `None` if the table does not have it.
+pub fn find<T: Copy>(table: &[(&str, T)], word: &str) -> Option<T> {
+    table.iter().find(|(name, _)| *name == word).map(|(_, value)| *value)
+}
+
+/// The name of a bit pattern that a filter returns, for people: "SCMP_ACT_ERRNO(38)".
+pub fn describe(returned: u32) -> String {
+    let data = returned & libc::SECCOMP_RET_DATA;
+    match returned & !libc::SECCOMP_RET_DATA {
+        libc::SECCOMP_RET_KILL_THREAD => "SCMP_ACT_KILL_THREAD".into(),
+        libc::SECCOMP_RET_KILL_PROCESS => "SCMP_ACT_KILL_PROCESS".into(),
+        libc::SECCOMP_RET_TRAP => "SCMP_ACT_TRAP".into(),
+        libc::SECCOMP_RET_ERRNO => format!("SCMP_ACT_ERRNO({data})"),
+        libc::SECCOMP_RET_TRACE => format!("SCMP_ACT_TRACE({data})"),
+        libc::SECCOMP_RET_LOG => "SCMP_ACT_LOG".into(),
+        libc::SECCOMP_RET_USER_NOTIF => "SCMP_ACT_NOTIFY".into(),
+        libc::SECCOMP_RET_ALLOW => "SCMP_ACT_ALLOW".into(),
+        _ => format!("{returned:#x}"),
+    }
+}
+
+impl Action {
+    /// The value that the filter returns. `errno`: that of the profile, if it has one.
+    ///
+    /// Errors: a number that the 16 bits of the return value cannot hold; a number for an action that has none
+    /// (the specification demands that error).
+    pub fn returned(self, errno: Option<u32>) -> Result<u32> {
+        let with_errno = matches!(self, Action::Errno | Action::Trace);
+        match errno {
+            Some(number) if !with_errno => {
+                return Err(wrong("only SCMP_ACT_ERRNO and SCMP_ACT_TRACE take an error number").value(number));
+            }
+            Some(number) if number > libc::SECCOMP_RET_DATA => {
+                return Err(wrong("is larger than 65535, the largest error number of a filter").value(number));
+            }
+            _ => {}
+        }
+        let errno = errno.unwrap_or(libc::EPERM as u32);
+        Ok(match self {
+            Action::KillThread => libc::SECCOMP_RET_KILL_THREAD,
+            Action::KillProcess => libc::SECCOMP_RET_KILL_PROCESS,
+            Action::Trap => libc::SECCOMP_RET_TRAP,
+            Action::Errno => libc::SECCOMP_RET_ERRNO | errno,
+            Action::Trace => libc::SECCOMP_RET_TRACE | errno,
+            Action::Allow => libc::SECCOMP_RET_ALLOW,
+            Action::Log => libc::SECCOMP_RET_LOG,
+            Action::Notify => libc::SECCOMP_RET_USER_NOTIF,
+        })
+    }
+}
+
+/// An error in the profile.
+pub(super) fn wrong(reason: &'static str) -> Error {
+    Error::new(reason).kind(Kind::Config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_of_a_table_is_its_own() {
+        fn distinct<T>(table: &[(&str, T)]) {
+            assert!(table.windows(2).all(|pair| pair[0].0 < pair[1].0));
+        }
+        distinct(ACTIONS);
+        distinct(OPERATORS);
+        distinct(ARCHES);
+    }
+
+    #[test]
+    fn an_error_number_belongs_to_errno_and_trace() {
+        assert_eq!(Action::Errno.returned(None).unwrap(), 0x0005_0001);
+        assert_eq!(Action::Errno.returned(Some(38)).unwrap(), 0x0005_0026);
+        assert_eq!(Action::Trace.returned(Some(7)).unwrap(), 0x7ff0_0007);
+        assert!(Action::Allow.returned(Some(1)).is_err());
+        assert!(Action::Errno.returned(Some(65536)).is_err());
+    }
+
+    #[test]
+    fn flags_come_with_their_kernels() {
+        assert_eq!(flags_of_kernel(5, 10), 0b111);
+        assert_eq!(flags_of_kernel(6, 18), 0b100111);
+    }
+}
