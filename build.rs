@@ -1,1 +1,43 @@
-fn main() {}
+//! Builds init, the sealed program that runs inside the container, and hands its bytes to the library.
+//!
+//! init is linked without libc and without start-up code, which no ordinary dependency can be; so this calls
+//! cargo once more, with flags of its own.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
+
+const FLAGS: &[&str] = &[
+    "-Crelocation-model=static",
+    "-Ctarget-feature=+crt-static",
+    "-Clink-arg=-nostartfiles",
+    "-Clink-arg=-nostdlib",
+    "-Clink-arg=-static",
+    "-Clink-arg=-no-pie",
+    "-Clink-arg=-Wl,--build-id=none,-z,norelro,--gc-sections",
+];
+
+fn main() {
+    println!("cargo::rerun-if-changed=init/src");
+    println!("cargo::rerun-if-changed=init/Cargo.toml");
+    println!("cargo::rerun-if-changed=init/Cargo.lock");
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    let target = env::var("TARGET").expect("cargo sets TARGET");
+    let directory = out.join("init");
+    let mut flags: Vec<String> = FLAGS.iter().map(ToString::to_string).collect();
+    if let Ok(linker) = env::var("RUSTC_LINKER") {
+        flags.push(format!("-Clinker={linker}"));
+    }
+    let mut cargo = Command::new(env::var_os("CARGO").expect("cargo sets CARGO"));
+    cargo.args(["build", "--release", "--locked", "--manifest-path", "init/Cargo.toml", "--target", &target]);
+    cargo.arg("--target-dir").arg(&directory);
+    // What was meant for the outer build must not reach the inner one.
+    for name in ["RUSTFLAGS", "CARGO_BUILD_TARGET", "RUSTC_WORKSPACE_WRAPPER", "RUSTC_WRAPPER"] {
+        cargo.env_remove(name);
+    }
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
+    let status = cargo.status().expect("cargo can be started");
+    assert!(status.success(), "building init failed: {status}");
+    let program = directory.join(&target).join("release/rruntime-init");
+    std::fs::copy(&program, out.join("rruntime-init")).expect("init was built");
+}

@@ -1,3 +1,50 @@
 //! Spec + host → plan: what will be done, decided by pure functions before anything on the host changes.
+//!
+//! A plan has two halves. The child's half is a `Script`: a flat list of steps for the sealed init. The parent's
+//! half is plain data: namespaces to clone with, descriptors to open, id maps, limits. Nothing here opens,
+//! reads or writes a file; the same inputs give the same plan, which is how a later command can name the field
+//! behind a step that failed.
 
+pub mod container;
+pub mod devices;
+pub mod mounts;
 pub mod names;
+pub mod namespaces;
+pub mod process;
+pub mod script;
+pub mod tenant;
+
+pub use container::{Options, Plan, container};
+pub use script::{Field, Open, Opens, Script};
+
+use crate::cgroup::Location;
+use crate::host::cgroups::Layout;
+
+/// What planning has to know of the machine and of the caller.
+#[derive(Debug)]
+pub struct Host {
+    /// CAP_SYS_ADMIN over the caller's mounts: bind sources are opened before the child exists.
+    pub privileged: bool,
+    /// The caller is in a user namespace other than the host's: it cannot make device nodes.
+    pub in_user_namespace: bool,
+    /// The caller's permitted capabilities: what a container without a user namespace can have at most.
+    pub permitted: u64,
+    pub last_capability: u32,
+    pub cgroups: Layout,
+    /// Where the container's cgroup will be; `None` without one.
+    pub cgroup: Option<Location>,
+    /// Kernel version, for features that are newer than our floor.
+    pub kernel: (u32, u32),
+}
+
+/// Where init stops and rruntime does its part; a set of these is one `Step::Sync`.
+pub mod sync {
+    /// Put me into the container's cgroups.
+    pub const PLACE: u32 = 1;
+    /// Write my id maps.
+    pub const MAP: u32 = 2;
+    /// Run the hooks that come before pivot_root.
+    pub const HOOKS: u32 = 4;
+    /// Run the startContainer hooks.
+    pub const START_HOOKS: u32 = 8;
+}

@@ -117,3 +117,23 @@ pub fn read_all(fd: BorrowedFd, limit: usize) -> SysResult<Vec<u8>> {
     bytes.truncate(filled);
     Ok(bytes)
 }
+
+/// The kind (`S_IFMT`) of what `fd` is open on. Reference: fstat(2).
+pub fn kind(fd: BorrowedFd) -> SysResult<u32> {
+    Ok(fstat(fd)?.st_mode & libc::S_IFMT)
+}
+
+/// The number of the device node that `fd` is open on; `None` if it is no device.
+pub fn device_number(fd: BorrowedFd) -> SysResult<Option<u64>> {
+    let found = fstat(fd)?;
+    let device = matches!(found.st_mode & libc::S_IFMT, libc::S_IFCHR | libc::S_IFBLK);
+    Ok(device.then_some(found.st_rdev))
+}
+
+fn fstat(fd: BorrowedFd) -> SysResult<libc::stat> {
+    // SAFETY: all zeroes is a valid value of this plain struct.
+    let mut found: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: found is ours for the call; fstat works on O_PATH descriptors too.
+    check(unsafe { libc::fstat(fd.as_raw_fd(), &mut found) }.into())?;
+    Ok(found)
+}

@@ -7,9 +7,16 @@
 pub mod bpf;
 pub mod dents;
 pub mod file;
+pub mod identity;
+pub mod launch;
 pub mod lock;
+pub mod memory;
+pub mod mount;
+pub mod namespace;
 pub mod process;
 pub mod signal;
+pub mod socket;
+pub mod wait;
 
 use crate::error::Error;
 use std::ffi::c_long;

@@ -1,0 +1,140 @@
+//! The sealed init: the part of rruntime that runs inside the container until the user's program takes over.
+//!
+//! rruntime starts it from a sealed memory file, so that nothing in the container can ever reach the runtime's
+//! binary (the class of CVE-2019-5736), and hands it a plan: a flat list of steps. It does them in order. It
+//! parses nothing but that list, reads no host path that the list does not name, allocates nothing and decides
+//! nothing. A step that fails is reported by its number; rruntime knows which field it came from.
+//!
+//! ```text
+//!  rruntime                               init
+//!     │ clone3 + execveat(memfd) ──────────▶│ maps the plan
+//!     │◀──────────────────── Reached(point) │ a Sync step: id maps, cgroup, hooks are rruntime's part
+//!     │ Go ────────────────────────────────▶│
+//!     │◀────────────────────────────  Ready │ everything is done but start
+//!     │ Go  (run)  or  Detach  (create) ───▶│ … Detach: waits for Go on the listener socket
+//!     │◀───────────── Failed, or the socket │ closes at exec: the user's program runs
+//! ```
+#![no_std]
+#![no_main]
+
+mod arch;
+mod control;
+mod identity;
+mod mount;
+mod node;
+mod path;
+mod program;
+mod step;
+mod sys;
+#[allow(dead_code, reason = "the encoding half is rruntime's")]
+mod wire;
+
+use crate::control::Fail;
+use crate::sys::{Errno, Fd};
+use crate::wire::{MAGIC, Part, Reader, Step, Wire};
+use core::ffi::CStr;
+
+/// What init holds while it works. Descriptors are absent until the step that opens them.
+pub struct Init<'a> {
+    handles: &'a [u8],
+    control: Fd,
+    /// The root filesystem's mount.
+    root: Option<Fd>,
+    host_proc: Option<Fd>,
+    /// A procfs that nobody can mount over.
+    proc: Option<Fd>,
+    /// The container's /dev/null, verified.
+    null: Option<Fd>,
+    /// The read-only tmpfs that hides directories; attached at the first of them.
+    empty: Option<Fd>,
+    /// The console's slave.
+    console: Option<Fd>,
+    /// What `Resolve` found.
+    program: Option<&'a CStr>,
+    /// A `Chdir` was refused and is to be tried again.
+    chdir_again: bool,
+    /// The words that go with a failure: the file system's own, or the first bytes of a program.
+    note: [u8; wire::PAYLOAD],
+    noted: usize,
+}
+
+/// Called by `_start` with the initial stack: argc, then the pointers of argv.
+extern "C" fn entry(stack: *const usize) -> ! {
+    // SAFETY: the kernel puts argc at the stack pointer.
+    if unsafe { *stack } != 3 {
+        sys::exit(125);
+    }
+    // SAFETY: argv[2] follows argc and two pointers; the kernel terminates it.
+    let number = unsafe { CStr::from_ptr(*stack.add(3) as *const core::ffi::c_char) };
+    let plan = number.to_bytes().iter().fold(0i32, |n, digit| n * 10 + i32::from(digit.wrapping_sub(b'0')));
+    let code = match read_plan(Fd(plan)) {
+        Ok(bytes) => run(bytes),
+        Err(_) => 125,
+    };
+    sys::exit(code)
+}
+
+fn read_plan(file: Fd) -> Result<&'static [u8], Errno> {
+    let length = sys::size(file)?;
+    let memory = sys::mmap(Some(file), length)?;
+    // SAFETY: the kernel has just mapped `length` readable bytes of a sealed file, and nobody unmaps them.
+    Ok(unsafe { core::slice::from_raw_parts(memory, length) })
+}
+
+/// Does the plan; returns only to end this process.
+fn run(bytes: &'static [u8]) -> i32 {
+    let mut reader = Reader::new(bytes);
+    let Some((handles, steps)) = header(&mut reader, bytes) else { return 125 };
+    let Some(control) = handle_at(handles, 0) else { return 125 };
+    let mut init = Init {
+        handles,
+        control,
+        root: None,
+        host_proc: None,
+        proc: None,
+        null: None,
+        empty: None,
+        console: None,
+        program: None,
+        chdir_again: false,
+        note: [0; wire::PAYLOAD],
+        noted: 0,
+    };
+    // The name that operators see while the container waits; a refusal changes nothing.
+    let _ = sys::prctl(libc::PR_SET_NAME, c"rruntime:init".as_ptr() as usize, 0);
+    for number in 0..steps {
+        let outcome = match Step::take(&mut reader) {
+            Some(step) => init.step(step),
+            None => Err(Fail(Part::Plan, Errno(libc::EPROTO))),
+        };
+        if let Err(fail) = outcome {
+            init.report(number, fail);
+            return 1;
+        }
+    }
+    // Every plan ends with an exec.
+    init.report(steps, Fail(Part::Plan, Errno(libc::EPROTO)));
+    1
+}
+
+fn header(reader: &mut Reader<'static>, bytes: &'static [u8]) -> Option<(&'static [u8], u32)> {
+    if u32::take(reader)? != MAGIC {
+        return None;
+    }
+    let count = u32::take(reader)? as usize;
+    let handles = bytes.get(8..8 + count * 4)?;
+    for _ in 0..count {
+        i32::take(reader)?;
+    }
+    Some((handles, u32::take(reader)?))
+}
+
+fn handle_at(handles: &[u8], index: usize) -> Option<Fd> {
+    let bytes = handles.get(index * 4..index * 4 + 4)?;
+    Some(Fd(i32::from_le_bytes(bytes.try_into().ok()?)))
+}
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo) -> ! {
+    sys::exit(125)
+}

@@ -1,0 +1,246 @@
+//! Mounts, by descriptor only: a file system or a copy of a tree is made detached, gets all its attributes, and
+//! is attached to an open destination. No path is looked up twice, so there is nothing to race with.
+
+use crate::Init;
+use crate::control::{Fail, In, Outcome};
+use crate::path::Missing;
+use crate::sys::{self, Errno, Fd};
+use crate::wire::{Attributes, Handle, PAYLOAD, Part, Step, Strings};
+use core::ffi::CStr;
+
+const FLAG: u32 = libc::FSCONFIG_SET_FLAG as u32;
+const STRING: u32 = libc::FSCONFIG_SET_STRING as u32;
+const CREATE: u32 = libc::FSCONFIG_CMD_CREATE as u32;
+
+/// mount_setattr on the mount that `mount` is open on.
+pub fn set_attributes(mount: Fd, attributes: Attributes, recursive: bool) -> Outcome<()> {
+    if attributes.is_none() {
+        return Ok(());
+    }
+    let change = libc::mount_attr {
+        attr_set: attributes.set,
+        attr_clr: attributes.clear,
+        propagation: attributes.propagation,
+        userns_fd: 0,
+    };
+    let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
+    sys::mount_setattr(mount, c"", flags, &change).part(Part::MountSetattr)
+}
+
+fn map_ids(mount: Fd, namespace: Fd, recursive: bool) -> Outcome<()> {
+    let change = libc::mount_attr {
+        attr_set: libc::MOUNT_ATTR_IDMAP,
+        attr_clr: 0,
+        propagation: 0,
+        userns_fd: namespace.0 as u64,
+    };
+    let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
+    sys::mount_setattr(mount, c"", flags, &change).part(Part::MountSetattr)
+}
+
+impl<'a> Init<'a> {
+    pub fn host_propagation(&self, flags: u64, recursive: bool) -> Outcome<()> {
+        let change = libc::mount_attr { attr_set: 0, attr_clr: 0, propagation: flags, userns_fd: 0 };
+        let at = if recursive { libc::AT_RECURSIVE } else { 0 };
+        sys::mount_setattr(Fd::CWD, c"/", at, &change).part(Part::MountSetattr)
+    }
+
+    pub fn attach_root(&mut self, step: Step<'a>) -> Outcome<()> {
+        let Step::Root { tree, path, attach, attributes } = step else { return Ok(()) };
+        let mount = self.tree(tree, path, true)?;
+        set_attributes(mount, attributes, true)?;
+        sys::move_mount(mount, Fd::CWD, attach).part(Part::MoveMount)?;
+        self.root = Some(mount);
+        Ok(())
+    }
+
+    /// The detached tree that rruntime has made; or, where it may not make one, a copy made here by path, which
+    /// must be of the file that rruntime has looked at.
+    fn tree(&self, tree: Handle, path: &CStr, recursive: bool) -> Outcome<Fd> {
+        let seen = self.handle(tree)?;
+        if path.is_empty() {
+            return Ok(seen);
+        }
+        let flags = if recursive { libc::AT_RECURSIVE } else { 0 };
+        let mount = sys::clone_tree(Fd::CWD, path, flags).part(Part::OpenSource)?;
+        let (expected, found) = (sys::stat(seen, c"", 0), sys::stat(mount, c"", 0));
+        let (expected, found) = (expected.part(Part::Verify)?, found.part(Part::Verify)?);
+        if (expected.device, expected.inode) == (found.device, found.inode) {
+            Ok(mount)
+        } else {
+            Err(Fail(Part::SourceChanged, Errno(libc::ESTALE)))
+        }
+    }
+
+    pub fn open_root(&mut self) -> Outcome<()> {
+        let flags = libc::O_PATH | libc::O_DIRECTORY;
+        self.root = Some(sys::openat2(Fd::CWD, c"/", flags, 0, 0).part(Part::Open)?);
+        Ok(())
+    }
+
+    /// A procfs of our pid namespace that is attached nowhere: nothing can be mounted over its files.
+    pub fn open_proc(&mut self) -> Outcome<()> {
+        let mount = self.new_filesystem(c"proc", c"proc", Strings::EMPTY, 0)?;
+        self.proc = Some(mount);
+        Ok(())
+    }
+
+    pub fn filesystem(&mut self, step: Step<'a>) -> Outcome<()> {
+        let Step::Filesystem { kind, source, target, options, attributes, strict } = step else { return Ok(()) };
+        let mount = self.new_filesystem(kind, source, options, attributes.set)?;
+        set_attributes(mount, Attributes { set: 0, clear: 0, ..attributes }, false)?;
+        let missing = Missing::Directory { mode: 0o755 };
+        let target = if strict { self.plain_directory(target)? } else { self.lookup_or_make(target, missing)? };
+        sys::move_mount(mount, target, c"").part(Part::MoveMount)?;
+        sys::close(target);
+        sys::close(mount);
+        Ok(())
+    }
+
+    fn new_filesystem(
+        &mut self,
+        kind: &CStr,
+        source: &CStr,
+        options: Strings,
+        attributes: u64,
+    ) -> Outcome<Fd> {
+        let context = sys::fsopen(kind).part(Part::FsOpen)?;
+        let made = configure(context, source, options);
+        if made.is_err() {
+            self.note_from(context);
+        }
+        made?;
+        let mount = sys::fsmount(context, attributes).part(Part::FsMount)?;
+        sys::close(context);
+        Ok(mount)
+    }
+
+    /// What the kernel has to say about a file system that it refused: the first message of its log.
+    fn note_from(&mut self, context: Fd) {
+        // Without a message there is just the errno to report.
+        self.noted = sys::read(context, &mut self.note[..PAYLOAD]).unwrap_or(0);
+    }
+
+    pub fn bind(&mut self, step: Step<'a>) -> Outcome<()> {
+        let Step::Bind {
+            tree,
+            source,
+            recursive,
+            target,
+            attributes,
+            recursive_attributes,
+            mapping,
+            mapping_recursive,
+        } = step
+        else {
+            return Ok(());
+        };
+        let mount = self.tree(tree, source, recursive)?;
+        let directory = sys::stat(mount, c"", 0).part(Part::Verify)?.mode & libc::S_IFMT == libc::S_IFDIR;
+        if mapping != Handle::NONE {
+            map_ids(mount, self.handle(mapping)?, mapping_recursive)?;
+        }
+        set_attributes(mount, recursive_attributes, true)?;
+        set_attributes(mount, attributes, false)?;
+        let missing = if directory { Missing::Directory { mode: 0o755 } } else { Missing::File };
+        let target = self.lookup_or_make(target, missing)?;
+        sys::move_mount(mount, target, c"").part(Part::MoveMount)?;
+        sys::close(target);
+        sys::close(mount);
+        Ok(())
+    }
+
+    pub fn remount(&self, target: &CStr, attributes: Attributes, recursive: Attributes) -> Outcome<()> {
+        let mount = self.lookup(target).part(Part::OpenTarget)?;
+        set_attributes(mount, recursive, true)?;
+        set_attributes(mount, attributes, false)?;
+        sys::close(mount);
+        Ok(())
+    }
+
+    pub fn root_attributes(&self, attributes: Attributes, recursive: bool) -> Outcome<()> {
+        set_attributes(self.root()?, attributes, recursive)
+    }
+
+    /// pivot_root(".", "."): the old root ends up on top of the new one, and is then taken away.
+    pub fn pivot(&self) -> Outcome<()> {
+        sys::fchdir(self.root()?).part(Part::Chdir)?;
+        sys::pivot_root(c".", c".").part(Part::PivotRoot)?;
+        sys::umount2(c".", libc::MNT_DETACH).part(Part::Umount)
+    }
+
+    pub fn change_root(&self) -> Outcome<()> {
+        sys::fchdir(self.root()?).part(Part::Chdir)?;
+        sys::chroot(c".").part(Part::PivotRoot)
+    }
+
+    pub fn mask(&mut self, path: &CStr) -> Outcome<()> {
+        let Some(target) = self.present(path)? else { return Ok(()) };
+        let directory = sys::stat(target, c"", 0).part(Part::Verify)?.mode & libc::S_IFMT == libc::S_IFDIR;
+        let mount = if directory {
+            match self.empty {
+                None => {
+                    let mount = self.new_filesystem(c"tmpfs", c"tmpfs", Strings::EMPTY, READ_ONLY)?;
+                    self.empty = Some(mount);
+                    mount
+                }
+                Some(first) => sys::clone_tree(first, c"", libc::AT_EMPTY_PATH).part(Part::OpenTree)?,
+            }
+        } else {
+            let null = self.null.ok_or(Fail(Part::Plan, Errno(libc::EBADF)))?;
+            sys::clone_tree(null, c"", libc::AT_EMPTY_PATH).part(Part::OpenTree)?
+        };
+        sys::move_mount(mount, target, c"").part(Part::MoveMount)?;
+        if self.empty != Some(mount) {
+            sys::close(mount);
+        }
+        sys::close(target);
+        Ok(())
+    }
+
+    pub fn readonly(&self, path: &CStr) -> Outcome<()> {
+        let Some(target) = self.present(path)? else { return Ok(()) };
+        let flags = libc::AT_EMPTY_PATH | libc::AT_RECURSIVE;
+        let mount = sys::clone_tree(target, c"", flags).part(Part::OpenTree)?;
+        set_attributes(mount, Attributes { set: libc::MOUNT_ATTR_RDONLY, ..Attributes::NONE }, true)?;
+        sys::move_mount(mount, target, c"").part(Part::MoveMount)?;
+        sys::close(mount);
+        sys::close(target);
+        Ok(())
+    }
+
+    /// Masked and read-only paths that are not there need no work.
+    fn present(&self, path: &CStr) -> Outcome<Option<Fd>> {
+        match self.lookup(path) {
+            Ok(target) => Ok(Some(target)),
+            Err(Errno(libc::ENOENT | libc::ENOTDIR)) => Ok(None),
+            Err(errno) => Err(Fail(Part::OpenTarget, errno)),
+        }
+    }
+}
+
+const READ_ONLY: u64 =
+    libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC;
+
+/// Gives a file system context its source and options, and makes the file system.
+fn configure(context: Fd, source: &CStr, options: Strings) -> Outcome<()> {
+    if !source.is_empty() {
+        sys::fsconfig(context, STRING, Some(c"source"), Some(source)).part(Part::FsConfig)?;
+    }
+    for option in options.iter() {
+        let bytes = option.to_bytes_with_nul();
+        match bytes.iter().position(|&b| b == b'=') {
+            None => sys::fsconfig(context, FLAG, Some(option), None),
+            Some(at) => {
+                let mut key = [0; 64];
+                let name = key.get_mut(..at).ok_or(Fail(Part::FsConfig, Errno(libc::ENAMETOOLONG)))?;
+                name.copy_from_slice(&bytes[..at]);
+                let key = CStr::from_bytes_until_nul(&key).ok();
+                let value = CStr::from_bytes_with_nul(&bytes[at + 1..]).ok();
+                sys::fsconfig(context, STRING, key, value)
+            }
+        }
+        .part(Part::FsConfig)?;
+    }
+    sys::fsconfig(context, CREATE, None, None).part(Part::FsCreate)
+}

@@ -1,0 +1,183 @@
+//! Files that init makes or writes: device nodes, links, the console, and the kernel's control files.
+//!
+//! A destination may hold whatever the image's author likes. What is there is opened without following its last
+//! link and verified on the open descriptor; a fake /dev/null or /dev/ptmx is refused (CVE-2025-31133,
+//! CVE-2025-52565), and control files are written through a procfs that nobody can mount over (CVE-2025-52881).
+
+use crate::Init;
+use crate::control::{Fail, In, Outcome};
+use crate::path::{IN_ROOT, Missing};
+use crate::sys::{self, Errno, Fd};
+use crate::wire::{Kind, Part};
+use core::ffi::CStr;
+
+const DEVPTS_MAGIC: i64 = 0x1cd1;
+const PROC_MAGIC: i64 = 0x9fa0;
+const NULL_DEVICE: u64 = 1 << 8 | 3;
+/// Control files: no links, and no step into something mounted over the procfs.
+const PRISTINE: u64 = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_XDEV;
+
+/// The directory of `path` (made if it is missing), and the name in it.
+fn split(path: &CStr) -> (&[u8], &[u8]) {
+    let bytes = path.to_bytes();
+    match bytes.iter().rposition(|&b| b == b'/') {
+        Some(slash) => (&bytes[..slash], &bytes[slash + 1..]),
+        None => (&[], bytes),
+    }
+}
+
+/// A NUL-terminated copy of a name.
+fn terminated<'b>(name: &[u8], buffer: &'b mut [u8; 4096]) -> Outcome<&'b CStr> {
+    let too_long = Fail(Part::OpenTarget, Errno(libc::ENAMETOOLONG));
+    buffer.get_mut(..name.len()).ok_or(too_long)?.copy_from_slice(name);
+    *buffer.get_mut(name.len()).ok_or(too_long)? = 0;
+    CStr::from_bytes_until_nul(buffer).map_err(|_| too_long)
+}
+
+impl Init<'_> {
+    /// Opens the directory that `path` is in, and gives the rest to `work`.
+    fn in_directory<T>(&self, path: &CStr, work: impl FnOnce(Fd, &CStr) -> Outcome<T>) -> Outcome<T> {
+        let (directory, name) = split(path);
+        let mut buffer = [0; 4096];
+        let parent = if directory.iter().all(|&b| b == b'/') {
+            self.root()?
+        } else {
+            self.lookup_or_make(terminated(directory, &mut buffer)?, Missing::Directory { mode: 0o755 })?
+        };
+        let outcome = work(parent, terminated(name, &mut buffer)?);
+        if self.root != Some(parent) {
+            sys::close(parent);
+        }
+        outcome
+    }
+
+    pub fn device(&self, path: &CStr, mode: u32, number: u64, uid: u32, gid: u32) -> Outcome<()> {
+        self.in_directory(path, |parent, name| {
+            match sys::mknodat(parent, name, mode, number) {
+                Ok(()) => {}
+                Err(Errno(libc::EEXIST)) => {
+                    let there = sys::stat(parent, name, libc::AT_SYMLINK_NOFOLLOW).part(Part::Verify)?;
+                    let same_kind = there.mode & libc::S_IFMT == mode & libc::S_IFMT;
+                    let fifo = mode & libc::S_IFMT == libc::S_IFIFO;
+                    if !same_kind || (!fifo && there.rdev != number) {
+                        return Err(Fail(Part::Unexpected, Errno(libc::EEXIST)));
+                    }
+                }
+                Err(errno) => return Err(Fail(Part::Mknod, errno)),
+            }
+            if (uid, gid) != (0, 0) {
+                sys::fchownat(parent, name, uid, gid).part(Part::Chown)
+            } else {
+                Ok(())
+            }
+        })
+    }
+
+    pub fn symlink(&self, to: &CStr, path: &CStr) -> Outcome<()> {
+        self.in_directory(path, |parent, name| match sys::symlinkat(to, parent, name) {
+            Ok(()) | Err(Errno(libc::EEXIST)) => Ok(()),
+            Err(errno) => Err(Fail(Part::Symlink, errno)),
+        })
+    }
+
+    pub fn open_null(&mut self) -> Outcome<()> {
+        let flags = libc::O_PATH | libc::O_NOFOLLOW;
+        let null = sys::openat2(self.root()?, c"dev/null", flags, 0, IN_ROOT).part(Part::OpenTarget)?;
+        let found = sys::stat(null, c"", 0).part(Part::Verify)?;
+        if found.mode & libc::S_IFMT != libc::S_IFCHR || found.rdev != NULL_DEVICE {
+            return Err(Fail(Part::Unexpected, Errno(libc::EEXIST)));
+        }
+        self.null = Some(null);
+        Ok(())
+    }
+
+    /// The master of a new pseudo terminal goes to rruntime; with `bind` the slave appears as /dev/console.
+    pub fn open_console(&mut self, bind: bool) -> Outcome<()> {
+        let flags = libc::O_RDWR | libc::O_NOCTTY;
+        let scope = IN_ROOT | libc::RESOLVE_NO_SYMLINKS;
+        let master = sys::openat2(self.root()?, c"dev/pts/ptmx", flags, 0, scope).part(Part::OpenTarget)?;
+        if sys::filesystem(master).part(Part::Verify)? != DEVPTS_MAGIC {
+            return Err(Fail(Part::Unexpected, Errno(libc::ENODEV)));
+        }
+        let unlock = 0i32;
+        sys::ioctl(master, libc::TIOCSPTLCK as u64, &raw const unlock as usize).part(Part::Ioctl)?;
+        let flags = (libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC) as usize;
+        let slave = Fd(sys::ioctl(master, libc::TIOCGPTPEER as u64, flags).part(Part::Ioctl)? as i32);
+        if bind {
+            self.bind_console(slave)?;
+        }
+        self.tell(Kind::Console, 0, Some(master))?;
+        sys::close(master);
+        self.console = Some(slave);
+        Ok(())
+    }
+
+    fn bind_console(&self, slave: Fd) -> Outcome<()> {
+        let mount = sys::clone_tree(slave, c"", libc::AT_EMPTY_PATH).part(Part::OpenTree)?;
+        let scope = IN_ROOT | libc::RESOLVE_NO_SYMLINKS;
+        let path = libc::O_PATH | libc::O_NOFOLLOW;
+        let target = match sys::openat2(self.root()?, c"dev/console", path, 0, scope) {
+            Err(Errno(libc::ENOENT)) => {
+                let make = libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW | libc::O_WRONLY;
+                sys::openat2(self.root()?, c"dev/console", make, 0o666, scope).part(Part::MakeTarget)?
+            }
+            other => other.part(Part::OpenTarget)?,
+        };
+        sys::move_mount(mount, target, c"").part(Part::MoveMount)?;
+        sys::close(target);
+        sys::close(mount);
+        Ok(())
+    }
+
+    pub fn open_host_proc(&mut self) -> Outcome<()> {
+        let proc =
+            sys::openat2(Fd::CWD, c"/proc", libc::O_PATH | libc::O_DIRECTORY, 0, 0).part(Part::Open)?;
+        if sys::filesystem(proc).part(Part::Verify)? != PROC_MAGIC {
+            return Err(Fail(Part::Unexpected, Errno(libc::ENODEV)));
+        }
+        self.host_proc = Some(proc);
+        Ok(())
+    }
+
+    fn pristine_proc(&self) -> Outcome<Fd> {
+        self.proc.ok_or(Fail(Part::Plan, Errno(libc::EBADF)))
+    }
+
+    pub fn write_self(&self, file: &CStr, value: &[u8]) -> Outcome<()> {
+        let proc = self.host_proc.ok_or(Fail(Part::Plan, Errno(libc::EBADF)))?;
+        // "self" is a link, and the only one that this lookup may meet.
+        let own = sys::openat2(proc, c"self", libc::O_PATH | libc::O_DIRECTORY, 0, libc::RESOLVE_BENEATH);
+        write_control(own.part(Part::Open)?, file, value)
+    }
+
+    pub fn write_label(&self, file: &CStr, value: &[u8]) -> Outcome<()> {
+        let proc = self.pristine_proc()?;
+        let own = sys::openat2(proc, c"self", libc::O_PATH | libc::O_DIRECTORY, 0, libc::RESOLVE_BENEATH);
+        write_control(own.part(Part::Open)?, file, value)
+    }
+
+    pub fn write_sysctl(&self, path: &CStr, value: &[u8]) -> Outcome<()> {
+        let flags = libc::O_PATH | libc::O_DIRECTORY;
+        let sys_dir = sys::openat2(self.pristine_proc()?, c"sys", flags, 0, PRISTINE).part(Part::Open)?;
+        write_control(sys_dir, path, value)
+    }
+
+    pub fn enter_time_namespace(&self) -> Outcome<()> {
+        let proc = self.host_proc.ok_or(Fail(Part::Plan, Errno(libc::EBADF)))?;
+        // A magic link is what a namespace file is; the procfs is the host's and nothing of the container's.
+        let namespace =
+            sys::openat2(proc, c"self/ns/time_for_children", libc::O_RDONLY, 0, 0).part(Part::Open)?;
+        sys::setns(namespace, libc::CLONE_NEWTIME as u64).part(Part::Setns)?;
+        sys::close(namespace);
+        Ok(())
+    }
+}
+
+fn write_control(directory: Fd, file: &CStr, value: &[u8]) -> Outcome<()> {
+    let flags = libc::O_WRONLY | libc::O_NOCTTY;
+    let opened = sys::openat2(directory, file, flags, 0, PRISTINE).part(Part::Open)?;
+    let written = sys::write(opened, value).part(Part::Write)?;
+    sys::close(opened);
+    sys::close(directory);
+    if written == value.len() { Ok(()) } else { Err(Fail(Part::Write, Errno(libc::EIO))) }
+}

@@ -1,0 +1,163 @@
+//! Paths below the root filesystem. Nothing here is ever resolved against the host: every lookup is scoped to
+//! the root's descriptor by the kernel (RESOLVE_IN_ROOT), refuses magic links, and what is missing is made with
+//! mkdirat on a held descriptor, which never follows a link. A rename that races makes a lookup fail or land
+//! elsewhere inside the root, never outside (CVE-2021-30465, CVE-2024-45310).
+
+use crate::Init;
+use crate::control::{Fail, In, Outcome};
+use crate::sys::{self, Errno, Fd};
+use crate::wire::Part;
+use core::ffi::CStr;
+
+pub const IN_ROOT: u64 = libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_MAGICLINKS;
+
+/// What a missing destination becomes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    Directory { mode: u32 },
+    File,
+}
+
+/// A path that is being rewritten while links are expanded.
+struct Text {
+    bytes: [u8; libc::PATH_MAX as usize],
+    length: usize,
+}
+
+impl Text {
+    fn new(path: &[u8]) -> Option<Text> {
+        let mut text = Text { bytes: [0; libc::PATH_MAX as usize], length: 0 };
+        text.push(path)?;
+        Some(text)
+    }
+
+    fn push(&mut self, more: &[u8]) -> Option<()> {
+        let end = self.length + more.len();
+        // One byte stays free for the NUL.
+        self.bytes.get_mut(self.length..end)?.copy_from_slice(more);
+        if end >= self.bytes.len() {
+            return None;
+        }
+        self.length = end;
+        self.bytes[end] = 0;
+        Some(())
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
+    fn c(&self) -> Option<&CStr> {
+        CStr::from_bytes_with_nul(&self.bytes[..=self.length]).ok()
+    }
+}
+
+const TOO_LONG: Fail = Fail(Part::OpenTarget, Errno(libc::ENAMETOOLONG));
+
+impl Init<'_> {
+    /// Opens (O_PATH) what is at `path` below the root, following links inside of it.
+    pub fn lookup(&self, path: &CStr) -> sys::Sys<Fd> {
+        self.lookup_as(path, libc::O_PATH)
+    }
+
+    fn lookup_as(&self, path: &CStr, flags: i32) -> sys::Sys<Fd> {
+        let root = self.root.ok_or(Errno(libc::EBADF))?;
+        sys::openat2(root, path, flags, 0, IN_ROOT)
+    }
+
+    /// Opens the directory at `path`, made if it is missing, where no link is on the way.
+    pub fn plain_directory(&self, path: &CStr) -> Outcome<Fd> {
+        let scope = IN_ROOT | libc::RESOLVE_NO_SYMLINKS;
+        let flags = libc::O_PATH | libc::O_DIRECTORY;
+        let found = sys::openat2(self.root()?, path, flags, 0, scope);
+        if found != Err(Errno(libc::ENOENT)) {
+            return found.part(Part::OpenTarget);
+        }
+        sys::close(self.lookup_or_make(path, Missing::Directory { mode: 0o755 })?);
+        sys::openat2(self.root()?, path, flags, 0, scope).part(Part::OpenTarget)
+    }
+
+    /// Opens what is at `path`; what is missing of it is made, also where a dangling link points to.
+    pub fn lookup_or_make(&self, path: &CStr, missing: Missing) -> Outcome<Fd> {
+        match self.lookup(path) {
+            Err(Errno(libc::ENOENT)) => {}
+            other => return other.part(Part::OpenTarget),
+        }
+        let mut text = Text::new(path.to_bytes()).ok_or(TOO_LONG)?;
+        // Each round makes one component or expands one link. The bound ends a loop of links, and a race with
+        // somebody who removes what we make.
+        for _ in 0..libc::PATH_MAX / 2 {
+            match self.lookup(text.c().ok_or(TOO_LONG)?) {
+                Err(Errno(libc::ENOENT)) => self.make_one(&mut text, missing)?,
+                other => return other.part(Part::OpenTarget),
+            }
+        }
+        Err(Fail(Part::MakeTarget, Errno(libc::ELOOP)))
+    }
+
+    /// The first missing component of `text` is made, or replaced by what the link there says.
+    fn make_one(&self, text: &mut Text, missing: Missing) -> Outcome<()> {
+        let (parent, name_at) = self.deepest(text.bytes())?;
+        let rest = &text.bytes()[name_at..];
+        let length = rest.iter().position(|&b| b == b'/').unwrap_or(rest.len());
+        let (name, after) = rest.split_at(length);
+        let last = after.iter().all(|&b| b == b'/');
+        let name = Text::new(name).ok_or(TOO_LONG)?;
+        let c_name = name.c().ok_or(TOO_LONG)?;
+        let made = match missing {
+            Missing::File if last => {
+                // O_EXCL and O_NOFOLLOW: a link that appears meanwhile is not followed.
+                let flags = libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW | libc::O_WRONLY;
+                sys::openat2(parent, c_name, flags, 0o644, 0).map(sys::close)
+            }
+            Missing::Directory { mode } if last => sys::mkdirat(parent, c_name, mode),
+            _ => sys::mkdirat(parent, c_name, 0o755),
+        };
+        let outcome = match made {
+            Ok(()) => Ok(()),
+            Err(Errno(libc::EEXIST)) => expand(text, parent, c_name, name_at, length),
+            Err(errno) => Err(Fail(Part::MakeTarget, errno)),
+        };
+        self.close_unless_root(parent);
+        outcome
+    }
+
+    /// The deepest existing directory of `path`, and where in the text its first missing component begins.
+    fn deepest(&self, path: &[u8]) -> Outcome<(Fd, usize)> {
+        let mut end = path.len();
+        loop {
+            while end > 0 && path[end - 1] == b'/' {
+                end -= 1;
+            }
+            let begin = path[..end].iter().rposition(|&b| b == b'/').map_or(0, |slash| slash + 1);
+            if begin == 0 || path[..begin].iter().all(|&b| b == b'/') {
+                return Ok((self.root()?, begin));
+            }
+            let prefix = Text::new(&path[..begin]).ok_or(TOO_LONG)?;
+            match self.lookup_as(prefix.c().ok_or(TOO_LONG)?, libc::O_PATH | libc::O_DIRECTORY) {
+                Err(Errno(libc::ENOENT)) => end = begin,
+                other => return Ok((other.part(Part::OpenTarget)?, begin)),
+            }
+        }
+    }
+
+    fn close_unless_root(&self, file: Fd) {
+        if self.root != Some(file) {
+            sys::close(file);
+        }
+    }
+}
+
+/// Puts a dangling link's text in the place of its name: relative links go on from the same directory, and an
+/// absolute one begins at the root again.
+fn expand(text: &mut Text, parent: Fd, name: &CStr, name_at: usize, length: usize) -> Outcome<()> {
+    let mut buffer = [0; libc::PATH_MAX as usize];
+    let link = sys::readlinkat(parent, name, &mut buffer)
+        .map_err(|_| Fail(Part::MakeTarget, Errno(libc::EEXIST)))?;
+    let from = if link.first() == Some(&b'/') { 0 } else { name_at };
+    let mut expanded = Text::new(&text.bytes()[..from]).ok_or(TOO_LONG)?;
+    expanded.push(link).ok_or(TOO_LONG)?;
+    expanded.push(&text.bytes()[name_at + length..]).ok_or(TOO_LONG)?;
+    *text = expanded;
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! One step: what it is, and who does it.
+
+use crate::Init;
+use crate::control::{In, Outcome};
+use crate::sys;
+use crate::wire::{Part, Step};
+
+impl<'a> Init<'a> {
+    pub fn step(&mut self, step: Step<'a>) -> Outcome<()> {
+        match step {
+            Step::Undumpable {} => sys::prctl(libc::PR_SET_DUMPABLE, 0, 0).part(Part::Prctl).map(drop),
+            Step::Sync { point } => self.sync(point),
+            Step::OpenHostProc {} => self.open_host_proc(),
+            Step::Join { namespace, flags } => sys::setns(self.handle(namespace)?, flags).part(Part::Setns),
+            Step::Unshare { flags } => sys::unshare(flags).part(Part::Whole),
+            Step::Spawn { flags } => self.spawn(flags),
+            Step::BecomeRoot {} => self.become_root(),
+            Step::SelfFile { file, value } => self.write_self(file, value),
+            Step::LabelFile { file, value } => self.write_label(file, value),
+            Step::EnterTimeNamespace {} => self.enter_time_namespace(),
+            Step::Hostname { name } => sys::sethostname(name).part(Part::Whole),
+            Step::Domainname { name } => sys::setdomainname(name).part(Part::Whole),
+            Step::LoopbackUp {} => self.loopback_up(),
+            Step::Keyring { name } => self.keyring(name),
+
+            Step::HostPropagation { flags, recursive } => self.host_propagation(flags, recursive),
+            Step::Root { .. } => self.attach_root(step),
+            Step::OpenRoot {} => self.open_root(),
+            Step::OpenProc {} => self.open_proc(),
+            Step::Filesystem { .. } => self.filesystem(step),
+            Step::Bind { .. } => self.bind(step),
+            Step::Remount { target, attributes, recursive_attributes } => {
+                self.remount(target, attributes, recursive_attributes)
+            }
+            Step::Device { path, mode, number, uid, gid } => self.device(path, mode, number, uid, gid),
+            Step::Symlink { to, path } => self.symlink(to, path),
+            Step::OpenNull {} => self.open_null(),
+            Step::Console { bind } => self.open_console(bind),
+            Step::Pivot {} => self.pivot(),
+            Step::Chroot {} => self.change_root(),
+            Step::Unmount { path } => sys::umount2(path, libc::MNT_DETACH).part(Part::Umount),
+            Step::RootAttributes { attributes, recursive } => self.root_attributes(attributes, recursive),
+            Step::Sysctl { path, value } => self.write_sysctl(path, value),
+            Step::Mask { path } => self.mask(path),
+            Step::Readonly { path } => self.readonly(path),
+
+            Step::Scheduler { attributes } => sys::sched_setattr(attributes).part(Part::Whole),
+            Step::IoPriority { value } => sys::ioprio_set(value).part(Part::Whole),
+            Step::MemoryPolicy { mode, nodes } => sys::set_mempolicy(mode, nodes).part(Part::Whole),
+            Step::Personality { value } => sys::personality(value).part(Part::Whole),
+            Step::Rlimit { resource, soft, hard } => sys::prlimit(resource, soft, hard).part(Part::Prlimit),
+            Step::Chdir { path, patient } => self.change_directory(path, patient),
+            Step::Umask { value } => {
+                sys::umask(value);
+                Ok(())
+            }
+            Step::Groups { ids } => sys::setgroups(ids).part(Part::Setgroups),
+            Step::User { uid, gid } => self.become_user(uid, gid),
+            Step::Bounding { keep, last } => self.bound(keep, last),
+            Step::Capabilities { effective, permitted, inheritable } => {
+                sys::capset(effective, permitted, inheritable).part(Part::Capset)
+            }
+            Step::Ambient { set } => self.ambient(set),
+            Step::NoNewPrivileges {} => {
+                sys::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0).part(Part::Prctl).map(drop)
+            }
+            Step::Resolve { candidates } => self.resolve(candidates),
+            Step::Session {} => self.session(),
+            Step::StreamOwner { uid } => self.own_streams(uid),
+            Step::AwaitStart { listener } => self.await_start(listener),
+            Step::Seccomp { flags, program, notify } => self.load_filter(flags, program, notify),
+            Step::CloseOnExec { first } => {
+                sys::close_range(first, libc::CLOSE_RANGE_CLOEXEC).part(Part::Whole)
+            }
+            Step::Exec { argv, env } => self.exec_resolved(argv, env),
+            Step::ExecPath { path, argv, env } => self.exec(path, argv, env),
+        }
+    }
+
+    fn load_filter(&self, flags: u32, program: &[u8], notify: bool) -> Outcome<()> {
+        let listener = sys::seccomp(flags, program).part(Part::Seccomp)?;
+        if notify {
+            self.tell(crate::wire::Kind::Listener, 0, Some(listener))?;
+            sys::close(listener);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,392 @@
+//! The system calls that init makes: thin, typed as far as it helps, errors as errno.
+//!
+//! Descriptors are plain numbers here: init opens a few dozen, never shares them, and everything above the
+//! standard streams closes at the exec that ends it.
+
+use crate::arch::syscall;
+use core::ffi::CStr;
+
+/// An open descriptor, or `Fd::CWD`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Fd(pub i32);
+
+impl Fd {
+    pub const CWD: Fd = Fd(libc::AT_FDCWD);
+
+    fn raw(self) -> usize {
+        self.0 as isize as usize
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Errno(pub i32);
+
+pub type Sys<T> = Result<T, Errno>;
+
+const EMPTY: &CStr = c"";
+
+fn call(number: i64, args: [usize; 6]) -> Sys<usize> {
+    // SAFETY: every caller below passes what its man page asks for, with pointers that outlive the call.
+    let returned = unsafe { syscall(number, args) };
+    if (-4095..0).contains(&returned) { Err(Errno(-returned as i32)) } else { Ok(returned as usize) }
+}
+
+fn path(p: &CStr) -> usize {
+    p.as_ptr() as usize
+}
+
+fn fd(returned: usize) -> Fd {
+    Fd(returned as i32)
+}
+
+pub fn exit(code: i32) -> ! {
+    loop {
+        // The call does not return.
+        let _ = call(libc::SYS_exit_group, [code as usize, 0, 0, 0, 0, 0]);
+    }
+}
+
+pub fn openat2(dir: Fd, p: &CStr, flags: i32, mode: u32, resolve: u64) -> Sys<Fd> {
+    let how = [(flags | libc::O_CLOEXEC) as u64, u64::from(mode), resolve];
+    loop {
+        match call(libc::SYS_openat2, [dir.raw(), path(p), how.as_ptr() as usize, 24, 0, 0]) {
+            // A rename raced with a ".." step of a scoped lookup.
+            Err(Errno(libc::EAGAIN | libc::EINTR)) => {}
+            other => return other.map(fd),
+        }
+    }
+}
+
+pub fn close(file: Fd) {
+    // Nothing can be done about an error, and none of our files is written late.
+    let _ = call(libc::SYS_close, [file.raw(), 0, 0, 0, 0, 0]);
+}
+
+pub fn close_range(first: u32, flags: u32) -> Sys<()> {
+    call(libc::SYS_close_range, [first as usize, u32::MAX as usize, flags as usize, 0, 0, 0]).map(drop)
+}
+
+pub fn read(file: Fd, buffer: &mut [u8]) -> Sys<usize> {
+    call(libc::SYS_read, [file.raw(), buffer.as_mut_ptr() as usize, buffer.len(), 0, 0, 0])
+}
+
+pub fn write(file: Fd, bytes: &[u8]) -> Sys<usize> {
+    call(libc::SYS_write, [file.raw(), bytes.as_ptr() as usize, bytes.len(), 0, 0, 0])
+}
+
+/// Maps `length` bytes of `file` read-only, or anonymous writable memory without a file.
+pub fn mmap(file: Option<Fd>, length: usize) -> Sys<*mut u8> {
+    let (protection, flags, descriptor) = match file {
+        Some(f) => (libc::PROT_READ, libc::MAP_PRIVATE, f.raw()),
+        None => (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, usize::MAX),
+    };
+    call(libc::SYS_mmap, [0, length, protection as usize, flags as usize, descriptor, 0])
+        .map(|a| a as *mut u8)
+}
+
+pub fn size(file: Fd) -> Sys<usize> {
+    call(libc::SYS_lseek, [file.raw(), 0, libc::SEEK_END as usize, 0, 0, 0])
+}
+
+pub struct Stat {
+    pub mode: u32,
+    pub device: u64,
+    pub inode: u64,
+    pub rdev: u64,
+    pub uid: u32,
+}
+
+/// newfstatat(dir, path, AT_EMPTY_PATH | flags).
+pub fn stat(dir: Fd, p: &CStr, flags: i32) -> Sys<Stat> {
+    // SAFETY: all zeroes is a valid value of this plain struct.
+    let mut st: libc::stat = unsafe { core::mem::zeroed() };
+    let flags = (flags | libc::AT_EMPTY_PATH) as usize;
+    call(libc::SYS_newfstatat, [dir.raw(), path(p), &raw mut st as usize, flags, 0, 0])?;
+    Ok(Stat { mode: st.st_mode, device: st.st_dev, inode: st.st_ino, rdev: st.st_rdev, uid: st.st_uid })
+}
+
+/// The magic number of the file system that `file` is on.
+pub fn filesystem(file: Fd) -> Sys<i64> {
+    // SAFETY: all zeroes is a valid value of this plain struct.
+    let mut st: libc::statfs = unsafe { core::mem::zeroed() };
+    call(libc::SYS_fstatfs, [file.raw(), &raw mut st as usize, 0, 0, 0, 0])?;
+    Ok(st.f_type as i64)
+}
+
+pub fn executable(p: &CStr) -> Sys<()> {
+    call(libc::SYS_faccessat, [Fd::CWD.raw(), path(p), libc::X_OK as usize, 0, 0, 0]).map(drop)
+}
+
+pub fn readlinkat<'b>(dir: Fd, p: &CStr, buffer: &'b mut [u8]) -> Sys<&'b [u8]> {
+    let args = [dir.raw(), path(p), buffer.as_mut_ptr() as usize, buffer.len(), 0, 0];
+    let length = call(libc::SYS_readlinkat, args)?;
+    Ok(&buffer[..length])
+}
+
+pub fn mkdirat(dir: Fd, p: &CStr, mode: u32) -> Sys<()> {
+    call(libc::SYS_mkdirat, [dir.raw(), path(p), mode as usize, 0, 0, 0]).map(drop)
+}
+
+pub fn mknodat(dir: Fd, p: &CStr, mode: u32, number: u64) -> Sys<()> {
+    call(libc::SYS_mknodat, [dir.raw(), path(p), mode as usize, number as usize, 0, 0]).map(drop)
+}
+
+pub fn symlinkat(to: &CStr, dir: Fd, p: &CStr) -> Sys<()> {
+    call(libc::SYS_symlinkat, [path(to), dir.raw(), path(p), 0, 0, 0]).map(drop)
+}
+
+pub fn fchownat(dir: Fd, p: &CStr, uid: u32, gid: u32) -> Sys<()> {
+    let flags = (libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH) as usize;
+    call(libc::SYS_fchownat, [dir.raw(), path(p), uid as usize, gid as usize, flags, 0]).map(drop)
+}
+
+pub fn umask(mask: u32) {
+    // umask(2) cannot fail.
+    let _ = call(libc::SYS_umask, [mask as usize, 0, 0, 0, 0, 0]);
+}
+
+pub fn chdir(p: &CStr) -> Sys<()> {
+    call(libc::SYS_chdir, [path(p), 0, 0, 0, 0, 0]).map(drop)
+}
+
+pub fn fchdir(dir: Fd) -> Sys<()> {
+    call(libc::SYS_fchdir, [dir.raw(), 0, 0, 0, 0, 0]).map(drop)
+}
+
+pub fn chroot(p: &CStr) -> Sys<()> {
+    call(libc::SYS_chroot, [path(p), 0, 0, 0, 0, 0]).map(drop)
+}
+
+pub fn getcwd(buffer: &mut [u8]) -> Sys<&[u8]> {
+    let length = call(libc::SYS_getcwd, [buffer.as_mut_ptr() as usize, buffer.len(), 0, 0, 0, 0])?;
+    Ok(&buffer[..length])
+}
+
+pub fn pivot_root(new: &CStr, old: &CStr) -> Sys<()> {
+    call(libc::SYS_pivot_root, [path(new), path(old), 0, 0, 0, 0]).map(drop)
+}
+
+pub fn umount2(p: &CStr, flags: i32) -> Sys<()> {
+    call(libc::SYS_umount2, [path(p), flags as usize, 0, 0, 0, 0]).map(drop)
+}
+
+pub fn fsopen(kind: &CStr) -> Sys<Fd> {
+    call(libc::SYS_fsopen, [path(kind), 1 /* FSOPEN_CLOEXEC */, 0, 0, 0, 0]).map(fd)
+}
+
+pub fn fsconfig(context: Fd, command: u32, key: Option<&CStr>, value: Option<&CStr>) -> Sys<()> {
+    let key = key.map_or(0, path);
+    let value = value.map_or(0, path);
+    call(libc::SYS_fsconfig, [context.raw(), command as usize, key, value, 0, 0]).map(drop)
+}
+
+pub fn fsmount(context: Fd, attributes: u64) -> Sys<Fd> {
+    call(libc::SYS_fsmount, [context.raw(), 1 /* FSMOUNT_CLOEXEC */, attributes as usize, 0, 0, 0]).map(fd)
+}
+
+/// open_tree(dir, path, OPEN_TREE_CLONE | flags).
+pub fn clone_tree(dir: Fd, p: &CStr, flags: i32) -> Sys<Fd> {
+    let flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC | flags as u32;
+    call(libc::SYS_open_tree, [dir.raw(), path(p), flags as usize, 0, 0, 0]).map(fd)
+}
+
+/// move_mount(2): a mount, by descriptor, onto what `to` (and, below it, `p`) is.
+pub fn move_mount(mount: Fd, to: Fd, p: &CStr) -> Sys<()> {
+    let mut flags = libc::MOVE_MOUNT_F_EMPTY_PATH;
+    if p.is_empty() {
+        flags |= libc::MOVE_MOUNT_T_EMPTY_PATH;
+    }
+    call(libc::SYS_move_mount, [mount.raw(), path(EMPTY), to.raw(), path(p), flags as usize, 0]).map(drop)
+}
+
+pub fn mount_setattr(dir: Fd, p: &CStr, flags: i32, attributes: &libc::mount_attr) -> Sys<()> {
+    let size = size_of::<libc::mount_attr>();
+    let at = attributes as *const libc::mount_attr as usize;
+    call(libc::SYS_mount_setattr, [dir.raw(), path(p), flags as usize, at, size, 0]).map(drop)
+}
+
+pub fn setns(namespace: Fd, flags: u64) -> Sys<()> {
+    call(libc::SYS_setns, [namespace.raw(), flags as usize, 0, 0, 0, 0]).map(drop)
+}
+
+pub fn unshare(flags: u64) -> Sys<()> {
+    call(libc::SYS_unshare, [flags as usize, 0, 0, 0, 0, 0]).map(drop)
+}
+
+/// A child that is a copy of us; our parent is its parent. `None` in the child.
+/// The number is the child's in our own pid namespace.
+pub fn clone_sibling(flags: u64) -> Sys<Option<u32>> {
+    let args: [u64; 8] = [flags | libc::CLONE_PARENT as u64, 0, 0, 0, 0, 0, 0, 0];
+    match call(libc::SYS_clone3, [args.as_ptr() as usize, size_of_val(&args), 0, 0, 0, 0])? {
+        0 => Ok(None),
+        pid => Ok(Some(pid as u32)),
+    }
+}
+
+pub fn sethostname(name: &[u8]) -> Sys<()> {
+    call(libc::SYS_sethostname, [name.as_ptr() as usize, name.len(), 0, 0, 0, 0]).map(drop)
+}
+
+pub fn setdomainname(name: &[u8]) -> Sys<()> {
+    call(libc::SYS_setdomainname, [name.as_ptr() as usize, name.len(), 0, 0, 0, 0]).map(drop)
+}
+
+pub fn setsid() -> Sys<()> {
+    call(libc::SYS_setsid, [0; 6]).map(drop)
+}
+
+pub fn dup3(from: Fd, to: i32) -> Sys<()> {
+    call(libc::SYS_dup3, [from.raw(), to as usize, 0, 0, 0, 0]).map(drop)
+}
+
+pub fn socket(family: i32, kind: i32) -> Sys<Fd> {
+    call(libc::SYS_socket, [family as usize, (kind | libc::SOCK_CLOEXEC) as usize, 0, 0, 0, 0]).map(fd)
+}
+
+pub fn accept(listener: Fd) -> Sys<Fd> {
+    call(libc::SYS_accept4, [listener.raw(), 0, 0, libc::SOCK_CLOEXEC as usize, 0, 0]).map(fd)
+}
+
+pub fn ioctl(file: Fd, request: u64, argument: usize) -> Sys<usize> {
+    call(libc::SYS_ioctl, [file.raw(), request as usize, argument, 0, 0, 0])
+}
+
+/// recv(2) of one whole message.
+pub fn recv(socket: Fd, buffer: &mut [u8]) -> Sys<usize> {
+    loop {
+        let args = [socket.raw(), buffer.as_mut_ptr() as usize, buffer.len(), 0, 0, 0];
+        match call(libc::SYS_recvfrom, args) {
+            Err(Errno(libc::EINTR)) => {}
+            other => return other,
+        }
+    }
+}
+
+/// sendmsg(2) of one message made of two parts, with a descriptor where there is one.
+pub fn send(socket: Fd, head: &[u8], body: &[u8], pass: Option<Fd>) -> Sys<()> {
+    let parts = [
+        libc::iovec { iov_base: head.as_ptr().cast_mut().cast(), iov_len: head.len() },
+        libc::iovec { iov_base: body.as_ptr().cast_mut().cast(), iov_len: body.len() },
+    ];
+    // One control message: its header (16 bytes), the descriptor, padding.
+    #[repr(C, align(8))]
+    struct Rights {
+        length: usize,
+        level: i32,
+        kind: i32,
+        descriptor: i32,
+        padding: i32,
+    }
+    let mut rights =
+        Rights { length: 20, level: libc::SOL_SOCKET, kind: libc::SCM_RIGHTS, descriptor: -1, padding: 0 };
+    // SAFETY: all zeroes is a valid value of this plain struct.
+    let mut message: libc::msghdr = unsafe { core::mem::zeroed() };
+    message.msg_iov = parts.as_ptr().cast_mut();
+    message.msg_iovlen = parts.len() as _;
+    if let Some(file) = pass {
+        rights.descriptor = file.0;
+        message.msg_control = (&raw mut rights).cast();
+        message.msg_controllen = size_of::<Rights>() as _;
+    }
+    let args = [socket.raw(), &raw const message as usize, libc::MSG_NOSIGNAL as usize, 0, 0, 0];
+    call(libc::SYS_sendmsg, args).map(drop)
+}
+
+pub fn prctl(option: i32, a: usize, b: usize) -> Sys<usize> {
+    call(libc::SYS_prctl, [option as usize, a, b, 0, 0, 0])
+}
+
+/// keyctl(2).
+pub fn keyctl(operation: u32, a: usize, b: usize) -> Sys<usize> {
+    call(libc::SYS_keyctl, [operation as usize, a, b, 0, 0, 0])
+}
+
+/// keyctl(KEYCTL_DESCRIBE): fills the buffer at `at`.
+pub fn keyctl_describe(operation: u32, key: usize, at: usize, size: usize) -> Sys<usize> {
+    call(libc::SYS_keyctl, [operation as usize, key, at, size, 0, 0])
+}
+
+pub fn prlimit(resource: u32, soft: u64, hard: u64) -> Sys<()> {
+    let limit = [soft, hard];
+    call(libc::SYS_prlimit64, [0, resource as usize, limit.as_ptr() as usize, 0, 0, 0]).map(drop)
+}
+
+/// setgroups(2); `ids` holds little-endian u32, which is how both processors have them in memory.
+pub fn setgroups(ids: &[u8]) -> Sys<()> {
+    // The kernel reads the list with copies of any alignment.
+    call(libc::SYS_setgroups, [ids.len() / 4, ids.as_ptr() as usize, 0, 0, 0, 0]).map(drop)
+}
+
+pub fn setresgid(gid: u32) -> Sys<()> {
+    call(libc::SYS_setresgid, [gid as usize, gid as usize, gid as usize, 0, 0, 0]).map(drop)
+}
+
+pub fn setresuid(uid: u32) -> Sys<()> {
+    call(libc::SYS_setresuid, [uid as usize, uid as usize, uid as usize, 0, 0, 0]).map(drop)
+}
+
+/// capset(2) on ourselves.
+pub fn capset(effective: u64, permitted: u64, inheritable: u64) -> Sys<()> {
+    let header: [u32; 2] = [0x2008_0522 /* _LINUX_CAPABILITY_VERSION_3 */, 0];
+    let low = |set: u64| set as u32;
+    let high = |set: u64| (set >> 32) as u32;
+    let data = [
+        low(effective),
+        low(permitted),
+        low(inheritable),
+        high(effective),
+        high(permitted),
+        high(inheritable),
+    ];
+    call(libc::SYS_capset, [header.as_ptr() as usize, data.as_ptr() as usize, 0, 0, 0, 0]).map(drop)
+}
+
+/// seccomp(SECCOMP_SET_MODE_FILTER): `program` holds whole instructions of 8 bytes.
+pub fn seccomp(flags: u32, program: &[u8]) -> Sys<Fd> {
+    #[repr(C)]
+    struct Program {
+        length: u16,
+        instructions: *const u8,
+    }
+    let program = Program { length: (program.len() / 8) as u16, instructions: program.as_ptr() };
+    let args = [1 /* SECCOMP_SET_MODE_FILTER */, flags as usize, &raw const program as usize, 0, 0, 0];
+    call(libc::SYS_seccomp, args).map(fd)
+}
+
+pub fn personality(value: u64) -> Sys<()> {
+    call(libc::SYS_personality, [value as usize, 0, 0, 0, 0, 0]).map(drop)
+}
+
+pub fn sched_setattr(attributes: &[u8]) -> Sys<()> {
+    call(libc::SYS_sched_setattr, [0, attributes.as_ptr() as usize, 0, 0, 0, 0]).map(drop)
+}
+
+pub fn ioprio_set(value: u32) -> Sys<()> {
+    call(libc::SYS_ioprio_set, [1 /* IOPRIO_WHO_PROCESS */, 0, value as usize, 0, 0, 0]).map(drop)
+}
+
+pub fn set_mempolicy(mode: u32, nodes: &[u8]) -> Sys<()> {
+    let (at, bits) = if nodes.is_empty() { (0, 0) } else { (nodes.as_ptr() as usize, nodes.len() * 8 + 1) };
+    call(libc::SYS_set_mempolicy, [mode as usize, at, bits, 0, 0, 0]).map(drop)
+}
+
+/// SIGPIPE as it is by default, and no signal blocked: what a program expects to find.
+pub fn default_signals() {
+    let action = [0u64; 4];
+    // Neither call can fail with these arguments.
+    let _ = call(libc::SYS_rt_sigaction, [libc::SIGPIPE as usize, action.as_ptr() as usize, 0, 8, 0, 0]);
+    let none = 0u64;
+    let _ =
+        call(libc::SYS_rt_sigprocmask, [libc::SIG_SETMASK as usize, &raw const none as usize, 0, 8, 0, 0]);
+}
+
+/// execve(2); returns only when it fails.
+///
+/// # Safety
+/// `argv` and `env` must be arrays of pointers to NUL-terminated strings that end with a null pointer.
+pub unsafe fn execve(p: &CStr, argv: *const *const u8, env: *const *const u8) -> Errno {
+    match call(libc::SYS_execve, [path(p), argv as usize, env as usize, 0, 0, 0]) {
+        Err(errno) => errno,
+        Ok(_) => Errno(0),
+    }
+}

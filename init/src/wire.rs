@@ -1,0 +1,449 @@
+//! The wire format between rruntime and its sealed init: steps, and the messages about them.
+//!
+//! Both sides compile this one file. It knows no policy and allocates nothing: rruntime encodes steps into a
+//! memory file, init decodes them in place, borrowing every string. Decoding checks every length against the
+//! end of the file, so that a damaged plan ends init with an error and never with a stray read.
+//!
+//! ```text
+//! memory file:  MAGIC u32 | number of descriptors u32 | descriptors i32… | number of steps u32 | steps…
+//! step:         tag u16 | fields in order; integers little endian, strings as length u32 + bytes (+ NUL)
+//! ```
+
+use core::ffi::CStr;
+
+/// Changes with every change of the format; init and rruntime are always built together.
+pub const MAGIC: u32 = 0x7272_0001;
+
+/// Where encoded bytes go.
+pub trait Sink {
+    fn bytes(&mut self, bytes: &[u8]);
+}
+
+/// A position in a plan that is being decoded.
+#[derive(Clone)]
+pub struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Reader { rest: bytes }
+    }
+
+    fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (head, rest) = self.rest.split_at_checked(count)?;
+        self.rest = rest;
+        Some(head)
+    }
+}
+
+/// A value with a place in the format.
+pub trait Wire<'a>: Sized {
+    fn put(&self, out: &mut impl Sink);
+    fn take(from: &mut Reader<'a>) -> Option<Self>;
+}
+
+macro_rules! integers {
+    ($($t:ty),*) => { $(
+        impl<'a> Wire<'a> for $t {
+            fn put(&self, out: &mut impl Sink) {
+                out.bytes(&self.to_le_bytes());
+            }
+            fn take(from: &mut Reader<'a>) -> Option<Self> {
+                let bytes = from.bytes(size_of::<$t>())?;
+                Some(<$t>::from_le_bytes(bytes.try_into().ok()?))
+            }
+        }
+    )* };
+}
+integers!(u16, u32, i32, u64, i64);
+
+impl<'a> Wire<'a> for bool {
+    fn put(&self, out: &mut impl Sink) {
+        u16::from(*self).put(out);
+    }
+    fn take(from: &mut Reader<'a>) -> Option<Self> {
+        Some(u16::take(from)? != 0)
+    }
+}
+
+impl<'a> Wire<'a> for &'a [u8] {
+    fn put(&self, out: &mut impl Sink) {
+        (self.len() as u32).put(out);
+        out.bytes(self);
+    }
+    fn take(from: &mut Reader<'a>) -> Option<Self> {
+        let length = u32::take(from)? as usize;
+        from.bytes(length)
+    }
+}
+
+impl<'a> Wire<'a> for &'a CStr {
+    fn put(&self, out: &mut impl Sink) {
+        self.to_bytes_with_nul().put(out);
+    }
+    fn take(from: &mut Reader<'a>) -> Option<Self> {
+        CStr::from_bytes_with_nul(<&[u8]>::take(from)?).ok()
+    }
+}
+
+/// A list of NUL-terminated strings, one after the other.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Strings<'a> {
+    pub count: u32,
+    pub bytes: &'a [u8],
+}
+
+impl<'a> Strings<'a> {
+    pub const EMPTY: Strings<'static> = Strings { count: 0, bytes: &[] };
+
+    pub fn iter(&self) -> impl Iterator<Item = &'a CStr> + use<'a> {
+        let mut rest = self.bytes;
+        core::iter::from_fn(move || {
+            let string = CStr::from_bytes_until_nul(rest).ok()?;
+            rest = &rest[string.to_bytes_with_nul().len()..];
+            Some(string)
+        })
+    }
+}
+
+impl core::fmt::Debug for Strings<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl<'a> Wire<'a> for Strings<'a> {
+    fn put(&self, out: &mut impl Sink) {
+        self.count.put(out);
+        self.bytes.put(out);
+    }
+    fn take(from: &mut Reader<'a>) -> Option<Self> {
+        Some(Strings { count: u32::take(from)?, bytes: <&[u8]>::take(from)? })
+    }
+}
+
+/// An index into the plan's table of descriptors. `NONE` where a step can do without.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Handle(pub u32);
+
+impl Handle {
+    pub const NONE: Handle = Handle(u32::MAX);
+    /// The socket to rruntime: always the first descriptor.
+    pub const CONTROL: Handle = Handle(0);
+}
+
+impl<'a> Wire<'a> for Handle {
+    fn put(&self, out: &mut impl Sink) {
+        self.0.put(out);
+    }
+    fn take(from: &mut Reader<'a>) -> Option<Self> {
+        u32::take(from).map(Handle)
+    }
+}
+
+/// Changes to the attributes of a mount: `MOUNT_ATTR_*` to set and clear, `MS_*` propagation (0: leave).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Attributes {
+    pub set: u64,
+    pub clear: u64,
+    pub propagation: u64,
+}
+
+impl Attributes {
+    pub const NONE: Attributes = Attributes { set: 0, clear: 0, propagation: 0 };
+
+    pub fn is_none(&self) -> bool {
+        *self == Attributes::NONE
+    }
+}
+
+impl<'a> Wire<'a> for Attributes {
+    fn put(&self, out: &mut impl Sink) {
+        self.set.put(out);
+        self.clear.put(out);
+        self.propagation.put(out);
+    }
+    fn take(from: &mut Reader<'a>) -> Option<Self> {
+        Some(Attributes { set: u64::take(from)?, clear: u64::take(from)?, propagation: u64::take(from)? })
+    }
+}
+
+macro_rules! steps {
+    ($( $(#[$doc:meta])* $name:ident { $( $(#[$fdoc:meta])* $field:ident : $t:ty ),* $(,)? } )*) => {
+        /// One thing that init does. The order of the variants is the order of their tags.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Step<'a> {
+            $( $(#[$doc])* $name { $( $(#[$fdoc])* $field: $t ),* }, )*
+        }
+
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
+        #[repr(u16)]
+        enum Tag { $( $name ),* }
+
+        impl<'a> Wire<'a> for Step<'a> {
+            fn put(&self, out: &mut impl Sink) {
+                match self {
+                    $( Step::$name { $( $field ),* } => {
+                        (Tag::$name as u16).put(out);
+                        $( $field.put(out); )*
+                    } )*
+                }
+            }
+            fn take(from: &mut Reader<'a>) -> Option<Self> {
+                let tag = u16::take(from)?;
+                $( if tag == Tag::$name as u16 {
+                    return Some(Step::$name { $( $field: <$t>::take(from)? ),* });
+                } )*
+                None
+            }
+        }
+    };
+}
+
+steps! {
+    // Becoming: namespaces, identity, what must happen while the host's tree is still there.
+
+    /// prctl(PR_SET_DUMPABLE, 0): from here on nobody in a shared pid namespace can trace us or read our /proc.
+    /// Not before the id maps are written: an ordinary user's parent could not open them any more.
+    Undumpable {}
+    /// Tells rruntime that `point` is reached and waits for its word to go on.
+    Sync { point: u32 }
+    /// Opens the host's /proc, for the files about ourselves.
+    OpenHostProc {}
+    /// setns(2): joins the namespaces `flags` of the handle (a namespace file or a pidfd).
+    Join { namespace: Handle, flags: u64 }
+    /// unshare(2).
+    Unshare { flags: u64 }
+    /// The rest of the plan is done by a new child of rruntime with new namespaces `flags`; this process ends.
+    Spawn { flags: u64 }
+    /// setresgid, setresuid (and no supplementary groups where allowed): root of the new user namespace.
+    BecomeRoot {}
+    /// Writes `value` to the host's /proc/self/`file`.
+    SelfFile { file: &'a CStr, value: &'a [u8] }
+    /// Writes `value` to self/`file` of the private procfs: the labels that LSMs give at exec.
+    LabelFile { file: &'a CStr, value: &'a [u8] }
+    /// Enters the time namespace that was unshared before.
+    EnterTimeNamespace {}
+    Hostname { name: &'a [u8] }
+    Domainname { name: &'a [u8] }
+    LoopbackUp {}
+    /// A session keyring of our own with this name.
+    Keyring { name: &'a CStr }
+
+    // The tree: everything is relative to the root filesystem's descriptor.
+
+    /// Changes the propagation of the whole host tree in our copy of it.
+    HostPropagation { flags: u64, recursive: bool }
+    /// Attaches the root filesystem at `attach`; `tree` and `path` as in `Bind`.
+    Root { tree: Handle, path: &'a CStr, attach: &'a CStr, attributes: Attributes }
+    /// The root that this process has become (exec: the container's).
+    OpenRoot {}
+    /// A detached procfs that nobody can mount over.
+    OpenProc {}
+    /// A new file system instance, mounted at `target`. `options` are `key=value` or `flag`, `attributes.set`
+    /// goes into the mount's creation.
+    Filesystem {
+        kind: &'a CStr, source: &'a CStr, target: &'a CStr, options: Strings<'a>, attributes: Attributes,
+        /// The target may be no link, nor lie behind one (/proc and /sys: CVE-2019-19921).
+        strict: bool,
+    }
+    /// A bind of `tree`, a detached copy; where `source` is not empty, of a copy made here of what is there, which
+    /// must be the very file that `tree` is open on.
+    Bind {
+        tree: Handle, source: &'a CStr, recursive: bool, target: &'a CStr,
+        attributes: Attributes, recursive_attributes: Attributes,
+        /// A user namespace whose id map the mount gets.
+        mapping: Handle, mapping_recursive: bool,
+    }
+    /// Changes the mount that is at `target`.
+    Remount { target: &'a CStr, attributes: Attributes, recursive_attributes: Attributes }
+    /// mknod(2). A node that is there must be the same device.
+    Device { path: &'a CStr, mode: u32, number: u64, uid: u32, gid: u32 }
+    /// Something that is there already stays as it is.
+    Symlink { to: &'a CStr, path: &'a CStr }
+    /// Keeps a verified descriptor of the container's own /dev/null for `Mask`.
+    OpenNull {}
+    /// A pseudo terminal of the container's devpts: its master goes to rruntime, its slave to /dev/console.
+    Console { bind: bool }
+    /// pivot_root(2) onto the root filesystem; the host's tree is gone afterwards.
+    Pivot {}
+    /// Where pivot_root cannot work (initramfs): chroot(2) into the root filesystem attached over /.
+    Chroot {}
+    /// umount2(path, MNT_DETACH) of a mount of the host, before `Chroot`.
+    Unmount { path: &'a CStr }
+    /// mount_setattr(2) on the container's root.
+    RootAttributes { attributes: Attributes, recursive: bool }
+    /// Writes `value` to /proc/sys/`path` of the private procfs.
+    Sysctl { path: &'a CStr, value: &'a [u8] }
+    /// Hides `path`: a directory below an empty read-only tmpfs, another file below /dev/null.
+    Mask { path: &'a CStr }
+    /// Makes `path` and all that is mounted below it read-only.
+    Readonly { path: &'a CStr }
+
+    // The process.
+
+    Scheduler { attributes: &'a [u8] }
+    IoPriority { value: u32 }
+    MemoryPolicy { mode: u32, nodes: &'a [u8] }
+    Personality { value: u64 }
+    Rlimit { resource: u32, soft: u64, hard: u64 }
+    /// The working directory, made if it is missing; must be inside the root.
+    /// With `patient`, a refused permission is left to the next `Chdir` (as the container's user).
+    Chdir { path: &'a CStr, patient: bool }
+    Umask { value: u32 }
+    /// setgroups(2): `ids` are little-endian u32.
+    Groups { ids: &'a [u8] }
+    /// setresgid, setresuid; permitted capabilities are kept.
+    User { uid: u32, gid: u32 }
+    /// Drops from the bounding set what is not in `keep`, up to `last`.
+    Bounding { keep: u64, last: u32 }
+    /// capset(2).
+    Capabilities { effective: u64, permitted: u64, inheritable: u64 }
+    /// Clears the ambient set, then raises these.
+    Ambient { set: u64 }
+    NoNewPrivileges {}
+    /// Finds the program: the first of `candidates` that is an executable file.
+    Resolve { candidates: Strings<'a> }
+    /// A session of our own; a console's slave becomes its terminal and the standard streams.
+    Session {}
+    /// The standard streams belong to the container's user, so that it can open them again.
+    StreamOwner { uid: u32 }
+    /// Reports readiness and waits for start: from rruntime, or where it says so on the `listener` socket.
+    AwaitStart { listener: Handle }
+    /// seccomp(2). With `notify` the listener's descriptor goes to rruntime.
+    Seccomp { flags: u32, program: &'a [u8], notify: bool }
+    /// Everything from `first` on is closed by the coming exec.
+    CloseOnExec { first: u32 }
+    /// execve(2) of what `Resolve` found.
+    Exec { argv: Strings<'a>, env: Strings<'a> }
+    /// execve(2) of a path as it is.
+    ExecPath { path: &'a CStr, argv: Strings<'a>, env: Strings<'a> }
+}
+
+macro_rules! parts {
+    ($( $name:ident = $text:literal ),* $(,)?) => {
+        /// The system call, or the check, of a step that failed.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[repr(u32)]
+        pub enum Part { $( $name ),* }
+
+        impl Part {
+            pub const ALL: &'static [(Part, &'static str)] = &[ $( (Part::$name, $text) ),* ];
+        }
+    };
+}
+
+parts! {
+    Whole = "",
+    Plan = "plan cannot be read",
+    Control = "rruntime has gone away",
+    OpenTarget = "open the destination",
+    MakeTarget = "create the destination",
+    OpenSource = "open the source",
+    SourceChanged = "the source is not the file that it was a moment ago",
+    FsOpen = "fsopen",
+    FsConfig = "fsconfig",
+    FsCreate = "create the file system",
+    FsMount = "fsmount",
+    OpenTree = "open_tree",
+    MountSetattr = "mount_setattr",
+    MoveMount = "move_mount",
+    Verify = "verify what is there",
+    Unexpected = "something else is there",
+    Open = "open",
+    Write = "write",
+    Read = "read",
+    PivotRoot = "pivot_root",
+    Umount = "unmount the old root",
+    Chdir = "chdir",
+    OutsideRoot = "the directory is outside of the root filesystem",
+    Mknod = "mknod",
+    Chown = "chown",
+    Chmod = "chmod",
+    Symlink = "symlink",
+    Setns = "setns",
+    Clone = "clone",
+    Prctl = "prctl",
+    Capset = "capset",
+    Setgroups = "setgroups",
+    Setgid = "setresgid",
+    Setuid = "setresuid",
+    Prlimit = "prlimit",
+    NotFound = "no such program",
+    NotExecutable = "not executable",
+    Exec = "execve",
+    Seccomp = "seccomp",
+    Socket = "socket",
+    Ioctl = "ioctl",
+    Accept = "accept",
+    Copy = "copy into the new file system",
+    Setsid = "setsid",
+    Dup = "dup",
+    Mmap = "mmap",
+}
+
+/// What a message is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum Kind {
+    /// init: `Sync` number `value` is reached.
+    Reached = 1,
+    /// init: the process `value` does the rest of the plan.
+    Spawned,
+    /// init: everything but start is done.
+    Ready,
+    /// init: `step` failed with `errno` in `part`; the payload explains (the file system's own words, or the
+    /// first bytes of a program).
+    Failed,
+    /// init: a descriptor comes with this message: the console's master.
+    Console,
+    /// init: a descriptor comes with this message: the seccomp listener.
+    Listener,
+    /// rruntime: go on.
+    Go,
+    /// rruntime: wait for start on the listener socket; I shall be gone.
+    Detach,
+}
+
+/// A message on the control socket (`SOCK_SEQPACKET`): this header, then the payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Message {
+    pub kind: u32,
+    pub step: u32,
+    pub part: u32,
+    pub errno: i32,
+    pub value: i64,
+}
+
+/// Bytes that a message's payload has at most.
+pub const PAYLOAD: usize = 1024;
+
+impl Message {
+    pub const SIZE: usize = 24;
+
+    pub fn of(kind: Kind) -> Message {
+        Message { kind: kind as u32, step: 0, part: 0, errno: 0, value: 0 }
+    }
+
+    pub fn encode(&self) -> [u8; Message::SIZE] {
+        let mut bytes = [0; Message::SIZE];
+        bytes[0..4].copy_from_slice(&self.kind.to_le_bytes());
+        bytes[4..8].copy_from_slice(&self.step.to_le_bytes());
+        bytes[8..12].copy_from_slice(&self.part.to_le_bytes());
+        bytes[12..16].copy_from_slice(&self.errno.to_le_bytes());
+        bytes[16..24].copy_from_slice(&self.value.to_le_bytes());
+        bytes
+    }
+
+    pub fn decode(bytes: &[u8]) -> Option<Message> {
+        let mut from = Reader::new(bytes.get(..Message::SIZE)?);
+        Some(Message {
+            kind: u32::take(&mut from)?,
+            step: u32::take(&mut from)?,
+            part: u32::take(&mut from)?,
+            errno: i32::take(&mut from)?,
+            value: i64::take(&mut from)?,
+        })
+    }
+}

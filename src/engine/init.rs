@@ -1,0 +1,203 @@
+//! The sealed init: its image in memory, starting it with a script, and the conversation with it.
+//!
+//! Nothing of rruntime's own binary is ever visible in a container: what runs there is a memory file that nobody
+//! can write, or, where the host forbids to execute memory files, a file on a read-only tmpfs that is mounted
+//! nowhere (CVE-2019-5736).
+
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::plan::Script;
+use crate::sys::launch::{self, Launch, LaunchError};
+use crate::sys::memory::{self, Content};
+use crate::sys::{Errno, SysResult, file, mount, socket};
+use crate::wire::{Kind, Message, PAYLOAD};
+use std::ffi::CString;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+static IMAGE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rruntime-init"));
+
+/// The size of init, for `features` and the benchmark's table.
+pub const IMAGE_SIZE: usize = IMAGE.len();
+
+/// How init is started.
+pub struct Start<'a> {
+    pub script: &'a Script,
+    /// What the plan asked to open, in its order; handle 0 is init's end of the control socket.
+    pub handles: &'a [RawFd],
+    pub namespaces: u64,
+    pub cgroup: Option<BorrowedFd<'a>>,
+    pub preserve_fds: u32,
+    pub streams: [Option<BorrowedFd<'a>>; 3],
+}
+
+/// A running init.
+#[derive(Debug)]
+pub struct Init {
+    /// The process that does, or did, the first steps.
+    pub first: launch::Child,
+    /// The process that it has spawned, if the plan says so.
+    pub spawned: Option<launch::Child>,
+    control: OwnedFd,
+}
+
+/// What init says.
+#[derive(Debug)]
+pub enum Event {
+    Reached(u32),
+    Spawned,
+    Ready,
+    Failed { message: Message, note: Vec<u8> },
+    Console(OwnedFd),
+    Listener(OwnedFd),
+    /// The socket is closed: the user's program runs, or init is dead.
+    Closed,
+}
+
+/// Starts init. `control` is the pair of sockets; the second is init's end and is closed here.
+pub fn start(control: (OwnedFd, OwnedFd), start: Start) -> Result<Init> {
+    let (ours, theirs) = control;
+    let mut handles = start.handles.to_vec();
+    if let Some(first) = handles.first_mut() {
+        *first = theirs.as_raw_fd();
+    }
+    let plan = memory::sealed(c"rruntime-plan", Content::Data, &start.script.file(&handles))
+        .map_err(|e| e.because("memfd_create for the plan"))?;
+    let number = CString::new(plan.as_raw_fd().to_string()).unwrap_or_default();
+    let mut pass = handles;
+    pass.push(plan.as_raw_fd());
+    pass.extend(3..3 + start.preserve_fds as RawFd);
+    let image = image().map_err(|e| {
+        e.because("make the memory file for init").remedy("is there memory left, and a tmpfs or memfd allowed?")
+    })?;
+    let mut request = Launch {
+        program: image.as_fd(),
+        arguments: &[c"rruntime", c"init", &number],
+        namespaces: start.namespaces,
+        cgroup: start.cgroup,
+        pass: &pass,
+        streams: start.streams,
+        keep_capabilities: start.namespaces & libc::CLONE_NEWUSER as u64 != 0,
+    };
+    let first = match launch::launch(&request) {
+        // A policy of the host against executable memory files shows at the exec.
+        Err(LaunchError::Exec(Errno(libc::EACCES | libc::EPERM))) => {
+            let file = image_file().map_err(|e| e.because("make a tmpfs for init"))?;
+            request.program = file.as_fd();
+            launch::launch(&request)
+        }
+        other => other,
+    }
+    .map_err(|e| launch_error(e, start.namespaces))?;
+    Ok(Init { first, spawned: None, control: ours })
+}
+
+fn image() -> SysResult<OwnedFd> {
+    match memory::sealed(c"rruntime-init", Content::Program, IMAGE) {
+        // vm.memfd_noexec=2
+        Err(Errno(libc::EACCES)) => image_file(),
+        other => other,
+    }
+}
+
+/// init as a file of a tmpfs that is mounted nowhere and read-only by the time it runs.
+fn image_file() -> SysResult<OwnedFd> {
+    let tmpfs = mount::detached_tmpfs()?;
+    let flags = libc::O_CREAT | libc::O_EXCL | libc::O_WRONLY;
+    let writable = file::openat2(tmpfs.as_fd(), c"init", flags, 0o500, 0)?;
+    let mut rest = IMAGE;
+    while !rest.is_empty() {
+        let written = file::write(writable.as_fd(), rest)?;
+        rest = &rest[written..];
+    }
+    drop(writable);
+    mount::set_attributes(tmpfs.as_fd(), libc::MOUNT_ATTR_RDONLY)?;
+    file::openat2(tmpfs.as_fd(), c"init", libc::O_RDONLY, 0, 0)
+}
+
+fn launch_error(error: LaunchError, namespaces: u64) -> Error {
+    match error {
+        LaunchError::Clone(Errno(libc::EPERM)) => Errno(libc::EPERM)
+            .because("clone the container's first process")
+            .field("/linux/namespaces")
+            .remedy("an ordinary user needs {\"type\": \"user\"} with id mappings; a host may forbid that"),
+        LaunchError::Clone(Errno(libc::ENOSPC)) => Errno(libc::ENOSPC)
+            .because("clone the container's first process")
+            .field("/linux/namespaces")
+            .remedy("a limit of /proc/sys/user/max_*_namespaces is reached, or namespaces are nested too deep"),
+        LaunchError::Clone(Errno(libc::EINVAL)) if namespaces != 0 => Errno(libc::EINVAL)
+            .because("clone the container's first process")
+            .field("/linux/namespaces")
+            .remedy("does the kernel have all of these namespaces? see /proc/self/ns"),
+        LaunchError::Clone(Errno(libc::EAGAIN)) => Errno(libc::EAGAIN)
+            .because("clone the container's first process")
+            .remedy("a limit on processes is reached: pids.max of a cgroup above, or RLIMIT_NPROC"),
+        LaunchError::Clone(errno) => errno.because("clone the container's first process"),
+        LaunchError::Setup(errno) => errno
+            .because("set up the container's first process")
+            .remedy("are all descriptors that --preserve-fds names open?"),
+        LaunchError::Exec(errno) => errno
+            .because("execute init")
+            .remedy("does a policy of the host forbid to execute memory files and tmpfs?"),
+    }
+}
+
+impl Init {
+    /// The process that becomes the user's program.
+    pub fn process(&self) -> &launch::Child {
+        self.spawned.as_ref().unwrap_or(&self.first)
+    }
+
+    pub fn control(&self) -> BorrowedFd<'_> {
+        self.control.as_fd()
+    }
+
+    /// What a `Spawned` message leaves to do: the first process has ended, the second is ours.
+    fn take_over(&mut self, pid: i32) -> Result<()> {
+        let pidfd = crate::sys::process::pidfd_open(pid).map_err(|e| e.because("open the spawned process"))?;
+        // It exits right after its message; nothing but its exit code is left.
+        let _ = crate::sys::wait::reap(self.first.pid);
+        self.spawned = Some(launch::Child { pid, pidfd });
+        Ok(())
+    }
+
+    pub fn hear(&mut self) -> Result<Event> {
+        let event = hear(self.control.as_fd())?;
+        if let (Event::Spawned, Some(pid)) = (&event.0, event.1) {
+            self.take_over(pid)?;
+        }
+        Ok(event.0)
+    }
+
+    pub fn say(&self, kind: Kind) -> Result<()> {
+        say(self.control.as_fd(), kind)
+    }
+}
+
+/// One message from whoever is at the other end; with `Spawned` the pid.
+pub fn hear(control: BorrowedFd) -> Result<(Event, Option<i32>)> {
+    let mut buffer = [0; Message::SIZE + PAYLOAD];
+    let (length, passed) =
+        socket::receive(control, &mut buffer).map_err(|e| e.because("receive from the container's init"))?;
+    if length == 0 {
+        return Ok((Event::Closed, None));
+    }
+    let garbled = || Error::new("the container's init has sent something that is no message");
+    let message = Message::decode(&buffer[..length]).ok_or_else(garbled)?;
+    let kinds = [Kind::Reached, Kind::Spawned, Kind::Ready, Kind::Failed, Kind::Console, Kind::Listener];
+    let kind = kinds.into_iter().find(|kind| *kind as u32 == message.kind).ok_or_else(garbled)?;
+    let event = match kind {
+        Kind::Reached => Event::Reached(message.value as u32),
+        Kind::Spawned => Event::Spawned,
+        Kind::Ready => Event::Ready,
+        Kind::Console => Event::Console(passed.ok_or_else(garbled)?),
+        Kind::Listener => Event::Listener(passed.ok_or_else(garbled)?),
+        _ => Event::Failed { message, note: buffer[Message::SIZE..length].to_vec() },
+    };
+    Ok((event, (kind == Kind::Spawned).then_some(message.value as i32)))
+}
+
+/// One word to whoever is at the other end.
+pub fn say(control: BorrowedFd, kind: Kind) -> Result<()> {
+    socket::send(control, &Message::of(kind).encode(), &[]).map_err(|e| {
+        e.because("send to the container's init").kind(ErrorKind::Other).remedy("the process has ended meanwhile")
+    })
+}

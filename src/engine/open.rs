@@ -1,0 +1,137 @@
+//! Opens what a plan needs before its process exists: trees, witnesses, device nodes, namespaces.
+//!
+//! These are paths of the host that the config's author names; nothing below the root filesystem is opened here
+//! except the root itself. Each object is checked on the descriptor that is used.
+
+use crate::error::{Error, Kind, Result};
+use crate::plan::script::c;
+use crate::plan::{Field, Open, Opens, names};
+use crate::spec::Spec;
+use crate::sys::file::{self, cwd, openat2};
+use crate::sys::{Errno, mount};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+/// Opened descriptors, in the order of the plan.
+#[derive(Debug, Default)]
+pub struct Opened {
+    pub numbers: Vec<RawFd>,
+    /// Keeps the descriptors open until init has them.
+    owned: Vec<OwnedFd>,
+}
+
+/// The descriptors that the engine already has.
+#[derive(Clone, Copy, Default)]
+pub struct Given<'a> {
+    pub listener: Option<BorrowedFd<'a>>,
+    pub pidfd: Option<BorrowedFd<'a>>,
+}
+
+pub fn open(opens: &Opens, given: Given, spec: &Spec) -> Result<Opened> {
+    let mut opened = Opened::default();
+    for wanted in opens.iter() {
+        let fd = match wanted {
+            // Filled in when init is started.
+            Open::Control => {
+                opened.numbers.push(-1);
+                continue;
+            }
+            Open::Listener => {
+                opened.numbers.push(given.listener.map_or(-1, |fd| fd.as_raw_fd()));
+                continue;
+            }
+            Open::Pidfd => {
+                opened.numbers.push(given.pidfd.map_or(-1, |fd| fd.as_raw_fd()));
+                continue;
+            }
+            Open::Tree { path, recursive, field } => tree(path, *recursive, *field, spec)?,
+            Open::Witness { path, field } => witness(path, *field, spec)?,
+            Open::Device { path, number, copy, field } => device(path, *number, *copy, *field, spec)?,
+            Open::Namespace { path, flag, field } => namespace(path, *flag, *field, spec)?,
+        };
+        opened.numbers.push(fd.as_raw_fd());
+        opened.owned.push(fd);
+    }
+    Ok(opened)
+}
+
+fn tree(path: &str, recursive: bool, field: Field, spec: &Spec) -> Result<OwnedFd> {
+    let flags = if recursive { libc::AT_RECURSIVE } else { 0 };
+    let tree = mount::clone_tree(cwd(), &c(path), flags).map_err(|e| missing(e, path, field, spec))?;
+    if field == Field::Fixed("/root/path") {
+        must_be_directory(tree.as_fd(), path)?;
+    }
+    Ok(tree)
+}
+
+fn witness(path: &str, field: Field, spec: &Spec) -> Result<OwnedFd> {
+    let found = openat2(cwd(), &c(path), libc::O_PATH, 0, 0).map_err(|e| missing(e, path, field, spec))?;
+    if field == Field::Fixed("/root/path") {
+        must_be_directory(found.as_fd(), path)?;
+    }
+    Ok(found)
+}
+
+fn must_be_directory(fd: BorrowedFd, path: &str) -> Result<()> {
+    let kind = file::kind(fd).map_err(|e| e.because(format!("look at {path}")))?;
+    if kind == libc::S_IFDIR {
+        return Ok(());
+    }
+    Err(Error::os("the root filesystem", libc::ENOTDIR).kind(Kind::Config).field("/root/path").value(path))
+}
+
+/// A node with the expected number; a copy that can be attached, or a witness.
+fn device(path: &str, number: u64, copy: bool, field: Field, spec: &Spec) -> Result<OwnedFd> {
+    let fd = if copy { tree(path, false, field, spec)? } else { witness(path, field, spec)? };
+    let found = file::device_number(fd.as_fd()).map_err(|e| e.because(format!("look at {path}")))?;
+    if found == Some(number) {
+        return Ok(fd);
+    }
+    let error = Error::new("the host has another device, or none, at this path")
+        .value(path)
+        .remedy("in a user namespace devices come from the host; let the path and the numbers be the host's");
+    Err(match field.pointer(spec) {
+        Some(pointer) => error.field(pointer),
+        None => error,
+    })
+}
+
+fn namespace(path: &str, flag: u64, field: Field, spec: &Spec) -> Result<OwnedFd> {
+    let pointer = |error: Error| match field.pointer(spec) {
+        Some(pointer) => error.field(format!("{pointer}/path")).value(path),
+        None => error.value(path),
+    };
+    let fd = openat2(cwd(), &c(path), libc::O_RDONLY, 0, 0)
+        .map_err(|e| pointer(e.because("open the namespace to join").remedy("is the process that holds it alive?")))?;
+    let kind = |flag: u64| names::NAMESPACES.iter().find(|n| n.flag == flag).map_or("unknown", |n| n.kind);
+    match crate::sys::namespace::kind(fd.as_fd()) {
+        Ok(found) if found == flag => Ok(fd),
+        Ok(found) => Err(pointer(
+            Error::new(format!("this is a {} namespace, not a {} namespace", kind(found), kind(flag)))
+                .kind(Kind::Config),
+        )),
+        Err(_) => Err(pointer(
+            Error::new("this file is no namespace")
+                .kind(Kind::Config)
+                .remedy(format!("a path like /proc/PID/ns/{} is expected", kind(flag))),
+        )),
+    }
+}
+
+/// A path of the host that is not there or cannot be used.
+fn missing(errno: Errno, path: &str, field: Field, spec: &Spec) -> Error {
+    let (what, pointer) = match field {
+        Field::Fixed("/root/path") => ("the root filesystem", Some("/root/path".to_owned())),
+        Field::Mount(i) => ("the mount's source", Some(format!("/mounts/{i}/source"))),
+        other => ("open", other.pointer(spec)),
+    };
+    let error = errno.because(what).value(path);
+    let error = match errno {
+        Errno(libc::ENOENT) => error.remedy("nothing is at this path on the host"),
+        Errno(libc::EINVAL) => error.remedy("it may be on a mount that cannot be copied (unbindable, locked)"),
+        _ => error,
+    };
+    match pointer {
+        Some(pointer) => error.field(pointer),
+        None => error,
+    }
+}

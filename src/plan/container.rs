@@ -1,0 +1,420 @@
+//! The plan of a new container: `create` and `run`.
+
+use super::devices::{self, Nodes};
+use super::mounts::Mounts;
+use super::namespaces::{CGROUP, MOUNT, NETWORK, Namespaces, TIME, USER, UTS};
+use super::process::Program;
+use super::script::{Field, Open, Opens, Script, c};
+use super::{Host, names, sync};
+use crate::error::{Error, Kind, Result};
+use crate::host::cgroups::Layout;
+use crate::seccomp::Filter;
+use crate::spec::{IdMapping, Spec};
+use crate::wire::{Attributes, Handle, Step};
+use std::borrow::Cow;
+use std::path::Path;
+
+/// What the caller asks for beyond the config.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    pub id: String,
+    pub no_pivot: bool,
+    pub no_new_keyring: bool,
+    pub preserve_fds: u32,
+    /// Wait for `start` on a socket in the state directory; otherwise rruntime itself says start.
+    pub detached_start: bool,
+}
+
+/// Everything that will be done.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    pub script: Script,
+    pub opens: Opens<'a>,
+    /// `CLONE_NEW…` for the first process.
+    pub clone_flags: u64,
+    /// New or joined: what `exec` will have to join.
+    pub namespaces: u64,
+    /// The id maps of a new user namespace.
+    pub id_maps: Option<(Vec<IdMapping>, Vec<IdMapping>)>,
+    pub warnings: Vec<String>,
+}
+
+/// Plans a container. `bundle` is absolute; `filter` is the compiled seccomp profile.
+pub fn container<'a>(
+    spec: &'a Spec<'a>,
+    bundle: &'a Path,
+    host: &Host,
+    filter: Option<&Filter>,
+    options: &Options,
+) -> Result<Plan<'a>> {
+    let mut opens = Opens::default();
+    let listener = if options.detached_start { opens.add(Open::Listener) } else { Handle::CONTROL };
+    let namespaces = Namespaces::of(spec, &mut opens);
+    let mut builder = Builder {
+        spec,
+        bundle,
+        host,
+        options,
+        namespaces,
+        script: Script::default(),
+        opens,
+        warnings: Vec::new(),
+    };
+    builder.become_member();
+    builder.set_names()?;
+    builder.build_tree()?;
+    builder.run_program(filter, listener)?;
+    let linux = spec.linux.as_ref();
+    let id_maps = linux
+        .filter(|_| builder.namespaces.new & USER != 0)
+        .map(|linux| (linux.uid_mappings.clone(), linux.gid_mappings.clone()));
+    let staged = builder.namespaces.staged();
+    Ok(Plan {
+        clone_flags: if staged { 0 } else { builder.namespaces.at_clone() },
+        namespaces: builder.namespaces.new | builder.namespaces.joined(),
+        script: builder.script,
+        opens: builder.opens,
+        id_maps,
+        warnings: builder.warnings,
+    })
+}
+
+struct Builder<'a, 'p> {
+    spec: &'a Spec<'a>,
+    bundle: &'a Path,
+    host: &'p Host,
+    options: &'p Options,
+    namespaces: Namespaces,
+    script: Script,
+    opens: Opens<'a>,
+    warnings: Vec<String>,
+}
+
+impl<'a> Builder<'a, '_> {
+    fn push(&mut self, step: Step) {
+        self.script.push(Field::None, step);
+    }
+
+    fn user_namespace(&self) -> bool {
+        self.namespaces.has(USER)
+    }
+
+    /// Namespaces, identity in them, and the files about ourselves that are the host's.
+    fn become_member(&mut self) {
+        // On cgroup v2 the first process is born in its cgroup.
+        let place = if self.host.cgroup.is_some() && !matches!(self.host.cgroups, Layout::Unified { .. }) {
+            sync::PLACE
+        } else {
+            0
+        };
+        let map = if self.namespaces.new & USER != 0 { sync::MAP } else { 0 };
+        let oom = self.spec.process.as_ref().and_then(|process| process.oom_score_adj);
+        let needs_proc = oom.is_some() || self.namespaces.new & TIME != 0;
+        if self.namespaces.staged() {
+            if place != 0 {
+                self.push(Step::Sync { point: place });
+            }
+            self.open_host_proc(needs_proc, oom);
+            // Whoever lives in the namespaces that are joined must not be able to look at us.
+            if !(map != 0 && !self.host.privileged) {
+                self.push(Step::Undumpable {});
+            }
+            self.namespaces.push_joins(&mut self.script);
+            self.push(Step::Spawn { flags: self.namespaces.at_clone() });
+            if map != 0 {
+                self.push(Step::Sync { point: map });
+            }
+        } else {
+            if place | map != 0 {
+                self.push(Step::Sync { point: place | map });
+            }
+            self.open_host_proc(needs_proc, oom);
+        }
+        self.push(Step::Undumpable {});
+        if self.user_namespace() {
+            self.push(Step::BecomeRoot {});
+        }
+        if !self.namespaces.staged() {
+            self.namespaces.push_joins(&mut self.script);
+        }
+        let late = self.namespaces.new & (CGROUP | TIME);
+        if late != 0 {
+            self.push(Step::Unshare { flags: late });
+        }
+        if late & TIME != 0 {
+            self.set_clocks();
+        }
+    }
+
+    fn open_host_proc(&mut self, needed: bool, oom: Option<i64>) {
+        if needed {
+            self.push(Step::OpenHostProc {});
+        }
+        if let Some(value) = oom {
+            let value = value.to_string();
+            let step = Step::SelfFile { file: c"oom_score_adj", value: value.as_bytes() };
+            self.script.push(Field::Fixed("/process/oomScoreAdj"), step);
+        }
+    }
+
+    fn set_clocks(&mut self) {
+        let offsets = self.spec.linux.as_ref().map(|linux| &linux.time_offsets);
+        let text: String = offsets
+            .into_iter()
+            .flatten()
+            .map(|(clock, offset)| format!("{clock} {} {}\n", offset.secs, offset.nanosecs))
+            .collect();
+        if !text.is_empty() {
+            let step = Step::SelfFile { file: c"timens_offsets", value: text.as_bytes() };
+            self.script.push(Field::Fixed("/linux/timeOffsets"), step);
+        }
+        self.push(Step::EnterTimeNamespace {});
+    }
+
+    fn set_names(&mut self) -> Result<()> {
+        if !self.options.no_new_keyring {
+            let name = c(&format!("_ses.{}", self.options.id));
+            self.push(Step::Keyring { name: &name });
+        }
+        if self.namespaces.new & NETWORK != 0 {
+            self.push(Step::LoopbackUp {});
+        }
+        if self.namespaces.has(UTS) {
+            let spec = self.spec;
+            if let Some(name) = spec.hostname.as_deref().filter(|name| !name.is_empty()) {
+                self.script.push(Field::Fixed("/hostname"), Step::Hostname { name: name.as_bytes() });
+            }
+            if let Some(name) = spec.domainname.as_deref().filter(|name| !name.is_empty()) {
+                self.script.push(Field::Fixed("/domainname"), Step::Domainname { name: name.as_bytes() });
+            }
+        }
+        if let Some(policy) = self.spec.linux.as_ref().and_then(|linux| linux.memory_policy.as_ref()) {
+            let (mode, nodes) = memory_policy(policy)?;
+            self.script.push(Field::Fixed("/linux/memoryPolicy"), Step::MemoryPolicy { mode, nodes: &nodes });
+        }
+        if let Some(personality) = self.spec.linux.as_ref().and_then(|linux| linux.personality.as_ref()) {
+            let value = personality_value(personality)?;
+            self.script.push(Field::Fixed("/linux/personality"), Step::Personality { value });
+        }
+        Ok(())
+    }
+
+    /// The root filesystem and everything below it, up to the point where the host's tree is gone.
+    fn build_tree(&mut self) -> Result<()> {
+        let spec = self.spec;
+        let Some(root) = &spec.root else {
+            return Err(Error::new("a root filesystem is needed").kind(Kind::Config).field("/root"));
+        };
+        let own_mounts = self.namespaces.has(MOUNT);
+        if !own_mounts {
+            return Err(Error::new("a container without a mount namespace would mount into the host's tree")
+                .kind(Kind::Unsupported)
+                .field("/linux/namespaces")
+                .remedy("add {\"type\": \"mount\"}"));
+        }
+        let propagation = spec.linux.as_ref().and_then(|linux| linux.rootfs_propagation.as_deref());
+        let propagation = propagation.filter(|mode| !mode.is_empty()).and_then(names::propagation_mode);
+        // A copy of a tree stays in the peer group of its original; unless the config shares on purpose, nothing
+        // that is mounted inside may appear on the host.
+        let base = match propagation {
+            Some((libc::MS_SHARED, _)) => 0,
+            Some((libc::MS_PRIVATE, _)) => libc::MS_PRIVATE,
+            _ => libc::MS_SLAVE,
+        };
+        self.attach_root(&root.path, base);
+        let mounts = Mounts {
+            spec,
+            bundle: self.bundle,
+            host: self.host,
+            namespaces: &self.namespaces,
+            base_propagation: base,
+        };
+        mounts.push(&mut self.script, &mut self.opens)?;
+        let nodes = if self.user_namespace() || self.host.in_user_namespace {
+            Nodes::Bind { privileged: self.host.privileged }
+        } else {
+            Nodes::Make
+        };
+        devices::push(spec, nodes, &mut self.script, &mut self.opens)?;
+        if spec.process.as_ref().is_some_and(|process| process.terminal) {
+            self.script.push(Field::Fixed("/process/terminal"), Step::Console { bind: true });
+        }
+        let linux = spec.linux.as_ref();
+        let sysctls = linux.is_some_and(|linux| !linux.sysctl.is_empty());
+        if sysctls || spec.process.as_ref().is_some_and(Program::has_labels) {
+            self.push(Step::OpenProc {});
+        }
+        if let Some(hooks) = &spec.hooks
+            && !(hooks.prestart.is_empty()
+                && hooks.create_runtime.is_empty()
+                && hooks.create_container.is_empty())
+        {
+            self.script.push(Field::Fixed("/hooks"), Step::Sync { point: sync::HOOKS });
+        }
+        self.leave_host();
+        self.finish_tree(root.readonly, propagation);
+        Ok(())
+    }
+
+    /// Hooks expect to find the root filesystem at its own path; without hooks it is attached over the root,
+    /// so that no directory on the way has to be passable for the container's user.
+    fn attach_root(&mut self, path: &'a str, propagation: u64) {
+        let source = super::mounts::in_bundle(self.bundle, path);
+        let hooks = self.spec.hooks.as_ref().is_some_and(|hooks| {
+            !(hooks.prestart.is_empty()
+                && hooks.create_runtime.is_empty()
+                && hooks.create_container.is_empty())
+        });
+        let attach = if hooks && !self.options.no_pivot { c(&source) } else { c("/") };
+        let field = Field::Fixed("/root/path");
+        let by_path = if self.host.privileged { c("") } else { c(&source) };
+        let open = if self.host.privileged {
+            Open::Tree { path: Cow::Owned(source.into_owned()), recursive: true, field }
+        } else {
+            Open::Witness { path: Cow::Owned(source.into_owned()), field }
+        };
+        // Nothing that happens to our copy of the host's tree may reach the host, and nothing of ours either.
+        self.push(Step::HostPropagation { flags: libc::MS_PRIVATE, recursive: true });
+        let step = Step::Root {
+            tree: self.opens.add(open),
+            path: &by_path,
+            attach: &attach,
+            attributes: Attributes { propagation, ..Attributes::NONE },
+        };
+        self.script.push(field, step);
+    }
+
+    fn leave_host(&mut self) {
+        if self.options.no_pivot {
+            self.push(Step::Chroot {});
+        } else {
+            self.push(Step::Pivot {});
+        }
+    }
+
+    fn finish_tree(&mut self, readonly: bool, propagation: Option<(u64, bool)>) {
+        let spec = self.spec;
+        let nulls = spec.linux.as_ref().is_some_and(|linux| !linux.masked_paths.is_empty());
+        if nulls {
+            self.push(Step::OpenNull {});
+        }
+        if let Some(process) = &spec.process {
+            // Made before the root may become read-only, and entered while nothing can refuse it.
+            let step = Step::Chdir { path: &c(&process.cwd), patient: true };
+            self.script.push(Field::Fixed("/process/cwd"), step);
+        }
+        if let Some((flag, recursive)) = propagation {
+            let attributes = Attributes { propagation: flag, ..Attributes::NONE };
+            let field = Field::Fixed("/linux/rootfsPropagation");
+            self.script.push(field, Step::RootAttributes { attributes, recursive });
+        }
+        if readonly {
+            let attributes = Attributes { set: libc::MOUNT_ATTR_RDONLY, ..Attributes::NONE };
+            self.script
+                .push(Field::Fixed("/root/readonly"), Step::RootAttributes { attributes, recursive: false });
+        }
+        let Some(linux) = &spec.linux else { return };
+        for (i, (key, value)) in linux.sysctl.iter().enumerate() {
+            let path = c(&sysctl_path(key));
+            self.script.push(Field::Sysctl(i), Step::Sysctl { path: &path, value: value.as_bytes() });
+        }
+        for (i, path) in linux.readonly_paths.iter().enumerate() {
+            self.script.push(Field::Readonly(i), Step::Readonly { path: &c(path) });
+        }
+        for (i, path) in linux.masked_paths.iter().enumerate() {
+            self.script.push(Field::Masked(i), Step::Mask { path: &c(path) });
+        }
+    }
+
+    fn run_program(&mut self, filter: Option<&Filter>, listener: Handle) -> Result<()> {
+        let Some(process) = &self.spec.process else {
+            return Err(Error::new("a process is needed").kind(Kind::Config).field("/process"));
+        };
+        let start_hooks = self.spec.hooks.as_ref().is_some_and(|hooks| !hooks.start_container.is_empty());
+        let program = Program {
+            process,
+            host: self.host,
+            user_namespace: self.user_namespace(),
+            filter,
+            preserve_fds: self.options.preserve_fds,
+            listener: Some(listener),
+            start_hooks,
+        };
+        program.push(&mut self.script, &mut self.warnings)
+    }
+}
+
+/// `net.ipv4.ip_forward` and `net/ipv4/ip_forward` name the same file; with slashes, dots are part of names.
+fn sysctl_path(key: &str) -> Cow<'_, str> {
+    match (key.find('/'), key.find('.')) {
+        (Some(slash), dot) if dot.is_none_or(|dot| slash < dot) => Cow::Borrowed(key),
+        _ => key
+            .chars()
+            .map(|ch| {
+                if ch == '.' {
+                    '/'
+                } else if ch == '/' {
+                    '.'
+                } else {
+                    ch
+                }
+            })
+            .collect(),
+    }
+}
+
+/// The mode with its flags, and the nodes as a bit mask.
+fn memory_policy(policy: &crate::spec::MemoryPolicy) -> Result<(u32, Vec<u8>)> {
+    let unknown = |field: String, value: &str| {
+        Error::new("unknown name")
+            .kind(Kind::Config)
+            .field(format!("/linux/memoryPolicy/{field}"))
+            .value(value)
+    };
+    let mut mode = names::find(&names::MEMORY_POLICY_MODES, &policy.mode)
+        .ok_or_else(|| unknown("mode".into(), &policy.mode))?;
+    for (i, flag) in policy.flags.iter().enumerate() {
+        mode |= names::find(&names::MEMORY_POLICY_FLAGS, flag)
+            .ok_or_else(|| unknown(format!("flags/{i}"), flag))?;
+    }
+    let mut mask = [0u64; 16];
+    for range in policy.nodes.as_deref().unwrap_or_default().split(',').filter(|r| !r.trim().is_empty()) {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let (Ok(first), Ok(last)) = (first.trim().parse::<usize>(), last.trim().parse::<usize>()) else {
+            return Err(unknown("nodes".into(), range));
+        };
+        for node in first..=last {
+            *mask.get_mut(node / 64).ok_or_else(|| unknown("nodes".into(), range))? |= 1 << (node % 64);
+        }
+    }
+    let used = mask.iter().rposition(|&word| word != 0).map_or(0, |last| last + 1);
+    Ok((mode, mask[..used].iter().flat_map(|word| word.to_le_bytes()).collect()))
+}
+
+fn personality_value(personality: &crate::spec::Personality) -> Result<u64> {
+    let unknown = |field: String, value: &str| {
+        Error::new("unknown name")
+            .kind(Kind::Config)
+            .field(format!("/linux/personality/{field}"))
+            .value(value)
+    };
+    let mut value = names::find(&names::PERSONALITY_DOMAINS, &personality.domain)
+        .ok_or_else(|| unknown("domain".into(), &personality.domain))?;
+    for (i, flag) in personality.flags.iter().enumerate() {
+        value |= names::find(&names::PERSONALITY_FLAGS, flag)
+            .ok_or_else(|| unknown(format!("flags/{i}"), flag))?;
+    }
+    Ok(u64::from(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sysctl_keys_are_taken_in_both_spellings() {
+        assert_eq!(sysctl_path("net.ipv4.ip_forward"), "net/ipv4/ip_forward");
+        assert_eq!(sysctl_path("net/ipv4/conf/eth0.1/forwarding"), "net/ipv4/conf/eth0.1/forwarding");
+        assert_eq!(sysctl_path("net.ipv4.conf.eth0/1.forwarding"), "net/ipv4/conf/eth0.1/forwarding");
+    }
+}

@@ -1,0 +1,144 @@
+//! Device nodes and links of /dev (config-linux.md, Devices and Default Devices).
+//!
+//! Where the process may make nodes it makes them; in a user namespace the kernel forbids that, and the host's
+//! own nodes are bound instead.
+
+use super::script::{Field, Open, Opens, Script, c};
+use crate::error::{Error, Kind, Result};
+use crate::spec::{Device, Spec};
+use crate::wire::{Attributes, Handle, Step};
+use std::borrow::Cow;
+
+/// Made in every container: path, major, minor.
+pub const DEFAULT_DEVICES: [(&str, u32, u32); 6] = [
+    ("/dev/null", 1, 3),
+    ("/dev/zero", 1, 5),
+    ("/dev/full", 1, 7),
+    ("/dev/random", 1, 8),
+    ("/dev/urandom", 1, 9),
+    ("/dev/tty", 5, 0),
+];
+
+/// Made in every container: path, what it points to.
+pub const DEFAULT_LINKS: [(&str, &str); 5] = [
+    ("/dev/fd", "/proc/self/fd"),
+    ("/dev/stdin", "/proc/self/fd/0"),
+    ("/dev/stdout", "/proc/self/fd/1"),
+    ("/dev/stderr", "/proc/self/fd/2"),
+    ("/dev/ptmx", "pts/ptmx"),
+];
+
+/// How nodes come into being.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Nodes {
+    Make,
+    /// Bound from the host; a privileged parent opens them.
+    Bind {
+        privileged: bool,
+    },
+}
+
+/// Pushes the steps that fill /dev; nothing if /dev comes from the host as it is.
+pub fn push<'a>(spec: &'a Spec<'a>, nodes: Nodes, script: &mut Script, opens: &mut Opens<'a>) -> Result<()> {
+    if dev_is_bound(spec) {
+        return Ok(());
+    }
+    let listed = spec.linux.as_ref().map_or(&[][..], |linux| &linux.devices);
+    for (path, major, minor) in DEFAULT_DEVICES {
+        if listed.iter().any(|device| clean(&device.path) == path) {
+            continue;
+        }
+        let node = Node {
+            path: Cow::Borrowed(path),
+            mode: libc::S_IFCHR | 0o666,
+            number: libc::makedev(major, minor),
+            uid: 0,
+            gid: 0,
+            field: Field::None,
+        };
+        node.push(nodes, script, opens);
+    }
+    for (i, device) in listed.iter().enumerate() {
+        node(device, i)?.push(nodes, script, opens);
+    }
+    for (path, to) in DEFAULT_LINKS {
+        script.push(Field::None, Step::Symlink { to: &c(to), path: &c(path) });
+    }
+    Ok(())
+}
+
+/// The image's user wants the host's /dev: it is not ours to fill.
+pub fn dev_is_bound(spec: &Spec) -> bool {
+    spec.mounts.iter().any(|mount| clean(&mount.destination) == "/dev" && super::mounts::is_bind(mount))
+}
+
+fn clean(path: &str) -> &str {
+    if path.len() > 1 { path.trim_end_matches('/') } else { path }
+}
+
+struct Node<'a> {
+    path: Cow<'a, str>,
+    mode: u32,
+    number: u64,
+    uid: u32,
+    gid: u32,
+    field: Field,
+}
+
+fn node<'a>(device: &'a Device<'a>, index: usize) -> Result<Node<'a>> {
+    let field = Field::Device(index);
+    let kind = match &*device.kind {
+        "c" | "u" => libc::S_IFCHR,
+        "b" => libc::S_IFBLK,
+        "p" => libc::S_IFIFO,
+        other => {
+            return Err(Error::new("a device's type is c, u, b or p")
+                .kind(Kind::Config)
+                .field(format!("/linux/devices/{index}/type"))
+                .value(other));
+        }
+    };
+    let number = |n: Option<i64>| n.and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
+    Ok(Node {
+        path: Cow::Borrowed(&device.path),
+        mode: kind | device.file_mode.unwrap_or(0o666) & 0o7777,
+        number: libc::makedev(number(device.major), number(device.minor)),
+        uid: device.uid.unwrap_or(0),
+        gid: device.gid.unwrap_or(0),
+        field,
+    })
+}
+
+impl<'a> Node<'a> {
+    fn push(self, nodes: Nodes, script: &mut Script, opens: &mut Opens<'a>) {
+        let target = c(&self.path);
+        let fifo = self.mode & libc::S_IFMT == libc::S_IFIFO;
+        match nodes {
+            Nodes::Bind { privileged } if !fifo => {
+                let source = if privileged { c("") } else { c(&self.path) };
+                let open = Open::Device {
+                    path: self.path,
+                    number: self.number,
+                    copy: privileged,
+                    field: self.field,
+                };
+                let bind = Step::Bind {
+                    tree: opens.add(open),
+                    source: &source,
+                    recursive: false,
+                    target: &target,
+                    attributes: Attributes::NONE,
+                    recursive_attributes: Attributes::NONE,
+                    mapping: Handle::NONE,
+                    mapping_recursive: false,
+                };
+                script.push(self.field, bind);
+            }
+            _ => {
+                let Node { mode, number, uid, gid, .. } = self;
+                let number = if fifo { 0 } else { number };
+                script.push(self.field, Step::Device { path: &target, mode, number, uid, gid });
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Which namespaces are new, which are joined, and the order in which that works.
+//!
+//! Usually the child is cloned straight into its new namespaces. Two cases need a first process that joins and
+//! then spawns the real one: a pid namespace to join (it is entered by children only), and namespaces to join
+//! together with a new user namespace (joining needs the rights that the new one takes away).
+
+use super::names::{CLONE_NEWTIME, namespace};
+use super::script::{Field, Open, Opens, Script};
+use crate::spec::Spec;
+use crate::wire::{Handle, Step};
+use std::borrow::Cow;
+
+pub const USER: u64 = libc::CLONE_NEWUSER as u64;
+pub const PID: u64 = libc::CLONE_NEWPID as u64;
+pub const MOUNT: u64 = libc::CLONE_NEWNS as u64;
+pub const NETWORK: u64 = libc::CLONE_NEWNET as u64;
+pub const UTS: u64 = libc::CLONE_NEWUTS as u64;
+pub const CGROUP: u64 = libc::CLONE_NEWCGROUP as u64;
+pub const TIME: u64 = CLONE_NEWTIME;
+
+/// A namespace to join.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Join {
+    pub handle: Handle,
+    pub flag: u64,
+    pub field: Field,
+}
+
+#[derive(Debug, Default)]
+pub struct Namespaces {
+    /// `CLONE_NEW…` of those without a path.
+    pub new: u64,
+    /// Those with a path, in the order of joining.
+    pub join: Vec<Join>,
+}
+
+impl Namespaces {
+    pub fn of<'a>(spec: &'a Spec<'a>, opens: &mut Opens<'a>) -> Namespaces {
+        let mut found = Namespaces::default();
+        let Some(linux) = &spec.linux else { return found };
+        for (i, wanted) in linux.namespaces.iter().enumerate() {
+            // Validation has refused unknown kinds.
+            let Some(known) = namespace(&wanted.kind) else { continue };
+            match wanted.path.as_deref().filter(|path| !path.is_empty()) {
+                None => found.new |= known.flag,
+                Some(path) => {
+                    let field = Field::Namespace(i);
+                    let open = Open::Namespace { path: Cow::Borrowed(path), flag: known.flag, field };
+                    found.join.push(Join { handle: opens.add(open), flag: known.flag, field });
+                }
+            }
+        }
+        // The user namespace gives the rights to join the others; the mount namespace takes the host's paths away.
+        found.join.sort_by_key(|join| match join.flag {
+            USER => 0,
+            MOUNT => 2,
+            _ => 1,
+        });
+        found
+    }
+
+    pub fn joined(&self) -> u64 {
+        self.join.iter().fold(0, |flags, join| flags | join.flag)
+    }
+
+    /// New or joined.
+    pub fn has(&self, flag: u64) -> bool {
+        (self.new | self.joined()) & flag != 0
+    }
+
+    /// A first process has to join before the real one can be made.
+    pub fn staged(&self) -> bool {
+        self.joined() & (USER | PID) != 0 || (self.new & USER != 0 && !self.join.is_empty())
+    }
+
+    /// What the real process is cloned with. A cgroup namespace is made later: it shows the cgroup that its
+    /// maker is in, and at the clone that is still the parent's. So is a time namespace, whose offsets can be
+    /// set only before anybody is in it.
+    pub fn at_clone(&self) -> u64 {
+        self.new & !(CGROUP | TIME)
+    }
+
+    pub fn push_joins(&self, script: &mut Script) {
+        for join in &self.join {
+            script.push(join.field, Step::Join { namespace: join.handle, flags: join.flag });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{Linux, Namespace};
+
+    fn of(namespaces: &[(&'static str, &'static str)]) -> Namespaces {
+        let namespaces = namespaces
+            .iter()
+            .map(|(kind, path)| Namespace { kind: (*kind).into(), path: Some((*path).into()) })
+            .collect();
+        let spec = Spec { linux: Some(Linux { namespaces, ..Linux::default() }), ..Spec::default() };
+        Namespaces::of(&spec, &mut Opens::default())
+    }
+
+    #[test]
+    fn a_namespace_without_a_path_is_new_and_one_with_a_path_is_joined() {
+        let found = of(&[("pid", ""), ("network", "/run/netns/a")]);
+        assert_eq!((found.new, found.joined()), (PID, NETWORK));
+        assert!(!found.staged());
+    }
+
+    #[test]
+    fn joining_a_pid_or_user_namespace_takes_a_first_process() {
+        assert!(of(&[("pid", "/proc/1/ns/pid")]).staged());
+        assert!(of(&[("user", "/proc/1/ns/user")]).staged());
+        assert!(of(&[("user", ""), ("network", "/run/netns/a")]).staged());
+        assert!(!of(&[("user", ""), ("network", "")]).staged());
+    }
+
+    #[test]
+    fn the_user_namespace_is_joined_first_and_the_mount_namespace_last() {
+        let found = of(&[("mount", "/a"), ("network", "/b"), ("user", "/c")]);
+        let order: Vec<u64> = found.join.iter().map(|join| join.flag).collect();
+        assert_eq!(order, [USER, NETWORK, MOUNT]);
+    }
+}

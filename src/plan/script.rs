@@ -1,0 +1,199 @@
+//! The child's part of a plan: steps, encoded as init will read them, each with the field that it comes from.
+
+use crate::spec::Spec;
+use crate::wire::{Handle, MAGIC, Reader, Sink, Step, Strings, Wire};
+use std::borrow::Cow;
+use std::ffi::CString;
+use std::os::fd::RawFd;
+
+/// The part of `config.json` that a step comes from; its JSON pointer is made only when somebody asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// The runtime's own doing.
+    None,
+    Fixed(&'static str),
+    Mount(usize),
+    Device(usize),
+    Namespace(usize),
+    Masked(usize),
+    Readonly(usize),
+    Rlimit(usize),
+    /// In the order of the keys.
+    Sysctl(usize),
+}
+
+impl Field {
+    /// The JSON pointer, as in `/mounts/3`.
+    pub fn pointer(self, spec: &Spec) -> Option<String> {
+        Some(match self {
+            Field::None => return None,
+            Field::Fixed(pointer) => pointer.to_owned(),
+            Field::Mount(i) => format!("/mounts/{i}"),
+            Field::Device(i) => format!("/linux/devices/{i}"),
+            Field::Namespace(i) => format!("/linux/namespaces/{i}"),
+            Field::Masked(i) => format!("/linux/maskedPaths/{i}"),
+            Field::Readonly(i) => format!("/linux/readonlyPaths/{i}"),
+            Field::Rlimit(i) => format!("/process/rlimits/{i}"),
+            Field::Sysctl(i) => {
+                let key = spec.linux.as_ref()?.sysctl.keys().nth(i)?;
+                format!("/linux/sysctl/{}", key.replace('~', "~0").replace('/', "~1"))
+            }
+        })
+    }
+}
+
+/// Encoded steps and where they come from.
+#[derive(Debug, Default)]
+pub struct Script {
+    bytes: Vec<u8>,
+    origins: Vec<Field>,
+}
+
+impl Script {
+    pub fn push(&mut self, field: Field, step: Step) {
+        step.put(&mut self.bytes);
+        self.origins.push(field);
+    }
+
+    pub fn len(&self) -> usize {
+        self.origins.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.origins.is_empty()
+    }
+
+    /// Step `number` and its origin.
+    pub fn step(&self, number: usize) -> Option<(Step<'_>, Field)> {
+        let mut from = Reader::new(&self.bytes);
+        for _ in 0..number {
+            Step::take(&mut from)?;
+        }
+        Some((Step::take(&mut from)?, *self.origins.get(number)?))
+    }
+
+    /// All steps in order, each with its origin.
+    pub fn steps(&self) -> impl Iterator<Item = (Step<'_>, Field)> {
+        let mut from = Reader::new(&self.bytes);
+        self.origins.iter().map_while(move |field| Some((Step::take(&mut from)?, *field)))
+    }
+
+    /// The memory file that init reads: the descriptors under the numbers that init has them, then the steps.
+    pub fn file(&self, descriptors: &[RawFd]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.bytes.len() + descriptors.len() * 4 + 16);
+        MAGIC.put(&mut out);
+        (descriptors.len() as u32).put(&mut out);
+        for descriptor in descriptors {
+            descriptor.put(&mut out);
+        }
+        (self.origins.len() as u32).put(&mut out);
+        out.bytes(&self.bytes);
+        out
+    }
+}
+
+/// A list of strings in the making, for the steps that take one.
+#[derive(Default)]
+pub struct StringList {
+    count: u32,
+    bytes: Vec<u8>,
+}
+
+impl StringList {
+    pub fn of<S: AsRef<str>>(strings: impl IntoIterator<Item = S>) -> StringList {
+        let mut list = StringList::default();
+        for string in strings {
+            list.push(string.as_ref());
+        }
+        list
+    }
+
+    /// Validation has refused strings with a NUL inside; what follows one would be lost here.
+    pub fn push(&mut self, string: &str) {
+        self.count += 1;
+        self.bytes.extend_from_slice(string.split('\0').next().unwrap_or_default().as_bytes());
+        self.bytes.push(0);
+    }
+
+    pub fn wire(&self) -> Strings<'_> {
+        Strings { count: self.count, bytes: &self.bytes }
+    }
+}
+
+/// `text` with a NUL at its end; validation has refused a NUL inside.
+pub fn c(text: &str) -> CString {
+    CString::new(text.split('\0').next().unwrap_or_default()).unwrap_or_default()
+}
+
+/// Something that the engine opens for init before it launches it. Its index is the step's handle.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Open<'a> {
+    /// The socket between rruntime and init: handle 0.
+    Control,
+    /// The socket on which `start` is awaited.
+    Listener,
+    /// A detached copy of the tree at this path of the host.
+    Tree { path: Cow<'a, str>, recursive: bool, field: Field },
+    /// What is at this path of the host, to compare with what init finds there later.
+    Witness { path: Cow<'a, str>, field: Field },
+    /// A device node of the host, which must have this number.
+    Device { path: Cow<'a, str>, number: u64, copy: bool, field: Field },
+    /// A namespace to join, which must be of the kind `flag` (`CLONE_NEW…`).
+    Namespace { path: Cow<'a, str>, flag: u64, field: Field },
+    /// The container's PID 1.
+    Pidfd,
+}
+
+/// The table of what is to be opened.
+#[derive(Debug)]
+pub struct Opens<'a>(Vec<Open<'a>>);
+
+impl Default for Opens<'_> {
+    fn default() -> Self {
+        Opens(vec![Open::Control])
+    }
+}
+
+impl<'a> Opens<'a> {
+    pub fn add(&mut self, open: Open<'a>) -> Handle {
+        self.0.push(open);
+        Handle(self.0.len() as u32 - 1)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Open<'a>> {
+        self.0.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_come_back_as_they_were_pushed() {
+        let options = StringList::of(["size=1k", "mode=755"]);
+        let mount = Step::Filesystem {
+            kind: c"tmpfs",
+            source: c"tmpfs",
+            target: c"/dev",
+            options: options.wire(),
+            strict: false,
+            attributes: crate::wire::Attributes { set: 1, clear: 2, propagation: 3 },
+        };
+        let mut script = Script::default();
+        script.push(Field::None, Step::Undumpable {});
+        script.push(Field::Mount(4), mount);
+        assert_eq!(script.step(1), Some((mount, Field::Mount(4))));
+        assert_eq!(script.steps().count(), 2);
+        assert_eq!(script.step(2), None);
+    }
+
+    #[test]
+    fn a_plan_that_ends_early_is_no_step() {
+        let mut script = Script::default();
+        script.push(Field::None, Step::Hostname { name: b"box" });
+        for length in 0..script.bytes.len() {
+            assert_eq!(Step::take(&mut Reader::new(&script.bytes[..length])), None);
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The plans of processes that join a container: `exec`, and the hooks that run inside.
+
+use super::namespaces::USER;
+use super::process::Program;
+use super::script::{Field, Open, Opens, Script, StringList, c};
+use super::{Host, sync};
+use crate::error::Result;
+use crate::host::cgroups::Layout;
+use crate::seccomp::Filter;
+use crate::spec::{Hook, Process};
+use crate::wire::{Handle, Step};
+
+/// What a joining process does.
+#[derive(Debug)]
+pub struct Tenant<'a> {
+    pub script: Script,
+    pub opens: Opens<'a>,
+    pub warnings: Vec<String>,
+}
+
+/// Where a tenant goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Destination<'i> {
+    pub id: &'i str,
+    /// The container's own namespaces (`CLONE_NEW…`).
+    pub namespaces: u64,
+    /// It has to be put into v1 cgroups by rruntime.
+    pub in_cgroup: bool,
+}
+
+/// Joins, then is the process of `exec`.
+pub fn exec<'a>(
+    process: &'a Process<'a>,
+    to: Destination,
+    host: &Host,
+    filter: Option<&Filter>,
+    preserve_fds: u32,
+) -> Result<Tenant<'a>> {
+    let mut tenant = Tenant { script: Script::default(), opens: Opens::default(), warnings: Vec::new() };
+    let pidfd = tenant.opens.add(Open::Pidfd);
+    let script = &mut tenant.script;
+    push_place(to, host, script);
+    if let Some(value) = process.oom_score_adj {
+        script.push(Field::None, Step::OpenHostProc {});
+        let value = value.to_string();
+        let step = Step::SelfFile { file: c"oom_score_adj", value: value.as_bytes() };
+        script.push(Field::Fixed("/process/oomScoreAdj"), step);
+    }
+    push_join(to, pidfd, script);
+    script.push(Field::None, Step::Keyring { name: &c(&format!("_ses.{}", to.id)) });
+    script.push(Field::None, Step::OpenRoot {});
+    if process.terminal {
+        script.push(Field::Fixed("/process/terminal"), Step::Console { bind: false });
+    }
+    if Program::has_labels(process) {
+        script.push(Field::None, Step::OpenProc {});
+    }
+    let cwd = c(&process.cwd);
+    script.push(Field::Fixed("/process/cwd"), Step::Chdir { path: &cwd, patient: true });
+    let program = Program {
+        process,
+        host,
+        user_namespace: to.namespaces & USER != 0,
+        filter,
+        preserve_fds,
+        listener: None,
+        start_hooks: false,
+    };
+    program.push(&mut tenant.script, &mut tenant.warnings)?;
+    Ok(tenant)
+}
+
+/// Joins, then runs a hook of the container (createContainer, startContainer).
+pub fn hook<'a>(hook: &'a Hook<'a>, to: Destination, host: &Host) -> Tenant<'a> {
+    let mut tenant = Tenant { script: Script::default(), opens: Opens::default(), warnings: Vec::new() };
+    let pidfd = tenant.opens.add(Open::Pidfd);
+    let script = &mut tenant.script;
+    push_place(to, host, script);
+    push_join(to, pidfd, script);
+    script.push(Field::None, Step::Session {});
+    script.push(Field::None, Step::CloseOnExec { first: 3 });
+    let argv = match &hook.args[..] {
+        [] => StringList::of([&*hook.path]),
+        args => StringList::of(args.iter().map(|arg| &**arg)),
+    };
+    let env = StringList::of(hook.env.iter().map(|variable| &**variable));
+    let step = Step::ExecPath { path: &c(&hook.path), argv: argv.wire(), env: env.wire() };
+    script.push(Field::Fixed("/hooks"), step);
+    tenant
+}
+
+/// cgroup v2 needs no step: the process is born in its cgroup.
+fn push_place(to: Destination, host: &Host, script: &mut Script) {
+    if to.in_cgroup && !matches!(host.cgroups, Layout::Unified { .. }) {
+        script.push(Field::None, Step::Sync { point: sync::PLACE });
+    }
+}
+
+/// A pid namespace is entered by children only, so the process that joins is not the one that stays.
+fn push_join(to: Destination, pidfd: Handle, script: &mut Script) {
+    script.push(Field::None, Step::Undumpable {});
+    let flags = to.namespaces;
+    // setns(2) takes no empty set.
+    if flags != 0 {
+        script.push(Field::None, Step::Join { namespace: pidfd, flags });
+    }
+    script.push(Field::None, Step::Spawn { flags: 0 });
+    if flags & USER != 0 {
+        script.push(Field::None, Step::BecomeRoot {});
+    }
+}

@@ -1,0 +1,60 @@
+//! What this process may do, and on which kernel.
+
+use super::{SysResult, check};
+use std::mem::zeroed;
+
+/// (effective, permitted) capabilities of the calling thread. Reference: capget(2).
+pub fn capabilities() -> SysResult<(u64, u64)> {
+    let header: [u32; 2] = [0x2008_0522 /* _LINUX_CAPABILITY_VERSION_3 */, 0];
+    let mut data = [0u32; 6];
+    // SAFETY: version 3 has two sets of three words each, which is what `data` holds.
+    check(unsafe { libc::syscall(libc::SYS_capget, header.as_ptr(), data.as_mut_ptr()) })?;
+    let wide = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
+    Ok((wide(data[0], data[3]), wide(data[1], data[4])))
+}
+
+/// The kernel knows this capability. Reference: PR_CAPBSET_READ(2const).
+pub fn knows_capability(number: u32) -> bool {
+    // SAFETY: prctl takes numbers.
+    unsafe { libc::prctl(libc::PR_CAPBSET_READ, libc::c_ulong::from(number), 0, 0, 0) >= 0 }
+}
+
+/// (major, minor) of the running kernel; (0, 0) if it does not say.
+pub fn kernel_version() -> (u32, u32) {
+    // SAFETY: all zeroes is a valid value of this plain struct.
+    let mut name: libc::utsname = unsafe { zeroed() };
+    // SAFETY: name is ours for the call.
+    if unsafe { libc::uname(&mut name) } != 0 {
+        return (0, 0);
+    }
+    let release: Vec<u8> = name.release.iter().map(|&c| c as u8).take_while(|&c| c != 0).collect();
+    let text = String::from_utf8_lossy(&release);
+    let mut numbers = text.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+pub fn euid() -> u32 {
+    // SAFETY: geteuid cannot fail and takes nothing.
+    unsafe { libc::geteuid() }
+}
+
+pub fn egid() -> u32 {
+    // SAFETY: getegid cannot fail and takes nothing.
+    unsafe { libc::getegid() }
+}
+
+/// prlimit(pid, resource, limit): (soft, hard) of another process. Reference: prlimit(2).
+pub fn prlimit(pid: i32, resource: u32, set: Option<(u64, u64)>) -> SysResult<(u64, u64)> {
+    let new = set.map(|(soft, hard)| [soft, hard]);
+    let new_at = new.as_ref().map_or(std::ptr::null(), |limit| limit.as_ptr());
+    let mut old = [0u64; 2];
+    // SAFETY: struct rlimit64 is two u64; both pointers are valid or null for the call.
+    check(unsafe { libc::syscall(libc::SYS_prlimit64, pid, resource, new_at, old.as_mut_ptr()) })?;
+    Ok((old[0], old[1]))
+}
+
+/// prctl(PR_SET_CHILD_SUBREAPER): orphans below this process become its children.
+pub fn become_subreaper() -> SysResult<()> {
+    // SAFETY: prctl takes numbers.
+    check(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }.into()).map(drop)
+}

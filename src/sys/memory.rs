@@ -1,0 +1,44 @@
+//! Memory files: programs and plans that nobody can change once they are sealed.
+
+use super::{Errno, SysResult, check};
+use std::ffi::CStr;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+
+const SEALS: i32 = libc::F_SEAL_WRITE | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
+
+/// May the file's content be executed?
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    Program,
+    Data,
+}
+
+/// memfd_create(2), filled with `bytes` and sealed.
+/// `EACCES` for a program where `vm.memfd_noexec` forbids it.
+pub fn sealed(name: &CStr, content: Content, bytes: &[u8]) -> SysResult<OwnedFd> {
+    let execution = match content {
+        Content::Program => libc::MFD_EXEC,
+        Content::Data => libc::MFD_NOEXEC_SEAL,
+    };
+    let common = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
+    let file = match memfd_create(name, common | execution) {
+        // Before Linux 6.3 every memory file could be executed and there was no flag to say so.
+        Err(Errno(libc::EINVAL)) => memfd_create(name, common)?,
+        other => other?,
+    };
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let written = super::file::write(file.as_fd(), rest)?;
+        rest = &rest[written..];
+    }
+    // SAFETY: F_ADD_SEALS takes numbers.
+    check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, SEALS) }.into())?;
+    Ok(file)
+}
+
+fn memfd_create(name: &CStr, flags: u32) -> SysResult<OwnedFd> {
+    // SAFETY: name is NUL-terminated.
+    let fd = check(unsafe { libc::memfd_create(name.as_ptr(), flags) }.into())?;
+    // SAFETY: the kernel has just returned this descriptor to us alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}

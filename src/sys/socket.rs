@@ -1,0 +1,89 @@
+//! Unix sockets of whole messages, with descriptors in them.
+
+use super::{Errno, SysResult};
+use nix::sys::socket::{
+    AddressFamily, Backlog, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr,
+};
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::path::Path;
+
+/// socketpair(AF_UNIX, SOCK_SEQPACKET). Reference: unix(7).
+pub fn pair() -> SysResult<(OwnedFd, OwnedFd)> {
+    Ok(nix::sys::socket::socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?)
+}
+
+/// A listening SEQPACKET socket at `path`. `sun_path` is short: give a path through /proc/self/fd.
+pub fn listen(path: &Path) -> SysResult<OwnedFd> {
+    let socket = new(SockType::SeqPacket)?;
+    nix::sys::socket::bind(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
+    nix::sys::socket::listen(&socket, Backlog::new(4)?)?;
+    Ok(socket)
+}
+
+/// Connects to the SEQPACKET socket at `path`.
+pub fn connect(path: &Path) -> SysResult<OwnedFd> {
+    connect_as(SockType::SeqPacket, path)
+}
+
+/// Connects to the STREAM socket at `path`: engines' console and notify sockets are of this kind.
+pub fn connect_stream(path: &Path) -> SysResult<OwnedFd> {
+    connect_as(SockType::Stream, path)
+}
+
+fn new(kind: SockType) -> SysResult<OwnedFd> {
+    Ok(nix::sys::socket::socket(AddressFamily::Unix, kind, SockFlag::SOCK_CLOEXEC, None)?)
+}
+
+fn connect_as(kind: SockType, path: &Path) -> SysResult<OwnedFd> {
+    let socket = new(kind)?;
+    nix::sys::socket::connect(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
+    Ok(socket)
+}
+
+/// Sends one message, with the descriptors `pass`.
+pub fn send(socket: BorrowedFd, bytes: &[u8], pass: &[RawFd]) -> SysResult<()> {
+    let rights = [ControlMessage::ScmRights(pass)];
+    let control = if pass.is_empty() { &[][..] } else { &rights[..] };
+    loop {
+        let flags = MsgFlags::MSG_NOSIGNAL;
+        match nix::sys::socket::sendmsg::<()>(
+            socket.as_raw_fd(),
+            &[IoSlice::new(bytes)],
+            control,
+            flags,
+            None,
+        ) {
+            Err(nix::errno::Errno::EINTR) => {}
+            Err(e) => return Err(e.into()),
+            Ok(_) => return Ok(()),
+        }
+    }
+}
+
+/// Receives one message; no bytes means that the other end has closed.
+pub fn receive(socket: BorrowedFd, buffer: &mut [u8]) -> SysResult<(usize, Option<OwnedFd>)> {
+    let mut space = nix::cmsg_space!([RawFd; 2]);
+    loop {
+        let mut parts = [IoSliceMut::new(buffer)];
+        let flags = MsgFlags::MSG_CMSG_CLOEXEC;
+        match nix::sys::socket::recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut space), flags) {
+            Err(nix::errno::Errno::EINTR) => {}
+            // The other end died with messages of ours unread: the same as closed.
+            Err(nix::errno::Errno::ECONNRESET) => return Ok((0, None)),
+            Err(e) => return Err(Errno(e as i32)),
+            Ok(message) => {
+                let mut passed = None;
+                for part in message.cmsgs()? {
+                    if let ControlMessageOwned::ScmRights(numbers) = part {
+                        for number in numbers {
+                            // SAFETY: the kernel has just put this descriptor into our table, for us alone.
+                            passed = Some(unsafe { OwnedFd::from_raw_fd(number) });
+                        }
+                    }
+                }
+                return Ok((message.bytes, passed));
+            }
+        }
+    }
+}

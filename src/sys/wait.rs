@@ -1,0 +1,59 @@
+//! Waiting for children.
+
+use super::{Errno, SysResult, check};
+use std::mem::zeroed;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// How a child ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    Exited(i32),
+    Signaled(i32),
+}
+
+impl Ended {
+    /// As a shell reports it: the code, or 128 + the signal.
+    pub fn code(self) -> i32 {
+        match self {
+            Ended::Exited(code) => code,
+            Ended::Signaled(signal) => 128 + signal,
+        }
+    }
+}
+
+/// waitid(P_PID, WEXITED): waits for a child that is about to end.
+pub fn reap(pid: i32) -> SysResult<Ended> {
+    wait(libc::P_PID, pid as libc::id_t, 0).map(|ended| ended.expect("a blocking wait has a result"))
+}
+
+/// waitid(P_PIDFD, WEXITED | WNOHANG): `None` while the child runs.
+pub fn try_reap(pidfd: BorrowedFd) -> SysResult<Option<Ended>> {
+    wait(libc::P_PIDFD, pidfd.as_raw_fd() as libc::id_t, libc::WNOHANG)
+}
+
+/// Reaps any other child that has ended (orphans that came to a subreaper); `false` if there is none.
+pub fn reap_any() -> bool {
+    matches!(wait(libc::P_ALL, 0, libc::WNOHANG), Ok(Some(_)))
+}
+
+fn wait(kind: libc::idtype_t, id: libc::id_t, options: i32) -> SysResult<Option<Ended>> {
+    loop {
+        // SAFETY: all zeroes is a valid value of this plain struct.
+        let mut info: libc::siginfo_t = unsafe { zeroed() };
+        // SAFETY: info is ours for the call.
+        match check(unsafe { libc::waitid(kind, id, &mut info, libc::WEXITED | options) }.into()) {
+            Err(Errno(libc::EINTR)) => {}
+            Err(errno) => return Err(errno),
+            // SAFETY: waitid has filled the fields of a child event, or left the pid zero.
+            Ok(_) => return Ok(unsafe { (info.si_pid() != 0).then(|| ended(&info)) }),
+        }
+    }
+}
+
+/// # Safety
+/// `info` must come from waitid.
+unsafe fn ended(info: &libc::siginfo_t) -> Ended {
+    // SAFETY: as promised by the caller.
+    let status = unsafe { info.si_status() };
+    if info.si_code == libc::CLD_EXITED { Ended::Exited(status) } else { Ended::Signaled(status) }
+}
