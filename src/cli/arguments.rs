@@ -205,8 +205,8 @@ fn usage_error(name: &str, error: &clap::Error) -> Error {
         _ => None,
     };
     let argument = context(ContextKind::InvalidArg).unwrap_or_default();
-    // clap shows an option with its value ("--cwd <DIR>").
-    let argument = argument.split_whitespace().next().unwrap_or_default().trim_end_matches("[=").to_owned();
+    // clap shows an option with its value: "--cwd <DIR>", "--tty[=<tty>]".
+    let argument = argument.split([' ', '[']).next().unwrap_or_default().to_owned();
     let reason = match error.kind() {
         ErrorKind::UnknownArgument => format!("flag provided but not defined: {argument}"),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => match context(ContextKind::InvalidValue) {

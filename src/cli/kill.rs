@@ -2,9 +2,10 @@
 
 use super::arguments::{Arguments, switch};
 use super::session::Session;
-use super::{Command, Count, FAILURE, OptionsEnd, signals};
+use super::{Command, Count, FAILURE, OptionsEnd};
 use crate::engine::Target;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
+use crate::plan::names;
 use clap::Arg;
 
 const DEFAULT: &str = "TERM";
@@ -27,7 +28,16 @@ fn options() -> Vec<Arg> {
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     let word = arguments.operands.get(1).map(|word| word.to_string_lossy());
-    let signal = signals::parse(word.as_deref().filter(|word| !word.is_empty()).unwrap_or(DEFAULT))?;
+    let signal = signal(word.as_deref().filter(|word| !word.is_empty()).unwrap_or(DEFAULT))?;
     let target = if arguments.switch("all") { Target::All } else { Target::FirstProcess };
     session.engine_for_one()?.kill(&arguments.id(), signal, target).map(|()| 0)
+}
+
+fn signal(word: &str) -> Result<i32> {
+    names::signal(word).ok_or_else(|| {
+        Error::new(format!("unknown signal {word:?}"))
+            .kind(Kind::Argument)
+            .field("signal")
+            .remedy("`kill -l` lists the signals")
+    })
 }

@@ -20,7 +20,6 @@ mod ps;
 mod resume;
 mod run;
 mod session;
-mod signals;
 mod start;
 mod state;
 mod streams;

@@ -6,7 +6,7 @@
 
 use super::group::Group;
 use super::inspect::status;
-use super::kill::kill_all;
+use super::kill::shares_pids;
 use super::{Engine, Force, Status};
 use crate::error::{Error, Kind, Result};
 use crate::state::{Entry, Record};
@@ -74,9 +74,9 @@ fn end_processes(record: &Record) -> Result<()> {
             Err(e) => return Err(e.because("kill the container's first process")),
         }
     }
-    let group = Group::open(record.cgroup.as_ref())?;
-    if group.exists() {
-        kill_all(&group, libc::SIGKILL)?;
+    // With the first process of its pid namespace the kernel has ended all others.
+    if pidfd.is_some() || record.pid.is_none() || shares_pids(record) {
+        Group::open(record.cgroup.as_ref())?.kill(libc::SIGKILL)?;
     }
     match &pidfd {
         Some(pidfd) => wait_for_end(pidfd.as_fd()),

@@ -2,47 +2,55 @@
 //! made yet, it is gone already, or the host's rules did not allow one. Then every question has its quiet
 //! answer.
 
+use crate::cgroup::{Cgroup, Leg, Location, Version};
 use crate::error::{Error, Kind, Result};
-use crate::state::record::Location;
 use std::time::Instant;
 
 /// The cgroup, if there is one.
-pub struct Group(Option<Location>);
+pub struct Group(Option<Cgroup>);
 
 impl Group {
     pub fn open(location: Option<&Location>) -> Result<Group> {
-        Ok(Group(location.cloned()))
-    }
-
-    pub fn exists(&self) -> bool {
-        self.0.is_some()
+        location.map_or(Ok(None), Cgroup::open).map(Group)
     }
 
     pub fn freeze(&self) -> Result<()> {
-        Err(self.none("pausing needs the container's cgroup"))
+        self.0.as_ref().ok_or_else(|| none("paused"))?.freeze()
     }
 
     pub fn thaw(&self) -> Result<()> {
-        Err(self.none("resuming needs the container's cgroup"))
+        self.0.as_ref().ok_or_else(|| none("resumed"))?.thaw()
     }
 
-    pub fn is_frozen(&self) -> bool {
-        false
+    pub fn is_frozen(&self) -> Result<bool> {
+        self.0.as_ref().map_or(Ok(false), Cgroup::is_frozen)
     }
 
-    pub fn kill(&self, _signal: i32) -> Result<()> {
-        Ok(())
+    pub fn kill(&self, signal: i32) -> Result<()> {
+        self.0.as_ref().map_or(Ok(()), |cgroup| cgroup.kill(signal))
     }
 
-    pub fn pids(&self) -> Result<Vec<i32>> {
-        Ok(Vec::new())
+    /// `None` if there is no cgroup to ask.
+    pub fn pids(&self) -> Result<Option<Vec<i32>>> {
+        self.0.as_ref().map(Cgroup::pids).transpose()
     }
 
-    pub fn remove(self, _deadline: Instant) -> Result<()> {
-        Ok(())
+    pub fn remove(self, deadline: Instant) -> Result<()> {
+        self.0.map_or(Ok(()), |cgroup| cgroup.remove(deadline))
     }
+}
 
-    fn none(&self, reason: &'static str) -> Error {
-        Error::new(reason).kind(Kind::Unsupported)
-    }
+/// Whether the container is frozen, asking the one hierarchy that can tell. A cgroup that cannot be read has
+/// no say.
+pub fn is_frozen(location: Option<&Location>) -> bool {
+    let Some(location) = location else { return false };
+    let freezer = |leg: &&Leg| leg.controllers.iter().any(|name| name == "freezer");
+    let unified = |leg: &&Leg| leg.version == Version::V2;
+    let leg = location.legs.iter().find(freezer).or_else(|| location.legs.iter().find(unified));
+    let location = Location { legs: leg.cloned().into_iter().collect() };
+    Group::open(Some(&location)).and_then(|group| group.is_frozen()).unwrap_or(false)
+}
+
+fn none(what: &str) -> Error {
+    Error::new(format!("a container without a cgroup cannot be {what}")).kind(Kind::Unsupported)
 }

@@ -2,7 +2,7 @@
 //! the record: the pid with its start time, the start socket, the freezer.
 
 use super::Engine;
-use super::group::Group;
+use super::group::{Group, is_frozen};
 use crate::error::{Error, Kind, Result};
 use crate::state::owner::Owners;
 use crate::state::{Entry, Life, Phase, Record};
@@ -86,9 +86,7 @@ impl Engine {
     pub fn pids(&self, id: &str) -> Result<Vec<i32>> {
         let entry = self.store.peek(id)?;
         let record = entry.record().map_err(|e| e.value(id))?;
-        let group = Group::open(record.cgroup.as_ref())?;
-        if group.exists() {
-            let mut pids = group.pids()?;
+        if let Some(mut pids) = Group::open(record.cgroup.as_ref())?.pids()? {
             pids.sort_unstable();
             return Ok(pids);
         }
@@ -131,14 +129,9 @@ pub fn status(entry: &Entry, record: &Record) -> Status {
     match record.phase {
         Phase::Creating => Status::Creating,
         Phase::Created if entry.awaits_start() => Status::Created,
-        Phase::Created if is_frozen(record) => Status::Paused,
+        Phase::Created if is_frozen(record.cgroup.as_ref()) => Status::Paused,
         Phase::Created => Status::Running,
     }
-}
-
-/// A cgroup that cannot be opened has no say.
-fn is_frozen(record: &Record) -> bool {
-    Group::open(record.cgroup.as_ref()).is_ok_and(|group| group.is_frozen())
 }
 
 fn describe(entry: &Entry, record: Record, owners: &Owners) -> ContainerState {

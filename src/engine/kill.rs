@@ -19,9 +19,8 @@ impl Engine {
         let group = Group::open(record.cgroup.as_ref())?;
         if target == Target::All || (signal == libc::SIGKILL && shares_pids(&record)) {
             // Nothing else ends what the first process leaves behind in a pid namespace that is not its own.
-            let all = group.exists() && !group.pids()?.is_empty();
-            if all {
-                return kill_all(&group, signal);
+            if group.pids()?.is_some_and(|pids| !pids.is_empty()) {
+                return group.kill(signal);
             }
         }
         if stopped { Err(not_running(id)) } else { kill_first(id, &record, &group, signal) }
@@ -33,17 +32,12 @@ pub fn not_running(id: &str) -> Error {
     Error::new("container not running").kind(Kind::WrongState).value(id)
 }
 
-/// A frozen process of cgroup v1 gets even SIGKILL only when it is thawed.
-pub(super) fn kill_all(group: &Group, signal: i32) -> Result<()> {
-    group.kill(signal)?;
-    if signal == libc::SIGKILL && group.is_frozen() { group.thaw() } else { Ok(()) }
-}
-
 fn kill_first(id: &str, record: &Record, group: &Group, signal: i32) -> Result<()> {
     let Some(first) = record.process() else { return Err(not_running(id)) };
     let sent = first.open().and_then(|pidfd| process::pidfd_send_signal(pidfd.as_fd(), signal));
     match sent {
-        Ok(()) if signal == libc::SIGKILL && group.is_frozen() => group.thaw(),
+        // A frozen process of cgroup v1 gets even SIGKILL only when it is thawed.
+        Ok(()) if signal == libc::SIGKILL && group.is_frozen()? => group.thaw(),
         Ok(()) => Ok(()),
         Err(Errno(libc::ESRCH)) => Err(not_running(id)),
         Err(Errno(libc::EINVAL)) => Err(Error::new("the kernel knows no such signal")
@@ -54,6 +48,7 @@ fn kill_first(id: &str, record: &Record, group: &Group, signal: i32) -> Result<(
     }
 }
 
-fn shares_pids(record: &Record) -> bool {
+/// Whether its processes outlive the first one: the pid namespace is not its own.
+pub(super) fn shares_pids(record: &Record) -> bool {
     record.namespaces_created & libc::CLONE_NEWPID as u32 == 0
 }

@@ -26,7 +26,7 @@ impl Engine {
         match status(&entry, &record) {
             Status::Paused => group.thaw(),
             // A created container shows as created, frozen or not.
-            Status::Created if group.is_frozen() => group.thaw(),
+            Status::Created if group.is_frozen()? => group.thaw(),
             Status::Stopped => Err(not_running(id)),
             _ => Err(Error::new("container not paused").kind(Kind::WrongState).value(id)),
         }

@@ -4,6 +4,7 @@
 //! older writer did not have. A record of another major version is refused by name.
 
 use super::process::Process;
+use crate::cgroup::Location;
 use crate::error::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -11,9 +12,6 @@ use std::path::PathBuf;
 
 /// The version that this program writes, and the newest that it reads.
 pub const VERSION: u32 = 1;
-
-/// Where the container's cgroup is.
-pub type Location = serde_json::Value;
 
 /// How far `create` came. What the container does after that is asked of the kernel, not remembered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +42,7 @@ pub struct Record {
     pub pid: Option<i32>,
     /// With `pid`: its start time (see [`Process`]).
     pub pid_start: Option<u64>,
+    /// Where the container's cgroup is, in each hierarchy.
     pub cgroup: Option<Location>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
@@ -87,7 +86,7 @@ mod tests {
     /// The file as the first release wrote it. This text stays as it is, whatever the record becomes.
     const FIRST: &str = r#"{"version":1,"id":"web","oci_version":"1.2.0","bundle":"/b","rootfs":"/b/rootfs",
         "created":"2026-11-21T07:58:59.25Z","owner_uid":0,"phase":"created","pid":42,"pid_start":777,
-        "cgroup":null,"annotations":{"a":"b"},"namespaces_created":131072,"namespaces_joined":0,
+        "cgroup":{"legs":[{"version":"v2","mount":"/sys/fs/cgroup","path":"web"}]},"annotations":{"a":"b"},"namespaces_created":131072,"namespaces_joined":0,
         "rootless":false}"#;
 
     #[test]

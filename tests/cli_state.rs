@@ -1,0 +1,273 @@
+//! `state`, `list`, `kill`, `ps`, `delete` on state directories that are written by hand around ordinary
+//! processes: what a crash, an upgrade or a reused pid leaves.
+
+#[path = "cli/support.rs"]
+mod support;
+
+use serde_json::{Value, json};
+use std::fs;
+use std::os::unix::net::UnixListener;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use support::{Said, Scratch, rruntime};
+
+/// A state directory.
+struct Root(Scratch);
+
+impl Root {
+    fn new() -> Root {
+        Root(Scratch::new())
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn run(&self, arguments: &[&str]) -> Said {
+        let root = ["--root", self.path().to_str().unwrap()];
+        rruntime(&[&root, arguments].concat())
+    }
+
+    fn container(&self, id: &str, record: &Value) -> PathBuf {
+        let dir = self.path().join(id);
+        fs::create_dir(&dir).unwrap();
+        fs::write(dir.join("state.json"), record.to_string()).unwrap();
+        fs::write(dir.join("config.json"), "{}").unwrap();
+        dir
+    }
+
+    fn status(&self, id: &str) -> String {
+        let said = self.run(&["state", id]);
+        let state: Value = serde_json::from_str(&said.out).unwrap_or_else(|_| panic!("{said:?}"));
+        state["status"].as_str().unwrap().to_owned()
+    }
+}
+
+/// A process that ends when the test does.
+struct Sleeper(Child);
+
+impl Sleeper {
+    fn new() -> Sleeper {
+        Sleeper(Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap())
+    }
+
+    fn start_time(&self) -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap();
+        stat.rsplit(')').next().unwrap().split_whitespace().nth(19).unwrap().parse().unwrap()
+    }
+
+    /// The signal that ended it.
+    fn ended_by(&mut self) -> Option<i32> {
+        self.0.wait().unwrap().signal()
+    }
+}
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        let _already_ended = self.0.kill();
+        self.0.wait().unwrap();
+    }
+}
+
+fn record(id: &str, process: Option<(u32, u64)>) -> Value {
+    json!({
+        "version": 1, "id": id, "oci_version": "1.2.0", "bundle": "/b", "rootfs": "/b/rootfs",
+        "created": "2026-11-21T07:58:59.25Z", "owner_uid": 0, "phase": "created",
+        "pid": process.map(|p| p.0), "pid_start": process.map(|p| p.1), "cgroup": null,
+        // A pid namespace of its own.
+        "namespaces_created": libc::CLONE_NEWPID, "a_field_of_the_future": {"x": 1},
+    })
+}
+
+fn running(root: &Root, id: &str) -> Sleeper {
+    let sleeper = Sleeper::new();
+    root.container(id, &record(id, Some((sleeper.0.id(), sleeper.start_time()))));
+    sleeper
+}
+
+#[test]
+fn an_empty_root_lists_as_runc_lists_it() {
+    let root = Root::new();
+    assert_eq!(
+        root.run(&["list"]).out,
+        "ID          PID         STATUS      BUNDLE      CREATED     OWNER\n"
+    );
+    assert_eq!(root.run(&["list", "-f", "json"]).out, "null\n");
+    assert_eq!(root.run(&["list", "-q"]).out, "");
+}
+
+#[test]
+fn a_named_root_that_is_missing_is_an_error_of_list_and_means_no_container_elsewhere() {
+    let scratch = Scratch::new();
+    let missing = scratch.file("none");
+    let root = ["--root", missing.to_str().unwrap()];
+    let list = rruntime(&[&root[..], &["list"]].concat());
+    assert!(list.err.contains("no such file or directory"), "{list:?}");
+    assert_eq!(list.code, 1);
+    for arguments in [&["state", "x"][..], &["kill", "x"], &["start", "x"], &["delete", "x"]] {
+        let said = rruntime(&[&root, arguments].concat());
+        if arguments[0] != "start" {
+            assert!(said.err.contains("container does not exist"), "{said:?}");
+        }
+        assert_eq!(said.code, 1);
+    }
+    assert_eq!(rruntime(&[&root[..], &["delete", "--force", "x"]].concat()).code, 0);
+    assert!(!missing.exists());
+}
+
+#[test]
+fn state_has_its_keys_in_order_and_follows_the_process() {
+    let root = Root::new();
+    let mut sleeper = running(&root, "web");
+    let pid = sleeper.0.id();
+    let said = root.run(&["state", "web"]);
+    assert_eq!(
+        said.out,
+        format!(
+            "{{\n  \"ociVersion\": \"1.2.0\",\n  \"id\": \"web\",\n  \"pid\": {pid},\n  \"status\": \"running\",\n  \
+             \"bundle\": \"/b\",\n  \"rootfs\": \"/b/rootfs\",\n  \"created\": \"2026-11-21T07:58:59.25Z\",\n  \
+             \"owner\": \"root\"\n}}\n"
+        )
+    );
+    let socket = UnixListener::bind(root.path().join("web/start.sock")).unwrap();
+    assert_eq!(root.status("web"), "created");
+    drop(socket);
+    fs::remove_file(root.path().join("web/start.sock")).unwrap();
+    assert_eq!(root.status("web"), "running");
+    sleeper.0.kill().unwrap();
+    sleeper.0.wait().unwrap();
+    assert_eq!(root.status("web"), "stopped");
+    assert!(root.run(&["state", "web"]).out.contains("\"pid\": 0,"));
+}
+
+#[test]
+fn list_shows_all_and_broken_ones_break_nothing() {
+    let root = Root::new();
+    let sleeper = running(&root, "b");
+    root.container("a", &record("a", None));
+    root.container("damaged", &json!("no record"));
+    fs::create_dir(root.path().join("half")).unwrap();
+    fs::write(root.path().join("file"), "").unwrap();
+    let said = root.run(&["list"]);
+    let rows: Vec<Vec<&str>> = said.out.lines().map(|line| line.split_whitespace().collect()).collect();
+    let pid = sleeper.0.id().to_string();
+    assert_eq!(rows[1], ["a", "0", "stopped", "/b", "2026-11-21T07:58:59.25Z", "root"]);
+    assert_eq!(rows[2][..3], ["b", &pid, "running"]);
+    assert_eq!(rows[3][..3], ["damaged", "0", "unknown"]);
+    assert_eq!(rows[4][..3], ["half", "0", "unknown"]);
+    assert_eq!(rows.len(), 5);
+    assert_eq!(said.code, 0);
+    assert_eq!(said.err.lines().filter(|line| line.contains("level=warning")).count(), 2, "{said:?}");
+    assert_eq!(root.run(&["list", "-q"]).out, "a\nb\ndamaged\nhalf\n");
+    let listed: Value = serde_json::from_str(&root.run(&["list", "--format=json"]).out).unwrap();
+    assert_eq!(listed.as_array().unwrap().len(), 4);
+    assert_eq!(listed[1]["pid"], sleeper.0.id());
+}
+
+#[test]
+fn what_a_killed_create_left_is_deleted_by_force_alone() {
+    let root = Root::new();
+    fs::create_dir(root.path().join("half")).unwrap();
+    root.container("damaged", &json!("no record"));
+    let mut intent = record("intent", None);
+    intent["phase"] = json!("creating");
+    root.container("intent", &intent);
+    for id in ["half", "damaged"] {
+        let said = root.run(&["delete", id]);
+        assert!(said.code == 1 && said.err.contains("--force"), "{said:?}");
+        assert_eq!(root.run(&["delete", "--force", id]).code, 0);
+    }
+    assert_eq!(root.status("intent"), "stopped");
+    assert_eq!(root.run(&["delete", "intent"]).code, 0);
+    assert_eq!(root.run(&["list", "-q"]).out, "");
+}
+
+#[test]
+fn kill_sends_term_or_what_is_asked_for() {
+    let root = Root::new();
+    for (id, arguments, signal) in [
+        ("a", &["kill", "a"][..], libc::SIGTERM),
+        ("b", &["kill", "b", "KILL"], libc::SIGKILL),
+        ("c", &["kill", "c", "sigusr1"], libc::SIGUSR1),
+        ("d", &["kill", "d", "12"], libc::SIGUSR2),
+        ("e", &["kill", "--all", "e", "HUP"], libc::SIGHUP),
+    ] {
+        let mut sleeper = running(&root, id);
+        let said = root.run(arguments);
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{arguments:?}");
+        assert_eq!(sleeper.ended_by(), Some(signal), "{arguments:?}");
+        let again = root.run(arguments);
+        assert!(again.err.contains("container not running"), "{again:?}");
+        assert_eq!(again.code, 1);
+    }
+}
+
+#[test]
+fn a_pid_that_belongs_to_somebody_else_by_now_is_left_alone() {
+    let root = Root::new();
+    let mut stranger = Sleeper::new();
+    root.container("web", &record("web", Some((stranger.0.id(), stranger.start_time() - 1))));
+    assert_eq!(root.status("web"), "stopped");
+    assert!(root.run(&["kill", "web", "KILL"]).err.contains("container not running"));
+    assert_eq!(root.run(&["delete", "--force", "web"]).code, 0);
+    assert!(stranger.0.try_wait().unwrap().is_none(), "the stranger lives");
+}
+
+#[test]
+fn only_a_stopped_or_created_container_is_deleted_without_force() {
+    let root = Root::new();
+    let mut sleeper = running(&root, "web");
+    let said = root.run(&["delete", "web"]);
+    assert!(said.err.contains("cannot delete container web that is not stopped: running"), "{said:?}");
+    assert_eq!(said.code, 1);
+    assert!(sleeper.0.try_wait().unwrap().is_none());
+    let said = root.run(&["delete", "--force", "web"]);
+    assert_eq!((said.code, said.err.as_str()), (0, ""));
+    assert_eq!(sleeper.ended_by(), Some(libc::SIGKILL));
+    assert!(!root.path().join("web").exists());
+    assert_eq!(root.run(&["delete", "--force", "web"]).code, 0);
+    let said = root.run(&["delete", "web"]);
+    assert!(said.code == 1 && said.err.contains("container does not exist"), "{said:?}");
+
+    let mut sleeper = running(&root, "new");
+    let _socket = UnixListener::bind(root.path().join("new/start.sock")).unwrap();
+    assert_eq!(root.run(&["delete", "new"]).code, 0);
+    assert_eq!(sleeper.ended_by(), Some(libc::SIGKILL));
+}
+
+#[test]
+fn ps_shows_the_processes_as_the_hosts_ps_does() {
+    let root = Root::new();
+    let sleeper = running(&root, "web");
+    let pid = sleeper.0.id();
+    assert_eq!(root.run(&["ps", "-f", "json", "web"]).out, format!("[{pid}]\n"));
+    let table = root.run(&["ps", "web"]);
+    let lines: Vec<&str> = table.out.lines().collect();
+    assert!(lines[0].contains("PID") && lines[0].contains("CMD"), "{table:?}");
+    assert!(lines.len() == 2 && lines[1].contains(&pid.to_string()), "{table:?}");
+    let chosen = root.run(&["ps", "web", "-e", "-o", "pid,comm"]);
+    assert_eq!(
+        chosen.out.split_whitespace().collect::<Vec<_>>(),
+        ["PID", "COMMAND", &pid.to_string(), "cat"]
+    );
+    assert!(root.run(&["ps", "web", "-o", "comm"]).err.contains("PID field"));
+    drop(sleeper);
+    assert_eq!(root.run(&["ps", "-f", "json", "web"]).out, "null\n");
+}
+
+#[test]
+fn what_needs_a_running_or_paused_container_says_so() {
+    let root = Root::new();
+    root.container("old", &record("old", None));
+    let _sleeper = running(&root, "web");
+    for (arguments, wanted) in [
+        (["pause", "old"], "container not running"),
+        (["resume", "old"], "container not running"),
+        (["resume", "web"], "container not paused"),
+        (["pause", "web"], "without a cgroup"),
+    ] {
+        let said = root.run(&arguments);
+        assert!(said.code == 1 && said.err.contains(wanted), "{arguments:?}: {said:?}");
+    }
+}
