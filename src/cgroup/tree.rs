@@ -9,7 +9,7 @@ use super::location::{Leg, Location, Version};
 use super::write::on;
 use crate::error::{Error, Result};
 use crate::sys::{Errno, SysResult, dents, file};
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// How every step below a mount resolves.
@@ -85,6 +85,25 @@ impl Cgroup {
             [only] if only.leg.version == Version::V2 => Some(only.dir.as_fd()),
             _ => None,
         }
+    }
+
+    /// The directory that process `pid`, one of this cgroup, is in now: below [`Cgroup::birth`] if the container
+    /// manages cgroups of its own. A v2 cgroup that hands controllers to children takes no process itself
+    /// (EBUSY); who joins such a container is born here instead.
+    pub fn beside(&self, pid: i32) -> Result<OwnedFd> {
+        let doing = || format!("finding the cgroup of process {pid}");
+        let held = self.unified().ok_or_else(|| Error::new("there is no cgroup v2 here").doing(doing()))?;
+        let text = std::fs::read_to_string(format!("/proc/{pid}/cgroup"))
+            .map_err(|e| Error::io(format!("read /proc/{pid}/cgroup"), &e).doing(doing()))?;
+        let path = text.lines().find_map(|l| l.strip_prefix("0::/")).unwrap_or_default();
+        let below = path.strip_prefix(&held.leg.path).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        let Some(below) = below else {
+            return Err(Error::new("the process has left the container's cgroup").value(path).doing(doing()));
+        };
+        let below = if below.is_empty() { "." } else { &below[1..] };
+        c(below)
+            .and_then(|below| file::openat2(held.dir.as_fd(), &below, DIRECTORY, 0, INSIDE))
+            .map_err(|errno| on(&held.leg, "open below", errno).doing(doing()))
     }
 
     /// Moves a process into every hierarchy. Costs an RCU grace period or more for each: pure v2 has
@@ -260,26 +279,33 @@ fn descend(leg: &Leg, root: BorrowedFd, path: &str) -> SysResult<OwnedFd> {
     at.ok_or(Errno(libc::EINVAL))
 }
 
-/// Makes one directory, or opens the one that is there.
-fn step(leg: &Leg, parent: BorrowedFd, name: &CString) -> SysResult<(OwnedFd, Origin)> {
+/// Makes one directory, or opens the one that is there. A new one that cannot be used does not stay.
+fn step(leg: &Leg, parent: BorrowedFd, name: &CStr) -> SysResult<(OwnedFd, Origin)> {
     let origin = match file::mkdirat(parent, name, 0o755) {
         Ok(()) => Origin::Made,
         Err(Errno(libc::EEXIST)) => Origin::Found,
         Err(errno) => return Err(errno),
     };
-    let dir = file::openat2(parent, name, DIRECTORY, 0, INSIDE)?;
-    if leg.has("cpuset") {
-        inherit_cpuset(parent, dir.as_fd())?;
+    let opened = file::openat2(parent, name, DIRECTORY, 0, INSIDE).and_then(|dir| {
+        if leg.has("cpuset") {
+            inherit_cpuset(parent, dir.as_fd(), origin)?;
+        }
+        Ok(dir)
+    });
+    if opened.is_err() && origin == Origin::Made {
+        // The caller reports why; a directory that stays is empty.
+        let _ = file::unlinkat(parent, name, libc::AT_REMOVEDIR);
     }
-    Ok((dir, origin))
+    Ok((opened?, origin))
 }
 
 /// A new v1 cpuset has no CPUs and no memory, and takes no process until it has.
-fn inherit_cpuset(parent: BorrowedFd, dir: BorrowedFd) -> SysResult<()> {
+fn inherit_cpuset(parent: BorrowedFd, dir: BorrowedFd, origin: Origin) -> SysResult<()> {
     const LIMIT: usize = 64 << 10;
     for name in [c"cpuset.cpus", c"cpuset.mems"] {
-        let own = file::read_at(dir, name, LIMIT, INSIDE)?;
-        if own.trim_ascii().is_empty() {
+        let empty =
+            origin == Origin::Made || file::read_at(dir, name, LIMIT, INSIDE)?.trim_ascii().is_empty();
+        if empty {
             let above = file::read_at(parent, name, LIMIT, INSIDE)?;
             file::write_at(dir, name, above.trim_ascii(), INSIDE)?;
         }
@@ -333,9 +359,12 @@ fn enable(dir: BorrowedFd, wanted: &[&str]) {
     }
 }
 
-fn words(dir: BorrowedFd, name: &std::ffi::CStr) -> Option<Vec<String>> {
-    let bytes = file::read_at(dir, name, 4096, INSIDE).ok()?;
-    Some(String::from_utf8_lossy(&bytes).split_whitespace().map(str::to_owned).collect())
+/// The words of a short control file. The kernel hands such a file over in one read.
+fn words(dir: BorrowedFd, name: &CStr) -> Option<Vec<String>> {
+    let open = file::openat2(dir, name, libc::O_RDONLY, 0, INSIDE).ok()?;
+    let mut buffer = [0; 4096];
+    let n = file::read(open.as_fd(), &mut buffer).ok()?;
+    Some(String::from_utf8_lossy(&buffer[..n]).split_whitespace().map(str::to_owned).collect())
 }
 
 impl Held {
