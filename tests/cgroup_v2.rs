@@ -93,9 +93,10 @@ fn a_process_in_a_cgroup_below_is_found_there() {
     let Some(layout) = unified() else { return };
     let place = Place::new(layout, "beside");
     let cgroup = place.create();
-    let inner = Cgroup::create(&place.below("init.scope"), &[]).unwrap();
     let mut shells = [Shell::waiting("true"), Shell::waiting("true")];
+    // Before there is a cgroup below: one that hands down controllers takes no process.
     cgroup.join(shells[0].pid()).unwrap();
+    let inner = Cgroup::create(&place.below("init.scope"), &[]).unwrap();
     inner.join(shells[1].pid()).unwrap();
     let directory = place.location.legs[0].directory();
     for (shell, expected) in shells.iter().zip([directory.clone(), format!("{directory}/init.scope")]) {
