@@ -89,6 +89,23 @@ fn the_birth_descriptor_is_the_cgroups_directory() {
 }
 
 #[test]
+fn a_parent_with_processes_leaves_a_usable_cgroup_and_a_clear_error_for_limits() {
+    let Some(layout) = unified_with("memory") else { return };
+    let place = Place::new(layout, "populated");
+    let outer = place.create();
+    let mut shell = Shell::waiting("true");
+    outer.join(shell.pid()).unwrap();
+    let limits = place.limits("{\"memory\":{\"limit\":8388608}}");
+    let inner = Cgroup::create(&place.below("inner"), &limits.controllers()).unwrap();
+    inner.join(shell.pid()).unwrap();
+    outer.join(shell.pid()).unwrap();
+    let error = inner.apply(&limits).unwrap_err().to_string();
+    assert!(error.contains("memory/limit") && error.contains("the parent cgroup has processes"), "{error}");
+    shell.0.kill().unwrap();
+    shell.0.wait().unwrap();
+}
+
+#[test]
 fn a_process_in_a_cgroup_below_is_found_there() {
     let Some(layout) = unified() else { return };
     let place = Place::new(layout, "beside");

@@ -4,7 +4,7 @@
 //! ever taken away. Writing costs a lock over all of the hierarchy, reading one short file does not.
 
 use super::tree::{DIRECTORY, Held, INSIDE, c, enter, split};
-use crate::sys::file;
+use crate::sys::{Errno, file};
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -44,15 +44,28 @@ pub(super) fn hand_down(root: BorrowedFd, above: &str, parent: Option<BorrowedFd
 }
 
 /// Writes what is missing in one `cgroup.subtree_control`; one by one where they do not go together.
+///
+/// A directory with processes (not the root) hands down no domain controllers: EBUSY. It would hand down the
+/// threaded ones, and that alone would make the directories below invalid for any process. So EBUSY ends it.
 fn enable(dir: BorrowedFd, wanted: &[&str]) {
     let given = words(dir, c"cgroup.subtree_control").unwrap_or_default();
-    let missing: Vec<String> =
-        wanted.iter().filter(|w| !given.iter().any(|g| g == *w)).map(|w| format!("+{w}")).collect();
+    let (threaded, domain): (Vec<&str>, Vec<&str>) = wanted
+        .iter()
+        .filter(|w| !given.iter().any(|g| g == *w))
+        .partition(|w| ["cpu", "cpuset", "perf_event", "pids"].contains(w));
+    let missing: Vec<String> = domain.into_iter().chain(threaded).map(|w| format!("+{w}")).collect();
     let put = |text: &str| file::write_at(dir, c"cgroup.subtree_control", text.as_bytes(), INSIDE);
-    if !missing.is_empty() && put(&missing.join(" ")).is_err() && missing.len() > 1 {
-        for one in &missing {
-            // A limit that needs this controller reports its absence, with its field.
-            let _ = put(one);
+    if missing.is_empty() {
+        return;
+    }
+    match put(&missing.join(" ")) {
+        Ok(()) | Err(Errno(libc::EBUSY)) => return,
+        Err(_) => {}
+    }
+    for one in &missing {
+        // A limit that needs a controller reports its absence, with its field.
+        if put(one) == Err(Errno(libc::EBUSY)) {
+            return;
         }
     }
 }
@@ -81,5 +94,12 @@ impl Held {
         let parent = (!above.is_empty()).then(|| self.parent.as_fd());
         hand_down(root.as_fd(), above, parent, controllers);
         has()
+    }
+
+    /// True if processes in the parent keep it from handing controllers down.
+    pub(super) fn parent_is_populated(&self) -> bool {
+        let (above, _) = split(&self.leg);
+        // The root may have processes and children with controllers.
+        !above.is_empty() && words(self.parent.as_fd(), c"cgroup.procs").is_some_and(|pids| !pids.is_empty())
     }
 }
