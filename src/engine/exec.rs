@@ -11,7 +11,7 @@ use super::{
 use crate::cgroup::Cgroup;
 use crate::error::{Error, Kind, Result};
 use crate::plan::tenant::{self, Destination};
-use crate::spec::{Capabilities, Process, Spec, Text, load, validate};
+use crate::spec::{Capabilities, Process, Spec, Text, load};
 use crate::state::Record;
 use crate::sys::file::{self, cwd};
 use crate::sys::wait::{self, Ended};
@@ -31,13 +31,13 @@ impl Engine {
         let spec: Spec = load::parse("config.json", &config)?;
         let file = read_process_file(options)?;
         let process = process(options, &spec, file.as_deref())?;
-        validate::process(&process)?;
+        let prepared = self.prepare(&spec, id)?;
+        self.check_process(&process, &prepared.facts)?;
         if !options.cgroups.is_empty() {
             return Err(Error::new("sub-cgroups for exec are not built yet")
                 .kind(Kind::Unsupported)
                 .field("--cgroup"));
         }
-        let prepared = self.prepare(&spec, id)?;
         // The process of `exec` is not the config's, but what went wrong is told in the same terms.
         let spec = Spec { process: Some(process), ..spec };
         self.exec_process(options, &record, &spec, &prepared)

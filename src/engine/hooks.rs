@@ -8,7 +8,6 @@
 use super::init::{self, Event, Init};
 use super::open::{self, Given};
 use crate::error::{Error, Result};
-use crate::plan::script::c;
 use crate::plan::tenant::{self, Destination};
 use crate::plan::{Host, tenant::Tenant};
 use crate::spec::{Hook, Spec};

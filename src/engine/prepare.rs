@@ -3,7 +3,7 @@
 
 use super::{Engine, Rootless};
 use crate::cgroup::{DeviceRules, Limits, locate};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::host::{self, Facts, cgroups};
 use crate::plan::{self, Host};
 use crate::seccomp::{self, Arch, Filter};
@@ -68,7 +68,12 @@ impl Engine {
 fn compile(spec: &Spec, facts: &Facts, warnings: &mut Vec<String>) -> Result<Option<Filter>> {
     let Some(profile) = spec.linux.as_ref().and_then(|linux| linux.seccomp.as_ref()) else { return Ok(None) };
     let (major, minor) = facts.kernel;
-    let mut filter = seccomp::compile(profile, Arch::native(), seccomp::flags_of_kernel(major, minor))?;
+    let native = Arch::native().ok_or_else(|| {
+        Error::new("there is no table of system calls for this processor")
+            .kind(Kind::Unsupported)
+            .field("/linux/seccomp")
+    })?;
+    let mut filter = seccomp::compile(profile, native, seccomp::flags_of_kernel(major, minor))?;
     if let Some(filter) = &mut filter {
         warnings.append(&mut filter.warnings);
     }
