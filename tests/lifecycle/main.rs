@@ -1,0 +1,29 @@
+//! The life of a container, driven by the real binary.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use support::Container;
+
+#[test]
+fn run_gives_the_exit_code_of_the_program_and_leaves_nothing() {
+    let container = Container::new().sh("exit 7");
+    assert_eq!(container.run().code, 7);
+    container.assert_gone();
+}
+
+#[test]
+fn a_created_container_waits_for_start() {
+    let container = Container::new().sh("echo on > /tmp/started; sleep 100");
+    let created = container.create();
+    assert_eq!(created.code, 0, "{}", created.err);
+    assert_eq!(container.status(), "created");
+    assert!(!container.rootfs().join("tmp/started").exists());
+    container.start().ok();
+    assert_eq!(container.status(), "running");
+    support::wait_until("the program runs", || container.rootfs().join("tmp/started").exists());
+    container.call(&["kill", &container.id, "KILL"]).ok();
+    container.wait_for_status("stopped");
+    container.call(&["delete", &container.id]).ok();
+    container.assert_gone();
+}

@@ -1,0 +1,297 @@
+//! A container for a test: a bundle made from Docker's default config and a busybox, the real binary, and a
+//! clean-up that leaves nothing.
+#![allow(dead_code, reason = "each test program uses its own part of this")]
+
+use serde_json::Value;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+pub const RRUNTIME: &str = env!("CARGO_BIN_EXE_rruntime");
+const CONFIG: &str = include_str!("../data/docker-default.json");
+const PROGRAMS: &[&str] = &[
+    "sh", "cat", "echo", "ls", "id", "sleep", "mount", "env", "hostname", "grep", "stat", "touch", "mkdir",
+    "ps", "true", "false", "test", "readlink", "dd", "head", "wc", "ip", "kill", "nproc", "date", "rm", "ln",
+    "tty", "stty", "chmod", "chown", "umount", "mknod", "pwd", "awk", "cut", "sed", "sort", "seq", "yes",
+    "ulimit", "find", "df", "sync", "unshare", "ping", "dmesg", "chroot", "printf", "od", "uname", "cmp",
+    "cp", "mv", "tr", "tail",
+];
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+/// A bundle and the id of its container. Dropped, everything is taken away.
+pub struct Container {
+    pub id: String,
+    /// The bundle, the state directory and scratch space are below this.
+    pub dir: PathBuf,
+    pub config: Value,
+}
+
+/// What a command printed and how it ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ended {
+    fn of(output: &Output) -> Ended {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        use std::os::unix::process::ExitStatusExt;
+        let code = output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap_or(0));
+        Ended { code, out: text(&output.stdout), err: text(&output.stderr) }
+    }
+
+    /// Standard output of a command that must have succeeded.
+    #[track_caller]
+    pub fn ok(self) -> String {
+        assert_eq!(self.code, 0, "stdout: {}\nstderr: {}", self.out, self.err);
+        self.out
+    }
+
+    /// Standard error of a command that must have failed.
+    #[track_caller]
+    pub fn fails(self) -> String {
+        assert_ne!(self.code, 0, "stdout: {}\nstderr: {}", self.out, self.err);
+        self.err
+    }
+}
+
+impl Container {
+    /// Docker's default config; no program yet.
+    pub fn new() -> Container {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let id = format!("rr-test-{}-{number}", std::process::id());
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&id);
+        fs::create_dir_all(dir.join("bundle")).expect("target/tmp is writable");
+        make_rootfs(&dir.join("bundle/rootfs"));
+        let mut config: Value = serde_json::from_str(CONFIG).expect("the config is JSON");
+        config["linux"]["cgroupsPath"] = format!("/{id}").into();
+        Container { id, dir, config }
+    }
+
+    /// What runs in the container.
+    pub fn args(mut self, args: &[&str]) -> Container {
+        self.config["process"]["args"] = args.into();
+        self
+    }
+
+    /// A shell script in the container.
+    pub fn sh(self, script: &str) -> Container {
+        self.args(&["sh", "-c", script])
+    }
+
+    pub fn edit(mut self, change: impl FnOnce(&mut Value)) -> Container {
+        change(&mut self.config);
+        self
+    }
+
+    /// Removes every namespace of this kind, then adds one with these further fields.
+    pub fn namespace(mut self, kind: &str, path: Option<&str>) -> Container {
+        let list = self.config["linux"]["namespaces"].as_array_mut().expect("the config has namespaces");
+        list.retain(|namespace| namespace["type"] != kind);
+        list.push(match path {
+            Some(path) => serde_json::json!({"type": kind, "path": path}),
+            None => serde_json::json!({"type": kind}),
+        });
+        self
+    }
+
+    pub fn without_namespace(mut self, kind: &str) -> Container {
+        let list = self.config["linux"]["namespaces"].as_array_mut().expect("the config has namespaces");
+        list.retain(|namespace| namespace["type"] != kind);
+        self
+    }
+
+    pub fn bundle(&self) -> PathBuf {
+        self.dir.join("bundle")
+    }
+
+    pub fn rootfs(&self) -> PathBuf {
+        self.dir.join("bundle/rootfs")
+    }
+
+    /// The state directory of this test alone.
+    pub fn state_root(&self) -> PathBuf {
+        self.dir.join("state")
+    }
+
+    pub fn write_config(&self) {
+        let text = serde_json::to_vec(&self.config).expect("a value is JSON");
+        fs::write(self.bundle().join("config.json"), text).expect("the bundle is writable");
+    }
+
+    /// The binary with this container's state directory, and these arguments.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(RRUNTIME);
+        command.arg("--root").arg(self.state_root()).args(args).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn call(&self, args: &[&str]) -> Ended {
+        finish(self.command(args))
+    }
+
+    /// `run` in the foreground, with further options.
+    pub fn run_with(&self, options: &[&str]) -> Ended {
+        self.write_config();
+        let mut command = self.command(&["run", "--bundle"]);
+        command.arg(self.bundle()).args(options).arg(&self.id);
+        finish(command)
+    }
+
+    pub fn run(&self) -> Ended {
+        self.run_with(&[])
+    }
+
+    pub fn create(&self) -> Ended {
+        self.create_with(&[])
+    }
+
+    pub fn create_with(&self, options: &[&str]) -> Ended {
+        self.write_config();
+        let log = self.dir.join("create.log");
+        let mut command = self.command(&["--log"]);
+        command.arg(&log).arg("create").arg("--bundle").arg(self.bundle()).args(options).arg(&self.id);
+        // A created container keeps its streams: a pipe would never end.
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let status = command.status().expect("the command can be started");
+        let mut ended = Ended { code: status.code().unwrap_or(255), out: String::new(), err: String::new() };
+        ended.err = fs::read_to_string(&log).unwrap_or_default();
+        ended
+    }
+
+    pub fn start(&self) -> Ended {
+        self.call(&["start", &self.id])
+    }
+
+    /// create and start of a program that stays.
+    pub fn started(self) -> Container {
+        let created = self.create();
+        assert_eq!(created.code, 0, "{}", created.err);
+        self.start().ok();
+        self
+    }
+
+    /// A script in the running container.
+    pub fn exec_sh(&self, script: &str) -> Ended {
+        self.call(&["exec", &self.id, "sh", "-c", script])
+    }
+
+    pub fn state(&self) -> Value {
+        serde_json::from_str(&self.call(&["state", &self.id]).ok()).expect("state prints JSON")
+    }
+
+    pub fn status(&self) -> String {
+        self.state()["status"].as_str().unwrap_or_default().to_owned()
+    }
+
+    pub fn pid(&self) -> i32 {
+        self.state()["pid"].as_i64().unwrap_or(0) as i32
+    }
+
+    pub fn wait_for_status(&self, status: &str) {
+        wait_until(&format!("status {status}"), || self.status() == status);
+    }
+
+    /// The directories named like this container in any cgroup hierarchy.
+    pub fn cgroups(&self) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        let base = Path::new("/sys/fs/cgroup");
+        let mut tops = vec![base.to_owned()];
+        tops.extend(fs::read_dir(base).into_iter().flatten().flatten().map(|entry| entry.path()));
+        for top in tops {
+            let candidate = top.join(&self.id);
+            if candidate.is_dir() {
+                found.push(candidate);
+            }
+        }
+        found
+    }
+
+    /// The file of the container's cgroup on v2, or of this v1 controller.
+    pub fn cgroup_file(&self, controller: &str, file: &str) -> String {
+        let base = Path::new("/sys/fs/cgroup");
+        let directory = if is_v2() { base.join(&self.id) } else { base.join(controller).join(&self.id) };
+        fs::read_to_string(directory.join(file)).unwrap_or_else(|e| panic!("{file}: {e}")).trim().to_owned()
+    }
+
+    /// Nothing is left of the container: no cgroup, no state.
+    #[track_caller]
+    pub fn assert_gone(&self) {
+        assert_eq!(self.cgroups(), Vec::<PathBuf>::new(), "cgroups are left");
+        assert!(!self.state_root().join(&self.id).exists(), "state is left");
+    }
+}
+
+impl Default for Container {
+    fn default() -> Self {
+        Container::new()
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        self.call(&["delete", "--force", &self.id]);
+        // Left-overs are in target/tmp, which is thrown away with the build.
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// True where /sys/fs/cgroup is a cgroup2 mount.
+pub fn is_v2() -> bool {
+    Path::new("/sys/fs/cgroup/cgroup.controllers").exists()
+}
+
+/// The controllers of v2, or the mounted ones of v1.
+pub fn has_controller(name: &str) -> bool {
+    if is_v2() {
+        let list = fs::read_to_string("/sys/fs/cgroup/cgroup.controllers").unwrap_or_default();
+        return list.split_whitespace().any(|controller| controller == name);
+    }
+    Path::new("/sys/fs/cgroup").join(name).is_dir()
+}
+
+/// Says that a test did not run, and why; CI counts these lines.
+#[macro_export]
+macro_rules! skip {
+    ($($reason:tt)*) => {{
+        eprintln!("skipped: {}", format!($($reason)*));
+        return;
+    }};
+}
+
+/// Polls for something that another process does.
+#[track_caller]
+pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !done() {
+        assert!(Instant::now() < deadline, "{what} did not happen within 10 s");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Runs a command to its end.
+#[track_caller]
+pub fn finish(mut command: Command) -> Ended {
+    let output = command.output().expect("the command can be started");
+    Ended::of(&output)
+}
+
+/// A root filesystem with a static busybox.
+pub fn make_rootfs(rootfs: &Path) {
+    for directory in ["bin", "proc", "sys", "dev", "tmp", "etc", "root"] {
+        fs::create_dir_all(rootfs.join(directory)).expect("target/tmp is writable");
+    }
+    let busybox = rootfs.join("bin/busybox");
+    fs::copy("/bin/busybox", busybox).expect("busybox-static is installed (hack/install-deps)");
+    for program in PROGRAMS {
+        symlink("busybox", rootfs.join("bin").join(program)).expect("target/tmp is writable");
+    }
+    fs::write(rootfs.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n").expect("target/tmp is writable");
+}
