@@ -84,6 +84,11 @@ impl Findings {
         self.warnings.push(format!("{at} = {:?}: {what}", shown(value)));
     }
 
+    /// A field as a whole does not do what it says.
+    pub fn warn_field(&mut self, at: &At, what: impl fmt::Display) {
+        self.warnings.push(format!("{at}: {what}"));
+    }
+
     /// Kernel strings end at a NUL byte: what follows would be lost without a word.
     pub fn no_nul(&mut self, at: &At, text: &str) {
         if has_nul(text) {
