@@ -801,6 +801,15 @@ fn every_problem_is_told_at_once() {
 }
 
 #[test]
+fn ten_thousand_wrong_entries_are_told_as_a_hundred() {
+    let entries = vec![r#""relative""#; 10_000].join(",");
+    let found =
+        problems(&edited(&format!(r#"{{"linux": {{"maskedPaths": [{entries}]}}}}"#)), &Facts::default());
+    assert_eq!(found.len(), 101);
+    assert!(found[100].1.contains("9900 more problems"), "{:?}", found[100]);
+}
+
+#[test]
 fn an_environment_value_is_never_repeated_in_a_message() {
     for patch in [r#"{"process": {"env": ["TOKEN=secret\u0000"]}}"#, r#"{"process": {"env": ["secret"]}}"#] {
         let found = problems(&edited(patch), &Facts::default());
