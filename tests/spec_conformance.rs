@@ -104,6 +104,10 @@ fn meaning(oracle: &Oracle) -> Value {
             set.sort_by_key(|name| name.to_string());
         }
     }
+    // oci-spec has these at the top as well; the specification has them in `linux` and in mounts alone.
+    for key in ["uidMappings", "gidMappings"] {
+        value.as_object_mut().expect("is an object").remove(key);
+    }
     without_defaults(value)
 }
 
@@ -129,14 +133,17 @@ fn without_defaults(value: Value) -> Value {
     }
 }
 
+/// Ends of the fields that oci-spec has with a wider type, or a signed one, than the specification.
+const WIDER_THERE: [&str; 3] = ["/ioPriority/priority: ", "/index: ", "/limit: "];
+
 /// Holds a config against oci-spec: whatever it accepts we accept, and our reading of it means the same to it.
 /// `None` where oci-spec refuses the config.
 fn agrees(config: &Value) -> Option<Result<(), String>> {
     let theirs: Oracle = serde_json::from_value(config.clone()).ok()?;
     let ours = match rewritten(&config.to_string()) {
         Ok(ours) => ours,
-        // 32 bits by the specification's schema, 64 with oci-spec.
-        Err(error) if error.contains("/ioPriority/priority: ") || error.contains("/index: ") => return None,
+        // Out of the schema's range (int32, uint32, uint64), in that of oci-spec's types.
+        Err(error) if WIDER_THERE.iter().any(|field| error.contains(field)) => return None,
         Err(error) => return Some(Err(format!("oci-spec accepts it, we do not: {error}"))),
     };
     Some(match serde_json::from_value::<Oracle>(ours.clone()) {
