@@ -225,6 +225,11 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "/mounts/0/uidMappings",
         "missing beside gidMappings",
     ),
+    (
+        r#"{"mounts": [{"destination": "/a", "source": "/b", "options": ["bind", "idmap=uids=0-1-1"]}]}"#,
+        "/mounts/0/options/1",
+        "not a form of idmap",
+    ),
     // hooks
     (r#"{"hooks": {"prestart": [{"path": "a"}]}}"#, "/hooks/prestart/0/path", "not an absolute path"),
     (r#"{"hooks": {"createRuntime": [{"args": ["a"]}]}}"#, "/hooks/createRuntime/0/path", "missing"),
@@ -421,6 +426,16 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         r#"{"hostname": null, "mounts": null, "linux": {"readonlyPaths": ["/a"], "namespaces": [{"type": "pid"}]}}"#,
         "/linux/readonlyPaths",
+        "needs a mount namespace",
+    ),
+    (
+        r#"{"hostname": null, "mounts": null, "root": {"readonly": true}, "linux": {"namespaces": [{"type": "pid"}]}}"#,
+        "/root/readonly",
+        "needs a mount namespace",
+    ),
+    (
+        r#"{"hostname": null, "mounts": null, "linux": {"rootfsPropagation": "slave", "namespaces": [{"type": "pid"}]}}"#,
+        "/linux/rootfsPropagation",
         "needs a mount namespace",
     ),
     (r#"{"linux": {"cgroupsPath": "/a/../b"}}"#, "/linux/cgroupsPath", ".."),
@@ -783,6 +798,15 @@ fn every_problem_is_told_at_once() {
     ] {
         assert!(found.iter().any(|field| field == pointer), "{pointer} is not in {found:?}");
     }
+}
+
+#[test]
+fn ten_thousand_wrong_entries_are_told_as_a_hundred() {
+    let entries = vec![r#""relative""#; 10_000].join(",");
+    let found =
+        problems(&edited(&format!(r#"{{"linux": {{"maskedPaths": [{entries}]}}}}"#)), &Facts::default());
+    assert_eq!(found.len(), 101);
+    assert!(found[100].1.contains("9900 more problems"), "{:?}", found[100]);
 }
 
 #[test]

@@ -208,7 +208,7 @@ fn hook(f: &mut Findings, at: &At, hook: &Hook) {
 fn annotations(f: &mut Findings, annotations: &BTreeMap<Text, Text>) {
     // BTreeMap order: an empty key comes first.
     if annotations.first_key_value().is_some_and(|(key, _)| key.is_empty()) {
-        f.warn(&ROOT.key("annotations"), "", "an annotation's key should not be empty");
+        f.warn_field(&ROOT.key("annotations"), "has an empty key, which the specification forbids");
     }
 }
 

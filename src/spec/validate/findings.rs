@@ -52,11 +52,16 @@ impl fmt::Display for At<'_> {
 /// Longest value that a message repeats, in bytes.
 const VALUE_SHOWN: usize = 120;
 
+/// Most problems that one error tells, and most warnings: a list of a million wrong entries is one mistake.
+const MOST_TOLD: usize = 100;
+
 /// Problems (which refuse the input) and warnings (which do not).
 #[derive(Default)]
 pub struct Findings {
     problems: Vec<Error>,
     warnings: Vec<String>,
+    /// Problems beyond [`MOST_TOLD`].
+    untold: usize,
 }
 
 type Text = Cow<'static, str>;
@@ -71,17 +76,34 @@ impl Findings {
         remedy: impl Into<Text>,
     ) {
         let error = Error::new(reason).kind(Kind::Config).field(at.to_string()).value(shown(value));
-        self.problems.push(error.remedy(remedy));
+        self.problem(error.remedy(remedy));
     }
 
     /// What should stand at `at` does not, or the field as a whole cannot stand here.
     pub fn refuse_field(&mut self, at: &At, reason: impl Into<Text>, remedy: impl Into<Text>) {
-        self.problems.push(Error::new(reason).kind(Kind::Config).field(at.to_string()).remedy(remedy));
+        self.problem(Error::new(reason).kind(Kind::Config).field(at.to_string()).remedy(remedy));
+    }
+
+    fn problem(&mut self, problem: Error) {
+        if self.problems.len() < MOST_TOLD {
+            self.problems.push(problem);
+        } else {
+            self.untold += 1;
+        }
     }
 
     /// The value is accepted and does not do what it says.
     pub fn warn(&mut self, at: &At, value: impl fmt::Display, what: impl fmt::Display) {
-        self.warnings.push(format!("{at} = {:?}: {what}", shown(value)));
+        if self.warnings.len() < MOST_TOLD {
+            self.warnings.push(format!("{at} = {:?}: {what}", shown(value)));
+        }
+    }
+
+    /// A field as a whole does not do what it says.
+    pub fn warn_field(&mut self, at: &At, what: impl fmt::Display) {
+        if self.warnings.len() < MOST_TOLD {
+            self.warnings.push(format!("{at}: {what}"));
+        }
     }
 
     /// Kernel strings end at a NUL byte: what follows would be lost without a word.
@@ -101,7 +123,7 @@ impl Findings {
         if path.is_empty() {
             self.refuse_field(at, "is missing or empty", "give an absolute path");
         } else if !path.starts_with('/') {
-            self.refuse(at, path, "is not an absolute path", format!("write /{path}"));
+            self.refuse(at, path, "is not an absolute path", "begin it with /");
         } else {
             self.no_nul(at, path);
             return true;
@@ -151,7 +173,11 @@ impl Findings {
         }
     }
 
-    pub fn finish(self) -> Result<Checked> {
+    pub fn finish(mut self) -> Result<Checked> {
+        if self.untold > 0 {
+            let more = Error::new(format!("{} more problems", self.untold)).kind(Kind::Config);
+            self.problems.push(more.remedy("correct those that are named first"));
+        }
         match Error::all(self.problems) {
             Some(error) => Err(error),
             None => Ok(Checked { warnings: self.warnings }),

@@ -54,6 +54,15 @@ fn options<'m>(f: &mut Findings, at: &At, mount: &'m Mount) -> Words<'m> {
         let at = at.index(i);
         let Some(effect) = mount_option(option) else {
             f.no_nul(&at, option);
+            if option.starts_with("idmap=") || option.starts_with("ridmap=") {
+                // As data of a bind mount it would be ignored, and the owners would be the host's.
+                f.refuse(
+                    &at,
+                    option,
+                    "is not a form of idmap that is known here",
+                    "use uidMappings and gidMappings",
+                );
+            }
             words.data = words.data.or(Some(option));
             continue;
         };

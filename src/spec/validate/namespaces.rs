@@ -61,9 +61,19 @@ pub fn namespaces(f: &mut Findings, spec: &Spec, facts: &Facts) {
     let at = ROOT.key("linux");
     listed(f, &at.key("namespaces"), linux);
     user(f, &at, spec, linux, held);
-    for (name, paths) in [("maskedPaths", &linux.masked_paths), ("readonlyPaths", &linux.readonly_paths)] {
-        if !paths.is_empty() && !held.has(MOUNT) {
-            needs(f, &at.key(name), "mount");
+    if !held.has(MOUNT) {
+        let root = ROOT.key("root");
+        let readonly = spec.root.as_ref().is_some_and(|root| root.readonly);
+        let propagation = linux.rootfs_propagation.as_deref().is_some_and(|mode| !mode.is_empty());
+        for (at, used) in [
+            (root.key("readonly"), readonly),
+            (at.key("rootfsPropagation"), propagation),
+            (at.key("maskedPaths"), !linux.masked_paths.is_empty()),
+            (at.key("readonlyPaths"), !linux.readonly_paths.is_empty()),
+        ] {
+            if used {
+                needs(f, &at, "mount");
+            }
         }
     }
     sysctl::sysctls(f, &at.key("sysctl"), &linux.sysctl, |kind| {
@@ -124,7 +134,7 @@ fn user(f: &mut Findings, at: &At, spec: &Spec, linux: &Linux, held: Held) {
         mappings(f, &at, ranges);
         if held.joins(USER) {
             if !ranges.is_empty() {
-                f.warn(&at, "", "the user namespace that is joined has mappings of its own: they count");
+                f.warn_field(&at, "the user namespace that is joined has mappings of its own: they count");
             }
         } else if held.makes(USER) {
             if ranges.is_empty() {
