@@ -5,6 +5,7 @@ pub mod linux;
 pub mod load;
 pub mod resources;
 pub mod seccomp;
+pub mod template;
 pub mod text;
 pub mod validate;
 

@@ -26,7 +26,7 @@ pub struct Seccomp<'a> {
 /// An action for some system calls, if all `args` match.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct SyscallRule<'a> {
-    #[serde(borrow, default, deserialize_with = "null_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(borrow, default, deserialize_with = "null_default")]
     pub names: Vec<Text<'a>>,
     #[serde(borrow, default, deserialize_with = "null_default")]
     pub action: Text<'a>,

@@ -101,7 +101,7 @@ impl Findings {
         if path.is_empty() {
             self.refuse_field(at, "is missing or empty", "give an absolute path");
         } else if !path.starts_with('/') {
-            self.refuse(at, path, "is not an absolute path", format!("write /{path}"));
+            self.refuse(at, path, "is not an absolute path", "begin it with /");
         } else {
             self.no_nul(at, path);
             return true;
