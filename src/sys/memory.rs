@@ -42,3 +42,8 @@ fn memfd_create(name: &CStr, flags: u32) -> SysResult<OwnedFd> {
     // SAFETY: the kernel has just returned this descriptor to us alone.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
+
+/// An empty memory file to write to.
+pub fn scratch(name: &CStr) -> SysResult<OwnedFd> {
+    memfd_create(name, libc::MFD_CLOEXEC)
+}

@@ -1,0 +1,97 @@
+//! A bundle as it is on the disk: config.json, read once, parsed and checked before anything changes.
+
+use super::{CreateOptions, Engine};
+use crate::error::{Context, Error, Kind, Result};
+use crate::host::Facts;
+use crate::plan::script::c;
+use crate::spec::{Hook, Spec, load, validate};
+use crate::sys::file::{self, cwd};
+use std::path::{Path, PathBuf};
+
+/// A config.json is some ten kilobytes; nobody writes this much by intent.
+const CONFIG_LIMIT: usize = 32 * 1024 * 1024;
+
+/// The bytes of a config, and where its relative paths begin.
+#[derive(Debug)]
+pub struct Bundle {
+    pub path: PathBuf,
+    pub bytes: Vec<u8>,
+}
+
+impl Bundle {
+    pub fn read(options: &CreateOptions) -> Result<Bundle> {
+        let path = std::path::absolute(&options.bundle)
+            .map_err(|e| Error::io("find the working directory", &e).field("--bundle"))?;
+        let config = match &options.config {
+            Some(config) => config.clone(),
+            None => path.join("config.json"),
+        };
+        let bytes = file::read_at(cwd(), &c(&config.to_string_lossy()), CONFIG_LIMIT, 0).map_err(|e| {
+            let argument = if options.config.is_some() { "--config" } else { "--bundle" };
+            e.because(format!("read {}", config.display()))
+                .kind(Kind::Argument)
+                .field(argument)
+                .value(config.display())
+                .remedy("a bundle is a directory with config.json in it; `rruntime spec` writes one")
+        })?;
+        Ok(Bundle { path, bytes })
+    }
+
+    pub fn spec(&self) -> Result<Spec<'_>> {
+        load::parse("config.json", &self.bytes)
+    }
+}
+
+impl Engine {
+    /// Everything that can be known to be wrong before the first side effect.
+    pub(super) fn check(&self, spec: &Spec, facts: &Facts, no_pivot: bool) -> Result<()> {
+        let last_capability = u8::try_from(facts.last_capability).unwrap_or(u8::MAX);
+        let facts = validate::Facts {
+            last_capability,
+            unprivileged: !facts.privileged,
+            no_pivot,
+            systemd_cgroup: self.systemd_cgroup,
+        };
+        let checked = validate::validate(spec, &facts)?;
+        for warning in &checked.warnings {
+            (self.warn)(warning);
+        }
+        if self.systemd_cgroup {
+            return Err(Error::new("cgroups made by systemd are not built yet")
+                .kind(Kind::Unsupported)
+                .field("--systemd-cgroup")
+                .remedy("leave the option out, and let the engine use its cgroupfs driver"));
+        }
+        check_hooks(spec)
+    }
+}
+
+/// Hooks that run on the host must be there; a poststop hook that is missing would be found out far too late.
+fn check_hooks(spec: &Spec) -> Result<()> {
+    let Some(hooks) = &spec.hooks else { return Ok(()) };
+    let kinds: [(&str, &[Hook]); 5] = [
+        ("prestart", &hooks.prestart),
+        ("createRuntime", &hooks.create_runtime),
+        ("createContainer", &hooks.create_container),
+        ("poststart", &hooks.poststart),
+        ("poststop", &hooks.poststop),
+    ];
+    let mut problems = Vec::new();
+    for (kind, list) in kinds {
+        for (i, hook) in list.iter().enumerate() {
+            let found = check_executable(Path::new(&*hook.path)).at(|| format!("/hooks/{kind}/{i}/path"));
+            if let Err(error) = found {
+                problems.push(error.value(&hook.path));
+            }
+        }
+    }
+    Error::all(problems).map_or(Ok(()), Err)
+}
+
+fn check_executable(path: &Path) -> Result<()> {
+    nix::unistd::access(path, nix::unistd::AccessFlags::X_OK).map_err(|e| {
+        Error::os("the hook", e as i32)
+            .kind(Kind::Config)
+            .remedy("hooks are programs of the host, by absolute path, and executable")
+    })
+}

@@ -1,0 +1,285 @@
+//! From "step 17 failed in move_mount with EINVAL" to what a person can act on: what was being done, for which
+//! field, why, and what helps. The texts about the program itself are those that engines look for.
+
+use crate::error::{Error, Kind};
+use crate::plan::{Field, Script};
+use crate::spec::Spec;
+use crate::wire::{Message, Part, Step};
+use std::ffi::CStr;
+
+/// The error behind init's message.
+pub fn explain(script: &Script, message: &Message, note: &[u8], spec: &Spec) -> Error {
+    let part = Part::ALL.iter().find(|(part, _)| *part as u32 == message.part).copied();
+    let (part, words) = part.unwrap_or((Part::Whole, ""));
+    let errno = message.errno;
+    let Some((step, field)) = script.step(message.step as usize) else {
+        return Error::os(format!("init, in a step that the plan does not have: {words}"), errno);
+    };
+    let error = match &step {
+        Step::Resolve { candidates } => {
+            let first = candidates.iter().next().map(text).unwrap_or_default();
+            program_missing(spec, &first, part, errno)
+        }
+        Step::Exec { .. } => not_started(&program(spec), errno, note),
+        Step::ExecPath { path, .. } => not_started(&text(path), errno, note),
+        _ => Error::os(reason(words, note), errno).doing(activity(&step)),
+    };
+    let error = match remedy(&step, part, errno) {
+        Some(remedy) => error.remedy(remedy),
+        None => error,
+    };
+    name_field(error, &step, field, spec)
+}
+
+fn name_field(error: Error, step: &Step, field: Field, spec: &Spec) -> Error {
+    let Some(mut pointer) = field.pointer(spec) else { return error };
+    match (step, field) {
+        (Step::Bind { .. }, Field::Mount(i)) => {
+            let source = spec.mounts.get(i).and_then(|mount| mount.source.as_deref()).unwrap_or_default();
+            error.field(pointer).value(source)
+        }
+        (Step::Rlimit { soft, hard, .. }, _) => error.field(pointer).value(format!("soft {soft}, hard {hard}")),
+        (Step::Sysctl { value, .. }, _) => error.field(pointer).value(String::from_utf8_lossy(value)),
+        (Step::Mask { path } | Step::Readonly { path }, _) => error.field(pointer).value(text(path)),
+        (Step::Chdir { path, .. }, _) => error.field(pointer).value(text(path)),
+        (Step::Device { path, .. }, _) => {
+            pointer.push_str("/path");
+            error.field(pointer).value(text(path))
+        }
+        (Step::Filesystem { target, .. } | Step::Remount { target, .. }, Field::Mount(_)) => {
+            error.field(pointer).value(text(target))
+        }
+        (Step::LabelFile { value, .. } | Step::SelfFile { value, .. }, _) => {
+            error.field(pointer).value(String::from_utf8_lossy(value).trim_end())
+        }
+        (Step::User { uid, gid }, _) => error.field(pointer).value(format!("{uid}:{gid}")),
+        (Step::Hostname { name } | Step::Domainname { name }, _) => {
+            error.field(pointer).value(String::from_utf8_lossy(name))
+        }
+        (Step::Resolve { .. } | Step::Exec { .. }, _) => error.field(pointer).value(program(spec)),
+        _ => error.field(pointer),
+    }
+}
+
+fn text(path: &CStr) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+fn program(spec: &Spec) -> String {
+    spec.process.as_ref().and_then(|process| process.args.first()).map(ToString::to_string).unwrap_or_default()
+}
+
+/// The system call, or what the file system itself has said in its log ("e tmpfs: Bad value for 'size'").
+fn reason(words: &'static str, note: &[u8]) -> String {
+    let said = String::from_utf8_lossy(note);
+    let said = said.trim_end().trim_start_matches("e ").trim_start_matches("w ");
+    match (said.is_empty(), words.is_empty()) {
+        (false, _) => said.to_owned(),
+        (true, false) => words.to_owned(),
+        (true, true) => "refused".to_owned(),
+    }
+}
+
+/// What a step does, for people.
+fn activity(step: &Step) -> String {
+    match step {
+        Step::Join { .. } => "join a namespace".into(),
+        Step::Unshare { .. } => "make new namespaces".into(),
+        Step::Spawn { .. } => "make the process in its namespaces".into(),
+        Step::BecomeRoot {} => "become root of the user namespace".into(),
+        Step::SelfFile { file, .. } | Step::LabelFile { file, .. } => format!("write /proc/self/{}", text(file)),
+        Step::EnterTimeNamespace {} => "enter the time namespace".into(),
+        Step::Hostname { .. } => "set the hostname".into(),
+        Step::Domainname { .. } => "set the domain name".into(),
+        Step::LoopbackUp {} => "bring the loopback interface up".into(),
+        Step::Keyring { .. } => "make a session keyring".into(),
+        Step::HostPropagation { .. } => "detach the mount table from the host's".into(),
+        Step::Root { .. } => "attach the root filesystem".into(),
+        Step::OpenRoot {} => "open the container's root".into(),
+        Step::OpenProc {} => "mount a private proc".into(),
+        Step::Filesystem { kind, target, .. } => format!("mount {} on {}", text(kind), text(target)),
+        Step::Bind { target, .. } => format!("bind to {}", text(target)),
+        Step::Remount { target, .. } => format!("change the mount on {}", text(target)),
+        Step::Device { path, .. } => format!("make the device {}", text(path)),
+        Step::Symlink { path, .. } => format!("make the link {}", text(path)),
+        Step::OpenNull {} => "verify /dev/null".into(),
+        Step::Console { .. } => "open a terminal".into(),
+        Step::Pivot {} | Step::Chroot {} => "change the root".into(),
+        Step::RootAttributes { .. } => "set the root's mount attributes".into(),
+        Step::Sysctl { path, .. } => format!("write /proc/sys/{}", text(path)),
+        Step::Mask { path } => format!("mask {}", text(path)),
+        Step::Readonly { path } => format!("make {} read-only", text(path)),
+        Step::Scheduler { .. } => "set the scheduler".into(),
+        Step::IoPriority { .. } => "set the I/O priority".into(),
+        Step::MemoryPolicy { .. } => "set the memory policy".into(),
+        Step::Personality { .. } => "set the personality".into(),
+        Step::Rlimit { .. } => "set a resource limit".into(),
+        Step::Chdir { .. } => "enter the working directory".into(),
+        Step::Groups { .. } => "set the groups".into(),
+        Step::User { .. } => "change the user".into(),
+        Step::Bounding { .. } | Step::Capabilities { .. } | Step::Ambient { .. } => "set capabilities".into(),
+        Step::NoNewPrivileges {} => "set no_new_privs".into(),
+        Step::Session {} => "make a session".into(),
+        Step::Seccomp { .. } => "load the seccomp filter".into(),
+        other => format!("{other:?}").split([' ', '{']).next().unwrap_or_default().to_lowercase(),
+    }
+}
+
+fn remedy(step: &Step, part: Part, errno: i32) -> Option<&'static str> {
+    Some(match (step, part, errno) {
+        (Step::Filesystem { kind, .. }, Part::FsCreate | Part::FsMount, libc::EPERM)
+            if matches!(kind.to_bytes(), b"proc" | b"sysfs") =>
+        {
+            "the runtime's own /proc or /sys has parts masked, so the kernel allows no new one: run it outside of \
+             that container, or bind the one that is there"
+        }
+        (Step::Filesystem { .. }, Part::FsOpen, libc::ENODEV) => "this kernel has no such file system",
+        (Step::Filesystem { .. } | Step::Bind { .. }, Part::OpenTarget, libc::ELOOP) => {
+            "a symbolic link is in the way of the destination, and here none is allowed"
+        }
+        (Step::Filesystem { .. } | Step::Bind { .. }, Part::MoveMount, libc::ENOTDIR) => {
+            "a directory goes onto a directory and a file onto a file"
+        }
+        (_, Part::MakeTarget, libc::EROFS) => "make the destination in the image, or the root writable",
+        (_, Part::MountSetattr, libc::ENOSYS) => "Linux 5.12 or newer is needed",
+        (_, Part::MountSetattr, libc::EPERM) => {
+            "in a user namespace, flags that the host has set on a mount cannot be taken away"
+        }
+        (Step::Root { .. } | Step::Bind { .. }, _, libc::EACCES) => {
+            "the container's user must be able to pass every directory above it"
+        }
+        (Step::Pivot {}, Part::PivotRoot, libc::EINVAL) => {
+            "the host runs from its initramfs? then --no-pivot is needed"
+        }
+        (Step::Device { .. }, Part::Mknod, libc::EPERM) => "making device nodes needs CAP_MKNOD on the host",
+        (Step::Rlimit { .. }, _, libc::EPERM) => "raising a hard limit needs CAP_SYS_RESOURCE on the host",
+        (Step::Seccomp { .. }, _, libc::EINVAL) => "the kernel knows no such filter or flag",
+        (Step::LabelFile { .. }, Part::Open, libc::ENOENT) => {
+            "this kernel has no such security module, or it is not enabled"
+        }
+        (Step::LabelFile { .. }, Part::Write, libc::ENOENT) => "the profile is not loaded",
+        (Step::Chdir { .. }, Part::OutsideRoot, _) => "choose a directory inside the container",
+        (Step::User { .. } | Step::BecomeRoot {} | Step::Groups { .. }, _, libc::EINVAL) => {
+            "the id is not mapped: extend linux.uidMappings and linux.gidMappings"
+        }
+        (Step::Groups { .. }, _, libc::EPERM) => "an ordinary user's namespace may not change groups",
+        (Step::OpenNull {}, Part::Unexpected, _) => "the image has put something else in the place of /dev/null",
+        (Step::Console { .. }, Part::OpenTarget, libc::ENOENT) => "a terminal needs a devpts mounted on /dev/pts",
+        (Step::Sysctl { .. }, Part::Open, libc::ENOENT) => "this kernel has no such parameter",
+        _ => return None,
+    })
+}
+
+/// No program that could be executed was found.
+fn program_missing(spec: &Spec, first: &str, part: Part, errno: i32) -> Error {
+    let wanted = program(spec);
+    if part == Part::NotFound && !wanted.contains('/') {
+        return Error::new(format!("exec: {wanted:?}: executable file not found in $PATH"))
+            .kind(Kind::NotFound)
+            .remedy("give the program's whole path, or set PATH in process.env");
+    }
+    match part {
+        Part::NotFound => Error::os(format!("exec: {first:?}: stat {first}"), errno).kind(Kind::NotFound),
+        _ => Error::os(format!("exec: {wanted:?}"), errno).kind(Kind::NotExecutable),
+    }
+}
+
+/// The kernel refused a program that is there; its first bytes tell why.
+fn not_started(program: &str, errno: i32, head: &[u8]) -> Error {
+    let error = Error::os(format!("exec {program}"), errno);
+    match errno {
+        libc::ENOENT => match interpreter(head) {
+            Some(interpreter) => error
+                .kind(Kind::NotFound)
+                .remedy(format!("the program is there; the interpreter that it names, {interpreter}, is not")),
+            None => error.kind(Kind::NotFound),
+        },
+        libc::ENOEXEC => error.kind(Kind::NotExecutable).remedy(foreign(head)),
+        libc::EACCES | libc::EPERM => error
+            .kind(Kind::NotExecutable)
+            .remedy("is the file system mounted noexec, and may the process's user execute the program?"),
+        _ => error,
+    }
+}
+
+/// What `#!` or the ELF header name as the program's interpreter.
+fn interpreter(head: &[u8]) -> Option<String> {
+    if let Some(line) = head.strip_prefix(b"#!") {
+        let line = line.split(|&b| b == b'\n').next()?;
+        let carriage = line.ends_with(b"\r");
+        let line = String::from_utf8_lossy(line);
+        let name = line.split_whitespace().next()?.to_owned();
+        return Some(if carriage { format!("{name}\\r (the script has DOS line ends)") } else { name });
+    }
+    elf_interpreter(head)
+}
+
+fn elf_interpreter(head: &[u8]) -> Option<String> {
+    const PT_INTERP: u32 = 3;
+    if !head.starts_with(b"\x7fELF\x02\x01") {
+        return None;
+    }
+    let number = |at: usize, size: usize| -> Option<usize> {
+        let bytes = head.get(at..at + size)?;
+        Some(bytes.iter().rev().fold(0, |n, &b| n << 8 | usize::from(b)))
+    };
+    let (table, entry, count) = (number(32, 8)?, number(54, 2)?, number(56, 2)?);
+    for i in 0..count {
+        let at = table.checked_add(i * entry)?;
+        if number(at, 4)? == PT_INTERP as usize {
+            let (offset, size) = (number(at + 8, 8)?, number(at + 32, 8)?);
+            let name = head.get(offset..offset.checked_add(size)?)?;
+            return Some(String::from_utf8_lossy(name).trim_end_matches('\0').to_owned());
+        }
+    }
+    None
+}
+
+/// Why the kernel does not know the format.
+fn foreign(head: &[u8]) -> String {
+    if !head.starts_with(b"\x7fELF") {
+        return "it is no program that the kernel knows; a script needs #! in its first line".into();
+    }
+    let machine = head.get(18..20).map_or(0, |m| u16::from_le_bytes([m[0], m[1]]));
+    let name = match machine {
+        3 => "i386",
+        8 => "MIPS",
+        20 | 21 => "PowerPC",
+        22 => "s390x",
+        40 => "arm",
+        62 => "x86-64",
+        183 => "aarch64",
+        243 => "RISC-V",
+        258 => "LoongArch",
+        _ => return format!("it is a program for another processor (ELF machine {machine})"),
+    };
+    format!("it is a program for {name}, this machine is {}", std::env::consts::ARCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scripts_interpreter_is_named() {
+        assert_eq!(interpreter(b"#!/bin/foo -x\necho").as_deref(), Some("/bin/foo"));
+        assert_eq!(interpreter(b"#! /bin/foo\n").as_deref(), Some("/bin/foo"));
+        assert!(interpreter(b"#!/bin/sh\r\necho").is_some_and(|text| text.contains("DOS line ends")));
+        assert_eq!(interpreter(b"echo"), None);
+    }
+
+    #[test]
+    fn damaged_programs_have_no_interpreter() {
+        let mut head = b"\x7fELF\x02\x01".to_vec();
+        head.resize(64, 0xff);
+        assert_eq!(interpreter(&head), None);
+    }
+
+    #[test]
+    fn a_program_for_another_processor_is_named() {
+        let mut head = b"\x7fELF\x02\x01".to_vec();
+        head.resize(18, 0);
+        head.extend(183u16.to_le_bytes());
+        assert!(foreign(&head).contains("aarch64"));
+    }
+}

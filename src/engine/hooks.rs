@@ -1,0 +1,213 @@
+//! Hooks (config.md, POSIX-platform Hooks): programs at six points of a container's life, each with the
+//! container's state on its standard input and, where the config says so, a time limit in seconds.
+//!
+//! prestart, createRuntime, poststart and poststop run on the host. createContainer runs in the container's
+//! namespaces with a path of the host, startContainer with a path of the container; both are started by the
+//! sealed init, so that nothing of ours is reachable from inside.
+
+use super::init::{self, Event, Init};
+use super::open::{self, Given};
+use super::state_json;
+use crate::error::{Error, Result};
+use crate::plan::script::c;
+use crate::plan::tenant::{self, Destination};
+use crate::plan::{Host, tenant::Tenant};
+use crate::spec::{Hook, Spec};
+use crate::state::Record;
+use crate::sys::launch::Child;
+use crate::sys::{memory, process, socket, wait};
+use crate::wire::Kind;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::fs::File;
+use std::io::{Read, Seek, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// What is kept of a failing hook's output.
+const OUTPUT_LIMIT: u64 = 4096;
+
+/// Runs the hooks of one kind on the host, in order; the first that fails ends it.
+pub fn run(kind: &str, hooks: &[Hook], state: &str, bundle: &Path) -> Result<()> {
+    for (i, hook) in hooks.iter().enumerate() {
+        let named = |error: Error| error.field(format!("/hooks/{kind}/{i}")).value(&hook.path);
+        run_on_host(hook, state, bundle).map_err(named)?;
+    }
+    Ok(())
+}
+
+fn run_on_host(hook: &Hook, state: &str, bundle: &Path) -> Result<()> {
+    let (output, streams) = output()?;
+    let mut command = Command::new(&*hook.path);
+    if let Some((name, rest)) = hook.args.split_first() {
+        command.arg0(&**name).args(rest.iter().map(|arg| &**arg));
+    }
+    command.env_clear();
+    for variable in &hook.env {
+        if let Some((name, value)) = variable.split_once('=') {
+            command.env(name, value);
+        }
+    }
+    command.current_dir(bundle).stdin(Stdio::piped()).stdout(streams.0).stderr(streams.1);
+    let mut child = command.spawn().map_err(|e| Error::io("start the hook", &e))?;
+    let pid = child.id() as i32;
+    let pidfd = process::pidfd_open(pid).map_err(|e| e.because("open the hook's process"))?;
+    if let Some(mut input) = child.stdin.take() {
+        // A hook need not read its state.
+        let _ = input.write_all(state.as_bytes());
+    }
+    finish(pid, pidfd.as_fd(), hook.timeout, output)
+}
+
+/// A file in memory for what the hook says, and two ends of it.
+fn output() -> Result<(File, (Stdio, Stdio))> {
+    let file = memory::scratch(c"hook-output").map_err(|e| e.because("memfd_create"))?;
+    let copy = || file.try_clone().map(Stdio::from).map_err(|e| Error::io("dup", &e));
+    let streams = (copy()?, copy()?);
+    Ok((File::from(file), streams))
+}
+
+fn finish(pid: i32, pidfd: BorrowedFd, timeout: Option<i64>, mut output: File) -> Result<()> {
+    if !ends_in_time(pidfd, timeout) {
+        // It has ended by itself meanwhile, or it ends now.
+        let _ = process::pidfd_send_signal(pidfd, libc::SIGKILL);
+        let _ = wait::reap(pid);
+        let seconds = timeout.unwrap_or_default();
+        return Err(Error::new(format!("the hook ran longer than its timeout of {seconds} s"))
+            .remedy("raise the timeout (seconds), or see what the hook waits for"));
+    }
+    let ended = wait::reap(pid).map_err(|e| e.because("wait for the hook"))?;
+    if ended == wait::Ended::Exited(0) {
+        return Ok(());
+    }
+    let mut said = String::new();
+    // What it said is a help, not a condition.
+    let _ = output.rewind().and_then(|()| output.take(OUTPUT_LIMIT).read_to_string(&mut said));
+    let how = match ended {
+        wait::Ended::Exited(code) => format!("the hook ended with exit status {code}"),
+        wait::Ended::Signaled(signal) => format!("the hook was ended by signal {signal}"),
+    };
+    let said = said.trim().replace('\n', "; ");
+    Err(Error::new(if said.is_empty() { how } else { format!("{how}: {said}") }))
+}
+
+fn ends_in_time(pidfd: BorrowedFd, timeout: Option<i64>) -> bool {
+    let limit = timeout.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
+    let deadline = limit.map(|limit| Instant::now() + limit);
+    loop {
+        let timeout = deadline.map_or(PollTimeout::NONE, |deadline| {
+            PollTimeout::try_from(deadline.saturating_duration_since(Instant::now())).unwrap_or(PollTimeout::MAX)
+        });
+        match poll(&mut [PollFd::new(pidfd, PollFlags::POLLIN)], timeout) {
+            Err(nix::errno::Errno::EINTR) => {}
+            Ok(0) => return false,
+            _ => return true,
+        }
+    }
+}
+
+/// Where hooks inside the container go.
+pub struct Inside<'a> {
+    pub host: &'a Host,
+    pub id: &'a str,
+    pub namespaces: u64,
+    pub first: BorrowedFd<'a>,
+    pub cgroup: Option<&'a crate::cgroup::Cgroup>,
+}
+
+/// Runs the hooks of one kind in the container's namespaces.
+pub fn run_inside(kind: &str, hooks: &[Hook], state: &str, inside: &Inside) -> Result<()> {
+    for (i, hook) in hooks.iter().enumerate() {
+        let named = |error: Error| error.field(format!("/hooks/{kind}/{i}")).value(&hook.path);
+        run_one_inside(hook, state, inside).map_err(named)?;
+    }
+    Ok(())
+}
+
+fn run_one_inside(hook: &Hook, state: &str, inside: &Inside) -> Result<()> {
+    let to =
+        Destination { id: inside.id, namespaces: inside.namespaces, in_cgroup: inside.cgroup.is_some() };
+    let tenant = tenant::hook(hook, to, inside.host);
+    let output = memory::scratch(c"hook-output").map_err(|e| e.because("memfd_create"))?;
+    let (reading, writing) =
+        nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(|e| Error::os("pipe", e as i32))?;
+    let streams = [Some(reading.as_fd()), Some(output.as_fd()), Some(output.as_fd())];
+    let mut init = start_tenant(&tenant, inside.first, inside.cgroup, streams, 0)?;
+    drop(reading);
+    // A hook need not read its state; what does not fit into the pipe waits for nobody.
+    let _ = File::from(writing).write_all(state.as_bytes());
+    let spec = Spec::default();
+    let started = converse(&mut init, &tenant, inside.cgroup, &spec, |_| Ok(()));
+    let Child { pid, pidfd } = init.spawned.take().unwrap_or(init.first);
+    match started {
+        Ok(()) => finish(pid, pidfd.as_fd(), hook.timeout, File::from(output)),
+        Err(error) => {
+            // It reported and exits.
+            let _ = wait::reap(pid);
+            Err(error)
+        }
+    }
+}
+
+/// Starts the sealed init on a tenant's script.
+pub fn start_tenant(
+    tenant: &Tenant,
+    first: BorrowedFd,
+    cgroup: Option<&crate::cgroup::Cgroup>,
+    streams: [Option<BorrowedFd>; 3],
+    preserve_fds: u32,
+) -> Result<Init> {
+    let given = Given { listener: None, pidfd: Some(first) };
+    let opened = open::open(&tenant.opens, given, &Spec::default())?;
+    let control = socket::pair().map_err(|e| e.because("socketpair"))?;
+    let start = init::Start {
+        script: &tenant.script,
+        handles: &opened.numbers,
+        namespaces: 0,
+        cgroup: cgroup.and_then(crate::cgroup::Cgroup::birth),
+        preserve_fds,
+        streams,
+    };
+    init::start(control, start)
+}
+
+/// Descriptors that a tenant sends.
+pub enum Passed {
+    Console(OwnedFd),
+    Listener(OwnedFd),
+}
+
+/// Follows a tenant until its program runs.
+pub fn converse(
+    init: &mut Init,
+    tenant: &Tenant,
+    cgroup: Option<&crate::cgroup::Cgroup>,
+    spec: &Spec,
+    mut passed: impl FnMut(Passed) -> Result<()>,
+) -> Result<()> {
+    loop {
+        match init.hear()? {
+            Event::Reached(_) => {
+                if let Some(cgroup) = cgroup {
+                    cgroup.join(init.process().pid)?;
+                }
+                init.say(Kind::Go)?;
+            }
+            Event::Spawned => {}
+            Event::Ready => init.say(Kind::Go)?,
+            Event::Console(master) => passed(Passed::Console(master))?,
+            Event::Listener(listener) => passed(Passed::Listener(listener))?,
+            Event::Failed { message, note } => {
+                return Err(super::diagnose::explain(&tenant.script, &message, &note, spec));
+            }
+            Event::Closed => return Ok(()),
+        }
+    }
+}
+
+/// The state that a hook reads.
+pub fn state_for(record: &Record, status: &str) -> String {
+    state_json(record, status)
+}
