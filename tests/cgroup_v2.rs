@@ -8,37 +8,51 @@ use std::os::fd::AsRawFd;
 
 #[test]
 fn a_cgroup_is_made_joined_killed_and_removed() {
-    unified().map(same::life);
+    if let Some(layout) = unified() {
+        same::life(layout);
+    }
 }
 
 #[test]
 fn freezing_stops_every_process() {
-    unified().map(same::freezing);
+    if let Some(layout) = unified() {
+        same::freezing(layout);
+    }
 }
 
 #[test]
 fn a_frozen_container_can_be_killed() {
-    unified().map(same::killing_a_frozen_one);
+    if let Some(layout) = unified() {
+        same::killing_a_frozen_one(layout);
+    }
 }
 
 #[test]
 fn a_frozen_cgroup_is_no_place_for_a_new_container() {
-    unified().map(same::a_frozen_cgroup_is_refused);
+    if let Some(layout) = unified() {
+        same::a_frozen_cgroup_is_refused(layout);
+    }
 }
 
 #[test]
 fn cgroups_below_are_listed_killed_and_removed() {
-    unified().map(same::children_go_too);
+    if let Some(layout) = unified() {
+        same::children_go_too(layout);
+    }
 }
 
 #[test]
 fn a_forking_container_ends_at_once() {
-    unified().map(same::many_processes_end_at_once);
+    if let Some(layout) = unified() {
+        same::many_processes_end_at_once(layout);
+    }
 }
 
 #[test]
 fn device_rules_decide_and_change_under_a_running_container() {
-    unified().map(same::devices);
+    if let Some(layout) = unified() {
+        same::devices(layout);
+    }
 }
 
 #[test]
@@ -72,6 +86,46 @@ fn the_birth_descriptor_is_the_cgroups_directory() {
     let cgroup = place.create();
     let link = format!("/proc/self/fd/{}", cgroup.birth().unwrap().as_raw_fd());
     assert_eq!(std::fs::read_link(link).unwrap().to_str().unwrap(), place.location.legs[0].directory());
+}
+
+#[test]
+fn a_parent_with_processes_leaves_a_usable_cgroup_and_a_clear_error_for_limits() {
+    let Some(layout) = unified_with("memory") else { return };
+    let place = Place::new(layout, "populated");
+    let outer = place.create();
+    let mut shell = Shell::waiting("true");
+    outer.join(shell.pid()).unwrap();
+    let limits = place.limits("{\"memory\":{\"limit\":8388608}}");
+    let inner = Cgroup::create(&place.below("inner"), &limits.controllers()).unwrap();
+    inner.join(shell.pid()).unwrap();
+    outer.join(shell.pid()).unwrap();
+    let error = inner.apply(&limits).unwrap_err().to_string();
+    assert!(error.contains("memory/limit") && error.contains("the parent cgroup has processes"), "{error}");
+    shell.0.kill().unwrap();
+    shell.0.wait().unwrap();
+}
+
+#[test]
+fn a_process_in_a_cgroup_below_is_found_there() {
+    let Some(layout) = unified() else { return };
+    let place = Place::new(layout, "beside");
+    let cgroup = place.create();
+    let mut shells = [Shell::waiting("true"), Shell::waiting("true")];
+    // Before there is a cgroup below: one that hands down controllers takes no process.
+    cgroup.join(shells[0].pid()).unwrap();
+    let inner = Cgroup::create(&place.below("init.scope"), &[]).unwrap();
+    inner.join(shells[1].pid()).unwrap();
+    let directory = place.location.legs[0].directory();
+    for (shell, expected) in shells.iter().zip([directory.clone(), format!("{directory}/init.scope")]) {
+        let found = cgroup.beside(shell.pid()).unwrap();
+        let link = format!("/proc/self/fd/{}", found.as_raw_fd());
+        assert_eq!(std::fs::read_link(link).unwrap().to_str().unwrap(), expected);
+    }
+    assert!(cgroup.beside(std::process::id() as i32).is_err());
+    for shell in &mut shells {
+        shell.0.kill().unwrap();
+        shell.0.wait().unwrap();
+    }
 }
 
 #[test]
@@ -240,4 +294,60 @@ fn a_wait_for_the_last_process_ends_when_it_does() {
     cgroup.remove(cgroup_support::soon()).unwrap();
     assert!(began.elapsed().as_secs() < 5);
     assert!(shell.finish().0.success());
+}
+
+/// What `run` does with the cgroup of a Docker-like container. Watched by the test below.
+#[test]
+fn one_life() {
+    let Some(layout) = unified() else { return };
+    let mut resources = vec![
+        "\"devices\":[{\"allow\":false,\"access\":\"rwm\"},\
+         {\"allow\":true,\"type\":\"c\",\"major\":1,\"minor\":3,\"access\":\"rwm\"}]",
+    ];
+    if unified_with("memory").is_some() {
+        resources.push("\"memory\":{\"limit\":67108864}");
+    }
+    if unified_with("pids").is_some() {
+        resources.push("\"pids\":{\"limit\":100}");
+    }
+    let place = Place::new(layout, "one-life");
+    let limits = place.limits(&format!("{{{}}}", resources.join(",")));
+    let cgroup = Cgroup::create(&place.location, &limits.controllers()).unwrap();
+    cgroup.apply(&limits).unwrap();
+    cgroup.birth().unwrap();
+    cgroup.remove(cgroup_support::soon()).unwrap();
+    std::mem::forget(place);
+}
+
+#[test]
+fn a_whole_life_costs_at_most_25_calls_on_cgroup_files() {
+    if unified().is_none() {
+        return;
+    }
+    let log = std::env::temp_dir().join(format!("rr-test-{}-strace", std::process::id()));
+    let strace = std::process::Command::new("strace")
+        .args(["-f", "-y", "-o"])
+        .arg(&log)
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "one_life"])
+        .output();
+    let Ok(output) = strace else {
+        println!("skipped: no strace here");
+        return;
+    };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let text = std::fs::read_to_string(&log).unwrap();
+    std::fs::remove_file(&log).unwrap();
+    // The test itself looks for a controller by reading a file with open(2) or openat(2).
+    let began = text.find("mkdirat(").unwrap();
+    let began = text[..began].rfind("openat2(AT_FDCWD").unwrap();
+    let calls: Vec<&str> = text[began..]
+        .lines()
+        // A debug build of std checks a descriptor with fcntl(2) before it closes it.
+        .filter(|l| !l.contains(" fcntl("))
+        .filter(|l| l.contains("/sys/fs/cgroup") || l.contains(" bpf(") || l.contains("bpf-prog"))
+        .collect();
+    assert!(calls.len() <= 25, "{} calls:\n{}", calls.len(), calls.join("\n"));
+    assert!(!text[began..].contains("mountinfo") && !text[began..].contains("cgroup.procs"));
+    println!("{} calls:\n{}", calls.len(), calls.join("\n"));
 }

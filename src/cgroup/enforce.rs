@@ -3,7 +3,8 @@
 //! At no moment may more be allowed than the old or the new rules allow, and on an update nothing that both allow
 //! may be refused in between: v1 gets only the differences, v2 a replacement in one step.
 
-use super::devices::{Exceptions, Rules};
+use super::devices::Rules;
+use super::exceptions::Exceptions;
 use super::program;
 use super::tree::{Cgroup, Held, INSIDE, Origin};
 use super::write::on;

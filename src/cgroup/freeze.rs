@@ -20,16 +20,21 @@ impl Cgroup {
     /// Stops every process of the cgroup and returns when all have stopped.
     /// Errors: no freezer; not stopped within ten seconds (then all run again).
     pub fn freeze(&self) -> Result<()> {
+        self.freeze_within(PATIENCE)
+    }
+
+    pub(super) fn freeze_within(&self, patience: Duration) -> Result<()> {
         let held = self.need_freezer()?;
+        let deadline = Instant::now() + patience;
         let frozen = match held.leg.version {
-            Version::V1 => held.freeze_v1(),
-            Version::V2 => held.freeze_v2(),
+            Version::V1 => held.freeze_v1(deadline),
+            Version::V2 => held.freeze_v2(deadline),
         };
         match frozen {
             Ok(true) => Ok(()),
             Ok(false) => {
                 self.thaw()?;
-                Err(Error::new("the processes did not stop within ten seconds").value(held.leg.directory()))
+                Err(Error::new("the processes did not stop in time").value(held.leg.directory()))
             }
             Err(errno) => {
                 // The first error is the one to report; a cgroup that cannot be written to is not frozen.
@@ -76,8 +81,7 @@ impl Cgroup {
 }
 
 impl Held {
-    fn freeze_v1(&self) -> std::result::Result<bool, Errno> {
-        let deadline = Instant::now() + PATIENCE;
+    fn freeze_v1(&self, deadline: Instant) -> std::result::Result<bool, Errno> {
         let mut pause = Duration::from_micros(50);
         loop {
             self.write("freezer.state", "FROZEN")?;
@@ -93,9 +97,9 @@ impl Held {
         }
     }
 
-    fn freeze_v2(&self) -> std::result::Result<bool, Errno> {
+    fn freeze_v2(&self, deadline: Instant) -> std::result::Result<bool, Errno> {
         self.write("cgroup.freeze", "1")?;
-        self.await_event("frozen 1", Instant::now() + PATIENCE)
+        self.await_event("frozen 1", deadline)
     }
 
     /// Waits until `cgroup.events` has this line. False at the deadline. v2 only.

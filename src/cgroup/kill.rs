@@ -10,6 +10,10 @@ use super::write::on;
 use crate::error::Result;
 use crate::sys::{Errno, signal};
 use std::os::fd::AsFd;
+use std::time::Duration;
+
+/// How long a signal waits for every process to stop first.
+const BRIEFLY: Duration = Duration::from_millis(500);
 
 impl Cgroup {
     /// Sends signal `number` to every process of this cgroup and of the ones below it. A process that is gone already,
@@ -31,7 +35,7 @@ impl Cgroup {
     fn signal_each(&self, number: i32) -> Result<()> {
         let was_frozen = self.is_frozen()?;
         // Where freezing does not work (no freezer, a task in uninterruptible sleep), the signals still go out.
-        let stopped = was_frozen || self.freeze().is_ok();
+        let stopped = was_frozen || self.freeze_within(BRIEFLY).is_ok();
         let sent = self.signal_listed(number);
         // A task that is frozen on v1 dies only when it is thawed.
         let v1_frozen = was_frozen && self.freezer().is_some_and(|h| h.leg.version == Version::V1);

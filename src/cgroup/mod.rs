@@ -11,8 +11,10 @@
 //! outside of the hierarchy is touched. On v2 nobody is ever moved: processes are born in the cgroup
 //! (`Cgroup::birth`). Processes are never moved out either: what is left in a cgroup is ended or waited for.
 
+mod controllers;
 pub mod devices;
 mod enforce;
+pub mod exceptions;
 mod freeze;
 mod kill;
 pub mod limits;

@@ -5,20 +5,18 @@
 //! processes already, or is frozen, is refused, because its limits and its `kill` would hit strangers, and a
 //! frozen one would stop the start for ever.
 
+use super::controllers::hand_down;
 use super::location::{Leg, Location, Version};
 use super::write::on;
 use crate::error::{Error, Result};
 use crate::sys::{Errno, SysResult, dents, file};
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// How every step below a mount resolves.
 pub(super) const INSIDE: u64 = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_XDEV;
 
-const DIRECTORY: i32 = libc::O_RDONLY | libc::O_DIRECTORY;
-
-/// Handed down to every container even without limits: engines read their statistics.
-const ACCOUNTING: [&str; 4] = ["cpu", "io", "memory", "pids"];
+pub(super) const DIRECTORY: i32 = libc::O_RDONLY | libc::O_DIRECTORY;
 
 /// A container's cgroup, open in every hierarchy.
 pub struct Cgroup {
@@ -85,6 +83,25 @@ impl Cgroup {
             [only] if only.leg.version == Version::V2 => Some(only.dir.as_fd()),
             _ => None,
         }
+    }
+
+    /// The directory that process `pid`, one of this cgroup, is in now: below [`Cgroup::birth`] if the container
+    /// manages cgroups of its own. A v2 cgroup that hands controllers to children takes no process itself
+    /// (EBUSY); who joins such a container is born here instead.
+    pub fn beside(&self, pid: i32) -> Result<OwnedFd> {
+        let doing = || format!("finding the cgroup of process {pid}");
+        let held = self.unified().ok_or_else(|| Error::new("there is no cgroup v2 here").doing(doing()))?;
+        let text = std::fs::read_to_string(format!("/proc/{pid}/cgroup"))
+            .map_err(|e| Error::io(format!("read /proc/{pid}/cgroup"), &e).doing(doing()))?;
+        let path = text.lines().find_map(|l| l.strip_prefix("0::/")).unwrap_or_default();
+        let below = path.strip_prefix(&held.leg.path).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        let Some(below) = below else {
+            return Err(Error::new("the process has left the container's cgroup").value(path).doing(doing()));
+        };
+        let below = if below.is_empty() { "." } else { &below[1..] };
+        c(below)
+            .and_then(|below| file::openat2(held.dir.as_fd(), &below, DIRECTORY, 0, INSIDE))
+            .map_err(|errno| on(&held.leg, "open below", errno).doing(doing()))
     }
 
     /// Moves a process into every hierarchy. Costs an RCU grace period or more for each: pure v2 has
@@ -190,17 +207,17 @@ pub(super) fn children(dir: BorrowedFd) -> SysResult<Vec<(CString, OwnedFd)>> {
     Ok(found)
 }
 
-fn c(text: &str) -> SysResult<CString> {
+pub(super) fn c(text: &str) -> SysResult<CString> {
     CString::new(text).map_err(|_| Errno(libc::EINVAL))
 }
 
 /// The hierarchy's mount. It comes from the kernel's table or is the usual place, so links in it are the host's.
-fn enter(leg: &Leg) -> SysResult<OwnedFd> {
+pub(super) fn enter(leg: &Leg) -> SysResult<OwnedFd> {
     file::openat2(file::cwd(), &c(&leg.mount)?, DIRECTORY, 0, 0)
 }
 
 /// The path above the last component ("" for none), and the last component.
-fn split(leg: &Leg) -> (&str, &str) {
+pub(super) fn split(leg: &Leg) -> (&str, &str) {
     leg.path.rsplit_once('/').unwrap_or(("", &leg.path))
 }
 
@@ -260,99 +277,36 @@ fn descend(leg: &Leg, root: BorrowedFd, path: &str) -> SysResult<OwnedFd> {
     at.ok_or(Errno(libc::EINVAL))
 }
 
-/// Makes one directory, or opens the one that is there.
-fn step(leg: &Leg, parent: BorrowedFd, name: &CString) -> SysResult<(OwnedFd, Origin)> {
+/// Makes one directory, or opens the one that is there. A new one that cannot be used does not stay.
+fn step(leg: &Leg, parent: BorrowedFd, name: &CStr) -> SysResult<(OwnedFd, Origin)> {
     let origin = match file::mkdirat(parent, name, 0o755) {
         Ok(()) => Origin::Made,
         Err(Errno(libc::EEXIST)) => Origin::Found,
         Err(errno) => return Err(errno),
     };
-    let dir = file::openat2(parent, name, DIRECTORY, 0, INSIDE)?;
-    if leg.has("cpuset") {
-        inherit_cpuset(parent, dir.as_fd())?;
+    let opened = file::openat2(parent, name, DIRECTORY, 0, INSIDE).and_then(|dir| {
+        if leg.has("cpuset") {
+            inherit_cpuset(parent, dir.as_fd(), origin)?;
+        }
+        Ok(dir)
+    });
+    if opened.is_err() && origin == Origin::Made {
+        // The caller reports why; a directory that stays is empty.
+        let _ = file::unlinkat(parent, name, libc::AT_REMOVEDIR);
     }
-    Ok((dir, origin))
+    Ok((opened?, origin))
 }
 
 /// A new v1 cpuset has no CPUs and no memory, and takes no process until it has.
-fn inherit_cpuset(parent: BorrowedFd, dir: BorrowedFd) -> SysResult<()> {
+fn inherit_cpuset(parent: BorrowedFd, dir: BorrowedFd, origin: Origin) -> SysResult<()> {
     const LIMIT: usize = 64 << 10;
     for name in [c"cpuset.cpus", c"cpuset.mems"] {
-        let own = file::read_at(dir, name, LIMIT, INSIDE)?;
-        if own.trim_ascii().is_empty() {
+        let empty =
+            origin == Origin::Made || file::read_at(dir, name, LIMIT, INSIDE)?.trim_ascii().is_empty();
+        if empty {
             let above = file::read_at(parent, name, LIMIT, INSIDE)?;
             file::write_at(dir, name, above.trim_ascii(), INSIDE)?;
         }
     }
     Ok(())
-}
-
-/// Makes every parent of a v2 cgroup hand down the controllers that the limits need and the statistics read.
-///
-/// Reads one file where all is well, two where the host lacks a controller. Errors are left to the limit that
-/// then finds its file missing: it knows the field, and a container without limits may run without controllers
-/// (an ordinary user's, a host with a real-time process).
-fn hand_down(root: BorrowedFd, above: &str, parent: Option<BorrowedFd>, controllers: &[String]) {
-    let last = parent.unwrap_or(root);
-    let mut wanted: Vec<&str> = ACCOUNTING.to_vec();
-    wanted.extend(controllers.iter().map(String::as_str));
-    let Some(given) = words(last, c"cgroup.subtree_control") else { return };
-    wanted.retain(|w| !given.iter().any(|g| g == w));
-    if wanted.is_empty() {
-        return;
-    }
-    let Some(present) = words(root, c"cgroup.controllers") else { return };
-    wanted.retain(|w| present.iter().any(|p| p == w));
-    wanted.sort_unstable();
-    wanted.dedup();
-    if wanted.is_empty() {
-        return;
-    }
-    enable(root, &wanted);
-    let mut at: Option<OwnedFd> = None;
-    for component in above.split('/').filter(|c| !c.is_empty()) {
-        let from = at.as_ref().map_or(root, AsFd::as_fd);
-        let Ok(name) = c(component) else { return };
-        let Ok(next) = file::openat2(from, &name, DIRECTORY, 0, INSIDE) else { return };
-        enable(next.as_fd(), &wanted);
-        at = Some(next);
-    }
-}
-
-/// Writes what is missing in one `cgroup.subtree_control`; one by one where they do not go together.
-fn enable(dir: BorrowedFd, wanted: &[&str]) {
-    let given = words(dir, c"cgroup.subtree_control").unwrap_or_default();
-    let missing: Vec<String> =
-        wanted.iter().filter(|w| !given.iter().any(|g| g == *w)).map(|w| format!("+{w}")).collect();
-    let put = |text: &str| file::write_at(dir, c"cgroup.subtree_control", text.as_bytes(), INSIDE);
-    if !missing.is_empty() && put(&missing.join(" ")).is_err() && missing.len() > 1 {
-        for one in &missing {
-            // A limit that needs this controller reports its absence, with its field.
-            let _ = put(one);
-        }
-    }
-}
-
-fn words(dir: BorrowedFd, name: &std::ffi::CStr) -> Option<Vec<String>> {
-    let bytes = file::read_at(dir, name, 4096, INSIDE).ok()?;
-    Some(String::from_utf8_lossy(&bytes).split_whitespace().map(str::to_owned).collect())
-}
-
-impl Held {
-    /// Makes the parents hand down these controllers; true if this directory has them now.
-    pub(super) fn hand_down(&self, controllers: &[String]) -> bool {
-        let has = || {
-            words(self.dir.as_fd(), c"cgroup.controllers")
-                .is_some_and(|has| controllers.iter().all(|c| has.contains(c)))
-        };
-        if has() {
-            // The controller is there, and only the file is not.
-            return false;
-        }
-        let Ok(root) = enter(&self.leg) else { return false };
-        let (above, _) = split(&self.leg);
-        let parent = (!above.is_empty()).then(|| self.parent.as_fd());
-        hand_down(root.as_fd(), above, parent, controllers);
-        has()
-    }
 }

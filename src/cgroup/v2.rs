@@ -24,8 +24,9 @@ pub fn files(limits: &Limits) -> Vec<Write> {
     }
     rdma(limits, &mut files);
     for (file, content) in &limits.unified {
-        // Some files take one line a write (io.max).
-        for line in content.lines().filter(|l| !l.is_empty()) {
+        // Some files take one line a write (io.max). An empty line is how others are emptied (cpuset.cpus).
+        let lines: Vec<&str> = content.lines().filter(|l| !l.is_empty()).collect();
+        for line in if lines.is_empty() { vec!["\n"] } else { lines } {
             files.push(Write::new(file.clone(), line.to_owned(), &format!("unified/{file}")));
         }
     }

@@ -213,6 +213,13 @@ impl Held {
     fn explain(&self, write: &Write, errno: Errno) -> Error {
         let path = format!("{}/{}", self.leg.directory(), write.file);
         let error = match errno.0 {
+            libc::ENOENT if self.missing_controller(&write.controller) && self.parent_is_populated() => {
+                Error::new(format!(
+                    "the parent cgroup has processes, so it cannot hand down the controller {}",
+                    write.controller
+                ))
+                .remedy("choose a /linux/cgroupsPath whose parent has none")
+            }
             libc::ENOENT if self.missing_controller(&write.controller) => return no_controller(write),
             libc::ENOENT => Error::new(format!("this kernel has no {path}"))
                 .kind(Kind::Unsupported)

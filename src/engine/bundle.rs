@@ -4,7 +4,7 @@ use super::{CreateOptions, Engine};
 use crate::error::{Context, Error, Kind, Result};
 use crate::host::Facts;
 use crate::plan::script::c;
-use crate::spec::{Hook, Spec, load, validate};
+use crate::spec::{Hook, Process, Spec, load, validate};
 use crate::sys::file::{self, cwd};
 use std::path::{Path, PathBuf};
 
@@ -45,14 +45,7 @@ impl Bundle {
 impl Engine {
     /// Everything that can be known to be wrong before the first side effect.
     pub(super) fn check(&self, spec: &Spec, facts: &Facts, no_pivot: bool) -> Result<()> {
-        let last_capability = u8::try_from(facts.last_capability).unwrap_or(u8::MAX);
-        let facts = validate::Facts {
-            last_capability,
-            unprivileged: !facts.privileged,
-            no_pivot,
-            systemd_cgroup: self.systemd_cgroup,
-        };
-        let checked = validate::validate(spec, &facts)?;
+        let checked = validate::validate(spec, &self.facts_for_rules(facts, no_pivot))?;
         for warning in &checked.warnings {
             (self.warn)(warning);
         }
@@ -63,6 +56,24 @@ impl Engine {
                 .remedy("leave the option out, and let the engine use its cgroupfs driver"));
         }
         check_hooks(spec)
+    }
+
+    /// The process of `exec`, by the same rules as the config's.
+    pub(super) fn check_process(&self, process: &Process, facts: &Facts) -> Result<()> {
+        let checked = validate::process(process, &self.facts_for_rules(facts, false))?;
+        for warning in &checked.warnings {
+            (self.warn)(warning);
+        }
+        Ok(())
+    }
+
+    fn facts_for_rules(&self, facts: &Facts, no_pivot: bool) -> validate::Facts {
+        validate::Facts {
+            last_capability: u8::try_from(facts.last_capability).unwrap_or(u8::MAX),
+            unprivileged: !facts.privileged,
+            no_pivot,
+            systemd_cgroup: self.systemd_cgroup,
+        }
     }
 }
 

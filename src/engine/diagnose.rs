@@ -38,7 +38,9 @@ fn name_field(error: Error, step: &Step, field: Field, spec: &Spec) -> Error {
             let source = spec.mounts.get(i).and_then(|mount| mount.source.as_deref()).unwrap_or_default();
             error.field(pointer).value(source)
         }
-        (Step::Rlimit { soft, hard, .. }, _) => error.field(pointer).value(format!("soft {soft}, hard {hard}")),
+        (Step::Rlimit { soft, hard, .. }, _) => {
+            error.field(pointer).value(format!("soft {soft}, hard {hard}"))
+        }
         (Step::Sysctl { value, .. }, _) => error.field(pointer).value(String::from_utf8_lossy(value)),
         (Step::Mask { path } | Step::Readonly { path }, _) => error.field(pointer).value(text(path)),
         (Step::Chdir { path, .. }, _) => error.field(pointer).value(text(path)),
@@ -66,7 +68,11 @@ fn text(path: &CStr) -> String {
 }
 
 fn program(spec: &Spec) -> String {
-    spec.process.as_ref().and_then(|process| process.args.first()).map(ToString::to_string).unwrap_or_default()
+    spec.process
+        .as_ref()
+        .and_then(|process| process.args.first())
+        .map(ToString::to_string)
+        .unwrap_or_default()
 }
 
 /// The system call, or what the file system itself has said in its log ("e tmpfs: Bad value for 'size'").
@@ -87,7 +93,9 @@ fn activity(step: &Step) -> String {
         Step::Unshare { .. } => "make new namespaces".into(),
         Step::Spawn { .. } => "make the process in its namespaces".into(),
         Step::BecomeRoot {} => "become root of the user namespace".into(),
-        Step::SelfFile { file, .. } | Step::LabelFile { file, .. } => format!("write /proc/self/{}", text(file)),
+        Step::SelfFile { file, .. } | Step::LabelFile { file, .. } => {
+            format!("write /proc/self/{}", text(file))
+        }
         Step::EnterTimeNamespace {} => "enter the time namespace".into(),
         Step::Hostname { .. } => "set the hostname".into(),
         Step::Domainname { .. } => "set the domain name".into(),
@@ -163,8 +171,12 @@ fn remedy(step: &Step, part: Part, errno: i32) -> Option<&'static str> {
             "the id is not mapped: extend linux.uidMappings and linux.gidMappings"
         }
         (Step::Groups { .. }, _, libc::EPERM) => "an ordinary user's namespace may not change groups",
-        (Step::OpenNull {}, Part::Unexpected, _) => "the image has put something else in the place of /dev/null",
-        (Step::Console { .. }, Part::OpenTarget, libc::ENOENT) => "a terminal needs a devpts mounted on /dev/pts",
+        (Step::OpenNull {}, Part::Unexpected, _) => {
+            "the image has put something else in the place of /dev/null"
+        }
+        (Step::Console { .. }, Part::OpenTarget, libc::ENOENT) => {
+            "a terminal needs a devpts mounted on /dev/pts"
+        }
         (Step::Sysctl { .. }, Part::Open, libc::ENOENT) => "this kernel has no such parameter",
         _ => return None,
     })
@@ -189,9 +201,9 @@ fn not_started(program: &str, errno: i32, head: &[u8]) -> Error {
     let error = Error::os(format!("exec {program}"), errno);
     match errno {
         libc::ENOENT => match interpreter(head) {
-            Some(interpreter) => error
-                .kind(Kind::NotFound)
-                .remedy(format!("the program is there; the interpreter that it names, {interpreter}, is not")),
+            Some(interpreter) => error.kind(Kind::NotFound).remedy(format!(
+                "the program is there; the interpreter that it names, {interpreter}, is not"
+            )),
             None => error.kind(Kind::NotFound),
         },
         libc::ENOEXEC => error.kind(Kind::NotExecutable).remedy(foreign(head)),

@@ -7,13 +7,10 @@
 
 use super::init::{self, Event, Init};
 use super::open::{self, Given};
-use super::state_json;
 use crate::error::{Error, Result};
-use crate::plan::script::c;
 use crate::plan::tenant::{self, Destination};
 use crate::plan::{Host, tenant::Tenant};
 use crate::spec::{Hook, Spec};
-use crate::state::Record;
 use crate::sys::launch::Child;
 use crate::sys::{memory, process, socket, wait};
 use crate::wire::Kind;
@@ -98,7 +95,8 @@ fn ends_in_time(pidfd: BorrowedFd, timeout: Option<i64>) -> bool {
     let deadline = limit.map(|limit| Instant::now() + limit);
     loop {
         let timeout = deadline.map_or(PollTimeout::NONE, |deadline| {
-            PollTimeout::try_from(deadline.saturating_duration_since(Instant::now())).unwrap_or(PollTimeout::MAX)
+            PollTimeout::try_from(deadline.saturating_duration_since(Instant::now()))
+                .unwrap_or(PollTimeout::MAX)
         });
         match poll(&mut [PollFd::new(pidfd, PollFlags::POLLIN)], timeout) {
             Err(nix::errno::Errno::EINTR) => {}
@@ -127,8 +125,7 @@ pub fn run_inside(kind: &str, hooks: &[Hook], state: &str, inside: &Inside) -> R
 }
 
 fn run_one_inside(hook: &Hook, state: &str, inside: &Inside) -> Result<()> {
-    let to =
-        Destination { id: inside.id, namespaces: inside.namespaces, in_cgroup: inside.cgroup.is_some() };
+    let to = Destination { id: inside.id, namespaces: inside.namespaces, in_cgroup: inside.cgroup.is_some() };
     let tenant = tenant::hook(hook, to, inside.host);
     let output = memory::scratch(c"hook-output").map_err(|e| e.because("memfd_create"))?;
     let (reading, writing) =
@@ -205,9 +202,4 @@ pub fn converse(
             Event::Closed => return Ok(()),
         }
     }
-}
-
-/// The state that a hook reads.
-pub fn state_for(record: &Record, status: &str) -> String {
-    state_json(record, status)
 }

@@ -45,7 +45,10 @@ pub enum Event {
     Reached(u32),
     Spawned,
     Ready,
-    Failed { message: Message, note: Vec<u8> },
+    Failed {
+        message: Message,
+        note: Vec<u8>,
+    },
     Console(OwnedFd),
     Listener(OwnedFd),
     /// The socket is closed: the user's program runs, or init is dead.
@@ -66,7 +69,8 @@ pub fn start(control: (OwnedFd, OwnedFd), start: Start) -> Result<Init> {
     pass.push(plan.as_raw_fd());
     pass.extend(3..3 + start.preserve_fds as RawFd);
     let image = image().map_err(|e| {
-        e.because("make the memory file for init").remedy("is there memory left, and a tmpfs or memfd allowed?")
+        e.because("make the memory file for init")
+            .remedy("is there memory left, and a tmpfs or memfd allowed?")
     })?;
     let mut request = Launch {
         program: image.as_fd(),
@@ -122,7 +126,9 @@ fn launch_error(error: LaunchError, namespaces: u64) -> Error {
         LaunchError::Clone(Errno(libc::ENOSPC)) => Errno(libc::ENOSPC)
             .because("clone the container's first process")
             .field("/linux/namespaces")
-            .remedy("a limit of /proc/sys/user/max_*_namespaces is reached, or namespaces are nested too deep"),
+            .remedy(
+                "a limit of /proc/sys/user/max_*_namespaces is reached, or namespaces are nested too deep",
+            ),
         LaunchError::Clone(Errno(libc::EINVAL)) if namespaces != 0 => Errno(libc::EINVAL)
             .because("clone the container's first process")
             .field("/linux/namespaces")
@@ -152,7 +158,8 @@ impl Init {
 
     /// What a `Spawned` message leaves to do: the first process has ended, the second is ours.
     fn take_over(&mut self, pid: i32) -> Result<()> {
-        let pidfd = crate::sys::process::pidfd_open(pid).map_err(|e| e.because("open the spawned process"))?;
+        let pidfd =
+            crate::sys::process::pidfd_open(pid).map_err(|e| e.because("open the spawned process"))?;
         // It exits right after its message; nothing but its exit code is left.
         let _ = crate::sys::wait::reap(self.first.pid);
         self.spawned = Some(launch::Child { pid, pidfd });
@@ -198,6 +205,8 @@ pub fn hear(control: BorrowedFd) -> Result<(Event, Option<i32>)> {
 /// One word to whoever is at the other end.
 pub fn say(control: BorrowedFd, kind: Kind) -> Result<()> {
     socket::send(control, &Message::of(kind).encode(), &[]).map_err(|e| {
-        e.because("send to the container's init").kind(ErrorKind::Other).remedy("the process has ended meanwhile")
+        e.because("send to the container's init")
+            .kind(ErrorKind::Other)
+            .remedy("the process has ended meanwhile")
     })
 }

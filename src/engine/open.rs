@@ -100,8 +100,9 @@ fn namespace(path: &str, flag: u64, field: Field, spec: &Spec) -> Result<OwnedFd
         Some(pointer) => error.field(format!("{pointer}/path")).value(path),
         None => error.value(path),
     };
-    let fd = openat2(cwd(), &c(path), libc::O_RDONLY, 0, 0)
-        .map_err(|e| pointer(e.because("open the namespace to join").remedy("is the process that holds it alive?")))?;
+    let fd = openat2(cwd(), &c(path), libc::O_RDONLY, 0, 0).map_err(|e| {
+        pointer(e.because("open the namespace to join").remedy("is the process that holds it alive?"))
+    })?;
     let kind = |flag: u64| names::NAMESPACES.iter().find(|n| n.flag == flag).map_or("unknown", |n| n.kind);
     match crate::sys::namespace::kind(fd.as_fd()) {
         Ok(found) if found == flag => Ok(fd),
@@ -127,7 +128,9 @@ fn missing(errno: Errno, path: &str, field: Field, spec: &Spec) -> Error {
     let error = errno.because(what).value(path);
     let error = match errno {
         Errno(libc::ENOENT) => error.remedy("nothing is at this path on the host"),
-        Errno(libc::EINVAL) => error.remedy("it may be on a mount that cannot be copied (unbindable, locked)"),
+        Errno(libc::EINVAL) => {
+            error.remedy("it may be on a mount that cannot be copied (unbindable, locked)")
+        }
         _ => error,
     };
     match pointer {

@@ -32,8 +32,9 @@ pub struct Plan<'a> {
     pub opens: Opens<'a>,
     /// `CLONE_NEW…` for the first process.
     pub clone_flags: u64,
-    /// New or joined: what `exec` will have to join.
-    pub namespaces: u64,
+    /// The namespaces that are made for the container, and those that it joins.
+    pub created: u64,
+    pub joined: u64,
     /// The id maps of a new user namespace.
     pub id_maps: Option<(Vec<IdMapping>, Vec<IdMapping>)>,
     pub warnings: Vec<String>,
@@ -71,7 +72,8 @@ pub fn container<'a>(
     let staged = builder.namespaces.staged();
     Ok(Plan {
         clone_flags: if staged { 0 } else { builder.namespaces.at_clone() },
-        namespaces: builder.namespaces.new | builder.namespaces.joined(),
+        created: builder.namespaces.new,
+        joined: builder.namespaces.joined(),
         script: builder.script,
         opens: builder.opens,
         id_maps,

@@ -8,7 +8,7 @@ use super::{Host, names};
 use crate::cgroup::{Leg, Location, Version};
 use crate::error::{Error, Kind, Result};
 use crate::spec::{Mount, Spec};
-use crate::wire::{Attributes, Handle, Step};
+use crate::wire::{Attributes, Handle, Step, Strings};
 use std::borrow::Cow;
 use std::ffi::CString;
 use std::path::Path;
@@ -322,7 +322,7 @@ impl<'a> Mounts<'a, '_> {
                     kind: c"cgroup2",
                     source: &c(mount.source.as_deref().unwrap_or("cgroup")),
                     target,
-                    options: StringList::default().wire(),
+                    options: Strings::EMPTY,
                     strict: false,
                     attributes,
                 };
@@ -339,11 +339,12 @@ impl<'a> Mounts<'a, '_> {
             }
             return;
         }
+        let mode = StringList::of(["mode=755"]);
         let step = Step::Filesystem {
             kind: c"tmpfs",
             source: c"tmpfs",
             target,
-            options: StringList::of(["mode=755"]).wire(),
+            options: mode.wire(),
             strict: false,
             attributes: Attributes { set: flags.set & !libc::MOUNT_ATTR_RDONLY, ..Attributes::NONE },
         };
@@ -352,11 +353,12 @@ impl<'a> Mounts<'a, '_> {
             let name = leg.mount.rsplit('/').next().unwrap_or_default();
             let below = c(&format!("{}/{name}", absolute(&mount.destination)));
             if own_namespace {
+                let controllers = StringList::of(&leg.controllers);
                 let step = Step::Filesystem {
                     kind: c"cgroup",
                     source: c"cgroup",
                     target: &below,
-                    options: StringList::of(&leg.controllers).wire(),
+                    options: controllers.wire(),
                     strict: false,
                     attributes,
                 };

@@ -236,7 +236,7 @@ impl Program<'_, '_> {
             script.push(field, last);
         }
         if let Some(filter) = self.filter {
-            let program = filter.bytes();
+            let program = encode(filter);
             let step = Step::Seccomp { flags: filter.flags, program: &program, notify: filter.notify };
             script.push(Field::Fixed("/linux/seccomp"), step);
             if changes && !self.process.no_new_privileges {
@@ -244,6 +244,17 @@ impl Program<'_, '_> {
             }
         }
     }
+}
+
+/// The filter as the kernel reads it: 8 bytes an instruction.
+fn encode(filter: &Filter) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(filter.program.len() * 8);
+    for instruction in &filter.program {
+        bytes.extend_from_slice(&instruction.code.to_ne_bytes());
+        bytes.extend_from_slice(&[instruction.jt, instruction.jf]);
+        bytes.extend_from_slice(&instruction.k.to_ne_bytes());
+    }
+    bytes
 }
 
 pub fn rlimit(kind: &str, index: usize) -> Result<u32> {

@@ -49,9 +49,12 @@ pub fn read(seccomp: &Seccomp, native: Arch, supported: u32) -> Result<Profile> 
     let default_action = action(&seccomp.default_action).at(|| format!("{FIELD}/defaultAction"))?;
     if default_action == Action::Notify {
         // The runtime itself would wait for an agent that it cannot reach yet.
-        return Err(wrong("cannot be the default action").field(format!("{FIELD}/defaultAction")).value("SCMP_ACT_NOTIFY"));
+        return Err(wrong("cannot be the default action")
+            .field(format!("{FIELD}/defaultAction"))
+            .value("SCMP_ACT_NOTIFY"));
     }
-    let default = default_action.returned(seccomp.default_errno_ret).at(|| format!("{FIELD}/defaultErrnoRet"))?;
+    let default =
+        default_action.returned(seccomp.default_errno_ret).at(|| format!("{FIELD}/defaultErrnoRet"))?;
     let names = seccomp.syscalls.iter().map(|rule| rule.names.len()).sum();
     let mut profile = Profile {
         default,
@@ -88,7 +91,10 @@ impl Profile {
                     }
                 }
                 Some(_) => {
-                    self.warnings.push(format!("{}: {name} is not possible here: its programs will be killed", field()));
+                    self.warnings.push(format!(
+                        "{}: {name} is not possible here: its programs will be killed",
+                        field()
+                    ));
                 }
             }
         }
@@ -120,10 +126,16 @@ impl Profile {
                 return Err(wrong("cannot have the action SCMP_ACT_NOTIFY").field(field()).value(name));
             }
             match Syscall::by_name(name) {
-                None => self.warnings.push(format!("{}: system call {name:?} is not known and ignored", field())),
+                None => {
+                    self.warnings.push(format!("{}: system call {name:?} is not known and ignored", field()))
+                }
                 Some(call) if returned == self.default => self.also_known.push(call),
                 Some(call) => {
-                    self.rules.extend(alternatives.clone().map(|conditions| Rule { call, returned, conditions }));
+                    self.rules.extend(alternatives.clone().map(|conditions| Rule {
+                        call,
+                        returned,
+                        conditions,
+                    }));
                 }
             }
         }
@@ -188,7 +200,8 @@ fn condition(arg: &SyscallArg, index: usize) -> Result<Condition> {
     if arg.index as usize >= ARGUMENTS {
         return Err(wrong("a system call has the arguments 0 to 5").field(field("index")).value(arg.index));
     }
-    let operator = find(OPERATORS, &arg.op).ok_or_else(|| wrong("no such operator").field(field("op")).value(&arg.op))?;
+    let operator = find(OPERATORS, &arg.op)
+        .ok_or_else(|| wrong("no such operator").field(field("op")).value(&arg.op))?;
     // With MASKED_EQ the first value is the mask.
     let (value, mask) = match operator {
         Operator::MaskedEqual => (arg.value_two & arg.value, arg.value),

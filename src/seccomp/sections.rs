@@ -106,11 +106,21 @@ impl Writer<'_> {
     fn add_entries(&mut self, arch: Arch, entries: &mut Vec<Entry>) {
         let width = arch.width();
         for (turn, rule) in self.profile.rules.iter().enumerate() {
-            let entry = |number, conditions| Entry { number, turn: turn as u32, returned: rule.returned, conditions, width };
+            let entry = |number, conditions| Entry {
+                number,
+                turn: turn as u32,
+                returned: rule.returned,
+                conditions,
+                width,
+            };
             if let Some(through) = multiplexed(arch, rule.call) {
                 // The rule's own condition on the first argument cannot be asked here: it is in user memory.
-                let code =
-                    Condition { argument: 0, operator: Operator::Equal, value: u64::from(through.code), mask: u64::MAX };
+                let code = Condition {
+                    argument: 0,
+                    operator: Operator::Equal,
+                    value: u64::from(through.code),
+                    mask: u64::MAX,
+                };
                 let conditions = self.conditions[rule.conditions as usize].with(code);
                 self.conditions.push(conditions);
                 entries.push(entry(through.number, (self.conditions.len() - 1) as u32));
@@ -125,7 +135,8 @@ impl Writer<'_> {
     fn answer(&mut self, entries: &[Entry]) -> Label {
         let width = entries[0].width;
         let conditions = &self.conditions;
-        let holds = |e: &&Entry| e.conditions == ALWAYS || conditions[e.conditions as usize].always_hold(width);
+        let holds =
+            |e: &&Entry| e.conditions == ALWAYS || conditions[e.conditions as usize].always_hold(width);
         if let Some(entry) = entries.iter().find(holds) {
             return self.assembler.returning(entry.returned);
         }
@@ -187,9 +198,11 @@ impl Writer<'_> {
         // All architectures of one filter have the same order of words.
         let order = self.profile.arches[0].order();
         for (list, label) in &self.lists {
-            let choice = |&(index, then): &(u32, Label)| Choice { conditions: &self.conditions[index as usize], then };
+            let choice =
+                |&(index, then): &(u32, Label)| Choice { conditions: &self.conditions[index as usize], then };
             let choices: Vec<Choice> = list.rules.iter().map(choice).collect();
-            let start = blocks::write(&mut self.assembler, &choices, default, Reading { width: list.width, order });
+            let start =
+                blocks::write(&mut self.assembler, &choices, default, Reading { width: list.width, order });
             self.assembler.bind(*label, start);
         }
     }

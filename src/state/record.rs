@@ -51,9 +51,18 @@ pub struct Record {
     /// `CLONE_NEW…` flags of the namespaces that it joined by path.
     pub namespaces_joined: u32,
     pub rootless: bool,
+    /// The options of `create` that shaped the plan: with them a later command makes the same plan again.
+    pub no_pivot: bool,
+    pub no_new_keyring: bool,
+    pub preserve_fds: u32,
 }
 
 impl Record {
+    /// Every namespace that a process of the container is in and we are not, for setns(2).
+    pub fn namespaces(&self) -> u64 {
+        u64::from(self.namespaces_created | self.namespaces_joined)
+    }
+
     /// The first process, once there was one.
     pub fn process(&self) -> Option<Process> {
         Some(Process { pid: self.pid?, start: self.pid_start? })

@@ -15,7 +15,9 @@ pub mod mount;
 pub mod namespace;
 pub mod process;
 pub mod signal;
+pub mod signalfd;
 pub mod socket;
+pub mod terminal;
 pub mod wait;
 
 use crate::error::Error;

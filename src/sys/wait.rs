@@ -31,9 +31,16 @@ pub fn try_reap(pidfd: BorrowedFd) -> SysResult<Option<Ended>> {
     wait(libc::P_PIDFD, pidfd.as_raw_fd() as libc::id_t, libc::WNOHANG)
 }
 
-/// Reaps any other child that has ended (orphans that came to a subreaper); `false` if there is none.
-pub fn reap_any() -> bool {
-    matches!(wait(libc::P_ALL, 0, libc::WNOHANG), Ok(Some(_)))
+/// A child other than `pid` that has ended and waits to be reaped.
+pub fn ended_other_than(pid: i32) -> Option<i32> {
+    // SAFETY: all zeroes is a valid value of this plain struct.
+    let mut info: libc::siginfo_t = unsafe { zeroed() };
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: info is ours for the call.
+    let found = check(unsafe { libc::waitid(libc::P_ALL, 0, &mut info, options) }.into());
+    // SAFETY: waitid has filled the fields of a child event, or left the pid zero.
+    let ended = unsafe { info.si_pid() };
+    (found.is_ok() && ended != 0 && ended != pid).then_some(ended)
 }
 
 fn wait(kind: libc::idtype_t, id: libc::id_t, options: i32) -> SysResult<Option<Ended>> {

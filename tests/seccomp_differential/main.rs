@@ -57,7 +57,11 @@ fn compare_random(actions: Actions, seeds: std::ops::Range<u64>) -> Tally {
                         tally.mismatches += 1;
                         if tally.mismatches < 10 {
                             let json = serde_json::to_string(&profile).expect("json");
-                            println!("seed {seed} {arch:?} {call:x?}: {} {}\n{json}", describe(mine), describe(theirs));
+                            println!(
+                                "seed {seed} {arch:?} {call:x?}: {} {}\n{json}",
+                                describe(mine),
+                                describe(theirs)
+                            );
                         }
                     }
                 }
@@ -88,17 +92,39 @@ fn explore() {
     let rules: usize = std::env::var("RULES").map_or(1, |v| v.parse().unwrap());
     let args: usize = std::env::var("ARGS").map_or(1, |v| v.parse().unwrap());
     let mixed = std::env::var("MIXED").is_ok();
-    let arches: Vec<String> = std::env::var("ARCH").map_or(vec![], |v| v.split(',').map(|s| s.into()).collect());
+    let arches: Vec<String> =
+        std::env::var("ARCH").map_or(vec![], |v| v.split(',').map(|s| s.into()).collect());
     let (mut bad, mut profiles, mut shown) = (0, 0, 0);
     for seed in 0..3000 {
         let mut random = Random(seed);
         let ops = rruntime::seccomp::vocabulary::OPERATORS;
         let vals = [0u64, 1, 5, 6, 7, 0xffff_ffff, 0x1_0000_0000, 0x1_0000_0005, 0x5_0000_0001, u64::MAX];
         let acts = ["SCMP_ACT_ALLOW", "SCMP_ACT_LOG", "SCMP_ACT_TRAP"];
-        let syscalls = (0..rules).map(|_| SyscallRule { names: vec!["write".into()], action: acts[if mixed { random.below(3) } else { 0 }].into(), errno_ret: None,
-            args: (0..args).map(|i| SyscallArg { index: i as u32, value: random.pick(&vals), value_two: random.pick(&vals), op: random.pick(ops).0.into() }).collect() }).collect();
-        let profile = Seccomp { default_action: "SCMP_ACT_KILL".into(), syscalls, architectures: arches.iter().map(|a| a.clone().into()).collect(), ..Seccomp::default() };
-        let oracle = match Oracle::new(&profile) { Ok(o) => o, Err(_) => continue };
+        let syscalls = (0..rules)
+            .map(|_| SyscallRule {
+                names: vec!["write".into()],
+                action: acts[if mixed { random.below(3) } else { 0 }].into(),
+                errno_ret: None,
+                args: (0..args)
+                    .map(|i| SyscallArg {
+                        index: i as u32,
+                        value: random.pick(&vals),
+                        value_two: random.pick(&vals),
+                        op: random.pick(ops).0.into(),
+                    })
+                    .collect(),
+            })
+            .collect();
+        let profile = Seccomp {
+            default_action: "SCMP_ACT_KILL".into(),
+            syscalls,
+            architectures: arches.iter().map(|a| a.clone().into()).collect(),
+            ..Seccomp::default()
+        };
+        let oracle = match Oracle::new(&profile) {
+            Ok(o) => o,
+            Err(_) => continue,
+        };
         profiles += 1;
         let filter = compiled(&profile);
         let mut wrong = 0;
@@ -107,15 +133,33 @@ fn explore() {
             let n = rruntime::seccomp::tables::Syscall::by_name("write").unwrap().number(arch).unwrap();
             for _ in 0..100 {
                 let call = random::call(arch, n, random::arguments(&mut random, &profile));
-                if ours(&filter, &call) != oracle.decide(&call) { wrong += 1; first.get_or_insert((arch, call)); }
+                if ours(&filter, &call) != oracle.decide(&call) {
+                    wrong += 1;
+                    first.get_or_insert((arch, call));
+                }
             }
         }
         if wrong > 0 {
             bad += 1;
-            if shown < 12 { shown += 1;
+            if shown < 12 {
+                shown += 1;
                 let (arch, call) = first.unwrap();
-                println!("{seed} {arch:?} {wrong}: {:x?} ours {} theirs {}", &call.arguments[..3], describe(ours(&filter, &call)), describe(oracle.decide(&call)));
-                for r in &profile.syscalls { println!("    {} {:?}", r.action, r.args.iter().map(|a| format!("{}{} {:x} {:x}", a.index, &a.op[8..], a.value, a.value_two)).collect::<Vec<_>>()); }
+                println!(
+                    "{seed} {arch:?} {wrong}: {:x?} ours {} theirs {}",
+                    &call.arguments[..3],
+                    describe(ours(&filter, &call)),
+                    describe(oracle.decide(&call))
+                );
+                for r in &profile.syscalls {
+                    println!(
+                        "    {} {:?}",
+                        r.action,
+                        r.args
+                            .iter()
+                            .map(|a| format!("{}{} {:x} {:x}", a.index, &a.op[8..], a.value, a.value_two))
+                            .collect::<Vec<_>>()
+                    );
+                }
             }
         }
     }

@@ -112,12 +112,15 @@ impl Oracle {
                     continue;
                 }
                 for arch in &arches {
-                    for number in (rruntime::seccomp::tables::Syscall::by_name(name)).and_then(|c| c.number(*arch)) {
+                    for number in
+                        (rruntime::seccomp::tables::Syscall::by_name(name)).and_then(|c| c.number(*arch))
+                    {
                         ruled.insert((arch.audit(), number));
                     }
                 }
                 let comparisons: Vec<ScmpArgCompare> = rule.args.iter().map(comparison).collect();
-                let repeated = (0..6).any(|index| rule.args.iter().filter(|arg| arg.index == index).count() > 1);
+                let repeated =
+                    (0..6).any(|index| rule.args.iter().filter(|arg| arg.index == index).count() > 1);
                 let added = match (comparisons.is_empty(), repeated) {
                     (true, _) => filter.add_rule(action, call).map(drop),
                     (_, false) => filter.add_rule_conditional(action, call, &comparisons).map(drop),

@@ -1,0 +1,164 @@
+//! Device rules as a cgroup v1 kernel keeps them: a default, and exceptions from it.
+//!
+//! That is less than a list of rules can say. What it cannot say is refused, because writing such a rule would
+//! silently allow more than was asked (a v1 kernel takes "a 1:3 rwm" for everything). A running container gets
+//! only the difference, so that nothing it may use is away for a moment.
+
+use super::devices::{Class, MKNOD, READ, Range, Rule, Rules, WRITE, letters};
+use crate::error::{Error, Kind, Result};
+use std::collections::BTreeMap;
+
+/// The form that a v1 kernel keeps: a default, and what is excepted from it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exceptions {
+    pub allow_by_default: bool,
+    pub except: BTreeMap<Range, u8>,
+}
+
+/// A write to a v1 file, `devices.allow` or `devices.deny`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub allow: bool,
+    pub line: String,
+}
+
+impl Exceptions {
+    /// What the rules come to. Error: a rule takes a part out of what a wider rule gave, which v1 cannot do.
+    pub fn of(rules: &Rules) -> Result<Exceptions> {
+        let mut state = Exceptions::default();
+        for rule in rules.as_slice() {
+            if rule.range.class == Class::Any {
+                state = Exceptions { allow_by_default: rule.allow, except: BTreeMap::new() };
+            } else if rule.allow == state.allow_by_default {
+                state.take_back(rule)?;
+            } else {
+                *state.except.entry(rule.range).or_default() |= rule.access;
+            }
+        }
+        Ok(state)
+    }
+
+    fn take_back(&mut self, rule: &Rule) -> Result<()> {
+        for (range, access) in &mut self.except {
+            if rule.range.covers(range) {
+                *access &= !rule.access;
+            } else if range.meets(&rule.range) && *access & rule.access != 0 {
+                let verb = if rule.allow { "allow" } else { "deny" };
+                return Err(Error::new("cgroup v1 cannot take a device out of a wider rule before it")
+                    .kind(Kind::Unsupported)
+                    .field("/linux/resources/devices")
+                    .value(format!("{verb} {} {}", rule.range, letters(rule.access)))
+                    .remedy("list the devices one by one, or use a host with cgroup v2"));
+            }
+        }
+        self.except.retain(|_, access| *access != 0);
+        Ok(())
+    }
+
+    /// Reads `devices.list`. With "allow" as the default, a kernel does not show the exceptions.
+    pub fn parse(list: &str) -> Option<Exceptions> {
+        let mut state = Exceptions::default();
+        for line in list.lines() {
+            let mut words = line.split(' ');
+            let (class, numbers, access) = (words.next()?, words.next()?, words.next()?);
+            let class = match class {
+                "a" => return Some(Exceptions { allow_by_default: true, except: BTreeMap::new() }),
+                "b" => Class::Block,
+                "c" => Class::Char,
+                _ => return None,
+            };
+            let number = |text: &str| if text == "*" { Some(None) } else { text.parse().ok().map(Some) };
+            let (major, minor) = numbers.split_once(':')?;
+            let range = Range { class, major: number(major)?, minor: number(minor)? };
+            let bits = access.chars().fold(0, |bits, c| {
+                bits | match c {
+                    'r' => READ,
+                    'w' => WRITE,
+                    'm' => MKNOD,
+                    _ => 0,
+                }
+            });
+            *state.except.entry(range).or_default() |= bits;
+        }
+        Some(state)
+    }
+
+    /// The writes that turn `self`, the kernel's present state, into `target`. What stays allowed is allowed at
+    /// every moment in between, and nothing is written that is so already.
+    pub fn towards(&self, target: &Exceptions) -> Vec<Change> {
+        let mut changes = Vec::new();
+        let same_default = self.allow_by_default == target.allow_by_default;
+        // Exceptions of an "allow" default are not shown, so only a reset makes sure of them.
+        let reset = !same_default || (target.allow_by_default && !target.except.is_empty());
+        let nothing = BTreeMap::new();
+        let present = if reset { &nothing } else { &self.except };
+        if reset {
+            changes.push(Change { allow: target.allow_by_default, line: "a".to_owned() });
+        }
+        for (range, access) in &target.except {
+            let missing = access & !present.get(range).copied().unwrap_or(0);
+            if missing != 0 {
+                let line = format!("{range} {}", letters(missing));
+                changes.push(Change { allow: !target.allow_by_default, line });
+            }
+        }
+        for (range, access) in present {
+            let surplus = access & !target.except.get(range).copied().unwrap_or(0);
+            if surplus != 0 {
+                let line = format!("{range} {}", letters(surplus));
+                changes.push(Change { allow: target.allow_by_default, line });
+            }
+        }
+        changes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::devices::tests::{DOCKER, rules};
+    use super::*;
+
+    fn lines(changes: &[Change]) -> Vec<String> {
+        changes.iter().map(|c| format!("{} {}", if c.allow { "allow" } else { "deny" }, c.line)).collect()
+    }
+
+    #[test]
+    fn v1_gets_a_reset_and_the_exceptions_and_the_second_time_nothing() {
+        let target = Exceptions::of(&rules(DOCKER)).unwrap();
+        let fresh = Exceptions::parse("a *:* rwm\n").unwrap();
+        let written = lines(&fresh.towards(&target));
+        assert_eq!(written[0], "deny a");
+        assert!(
+            written.contains(&"allow c 1:3 rwm".to_owned()) && written.contains(&"allow b *:* m".to_owned())
+        );
+        assert_eq!(written.len(), 11);
+        assert!(target.towards(&target).is_empty());
+    }
+
+    #[test]
+    fn a_v1_update_writes_the_difference_and_never_resets() {
+        let old = Exceptions::of(&rules(r#"[{"allow":true,"access":"rw","type":"c","major":10,"minor":1}]"#))
+            .unwrap();
+        let new = Exceptions::of(&rules(r#"[{"allow":true,"access":"r","type":"c","major":10,"minor":2}]"#))
+            .unwrap();
+        assert_eq!(lines(&old.towards(&new)), ["allow c 10:2 r", "deny c 10:1 rw"]);
+    }
+
+    #[test]
+    fn v1_refuses_what_it_cannot_express() {
+        let rules = rules(
+            r#"[{"allow":true,"access":"rwm","type":"c","major":10},
+                {"allow":false,"access":"w","type":"c","major":10,"minor":5}]"#,
+        );
+        let error = Exceptions::of(&rules).unwrap_err();
+        assert!(error.to_string().contains("deny c 10:5 w"), "{error}");
+    }
+
+    #[test]
+    fn a_list_of_the_kernel_is_read_back() {
+        let state = Exceptions::parse("c 1:3 rwm\nb *:* m\n").unwrap();
+        assert!(!state.allow_by_default);
+        assert_eq!(state.except.len(), 2);
+        assert!(Exceptions::parse("nonsense\n").is_none());
+    }
+}

@@ -1,0 +1,63 @@
+//! The master of a container's pseudo terminal: handed to the engine's socket, or joined to our own terminal.
+
+use crate::error::{Error, Kind, Result};
+use crate::spec::Process;
+use crate::sys::{socket, terminal};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+/// Who gets the terminal.
+#[derive(Debug)]
+pub enum Console {
+    /// No terminal is asked for.
+    None,
+    /// The listener at the other end of `--console-socket`.
+    Socket(OwnedFd),
+    /// Our own terminal, while we wait for the process.
+    Own,
+}
+
+/// Decides before anything is made. `foreground`: this command waits for the process.
+pub fn plan(process: &Process, socket: Option<&Path>, foreground: bool) -> Result<Console> {
+    match (process.terminal, socket, foreground) {
+        (false, None, _) => Ok(Console::None),
+        (false, Some(path), _) => {
+            Err(Error::new("there is no terminal to send, because process.terminal is false")
+                .kind(Kind::Argument)
+                .field("--console-socket")
+                .value(path.display()))
+        }
+        (true, Some(path), _) => connect(path).map(Console::Socket),
+        (true, None, true) => Ok(Console::Own),
+        (true, None, false) => Err(Error::new(
+            "cannot allocate a terminal for a process that nobody waits for without a console socket",
+        )
+        .kind(Kind::Argument)
+        .field("--console-socket")
+        .remedy("set --console-socket, or process.terminal to false")),
+    }
+}
+
+fn connect(path: &Path) -> Result<OwnedFd> {
+    socket::connect_stream(path).map_err(|e| {
+        e.because("connect to the console socket")
+            .field("--console-socket")
+            .value(path.display())
+            .remedy("the caller listens on this unix socket before it calls the runtime")
+    })
+}
+
+/// Gives the terminal its size and sends it.
+pub fn send(socket: BorrowedFd, master: BorrowedFd, process: &Process) -> Result<()> {
+    resize(master, process)?;
+    socket::send(socket, b"/dev/ptmx", &[master.as_raw_fd()])
+        .map_err(|e| e.because("send the terminal").field("--console-socket"))
+}
+
+/// The size that the config asks for, if it does.
+pub fn resize(master: BorrowedFd, process: &Process) -> Result<()> {
+    let Some(size) = &process.console_size else { return Ok(()) };
+    let narrow = |n: u64| u16::try_from(n).unwrap_or(u16::MAX);
+    terminal::set_size(master.as_fd(), narrow(size.height), narrow(size.width))
+        .map_err(|e| e.because("set the terminal's size").field("/process/consoleSize"))
+}

@@ -1,0 +1,404 @@
+//! `create`, and the first half of `run`: from a bundle to a process that waits for start.
+//!
+//! ```text
+//!  read, check, prepare, plan        nothing on the host has changed
+//!  state directory with the intent   from here on `delete --force` finds everything
+//!  cgroup, descriptors, init         ┐ the parent sets limits while the child
+//!  limits ┆ the child's steps        ┘ builds its tree
+//!  Ready: record with the pid, pid file
+//! ```
+//!
+//! Whatever fails after the intent undoes everything, in the reverse order, by the same code as `delete`.
+
+use super::bundle::Bundle;
+use super::console::{self, Console};
+use super::hooks::{self, Inside};
+use super::init::{self, Event, Init};
+use super::open::{self, Given};
+use super::prepare::{self, Prepared};
+use super::{CreateOptions, Engine, Keyring, RootChange, diagnose, idmaps, listener, state_json};
+use crate::cgroup::{Cgroup, Limits};
+use crate::error::{Context, Error, Kind, Result};
+use crate::plan::process::rlimit;
+use crate::plan::{self, Plan, sync};
+use crate::spec::Spec;
+use crate::state::{Entry, Phase, Process, Record, time};
+use crate::sys::wait::{self, Ended};
+use crate::sys::{file, identity, socket};
+use crate::wire::Kind as Word;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
+use std::time::SystemTime;
+
+/// The name of the socket in the state directory on which a created container waits for `start`.
+pub const START_SOCKET: &str = "start.sock";
+
+/// Who says start.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Starter {
+    /// Another command, later, through the socket in the state directory.
+    Command,
+    /// This process.
+    Us,
+}
+
+/// A container whose process waits for start.
+pub struct Made {
+    pub entry: Entry,
+    pub record: Record,
+    pub init: Init,
+    /// The master of its terminal, where nobody else has got it.
+    pub master: Option<OwnedFd>,
+    /// Steps and fields, for what may still fail after start.
+    pub script: plan::Script,
+    pub prepared: Prepared,
+    pub cgroup: Option<Cgroup>,
+}
+
+impl Engine {
+    pub fn create(&self, options: &CreateOptions) -> Result<()> {
+        let bundle = Bundle::read(options)?;
+        let spec = bundle.spec()?;
+        let made = self.make(options, &bundle, &spec, Starter::Command)?;
+        made.init.say(Word::Detach)
+    }
+
+    /// Makes the container up to the point where its process waits for start.
+    pub(super) fn make(
+        &self,
+        options: &CreateOptions,
+        bundle: &Bundle,
+        spec: &Spec,
+        starter: Starter,
+    ) -> Result<Made> {
+        crate::state::id::check(&options.id)?;
+        let facts = crate::host::probe()?;
+        let plan_options = plan::Options {
+            id: options.id.clone(),
+            no_pivot: options.root_change == RootChange::MoveMount,
+            no_new_keyring: options.keyring == Keyring::Inherit,
+            preserve_fds: options.preserve_fds,
+            detached_start: starter == Starter::Command,
+        };
+        self.check(spec, &facts, plan_options.no_pivot)?;
+        let mut prepared = self.prepare_with(facts, spec, &options.id)?;
+        let plan = prepare::plan(&prepared, spec, &bundle.path, &plan_options)?;
+        for warning in prepared.warnings.drain(..).chain(plan.warnings.iter().cloned()) {
+            (self.warn)(&warning);
+        }
+        let entry = self.store.create(&options.id)?;
+        let record = intent(options, bundle, spec, &prepared, &plan);
+        if let Err(error) = entry.write(&record).and_then(|()| entry.write_config(&bundle.bytes)) {
+            // Nothing but the directory exists, and it holds nothing that is worth an error of its own.
+            let _ = entry.remove();
+            return Err(error);
+        }
+        let mut making =
+            Making { engine: self, options, bundle, spec, prepared, record, init: None, cgroup: None };
+        match making.build(plan, &plan_options, &entry, starter) {
+            Ok((script, master)) => {
+                let Making { prepared, record, init, cgroup, .. } = making;
+                let init = init.expect("a container that was built has its init");
+                Ok(Made { entry, record, init, master, script, prepared, cgroup })
+            }
+            Err(error) => {
+                making.undo(entry);
+                Err(error.doing("unable to start container process"))
+            }
+        }
+    }
+}
+
+/// What there is to clean up if this command dies at the next instant.
+fn intent(options: &CreateOptions, bundle: &Bundle, spec: &Spec, prepared: &Prepared, plan: &Plan) -> Record {
+    let root = spec.root.as_ref().map_or("", |root| &*root.path);
+    Record {
+        version: crate::state::record::VERSION,
+        id: options.id.clone(),
+        oci_version: spec.oci_version.to_string(),
+        rootfs: bundle.path.join(root),
+        bundle: bundle.path.clone(),
+        created: time::rfc3339_nano(SystemTime::now()),
+        owner_uid: prepared.facts.euid,
+        phase: Phase::Creating,
+        pid: None,
+        pid_start: None,
+        cgroup: prepared.host.cgroup.clone(),
+        annotations: spec.annotations.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
+        namespaces_created: plan.created as u32,
+        namespaces_joined: plan.joined as u32,
+        rootless: !prepared.facts.privileged,
+        no_pivot: options.root_change == RootChange::MoveMount,
+        no_new_keyring: options.keyring == Keyring::Inherit,
+        preserve_fds: options.preserve_fds,
+    }
+}
+
+/// A container in the making.
+struct Making<'a> {
+    engine: &'a Engine,
+    options: &'a CreateOptions,
+    bundle: &'a Bundle,
+    spec: &'a Spec<'a>,
+    prepared: Prepared,
+    record: Record,
+    init: Option<Init>,
+    cgroup: Option<Cgroup>,
+}
+
+impl<'a> Making<'a> {
+    fn build(
+        &mut self,
+        plan: Plan<'a>,
+        plan_options: &plan::Options,
+        entry: &Entry,
+        starter: Starter,
+    ) -> Result<(plan::Script, Option<OwnedFd>)> {
+        let process = self.spec.process.as_ref().expect("validation asks for a process");
+        let foreground = starter == Starter::Us;
+        let console = console::plan(process, self.options.console_socket.as_deref(), foreground)?;
+        let plan = self.make_cgroup(plan, plan_options)?;
+        let start_socket = match starter {
+            Starter::Command => Some(listen(entry)?),
+            Starter::Us => None,
+        };
+        let given = Given { listener: start_socket.as_ref().map(AsFd::as_fd), pidfd: None };
+        let opened = open::open(&plan.opens, given, self.spec)?;
+        let control = socket::pair().map_err(|e| e.because("socketpair"))?;
+        let start = init::Start {
+            script: &plan.script,
+            handles: &opened.numbers,
+            namespaces: plan.clone_flags,
+            cgroup: self.cgroup.as_ref().and_then(Cgroup::birth),
+            preserve_fds: self.options.preserve_fds,
+            streams: [None, None, None],
+        };
+        self.init = Some(init::start(control, start)?);
+        drop(opened);
+        let mut limits = Some(std::mem::take(&mut self.prepared.limits));
+        if self.cgroup.as_ref().is_some_and(|cgroup| cgroup.birth().is_some()) {
+            // While the child builds its tree.
+            self.apply(limits.take())?;
+        }
+        let master = self.converse(&plan, &console, limits)?;
+        self.finish(entry)?;
+        Ok((plan.script, master))
+    }
+
+    /// Makes the cgroup; a caller who may not, and has asked for nothing that needs one, does without.
+    fn make_cgroup(&mut self, plan: Plan<'a>, plan_options: &plan::Options) -> Result<Plan<'a>> {
+        let Some(location) = &self.prepared.host.cgroup else { return Ok(plan) };
+        match Cgroup::create(location, &self.prepared.limits.controllers()) {
+            Ok(cgroup) => {
+                self.cgroup = Some(cgroup);
+                Ok(plan)
+            }
+            Err(error) if self.may_do_without(&error) => {
+                (self.engine.warn)(&format!("no cgroup for this container: {error}"));
+                self.prepared.host.cgroup = None;
+                self.record.cgroup = None;
+                prepare::plan(&self.prepared, self.spec, &self.bundle.path, plan_options)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn may_do_without(&self, error: &Error) -> bool {
+        let refused = matches!(error.detail().errno, Some(libc::EACCES | libc::EPERM | libc::EROFS));
+        refused
+            && self.engine.forgives_cgroups(&self.prepared.facts)
+            && self.prepared.limits == Limits::default()
+    }
+
+    fn apply(&self, limits: Option<Limits>) -> Result<()> {
+        match (&self.cgroup, limits) {
+            (Some(cgroup), Some(limits)) => {
+                cgroup.apply(&limits).doing(|| "set the limits of the container's cgroup".into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Follows init until it is ready; does the host's part where it waits for that.
+    fn converse(
+        &mut self,
+        plan: &Plan,
+        console: &Console,
+        mut limits: Option<Limits>,
+    ) -> Result<Option<OwnedFd>> {
+        let mut kept_master = None;
+        loop {
+            match self.init_mut().hear()? {
+                Event::Reached(point) => {
+                    self.reach(point, plan)?;
+                    self.init_mut().say(Word::Go)?;
+                    if point & sync::PLACE != 0 {
+                        self.apply(limits.take())?;
+                    }
+                }
+                Event::Spawned => {}
+                Event::Console(master) => kept_master = self.take_console(master, console)?,
+                Event::Listener(fd) => {
+                    let pid = self.init_mut().process().pid;
+                    listener::send(self.spec, &self.record, "creating", pid, fd.as_fd())?;
+                }
+                Event::Failed { message, note } => {
+                    return Err(diagnose::explain(&plan.script, &message, &note, self.spec)
+                        .doing("error during container init"));
+                }
+                Event::Closed => return Err(self.died()),
+                Event::Ready => {
+                    self.apply(limits.take())?;
+                    return Ok(kept_master);
+                }
+            }
+        }
+    }
+
+    fn init_mut(&mut self) -> &mut Init {
+        self.init.as_mut().expect("a conversation has somebody to talk to")
+    }
+
+    fn reach(&mut self, point: u32, plan: &Plan) -> Result<()> {
+        let pid = self.init_mut().process().pid;
+        if point & sync::PLACE != 0
+            && let Some(cgroup) = &self.cgroup
+        {
+            cgroup.join(pid)?;
+        }
+        if point & sync::MAP != 0 {
+            if let Some((uids, gids)) = &plan.id_maps {
+                idmaps::write(pid, uids, gids, &self.prepared.facts)?;
+            }
+            self.raise_hard_limits(pid)?;
+        }
+        if point & sync::HOOKS != 0 { self.run_hooks(pid, plan) } else { Ok(()) }
+    }
+
+    /// Only outside of the new user namespace is there the right to raise a hard limit.
+    fn raise_hard_limits(&self, pid: i32) -> Result<()> {
+        if !self.prepared.facts.privileged {
+            return Ok(());
+        }
+        let limits = self.spec.process.as_ref().map_or(&[][..], |process| &process.rlimits);
+        for (i, limit) in limits.iter().enumerate() {
+            let resource = rlimit(&limit.kind, i)?;
+            let refused = |e: crate::sys::Errno| {
+                e.because("set a resource limit")
+                    .field(format!("/process/rlimits/{i}"))
+                    .value(format!("soft {}, hard {}", limit.soft, limit.hard))
+                    .remedy("raising a hard limit needs CAP_SYS_RESOURCE on the host")
+            };
+            let (soft, hard) = identity::prlimit(pid, resource, None).map_err(refused)?;
+            if limit.hard > hard {
+                identity::prlimit(pid, resource, Some((soft, limit.hard))).map_err(refused)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn run_hooks(&mut self, pid: i32, plan: &Plan) -> Result<()> {
+        let Some(hooks) = &self.spec.hooks else { return Ok(()) };
+        self.record.pid = Some(pid);
+        let state = state_json(&self.record, "creating");
+        let bundle = &self.bundle.path;
+        hooks::run("prestart", &hooks.prestart, &state, bundle)?;
+        hooks::run("createRuntime", &hooks.create_runtime, &state, bundle)?;
+        let first = &self.init.as_ref().expect("init waits for its hooks").process().pidfd;
+        let inside = Inside {
+            host: &self.prepared.host,
+            id: &self.record.id,
+            namespaces: plan.created | plan.joined,
+            first: first.as_fd(),
+            cgroup: self.cgroup.as_ref(),
+        };
+        hooks::run_inside("createContainer", &hooks.create_container, &state, &inside)
+    }
+
+    fn take_console(&self, master: OwnedFd, console: &Console) -> Result<Option<OwnedFd>> {
+        let process = self.spec.process.as_ref().expect("validation asks for a process");
+        match console {
+            Console::Socket(socket) => {
+                console::send(socket.as_fd(), master.as_fd(), process)?;
+                Ok(None)
+            }
+            Console::None | Console::Own => {
+                console::resize(master.as_fd(), process)?;
+                Ok(Some(master))
+            }
+        }
+    }
+
+    /// init has ended without a word.
+    fn died(&mut self) -> Error {
+        let pid = self.init_mut().process().pid;
+        let how = match wait::reap(pid) {
+            Ok(Ended::Signaled(libc::SIGKILL)) => {
+                return Error::new("the container's init was killed").remedy(
+                    "by the kernel for want of memory? then linux.resources.memory.limit is too low",
+                );
+            }
+            Ok(Ended::Signaled(signal)) => format!("the container's init was ended by signal {signal}"),
+            Ok(Ended::Exited(code)) => format!("the container's init ended with exit status {code}"),
+            Err(_) => "the container's init has ended".to_owned(),
+        };
+        Error::new(how)
+    }
+
+    /// The container exists: its record says so, and its pid file is written.
+    fn finish(&mut self, entry: &Entry) -> Result<()> {
+        let pid = self.init_mut().process().pid;
+        let process = Process::of(pid).map_err(|e| e.because(format!("read /proc/{pid}/stat")))?;
+        self.record.pid = Some(pid);
+        self.record.pid_start = Some(process.start);
+        self.record.phase = Phase::Created;
+        entry.write(&self.record)?;
+        match &self.options.pid_file {
+            Some(path) => write_pid_file(path, pid),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes everything away again. What fails here is a warning: the error that led here is the one to report.
+    fn undo(mut self, entry: Entry) {
+        if let Some(init) = &self.init {
+            let process = init.process();
+            // It may have ended by itself.
+            let _ = crate::sys::process::pidfd_send_signal(process.pidfd.as_fd(), libc::SIGKILL);
+            let _ = wait::reap(process.pid);
+        }
+        self.record.pid = None;
+        drop(self.cgroup.take());
+        if let Err(error) = self.engine.destroy(entry, &self.record) {
+            (self.engine.warn)(&format!("cleaning up after a failure: {error}"));
+        }
+    }
+}
+
+/// The socket on which init waits. Its path is long, and the address of a socket is short.
+fn listen(entry: &Entry) -> Result<OwnedFd> {
+    let path = format!("/proc/self/fd/{}/{START_SOCKET}", entry.dir().as_raw_fd());
+    socket::listen(Path::new(&path)).map_err(|e| e.because("listen on the start socket"))
+}
+
+/// Written beside and renamed: a reader sees the whole number or nothing.
+pub fn write_pid_file(path: &Path, pid: i32) -> Result<()> {
+    let refused =
+        |e: std::io::Error| Error::io("write the pid file", &e).field("--pid-file").value(path.display());
+    let name = path.file_name().ok_or_else(|| {
+        Error::new("the pid file needs a name").kind(Kind::Argument).field("--pid-file").value(path.display())
+    })?;
+    let temporary = path.with_file_name(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
+    std::fs::write(&temporary, pid.to_string()).map_err(refused)?;
+    std::fs::rename(&temporary, path).map_err(|e| {
+        // Nobody needs it any more.
+        let _ = std::fs::remove_file(&temporary);
+        refused(e)
+    })
+}
+
+/// True while a created container waits for start.
+pub fn remove_start_socket(entry: &Entry) -> Result<()> {
+    let name = crate::plan::script::c(START_SOCKET);
+    file::unlinkat(entry.dir(), &name, 0).map_err(|e| e.because("remove the start socket"))
+}

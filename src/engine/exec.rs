@@ -1,0 +1,174 @@
+//! `exec`: another process in a container, by the same sealed init with another plan: join, then become the
+//! program.
+
+use super::create::write_pid_file;
+use super::hooks::{self, Passed};
+use super::inspect::status;
+use super::prepare::Prepared;
+use super::{
+    Engine, ExecOptions, ExecProcess, Paused, Status, Wait, console, console::Console, foreground, listener,
+};
+use crate::cgroup::Cgroup;
+use crate::error::{Error, Kind, Result};
+use crate::plan::tenant::{self, Destination};
+use crate::spec::{Capabilities, Process, Spec, Text, load};
+use crate::state::Record;
+use crate::sys::file::{self, cwd};
+use crate::sys::wait::{self, Ended};
+use std::borrow::Cow;
+use std::ffi::OsStr;
+use std::os::fd::{AsFd, OwnedFd};
+
+const PROCESS_LIMIT: usize = 32 * 1024 * 1024;
+
+impl Engine {
+    /// The exit code of the process; 0 when detached.
+    pub fn exec(&self, id: &str, options: &ExecOptions) -> Result<i32> {
+        let entry = self.store.peek(id)?;
+        let record = entry.record().map_err(|e| e.value(id))?;
+        check_status(id, status(&entry, &record), options)?;
+        let config = entry.config()?;
+        let spec: Spec = load::parse("config.json", &config)?;
+        let file = read_process_file(options)?;
+        let process = process(options, &spec, file.as_deref())?;
+        let prepared = self.prepare(&spec, id)?;
+        self.check_process(&process, &prepared.facts)?;
+        if !options.cgroups.is_empty() {
+            return Err(Error::new("sub-cgroups for exec are not built yet")
+                .kind(Kind::Unsupported)
+                .field("--cgroup"));
+        }
+        // The process of `exec` is not the config's, but what went wrong is told in the same terms.
+        let spec = Spec { process: Some(process), ..spec };
+        self.exec_process(options, &record, &spec, &prepared)
+            .map_err(|e| e.doing("unable to start container process").doing("exec failed"))
+    }
+
+    fn exec_process(
+        &self,
+        options: &ExecOptions,
+        record: &Record,
+        spec: &Spec,
+        prepared: &Prepared,
+    ) -> Result<i32> {
+        let process = spec.process.as_ref().expect("exec has put its process there");
+        let foreground = options.wait == Wait::Foreground;
+        let console = console::plan(process, options.console_socket.as_deref(), foreground)?;
+        let gone = || Error::new("cannot exec in a stopped container").kind(Kind::WrongState);
+        let first = record.process().ok_or_else(gone)?.open().map_err(|_| gone())?;
+        let cgroup = record.cgroup.as_ref().map(Cgroup::open).transpose()?.flatten();
+        let to = Destination { id: &record.id, namespaces: record.namespaces(), in_cgroup: cgroup.is_some() };
+        let tenant =
+            tenant::exec(process, to, &prepared.host, prepared.filter.as_ref(), options.preserve_fds)?;
+        for warning in &tenant.warnings {
+            (self.warn)(warning);
+        }
+        let signals = foreground.then(foreground::hold_signals).transpose()?;
+        let streams = [None, None, None];
+        let mut init =
+            hooks::start_tenant(&tenant, first.as_fd(), cgroup.as_ref(), streams, options.preserve_fds)?;
+        let mut master = None;
+        let pid = record.pid.unwrap_or_default();
+        let passed = |passed: Passed| match passed {
+            Passed::Console(fd) => take_console(fd, &console, process).map(|kept| master = kept),
+            Passed::Listener(fd) => listener::send(spec, record, "running", pid, fd.as_fd()),
+        };
+        if let Err(error) = hooks::converse(&mut init, &tenant, cgroup.as_ref(), spec, passed) {
+            let child = init.process();
+            // It has reported, or may not go on without what we could not do.
+            let _ = crate::sys::process::pidfd_send_signal(child.pidfd.as_fd(), libc::SIGKILL);
+            let _ = wait::reap(child.pid);
+            return Err(error);
+        }
+        if let Some(path) = &options.pid_file {
+            write_pid_file(path, init.process().pid)?;
+        }
+        match signals {
+            None => Ok(0),
+            Some(signals) => foreground::wait(init.process(), &signals, master, false).map(Ended::code),
+        }
+    }
+}
+
+fn check_status(id: &str, status: Status, options: &ExecOptions) -> Result<()> {
+    let wrong = |text: &'static str| Err(Error::new(text).kind(Kind::WrongState).value(id));
+    match status {
+        Status::Stopped | Status::Creating | Status::Unknown => wrong("cannot exec in a stopped container"),
+        Status::Paused if options.paused == Paused::Refuse => {
+            wrong("cannot exec in a paused container (use --ignore-paused to override)")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn take_console(master: OwnedFd, console: &Console, process: &Process) -> Result<Option<OwnedFd>> {
+    if let Console::Socket(socket) = console {
+        console::send(socket.as_fd(), master.as_fd(), process)?;
+        return Ok(None);
+    }
+    console::resize(master.as_fd(), process)?;
+    Ok(Some(master))
+}
+
+fn read_process_file(options: &ExecOptions) -> Result<Option<Vec<u8>>> {
+    let ExecProcess::File(path) = &options.process else { return Ok(None) };
+    let bytes = file::read_at(cwd(), &crate::plan::script::c(&path.to_string_lossy()), PROCESS_LIMIT, 0);
+    bytes.map(Some).map_err(|e| e.because("read the process file").field("--process").value(path.display()))
+}
+
+/// The process to run: the file's, or the container's own with another program; then the options.
+fn process<'a>(options: &'a ExecOptions, spec: &Spec<'a>, file: Option<&'a [u8]>) -> Result<Process<'a>> {
+    let mut process: Process = match (&options.process, file) {
+        (ExecProcess::File(_), Some(bytes)) => load::parse("process file", bytes)?,
+        (ExecProcess::Command(arguments), _) => {
+            let own = spec.process.clone().unwrap_or_default();
+            Process {
+                args: arguments.iter().map(|argument| text(argument)).collect(),
+                terminal: false,
+                console_size: None,
+                ..own
+            }
+        }
+        (ExecProcess::File(_), None) => Process::default(),
+    };
+    if let Some(terminal) = options.terminal {
+        process.terminal = terminal;
+    }
+    if let Some(cwd) = &options.cwd {
+        process.cwd = text(cwd);
+    }
+    process.env.extend(options.env.iter().map(|variable| text(variable)));
+    if let Some(user) = options.user {
+        process.user.uid = user.uid;
+        process.user.gid = user.gid.unwrap_or(process.user.gid);
+    }
+    process.user.additional_gids.extend(&options.additional_gids);
+    if let Some(label) = &options.process_label {
+        process.selinux_label = Some(Text(Cow::Borrowed(label)));
+    }
+    if let Some(profile) = &options.apparmor {
+        process.apparmor_profile = Some(Text(Cow::Borrowed(profile)));
+    }
+    if let Some(no_new_privileges) = options.no_new_privileges {
+        process.no_new_privileges = no_new_privileges;
+    }
+    add_capabilities(&mut process, &options.capabilities);
+    Ok(process)
+}
+
+/// Never to the inheritable set: what a program inherits by it survives an exec by an ordinary user
+/// (CVE-2022-29162), and without it there is no ambient capability either.
+fn add_capabilities<'a>(process: &mut Process<'a>, names: &'a [String]) {
+    if names.is_empty() {
+        return;
+    }
+    let sets = process.capabilities.get_or_insert_with(Capabilities::default);
+    for set in [&mut sets.bounding, &mut sets.effective, &mut sets.permitted] {
+        set.extend(names.iter().map(|name| Text(Cow::Borrowed(&**name))));
+    }
+}
+
+/// The kernel takes any bytes; what is not UTF-8 arrives with replacement characters.
+fn text(argument: &OsStr) -> Text<'_> {
+    Text(argument.to_string_lossy())
+}

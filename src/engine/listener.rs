@@ -1,0 +1,32 @@
+//! The seccomp listener goes to the agent that the config names (config-linux.md, The Container Process State).
+
+use super::state_json;
+use crate::error::{Error, Kind, Result};
+use crate::spec::Spec;
+use crate::state::Record;
+use crate::sys::socket;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::path::Path;
+
+/// Sends the listener of the process `pid`.
+pub fn send(spec: &Spec, record: &Record, status: &str, pid: i32, listener: BorrowedFd) -> Result<()> {
+    let profile = spec.linux.as_ref().and_then(|linux| linux.seccomp.as_ref());
+    let path = profile.and_then(|profile| profile.listener_path.as_deref()).unwrap_or_default();
+    let named = |error: Error| error.field("/linux/seccomp/listenerPath").value(path);
+    if path.is_empty() {
+        return Err(named(Error::new("SCMP_ACT_NOTIFY needs an agent").kind(Kind::Config)));
+    }
+    let agent = socket::connect_stream(Path::new(path))
+        .map_err(|e| named(e.because("connect to the seccomp agent").remedy("is the agent running?")))?;
+    let metadata = profile.and_then(|profile| profile.listener_metadata.as_deref()).unwrap_or_default();
+    let state: serde_json::Value = serde_json::from_str(&state_json(record, status)).unwrap_or_default();
+    let message = serde_json::json!({
+        "ociVersion": super::SPEC_VERSION,
+        "fds": ["seccompFd"],
+        "pid": pid,
+        "metadata": metadata,
+        "state": state,
+    });
+    socket::send(agent.as_fd(), message.to_string().as_bytes(), &[listener.as_raw_fd()])
+        .map_err(|e| named(e.because("send to the seccomp agent")))
+}

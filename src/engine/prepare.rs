@@ -1,0 +1,91 @@
+//! From a config to a plan with everything that it needs: host facts, the compiled filter, checked limits.
+//! Pure but for questions to the kernel; nothing is made here.
+
+use super::{Engine, Rootless};
+use crate::cgroup::{DeviceRules, Limits, locate};
+use crate::error::{Error, Kind, Result};
+use crate::host::{self, Facts, cgroups};
+use crate::plan::{self, Host};
+use crate::seccomp::{self, Arch, Filter};
+use crate::spec::{Resources, Spec};
+
+/// What planning needs.
+pub struct Prepared {
+    pub facts: Facts,
+    pub host: Host,
+    pub filter: Option<Filter>,
+    pub limits: Limits,
+    pub warnings: Vec<String>,
+}
+
+impl Engine {
+    /// Asks the host, compiles the filter, checks the limits.
+    pub(super) fn prepare(&self, spec: &Spec, id: &str) -> Result<Prepared> {
+        let facts = host::probe()?;
+        self.prepare_with(facts, spec, id)
+    }
+
+    pub(super) fn prepare_with(&self, facts: Facts, spec: &Spec, id: &str) -> Result<Prepared> {
+        let layout = cgroups::detect()?;
+        let linux = spec.linux.as_ref();
+        let mut warnings = Vec::new();
+        let none = Resources::default();
+        let resources = linux.and_then(|linux| linux.resources.as_ref()).unwrap_or(&none);
+        let user_namespace = linux.is_some_and(|linux| linux.namespaces.iter().any(|n| &*n.kind == "user"));
+        // In a user namespace the kernel gives access to no device, and an ordinary user may load no program.
+        let rules = if facts.privileged && !(user_namespace && facts.in_user_namespace) {
+            DeviceRules::Enforce
+        } else {
+            DeviceRules::Skip
+        };
+        let (limits, more) = Limits::from_spec(resources, &layout, rules)?;
+        warnings.extend(more);
+        let path = linux.and_then(|linux| linux.cgroups_path.as_deref());
+        let cgroup = Some(locate(&layout, path, id)?);
+        let filter = compile(spec, &facts, &mut warnings)?;
+        let host = Host {
+            privileged: facts.privileged,
+            in_user_namespace: facts.in_user_namespace,
+            permitted: facts.permitted,
+            last_capability: facts.last_capability,
+            cgroups: layout,
+            cgroup,
+            kernel: facts.kernel,
+        };
+        Ok(Prepared { facts, host, filter, limits, warnings })
+    }
+
+    /// Refused permissions on cgroups are forgiven to this caller.
+    pub(super) fn forgives_cgroups(&self, facts: &Facts) -> bool {
+        match self.rootless {
+            Rootless::Auto => facts.euid != 0 || facts.in_user_namespace,
+            Rootless::Yes => true,
+            Rootless::No => false,
+        }
+    }
+}
+
+fn compile(spec: &Spec, facts: &Facts, warnings: &mut Vec<String>) -> Result<Option<Filter>> {
+    let Some(profile) = spec.linux.as_ref().and_then(|linux| linux.seccomp.as_ref()) else { return Ok(None) };
+    let (major, minor) = facts.kernel;
+    let native = Arch::native().ok_or_else(|| {
+        Error::new("there is no table of system calls for this processor")
+            .kind(Kind::Unsupported)
+            .field("/linux/seccomp")
+    })?;
+    let mut filter = seccomp::compile(profile, native, seccomp::flags_of_kernel(major, minor))?;
+    if let Some(filter) = &mut filter {
+        warnings.append(&mut filter.warnings);
+    }
+    Ok(filter)
+}
+
+/// The plan of a container that was prepared.
+pub fn plan<'a>(
+    prepared: &Prepared,
+    spec: &'a Spec<'a>,
+    bundle: &'a std::path::Path,
+    options: &plan::Options,
+) -> Result<plan::Plan<'a>> {
+    plan::container(spec, bundle, &prepared.host, prepared.filter.as_ref(), options)
+}

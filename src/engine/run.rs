@@ -1,0 +1,92 @@
+//! `run`: create, start, wait and delete in one process, without planning twice.
+
+use super::bundle::Bundle;
+use super::create::{Made, Starter};
+use super::{AfterExit, CreateOptions, Engine, Orphans, RunOptions, Wait, foreground};
+use crate::error::{Error, Kind, Result};
+use crate::spec::Spec;
+use crate::sys::identity;
+use crate::sys::wait::Ended;
+
+impl Engine {
+    /// The exit code of the process; 0 when detached.
+    pub fn run(&self, options: &CreateOptions, run: &RunOptions) -> Result<i32> {
+        let bundle = Bundle::read(options)?;
+        let spec = bundle.spec()?;
+        check_terminal(&spec, options, run)?;
+        match run.wait {
+            Wait::Detach => {
+                let made = self.make(options, &bundle, &spec, Starter::Us)?;
+                self.start_or_undo(made, &spec, run).map(|_| 0)
+            }
+            Wait::Foreground => self.run_in_foreground(options, run, &bundle, &spec),
+        }
+    }
+
+    fn run_in_foreground(
+        &self,
+        options: &CreateOptions,
+        run: &RunOptions,
+        bundle: &Bundle,
+        spec: &Spec,
+    ) -> Result<i32> {
+        let adopt = run.orphans == Orphans::Adopt;
+        if adopt {
+            identity::become_subreaper().map_err(|e| e.because("prctl PR_SET_CHILD_SUBREAPER"))?;
+        }
+        let signals = foreground::hold_signals()?;
+        let made = self.make(options, bundle, spec, Starter::Us)?;
+        let mut made = self.start_or_undo(made, spec, run)?;
+        // Others may look at the container and stop it while we wait.
+        made.entry.unlock();
+        let master = made.master.take();
+        let ended = foreground::wait(made.init.process(), &signals, master, adopt);
+        let code = ended.map(Ended::code);
+        match run.after_exit {
+            AfterExit::Keep => code,
+            AfterExit::Delete => {
+                let Made { entry, record, cgroup, .. } = made;
+                drop(cgroup);
+                if entry.relock().is_ok() {
+                    self.destroy(entry, &record)?;
+                }
+                code
+            }
+        }
+    }
+
+    fn start_or_undo(&self, made: Made, spec: &Spec, run: &RunOptions) -> Result<Made> {
+        match self.start_made(&made, spec).and_then(|()| self.after_start(spec, &made.record)) {
+            Ok(()) => Ok(made),
+            Err(error) => {
+                let Made { entry, record, init, cgroup, .. } = made;
+                drop(cgroup);
+                if run.after_exit == AfterExit::Delete
+                    && let Err(more) = self.destroy(entry, &record)
+                {
+                    (self.warn)(&format!("cleaning up after a failure: {more}"));
+                }
+                // It has reported why it ended; nobody asks for its code.
+                let _ = crate::sys::wait::try_reap(std::os::fd::AsFd::as_fd(&init.process().pidfd));
+                Err(error)
+            }
+        }
+    }
+}
+
+fn check_terminal(spec: &Spec, options: &CreateOptions, run: &RunOptions) -> Result<()> {
+    let terminal = spec.process.as_ref().is_some_and(|process| process.terminal);
+    if terminal && run.wait == Wait::Detach && options.console_socket.is_none() {
+        return Err(Error::new(
+            "cannot allocate tty if the runtime will detach without setting console socket",
+        )
+        .kind(Kind::Argument)
+        .field("--console-socket"));
+    }
+    if options.console_socket.is_some() && run.wait == Wait::Foreground {
+        return Err(Error::new("cannot use console socket if the runtime will not detach or allocate tty")
+            .kind(Kind::Argument)
+            .field("--console-socket"));
+    }
+    Ok(())
+}

@@ -1,0 +1,138 @@
+//! `start`: the word for a created container, and the second half of `run`.
+
+use super::create::{self, Made, START_SOCKET};
+use super::hooks::{self, Inside};
+use super::init::{self, Event};
+use super::inspect::status;
+use super::prepare::{self, Prepared};
+use super::{Engine, Status, diagnose, listener, state_json};
+use crate::cgroup::Cgroup;
+use crate::error::{Error, Kind, Result};
+use crate::plan::{self, Script};
+use crate::spec::{Spec, load};
+use crate::state::Record;
+use crate::sys::socket;
+use crate::wire::Kind as Word;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::path::Path;
+
+impl Engine {
+    pub fn start(&self, id: &str) -> Result<()> {
+        let entry = self.store.lock(id)?;
+        let record = entry.record().map_err(|e| e.value(id))?;
+        match status(&entry, &record) {
+            Status::Created => {}
+            Status::Stopped => {
+                return Err(Error::new("cannot start a container that has stopped")
+                    .kind(Kind::WrongState)
+                    .value(id));
+            }
+            _ => {
+                return Err(Error::new("cannot start an already running container")
+                    .kind(Kind::WrongState)
+                    .value(id));
+            }
+        }
+        let config = entry.config()?;
+        let spec: Spec = load::parse("config.json", &config)?;
+        let path = format!("/proc/self/fd/{}/{START_SOCKET}", entry.dir().as_raw_fd());
+        let control = socket::connect(Path::new(&path))
+            .map_err(|e| e.because("connect to the container's init").value(id))?;
+        let outcome = self.prepare(&spec, id).and_then(|prepared| {
+            let script = plan_again(&prepared, &spec, &record)?;
+            let cgroup = record.cgroup.as_ref().map(Cgroup::open).transpose()?.flatten();
+            let cgroup = cgroup.as_ref();
+            let starting =
+                Starting { spec: &spec, record: &record, prepared: &prepared, script: &script, cgroup };
+            starting.run(control.as_fd())
+        });
+        // Started, or ended by what went wrong: in both cases nobody waits there any more.
+        create::remove_start_socket(&entry)?;
+        outcome.map_err(|e| e.doing("unable to start container process"))?;
+        self.after_start(&spec, &record)
+    }
+
+    /// Says start to a container that this process has made.
+    pub(super) fn start_made(&self, made: &Made, spec: &Spec) -> Result<()> {
+        let Made { record, prepared, script, cgroup, init, .. } = made;
+        let starting = Starting { spec, record, prepared, script, cgroup: cgroup.as_ref() };
+        starting.run(init.control()).map_err(|e| e.doing("unable to start container process"))
+    }
+
+    /// poststart hooks; their failure ends the container.
+    pub(super) fn after_start(&self, spec: &Spec, record: &Record) -> Result<()> {
+        let Some(hooks) = &spec.hooks else { return Ok(()) };
+        hooks::run("poststart", &hooks.poststart, &state_json(record, "running"), &record.bundle).inspect_err(
+            |_| {
+                if let Some(first) = record.process().and_then(|process| process.open().ok()) {
+                    // A process that has ended meanwhile is what is wanted.
+                    let _ = crate::sys::process::pidfd_send_signal(first.as_fd(), libc::SIGKILL);
+                }
+            },
+        )
+    }
+}
+
+/// The plan that `create` carried out: planning is pure, and its inputs are in the record.
+fn plan_again(prepared: &Prepared, spec: &Spec, record: &Record) -> Result<Script> {
+    let options = plan::Options {
+        id: record.id.clone(),
+        no_pivot: record.no_pivot,
+        no_new_keyring: record.no_new_keyring,
+        preserve_fds: record.preserve_fds,
+        detached_start: true,
+    };
+    Ok(prepare::plan(prepared, spec, &record.bundle, &options)?.script)
+}
+
+/// A container that is being started.
+struct Starting<'a> {
+    spec: &'a Spec<'a>,
+    record: &'a Record,
+    prepared: &'a Prepared,
+    script: &'a Script,
+    cgroup: Option<&'a Cgroup>,
+}
+
+impl Starting<'_> {
+    /// Says start, and returns when the user's program runs.
+    fn run(&self, control: BorrowedFd) -> Result<()> {
+        init::say(control, Word::Go)?;
+        loop {
+            match init::hear(control)?.0 {
+                Event::Reached(_) => {
+                    self.run_hooks()?;
+                    init::say(control, Word::Go)?;
+                }
+                Event::Listener(fd) => {
+                    let pid = self.record.pid.unwrap_or_default();
+                    listener::send(self.spec, self.record, "created", pid, fd.as_fd())?;
+                }
+                Event::Failed { message, note } => {
+                    return Err(diagnose::explain(self.script, &message, &note, self.spec)
+                        .doing("error during container init"));
+                }
+                Event::Closed => return Ok(()),
+                Event::Ready | Event::Spawned | Event::Console(_) => {}
+            }
+        }
+    }
+
+    fn run_hooks(&self) -> Result<()> {
+        let Some(hooks) = &self.spec.hooks else { return Ok(()) };
+        let gone = || Error::new("the container's init has ended").kind(Kind::WrongState);
+        let first = self.record.process().ok_or_else(gone)?.open().map_err(|_| gone())?;
+        let inside = Inside {
+            host: &self.prepared.host,
+            id: &self.record.id,
+            namespaces: self.record.namespaces(),
+            first: first.as_fd(),
+            cgroup: self.cgroup,
+        };
+        let state = state_json(self.record, "created");
+        hooks::run_inside("startContainer", &hooks.start_container, &state, &inside).inspect_err(|_| {
+            // Its process may not go on to run the program.
+            let _ = crate::sys::process::pidfd_send_signal(first.as_fd(), libc::SIGKILL);
+        })
+    }
+}

@@ -1,0 +1,48 @@
+//! Terminals: size and raw mode.
+
+use super::{SysResult, check};
+use std::mem::zeroed;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// ioctl(TIOCSWINSZ). Reference: ioctl_tty(2).
+pub fn set_size(terminal: BorrowedFd, rows: u16, columns: u16) -> SysResult<()> {
+    let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: size is valid for the call, which reads a struct winsize.
+    check(unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCSWINSZ, &size) }.into()).map(drop)
+}
+
+/// ioctl(TIOCGWINSZ): (rows, columns).
+pub fn size(terminal: BorrowedFd) -> SysResult<(u16, u16)> {
+    // SAFETY: all zeroes is a valid value of this plain struct.
+    let mut size: libc::winsize = unsafe { zeroed() };
+    // SAFETY: size is ours for the call, which fills a struct winsize.
+    check(unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCGWINSZ, &mut size) }.into())?;
+    Ok((size.ws_row, size.ws_col))
+}
+
+/// A terminal in raw mode; dropped, it is as it was.
+pub struct Raw<'a> {
+    terminal: BorrowedFd<'a>,
+    before: libc::termios,
+}
+
+/// Puts a terminal into raw mode. `ENOTTY` if it is none. Reference: termios(3).
+pub fn raw(terminal: BorrowedFd) -> SysResult<Raw> {
+    // SAFETY: all zeroes is a valid value of this plain struct.
+    let mut before: libc::termios = unsafe { zeroed() };
+    // SAFETY: before is ours for the call.
+    check(unsafe { libc::tcgetattr(terminal.as_raw_fd(), &mut before) }.into())?;
+    let mut raw = before;
+    // SAFETY: raw is ours for the call.
+    unsafe { libc::cfmakeraw(&mut raw) };
+    // SAFETY: raw is valid for the call.
+    check(unsafe { libc::tcsetattr(terminal.as_raw_fd(), libc::TCSANOW, &raw) }.into())?;
+    Ok(Raw { terminal, before })
+}
+
+impl Drop for Raw<'_> {
+    fn drop(&mut self) {
+        // SAFETY: before is a copy of what tcgetattr gave. A terminal that has gone needs no repair.
+        unsafe { libc::tcsetattr(self.terminal.as_raw_fd(), libc::TCSANOW, &self.before) };
+    }
+}
