@@ -93,6 +93,7 @@ const FAILURE: i32 = 1;
 /// code.
 pub fn main(name: &'static str, arguments: impl Iterator<Item = OsString>) -> i32 {
     streams::open_closed();
+    streams::ignore_broken_pipes();
     let words: Vec<OsString> = arguments.collect();
     let (session, request) = match globals::parse(name, &words) {
         Ok(parsed) => parsed,
