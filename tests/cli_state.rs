@@ -6,6 +6,7 @@ mod support;
 
 use serde_json::{Value, json};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -270,4 +271,31 @@ fn what_needs_a_running_or_paused_container_says_so() {
         let said = root.run(&arguments);
         assert!(said.code == 1 && said.err.contains(wanted), "{arguments:?}: {said:?}");
     }
+}
+
+#[test]
+fn poststop_hooks_run_after_the_removal_and_none_can_stop_it() {
+    let root = Root::new();
+    let told = root.path().join("told");
+    let script = format!(
+        "#!/bin/sh\ncat > {0}\n[ ! -e {1}/web ] && echo gone >> {0}\n",
+        told.display(),
+        root.path().display()
+    );
+    let hook = root.path().join("hook");
+    fs::write(&hook, script).unwrap();
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut stopped = record("web", None);
+    stopped["bundle"] = json!(root.path());
+    let dir = root.container("web", &stopped);
+    let config =
+        json!({"ociVersion": "1.3.0", "hooks": {"poststop": [{"path": "/bin/false"}, {"path": hook}]}});
+    fs::write(dir.join("config.json"), config.to_string()).unwrap();
+    let said = root.run(&["delete", "web"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.err.contains("level=warning") && said.err.contains("/bin/false"), "{said:?}");
+    let told = fs::read_to_string(&told).unwrap();
+    assert!(told.ends_with("gone\n"), "{told}");
+    let state: Value = serde_json::from_str(told.trim_end_matches("gone\n")).unwrap();
+    assert_eq!((&state["id"], &state["status"]), (&json!("web"), &json!("stopped")));
 }

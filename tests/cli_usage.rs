@@ -152,3 +152,37 @@ fn a_reader_who_goes_away_ends_the_program_quietly() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
+
+#[test]
+fn spec_writes_a_configuration_once() {
+    let scratch = Scratch::new();
+    let bundle = scratch.path().to_str().unwrap();
+    let read = || fs::read_to_string(scratch.file("config.json")).unwrap();
+    assert_eq!(rruntime(&["spec", "--bundle", bundle]).code, 0);
+    let config: serde_json::Value = serde_json::from_str(&read()).unwrap();
+    assert_eq!(config["process"]["args"], serde_json::json!(["sh"]));
+    assert_eq!(config["hostname"], "rruntime");
+    let before = read();
+    let again = rruntime(&["spec", "-b", bundle]);
+    assert!(again.code == 1 && again.err.contains("exists. Remove it first"), "{again:?}");
+    assert_eq!(read(), before);
+    fs::remove_file(scratch.file("config.json")).unwrap();
+    assert_eq!(rruntime(&["spec", "-b", bundle, "--rootless"]).code, 0);
+    let config: serde_json::Value = serde_json::from_str(&read()).unwrap();
+    let namespaces = config["linux"]["namespaces"].as_array().unwrap();
+    assert!(namespaces.iter().any(|namespace| namespace["type"] == "user"));
+    assert!(rruntime(&["spec", "-b", "/nonexistent"]).err.contains("no such file"));
+}
+
+#[test]
+fn features_has_the_form_of_the_specification() {
+    let said = rruntime(&["features"]);
+    let features: oci_spec::runtime::Features = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(features.oci_version_max(), "1.3.0");
+    let raw: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(raw["hooks"].as_array().unwrap().len(), 6);
+    assert!(raw["mountOptions"].as_array().unwrap().contains(&"rro".into()));
+    assert_eq!(raw["linux"]["namespaces"].as_array().unwrap().len(), 8);
+    assert_eq!(raw["linux"]["seccomp"]["enabled"], true);
+    assert_eq!(raw["linux"]["cgroup"]["systemd"], false);
+}

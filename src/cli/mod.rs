@@ -11,6 +11,7 @@ mod arguments;
 mod create;
 mod delete;
 mod exec;
+mod features;
 mod globals;
 mod help;
 mod kill;
@@ -20,6 +21,7 @@ mod ps;
 mod resume;
 mod run;
 mod session;
+mod spec;
 mod start;
 mod state;
 mod streams;
@@ -72,12 +74,14 @@ const COMMANDS: &[Command] = &[
     create::COMMAND,
     delete::COMMAND,
     exec::COMMAND,
+    features::COMMAND,
     kill::COMMAND,
     list::COMMAND,
     pause::COMMAND,
     ps::COMMAND,
     resume::COMMAND,
     run::COMMAND,
+    spec::COMMAND,
     start::COMMAND,
     state::COMMAND,
 ];
@@ -89,6 +93,7 @@ const FAILURE: i32 = 1;
 /// code.
 pub fn main(name: &'static str, arguments: impl Iterator<Item = OsString>) -> i32 {
     streams::open_closed();
+    streams::ignore_broken_pipes();
     let words: Vec<OsString> = arguments.collect();
     let (session, request) = match globals::parse(name, &words) {
         Ok(parsed) => parsed,

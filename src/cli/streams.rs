@@ -1,10 +1,11 @@
 //! Standard input, output and error.
 
 use crate::error::{Error, Result};
+use crate::sys::signal;
 use nix::fcntl::{OFlag, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::Mode;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::fd::{AsFd, IntoRawFd};
 
 /// Opens /dev/null wherever a caller left 0, 1 or 2 closed. Otherwise the next file that is opened gets that
@@ -24,13 +25,20 @@ pub fn open_closed() {
     }
 }
 
-/// Writes all of a command's output.
+/// A hook that does not read its input must not end the runtime half-way. Programs that are started from here
+/// get the default action back: std does it for hooks, init for the container's process.
+pub fn ignore_broken_pipes() {
+    // Ignored: the call fails for signals that do not exist.
+    let _ = signal::ignore(libc::SIGPIPE);
+}
+
+/// Writes all of a command's output. A reader that went away (`list | head -1`) has read enough.
 pub fn print(text: &str) -> Result<()> {
     let mut output = std::io::stdout().lock();
-    output
-        .write_all(text.as_bytes())
-        .and_then(|()| output.flush())
-        .map_err(|e| Error::io("write to standard output", &e))
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(()),
+        other => other.map_err(|e| Error::io("write to standard output", &e)),
+    }
 }
 
 /// `print` for a value as JSON on one line.

@@ -1,13 +1,17 @@
 //! `--version`.
 
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Known to builds from a checkout only.
+pub const COMMIT: &str = match option_env!("RRUNTIME_COMMIT") {
+    Some(commit) => commit,
+    None => "unknown",
+};
+
 /// The specification that this program follows.
 pub const SPECIFICATION: &str = "1.3.0";
 
 /// Engines read the first line and the `commit:` and `spec:` lines.
 pub fn text(name: &str) -> String {
-    format!(
-        "{name} version {}\ncommit: {}\nspec: {SPECIFICATION}\n",
-        env!("CARGO_PKG_VERSION"),
-        option_env!("RRUNTIME_COMMIT").unwrap_or("unknown")
-    )
+    format!("{name} version {VERSION}\ncommit: {COMMIT}\nspec: {SPECIFICATION}\n")
 }

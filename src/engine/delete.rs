@@ -7,12 +7,14 @@
 use super::group::Group;
 use super::inspect::status;
 use super::kill::shares_pids;
-use super::{Engine, Force, Status};
+use super::{Engine, Force, Status, hooks, state_json};
 use crate::error::{Error, Kind, Result};
+use crate::spec::{Spec, load};
 use crate::state::{Entry, Record};
 use crate::sys::{Errno, process};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::slice;
 use std::time::{Duration, Instant};
 
 /// How long killed processes may take to end, and their cgroup to become empty.
@@ -55,10 +57,38 @@ impl Engine {
     pub(super) fn destroy(&self, entry: Entry, record: &Record) -> Result<()> {
         end_processes(record)?;
         Group::open(record.cgroup.as_ref())?.remove(Instant::now() + PATIENCE)?;
-        // lead: read the poststop hooks from entry.config() here, run them (crate::engine::hooks::run) after
-        // the removal; a hook that fails is a warning.
-        entry.remove()
+        let config = entry.config();
+        entry.remove()?;
+        // A container whose creation was cut short may have no config, and then it had no hooks to run.
+        if let Ok(bytes) = config
+            && has_poststop(&bytes)
+        {
+            self.poststop(&bytes, record);
+        }
+        Ok(())
     }
+
+    /// Every hook runs, whatever became of the ones before it (config.md, Poststop). The container is gone, so
+    /// nothing that goes wrong here is an error of the command.
+    fn poststop(&self, config: &[u8], record: &Record) {
+        let warn = |e: Error| (self.warn)(&e.doing("poststop hook").to_string());
+        let spec: Spec = match load::parse("config.json", config) {
+            Ok(spec) => spec,
+            Err(e) => return warn(e),
+        };
+        let state = state_json(record, "stopped");
+        for hook in spec.hooks.iter().flat_map(|hooks| &hooks.poststop) {
+            if let Err(e) = hooks::run("poststop", slice::from_ref(hook), &state, &record.bundle) {
+                warn(e);
+            }
+        }
+    }
+}
+
+/// Spares most containers the parsing of their config.
+fn has_poststop(config: &[u8]) -> bool {
+    const KEY: &[u8] = b"\"poststop\"";
+    config.windows(KEY.len()).any(|window| window == KEY)
 }
 
 /// Kills what runs and waits until the first process has ended.

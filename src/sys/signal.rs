@@ -7,3 +7,10 @@ pub fn kill(pid: i32, signal: i32) -> SysResult<()> {
     // SAFETY: kill takes two numbers and touches no memory of ours.
     check(unsafe { libc::kill(pid, signal) }.into()).map(drop)
 }
+
+/// signal(number, SIG_IGN), for the whole process. Reference: signal(2).
+pub fn ignore(number: i32) -> SysResult<()> {
+    // SAFETY: SIG_IGN is no function, so no code of ours ever runs as a handler.
+    let before = unsafe { libc::signal(number, libc::SIG_IGN) };
+    if before == libc::SIG_ERR { Err(super::last_errno()) } else { Ok(()) }
+}

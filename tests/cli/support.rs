@@ -1,4 +1,5 @@
 //! One line of set-up for a test that drives the real binary.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::ffi::OsStr;
 use std::fs;

@@ -1,0 +1,143 @@
+//! `features`: what this program can do (runtime-spec features.md), whatever the host allows. The lists are the
+//! tables that the code itself reads.
+
+use super::arguments::Arguments;
+use super::session::Session;
+use super::{Command, Count, FAILURE, OptionsEnd, streams, version};
+use crate::error::Result;
+use crate::plan::names::{self, Effect};
+use crate::seccomp::arch::Named;
+use crate::seccomp::vocabulary as seccomp;
+use serde::Serialize;
+use serde_json::ser::{PrettyFormatter, Serializer};
+use std::collections::BTreeMap;
+
+pub const COMMAND: Command = Command {
+    name: "features",
+    about: "show what this program can do, as JSON",
+    operands: "",
+    count: Count::Exactly(0),
+    options_end: OptionsEnd::Nowhere,
+    detail: "The form is that of features.md in the runtime-spec.",
+    options: Vec::new,
+    run,
+    failure: FAILURE,
+};
+
+const OLDEST_SPECIFICATION: &str = "1.0.0";
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Features {
+    oci_version_min: &'static str,
+    oci_version_max: &'static str,
+    hooks: Vec<&'static str>,
+    mount_options: Vec<&'static str>,
+    linux: Linux,
+    annotations: BTreeMap<&'static str, &'static str>,
+    /// No annotation changes what this program does.
+    potentially_unsafe_config_annotations: [&'static str; 0],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Linux {
+    namespaces: Vec<&'static str>,
+    capabilities: Vec<&'static str>,
+    cgroup: Cgroup,
+    seccomp: Seccomp,
+    apparmor: Enabled,
+    selinux: Enabled,
+    intel_rdt: Enabled,
+    mount_extensions: MountExtensions,
+    net_devices: Enabled,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Cgroup {
+    v1: bool,
+    v2: bool,
+    systemd: bool,
+    systemd_user: bool,
+    rdma: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Seccomp {
+    enabled: bool,
+    actions: Vec<&'static str>,
+    operators: Vec<&'static str>,
+    archs: Vec<&'static str>,
+    known_flags: Vec<&'static str>,
+    supported_flags: Vec<&'static str>,
+}
+
+#[derive(Serialize)]
+struct MountExtensions {
+    idmap: Enabled,
+}
+
+#[derive(Serialize)]
+struct Enabled {
+    enabled: bool,
+}
+
+fn run(_: &Session, _: &Arguments) -> Result<i32> {
+    let mut bytes = Vec::with_capacity(8 << 10);
+    let mut writer = Serializer::with_formatter(&mut bytes, PrettyFormatter::with_indent(b"    "));
+    features().serialize(&mut writer).expect("our own types have string keys");
+    streams::print(&(String::from_utf8_lossy(&bytes) + "\n")).map(|()| 0)
+}
+
+fn features() -> Features {
+    Features {
+        oci_version_min: OLDEST_SPECIFICATION,
+        oci_version_max: version::SPECIFICATION,
+        hooks: names::HOOKS.to_vec(),
+        mount_options: mount_options(),
+        linux: linux(),
+        annotations: BTreeMap::from([
+            ("org.opencontainers.runc.checkpoint.enabled", "false"),
+            ("rruntime.commit", version::COMMIT),
+            ("rruntime.version", version::VERSION),
+        ]),
+        potentially_unsafe_config_annotations: [],
+    }
+}
+
+/// Sorted. Words that validation knows and that no plan carries out yet are left out.
+fn mount_options() -> Vec<&'static str> {
+    let built = |effect: Effect| !matches!(effect, Effect::IdMap { .. } | Effect::TmpCopyUp);
+    let known = names::MOUNT_OPTIONS.iter().filter(|option| built(option.effect));
+    let mut options: Vec<&str> = known.map(|option| option.name).collect();
+    options.sort_unstable();
+    options
+}
+
+fn linux() -> Linux {
+    let mut namespaces: Vec<&str> = names::NAMESPACES.iter().map(|namespace| namespace.kind).collect();
+    namespaces.sort_unstable();
+    let flags: Vec<&str> = seccomp::FLAGS.iter().map(|flag| flag.name).collect();
+    // An architecture without a table of system calls is read, and none of its calls can be named.
+    let archs = seccomp::ARCHES.iter().filter(|(_, named)| *named != Named::WithoutTable);
+    Linux {
+        namespaces,
+        capabilities: names::CAPABILITIES.to_vec(),
+        cgroup: Cgroup { v1: true, v2: true, systemd: false, systemd_user: false, rdma: true },
+        seccomp: Seccomp {
+            enabled: true,
+            actions: seccomp::ACTIONS.iter().map(|(name, _)| *name).collect(),
+            operators: seccomp::OPERATORS.iter().map(|(name, _)| *name).collect(),
+            archs: archs.map(|(name, _)| *name).collect(),
+            known_flags: flags.clone(),
+            supported_flags: flags,
+        },
+        apparmor: Enabled { enabled: true },
+        selinux: Enabled { enabled: true },
+        intel_rdt: Enabled { enabled: false },
+        mount_extensions: MountExtensions { idmap: Enabled { enabled: false } },
+        net_devices: Enabled { enabled: false },
+    }
+}

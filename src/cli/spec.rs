@@ -1,0 +1,65 @@
+//! `spec`: a configuration to begin with.
+
+use super::arguments::{Arguments, option, switch};
+use super::session::Session;
+use super::{Command, Count, FAILURE, OptionsEnd};
+use crate::error::{Error, Kind, Result};
+use crate::host::cgroups;
+use crate::spec::template::{CgroupVersion, Runner, render, template};
+use clap::Arg;
+use nix::unistd::{getegid, geteuid};
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+pub const COMMAND: Command = Command {
+    name: "spec",
+    about: "write a configuration to begin with",
+    operands: "",
+    count: Count::Exactly(0),
+    options_end: OptionsEnd::Nowhere,
+    detail: "Writes config.json for a shell in a terminal, with a root file system in \"rootfs\".\n\
+             An existing file is not overwritten.",
+    options,
+    run,
+    failure: FAILURE,
+};
+
+fn options() -> Vec<Arg> {
+    vec![
+        option("bundle", "DIR", "write it here (default: the working directory)").short('b'),
+        switch("rootless", "for an ordinary user"),
+    ]
+}
+
+fn run(_: &Session, arguments: &Arguments) -> Result<i32> {
+    let file = arguments.path("bundle").unwrap_or_default().join("config.json");
+    let runner = if arguments.switch("rootless") {
+        Runner::Ordinary { uid: geteuid().as_raw(), gid: getegid().as_raw() }
+    } else {
+        Runner::Root
+    };
+    let text = render(&template(runner, cgroup_version()))?;
+    write_new(&file, text.as_bytes()).map(|()| 0)
+}
+
+/// A host without cgroups gets the form that asks for less.
+fn cgroup_version() -> CgroupVersion {
+    match cgroups::detect() {
+        Ok(layout) if layout.is_unified() => CgroupVersion::V2,
+        _ => CgroupVersion::V1,
+    }
+}
+
+fn write_new(file: &Path, bytes: &[u8]) -> Result<()> {
+    let failed = |e: std::io::Error| match e.kind() {
+        ErrorKind::AlreadyExists => {
+            Error::new(format!("File {} exists. Remove it first", file.display())).kind(Kind::Argument)
+        }
+        _ => Error::io(format!("write {}", file.display()), &e).field("--bundle"),
+    };
+    let mut opened =
+        OpenOptions::new().write(true).create_new(true).mode(0o644).open(file).map_err(failed)?;
+    opened.write_all(bytes).map_err(failed)
+}
