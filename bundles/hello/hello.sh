@@ -100,9 +100,12 @@ esac
 label=$(first /proc/self/attr/current 2>/dev/null | tr -d '\0')
 row "security label" "${label:-none}" "AppArmor or SELinux, where the host has it"
 
+# A limit, and what it does; without one the second part would say something untrue.
+limit() { case $2 in none | not*) row "$1" "$2" "" ;; *) row "$@" ;; esac; }
+
 title "Limits"
 cgroup=/sys/fs/cgroup
-row "memory" "$(size "$(first $cgroup/memory.max $cgroup/memory/memory.limit_in_bytes)")" "past it the kernel ends a process of this container"
+limit "memory" "$(size "$(first $cgroup/memory.max $cgroup/memory/memory.limit_in_bytes)")" "past it the kernel ends a process of this container"
 quota=$(first $cgroup/cpu.max)
 [ -n "$quota" ] || quota="$(first $cgroup/cpu/cpu.cfs_quota_us $cgroup/cpu,cpuacct/cpu.cfs_quota_us) $(first $cgroup/cpu/cpu.cfs_period_us $cgroup/cpu,cpuacct/cpu.cfs_period_us)"
 case $quota in
@@ -110,10 +113,10 @@ case $quota in
   max* | -1*) quota=none ;;
   *) quota="$((${quota% *} * 100 / ${quota#* })) % of one CPU" ;;
 esac
-row "cpu" "$quota" "more is slowed down, not ended"
+limit "cpu" "$quota" "more is slowed down, not ended"
 pids=$(first $cgroup/pids.max $cgroup/pids/pids.max)
 case $pids in '') pids="not visible" ;; max) pids=none ;; esac
-row "processes" "$pids" "a fork bomb stops here"
+limit "processes" "$pids" "a fork bomb stops here"
 row "open files" "$(ulimit -Sn) (may raise to $(ulimit -Hn))" ""
 
 title "File system"
@@ -134,7 +137,7 @@ while read -r _ _ _ _ point options rest; do
     /proc:* | /sys:* | /sys/fs/cgroup*) list="$list$point $type $mode
 " ;;
     /proc/*:proc) [ $mode = read-only ] && readonly="$readonly $point" ;;
-    /proc/*:* | /sys/*:tmpfs | /sys/*:devtmpfs) masked="$masked $point" ;;
+    /proc/*:* | /sys/*:tmpfs | /sys/*:devtmpfs | /sys/firmware:* | /sys/devices/*:*) masked="$masked $point" ;;
     *) list="$list$point $type $mode
 " ;;
   esac
