@@ -29,7 +29,7 @@ build: ## build the release binary, target/rruntime
 
 test: deps ## unit and integration tests
 	@if command -v cargo-nextest >/dev/null 2>&1; then \
-		echo "$(CARGO) nextest run" && $(CARGO) nextest run --locked --no-tests=warn && $(CARGO) test --locked --doc --quiet; \
+		echo "$(CARGO) nextest run" && $(CARGO) nextest run --locked && $(CARGO) test --locked --doc --quiet; \
 	else \
 		echo "$(CARGO) test" && $(CARGO) test --locked; \
 	fi
