@@ -1,0 +1,66 @@
+# rruntime: what people type. Each target says in one line what it is for; `make help` prints them.
+
+CARGO   ?= cargo
+PREFIX  ?= /usr/local
+DESTDIR ?=
+BINDIR  ?= $(PREFIX)/sbin
+
+# .cargo/config.toml names the host as the target, so cargo puts the binary one folder deeper than usual.
+HOST    := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
+BUILT    = target/$(HOST)/release/rruntime
+BINARY   = target/rruntime
+
+# The runtime that run, engines and bench look at. RUNTIME=runc puts another one in its place.
+RUNTIME ?=
+export RUNTIME
+
+.PHONY: help run test install uninstall bench lint engines build deps clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+run: deps ## build rruntime and run bundles/hello: a container that prints what it sees of itself
+	@if [ -z "$(RUNTIME)" ]; then $(MAKE) --no-print-directory build; fi
+	@hack/run-hello
+
+build: ## build the release binary, target/rruntime
+	$(CARGO) build --release --locked
+	@ln -sfn $(HOST)/release/rruntime $(BINARY)
+
+test: deps ## unit and integration tests
+	@if command -v cargo-nextest >/dev/null 2>&1; then \
+		echo "$(CARGO) nextest run" && $(CARGO) nextest run --locked && $(CARGO) test --locked --doc --quiet; \
+	else \
+		echo "$(CARGO) test" && $(CARGO) test --locked; \
+	fi
+
+engines: deps ## podman, containerd and docker drive the runtime (skips the ones not installed)
+	@if [ -z "$(RUNTIME)" ]; then $(MAKE) --no-print-directory build; fi
+	@tests/engines/run
+
+bench: deps ## measure rruntime against crun and runc; tables land in target/bench
+	@if [ -z "$(RUNTIME)" ]; then $(MAKE) --no-print-directory build; fi
+	@hack/bench
+
+lint: ## formatting, clippy, licences and advisories
+	$(CARGO) fmt --check
+	@if [ -f init/Cargo.toml ]; then $(CARGO) fmt --check --manifest-path init/Cargo.toml; fi
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	@if command -v cargo-deny >/dev/null 2>&1; then \
+		$(CARGO) deny --offline check bans licenses sources && \
+		{ $(CARGO) deny check advisories || echo "skipped: advisories (the advisory database is not at hand)"; }; \
+	else echo "skipped: cargo-deny is not installed (cargo install cargo-deny)"; fi
+
+install: ## copy the binary to $(DESTDIR)$(PREFIX)/sbin (PREFIX, DESTDIR); build it first, as yourself
+	@test -x $(BUILT) || { echo "make install: $(BUILT) is not there; run 'make build' first" >&2; exit 1; }
+	install -d $(DESTDIR)$(BINDIR)
+	install -m 0755 $(BUILT) $(DESTDIR)$(BINDIR)/rruntime
+
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(BINDIR)/rruntime
+
+deps: ## install what the build and the tests need (asks for nothing when it is all there)
+	@hack/install-deps
+
+clean: ## remove target and everything in it
+	$(CARGO) clean

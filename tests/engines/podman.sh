@@ -1,0 +1,47 @@
+#!/bin/bash
+# podman.sh: podman, with its own storage in a private directory, drives the runtime.
+# RUNTIME names another runtime than target/rruntime.
+. "$(dirname "$0")/lib.sh"
+. "$here/commands.sh"
+need podman podman conmon script
+choose_runtime podman
+begin podman
+
+mkdir -p "$work/tmp"
+cli=(podman --root "$work/root" --runroot "$work/run" --tmpdir "$work/tmp" --storage-driver vfs
+  --cgroup-manager cgroupfs --events-backend file --log-level error --runtime "$runtime")
+image=localhost/busybox:test
+# podman asks for more open files and processes than a root without CAP_SYS_RESOURCE may set: set both lower.
+always=(--network none --cgroup-parent "/$tag" --ulimit nofile=1024:4096 --ulimit nproc=1024:4096)
+layout=$([ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] && echo v2 || echo v1)
+echo "# $(podman --version), conmon $(conmon --version | sed -n 's/conmon version //p'), cgroup $layout"
+
+attempt "${cli[@]}" import "$work/rootfs.tar" "$image"
+[ "$code" = 0 ] || { not_ok "podman: import the image" "$(seen)"; close; }
+ok "podman: import the image"
+
+checks_of_run
+checks_of_a_life
+
+# podman's own ways
+expect_match "podman: info names the runtime" 0 "$runtime" "${cli[@]}" info
+attempt "${cli[@]}" pod create --name "$tag-pod" --infra=false --cgroup-parent "/$tag"
+if [ "$code" = 0 ]; then
+  expect "podman: a container in a pod" 0 pod "${cli[@]}" run --rm --pod "$tag-pod" --network none --ulimit nofile=1024:4096 --ulimit nproc=1024:4096 "$image" echo pod
+  attempt "${cli[@]}" pod rm -f "$tag-pod"
+  [ "$code" = 0 ] || not_ok "podman: pod rm" "$(seen)"
+else
+  skip "podman: a container in a pod" "podman makes no pod here: $err"
+fi
+attempt "${cli[@]}" run --rm --cgroup-parent "/$tag" --ulimit nofile=1024:4096 --ulimit nproc=1024:4096 "$image" cat /sys/class/net/eth0/operstate
+if [ "$code" = 0 ]; then ok "podman: the default network"; else
+  case $err in
+    *CNI* | *cni* | *netavark* | *iptables* | *nftables* | *slirp* | *pasta*)
+      skip "podman: the default network" "this host's network plugins do not work: $(tail -n 1 <<<"$err")" ;;
+    *) not_ok "podman: the default network" "$(seen)" ;;
+  esac
+fi
+
+expect "podman: no container is left" 0 "" "${cli[@]}" ps -aq
+check_nothing_left
+close
