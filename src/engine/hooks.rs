@@ -16,7 +16,7 @@ use crate::sys::{memory, process, socket, wait};
 use crate::wire::Kind;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::fs::File;
-use std::io::{Read, Seek, Write};
+use std::io::{Read, Seek};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -47,15 +47,19 @@ fn run_on_host(hook: &Hook, state: &str, bundle: &Path) -> Result<()> {
             command.env(name, value);
         }
     }
-    command.current_dir(bundle).stdin(Stdio::piped()).stdout(streams.0).stderr(streams.1);
-    let mut child = command.spawn().map_err(|e| Error::io("start the hook", &e))?;
+    let input = Stdio::from(input(state)?);
+    command.current_dir(bundle).stdin(input).stdout(streams.0).stderr(streams.1);
+    let child = command.spawn().map_err(|e| Error::io("start the hook", &e))?;
     let pid = child.id() as i32;
     let pidfd = process::pidfd_open(pid).map_err(|e| e.because("open the hook's process"))?;
-    if let Some(mut input) = child.stdin.take() {
-        // A hook need not read its state.
-        let _ = input.write_all(state.as_bytes());
-    }
     finish(pid, pidfd.as_fd(), hook.timeout, output)
+}
+
+/// The state as a file in memory: a hook that never reads it holds up nobody, whatever its size.
+fn input(state: &str) -> Result<OwnedFd> {
+    memory::sealed(c"hook-state", memory::Content::Data, state.as_bytes())
+        .and_then(memory::rewound)
+        .map_err(|e| e.because("memfd_create for the hook's state"))
 }
 
 /// A file in memory for what the hook says, and two ends of it.
@@ -128,13 +132,10 @@ fn run_one_inside(hook: &Hook, state: &str, inside: &Inside) -> Result<()> {
     let to = Destination { id: inside.id, namespaces: inside.namespaces, in_cgroup: inside.cgroup.is_some() };
     let tenant = tenant::hook(hook, to, inside.host);
     let output = memory::scratch(c"hook-output").map_err(|e| e.because("memfd_create"))?;
-    let (reading, writing) =
-        nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(|e| Error::os("pipe", e as i32))?;
-    let streams = [Some(reading.as_fd()), Some(output.as_fd()), Some(output.as_fd())];
+    let input = input(state)?;
+    let streams = [Some(input.as_fd()), Some(output.as_fd()), Some(output.as_fd())];
     let mut init = start_tenant(&tenant, inside.first, inside.cgroup, streams, 0)?;
-    drop(reading);
-    // A hook need not read its state; what does not fit into the pipe waits for nobody.
-    let _ = File::from(writing).write_all(state.as_bytes());
+    drop(input);
     let spec = Spec::default();
     let started = converse(&mut init, &tenant, inside.cgroup, &spec, |_| Ok(()));
     let Child { pid, pidfd } = init.spawned.take().unwrap_or(init.first);

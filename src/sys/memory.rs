@@ -47,3 +47,10 @@ fn memfd_create(name: &CStr, flags: u32) -> SysResult<OwnedFd> {
 pub fn scratch(name: &CStr) -> SysResult<OwnedFd> {
     memfd_create(name, libc::MFD_CLOEXEC)
 }
+
+/// The file with its position at the beginning, for a reader that shares it.
+pub fn rewound(file: OwnedFd) -> SysResult<OwnedFd> {
+    // SAFETY: lseek takes numbers.
+    check(unsafe { libc::lseek(file.as_raw_fd(), 0, libc::SEEK_SET) })?;
+    Ok(file)
+}

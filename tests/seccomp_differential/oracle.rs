@@ -1,8 +1,10 @@
 //! The same profile, as runc hands it to libseccomp, and runc's ENOSYS for newer calls.
 
+use super::meaning::returned;
 use libseccomp::{ScmpAction, ScmpArch, ScmpArgCompare, ScmpCompareOp, ScmpFilterContext, ScmpSyscall};
 use rruntime::seccomp::evaluate::{Call, evaluate};
 use rruntime::seccomp::{Arch, Instruction, arch::Order};
+use rruntime::seccomp::tables::Syscall;
 use rruntime::spec::{Seccomp, SyscallArg};
 use std::collections::HashSet;
 use std::io::Read;
@@ -13,9 +15,10 @@ const X32_BIT: u32 = 0x4000_0000;
 /// What runc and libseccomp make of a profile.
 pub struct Oracle {
     program: Vec<Instruction>,
+    default: u32,
     /// For each architecture of the filter: the highest number known, if newer calls get ENOSYS.
     newest: Vec<(Arch, Option<u32>)>,
-    /// (AUDIT_ARCH, number) that a rule names directly.
+    /// (AUDIT_ARCH, number) that a rule is about; our ENOSYS leaves these alone, runc's does not always.
     ruled: HashSet<(u32, u32)>,
 }
 
@@ -112,15 +115,17 @@ impl Oracle {
                     continue;
                 }
                 for arch in &arches {
-                    for number in
-                        (rruntime::seccomp::tables::Syscall::by_name(name)).and_then(|c| c.number(*arch))
-                    {
-                        ruled.insert((arch.audit(), number));
-                    }
+                    let pseudo = ScmpSyscall::from_name_by_arch(name, scmp(*arch)).map_or(0, |c| c.as_raw_syscall());
+                    let multiplexer = match pseudo {
+                        -120..=-101 => "socketcall",
+                        -224..=-201 => "ipc",
+                        _ => name,
+                    };
+                    let numbers = [&**name, multiplexer].map(|name| Syscall::by_name(name)?.number(*arch));
+                    ruled.extend(numbers.into_iter().flatten().map(|number| (arch.audit(), number)));
                 }
                 let comparisons: Vec<ScmpArgCompare> = rule.args.iter().map(comparison).collect();
-                let repeated =
-                    (0..6).any(|index| rule.args.iter().filter(|arg| arg.index == index).count() > 1);
+                let repeated = (0..6).any(|index| rule.args.iter().filter(|arg| arg.index == index).count() > 1);
                 let added = match (comparisons.is_empty(), repeated) {
                     (true, _) => filter.add_rule(action, call).map(drop),
                     (_, false) => filter.add_rule_conditional(action, call, &comparisons).map(drop),
@@ -142,7 +147,8 @@ impl Oracle {
             (highest > 0 && !lets_through).then_some(highest as u32)
         };
         let newest = arches.iter().map(|arch| (*arch, newest(*arch))).collect();
-        Ok(Oracle { program: export(&filter), newest, ruled })
+        let default = returned(&profile.default_action, profile.default_errno_ret);
+        Ok(Oracle { program: export(&filter), default, newest, ruled })
     }
 
     pub fn arches(&self) -> impl Iterator<Item = Arch> {
@@ -155,6 +161,20 @@ impl Oracle {
             return ENOSYS;
         }
         evaluate(&self.program, call, Order::LowFirst).expect("libseccomp writes valid programs").returned
+    }
+
+    /// The answer for a call that no rule matches: ENOSYS, the default, or that of a wrong architecture.
+    pub fn without_rules(&self, call: &Call) -> u32 {
+        if self.is_newer(call) && !self.ruled.contains(&(call.arch, call.number)) {
+            return ENOSYS;
+        }
+        let listed = |wanted| self.newest.iter().any(|(arch, _)| *arch == wanted);
+        let known = self.newest.iter().any(|(arch, _)| arch.audit() == call.arch);
+        let of_x32 = call.arch == Arch::X86_64.audit() && (X32_BIT..u32::MAX).contains(&call.number);
+        match known && (!of_x32 || listed(Arch::X32)) {
+            true => self.default,
+            false => 0,
+        }
     }
 
     fn is_newer(&self, call: &Call) -> bool {
