@@ -167,7 +167,8 @@ fn keep_libseccomp_alive(rules: &mut [SyscallRule]) {
         let alone = rules.iter().filter(|rule| rule.names == rules[index].names).count() == 1;
         let args = &mut rules[index].args;
         let last = args.iter().map(|arg| arg.index).max();
-        for arg in args.iter_mut().filter(|arg| !alone && Some(arg.index) != last && !arg.op.ends_with("EQ")) {
+        for arg in args.iter_mut().filter(|arg| !alone && Some(arg.index) != last && !arg.op.ends_with("EQ"))
+        {
             arg.op = "SCMP_CMP_EQ".into();
         }
     }
