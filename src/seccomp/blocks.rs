@@ -30,7 +30,9 @@ pub fn write(assembler: &mut Assembler, rules: &[Choice], default: Label, readin
         let same = last.lone_equality(reading.width);
         let run = match same {
             Some(last) => {
-                let alike = |c: &&Choice| c.lone_equality(reading.width).is_some_and(|c| is_alike(&c, &last, reading));
+                let alike = |c: &&Choice| {
+                    c.lone_equality(reading.width).is_some_and(|c| is_alike(&c, &last, reading))
+                };
                 rest.iter().rev().take_while(alike).count()
             }
             None => 1,
@@ -71,7 +73,8 @@ impl Reading {
         let condition = run[0].lone_equality(self.width).expect("only equalities are put into a run");
         let mut low = next;
         for choice in run.iter().rev() {
-            let value = choice.lone_equality(self.width).expect("only equalities are put into a run").words().1.value;
+            let value =
+                choice.lone_equality(self.width).expect("only equalities are put into a run").words().1.value;
             low = assembler.branch(code::EQUAL, value, Target::Label(choice.then), low);
         }
         low = assembler.load(self.offset(&condition, Half::Low));
@@ -86,11 +89,21 @@ impl Reading {
 
     fn write_rule(self, assembler: &mut Assembler, choice: &Choice, next: Target) -> Target {
         let then = Target::Label(choice.then);
-        choice.conditions.effective(self.width).rev().fold(then, |yes, c| self.write_condition(assembler, c, yes, next))
+        choice
+            .conditions
+            .effective(self.width)
+            .rev()
+            .fold(then, |yes, c| self.write_condition(assembler, c, yes, next))
     }
 
     /// Writes the test of one argument, the low word first because it is asked last.
-    fn write_condition(self, assembler: &mut Assembler, condition: &Condition, yes: Target, no: Target) -> Target {
+    fn write_condition(
+        self,
+        assembler: &mut Assembler,
+        condition: &Condition,
+        yes: Target,
+        no: Target,
+    ) -> Target {
         use Operator as O;
         let (high, low) = condition.words();
         // The test of the low word, and whether its truth is that of the condition.
@@ -122,7 +135,15 @@ impl Reading {
     }
 
     /// Load, mask if needed, compare one word.
-    fn test(self, assembler: &mut Assembler, condition: &Condition, half: Half, code: u16, word: Word, targets: (Target, Target)) -> Target {
+    fn test(
+        self,
+        assembler: &mut Assembler,
+        condition: &Condition,
+        half: Half,
+        code: u16,
+        word: Word,
+        targets: (Target, Target),
+    ) -> Target {
         assembler.branch(code, word.value, targets.0, targets.1);
         if word.mask != u32::MAX {
             assembler.and(word.mask);

@@ -52,7 +52,8 @@ enum Test {
 impl Condition {
     /// Both words of the value and of the mask: (high, low).
     pub fn words(&self) -> (Word, Word) {
-        let word = |shift: u32| Word { value: (self.value >> shift) as u32, mask: (self.mask >> shift) as u32 };
+        let word =
+            |shift: u32| Word { value: (self.value >> shift) as u32, mask: (self.mask >> shift) as u32 };
         (word(32), word(0))
     }
 
@@ -83,7 +84,8 @@ impl Condition {
             other => other,
         };
         let (high, low) = self.words();
-        let part = |place: u8, test, word: Word| Part { place, test, value: word.value, mask: word.mask, class };
+        let part =
+            |place: u8, test, word: Word| Part { place, test, value: word.value, mask: word.mask, class };
         let high = (width == Width::Bits64).then(|| part(self.argument * 2 + 1, high_test, high));
         high.into_iter().chain([part(self.argument * 2, low_test, low)])
     }
@@ -152,7 +154,11 @@ impl Conditions {
 
 /// Where a rule with the conditions `new` belongs among `rules` (each given by its conditions, in the order in
 /// which they are asked). `None`: an earlier rule covers it, it could never be reached.
-pub fn place<'a>(rules: impl Iterator<Item = &'a Conditions>, new: &Conditions, width: Width) -> Option<usize> {
+pub fn place<'a>(
+    rules: impl Iterator<Item = &'a Conditions>,
+    new: &Conditions,
+    width: Width,
+) -> Option<usize> {
     // The rules form a tree whose levels are comparisons; `depth` is how far we have come down on the path that
     // the new rule shares. Having left the subtree of that path, the place is found.
     let (mut depth, mut count) = (0, 0);

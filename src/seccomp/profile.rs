@@ -49,9 +49,12 @@ pub fn read(seccomp: &Seccomp, native: Arch, supported: u32) -> Result<Profile> 
     let default_action = action(&seccomp.default_action).at(|| format!("{FIELD}/defaultAction"))?;
     if default_action == Action::Notify {
         // The runtime itself would wait for an agent that it cannot reach yet.
-        return Err(wrong("cannot be the default action").field(format!("{FIELD}/defaultAction")).value("SCMP_ACT_NOTIFY"));
+        return Err(wrong("cannot be the default action")
+            .field(format!("{FIELD}/defaultAction"))
+            .value("SCMP_ACT_NOTIFY"));
     }
-    let default = default_action.returned(seccomp.default_errno_ret).at(|| format!("{FIELD}/defaultErrnoRet"))?;
+    let default =
+        default_action.returned(seccomp.default_errno_ret).at(|| format!("{FIELD}/defaultErrnoRet"))?;
     let names = seccomp.syscalls.iter().map(|rule| rule.names.len()).sum();
     let mut profile = Profile {
         default,
@@ -88,7 +91,10 @@ impl Profile {
                     }
                 }
                 Some(_) => {
-                    self.warnings.push(format!("{}: {name} is not possible here: its programs will be killed", field()));
+                    self.warnings.push(format!(
+                        "{}: {name} is not possible here: its programs will be killed",
+                        field()
+                    ));
                 }
             }
         }
@@ -101,10 +107,7 @@ impl Profile {
         let returned = action.returned(rule.errno_ret).at(|| field("/errnoRet"))?;
         // Alternatives: each a reference to conditions that must all hold.
         let first = self.conditions.len() as u32;
-        self.read_conditions(&rule.args).map_err(|error| {
-            let inner = error.detail().field.clone().unwrap_or_default();
-            error_at(&error, field(&inner))
-        })?;
+        self.read_conditions(&rule.args, index)?;
         let alternatives = match rule.args.is_empty() {
             true => ALWAYS..ALWAYS + 1,
             false => first..self.conditions.len() as u32,
@@ -120,10 +123,16 @@ impl Profile {
                 return Err(wrong("cannot have the action SCMP_ACT_NOTIFY").field(field()).value(name));
             }
             match Syscall::by_name(name) {
-                None => self.warnings.push(format!("{}: system call {name:?} is not known and ignored", field())),
+                None => {
+                    self.warnings.push(format!("{}: system call {name:?} is not known and ignored", field()))
+                }
                 Some(call) if returned == self.default => self.also_known.push(call),
                 Some(call) => {
-                    self.rules.extend(alternatives.clone().map(|conditions| Rule { call, returned, conditions }));
+                    self.rules.extend(alternatives.clone().map(|conditions| Rule {
+                        call,
+                        returned,
+                        conditions,
+                    }));
                 }
             }
         }
@@ -132,12 +141,11 @@ impl Profile {
 
     /// Appends the conditions of a rule. They are joined by "and"; but where two are on one argument, each becomes
     /// an alternative of its own, which is what profiles mean that were written before "and" existed.
-    /// An error's field is relative to the rule.
-    fn read_conditions(&mut self, args: &[SyscallArg]) -> Result<()> {
+    fn read_conditions(&mut self, args: &[SyscallArg], rule: usize) -> Result<()> {
         let mut all = Conditions::default();
         let mut repeated = false;
         for (index, arg) in args.iter().enumerate() {
-            let condition = condition(arg, index)?;
+            let condition = condition(arg, rule, index)?;
             repeated |= all.has(condition.argument);
             all.add(condition);
         }
@@ -148,7 +156,7 @@ impl Profile {
             return Ok(());
         }
         for (index, arg) in args.iter().enumerate() {
-            self.conditions.push(Conditions::default().with(condition(arg, index)?));
+            self.conditions.push(Conditions::default().with(condition(arg, rule, index)?));
         }
         Ok(())
     }
@@ -183,26 +191,17 @@ fn action(name: &str) -> Result<Action> {
     find(ACTIONS, name).ok_or_else(|| wrong("no such action").value(name))
 }
 
-fn condition(arg: &SyscallArg, index: usize) -> Result<Condition> {
-    let field = |part| format!("/args/{index}/{part}");
+fn condition(arg: &SyscallArg, rule: usize, index: usize) -> Result<Condition> {
+    let field = |part| format!("{FIELD}/syscalls/{rule}/args/{index}/{part}");
     if arg.index as usize >= ARGUMENTS {
         return Err(wrong("a system call has the arguments 0 to 5").field(field("index")).value(arg.index));
     }
-    let operator = find(OPERATORS, &arg.op).ok_or_else(|| wrong("no such operator").field(field("op")).value(&arg.op))?;
+    let operator = find(OPERATORS, &arg.op)
+        .ok_or_else(|| wrong("no such operator").field(field("op")).value(&arg.op))?;
     // With MASKED_EQ the first value is the mask.
     let (value, mask) = match operator {
         Operator::MaskedEqual => (arg.value_two & arg.value, arg.value),
         _ => (arg.value, u64::MAX),
     };
     Ok(Condition { argument: arg.index as u8, operator, value, mask })
-}
-
-/// The same error with another field.
-fn error_at(error: &Error, field: String) -> Error {
-    let detail = error.detail();
-    let moved = Error::new(detail.reason.clone()).kind(detail.kind).field(field);
-    match &detail.value {
-        Some(value) => moved.value(value),
-        None => moved,
-    }
 }

@@ -46,7 +46,12 @@ fn add(ranges: &mut Vec<Range>, range: Range) {
 enum Leaf {
     Range(Range),
     /// One number inside a range that has another answer.
-    Exception { start: u32, number: u32, answer: Label, otherwise: Label },
+    Exception {
+        start: u32,
+        number: u32,
+        answer: Label,
+        otherwise: Label,
+    },
 }
 
 impl Leaf {
@@ -69,7 +74,9 @@ fn leaves(ranges: &[Range]) -> Vec<Leaf> {
     let mut rest = ranges;
     loop {
         rest = match rest {
-            [before, lone, after, rest @ ..] if before.answer == after.answer && after.start - lone.start == 1 => {
+            [before, lone, after, rest @ ..]
+                if before.answer == after.answer && after.start - lone.start == 1 =>
+            {
                 leaves.push(Leaf::Exception {
                     start: before.start,
                     number: lone.start,

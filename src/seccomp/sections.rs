@@ -11,6 +11,7 @@
 //! convention are killed as libseccomp does it, not ENOSYS as runc does it; rules that contradict each other are
 //! not refused, the one asked first wins.
 
+use super::LONGEST;
 use super::arch::{Arch, Width};
 use super::assembler::{Assembler, Instruction, Label, Target, code};
 use super::blocks::{self, Choice, Reading};
@@ -106,11 +107,21 @@ impl Writer<'_> {
     fn add_entries(&mut self, arch: Arch, entries: &mut Vec<Entry>) {
         let width = arch.width();
         for (turn, rule) in self.profile.rules.iter().enumerate() {
-            let entry = |number, conditions| Entry { number, turn: turn as u32, returned: rule.returned, conditions, width };
+            let entry = |number, conditions| Entry {
+                number,
+                turn: turn as u32,
+                returned: rule.returned,
+                conditions,
+                width,
+            };
             if let Some(through) = multiplexed(arch, rule.call) {
                 // The rule's own condition on the first argument cannot be asked here: it is in user memory.
-                let code =
-                    Condition { argument: 0, operator: Operator::Equal, value: u64::from(through.code), mask: u64::MAX };
+                let code = Condition {
+                    argument: 0,
+                    operator: Operator::Equal,
+                    value: u64::from(through.code),
+                    mask: u64::MAX,
+                };
                 let conditions = self.conditions[rule.conditions as usize].with(code);
                 self.conditions.push(conditions);
                 entries.push(entry(through.number, (self.conditions.len() - 1) as u32));
@@ -125,12 +136,17 @@ impl Writer<'_> {
     fn answer(&mut self, entries: &[Entry]) -> Label {
         let width = entries[0].width;
         let conditions = &self.conditions;
-        let holds = |e: &&Entry| e.conditions == ALWAYS || conditions[e.conditions as usize].always_hold(width);
+        let holds =
+            |e: &&Entry| e.conditions == ALWAYS || conditions[e.conditions as usize].always_hold(width);
         if let Some(entry) = entries.iter().find(holds) {
             return self.assembler.returning(entry.returned);
         }
         let mut rules: Vec<(u32, Label)> = Vec::with_capacity(entries.len());
         for entry in entries {
+            if rules.len() > LONGEST {
+                // Each rule takes at least one instruction: this program is refused, however it goes on.
+                break;
+            }
             let new = &conditions[entry.conditions as usize];
             let asked = rules.iter().map(|(index, _)| &conditions[*index as usize]);
             if let Some(at) = condition::place(asked, new, width) {
@@ -187,9 +203,11 @@ impl Writer<'_> {
         // All architectures of one filter have the same order of words.
         let order = self.profile.arches[0].order();
         for (list, label) in &self.lists {
-            let choice = |&(index, then): &(u32, Label)| Choice { conditions: &self.conditions[index as usize], then };
+            let choice =
+                |&(index, then): &(u32, Label)| Choice { conditions: &self.conditions[index as usize], then };
             let choices: Vec<Choice> = list.rules.iter().map(choice).collect();
-            let start = blocks::write(&mut self.assembler, &choices, default, Reading { width: list.width, order });
+            let start =
+                blocks::write(&mut self.assembler, &choices, default, Reading { width: list.width, order });
             self.assembler.bind(*label, start);
         }
     }

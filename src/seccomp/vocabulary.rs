@@ -133,7 +133,9 @@ impl Action {
         let with_errno = matches!(self, Action::Errno | Action::Trace);
         match errno {
             Some(number) if !with_errno => {
-                return Err(wrong("only SCMP_ACT_ERRNO and SCMP_ACT_TRACE take an error number").value(number));
+                return Err(
+                    wrong("only SCMP_ACT_ERRNO and SCMP_ACT_TRACE take an error number").value(number)
+                );
             }
             Some(number) if number > libc::SECCOMP_RET_DATA => {
                 return Err(wrong("is larger than 65535, the largest error number of a filter").value(number));

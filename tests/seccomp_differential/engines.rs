@@ -13,10 +13,32 @@ const PODMAN: &str = "/usr/share/containers/seccomp.json";
 fn arguments() -> impl Iterator<Item = [u64; 6]> {
     // On and beside the values of these profiles: address families, personalities, clone's flags.
     let values = [
-        0, 1, 2, 3, 8, 9, 10, 15, 16, 17, 38, 39, 40, 41, 0x20000, 0x20008, 0x7e02_0000, 0x0200_0000, 0xffff_ffff,
-        0x1_0000_0000, 0x1_0000_0010, u64::MAX,
+        0,
+        1,
+        2,
+        3,
+        8,
+        9,
+        10,
+        15,
+        16,
+        17,
+        38,
+        39,
+        40,
+        41,
+        0x20000,
+        0x20008,
+        0x7e02_0000,
+        0x0200_0000,
+        0xffff_ffff,
+        0x1_0000_0000,
+        0x1_0000_0010,
+        u64::MAX,
     ];
-    values.into_iter().flat_map(move |first| [0, 9, 16, 0x1_0000_0009].map(|third| [first, 1, third, 0, 0, 0]))
+    values
+        .into_iter()
+        .flat_map(move |first| [0, 9, 16, 0x1_0000_0009].map(|third| [first, 1, third, 0, 0, 0]))
 }
 
 /// Every number of every architecture of the profile, each with the arguments that its rules look at.
@@ -37,7 +59,13 @@ fn compare(profile: &Seccomp) {
             for arguments in arguments() {
                 let call = Call { number, arch: arch.audit(), arguments };
                 let (mine, theirs) = (ours(&filter, &call), oracle.decide(&call));
-                assert_eq!(mine, theirs, "{arch:?} {call:x?}: ours {} theirs {}", describe(mine), describe(theirs));
+                assert_eq!(
+                    mine,
+                    theirs,
+                    "{arch:?} {call:x?}: ours {} theirs {}",
+                    describe(mine),
+                    describe(theirs)
+                );
                 decisions += 1;
             }
         }
@@ -48,7 +76,8 @@ fn compare(profile: &Seccomp) {
 /// Names that libseccomp 2.5.4 drops get their rule, and everything after the newest name ENOSYS.
 fn newer_calls_are_known(profile: &Seccomp) {
     let filter = compiled(profile);
-    let always = profile.syscalls.iter().filter(|rule| rule.args.is_empty() && &*rule.action == "SCMP_ACT_ALLOW");
+    let always =
+        profile.syscalls.iter().filter(|rule| rule.args.is_empty() && &*rule.action == "SCMP_ACT_ALLOW");
     for call in always.flat_map(|rule| &rule.names).filter_map(|name| Syscall::by_name(name)) {
         for arch in [Arch::X86_64, Arch::X86, Arch::X32] {
             let Some(number) = call.number(arch).filter(|number| number & !X32_BIT > 450) else { continue };
@@ -98,7 +127,10 @@ fn chosen_by_podman(text: &str, capabilities: &[&str]) -> Value {
         let caps = listed("caps");
         let arch_fits = arches.iter().any(|arch| arch == "amd64");
         let caps_fit = caps.iter().all(|cap| capabilities.contains(&cap.as_str().unwrap_or_default()));
-        ((arches.is_empty() || arch_fits) && caps_fit, !arches.is_empty() && arch_fits || !caps.is_empty() && caps_fit)
+        (
+            (arches.is_empty() || arch_fits) && caps_fit,
+            !arches.is_empty() && arch_fits || !caps.is_empty() && caps_fit,
+        )
     };
     let rules = file["syscalls"].take();
     let rules = rules.as_array().expect("rules").iter();

@@ -16,8 +16,9 @@ fn load(filter: &Filter) {
     };
     // SAFETY: `program` points to `len` instructions of sock_filter's layout that outlive the call, and the kernel
     // only reads them.
-    let result =
-        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, filter.flags, &raw const program) };
+    let result = unsafe {
+        libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, filter.flags, &raw const program)
+    };
     assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
 }
 
@@ -55,7 +56,8 @@ fn the_kernel_takes_dockers_filter_and_decides_as_we_say() {
         ];
         for (number, [a, b, c], errno) in expectations {
             assert_eq!(errno_of(number, [a, b, c]), errno, "{number} {a:#x}");
-            let call = Call { number: number as u32, arch: Arch::X86_64.audit(), arguments: [a, b, c, 0, 0, 0] };
+            let call =
+                Call { number: number as u32, arch: Arch::X86_64.audit(), arguments: [a, b, c, 0, 0, 0] };
             let said = describe(ours(&filter, &call));
             match errno {
                 libc::EPERM | libc::ENOSYS => assert_eq!(said, format!("SCMP_ACT_ERRNO({errno})")),
@@ -87,8 +89,10 @@ fn the_kernel_decides_random_rules_as_we_say() {
         std::thread::spawn(move || {
             load(&filter);
             for arguments in calls {
-                let call = Call { number: libc::SYS_getpriority as u32, arch: Arch::X86_64.audit(), arguments };
-                let refused = errno_of(libc::SYS_getpriority, [arguments[0], arguments[1], arguments[2]]) == 4000;
+                let call =
+                    Call { number: libc::SYS_getpriority as u32, arch: Arch::X86_64.audit(), arguments };
+                let refused =
+                    errno_of(libc::SYS_getpriority, [arguments[0], arguments[1], arguments[2]]) == 4000;
                 let call = Call { arguments: [arguments[0], arguments[1], arguments[2], 0, 0, 0], ..call };
                 assert_eq!(refused, ours(&filter, &call) & 0xffff_0000 == 0x0005_0000, "{call:x?}");
             }

@@ -16,6 +16,7 @@ mod kernel;
 mod meaning;
 mod oracle;
 mod random;
+mod tables;
 
 use meaning::meaning;
 use oracle::{Oracle, Refused};
@@ -51,7 +52,7 @@ impl Tally {
         self.decisions += 1;
         let (mine, theirs) = (ours(filter, call), oracle.decide(call));
         let arches: Vec<Arch> = oracle.arches().collect();
-        if mine == theirs && self.decisions % 8 != 0 {
+        if mine == theirs && !self.decisions.is_multiple_of(8) {
             return;
         }
         let meaning = meaning(profile, &arches, call);
@@ -112,7 +113,7 @@ fn compare_random(actions: Actions, seeds: std::ops::Range<u64>) -> Tally {
 
 #[test]
 fn random_profiles_are_decided_alike() {
-    let tally = compare_random(Actions::OnePerCall, 0..4000);
+    let tally = compare_random(Actions::OnePerCall, 0..3000);
     assert_eq!(tally.mismatches, 0);
     assert!(tally.decisions > 1_000_000, "{tally:?}");
     assert_eq!(tally.tangled, 0, "with one action a call there is no order of rules");
@@ -120,7 +121,7 @@ fn random_profiles_are_decided_alike() {
 
 #[test]
 fn random_profiles_with_contradictory_rules_are_decided_alike() {
-    let tally = compare_random(Actions::Mixed, 0..2000);
+    let tally = compare_random(Actions::Mixed, 0..1000);
     assert_eq!(tally.mismatches, 0);
     assert!(tally.tangled * 100 < tally.decisions, "{tally:?}");
 }

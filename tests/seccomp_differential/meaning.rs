@@ -58,7 +58,9 @@ pub fn meaning(profile: &Seccomp, arches: &[Arch], call: &Call) -> Meaning {
             for name in &rule.names {
                 meaning.lacking |= Syscall::by_name(name).is_some_and(|call| call.number(*arch).is_none());
                 for condition in conditions(rule) {
-                    let Some((matches, unconditional)) = matches(name, &condition, *arch, call) else { continue };
+                    let Some((matches, unconditional)) = matches(name, &condition, *arch, call) else {
+                        continue;
+                    };
                     if unconditional {
                         meaning.unconditional.get_or_insert(answer);
                     }
@@ -88,7 +90,8 @@ fn conditions<'a>(rule: &'a SyscallRule) -> Vec<Vec<&'a SyscallArg<'a>>> {
 /// Whether the conditions hold, and whether there are none that could fail; `None` if it is another call.
 fn matches(name: &str, conditions: &[&SyscallArg], arch: Arch, call: &Call) -> Option<(bool, bool)> {
     let direct = Syscall::by_name(name)?.number(arch) == Some(call.number);
-    let holds = |from: u32| conditions.iter().filter(|arg| arg.index >= from).all(|arg| holds(arg, arch, call));
+    let holds =
+        |from: u32| conditions.iter().filter(|arg| arg.index >= from).all(|arg| holds(arg, arch, call));
     let trivial = |arg: &&&SyscallArg| &*arg.op == "SCMP_CMP_MASKED_EQ" && narrow(arg.value, arch) == 0;
     if direct {
         return Some((holds(0), conditions.iter().all(|arg| trivial(&arg))));

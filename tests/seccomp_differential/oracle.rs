@@ -3,8 +3,8 @@
 use super::meaning::returned;
 use libseccomp::{ScmpAction, ScmpArch, ScmpArgCompare, ScmpCompareOp, ScmpFilterContext, ScmpSyscall};
 use rruntime::seccomp::evaluate::{Call, evaluate};
-use rruntime::seccomp::{Arch, Instruction, arch::Order};
 use rruntime::seccomp::tables::Syscall;
+use rruntime::seccomp::{Arch, Instruction, arch::Order};
 use rruntime::spec::{Seccomp, SyscallArg};
 use std::collections::HashSet;
 use std::io::Read;
@@ -115,7 +115,8 @@ impl Oracle {
                     continue;
                 }
                 for arch in &arches {
-                    let pseudo = ScmpSyscall::from_name_by_arch(name, scmp(*arch)).map_or(0, |c| c.as_raw_syscall());
+                    let pseudo =
+                        ScmpSyscall::from_name_by_arch(name, scmp(*arch)).map_or(0, |c| c.as_raw_syscall());
                     let multiplexer = match pseudo {
                         -120..=-101 => "socketcall",
                         -224..=-201 => "ipc",
@@ -125,7 +126,8 @@ impl Oracle {
                     ruled.extend(numbers.into_iter().flatten().map(|number| (arch.audit(), number)));
                 }
                 let comparisons: Vec<ScmpArgCompare> = rule.args.iter().map(comparison).collect();
-                let repeated = (0..6).any(|index| rule.args.iter().filter(|arg| arg.index == index).count() > 1);
+                let repeated =
+                    (0..6).any(|index| rule.args.iter().filter(|arg| arg.index == index).count() > 1);
                 let added = match (comparisons.is_empty(), repeated) {
                     (true, _) => filter.add_rule(action, call).map(drop),
                     (_, false) => filter.add_rule_conditional(action, call, &comparisons).map(drop),

@@ -40,21 +40,80 @@ pub enum Actions {
 
 /// Calls that some architecture numbers, multiplexes or lacks in a way of its own, and ordinary ones.
 const NAMES: &[&str] = &[
-    "read", "write", "open", "openat", "close", "mmap", "mmap2", "clone", "clone3", "personality", "ioctl", "readv",
-    "socket", "accept", "accept4", "send", "recv", "recvmmsg", "bind", "socketcall", "ipc", "semop", "semtimedop",
-    "msgget", "shmat", "shmctl", "set_tls", "breakpoint", "newfstatat", "fstatat64", "epoll_wait_old", "getpid",
-    "futex_waitv", "process_madvise", "rt_sigreturn", "execve", "waitpid", "riscv_flush_icache", "no_such_call",
+    "read",
+    "write",
+    "open",
+    "openat",
+    "close",
+    "mmap",
+    "mmap2",
+    "clone",
+    "clone3",
+    "personality",
+    "ioctl",
+    "readv",
+    "socket",
+    "accept",
+    "accept4",
+    "send",
+    "recv",
+    "recvmmsg",
+    "bind",
+    "socketcall",
+    "ipc",
+    "semop",
+    "semtimedop",
+    "msgget",
+    "shmat",
+    "shmctl",
+    "set_tls",
+    "breakpoint",
+    "newfstatat",
+    "fstatat64",
+    "epoll_wait_old",
+    "getpid",
+    "futex_waitv",
+    "process_madvise",
+    "rt_sigreturn",
+    "execve",
+    "waitpid",
+    "riscv_flush_icache",
+    "no_such_call",
 ];
 
 const VALUES: &[u64] = &[
-    0, 1, 2, 5, 6, 7, 8, 0xff, 0x7fff_ffff, 0x8000_0000, 0xffff_fffe, 0xffff_ffff, 0x1_0000_0000, 0x1_0000_0001,
-    0x1_0000_0005, 0x5_0000_0001, 0x7fff_ffff_ffff_ffff, 0x8000_0000_0000_0000, 0xffff_ffff_0000_0000,
-    0xffff_ffff_ffff_fffe, 0xffff_ffff_ffff_ffff,
+    0,
+    1,
+    2,
+    5,
+    6,
+    7,
+    8,
+    0xff,
+    0x7fff_ffff,
+    0x8000_0000,
+    0xffff_fffe,
+    0xffff_ffff,
+    0x1_0000_0000,
+    0x1_0000_0001,
+    0x1_0000_0005,
+    0x5_0000_0001,
+    0x7fff_ffff_ffff_ffff,
+    0x8000_0000_0000_0000,
+    0xffff_ffff_0000_0000,
+    0xffff_ffff_ffff_fffe,
+    0xffff_ffff_ffff_ffff,
 ];
 
 const ACTIONS: &[&str] = &[
-    "SCMP_ACT_ALLOW", "SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_LOG",
-    "SCMP_ACT_TRACE", "SCMP_ACT_TRAP",
+    "SCMP_ACT_ALLOW",
+    "SCMP_ACT_ALLOW",
+    "SCMP_ACT_ERRNO",
+    "SCMP_ACT_KILL",
+    "SCMP_ACT_KILL_PROCESS",
+    "SCMP_ACT_LOG",
+    "SCMP_ACT_TRACE",
+    "SCMP_ACT_TRAP",
 ];
 
 fn action(random: &mut Random) -> (&'static str, Option<u32>) {
@@ -82,7 +141,12 @@ pub fn profile(random: &mut Random, actions: Actions) -> Seccomp<'static> {
                 Actions::OnePerCall => of_name[index],
                 Actions::Mixed => action(random),
             };
-            syscalls.push(SyscallRule { names: vec![name.into()], action: action.into(), errno_ret, args: args.clone() });
+            syscalls.push(SyscallRule {
+                names: vec![name.into()],
+                action: action.into(),
+                errno_ret,
+                args: args.clone(),
+            });
         }
     }
     keep_libseccomp_alive(&mut syscalls);
@@ -103,7 +167,8 @@ fn keep_libseccomp_alive(rules: &mut [SyscallRule]) {
         let alone = rules.iter().filter(|rule| rule.names == rules[index].names).count() == 1;
         let args = &mut rules[index].args;
         let last = args.iter().map(|arg| arg.index).max();
-        for arg in args.iter_mut().filter(|arg| !alone && Some(arg.index) != last && !arg.op.ends_with("EQ")) {
+        for arg in args.iter_mut().filter(|arg| !alone && Some(arg.index) != last && !arg.op.ends_with("EQ"))
+        {
             arg.op = "SCMP_CMP_EQ".into();
         }
     }
@@ -121,7 +186,20 @@ fn arg(random: &mut Random) -> SyscallArg<'static> {
 /// The numbers worth asking: of the calls that the profile names, their neighbours, and the ends of every range.
 pub fn numbers(profile: &Seccomp, arch: Arch) -> Vec<u32> {
     let mut numbers = vec![
-        0, 1, 102, 117, 359, 462, 511, 512, 1000, X32_BIT - 1, X32_BIT, X32_BIT + 1, X32_BIT + 600, 0x7fff_ffff,
+        0,
+        1,
+        102,
+        117,
+        359,
+        462,
+        511,
+        512,
+        1000,
+        X32_BIT - 1,
+        X32_BIT,
+        X32_BIT + 1,
+        X32_BIT + 600,
+        0x7fff_ffff,
         u32::MAX,
     ];
     let names = profile.syscalls.iter().flat_map(|rule| &rule.names);

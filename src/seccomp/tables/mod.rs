@@ -99,7 +99,9 @@ impl Syscall {
         match NUMBERS[self.row()][arch.column()] {
             ABSENT => None,
             cell if arch == Arch::X32 => Some(u32::from(cell) | X32_BIT),
-            cell if arch == Arch::Arm && cell >= ARM_PRIVATE_CELL => Some(u32::from(cell - ARM_PRIVATE_CELL) + ARM_PRIVATE),
+            cell if arch == Arch::Arm && cell >= ARM_PRIVATE_CELL => {
+                Some(u32::from(cell - ARM_PRIVATE_CELL) + ARM_PRIVATE)
+            }
             cell => Some(u32::from(cell)),
         }
     }
@@ -154,7 +156,8 @@ mod tests {
 
     #[test]
     fn the_numbers_of_this_machine_are_those_of_its_headers() {
-        let number = |name| Syscall::by_name(name).expect("in the table").number(Arch::native().expect("known here"));
+        let number =
+            |name| Syscall::by_name(name).expect("in the table").number(Arch::native().expect("known here"));
         assert_eq!(number("clone3"), Some(libc::SYS_clone3 as u32));
         assert_eq!(number("execve"), Some(libc::SYS_execve as u32));
         assert_eq!(number("mseal"), Some(libc::SYS_mseal as u32));
@@ -167,7 +170,11 @@ mod tests {
             for call in Syscall::all() {
                 let Some(number) = call.number(*arch) else { continue };
                 if let Some(other) = seen.insert(number, call.name()) {
-                    assert_eq!((other, call.name()), ("arm_sync_file_range", "sync_file_range2"), "{arch:?} {number}");
+                    assert_eq!(
+                        (other, call.name()),
+                        ("arm_sync_file_range", "sync_file_range2"),
+                        "{arch:?} {number}"
+                    );
                 }
             }
         }
