@@ -139,6 +139,12 @@ impl Init<'_> {
         Ok(())
     }
 
+    pub fn close_host_proc(&mut self) {
+        if let Some(proc) = self.host_proc.take() {
+            sys::close(proc);
+        }
+    }
+
     fn pristine_proc(&self) -> Outcome<Fd> {
         self.proc.ok_or(Fail(Part::Plan, Errno(libc::EBADF)))
     }

@@ -11,6 +11,10 @@ impl<'a> Init<'a> {
             Step::Undumpable {} => sys::prctl(libc::PR_SET_DUMPABLE, 0, 0).part(Part::Prctl).map(drop),
             Step::Sync { point } => self.sync(point),
             Step::OpenHostProc {} => self.open_host_proc(),
+            Step::CloseHostProc {} => {
+                self.close_host_proc();
+                Ok(())
+            }
             Step::Join { namespace, flags } => sys::setns(self.handle(namespace)?, flags).part(Part::Setns),
             Step::Unshare { flags } => sys::unshare(flags).part(Part::Whole),
             Step::Spawn { flags } => self.spawn(flags),

@@ -145,6 +145,7 @@ impl<'a> Builder<'a, '_> {
         }
         if late & TIME != 0 {
             self.set_clocks();
+            self.push(Step::CloseHostProc {});
         }
     }
 
@@ -156,6 +157,9 @@ impl<'a> Builder<'a, '_> {
             let value = value.to_string();
             let step = Step::SelfFile { file: c"oom_score_adj", value: value.as_bytes() };
             self.script.push(Field::Fixed("/process/oomScoreAdj"), step);
+            if self.namespaces.new & TIME == 0 {
+                self.push(Step::CloseHostProc {});
+            }
         }
     }
 

@@ -45,6 +45,7 @@ pub fn exec<'a>(
         let value = value.to_string();
         let step = Step::SelfFile { file: c"oom_score_adj", value: value.as_bytes() };
         script.push(Field::Fixed("/process/oomScoreAdj"), step);
+        script.push(Field::None, Step::CloseHostProc {});
     }
     push_join(to, pidfd, script);
     script.push(Field::None, Step::Keyring { name: &c(&format!("_ses.{}", to.id)) });
