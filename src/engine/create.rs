@@ -26,7 +26,9 @@ use crate::state::{Entry, Phase, Process, Record, time};
 use crate::sys::wait::{self, Ended};
 use crate::sys::{file, identity, socket};
 use crate::wire::Kind as Word;
+use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -389,7 +391,12 @@ pub fn write_pid_file(path: &Path, pid: i32) -> Result<()> {
         Error::new("the pid file needs a name").kind(Kind::Argument).field("--pid-file").value(path.display())
     })?;
     let temporary = path.with_file_name(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
-    std::fs::write(&temporary, pid.to_string()).map_err(refused)?;
+    // The directory may be anybody's and the umask anything: what somebody has put at this name is not written
+    // through, and nobody else may change the number.
+    let _ = std::fs::remove_file(&temporary);
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o644).open(&temporary).map_err(refused)?;
+    file.write_all(pid.to_string().as_bytes()).map_err(refused)?;
     std::fs::rename(&temporary, path).map_err(|e| {
         // Nobody needs it any more.
         let _ = std::fs::remove_file(&temporary);
