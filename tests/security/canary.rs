@@ -13,7 +13,7 @@ pub const MARK: &str = "canary-mark";
 pub const LOOK_AROUND: &str = r#"
 find / \( -path /proc -o -path /sys \) -prune -o -name canary-mark -print 2>/dev/null
 for f in /proc/kcore /proc/keys /proc/timer_list; do
-  [ -e $f ] && [ "$(stat -c %t:%T $f)" != 1:3 ] && echo "UNMASKED $f"
+  s=$(stat -c %t:%T $f 2>/dev/null) && [ "$s" != 1:3 ] && echo "UNMASKED $f"
 done
 for f in /proc/sys/kernel/core_pattern /proc/sysrq-trigger /proc/kcore; do
   [ -e $f ] && [ ! -c $f ] && (: >> $f) 2>/dev/null && echo "WRITABLE $f"
@@ -36,14 +36,14 @@ impl Canary {
     /// Made beside the bundle of `container`.
     pub fn of(container: &Container) -> Canary {
         let path = container.dir.join("canary");
-        for directory in ["", "dir", "dir/below", "bin", "dev", "pts"] {
+        for directory in ["", "dir", "dir/below", "canary-bin", "dev", "pts"] {
             let directory = path.join(directory);
             fs::create_dir_all(&directory).unwrap();
             fs::write(directory.join(MARK), "canary\n").unwrap();
         }
         fs::write(path.join("file"), "canary\n").unwrap();
         symlink("dir", path.join("link")).unwrap();
-        fs::copy("/bin/busybox", path.join("bin/echo")).unwrap();
+        fs::copy("/bin/busybox", path.join("canary-bin/echo")).unwrap();
         // Whoever gets here could make files here.
         fs::set_permissions(path.join("dir"), fs::Permissions::from_mode(0o777)).unwrap();
         let before = snapshot(&path);
