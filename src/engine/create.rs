@@ -313,6 +313,7 @@ impl<'a> Making<'a> {
             namespaces: plan.created | plan.joined,
             first: first.as_fd(),
             cgroup: self.cgroup.as_ref(),
+            own: None,
         };
         hooks::run_inside("createContainer", &hooks.create_container, &state, &inside)
     }

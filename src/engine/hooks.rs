@@ -10,7 +10,8 @@ use super::open::{self, Given};
 use crate::error::{Error, Result};
 use crate::plan::tenant::{self, Destination};
 use crate::plan::{Host, tenant::Tenant};
-use crate::spec::{Hook, Spec};
+use crate::seccomp::Filter;
+use crate::spec::{Hook, Process, Spec};
 use crate::sys::launch::Child;
 use crate::sys::{memory, process, socket, wait};
 use crate::wire::Kind;
@@ -117,6 +118,8 @@ pub struct Inside<'a> {
     pub namespaces: u64,
     pub first: BorrowedFd<'a>,
     pub cgroup: Option<&'a crate::cgroup::Cgroup>,
+    /// The container's process and filter, for hooks whose program is the image's.
+    pub own: Option<(&'a Process<'a>, Option<&'a Filter>)>,
 }
 
 /// Runs the hooks of one kind in the container's namespaces.
@@ -130,13 +133,17 @@ pub fn run_inside(kind: &str, hooks: &[Hook], state: &str, inside: &Inside) -> R
 
 fn run_one_inside(hook: &Hook, state: &str, inside: &Inside) -> Result<()> {
     let to = Destination { id: inside.id, namespaces: inside.namespaces, in_cgroup: inside.cgroup.is_some() };
-    let tenant = tenant::hook(hook, to, inside.host);
+    let tenant = match inside.own {
+        None => tenant::host_hook(hook, to, inside.host),
+        Some((process, filter)) => tenant::own_hook(hook, process, to, inside.host, filter)?,
+    };
     let output = memory::scratch(c"hook-output").map_err(|e| e.because("memfd_create"))?;
     let input = input(state)?;
     let streams = [Some(input.as_fd()), Some(output.as_fd()), Some(output.as_fd())];
     let mut init = start_tenant(&tenant, inside.first, inside.cgroup, streams, 0)?;
     drop(input);
     let spec = Spec::default();
+    // A seccomp listener is closed at once: what the filter would ask about fails.
     let started = converse(&mut init, &tenant, inside.cgroup, &spec, |_| Ok(()));
     let Child { pid, pidfd } = init.spawned.take().unwrap_or(init.first);
     match started {

@@ -128,6 +128,7 @@ impl Starting<'_> {
             namespaces: self.record.namespaces(),
             first: first.as_fd(),
             cgroup: self.cgroup,
+            own: self.spec.process.as_ref().map(|process| (process, self.prepared.filter.as_ref())),
         };
         let state = state_json(self.record, "created");
         hooks::run_inside("startContainer", &hooks.start_container, &state, &inside).inspect_err(|_| {

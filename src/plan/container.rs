@@ -339,6 +339,7 @@ impl<'a> Builder<'a, '_> {
         let start_hooks = self.spec.hooks.as_ref().is_some_and(|hooks| !hooks.start_container.is_empty());
         let program = Program {
             process,
+            file: None,
             host: self.host,
             user_namespace: self.user_namespace(),
             filter,
