@@ -69,6 +69,24 @@ fn a_null_device_that_is_a_file_or_a_directory_is_refused() {
     container.run().fails();
 }
 
+/// Without a devpts, /dev/pts/ptmx is what the image says; merely opening some devices does something.
+#[test]
+fn a_ptmx_of_the_image_is_not_opened() {
+    let container = Container::new().sh("echo INSIDE").edit(|config| {
+        without_mount(config, "/dev");
+        without_mount(config, "/dev/pts");
+        config["process"]["terminal"] = true.into();
+    });
+    let pts = container.rootfs().join("dev/pts");
+    fs::create_dir(&pts).unwrap();
+    node(&pts.join("ptmx"), SFlag::S_IFCHR, 5, 2);
+    container.run().fails();
+    fs::remove_file(pts.join("ptmx")).unwrap();
+    node(&pts.join("ptmx"), SFlag::S_IFIFO, 0, 0);
+    container.run().fails();
+    container.assert_gone();
+}
+
 #[test]
 fn every_masked_path_is_the_null_device_or_an_empty_read_only_directory() {
     let script = "for f in /proc/kcore /proc/keys /proc/timer_list; do

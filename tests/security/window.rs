@@ -47,6 +47,58 @@ fn spy(edit: impl FnOnce(&mut Value), execs: u32) -> String {
     fs::read_to_string(file("seen")).unwrap_or_default()
 }
 
+/// Collects the capabilities of every process that is about to become another program.
+const READER: &str = r#"
+touch /tmp/ready
+while :; do
+  for p in /proc/[0-9]*; do
+    while read -r name value; do
+      case "$name $value" in
+        "Name: rruntime:init") init=yes;;
+        "Name: "*) break;;
+        "CapPrm: "*|"CapEff: "*|"CapBnd: "*|"Uid: "*) echo "$name $value" >> /tmp/seen;;
+      esac
+    done < $p/status
+  done 2>/dev/null
+done
+"#;
+
+/// Whoever can trace it, with CAP_SYS_PTRACE, would have what it has.
+#[test]
+fn a_joining_process_is_seen_with_the_containers_own_rights_only() {
+    let container = Container::new().sh(READER).edit(|config| {
+        config["process"]["user"] = json!({"uid": 1000, "gid": 1000});
+        config["process"]["noNewPrivileges"] = true.into();
+    });
+    let tmp = container.rootfs().join("tmp");
+    fs::set_permissions(&tmp, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    let container = container.started();
+    wait_until("the reader begins", || tmp.join("ready").exists());
+    // Many groups and a long PATH take their time, so that there is something to see.
+    let mut process = container.config["process"].clone();
+    process["args"] = json!(["true"]);
+    process["env"] = json!([format!("PATH={}/bin", "/no:".repeat(10_000))]);
+    process["user"]["additionalGids"] = (1..60_000u32).map(|n| (n * 7919) % 65_521).collect();
+    let file = container.dir.join("process.json");
+    fs::write(&file, process.to_string()).unwrap();
+    for _ in 0..30 {
+        container.call(&["exec", "--process", file.to_str().unwrap(), &container.id]).ok();
+    }
+    let own = 0xa804_25fbu64;
+    let seen = fs::read_to_string(tmp.join("seen")).unwrap_or_default();
+    assert!(!seen.is_empty(), "nothing was seen: the test shows nothing");
+    for line in seen.lines() {
+        match line.split_once(": ") {
+            Some(("Uid", ids)) => assert!(ids.starts_with("1000"), "{line}"),
+            Some((_, mask)) => {
+                let mask = u64::from_str_radix(mask.trim(), 16).unwrap();
+                assert_eq!(mask & !own, 0, "{line}");
+            }
+            None => {}
+        }
+    }
+}
+
 #[test]
 fn a_joining_process_cannot_be_looked_into() {
     assert_eq!(spy(|_| {}, 100), "");
