@@ -271,7 +271,7 @@ impl<'a> Builder<'a, '_> {
         let field = Field::Fixed("/root/path");
         let by_path = if self.host.privileged { c("") } else { c(&source) };
         let open = if self.host.privileged {
-            Open::Tree { path: Cow::Owned(source.into_owned()), recursive: true, field }
+            Open::Tree { path: Cow::Owned(source.into_owned()), recursive: true, mapping: None, field }
         } else {
             Open::Witness { path: Cow::Owned(source.into_owned()), field }
         };
