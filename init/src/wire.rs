@@ -309,6 +309,8 @@ steps! {
     Session {}
     /// The standard streams belong to the container's user, so that it can open them again.
     StreamOwner { uid: u32 }
+    /// Finds the user's home directory in the container's /etc/passwd; the coming exec adds it to the environment.
+    Home { uid: u32 }
     /// Reports readiness and waits for start: from rruntime, or where it says so on the `listener` socket.
     AwaitStart { listener: Handle }
     /// seccomp(2). With `notify` the listener's descriptor goes to rruntime.

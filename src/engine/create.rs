@@ -306,12 +306,12 @@ impl<'a> Making<'a> {
         let bundle = &self.bundle.path;
         hooks::run("prestart", &hooks.prestart, &state, bundle)?;
         hooks::run("createRuntime", &hooks.create_runtime, &state, bundle)?;
-        let first = &self.init.as_ref().expect("init waits for its hooks").process().pidfd;
+        let first = self.init.as_ref().expect("init waits for its hooks").process();
         let inside = Inside {
             host: &self.prepared.host,
             id: &self.record.id,
             namespaces: plan.created | plan.joined,
-            first: first.as_fd(),
+            first: (first.pid, first.pidfd.as_fd()),
             cgroup: self.cgroup.as_ref(),
         };
         hooks::run_inside("createContainer", &hooks.create_container, &state, &inside)
