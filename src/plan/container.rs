@@ -244,6 +244,8 @@ impl<'a> Builder<'a, '_> {
         } else {
             Nodes::Make
         };
+        // Nodes have exactly their mode, whatever the caller's mask; the process gets a mask of its own.
+        self.push(Step::Umask { value: 0 });
         devices::push(spec, nodes, &mut self.script, &mut self.opens)?;
         if spec.process.as_ref().is_some_and(|process| process.terminal) {
             self.script.push(Field::Fixed("/process/terminal"), Step::Console { bind: true });
