@@ -3,7 +3,7 @@
 use super::devices::{self, Nodes};
 use super::mounts::Mounts;
 use super::namespaces::{CGROUP, MOUNT, NETWORK, Namespaces, TIME, USER, UTS};
-use super::process::Program;
+use super::process::{Birth, Program};
 use super::script::{Field, Open, Opens, Script, c, push_cgroup};
 use super::{Host, names, sync};
 use crate::error::{Error, Kind, Result};
@@ -342,6 +342,7 @@ impl<'a> Builder<'a, '_> {
             preserve_fds: self.options.preserve_fds,
             listener: Some(listener),
             start_hooks,
+            birth: Birth::Inside,
         };
         program.push(&mut self.script, &mut self.warnings)
     }

@@ -13,10 +13,22 @@ use crate::spec::{Capabilities, Process};
 use crate::wire::{Handle, Step};
 
 const SYS_ADMIN: u64 = 1 << 21;
+const SYS_NICE: u64 = 1 << 23;
 const SYS_RESOURCE: u64 = 1 << 24;
 
 /// Where programs are looked for if the process has no PATH of its own.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// How a process gets into the container's pid namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Birth {
+    /// It was born there.
+    Inside,
+    /// It has joined, and a pid namespace is entered by children only. The child is made when all rights are given
+    /// up: from then on the container's processes see it, and one with CAP_SYS_PTRACE could make it do what it
+    /// likes (CVE-2016-9962).
+    Late,
+}
 
 /// A process to become.
 pub struct Program<'a, 'p> {
@@ -33,6 +45,7 @@ pub struct Program<'a, 'p> {
     pub listener: Option<Handle>,
     /// startContainer hooks run after start.
     pub start_hooks: bool,
+    pub birth: Birth,
 }
 
 /// The five sets as masks.
@@ -70,12 +83,17 @@ impl Program<'_, '_> {
         let available = self.available(warnings);
         let sets = Sets::of(process.capabilities.as_ref(), available);
         self.push_labels(script);
-        self.push_scheduling(script)?;
-        script.push(Field::None, Step::Session {});
+        let late = self.birth == Birth::Late;
+        if !late {
+            self.push_scheduling(script)?;
+        }
+        if process.terminal {
+            script.push(Field::Fixed("/process/terminal"), Step::Streams {});
+        }
         if process.user.uid != 0 || self.user_namespace {
             script.push(Field::None, Step::StreamOwner { uid: process.user.uid });
         }
-        self.push_rlimits(script, |kind| kind != libc::RLIMIT_NOFILE)?;
+        self.push_rlimits(script, |kind| !self.is_late(kind))?;
         let umask = process.user.umask.unwrap_or(0o022);
         script.push(Field::Fixed("/process/user/umask"), Step::Umask { value: umask });
         let home =
@@ -84,6 +102,14 @@ impl Program<'_, '_> {
             script.push(Field::None, Step::Home { uid: process.user.uid });
         }
         let kept = self.push_identity(sets, available, script);
+        // A change of user may have made us dumpable again (fs.suid_dumpable=1).
+        script.push(Field::None, Step::Undumpable {});
+        if late {
+            script.push(Field::None, Step::Spawn { flags: 0 });
+            // What a child does not inherit whatever the policy is.
+            self.push_scheduling(script)?;
+        }
+        script.push(Field::None, Step::Session {});
         let cwd = c(&process.cwd);
         script.push(Field::Fixed("/process/cwd"), Step::Chdir { path: &cwd, patient: false });
         let candidates = match self.file {
@@ -98,8 +124,7 @@ impl Program<'_, '_> {
             let point = super::sync::START_HOOKS;
             script.push(Field::Fixed("/hooks/startContainer"), Step::Sync { point });
         }
-        // So late because rruntime's own descriptors would not fit under a small limit.
-        self.push_rlimits(script, |kind| kind == libc::RLIMIT_NOFILE)?;
+        self.push_rlimits(script, |kind| self.is_late(kind))?;
         script.push(Field::None, Step::CloseOnExec { first: 3 + self.preserve_fds });
         self.push_filter(sets, kept, script);
         let argv = StringList::of(process.args.iter().map(|a| &**a));
@@ -107,6 +132,12 @@ impl Program<'_, '_> {
         let env = StringList::of(process.env.iter().map(|e| &**e).filter(|e| *e != "HOME="));
         script.push(Field::Fixed("/process/args/0"), Step::Exec { argv: argv.wire(), env: env.wire() });
         Ok(())
+    }
+
+    /// Limits that would be in the way earlier: rruntime's own descriptors do not fit under a small one, and whoever
+    /// joins is for a moment two processes.
+    fn is_late(&self, kind: u32) -> bool {
+        kind == libc::RLIMIT_NOFILE || (self.birth == Birth::Late && kind == libc::RLIMIT_NPROC)
     }
 
     /// Capabilities that this host can give. In a user namespace of its own a process can have all of them.
@@ -220,13 +251,19 @@ impl Program<'_, '_> {
         }
         let (uid, gid) = (process.user.uid, process.user.gid);
         script.push(Field::Fixed("/process/user"), Step::User { uid, gid });
-        let late_limit = process.rlimits.iter().any(|limit| &*limit.kind == "RLIMIT_NOFILE");
+        let late_limit = process
+            .rlimits
+            .iter()
+            .any(|limit| names::find(&names::RLIMITS, &limit.kind).is_some_and(|kind| self.is_late(kind)));
         let mut kept = sets.permitted;
         if self.filter.is_some() && !process.no_new_privileges {
             kept |= SYS_ADMIN & available;
         }
         if late_limit {
             kept |= SYS_RESOURCE & available;
+        }
+        if self.birth == Birth::Late && (process.scheduler.is_some() || process.io_priority.is_some()) {
+            kept |= SYS_NICE & available;
         }
         let first = Step::Capabilities {
             effective: sets.effective | kept & !sets.permitted,

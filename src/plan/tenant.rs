@@ -2,7 +2,7 @@
 
 use super::Host;
 use super::namespaces::USER;
-use super::process::Program;
+use super::process::{Birth, Program};
 use super::script::{Field, Open, Opens, Script, StringList, c, push_cgroup};
 use crate::cgroup::Location;
 use crate::error::Result;
@@ -67,6 +67,7 @@ pub fn exec<'a>(
         preserve_fds,
         listener: None,
         start_hooks: false,
+        birth: Birth::Late,
     };
     program.push(&mut tenant.script, &mut tenant.warnings)?;
     Ok(tenant)
@@ -79,6 +80,7 @@ pub fn host_hook<'a>(hook: &'a Hook<'a>, to: Destination) -> Tenant<'a> {
     let script = &mut tenant.script;
     push_cgroup(to.cgroup, script, &mut tenant.opens);
     push_join(to, pidfd, script);
+    script.push(Field::None, Step::Spawn { flags: 0 });
     script.push(Field::None, Step::Session {});
     script.push(Field::None, Step::CloseOnExec { first: 3 });
     let argv = match &hook.args[..] {
@@ -120,13 +122,15 @@ pub fn own_hook<'a>(
         preserve_fds: 0,
         listener: None,
         start_hooks: false,
+        birth: Birth::Late,
     };
     // What cannot be given was told when the container was made.
     program.push(&mut tenant.script, &mut Vec::new())?;
     Ok(tenant)
 }
 
-/// A pid namespace is entered by children only, so the process that joins is not the one that stays.
+/// A pid namespace is entered by children only, so the process that joins is not the one that stays: a `Spawn`
+/// follows.
 fn push_join(to: Destination, pidfd: Handle, script: &mut Script) {
     script.push(Field::None, Step::Undumpable {});
     let flags = to.namespaces;
@@ -134,7 +138,6 @@ fn push_join(to: Destination, pidfd: Handle, script: &mut Script) {
     if flags != 0 {
         script.push(Field::None, Step::Join { namespace: pidfd, flags });
     }
-    script.push(Field::None, Step::Spawn { flags: 0 });
     if flags & USER != 0 {
         script.push(Field::None, Step::BecomeRoot {});
     }
