@@ -118,7 +118,7 @@ impl<'a> Builder<'a, '_> {
             }
             self.open_host_proc(needs_proc, oom);
             // Whoever lives in the namespaces that are joined must not be able to look at us.
-            if !(map != 0 && !self.host.privileged) {
+            if map == 0 || self.host.privileged {
                 self.push(Step::Undumpable {});
             }
             self.namespaces.push_joins(&mut self.script);
