@@ -141,6 +141,24 @@ fn remedy(step: &Step, part: Part, errno: i32) -> Option<&'static str> {
             "the runtime's own /proc or /sys has parts masked, so the kernel allows no new one: run it outside of \
              that container, or bind the one that is there"
         }
+        (Step::Filesystem { kind, .. }, Part::FsOpen | Part::FsCreate, libc::EPERM)
+            if matches!(kind.to_bytes(), b"sysfs" | b"mqueue" | b"cgroup" | b"cgroup2") =>
+        {
+            match kind.to_bytes() {
+                b"sysfs" => {
+                    "in a user namespace it takes the container's own network namespace: add {\"type\": \"network\"}, \
+                     or bind the host's /sys instead"
+                }
+                b"mqueue" => {
+                    "in a user namespace it takes the container's own ipc namespace: add {\"type\": \"ipc\"}, or bind \
+                     the host's /dev/mqueue instead"
+                }
+                _ => {
+                    "in a user namespace it takes the container's own cgroup namespace, and cgroup v2: add \
+                     {\"type\": \"cgroup\"}, or leave the mount out"
+                }
+            }
+        }
         (Step::Filesystem { .. }, Part::FsOpen, libc::ENODEV) => "this kernel has no such file system",
         (Step::Filesystem { .. } | Step::Bind { .. }, Part::OpenTarget, libc::ELOOP) => {
             "a symbolic link is in the way of the destination, and here none is allowed"

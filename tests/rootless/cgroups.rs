@@ -1,5 +1,6 @@
 //! Cgroups and the ordinary user: without one nothing is said; asked for and refused, it is an error.
 
+use crate::skip;
 use crate::support::{Container, Ended, finish, is_v2};
 use serde_json::json;
 use std::process::Stdio;

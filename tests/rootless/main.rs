@@ -7,6 +7,7 @@ mod support;
 mod cgroups;
 mod inside;
 mod life;
+mod nested;
 mod ranges;
 mod refusals;
 mod traps;

@@ -1,5 +1,6 @@
 //! Three traps of user namespaces that a runtime without root falls into (design: Traps).
 
+use crate::skip;
 use crate::support::{Container, finish};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

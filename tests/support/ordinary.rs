@@ -13,6 +13,8 @@ use std::process::Command;
 /// without a mapping looks like that one.)
 pub const USER: u32 = 47_001;
 pub const GROUP: u32 = 47_002;
+/// A group of the user's that no container must have (only with [`Ranges`], which let it be dropped).
+const SECOND_GROUP: u32 = 47_003;
 
 /// Who runs the binary: whoever runs the tests, or, if that is root, [`USER`].
 pub fn ordinary_ids() -> (u32, u32) {
@@ -58,7 +60,7 @@ impl Container {
             // The helpers read /etc as their caller sees it: nothing of the machine's has to change.
             let mut command = Command::new("unshare");
             let binds = "for f in passwd subuid subgid; do mount --bind $0/$f /etc/$f; done";
-            let drop = format!("exec setpriv --reuid {uid} --regid {gid} --clear-groups \"$@\"");
+            let drop = format!("exec setpriv --reuid {uid} --regid {gid} --groups {SECOND_GROUP} \"$@\"");
             command.args(["--mount", "sh", "-ec", &format!("{binds}; {drop}")]).arg(self.etc()).arg(program);
             command
         } else {
