@@ -34,6 +34,9 @@ const PROC_FILES: [&str; 12] = [
 const KERNEL_FILESYSTEMS: [&str; 8] =
     ["proc", "sysfs", "cgroup", "cgroup2", "mqueue", "devpts", "tmpfs", "debugfs"];
 
+/// File systems whose files take SELinux's context from the mount.
+const LABELLED: [&str; 3] = ["tmpfs", "devpts", "mqueue"];
+
 /// Values of fsconfig(2) that the kernel takes are shorter than this.
 const FSCONFIG_VALUE: usize = 256;
 
@@ -203,6 +206,9 @@ impl<'a> Mounts<'a, '_> {
         if flags.set & libc::MOUNT_ATTR_RDONLY != 0 && !KERNEL_FILESYSTEMS.contains(&kind) {
             options.push("ro");
         }
+        if let Some(label) = self.mount_label().filter(|_| LABELLED.contains(&kind)) {
+            options.push(&format!("context={label}"));
+        }
         let strict = matches!((kind, &*absolute(&mount.destination)), ("proc", "/proc") | ("sysfs", "/sys"));
         let source = mount.source.as_deref().filter(|source| !source.is_empty()).unwrap_or(kind);
         let step = Step::Filesystem {
@@ -218,6 +224,11 @@ impl<'a> Mounts<'a, '_> {
             self.push_change(i, target, Attributes::NONE, flags.recursive_attributes(), script);
         }
         Ok(())
+    }
+
+    fn mount_label(&self) -> Option<&str> {
+        let label = self.spec.linux.as_ref()?.mount_label.as_deref()?;
+        (!label.is_empty()).then_some(label)
     }
 
     fn push_bind(
