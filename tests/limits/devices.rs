@@ -8,9 +8,19 @@ const TRY: &str = "mknod /d c 1 11 && echo made || echo not-made; \
      (exec 3</d) 2>/dev/null && echo read || echo not-read; \
      (exec 3>>/d) 2>/dev/null && echo write || echo not-write";
 
+/// Docker's rules, and the capability that the kernel asks from readers of kmsg.
+fn docker() -> crate::support::Container {
+    limited(json!({})).edit(|config| {
+        for set in ["bounding", "effective", "permitted"] {
+            let list = config["process"]["capabilities"][set].as_array_mut().expect("Docker's capabilities");
+            list.push("CAP_SYSLOG".into());
+        }
+    })
+}
+
 /// What the script says with these rules after Docker's.
 fn with(rules: &[Value]) -> Vec<String> {
-    let container = limited(json!({})).sh(TRY).edit(|config| {
+    let container = docker().sh(TRY).edit(|config| {
         let list = config["linux"]["resources"]["devices"].as_array_mut().expect("Docker's rules");
         list.extend(rules.iter().cloned());
     });
@@ -68,6 +78,6 @@ fn making_nodes_can_be_denied() {
 
 #[test]
 fn the_rules_hold_for_exec() {
-    let container = limited(json!({})).sh("sleep 1000").started();
+    let container = docker().sh("sleep 1000").started();
     assert_eq!(container.exec_sh(TRY).ok(), "made\nnot-read\nnot-write\n");
 }
