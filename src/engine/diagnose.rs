@@ -167,6 +167,9 @@ fn remedy(step: &Step, part: Part, errno: i32) -> Option<&'static str> {
             "a directory goes onto a directory and a file onto a file"
         }
         (_, Part::MakeTarget, libc::EROFS) => "make the destination in the image, or the root writable",
+        (Step::HostPropagation { .. }, Part::MountSetattr, libc::EINVAL) => {
+            "the caller's root is a directory of a mount, not a mount (a chroot): bind it onto itself first"
+        }
         (_, Part::MountSetattr, libc::ENOSYS) => "Linux 5.12 or newer is needed",
         (_, Part::MountSetattr, libc::EPERM) => {
             "in a user namespace, flags that the host has set on a mount cannot be taken away"

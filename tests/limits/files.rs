@@ -65,10 +65,11 @@ fn a_throttled_disk_reads_no_faster_than_its_rate() {
 
 #[test]
 fn a_weight_is_set_or_refused_by_name() {
-    needs!("io");
-    let ended = limited(json!({"blockIO": {"weight": 500}}))
-        .sh("cd /sys/fs/cgroup; cat io.bfq.weight io.weight 2>/dev/null")
-        .run();
+    if let Some(reason) = missing(if is_v2() { "io" } else { "blkio" }) {
+        crate::skip!("{reason}");
+    }
+    let script = "cd /sys/fs/cgroup; cat io.bfq.weight io.weight blkio/blkio.bfq.weight blkio/blkio.weight 2>/dev/null";
+    let ended = limited(json!({"blockIO": {"weight": 500}})).sh(script).run();
     if ended.code == 0 || !ended.out.is_empty() {
         assert!(ended.out.contains("500") || ended.out.contains("4950"), "{ended:?}");
     } else {
