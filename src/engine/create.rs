@@ -207,7 +207,8 @@ impl<'a> Making<'a> {
         Ok((plan.script, master))
     }
 
-    /// Makes the cgroup; a caller who may not, and has asked for nothing that needs one, does without.
+    /// Makes the cgroup. A caller who may not, and has asked neither for a place nor for a limit, gets what it
+    /// has asked for without one, and nothing has to be said about it.
     fn make_cgroup(&mut self, plan: Plan<'a>, plan_options: &plan::Options) -> Result<Plan<'a>> {
         let Some(location) = &self.prepared.host.cgroup else { return Ok(plan) };
         match Cgroup::create(location, &self.prepared.limits.controllers()) {
@@ -216,7 +217,6 @@ impl<'a> Making<'a> {
                 Ok(plan)
             }
             Err(error) if self.may_do_without(&error) => {
-                (self.engine.warn)(&format!("no cgroup for this container: {error}"));
                 self.prepared.host.cgroup = None;
                 self.record.cgroup = None;
                 prepare::plan(&self.prepared, self.spec, &self.bundle.path, plan_options)
@@ -226,10 +226,12 @@ impl<'a> Making<'a> {
     }
 
     fn may_do_without(&self, error: &Error) -> bool {
+        let path = self.spec.linux.as_ref().and_then(|linux| linux.cgroups_path.as_deref());
         let refused = matches!(error.detail().errno, Some(libc::EACCES | libc::EPERM | libc::EROFS));
         refused
             && self.engine.forgives_cgroups(&self.prepared.facts)
             && self.prepared.limits == Limits::default()
+            && path.is_none_or(str::is_empty)
     }
 
     fn apply(&self, limits: Option<Limits>) -> Result<()> {
