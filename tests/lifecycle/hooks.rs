@@ -162,9 +162,9 @@ fn arguments_and_environment_are_exactly_those_of_the_config() {
     let container = Container::new().args(&["true"]);
     let log = container.rootfs().join("tmp/log");
     let text = format!("{show} >> {}", log.display());
-    let args = json!({"path": "/bin/sh", "args": ["zero", "-c", text, "name", "one", "two words"],
+    let args = json!({"path": "/bin/sh", "args": ["sh", "-c", text, "name", "one", "two words"],
         "env": ["PATH=/bin:/usr/bin", "A=1", "B=x=y"]});
-    let inner = json!({"path": "/bin/sh", "args": ["zero", "-c", format!("{show} >> /tmp/log"), "name", "one", "two words"],
+    let inner = json!({"path": "/bin/sh", "args": ["sh", "-c", format!("{show} >> /tmp/log"), "name", "one", "two words"],
         "env": ["PATH=/bin:/usr/bin", "A=1", "B=x=y"]});
     let container = container.edit(|config| {
         for kind in ["prestart", "createRuntime", "createContainer", "poststart", "poststop"] {

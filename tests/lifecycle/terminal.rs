@@ -80,7 +80,7 @@ fn on_pty(mut command: Command, rows: u16, columns: u16) -> (File, Child) {
     (File::from(master), child)
 }
 
-const LOOK: &str = "tty; readlink /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2; stat -c %t:%T /dev/console; \
+const LOOK: &str = "tty; stat -c %t:%T /dev/console; \
                     stty size; [ -t 0 ] && [ -t 1 ] && [ -t 2 ] && echo terminals; echo x > /dev/tty";
 
 #[test]

@@ -14,14 +14,13 @@ pub fn assert_nothing_left(container: &Container) {
 }
 
 /// The processes whose cgroup or mount table names this id: the root filesystem is below a directory of that
-/// name, so a process of the container shows it wherever it got to.
+/// name, so a process of the container shows it wherever it got to. Zombies are their parent's, not ours.
 pub fn processes(id: &str) -> Vec<String> {
-    let names_it = |pid: &String| {
-        ["cgroup", "mountinfo"]
-            .iter()
-            .any(|file| fs::read_to_string(format!("/proc/{pid}/{file}")).is_ok_and(|text| text.contains(id)))
-    };
+    let read = |pid: &str, file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    let lives = |pid: &String| !read(pid, "stat").rsplit(')').next().unwrap_or_default().starts_with(" Z");
+    let names_it = |pid: &String| ["cgroup", "mountinfo"].iter().any(|file| read(pid, file).contains(id));
     let entries = fs::read_dir("/proc").expect("/proc is mounted").flatten();
     let pids = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    pids.filter(|name| name.bytes().all(|b| b.is_ascii_digit())).filter(names_it).collect()
+    let pids = pids.filter(|name| name.bytes().all(|b| b.is_ascii_digit()));
+    pids.filter(|pid| names_it(pid) && lives(pid)).collect()
 }
