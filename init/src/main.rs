@@ -19,6 +19,8 @@
 
 mod arch;
 mod control;
+mod copy;
+mod home;
 mod identity;
 mod mount;
 mod node;
@@ -51,6 +53,8 @@ pub struct Init<'a> {
     console: Option<Fd>,
     /// What `Resolve` found.
     program: Option<&'a CStr>,
+    /// `HOME=…` for the program.
+    home: Option<home::Variable>,
     /// A `Chdir` was refused and is to be tried again.
     chdir_again: bool,
     /// The words that go with a failure: the file system's own, or the first bytes of a program.
@@ -96,6 +100,7 @@ fn run(bytes: &'static [u8]) -> i32 {
         empty: None,
         console: None,
         program: None,
+        home: None,
         chdir_again: false,
         note: [0; wire::PAYLOAD],
         noted: 0,

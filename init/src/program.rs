@@ -58,7 +58,8 @@ impl<'a> Init<'a> {
 
     /// Returns only with the reason why the program did not start.
     pub fn exec(&mut self, program: &CStr, argv: Strings<'a>, env: Strings<'a>) -> Outcome<()> {
-        let slots = argv.count as usize + env.count as usize + 2;
+        // One more than the strings and the two ends: HOME may join the environment.
+        let slots = argv.count as usize + env.count as usize + 3;
         let memory = sys::mmap(None, slots * size_of::<usize>()).part(Part::Mmap)?.cast::<*const u8>();
         // SAFETY: the mapping has room for `slots` pointers, page aligned, zeroed and ours alone.
         let pointers = unsafe { core::slice::from_raw_parts_mut(memory, slots) };
@@ -67,6 +68,9 @@ impl<'a> Init<'a> {
             arguments.iter_mut().zip(argv.iter()).chain(environment.iter_mut().zip(env.iter()))
         {
             *slot = string.as_ptr().cast();
+        }
+        if let Some(home) = &self.home {
+            environment[env.count as usize] = home.as_ptr();
         }
         sys::default_signals();
         // SAFETY: both arrays keep a null pointer at their end, and every string in them is NUL-terminated.

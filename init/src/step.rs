@@ -2,6 +2,7 @@
 
 use crate::Init;
 use crate::control::{In, Outcome};
+use crate::home;
 use crate::sys;
 use crate::wire::{Part, Step};
 
@@ -67,6 +68,10 @@ impl<'a> Init<'a> {
             Step::Resolve { candidates } => self.resolve(candidates),
             Step::Session {} => self.session(),
             Step::StreamOwner { uid } => self.own_streams(uid),
+            Step::Home { uid } => {
+                self.home = home::variable(uid);
+                Ok(())
+            }
             Step::AwaitStart { listener } => self.await_start(listener),
             Step::Seccomp { flags, program, notify } => self.load_filter(flags, program, notify),
             Step::CloseOnExec { first } => {

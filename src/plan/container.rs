@@ -32,6 +32,8 @@ pub struct Plan<'a> {
     pub opens: Opens<'a>,
     /// `CLONE_NEW…` for the first process.
     pub clone_flags: u64,
+    /// The first process spawns the one that stays.
+    pub staged: bool,
     /// The namespaces that are made for the container, and those that it joins.
     pub created: u64,
     pub joined: u64,
@@ -72,6 +74,7 @@ pub fn container<'a>(
     let staged = builder.namespaces.staged();
     Ok(Plan {
         clone_flags: if staged { 0 } else { builder.namespaces.at_clone() },
+        staged,
         created: builder.namespaces.new,
         joined: builder.namespaces.joined(),
         script: builder.script,
@@ -271,7 +274,7 @@ impl<'a> Builder<'a, '_> {
         let field = Field::Fixed("/root/path");
         let by_path = if self.host.privileged { c("") } else { c(&source) };
         let open = if self.host.privileged {
-            Open::Tree { path: Cow::Owned(source.into_owned()), recursive: true, field }
+            Open::Tree { path: Cow::Owned(source.into_owned()), recursive: true, mapping: None, field }
         } else {
             Open::Witness { path: Cow::Owned(source.into_owned()), field }
         };

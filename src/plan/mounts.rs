@@ -3,12 +3,12 @@
 
 use super::names::{Effect, mount_option};
 use super::namespaces::{CGROUP, Namespaces, USER};
-use super::script::{Field, Open, Opens, Script, StringList, c};
+use super::script::{Field, Mapping, Open, Opens, Script, StringList, c};
 use super::{Host, names};
 use crate::cgroup::{Leg, Location, Version};
 use crate::error::{Error, Kind, Result};
 use crate::spec::{Mount, Spec};
-use crate::wire::{Attributes, Handle, Step, Strings};
+use crate::wire::{Attributes, Step, Strings};
 use std::borrow::Cow;
 use std::ffi::CString;
 use std::path::Path;
@@ -50,6 +50,7 @@ pub struct Flags<'a> {
     propagation: Option<(u64, bool)>,
     bind: Option<bool>,
     remount: bool,
+    copy_up: bool,
     idmap: Option<bool>,
     /// For the file system: `key=value` or `flag`.
     data: Vec<Cow<'a, str>>,
@@ -106,10 +107,7 @@ impl<'a> Flags<'a> {
             Effect::Bind { recursive } => self.bind = Some(recursive),
             Effect::Remount => self.remount = true,
             Effect::IdMap { recursive } => self.idmap = Some(recursive),
-            Effect::TmpCopyUp => {
-                return Err(Error::new("copying the image's files into a tmpfs is not built yet")
-                    .remedy("leave the option out, or use a volume"));
-            }
+            Effect::TmpCopyUp => self.copy_up = true,
             Effect::Ignored => {}
         }
         Ok(())
@@ -189,8 +187,10 @@ impl<'a> Mounts<'a, '_> {
                 .kind(Kind::Config)
                 .field(format!("/mounts/{i}/type")));
         }
-        if flags.idmap.is_some() {
-            return Err(unsupported_idmap(i));
+        if flags.idmap.is_some() || !mount.uid_mappings.is_empty() {
+            return Err(Error::new("only a bind mount can map owners")
+                .kind(Kind::Unsupported)
+                .field(format!("/mounts/{i}/uidMappings")));
         }
         let mut options = StringList::default();
         for option in &flags.data {
@@ -217,6 +217,7 @@ impl<'a> Mounts<'a, '_> {
             target,
             options: options.wire(),
             strict,
+            copy_up: flags.copy_up && kind == "tmpfs",
             attributes: Attributes { set: flags.set, ..Attributes::NONE },
         };
         script.push(Field::Mount(i), step);
@@ -245,29 +246,56 @@ impl<'a> Mounts<'a, '_> {
                 .kind(Kind::Config)
                 .field(format!("/mounts/{i}/source")));
         };
-        if flags.idmap.is_some() || !mount.uid_mappings.is_empty() {
-            return Err(unsupported_idmap(i));
-        }
-        let source = in_bundle(self.bundle, source);
-        let recursive = flags.bind == Some(true);
-        self.push_tree(source, recursive, flags, Field::Mount(i), target, script, opens);
+        let mapping = self.mapping(mount, i, flags)?;
+        let source =
+            Source { path: in_bundle(self.bundle, source), recursive: flags.bind == Some(true), mapping };
+        self.push_tree(source, flags, Field::Mount(i), target, script, opens);
         Ok(())
     }
 
-    #[allow(clippy::too_many_arguments)]
+    /// The entry's own map of owners, or with `idmap` alone that of the container's user namespace.
+    fn mapping(&self, mount: &Mount, i: usize, flags: &Flags) -> Result<Option<Mapping>> {
+        let own = !mount.uid_mappings.is_empty() || !mount.gid_mappings.is_empty();
+        if !own && flags.idmap.is_none() {
+            return Ok(None);
+        }
+        let unmapped = |reason: &'static str, remedy: &'static str| {
+            Error::new(reason)
+                .kind(Kind::Unsupported)
+                .field(format!("/mounts/{i}/uidMappings"))
+                .remedy(remedy)
+        };
+        if !self.host.privileged {
+            return Err(unmapped(
+                "mapping the owners of a mount needs CAP_SYS_ADMIN on the host",
+                "leave the mapping out, or give the files to the container's ids on the host",
+            ));
+        }
+        let linux = self.spec.linux.as_ref();
+        let (uids, gids) = match linux {
+            _ if own => (&mount.uid_mappings, &mount.gid_mappings),
+            Some(linux) if !linux.uid_mappings.is_empty() => (&linux.uid_mappings, &linux.gid_mappings),
+            _ => {
+                return Err(unmapped("the option idmap needs a mapping", "add uidMappings and gidMappings"));
+            }
+        };
+        let recursive = flags.idmap == Some(true);
+        Ok(Some(Mapping { uids: uids.clone(), gids: gids.clone(), recursive }))
+    }
+
     fn push_tree(
         &self,
-        source: Cow<'a, str>,
-        recursive: bool,
+        source: Source<'a>,
         flags: &Flags<'a>,
         field: Field,
         target: &CString,
         script: &mut Script,
         opens: &mut Opens<'a>,
     ) {
+        let Source { path: source, recursive, mapping } = source;
         let path = if self.host.privileged { c("") } else { c(&source) };
         let open = if self.host.privileged {
-            Open::Tree { path: source, recursive, field }
+            Open::Tree { path: source, recursive, mapping, field }
         } else {
             Open::Witness { path: source, field }
         };
@@ -283,8 +311,6 @@ impl<'a> Mounts<'a, '_> {
             target,
             attributes: flags.attributes(),
             recursive_attributes: Attributes { propagation, ..flags.recursive_attributes() },
-            mapping: Handle::NONE,
-            mapping_recursive: false,
         };
         script.push(field, step);
     }
@@ -335,6 +361,7 @@ impl<'a> Mounts<'a, '_> {
                     target,
                     options: Strings::EMPTY,
                     strict: false,
+                    copy_up: false,
                     attributes,
                 };
                 script.push(field, step);
@@ -342,8 +369,9 @@ impl<'a> Mounts<'a, '_> {
                 // A user namespace without a cgroup namespace may not mount cgroups; what it is shown of the
                 // host's must not be writable, whoever owns it there (CVE-2023-25809).
                 let shown = Flags { set: flags.set | libc::MOUNT_ATTR_RDONLY, ..Flags::default() };
-                let source = Cow::Owned(host_mount.clone());
-                self.push_tree(source, true, &shown, field, target, script, opens);
+                let path = Cow::Owned(host_mount.clone());
+                let source = Source { path, recursive: true, mapping: None };
+                self.push_tree(source, &shown, field, target, script, opens);
                 if !self.host.privileged {
                     script.push(field, Step::Mask { path: target });
                 }
@@ -357,6 +385,7 @@ impl<'a> Mounts<'a, '_> {
             target,
             options: mode.wire(),
             strict: false,
+            copy_up: false,
             attributes: Attributes { set: flags.set & !libc::MOUNT_ATTR_RDONLY, ..Attributes::NONE },
         };
         script.push(field, step);
@@ -371,12 +400,13 @@ impl<'a> Mounts<'a, '_> {
                     target: &below,
                     options: controllers.wire(),
                     strict: false,
+                    copy_up: false,
                     attributes,
                 };
                 script.push(field, step);
             } else {
-                let source = Cow::Owned(leg.directory());
-                self.push_tree(source, false, flags, field, &below, script, opens);
+                let source = Source { path: Cow::Owned(leg.directory()), recursive: false, mapping: None };
+                self.push_tree(source, flags, field, &below, script, opens);
             }
             for alias in leg.controllers.iter().filter(|alias| *alias != name && !alias.contains('=')) {
                 let path = c(&format!("{}/{alias}", absolute(&mount.destination)));
@@ -415,11 +445,11 @@ impl<'a> Mounts<'a, '_> {
     }
 }
 
-fn unsupported_idmap(i: usize) -> Error {
-    Error::new("id-mapped mounts are not built yet")
-        .kind(Kind::Unsupported)
-        .field(format!("/mounts/{i}/uidMappings"))
-        .remedy("leave the mapping out, or give the files to the container's ids on the host")
+/// What a bind shows.
+struct Source<'a> {
+    path: Cow<'a, str>,
+    recursive: bool,
+    mapping: Option<Mapping>,
 }
 
 /// Relative sources are relative to the bundle (config.md, Mounts).

@@ -76,6 +76,11 @@ impl Program<'_, '_> {
         self.push_rlimits(script, |kind| kind != libc::RLIMIT_NOFILE)?;
         let umask = process.user.umask.unwrap_or(0o022);
         script.push(Field::Fixed("/process/user/umask"), Step::Umask { value: umask });
+        let home =
+            process.env.iter().any(|variable| variable.strip_prefix("HOME=").is_some_and(|h| !h.is_empty()));
+        if !home {
+            script.push(Field::None, Step::Home { uid: process.user.uid });
+        }
         let kept = self.push_identity(sets, available, script);
         let cwd = c(&process.cwd);
         script.push(Field::Fixed("/process/cwd"), Step::Chdir { path: &cwd, patient: false });
@@ -93,7 +98,8 @@ impl Program<'_, '_> {
         script.push(Field::None, Step::CloseOnExec { first: 3 + self.preserve_fds });
         self.push_filter(sets, kept, script);
         let argv = StringList::of(process.args.iter().map(|a| &**a));
-        let env = StringList::of(process.env.iter().map(|e| &**e));
+        // An empty HOME is as good as none, and is replaced.
+        let env = StringList::of(process.env.iter().map(|e| &**e).filter(|e| *e != "HOME="));
         script.push(Field::Fixed("/process/args/0"), Step::Exec { argv: argv.wire(), env: env.wire() });
         Ok(())
     }
