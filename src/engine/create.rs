@@ -75,6 +75,7 @@ impl Engine {
         starter: Starter,
     ) -> Result<Made> {
         crate::state::id::check(&options.id)?;
+        super::preserve::check(options.preserve_fds)?;
         let facts = crate::host::probe()?;
         let plan_options = plan::Options {
             id: options.id.clone(),
