@@ -144,6 +144,7 @@ fn remedy(step: &Step, part: Part, errno: i32) -> Option<&'static str> {
         }
         (Step::EnterCgroup { .. }, _, libc::EINVAL) => {
             "a process with a real-time policy may enter a cpu cgroup only if that has real-time runtime"
+        }
         (Step::Filesystem { kind, .. }, Part::FsOpen | Part::FsCreate, libc::EPERM)
             if matches!(kind.to_bytes(), b"sysfs" | b"mqueue" | b"cgroup" | b"cgroup2") =>
         {
