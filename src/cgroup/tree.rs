@@ -253,7 +253,8 @@ fn make(leg: &Leg, controllers: &[String]) -> Result<Held> {
         let error = on(leg, "make the cgroup", errno);
         match errno.0 {
             libc::EACCES | libc::EPERM | libc::EROFS => error.field("/linux/cgroupsPath").remedy(
-                "an ordinary user needs a delegated cgroup, or a config without limits and cgroupsPath",
+                "an ordinary user needs a delegated cgroup (systemd-run --user --scope), or no limits and no \
+                 cgroupsPath",
             ),
             _ => error,
         }

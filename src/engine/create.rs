@@ -54,6 +54,7 @@ pub struct Made {
     pub master: Option<OwnedFd>,
     /// Steps and fields, for what may still fail after start.
     pub script: plan::Script,
+    pub prepared: Prepared,
     pub cgroup: Option<Cgroup>,
 }
 
@@ -74,6 +75,7 @@ impl Engine {
         starter: Starter,
     ) -> Result<Made> {
         crate::state::id::check(&options.id)?;
+        super::preserve::check(options.preserve_fds)?;
         let facts = crate::host::probe()?;
         let plan_options = plan::Options {
             id: options.id.clone(),
@@ -99,9 +101,9 @@ impl Engine {
             Making { engine: self, options, bundle, spec, prepared, record, init: None, cgroup: None };
         match making.build(plan, &plan_options, &entry, starter) {
             Ok((script, master)) => {
-                let Making { record, init, cgroup, .. } = making;
+                let Making { prepared, record, init, cgroup, .. } = making;
                 let init = init.expect("a container that was built has its init");
-                Ok(Made { entry, record, init, master, script, cgroup })
+                Ok(Made { entry, record, init, master, script, prepared, cgroup })
             }
             Err(error) => {
                 making.undo(entry);
@@ -206,7 +208,8 @@ impl<'a> Making<'a> {
         Ok((plan.script, master))
     }
 
-    /// Makes the cgroup; a caller who may not, and has asked for nothing that needs one, does without.
+    /// Makes the cgroup. A caller who may not, and has asked neither for a place nor for a limit, gets what it
+    /// has asked for without one, and nothing has to be said about it.
     fn make_cgroup(&mut self, plan: Plan<'a>, plan_options: &plan::Options) -> Result<Plan<'a>> {
         let Some(location) = &self.prepared.host.cgroup else { return Ok(plan) };
         match Cgroup::create(location, &self.prepared.limits.controllers()) {
@@ -215,7 +218,6 @@ impl<'a> Making<'a> {
                 Ok(plan)
             }
             Err(error) if self.may_do_without(&error) => {
-                (self.engine.warn)(&format!("no cgroup for this container: {error}"));
                 self.prepared.host.cgroup = None;
                 self.record.cgroup = None;
                 prepare::plan(&self.prepared, self.spec, &self.bundle.path, plan_options)
@@ -225,10 +227,12 @@ impl<'a> Making<'a> {
     }
 
     fn may_do_without(&self, error: &Error) -> bool {
+        let path = self.spec.linux.as_ref().and_then(|linux| linux.cgroups_path.as_deref());
         let refused = matches!(error.detail().errno, Some(libc::EACCES | libc::EPERM | libc::EROFS));
         refused
             && self.engine.forgives_cgroups(&self.prepared.facts)
             && self.prepared.limits == Limits::default()
+            && path.is_none_or(str::is_empty)
     }
 
     fn apply(&self, limits: Option<Limits>) -> Result<()> {
@@ -319,6 +323,7 @@ impl<'a> Making<'a> {
         hooks::run("createRuntime", &hooks.create_runtime, &state, bundle)?;
         let first = self.init.as_ref().expect("init waits for its hooks").process();
         let inside = Inside {
+            host: &self.prepared.host,
             id: &self.record.id,
             namespaces: plan.created | plan.joined,
             first: (first.pid, first.pidfd.as_fd()),

@@ -27,6 +27,8 @@ pub struct Host {
     pub privileged: bool,
     /// The caller is in a user namespace other than the host's: it cannot make device nodes.
     pub in_user_namespace: bool,
+    /// No process in the caller's user namespace may change its supplementary groups.
+    pub groups_are_fixed: bool,
     /// The caller's permitted capabilities: what a container without a user namespace can have at most.
     pub permitted: u64,
     pub last_capability: u32,

@@ -245,8 +245,9 @@ impl Program<'_, '_> {
             Step::Bounding { keep: sets.bounding, last },
         );
         let ids: Vec<u8> = process.user.additional_gids.iter().flat_map(|gid| gid.to_le_bytes()).collect();
-        // An ordinary user's namespace denies setgroups; without groups to set there is nothing to lose.
-        if !ids.is_empty() || self.host.privileged {
+        // Without groups to set there is nothing to lose where the kernel lets nobody change them; where it does,
+        // the ones of the caller go with the user namespace (`BecomeRoot`).
+        if !ids.is_empty() || (self.host.privileged && !self.host.groups_are_fixed) {
             script.push(Field::Fixed("/process/user/additionalGids"), Step::Groups { ids: &ids });
         }
         let (uid, gid) = (process.user.uid, process.user.gid);

@@ -118,6 +118,13 @@ pub fn read_all(fd: BorrowedFd, limit: usize) -> SysResult<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Whether descriptor `number` closes on exec; `EBADF` if it is not open. Reference: fcntl(2), F_GETFD.
+pub fn close_on_exec(number: i32) -> SysResult<bool> {
+    // SAFETY: F_GETFD takes a number and touches no memory of ours.
+    let flags = check(unsafe { libc::fcntl(number, libc::F_GETFD) }.into())?;
+    Ok(flags & i64::from(libc::FD_CLOEXEC) != 0)
+}
+
 /// The kind (`S_IFMT`) of what `fd` is open on. Reference: fstat(2).
 pub fn kind(fd: BorrowedFd) -> SysResult<u32> {
     Ok(fstat(fd)?.st_mode & libc::S_IFMT)
