@@ -187,10 +187,12 @@ fn remedy(step: &Step, part: Part, errno: i32) -> Option<&'static str> {
         (Step::Device { .. }, Part::Mknod, libc::EPERM) => "making device nodes needs CAP_MKNOD on the host",
         (Step::Rlimit { .. }, _, libc::EPERM) => "raising a hard limit needs CAP_SYS_RESOURCE on the host",
         (Step::Seccomp { .. }, _, libc::EINVAL) => "the kernel knows no such filter or flag",
-        (Step::LabelFile { .. }, Part::Open, libc::ENOENT) => {
+        (Step::LabelFile { .. } | Step::SelfFile { .. }, Part::Open, libc::ENOENT) => {
             "this kernel has no such security module, or it is not enabled"
         }
-        (Step::LabelFile { .. }, Part::Write, libc::ENOENT) => "the profile is not loaded",
+        (Step::LabelFile { .. } | Step::SelfFile { .. }, Part::Write, libc::ENOENT) => {
+            "the profile is not loaded"
+        }
         (Step::Chdir { .. }, Part::OutsideRoot, _) => "choose a directory inside the container",
         (Step::User { .. } | Step::BecomeRoot {} | Step::Groups { .. }, _, libc::EINVAL) => {
             "the id is not mapped: extend linux.uidMappings and linux.gidMappings"

@@ -9,8 +9,9 @@ use super::script::{Field, Script, StringList, c};
 use super::{Host, names};
 use crate::error::{Error, Kind, Result};
 use crate::seccomp::Filter;
-use crate::spec::{Capabilities, Process};
+use crate::spec::{Capabilities, Process, Text};
 use crate::wire::{Handle, Step};
+use std::ffi::CStr;
 
 const SYS_ADMIN: u64 = 1 << 21;
 const SYS_NICE: u64 = 1 << 23;
@@ -82,9 +83,9 @@ impl Program<'_, '_> {
         let process = self.process;
         let available = self.available(warnings);
         let sets = Sets::of(process.capabilities.as_ref(), available);
-        self.push_labels(script);
         let late = self.birth == Birth::Late;
         if !late {
+            self.push_labels(script);
             self.push_scheduling(script)?;
         }
         if process.terminal {
@@ -160,25 +161,14 @@ impl Program<'_, '_> {
     }
 
     fn push_labels(&self, script: &mut Script) {
-        let process = self.process;
-        let apparmor = process.apparmor_profile.as_deref().filter(|p| !p.is_empty());
-        let selinux = process.selinux_label.as_deref().filter(|l| !l.is_empty());
-        if let Some(label) = selinux {
-            let field = Field::Fixed("/process/selinuxLabel");
-            script.push(field, Step::LabelFile { file: c"attr/exec", value: label.as_bytes() });
-        }
-        if let Some(profile) = apparmor {
-            let field = Field::Fixed("/process/apparmorProfile");
-            let value = format!("exec {profile}");
-            script.push(field, Step::LabelFile { file: c"attr/apparmor/exec", value: value.as_bytes() });
+        for (field, file, value) in labels(self.process) {
+            script.push(field, Step::LabelFile { file, value: value.as_bytes() });
         }
     }
 
     /// True if a private procfs is needed.
     pub fn has_labels(process: &Process) -> bool {
-        [&process.apparmor_profile, &process.selinux_label]
-            .iter()
-            .any(|label| label.as_deref().is_some_and(|l| !l.is_empty()))
+        labels(process).next().is_some()
     }
 
     fn push_scheduling(&self, script: &mut Script) -> Result<()> {
@@ -293,6 +283,17 @@ impl Program<'_, '_> {
             }
         }
     }
+}
+
+/// The labels that the coming exec takes on: field, file below /proc/self, content.
+pub fn labels(process: &Process) -> impl Iterator<Item = (Field, &'static CStr, String)> {
+    let some = |label: &Option<Text>| label.as_deref().filter(|text| !text.is_empty()).map(str::to_owned);
+    let selinux = some(&process.selinux_label)
+        .map(|label| (Field::Fixed("/process/selinuxLabel"), c"attr/exec", label));
+    let apparmor = some(&process.apparmor_profile).map(|profile| {
+        (Field::Fixed("/process/apparmorProfile"), c"attr/apparmor/exec", format!("exec {profile}"))
+    });
+    selinux.into_iter().chain(apparmor)
 }
 
 /// The filter as the kernel reads it: 8 bytes an instruction.
