@@ -99,7 +99,8 @@ impl Program<'_, '_> {
         script.push(Field::Fixed("/process/user/umask"), Step::Umask { value: umask });
         let home =
             process.env.iter().any(|variable| variable.strip_prefix("HOME=").is_some_and(|h| !h.is_empty()));
-        if !home {
+        // A hook's environment is exactly the config's.
+        if !home && self.file.is_none() {
             script.push(Field::None, Step::Home { uid: process.user.uid });
         }
         let kept = self.push_identity(sets, available, script);
