@@ -3,6 +3,7 @@
 //! init is linked without libc and without start-up code, which no ordinary dependency can be; so this calls
 //! cargo once more, with flags of its own.
 
+use anyhow::{Context, Result, ensure};
 use std::env;
 use std::path::PathBuf;
 use std::process::Command;
@@ -17,18 +18,18 @@ const FLAGS: &[&str] = &[
     "-Clink-arg=-Wl,--build-id=none,-z,norelro,--gc-sections",
 ];
 
-fn main() {
+fn main() -> Result<()> {
     println!("cargo::rerun-if-changed=init/src");
     println!("cargo::rerun-if-changed=init/Cargo.toml");
     println!("cargo::rerun-if-changed=init/Cargo.lock");
-    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    let target = env::var("TARGET").expect("cargo sets TARGET");
+    let out = PathBuf::from(env::var_os("OUT_DIR").context("cargo sets OUT_DIR")?);
+    let target = env::var("TARGET").context("cargo sets TARGET")?;
     let directory = out.join("init");
     let mut flags: Vec<String> = FLAGS.iter().map(ToString::to_string).collect();
     if let Ok(linker) = env::var("RUSTC_LINKER") {
         flags.push(format!("-Clinker={linker}"));
     }
-    let mut cargo = Command::new(env::var_os("CARGO").expect("cargo sets CARGO"));
+    let mut cargo = Command::new(env::var_os("CARGO").context("cargo sets CARGO")?);
     cargo.args(["build", "--release", "--locked", "--manifest-path", "init/Cargo.toml", "--target", &target]);
     cargo.arg("--target-dir").arg(&directory);
     // What was meant for the outer build must not reach the inner one.
@@ -36,8 +37,10 @@ fn main() {
         cargo.env_remove(name);
     }
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
-    let status = cargo.status().expect("cargo can be started");
-    assert!(status.success(), "building init failed: {status}");
+    let status = cargo.status().context("start cargo for init")?;
+    ensure!(status.success(), "building init failed: {status}");
     let program = directory.join(&target).join("release/rruntime-init");
-    std::fs::copy(&program, out.join("rruntime-init")).expect("init was built");
+    std::fs::copy(&program, out.join("rruntime-init"))
+        .with_context(|| format!("copy {}", program.display()))?;
+    Ok(())
 }

@@ -19,6 +19,7 @@
 
 mod arch;
 mod control;
+mod copy;
 mod identity;
 mod mount;
 mod node;

@@ -3,6 +3,7 @@
 
 use crate::Init;
 use crate::control::{Fail, In, Outcome};
+use crate::copy;
 use crate::path::Missing;
 use crate::sys::{self, Errno, Fd};
 use crate::wire::{Attributes, Handle, PAYLOAD, Part, Step, Strings};
@@ -22,17 +23,6 @@ pub fn set_attributes(mount: Fd, attributes: Attributes, recursive: bool) -> Out
         attr_clr: attributes.clear,
         propagation: attributes.propagation,
         userns_fd: 0,
-    };
-    let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
-    sys::mount_setattr(mount, c"", flags, &change).part(Part::MountSetattr)
-}
-
-fn map_ids(mount: Fd, namespace: Fd, recursive: bool) -> Outcome<()> {
-    let change = libc::mount_attr {
-        attr_set: libc::MOUNT_ATTR_IDMAP,
-        attr_clr: 0,
-        propagation: 0,
-        userns_fd: namespace.0 as u64,
     };
     let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
     sys::mount_setattr(mount, c"", flags, &change).part(Part::MountSetattr)
@@ -86,11 +76,19 @@ impl<'a> Init<'a> {
     }
 
     pub fn filesystem(&mut self, step: Step<'a>) -> Outcome<()> {
-        let Step::Filesystem { kind, source, target, options, attributes, strict } = step else { return Ok(()) };
-        let mount = self.new_filesystem(kind, source, options, attributes.set)?;
-        set_attributes(mount, Attributes { set: 0, clear: 0, ..attributes }, false)?;
+        let Step::Filesystem { kind, source, target, options, attributes, strict, copy_up } = step else {
+            return Ok(());
+        };
+        // What is copied in could not be written to a mount that is read-only from the start.
+        let (first, later) = if copy_up { (0, attributes.set) } else { (attributes.set, 0) };
+        let mount = self.new_filesystem(kind, source, options, first)?;
         let missing = Missing::Directory { mode: 0o755 };
-        let target = if strict { self.plain_directory(target)? } else { self.lookup_or_make(target, missing)? };
+        let target =
+            if strict { self.plain_directory(target)? } else { self.lookup_or_make(target, missing)? };
+        if copy_up {
+            copy::tree(target, mount)?;
+        }
+        set_attributes(mount, Attributes { set: later, clear: 0, ..attributes }, false)?;
         sys::move_mount(mount, target, c"").part(Part::MoveMount)?;
         sys::close(target);
         sys::close(mount);
@@ -122,24 +120,11 @@ impl<'a> Init<'a> {
     }
 
     pub fn bind(&mut self, step: Step<'a>) -> Outcome<()> {
-        let Step::Bind {
-            tree,
-            source,
-            recursive,
-            target,
-            attributes,
-            recursive_attributes,
-            mapping,
-            mapping_recursive,
-        } = step
-        else {
+        let Step::Bind { tree, source, recursive, target, attributes, recursive_attributes } = step else {
             return Ok(());
         };
         let mount = self.tree(tree, source, recursive)?;
         let directory = sys::stat(mount, c"", 0).part(Part::Verify)?.mode & libc::S_IFMT == libc::S_IFDIR;
-        if mapping != Handle::NONE {
-            map_ids(mount, self.handle(mapping)?, mapping_recursive)?;
-        }
         set_attributes(mount, recursive_attributes, true)?;
         set_attributes(mount, attributes, false)?;
         let missing = if directory { Missing::Directory { mode: 0o755 } } else { Missing::File };

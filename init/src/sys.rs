@@ -94,6 +94,7 @@ pub struct Stat {
     pub inode: u64,
     pub rdev: u64,
     pub uid: u32,
+    pub gid: u32,
 }
 
 /// newfstatat(dir, path, AT_EMPTY_PATH | flags).
@@ -102,7 +103,14 @@ pub fn stat(dir: Fd, p: &CStr, flags: i32) -> Sys<Stat> {
     let mut st: libc::stat = unsafe { core::mem::zeroed() };
     let flags = (flags | libc::AT_EMPTY_PATH) as usize;
     call(libc::SYS_newfstatat, [dir.raw(), path(p), &raw mut st as usize, flags, 0, 0])?;
-    Ok(Stat { mode: st.st_mode, device: st.st_dev, inode: st.st_ino, rdev: st.st_rdev, uid: st.st_uid })
+    Ok(Stat {
+        mode: st.st_mode,
+        device: st.st_dev,
+        inode: st.st_ino,
+        rdev: st.st_rdev,
+        uid: st.st_uid,
+        gid: st.st_gid,
+    })
 }
 
 /// The magic number of the file system that `file` is on.
@@ -129,6 +137,20 @@ pub fn mkdirat(dir: Fd, p: &CStr, mode: u32) -> Sys<()> {
 
 pub fn mknodat(dir: Fd, p: &CStr, mode: u32, number: u64) -> Sys<()> {
     call(libc::SYS_mknodat, [dir.raw(), path(p), mode as usize, number as usize, 0, 0]).map(drop)
+}
+
+/// getdents64(2): whole entries, as many as fit; none at the end.
+pub fn entries(dir: Fd, buffer: &mut [u8]) -> Sys<usize> {
+    call(libc::SYS_getdents64, [dir.raw(), buffer.as_mut_ptr() as usize, buffer.len(), 0, 0, 0])
+}
+
+/// sendfile(2): at most `count` bytes from one file to another, both at their positions.
+pub fn sendfile(to: Fd, from: Fd, count: usize) -> Sys<usize> {
+    call(libc::SYS_sendfile, [to.raw(), from.raw(), 0, count, 0, 0])
+}
+
+pub fn fchmod(file: Fd, mode: u32) -> Sys<()> {
+    call(libc::SYS_fchmod, [file.raw(), mode as usize, 0, 0, 0, 0]).map(drop)
 }
 
 pub fn symlinkat(to: &CStr, dir: Fd, p: &CStr) -> Sys<()> {

@@ -247,14 +247,14 @@ steps! {
         kind: &'a CStr, source: &'a CStr, target: &'a CStr, options: Strings<'a>, attributes: Attributes,
         /// The target may be no link, nor lie behind one (/proc and /sys: CVE-2019-19921).
         strict: bool,
+        /// Begin with a copy of what is at the target (tmpfs, `tmpcopyup`).
+        copy_up: bool,
     }
     /// A bind of `tree`, a detached copy; where `source` is not empty, of a copy made here of what is there, which
     /// must be the very file that `tree` is open on.
     Bind {
         tree: Handle, source: &'a CStr, recursive: bool, target: &'a CStr,
         attributes: Attributes, recursive_attributes: Attributes,
-        /// A user namespace whose id map the mount gets.
-        mapping: Handle, mapping_recursive: bool,
     }
     /// Changes the mount that is at `target`.
     Remount { target: &'a CStr, attributes: Attributes, recursive_attributes: Attributes }

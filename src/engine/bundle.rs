@@ -55,6 +55,7 @@ impl Engine {
                 .field("--systemd-cgroup")
                 .remedy("leave the option out, and let the engine use its cgroupfs driver"));
         }
+        check_built(spec)?;
         check_hooks(spec)
     }
 
@@ -75,6 +76,22 @@ impl Engine {
             systemd_cgroup: self.systemd_cgroup,
         }
     }
+}
+
+/// A field that would be ignored is an error: its author counts on it.
+fn check_built(spec: &Spec) -> Result<()> {
+    let Some(linux) = &spec.linux else { return Ok(()) };
+    let missing = [
+        (!linux.net_devices.is_empty(), "/linux/netDevices", "moving network devices into a container"),
+        (linux.intel_rdt.is_some(), "/linux/intelRdt", "cache and memory bandwidth allocation"),
+    ];
+    let problems = missing.into_iter().filter(|(asked, ..)| *asked).map(|(_, field, what)| {
+        Error::new(format!("{what} is not built yet"))
+            .kind(Kind::Unsupported)
+            .field(field)
+            .remedy("leave the field out")
+    });
+    Error::all(problems.collect()).map_or(Ok(()), Err)
 }
 
 /// Hooks that run on the host must be there; a poststop hook that is missing would be found out far too late.

@@ -231,10 +231,12 @@ impl<'a> Making<'a> {
             match self.init_mut().hear()? {
                 Event::Reached(point) => {
                     self.reach(point, plan)?;
-                    self.init_mut().say(Word::Go)?;
                     if point & sync::PLACE != 0 {
+                        // On v1 before it goes on: between "deny everything" and the exceptions it could make no
+                        // device node.
                         self.apply(limits.take())?;
                     }
+                    self.init_mut().say(Word::Go)?;
                 }
                 Event::Spawned => {}
                 Event::Console(master) => kept_master = self.take_console(master, console)?,

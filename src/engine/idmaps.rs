@@ -3,12 +3,15 @@
 //! A privileged caller writes any map. An ordinary user may map its own id alone, without setgroups; for more
 //! it needs the set-uid helpers newuidmap and newgidmap, which check /etc/subuid and /etc/subgid.
 
-use crate::error::{Error, Result};
+use super::init::{self, Event};
+use crate::error::{Context, Error, Result};
 use crate::host::Facts;
 use crate::plan::script::c;
+use crate::plan::{Field, Script, sync};
 use crate::spec::IdMapping;
-use crate::sys::{file, identity};
-use std::os::fd::{AsFd, BorrowedFd};
+use crate::sys::{file, identity, socket, wait};
+use crate::wire::Step;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::Command;
 
 /// Writes both maps of the process `pid`.
@@ -18,30 +21,65 @@ pub fn write(pid: i32, uids: &[IdMapping], gids: &[IdMapping], facts: &Facts) ->
         .map_err(|e| e.because(format!("open {directory}")))?;
     let proc = proc.as_fd();
     if facts.privileged {
-        write_map(proc, "uid_map", uids, "/linux/uidMappings")?;
-        return write_map(proc, "gid_map", gids, "/linux/gidMappings");
+        write_map(proc, "uid_map", uids).at(|| "/linux/uidMappings".into())?;
+        return write_map(proc, "gid_map", gids).at(|| "/linux/gidMappings".into());
     }
     let own = |maps: &[IdMapping], id: u32| matches!(maps, [map] if map.size == 1 && map.host_id == id);
     if own(uids, identity::euid()) {
-        write_map(proc, "uid_map", uids, "/linux/uidMappings")?;
+        write_map(proc, "uid_map", uids).at(|| "/linux/uidMappings".into())?;
     } else {
         helper("newuidmap", pid, uids, "/linux/uidMappings")?;
     }
     if own(gids, identity::egid()) {
         // The kernel's condition for a map by an ordinary user: groups that deny access cannot be dropped.
         file::write_at(proc, c"setgroups", b"deny", 0).map_err(|e| e.because("write setgroups"))?;
-        write_map(proc, "gid_map", gids, "/linux/gidMappings")
+        write_map(proc, "gid_map", gids).at(|| "/linux/gidMappings".into())
     } else {
         helper("newgidmap", pid, gids, "/linux/gidMappings")
     }
 }
 
-fn write_map(proc: BorrowedFd, name: &'static str, maps: &[IdMapping], pointer: &str) -> Result<()> {
+/// A user namespace with these maps and nobody in it, to map the owners of a mount by.
+pub fn namespace(uids: &[IdMapping], gids: &[IdMapping]) -> Result<OwnedFd> {
+    let mut script = Script::default();
+    script.push(Field::None, Step::Sync { point: sync::MAP });
+    let control = socket::pair().map_err(|e| e.because("socketpair"))?;
+    let start = init::Start {
+        script: &script,
+        handles: &[-1],
+        namespaces: libc::CLONE_NEWUSER as u64,
+        cgroup: None,
+        preserve_fds: 0,
+        streams: [None, None, None],
+    };
+    let mut holder = init::start(control, start)?;
+    let pid = holder.process().pid;
+    let made = match holder.hear() {
+        Ok(Event::Reached(_)) => map_and_open(pid, uids, gids),
+        Ok(_) => Err(Error::new("the process that holds the user namespace has ended")),
+        Err(error) => Err(error),
+    };
+    drop(holder);
+    // It ends because nobody is at the other end of its socket any more.
+    let _ = wait::reap(pid);
+    made
+}
+
+fn map_and_open(pid: i32, uids: &[IdMapping], gids: &[IdMapping]) -> Result<OwnedFd> {
+    let directory = format!("/proc/{pid}");
+    let proc = file::openat2(file::cwd(), &c(&directory), libc::O_PATH | libc::O_DIRECTORY, 0, 0)
+        .map_err(|e| e.because(format!("open {directory}")))?;
+    write_map(proc.as_fd(), "uid_map", uids)?;
+    write_map(proc.as_fd(), "gid_map", gids)?;
+    file::openat2(proc.as_fd(), c"ns/user", libc::O_RDONLY, 0, 0)
+        .map_err(|e| e.because("open the user namespace"))
+}
+
+fn write_map(proc: BorrowedFd, name: &'static str, maps: &[IdMapping]) -> Result<()> {
     let text: String =
         maps.iter().map(|m| format!("{} {} {}\n", m.container_id, m.host_id, m.size)).collect();
     file::write_at(proc, &c(name), text.as_bytes(), 0).map_err(|e| {
         e.because(format!("write {name}"))
-            .field(pointer)
             .value(text.trim_end().replace('\n', ", "))
             .remedy("ranges may not overlap, and the host's ids must be the caller's to map")
     })

@@ -4,7 +4,7 @@
 //! except the root itself. Each object is checked on the descriptor that is used.
 
 use crate::error::{Error, Kind, Result};
-use crate::plan::script::c;
+use crate::plan::script::{Mapping, c};
 use crate::plan::{Field, Open, Opens, names};
 use crate::spec::Spec;
 use crate::sys::file::{self, cwd, openat2};
@@ -43,7 +43,13 @@ pub fn open(opens: &Opens, given: Given, spec: &Spec) -> Result<Opened> {
                 opened.numbers.push(given.pidfd.map_or(-1, |fd| fd.as_raw_fd()));
                 continue;
             }
-            Open::Tree { path, recursive, field } => tree(path, *recursive, *field, spec)?,
+            Open::Tree { path, recursive, mapping, field } => {
+                let tree = tree(path, *recursive, *field, spec)?;
+                if let Some(mapping) = mapping {
+                    map_owners(tree.as_fd(), mapping, *field, spec)?;
+                }
+                tree
+            }
             Open::Witness { path, field } => witness(path, *field, spec)?,
             Open::Device { path, number, copy, field } => device(path, *number, *copy, *field, spec)?,
             Open::Namespace { path, flag, field } => namespace(path, *flag, *field, spec)?,
@@ -61,6 +67,21 @@ fn tree(path: &str, recursive: bool, field: Field, spec: &Spec) -> Result<OwnedF
         must_be_directory(tree.as_fd(), path)?;
     }
     Ok(tree)
+}
+
+fn map_owners(tree: BorrowedFd, mapping: &Mapping, field: Field, spec: &Spec) -> Result<()> {
+    let pointer = |error: Error| match field.pointer(spec) {
+        Some(pointer) => error.field(format!("{pointer}/uidMappings")),
+        None => error,
+    };
+    let namespace = super::idmaps::namespace(&mapping.uids, &mapping.gids).map_err(pointer)?;
+    mount::map_owners(tree, namespace.as_fd(), mapping.recursive).map_err(|e| {
+        pointer(
+            e.because("map the owners of the mount").remedy(
+                "the file system of the source must support id-mapped mounts, and be mapped only once",
+            ),
+        )
+    })
 }
 
 fn witness(path: &str, field: Field, spec: &Spec) -> Result<OwnedFd> {

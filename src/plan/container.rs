@@ -118,7 +118,7 @@ impl<'a> Builder<'a, '_> {
             }
             self.open_host_proc(needs_proc, oom);
             // Whoever lives in the namespaces that are joined must not be able to look at us.
-            if !(map != 0 && !self.host.privileged) {
+            if map == 0 || self.host.privileged {
                 self.push(Step::Undumpable {});
             }
             self.namespaces.push_joins(&mut self.script);
@@ -271,7 +271,7 @@ impl<'a> Builder<'a, '_> {
         let field = Field::Fixed("/root/path");
         let by_path = if self.host.privileged { c("") } else { c(&source) };
         let open = if self.host.privileged {
-            Open::Tree { path: Cow::Owned(source.into_owned()), recursive: true, field }
+            Open::Tree { path: Cow::Owned(source.into_owned()), recursive: true, mapping: None, field }
         } else {
             Open::Witness { path: Cow::Owned(source.into_owned()), field }
         };

@@ -6,7 +6,7 @@
 use super::script::{Field, Open, Opens, Script, c};
 use crate::error::{Error, Kind, Result};
 use crate::spec::{Device, Spec};
-use crate::wire::{Attributes, Handle, Step};
+use crate::wire::{Attributes, Step};
 use std::borrow::Cow;
 
 /// Made in every container: path, major, minor.
@@ -129,8 +129,6 @@ impl<'a> Node<'a> {
                     target: &target,
                     attributes: Attributes::NONE,
                     recursive_attributes: Attributes::NONE,
-                    mapping: Handle::NONE,
-                    mapping_recursive: false,
                 };
                 script.push(self.field, bind);
             }

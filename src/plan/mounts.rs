@@ -3,12 +3,12 @@
 
 use super::names::{Effect, mount_option};
 use super::namespaces::{CGROUP, Namespaces, USER};
-use super::script::{Field, Open, Opens, Script, StringList, c};
+use super::script::{Field, Mapping, Open, Opens, Script, StringList, c};
 use super::{Host, names};
 use crate::cgroup::{Leg, Location, Version};
 use crate::error::{Error, Kind, Result};
 use crate::spec::{Mount, Spec};
-use crate::wire::{Attributes, Handle, Step, Strings};
+use crate::wire::{Attributes, Step, Strings};
 use std::borrow::Cow;
 use std::ffi::CString;
 use std::path::Path;
@@ -34,6 +34,9 @@ const PROC_FILES: [&str; 12] = [
 const KERNEL_FILESYSTEMS: [&str; 8] =
     ["proc", "sysfs", "cgroup", "cgroup2", "mqueue", "devpts", "tmpfs", "debugfs"];
 
+/// File systems whose files take SELinux's context from the mount.
+const LABELLED: [&str; 3] = ["tmpfs", "devpts", "mqueue"];
+
 /// Values of fsconfig(2) that the kernel takes are shorter than this.
 const FSCONFIG_VALUE: usize = 256;
 
@@ -47,6 +50,7 @@ pub struct Flags<'a> {
     propagation: Option<(u64, bool)>,
     bind: Option<bool>,
     remount: bool,
+    copy_up: bool,
     idmap: Option<bool>,
     /// For the file system: `key=value` or `flag`.
     data: Vec<Cow<'a, str>>,
@@ -103,10 +107,7 @@ impl<'a> Flags<'a> {
             Effect::Bind { recursive } => self.bind = Some(recursive),
             Effect::Remount => self.remount = true,
             Effect::IdMap { recursive } => self.idmap = Some(recursive),
-            Effect::TmpCopyUp => {
-                return Err(Error::new("copying the image's files into a tmpfs is not built yet")
-                    .remedy("leave the option out, or use a volume"));
-            }
+            Effect::TmpCopyUp => self.copy_up = true,
             Effect::Ignored => {}
         }
         Ok(())
@@ -186,8 +187,10 @@ impl<'a> Mounts<'a, '_> {
                 .kind(Kind::Config)
                 .field(format!("/mounts/{i}/type")));
         }
-        if flags.idmap.is_some() {
-            return Err(unsupported_idmap(i));
+        if flags.idmap.is_some() || !mount.uid_mappings.is_empty() {
+            return Err(Error::new("only a bind mount can map owners")
+                .kind(Kind::Unsupported)
+                .field(format!("/mounts/{i}/uidMappings")));
         }
         let mut options = StringList::default();
         for option in &flags.data {
@@ -203,6 +206,9 @@ impl<'a> Mounts<'a, '_> {
         if flags.set & libc::MOUNT_ATTR_RDONLY != 0 && !KERNEL_FILESYSTEMS.contains(&kind) {
             options.push("ro");
         }
+        if let Some(label) = self.mount_label().filter(|_| LABELLED.contains(&kind)) {
+            options.push(&format!("context={label}"));
+        }
         let strict = matches!((kind, &*absolute(&mount.destination)), ("proc", "/proc") | ("sysfs", "/sys"));
         let source = mount.source.as_deref().filter(|source| !source.is_empty()).unwrap_or(kind);
         let step = Step::Filesystem {
@@ -211,6 +217,7 @@ impl<'a> Mounts<'a, '_> {
             target,
             options: options.wire(),
             strict,
+            copy_up: flags.copy_up && kind == "tmpfs",
             attributes: Attributes { set: flags.set, ..Attributes::NONE },
         };
         script.push(Field::Mount(i), step);
@@ -218,6 +225,11 @@ impl<'a> Mounts<'a, '_> {
             self.push_change(i, target, Attributes::NONE, flags.recursive_attributes(), script);
         }
         Ok(())
+    }
+
+    fn mount_label(&self) -> Option<&str> {
+        let label = self.spec.linux.as_ref()?.mount_label.as_deref()?;
+        (!label.is_empty()).then_some(label)
     }
 
     fn push_bind(
@@ -234,29 +246,56 @@ impl<'a> Mounts<'a, '_> {
                 .kind(Kind::Config)
                 .field(format!("/mounts/{i}/source")));
         };
-        if flags.idmap.is_some() || !mount.uid_mappings.is_empty() {
-            return Err(unsupported_idmap(i));
-        }
-        let source = in_bundle(self.bundle, source);
-        let recursive = flags.bind == Some(true);
-        self.push_tree(source, recursive, flags, Field::Mount(i), target, script, opens);
+        let mapping = self.mapping(mount, i, flags)?;
+        let source =
+            Source { path: in_bundle(self.bundle, source), recursive: flags.bind == Some(true), mapping };
+        self.push_tree(source, flags, Field::Mount(i), target, script, opens);
         Ok(())
     }
 
-    #[allow(clippy::too_many_arguments)]
+    /// The entry's own map of owners, or with `idmap` alone that of the container's user namespace.
+    fn mapping(&self, mount: &Mount, i: usize, flags: &Flags) -> Result<Option<Mapping>> {
+        let own = !mount.uid_mappings.is_empty() || !mount.gid_mappings.is_empty();
+        if !own && flags.idmap.is_none() {
+            return Ok(None);
+        }
+        let unmapped = |reason: &'static str, remedy: &'static str| {
+            Error::new(reason)
+                .kind(Kind::Unsupported)
+                .field(format!("/mounts/{i}/uidMappings"))
+                .remedy(remedy)
+        };
+        if !self.host.privileged {
+            return Err(unmapped(
+                "mapping the owners of a mount needs CAP_SYS_ADMIN on the host",
+                "leave the mapping out, or give the files to the container's ids on the host",
+            ));
+        }
+        let linux = self.spec.linux.as_ref();
+        let (uids, gids) = match linux {
+            _ if own => (&mount.uid_mappings, &mount.gid_mappings),
+            Some(linux) if !linux.uid_mappings.is_empty() => (&linux.uid_mappings, &linux.gid_mappings),
+            _ => {
+                return Err(unmapped("the option idmap needs a mapping", "add uidMappings and gidMappings"));
+            }
+        };
+        let recursive = flags.idmap == Some(true);
+        Ok(Some(Mapping { uids: uids.clone(), gids: gids.clone(), recursive }))
+    }
+
     fn push_tree(
         &self,
-        source: Cow<'a, str>,
-        recursive: bool,
+        source: Source<'a>,
         flags: &Flags<'a>,
         field: Field,
         target: &CString,
         script: &mut Script,
         opens: &mut Opens<'a>,
     ) {
+        let Source { path: source, recursive, mapping } = source;
         let path = if self.host.privileged { c("") } else { c(&source) };
         let open = if self.host.privileged {
-            Open::Tree { path: source, recursive, field }
+            Open::Tree { path: source, recursive, mapping, field }
         } else {
             Open::Witness { path: source, field }
         };
@@ -272,8 +311,6 @@ impl<'a> Mounts<'a, '_> {
             target,
             attributes: flags.attributes(),
             recursive_attributes: Attributes { propagation, ..flags.recursive_attributes() },
-            mapping: Handle::NONE,
-            mapping_recursive: false,
         };
         script.push(field, step);
     }
@@ -324,6 +361,7 @@ impl<'a> Mounts<'a, '_> {
                     target,
                     options: Strings::EMPTY,
                     strict: false,
+                    copy_up: false,
                     attributes,
                 };
                 script.push(field, step);
@@ -331,8 +369,9 @@ impl<'a> Mounts<'a, '_> {
                 // A user namespace without a cgroup namespace may not mount cgroups; what it is shown of the
                 // host's must not be writable, whoever owns it there (CVE-2023-25809).
                 let shown = Flags { set: flags.set | libc::MOUNT_ATTR_RDONLY, ..Flags::default() };
-                let source = Cow::Owned(host_mount.clone());
-                self.push_tree(source, true, &shown, field, target, script, opens);
+                let path = Cow::Owned(host_mount.clone());
+                let source = Source { path, recursive: true, mapping: None };
+                self.push_tree(source, &shown, field, target, script, opens);
                 if !self.host.privileged {
                     script.push(field, Step::Mask { path: target });
                 }
@@ -346,6 +385,7 @@ impl<'a> Mounts<'a, '_> {
             target,
             options: mode.wire(),
             strict: false,
+            copy_up: false,
             attributes: Attributes { set: flags.set & !libc::MOUNT_ATTR_RDONLY, ..Attributes::NONE },
         };
         script.push(field, step);
@@ -360,12 +400,13 @@ impl<'a> Mounts<'a, '_> {
                     target: &below,
                     options: controllers.wire(),
                     strict: false,
+                    copy_up: false,
                     attributes,
                 };
                 script.push(field, step);
             } else {
-                let source = Cow::Owned(leg.directory());
-                self.push_tree(source, false, flags, field, &below, script, opens);
+                let source = Source { path: Cow::Owned(leg.directory()), recursive: false, mapping: None };
+                self.push_tree(source, flags, field, &below, script, opens);
             }
             for alias in leg.controllers.iter().filter(|alias| *alias != name && !alias.contains('=')) {
                 let path = c(&format!("{}/{alias}", absolute(&mount.destination)));
@@ -404,11 +445,11 @@ impl<'a> Mounts<'a, '_> {
     }
 }
 
-fn unsupported_idmap(i: usize) -> Error {
-    Error::new("id-mapped mounts are not built yet")
-        .kind(Kind::Unsupported)
-        .field(format!("/mounts/{i}/uidMappings"))
-        .remedy("leave the mapping out, or give the files to the container's ids on the host")
+/// What a bind shows.
+struct Source<'a> {
+    path: Cow<'a, str>,
+    recursive: bool,
+    mapping: Option<Mapping>,
 }
 
 /// Relative sources are relative to the bundle (config.md, Mounts).

@@ -477,6 +477,14 @@ mod tests {
     }
 
     #[test]
+    fn capability_names_and_numbers_are_those_of_the_caps_crate() {
+        for known in caps::all() {
+            assert_eq!(capability(&known.to_string()), Some(known.index()));
+        }
+        assert_eq!(caps::all().len(), CAPABILITIES.len());
+    }
+
+    #[test]
     fn capability_names_are_taken_in_any_case_and_without_the_prefix() {
         for name in ["CAP_KILL", "cap_kill", "KILL", "kill", "Cap_Kill"] {
             assert_eq!(capability(name), Some(5), "{name}");

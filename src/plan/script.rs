@@ -1,6 +1,6 @@
 //! The child's part of a plan: steps, encoded as init will read them, each with the field that it comes from.
 
-use crate::spec::Spec;
+use crate::spec::{IdMapping, Spec};
 use crate::wire::{Handle, MAGIC, Reader, Sink, Step, Strings, Wire};
 use std::borrow::Cow;
 use std::ffi::CString;
@@ -125,6 +125,14 @@ pub fn c(text: &str) -> CString {
     CString::new(text.split('\0').next().unwrap_or_default()).unwrap_or_default()
 }
 
+/// The owners that a mount shows: ids of the container's side for ids of the file system's (mount_setattr(2)).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mapping {
+    pub uids: Vec<IdMapping>,
+    pub gids: Vec<IdMapping>,
+    pub recursive: bool,
+}
+
 /// Something that the engine opens for init before it launches it. Its index is the step's handle.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Open<'a> {
@@ -133,7 +141,7 @@ pub enum Open<'a> {
     /// The socket on which `start` is awaited.
     Listener,
     /// A detached copy of the tree at this path of the host.
-    Tree { path: Cow<'a, str>, recursive: bool, field: Field },
+    Tree { path: Cow<'a, str>, recursive: bool, mapping: Option<Mapping>, field: Field },
     /// What is at this path of the host, to compare with what init finds there later.
     Witness { path: Cow<'a, str>, field: Field },
     /// A device node of the host, which must have this number.
@@ -178,6 +186,7 @@ mod tests {
             target: c"/dev",
             options: options.wire(),
             strict: false,
+            copy_up: false,
             attributes: crate::wire::Attributes { set: 1, clear: 2, propagation: 3 },
         };
         let mut script = Script::default();

@@ -35,7 +35,7 @@ const FAR: usize = u8::MAX as usize;
 
 /// Something to jump to that several places want.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Label(u16);
+pub struct Label(u32);
 
 /// Where a jump goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl Assembler {
     /// The label of "return this value".
     pub fn returning(&mut self, value: u32) -> Label {
         let known = self.places.iter().position(|place| place.returned == Some(value));
-        known.map_or_else(|| self.new_label(Some(value)), |index| Label(index as u16))
+        known.map_or_else(|| self.new_label(Some(value)), |index| Label(index as u32))
     }
 
     /// A label for code that is written later, but before the first jump to it.
@@ -78,13 +78,13 @@ impl Assembler {
 
     fn new_label(&mut self, returned: Option<u32>) -> Label {
         self.places.push(Place { at: None, returned });
-        Label((self.places.len() - 1) as u16)
+        Label((self.places.len() - 1) as u32)
     }
 
     /// Puts `label` at a place that is already written.
     pub fn bind(&mut self, label: Label, target: Target) {
         let at = self.within(target, FAR);
-        self.places[usize::from(label.0)].at = Some(at);
+        self.places[label.0 as usize].at = Some(at);
     }
 
     /// A conditional jump on the accumulator.
@@ -129,12 +129,12 @@ impl Assembler {
         let near = |at: usize| len - 1 - at <= distance;
         let (label, found) = match target {
             Target::At(at) => (None, Some(at)),
-            Target::Label(label) => (Some(label), self.places[usize::from(label.0)].at),
+            Target::Label(label) => (Some(label), self.places[label.0 as usize].at),
         };
         if let Some(at) = found.filter(|at| near(*at)) {
             return at;
         }
-        let returned = label.and_then(|label| self.places[usize::from(label.0)].returned);
+        let returned = label.and_then(|label| self.places[label.0 as usize].returned);
         let stone = match (returned, found) {
             (Some(value), _) => Instruction { code: code::RETURN, jt: 0, jf: 0, k: value },
             (None, Some(at)) => Instruction { code: code::JUMP, jt: 0, jf: 0, k: (len - 1 - at) as u32 },
@@ -142,7 +142,7 @@ impl Assembler {
         };
         self.push(stone);
         if let Some(label) = label {
-            self.places[usize::from(label.0)].at = Some(len);
+            self.places[label.0 as usize].at = Some(len);
         }
         len
     }

@@ -67,9 +67,9 @@ fn word(call: &Call, offset: u32, order: Order) -> Option<u32> {
         4 => Some(call.arch),
         // The instruction pointer; no profile can name it.
         8 | 12 => Some(0),
-        16..64 if offset % 4 == 0 => {
+        16..64 if offset.is_multiple_of(4) => {
             let argument = call.arguments[(offset as usize - 16) / 8];
-            let first = offset % 8 == 0;
+            let first = offset.is_multiple_of(8);
             let high = first == (order == Order::HighFirst);
             Some(if high { (argument >> 32) as u32 } else { argument as u32 })
         }

@@ -107,10 +107,7 @@ impl Profile {
         let returned = action.returned(rule.errno_ret).at(|| field("/errnoRet"))?;
         // Alternatives: each a reference to conditions that must all hold.
         let first = self.conditions.len() as u32;
-        self.read_conditions(&rule.args).map_err(|error| {
-            let inner = error.detail().field.clone().unwrap_or_default();
-            error_at(&error, field(&inner))
-        })?;
+        self.read_conditions(&rule.args, index)?;
         let alternatives = match rule.args.is_empty() {
             true => ALWAYS..ALWAYS + 1,
             false => first..self.conditions.len() as u32,
@@ -144,12 +141,11 @@ impl Profile {
 
     /// Appends the conditions of a rule. They are joined by "and"; but where two are on one argument, each becomes
     /// an alternative of its own, which is what profiles mean that were written before "and" existed.
-    /// An error's field is relative to the rule.
-    fn read_conditions(&mut self, args: &[SyscallArg]) -> Result<()> {
+    fn read_conditions(&mut self, args: &[SyscallArg], rule: usize) -> Result<()> {
         let mut all = Conditions::default();
         let mut repeated = false;
         for (index, arg) in args.iter().enumerate() {
-            let condition = condition(arg, index)?;
+            let condition = condition(arg, rule, index)?;
             repeated |= all.has(condition.argument);
             all.add(condition);
         }
@@ -160,7 +156,7 @@ impl Profile {
             return Ok(());
         }
         for (index, arg) in args.iter().enumerate() {
-            self.conditions.push(Conditions::default().with(condition(arg, index)?));
+            self.conditions.push(Conditions::default().with(condition(arg, rule, index)?));
         }
         Ok(())
     }
@@ -195,8 +191,8 @@ fn action(name: &str) -> Result<Action> {
     find(ACTIONS, name).ok_or_else(|| wrong("no such action").value(name))
 }
 
-fn condition(arg: &SyscallArg, index: usize) -> Result<Condition> {
-    let field = |part| format!("/args/{index}/{part}");
+fn condition(arg: &SyscallArg, rule: usize, index: usize) -> Result<Condition> {
+    let field = |part| format!("{FIELD}/syscalls/{rule}/args/{index}/{part}");
     if arg.index as usize >= ARGUMENTS {
         return Err(wrong("a system call has the arguments 0 to 5").field(field("index")).value(arg.index));
     }
@@ -208,14 +204,4 @@ fn condition(arg: &SyscallArg, index: usize) -> Result<Condition> {
         _ => (arg.value, u64::MAX),
     };
     Ok(Condition { argument: arg.index as u8, operator, value, mask })
-}
-
-/// The same error with another field.
-fn error_at(error: &Error, field: String) -> Error {
-    let detail = error.detail();
-    let moved = Error::new(detail.reason.clone()).kind(detail.kind).field(field);
-    match &detail.value {
-        Some(value) => moved.value(value),
-        None => moved,
-    }
 }

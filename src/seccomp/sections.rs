@@ -11,6 +11,7 @@
 //! convention are killed as libseccomp does it, not ENOSYS as runc does it; rules that contradict each other are
 //! not refused, the one asked first wins.
 
+use super::LONGEST;
 use super::arch::{Arch, Width};
 use super::assembler::{Assembler, Instruction, Label, Target, code};
 use super::blocks::{self, Choice, Reading};
@@ -142,6 +143,10 @@ impl Writer<'_> {
         }
         let mut rules: Vec<(u32, Label)> = Vec::with_capacity(entries.len());
         for entry in entries {
+            if rules.len() > LONGEST {
+                // Each rule takes at least one instruction: this program is refused, however it goes on.
+                break;
+            }
             let new = &conditions[entry.conditions as usize];
             let asked = rules.iter().map(|(index, _)| &conditions[*index as usize]);
             if let Some(at) = condition::place(asked, new, width) {

@@ -3,6 +3,7 @@
 pub mod config;
 pub mod linux;
 pub mod load;
+mod locate;
 pub mod resources;
 pub mod seccomp;
 pub mod template;

@@ -157,9 +157,9 @@ fn keep_capabilities() -> SysResult<()> {
     let permitted = u64::from(data[1]) | u64::from(data[4]) << 32;
     for capability in (0..=AMBIENT_LAST).filter(|c| permitted & (1 << c) != 0) {
         // SAFETY: prctl takes numbers.
-        super::check(
-            unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE, capability, 0, 0) }.into(),
-        )?;
+        let raised =
+            unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE, capability, 0, 0) };
+        super::check(raised.into())?;
     }
     Ok(())
 }

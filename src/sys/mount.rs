@@ -44,14 +44,31 @@ pub fn detached_tmpfs() -> SysResult<OwnedFd> {
 /// mount_setattr(mount, "", AT_EMPTY_PATH) setting `attributes` (`MOUNT_ATTR_*`). Reference: mount_setattr(2).
 pub fn set_attributes(mount: BorrowedFd, attributes: u64) -> SysResult<()> {
     let change = libc::mount_attr { attr_set: attributes, attr_clr: 0, propagation: 0, userns_fd: 0 };
+    mount_setattr(mount, libc::AT_EMPTY_PATH, &change)
+}
+
+/// mount_setattr with MOUNT_ATTR_IDMAP: the mount shows owners by the id maps of `namespace`.
+/// Reference: mount_setattr(2), ID-mapped mounts; Linux 5.12.
+pub fn map_owners(mount: BorrowedFd, namespace: BorrowedFd, recursive: bool) -> SysResult<()> {
+    let change = libc::mount_attr {
+        attr_set: libc::MOUNT_ATTR_IDMAP,
+        attr_clr: 0,
+        propagation: 0,
+        userns_fd: namespace.as_raw_fd() as u64,
+    };
+    let deep = if recursive { libc::AT_RECURSIVE } else { 0 };
+    mount_setattr(mount, libc::AT_EMPTY_PATH | deep, &change)
+}
+
+fn mount_setattr(mount: BorrowedFd, flags: i32, change: &libc::mount_attr) -> SysResult<()> {
     // SAFETY: change outlives the call and its size is given.
     check(unsafe {
         libc::syscall(
             libc::SYS_mount_setattr,
             mount.as_raw_fd(),
             c"".as_ptr(),
-            libc::AT_EMPTY_PATH,
-            &change,
+            flags,
+            change,
             size_of::<libc::mount_attr>(),
         )
     })

@@ -116,18 +116,21 @@ daemon() {
   daemons+=($!)
 }
 
-# Ends the daemons, the last one started first.
+# Ends the daemons, the last one started first; one that does not end in 15 s is killed.
 stop_daemons() {
   local i
   for ((i = ${#daemons[@]} - 1; i >= 0; i--)); do
     kill "${daemons[i]}" 2>/dev/null || continue
-    ( sleep 15; kill -KILL "${daemons[i]}" 2>/dev/null ) &
-    local clock=$!
+    soon 15 ended "${daemons[i]}" || kill -KILL "${daemons[i]}" 2>/dev/null
     wait "${daemons[i]}" 2>/dev/null
-    kill $clock 2>/dev/null
-    wait $clock 2>/dev/null
   done
   daemons=()
+}
+ended() { # PROCESS: gone, or a child of ours that only waits to be collected
+  local stat
+  stat=$({ cat "/proc/$1/stat"; } 2>/dev/null) || return 0
+  stat=${stat##*) }
+  [ "${stat%% *}" = Z ]
 }
 
 # What this run has left on the host, each on a line.
@@ -136,17 +139,17 @@ left_mounts() { awk -v work="$work" 'index($5, work) == 1 && $5 !~ /\/exec\/netn
 # podman's monitor makes a cgroup "conmon" beside the containers and leaves it: that one is not the runtime's.
 left_cgroups() { find /sys/fs/cgroup -mindepth 2 -type d -path "*/$tag/*" ! -name conmon 2>/dev/null; }
 left_processes() {
-  local directory pid
+  local directory pid line
   for directory in /proc/[0-9]*; do
     pid=${directory##*/}
     [ "$pid" != $$ ] || continue
-    if tr '\0' ' ' <"$directory/cmdline" 2>/dev/null | grep -qF -- "$work"; then
-      echo "$pid $(tr '\0' ' ' <"$directory/cmdline" 2>/dev/null | cut -c1-120)"
-    fi
+    # a process may end between the listing and the look
+    line=$({ tr '\0' ' ' <"$directory/cmdline"; } 2>/dev/null) || continue
+    case $line in *"$work"*) echo "$pid ${line:0:120}" ;; esac
   done
 }
 
-# nothing_left WHAT: containers are gone; no cgroup, and with the daemons gone no mount and no process is left either.
+# With the containers gone no cgroup is left, and with the daemons gone no process, mount or state either.
 no_cgroup_left() { [ -z "$(left_cgroups)" ]; }
 no_process_left() { [ -z "$(left_processes)" ]; }
 no_mount_left() { [ -z "$(left_mounts)" ]; }

@@ -2,16 +2,21 @@
 //! same calls and must decide alike.
 //!
 //! A third, naive reading of the profile (`meaning.rs`) is the judge: our answer must always be one that the profile
-//! can mean, and a difference from libseccomp passes only where libseccomp's answer is not one. (2.5.4 merges
-//! comparisons of high words wrongly: "less than 6" or "greater than 0x5_0000_0001" lets 7 through.)
+//! can mean, and a difference from libseccomp passes only where libseccomp's answer is not one, and only for its two
+//! known errors: 2.5.4 merges comparisons of high words wrongly ("less than 6" or "greater than 0x5_0000_0001" lets 7
+//! through), and it forgets to load the number on an architecture that lacks a call of the profile (a rule on
+//! semop for x86_64 and ppc64le: there the architecture is compared with 117, the number of ipc).
 //!
 //! Left out of the comparison is only what libseccomp 2.5.4 cannot know: numbers of calls newer than it (its tables
 //! end at 450), and `sync_file_range2` on arm, which the kernel has as an alias; and what it cannot survive
 //! (`random.rs`, `keep_libseccomp_alive`).
 
+mod engines;
+mod kernel;
 mod meaning;
 mod oracle;
 mod random;
+mod tables;
 
 use meaning::meaning;
 use oracle::{Oracle, Refused};
@@ -35,7 +40,7 @@ struct Tally {
     /// Profiles that libseccomp does not take.
     contradictions: u32,
     decisions: u64,
-    /// libseccomp's answer is that of no matching rule.
+    /// libseccomp's answer is that of no matching rule, by one of its known errors.
     theirs_wrong: u64,
     /// Both answers are those of matching rules, but libseccomp's order is an accident (`Meaning::tangled`).
     tangled: u64,
@@ -47,7 +52,7 @@ impl Tally {
         self.decisions += 1;
         let (mine, theirs) = (ours(filter, call), oracle.decide(call));
         let arches: Vec<Arch> = oracle.arches().collect();
-        if mine == theirs && self.decisions % 8 != 0 {
+        if mine == theirs && !self.decisions.is_multiple_of(8) {
             return;
         }
         let meaning = meaning(profile, &arches, call);
@@ -60,7 +65,7 @@ impl Tally {
             self.mismatches += 1;
         } else if mine == theirs {
             return;
-        } else if !meaning.allows(theirs, otherwise) {
+        } else if !meaning.allows(theirs, otherwise) && (meaning.tangled || meaning.lacking) {
             self.theirs_wrong += 1;
             return;
         } else if meaning.tangled {
@@ -108,7 +113,7 @@ fn compare_random(actions: Actions, seeds: std::ops::Range<u64>) -> Tally {
 
 #[test]
 fn random_profiles_are_decided_alike() {
-    let tally = compare_random(Actions::OnePerCall, 0..4000);
+    let tally = compare_random(Actions::OnePerCall, 0..3000);
     assert_eq!(tally.mismatches, 0);
     assert!(tally.decisions > 1_000_000, "{tally:?}");
     assert_eq!(tally.tangled, 0, "with one action a call there is no order of rules");
@@ -116,7 +121,7 @@ fn random_profiles_are_decided_alike() {
 
 #[test]
 fn random_profiles_with_contradictory_rules_are_decided_alike() {
-    let tally = compare_random(Actions::Mixed, 0..2000);
+    let tally = compare_random(Actions::Mixed, 0..1000);
     assert_eq!(tally.mismatches, 0);
     assert!(tally.tangled * 100 < tally.decisions, "{tally:?}");
 }

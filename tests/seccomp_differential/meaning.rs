@@ -15,6 +15,9 @@ pub struct Meaning {
     /// Two rules of this call compare the same 64-bit argument by order or inequality. libseccomp 2.5.4 merges
     /// the comparisons of their high words whatever the actions are: which one wins depends on the history.
     pub tangled: bool,
+    /// A rule is on a call that this architecture lacks, or has only through a multiplexer. libseccomp 2.5.4 may
+    /// then compare the number with what is left in the accumulator.
+    pub lacking: bool,
 }
 
 impl Meaning {
@@ -53,6 +56,7 @@ pub fn meaning(profile: &Seccomp, arches: &[Arch], call: &Call) -> Meaning {
                 continue;
             }
             for name in &rule.names {
+                meaning.lacking |= Syscall::by_name(name).is_some_and(|call| call.number(*arch).is_none());
                 for condition in conditions(rule) {
                     let Some((matches, unconditional)) = matches(name, &condition, *arch, call) else {
                         continue;
