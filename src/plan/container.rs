@@ -223,6 +223,8 @@ impl<'a> Builder<'a, '_> {
             Some((libc::MS_PRIVATE, _)) => libc::MS_PRIVATE,
             _ => libc::MS_SLAVE,
         };
+        // What is made on the way has the mode that it is made with, whatever the caller's umask is.
+        self.push(Step::Umask { value: 0 });
         self.attach_root(&root.path, base);
         let mounts = Mounts {
             spec,
