@@ -20,6 +20,7 @@
 mod arch;
 mod control;
 mod copy;
+mod home;
 mod identity;
 mod mount;
 mod node;
@@ -52,6 +53,10 @@ pub struct Init<'a> {
     console: Option<Fd>,
     /// What `Resolve` found.
     program: Option<&'a CStr>,
+    /// `HOME=…` for the program.
+    home: Option<home::Variable>,
+    /// The arguments and the environment, as execve wants them.
+    arranged: Option<(&'a [*const u8], &'a [*const u8])>,
     /// A `Chdir` was refused and is to be tried again.
     chdir_again: bool,
     /// The words that go with a failure: the file system's own, or the first bytes of a program.
@@ -97,6 +102,8 @@ fn run(bytes: &'static [u8]) -> i32 {
         empty: None,
         console: None,
         program: None,
+        arranged: None,
+        home: None,
         chdir_again: false,
         note: [0; wire::PAYLOAD],
         noted: 0,

@@ -2,6 +2,7 @@
 
 use crate::Init;
 use crate::control::{In, Outcome};
+use crate::home;
 use crate::sys;
 use crate::wire::{Part, Step};
 
@@ -67,21 +68,26 @@ impl<'a> Init<'a> {
             Step::Resolve { candidates } => self.resolve(candidates),
             Step::Session {} => self.session(),
             Step::StreamOwner { uid } => self.own_streams(uid),
+            Step::Home { uid } => {
+                self.home = home::variable(uid);
+                Ok(())
+            }
             Step::AwaitStart { listener } => self.await_start(listener),
             Step::Seccomp { flags, program, notify } => self.load_filter(flags, program, notify),
             Step::CloseOnExec { first } => {
                 sys::close_range(first, libc::CLOSE_RANGE_CLOEXEC).part(Part::Whole)
             }
-            Step::Exec { argv, env } => self.exec_resolved(argv, env),
-            Step::ExecPath { path, argv, env } => self.exec(path, argv, env),
+            Step::Arguments { argv, env } => self.arrange(argv, env),
+            Step::Exec {} => self.exec_resolved(),
+            Step::ExecPath { path } => self.exec(path),
         }
     }
 
     fn load_filter(&self, flags: u32, program: &[u8], notify: bool) -> Outcome<()> {
         let listener = sys::seccomp(flags, program).part(Part::Seccomp)?;
         if notify {
+            // Our copy closes at exec, without a call that the filter could refuse.
             self.tell(crate::wire::Kind::Listener, 0, Some(listener))?;
-            sys::close(listener);
         }
         Ok(())
     }

@@ -309,16 +309,20 @@ steps! {
     Session {}
     /// The standard streams belong to the container's user, so that it can open them again.
     StreamOwner { uid: u32 }
+    /// Finds the user's home directory in the container's /etc/passwd; the coming exec adds it to the environment.
+    Home { uid: u32 }
     /// Reports readiness and waits for start: from rruntime, or where it says so on the `listener` socket.
     AwaitStart { listener: Handle }
+    /// Lays out what the program gets, and gives it the usual signals: what `Exec` needs beyond the call itself.
+    Arguments { argv: Strings<'a>, env: Strings<'a> }
     /// seccomp(2). With `notify` the listener's descriptor goes to rruntime.
     Seccomp { flags: u32, program: &'a [u8], notify: bool }
     /// Everything from `first` on is closed by the coming exec.
     CloseOnExec { first: u32 }
     /// execve(2) of what `Resolve` found.
-    Exec { argv: Strings<'a>, env: Strings<'a> }
+    Exec {}
     /// execve(2) of a path as it is.
-    ExecPath { path: &'a CStr, argv: Strings<'a>, env: Strings<'a> }
+    ExecPath { path: &'a CStr }
 }
 
 macro_rules! parts {

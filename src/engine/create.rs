@@ -88,7 +88,7 @@ impl Engine {
         }
         let entry = self.store.create(&options.id)?;
         let record = intent(options, bundle, spec, &prepared, &plan);
-        if let Err(error) = entry.write(&record).and_then(|()| entry.write_config(&bundle.bytes)) {
+        if let Err(error) = entry.write(&record) {
             // Nothing but the directory exists, and it holds nothing that is worth an error of its own.
             let _ = entry.remove();
             return Err(error);
@@ -175,13 +175,24 @@ impl<'a> Making<'a> {
         };
         self.init = Some(init::start(control, start)?);
         drop(opened);
+        // The child builds its tree meanwhile.
         let mut limits = Some(std::mem::take(&mut self.prepared.limits));
         if self.cgroup.as_ref().is_some_and(|cgroup| cgroup.birth().is_some()) {
-            // While the child builds its tree.
             self.apply(limits.take())?;
         }
+        entry.write_config(&self.bundle.bytes)?;
+        // Hooks may ask for the state while the container is still being made; without any, nobody can.
+        let hooks = self.spec.hooks.is_some();
+        if !plan.staged {
+            self.record_process(entry, if hooks { Phase::Creating } else { Phase::Created })?;
+        }
         let master = self.converse(&plan, &console, limits)?;
-        self.finish(entry)?;
+        if plan.staged || hooks {
+            self.record_process(entry, Phase::Created)?;
+        }
+        if let Some(path) = &self.options.pid_file {
+            write_pid_file(path, self.init_mut().process().pid)?;
+        }
         Ok((plan.script, master))
     }
 
@@ -306,12 +317,12 @@ impl<'a> Making<'a> {
         let bundle = &self.bundle.path;
         hooks::run("prestart", &hooks.prestart, &state, bundle)?;
         hooks::run("createRuntime", &hooks.create_runtime, &state, bundle)?;
-        let first = &self.init.as_ref().expect("init waits for its hooks").process().pidfd;
+        let first = self.init.as_ref().expect("init waits for its hooks").process();
         let inside = Inside {
             host: &self.prepared.host,
             id: &self.record.id,
             namespaces: plan.created | plan.joined,
-            first: first.as_fd(),
+            first: (first.pid, first.pidfd.as_fd()),
             cgroup: self.cgroup.as_ref(),
         };
         hooks::run_inside("createContainer", &hooks.create_container, &state, &inside)
@@ -347,18 +358,14 @@ impl<'a> Making<'a> {
         Error::new(how)
     }
 
-    /// The container exists: its record says so, and its pid file is written.
-    fn finish(&mut self, entry: &Entry) -> Result<()> {
+    /// From here on every command finds the process. The lock is ours until it is ready.
+    fn record_process(&mut self, entry: &Entry, phase: Phase) -> Result<()> {
         let pid = self.init_mut().process().pid;
         let process = Process::of(pid).map_err(|e| e.because(format!("read /proc/{pid}/stat")))?;
         self.record.pid = Some(pid);
         self.record.pid_start = Some(process.start);
-        self.record.phase = Phase::Created;
-        entry.write(&self.record)?;
-        match &self.options.pid_file {
-            Some(path) => write_pid_file(path, pid),
-            None => Ok(()),
-        }
+        self.record.phase = phase;
+        entry.write(&self.record)
     }
 
     /// Takes everything away again. What fails here is a warning: the error that led here is the one to report.

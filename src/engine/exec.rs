@@ -65,10 +65,10 @@ impl Engine {
         }
         let signals = foreground.then(foreground::hold_signals).transpose()?;
         let streams = [None, None, None];
-        let mut init =
-            hooks::start_tenant(&tenant, first.as_fd(), cgroup.as_ref(), streams, options.preserve_fds)?;
-        let mut master = None;
         let pid = record.pid.unwrap_or_default();
+        let first = (pid, first.as_fd());
+        let mut init = hooks::start_tenant(&tenant, first, cgroup.as_ref(), streams, options.preserve_fds)?;
+        let mut master = None;
         let passed = |passed: Passed| match passed {
             Passed::Console(fd) => take_console(fd, &console, process).map(|kept| master = kept),
             Passed::Listener(fd) => listener::send(spec, record, "running", pid, fd.as_fd()),

@@ -7,6 +7,7 @@
 
 use super::init::{self, Event, Init};
 use super::open::{self, Given};
+use crate::cgroup::Cgroup;
 use crate::error::{Error, Result};
 use crate::plan::tenant::{self, Destination};
 use crate::plan::{Host, tenant::Tenant};
@@ -115,8 +116,9 @@ pub struct Inside<'a> {
     pub host: &'a Host,
     pub id: &'a str,
     pub namespaces: u64,
-    pub first: BorrowedFd<'a>,
-    pub cgroup: Option<&'a crate::cgroup::Cgroup>,
+    /// The container's first process, by number and by descriptor.
+    pub first: (i32, BorrowedFd<'a>),
+    pub cgroup: Option<&'a Cgroup>,
 }
 
 /// Runs the hooks of one kind in the container's namespaces.
@@ -152,23 +154,33 @@ fn run_one_inside(hook: &Hook, state: &str, inside: &Inside) -> Result<()> {
 /// Starts the sealed init on a tenant's script.
 pub fn start_tenant(
     tenant: &Tenant,
-    first: BorrowedFd,
-    cgroup: Option<&crate::cgroup::Cgroup>,
+    (pid_of_first, first): (i32, BorrowedFd),
+    cgroup: Option<&Cgroup>,
     streams: [Option<BorrowedFd>; 3],
     preserve_fds: u32,
 ) -> Result<Init> {
     let given = Given { listener: None, pidfd: Some(first) };
     let opened = open::open(&tenant.opens, given, &Spec::default())?;
-    let control = socket::pair().map_err(|e| e.because("socketpair"))?;
-    let start = init::Start {
-        script: &tenant.script,
-        handles: &opened.numbers,
-        namespaces: 0,
-        cgroup: cgroup.and_then(crate::cgroup::Cgroup::birth),
-        preserve_fds,
-        streams,
+    let start = |birth: Option<BorrowedFd>| {
+        let control = socket::pair().map_err(|e| e.because("socketpair"))?;
+        let start = init::Start {
+            script: &tenant.script,
+            handles: &opened.numbers,
+            namespaces: 0,
+            cgroup: birth,
+            preserve_fds,
+            streams,
+        };
+        init::start(control, start)
     };
-    init::start(control, start)
+    match (start(cgroup.and_then(Cgroup::birth)), cgroup) {
+        // The container manages cgroups of its own: its top one hands controllers down and takes no process.
+        (Err(error), Some(cgroup)) if error.detail().errno == Some(libc::EBUSY) => {
+            let beside = cgroup.beside(pid_of_first)?;
+            start(Some(beside.as_fd()))
+        }
+        (started, _) => started,
+    }
 }
 
 /// Descriptors that a tenant sends.
@@ -181,7 +193,7 @@ pub enum Passed {
 pub fn converse(
     init: &mut Init,
     tenant: &Tenant,
-    cgroup: Option<&crate::cgroup::Cgroup>,
+    cgroup: Option<&Cgroup>,
     spec: &Spec,
     mut passed: impl FnMut(Passed) -> Result<()>,
 ) -> Result<()> {

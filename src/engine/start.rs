@@ -126,7 +126,7 @@ impl Starting<'_> {
             host: &self.prepared.host,
             id: &self.record.id,
             namespaces: self.record.namespaces(),
-            first: first.as_fd(),
+            first: (self.record.pid.unwrap_or_default(), first.as_fd()),
             cgroup: self.cgroup,
         };
         let state = state_json(self.record, "created");

@@ -32,6 +32,8 @@ pub struct Plan<'a> {
     pub opens: Opens<'a>,
     /// `CLONE_NEW…` for the first process.
     pub clone_flags: u64,
+    /// The first process spawns the one that stays.
+    pub staged: bool,
     /// The namespaces that are made for the container, and those that it joins.
     pub created: u64,
     pub joined: u64,
@@ -72,6 +74,7 @@ pub fn container<'a>(
     let staged = builder.namespaces.staged();
     Ok(Plan {
         clone_flags: if staged { 0 } else { builder.namespaces.at_clone() },
+        staged,
         created: builder.namespaces.new,
         joined: builder.namespaces.joined(),
         script: builder.script,
@@ -217,7 +220,10 @@ impl<'a> Builder<'a, '_> {
         let propagation = spec.linux.as_ref().and_then(|linux| linux.rootfs_propagation.as_deref());
         let propagation = propagation.filter(|mode| !mode.is_empty()).and_then(names::propagation_mode);
         // A copy of a tree stays in the peer group of its original; unless the config shares on purpose, nothing
-        // that is mounted inside may appear on the host.
+        // that is mounted inside may appear on the host. Sharing is for the volumes that ask for it: the root itself
+        // never stays the host's peer, because what we mount on it is not the host's business, and pivot_root(2)
+        // refuses a shared root. `shared` makes it the first of a new peer group afterwards (config-linux.md, Rootfs
+        // Mount Propagation).
         let base = match propagation {
             Some((libc::MS_SHARED, _)) => 0,
             Some((libc::MS_PRIVATE, _)) => libc::MS_PRIVATE,
@@ -225,7 +231,7 @@ impl<'a> Builder<'a, '_> {
         };
         // What is made on the way has the mode that it is made with, whatever the caller's umask is.
         self.push(Step::Umask { value: 0 });
-        self.attach_root(&root.path, base);
+        self.attach_root(&root.path, if base == libc::MS_PRIVATE { base } else { libc::MS_SLAVE });
         let mounts = Mounts {
             spec,
             bundle: self.bundle,

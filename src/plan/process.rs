@@ -76,6 +76,11 @@ impl Program<'_, '_> {
         self.push_rlimits(script, |kind| kind != libc::RLIMIT_NOFILE)?;
         let umask = process.user.umask.unwrap_or(0o022);
         script.push(Field::Fixed("/process/user/umask"), Step::Umask { value: umask });
+        let home =
+            process.env.iter().any(|variable| variable.strip_prefix("HOME=").is_some_and(|h| !h.is_empty()));
+        if !home {
+            script.push(Field::None, Step::Home { uid: process.user.uid });
+        }
         let needed = self.push_identity(sets, available, script);
         let cwd = c(&process.cwd);
         script.push(Field::Fixed("/process/cwd"), Step::Chdir { path: &cwd, patient: false });
@@ -91,10 +96,13 @@ impl Program<'_, '_> {
         // So late because rruntime's own descriptors would not fit under a small limit.
         self.push_rlimits(script, |kind| kind == libc::RLIMIT_NOFILE)?;
         script.push(Field::None, Step::CloseOnExec { first: 3 + self.preserve_fds });
-        self.push_filter(sets, needed, script);
         let argv = StringList::of(process.args.iter().map(|a| &**a));
-        let env = StringList::of(process.env.iter().map(|e| &**e));
-        script.push(Field::Fixed("/process/args/0"), Step::Exec { argv: argv.wire(), env: env.wire() });
+        // An empty HOME is as good as none, and is replaced.
+        let env = StringList::of(process.env.iter().map(|e| &**e).filter(|e| *e != "HOME="));
+        let arguments = Step::Arguments { argv: argv.wire(), env: env.wire() };
+        script.push(Field::Fixed("/process/args"), arguments);
+        self.push_filter(sets, needed, script);
+        script.push(Field::Fixed("/process/args/0"), Step::Exec {});
         Ok(())
     }
 

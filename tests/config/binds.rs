@@ -263,7 +263,7 @@ fn a_directory_over_a_file_is_refused_by_its_field() {
 
 #[test]
 fn a_bind_of_dev_leaves_the_hosts_devices_as_they_are() {
-    let container = Container::new().sh("stat -c %t:%T /dev/null; ls /dev/pts >/dev/null && ls -d /dev/only-here");
+    let container = Container::new().sh("stat -c %t:%T /dev/null; ls -d /dev/only-here");
     let source = container.dir.join("dev");
     fs::create_dir_all(source.join("pts")).unwrap();
     fs::write(source.join("only-here"), "").unwrap();

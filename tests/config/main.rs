@@ -94,6 +94,15 @@ fn all_mounts(mountinfo: &str) -> Vec<MountLine> {
         .collect()
 }
 
+/// True if the tests themselves have this capability, by its number: what the host refuses cannot be given.
+fn has_capability(number: u32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").expect("procfs is mounted");
+    let line = status.lines().find(|line| line.starts_with("CapEff")).expect("the kernel shows capabilities");
+    u64::from_str_radix(line[7..].trim(), 16).expect("a mask") & (1 << number) != 0
+}
+
+const SYS_RESOURCE: u32 = 24;
+
 /// Adds a mount to the config.
 fn add_mount(config: &mut serde_json::Value, destination: &str, kind: &str, source: &str, options: &[&str]) {
     let mount =

@@ -160,11 +160,14 @@ fn preserved_descriptors_reach_the_program() {
 
 #[test]
 fn the_program_leads_a_session_of_its_own_with_usual_signals() {
-    let container = Container::new().sh("cut -d' ' -f1,5,6 /proc/1/stat; grep -E 'Sig(Blk|Ign|Cgt)' /proc/1/status");
-    let container = container.args(&["/bin/sh", "-c", "cut -d' ' -f5,6 /proc/$$/stat; exec grep -E Sig.*: /proc/self/status"]);
-    let out = crate::host_script(&container, "trap '' HUP PIPE; $RR").ok();
+    let script = "cut -d' ' -f5,6 /proc/$$/stat; exec grep -E Sig.*: /proc/self/status";
+    let container = Container::new().args(&["/bin/sh", "-c", script]);
+    let out = crate::host_script(&container, "trap '' HUP INT QUIT PIPE TERM CHLD TSTP TTIN TTOU; $RR").ok();
     assert!(out.starts_with("1 1\n"), "{out}");
-    assert!(out.contains("SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n"), "{out}");
+    assert!(out.contains("SigBlk:\t0000000000000000\n"), "{out}");
+    let ignored = out.lines().find_map(|line| line.strip_prefix("SigIgn:\t")).unwrap();
+    // 32 and 33 are the C library's own.
+    assert_eq!(u64::from_str_radix(ignored, 16).unwrap() & 0x7fff_ffff, 0, "{out}");
 }
 
 #[test]
@@ -172,7 +175,7 @@ fn a_security_label_that_the_kernel_does_not_know_is_refused_by_its_field() {
     if !std::path::Path::new("/sys/module/apparmor").exists() {
         let container = Container::new().edit(|c| c["process"]["apparmorProfile"] = "docker-default".into()).sh("true");
         let err = container.run().fails();
-        assert!(err.contains("/process/apparmorProfile") && err.contains("AppArmor"), "{err}");
+        assert!(err.contains("/process/apparmorProfile") && err.contains("no such security module"), "{err}");
         container.assert_gone();
     }
     if !std::path::Path::new("/sys/fs/selinux/enforce").exists() {
