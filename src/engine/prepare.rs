@@ -91,7 +91,7 @@ fn check_notify(filter: &Filter, native: Arch) -> Result<()> {
     };
     let call = Call { number, arch: native.audit(), arguments: [0; 6] };
     match evaluate(&filter.program, &call, native.order()) {
-        Ok(outcome) if outcome.returned >= libc::SECCOMP_RET_LOG => Ok(()),
+        Ok(outcome) if matches!(outcome.returned, libc::SECCOMP_RET_ALLOW | libc::SECCOMP_RET_LOG) => Ok(()),
         _ => Err(Error::new("a profile with SCMP_ACT_NOTIFY has to allow the sendmsg syscall")
             .kind(Kind::Config)
             .field("/linux/seccomp/syscalls")

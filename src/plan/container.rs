@@ -313,16 +313,23 @@ impl<'a> Builder<'a, '_> {
             let step = Step::Chdir { path: &c(&process.cwd), patient: true };
             self.script.push(Field::Fixed("/process/cwd"), step);
         }
-        if let Some((flag, recursive)) = propagation {
-            let attributes = Attributes { propagation: flag, ..Attributes::NONE };
-            let field = Field::Fixed("/linux/rootfsPropagation");
-            self.script.push(field, Step::RootAttributes { attributes, recursive });
-        }
         if readonly {
             let attributes = Attributes { set: libc::MOUNT_ATTR_RDONLY, ..Attributes::NONE };
             self.script
                 .push(Field::Fixed("/root/readonly"), Step::RootAttributes { attributes, recursive: false });
         }
+        self.push_paths();
+        // After the paths: an unbindable root cannot be copied, which is how they are made read-only.
+        if let Some((flag, recursive)) = propagation {
+            let attributes = Attributes { propagation: flag, ..Attributes::NONE };
+            let field = Field::Fixed("/linux/rootfsPropagation");
+            self.script.push(field, Step::RootAttributes { attributes, recursive });
+        }
+    }
+
+    /// Kernel parameters before the read-only paths, which may cover them; masks at the end, over everything.
+    fn push_paths(&mut self) {
+        let spec = self.spec;
         let Some(linux) = &spec.linux else { return };
         for (i, (key, value)) in linux.sysctl.iter().enumerate() {
             let path = c(&sysctl_path(key));

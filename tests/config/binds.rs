@@ -122,9 +122,13 @@ fn bind_leaves_the_mounts_below_out_and_rbind_takes_them_along() {
         add_mount(c, "/one", "bind", source, &["bind"]);
         add_mount(c, "/all", "bind", source, &["rbind"]);
     });
-    let out = host_script(&container, &format!("mkdir {source}/sub; mount -t tmpfs x {source}/sub; $RR")).ok();
+    let out =
+        host_script(&container, &format!("mkdir {source}/sub; mount -t tmpfs x {source}/sub; $RR")).ok();
     let points: Vec<String> = all_mounts(&out).into_iter().map(|mount| mount.point).collect();
-    assert!(points.contains(&"/all/sub".to_owned()) && !points.contains(&"/one/sub".to_owned()), "{points:?}");
+    assert!(
+        points.contains(&"/all/sub".to_owned()) && !points.contains(&"/one/sub".to_owned()),
+        "{points:?}"
+    );
 }
 
 #[test]
@@ -152,8 +156,8 @@ fn noexec_and_nodev_have_their_effect() {
     let container = Container::new().sh("/data/busybox true; mknod /data/n c 1 3 && cat /data/n");
     let source = source(&container);
     fs::copy("/bin/busybox", source.join("busybox")).unwrap();
-    let container =
-        container.edit(|c| add_mount(c, "/data", "bind", source.to_str().unwrap(), &["bind", "noexec", "nodev"]));
+    let container = container
+        .edit(|c| add_mount(c, "/data", "bind", source.to_str().unwrap(), &["bind", "noexec", "nodev"]));
     let err = container.run().fails();
     assert_eq!(err.matches("Permission denied").count(), 2, "{err}");
 }
@@ -185,7 +189,8 @@ fn a_file_is_bound_over_a_file_and_where_nothing_was() {
 
 #[test]
 fn a_relative_source_is_in_the_bundle() {
-    let container = Container::new().sh("cat /data/text").edit(|c| add_mount(c, "/data", "bind", "files/a", &["rbind"]));
+    let container =
+        Container::new().sh("cat /data/text").edit(|c| add_mount(c, "/data", "bind", "files/a", &["rbind"]));
     fs::create_dir_all(container.bundle().join("files/a")).unwrap();
     fs::write(container.bundle().join("files/a/text"), "in the bundle").unwrap();
     assert_eq!(container.run().ok(), "in the bundle");
@@ -203,7 +208,8 @@ fn a_source_that_is_a_link_of_the_host_is_followed() {
 
 #[test]
 fn a_missing_source_is_refused_by_its_field_and_leaves_nothing() {
-    let container = Container::new().sh("true").edit(|c| add_mount(c, "/data", "bind", "/no/such/place", &["rbind"]));
+    let container =
+        Container::new().sh("true").edit(|c| add_mount(c, "/data", "bind", "/no/such/place", &["rbind"]));
     let err = container.run().fails();
     assert!(err.contains("/mounts/7/source") && err.contains("/no/such/place"), "{err}");
     container.assert_gone();
@@ -234,7 +240,8 @@ fn a_directory_bound_over_a_dangling_link_is_made_where_the_link_points_inside()
     fs::create_dir(container.rootfs().join("var")).unwrap();
     symlink("../srv/one/two", container.rootfs().join("var/data")).unwrap();
     let source = source(&container);
-    let container = container.edit(|c| add_mount(c, "/var/data", "bind", source.to_str().unwrap(), &["rbind"]));
+    let container =
+        container.edit(|c| add_mount(c, "/var/data", "bind", source.to_str().unwrap(), &["rbind"]));
     assert_eq!(container.run().ok(), "from the host");
     assert!(container.rootfs().join("srv/one/two").is_dir());
 }
@@ -255,7 +262,8 @@ fn links_that_go_round_are_refused() {
 fn a_directory_over_a_file_is_refused_by_its_field() {
     let container = Container::new().sh("true");
     let source = source(&container);
-    let container = container.edit(|c| add_mount(c, "/etc/passwd", "bind", source.to_str().unwrap(), &["rbind"]));
+    let container =
+        container.edit(|c| add_mount(c, "/etc/passwd", "bind", source.to_str().unwrap(), &["rbind"]));
     let err = container.run().fails();
     assert!(err.contains("/mounts/7"), "{err}");
     container.assert_gone();
@@ -268,7 +276,10 @@ fn a_bind_of_dev_leaves_the_hosts_devices_as_they_are() {
     fs::create_dir_all(source.join("pts")).unwrap();
     fs::write(source.join("only-here"), "").unwrap();
     let container = container.edit(|c| {
-        c["mounts"].as_array_mut().unwrap().retain(|m| !m["destination"].as_str().unwrap().starts_with("/dev"));
+        c["mounts"]
+            .as_array_mut()
+            .unwrap()
+            .retain(|m| !m["destination"].as_str().unwrap().starts_with("/dev"));
         c["linux"].as_object_mut().unwrap().remove("maskedPaths");
         add_mount(c, "/dev", "bind", source.to_str().unwrap(), &["rbind"]);
     });

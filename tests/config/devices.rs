@@ -11,10 +11,9 @@ fn listed(devices: Value, script: &str) -> Container {
 
 #[test]
 fn the_default_devices_and_links_are_there() {
-    let container = Container::new().sh(
-        "for d in null zero full random urandom tty; do stat -c '%F %a %u:%g %t:%T %n' /dev/$d; done
-         for l in fd stdin stdout stderr ptmx; do readlink /dev/$l; done",
-    );
+    let container = Container::new()
+        .sh("for d in null zero full random urandom tty; do stat -c '%F %a %u:%g %t:%T %n' /dev/$d; done
+         for l in fd stdin stdout stderr ptmx; do readlink /dev/$l; done");
     let expected = "\
 character special file 666 0:0 1:3 /dev/null
 character special file 666 0:0 1:5 /dev/zero
@@ -40,7 +39,10 @@ fn modes_do_not_depend_on_the_callers_umask() {
         ]);
         let container = listed(devices, "stat -c '%a %n' /dev/null /dev/made /dev/sub/dir/pipe /dev/sub");
         let out = host_script(&container, &format!("umask {umask}; $RR")).ok();
-        assert_eq!(out, "666 /dev/null\n662 /dev/made\n606 /dev/sub/dir/pipe\n755 /dev/sub\n", "umask {umask}");
+        assert_eq!(
+            out, "666 /dev/null\n662 /dev/made\n606 /dev/sub/dir/pipe\n755 /dev/sub\n",
+            "umask {umask}"
+        );
     }
 }
 
@@ -66,7 +68,8 @@ character special file 666 0:0 1:7 /deep/in/dir
 
 #[test]
 fn a_listed_device_replaces_the_default_of_the_same_path() {
-    let devices = json!([{"path": "/dev/null", "type": "c", "major": 1, "minor": 3, "fileMode": 0o600, "gid": 4}]);
+    let devices =
+        json!([{"path": "/dev/null", "type": "c", "major": 1, "minor": 3, "fileMode": 0o600, "gid": 4}]);
     assert_eq!(listed(devices, "stat -c '%a %g' /dev/null").run().ok(), "600 4\n");
 }
 
@@ -89,7 +92,12 @@ fn a_device_that_the_image_has_already_is_kept_if_it_is_the_same_and_refused_if_
 #[test]
 fn a_plain_file_in_the_place_of_a_default_device_is_refused() {
     let container = Container::new()
-        .edit(|c| c["mounts"].as_array_mut().unwrap().retain(|m| !m["destination"].as_str().unwrap().starts_with("/dev")))
+        .edit(|c| {
+            c["mounts"]
+                .as_array_mut()
+                .unwrap()
+                .retain(|m| !m["destination"].as_str().unwrap().starts_with("/dev"))
+        })
         .sh("true");
     fs::write(container.rootfs().join("dev/null"), "I am no device").unwrap();
     container.run().fails();
@@ -99,7 +107,12 @@ fn a_plain_file_in_the_place_of_a_default_device_is_refused() {
 #[test]
 fn default_devices_are_made_in_the_image_where_no_tmpfs_is_mounted_on_dev() {
     let container = Container::new()
-        .edit(|c| c["mounts"].as_array_mut().unwrap().retain(|m| !m["destination"].as_str().unwrap().starts_with("/dev")))
+        .edit(|c| {
+            c["mounts"]
+                .as_array_mut()
+                .unwrap()
+                .retain(|m| !m["destination"].as_str().unwrap().starts_with("/dev"))
+        })
         .sh("stat -c %t:%T /dev/null /dev/tty");
     assert_eq!(container.run().ok(), "1:3\n5:0\n");
 }

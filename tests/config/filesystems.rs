@@ -62,13 +62,16 @@ fn a_tmpfs_takes_its_size_mode_owner_and_flags() {
 
 #[test]
 fn a_read_only_tmpfs_cannot_be_written() {
-    let ended = Container::new().edit(|c| add_mount(c, "/x", "tmpfs", "tmpfs", &["ro"])).sh("touch /x/y").run();
+    let ended =
+        Container::new().edit(|c| add_mount(c, "/x", "tmpfs", "tmpfs", &["ro"])).sh("touch /x/y").run();
     assert!(ended.fails().contains("Read-only"));
 }
 
 #[test]
 fn a_missing_destination_is_made_with_all_its_parents() {
-    let container = Container::new().edit(|c| add_mount(c, "/a/b/c", "tmpfs", "tmpfs", &[])).sh("stat -c '%a %u' /a /a/b; touch /a/b/c/x");
+    let container = Container::new()
+        .edit(|c| add_mount(c, "/a/b/c", "tmpfs", "tmpfs", &[]))
+        .sh("stat -c '%a %u' /a /a/b; touch /a/b/c/x");
     assert_eq!(container.run().ok(), "755 0\n755 0\n");
     assert!(container.rootfs().join("a/b/c").is_dir());
     assert!(!container.rootfs().join("a/b/c/x").exists());
@@ -76,7 +79,8 @@ fn a_missing_destination_is_made_with_all_its_parents() {
 
 #[test]
 fn a_destination_is_made_with_its_usual_mode_under_any_umask() {
-    let container = Container::new().edit(|c| add_mount(c, "/a/b", "tmpfs", "tmpfs", &[])).sh("stat -c '%a' /a");
+    let container =
+        Container::new().edit(|c| add_mount(c, "/a/b", "tmpfs", "tmpfs", &[])).sh("stat -c '%a' /a");
     let ended = super::host_script(&container, "umask 077; $RR");
     assert_eq!(ended.ok(), "755\n");
 }
@@ -115,7 +119,8 @@ fn a_mount_without_a_slash_at_its_beginning_is_taken_from_the_root() {
 
 #[test]
 fn a_queue_made_in_the_container_is_in_its_own_mqueue() {
-    let out = Container::new().sh("ls /dev/mqueue; cat /proc/sys/fs/mqueue/queues_max; mount -t mqueue").run();
+    let out =
+        Container::new().sh("ls /dev/mqueue; cat /proc/sys/fs/mqueue/queues_max; mount -t mqueue").run();
     assert!(out.out.contains("256"), "{out:?}");
 }
 
@@ -127,7 +132,8 @@ fn devpts_is_an_instance_of_its_own() {
 
 #[test]
 fn an_option_that_the_file_system_does_not_know_is_refused_with_the_kernels_words() {
-    let container = Container::new().edit(|c| add_mount(c, "/x", "tmpfs", "tmpfs", &["nonsense=1"])).sh("true");
+    let container =
+        Container::new().edit(|c| add_mount(c, "/x", "tmpfs", "tmpfs", &["nonsense=1"])).sh("true");
     let err = container.run().fails();
     assert!(err.contains("/mounts/7") && err.contains("nonsense"), "{err}");
     container.assert_gone();
@@ -183,7 +189,9 @@ fn the_cgroup_mount_shows_the_containers_own_cgroup_as_its_root() {
 
 #[test]
 fn the_cgroup_mount_without_a_cgroup_namespace_shows_the_containers_cgroup() {
-    let container = Container::new().without_namespace("cgroup").sh("cat /proc/self/mountinfo; cat /proc/self/cgroup; ls /sys/fs/cgroup /sys/fs/cgroup/*");
+    let container = Container::new()
+        .without_namespace("cgroup")
+        .sh("cat /proc/self/mountinfo; cat /proc/self/cgroup; ls /sys/fs/cgroup /sys/fs/cgroup/*");
     let out = container.run().ok();
     assert!(out.contains(&format!(":/{}\n", container.id)), "{out}");
     let top = mount_at(&out, "/sys/fs/cgroup");
@@ -207,7 +215,9 @@ fn a_writable_cgroup_mount_lets_root_make_a_cgroup() {
                 }
             }
         })
-        .sh(&format!("mkdir {directory} && ls {directory} && rmdir {directory} || busybox rmdir {directory}"));
+        .sh(&format!(
+            "mkdir {directory} && ls {directory} && rmdir {directory} || busybox rmdir {directory}"
+        ));
     let out = container.run().ok();
     assert!(out.contains("cgroup.procs"), "{out}");
     container.assert_gone();

@@ -11,7 +11,8 @@ const NET_BIND: u64 = 1 << 10;
 /// The five sets as the program finds them: inheritable, permitted, effective, bounding, ambient.
 fn sets(container: Container) -> [u64; 5] {
     let out = container.args(&["/bin/grep", "Cap", "/proc/self/status"]).run().ok();
-    let mut found = out.lines().map(|line| u64::from_str_radix(line.split('\t').nth(1).unwrap(), 16).unwrap());
+    let mut found =
+        out.lines().map(|line| u64::from_str_radix(line.split('\t').nth(1).unwrap(), 16).unwrap());
     std::array::from_fn(|_| found.next().expect("five sets are shown"))
 }
 
@@ -77,7 +78,8 @@ fn the_sets_are_the_same_with_and_without_a_filter_and_no_new_privileges() {
             found.push(sets(as_user(container, uid)));
         }
         let both = CHOWN | NET_RAW;
-        let expected = if uid == 0 { [both, both, both, both, CHOWN] } else { [both, CHOWN, CHOWN, both, CHOWN] };
+        let expected =
+            if uid == 0 { [both, both, both, both, CHOWN] } else { [both, CHOWN, CHOWN, both, CHOWN] };
         assert_eq!(found, [expected; 4], "uid {uid}");
     }
 }
@@ -159,9 +161,11 @@ fn the_umask_is_the_configs_or_the_usual_one() {
 #[test]
 fn no_new_privileges_is_set_only_if_asked_for() {
     for (wanted, shown) in [(true, "NoNewPrivs:\t1\n"), (false, "NoNewPrivs:\t0\n")] {
-        let container = Container::new()
-            .edit(|c| c["process"]["noNewPrivileges"] = wanted.into())
-            .args(&["/bin/grep", "NoNewPrivs", "/proc/self/status"]);
+        let container = Container::new().edit(|c| c["process"]["noNewPrivileges"] = wanted.into()).args(&[
+            "/bin/grep",
+            "NoNewPrivs",
+            "/proc/self/status",
+        ]);
         assert_eq!(container.run().ok(), shown);
     }
 }

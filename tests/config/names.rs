@@ -52,9 +52,11 @@ fn sysctls_of_every_namespace_are_set_in_both_spellings() {
                 "fs/mqueue/queues_max": "17",
             });
         })
-        .sh("cd /proc/sys; cat net/ipv4/ip_forward net/ipv4/conf/lo/forwarding net/ipv4/ip_local_port_range \
+        .sh(
+            "cd /proc/sys; cat net/ipv4/ip_forward net/ipv4/conf/lo/forwarding net/ipv4/ip_local_port_range \
              net/core/somaxconn kernel/msgmax kernel/shmmax kernel/shmmni kernel/shm_rmid_forced kernel/sem \
-             fs/mqueue/msg_max fs/mqueue/queues_max");
+             fs/mqueue/msg_max fs/mqueue/queues_max",
+        );
     let expected = "1 1 20000 30000 123 4096 1048576 99 1 32 32000 32 128 7 17";
     let out = container.run().ok();
     assert_eq!(out.split_whitespace().collect::<Vec<_>>().join(" "), expected);
@@ -78,7 +80,11 @@ fn dots_in_the_name_of_an_interface_are_written_with_slashes() {
         };
         ip(&["netns", "add", &netns]).ok();
         let made = ip(&["-n", &netns, "link", "add", "dummy.7", "type", "bridge"]);
-        let made = if made.code == 0 { made } else { ip(&["-n", &netns, "link", "add", "dummy.7", "type", "dummy"]) };
+        let made = if made.code == 0 {
+            made
+        } else {
+            ip(&["-n", &netns, "link", "add", "dummy.7", "type", "dummy"])
+        };
         if made.code != 0 {
             ip(&["netns", "del", &netns]);
             skip!("the kernel makes neither a bridge nor a dummy interface");
@@ -104,8 +110,9 @@ fn a_sysctl_that_belongs_to_no_namespace_is_refused_by_its_field() {
 
 #[test]
 fn a_sysctl_of_a_namespace_that_is_the_hosts_is_refused_by_its_field() {
-    let container =
-        Container::new().without_namespace("ipc").edit(|c| c["linux"]["sysctl"] = json!({"kernel.shmmni": "1"}));
+    let container = Container::new()
+        .without_namespace("ipc")
+        .edit(|c| c["linux"]["sysctl"] = json!({"kernel.shmmni": "1"}));
     let err = container.sh("true").run().fails();
     assert!(err.contains("/linux/sysctl/kernel.shmmni") && err.contains("ipc"), "{err}");
 }

@@ -117,8 +117,11 @@ fn a_time_namespace_is_joined_with_its_clock() {
         .edit(|c| c["linux"]["timeOffsets"] = json!({"boottime": {"secs": 8_640_000}}))
         .sh("sleep 1000")
         .started();
-    let second =
-        Container::new().namespace("time", Some(&path(first.pid(), "time"))).sh("cat /proc/uptime").run().ok();
+    let second = Container::new()
+        .namespace("time", Some(&path(first.pid(), "time")))
+        .sh("cat /proc/uptime")
+        .run()
+        .ok();
     let uptime: f64 = second.split('.').next().unwrap().parse().unwrap();
     assert!(uptime > 8_640_000.0, "{second}");
 }
@@ -176,7 +179,8 @@ fn a_joined_network_namespace_keeps_the_addresses_that_the_engine_gave_it() {
     crate::support::wait_until("the address is there", || {
         first.exec_sh("ip -o addr show lo").out.contains("10.9.8.7")
     });
-    let second = Container::new().namespace("network", Some(&path(first.pid(), "net"))).sh("ip -o addr show lo");
+    let second =
+        Container::new().namespace("network", Some(&path(first.pid(), "net"))).sh("ip -o addr show lo");
     assert!(second.run().ok().contains("10.9.8.7/24"));
 }
 
@@ -220,9 +224,8 @@ fn time_offsets_move_the_clocks_of_a_new_time_namespace() {
 
 #[test]
 fn without_a_time_namespace_offsets_are_refused() {
-    let container = Container::new()
-        .edit(|c| c["linux"]["timeOffsets"] = json!({"boottime": {"secs": 1}}))
-        .sh("true");
+    let container =
+        Container::new().edit(|c| c["linux"]["timeOffsets"] = json!({"boottime": {"secs": 1}})).sh("true");
     assert!(container.run().fails().contains("/linux/timeOffsets"));
 }
 

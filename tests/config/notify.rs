@@ -90,7 +90,8 @@ fn answer(listener: &OwnedFd, reply: Reply) {
     };
     let mut answer = Answer { id: call.id, value, error, flags };
     // SAFETY: the kernel reads one struct seccomp_notif_resp, which `answer` is.
-    unsafe { notification_send(listener.as_raw_fd(), &raw mut answer) }.expect("the call waits for its answer");
+    unsafe { notification_send(listener.as_raw_fd(), &raw mut answer) }
+        .expect("the call waits for its answer");
 }
 
 fn notified(names: &[&str]) -> Container {

@@ -81,7 +81,10 @@ fn dockers_masked_and_readonly_paths_have_their_effect() {
 
 #[test]
 fn a_readonly_directory_and_a_readonly_file_can_be_read_and_not_written() {
-    let container = readonly(&["/etc", "/root/file"], "cat /root/file; touch /etc/x; echo x > /root/file; touch /root/other && echo free");
+    let container = readonly(
+        &["/etc", "/root/file"],
+        "cat /root/file; touch /etc/x; echo x > /root/file; touch /root/other && echo free",
+    );
     fs::write(container.rootfs().join("root/file"), "text\n").unwrap();
     let ended = container.run();
     assert_eq!(ended.out, "text\nfree\n");
@@ -125,8 +128,12 @@ fn a_masked_path_behind_a_link_hides_what_the_link_points_to_inside() {
 
 #[test]
 fn a_forged_null_device_in_the_image_is_never_used_as_a_mask() {
-    let container = masked(&["/etc/passwd"], "true")
-        .edit(|c| c["mounts"].as_array_mut().unwrap().retain(|m| !m["destination"].as_str().unwrap().starts_with("/dev")));
+    let container = masked(&["/etc/passwd"], "true").edit(|c| {
+        c["mounts"]
+            .as_array_mut()
+            .unwrap()
+            .retain(|m| !m["destination"].as_str().unwrap().starts_with("/dev"))
+    });
     symlink("/etc/shadow", container.rootfs().join("dev/null")).unwrap();
     container.run().fails();
     container.assert_gone();

@@ -53,8 +53,12 @@ fn reaches_host(ended: &Ended) -> bool {
 }
 
 fn line(ended: &Ended, point: &str) -> crate::MountLine {
-    let inside: String =
-        ended.out.lines().filter_map(|line| line.strip_prefix("inside: ")).map(|l| format!("{l}\n")).collect();
+    let inside: String = ended
+        .out
+        .lines()
+        .filter_map(|line| line.strip_prefix("inside: "))
+        .map(|l| format!("{l}\n"))
+        .collect();
     mount_at(&inside, point)
 }
 
@@ -112,8 +116,9 @@ fn without_an_option_nothing_from_inside_reaches_the_host() {
 
 /// What the root's line in mountinfo says with this mode, where the host's rootfs is a shared mount.
 fn root_line(mode: &str) -> crate::MountLine {
-    let container =
-        Container::new().sh("cat /proc/self/mountinfo").edit(|c| c["linux"]["rootfsPropagation"] = mode.into());
+    let container = Container::new()
+        .sh("cat /proc/self/mountinfo")
+        .edit(|c| c["linux"]["rootfsPropagation"] = mode.into());
     let script = "mount --bind $BUNDLE/rootfs $BUNDLE/rootfs; mount --make-shared $BUNDLE/rootfs; $RR";
     mount_at(&host_script(&container, script).ok(), "/")
 }

@@ -99,7 +99,10 @@ fn the_number_of_processes_is_limited() {
     if !has_controller("pids") {
         skip!("no pids controller");
     }
-    let container = limited(json!({"pids": {"limit": 5}}), "for i in 1 2 3 4 5 6 7 8; do sleep 5 & done; sleep 0.1; echo end");
+    let container = limited(
+        json!({"pids": {"limit": 5}}),
+        "for i in 1 2 3 4 5 6 7 8; do sleep 5 & done; sleep 0.1; echo end",
+    );
     assert!(container.run().err.contains("fork"), "the shell cannot fork any more");
     let container = limited(json!({"pids": {"limit": 77}}), "sleep 1000").started();
     assert_eq!(container.cgroup_file("pids", "pids.max"), "77");
@@ -112,7 +115,10 @@ fn the_program_is_bound_to_its_processors() {
     if !has_controller("cpuset") {
         skip!("no cpuset controller");
     }
-    let container = limited(json!({"cpu": {"cpus": "0", "mems": "0"}}), "nproc; grep -E '_allowed_list' /proc/self/status");
+    let container = limited(
+        json!({"cpu": {"cpus": "0", "mems": "0"}}),
+        "nproc; grep -E '_allowed_list' /proc/self/status",
+    );
     let out = container.run().ok();
     assert!(out.starts_with("1\n") && out.contains("Cpus_allowed_list:\t0\n"), "{out}");
 }

@@ -49,7 +49,8 @@ fn the_reset_on_fork_flag_has_its_effect() {
 
 #[test]
 fn an_unknown_policy_is_refused_by_its_field() {
-    let container = Container::new().edit(|c| c["process"]["scheduler"] = json!({"policy": "SCHED_LUCK"})).sh("true");
+    let container =
+        Container::new().edit(|c| c["process"]["scheduler"] = json!({"policy": "SCHED_LUCK"})).sh("true");
     let err = container.run().fails();
     assert!(err.contains("/process/scheduler/policy") && err.contains("SCHED_LUCK"), "{err}");
 }
@@ -79,14 +80,16 @@ fn the_personality_is_set() {
         .sh("uname -m; cat /proc/self/personality");
     let out = container.run().ok();
     assert!(out.starts_with("i686\n00000008\n"), "{out}");
-    let container =
-        Container::new().edit(|c| c["linux"]["personality"] = json!({"domain": "LINUX"})).sh("cat /proc/self/personality");
+    let container = Container::new()
+        .edit(|c| c["linux"]["personality"] = json!({"domain": "LINUX"}))
+        .sh("cat /proc/self/personality");
     assert_eq!(container.run().ok(), "00000000\n");
 }
 
 #[test]
 fn an_unknown_personality_is_refused_by_its_field() {
-    let container = Container::new().edit(|c| c["linux"]["personality"] = json!({"domain": "MULTICS"})).sh("true");
+    let container =
+        Container::new().edit(|c| c["linux"]["personality"] = json!({"domain": "MULTICS"})).sh("true");
     assert!(container.run().fails().contains("/linux/personality/domain"));
 }
 

@@ -24,7 +24,9 @@ fn both(container: impl Fn() -> Container, check: impl Fn(Container)) {
 
 #[test]
 fn a_refused_call_fails_with_the_errno_of_the_rule() {
-    for (errno, text) in [(None, "not permitted"), (Some(38), "not implemented"), (Some(28), "No space"), (Some(122), "quota")] {
+    for (errno, text) in
+        [(None, "not permitted"), (Some(38), "not implemented"), (Some(28), "No space"), (Some(122), "quota")]
+    {
         let make = || {
             let mut profile = rule(&["mkdir", "mkdirat"], "SCMP_ACT_ERRNO");
             if let Some(errno) = errno {
@@ -41,8 +43,9 @@ fn a_refused_call_fails_with_the_errno_of_the_rule() {
 
 #[test]
 fn the_default_action_has_its_own_errno() {
-    let mut profile: Value =
-        serde_json::from_str::<Value>(include_str!("../data/docker-default.json")).unwrap()["linux"]["seccomp"].clone();
+    let mut profile: Value = serde_json::from_str::<Value>(include_str!("../data/docker-default.json"))
+        .unwrap()["linux"]["seccomp"]
+        .clone();
     profile["defaultErrnoRet"] = 95.into();
     let err = filtered(profile).sh("unshare -U true").run().fails();
     assert!(err.contains("not supported"), "{err}");
@@ -62,7 +65,10 @@ fn a_killed_program_ends_by_sigsys() {
 
 #[test]
 fn a_logged_call_goes_on_and_an_untraced_trace_fails() {
-    assert_eq!(filtered(rule(&["mkdir", "mkdirat"], "SCMP_ACT_LOG")).sh("mkdir /tmp/x && echo made").run().ok(), "made\n");
+    assert_eq!(
+        filtered(rule(&["mkdir", "mkdirat"], "SCMP_ACT_LOG")).sh("mkdir /tmp/x && echo made").run().ok(),
+        "made\n"
+    );
     let err = filtered(rule(&["mkdir", "mkdirat"], "SCMP_ACT_TRACE")).sh("mkdir /tmp/x").run().fails();
     assert!(err.contains("not implemented"), "{err}");
 }
@@ -84,7 +90,10 @@ fn argument_operators_compare_what_the_program_passes() {
             {"names": ["chmod"], "action": "SCMP_ACT_ERRNO", "errnoRet": 18, "args": condition(1)},
             {"names": ["fchmodat", "fchmodat2"], "action": "SCMP_ACT_ERRNO", "errnoRet": 18, "args": condition(2)},
         ]});
-        let make = || filtered(profile.clone()).sh("for m in 600 644 700 4755; do chmod $m /tmp 2>/dev/null || echo $m; done");
+        let make = || {
+            filtered(profile.clone())
+                .sh("for m in 600 644 700 4755; do chmod $m /tmp 2>/dev/null || echo $m; done")
+        };
         let expected: String = refused.iter().map(|mode| format!("{mode}\n")).collect();
         both(make, |container| assert_eq!(container.run().ok(), expected, "{op}"));
     }
@@ -94,9 +103,35 @@ fn argument_operators_compare_what_the_program_passes() {
 fn a_profile_without_the_calls_of_the_runtime_itself_still_loads() {
     // What init does between a naively early filter and the program: none of it is the program's affair.
     let deadly = [
-        "execveat", "capset", "capget", "setgroups", "setresuid", "setresgid", "setuid", "setgid", "sendmsg", "sendto",
-        "recvmsg", "recvfrom", "accept4", "chdir", "fchdir", "umask", "setsid", "close_range", "close", "seccomp", "openat2",
-        "mount", "move_mount", "pivot_root", "getcwd", "rt_sigaction", "rt_sigprocmask", "mmap", "openat", "fstat", "statx",
+        "execveat",
+        "capset",
+        "capget",
+        "setgroups",
+        "setresuid",
+        "setresgid",
+        "sendmsg",
+        "sendto",
+        "recvmsg",
+        "recvfrom",
+        "accept4",
+        "chdir",
+        "fchdir",
+        "umask",
+        "setsid",
+        "close_range",
+        "close",
+        "seccomp",
+        "openat2",
+        "mount",
+        "move_mount",
+        "pivot_root",
+        "getcwd",
+        "rt_sigaction",
+        "rt_sigprocmask",
+        "mmap",
+        "openat",
+        "fstat",
+        "statx",
     ];
     // What busybox does without needing it.
     let refused = ["prctl", "prlimit64", "newfstatat"];
@@ -129,7 +164,10 @@ fn a_profile_that_allows_little_more_than_exec_is_enough_for_a_program_that_need
             "action": "SCMP_ACT_ALLOW",
         }],
     });
-    both(|| filtered(profile.clone()).args(&["/bin/echo", "on"]), |container| assert_eq!(container.run().ok(), "on\n"));
+    both(
+        || filtered(profile.clone()).args(&["/bin/echo", "on"]),
+        |container| assert_eq!(container.run().ok(), "on\n"),
+    );
 }
 
 #[test]
@@ -153,7 +191,12 @@ fn dockers_profile_refuses_what_it_is_for_and_allows_the_rest() {
 
 #[test]
 fn flags_of_the_filter_are_accepted_by_the_kernel() {
-    for flags in [json!(["SECCOMP_FILTER_FLAG_LOG"]), json!(["SECCOMP_FILTER_FLAG_SPEC_ALLOW"]), json!([]), json!(["SECCOMP_FILTER_FLAG_TSYNC"])] {
+    for flags in [
+        json!(["SECCOMP_FILTER_FLAG_LOG"]),
+        json!(["SECCOMP_FILTER_FLAG_SPEC_ALLOW"]),
+        json!([]),
+        json!(["SECCOMP_FILTER_FLAG_TSYNC"]),
+    ] {
         let mut profile = rule(&["mkdir", "mkdirat"], "SCMP_ACT_ERRNO");
         profile["flags"] = flags.clone();
         let make = || filtered(profile.clone()).sh("mkdir /tmp/x || echo refused");
@@ -163,7 +206,9 @@ fn flags_of_the_filter_are_accepted_by_the_kernel() {
 
 #[test]
 fn an_unknown_call_is_a_warning_and_an_unknown_action_an_error() {
-    let ended = filtered(rule(&["no_such_call", "mkdir", "mkdirat"], "SCMP_ACT_ERRNO")).sh("mkdir /tmp/x || echo refused").run();
+    let ended = filtered(rule(&["no_such_call", "mkdir", "mkdirat"], "SCMP_ACT_ERRNO"))
+        .sh("mkdir /tmp/x || echo refused")
+        .run();
     assert!(ended.out == "refused\n" && ended.err.contains("no_such_call"), "{ended:?}");
     let container = filtered(rule(&["mkdir"], "SCMP_ACT_MAYBE")).sh("true");
     let err = container.run().fails();

@@ -58,10 +58,11 @@ fn on_terminal(container: Container) -> (Container, File) {
 
 #[test]
 fn the_streams_of_the_program_are_the_terminal() {
-    let (_container, master) = on_terminal(Container::new().sh(
-        "tty; for n in 0 1 2; do test -t $n && echo $n; done; stat -c '%F %t:%T' /dev/console
-         cut -d' ' -f7 /proc/1/stat; grep -c ' /dev/console ' /proc/self/mountinfo; echo err >&2",
-    ));
+    let (_container, master) = on_terminal(
+        Container::new()
+            .sh("tty; for n in 0 1 2; do test -t $n && echo $n; done; stat -c '%F %t:%T' /dev/console
+         cut -d' ' -f7 /proc/1/stat; grep -c ' /dev/console ' /proc/self/mountinfo; echo err >&2"),
+    );
     let out = drain(&master);
     assert!(out.starts_with("/dev/pts/0\n0\n1\n2\ncharacter special file 88:0\n"), "{out}");
     // Its controlling terminal is pts/0: major 136, minor 0.
@@ -71,7 +72,9 @@ fn the_streams_of_the_program_are_the_terminal() {
 #[test]
 fn what_is_typed_reaches_the_program_and_control_c_interrupts_it() {
     let (container, mut master) =
-        on_terminal(Container::new().sh("trap 'echo interrupted; exit 3' INT; read line; echo got $line; while :; do sleep 0.05; done"));
+        on_terminal(Container::new().sh(
+            "trap 'echo interrupted; exit 3' INT; read line; echo got $line; while :; do sleep 0.05; done",
+        ));
     master.write_all(b"hello\n").unwrap();
     let mut seen = String::new();
     let mut buffer = [0; 256];

@@ -30,7 +30,8 @@ fn own(path: &Path) {
 
 #[test]
 fn ids_are_mapped_inside_and_outside() {
-    let container = mapped().sh("id -u; id -g; cat /proc/self/uid_map; touch /tmp/mine; sleep 1000").started();
+    let container =
+        mapped().sh("id -u; id -g; cat /proc/self/uid_map; touch /tmp/mine; sleep 1000").started();
     let status = fs::read_to_string(format!("/proc/{}/status", container.pid())).unwrap();
     assert!(status.contains("Uid:\t100000\t100000\t100000\t100000"), "{status}");
     assert!(status.contains("Gid:\t100000\t100000\t100000\t100000"), "{status}");
@@ -100,7 +101,10 @@ fn a_listed_device_of_the_host_is_bound_and_another_is_refused_by_its_field() {
 
 #[test]
 fn the_kernels_file_systems_are_mounted_inside() {
-    let out = mapped().sh("cat /proc/self/mountinfo; ls /sys/class >/dev/null && ls /dev/mqueue /dev/pts").run().ok();
+    let out = mapped()
+        .sh("cat /proc/self/mountinfo; ls /sys/class >/dev/null && ls /dev/mqueue /dev/pts")
+        .run()
+        .ok();
     for (point, kind) in [
         ("/proc", "proc"),
         ("/sys", "sysfs"),
@@ -118,7 +122,8 @@ fn cgroups_are_mounted_inside_and_cannot_be_written() {
     if !has_controller("memory") && !is_v2() {
         skip!("no memory controller");
     }
-    let ended = mapped().sh("cat /proc/self/mountinfo; cd /sys/fs/cgroup; ls; mkdir memory/x || mkdir x").run();
+    let ended =
+        mapped().sh("cat /proc/self/mountinfo; cd /sys/fs/cgroup; ls; mkdir memory/x || mkdir x").run();
     let kind = if is_v2() { "cgroup2" } else { "tmpfs" };
     assert_eq!(mount_at(&ended.out, "/sys/fs/cgroup").kind, kind);
     assert_ne!(ended.code, 0, "{ended:?}");
@@ -126,7 +131,10 @@ fn cgroups_are_mounted_inside_and_cannot_be_written() {
 
 #[test]
 fn cgroups_without_a_cgroup_namespace_are_shown_read_only() {
-    let ended = mapped().without_namespace("cgroup").sh("mkdir /sys/fs/cgroup/memory/x || mkdir /sys/fs/cgroup/x").run();
+    let ended = mapped()
+        .without_namespace("cgroup")
+        .sh("mkdir /sys/fs/cgroup/memory/x || mkdir /sys/fs/cgroup/x")
+        .run();
     assert_ne!(ended.code, 0, "{ended:?}");
     assert!(ended.err.contains("Read-only") || ended.err.contains("No such file"), "{ended:?}");
 }
@@ -149,7 +157,8 @@ fn a_bind_source_behind_such_a_directory_still_works() {
     fs::write(closed.join("data/text"), "reachable").unwrap();
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
     let source = closed.join("data");
-    let container = container.edit(|c| add_mount(c, "/data", "bind", source.to_str().unwrap(), &["rbind", "ro"]));
+    let container =
+        container.edit(|c| add_mount(c, "/data", "bind", source.to_str().unwrap(), &["rbind", "ro"]));
     assert_eq!(container.run().ok(), "reachable");
 }
 
@@ -213,7 +222,8 @@ fn a_user_namespace_is_joined_with_its_map() {
 fn user_network_and_pid_namespaces_are_joined_together() {
     let first = mapped().sh("exec sleep 4321").started();
     let path = |file: &str| format!("/proc/{}/ns/{file}", first.pid());
-    let mut second = Container::new().sh("tr '\\0' ' ' < /proc/1/cmdline; readlink /proc/self/ns/net; readlink /proc/self/ns/ipc");
+    let mut second = Container::new()
+        .sh("tr '\\0' ' ' < /proc/1/cmdline; readlink /proc/self/ns/net; readlink /proc/self/ns/ipc");
     for (kind, file) in [("user", "user"), ("network", "net"), ("pid", "pid"), ("ipc", "ipc")] {
         second = second.namespace(kind, Some(&path(file)));
     }
@@ -232,7 +242,12 @@ fn a_new_user_namespace_joins_a_network_namespace_of_the_host() {
     // sysfs can be mounted only by whoever owns the network namespace.
     let second = mapped()
         .namespace("network", Some(&path))
-        .edit(|c| c["mounts"].as_array_mut().unwrap().retain(|mount| mount["type"] != "sysfs" && mount["type"] != "cgroup"))
+        .edit(|c| {
+            c["mounts"]
+                .as_array_mut()
+                .unwrap()
+                .retain(|mount| mount["type"] != "sysfs" && mount["type"] != "cgroup")
+        })
         .sh("id -u; readlink /proc/self/ns/net; cat /proc/self/uid_map");
     let out = second.run().ok();
     assert!(out.starts_with("0\n"), "{out}");
@@ -286,7 +301,10 @@ fn a_hard_limit_above_the_callers_is_given_in_a_user_namespace() {
         skip!("no CAP_SYS_RESOURCE");
     }
     let out = mapped()
-        .edit(|c| c["process"]["rlimits"] = json!([{"type": "RLIMIT_MEMLOCK", "soft": 1u64 << 40, "hard": 1u64 << 41}]))
+        .edit(|c| {
+            c["process"]["rlimits"] =
+                json!([{"type": "RLIMIT_MEMLOCK", "soft": 1u64 << 40, "hard": 1u64 << 41}])
+        })
         .sh("grep 'Max locked' /proc/self/limits");
     out.write_config();
     let mut command = std::process::Command::new("sh");
@@ -304,6 +322,7 @@ fn a_score_of_the_oom_killer_is_set_in_a_user_namespace() {
     if !crate::has_capability(crate::SYS_RESOURCE) {
         skip!("no CAP_SYS_RESOURCE");
     }
-    let out = mapped().edit(|c| c["process"]["oomScoreAdj"] = (-321).into()).sh("cat /proc/self/oom_score_adj");
+    let out =
+        mapped().edit(|c| c["process"]["oomScoreAdj"] = (-321).into()).sh("cat /proc/self/oom_score_adj");
     assert_eq!(out.run().ok(), "-321\n");
 }
