@@ -143,13 +143,15 @@ fn a_relative_working_directory_is_refused_by_its_field() {
 }
 
 #[test]
-fn a_working_directory_through_a_leaked_descriptor_is_refused() {
-    for number in 3..12 {
+fn a_working_directory_through_a_descriptor_never_leads_to_the_host() {
+    for number in 3..20 {
         let cwd = format!("/proc/self/fd/{number}");
         let container = Container::new().edit(|c| c["process"]["cwd"] = cwd.clone().into()).sh("ls ../../..");
         let ended = container.run();
-        assert_ne!(ended.code, 0, "{cwd}: {ended:?}");
-        assert_eq!(ended.out, "", "{cwd}");
+        // init holds the container's own root, which is a fine place to be.
+        let harmless =
+            ended.code != 0 && ended.out.is_empty() || ended.out == "bin\ndev\netc\nproc\nroot\nsys\ntmp\n";
+        assert!(harmless, "{cwd}: {ended:?}");
     }
 }
 
