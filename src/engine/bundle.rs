@@ -71,7 +71,7 @@ impl Engine {
     fn facts_for_rules(&self, facts: &Facts, no_pivot: bool) -> validate::Facts {
         validate::Facts {
             last_capability: u8::try_from(facts.last_capability).unwrap_or(u8::MAX),
-            unprivileged: !facts.privileged,
+            unprivileged: !facts.administrator,
             no_pivot,
             systemd_cgroup: self.systemd_cgroup,
         }
