@@ -33,6 +33,7 @@ impl<'a> Init<'a> {
             Step::Keyring { name } => self.keyring(name),
 
             Step::HostPropagation { flags, recursive } => self.host_propagation(flags, recursive),
+            Step::Copy { tree, path, recursive } => self.copy_tree(tree, path, recursive),
             Step::Root { .. } => self.attach_root(step),
             Step::OpenRoot {} => self.open_root(),
             Step::OpenProc {} => self.open_proc(),

@@ -222,6 +222,9 @@ steps! {
     Unshare { flags: u64 }
     /// The rest of the plan is done by a new child of rruntime with new namespaces `flags`; this process ends.
     Spawn { flags: u64 }
+    /// Puts a copy of the tree at `path`, made by this process, in the place of rruntime's `tree`, which is open on
+    /// the same file: flags of the host's mounts are locked in the copies of a user namespace.
+    Copy { tree: Handle, path: &'a CStr, recursive: bool }
     /// setresgid, setresuid (and no supplementary groups where allowed): root of the new user namespace.
     BecomeRoot {}
     /// Writes `value` to the host's /proc/self/`file`.

@@ -114,6 +114,7 @@ fn activity(step: &Step) -> String {
         Step::LoopbackUp {} => "bring the loopback interface up".into(),
         Step::Keyring { .. } => "make a session keyring".into(),
         Step::HostPropagation { .. } => "detach the mount table from the host's".into(),
+        Step::Copy { path, .. } => format!("copy the tree at {}", text(path)),
         Step::Root { .. } => "attach the root filesystem".into(),
         Step::OpenRoot {} => "open the container's root".into(),
         Step::OpenProc {} => "mount a private proc".into(),

@@ -58,6 +58,7 @@ pub fn container<'a>(
         host,
         options,
         namespaces,
+        early: Script::default(),
         script: Script::default(),
         opens,
         warnings: Vec::new(),
@@ -66,6 +67,7 @@ pub fn container<'a>(
     builder.set_names()?;
     builder.build_tree()?;
     builder.run_program(filter, listener)?;
+    builder.join_halves();
     let linux = spec.linux.as_ref();
     let id_maps = linux
         .filter(|_| builder.namespaces.new & USER != 0)
@@ -89,6 +91,8 @@ struct Builder<'a, 'p> {
     host: &'p Host,
     options: &'p Options,
     namespaces: Namespaces,
+    /// The steps up to the point where the process becomes root of its user namespace.
+    early: Script,
     script: Script,
     opens: Opens<'a>,
     warnings: Vec<String>,
@@ -128,6 +132,7 @@ impl<'a> Builder<'a, '_> {
         }
         self.push(Step::Undumpable {});
         if self.user_namespace() {
+            self.early = std::mem::take(&mut self.script);
             self.push(Step::BecomeRoot {});
         }
         if !self.namespaces.staged() {
@@ -141,6 +146,23 @@ impl<'a> Builder<'a, '_> {
             self.set_clocks();
             self.push(Step::CloseHostProc {});
         }
+    }
+
+    /// The trees that are wanted are known at the end only, and have to be copied in the middle: by the container's
+    /// own process, so that the host's flags are locked, and before it becomes another user, who may not be able to
+    /// reach them. An id-mapped tree is the parent's: the kernel lets nobody else map it.
+    fn join_halves(&mut self) {
+        if self.user_namespace() && self.namespaces.new & MOUNT != 0 {
+            for (i, open) in self.opens.iter().enumerate() {
+                if let Open::Tree { path, recursive, mapping: None, field } = open {
+                    let (tree, recursive) = (Handle(i as u32), *recursive);
+                    self.early.push(*field, Step::Copy { tree, path: &c(path), recursive });
+                }
+            }
+        }
+        let late = std::mem::take(&mut self.script);
+        self.script = std::mem::take(&mut self.early);
+        self.script.append(late);
     }
 
     fn open_host_proc(&mut self, needed: bool, oom: Option<i64>) {

@@ -326,3 +326,22 @@ fn a_score_of_the_oom_killer_is_set_in_a_user_namespace() {
         mapped().edit(|c| c["process"]["oomScoreAdj"] = (-321).into()).sh("cat /proc/self/oom_score_adj");
     assert_eq!(out.run().ok(), "-321\n");
 }
+
+#[test]
+fn flags_that_the_host_has_set_on_a_mount_cannot_be_taken_away_inside() {
+    let container = mapped().sh("mount -o remount,bind,rw /data; touch /data/x && echo written");
+    let source = container.dir.join("source");
+    fs::create_dir(&source).unwrap();
+    fs::set_permissions(&source, fs::Permissions::from_mode(0o777)).unwrap();
+    let container = container.edit(|c| {
+        for set in ["bounding", "effective", "permitted"] {
+            c["process"]["capabilities"][set].as_array_mut().unwrap().push("CAP_SYS_ADMIN".into());
+        }
+        c["linux"].as_object_mut().unwrap().remove("seccomp");
+        add_mount(c, "/data", "bind", source.to_str().unwrap(), &["rbind"]);
+    });
+    let script = format!("mount --bind {0} {0}; mount -o remount,bind,ro {0}; $RR", source.display());
+    let ended = crate::host_script(&container, &script);
+    assert!(!ended.out.contains("written"), "{ended:?}");
+    assert!(ended.err.contains("not permitted") || ended.err.contains("denied"), "{ended:?}");
+}
