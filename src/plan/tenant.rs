@@ -79,8 +79,8 @@ pub fn host_hook<'a>(hook: &'a Hook<'a>, to: Destination) -> Tenant<'a> {
         args => StringList::of(args.iter().map(|arg| &**arg)),
     };
     let env = StringList::of(hook.env.iter().map(|variable| &**variable));
-    let step = Step::ExecPath { path: &c(&hook.path), argv: argv.wire(), env: env.wire() };
-    script.push(Field::Fixed("/hooks"), step);
+    script.push(Field::Fixed("/hooks"), Step::Arguments { argv: argv.wire(), env: env.wire() });
+    script.push(Field::Fixed("/hooks"), Step::ExecPath { path: &c(&hook.path) });
     tenant
 }
 
