@@ -345,7 +345,7 @@ impl<'a> Making<'a> {
                 Ok(None)
             }
             Console::None | Console::Own => {
-                console::resize(master.as_fd(), process)?;
+                console::keep(master.as_fd(), process)?;
                 Ok(Some(master))
             }
         }

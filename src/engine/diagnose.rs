@@ -166,6 +166,9 @@ fn remedy(step: &Step, part: Part, errno: i32) -> Option<&'static str> {
             "this kernel has no such security module, or it is not enabled"
         }
         (Step::LabelFile { .. }, Part::Write, libc::ENOENT) => "the profile is not loaded",
+        (Step::LabelFile { .. }, Part::Write, libc::EINVAL) => {
+            "this kernel has no such security module, or its policy has no such label"
+        }
         (Step::Chdir { .. }, Part::OutsideRoot, _) => "choose a directory inside the container",
         (Step::User { .. } | Step::BecomeRoot {} | Step::Groups { .. }, _, libc::EINVAL) => {
             "the id is not mapped: extend linux.uidMappings and linux.gidMappings"

@@ -10,7 +10,7 @@ use super::open::{self, Given};
 use crate::cgroup::Cgroup;
 use crate::error::{Error, Result};
 use crate::plan::tenant::{self, Destination};
-use crate::plan::{Host, tenant::Tenant};
+use crate::plan::{Host, sync, tenant::Tenant};
 use crate::spec::{Hook, Spec};
 use crate::sys::launch::Child;
 use crate::sys::{memory, process, socket, wait};
@@ -199,8 +199,10 @@ pub fn converse(
 ) -> Result<()> {
     loop {
         match init.hear()? {
-            Event::Reached(_) => {
-                if let Some(cgroup) = cgroup {
+            Event::Reached(point) => {
+                if point & sync::PLACE != 0
+                    && let Some(cgroup) = cgroup
+                {
                     cgroup.join(init.process().pid)?;
                 }
                 init.say(Kind::Go)?;

@@ -10,7 +10,7 @@ mod trace;
 
 use std::fs;
 use support::{Container, has_controller, is_v2};
-use trace::{Trace, in_v2_view};
+use trace::{Follow, Trace, in_v2_view};
 
 const ALL_CALLS: usize = 450;
 const CGROUP_CALLS: usize = 25;
@@ -21,7 +21,11 @@ fn a_run_stays_within_its_system_calls() {
         let container = Container::new().args(&["/bin/true"]);
         container.write_config();
         let bundle = container.bundle();
-        let trace = Trace::of(&container, &["run", "--bundle", bundle.to_str().unwrap(), &container.id]);
+        let trace = Trace::of(
+            &container,
+            Follow::Children,
+            &["run", "--bundle", bundle.to_str().unwrap(), &container.id],
+        );
         let Some(trace) = trace else { skip!("there is no strace") };
         let calls = trace.calls_until_the_program(&["/bin/true"]);
         let on_cgroups = trace.cgroup_calls();
@@ -46,13 +50,15 @@ fn create_start_and_delete_stay_within_their_calls_on_cgroups() {
         for command in
             [&["create", "--bundle", bundle.to_str().unwrap(), &container.id][..], &["start", &container.id]]
         {
-            let Some(trace) = Trace::of(&container, command) else { skip!("there is no strace") };
+            let Some(trace) = Trace::of(&container, Follow::Nobody, command) else {
+                skip!("there is no strace")
+            };
             on_cgroups.extend(trace.cgroup_calls());
             trace.assert_never("mountinfo");
             trace.assert_never("cgroup.procs");
         }
         container.wait_for_status("stopped");
-        let Some(trace) = Trace::of(&container, &["delete", &container.id]) else { return };
+        let Some(trace) = Trace::of(&container, Follow::Nobody, &["delete", &container.id]) else { return };
         on_cgroups.extend(trace.cgroup_calls());
         eprintln!("{} system calls on cgroup files", on_cgroups.len());
         assert!(on_cgroups.len() <= CGROUP_CALLS, "{}: {on_cgroups:#?}", on_cgroups.len());
