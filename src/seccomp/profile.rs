@@ -86,7 +86,7 @@ impl Profile {
             match Arch::by_name(name) {
                 None => {
                     let error = wrong("no such architecture").field(field()).value(name);
-                    return Err(error.remedy(known(super::arch::ARCHES.iter().map(|(name, _)| *name))));
+                    return Err(error.remedy(known(super::vocabulary::ARCHES.iter().map(|(name, _)| *name))));
                 }
                 Some(Named::Known(arch)) if arch.order() == native.order() => {
                     if !self.arches.contains(&arch) {
