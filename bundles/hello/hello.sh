@@ -12,9 +12,13 @@ status() { while read -r name value rest; do [ "$name" = "$1:" ] && { echo "$val
 # The first line of the first of these files that can be read; says nothing when there is none.
 first() { for file; do [ -r "$file" ] && read -r line rest <"$file" && { echo "$line${rest:+ $rest}"; return; }; done; }
 
+# What stands for a limit that cannot be read from inside.
+unseen="not visible"
+case $HELLO_LEFT_OUT in *limit*) unseen="none" ;; esac
+
 size() {
   case $1 in
-    '' ) echo "not visible" ;;
+    '') echo "$unseen" ;;
     max | 9223372036854771712) echo "none" ;;
     *) if [ $(($1 % 1048576)) = 0 ]; then echo "$(($1 / 1048576)) MiB"; else echo "$1 bytes"; fi ;;
   esac
@@ -58,7 +62,9 @@ row "host name" "$(hostname)" "its own; the host keeps its name"
 note=
 read -r inside outside length </proc/self/uid_map
 if [ "$length" -lt 4294967295 ]; then
-  note="on the host this is uid $((outside - inside + $(id -u)))${HELLO_HOST_USER:+ ($HELLO_HOST_USER)}"
+  number=$((outside - inside + $(id -u)))
+  note="on the host this is $number"
+  case $HELLO_HOST_USER in '' | "$number") ;; *) note="on the host this is $HELLO_HOST_USER (uid $number)" ;; esac
 else
   note="the same number on the host, but with fewer powers: see below"
 fi
@@ -101,7 +107,13 @@ label=$(first /proc/self/attr/current 2>/dev/null | tr -d '\0')
 row "security label" "${label:-none}" "AppArmor or SELinux, where the host has it"
 
 # A limit, and what it does; without one the second part would say something untrue.
-limit() { case $2 in none | not*) row "$1" "$2" "" ;; *) row "$@" ;; esac; }
+limit() {
+  case $2 in
+    none) row "$1" none "${HELLO_LEFT_OUT:+left out: see below}" ;;
+    not*) row "$1" "$2" "" ;;
+    *) row "$@" ;;
+  esac
+}
 
 title "Limits"
 cgroup=/sys/fs/cgroup
@@ -109,13 +121,13 @@ limit "memory" "$(size "$(first $cgroup/memory.max $cgroup/memory/memory.limit_i
 quota=$(first $cgroup/cpu.max)
 [ -n "$quota" ] || quota="$(first $cgroup/cpu/cpu.cfs_quota_us $cgroup/cpu,cpuacct/cpu.cfs_quota_us) $(first $cgroup/cpu/cpu.cfs_period_us $cgroup/cpu,cpuacct/cpu.cfs_period_us)"
 case $quota in
-  ' ') quota="not visible" ;;
+  ' ') quota=$unseen ;;
   max* | -1*) quota=none ;;
   *) quota="$((${quota% *} * 100 / ${quota#* })) % of one CPU" ;;
 esac
 limit "cpu" "$quota" "more is slowed down, not ended"
 pids=$(first $cgroup/pids.max $cgroup/pids/pids.max)
-case $pids in '') pids="not visible" ;; max) pids=none ;; esac
+case $pids in '') pids=$unseen ;; max) pids=none ;; esac
 limit "processes" "$pids" "a fork bomb stops here"
 row "open files" "$(ulimit -Sn) (may raise to $(ulimit -Hn))" ""
 
@@ -127,23 +139,31 @@ else
   row "root" "read-only" "writable places: /tmp, /dev, /dev/shm"
 fi
 # mountinfo: id parent device root mountpoint options … - type source superoptions
-total=0 masked= readonly= list=
+total=0 masked= readonly= list= devices= hierarchies=
 while read -r _ _ _ _ point options rest; do
   type=${rest#*- }
   type=${type%% *}
   total=$((total + 1))
   case ",$options," in *,ro,*) mode=read-only ;; *) mode=read-write ;; esac
   case $point:$type in
-    /proc:* | /sys:* | /sys/fs/cgroup*) list="$list$point $type $mode
+    /proc:* | /sys:* | /sys/fs/cgroup:*) list="$list$point $type $mode
 " ;;
+    /sys/fs/cgroup/*:cgroup) hierarchies="$hierarchies ${point##*/}" ;;
+    /dev/*:devtmpfs) devices="$devices ${point##*/}" ;;
     /proc/*:proc) [ $mode = read-only ] && readonly="$readonly $point" ;;
     /proc/*:* | /sys/*:tmpfs | /sys/*:devtmpfs | /sys/firmware:* | /sys/devices/*:*) masked="$masked $point" ;;
     *) list="$list$point $type $mode
 " ;;
   esac
 done </proc/self/mountinfo
-row "mounts" "$total" ""
-printf '%s' "$list" | while read -r point type mode; do printf '    %-28s %-11s %s\n' "$point" "$type" "$mode"; done
+row "mounts" "$total" "hidden and read-only paths, further down, among them"
+printf '%s' "$list" | while read -r point type mode; do
+  printf '    %-28s %-11s %s\n' "$point" "$type" "$mode"
+  case $point in
+    /sys/fs/cgroup) [ -z "$hierarchies" ] || printf '      with the limits tree of%s\n' "$hierarchies" | fold -s -w 70 | sed '2,$s/^/      /' ;;
+    /dev) [ -z "$devices" ] || printf '      with the host'"'"'s%s\n' "$devices" ;;
+  esac
+done
 row "hidden paths" "$(set -- $masked; echo $#)" "empty here, so that the kernel's inner data stays hidden:"
 [ -z "$masked" ] || words "$masked"
 row "read-only paths" "$(set -- $readonly; echo $#)" "the kernel's switches can be read, not turned:"
@@ -153,4 +173,4 @@ if [ -n "$HELLO_LEFT_OUT" ]; then
   title "Left out, because this host does not allow it to you"
   echo "$HELLO_LEFT_OUT" | while read -r line; do printf '    %s\n' "$line"; done
 fi
-echo
+printf '\n  A shell in such a container: hack/run-hello busybox-shell. What this one was told: bundles/hello/config.json.\n\n'

@@ -209,8 +209,13 @@ steps! {
     Undumpable {}
     /// Tells rruntime that `point` is reached and waits for its word to go on.
     Sync { point: u32 }
+    /// Enters a v1 cgroup: writes 0 to its tasks file. A handle that is not open is a hierarchy that is gone.
+    EnterCgroup { tasks: Handle }
     /// Opens the host's /proc, for the files about ourselves.
     OpenHostProc {}
+    /// Closes it again, before anybody else can see this process: a program or a working directory behind
+    /// /proc/self/fd could go through it to the host (CVE-2024-21626).
+    CloseHostProc {}
     /// setns(2): joins the namespaces `flags` of the handle (a namespace file or a pidfd).
     Join { namespace: Handle, flags: u64 }
     /// unshare(2).

@@ -19,6 +19,7 @@ use super::prepare::{self, Prepared};
 use super::{CreateOptions, Engine, Keyring, RootChange, diagnose, idmaps, listener, state_json};
 use crate::cgroup::{Cgroup, Limits};
 use crate::error::{Context, Error, Kind, Result};
+use crate::host::cgroups::Layout;
 use crate::plan::process::rlimit;
 use crate::plan::{self, Plan, sync};
 use crate::spec::Spec;
@@ -26,7 +27,9 @@ use crate::state::{Entry, Phase, Process, Record, time};
 use crate::sys::wait::{self, Ended};
 use crate::sys::{file, identity, socket};
 use crate::wire::Kind as Word;
+use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -163,8 +166,17 @@ impl<'a> Making<'a> {
             Starter::Command => Some(listen(entry)?),
             Starter::Us => None,
         };
-        let given = Given { listener: start_socket.as_ref().map(AsFd::as_fd), pidfd: None };
+        let given = Given {
+            listener: start_socket.as_ref().map(AsFd::as_fd),
+            pidfd: None,
+            cgroup: self.cgroup.as_ref(),
+        };
         let opened = open::open(&plan.opens, given, self.spec)?;
+        let mut limits = Some(std::mem::take(&mut self.prepared.limits));
+        let when = moment(&plan, &self.prepared.host.cgroups);
+        if when == Moment::BeforeClone {
+            self.apply(limits.take())?;
+        }
         let control = socket::pair().map_err(|e| e.because("socketpair"))?;
         let start = init::Start {
             script: &plan.script,
@@ -177,8 +189,7 @@ impl<'a> Making<'a> {
         self.init = Some(init::start(control, start)?);
         drop(opened);
         // The child builds its tree meanwhile.
-        let mut limits = Some(std::mem::take(&mut self.prepared.limits));
-        if self.cgroup.as_ref().is_some_and(|cgroup| cgroup.birth().is_some()) {
+        if when == Moment::AfterClone {
             self.apply(limits.take())?;
         }
         entry.write_config(&self.bundle.bytes)?;
@@ -205,7 +216,8 @@ impl<'a> Making<'a> {
         Ok((plan.script, master))
     }
 
-    /// Makes the cgroup; a caller who may not, and has asked for nothing that needs one, does without.
+    /// Makes the cgroup. A caller who may not, and has asked neither for a place nor for a limit, gets what it
+    /// has asked for without one, and nothing has to be said about it.
     fn make_cgroup(&mut self, plan: Plan<'a>, plan_options: &plan::Options) -> Result<Plan<'a>> {
         let Some(location) = &self.prepared.host.cgroup else { return Ok(plan) };
         match Cgroup::create(location, &self.prepared.limits.controllers()) {
@@ -214,7 +226,6 @@ impl<'a> Making<'a> {
                 Ok(plan)
             }
             Err(error) if self.may_do_without(&error) => {
-                (self.engine.warn)(&format!("no cgroup for this container: {error}"));
                 self.prepared.host.cgroup = None;
                 self.record.cgroup = None;
                 prepare::plan(&self.prepared, self.spec, &self.bundle.path, plan_options)
@@ -224,10 +235,12 @@ impl<'a> Making<'a> {
     }
 
     fn may_do_without(&self, error: &Error) -> bool {
+        let path = self.spec.linux.as_ref().and_then(|linux| linux.cgroups_path.as_deref());
         let refused = matches!(error.detail().errno, Some(libc::EACCES | libc::EPERM | libc::EROFS));
         refused
             && self.engine.forgives_cgroups(&self.prepared.facts)
             && self.prepared.limits == Limits::default()
+            && path.is_none_or(str::is_empty)
     }
 
     fn apply(&self, limits: Option<Limits>) -> Result<()> {
@@ -251,11 +264,6 @@ impl<'a> Making<'a> {
             match self.init_mut().hear()? {
                 Event::Reached(point) => {
                     self.reach(point, plan)?;
-                    if point & sync::PLACE != 0 {
-                        // On v1 before it goes on: between "deny everything" and the exceptions it could make no
-                        // device node.
-                        self.apply(limits.take())?;
-                    }
                     self.init_mut().say(Word::Go)?;
                 }
                 Event::Spawned => {}
@@ -283,11 +291,6 @@ impl<'a> Making<'a> {
 
     fn reach(&mut self, point: u32, plan: &Plan) -> Result<()> {
         let pid = self.init_mut().process().pid;
-        if point & sync::PLACE != 0
-            && let Some(cgroup) = &self.cgroup
-        {
-            cgroup.join(pid)?;
-        }
         if point & sync::MAP != 0 {
             if let Some((uids, gids)) = &plan.id_maps {
                 idmaps::write(pid, uids, gids, &self.prepared.facts)?;
@@ -332,7 +335,9 @@ impl<'a> Making<'a> {
             id: &self.record.id,
             namespaces: plan.created | plan.joined,
             first: (first.pid, first.pidfd.as_fd()),
+            location: self.record.cgroup.as_ref(),
             cgroup: self.cgroup.as_ref(),
+            own: None,
         };
         hooks::run_inside("createContainer", &hooks.create_container, &state, &inside)
     }
@@ -393,6 +398,26 @@ impl<'a> Making<'a> {
     }
 }
 
+/// When limits are set.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Moment {
+    BeforeClone,
+    AfterClone,
+    /// When the container is ready.
+    Last,
+}
+
+/// On v1, rules for devices are "deny everything" first and exceptions then, and in between nobody could make a node;
+/// so they stand before the process exists. On v2 they are set at once, and the child works meanwhile. A first
+/// process that spawns the real one must not meet a limit of one task.
+fn moment(plan: &Plan, cgroups: &Layout) -> Moment {
+    match (plan.staged, cgroups) {
+        (true, _) => Moment::Last,
+        (false, Layout::Legacy { .. }) => Moment::BeforeClone,
+        (false, Layout::Unified { .. }) => Moment::AfterClone,
+    }
+}
+
 /// The socket on which init waits. Its path is long, and the address of a socket is short.
 fn listen(entry: &Entry) -> Result<OwnedFd> {
     let path = format!("/proc/self/fd/{}/{START_SOCKET}", entry.dir().as_raw_fd());
@@ -407,7 +432,12 @@ pub fn write_pid_file(path: &Path, pid: i32) -> Result<()> {
         Error::new("the pid file needs a name").kind(Kind::Argument).field("--pid-file").value(path.display())
     })?;
     let temporary = path.with_file_name(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
-    std::fs::write(&temporary, pid.to_string()).map_err(refused)?;
+    // The directory may be anybody's and the umask anything: what somebody has put at this name is not written
+    // through, and nobody else may change the number.
+    let _ = std::fs::remove_file(&temporary);
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o644).open(&temporary).map_err(refused)?;
+    file.write_all(pid.to_string().as_bytes()).map_err(refused)?;
     std::fs::rename(&temporary, path).map_err(|e| {
         // Nobody needs it any more.
         let _ = std::fs::remove_file(&temporary);

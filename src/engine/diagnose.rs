@@ -89,6 +89,7 @@ fn reason(words: &'static str, note: &[u8]) -> String {
 /// What a step does, for people.
 fn activity(step: &Step) -> String {
     match step {
+        Step::EnterCgroup { .. } => "enter the container's cgroup".into(),
         Step::Join { .. } => "join a namespace".into(),
         Step::Unshare { .. } => "make new namespaces".into(),
         Step::Spawn { .. } => "make the process in its namespaces".into(),
@@ -141,6 +142,27 @@ fn remedy(step: &Step, part: Part, errno: i32) -> Option<&'static str> {
             "the runtime's own /proc or /sys has parts masked, so the kernel allows no new one: run it outside of \
              that container, or bind the one that is there"
         }
+        (Step::EnterCgroup { .. }, _, libc::EINVAL) => {
+            "a process with a real-time policy may enter a cpu cgroup only if that has real-time runtime"
+        }
+        (Step::Filesystem { kind, .. }, Part::FsOpen | Part::FsCreate, libc::EPERM)
+            if matches!(kind.to_bytes(), b"sysfs" | b"mqueue" | b"cgroup" | b"cgroup2") =>
+        {
+            match kind.to_bytes() {
+                b"sysfs" => {
+                    "in a user namespace it takes the container's own network namespace: add {\"type\": \"network\"}, \
+                     or bind the host's /sys instead"
+                }
+                b"mqueue" => {
+                    "in a user namespace it takes the container's own ipc namespace: add {\"type\": \"ipc\"}, or bind \
+                     the host's /dev/mqueue instead"
+                }
+                _ => {
+                    "in a user namespace it takes the container's own cgroup namespace, and cgroup v2: add \
+                     {\"type\": \"cgroup\"}, or leave the mount out"
+                }
+            }
+        }
         (Step::Filesystem { .. }, Part::FsOpen, libc::ENODEV) => "this kernel has no such file system",
         (Step::Filesystem { .. } | Step::Bind { .. }, Part::OpenTarget, libc::ELOOP) => {
             "a symbolic link is in the way of the destination, and here none is allowed"
@@ -149,6 +171,9 @@ fn remedy(step: &Step, part: Part, errno: i32) -> Option<&'static str> {
             "a directory goes onto a directory and a file onto a file"
         }
         (_, Part::MakeTarget, libc::EROFS) => "make the destination in the image, or the root writable",
+        (Step::HostPropagation { .. }, Part::MountSetattr, libc::EINVAL) => {
+            "the caller's root is a directory of a mount, not a mount (a chroot): bind it onto itself first"
+        }
         (_, Part::MountSetattr, libc::ENOSYS) => "Linux 5.12 or newer is needed",
         (_, Part::MountSetattr, libc::EPERM) => {
             "in a user namespace, flags that the host has set on a mount cannot be taken away"
@@ -168,6 +193,9 @@ fn remedy(step: &Step, part: Part, errno: i32) -> Option<&'static str> {
         (Step::LabelFile { .. }, Part::Write, libc::ENOENT) => "the profile is not loaded",
         (Step::LabelFile { .. }, Part::Write, libc::EINVAL) => {
             "this kernel has no such security module, or its policy has no such label"
+        }
+        (Step::ExecPath { .. }, _, libc::ENOENT) => {
+            "startContainer hooks are programs of the container, createContainer hooks are the host's"
         }
         (Step::Chdir { .. }, Part::OutsideRoot, _) => "choose a directory inside the container",
         (Step::User { .. } | Step::BecomeRoot {} | Step::Groups { .. }, _, libc::EINVAL) => {

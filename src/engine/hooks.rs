@@ -7,11 +7,13 @@
 
 use super::init::{self, Event, Init};
 use super::open::{self, Given};
-use crate::cgroup::Cgroup;
+use crate::cgroup::{Cgroup, Location};
 use crate::error::{Error, Result};
+use crate::plan::Host;
+use crate::plan::tenant::Tenant;
 use crate::plan::tenant::{self, Destination};
-use crate::plan::{Host, sync, tenant::Tenant};
-use crate::spec::{Hook, Spec};
+use crate::seccomp::Filter;
+use crate::spec::{Hook, Process, Spec};
 use crate::sys::launch::Child;
 use crate::sys::{memory, process, socket, wait};
 use crate::wire::Kind;
@@ -118,7 +120,10 @@ pub struct Inside<'a> {
     pub namespaces: u64,
     /// The container's first process, by number and by descriptor.
     pub first: (i32, BorrowedFd<'a>),
+    pub location: Option<&'a Location>,
     pub cgroup: Option<&'a Cgroup>,
+    /// The container's process and filter, for hooks whose program is the image's.
+    pub own: Option<(&'a Process<'a>, Option<&'a Filter>)>,
 }
 
 /// Runs the hooks of one kind in the container's namespaces.
@@ -131,15 +136,19 @@ pub fn run_inside(kind: &str, hooks: &[Hook], state: &str, inside: &Inside) -> R
 }
 
 fn run_one_inside(hook: &Hook, state: &str, inside: &Inside) -> Result<()> {
-    let to = Destination { id: inside.id, namespaces: inside.namespaces, in_cgroup: inside.cgroup.is_some() };
-    let tenant = tenant::hook(hook, to, inside.host);
+    let to = Destination { id: inside.id, namespaces: inside.namespaces, cgroup: inside.location };
+    let tenant = match inside.own {
+        None => tenant::host_hook(hook, to),
+        Some((process, filter)) => tenant::own_hook(hook, process, to, inside.host, filter)?,
+    };
     let output = memory::scratch(c"hook-output").map_err(|e| e.because("memfd_create"))?;
     let input = input(state)?;
     let streams = [Some(input.as_fd()), Some(output.as_fd()), Some(output.as_fd())];
     let mut init = start_tenant(&tenant, inside.first, inside.cgroup, streams, 0)?;
     drop(input);
     let spec = Spec::default();
-    let started = converse(&mut init, &tenant, inside.cgroup, &spec, |_| Ok(()));
+    // A seccomp listener is closed at once: what the filter would ask about fails.
+    let started = converse(&mut init, &tenant, &spec, |_| Ok(()));
     let Child { pid, pidfd } = init.spawned.take().unwrap_or(init.first);
     match started {
         Ok(()) => finish(pid, pidfd.as_fd(), hook.timeout, File::from(output)),
@@ -159,7 +168,7 @@ pub fn start_tenant(
     streams: [Option<BorrowedFd>; 3],
     preserve_fds: u32,
 ) -> Result<Init> {
-    let given = Given { listener: None, pidfd: Some(first) };
+    let given = Given { listener: None, pidfd: Some(first), cgroup };
     let opened = open::open(&tenant.opens, given, &Spec::default())?;
     let start = |birth: Option<BorrowedFd>| {
         let control = socket::pair().map_err(|e| e.because("socketpair"))?;
@@ -193,18 +202,12 @@ pub enum Passed {
 pub fn converse(
     init: &mut Init,
     tenant: &Tenant,
-    cgroup: Option<&Cgroup>,
     spec: &Spec,
     mut passed: impl FnMut(Passed) -> Result<()>,
 ) -> Result<()> {
     loop {
         match init.hear()? {
-            Event::Reached(point) => {
-                if point & sync::PLACE != 0
-                    && let Some(cgroup) = cgroup
-                {
-                    cgroup.join(init.process().pid)?;
-                }
+            Event::Reached(_) => {
                 init.say(Kind::Go)?;
             }
             Event::Spawned => {}

@@ -10,6 +10,7 @@ use crate::sys::launch::{self, Launch, LaunchError};
 use crate::sys::memory::{self, Content};
 use crate::sys::{Errno, SysResult, file, mount, socket};
 use crate::wire::{Kind, Message, PAYLOAD};
+use nix::sys::statvfs::{FsFlags, fstatvfs};
 use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
@@ -70,7 +71,7 @@ pub fn start(control: (OwnedFd, OwnedFd), start: Start) -> Result<Init> {
     pass.extend(3..3 + start.preserve_fds as RawFd);
     let image = image().map_err(|e| {
         e.because("make the memory file for init")
-            .remedy("is there memory left, and a tmpfs or memfd allowed?")
+            .remedy("is there memory left, and may /dev/shm or /tmp hold programs?")
     })?;
     let mut request = Launch {
         program: image.as_fd(),
@@ -104,17 +105,47 @@ fn image() -> SysResult<OwnedFd> {
 
 /// init as a file of a tmpfs that is mounted nowhere and read-only by the time it runs.
 fn image_file() -> SysResult<OwnedFd> {
-    let tmpfs = mount::detached_tmpfs()?;
+    let tmpfs = match mount::detached_tmpfs() {
+        // An ordinary user may mount nothing here.
+        Err(Errno(libc::EPERM)) => return nameless_file(),
+        other => other?,
+    };
     let flags = libc::O_CREAT | libc::O_EXCL | libc::O_WRONLY;
-    let writable = file::openat2(tmpfs.as_fd(), c"init", flags, 0o500, 0)?;
-    let mut rest = IMAGE;
-    while !rest.is_empty() {
-        let written = file::write(writable.as_fd(), rest)?;
-        rest = &rest[written..];
-    }
-    drop(writable);
+    write_image(file::openat2(tmpfs.as_fd(), c"init", flags, 0o500, 0)?.as_fd())?;
     mount::set_attributes(tmpfs.as_fd(), libc::MOUNT_ATTR_RDONLY)?;
     file::openat2(tmpfs.as_fd(), c"init", libc::O_RDONLY, 0, 0)
+}
+
+/// init as a file that has never had a name and is used for this one process. The container's root, who is the
+/// user, could write to it once init has gone: then it is nobody's program any more.
+fn nameless_file() -> SysResult<OwnedFd> {
+    let mut refused = Errno(libc::EACCES);
+    for place in [c"/dev/shm", c"/tmp", c"/var/tmp"] {
+        let flags = libc::O_TMPFILE | libc::O_EXCL | libc::O_RDWR;
+        let made = file::openat2(file::cwd(), place, flags, 0o500, 0).and_then(|writable| {
+            write_image(writable.as_fd())?;
+            let executable =
+                fstatvfs(&writable).is_ok_and(|found| !found.flags().contains(FsFlags::ST_NOEXEC));
+            // A program cannot be executed while it is open for writing.
+            let path = CString::new(format!("/proc/self/fd/{}", writable.as_raw_fd())).unwrap_or_default();
+            let readable = file::openat2(file::cwd(), &path, libc::O_RDONLY, 0, 0)?;
+            if executable { Ok(readable) } else { Err(Errno(libc::EACCES)) }
+        });
+        match made {
+            Ok(file) => return Ok(file),
+            Err(errno) => refused = errno,
+        }
+    }
+    Err(refused)
+}
+
+fn write_image(file: BorrowedFd) -> SysResult<()> {
+    let mut rest = IMAGE;
+    while !rest.is_empty() {
+        let written = file::write(file, rest)?;
+        rest = &rest[written..];
+    }
+    Ok(())
 }
 
 fn launch_error(error: LaunchError, namespaces: u64) -> Error {

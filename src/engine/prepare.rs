@@ -33,9 +33,8 @@ impl Engine {
         let mut warnings = Vec::new();
         let none = Resources::default();
         let resources = linux.and_then(|linux| linux.resources.as_ref()).unwrap_or(&none);
-        let user_namespace = linux.is_some_and(|linux| linux.namespaces.iter().any(|n| &*n.kind == "user"));
         // In a user namespace the kernel gives access to no device, and an ordinary user may load no program.
-        let rules = if facts.privileged && !(user_namespace && facts.in_user_namespace) {
+        let rules = if facts.administrator && !facts.in_user_namespace {
             DeviceRules::Enforce
         } else {
             DeviceRules::Skip
@@ -48,6 +47,7 @@ impl Engine {
         let host = Host {
             privileged: facts.privileged,
             in_user_namespace: facts.in_user_namespace,
+            groups_are_fixed: facts.groups_are_fixed,
             permitted: facts.permitted,
             last_capability: facts.last_capability,
             cgroups: layout,

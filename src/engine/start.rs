@@ -127,7 +127,9 @@ impl Starting<'_> {
             id: &self.record.id,
             namespaces: self.record.namespaces(),
             first: (self.record.pid.unwrap_or_default(), first.as_fd()),
+            location: self.record.cgroup.as_ref(),
             cgroup: self.cgroup,
+            own: self.spec.process.as_ref().map(|process| (process, self.prepared.filter.as_ref())),
         };
         let state = state_json(self.record, "created");
         hooks::run_inside("startContainer", &hooks.start_container, &state, &inside).inspect_err(|_| {

@@ -3,7 +3,8 @@
 pub mod cgroups;
 
 use crate::error::{Error, Kind, Result};
-use crate::sys::identity;
+use crate::sys::{identity, namespace};
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
 /// The oldest kernel that has every call without which there is no second code path.
@@ -17,10 +18,16 @@ const FIRST_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
 #[derive(Clone, Copy, Debug)]
 pub struct Facts {
     pub euid: u32,
-    /// CAP_SYS_ADMIN over the caller's own namespaces.
+    /// CAP_SYS_ADMIN over the caller's own namespaces, the mount namespace among them.
     pub privileged: bool,
+    /// CAP_SYS_ADMIN over the caller's user namespace. Without `privileged`: root of a user namespace that was
+    /// made without a mount namespace (`unshare --user`), who may make namespaces, but no copy of a mount.
+    pub administrator: bool,
     /// In a user namespace other than the machine's first.
     pub in_user_namespace: bool,
+    /// The kernel lets nobody in the caller's user namespace change supplementary groups: they may be there to
+    /// take access away (user_namespaces(7), setgroups).
+    pub groups_are_fixed: bool,
     pub permitted: u64,
     pub last_capability: u32,
     pub kernel: (u32, u32),
@@ -36,13 +43,29 @@ pub fn probe() -> Result<Facts> {
     }
     let (effective, permitted) = identity::capabilities().map_err(|e| e.because("capget"))?;
     let last_capability = (37..64).take_while(|&number| identity::knows_capability(number)).last();
-    let namespace = std::fs::metadata("/proc/self/ns/user");
+    let user_namespace = std::fs::metadata("/proc/self/ns/user").map(|file| file.ino()).ok();
+    let in_user_namespace = user_namespace.is_some_and(|inode| inode != FIRST_USER_NAMESPACE);
+    let administrator = effective & SYS_ADMIN != 0;
     Ok(Facts {
         euid: identity::euid(),
-        privileged: effective & SYS_ADMIN != 0,
-        in_user_namespace: namespace.is_ok_and(|file| file.ino() != FIRST_USER_NAMESPACE),
+        privileged: administrator && (!in_user_namespace || owns_mounts(user_namespace)),
+        administrator,
+        in_user_namespace,
+        groups_are_fixed: in_user_namespace && setgroups_is_denied(),
         permitted,
         last_capability: last_capability.unwrap_or(37),
         kernel,
     })
+}
+
+/// Whether the caller's mount namespace belongs to its user namespace. The kernel refuses the question about one
+/// that belongs to a user namespace further up.
+fn owns_mounts(user_namespace: Option<u64>) -> bool {
+    let Ok(mounts) = std::fs::File::open("/proc/self/ns/mnt") else { return false };
+    let Ok(owner) = namespace::owner(mounts.as_fd()) else { return false };
+    std::fs::File::from(owner).metadata().ok().map(|file| file.ino()) == user_namespace
+}
+
+fn setgroups_is_denied() -> bool {
+    std::fs::read_to_string("/proc/self/setgroups").is_ok_and(|word| word.trim_end() == "deny")
 }

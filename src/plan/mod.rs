@@ -27,6 +27,8 @@ pub struct Host {
     pub privileged: bool,
     /// The caller is in a user namespace other than the host's: it cannot make device nodes.
     pub in_user_namespace: bool,
+    /// No process in the caller's user namespace may change its supplementary groups.
+    pub groups_are_fixed: bool,
     /// The caller's permitted capabilities: what a container without a user namespace can have at most.
     pub permitted: u64,
     pub last_capability: u32,
@@ -37,16 +39,14 @@ pub struct Host {
     pub kernel: (u32, u32),
 }
 
-/// Where init stops and rruntime does its part; a set of these is one `Step::Sync`.
+/// Where init stops and rruntime does its part: the `point` of a `Step::Sync`.
 pub mod sync {
-    /// Put me into the container's cgroups.
-    pub const PLACE: u32 = 1;
     /// Write my id maps.
-    pub const MAP: u32 = 2;
+    pub const MAP: u32 = 1;
     /// Run the hooks that come before pivot_root.
-    pub const HOOKS: u32 = 4;
+    pub const HOOKS: u32 = 2;
     /// Run the startContainer hooks.
-    pub const START_HOOKS: u32 = 8;
+    pub const START_HOOKS: u32 = 4;
     /// The terminal is with you: give it its size before my program looks.
-    pub const TERMINAL: u32 = 16;
+    pub const TERMINAL: u32 = 8;
 }

@@ -1,11 +1,21 @@
 //! Namespaces by descriptor.
 
 use super::{SysResult, check};
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 /// NS_GET_NSTYPE: the `CLONE_NEW…` flag of an open namespace; `ENOTTY` if it is none. Reference: ioctl_nsfs(2).
 pub fn kind(namespace: BorrowedFd) -> SysResult<u64> {
     const NS_GET_NSTYPE: libc::c_ulong = 0xb703;
     // SAFETY: this request takes no argument.
     check(unsafe { libc::ioctl(namespace.as_raw_fd(), NS_GET_NSTYPE as _) }.into()).map(|flag| flag as u64)
+}
+
+/// NS_GET_USERNS: the user namespace that owns an open namespace; `EPERM` if that is not the caller's or one below
+/// it. Reference: ioctl_nsfs(2).
+pub fn owner(namespace: BorrowedFd) -> SysResult<OwnedFd> {
+    const NS_GET_USERNS: libc::c_ulong = 0xb701;
+    // SAFETY: this request takes no argument.
+    let fd = check(unsafe { libc::ioctl(namespace.as_raw_fd(), NS_GET_USERNS as _) }.into())?;
+    // SAFETY: the kernel has just returned this descriptor to us alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }

@@ -175,7 +175,7 @@ const ROWS: &[Row] = &[
     (
         "a hook that is not there in the container",
         |c| c["hooks"] = json!({"startContainer": [{"path": "/nonexistent/hook"}]}),
-        &["/hooks/startContainer/0", "/nonexistent/hook", "no such file"],
+        &["/hooks/startContainer/0", "/nonexistent/hook", "no such file", "programs of the container"],
     ),
     (
         "a hook that is not executable",

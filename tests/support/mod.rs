@@ -2,6 +2,8 @@
 //! clean-up that leaves nothing.
 #![allow(dead_code, reason = "each test program uses its own part of this")]
 
+pub mod ordinary;
+
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -28,6 +30,8 @@ pub struct Container {
     /// The bundle, the state directory and scratch space are below this.
     pub dir: PathBuf,
     pub config: Value,
+    /// Who runs the binary, if not the tests' own user; see `ordinary`.
+    pub ids: Option<(u32, u32)>,
 }
 
 /// What a command printed and how it ended.
@@ -64,14 +68,19 @@ impl Ended {
 impl Container {
     /// Docker's default config; no program yet.
     pub fn new() -> Container {
+        Container::below(Path::new(env!("CARGO_TARGET_TMPDIR")))
+    }
+
+    /// A container whose files are below this directory.
+    pub fn below(base: &Path) -> Container {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let id = format!("rr-test-{}-{number}", std::process::id());
-        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&id);
-        fs::create_dir_all(dir.join("bundle")).expect("target/tmp is writable");
+        let dir = base.join(&id);
+        fs::create_dir_all(dir.join("bundle")).expect("the test's directory is writable");
         make_rootfs(&dir.join("bundle/rootfs"));
         let mut config: Value = serde_json::from_str(CONFIG).expect("the config is JSON");
         config["linux"]["cgroupsPath"] = format!("/{id}").into();
-        Container { id, dir, config }
+        Container { id, dir, config, ids: None }
     }
 
     /// What runs in the container.
@@ -127,7 +136,7 @@ impl Container {
 
     /// The binary with this container's state directory, and these arguments.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(RRUNTIME);
+        let mut command = self.as_user(self.binary());
         command.arg("--root").arg(self.state_root()).args(args).stdin(Stdio::null());
         command
     }
@@ -286,12 +295,13 @@ pub fn finish(mut command: Command) -> Ended {
 /// A root filesystem with a static busybox.
 pub fn make_rootfs(rootfs: &Path) {
     for directory in ["bin", "proc", "sys", "dev", "tmp", "etc", "root"] {
-        fs::create_dir_all(rootfs.join(directory)).expect("target/tmp is writable");
+        fs::create_dir_all(rootfs.join(directory)).expect("the test's directory is writable");
     }
     let busybox = rootfs.join("bin/busybox");
     fs::copy("/bin/busybox", busybox).expect("busybox-static is installed (hack/install-deps)");
     for program in PROGRAMS {
-        symlink("busybox", rootfs.join("bin").join(program)).expect("target/tmp is writable");
+        symlink("busybox", rootfs.join("bin").join(program)).expect("the test's directory is writable");
     }
-    fs::write(rootfs.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n").expect("target/tmp is writable");
+    fs::write(rootfs.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n")
+        .expect("the test's directory is writable");
 }

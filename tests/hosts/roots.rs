@@ -1,0 +1,75 @@
+//! Changing the root: pivot_root everywhere it can be done, and `--no-pivot` where it cannot (an initramfs).
+
+use crate::support::{Container, Ended, finish};
+use serde_json::json;
+use std::fs;
+use std::process::{Command, Stdio};
+
+#[test]
+fn without_pivot_the_container_sees_its_own_tree_and_leaves_nothing_behind() {
+    let container =
+        Container::new().sh("ls / | tr '\\n' ' '; touch /made; awk '$2 == \"/\"' /proc/mounts | wc -l");
+    let ended = container.run_with(&["--no-pivot"]);
+    assert!(ended.out.starts_with("bin dev etc proc root sys tmp "), "{ended:?}");
+    assert!(container.rootfs().join("made").exists());
+    container.assert_gone();
+}
+
+#[test]
+fn exec_works_in_a_container_without_pivot() {
+    let container = Container::new().sh("sleep 1000");
+    let created = container.create_with(&["--no-pivot"]);
+    assert_eq!(created.code, 0, "{}", created.err);
+    container.start().ok();
+    assert_eq!(container.exec_sh("cd /; pwd; ls / | head -n 1").ok(), "/\nbin\n");
+}
+
+/// A second chroot inside and a descriptor of the first root is how one climbs out of a plain chroot.
+fn climb(options: &[&str]) -> Ended {
+    let container = Container::new()
+        .sh("exec 3</; exec chroot /cell /bin/busybox ls /proc/self/fd/3/../../../../..")
+        .edit(|config| {
+            let mounts = config["mounts"].as_array_mut().expect("mounts");
+            mounts.push(json!({"destination": "/cell/proc", "type": "proc", "source": "proc"}));
+            config["linux"].as_object_mut().expect("linux").remove("seccomp");
+        });
+    fs::create_dir_all(container.rootfs().join("cell/bin")).expect("target/tmp is writable");
+    fs::copy("/bin/busybox", container.rootfs().join("cell/bin/busybox")).expect("busybox is static");
+    container.run_with(options)
+}
+
+#[test]
+fn nobody_climbs_out_of_the_root() {
+    for options in [&[][..], &["--no-pivot"]] {
+        let found = climb(options);
+        assert_eq!(found.out, "bin\ncell\ndev\netc\nproc\nroot\nsys\ntmp\n", "{options:?}: {found:?}");
+    }
+}
+
+/// In a chroot the caller's root is no mount, and neither its propagation can be changed nor can it be pivoted.
+#[test]
+fn in_a_chroot_the_error_says_what_makes_it_work() {
+    let container = Container::new().sh("echo fine; ls / | head -n 1");
+    container.write_config();
+    let jail = &container.dir;
+    fs::copy(container.binary(), jail.join("rruntime")).expect("target/tmp is writable");
+    for directory in ["proc", "sys", "dev"] {
+        fs::create_dir_all(jail.join(directory)).expect("target/tmp is writable");
+    }
+    let run = |before: &str, options: &str| {
+        let id = &container.id;
+        let line = format!(
+            "{before} for d in proc sys dev; do mount --rbind /$d $0/$d; done; cd $0; \
+             exec chroot $0 /rruntime --root /state run {options} --bundle /bundle {id}"
+        );
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-ec", &line]).arg(jail).stdin(Stdio::null());
+        finish(command)
+    };
+    let error = run("", "").fails();
+    assert!(error.contains("chroot") && error.contains("bind it onto itself"), "{error}");
+    for options in ["", "--no-pivot"] {
+        let ended = run("mount --bind $0 $0;", options);
+        assert_eq!((&*ended.out, &*ended.err), ("fine\nbin\n", ""), "{options:?}");
+    }
+}
