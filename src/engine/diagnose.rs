@@ -24,7 +24,7 @@ pub fn explain(script: &Script, message: &Message, note: &[u8], spec: &Spec) -> 
         Step::ExecPath { path, .. } => not_started(&text(path), errno, note),
         _ => Error::os(reason(words, note), errno).doing(activity(&step)),
     };
-    let error = match remedy(&step, part, errno) {
+    let error = match remedy(&step, field, part, errno) {
         Some(remedy) => error.remedy(remedy),
         None => error,
     };
@@ -134,7 +134,7 @@ fn activity(step: &Step) -> String {
     }
 }
 
-fn remedy(step: &Step, part: Part, errno: i32) -> Option<&'static str> {
+fn remedy(step: &Step, field: Field, part: Part, errno: i32) -> Option<&'static str> {
     Some(match (step, part, errno) {
         (Step::Filesystem { kind, .. }, Part::FsCreate | Part::FsMount, libc::EPERM)
             if matches!(kind.to_bytes(), b"proc" | b"sysfs") =>
@@ -167,7 +167,7 @@ fn remedy(step: &Step, part: Part, errno: i32) -> Option<&'static str> {
         (Step::Filesystem { .. } | Step::Bind { .. }, Part::OpenTarget, libc::ELOOP) => {
             "a symbolic link is in the way of the destination, and here none is allowed"
         }
-        (Step::Filesystem { .. } | Step::Bind { .. }, Part::MoveMount, libc::ENOTDIR) => {
+        (Step::Filesystem { .. } | Step::Bind { .. }, Part::MoveMount, libc::ENOTDIR | libc::EINVAL) => {
             "a directory goes onto a directory and a file onto a file"
         }
         (_, Part::MakeTarget, libc::EROFS) => "make the destination in the image, or the root writable",
@@ -194,8 +194,8 @@ fn remedy(step: &Step, part: Part, errno: i32) -> Option<&'static str> {
         (Step::LabelFile { .. }, Part::Write, libc::EINVAL) => {
             "this kernel has no such security module, or its policy has no such label"
         }
-        (Step::ExecPath { .. }, _, libc::ENOENT) => {
-            "startContainer hooks are programs of the container, createContainer hooks are the host's"
+        (Step::Resolve { .. }, Part::NotFound, _) if field == Field::None => {
+            "startContainer hooks are programs of the container"
         }
         (Step::Chdir { .. }, Part::OutsideRoot, _) => "choose a directory inside the container",
         (Step::User { .. } | Step::BecomeRoot {} | Step::Groups { .. }, _, libc::EINVAL) => {

@@ -90,7 +90,7 @@ impl Program<'_, '_> {
             Some(file) => StringList::of([file]),
             None => candidates(process),
         };
-        script.push(Field::Fixed("/process/args/0"), Step::Resolve { candidates: candidates.wire() });
+        script.push(self.program_field(), Step::Resolve { candidates: candidates.wire() });
         if let Some(listener) = self.listener {
             script.push(Field::None, Step::AwaitStart { listener });
         }
@@ -105,8 +105,13 @@ impl Program<'_, '_> {
         let argv = StringList::of(process.args.iter().map(|a| &**a));
         // An empty HOME is as good as none, and is replaced.
         let env = StringList::of(process.env.iter().map(|e| &**e).filter(|e| *e != "HOME="));
-        script.push(Field::Fixed("/process/args/0"), Step::Exec { argv: argv.wire(), env: env.wire() });
+        script.push(self.program_field(), Step::Exec { argv: argv.wire(), env: env.wire() });
         Ok(())
+    }
+
+    /// A hook's program is not the config's; which hook it is, the caller knows.
+    fn program_field(&self) -> Field {
+        if self.file.is_some() { Field::None } else { Field::Fixed("/process/args/0") }
     }
 
     /// Capabilities that this host can give. In a user namespace of its own a process can have all of them.

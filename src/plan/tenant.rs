@@ -52,7 +52,7 @@ pub fn exec<'a>(
     script.push(Field::None, Step::OpenRoot {});
     if process.terminal {
         script.push(Field::Fixed("/process/terminal"), Step::Console { bind: false });
-        script.push(Field::Fixed("/process/terminal"), Step::Sync { point: sync::TERMINAL });
+        script.push(Field::Fixed("/process/terminal"), Step::Sync { point: super::sync::TERMINAL });
     }
     if Program::has_labels(process) {
         script.push(Field::None, Step::OpenProc {});

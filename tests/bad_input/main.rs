@@ -20,13 +20,19 @@ type Words = &'static [&'static str];
 /// The command failed with one line that has these words, and nothing is left.
 #[track_caller]
 fn assert_refused(what: &str, container: &Container, ended: &Ended, words: &[&str]) {
-    assert!(ended.code == 1, "{what}: {ended:?}");
-    let lines: Vec<&str> = ended.err.lines().filter(|line| line.contains("level=error")).collect();
-    assert_eq!(lines.len(), 1, "{what}: {}", ended.err);
-    // The text form escapes quotes.
-    let line = lines[0].replace('\\', "");
-    for word in words {
-        assert!(line.contains(word), "{what}: {word:?} is wanted: {line}");
-    }
+    assert_eq!(lacks(ended, words), None, "{what}");
     assert_nothing_left(container);
+}
+
+/// What is missing in how a command was refused.
+fn lacks(ended: &Ended, words: &[&str]) -> Option<String> {
+    if ended.code != 1 {
+        return Some(format!("exit code 1: {ended:?}"));
+    }
+    let lines: Vec<&str> = ended.err.lines().filter(|line| line.contains("level=error")).collect();
+    let [line] = lines[..] else { return Some(format!("one error: {}", ended.err)) };
+    // The text form escapes quotes.
+    let line = line.replace('\\', "");
+    let missing = words.iter().find(|word| !line.contains(**word))?;
+    Some(format!("{missing:?}: {line}"))
 }
