@@ -3,7 +3,7 @@
 use crate::Init;
 use crate::control::{In, Outcome};
 use crate::home;
-use crate::sys;
+use crate::sys::{self, Fd};
 use crate::wire::{Part, Step};
 
 impl<'a> Init<'a> {
@@ -11,6 +11,10 @@ impl<'a> Init<'a> {
         match step {
             Step::Undumpable {} => sys::prctl(libc::PR_SET_DUMPABLE, 0, 0).part(Part::Prctl).map(drop),
             Step::Sync { point } => self.sync(point),
+            Step::EnterCgroup { tasks } => match self.handle(tasks)? {
+                Fd(..0) => Ok(()),
+                file => sys::write(file, b"0").part(Part::Write).map(drop),
+            },
             Step::OpenHostProc {} => self.open_host_proc(),
             Step::Join { namespace, flags } => sys::setns(self.handle(namespace)?, flags).part(Part::Setns),
             Step::Unshare { flags } => sys::unshare(flags).part(Part::Whole),

@@ -209,6 +209,8 @@ steps! {
     Undumpable {}
     /// Tells rruntime that `point` is reached and waits for its word to go on.
     Sync { point: u32 }
+    /// Enters a v1 cgroup: writes 0 to its tasks file. A handle that is not open is a hierarchy that is gone.
+    EnterCgroup { tasks: Handle }
     /// Opens the host's /proc, for the files about ourselves.
     OpenHostProc {}
     /// setns(2): joins the namespaces `flags` of the handle (a namespace file or a pidfd).

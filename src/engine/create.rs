@@ -19,6 +19,7 @@ use super::prepare::{self, Prepared};
 use super::{CreateOptions, Engine, Keyring, RootChange, diagnose, idmaps, listener, state_json};
 use crate::cgroup::{Cgroup, Limits};
 use crate::error::{Context, Error, Kind, Result};
+use crate::host::cgroups::Layout;
 use crate::plan::process::rlimit;
 use crate::plan::{self, Plan, sync};
 use crate::spec::Spec;
@@ -51,7 +52,6 @@ pub struct Made {
     pub master: Option<OwnedFd>,
     /// Steps and fields, for what may still fail after start.
     pub script: plan::Script,
-    pub prepared: Prepared,
     pub cgroup: Option<Cgroup>,
 }
 
@@ -97,9 +97,9 @@ impl Engine {
             Making { engine: self, options, bundle, spec, prepared, record, init: None, cgroup: None };
         match making.build(plan, &plan_options, &entry, starter) {
             Ok((script, master)) => {
-                let Making { prepared, record, init, cgroup, .. } = making;
+                let Making { record, init, cgroup, .. } = making;
                 let init = init.expect("a container that was built has its init");
-                Ok(Made { entry, record, init, master, script, prepared, cgroup })
+                Ok(Made { entry, record, init, master, script, cgroup })
             }
             Err(error) => {
                 making.undo(entry);
@@ -162,8 +162,17 @@ impl<'a> Making<'a> {
             Starter::Command => Some(listen(entry)?),
             Starter::Us => None,
         };
-        let given = Given { listener: start_socket.as_ref().map(AsFd::as_fd), pidfd: None };
+        let given = Given {
+            listener: start_socket.as_ref().map(AsFd::as_fd),
+            pidfd: None,
+            cgroup: self.cgroup.as_ref(),
+        };
         let opened = open::open(&plan.opens, given, self.spec)?;
+        let mut limits = Some(std::mem::take(&mut self.prepared.limits));
+        let when = moment(&plan, &self.prepared.host.cgroups);
+        if when == Moment::BeforeClone {
+            self.apply(limits.take())?;
+        }
         let control = socket::pair().map_err(|e| e.because("socketpair"))?;
         let start = init::Start {
             script: &plan.script,
@@ -176,8 +185,7 @@ impl<'a> Making<'a> {
         self.init = Some(init::start(control, start)?);
         drop(opened);
         // The child builds its tree meanwhile.
-        let mut limits = Some(std::mem::take(&mut self.prepared.limits));
-        if self.cgroup.as_ref().is_some_and(|cgroup| cgroup.birth().is_some()) {
+        if when == Moment::AfterClone {
             self.apply(limits.take())?;
         }
         entry.write_config(&self.bundle.bytes)?;
@@ -244,11 +252,6 @@ impl<'a> Making<'a> {
             match self.init_mut().hear()? {
                 Event::Reached(point) => {
                     self.reach(point, plan)?;
-                    if point & sync::PLACE != 0 {
-                        // On v1 before it goes on: between "deny everything" and the exceptions it could make no
-                        // device node.
-                        self.apply(limits.take())?;
-                    }
                     self.init_mut().say(Word::Go)?;
                 }
                 Event::Spawned => {}
@@ -276,11 +279,6 @@ impl<'a> Making<'a> {
 
     fn reach(&mut self, point: u32, plan: &Plan) -> Result<()> {
         let pid = self.init_mut().process().pid;
-        if point & sync::PLACE != 0
-            && let Some(cgroup) = &self.cgroup
-        {
-            cgroup.join(pid)?;
-        }
         if point & sync::MAP != 0 {
             if let Some((uids, gids)) = &plan.id_maps {
                 idmaps::write(pid, uids, gids, &self.prepared.facts)?;
@@ -321,10 +319,10 @@ impl<'a> Making<'a> {
         hooks::run("createRuntime", &hooks.create_runtime, &state, bundle)?;
         let first = self.init.as_ref().expect("init waits for its hooks").process();
         let inside = Inside {
-            host: &self.prepared.host,
             id: &self.record.id,
             namespaces: plan.created | plan.joined,
             first: (first.pid, first.pidfd.as_fd()),
+            location: self.record.cgroup.as_ref(),
             cgroup: self.cgroup.as_ref(),
         };
         hooks::run_inside("createContainer", &hooks.create_container, &state, &inside)
@@ -383,6 +381,26 @@ impl<'a> Making<'a> {
         if let Err(error) = self.engine.destroy(entry, &self.record) {
             (self.engine.warn)(&format!("cleaning up after a failure: {error}"));
         }
+    }
+}
+
+/// When limits are set.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Moment {
+    BeforeClone,
+    AfterClone,
+    /// When the container is ready.
+    Last,
+}
+
+/// On v1, rules for devices are "deny everything" first and exceptions then, and in between nobody could make a node;
+/// so they stand before the process exists. On v2 they are set at once, and the child works meanwhile. A first
+/// process that spawns the real one must not meet a limit of one task.
+fn moment(plan: &Plan, cgroups: &Layout) -> Moment {
+    match (plan.staged, cgroups) {
+        (true, _) => Moment::Last,
+        (false, Layout::Legacy { .. }) => Moment::BeforeClone,
+        (false, Layout::Unified { .. }) => Moment::AfterClone,
     }
 }
 

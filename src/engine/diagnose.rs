@@ -89,6 +89,7 @@ fn reason(words: &'static str, note: &[u8]) -> String {
 /// What a step does, for people.
 fn activity(step: &Step) -> String {
     match step {
+        Step::EnterCgroup { .. } => "enter the container's cgroup".into(),
         Step::Join { .. } => "join a namespace".into(),
         Step::Unshare { .. } => "make new namespaces".into(),
         Step::Spawn { .. } => "make the process in its namespaces".into(),
@@ -158,6 +159,9 @@ fn remedy(step: &Step, part: Part, errno: i32) -> Option<&'static str> {
                      {\"type\": \"cgroup\"}, or leave the mount out"
                 }
             }
+        }
+        (Step::EnterCgroup { .. }, _, libc::EINVAL) => {
+            "a process with a real-time policy may enter a cpu cgroup only if that has real-time runtime"
         }
         (Step::Filesystem { .. }, Part::FsOpen, libc::ENODEV) => "this kernel has no such file system",
         (Step::Filesystem { .. } | Step::Bind { .. }, Part::OpenTarget, libc::ELOOP) => {

@@ -57,7 +57,8 @@ impl Engine {
         let gone = || Error::new("cannot exec in a stopped container").kind(Kind::WrongState);
         let first = record.process().ok_or_else(gone)?.open().map_err(|_| gone())?;
         let cgroup = record.cgroup.as_ref().map(Cgroup::open).transpose()?.flatten();
-        let to = Destination { id: &record.id, namespaces: record.namespaces(), in_cgroup: cgroup.is_some() };
+        let to =
+            Destination { id: &record.id, namespaces: record.namespaces(), cgroup: record.cgroup.as_ref() };
         let tenant =
             tenant::exec(process, to, &prepared.host, prepared.filter.as_ref(), options.preserve_fds)?;
         for warning in &tenant.warnings {
@@ -73,7 +74,7 @@ impl Engine {
             Passed::Console(fd) => take_console(fd, &console, process).map(|kept| master = kept),
             Passed::Listener(fd) => listener::send(spec, record, "running", pid, fd.as_fd()),
         };
-        if let Err(error) = hooks::converse(&mut init, &tenant, cgroup.as_ref(), spec, passed) {
+        if let Err(error) = hooks::converse(&mut init, &tenant, spec, passed) {
             let child = init.process();
             // It has reported, or may not go on without what we could not do.
             let _ = crate::sys::process::pidfd_send_signal(child.pidfd.as_fd(), libc::SIGKILL);

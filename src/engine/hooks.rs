@@ -7,10 +7,10 @@
 
 use super::init::{self, Event, Init};
 use super::open::{self, Given};
-use crate::cgroup::Cgroup;
+use crate::cgroup::{Cgroup, Location};
 use crate::error::{Error, Result};
+use crate::plan::tenant::Tenant;
 use crate::plan::tenant::{self, Destination};
-use crate::plan::{Host, tenant::Tenant};
 use crate::spec::{Hook, Spec};
 use crate::sys::launch::Child;
 use crate::sys::{memory, process, socket, wait};
@@ -113,11 +113,11 @@ fn ends_in_time(pidfd: BorrowedFd, timeout: Option<i64>) -> bool {
 
 /// Where hooks inside the container go.
 pub struct Inside<'a> {
-    pub host: &'a Host,
     pub id: &'a str,
     pub namespaces: u64,
     /// The container's first process, by number and by descriptor.
     pub first: (i32, BorrowedFd<'a>),
+    pub location: Option<&'a Location>,
     pub cgroup: Option<&'a Cgroup>,
 }
 
@@ -131,15 +131,15 @@ pub fn run_inside(kind: &str, hooks: &[Hook], state: &str, inside: &Inside) -> R
 }
 
 fn run_one_inside(hook: &Hook, state: &str, inside: &Inside) -> Result<()> {
-    let to = Destination { id: inside.id, namespaces: inside.namespaces, in_cgroup: inside.cgroup.is_some() };
-    let tenant = tenant::hook(hook, to, inside.host);
+    let to = Destination { id: inside.id, namespaces: inside.namespaces, cgroup: inside.location };
+    let tenant = tenant::hook(hook, to);
     let output = memory::scratch(c"hook-output").map_err(|e| e.because("memfd_create"))?;
     let input = input(state)?;
     let streams = [Some(input.as_fd()), Some(output.as_fd()), Some(output.as_fd())];
     let mut init = start_tenant(&tenant, inside.first, inside.cgroup, streams, 0)?;
     drop(input);
     let spec = Spec::default();
-    let started = converse(&mut init, &tenant, inside.cgroup, &spec, |_| Ok(()));
+    let started = converse(&mut init, &tenant, &spec, |_| Ok(()));
     let Child { pid, pidfd } = init.spawned.take().unwrap_or(init.first);
     match started {
         Ok(()) => finish(pid, pidfd.as_fd(), hook.timeout, File::from(output)),
@@ -159,7 +159,7 @@ pub fn start_tenant(
     streams: [Option<BorrowedFd>; 3],
     preserve_fds: u32,
 ) -> Result<Init> {
-    let given = Given { listener: None, pidfd: Some(first) };
+    let given = Given { listener: None, pidfd: Some(first), cgroup };
     let opened = open::open(&tenant.opens, given, &Spec::default())?;
     let start = |birth: Option<BorrowedFd>| {
         let control = socket::pair().map_err(|e| e.because("socketpair"))?;
@@ -193,16 +193,12 @@ pub enum Passed {
 pub fn converse(
     init: &mut Init,
     tenant: &Tenant,
-    cgroup: Option<&Cgroup>,
     spec: &Spec,
     mut passed: impl FnMut(Passed) -> Result<()>,
 ) -> Result<()> {
     loop {
         match init.hear()? {
             Event::Reached(_) => {
-                if let Some(cgroup) = cgroup {
-                    cgroup.join(init.process().pid)?;
-                }
                 init.say(Kind::Go)?;
             }
             Event::Spawned => {}

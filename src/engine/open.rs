@@ -3,6 +3,7 @@
 //! These are paths of the host that the config's author names; nothing below the root filesystem is opened here
 //! except the root itself. Each object is checked on the descriptor that is used.
 
+use crate::cgroup::Cgroup;
 use crate::error::{Error, Kind, Result};
 use crate::plan::script::{Mapping, c};
 use crate::plan::{Field, Open, Opens, names};
@@ -24,6 +25,7 @@ pub struct Opened {
 pub struct Given<'a> {
     pub listener: Option<BorrowedFd<'a>>,
     pub pidfd: Option<BorrowedFd<'a>>,
+    pub cgroup: Option<&'a Cgroup>,
 }
 
 pub fn open(opens: &Opens, given: Given, spec: &Spec) -> Result<Opened> {
@@ -42,6 +44,14 @@ pub fn open(opens: &Opens, given: Given, spec: &Spec) -> Result<Opened> {
             Open::Pidfd => {
                 opened.numbers.push(given.pidfd.map_or(-1, |fd| fd.as_raw_fd()));
                 continue;
+            }
+            Open::Tasks { mount } => {
+                let entrance = given.cgroup.map(|cgroup| cgroup.entrance(mount)).transpose()?.flatten();
+                let Some(entrance) = entrance else {
+                    opened.numbers.push(-1);
+                    continue;
+                };
+                entrance
             }
             Open::Tree { path, recursive, mapping, field } => {
                 let tree = tree(path, *recursive, *field, spec)?;

@@ -4,10 +4,9 @@ use super::devices::{self, Nodes};
 use super::mounts::Mounts;
 use super::namespaces::{CGROUP, MOUNT, NETWORK, Namespaces, TIME, USER, UTS};
 use super::process::Program;
-use super::script::{Field, Open, Opens, Script, c};
+use super::script::{Field, Open, Opens, Script, c, push_cgroup};
 use super::{Host, names, sync};
 use crate::error::{Error, Kind, Result};
-use crate::host::cgroups::Layout;
 use crate::seccomp::Filter;
 use crate::spec::{IdMapping, Spec};
 use crate::wire::{Attributes, Handle, Step};
@@ -106,19 +105,11 @@ impl<'a> Builder<'a, '_> {
 
     /// Namespaces, identity in them, and the files about ourselves that are the host's.
     fn become_member(&mut self) {
-        // On cgroup v2 the first process is born in its cgroup.
-        let place = if self.host.cgroup.is_some() && !matches!(self.host.cgroups, Layout::Unified { .. }) {
-            sync::PLACE
-        } else {
-            0
-        };
+        push_cgroup(self.host.cgroup.as_ref(), &mut self.script, &mut self.opens);
         let map = if self.namespaces.new & USER != 0 { sync::MAP } else { 0 };
         let oom = self.spec.process.as_ref().and_then(|process| process.oom_score_adj);
         let needs_proc = oom.is_some() || self.namespaces.new & TIME != 0;
         if self.namespaces.staged() {
-            if place != 0 {
-                self.push(Step::Sync { point: place });
-            }
             self.open_host_proc(needs_proc, oom);
             // Whoever lives in the namespaces that are joined must not be able to look at us.
             if map == 0 || self.host.privileged {
@@ -130,8 +121,8 @@ impl<'a> Builder<'a, '_> {
                 self.push(Step::Sync { point: map });
             }
         } else {
-            if place | map != 0 {
-                self.push(Step::Sync { point: place | map });
+            if map != 0 {
+                self.push(Step::Sync { point: map });
             }
             self.open_host_proc(needs_proc, oom);
         }

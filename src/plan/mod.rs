@@ -39,14 +39,12 @@ pub struct Host {
     pub kernel: (u32, u32),
 }
 
-/// Where init stops and rruntime does its part; a set of these is one `Step::Sync`.
+/// Where init stops and rruntime does its part: the `point` of a `Step::Sync`.
 pub mod sync {
-    /// Put me into the container's cgroups.
-    pub const PLACE: u32 = 1;
     /// Write my id maps.
-    pub const MAP: u32 = 2;
+    pub const MAP: u32 = 1;
     /// Run the hooks that come before pivot_root.
-    pub const HOOKS: u32 = 4;
+    pub const HOOKS: u32 = 2;
     /// Run the startContainer hooks.
-    pub const START_HOOKS: u32 = 8;
+    pub const START_HOOKS: u32 = 4;
 }

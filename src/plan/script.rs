@@ -1,5 +1,6 @@
 //! The child's part of a plan: steps, encoded as init will read them, each with the field that it comes from.
 
+use crate::cgroup::{Location, Version};
 use crate::spec::{IdMapping, Spec};
 use crate::wire::{Handle, MAGIC, Reader, Sink, Step, Strings, Wire};
 use std::borrow::Cow;
@@ -150,6 +151,17 @@ pub enum Open<'a> {
     Namespace { path: Cow<'a, str>, flag: u64, field: Field },
     /// The container's PID 1.
     Pidfd,
+    /// The tasks file of the container's v1 cgroup in the hierarchy mounted here.
+    Tasks { mount: String },
+}
+
+/// Pushes the steps that enter the v1 hierarchies of a cgroup; in v2 the process is born.
+pub fn push_cgroup(location: Option<&Location>, script: &mut Script, opens: &mut Opens) {
+    let legs = location.map_or(&[][..], |location| &location.legs);
+    for leg in legs.iter().filter(|leg| leg.version == Version::V1) {
+        let tasks = opens.add(Open::Tasks { mount: leg.mount.clone() });
+        script.push(Field::None, Step::EnterCgroup { tasks });
+    }
 }
 
 /// The table of what is to be opened.

@@ -1,11 +1,11 @@
 //! The plans of processes that join a container: `exec`, and the hooks that run inside.
 
+use super::Host;
 use super::namespaces::USER;
 use super::process::Program;
-use super::script::{Field, Open, Opens, Script, StringList, c};
-use super::{Host, sync};
+use super::script::{Field, Open, Opens, Script, StringList, c, push_cgroup};
+use crate::cgroup::Location;
 use crate::error::Result;
-use crate::host::cgroups::Layout;
 use crate::seccomp::Filter;
 use crate::spec::{Hook, Process};
 use crate::wire::{Handle, Step};
@@ -24,8 +24,8 @@ pub struct Destination<'i> {
     pub id: &'i str,
     /// The container's own namespaces (`CLONE_NEW…`).
     pub namespaces: u64,
-    /// It has to be put into v1 cgroups by rruntime.
-    pub in_cgroup: bool,
+    /// The container's cgroup.
+    pub cgroup: Option<&'i Location>,
 }
 
 /// Joins, then is the process of `exec`.
@@ -39,7 +39,7 @@ pub fn exec<'a>(
     let mut tenant = Tenant { script: Script::default(), opens: Opens::default(), warnings: Vec::new() };
     let pidfd = tenant.opens.add(Open::Pidfd);
     let script = &mut tenant.script;
-    push_place(to, host, script);
+    push_cgroup(to.cgroup, script, &mut tenant.opens);
     if let Some(value) = process.oom_score_adj {
         script.push(Field::None, Step::OpenHostProc {});
         let value = value.to_string();
@@ -71,11 +71,11 @@ pub fn exec<'a>(
 }
 
 /// Joins, then runs a hook of the container (createContainer, startContainer).
-pub fn hook<'a>(hook: &'a Hook<'a>, to: Destination, host: &Host) -> Tenant<'a> {
+pub fn hook<'a>(hook: &'a Hook<'a>, to: Destination) -> Tenant<'a> {
     let mut tenant = Tenant { script: Script::default(), opens: Opens::default(), warnings: Vec::new() };
     let pidfd = tenant.opens.add(Open::Pidfd);
     let script = &mut tenant.script;
-    push_place(to, host, script);
+    push_cgroup(to.cgroup, script, &mut tenant.opens);
     push_join(to, pidfd, script);
     script.push(Field::None, Step::Session {});
     script.push(Field::None, Step::CloseOnExec { first: 3 });
@@ -87,13 +87,6 @@ pub fn hook<'a>(hook: &'a Hook<'a>, to: Destination, host: &Host) -> Tenant<'a> 
     let step = Step::ExecPath { path: &c(&hook.path), argv: argv.wire(), env: env.wire() };
     script.push(Field::Fixed("/hooks"), step);
     tenant
-}
-
-/// cgroup v2 needs no step: the process is born in its cgroup.
-fn push_place(to: Destination, host: &Host, script: &mut Script) {
-    if to.in_cgroup && !matches!(host.cgroups, Layout::Unified { .. }) {
-        script.push(Field::None, Step::Sync { point: sync::PLACE });
-    }
 }
 
 /// A pid namespace is entered by children only, so the process that joins is not the one that stays.
