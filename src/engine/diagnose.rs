@@ -257,7 +257,7 @@ fn elf_interpreter(head: &[u8]) -> Option<String> {
         return None;
     }
     let number = |at: usize, size: usize| -> Option<usize> {
-        let bytes = head.get(at..at + size)?;
+        let bytes = head.get(at..at.checked_add(size)?)?;
         Some(bytes.iter().rev().fold(0, |n, &b| n << 8 | usize::from(b)))
     };
     let (table, entry, count) = (number(32, 8)?, number(54, 2)?, number(56, 2)?);
