@@ -97,11 +97,8 @@ impl Init<'_> {
     }
 
     pub fn session(&mut self) -> Outcome<()> {
-        match sys::setsid() {
-            // The leader of a process group already has a session that is its own.
-            Ok(()) | Err(Errno(libc::EPERM)) => {}
-            Err(errno) => return Err(Fail(Part::Setsid, errno)),
-        }
+        // Staying in the caller's session would leave its terminal within reach (TIOCSTI).
+        sys::setsid().part(Part::Setsid)?;
         let Some(slave) = self.console else { return Ok(()) };
         sys::ioctl(slave, libc::TIOCSCTTY as u64, 0).part(Part::Ioctl)?;
         for stream in 0..3 {

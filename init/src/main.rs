@@ -45,6 +45,8 @@ pub struct Init<'a> {
     host_proc: Option<Fd>,
     /// A procfs that nobody can mount over.
     proc: Option<Fd>,
+    /// The mounts that were made on /proc and on /sys.
+    kernel_mounts: [Option<Fd>; 2],
     /// The container's /dev/null, verified.
     null: Option<Fd>,
     /// The read-only tmpfs that hides directories; attached at the first of them.
@@ -96,6 +98,7 @@ fn run(bytes: &'static [u8]) -> i32 {
         root: None,
         host_proc: None,
         proc: None,
+        kernel_mounts: [None; 2],
         null: None,
         empty: None,
         console: None,

@@ -4,7 +4,7 @@
 use crate::Init;
 use crate::control::{Fail, In, Outcome};
 use crate::copy;
-use crate::path::Missing;
+use crate::path::{IN_ROOT, Missing};
 use crate::sys::{self, Errno, Fd};
 use crate::wire::{Attributes, Handle, PAYLOAD, Part, Step, Strings};
 use core::ffi::CStr;
@@ -83,16 +83,31 @@ impl<'a> Init<'a> {
         let (first, later) = if copy_up { (0, attributes.set) } else { (attributes.set, 0) };
         let mount = self.new_filesystem(kind, source, options, first)?;
         let missing = Missing::Directory { mode: 0o755 };
-        let target =
-            if strict { self.plain_directory(target)? } else { self.lookup_or_make(target, missing)? };
+        let at = if strict { self.plain_directory(target)? } else { self.lookup_or_make(target, missing)? };
         if copy_up {
-            copy::tree(target, mount)?;
+            copy::tree(at, mount)?;
         }
         set_attributes(mount, Attributes { set: later, clear: 0, ..attributes }, false)?;
-        sys::move_mount(mount, target, c"").part(Part::MoveMount)?;
-        sys::close(target);
-        sys::close(mount);
+        sys::move_mount(mount, at, c"").part(Part::MoveMount)?;
+        sys::close(at);
+        self.cover(target, mount, strict);
         Ok(())
+    }
+
+    /// Keeps the descriptor of a mount that was made on /proc or /sys; one that lies under another is of no use.
+    fn cover(&mut self, target: &CStr, mount: Fd, keep: bool) {
+        for (place, held) in KERNEL_PLACES.iter().zip(&mut self.kernel_mounts) {
+            if target.to_bytes() == &place[..place.len() - 1] || target.to_bytes() == b"/" {
+                if let Some(covered) = held.take() {
+                    sys::close(covered);
+                }
+                if keep {
+                    *held = Some(mount);
+                    return;
+                }
+            }
+        }
+        sys::close(mount);
     }
 
     fn new_filesystem(
@@ -128,10 +143,10 @@ impl<'a> Init<'a> {
         set_attributes(mount, recursive_attributes, true)?;
         set_attributes(mount, attributes, false)?;
         let missing = if directory { Missing::Directory { mode: 0o755 } } else { Missing::File };
-        let target = self.lookup_or_make(target, missing)?;
-        sys::move_mount(mount, target, c"").part(Part::MoveMount)?;
-        sys::close(target);
-        sys::close(mount);
+        let at = self.lookup_or_make(target, missing)?;
+        sys::move_mount(mount, at, c"").part(Part::MoveMount)?;
+        sys::close(at);
+        self.cover(target, mount, false);
         Ok(())
     }
 
@@ -194,15 +209,28 @@ impl<'a> Init<'a> {
         Ok(())
     }
 
-    /// Masked and read-only paths that are not there need no work.
+    /// Masked and read-only paths that are not there need no work. Those of /proc and /sys are looked for in the
+    /// mount that was made there: somebody who renames things in the root filesystem meanwhile would otherwise
+    /// make them absent, and later present again without their mask.
     fn present(&self, path: &CStr) -> Outcome<Option<Fd>> {
-        match self.lookup(path) {
+        let held = KERNEL_PLACES.iter().zip(self.kernel_mounts).find_map(|(place, mount)| {
+            let rest = path.to_bytes_with_nul().strip_prefix(*place)?;
+            Some((mount?, CStr::from_bytes_with_nul(rest).ok()?))
+        });
+        let found = match held {
+            Some((mount, rest)) => sys::openat2(mount, rest, libc::O_PATH, 0, IN_ROOT),
+            None => self.lookup(path),
+        };
+        match found {
             Ok(target) => Ok(Some(target)),
             Err(Errno(libc::ENOENT | libc::ENOTDIR)) => Ok(None),
             Err(errno) => Err(Fail(Part::OpenTarget, errno)),
         }
     }
 }
+
+/// Where the kernel shows itself, with a slash behind.
+const KERNEL_PLACES: [&[u8]; 2] = [b"/proc/", b"/sys/"];
 
 const READ_ONLY: u64 =
     libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC;

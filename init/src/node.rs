@@ -93,12 +93,16 @@ impl Init<'_> {
 
     /// The master of a new pseudo terminal goes to rruntime; with `bind` the slave appears as /dev/console.
     pub fn open_console(&mut self, bind: bool) -> Outcome<()> {
-        let flags = libc::O_RDWR | libc::O_NOCTTY;
         let scope = IN_ROOT | libc::RESOLVE_NO_SYMLINKS;
-        let master = sys::openat2(self.root()?, c"dev/pts/ptmx", flags, 0, scope).part(Part::OpenTarget)?;
-        if sys::filesystem(master).part(Part::Verify)? != DEVPTS_MAGIC {
+        let path = libc::O_PATH | libc::O_DIRECTORY;
+        let devpts = sys::openat2(self.root()?, c"dev/pts", path, 0, scope).part(Part::OpenTarget)?;
+        if sys::filesystem(devpts).part(Part::Verify)? != DEVPTS_MAGIC {
             return Err(Fail(Part::Unexpected, Errno(libc::ENODEV)));
         }
+        // Looked at before it is opened: opening a device of the image's choice could do something by itself.
+        let flags = libc::O_RDWR | libc::O_NOCTTY;
+        let master = sys::openat2(devpts, c"ptmx", flags, 0, PRISTINE).part(Part::OpenTarget)?;
+        sys::close(devpts);
         let unlock = 0i32;
         sys::ioctl(master, libc::TIOCSPTLCK as u64, &raw const unlock as usize).part(Part::Ioctl)?;
         let flags = (libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC) as usize;
@@ -137,6 +141,12 @@ impl Init<'_> {
         }
         self.host_proc = Some(proc);
         Ok(())
+    }
+
+    pub fn close_host_proc(&mut self) {
+        if let Some(proc) = self.host_proc.take() {
+            sys::close(proc);
+        }
     }
 
     fn pristine_proc(&self) -> Outcome<Fd> {

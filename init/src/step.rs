@@ -16,6 +16,10 @@ impl<'a> Init<'a> {
                 file => sys::write(file, b"0").part(Part::Write).map(drop),
             },
             Step::OpenHostProc {} => self.open_host_proc(),
+            Step::CloseHostProc {} => {
+                self.close_host_proc();
+                Ok(())
+            }
             Step::Join { namespace, flags } => sys::setns(self.handle(namespace)?, flags).part(Part::Setns),
             Step::Unshare { flags } => sys::unshare(flags).part(Part::Whole),
             Step::Spawn { flags } => self.spawn(flags),

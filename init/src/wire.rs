@@ -213,6 +213,9 @@ steps! {
     EnterCgroup { tasks: Handle }
     /// Opens the host's /proc, for the files about ourselves.
     OpenHostProc {}
+    /// Closes it again, before anybody else can see this process: a program or a working directory behind
+    /// /proc/self/fd could go through it to the host (CVE-2024-21626).
+    CloseHostProc {}
     /// setns(2): joins the namespaces `flags` of the handle (a namespace file or a pidfd).
     Join { namespace: Handle, flags: u64 }
     /// unshare(2).

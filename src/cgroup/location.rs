@@ -138,6 +138,10 @@ fn refused(path: &str, reason: &'static str) -> Error {
     Error::new(reason).kind(Kind::Config).field("/linux/cgroupsPath").value(path)
 }
 
+/// With the mount before it, and a file's name after it, a path must stay below PATH_MAX.
+const LONGEST_PATH: usize = 3072;
+const LONGEST_NAME: usize = 255;
+
 /// The components of a path, joined by one slash each.
 fn normal(path: &str) -> Result<String> {
     let components: Vec<&str> = path.split('/').filter(|c| !c.is_empty() && *c != ".").collect();
@@ -147,7 +151,14 @@ fn normal(path: &str) -> Result<String> {
     if path.contains('\0') || path.contains('\n') {
         return Err(refused(path, "a cgroup path may not contain a newline or a NUL character"));
     }
-    Ok(components.join("/"))
+    let path = components.join("/");
+    if path.len() > LONGEST_PATH || components.iter().any(|component| component.len() > LONGEST_NAME) {
+        // Shown in part: all of it would bury the message.
+        let begin: String = path.chars().take(80).collect();
+        return Err(refused(&begin, "a cgroup path of this length has no place below its mount")
+            .remedy("use at most 3072 bytes, and 255 in one name"));
+    }
+    Ok(path)
 }
 
 /// The caller's cgroup in the hierarchy of a v1 controller, or in the unified one (""), as /proc/self/cgroup

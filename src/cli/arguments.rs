@@ -114,6 +114,11 @@ impl Arguments {
         self.value(name).map(|value| as_text(name, value)).transpose()
     }
 
+    /// As it was given, also if it is empty: where an empty variable of a script must not mean the default.
+    pub fn given_text(&self, name: &str) -> Result<Option<&str>> {
+        self.given(name).map(|value| as_text(name, value)).transpose()
+    }
+
     /// Every value of an option that may be given several times.
     pub fn values(&self, name: &str) -> impl Iterator<Item = &OsString> {
         self.matches.get_many(name).into_iter().flatten()

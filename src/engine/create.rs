@@ -27,7 +27,9 @@ use crate::state::{Entry, Phase, Process, Record, time};
 use crate::sys::wait::{self, Ended};
 use crate::sys::{file, identity, socket};
 use crate::wire::Kind as Word;
+use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -52,6 +54,7 @@ pub struct Made {
     pub master: Option<OwnedFd>,
     /// Steps and fields, for what may still fail after start.
     pub script: plan::Script,
+    pub prepared: Prepared,
     pub cgroup: Option<Cgroup>,
 }
 
@@ -72,6 +75,7 @@ impl Engine {
         starter: Starter,
     ) -> Result<Made> {
         crate::state::id::check(&options.id)?;
+        super::preserve::check(options.preserve_fds)?;
         let facts = crate::host::probe()?;
         let plan_options = plan::Options {
             id: options.id.clone(),
@@ -97,9 +101,9 @@ impl Engine {
             Making { engine: self, options, bundle, spec, prepared, record, init: None, cgroup: None };
         match making.build(plan, &plan_options, &entry, starter) {
             Ok((script, master)) => {
-                let Making { record, init, cgroup, .. } = making;
+                let Making { prepared, record, init, cgroup, .. } = making;
                 let init = init.expect("a container that was built has its init");
-                Ok(Made { entry, record, init, master, script, cgroup })
+                Ok(Made { entry, record, init, master, script, prepared, cgroup })
             }
             Err(error) => {
                 making.undo(entry);
@@ -319,11 +323,13 @@ impl<'a> Making<'a> {
         hooks::run("createRuntime", &hooks.create_runtime, &state, bundle)?;
         let first = self.init.as_ref().expect("init waits for its hooks").process();
         let inside = Inside {
+            host: &self.prepared.host,
             id: &self.record.id,
             namespaces: plan.created | plan.joined,
             first: (first.pid, first.pidfd.as_fd()),
             location: self.record.cgroup.as_ref(),
             cgroup: self.cgroup.as_ref(),
+            own: None,
         };
         hooks::run_inside("createContainer", &hooks.create_container, &state, &inside)
     }
@@ -418,7 +424,12 @@ pub fn write_pid_file(path: &Path, pid: i32) -> Result<()> {
         Error::new("the pid file needs a name").kind(Kind::Argument).field("--pid-file").value(path.display())
     })?;
     let temporary = path.with_file_name(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
-    std::fs::write(&temporary, pid.to_string()).map_err(refused)?;
+    // The directory may be anybody's and the umask anything: what somebody has put at this name is not written
+    // through, and nobody else may change the number.
+    let _ = std::fs::remove_file(&temporary);
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o644).open(&temporary).map_err(refused)?;
+    file.write_all(pid.to_string().as_bytes()).map_err(refused)?;
     std::fs::rename(&temporary, path).map_err(|e| {
         // Nobody needs it any more.
         let _ = std::fs::remove_file(&temporary);

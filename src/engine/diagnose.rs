@@ -142,6 +142,9 @@ fn remedy(step: &Step, part: Part, errno: i32) -> Option<&'static str> {
             "the runtime's own /proc or /sys has parts masked, so the kernel allows no new one: run it outside of \
              that container, or bind the one that is there"
         }
+        (Step::EnterCgroup { .. }, _, libc::EINVAL) => {
+            "a process with a real-time policy may enter a cpu cgroup only if that has real-time runtime"
+        }
         (Step::Filesystem { kind, .. }, Part::FsOpen | Part::FsCreate, libc::EPERM)
             if matches!(kind.to_bytes(), b"sysfs" | b"mqueue" | b"cgroup" | b"cgroup2") =>
         {
@@ -159,9 +162,6 @@ fn remedy(step: &Step, part: Part, errno: i32) -> Option<&'static str> {
                      {\"type\": \"cgroup\"}, or leave the mount out"
                 }
             }
-        }
-        (Step::EnterCgroup { .. }, _, libc::EINVAL) => {
-            "a process with a real-time policy may enter a cpu cgroup only if that has real-time runtime"
         }
         (Step::Filesystem { .. }, Part::FsOpen, libc::ENODEV) => "this kernel has no such file system",
         (Step::Filesystem { .. } | Step::Bind { .. }, Part::OpenTarget, libc::ELOOP) => {
@@ -257,7 +257,7 @@ fn elf_interpreter(head: &[u8]) -> Option<String> {
         return None;
     }
     let number = |at: usize, size: usize| -> Option<usize> {
-        let bytes = head.get(at..at.checked_add(size)?)?;
+        let bytes = head.get(at..at + size)?;
         Some(bytes.iter().rev().fold(0, |n, &b| n << 8 | usize::from(b)))
     };
     let (table, entry, count) = (number(32, 8)?, number(54, 2)?, number(56, 2)?);

@@ -24,6 +24,7 @@ const PROCESS_LIMIT: usize = 32 * 1024 * 1024;
 impl Engine {
     /// The exit code of the process; 0 when detached.
     pub fn exec(&self, id: &str, options: &ExecOptions) -> Result<i32> {
+        super::preserve::check(options.preserve_fds)?;
         let entry = self.store.peek(id)?;
         let record = entry.record().map_err(|e| e.value(id))?;
         check_status(id, status(&entry, &record), options)?;

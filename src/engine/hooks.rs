@@ -9,9 +9,11 @@ use super::init::{self, Event, Init};
 use super::open::{self, Given};
 use crate::cgroup::{Cgroup, Location};
 use crate::error::{Error, Result};
+use crate::plan::Host;
 use crate::plan::tenant::Tenant;
 use crate::plan::tenant::{self, Destination};
-use crate::spec::{Hook, Spec};
+use crate::seccomp::Filter;
+use crate::spec::{Hook, Process, Spec};
 use crate::sys::launch::Child;
 use crate::sys::{memory, process, socket, wait};
 use crate::wire::Kind;
@@ -113,12 +115,15 @@ fn ends_in_time(pidfd: BorrowedFd, timeout: Option<i64>) -> bool {
 
 /// Where hooks inside the container go.
 pub struct Inside<'a> {
+    pub host: &'a Host,
     pub id: &'a str,
     pub namespaces: u64,
     /// The container's first process, by number and by descriptor.
     pub first: (i32, BorrowedFd<'a>),
     pub location: Option<&'a Location>,
     pub cgroup: Option<&'a Cgroup>,
+    /// The container's process and filter, for hooks whose program is the image's.
+    pub own: Option<(&'a Process<'a>, Option<&'a Filter>)>,
 }
 
 /// Runs the hooks of one kind in the container's namespaces.
@@ -132,13 +137,17 @@ pub fn run_inside(kind: &str, hooks: &[Hook], state: &str, inside: &Inside) -> R
 
 fn run_one_inside(hook: &Hook, state: &str, inside: &Inside) -> Result<()> {
     let to = Destination { id: inside.id, namespaces: inside.namespaces, cgroup: inside.location };
-    let tenant = tenant::hook(hook, to);
+    let tenant = match inside.own {
+        None => tenant::host_hook(hook, to),
+        Some((process, filter)) => tenant::own_hook(hook, process, to, inside.host, filter)?,
+    };
     let output = memory::scratch(c"hook-output").map_err(|e| e.because("memfd_create"))?;
     let input = input(state)?;
     let streams = [Some(input.as_fd()), Some(output.as_fd()), Some(output.as_fd())];
     let mut init = start_tenant(&tenant, inside.first, inside.cgroup, streams, 0)?;
     drop(input);
     let spec = Spec::default();
+    // A seccomp listener is closed at once: what the filter would ask about fails.
     let started = converse(&mut init, &tenant, &spec, |_| Ok(()));
     let Child { pid, pidfd } = init.spawned.take().unwrap_or(init.first);
     match started {

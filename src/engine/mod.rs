@@ -21,6 +21,7 @@ mod open;
 pub mod options;
 pub mod pause;
 mod prepare;
+mod preserve;
 mod run;
 mod start;
 

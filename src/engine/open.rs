@@ -5,6 +5,7 @@
 
 use crate::cgroup::Cgroup;
 use crate::error::{Error, Kind, Result};
+use crate::plan::mounts::absolute;
 use crate::plan::script::{Mapping, c};
 use crate::plan::{Field, Open, Opens, names};
 use crate::spec::Spec;
@@ -76,6 +77,7 @@ fn tree(path: &str, recursive: bool, field: Field, spec: &Spec) -> Result<OwnedF
     if field == Field::Fixed("/root/path") {
         must_be_directory(tree.as_fd(), path)?;
     }
+    must_be_procfs_on_proc(tree.as_fd(), path, field, spec)?;
     Ok(tree)
 }
 
@@ -99,7 +101,23 @@ fn witness(path: &str, field: Field, spec: &Spec) -> Result<OwnedFd> {
     if field == Field::Fixed("/root/path") {
         must_be_directory(found.as_fd(), path)?;
     }
+    must_be_procfs_on_proc(found.as_fd(), path, field, spec)?;
     Ok(found)
+}
+
+/// What is bound on /proc must be a procfs: programs in the container trust what they read there
+/// (CVE-2019-16884).
+fn must_be_procfs_on_proc(fd: BorrowedFd, path: &str, field: Field, spec: &Spec) -> Result<()> {
+    let Field::Mount(i) = field else { return Ok(()) };
+    let on_proc = spec.mounts.get(i).is_some_and(|m| absolute(&m.destination) == "/proc");
+    if !on_proc || file::is_procfs(fd).map_err(|e| e.because(format!("look at {path}")))? {
+        return Ok(());
+    }
+    Err(Error::new("only a file system of type proc may be bound on /proc")
+        .kind(Kind::Config)
+        .field(format!("/mounts/{i}/source"))
+        .value(path)
+        .remedy("mount a proc file system there, or bind the host's /proc"))
 }
 
 fn must_be_directory(fd: BorrowedFd, path: &str) -> Result<()> {

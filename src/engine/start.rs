@@ -42,7 +42,8 @@ impl Engine {
             let script = plan_again(&prepared, &spec, &record)?;
             let cgroup = record.cgroup.as_ref().map(Cgroup::open).transpose()?.flatten();
             let cgroup = cgroup.as_ref();
-            let starting = Starting { spec: &spec, record: &record, script: &script, cgroup };
+            let starting =
+                Starting { spec: &spec, record: &record, prepared: &prepared, script: &script, cgroup };
             starting.run(control.as_fd())
         });
         // Started, or ended by what went wrong: in both cases nobody waits there any more.
@@ -53,8 +54,8 @@ impl Engine {
 
     /// Says start to a container that this process has made.
     pub(super) fn start_made(&self, made: &Made, spec: &Spec) -> Result<()> {
-        let Made { record, script, cgroup, init, .. } = made;
-        let starting = Starting { spec, record, script, cgroup: cgroup.as_ref() };
+        let Made { record, prepared, script, cgroup, init, .. } = made;
+        let starting = Starting { spec, record, prepared, script, cgroup: cgroup.as_ref() };
         starting.run(init.control()).map_err(|e| e.doing("unable to start container process"))
     }
 
@@ -88,6 +89,7 @@ fn plan_again(prepared: &Prepared, spec: &Spec, record: &Record) -> Result<Scrip
 struct Starting<'a> {
     spec: &'a Spec<'a>,
     record: &'a Record,
+    prepared: &'a Prepared,
     script: &'a Script,
     cgroup: Option<&'a Cgroup>,
 }
@@ -121,11 +123,13 @@ impl Starting<'_> {
         let gone = || Error::new("the container's init has ended").kind(Kind::WrongState);
         let first = self.record.process().ok_or_else(gone)?.open().map_err(|_| gone())?;
         let inside = Inside {
+            host: &self.prepared.host,
             id: &self.record.id,
             namespaces: self.record.namespaces(),
             first: (self.record.pid.unwrap_or_default(), first.as_fd()),
             location: self.record.cgroup.as_ref(),
             cgroup: self.cgroup,
+            own: self.spec.process.as_ref().map(|process| (process, self.prepared.filter.as_ref())),
         };
         let state = state_json(self.record, "created");
         hooks::run_inside("startContainer", &hooks.start_container, &state, &inside).inspect_err(|_| {

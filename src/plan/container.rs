@@ -139,6 +139,7 @@ impl<'a> Builder<'a, '_> {
         }
         if late & TIME != 0 {
             self.set_clocks();
+            self.push(Step::CloseHostProc {});
         }
     }
 
@@ -150,6 +151,9 @@ impl<'a> Builder<'a, '_> {
             let value = value.to_string();
             let step = Step::SelfFile { file: c"oom_score_adj", value: value.as_bytes() };
             self.script.push(Field::Fixed("/process/oomScoreAdj"), step);
+            if self.namespaces.new & TIME == 0 {
+                self.push(Step::CloseHostProc {});
+            }
         }
     }
 
@@ -329,6 +333,7 @@ impl<'a> Builder<'a, '_> {
         let start_hooks = self.spec.hooks.as_ref().is_some_and(|hooks| !hooks.start_container.is_empty());
         let program = Program {
             process,
+            file: None,
             host: self.host,
             user_namespace: self.user_namespace(),
             filter,

@@ -21,6 +21,8 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 /// A process to become.
 pub struct Program<'a, 'p> {
     pub process: &'a Process<'a>,
+    /// The file to execute, where the first argument does not say it (hooks).
+    pub file: Option<&'a str>,
     pub host: &'p Host,
     /// The process has a user namespace of its own, with all capabilities in it.
     pub user_namespace: bool,
@@ -84,7 +86,10 @@ impl Program<'_, '_> {
         let kept = self.push_identity(sets, available, script);
         let cwd = c(&process.cwd);
         script.push(Field::Fixed("/process/cwd"), Step::Chdir { path: &cwd, patient: false });
-        let candidates = candidates(process);
+        let candidates = match self.file {
+            Some(file) => StringList::of([file]),
+            None => candidates(process),
+        };
         script.push(Field::Fixed("/process/args/0"), Step::Resolve { candidates: candidates.wire() });
         if let Some(listener) = self.listener {
             script.push(Field::None, Step::AwaitStart { listener });

@@ -45,6 +45,7 @@ pub fn exec<'a>(
         let value = value.to_string();
         let step = Step::SelfFile { file: c"oom_score_adj", value: value.as_bytes() };
         script.push(Field::Fixed("/process/oomScoreAdj"), step);
+        script.push(Field::None, Step::CloseHostProc {});
     }
     push_join(to, pidfd, script);
     script.push(Field::None, Step::Keyring { name: &c(&format!("_ses.{}", to.id)) });
@@ -59,6 +60,7 @@ pub fn exec<'a>(
     script.push(Field::Fixed("/process/cwd"), Step::Chdir { path: &cwd, patient: true });
     let program = Program {
         process,
+        file: None,
         host,
         user_namespace: to.namespaces & USER != 0,
         filter,
@@ -70,8 +72,8 @@ pub fn exec<'a>(
     Ok(tenant)
 }
 
-/// Joins, then runs a hook of the container (createContainer, startContainer).
-pub fn hook<'a>(hook: &'a Hook<'a>, to: Destination) -> Tenant<'a> {
+/// Joins, then runs a createContainer hook, whose program is the host's.
+pub fn host_hook<'a>(hook: &'a Hook<'a>, to: Destination) -> Tenant<'a> {
     let mut tenant = Tenant { script: Script::default(), opens: Opens::default(), warnings: Vec::new() };
     let pidfd = tenant.opens.add(Open::Pidfd);
     let script = &mut tenant.script;
@@ -87,6 +89,41 @@ pub fn hook<'a>(hook: &'a Hook<'a>, to: Destination) -> Tenant<'a> {
     let step = Step::ExecPath { path: &c(&hook.path), argv: argv.wire(), env: env.wire() };
     script.push(Field::Fixed("/hooks"), step);
     tenant
+}
+
+/// Joins, then runs a startContainer hook. Its program is looked up in the container, so the image chooses it: it
+/// gets the user, the capabilities, the labels and the filter of the container's own `process`, and no more.
+pub fn own_hook<'a>(
+    hook: &'a Hook<'a>,
+    process: &Process<'a>,
+    to: Destination,
+    host: &Host,
+    filter: Option<&Filter>,
+) -> Result<Tenant<'a>> {
+    let args = if hook.args.is_empty() { vec![hook.path.clone()] } else { hook.args.clone() };
+    let process = Process { args, env: hook.env.clone(), terminal: false, ..process.clone() };
+    let mut tenant = Tenant { script: Script::default(), opens: Opens::default(), warnings: Vec::new() };
+    let pidfd = tenant.opens.add(Open::Pidfd);
+    let script = &mut tenant.script;
+    push_cgroup(to.cgroup, script, &mut tenant.opens);
+    push_join(to, pidfd, script);
+    if Program::has_labels(&process) {
+        script.push(Field::None, Step::OpenProc {});
+    }
+    script.push(Field::None, Step::Chdir { path: &c(&process.cwd), patient: true });
+    let program = Program {
+        process: &process,
+        file: Some(&hook.path),
+        host,
+        user_namespace: to.namespaces & USER != 0,
+        filter,
+        preserve_fds: 0,
+        listener: None,
+        start_hooks: false,
+    };
+    // What cannot be given was told when the container was made.
+    program.push(&mut tenant.script, &mut Vec::new())?;
+    Ok(tenant)
 }
 
 /// A pid namespace is entered by children only, so the process that joins is not the one that stays.

@@ -118,6 +118,13 @@ pub fn read_all(fd: BorrowedFd, limit: usize) -> SysResult<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Whether descriptor `number` closes on exec; `EBADF` if it is not open. Reference: fcntl(2), F_GETFD.
+pub fn close_on_exec(number: i32) -> SysResult<bool> {
+    // SAFETY: F_GETFD takes a number and touches no memory of ours.
+    let flags = check(unsafe { libc::fcntl(number, libc::F_GETFD) }.into())?;
+    Ok(flags & i64::from(libc::FD_CLOEXEC) != 0)
+}
+
 /// The kind (`S_IFMT`) of what `fd` is open on. Reference: fstat(2).
 pub fn kind(fd: BorrowedFd) -> SysResult<u32> {
     Ok(fstat(fd)?.st_mode & libc::S_IFMT)
@@ -128,6 +135,15 @@ pub fn device_number(fd: BorrowedFd) -> SysResult<Option<u64>> {
     let found = fstat(fd)?;
     let device = matches!(found.st_mode & libc::S_IFMT, libc::S_IFCHR | libc::S_IFBLK);
     Ok(device.then_some(found.st_rdev))
+}
+
+/// Whether `fd` is open on a procfs. Reference: fstatfs(2).
+pub fn is_procfs(fd: BorrowedFd) -> SysResult<bool> {
+    // SAFETY: all zeroes is a valid value of this plain struct.
+    let mut found: libc::statfs = unsafe { std::mem::zeroed() };
+    // SAFETY: found is ours for the call; fstatfs works on O_PATH descriptors too.
+    check(unsafe { libc::fstatfs(fd.as_raw_fd(), &mut found) }.into())?;
+    Ok(found.f_type == libc::PROC_SUPER_MAGIC)
 }
 
 fn fstat(fd: BorrowedFd) -> SysResult<libc::stat> {

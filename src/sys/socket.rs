@@ -13,9 +13,12 @@ pub fn pair() -> SysResult<(OwnedFd, OwnedFd)> {
     Ok(nix::sys::socket::socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?)
 }
 
-/// A listening SEQPACKET socket at `path`. `sun_path` is short: give a path through /proc/self/fd.
+/// A listening SEQPACKET socket at `path`, for its owner alone whatever the umask is. `sun_path` is short: give a
+/// path through /proc/self/fd.
 pub fn listen(path: &Path) -> SysResult<OwnedFd> {
     let socket = new(SockType::SeqPacket)?;
+    // A path gets its mode from the socket that is bound to it.
+    nix::sys::stat::fchmod(&socket, nix::sys::stat::Mode::S_IRUSR | nix::sys::stat::Mode::S_IWUSR)?;
     nix::sys::socket::bind(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
     nix::sys::socket::listen(&socket, Backlog::new(4)?)?;
     Ok(socket)

@@ -1,15 +1,35 @@
 //! The life of a container, driven by the real binary.
 
+#[path = "../support/leftovers.rs"]
+mod leftovers;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod commands;
+mod crash;
+mod descriptors;
+mod exec;
+mod freezer;
+mod hooks;
+mod listing;
+mod signals;
+mod terminal;
+
+use leftovers::assert_nothing_left;
 use support::Container;
 
 #[test]
 fn run_gives_the_exit_code_of_the_program_and_leaves_nothing() {
     let container = Container::new().sh("exit 7");
     assert_eq!(container.run().code, 7);
-    container.assert_gone();
+    assert_nothing_left(&container);
+}
+
+#[test]
+fn a_program_that_a_signal_ends_gives_128_and_its_number() {
+    let container = Container::new().without_namespace("pid").sh("kill -TERM $$");
+    assert_eq!(container.run().code, 128 + 15);
+    assert_nothing_left(&container);
 }
 
 #[test]
@@ -25,5 +45,5 @@ fn a_created_container_waits_for_start() {
     container.call(&["kill", &container.id, "KILL"]).ok();
     container.wait_for_status("stopped");
     container.call(&["delete", &container.id]).ok();
-    container.assert_gone();
+    assert_nothing_left(&container);
 }

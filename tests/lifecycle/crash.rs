@@ -1,0 +1,135 @@
+//! A command that is killed at any instant leaves what `delete --force` can take away.
+
+use crate::leftovers::{assert_nothing_left, processes};
+use crate::support::{Container, wait_until};
+use serde_json::json;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+fn spawn(container: &Container, command: &str) -> Child {
+    container.write_config();
+    let mut spawned = container.command(&[command, "--bundle"]);
+    spawned.arg(container.bundle()).arg(&container.id).stdout(Stdio::null()).stderr(Stdio::null());
+    spawned.spawn().unwrap()
+}
+
+#[test]
+fn a_create_or_run_that_is_killed_in_a_hook_leaves_nothing_that_delete_does_not_take() {
+    for kind in ["prestart", "createRuntime", "createContainer", "startContainer", "poststart"] {
+        let container = Container::new().sh("echo > /tmp/ran; sleep 100");
+        // The hook sees one file of the test under the same path inside and outside only by its output.
+        let slow = container.rootfs().join("slow");
+        let begun = container.rootfs().join("tmp/begun");
+        let script = match kind {
+            "startContainer" => "#!/bin/sh\necho > /tmp/begun\nexec sleep 100\n".to_owned(),
+            _ => format!("#!/bin/sh\necho > {}\nexec sleep 100\n", begun.display()),
+        };
+        fs::write(&slow, script).unwrap();
+        fs::set_permissions(&slow, fs::Permissions::from_mode(0o755)).unwrap();
+        let path = if kind == "startContainer" { "/slow".into() } else { slow };
+        let container = container
+            .edit(|config| config["hooks"][kind] = json!([{"path": path, "env": ["PATH=/bin:/usr/bin"]}]));
+        let mut run = spawn(&container, "run");
+        wait_until(kind, || begun.exists());
+        let listed = container.call(&["list"]).ok();
+        let wanted = match kind {
+            // The container exists; its program does not run yet.
+            "startContainer" | "poststart" => "running",
+            _ => "creating",
+        };
+        assert!(listed.contains(wanted), "{kind}: {listed}");
+        run.kill().unwrap();
+        run.wait().unwrap();
+        container.call(&["delete", "--force", &container.id]).ok();
+        // A hook on the host is nobody's to end but its own.
+        let orphans = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
+            let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+            let cwd = fs::read_link(entry.path().join("cwd")).ok()?;
+            cwd.starts_with(container.bundle()).then_some(pid)
+        });
+        for pid in orphans {
+            let _ended = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::SIGKILL);
+        }
+        assert_nothing_left(&container);
+    }
+}
+
+#[test]
+fn a_run_or_create_that_is_killed_at_any_moment_leaves_nothing_that_delete_does_not_take() {
+    for command in ["create", "run"] {
+        for step in 0..16 {
+            let container = Container::new().args(&["sleep", "100"]);
+            let mut child = spawn(&container, command);
+            std::thread::sleep(Duration::from_micros(900 * step));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            if container.state_root().exists() {
+                container.call(&["list"]).ok();
+            }
+            container.call(&["delete", "--force", &container.id]).ok();
+            assert_nothing_left(&container);
+        }
+    }
+}
+
+#[test]
+fn the_init_of_a_killed_create_does_not_wait_for_ever() {
+    let container = Container::new().args(&["true"]);
+    let hook = container.dir.join("hook");
+    let begun = container.dir.join("begun");
+    fs::write(&hook, format!("#!/bin/sh\necho > {}\nsleep 0.3\n", begun.display())).unwrap();
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    let container = container
+        .edit(|config| config["hooks"]["createRuntime"] = json!([{"path": hook, "env": ["PATH=/bin"]}]));
+    let mut create = spawn(&container, "create");
+    wait_until("the hook", || begun.exists());
+    create.kill().unwrap();
+    create.wait().unwrap();
+    wait_until("the end of init", || processes(&container.id).is_empty());
+    container.call(&["delete", "--force", &container.id]).ok();
+    assert_nothing_left(&container);
+}
+
+#[test]
+fn a_container_outlives_the_run_that_waited_for_it_and_can_be_deleted() {
+    let container = Container::new().sh("echo > /tmp/ready; exec sleep 100");
+    let mut run = spawn(&container, "run");
+    wait_until("the program runs", || container.rootfs().join("tmp/ready").exists());
+    run.kill().unwrap();
+    run.wait().unwrap();
+    assert_eq!(container.status(), "running");
+    assert_eq!(container.exec_sh("echo here").ok(), "here\n");
+    container.call(&["delete", "--force", &container.id]).ok();
+    assert_nothing_left(&container);
+}
+
+#[test]
+fn a_delete_that_is_killed_can_be_done_again() {
+    for step in 0..8 {
+        let container = Container::new().args(&["sleep", "100"]).started();
+        let mut delete = container.command(&["delete", "--force", &container.id]);
+        let mut delete = delete.stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_micros(700 * step));
+        delete.kill().unwrap();
+        delete.wait().unwrap();
+        container.call(&["delete", "--force", &container.id]).ok();
+        assert_nothing_left(&container);
+    }
+}
+
+#[test]
+fn a_start_that_is_killed_in_its_hook_leaves_nothing_that_delete_does_not_take() {
+    let container = Container::new().args(&["sleep", "100"]).edit(|config| {
+        let hook = json!([{"path": "/bin/sh", "args": ["sh", "-c", "echo > /tmp/begun; exec sleep 100"], "env": ["PATH=/bin"]}]);
+        config["hooks"]["startContainer"] = hook;
+    });
+    assert_eq!(container.create().code, 0);
+    let mut start = container.command(&["start", &container.id]).stderr(Stdio::null()).spawn().unwrap();
+    wait_until("the hook", || container.rootfs().join("tmp/begun").exists());
+    start.kill().unwrap();
+    start.wait().unwrap();
+    container.call(&["delete", "--force", &container.id]).ok();
+    assert_nothing_left(&container);
+}

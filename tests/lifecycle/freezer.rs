@@ -1,0 +1,50 @@
+//! pause and resume.
+
+use crate::support::{Container, wait_until};
+use std::fs;
+
+#[test]
+fn a_paused_container_does_nothing_until_it_is_resumed() {
+    let container = Container::new().sh("while true; do echo x >> /tmp/ticks; sleep 0.01; done").started();
+    let ticks = || fs::read(container.rootfs().join("tmp/ticks")).unwrap_or_default().len();
+    wait_until("the first ticks", || ticks() > 4);
+    container.call(&["pause", &container.id]).ok();
+    assert_eq!(container.status(), "paused");
+    let before = ticks();
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    assert_eq!(ticks(), before);
+
+    let refused = container.exec_sh("true");
+    assert_eq!(refused.code, 255);
+    assert!(refused.err.contains("cannot exec in a paused container (use --ignore-paused to override)"));
+    assert!(container.call(&["pause", &container.id]).fails().contains("paused"));
+    assert!(container.call(&["delete", &container.id]).fails().contains("that is not stopped: paused"));
+
+    container.call(&["resume", &container.id]).ok();
+    assert_eq!(container.status(), "running");
+    wait_until("more ticks", || ticks() > before);
+    assert!(container.call(&["resume", &container.id]).fails().contains("container not paused"));
+}
+
+#[test]
+fn a_paused_container_can_be_killed_and_deleted() {
+    let container = Container::new().args(&["sleep", "100"]).started();
+    container.call(&["pause", &container.id]).ok();
+    container.call(&["kill", &container.id, "KILL"]).ok();
+    container.wait_for_status("stopped");
+    container.call(&["delete", &container.id]).ok();
+    container.assert_gone();
+
+    let container = Container::new().args(&["sleep", "100"]).started();
+    container.call(&["pause", &container.id]).ok();
+    container.call(&["delete", "--force", &container.id]).ok();
+    container.assert_gone();
+}
+
+#[test]
+fn a_stopped_container_is_neither_paused_nor_resumed() {
+    let container = Container::new().args(&["true"]);
+    assert_eq!(container.run_with(&["--keep"]).code, 0);
+    assert!(container.call(&["pause", &container.id]).fails().contains("container not running"));
+    assert!(container.call(&["resume", &container.id]).fails().contains("container not running"));
+}

@@ -1,0 +1,335 @@
+//! Hooks: six kinds at six points, each with the container's state on its standard input.
+
+use crate::leftovers::assert_nothing_left;
+use crate::support::{Container, Ended};
+use serde_json::{Value, json};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+const ON_HOST: [&str; 4] = ["prestart", "createRuntime", "poststart", "poststop"];
+
+/// A real shell script with this text, on the host.
+fn script(container: &Container, name: &str, text: &str) -> PathBuf {
+    let path = container.dir.join(name);
+    fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+/// A hook with a path of the container.
+fn inside(text: &str) -> Value {
+    json!([{"path": "/bin/sh", "args": ["sh", "-c", text], "env": ["PATH=/bin"]}])
+}
+
+fn hook(path: &PathBuf) -> Value {
+    json!([{"path": path, "env": ["PATH=/bin:/usr/bin"]}])
+}
+
+/// Hooks of every kind that append a line to one file of the root filesystem.
+fn witness_of_every_kind(container: Container, text: &str) -> Container {
+    let log = container.rootfs().join("tmp/log");
+    let scripts: Vec<(&str, Value)> =
+        ["prestart", "createRuntime", "createContainer", "poststart", "poststop"]
+            .into_iter()
+            .map(|kind| {
+                let text = format!("({text}) >> {} 2>&1", log.display()).replace("KIND", kind);
+                (kind, hook(&script(&container, kind, &text)))
+            })
+            .collect();
+    let text = format!("({text}) >> /tmp/log 2>&1").replace("KIND", "startContainer");
+    container.edit(|config| {
+        for (kind, value) in scripts {
+            config["hooks"][kind] = value;
+        }
+        config["hooks"]["startContainer"] = inside(&text);
+    })
+}
+
+fn log(container: &Container) -> String {
+    fs::read_to_string(container.rootfs().join("tmp/log")).unwrap_or_default()
+}
+
+const ORDER: &str = "prestart\ncreateRuntime\ncreateContainer\nstartContainer\n";
+
+#[test]
+fn the_six_kinds_run_in_their_order() {
+    let container = witness_of_every_kind(Container::new().sh("exit 5"), "echo KIND");
+    assert_eq!(container.run().code, 5);
+    let text = log(&container);
+    assert!(text.starts_with(ORDER) && text.ends_with("poststart\npoststop\n"), "{text}");
+    assert_nothing_left(&container);
+}
+
+#[test]
+fn create_start_and_delete_each_run_their_own_kinds() {
+    let container =
+        witness_of_every_kind(Container::new().sh("echo program >> /tmp/log; sleep 100"), "echo KIND");
+    assert_eq!(container.create().code, 0);
+    assert_eq!(log(&container), "prestart\ncreateRuntime\ncreateContainer\n");
+    container.start().ok();
+    crate::support::wait_until("the program runs", || log(&container).contains("program"));
+    let text = log(&container);
+    assert!(text.starts_with(ORDER) && text.contains("poststart\n"), "{text}");
+    container.call(&["kill", &container.id, "KILL"]).ok();
+    container.wait_for_status("stopped");
+    assert!(!log(&container).contains("poststop"));
+    container.call(&["delete", &container.id]).ok();
+    assert!(log(&container).ends_with("poststop\n"));
+    assert_nothing_left(&container);
+}
+
+#[test]
+fn each_kind_gets_the_state_with_the_status_of_its_point() {
+    let container = witness_of_every_kind(Container::new().args(&["true"]), "echo KIND; cat; echo")
+        .edit(|config| config["annotations"] = json!({"org.example": "yes"}));
+    container.run().ok();
+    let text = log(&container);
+    for (kind, status) in [
+        ("prestart", "creating"),
+        ("createRuntime", "creating"),
+        ("createContainer", "creating"),
+        ("startContainer", "created"),
+        ("poststart", "running"),
+        ("poststop", "stopped"),
+    ] {
+        let after = text.split(&format!("{kind}\n")).nth(1).unwrap_or_else(|| panic!("{kind}: {text}"));
+        let line = after.lines().next().unwrap();
+        let state: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{kind}: {e}: {text}"));
+        assert_eq!(state["status"], status, "{kind}");
+        assert_eq!(state["id"], container.id.as_str(), "{kind}");
+        assert_eq!(state["bundle"], container.bundle().to_str().unwrap(), "{kind}");
+        assert_eq!(state["annotations"]["org.example"], "yes", "{kind}");
+        assert!(state["ociVersion"].as_str().unwrap().starts_with("1."), "{kind}");
+        if kind != "poststop" {
+            assert!(state["pid"].as_i64().unwrap() > 0, "{kind}: {line}");
+        }
+    }
+}
+
+#[test]
+fn hooks_run_in_the_namespaces_of_their_kind() {
+    let look =
+        "echo KIND $(readlink /proc/self/ns/mnt) $(readlink /proc/self/ns/uts) $(readlink /proc/self/ns/net)";
+    let container = witness_of_every_kind(Container::new().sh("sleep 100"), look);
+    assert_eq!(container.create().code, 0);
+    container.start().ok();
+    let namespaces = |pid: &str| {
+        let name = |n| fs::read_link(format!("/proc/{pid}/ns/{n}")).unwrap().display().to_string();
+        format!("{} {} {}", name("mnt"), name("uts"), name("net"))
+    };
+    let (host, own) = (namespaces("self"), namespaces(&container.pid().to_string()));
+    let text = log(&container);
+    let line = |kind: &str| text.lines().find_map(|line| line.strip_prefix(&format!("{kind} "))).unwrap();
+    for kind in ["prestart", "createRuntime", "poststart"] {
+        assert_eq!(line(kind), host, "{kind}");
+    }
+    for kind in ["createContainer", "startContainer"] {
+        assert_eq!(line(kind), own, "{kind}");
+    }
+}
+
+#[test]
+fn create_container_hooks_see_paths_of_the_host_and_start_container_hooks_those_of_the_container() {
+    let container = Container::new().args(&["true"]);
+    let out = container.rootfs().join("tmp/out");
+    let create = script(
+        &container,
+        "hook",
+        &format!(
+            "(ls -d /usr/bin; ls -d {}/bin/busybox; hostname) > {} 2>&1",
+            container.rootfs().display(),
+            out.display()
+        ),
+    );
+    let container = container.edit(|config| {
+        config["hooks"]["createContainer"] = hook(&create);
+        config["hooks"]["startContainer"] =
+            inside("(ls -d /usr/bin; hostname; cat /proc/1/comm) > /tmp/out2 2>&1");
+    });
+    container.run().ok();
+    let text = fs::read_to_string(out).unwrap();
+    let busybox = container.rootfs().join("bin/busybox");
+    assert_eq!(text, format!("/usr/bin\n{}\nbench\n", busybox.display()));
+    let text = fs::read_to_string(container.rootfs().join("tmp/out2")).unwrap();
+    assert!(text.contains("No such file") && text.contains("bench"), "{text}");
+}
+
+#[test]
+fn arguments_and_environment_are_exactly_those_of_the_config() {
+    let show = "echo \"$0|$*|$(env | grep -v -e ^PWD= -e ^SHLVL= -e ^_= -e ^OLDPWD= | sort | tr '\\n' ',')\"";
+    let container = Container::new().args(&["true"]);
+    let log = container.rootfs().join("tmp/log");
+    let text = format!("{show} >> {}", log.display());
+    let args = json!({"path": "/bin/sh", "args": ["sh", "-c", text, "name", "one", "two words"],
+        "env": ["PATH=/bin:/usr/bin", "A=1", "B=x=y"]});
+    let inner = json!({"path": "/bin/sh", "args": ["sh", "-c", format!("{show} >> /tmp/log"), "name", "one", "two words"],
+        "env": ["PATH=/bin:/usr/bin", "A=1", "B=x=y"]});
+    let container = container.edit(|config| {
+        for kind in ["prestart", "createRuntime", "createContainer", "poststart", "poststop"] {
+            config["hooks"][kind] = json!([args]);
+        }
+        config["hooks"]["startContainer"] = json!([inner]);
+    });
+    container.run().ok();
+    let text = fs::read_to_string(&log).unwrap();
+    assert_eq!(text, "name|one two words|A=1,B=x=y,PATH=/bin:/usr/bin,\n".repeat(6));
+}
+
+#[test]
+fn a_failing_hook_ends_the_start_with_its_words_and_nothing_stays() {
+    for (kind, command) in [
+        ("prestart", "run"),
+        ("createRuntime", "run"),
+        ("createContainer", "run"),
+        ("startContainer", "run"),
+        ("poststart", "run"),
+        ("prestart", "create"),
+        ("createContainer", "create"),
+    ] {
+        let container = Container::new().sh("echo ran > /tmp/ran; sleep 100");
+        let poststop = script(&container, "poststop", "cat > $(dirname $0)/poststop.ran");
+        let good = script(&container, "good", "true");
+        let bad = script(&container, "bad", "echo what the hook says; echo on stderr >&2; exit 13");
+        let container = container.edit(|config| {
+            config["hooks"][kind] = match kind {
+                "startContainer" => json!([
+                    {"path": "/bin/true"},
+                    {"path": "/bin/sh", "args": ["sh", "-c", "echo what the hook says; echo on stderr >&2; exit 13"]}]),
+                _ => json!([{"path": good}, {"path": bad}]),
+            };
+            config["hooks"]["poststop"] = hook(&poststop);
+        });
+        let Ended { code, err, .. } = if command == "run" { container.run() } else { container.create() };
+        assert_eq!(code, 1, "{kind}: {err}");
+        for wanted in
+            [format!("/hooks/{kind}/1"), "exit status 13".into(), "what the hook says; on stderr".into()]
+        {
+            assert!(err.contains(&wanted), "{kind}: {wanted:?} is wanted: {err}");
+        }
+        assert!(kind == "poststart" || !container.rootfs().join("tmp/ran").exists(), "{kind}");
+        assert!(container.dir.join("poststop.ran").exists(), "{kind}: poststop hooks run after a failure");
+        assert_nothing_left(&container);
+    }
+}
+
+#[test]
+fn a_failing_hook_of_start_stops_the_container() {
+    for kind in ["startContainer", "poststart"] {
+        let container = Container::new().sh("echo ran > /tmp/ran; sleep 100").edit(|config| {
+            let path = if kind == "startContainer" { "/bin/false" } else { "/usr/bin/false" };
+            config["hooks"][kind] = json!([{"path": path}]);
+        });
+        assert_eq!(container.create().code, 0);
+        let error = container.start().fails();
+        assert!(error.contains(&format!("/hooks/{kind}/0")), "{error}");
+        container.wait_for_status("stopped");
+        container.call(&["delete", &container.id]).ok();
+        assert_nothing_left(&container);
+    }
+}
+
+#[test]
+fn a_failing_poststop_hook_is_a_warning_and_the_next_one_runs() {
+    let container = Container::new().sh("exit 4");
+    let told = container.dir.join("told");
+    let last = script(&container, "last", &format!("echo > {}", told.display()));
+    let container = container
+        .edit(|config| config["hooks"]["poststop"] = json!([{"path": "/usr/bin/false"}, {"path": last}]));
+    let ended = container.run();
+    assert_eq!(ended.code, 4);
+    assert!(ended.err.contains("warning") && ended.err.contains("/hooks/poststop/0"), "{ended:?}");
+    assert!(told.exists());
+    assert_nothing_left(&container);
+}
+
+#[test]
+fn a_hook_that_outruns_its_timeout_is_killed() {
+    for kind in ["createRuntime", "createContainer", "startContainer"] {
+        let container = Container::new().args(&["true"]).edit(|config| {
+            config["hooks"][kind] = json!([{"path": "/bin/sleep", "args": ["sleep", "100"], "timeout": 1}]);
+        });
+        let begun = Instant::now();
+        let error = container.run().fails();
+        assert!(begun.elapsed() < Duration::from_secs(20), "{kind}");
+        assert!(error.contains(&format!("/hooks/{kind}/0")) && error.contains("timeout of 1 s"), "{error}");
+        assert_nothing_left(&container);
+    }
+}
+
+#[test]
+fn a_hook_within_its_timeout_is_waited_for() {
+    let container = Container::new().args(&["cat", "/tmp/made"]);
+    let made = container.rootfs().join("tmp/made");
+    let slow = script(&container, "slow", &format!("sleep 0.2; echo yes > {}", made.display()));
+    let container = container.edit(|config| {
+        config["hooks"]["createRuntime"] = json!([{"path": slow, "env": ["PATH=/bin"], "timeout": 30}])
+    });
+    assert_eq!(container.run().ok(), "yes\n");
+}
+
+/// As the hooks of graphics drivers do it: they find the container by the pid in the state, enter its mount namespace,
+/// and mount into the root filesystem's path there.
+#[test]
+fn what_a_prestart_hook_mounts_into_the_root_filesystem_is_seen_inside() {
+    for kind in ["prestart", "createRuntime"] {
+        let container = Container::new().args(&["cat", "/opt/given/file"]);
+        let given = container.dir.join("given");
+        fs::create_dir(&given).unwrap();
+        fs::write(given.join("file"), "from the hook\n").unwrap();
+        let rootfs = container.rootfs();
+        let text = format!(
+            "pid=$(sed 's/.*\"pid\":\\([0-9]*\\).*/\\1/'); mkdir -p {0}/opt/given; \
+             exec nsenter --mount=/proc/$pid/ns/mnt mount --bind {1} {0}/opt/given",
+            rootfs.display(),
+            given.display()
+        );
+        let path = script(&container, "mount", &text);
+        let container = container.edit(|config| config["hooks"][kind] = hook(&path));
+        assert_eq!(container.run().ok(), "from the hook\n", "{kind}");
+        // The host never saw the mount.
+        assert_eq!(fs::read_dir(rootfs.join("opt/given")).unwrap().count(), 0);
+        assert_nothing_left(&container);
+    }
+}
+
+#[test]
+fn a_create_container_hook_mounts_into_the_root_filesystem_without_entering_anything() {
+    let container = Container::new().args(&["cat", "/opt/file"]);
+    fs::create_dir(container.rootfs().join("opt")).unwrap();
+    let given = container.dir.join("given");
+    fs::create_dir(&given).unwrap();
+    fs::write(given.join("file"), "from the hook\n").unwrap();
+    let text = format!("mount --bind {} {}/opt", given.display(), container.rootfs().display());
+    let path = script(&container, "mount", &text);
+    let container = container.edit(|config| config["hooks"]["createContainer"] = hook(&path));
+    assert_eq!(container.run().ok(), "from the hook\n");
+    assert_nothing_left(&container);
+}
+
+#[test]
+fn hooks_work_with_a_user_namespace() {
+    let container = witness_of_every_kind(Container::new().sh("exit 5"), "echo KIND")
+        .namespace("user", None)
+        .edit(|config| {
+            for map in ["uidMappings", "gidMappings"] {
+                config["linux"][map] = json!([{"containerID": 0, "hostID": 0, "size": 65536}]);
+            }
+        });
+    assert_eq!(container.run().code, 5);
+    let text = log(&container);
+    assert!(text.starts_with(ORDER) && text.ends_with("poststart\npoststop\n"), "{text}");
+}
+
+#[test]
+fn hooks_of_the_host_begin_in_the_bundle() {
+    for kind in ON_HOST {
+        let container = Container::new().args(&["true"]);
+        let out = container.dir.join("cwd");
+        let path = script(&container, "cwd", &format!("pwd > {}", out.display()));
+        let container = container.edit(|config| config["hooks"][kind] = hook(&path));
+        container.run().ok();
+        assert_eq!(fs::read_to_string(&out).unwrap().trim(), container.bundle().to_str().unwrap());
+    }
+}

@@ -1,0 +1,85 @@
+//! Cgroup paths and keys that climb: GHSA-5g49-rx9x-qfc6, CVE-2023-25809.
+
+use crate::canary::{Canary, in_user_namespace};
+use crate::support::Container;
+use serde_json::json;
+use std::path::Path;
+
+#[test]
+fn a_cgroup_path_that_climbs_is_refused() {
+    let container = Container::new();
+    let canary = Canary::of(&container);
+    let climb = format!("../../../../../..{}", canary.text());
+    let long = "a/".repeat(3000);
+    for path in ["..", "/..", "/a/../../b", "../rr-sibling", &climb, "/", "", "/a\n/b", "//./", &long] {
+        let container = Container::new().sh("echo INSIDE").edit(|config| {
+            config["linux"]["cgroupsPath"] = path.into();
+            config["linux"]["resources"]["pids"] = json!({"limit": 5});
+        });
+        let ended = container.run();
+        // No path at all means one of our own making, which is no climb.
+        assert!(path.is_empty() || ended.code != 0, "{path}: {}", ended.out);
+        canary.assert_untouched(path);
+        assert!(!container.state_root().join(&container.id).exists(), "{path}: {}", ended.err);
+        container.assert_gone();
+    }
+    assert!(!Path::new("/sys/fs/cgroup/rr-sibling").exists());
+}
+
+#[test]
+fn a_unified_key_names_a_file_of_the_containers_cgroup() {
+    for key in [
+        "../pids.max",
+        "../../pids.max",
+        "x/pids.max",
+        "/sys/fs/cgroup/pids.max",
+        "..",
+        ".",
+        "",
+        "cgroup.procs",
+        "cgroup.subtree_control/../pids.max",
+        "pids.max\n",
+        "cgroup.kill",
+        "cgroup.type",
+    ] {
+        let container = Container::new().sh("echo INSIDE").edit(|config| {
+            config["linux"]["resources"]["unified"] = json!({ key: "77" });
+        });
+        let ended = container.run();
+        assert!(!ended.out.contains("INSIDE"), "{key:?}: {}", ended.err);
+        container.assert_gone();
+    }
+}
+
+#[test]
+fn exec_into_a_cgroup_that_climbs_is_refused() {
+    let container = Container::new().sh("sleep 1000").started();
+    for path in ["..", "../..", "memory:..", "a/../../..", "/../.."] {
+        let ended = container.call(&["exec", "--cgroup", path, &container.id, "echo", "INSIDE"]);
+        assert!(!ended.out.contains("INSIDE"), "{path}");
+        ended.fails();
+    }
+}
+
+/// With a cgroup mount of any kind, and with or without a cgroup namespace, nothing of the host's is writable.
+#[test]
+fn the_hosts_cgroups_are_not_writable_from_a_user_namespace() {
+    for own_namespace in [true, false] {
+        let script = "for d in $(awk '$5 ~ \"^/sys/fs/cgroup\" {print $5}' /proc/self/mountinfo); do
+                [ -e $d/cgroup.procs ] || continue
+                mkdir $d/rr-intruder 2>/dev/null && echo ESCAPED $d && rmdir $d/rr-intruder
+                (echo 0 > $d/cgroup.procs) 2>/dev/null && echo ESCAPED $d/cgroup.procs
+            done; echo INSIDE";
+        let mut container = in_user_namespace(Container::new().sh(script)).edit(|config| {
+            let cgroup = json!({"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup",
+                "options": ["nosuid", "noexec", "nodev", "relatime"]});
+            config["mounts"].as_array_mut().unwrap().push(cgroup);
+        });
+        if !own_namespace {
+            container = container.without_namespace("cgroup");
+        }
+        let ended = container.run();
+        assert!(!ended.out.contains("ESCAPED"), "{}", ended.out);
+        container.assert_gone();
+    }
+}

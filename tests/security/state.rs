@@ -1,0 +1,135 @@
+//! The state directory is the runtime's alone: CVE-2021-41103, CVE-2024-25621.
+
+use crate::support::Container;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const NOBODY: u32 = 65534;
+
+/// A state directory that everybody could reach, were it not for its own mode.
+struct Public {
+    directory: PathBuf,
+    container: Container,
+}
+
+impl Public {
+    fn created() -> Public {
+        let container = Container::new().sh("sleep 1000");
+        let directory = std::env::temp_dir().join(&container.id);
+        fs::create_dir(&directory).unwrap();
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
+        let public = Public { directory, container };
+        public.container.write_config();
+        let script = "umask 000; exec \"$@\" >/dev/null 2>&1";
+        let mut command = Command::new("sh");
+        command.args(["-c", script, "sh", crate::support::RRUNTIME, "--root"]).arg(public.root());
+        command.args(["create", "--pid-file"]).arg(public.directory.join("pid"));
+        command.arg("--bundle").arg(public.container.bundle()).arg(&public.container.id);
+        assert!(command.status().unwrap().success());
+        public
+    }
+
+    fn root(&self) -> PathBuf {
+        self.directory.join("state")
+    }
+
+    fn own(&self) -> PathBuf {
+        self.root().join(&self.container.id)
+    }
+
+    /// A command of busybox by somebody else.
+    fn as_nobody(&self, args: &[&str]) -> bool {
+        let mut command = Command::new("/bin/busybox");
+        command.args(args).current_dir("/").uid(NOBODY).gid(NOBODY);
+        command.output().unwrap().status.success()
+    }
+}
+
+impl Drop for Public {
+    fn drop(&mut self) {
+        let root = self.root();
+        let _ = Command::new(crate::support::RRUNTIME)
+            .arg("--root")
+            .arg(&root)
+            .args(["delete", "--force", &self.container.id])
+            .output();
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+fn walk(path: &Path, found: &mut Vec<(PathBuf, u32)>) {
+    let meta = fs::symlink_metadata(path).unwrap();
+    found.push((path.to_owned(), meta.mode() & 0o7777));
+    if meta.is_dir() {
+        fs::read_dir(path).unwrap().flatten().for_each(|entry| walk(&entry.path(), found));
+    }
+}
+
+#[test]
+fn the_callers_umask_opens_nothing_of_the_state() {
+    let public = Public::created();
+    let mut found = Vec::new();
+    walk(&public.root(), &mut found);
+    assert!(found.len() >= 5, "{found:?}");
+    for (path, mode) in found {
+        assert_eq!(mode & 0o077, 0, "{} has mode {mode:o}", path.display());
+    }
+}
+
+#[test]
+fn the_callers_umask_does_not_let_others_change_the_pid_file() {
+    let public = Public::created();
+    let mode = fs::metadata(public.directory.join("pid")).unwrap().mode();
+    assert_eq!(mode & 0o022, 0, "{mode:o}");
+}
+
+#[test]
+fn another_user_can_neither_look_nor_connect() {
+    let public = Public::created();
+    let text = |path: PathBuf| path.to_str().unwrap().to_owned();
+    assert!(public.as_nobody(&["ls", &text(public.directory.clone())]), "the control");
+    assert!(!public.as_nobody(&["ls", &text(public.root())]));
+    for name in ["", "state.json", "config.json", "start.sock"] {
+        assert!(public.own().join(name).exists(), "{name}");
+        assert!(!public.as_nobody(&["stat", &text(public.own().join(name))]), "{name}");
+    }
+    for command in ["start", "state", "delete", "list", "ps"] {
+        let mut call = Command::new(crate::support::RRUNTIME);
+        call.arg("--root").arg(public.root()).arg(command).current_dir("/").uid(NOBODY).gid(NOBODY);
+        if command != "list" {
+            call.arg(&public.container.id);
+        }
+        // Nobody may not even be able to execute the binary, which is as good.
+        assert!(!call.output().is_ok_and(|output| output.status.success()), "{command}");
+    }
+}
+
+/// The bytes that a container was made from are kept apart from the bundle, which others may own.
+#[test]
+fn a_bundle_that_changes_after_create_changes_nothing() {
+    let mut container = Container::new().sh("exit 3");
+    assert_eq!(container.create().code, 0);
+    container.config["process"]["args"] = serde_json::json!(["sh", "-c", "echo changed > /tmp/changed"]);
+    container.config["hooks"] = serde_json::json!({"poststart": [{"path": "/bin/false"}]});
+    container.write_config();
+    container.start().ok();
+    container.wait_for_status("stopped");
+    assert!(!container.rootfs().join("tmp/changed").exists());
+}
+
+/// Links in place of the state's files lead nobody to write elsewhere.
+#[test]
+fn a_pid_file_beside_a_planted_temporary_file_is_not_written_through_it() {
+    let container = Container::new().sh("sleep 1000");
+    let victim = container.dir.join("victim");
+    fs::write(&victim, "victim").unwrap();
+    let pid_file = container.dir.join("pid");
+    std::os::unix::fs::symlink(&victim, &pid_file).unwrap();
+    let created = container.create_with(&["--pid-file", pid_file.to_str().unwrap()]);
+    assert_eq!(created.code, 0, "{}", created.err);
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "victim");
+    assert_eq!(fs::read_to_string(&pid_file).unwrap(), container.pid().to_string());
+}
