@@ -130,7 +130,6 @@ fn intent(options: &CreateOptions, bundle: &Bundle, spec: &Spec, prepared: &Prep
         annotations: spec.annotations.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
         namespaces_created: plan.created as u32,
         namespaces_joined: plan.joined as u32,
-        rootless: !prepared.facts.privileged,
         no_pivot: options.root_change == RootChange::MoveMount,
         no_new_keyring: options.keyring == Keyring::Inherit,
         preserve_fds: options.preserve_fds,

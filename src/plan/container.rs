@@ -5,9 +5,11 @@ use super::mounts::Mounts;
 use super::namespaces::{CGROUP, MOUNT, NETWORK, Namespaces, TIME, USER, UTS};
 use super::process::{Birth, Program};
 use super::script::{Field, Open, Opens, Script, c, push_cgroup};
-use super::{Host, names, settings, sync};
+use super::{Host, settings, sync};
 use crate::error::{Error, Kind, Result};
+use crate::names;
 use crate::seccomp::Filter;
+use crate::spec::validate::sysctl_path;
 use crate::spec::{IdMapping, Spec};
 use crate::wire::{Attributes, Handle, Step};
 use std::borrow::Cow;
@@ -344,7 +346,7 @@ impl<'a> Builder<'a, '_> {
         let spec = self.spec;
         let Some(linux) = &spec.linux else { return };
         for (i, (key, value)) in linux.sysctl.iter().enumerate() {
-            let path = c(&sysctl_path(key));
+            let path = c(&sysctl_path(key).unwrap_or_default());
             self.script.push(Field::Sysctl(i), Step::Sysctl { path: &path, value: value.as_bytes() });
         }
         for (i, path) in linux.readonly_paths.iter().enumerate() {
@@ -372,36 +374,5 @@ impl<'a> Builder<'a, '_> {
             birth: Birth::Inside,
         };
         program.push(&mut self.script, &mut self.warnings)
-    }
-}
-
-/// `net.ipv4.ip_forward` and `net/ipv4/ip_forward` name the same file; with slashes, dots are part of names.
-fn sysctl_path(key: &str) -> Cow<'_, str> {
-    match (key.find('/'), key.find('.')) {
-        (Some(slash), dot) if dot.is_none_or(|dot| slash < dot) => Cow::Borrowed(key),
-        _ => key
-            .chars()
-            .map(|ch| {
-                if ch == '.' {
-                    '/'
-                } else if ch == '/' {
-                    '.'
-                } else {
-                    ch
-                }
-            })
-            .collect(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sysctl_keys_are_taken_in_both_spellings() {
-        assert_eq!(sysctl_path("net.ipv4.ip_forward"), "net/ipv4/ip_forward");
-        assert_eq!(sysctl_path("net/ipv4/conf/eth0.1/forwarding"), "net/ipv4/conf/eth0.1/forwarding");
-        assert_eq!(sysctl_path("net.ipv4.conf.eth0/1.forwarding"), "net/ipv4/conf/eth0.1/forwarding");
     }
 }

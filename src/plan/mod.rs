@@ -8,7 +8,6 @@
 pub mod container;
 pub mod devices;
 pub mod mounts;
-pub mod names;
 pub mod namespaces;
 pub mod process;
 pub mod script;
@@ -36,8 +35,6 @@ pub struct Host {
     pub cgroups: Layout,
     /// Where the container's cgroup will be; `None` without one.
     pub cgroup: Option<Location>,
-    /// Kernel version, for features that are newer than our floor.
-    pub kernel: (u32, u32),
 }
 
 /// Where init stops and rruntime does its part: the `point` of a `Step::Sync`.

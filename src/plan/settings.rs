@@ -1,8 +1,8 @@
 //! What every process of a container has from `linux`, the first and those of `exec` alike: memory policy, personality.
 
-use super::names;
 use super::script::{Field, Script};
 use crate::error::{Error, Kind, Result};
+use crate::names;
 use crate::spec::{Linux, MemoryPolicy, Personality};
 use crate::wire::Step;
 
