@@ -75,6 +75,7 @@ impl<'a> Init<'a> {
                 sys::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0).part(Part::Prctl).map(drop)
             }
             Step::Resolve { candidates } => self.resolve(candidates),
+            Step::Streams {} => self.take_streams(),
             Step::Session {} => self.session(),
             Step::StreamOwner { uid } => self.own_streams(uid),
             Step::Home { uid } => {

@@ -313,7 +313,9 @@ steps! {
     NoNewPrivileges {}
     /// Finds the program: the first of `candidates` that is an executable file.
     Resolve { candidates: Strings<'a> }
-    /// A session of our own; a console's slave becomes its terminal and the standard streams.
+    /// A console's slave becomes the standard streams.
+    Streams {}
+    /// A session of our own; a console becomes its terminal.
     Session {}
     /// The standard streams belong to the container's user, so that it can open them again.
     StreamOwner { uid: u32 }

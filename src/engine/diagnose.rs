@@ -199,10 +199,12 @@ fn remedy(step: &Step, part: Part, errno: i32) -> Option<&'static str> {
         (Step::Device { .. }, Part::Mknod, libc::EPERM) => "making device nodes needs CAP_MKNOD on the host",
         (Step::Rlimit { .. }, _, libc::EPERM) => "raising a hard limit needs CAP_SYS_RESOURCE on the host",
         (Step::Seccomp { .. }, _, libc::EINVAL) => "the kernel knows no such filter or flag",
-        (Step::LabelFile { .. }, Part::Open, libc::ENOENT) => {
+        (Step::LabelFile { .. } | Step::SelfFile { .. }, Part::Open, libc::ENOENT) => {
             "this kernel has no such security module, or it is not enabled"
         }
-        (Step::LabelFile { .. }, Part::Write, libc::ENOENT) => "the profile is not loaded",
+        (Step::LabelFile { .. } | Step::SelfFile { .. }, Part::Write, libc::ENOENT) => {
+            "the profile is not loaded"
+        }
         (Step::LabelFile { .. }, Part::Write, libc::EINVAL) => {
             "this kernel has no such security module, or its policy does not know the label"
         }
@@ -272,14 +274,14 @@ fn elf_interpreter(head: &[u8]) -> Option<String> {
         return None;
     }
     let number = |at: usize, size: usize| -> Option<usize> {
-        let bytes = head.get(at..at + size)?;
+        let bytes = head.get(at..at.checked_add(size)?)?;
         Some(bytes.iter().rev().fold(0, |n, &b| n << 8 | usize::from(b)))
     };
     let (table, entry, count) = (number(32, 8)?, number(54, 2)?, number(56, 2)?);
     for i in 0..count {
         let at = table.checked_add(i * entry)?;
         if number(at, 4)? == PT_INTERP as usize {
-            let (offset, size) = (number(at + 8, 8)?, number(at + 32, 8)?);
+            let (offset, size) = (number(at.checked_add(8)?, 8)?, number(at.checked_add(32)?, 8)?);
             let name = head.get(offset..offset.checked_add(size)?)?;
             return Some(String::from_utf8_lossy(name).trim_end_matches('\0').to_owned());
         }

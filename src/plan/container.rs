@@ -3,7 +3,7 @@
 use super::devices::{self, Nodes};
 use super::mounts::Mounts;
 use super::namespaces::{CGROUP, MOUNT, NETWORK, Namespaces, TIME, USER, UTS};
-use super::process::Program;
+use super::process::{Birth, Program};
 use super::script::{Field, Open, Opens, Script, c, push_cgroup};
 use super::{Host, names, sync};
 use crate::error::{Error, Kind, Result};
@@ -262,6 +262,8 @@ impl<'a> Builder<'a, '_> {
         } else {
             Nodes::Make
         };
+        // Nodes have exactly their mode, whatever the caller's mask; the process gets a mask of its own.
+        self.push(Step::Umask { value: 0 });
         devices::push(spec, nodes, &mut self.script, &mut self.opens)?;
         if spec.process.as_ref().is_some_and(|process| process.terminal) {
             self.script.push(Field::Fixed("/process/terminal"), Step::Console { bind: true });
@@ -374,6 +376,7 @@ impl<'a> Builder<'a, '_> {
             preserve_fds: self.options.preserve_fds,
             listener: Some(listener),
             start_hooks,
+            birth: Birth::Inside,
         };
         program.push(&mut self.script, &mut self.warnings)
     }

@@ -9,14 +9,27 @@ use super::script::{Field, Script, StringList, c};
 use super::{Host, names};
 use crate::error::{Error, Kind, Result};
 use crate::seccomp::Filter;
-use crate::spec::{Capabilities, Process};
+use crate::spec::{Capabilities, Process, Text};
 use crate::wire::{Handle, Step};
+use std::ffi::CStr;
 
 const SYS_ADMIN: u64 = 1 << 21;
+const SYS_NICE: u64 = 1 << 23;
 const SYS_RESOURCE: u64 = 1 << 24;
 
 /// Where programs are looked for if the process has no PATH of its own.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// How a process gets into the container's pid namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Birth {
+    /// It was born there.
+    Inside,
+    /// It has joined, and a pid namespace is entered by children only. The child is made when all rights are given
+    /// up: from then on the container's processes see it, and one with CAP_SYS_PTRACE could make it do what it
+    /// likes (CVE-2016-9962).
+    Late,
+}
 
 /// A process to become.
 pub struct Program<'a, 'p> {
@@ -33,6 +46,7 @@ pub struct Program<'a, 'p> {
     pub listener: Option<Handle>,
     /// startContainer hooks run after start.
     pub start_hooks: bool,
+    pub birth: Birth,
 }
 
 /// The five sets as masks.
@@ -69,21 +83,35 @@ impl Program<'_, '_> {
         let process = self.process;
         let available = self.available(warnings);
         let sets = Sets::of(process.capabilities.as_ref(), available);
-        self.push_labels(script);
-        self.push_scheduling(script)?;
-        script.push(Field::None, Step::Session {});
+        let late = self.birth == Birth::Late;
+        if !late {
+            self.push_labels(script);
+            self.push_scheduling(script)?;
+        }
+        if process.terminal {
+            script.push(Field::Fixed("/process/terminal"), Step::Streams {});
+        }
         if process.user.uid != 0 || self.user_namespace {
             script.push(Field::None, Step::StreamOwner { uid: process.user.uid });
         }
-        self.push_rlimits(script, |kind| kind != libc::RLIMIT_NOFILE)?;
+        self.push_rlimits(script, |kind| !self.is_late(kind))?;
         let umask = process.user.umask.unwrap_or(0o022);
         script.push(Field::Fixed("/process/user/umask"), Step::Umask { value: umask });
         let home =
             process.env.iter().any(|variable| variable.strip_prefix("HOME=").is_some_and(|h| !h.is_empty()));
-        if !home {
+        // A hook's environment is exactly the config's.
+        if !home && self.file.is_none() {
             script.push(Field::None, Step::Home { uid: process.user.uid });
         }
         let needed = self.push_identity(sets, available, script);
+        // A change of user may have made us dumpable again (fs.suid_dumpable=1).
+        script.push(Field::None, Step::Undumpable {});
+        if late {
+            script.push(Field::None, Step::Spawn { flags: 0 });
+            // What a child does not inherit whatever the policy is.
+            self.push_scheduling(script)?;
+        }
+        script.push(Field::None, Step::Session {});
         let cwd = c(&process.cwd);
         script.push(Field::Fixed("/process/cwd"), Step::Chdir { path: &cwd, patient: false });
         let candidates = match self.file {
@@ -98,8 +126,7 @@ impl Program<'_, '_> {
             let point = super::sync::START_HOOKS;
             script.push(Field::Fixed("/hooks/startContainer"), Step::Sync { point });
         }
-        // So late because rruntime's own descriptors would not fit under a small limit.
-        self.push_rlimits(script, |kind| kind == libc::RLIMIT_NOFILE)?;
+        self.push_rlimits(script, |kind| self.is_late(kind))?;
         script.push(Field::None, Step::CloseOnExec { first: 3 + self.preserve_fds });
         let argv = StringList::of(process.args.iter().map(|a| &**a));
         // An empty HOME is as good as none, and is replaced.
@@ -109,6 +136,12 @@ impl Program<'_, '_> {
         self.push_filter(sets, needed, script);
         script.push(Field::Fixed("/process/args/0"), Step::Exec {});
         Ok(())
+    }
+
+    /// Limits that would be in the way earlier: rruntime's own descriptors do not fit under a small one, and whoever
+    /// joins is for a moment two processes.
+    fn is_late(&self, kind: u32) -> bool {
+        kind == libc::RLIMIT_NOFILE || (self.birth == Birth::Late && kind == libc::RLIMIT_NPROC)
     }
 
     /// Capabilities that this host can give. In a user namespace of its own a process can have all of them.
@@ -131,25 +164,14 @@ impl Program<'_, '_> {
     }
 
     fn push_labels(&self, script: &mut Script) {
-        let process = self.process;
-        let apparmor = process.apparmor_profile.as_deref().filter(|p| !p.is_empty());
-        let selinux = process.selinux_label.as_deref().filter(|l| !l.is_empty());
-        if let Some(label) = selinux {
-            let field = Field::Fixed("/process/selinuxLabel");
-            script.push(field, Step::LabelFile { file: c"attr/exec", value: label.as_bytes() });
-        }
-        if let Some(profile) = apparmor {
-            let field = Field::Fixed("/process/apparmorProfile");
-            let value = format!("exec {profile}");
-            script.push(field, Step::LabelFile { file: c"attr/apparmor/exec", value: value.as_bytes() });
+        for (field, file, value) in labels(self.process) {
+            script.push(field, Step::LabelFile { file, value: value.as_bytes() });
         }
     }
 
     /// True if a private procfs is needed.
     pub fn has_labels(process: &Process) -> bool {
-        [&process.apparmor_profile, &process.selinux_label]
-            .iter()
-            .any(|label| label.as_deref().is_some_and(|l| !l.is_empty()))
+        labels(process).next().is_some()
     }
 
     fn push_scheduling(&self, script: &mut Script) -> Result<()> {
@@ -223,13 +245,19 @@ impl Program<'_, '_> {
         }
         let (uid, gid) = (process.user.uid, process.user.gid);
         script.push(Field::Fixed("/process/user"), Step::User { uid, gid });
-        let late_limit = process.rlimits.iter().any(|limit| &*limit.kind == "RLIMIT_NOFILE");
+        let late_limit = process
+            .rlimits
+            .iter()
+            .any(|limit| names::find(&names::RLIMITS, &limit.kind).is_some_and(|kind| self.is_late(kind)));
         let mut needed = 0;
         if self.filter.is_some() && !process.no_new_privileges {
             needed |= SYS_ADMIN & available;
         }
         if late_limit {
             needed |= SYS_RESOURCE & available;
+        }
+        if self.birth == Birth::Late && (process.scheduler.is_some() || process.io_priority.is_some()) {
+            needed |= SYS_NICE & available;
         }
         let first = Step::Capabilities {
             effective: sets.effective | needed,
@@ -260,6 +288,17 @@ impl Program<'_, '_> {
             script.push(Field::Fixed("/linux/seccomp"), step);
         }
     }
+}
+
+/// The labels that the coming exec takes on: field, file below /proc/self, content.
+pub fn labels(process: &Process) -> impl Iterator<Item = (Field, &'static CStr, String)> {
+    let some = |label: &Option<Text>| label.as_deref().filter(|text| !text.is_empty()).map(str::to_owned);
+    let selinux = some(&process.selinux_label)
+        .map(|label| (Field::Fixed("/process/selinuxLabel"), c"attr/exec", label));
+    let apparmor = some(&process.apparmor_profile).map(|profile| {
+        (Field::Fixed("/process/apparmorProfile"), c"attr/apparmor/exec", format!("exec {profile}"))
+    });
+    selinux.into_iter().chain(apparmor)
 }
 
 /// The filter as the kernel reads it: 8 bytes an instruction.
