@@ -38,6 +38,8 @@ use core::ffi::CStr;
 
 /// What init holds while it works. Descriptors are absent until the step that opens them.
 pub struct Init<'a> {
+    /// The step that is being done.
+    number: u32,
     handles: &'a [u8],
     control: Fd,
     /// The root filesystem's mount.
@@ -95,6 +97,7 @@ fn run(bytes: &'static [u8]) -> i32 {
     let Some((handles, steps)) = header(&mut reader, bytes) else { return 125 };
     let Some(control) = handle_at(handles, 0) else { return 125 };
     let mut init = Init {
+        number: 0,
         handles,
         control,
         root: None,
@@ -114,6 +117,7 @@ fn run(bytes: &'static [u8]) -> i32 {
     // The name that operators see while the container waits; a refusal changes nothing.
     let _ = sys::prctl(libc::PR_SET_NAME, c"rruntime:init".as_ptr() as usize, 0);
     for number in 0..steps {
+        init.number = number;
         let outcome = match Step::take(&mut reader) {
             Some(step) => init.step(step),
             None => Err(Fail(Part::Plan, Errno(libc::EPROTO))),

@@ -28,7 +28,7 @@ pub fn explain(script: &Script, message: &Message, note: &[u8], spec: &Spec) -> 
         let remedy = "this kernel has no SELinux, or its policy does not know the label";
         return error.field("/linux/mountLabel").value(label).remedy(remedy);
     }
-    let error = match remedy(&step, part, errno) {
+    let error = match remedy(&step, field, part, errno) {
         Some(remedy) => error.remedy(remedy),
         None => error,
     };
@@ -146,7 +146,7 @@ fn activity(step: &Step) -> String {
     }
 }
 
-fn remedy(step: &Step, part: Part, errno: i32) -> Option<&'static str> {
+fn remedy(step: &Step, field: Field, part: Part, errno: i32) -> Option<&'static str> {
     Some(match (step, part, errno) {
         (Step::Filesystem { kind, .. }, Part::FsCreate | Part::FsMount, libc::EPERM)
             if matches!(kind.to_bytes(), b"proc" | b"sysfs") =>
@@ -179,7 +179,7 @@ fn remedy(step: &Step, part: Part, errno: i32) -> Option<&'static str> {
         (Step::Filesystem { .. } | Step::Bind { .. }, Part::OpenTarget, libc::ELOOP) => {
             "a symbolic link is in the way of the destination, and here none is allowed"
         }
-        (Step::Filesystem { .. } | Step::Bind { .. }, Part::MoveMount, libc::ENOTDIR) => {
+        (Step::Filesystem { .. } | Step::Bind { .. }, Part::MoveMount, libc::ENOTDIR | libc::EINVAL) => {
             "a directory goes onto a directory and a file onto a file"
         }
         (_, Part::MakeTarget, libc::EROFS) => "make the destination in the image, or the root writable",
@@ -205,8 +205,11 @@ fn remedy(step: &Step, part: Part, errno: i32) -> Option<&'static str> {
         (Step::LabelFile { .. } | Step::SelfFile { .. }, Part::Write, libc::ENOENT) => {
             "the profile is not loaded"
         }
-        (Step::LabelFile { .. }, Part::Write, libc::EINVAL) => {
+        (Step::LabelFile { .. } | Step::SelfFile { .. }, Part::Write, libc::EINVAL) => {
             "this kernel has no such security module, or its policy does not know the label"
+        }
+        (Step::Resolve { .. }, Part::NotFound, _) if field == Field::None => {
+            "startContainer hooks are programs of the container"
         }
         (Step::Chdir { .. }, Part::OutsideRoot, _) => "choose a directory inside the container",
         (Step::User { .. } | Step::BecomeRoot {} | Step::Groups { .. }, _, libc::EINVAL) => {

@@ -99,7 +99,7 @@ impl Starting<'_> {
     fn run(&self, control: BorrowedFd) -> Result<()> {
         init::say(control, Word::Go)?;
         loop {
-            match init::hear(control)?.0 {
+            match init::hear(control)?.event {
                 Event::Reached(_) => {
                     self.run_hooks()?;
                     init::say(control, Word::Go)?;

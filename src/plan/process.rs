@@ -118,7 +118,7 @@ impl Program<'_, '_> {
             Some(file) => StringList::of([file]),
             None => candidates(process),
         };
-        script.push(Field::Fixed("/process/args/0"), Step::Resolve { candidates: candidates.wire() });
+        script.push(self.program_field(), Step::Resolve { candidates: candidates.wire() });
         if let Some(listener) = self.listener {
             script.push(Field::None, Step::AwaitStart { listener });
         }
@@ -134,8 +134,13 @@ impl Program<'_, '_> {
         let arguments = Step::Arguments { argv: argv.wire(), env: env.wire() };
         script.push(Field::Fixed("/process/args"), arguments);
         self.push_filter(sets, needed, script);
-        script.push(Field::Fixed("/process/args/0"), Step::Exec {});
+        script.push(self.program_field(), Step::Exec {});
         Ok(())
+    }
+
+    /// A hook's program is not the config's; which hook it is, the caller knows.
+    fn program_field(&self) -> Field {
+        if self.file.is_some() { Field::None } else { Field::Fixed("/process/args/0") }
     }
 
     /// Limits that would be in the way earlier: rruntime's own descriptors do not fit under a small one, and whoever
