@@ -33,7 +33,7 @@ impl Init<'_> {
     }
 
     pub fn tell(&self, kind: Kind, value: i64, pass: Option<Fd>) -> Outcome<()> {
-        let message = Message { value, ..Message::of(kind) };
+        let message = Message { value, step: self.number, ..Message::of(kind) };
         sys::send(self.control, &message.encode(), &[], pass).part(Part::Control)
     }
 

@@ -37,6 +37,8 @@ use core::ffi::CStr;
 
 /// What init holds while it works. Descriptors are absent until the step that opens them.
 pub struct Init<'a> {
+    /// The step that is being done.
+    number: u32,
     header: Header<'a>,
     control: Fd,
     /// The root filesystem's mount.
@@ -94,6 +96,7 @@ fn run(bytes: &'static [u8]) -> i32 {
     let Some(header) = Header::take(&mut reader) else { return 125 };
     let Some(control) = header.descriptor(Handle::CONTROL).map(Fd) else { return 125 };
     let mut init = Init {
+        number: 0,
         header,
         control,
         root: None,
@@ -113,6 +116,7 @@ fn run(bytes: &'static [u8]) -> i32 {
     // The name that operators see while the container waits; a refusal changes nothing.
     let _ = sys::prctl(libc::PR_SET_NAME, c"rruntime:init".as_ptr() as usize, 0);
     for number in 0..header.steps {
+        init.number = number;
         let outcome = match Step::take(&mut reader) {
             Some(step) => init.step(step),
             None => Err(Fail(Part::Plan, Errno(libc::EPROTO))),

@@ -221,7 +221,7 @@ mod tests {
         );
         let at = place(&unified(), Some("/docker/abc"), "id", "").unwrap();
         assert_eq!(paths(&at), ["/sys/fs/cgroup/docker/abc"]);
-        assert!(at.is_unified());
+        assert!(matches!(&at.legs[..], [Leg { version: Version::V2, .. }]));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::sys::memory::{self, Content};
 use crate::sys::{Errno, SysResult, file, mount, socket};
 use crate::wire::{Kind, Message, PAYLOAD};
 use nix::sys::statvfs::{FsFlags, fstatvfs};
+use std::collections::VecDeque;
 use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
@@ -38,6 +39,18 @@ pub struct Init {
     /// The process that it has spawned, if the plan says so.
     pub spawned: Option<launch::Child>,
     control: OwnedFd,
+    /// The steps at which a new process takes over, of those that have not been reported yet.
+    spawns: VecDeque<u32>,
+    /// What a new process has said before the old one could report it: both speak on one socket.
+    held: VecDeque<Said>,
+}
+
+/// A message: what it says, at which step, and with `Spawned` the pid.
+#[derive(Debug)]
+pub struct Said {
+    pub event: Event,
+    step: u32,
+    pid: Option<i32>,
 }
 
 /// What init says.
@@ -93,7 +106,8 @@ pub fn start(control: (OwnedFd, OwnedFd), start: Start) -> Result<Init> {
         other => other,
     }
     .map_err(|e| launch_error(e, start.namespaces))?;
-    Ok(Init { first, spawned: None, control: ours })
+    let spawns = start.script.spawns().iter().copied().collect();
+    Ok(Init { first, spawned: None, control: ours, spawns, held: VecDeque::new() })
 }
 
 fn image() -> SysResult<OwnedFd> {
@@ -193,17 +207,30 @@ impl Init {
         let pidfd =
             crate::sys::process::pidfd_open(pid).map_err(|e| e.because("open the spawned process"))?;
         // It exits right after its message; nothing but its exit code is left.
-        let _ = crate::sys::wait::reap(self.first.pidfd.as_fd());
+        let _ = crate::sys::wait::reap(self.process().pidfd.as_fd());
         self.spawned = Some(launch::Child { pid, pidfd });
         Ok(())
     }
 
+    /// The next message, in the order of the steps: nothing of a new process is heard before its pid is known.
     pub fn hear(&mut self) -> Result<Event> {
-        let event = hear(self.control.as_fd())?;
-        if let (Event::Spawned, Some(pid)) = (&event.0, event.1) {
-            self.take_over(pid)?;
+        loop {
+            let spawn = self.spawns.front().copied().unwrap_or(u32::MAX);
+            if self.held.front().is_some_and(|said| said.step <= spawn)
+                && let Some(said) = self.held.pop_front()
+            {
+                return Ok(said.event);
+            }
+            let said = hear(self.control.as_fd())?;
+            if let (Event::Spawned, Some(pid)) = (&said.event, said.pid) {
+                self.take_over(pid)?;
+                self.spawns.pop_front();
+            } else if said.step > spawn {
+                self.held.push_back(said);
+                continue;
+            }
+            return Ok(said.event);
         }
-        Ok(event.0)
     }
 
     pub fn say(&self, kind: Kind) -> Result<()> {
@@ -211,13 +238,13 @@ impl Init {
     }
 }
 
-/// One message from whoever is at the other end; with `Spawned` the pid.
-pub fn hear(control: BorrowedFd) -> Result<(Event, Option<i32>)> {
+/// One message from whoever is at the other end.
+pub fn hear(control: BorrowedFd) -> Result<Said> {
     let mut buffer = [0; Message::SIZE + PAYLOAD];
     let (length, passed) =
         socket::receive(control, &mut buffer).map_err(|e| e.because("receive from the container's init"))?;
     if length == 0 {
-        return Ok((Event::Closed, None));
+        return Ok(Said { event: Event::Closed, step: 0, pid: None });
     }
     let garbled = || Error::new("the container's init has sent something that is no message");
     let message = Message::decode(&buffer[..length]).ok_or_else(garbled)?;
@@ -231,7 +258,8 @@ pub fn hear(control: BorrowedFd) -> Result<(Event, Option<i32>)> {
         Kind::Listener => Event::Listener(passed.ok_or_else(garbled)?),
         _ => Event::Failed { message, note: buffer[Message::SIZE..length].to_vec() },
     };
-    Ok((event, (kind == Kind::Spawned).then_some(message.value as i32)))
+    let pid = (kind == Kind::Spawned).then_some(message.value as i32);
+    Ok(Said { event, step: message.step, pid })
 }
 
 /// One word to whoever is at the other end.

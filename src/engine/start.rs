@@ -90,7 +90,7 @@ impl Starting<'_> {
 
     fn follow(&self, control: BorrowedFd) -> Result<()> {
         loop {
-            match init::hear(control)?.0 {
+            match init::hear(control)?.event {
                 Event::Reached(_) => {
                     self.run_hooks()?;
                     init::say(control, Word::Go)?;

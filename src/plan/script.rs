@@ -48,16 +48,27 @@ impl Field {
 pub struct Script {
     bytes: Vec<u8>,
     origins: Vec<Field>,
+    spawns: Vec<u32>,
 }
 
 impl Script {
     pub fn push(&mut self, field: Field, step: Step) {
+        if matches!(step, Step::Spawn { .. }) {
+            self.spawns.push(self.origins.len() as u32);
+        }
         step.put(&mut self.bytes);
         self.origins.push(field);
     }
 
+    /// The numbers of the steps at which a new process takes over.
+    pub fn spawns(&self) -> &[u32] {
+        &self.spawns
+    }
+
     /// All of `after` comes after what is here.
     pub fn append(&mut self, after: Script) {
+        let before = self.origins.len() as u32;
+        self.spawns.extend(after.spawns.iter().map(|spawn| before + spawn));
         self.bytes.extend_from_slice(&after.bytes);
         self.origins.extend_from_slice(&after.origins);
     }

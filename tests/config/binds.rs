@@ -299,3 +299,17 @@ fn a_bind_onto_the_file_systems_of_a_container_works() {
     });
     assert_eq!(container.run().ok(), "from the hostfrom the host");
 }
+
+#[test]
+fn a_bind_with_a_map_of_its_own_shows_mapped_owners() {
+    let container = Container::new().sh("stat -c '%u:%g' /data/text");
+    let source = source(&container);
+    std::os::unix::fs::chown(source.join("text"), Some(1000), Some(2000)).unwrap();
+    let container = container.edit(|c| {
+        add_mount(c, "/data", "bind", source.to_str().unwrap(), &["rbind", "idmap"]);
+        let mount = c["mounts"].as_array_mut().unwrap().last_mut().unwrap();
+        mount["uidMappings"] = serde_json::json!([{"containerID": 1000, "hostID": 5000, "size": 1}]);
+        mount["gidMappings"] = serde_json::json!([{"containerID": 2000, "hostID": 6000, "size": 1}]);
+    });
+    assert_eq!(container.run().ok(), "5000:6000\n");
+}

@@ -232,3 +232,18 @@ fn proc_is_mounted_on_a_plain_directory_only() {
     assert!(err.contains("/mounts/0"), "{err}");
     container.assert_gone();
 }
+
+#[test]
+fn a_tmpfs_begins_with_a_copy_of_the_image_where_that_is_asked_for() {
+    let container = Container::new()
+        .edit(|c| add_mount(c, "/etc", "tmpfs", "tmpfs", &["tmpcopyup", "mode=755"]))
+        .sh("cat /etc/deep/file; readlink /etc/link; stat -c '%a %u:%g' /etc/deep/file; touch /etc/new");
+    let etc = container.rootfs().join("etc");
+    fs::create_dir(etc.join("deep")).unwrap();
+    fs::write(etc.join("deep/file"), "copied\n").unwrap();
+    fs::set_permissions(etc.join("deep/file"), std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
+    std::os::unix::fs::chown(etc.join("deep/file"), Some(7), Some(8)).unwrap();
+    symlink("deep/file", etc.join("link")).unwrap();
+    assert_eq!(container.run().ok(), "copied\ndeep/file\n640 7:8\n");
+    assert!(!etc.join("new").exists());
+}

@@ -163,6 +163,22 @@ fn a_bind_source_behind_such_a_directory_still_works() {
 }
 
 #[test]
+fn a_source_behind_a_directory_of_somebody_else_still_works() {
+    let container = mapped().sh("cat /data/text; cat /etc/passwd");
+    let closed = container.dir.join("closed");
+    fs::create_dir_all(closed.join("data")).unwrap();
+    fs::write(closed.join("data/text"), "reachable ").unwrap();
+    for directory in [&closed, &container.bundle()] {
+        fs::set_permissions(directory, fs::Permissions::from_mode(0o700)).unwrap();
+        chown(directory, Some(4242), Some(4242)).unwrap();
+    }
+    let source = closed.join("data");
+    let container =
+        container.edit(|c| add_mount(c, "/data", "bind", source.to_str().unwrap(), &["rbind", "ro"]));
+    assert!(container.run().ok().starts_with("reachable root:"));
+}
+
+#[test]
 fn an_id_other_than_root_inside_is_its_mapped_id_outside() {
     let container = mapped()
         .edit(|c| {
@@ -344,4 +360,47 @@ fn flags_that_the_host_has_set_on_a_mount_cannot_be_taken_away_inside() {
     let ended = crate::host_script(&container, &script);
     assert!(!ended.out.contains("written"), "{ended:?}");
     assert!(ended.err.contains("not permitted") || ended.err.contains("denied"), "{ended:?}");
+}
+
+#[test]
+fn what_the_host_has_mounted_over_cannot_be_uncovered_inside() {
+    let container = mapped().sh("umount /data/sub; cat /data/sub/secret");
+    let source = container.dir.join("source");
+    fs::create_dir_all(source.join("sub")).unwrap();
+    fs::write(source.join("sub/secret"), "uncovered").unwrap();
+    let container = container.edit(|c| {
+        for set in ["bounding", "effective", "permitted"] {
+            c["process"]["capabilities"][set].as_array_mut().unwrap().push("CAP_SYS_ADMIN".into());
+        }
+        c["linux"].as_object_mut().unwrap().remove("seccomp");
+        add_mount(c, "/data", "bind", source.to_str().unwrap(), &["rbind"]);
+    });
+    let script = format!("mount -t tmpfs cover {}/sub; $RR", source.display());
+    let ended = crate::host_script(&container, &script);
+    assert!(!ended.out.contains("uncovered") && ended.err.contains("umount"), "{ended:?}");
+}
+
+#[test]
+fn a_bind_of_one_directory_works_where_mounts_are_below_it() {
+    let container = mapped().sh("cat /data/text; ls /data/sub");
+    let source = container.dir.join("source");
+    fs::create_dir_all(source.join("sub")).unwrap();
+    fs::write(source.join("text"), "here").unwrap();
+    let container = container.edit(|c| add_mount(c, "/data", "bind", source.to_str().unwrap(), &["bind"]));
+    let script = format!("mount -t tmpfs cover {}/sub; $RR", source.display());
+    assert_eq!(crate::host_script(&container, &script).ok(), "here");
+}
+
+#[test]
+fn an_id_mapped_bind_shows_the_hosts_owners_as_the_containers() {
+    for option in ["idmap", "ridmap"] {
+        let container = mapped().sh("stat -c '%u:%g' /data/mine && touch /data/new");
+        let source = container.dir.join("source");
+        fs::create_dir(&source).unwrap();
+        fs::write(source.join("mine"), "").unwrap();
+        let container =
+            container.edit(|c| add_mount(c, "/data", "bind", source.to_str().unwrap(), &["rbind", option]));
+        assert_eq!(container.run().ok(), "0:0\n", "{option}");
+        assert_eq!(source.join("new").metadata().unwrap().uid(), 0, "{option}");
+    }
 }
