@@ -80,7 +80,8 @@ impl Program<'_, '_> {
         script.push(Field::Fixed("/process/user/umask"), Step::Umask { value: umask });
         let home =
             process.env.iter().any(|variable| variable.strip_prefix("HOME=").is_some_and(|h| !h.is_empty()));
-        if !home {
+        // A hook's environment is the config's to the letter (config.md, Hooks).
+        if !home && self.file.is_none() {
             script.push(Field::None, Step::Home { uid: process.user.uid });
         }
         let kept = self.push_identity(sets, available, script);
@@ -104,7 +105,8 @@ impl Program<'_, '_> {
         self.push_filter(sets, kept, script);
         let argv = StringList::of(process.args.iter().map(|a| &**a));
         // An empty HOME is as good as none, and is replaced.
-        let env = StringList::of(process.env.iter().map(|e| &**e).filter(|e| *e != "HOME="));
+        let replaced = |variable: &str| self.file.is_none() && variable == "HOME=";
+        let env = StringList::of(process.env.iter().map(|e| &**e).filter(|e| !replaced(e)));
         script.push(self.program_field(), Step::Exec { argv: argv.wire(), env: env.wire() });
         Ok(())
     }
