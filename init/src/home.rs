@@ -34,10 +34,14 @@ pub fn variable(uid: u32) -> Option<Variable> {
 }
 
 fn find(uid: u32) -> Option<Variable> {
+    let regular = |file, path| sys::stat(file, path, 0).is_ok_and(|found| found.mode & libc::S_IFMT == libc::S_IFREG);
+    // Before it is opened, because opening a device can do something by itself; and after, for what we have got.
+    if !regular(Fd::CWD, c"/etc/passwd") {
+        return None;
+    }
     let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY;
     let file = sys::openat2(Fd::CWD, c"/etc/passwd", flags, 0, libc::RESOLVE_NO_MAGICLINKS).ok()?;
-    let found = sys::stat(file, c"", 0).ok().filter(|found| found.mode & libc::S_IFMT == libc::S_IFREG);
-    let variable = found.and_then(|_| search(file, uid));
+    let variable = if regular(file, c"") { search(file, uid) } else { None };
     sys::close(file);
     variable
 }

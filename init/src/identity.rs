@@ -96,17 +96,23 @@ impl Init<'_> {
         Ok(())
     }
 
-    pub fn session(&mut self) -> Outcome<()> {
-        // Staying in the caller's session would leave its terminal within reach (TIOCSTI).
-        sys::setsid().part(Part::Setsid)?;
+    pub fn take_streams(&mut self) -> Outcome<()> {
         let Some(slave) = self.console else { return Ok(()) };
-        sys::ioctl(slave, libc::TIOCSCTTY as u64, 0).part(Part::Ioctl)?;
         for stream in 0..3 {
             sys::dup3(slave, stream).part(Part::Dup)?;
         }
         sys::close(slave);
-        self.console = None;
+        self.console = Some(Fd(0));
         Ok(())
+    }
+
+    pub fn session(&mut self) -> Outcome<()> {
+        // Staying in the caller's session would leave its terminal within reach (TIOCSTI).
+        sys::setsid().part(Part::Setsid)?;
+        match self.console.take() {
+            Some(console) => sys::ioctl(console, libc::TIOCSCTTY as u64, 0).part(Part::Ioctl).map(drop),
+            None => Ok(()),
+        }
     }
 
     /// Streams that the kernel or the file system will not give away stay as they are.

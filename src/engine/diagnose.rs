@@ -24,11 +24,22 @@ pub fn explain(script: &Script, message: &Message, note: &[u8], spec: &Spec) -> 
         Step::ExecPath { path, .. } => not_started(&text(path), errno, note),
         _ => Error::os(reason(words, note), errno).doing(activity(&step)),
     };
+    if let Some(label) = refused_label(&step, part, note, spec) {
+        let remedy = "this kernel has no SELinux, or its policy does not know the label";
+        return error.field("/linux/mountLabel").value(label).remedy(remedy);
+    }
     let error = match remedy(&step, field, part, errno) {
         Some(remedy) => error.remedy(remedy),
         None => error,
     };
     name_field(error, &step, field, spec)
+}
+
+/// The mount label, if that is what a file system did not take.
+fn refused_label<'a>(step: &Step, part: Part, note: &[u8], spec: &'a Spec) -> Option<&'a str> {
+    let asked = matches!((step, part), (Step::Filesystem { .. }, Part::FsConfig));
+    let label = spec.linux.as_ref()?.mount_label.as_deref().filter(|label| !label.is_empty())?;
+    (asked && note.windows(7).any(|word| word == b"context")).then_some(label)
 }
 
 fn name_field(error: Error, step: &Step, field: Field, spec: &Spec) -> Error {
@@ -103,6 +114,7 @@ fn activity(step: &Step) -> String {
         Step::LoopbackUp {} => "bring the loopback interface up".into(),
         Step::Keyring { .. } => "make a session keyring".into(),
         Step::HostPropagation { .. } => "detach the mount table from the host's".into(),
+        Step::Copy { path, .. } => format!("copy the tree at {}", text(path)),
         Step::Root { .. } => "attach the root filesystem".into(),
         Step::OpenRoot {} => "open the container's root".into(),
         Step::OpenProc {} => "mount a private proc".into(),
@@ -187,12 +199,14 @@ fn remedy(step: &Step, field: Field, part: Part, errno: i32) -> Option<&'static 
         (Step::Device { .. }, Part::Mknod, libc::EPERM) => "making device nodes needs CAP_MKNOD on the host",
         (Step::Rlimit { .. }, _, libc::EPERM) => "raising a hard limit needs CAP_SYS_RESOURCE on the host",
         (Step::Seccomp { .. }, _, libc::EINVAL) => "the kernel knows no such filter or flag",
-        (Step::LabelFile { .. }, Part::Open, libc::ENOENT) => {
+        (Step::LabelFile { .. } | Step::SelfFile { .. }, Part::Open, libc::ENOENT) => {
             "this kernel has no such security module, or it is not enabled"
         }
-        (Step::LabelFile { .. }, Part::Write, libc::ENOENT) => "the profile is not loaded",
-        (Step::LabelFile { .. }, Part::Write, libc::EINVAL) => {
-            "this kernel has no such security module, or its policy has no such label"
+        (Step::LabelFile { .. } | Step::SelfFile { .. }, Part::Write, libc::ENOENT) => {
+            "the profile is not loaded"
+        }
+        (Step::LabelFile { .. } | Step::SelfFile { .. }, Part::Write, libc::EINVAL) => {
+            "this kernel has no such security module, or its policy does not know the label"
         }
         (Step::Resolve { .. }, Part::NotFound, _) if field == Field::None => {
             "startContainer hooks are programs of the container"
@@ -263,14 +277,14 @@ fn elf_interpreter(head: &[u8]) -> Option<String> {
         return None;
     }
     let number = |at: usize, size: usize| -> Option<usize> {
-        let bytes = head.get(at..at + size)?;
+        let bytes = head.get(at..at.checked_add(size)?)?;
         Some(bytes.iter().rev().fold(0, |n, &b| n << 8 | usize::from(b)))
     };
     let (table, entry, count) = (number(32, 8)?, number(54, 2)?, number(56, 2)?);
     for i in 0..count {
         let at = table.checked_add(i * entry)?;
         if number(at, 4)? == PT_INTERP as usize {
-            let (offset, size) = (number(at + 8, 8)?, number(at + 32, 8)?);
+            let (offset, size) = (number(at.checked_add(8)?, 8)?, number(at.checked_add(32)?, 8)?);
             let name = head.get(offset..offset.checked_add(size)?)?;
             return Some(String::from_utf8_lossy(name).trim_end_matches('\0').to_owned());
         }

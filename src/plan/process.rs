@@ -3,20 +3,33 @@
 //!
 //! The order is what the kernel's rules ask for. The bounding set shrinks while CAP_SETPCAP is there; the user
 //! changes with permitted capabilities kept; the filter is loaded last, and where no_new_privs is not wanted it
-//! needs CAP_SYS_ADMIN, which is therefore kept until then and dropped by the capset right before the exec.
+//! needs CAP_SYS_ADMIN, which is therefore kept until then and dropped by the exec itself.
 
 use super::script::{Field, Script, StringList, c};
 use super::{Host, names};
 use crate::error::{Error, Kind, Result};
 use crate::seccomp::Filter;
-use crate::spec::{Capabilities, Process};
+use crate::spec::{Capabilities, Process, Text};
 use crate::wire::{Handle, Step};
+use std::ffi::CStr;
 
 const SYS_ADMIN: u64 = 1 << 21;
+const SYS_NICE: u64 = 1 << 23;
 const SYS_RESOURCE: u64 = 1 << 24;
 
 /// Where programs are looked for if the process has no PATH of its own.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// How a process gets into the container's pid namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Birth {
+    /// It was born there.
+    Inside,
+    /// It has joined, and a pid namespace is entered by children only. The child is made when all rights are given
+    /// up: from then on the container's processes see it, and one with CAP_SYS_PTRACE could make it do what it
+    /// likes (CVE-2016-9962).
+    Late,
+}
 
 /// A process to become.
 pub struct Program<'a, 'p> {
@@ -33,6 +46,7 @@ pub struct Program<'a, 'p> {
     pub listener: Option<Handle>,
     /// startContainer hooks run after start.
     pub start_hooks: bool,
+    pub birth: Birth,
 }
 
 /// The five sets as masks.
@@ -69,22 +83,35 @@ impl Program<'_, '_> {
         let process = self.process;
         let available = self.available(warnings);
         let sets = Sets::of(process.capabilities.as_ref(), available);
-        self.push_labels(script);
-        self.push_scheduling(script)?;
-        script.push(Field::None, Step::Session {});
+        let late = self.birth == Birth::Late;
+        if !late {
+            self.push_labels(script);
+            self.push_scheduling(script)?;
+        }
+        if process.terminal {
+            script.push(Field::Fixed("/process/terminal"), Step::Streams {});
+        }
         if process.user.uid != 0 || self.user_namespace {
             script.push(Field::None, Step::StreamOwner { uid: process.user.uid });
         }
-        self.push_rlimits(script, |kind| kind != libc::RLIMIT_NOFILE)?;
+        self.push_rlimits(script, |kind| !self.is_late(kind))?;
         let umask = process.user.umask.unwrap_or(0o022);
         script.push(Field::Fixed("/process/user/umask"), Step::Umask { value: umask });
         let home =
             process.env.iter().any(|variable| variable.strip_prefix("HOME=").is_some_and(|h| !h.is_empty()));
-        // A hook's environment is the config's to the letter (config.md, Hooks).
+        // A hook's environment is exactly the config's.
         if !home && self.file.is_none() {
             script.push(Field::None, Step::Home { uid: process.user.uid });
         }
-        let kept = self.push_identity(sets, available, script);
+        let needed = self.push_identity(sets, available, script);
+        // A change of user may have made us dumpable again (fs.suid_dumpable=1).
+        script.push(Field::None, Step::Undumpable {});
+        if late {
+            script.push(Field::None, Step::Spawn { flags: 0 });
+            // What a child does not inherit whatever the policy is.
+            self.push_scheduling(script)?;
+        }
+        script.push(Field::None, Step::Session {});
         let cwd = c(&process.cwd);
         script.push(Field::Fixed("/process/cwd"), Step::Chdir { path: &cwd, patient: false });
         let candidates = match self.file {
@@ -99,21 +126,27 @@ impl Program<'_, '_> {
             let point = super::sync::START_HOOKS;
             script.push(Field::Fixed("/hooks/startContainer"), Step::Sync { point });
         }
-        // So late because rruntime's own descriptors would not fit under a small limit.
-        self.push_rlimits(script, |kind| kind == libc::RLIMIT_NOFILE)?;
+        self.push_rlimits(script, |kind| self.is_late(kind))?;
         script.push(Field::None, Step::CloseOnExec { first: 3 + self.preserve_fds });
-        self.push_filter(sets, kept, script);
         let argv = StringList::of(process.args.iter().map(|a| &**a));
         // An empty HOME is as good as none, and is replaced.
-        let replaced = |variable: &str| self.file.is_none() && variable == "HOME=";
-        let env = StringList::of(process.env.iter().map(|e| &**e).filter(|e| !replaced(e)));
-        script.push(self.program_field(), Step::Exec { argv: argv.wire(), env: env.wire() });
+        let env = StringList::of(process.env.iter().map(|e| &**e).filter(|e| *e != "HOME="));
+        let arguments = Step::Arguments { argv: argv.wire(), env: env.wire() };
+        script.push(Field::Fixed("/process/args"), arguments);
+        self.push_filter(sets, needed, script);
+        script.push(self.program_field(), Step::Exec {});
         Ok(())
     }
 
     /// A hook's program is not the config's; which hook it is, the caller knows.
     fn program_field(&self) -> Field {
         if self.file.is_some() { Field::None } else { Field::Fixed("/process/args/0") }
+    }
+
+    /// Limits that would be in the way earlier: rruntime's own descriptors do not fit under a small one, and whoever
+    /// joins is for a moment two processes.
+    fn is_late(&self, kind: u32) -> bool {
+        kind == libc::RLIMIT_NOFILE || (self.birth == Birth::Late && kind == libc::RLIMIT_NPROC)
     }
 
     /// Capabilities that this host can give. In a user namespace of its own a process can have all of them.
@@ -136,25 +169,14 @@ impl Program<'_, '_> {
     }
 
     fn push_labels(&self, script: &mut Script) {
-        let process = self.process;
-        let apparmor = process.apparmor_profile.as_deref().filter(|p| !p.is_empty());
-        let selinux = process.selinux_label.as_deref().filter(|l| !l.is_empty());
-        if let Some(label) = selinux {
-            let field = Field::Fixed("/process/selinuxLabel");
-            script.push(field, Step::LabelFile { file: c"attr/exec", value: label.as_bytes() });
-        }
-        if let Some(profile) = apparmor {
-            let field = Field::Fixed("/process/apparmorProfile");
-            let value = format!("exec {profile}");
-            script.push(field, Step::LabelFile { file: c"attr/apparmor/exec", value: value.as_bytes() });
+        for (field, file, value) in labels(self.process) {
+            script.push(field, Step::LabelFile { file, value: value.as_bytes() });
         }
     }
 
     /// True if a private procfs is needed.
     pub fn has_labels(process: &Process) -> bool {
-        [&process.apparmor_profile, &process.selinux_label]
-            .iter()
-            .any(|label| label.as_deref().is_some_and(|l| !l.is_empty()))
+        labels(process).next().is_some()
     }
 
     fn push_scheduling(&self, script: &mut Script) -> Result<()> {
@@ -208,7 +230,7 @@ impl Program<'_, '_> {
         Ok(())
     }
 
-    /// Groups, user and capabilities; returns what is kept permitted until the last capset.
+    /// Groups, user and capabilities; returns what is kept effective beyond the config for the steps that follow.
     fn push_identity(&self, sets: Sets, available: u64, script: &mut Script) -> u64 {
         let process = self.process;
         let field = Field::Fixed("/process/capabilities");
@@ -228,41 +250,60 @@ impl Program<'_, '_> {
         }
         let (uid, gid) = (process.user.uid, process.user.gid);
         script.push(Field::Fixed("/process/user"), Step::User { uid, gid });
-        let late_limit = process.rlimits.iter().any(|limit| &*limit.kind == "RLIMIT_NOFILE");
-        let mut kept = sets.permitted;
+        let late_limit = process
+            .rlimits
+            .iter()
+            .any(|limit| names::find(&names::RLIMITS, &limit.kind).is_some_and(|kind| self.is_late(kind)));
+        let mut needed = 0;
         if self.filter.is_some() && !process.no_new_privileges {
-            kept |= SYS_ADMIN & available;
+            needed |= SYS_ADMIN & available;
         }
         if late_limit {
-            kept |= SYS_RESOURCE & available;
+            needed |= SYS_RESOURCE & available;
+        }
+        if self.birth == Birth::Late && (process.scheduler.is_some() || process.io_priority.is_some()) {
+            needed |= SYS_NICE & available;
         }
         let first = Step::Capabilities {
-            effective: sets.effective | kept & !sets.permitted,
-            permitted: kept,
+            effective: sets.effective | needed,
+            permitted: sets.permitted | needed,
             inheritable: sets.inheritable,
         };
         script.push(field, first);
         script.push(Field::Fixed("/process/capabilities/ambient"), Step::Ambient { set: sets.ambient });
-        kept
+        needed
     }
 
-    fn push_filter(&self, sets: Sets, kept: u64, script: &mut Script) {
-        let Sets { effective, permitted, inheritable, .. } = sets;
-        let last = Step::Capabilities { effective, permitted, inheritable };
-        let changes = kept != permitted;
-        let field = Field::Fixed("/process/capabilities");
-        if changes && (self.filter.is_none() || self.process.no_new_privileges) {
-            script.push(field, last);
+    /// Nothing but the exec comes after the filter: a profile need not allow what the runtime does. Where the
+    /// filter takes CAP_SYS_ADMIN to load, the exec itself drops it: the new permitted set comes from the bounding,
+    /// inheritable and ambient sets alone (capabilities(7), Transformation of capabilities during execve).
+    fn push_filter(&self, sets: Sets, needed: u64, script: &mut Script) {
+        let to_load = if self.filter.is_some() { needed & SYS_ADMIN } else { 0 };
+        if needed != to_load {
+            let step = Step::Capabilities {
+                effective: sets.effective | to_load,
+                permitted: sets.permitted | to_load,
+                inheritable: sets.inheritable,
+            };
+            script.push(Field::Fixed("/process/capabilities"), step);
         }
         if let Some(filter) = self.filter {
             let program = encode(filter);
             let step = Step::Seccomp { flags: filter.flags, program: &program, notify: filter.notify };
             script.push(Field::Fixed("/linux/seccomp"), step);
-            if changes && !self.process.no_new_privileges {
-                script.push(field, last);
-            }
         }
     }
+}
+
+/// The labels that the coming exec takes on: field, file below /proc/self, content.
+pub fn labels(process: &Process) -> impl Iterator<Item = (Field, &'static CStr, String)> {
+    let some = |label: &Option<Text>| label.as_deref().filter(|text| !text.is_empty()).map(str::to_owned);
+    let selinux = some(&process.selinux_label)
+        .map(|label| (Field::Fixed("/process/selinuxLabel"), c"attr/exec", label));
+    let apparmor = some(&process.apparmor_profile).map(|profile| {
+        (Field::Fixed("/process/apparmorProfile"), c"attr/apparmor/exec", format!("exec {profile}"))
+    });
+    selinux.into_iter().chain(apparmor)
 }
 
 /// The filter as the kernel reads it: 8 bytes an instruction.

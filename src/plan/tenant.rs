@@ -2,7 +2,7 @@
 
 use super::Host;
 use super::namespaces::USER;
-use super::process::Program;
+use super::process::{Birth, Program, labels};
 use super::script::{Field, Open, Opens, Script, StringList, c, push_cgroup};
 use crate::cgroup::Location;
 use crate::error::Result;
@@ -40,22 +40,13 @@ pub fn exec<'a>(
     let pidfd = tenant.opens.add(Open::Pidfd);
     let script = &mut tenant.script;
     push_cgroup(to.cgroup, script, &mut tenant.opens);
-    if let Some(value) = process.oom_score_adj {
-        script.push(Field::None, Step::OpenHostProc {});
-        let value = value.to_string();
-        let step = Step::SelfFile { file: c"oom_score_adj", value: value.as_bytes() };
-        script.push(Field::Fixed("/process/oomScoreAdj"), step);
-        script.push(Field::None, Step::CloseHostProc {});
-    }
+    push_self_files(process, process.oom_score_adj, script);
     push_join(to, pidfd, script);
     script.push(Field::None, Step::Keyring { name: &c(&format!("_ses.{}", to.id)) });
     script.push(Field::None, Step::OpenRoot {});
     if process.terminal {
         script.push(Field::Fixed("/process/terminal"), Step::Console { bind: false });
         script.push(Field::Fixed("/process/terminal"), Step::Sync { point: super::sync::TERMINAL });
-    }
-    if Program::has_labels(process) {
-        script.push(Field::None, Step::OpenProc {});
     }
     let cwd = c(&process.cwd);
     script.push(Field::Fixed("/process/cwd"), Step::Chdir { path: &cwd, patient: true });
@@ -68,6 +59,7 @@ pub fn exec<'a>(
         preserve_fds,
         listener: None,
         start_hooks: false,
+        birth: Birth::Late,
     };
     program.push(&mut tenant.script, &mut tenant.warnings)?;
     Ok(tenant)
@@ -80,6 +72,7 @@ pub fn host_hook<'a>(hook: &'a Hook<'a>, to: Destination) -> Tenant<'a> {
     let script = &mut tenant.script;
     push_cgroup(to.cgroup, script, &mut tenant.opens);
     push_join(to, pidfd, script);
+    script.push(Field::None, Step::Spawn { flags: 0 });
     script.push(Field::None, Step::Session {});
     script.push(Field::None, Step::CloseOnExec { first: 3 });
     let argv = match &hook.args[..] {
@@ -87,9 +80,9 @@ pub fn host_hook<'a>(hook: &'a Hook<'a>, to: Destination) -> Tenant<'a> {
         args => StringList::of(args.iter().map(|arg| &**arg)),
     };
     let env = StringList::of(hook.env.iter().map(|variable| &**variable));
-    let step = Step::ExecPath { path: &c(&hook.path), argv: argv.wire(), env: env.wire() };
     // Which of the hooks it is, the caller knows.
-    script.push(Field::None, step);
+    script.push(Field::None, Step::Arguments { argv: argv.wire(), env: env.wire() });
+    script.push(Field::None, Step::ExecPath { path: &c(&hook.path) });
     tenant
 }
 
@@ -108,10 +101,8 @@ pub fn own_hook<'a>(
     let pidfd = tenant.opens.add(Open::Pidfd);
     let script = &mut tenant.script;
     push_cgroup(to.cgroup, script, &mut tenant.opens);
+    push_self_files(&process, None, script);
     push_join(to, pidfd, script);
-    if Program::has_labels(&process) {
-        script.push(Field::None, Step::OpenProc {});
-    }
     script.push(Field::None, Step::Chdir { path: &c(&process.cwd), patient: true });
     let program = Program {
         process: &process,
@@ -122,13 +113,31 @@ pub fn own_hook<'a>(
         preserve_fds: 0,
         listener: None,
         start_hooks: false,
+        birth: Birth::Late,
     };
     // What cannot be given was told when the container was made.
     program.push(&mut tenant.script, &mut Vec::new())?;
     Ok(tenant)
 }
 
-/// A pid namespace is entered by children only, so the process that joins is not the one that stays.
+/// What the kernel takes through /proc/self and children inherit: written through the host's procfs, before
+/// anything of the container's is near.
+fn push_self_files(process: &Process, oom_score_adj: Option<i64>, script: &mut Script) {
+    let score = oom_score_adj
+        .map(|score| (Field::Fixed("/process/oomScoreAdj"), c"oom_score_adj", score.to_string()));
+    let mut files = score.into_iter().chain(labels(process)).peekable();
+    if files.peek().is_none() {
+        return;
+    }
+    script.push(Field::None, Step::OpenHostProc {});
+    for (field, file, value) in files {
+        script.push(field, Step::SelfFile { file, value: value.as_bytes() });
+    }
+    script.push(Field::None, Step::CloseHostProc {});
+}
+
+/// A pid namespace is entered by children only, so the process that joins is not the one that stays: a `Spawn`
+/// follows.
 fn push_join(to: Destination, pidfd: Handle, script: &mut Script) {
     script.push(Field::None, Step::Undumpable {});
     let flags = to.namespaces;
@@ -136,7 +145,6 @@ fn push_join(to: Destination, pidfd: Handle, script: &mut Script) {
     if flags != 0 {
         script.push(Field::None, Step::Join { namespace: pidfd, flags });
     }
-    script.push(Field::None, Step::Spawn { flags: 0 });
     if flags & USER != 0 {
         script.push(Field::None, Step::BecomeRoot {});
     }

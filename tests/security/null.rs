@@ -69,6 +69,19 @@ fn a_null_device_that_is_a_file_or_a_directory_is_refused() {
     container.run().fails();
 }
 
+/// A null device that refuses to be written makes programs fail, or write elsewhere.
+#[test]
+fn devices_have_their_mode_whatever_the_callers_umask() {
+    let container = Container::new()
+        .sh("stat -c '%a %n' /dev/null /dev/tty /dev/own; echo x > /dev/null && umask")
+        .edit(|config| {
+            config["process"]["user"] = serde_json::json!({"uid": 1000, "gid": 1000});
+            config["linux"]["devices"] =
+                serde_json::json!([{"path": "/dev/own", "type": "c", "major": 1, "minor": 3, "fileMode": 0o622}]);
+        });
+    assert_eq!(container.run().ok(), "666 /dev/null\n666 /dev/tty\n622 /dev/own\n0022\n");
+}
+
 /// Without a devpts, /dev/pts/ptmx is what the image says; merely opening some devices does something.
 #[test]
 fn a_ptmx_of_the_image_is_not_opened() {

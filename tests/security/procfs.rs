@@ -139,6 +139,22 @@ fn a_label_never_goes_to_a_file_of_the_image() {
     }
 }
 
+/// Also by whoever joins: a label that cannot be set is an error, and goes to the kernel's files only.
+#[test]
+fn a_label_of_exec_never_goes_to_a_file_of_the_image() {
+    let container = Container::new().sh("sleep 1000");
+    let fakes = container.dir.join("fake");
+    fake(&fakes);
+    symlink("/proc", container.rootfs().join("data")).unwrap();
+    let container = container.edit(|config| bind(config, &fakes, "/data")).started();
+    for option in ["--apparmor", "--process-label"] {
+        let ended = container.call(&["exec", option, "no-such-label", &container.id, "echo", "INSIDE"]);
+        assert!(!ended.out.contains("INSIDE"), "{option}");
+        ended.fails();
+        assert_unwritten(&fakes);
+    }
+}
+
 #[test]
 fn sysctls_cannot_climb_out_of_proc_sys() {
     for key in

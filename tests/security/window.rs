@@ -54,7 +54,7 @@ while :; do
   for p in /proc/[0-9]*; do
     while read -r name value; do
       case "$name $value" in
-        "Name: rruntime:init") init=yes;;
+        "Name: rruntime:init") ;;
         "Name: "*) break;;
         "CapPrm: "*|"CapEff: "*|"CapBnd: "*|"Uid: "*) echo "$name $value" >> /tmp/seen;;
       esac
