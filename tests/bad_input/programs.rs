@@ -38,9 +38,12 @@ fn elf(machine: u16, interpreter: Option<&str>) -> Vec<u8> {
     bytes
 }
 
+/// What is wrong; the program's name; the file that is there; its mode; and what the error tells.
+type Row<'a> = (&'a str, &'a str, Option<Vec<u8>>, u32, &'a [&'a str]);
+
 #[test]
 fn each_program_that_cannot_be_executed_is_told_with_its_reason() {
-    let rows: &[(&str, &str, Option<Vec<u8>>, u32, &[&str])] = &[
+    let rows: &[Row] = &[
         (
             "a name that is nowhere",
             "nowhere",

@@ -145,7 +145,7 @@ fn state_tells_what_the_kernel_and_the_config_say() {
     assert_eq!(state["owner"], "root");
     assert_eq!(state["annotations"]["org.example"], "yes");
     let command = fs::read_to_string(format!("/proc/{}/cmdline", state["pid"])).unwrap();
-    assert_eq!(command, "sleep\0100\0");
+    assert_eq!(command, ["sleep", "100", ""].join("\0"));
 }
 
 #[test]
