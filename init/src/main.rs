@@ -57,6 +57,8 @@ pub struct Init<'a> {
     program: Option<&'a CStr>,
     /// `HOME=…` for the program.
     home: Option<home::Variable>,
+    /// The arguments and the environment, as execve wants them.
+    arranged: Option<(&'a [*const u8], &'a [*const u8])>,
     /// A `Chdir` was refused and is to be tried again.
     chdir_again: bool,
     /// The words that go with a failure: the file system's own, or the first bytes of a program.
@@ -103,6 +105,7 @@ fn run(bytes: &'static [u8]) -> i32 {
         empty: None,
         console: None,
         program: None,
+        arranged: None,
         home: None,
         chdir_again: false,
         note: [0; wire::PAYLOAD],

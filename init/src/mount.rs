@@ -28,6 +28,17 @@ pub fn set_attributes(mount: Fd, attributes: Attributes, recursive: bool) -> Out
     sys::mount_setattr(mount, c"", flags, &change).part(Part::MountSetattr)
 }
 
+/// Holds what is found at a path now against what rruntime has looked at.
+fn same_file(seen: Fd, mount: Fd) -> Outcome<()> {
+    let (expected, found) = (sys::stat(seen, c"", 0), sys::stat(mount, c"", 0));
+    let (expected, found) = (expected.part(Part::Verify)?, found.part(Part::Verify)?);
+    if (expected.device, expected.inode) == (found.device, found.inode) {
+        Ok(())
+    } else {
+        Err(Fail(Part::SourceChanged, Errno(libc::ESTALE)))
+    }
+}
+
 impl<'a> Init<'a> {
     pub fn host_propagation(&self, flags: u64, recursive: bool) -> Outcome<()> {
         let change = libc::mount_attr { attr_set: 0, attr_clr: 0, propagation: flags, userns_fd: 0 };
@@ -53,13 +64,27 @@ impl<'a> Init<'a> {
         }
         let flags = if recursive { libc::AT_RECURSIVE } else { 0 };
         let mount = sys::clone_tree(Fd::CWD, path, flags).part(Part::OpenSource)?;
-        let (expected, found) = (sys::stat(seen, c"", 0), sys::stat(mount, c"", 0));
-        let (expected, found) = (expected.part(Part::Verify)?, found.part(Part::Verify)?);
-        if (expected.device, expected.inode) == (found.device, found.inode) {
-            Ok(mount)
-        } else {
-            Err(Fail(Part::SourceChanged, Errno(libc::ESTALE)))
-        }
+        same_file(seen, mount)?;
+        Ok(mount)
+    }
+
+    /// Our copies of the host's mounts keep its flags for good: the kernel locked them when this less privileged
+    /// mount namespace was made (mount_namespaces(7)), and copies of copies stay locked. rruntime's detached tree
+    /// is not, and root of a user namespace could make a volume writable that the host has mounted read-only.
+    /// So this comes while we still are the caller's user, for whom the directories on the way are open.
+    /// Where they are not, or where the kernel forbids to uncover what mounts cover (a `bind` of a directory with
+    /// mounts in it), rruntime's own tree is what there is.
+    pub fn copy_tree(&self, tree: Handle, path: &CStr, recursive: bool) -> Outcome<()> {
+        let seen = self.handle(tree)?;
+        let flags = if recursive { libc::AT_RECURSIVE } else { 0 };
+        let mount = match sys::clone_tree(Fd::CWD, path, flags) {
+            Err(Errno(libc::EACCES | libc::EINVAL)) => return Ok(()),
+            other => other.part(Part::OpenSource)?,
+        };
+        same_file(seen, mount)?;
+        sys::dup3(mount, seen.0).part(Part::Dup)?;
+        sys::close(mount);
+        Ok(())
     }
 
     pub fn open_root(&mut self) -> Outcome<()> {

@@ -51,18 +51,14 @@ impl<'a> Init<'a> {
         Err(fail)
     }
 
-    pub fn exec_resolved(&mut self, argv: Strings<'a>, env: Strings<'a>) -> Outcome<()> {
-        let program = self.program.ok_or(Fail(Part::Plan, Errno(libc::ENOENT)))?;
-        self.exec(program, argv, env)
-    }
-
-    /// Returns only with the reason why the program did not start.
-    pub fn exec(&mut self, program: &CStr, argv: Strings<'a>, env: Strings<'a>) -> Outcome<()> {
+    /// Lays the arguments and the environment out for the exec, and leaves no signal as the caller had it. Nothing
+    /// of this may be left for later: after the filter there is one call that the profile must allow, execve.
+    pub fn arrange(&mut self, argv: Strings<'a>, env: Strings<'a>) -> Outcome<()> {
         // One more than the strings and the two ends: HOME may join the environment.
         let slots = argv.count as usize + env.count as usize + 3;
         let memory = sys::mmap(None, slots * size_of::<usize>()).part(Part::Mmap)?.cast::<*const u8>();
-        // SAFETY: the mapping has room for `slots` pointers, page aligned, zeroed and ours alone.
-        let pointers = unsafe { core::slice::from_raw_parts_mut(memory, slots) };
+        // SAFETY: the mapping has room for `slots` pointers, page aligned, zeroed and ours alone, and stays.
+        let pointers: &'a mut [*const u8] = unsafe { core::slice::from_raw_parts_mut(memory, slots) };
         let (arguments, environment) = pointers.split_at_mut(argv.count as usize + 1);
         for (slot, string) in
             arguments.iter_mut().zip(argv.iter()).chain(environment.iter_mut().zip(env.iter()))
@@ -72,7 +68,19 @@ impl<'a> Init<'a> {
         if let Some(home) = &self.home {
             environment[env.count as usize] = home.as_ptr();
         }
+        self.arranged = Some((arguments, environment));
         sys::default_signals();
+        Ok(())
+    }
+
+    pub fn exec_resolved(&mut self) -> Outcome<()> {
+        let program = self.program.ok_or(Fail(Part::Plan, Errno(libc::ENOENT)))?;
+        self.exec(program)
+    }
+
+    /// Returns only with the reason why the program did not start.
+    pub fn exec(&mut self, program: &CStr) -> Outcome<()> {
+        let (arguments, environment) = self.arranged.ok_or(Fail(Part::Plan, Errno(libc::E2BIG)))?;
         // SAFETY: both arrays keep a null pointer at their end, and every string in them is NUL-terminated.
         let errno = unsafe { sys::execve(program, arguments.as_ptr(), environment.as_ptr()) };
         self.note_program(program);

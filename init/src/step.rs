@@ -33,6 +33,7 @@ impl<'a> Init<'a> {
             Step::Keyring { name } => self.keyring(name),
 
             Step::HostPropagation { flags, recursive } => self.host_propagation(flags, recursive),
+            Step::Copy { tree, path, recursive } => self.copy_tree(tree, path, recursive),
             Step::Root { .. } => self.attach_root(step),
             Step::OpenRoot {} => self.open_root(),
             Step::OpenProc {} => self.open_proc(),
@@ -86,16 +87,17 @@ impl<'a> Init<'a> {
             Step::CloseOnExec { first } => {
                 sys::close_range(first, libc::CLOSE_RANGE_CLOEXEC).part(Part::Whole)
             }
-            Step::Exec { argv, env } => self.exec_resolved(argv, env),
-            Step::ExecPath { path, argv, env } => self.exec(path, argv, env),
+            Step::Arguments { argv, env } => self.arrange(argv, env),
+            Step::Exec {} => self.exec_resolved(),
+            Step::ExecPath { path } => self.exec(path),
         }
     }
 
     fn load_filter(&self, flags: u32, program: &[u8], notify: bool) -> Outcome<()> {
         let listener = sys::seccomp(flags, program).part(Part::Seccomp)?;
         if notify {
+            // Our copy closes at exec, without a call that the filter could refuse.
             self.tell(crate::wire::Kind::Listener, 0, Some(listener))?;
-            sys::close(listener);
         }
         Ok(())
     }

@@ -392,11 +392,26 @@ pub fn set_mempolicy(mode: u32, nodes: &[u8]) -> Sys<()> {
     call(libc::SYS_set_mempolicy, [mode as usize, at, bits, 0, 0, 0]).map(drop)
 }
 
-/// SIGPIPE as it is by default, and no signal blocked: what a program expects to find.
+/// What callers ignore: nohup(1) and daemons, shells for their jobs in the background, runtimes of languages.
+const OFTEN_IGNORED: [i32; 9] = [
+    libc::SIGHUP,
+    libc::SIGINT,
+    libc::SIGQUIT,
+    libc::SIGPIPE,
+    libc::SIGTERM,
+    libc::SIGCHLD,
+    libc::SIGTSTP,
+    libc::SIGTTIN,
+    libc::SIGTTOU,
+];
+
+/// Nothing of the caller's is ignored, and no signal blocked: what a program expects to find.
 pub fn default_signals() {
     let action = [0u64; 4];
-    // Neither call can fail with these arguments.
-    let _ = call(libc::SYS_rt_sigaction, [libc::SIGPIPE as usize, action.as_ptr() as usize, 0, 8, 0, 0]);
+    for signal in OFTEN_IGNORED {
+        // Cannot fail with these arguments; nor can the next.
+        let _ = call(libc::SYS_rt_sigaction, [signal as usize, action.as_ptr() as usize, 0, 8, 0, 0]);
+    }
     let none = 0u64;
     let _ =
         call(libc::SYS_rt_sigprocmask, [libc::SIG_SETMASK as usize, &raw const none as usize, 0, 8, 0, 0]);

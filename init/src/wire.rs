@@ -222,6 +222,9 @@ steps! {
     Unshare { flags: u64 }
     /// The rest of the plan is done by a new child of rruntime with new namespaces `flags`; this process ends.
     Spawn { flags: u64 }
+    /// Puts a copy of the tree at `path`, made by this process, in the place of rruntime's `tree`, which is open on
+    /// the same file: flags of the host's mounts are locked in the copies of a user namespace.
+    Copy { tree: Handle, path: &'a CStr, recursive: bool }
     /// setresgid, setresuid (and no supplementary groups where allowed): root of the new user namespace.
     BecomeRoot {}
     /// Writes `value` to the host's /proc/self/`file`.
@@ -320,14 +323,16 @@ steps! {
     Home { uid: u32 }
     /// Reports readiness and waits for start: from rruntime, or where it says so on the `listener` socket.
     AwaitStart { listener: Handle }
+    /// Lays out what the program gets, and gives it the usual signals: what `Exec` needs beyond the call itself.
+    Arguments { argv: Strings<'a>, env: Strings<'a> }
     /// seccomp(2). With `notify` the listener's descriptor goes to rruntime.
     Seccomp { flags: u32, program: &'a [u8], notify: bool }
     /// Everything from `first` on is closed by the coming exec.
     CloseOnExec { first: u32 }
     /// execve(2) of what `Resolve` found.
-    Exec { argv: Strings<'a>, env: Strings<'a> }
+    Exec {}
     /// execve(2) of a path as it is.
-    ExecPath { path: &'a CStr, argv: Strings<'a>, env: Strings<'a> }
+    ExecPath { path: &'a CStr }
 }
 
 macro_rules! parts {

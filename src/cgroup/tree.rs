@@ -205,8 +205,13 @@ pub(super) fn children(dir: BorrowedFd) -> SysResult<Vec<(CString, OwnedFd)>> {
         Err(Errno(libc::ENOENT | libc::ENODEV)) => return Ok(Vec::new()),
         Err(errno) => return Err(errno),
     };
-    let mut found = Vec::new();
-    for name in dents::subdirectories(listing.as_fd())? {
+    let names = match dents::subdirectories(listing.as_fd()) {
+        // Removed by another command after it was opened.
+        Err(Errno(libc::ENOENT)) => return Ok(Vec::new()),
+        other => other?,
+    };
+    let mut found = Vec::with_capacity(names.len());
+    for name in names {
         match file::openat2(dir, &name, DIRECTORY, 0, INSIDE) {
             Ok(child) => found.push((name, child)),
             Err(Errno(libc::ENOENT | libc::ENODEV)) => {}

@@ -117,9 +117,12 @@ fn check_hooks(spec: &Spec) -> Result<()> {
 }
 
 fn check_executable(path: &Path) -> Result<()> {
-    nix::unistd::access(path, nix::unistd::AccessFlags::X_OK).map_err(|e| {
-        Error::os("the hook", e as i32)
+    let refused = |errno: i32| {
+        Error::os("the hook", errno)
             .kind(Kind::Config)
             .remedy("hooks are programs of the host, by absolute path, and executable")
-    })
+    };
+    nix::unistd::access(path, nix::unistd::AccessFlags::X_OK).map_err(|e| refused(e as i32))?;
+    // Directories are executable to access(2).
+    if path.is_dir() { Err(refused(libc::EISDIR)) } else { Ok(()) }
 }

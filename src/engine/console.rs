@@ -54,6 +54,24 @@ pub fn send(socket: BorrowedFd, master: BorrowedFd, process: &Process) -> Result
         .map_err(|e| e.because("send the terminal").field("--console-socket"))
 }
 
+/// Gives a terminal that stays with us the size of our own before the program looks, or the one that the config
+/// asks for where we have none.
+pub fn keep(master: BorrowedFd, process: &Process) -> Result<()> {
+    resize(master, process)?;
+    copy_size(std::io::stdin().as_fd(), master);
+    Ok(())
+}
+
+/// Without a terminal on our side there is no size to follow.
+pub fn copy_size(from: BorrowedFd, to: BorrowedFd) {
+    if let Ok((rows, columns)) = terminal::size(from)
+        && rows != 0
+    {
+        // A terminal that has gone needs no size.
+        let _ = terminal::set_size(to, rows, columns);
+    }
+}
+
 /// The size that the config asks for, if it does.
 pub fn resize(master: BorrowedFd, process: &Process) -> Result<()> {
     let Some(size) = &process.console_size else { return Ok(()) };

@@ -193,15 +193,23 @@ impl<'a> Making<'a> {
             self.apply(limits.take())?;
         }
         entry.write_config(&self.bundle.bytes)?;
-        // Hooks may ask for the state while the container is still being made; without any, nobody can.
+        // What says "created" is written while the child builds its tree, and counts only when it is true: whoever
+        // took a container in the making for a running one would `exec` in the host's tree.
         let hooks = self.spec.hooks.is_some();
-        if !plan.staged {
-            self.record_process(entry, if hooks { Phase::Creating } else { Phase::Created })?;
+        if hooks && !plan.staged {
+            // Hooks may ask for the state.
+            self.note_process(Phase::Creating)?;
+            entry.write(&self.record)?;
+        } else if !plan.staged {
+            self.note_process(Phase::Created)?;
+            entry.prepare(&self.record)?;
         }
         let master = self.converse(&plan, &console, limits)?;
         if plan.staged || hooks {
-            self.record_process(entry, Phase::Created)?;
+            self.note_process(Phase::Created)?;
+            entry.prepare(&self.record)?;
         }
+        entry.publish()?;
         if let Some(path) = &self.options.pid_file {
             write_pid_file(path, self.init_mut().process().pid)?;
         }
@@ -342,7 +350,7 @@ impl<'a> Making<'a> {
                 Ok(None)
             }
             Console::None | Console::Own => {
-                console::resize(master.as_fd(), process)?;
+                console::keep(master.as_fd(), process)?;
                 Ok(Some(master))
             }
         }
@@ -365,13 +373,13 @@ impl<'a> Making<'a> {
     }
 
     /// From here on every command finds the process. The lock is ours until it is ready.
-    fn record_process(&mut self, entry: &Entry, phase: Phase) -> Result<()> {
+    fn note_process(&mut self, phase: Phase) -> Result<()> {
         let pid = self.init_mut().process().pid;
         let process = Process::of(pid).map_err(|e| e.because(format!("read /proc/{pid}/stat")))?;
         self.record.pid = Some(pid);
         self.record.pid_start = Some(process.start);
         self.record.phase = phase;
-        entry.write(&self.record)
+        Ok(())
     }
 
     /// Takes everything away again. What fails here is a warning: the error that led here is the one to report.

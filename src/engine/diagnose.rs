@@ -24,11 +24,22 @@ pub fn explain(script: &Script, message: &Message, note: &[u8], spec: &Spec) -> 
         Step::ExecPath { path, .. } => not_started(&text(path), errno, note),
         _ => Error::os(reason(words, note), errno).doing(activity(&step)),
     };
-    let error = match remedy(&step, part, errno) {
+    if let Some(label) = refused_label(&step, part, note, spec) {
+        let remedy = "this kernel has no SELinux, or its policy does not know the label";
+        return error.field("/linux/mountLabel").value(label).remedy(remedy);
+    }
+    let error = match remedy(&step, field, part, errno) {
         Some(remedy) => error.remedy(remedy),
         None => error,
     };
     name_field(error, &step, field, spec)
+}
+
+/// The mount label, if that is what a file system did not take.
+fn refused_label<'a>(step: &Step, part: Part, note: &[u8], spec: &'a Spec) -> Option<&'a str> {
+    let asked = matches!((step, part), (Step::Filesystem { .. }, Part::FsConfig));
+    let label = spec.linux.as_ref()?.mount_label.as_deref().filter(|label| !label.is_empty())?;
+    (asked && note.windows(7).any(|word| word == b"context")).then_some(label)
 }
 
 fn name_field(error: Error, step: &Step, field: Field, spec: &Spec) -> Error {
@@ -103,6 +114,7 @@ fn activity(step: &Step) -> String {
         Step::LoopbackUp {} => "bring the loopback interface up".into(),
         Step::Keyring { .. } => "make a session keyring".into(),
         Step::HostPropagation { .. } => "detach the mount table from the host's".into(),
+        Step::Copy { path, .. } => format!("copy the tree at {}", text(path)),
         Step::Root { .. } => "attach the root filesystem".into(),
         Step::OpenRoot {} => "open the container's root".into(),
         Step::OpenProc {} => "mount a private proc".into(),
@@ -134,7 +146,7 @@ fn activity(step: &Step) -> String {
     }
 }
 
-fn remedy(step: &Step, part: Part, errno: i32) -> Option<&'static str> {
+fn remedy(step: &Step, field: Field, part: Part, errno: i32) -> Option<&'static str> {
     Some(match (step, part, errno) {
         (Step::Filesystem { kind, .. }, Part::FsCreate | Part::FsMount, libc::EPERM)
             if matches!(kind.to_bytes(), b"proc" | b"sysfs") =>
@@ -167,7 +179,7 @@ fn remedy(step: &Step, part: Part, errno: i32) -> Option<&'static str> {
         (Step::Filesystem { .. } | Step::Bind { .. }, Part::OpenTarget, libc::ELOOP) => {
             "a symbolic link is in the way of the destination, and here none is allowed"
         }
-        (Step::Filesystem { .. } | Step::Bind { .. }, Part::MoveMount, libc::ENOTDIR) => {
+        (Step::Filesystem { .. } | Step::Bind { .. }, Part::MoveMount, libc::ENOTDIR | libc::EINVAL) => {
             "a directory goes onto a directory and a file onto a file"
         }
         (_, Part::MakeTarget, libc::EROFS) => "make the destination in the image, or the root writable",
@@ -192,6 +204,12 @@ fn remedy(step: &Step, part: Part, errno: i32) -> Option<&'static str> {
         }
         (Step::LabelFile { .. } | Step::SelfFile { .. }, Part::Write, libc::ENOENT) => {
             "the profile is not loaded"
+        }
+        (Step::LabelFile { .. } | Step::SelfFile { .. }, Part::Write, libc::EINVAL) => {
+            "this kernel has no such security module, or its policy does not know the label"
+        }
+        (Step::Resolve { .. }, Part::NotFound, _) if field == Field::None => {
+            "startContainer hooks are programs of the container"
         }
         (Step::Chdir { .. }, Part::OutsideRoot, _) => "choose a directory inside the container",
         (Step::User { .. } | Step::BecomeRoot {} | Step::Groups { .. }, _, libc::EINVAL) => {

@@ -108,7 +108,7 @@ fn take_console(master: OwnedFd, console: &Console, process: &Process) -> Result
         console::send(socket.as_fd(), master.as_fd(), process)?;
         return Ok(None);
     }
-    console::resize(master.as_fd(), process)?;
+    console::keep(master.as_fd(), process)?;
     Ok(Some(master))
 }
 

@@ -3,6 +3,7 @@
 //! One poll over the process, the signals, and, with a terminal, both directions of its text. SIGCHLD needs no
 //! care: the process is watched by its descriptor, so that one that ends at once is not missed.
 
+use super::console;
 use crate::error::Result;
 use crate::sys::file;
 use crate::sys::launch::Child;
@@ -102,12 +103,7 @@ impl<'a> Session<'a> {
     }
 
     fn follow_size(&self) {
-        // Without a terminal of our own there is no size to follow.
-        if let Ok((rows, columns)) = terminal::size(self.input)
-            && rows != 0
-        {
-            let _ = terminal::set_size(self.master.as_fd(), rows, columns);
-        }
+        console::copy_size(self.input, self.master.as_fd());
     }
 
     fn watch<'b>(&'b self, watched: &mut Vec<PollFd<'b>>) {

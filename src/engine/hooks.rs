@@ -146,7 +146,9 @@ fn run_one_inside(hook: &Hook, state: &str, inside: &Inside) -> Result<()> {
     let streams = [Some(input.as_fd()), Some(output.as_fd()), Some(output.as_fd())];
     let mut init = start_tenant(&tenant, inside.first, inside.cgroup, streams, 0)?;
     drop(input);
-    let spec = Spec::default();
+    // What went wrong is told of the hook's program.
+    let program = Process { args: vec![hook.path.clone()], ..Process::default() };
+    let spec = Spec { process: Some(program), ..Spec::default() };
     // A seccomp listener is closed at once: what the filter would ask about fails.
     let started = converse(&mut init, &tenant, &spec, |_| Ok(()));
     let Child { pid, pidfd } = init.spawned.take().unwrap_or(init.first);

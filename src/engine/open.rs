@@ -125,7 +125,11 @@ fn must_be_directory(fd: BorrowedFd, path: &str) -> Result<()> {
     if kind == libc::S_IFDIR {
         return Ok(());
     }
-    Err(Error::os("the root filesystem", libc::ENOTDIR).kind(Kind::Config).field("/root/path").value(path))
+    Err(Error::os("the root filesystem", libc::ENOTDIR)
+        .kind(Kind::Config)
+        .field("/root/path")
+        .value(path)
+        .remedy("name the directory that becomes / of the container"))
 }
 
 /// A node with the expected number; a copy that can be attached, or a witness.

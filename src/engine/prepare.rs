@@ -84,20 +84,18 @@ fn compile(spec: &Spec, facts: &Facts, warnings: &mut Vec<String>) -> Result<Opt
 }
 
 /// init sends the listener with sendmsg, under the filter: if that call waited for the agent, nobody would ever get
-/// the listener that the agent needs.
+/// the listener that the agent needs; if it was refused, neither.
 fn check_notify(filter: &Filter, native: Arch) -> Result<()> {
     let Some(number) = filter.notify.then(|| Syscall::by_name("sendmsg")?.number(native)).flatten() else {
         return Ok(());
     };
     let call = Call { number, arch: native.audit(), arguments: [0; 6] };
     match evaluate(&filter.program, &call, native.order()) {
-        Ok(outcome) if outcome.returned == libc::SECCOMP_RET_USER_NOTIF => {
-            Err(Error::new("SCMP_ACT_NOTIFY cannot be used for the sendmsg syscall")
-                .kind(Kind::Config)
-                .field("/linux/seccomp/syscalls")
-                .remedy("the runtime sends the listener to its agent with sendmsg"))
-        }
-        _ => Ok(()),
+        Ok(outcome) if matches!(outcome.returned, libc::SECCOMP_RET_ALLOW | libc::SECCOMP_RET_LOG) => Ok(()),
+        _ => Err(Error::new("a profile with SCMP_ACT_NOTIFY has to allow the sendmsg syscall")
+            .kind(Kind::Config)
+            .field("/linux/seccomp/syscalls")
+            .remedy("the runtime sends the listener to its agent with sendmsg, under the filter")),
     }
 }
 

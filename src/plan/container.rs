@@ -58,6 +58,7 @@ pub fn container<'a>(
         host,
         options,
         namespaces,
+        early: Script::default(),
         script: Script::default(),
         opens,
         warnings: Vec::new(),
@@ -66,6 +67,7 @@ pub fn container<'a>(
     builder.set_names()?;
     builder.build_tree()?;
     builder.run_program(filter, listener)?;
+    builder.join_halves();
     let linux = spec.linux.as_ref();
     let id_maps = linux
         .filter(|_| builder.namespaces.new & USER != 0)
@@ -89,6 +91,8 @@ struct Builder<'a, 'p> {
     host: &'p Host,
     options: &'p Options,
     namespaces: Namespaces,
+    /// The steps up to the point where the process becomes root of its user namespace.
+    early: Script,
     script: Script,
     opens: Opens<'a>,
     warnings: Vec<String>,
@@ -128,6 +132,7 @@ impl<'a> Builder<'a, '_> {
         }
         self.push(Step::Undumpable {});
         if self.user_namespace() {
+            self.early = std::mem::take(&mut self.script);
             self.push(Step::BecomeRoot {});
         }
         if !self.namespaces.staged() {
@@ -141,6 +146,23 @@ impl<'a> Builder<'a, '_> {
             self.set_clocks();
             self.push(Step::CloseHostProc {});
         }
+    }
+
+    /// The trees that are wanted are known at the end only, and have to be copied in the middle: by the container's
+    /// own process, so that the host's flags are locked, and before it becomes another user, who may not be able to
+    /// reach them. An id-mapped tree is the parent's: the kernel lets nobody else map it.
+    fn join_halves(&mut self) {
+        if self.user_namespace() && self.namespaces.new & MOUNT != 0 {
+            for (i, open) in self.opens.iter().enumerate() {
+                if let Open::Tree { path, recursive, mapping: None, field } = open {
+                    let (tree, recursive) = (Handle(i as u32), *recursive);
+                    self.early.push(*field, Step::Copy { tree, path: &c(path), recursive });
+                }
+            }
+        }
+        let late = std::mem::take(&mut self.script);
+        self.script = std::mem::take(&mut self.early);
+        self.script.append(late);
     }
 
     fn open_host_proc(&mut self, needed: bool, oom: Option<i64>) {
@@ -215,13 +237,18 @@ impl<'a> Builder<'a, '_> {
         let propagation = spec.linux.as_ref().and_then(|linux| linux.rootfs_propagation.as_deref());
         let propagation = propagation.filter(|mode| !mode.is_empty()).and_then(names::propagation_mode);
         // A copy of a tree stays in the peer group of its original; unless the config shares on purpose, nothing
-        // that is mounted inside may appear on the host.
+        // that is mounted inside may appear on the host. Sharing is for the volumes that ask for it: the root itself
+        // never stays the host's peer, because what we mount on it is not the host's business, and pivot_root(2)
+        // refuses a shared root. `shared` makes it the first of a new peer group afterwards (config-linux.md, Rootfs
+        // Mount Propagation).
         let base = match propagation {
             Some((libc::MS_SHARED, _)) => 0,
             Some((libc::MS_PRIVATE, _)) => libc::MS_PRIVATE,
             _ => libc::MS_SLAVE,
         };
-        self.attach_root(&root.path, base);
+        // What is made on the way has the mode that it is made with, whatever the caller's umask is.
+        self.push(Step::Umask { value: 0 });
+        self.attach_root(&root.path, if base == libc::MS_PRIVATE { base } else { libc::MS_SLAVE });
         let mounts = Mounts {
             spec,
             bundle: self.bundle,
@@ -305,16 +332,23 @@ impl<'a> Builder<'a, '_> {
             let step = Step::Chdir { path: &c(&process.cwd), patient: true };
             self.script.push(Field::Fixed("/process/cwd"), step);
         }
-        if let Some((flag, recursive)) = propagation {
-            let attributes = Attributes { propagation: flag, ..Attributes::NONE };
-            let field = Field::Fixed("/linux/rootfsPropagation");
-            self.script.push(field, Step::RootAttributes { attributes, recursive });
-        }
         if readonly {
             let attributes = Attributes { set: libc::MOUNT_ATTR_RDONLY, ..Attributes::NONE };
             self.script
                 .push(Field::Fixed("/root/readonly"), Step::RootAttributes { attributes, recursive: false });
         }
+        self.push_paths();
+        // After the paths: an unbindable root cannot be copied, which is how they are made read-only.
+        if let Some((flag, recursive)) = propagation {
+            let attributes = Attributes { propagation: flag, ..Attributes::NONE };
+            let field = Field::Fixed("/linux/rootfsPropagation");
+            self.script.push(field, Step::RootAttributes { attributes, recursive });
+        }
+    }
+
+    /// Kernel parameters before the read-only paths, which may cover them; masks at the end, over everything.
+    fn push_paths(&mut self) {
+        let spec = self.spec;
         let Some(linux) = &spec.linux else { return };
         for (i, (key, value)) in linux.sysctl.iter().enumerate() {
             let path = c(&sysctl_path(key));

@@ -47,4 +47,6 @@ pub mod sync {
     pub const HOOKS: u32 = 2;
     /// Run the startContainer hooks.
     pub const START_HOOKS: u32 = 4;
+    /// The terminal is with you: give it its size before my program looks.
+    pub const TERMINAL: u32 = 8;
 }

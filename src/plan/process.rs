@@ -3,7 +3,7 @@
 //!
 //! The order is what the kernel's rules ask for. The bounding set shrinks while CAP_SETPCAP is there; the user
 //! changes with permitted capabilities kept; the filter is loaded last, and where no_new_privs is not wanted it
-//! needs CAP_SYS_ADMIN, which is therefore kept until then and dropped by the capset right before the exec.
+//! needs CAP_SYS_ADMIN, which is therefore kept until then and dropped by the exec itself.
 
 use super::script::{Field, Script, StringList, c};
 use super::{Host, names};
@@ -103,7 +103,7 @@ impl Program<'_, '_> {
         if !home && self.file.is_none() {
             script.push(Field::None, Step::Home { uid: process.user.uid });
         }
-        let kept = self.push_identity(sets, available, script);
+        let needed = self.push_identity(sets, available, script);
         // A change of user may have made us dumpable again (fs.suid_dumpable=1).
         script.push(Field::None, Step::Undumpable {});
         if late {
@@ -118,7 +118,7 @@ impl Program<'_, '_> {
             Some(file) => StringList::of([file]),
             None => candidates(process),
         };
-        script.push(Field::Fixed("/process/args/0"), Step::Resolve { candidates: candidates.wire() });
+        script.push(self.program_field(), Step::Resolve { candidates: candidates.wire() });
         if let Some(listener) = self.listener {
             script.push(Field::None, Step::AwaitStart { listener });
         }
@@ -128,12 +128,19 @@ impl Program<'_, '_> {
         }
         self.push_rlimits(script, |kind| self.is_late(kind))?;
         script.push(Field::None, Step::CloseOnExec { first: 3 + self.preserve_fds });
-        self.push_filter(sets, kept, script);
         let argv = StringList::of(process.args.iter().map(|a| &**a));
         // An empty HOME is as good as none, and is replaced.
         let env = StringList::of(process.env.iter().map(|e| &**e).filter(|e| *e != "HOME="));
-        script.push(Field::Fixed("/process/args/0"), Step::Exec { argv: argv.wire(), env: env.wire() });
+        let arguments = Step::Arguments { argv: argv.wire(), env: env.wire() };
+        script.push(Field::Fixed("/process/args"), arguments);
+        self.push_filter(sets, needed, script);
+        script.push(self.program_field(), Step::Exec {});
         Ok(())
+    }
+
+    /// A hook's program is not the config's; which hook it is, the caller knows.
+    fn program_field(&self) -> Field {
+        if self.file.is_some() { Field::None } else { Field::Fixed("/process/args/0") }
     }
 
     /// Limits that would be in the way earlier: rruntime's own descriptors do not fit under a small one, and whoever
@@ -223,7 +230,7 @@ impl Program<'_, '_> {
         Ok(())
     }
 
-    /// Groups, user and capabilities; returns what is kept permitted until the last capset.
+    /// Groups, user and capabilities; returns what is kept effective beyond the config for the steps that follow.
     fn push_identity(&self, sets: Sets, available: u64, script: &mut Script) -> u64 {
         let process = self.process;
         let field = Field::Fixed("/process/capabilities");
@@ -247,41 +254,43 @@ impl Program<'_, '_> {
             .rlimits
             .iter()
             .any(|limit| names::find(&names::RLIMITS, &limit.kind).is_some_and(|kind| self.is_late(kind)));
-        let mut kept = sets.permitted;
+        let mut needed = 0;
         if self.filter.is_some() && !process.no_new_privileges {
-            kept |= SYS_ADMIN & available;
+            needed |= SYS_ADMIN & available;
         }
         if late_limit {
-            kept |= SYS_RESOURCE & available;
+            needed |= SYS_RESOURCE & available;
         }
         if self.birth == Birth::Late && (process.scheduler.is_some() || process.io_priority.is_some()) {
-            kept |= SYS_NICE & available;
+            needed |= SYS_NICE & available;
         }
         let first = Step::Capabilities {
-            effective: sets.effective | kept & !sets.permitted,
-            permitted: kept,
+            effective: sets.effective | needed,
+            permitted: sets.permitted | needed,
             inheritable: sets.inheritable,
         };
         script.push(field, first);
         script.push(Field::Fixed("/process/capabilities/ambient"), Step::Ambient { set: sets.ambient });
-        kept
+        needed
     }
 
-    fn push_filter(&self, sets: Sets, kept: u64, script: &mut Script) {
-        let Sets { effective, permitted, inheritable, .. } = sets;
-        let last = Step::Capabilities { effective, permitted, inheritable };
-        let changes = kept != permitted;
-        let field = Field::Fixed("/process/capabilities");
-        if changes && (self.filter.is_none() || self.process.no_new_privileges) {
-            script.push(field, last);
+    /// Nothing but the exec comes after the filter: a profile need not allow what the runtime does. Where the
+    /// filter takes CAP_SYS_ADMIN to load, the exec itself drops it: the new permitted set comes from the bounding,
+    /// inheritable and ambient sets alone (capabilities(7), Transformation of capabilities during execve).
+    fn push_filter(&self, sets: Sets, needed: u64, script: &mut Script) {
+        let to_load = if self.filter.is_some() { needed & SYS_ADMIN } else { 0 };
+        if needed != to_load {
+            let step = Step::Capabilities {
+                effective: sets.effective | to_load,
+                permitted: sets.permitted | to_load,
+                inheritable: sets.inheritable,
+            };
+            script.push(Field::Fixed("/process/capabilities"), step);
         }
         if let Some(filter) = self.filter {
             let program = encode(filter);
             let step = Step::Seccomp { flags: filter.flags, program: &program, notify: filter.notify };
             script.push(Field::Fixed("/linux/seccomp"), step);
-            if changes && !self.process.no_new_privileges {
-                script.push(field, last);
-            }
         }
     }
 }

@@ -56,6 +56,12 @@ impl Script {
         self.origins.push(field);
     }
 
+    /// All of `after` comes after what is here.
+    pub fn append(&mut self, after: Script) {
+        self.bytes.extend_from_slice(&after.bytes);
+        self.origins.extend_from_slice(&after.origins);
+    }
+
     pub fn len(&self) -> usize {
         self.origins.len()
     }

@@ -46,6 +46,7 @@ pub fn exec<'a>(
     script.push(Field::None, Step::OpenRoot {});
     if process.terminal {
         script.push(Field::Fixed("/process/terminal"), Step::Console { bind: false });
+        script.push(Field::Fixed("/process/terminal"), Step::Sync { point: super::sync::TERMINAL });
     }
     let cwd = c(&process.cwd);
     script.push(Field::Fixed("/process/cwd"), Step::Chdir { path: &cwd, patient: true });
@@ -79,8 +80,9 @@ pub fn host_hook<'a>(hook: &'a Hook<'a>, to: Destination) -> Tenant<'a> {
         args => StringList::of(args.iter().map(|arg| &**arg)),
     };
     let env = StringList::of(hook.env.iter().map(|variable| &**variable));
-    let step = Step::ExecPath { path: &c(&hook.path), argv: argv.wire(), env: env.wire() };
-    script.push(Field::Fixed("/hooks"), step);
+    // Which of the hooks it is, the caller knows.
+    script.push(Field::None, Step::Arguments { argv: argv.wire(), env: env.wire() });
+    script.push(Field::None, Step::ExecPath { path: &c(&hook.path) });
     tenant
 }
 

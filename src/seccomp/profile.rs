@@ -84,7 +84,10 @@ impl Profile {
         for (index, name) in seccomp.architectures.iter().enumerate() {
             let field = || format!("{FIELD}/architectures/{index}");
             match Arch::by_name(name) {
-                None => return Err(wrong("no such architecture").field(field()).value(name)),
+                None => {
+                    let error = wrong("no such architecture").field(field()).value(name);
+                    return Err(error.remedy(known(super::vocabulary::ARCHES.iter().map(|(name, _)| *name))));
+                }
                 Some(Named::Known(arch)) if arch.order() == native.order() => {
                     if !self.arches.contains(&arch) {
                         self.arches.push(arch);
@@ -170,7 +173,10 @@ impl Profile {
         for (index, name) in names.iter().enumerate() {
             let field = || format!("{FIELD}/flags/{index}");
             let flag = FLAGS.iter().find(|flag| flag.name == &**name);
-            let flag = flag.ok_or_else(|| wrong("no such flag").field(field()).value(name))?;
+            let flag = flag.ok_or_else(|| {
+                let error = wrong("no such flag").field(field()).value(name);
+                error.remedy(known(FLAGS.iter().map(|flag| flag.name)))
+            })?;
             if supported & flag.bit == 0 {
                 let (major, minor) = flag.since;
                 let reason = format!("this kernel does not have it (Linux {major}.{minor} does)");
@@ -188,7 +194,14 @@ impl Profile {
 }
 
 fn action(name: &str) -> Result<Action> {
-    find(ACTIONS, name).ok_or_else(|| wrong("no such action").value(name))
+    find(ACTIONS, name).ok_or_else(|| {
+        wrong("no such action").value(name).remedy(known(ACTIONS.iter().map(|(name, _)| *name)))
+    })
+}
+
+/// What could have been meant.
+fn known(names: impl Iterator<Item = &'static str>) -> String {
+    format!("known are {}", names.collect::<Vec<_>>().join(", "))
 }
 
 fn condition(arg: &SyscallArg, rule: usize, index: usize) -> Result<Condition> {
@@ -196,8 +209,10 @@ fn condition(arg: &SyscallArg, rule: usize, index: usize) -> Result<Condition> {
     if arg.index as usize >= ARGUMENTS {
         return Err(wrong("a system call has the arguments 0 to 5").field(field("index")).value(arg.index));
     }
-    let operator = find(OPERATORS, &arg.op)
-        .ok_or_else(|| wrong("no such operator").field(field("op")).value(&arg.op))?;
+    let operator = find(OPERATORS, &arg.op).ok_or_else(|| {
+        let error = wrong("no such operator").field(field("op")).value(&arg.op);
+        error.remedy(known(OPERATORS.iter().map(|(name, _)| *name)))
+    })?;
     // With MASKED_EQ the first value is the mask.
     let (value, mask) = match operator {
         Operator::MaskedEqual => (arg.value_two & arg.value, arg.value),

@@ -169,9 +169,22 @@ impl Entry {
 
     /// Replaces the record in one step. The caller holds the lock.
     pub fn write(&self, record: &Record) -> Result<()> {
-        let failed = |e: Errno| e.because(format!("write {}/state.json", self.path.display()));
-        self.write_new(STATE_NEXT, &record.encode()).map_err(failed)?;
-        file::renameat(self.dir(), STATE_NEXT, STATE).map_err(failed)
+        self.prepare(record)?;
+        self.publish()
+    }
+
+    /// Writes a record beside the one that counts; nobody sees it before [`Entry::publish`].
+    pub fn prepare(&self, record: &Record) -> Result<()> {
+        self.write_new(STATE_NEXT, &record.encode()).map_err(|e| self.write_error(e))
+    }
+
+    /// Makes the record of [`Entry::prepare`] the one that counts.
+    pub fn publish(&self) -> Result<()> {
+        file::renameat(self.dir(), STATE_NEXT, STATE).map_err(|e| self.write_error(e))
+    }
+
+    fn write_error(&self, e: Errno) -> Error {
+        e.because(format!("write {}/state.json", self.path.display()))
     }
 
     /// Keeps the bytes that the container is made from.

@@ -1,8 +1,9 @@
 //! Changing the root: pivot_root everywhere it can be done, and `--no-pivot` where it cannot (an initramfs).
 
-use crate::support::{Container, Ended, finish};
+use crate::support::{Container, Ended, copy_program, finish};
 use serde_json::json;
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 #[test]
@@ -34,7 +35,7 @@ fn climb(options: &[&str]) -> Ended {
             config["linux"].as_object_mut().expect("linux").remove("seccomp");
         });
     fs::create_dir_all(container.rootfs().join("cell/bin")).expect("target/tmp is writable");
-    fs::copy("/bin/busybox", container.rootfs().join("cell/bin/busybox")).expect("busybox is static");
+    copy_program(Path::new("/bin/busybox"), &container.rootfs().join("cell/bin/busybox"));
     container.run_with(options)
 }
 
@@ -52,7 +53,7 @@ fn in_a_chroot_the_error_says_what_makes_it_work() {
     let container = Container::new().sh("echo fine; ls / | head -n 1");
     container.write_config();
     let jail = &container.dir;
-    fs::copy(container.binary(), jail.join("rruntime")).expect("target/tmp is writable");
+    copy_program(&container.binary(), &jail.join("rruntime"));
     for directory in ["proc", "sys", "dev"] {
         fs::create_dir_all(jail.join(directory)).expect("target/tmp is writable");
     }

@@ -230,12 +230,13 @@ fn a_container_deleted_while_run_waits_ends_the_run() {
     let container = Container::new().args(&["sleep", "100"]);
     container.write_config();
     let mut command = container.command(&["run", "--bundle"]);
-    command.arg(container.bundle()).arg(&container.id).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut run = command.spawn().unwrap();
+    command.arg(container.bundle()).arg(&container.id).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let run = command.spawn().unwrap();
     wait_until("the container runs", || {
         container.call(&["state", &container.id]).out.contains("\"running\"")
     });
     container.call(&["delete", "--force", &container.id]).ok();
-    assert_eq!(run.wait().unwrap().code(), Some(137));
+    let output = run.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(137), "{}", String::from_utf8_lossy(&output.stderr));
     assert_nothing_left(&container);
 }

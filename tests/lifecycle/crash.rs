@@ -133,3 +133,24 @@ fn a_start_that_is_killed_in_its_hook_leaves_nothing_that_delete_does_not_take()
     container.call(&["delete", "--force", &container.id]).ok();
     assert_nothing_left(&container);
 }
+
+/// A process that joined the namespaces of a container in the making would find itself in the host's tree.
+#[test]
+fn exec_into_a_container_in_the_making_never_sees_the_host() {
+    for step in 0..24 {
+        let container = Container::new().args(&["sleep", "100"]);
+        let mut run = spawn(&container, "run");
+        std::thread::sleep(Duration::from_micros(400 * step));
+        for _ in 0..20 {
+            let ended = container.call(&["exec", &container.id, "ls", "/"]);
+            assert!(ended.code != 0 || !ended.out.contains("usr"), "{ended:?}");
+            if ended.code == 0 {
+                break;
+            }
+        }
+        container.call(&["delete", "--force", &container.id]).ok();
+        let _ended_by_then = run.kill();
+        run.wait().unwrap();
+        container.call(&["delete", "--force", &container.id]).ok();
+    }
+}

@@ -159,7 +159,7 @@ fn a_foreground_exec_passes_signals_on() {
 
 #[test]
 fn the_program_begins_with_no_signal_blocked_and_those_ignored_that_the_caller_ignores() {
-    const LOOK: [&str; 4] = ["grep", "-E", "^Sig(Blk|Ign|Cgt)", "/proc/self/status"];
+    const LOOK: [&str; 5] = ["/bin/busybox", "grep", "-E", "^Sig(Blk|Ign|Cgt)", "/proc/self/status"];
     let here = std::process::Command::new(LOOK[0]).args(&LOOK[1..]).output().unwrap();
     let here = String::from_utf8(here.stdout).unwrap();
     assert!(here.starts_with("SigBlk:\t0000000000000000\n"), "{here}");

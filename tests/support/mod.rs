@@ -292,13 +292,25 @@ pub fn finish(mut command: Command) -> Ended {
     Ended::of(&output)
 }
 
+/// Copies a program by another process: if this one wrote it, a child that another thread starts meanwhile would
+/// hold it open for writing for a moment, and nobody could execute it (ETXTBSY).
+#[track_caller]
+pub fn copy_program(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg(from).arg(to).status().expect("there is a cp");
+    assert!(
+        status.success(),
+        "{} is not there: busybox-static is installed by hack/install-deps",
+        from.display()
+    );
+}
+
 /// A root filesystem with a static busybox.
 pub fn make_rootfs(rootfs: &Path) {
     for directory in ["bin", "proc", "sys", "dev", "tmp", "etc", "root"] {
         fs::create_dir_all(rootfs.join(directory)).expect("the test's directory is writable");
     }
     let busybox = rootfs.join("bin/busybox");
-    fs::copy("/bin/busybox", busybox).expect("busybox-static is installed (hack/install-deps)");
+    copy_program(Path::new("/bin/busybox"), &busybox);
     for program in PROGRAMS {
         symlink("busybox", rootfs.join("bin").join(program)).expect("the test's directory is writable");
     }

@@ -1,6 +1,6 @@
 //! Containers of an ordinary user: the binary runs as somebody who is not root, in directories of their own.
 
-use super::Container;
+use super::{Container, copy_program};
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::fs;
@@ -85,7 +85,7 @@ impl Container {
         }
         let copy = self.dir.join("rruntime");
         if !copy.exists() {
-            fs::copy(built, &copy).expect("the temporary directory is writable");
+            copy_program(built, &copy);
             fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).expect("it is ours");
         }
         copy

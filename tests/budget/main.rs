@@ -1,0 +1,108 @@
+//! What a container costs: system calls, cgroup files, memory. Held by tests so that it does not creep up.
+//!
+//! The system calls are counted in a view where cgroup v2 is the only hierarchy: where the host's is another, the test
+//! runs itself again in a mount namespace that shows v2 alone.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod trace;
+
+use std::fs;
+use support::{Container, has_controller, is_v2};
+use trace::{Follow, Trace, in_v2_view};
+
+const ALL_CALLS: usize = 450;
+const CGROUP_CALLS: usize = 25;
+
+#[test]
+fn a_run_stays_within_its_system_calls() {
+    in_v2_view("a_run_stays_within_its_system_calls", || {
+        let container = Container::new().args(&["/bin/true"]);
+        container.write_config();
+        let bundle = container.bundle();
+        let trace = Trace::of(
+            &container,
+            Follow::Children,
+            &["run", "--bundle", bundle.to_str().unwrap(), &container.id],
+        );
+        let Some(trace) = trace else { skip!("there is no strace") };
+        let calls = trace.calls_until_the_program(&["/bin/true"]);
+        let on_cgroups = trace.cgroup_calls();
+        eprintln!("{} system calls, {} of them on cgroup files", calls.len(), on_cgroups.len());
+        assert!(calls.len() <= ALL_CALLS, "{} system calls:\n{}", calls.len(), trace.summary(&calls));
+        assert!(on_cgroups.len() <= CGROUP_CALLS, "{}: {on_cgroups:#?}", on_cgroups.len());
+        trace.assert_never("mountinfo");
+        trace.assert_never("cgroup.procs");
+        let forks = trace.forks();
+        assert_eq!(forks.len(), 1, "one process is made, the container's: {forks:#?}");
+        container.assert_gone();
+    });
+}
+
+#[test]
+fn create_start_and_delete_stay_within_their_calls_on_cgroups() {
+    in_v2_view("create_start_and_delete_stay_within_their_calls_on_cgroups", || {
+        let container = Container::new().args(&["/bin/true"]);
+        container.write_config();
+        let bundle = container.bundle();
+        let mut on_cgroups = Vec::new();
+        for command in
+            [&["create", "--bundle", bundle.to_str().unwrap(), &container.id][..], &["start", &container.id]]
+        {
+            let Some(trace) = Trace::of(&container, Follow::Nobody, command) else {
+                skip!("there is no strace")
+            };
+            on_cgroups.extend(trace.cgroup_calls());
+            trace.assert_never("mountinfo");
+            trace.assert_never("cgroup.procs");
+        }
+        container.wait_for_status("stopped");
+        let Some(trace) = Trace::of(&container, Follow::Nobody, &["delete", &container.id]) else { return };
+        on_cgroups.extend(trace.cgroup_calls());
+        eprintln!("{} system calls on cgroup files", on_cgroups.len());
+        assert!(on_cgroups.len() <= CGROUP_CALLS, "{}: {on_cgroups:#?}", on_cgroups.len());
+        assert!(trace.forks().is_empty());
+        container.assert_gone();
+    });
+}
+
+#[test]
+fn a_container_starts_with_half_a_mebibyte_of_memory() {
+    if !has_controller("memory") {
+        skip!("this host limits no memory");
+    }
+    let container = Container::new().args(&["true"]).edit(|config| {
+        config["linux"]["resources"]["memory"] = serde_json::json!({"limit": 512 * 1024});
+    });
+    container.run().ok();
+    // And its waiting first process has room.
+    let container = container.args(&["sleep", "100"]);
+    assert_eq!(container.create().code, 0);
+    let file = if is_v2() { "memory.max" } else { "memory.limit_in_bytes" };
+    assert_eq!(container.cgroup_file("memory", file), "524288");
+    container.start().ok();
+    assert_eq!(container.status(), "running");
+}
+
+#[test]
+fn a_waiting_container_holds_little_memory_of_its_own() {
+    let container = Container::new().args(&["true"]);
+    assert_eq!(container.create().code, 0);
+    let path = format!("/proc/{}/smaps_rollup", container.pid());
+    let Ok(rollup) = fs::read_to_string(path) else { skip!("this kernel has no smaps_rollup") };
+    let kilobytes = |name: &str| -> usize {
+        let line = rollup.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+        line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).unwrap_or(0)
+    };
+    let private = kilobytes("Private_Clean:") + kilobytes("Private_Dirty:");
+    eprintln!("{private} KB of private memory");
+    assert!(private > 0 && private <= 200, "{private} KB:\n{rollup}");
+}
+
+#[test]
+fn the_sealed_init_is_small() {
+    let size = rruntime::engine::init::IMAGE_SIZE;
+    eprintln!("{size} bytes");
+    assert!(size <= 64 * 1024, "{size} bytes");
+}
