@@ -12,6 +12,7 @@ pub mod names;
 pub mod namespaces;
 pub mod process;
 pub mod script;
+mod settings;
 pub mod tenant;
 
 pub use container::{Options, Plan, container};
@@ -47,6 +48,8 @@ pub mod sync {
     pub const HOOKS: u32 = 2;
     /// Run the startContainer hooks.
     pub const START_HOOKS: u32 = 4;
+    /// Raise my hard resource limits, while I am still outside.
+    pub const LIMITS: u32 = 16;
     /// The terminal is with you: give it its size before my program looks.
     pub const TERMINAL: u32 = 8;
 }
