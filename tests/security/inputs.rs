@@ -16,6 +16,11 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(20);
 const MEMORY_KIB: u32 = 700 * 1024;
 
+/// Makes something at a path.
+type Make<'a> = &'a dyn Fn(&Path);
+/// Puts a value into a config.
+type Put<'a> = &'a dyn Fn(&mut Value, &Value);
+
 /// Runs to its end, or kills it and fails.
 #[track_caller]
 fn in_time(mut command: Command) -> Ended {
@@ -120,7 +125,7 @@ fn an_id_that_is_no_text_is_refused() {
 
 #[test]
 fn a_config_that_is_a_device_a_pipe_or_a_directory_is_refused_in_time() {
-    let make: [(&str, &dyn Fn(&Path)); 7] = [
+    let make: [(&str, Make); 7] = [
         ("fifo", &|path| nix::unistd::mkfifo(path, Mode::S_IRWXU).unwrap()),
         ("zero", &|path| symlink("/dev/zero", path).unwrap()),
         ("full", &|path| symlink("/dev/full", path).unwrap()),
@@ -286,7 +291,7 @@ fn a_thousand_mounts_are_made_in_order() {
 fn numbers_at_the_edge_of_their_types_are_values_or_errors() {
     let max = json!(u64::MAX);
     let min = json!(i64::MIN);
-    let edits: [&dyn Fn(&mut Value, &Value); 10] = [
+    let edits: [Put; 10] = [
         &|c, n| c["process"]["oomScoreAdj"] = n.clone(),
         &|c, n| c["process"]["consoleSize"] = json!({"height": n, "width": n}),
         &|c, n| c["process"]["rlimits"] = json!([{"type": "RLIMIT_NOFILE", "soft": n, "hard": n}]),
@@ -312,7 +317,7 @@ fn numbers_at_the_edge_of_their_types_are_values_or_errors() {
 /// CVE-2026-47262: whatever is in the image, nobody reads it to the end.
 #[test]
 fn a_passwd_of_the_image_that_never_ends_holds_up_nobody() {
-    let make: [&dyn Fn(&Path); 3] = [
+    let make: [Make; 3] = [
         &|path| symlink("/dev/zero", path).unwrap(),
         &|path| nix::unistd::mkfifo(path, Mode::S_IRWXU).unwrap(),
         &|path| fs::File::create(path).unwrap().set_len(1 << 40).unwrap(),
@@ -332,7 +337,7 @@ fn a_passwd_of_the_image_that_never_ends_holds_up_nobody() {
 /// A program that is a pipe, a device or an endless file neither starts nor hangs.
 #[test]
 fn a_program_that_is_no_file_is_refused_in_time() {
-    let make: [&dyn Fn(&Path); 4] = [
+    let make: [Make; 4] = [
         &|path| nix::unistd::mkfifo(path, Mode::S_IRWXU).unwrap(),
         &|path| symlink("/dev/zero", path).unwrap(),
         &|path| symlink("evil", path).unwrap(),
