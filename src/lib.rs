@@ -5,6 +5,7 @@ pub mod cli;
 pub mod engine;
 pub mod error;
 pub mod host;
+pub mod names;
 pub mod plan;
 pub mod report;
 pub mod seccomp;

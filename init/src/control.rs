@@ -1,9 +1,9 @@
 //! Talking to rruntime: one message at a time over a SEQPACKET socket. An end of file means that rruntime has
 //! died, and then so does init: a half-made container must not wait for ever.
 
+use crate::Init;
 use crate::sys::{self, Errno, Fd};
 use crate::wire::{Handle, Kind, Message, Part};
-use crate::{Init, handle_at};
 
 /// What failed, and how.
 #[derive(Clone, Copy)]
@@ -24,7 +24,7 @@ impl<T> In<T> for sys::Sys<T> {
 
 impl Init<'_> {
     pub fn handle(&self, handle: Handle) -> Outcome<Fd> {
-        handle_at(self.handles, handle.0 as usize).ok_or(Fail(Part::Plan, Errno(libc::EBADF)))
+        self.header.descriptor(handle).map(Fd).ok_or(Fail(Part::Plan, Errno(libc::EBADF)))
     }
 
     /// The root filesystem; steps that need it come after `Root`, or work on the caller's own root.

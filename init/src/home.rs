@@ -34,7 +34,8 @@ pub fn variable(uid: u32) -> Option<Variable> {
 }
 
 fn find(uid: u32) -> Option<Variable> {
-    let regular = |file, path| sys::stat(file, path, 0).is_ok_and(|found| found.mode & libc::S_IFMT == libc::S_IFREG);
+    let regular =
+        |file, path| sys::stat(file, path, 0).is_ok_and(|found| found.mode & libc::S_IFMT == libc::S_IFREG);
     // Before it is opened, because opening a device can do something by itself; and after, for what we have got.
     if !regular(Fd::CWD, c"/etc/passwd") {
         return None;

@@ -86,12 +86,8 @@ impl Init<'_> {
     pub fn ambient(&self, set: u64) -> Outcome<()> {
         sys::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL as usize, 0).part(Part::Prctl)?;
         for capability in (0..64).filter(|c| set & (1 << c) != 0) {
-            // Raising what is not permitted and inheritable is refused; peers warn about that at planning time
-            // and go on, and so do we.
-            match sys::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE as usize, capability) {
-                Ok(_) | Err(Errno(libc::EPERM)) => {}
-                Err(errno) => return Err(Fail(Part::Prctl, errno)),
-            }
+            let raise = libc::PR_CAP_AMBIENT_RAISE as usize;
+            sys::prctl(libc::PR_CAP_AMBIENT, raise, capability).part(Part::Prctl)?;
         }
         Ok(())
     }

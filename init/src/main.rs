@@ -1,9 +1,8 @@
 //! The sealed init: the part of rruntime that runs inside the container until the user's program takes over.
 //!
 //! rruntime starts it from a sealed memory file, so that nothing in the container can ever reach the runtime's
-//! binary (the class of CVE-2019-5736), and hands it a plan: a flat list of steps. It does them in order. It
-//! parses nothing but that list, reads no host path that the list does not name, allocates nothing and decides
-//! nothing. A step that fails is reported by its number; rruntime knows which field it came from.
+//! binary (the class of CVE-2019-5736), and hands it a plan: a flat list of steps. It does them in order. It never
+//! sees the config, allocates nothing and decides no policy; of the host it opens what the list names, and /proc. A step that fails is reported by its number; rruntime knows which field it came from.
 //!
 //! ```text
 //!  rruntime                               init
@@ -33,12 +32,12 @@ mod wire;
 
 use crate::control::Fail;
 use crate::sys::{Errno, Fd};
-use crate::wire::{MAGIC, Part, Reader, Step, Wire};
+use crate::wire::{Handle, Header, Part, Reader, Step, Wire};
 use core::ffi::CStr;
 
 /// What init holds while it works. Descriptors are absent until the step that opens them.
 pub struct Init<'a> {
-    handles: &'a [u8],
+    header: Header<'a>,
     control: Fd,
     /// The root filesystem's mount.
     root: Option<Fd>,
@@ -92,10 +91,10 @@ fn read_plan(file: Fd) -> Result<&'static [u8], Errno> {
 /// Does the plan; returns only to end this process.
 fn run(bytes: &'static [u8]) -> i32 {
     let mut reader = Reader::new(bytes);
-    let Some((handles, steps)) = header(&mut reader, bytes) else { return 125 };
-    let Some(control) = handle_at(handles, 0) else { return 125 };
+    let Some(header) = Header::take(&mut reader) else { return 125 };
+    let Some(control) = header.descriptor(Handle::CONTROL).map(Fd) else { return 125 };
     let mut init = Init {
-        handles,
+        header,
         control,
         root: None,
         host_proc: None,
@@ -113,7 +112,7 @@ fn run(bytes: &'static [u8]) -> i32 {
     };
     // The name that operators see while the container waits; a refusal changes nothing.
     let _ = sys::prctl(libc::PR_SET_NAME, c"rruntime:init".as_ptr() as usize, 0);
-    for number in 0..steps {
+    for number in 0..header.steps {
         let outcome = match Step::take(&mut reader) {
             Some(step) => init.step(step),
             None => Err(Fail(Part::Plan, Errno(libc::EPROTO))),
@@ -124,25 +123,8 @@ fn run(bytes: &'static [u8]) -> i32 {
         }
     }
     // Every plan ends with an exec.
-    init.report(steps, Fail(Part::Plan, Errno(libc::EPROTO)));
+    init.report(header.steps, Fail(Part::Plan, Errno(libc::EPROTO)));
     1
-}
-
-fn header(reader: &mut Reader<'static>, bytes: &'static [u8]) -> Option<(&'static [u8], u32)> {
-    if u32::take(reader)? != MAGIC {
-        return None;
-    }
-    let count = u32::take(reader)? as usize;
-    let handles = bytes.get(8..8 + count * 4)?;
-    for _ in 0..count {
-        i32::take(reader)?;
-    }
-    Some((handles, u32::take(reader)?))
-}
-
-fn handle_at(handles: &[u8], index: usize) -> Option<Fd> {
-    let bytes = handles.get(index * 4..index * 4 + 4)?;
-    Some(Fd(i32::from_le_bytes(bytes.try_into().ok()?)))
 }
 
 #[panic_handler]

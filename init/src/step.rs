@@ -48,7 +48,6 @@ impl<'a> Init<'a> {
             Step::Console { bind } => self.open_console(bind),
             Step::Pivot {} => self.pivot(),
             Step::Chroot {} => self.change_root(),
-            Step::Unmount { path } => sys::umount2(path, libc::MNT_DETACH).part(Part::Umount),
             Step::RootAttributes { attributes, recursive } => self.root_attributes(attributes, recursive),
             Step::Sysctl { path, value } => self.write_sysctl(path, value),
             Step::Mask { path } => self.mask(path),

@@ -5,7 +5,7 @@
 //! end of the file, so that a damaged plan ends init with an error and never with a stray read.
 //!
 //! ```text
-//! memory file:  MAGIC u32 | number of descriptors u32 | descriptors i32… | number of steps u32 | steps…
+//! memory file:  Header, steps…
 //! step:         tag u16 | fields in order; integers little endian, strings as length u32 + bytes (+ NUL)
 //! ```
 
@@ -139,6 +139,39 @@ impl<'a> Wire<'a> for Handle {
     }
     fn take(from: &mut Reader<'a>) -> Option<Self> {
         u32::take(from).map(Handle)
+    }
+}
+
+/// What a memory file begins with: the descriptors under the numbers that init has them (negative: there is none),
+/// and how many steps follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header<'a> {
+    /// Little-endian i32, one behind the other.
+    descriptors: &'a [u8],
+    pub steps: u32,
+}
+
+impl<'a> Header<'a> {
+    pub fn put(descriptors: &[i32], steps: u32, out: &mut impl Sink) {
+        MAGIC.put(out);
+        (descriptors.len() as u32 * 4).put(out);
+        for descriptor in descriptors {
+            descriptor.put(out);
+        }
+        steps.put(out);
+    }
+
+    pub fn take(from: &mut Reader<'a>) -> Option<Self> {
+        if u32::take(from)? != MAGIC {
+            return None;
+        }
+        Some(Header { descriptors: <&[u8]>::take(from)?, steps: u32::take(from)? })
+    }
+
+    pub fn descriptor(&self, handle: Handle) -> Option<i32> {
+        let at = (handle.0 as usize).checked_mul(4)?;
+        let bytes = self.descriptors.get(at..at.checked_add(4)?)?;
+        Some(i32::from_le_bytes(bytes.try_into().ok()?))
     }
 }
 
@@ -278,8 +311,6 @@ steps! {
     Pivot {}
     /// Where pivot_root cannot work (initramfs): chroot(2) into the root filesystem attached over /.
     Chroot {}
-    /// umount2(path, MNT_DETACH) of a mount of the host, before `Chroot`.
-    Unmount { path: &'a CStr }
     /// mount_setattr(2) on the container's root.
     RootAttributes { attributes: Attributes, recursive: bool }
     /// Writes `value` to /proc/sys/`path` of the private procfs.

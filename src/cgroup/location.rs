@@ -46,18 +46,6 @@ impl Leg {
     }
 }
 
-impl Location {
-    /// True if cgroup v2 is the only hierarchy.
-    pub fn is_unified(&self) -> bool {
-        matches!(&self.legs[..], [Leg { version: Version::V2, .. }])
-    }
-
-    /// (controllers, directory) of every hierarchy, as a state file of runc lists them ("" on v2).
-    pub fn directories(&self) -> impl Iterator<Item = (String, String)> + '_ {
-        self.legs.iter().map(|leg| (leg.controllers.join(","), leg.directory()))
-    }
-}
-
 /// Decides where the cgroup of container `id` is.
 ///
 /// An absolute `cgroups_path` begins at the mount of each hierarchy. A relative one, or the id where there is no

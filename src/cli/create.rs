@@ -29,7 +29,7 @@ pub fn options() -> Vec<Arg> {
         option("pid-file", "FILE", "write the process id of the container's first process here"),
         switch("no-pivot", "move the root instead of pivot_root, as an initramfs needs it"),
         switch("no-new-keyring", "keep the caller's session keyring"),
-        option("preserve-fds", "N", "pass N descriptors after 2 and those of LISTEN_FDS on"),
+        option("preserve-fds", "N", "pass the N descriptors after 2 on"),
     ]
 }
 

@@ -40,9 +40,13 @@ fn options() -> Vec<Arg> {
         option("apparmor", "PROFILE", "AppArmor profile of the process"),
         switch("no-new-privs", "set no_new_privs"),
         several("cap", "CAPABILITY", "add a capability").short('c'),
-        option("preserve-fds", "N", "pass N descriptors after 2 and those of LISTEN_FDS on"),
+        option("preserve-fds", "N", "pass the N descriptors after 2 on"),
         switch("ignore-paused", "execute even though the container is paused"),
-        several("cgroup", "[CONTROLLERS:]PATH", "run in this existing group below the container's"),
+        several(
+            "cgroup",
+            "[CONTROLLERS:]PATH",
+            "run in this group below the container's (not built yet: an error)",
+        ),
     ]
 }
 

@@ -5,7 +5,7 @@ use super::arguments::Arguments;
 use super::session::Session;
 use super::{Command, Count, FAILURE, OptionsEnd, streams, version};
 use crate::error::Result;
-use crate::plan::names;
+use crate::names;
 use crate::seccomp::arch::Named;
 use crate::seccomp::vocabulary as seccomp;
 use serde::Serialize;

@@ -29,7 +29,7 @@ pub fn options() -> Vec<Arg> {
             "DIR",
             "state directory (default: /run/rruntime; for an ordinary user below $XDG_RUNTIME_DIR)",
         ),
-        switch("systemd-cgroup", "let systemd make cgroups; cgroupsPath is then \"slice:prefix:name\""),
+        switch("systemd-cgroup", "let systemd make cgroups (not built yet: an error)"),
         option("rootless", "WHEN", "forgive refused cgroup operations: true, false or auto (default)"),
         switch("version", "show the version").short('v'),
     ]

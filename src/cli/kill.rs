@@ -5,7 +5,7 @@ use super::session::Session;
 use super::{Command, Count, FAILURE, OptionsEnd};
 use crate::engine::Target;
 use crate::error::{Error, Kind, Result};
-use crate::plan::names;
+use crate::names;
 use clap::Arg;
 
 const DEFAULT: &str = "TERM";

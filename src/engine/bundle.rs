@@ -62,6 +62,7 @@ impl Engine {
     /// The process of `exec`, by the same rules as the config's.
     pub(super) fn check_process(&self, process: &Process, facts: &Facts) -> Result<()> {
         let checked = validate::process(process, &self.facts_for_rules(facts, false))?;
+        check_affinity(process)?;
         for warning in &checked.warnings {
             (self.warn)(warning);
         }
@@ -80,6 +81,9 @@ impl Engine {
 
 /// A field that would be ignored is an error: its author counts on it.
 fn check_built(spec: &Spec) -> Result<()> {
+    if let Some(process) = &spec.process {
+        check_affinity(process)?;
+    }
     let Some(linux) = &spec.linux else { return Ok(()) };
     let missing = [
         (!linux.net_devices.is_empty(), "/linux/netDevices", "moving network devices into a container"),
@@ -92,6 +96,16 @@ fn check_built(spec: &Spec) -> Result<()> {
             .remedy("leave the field out")
     });
     Error::all(problems.collect()).map_or(Ok(()), Err)
+}
+
+fn check_affinity(process: &Process) -> Result<()> {
+    if process.exec_cpu_affinity.is_none() {
+        return Ok(());
+    }
+    Err(Error::new("CPU affinity of exec is not built yet")
+        .kind(Kind::Unsupported)
+        .field("/process/execCPUAffinity")
+        .remedy("leave the field out; linux.resources.cpu.cpus limits all processes of the container"))
 }
 
 /// Hooks that run on the host must be there; a poststop hook that is missing would be found out far too late.

@@ -79,3 +79,13 @@ pub fn resize(master: BorrowedFd, process: &Process) -> Result<()> {
     terminal::set_size(master.as_fd(), narrow(size.height), narrow(size.width))
         .map_err(|e| e.because("set the terminal's size").field("/process/consoleSize"))
 }
+
+/// The master of a new terminal: to the socket, or kept (`Some`) for whoever waits here.
+pub fn take(master: OwnedFd, console: &Console, process: &Process) -> Result<Option<OwnedFd>> {
+    if let Console::Socket(socket) = console {
+        send(socket.as_fd(), master.as_fd(), process)?;
+        return Ok(None);
+    }
+    keep(master.as_fd(), process)?;
+    Ok(Some(master))
+}

@@ -16,16 +16,15 @@ use super::hooks::{self, Inside};
 use super::init::{self, Event, Init};
 use super::open::{self, Given};
 use super::prepare::{self, Prepared};
-use super::{CreateOptions, Engine, Keyring, RootChange, diagnose, idmaps, listener, state_json};
+use super::{CreateOptions, Engine, Keyring, RootChange, diagnose, idmaps, limits, listener, state_json};
 use crate::cgroup::{Cgroup, Limits};
 use crate::error::{Context, Error, Kind, Result};
 use crate::host::cgroups::Layout;
-use crate::plan::process::rlimit;
 use crate::plan::{self, Plan, sync};
-use crate::spec::Spec;
+use crate::spec::{self, Spec};
 use crate::state::{Entry, Phase, Process, Record, time};
 use crate::sys::wait::{self, Ended};
-use crate::sys::{file, identity, socket};
+use crate::sys::{file, socket};
 use crate::wire::Kind as Word;
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -131,7 +130,6 @@ fn intent(options: &CreateOptions, bundle: &Bundle, spec: &Spec, prepared: &Prep
         annotations: spec.annotations.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
         namespaces_created: plan.created as u32,
         namespaces_joined: plan.joined as u32,
-        rootless: !prepared.facts.privileged,
         no_pivot: options.root_change == RootChange::MoveMount,
         no_new_keyring: options.keyring == Keyring::Inherit,
         preserve_fds: options.preserve_fds,
@@ -158,7 +156,7 @@ impl<'a> Making<'a> {
         entry: &Entry,
         starter: Starter,
     ) -> Result<(plan::Script, Option<OwnedFd>)> {
-        let process = self.spec.process.as_ref().expect("validation asks for a process");
+        let process = self.process();
         let foreground = starter == Starter::Us;
         let console = console::plan(process, self.options.console_socket.as_deref(), foreground)?;
         let plan = self.make_cgroup(plan, plan_options)?;
@@ -267,7 +265,7 @@ impl<'a> Making<'a> {
                     self.init_mut().say(Word::Go)?;
                 }
                 Event::Spawned => {}
-                Event::Console(master) => kept_master = self.take_console(master, console)?,
+                Event::Console(master) => kept_master = console::take(master, console, self.process())?,
                 Event::Listener(fd) => {
                     let pid = self.init_mut().process().pid;
                     listener::send(self.spec, &self.record, "creating", pid, fd.as_fd())?;
@@ -285,6 +283,10 @@ impl<'a> Making<'a> {
         }
     }
 
+    fn process(&self) -> &'a spec::Process<'a> {
+        self.spec.process.as_ref().expect("validation asks for a process")
+    }
+
     fn init_mut(&mut self) -> &mut Init {
         self.init.as_mut().expect("a conversation has somebody to talk to")
     }
@@ -295,31 +297,11 @@ impl<'a> Making<'a> {
             if let Some((uids, gids)) = &plan.id_maps {
                 idmaps::write(pid, uids, gids, &self.prepared.facts)?;
             }
-            self.raise_hard_limits(pid)?;
-        }
-        if point & sync::HOOKS != 0 { self.run_hooks(pid, plan) } else { Ok(()) }
-    }
-
-    /// Only outside of the new user namespace is there the right to raise a hard limit.
-    fn raise_hard_limits(&self, pid: i32) -> Result<()> {
-        if !self.prepared.facts.privileged {
-            return Ok(());
-        }
-        let limits = self.spec.process.as_ref().map_or(&[][..], |process| &process.rlimits);
-        for (i, limit) in limits.iter().enumerate() {
-            let resource = rlimit(&limit.kind, i)?;
-            let refused = |e: crate::sys::Errno| {
-                e.because("set a resource limit")
-                    .field(format!("/process/rlimits/{i}"))
-                    .value(format!("soft {}, hard {}", limit.soft, limit.hard))
-                    .remedy("raising a hard limit needs CAP_SYS_RESOURCE on the host")
-            };
-            let (soft, hard) = identity::prlimit(pid, resource, None).map_err(refused)?;
-            if limit.hard > hard {
-                identity::prlimit(pid, resource, Some((soft, limit.hard))).map_err(refused)?;
+            if self.prepared.facts.privileged {
+                limits::raise(pid, self.spec)?;
             }
         }
-        Ok(())
+        if point & sync::HOOKS != 0 { self.run_hooks(pid, plan) } else { Ok(()) }
     }
 
     fn run_hooks(&mut self, pid: i32, plan: &Plan) -> Result<()> {
@@ -342,24 +324,10 @@ impl<'a> Making<'a> {
         hooks::run_inside("createContainer", &hooks.create_container, &state, &inside)
     }
 
-    fn take_console(&self, master: OwnedFd, console: &Console) -> Result<Option<OwnedFd>> {
-        let process = self.spec.process.as_ref().expect("validation asks for a process");
-        match console {
-            Console::Socket(socket) => {
-                console::send(socket.as_fd(), master.as_fd(), process)?;
-                Ok(None)
-            }
-            Console::None | Console::Own => {
-                console::keep(master.as_fd(), process)?;
-                Ok(Some(master))
-            }
-        }
-    }
-
     /// init has ended without a word.
     fn died(&mut self) -> Error {
-        let pid = self.init_mut().process().pid;
-        let how = match wait::reap(pid) {
+        let ended = wait::reap(self.init_mut().process().pidfd.as_fd());
+        let how = match ended {
             Ok(Ended::Signaled(libc::SIGKILL)) => {
                 return Error::new("the container's init was killed").remedy(
                     "by the kernel for want of memory? then linux.resources.memory.limit is too low",
@@ -385,10 +353,7 @@ impl<'a> Making<'a> {
     /// Takes everything away again. What fails here is a warning: the error that led here is the one to report.
     fn undo(mut self, entry: Entry) {
         if let Some(init) = &self.init {
-            let process = init.process();
-            // It may have ended by itself.
-            let _ = crate::sys::process::pidfd_send_signal(process.pidfd.as_fd(), libc::SIGKILL);
-            let _ = wait::reap(process.pid);
+            init.process().end();
         }
         self.record.pid = None;
         drop(self.cgroup.take());

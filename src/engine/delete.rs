@@ -39,7 +39,12 @@ impl Engine {
         let entry = self.store.lock(id)?;
         let record = match (entry.record(), force) {
             (Ok(record), _) => record,
-            (Err(_), Force::Kill) => return entry.remove(),
+            // The program that wrote it knows what there is to end.
+            (Err(e), Force::Kill) if e.detail().kind == Kind::Unsupported => return Err(e.value(id)),
+            (Err(e), Force::Kill) => {
+                (self.warn)(&format!("container {id}: {e}: only its state directory is removed"));
+                return entry.remove();
+            }
             (Err(e), Force::OnlyStopped) => return Err(e.value(id)),
         };
         match (status(&entry, &record), force) {

@@ -2,22 +2,20 @@
 //! program.
 
 use super::create::write_pid_file;
-use super::hooks::{self, Passed};
 use super::inspect::status;
 use super::prepare::Prepared;
-use super::{
-    Engine, ExecOptions, ExecProcess, Paused, Status, Wait, console, console::Console, foreground, listener,
-};
+use super::tenant::{self, Passed};
+use super::{Engine, ExecOptions, ExecProcess, Paused, Status, Wait, console, foreground, listener};
 use crate::cgroup::Cgroup;
 use crate::error::{Error, Kind, Result};
-use crate::plan::tenant::{self, Destination};
+use crate::plan::tenant::{self as plan, Destination};
 use crate::spec::{Capabilities, Process, Spec, Text, load};
 use crate::state::Record;
 use crate::sys::file::{self, cwd};
-use crate::sys::wait::{self, Ended};
+use crate::sys::wait::Ended;
 use std::borrow::Cow;
 use std::ffi::OsStr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 
 const PROCESS_LIMIT: usize = 32 * 1024 * 1024;
 
@@ -42,7 +40,7 @@ impl Engine {
         // The process of `exec` is not the config's, but what went wrong is told in the same terms.
         let spec = Spec { process: Some(process), ..spec };
         self.exec_process(options, &record, &spec, &prepared)
-            .map_err(|e| e.doing("unable to start container process").doing("exec failed"))
+            .map_err(|e| e.doing("unable to start container process"))
     }
 
     fn exec_process(
@@ -58,10 +56,20 @@ impl Engine {
         let gone = || Error::new("cannot exec in a stopped container").kind(Kind::WrongState);
         let first = record.process().ok_or_else(gone)?.open().map_err(|_| gone())?;
         let cgroup = record.cgroup.as_ref().map(Cgroup::open).transpose()?.flatten();
-        let to =
-            Destination { id: &record.id, namespaces: record.namespaces(), cgroup: record.cgroup.as_ref() };
-        let tenant =
-            tenant::exec(process, to, &prepared.host, prepared.filter.as_ref(), options.preserve_fds)?;
+        let to = Destination {
+            id: &record.id,
+            namespaces: record.namespaces(),
+            cgroup: record.cgroup.as_ref(),
+            own_keyring: !record.no_new_keyring,
+        };
+        let tenant = plan::exec(
+            process,
+            spec.linux.as_ref(),
+            to,
+            &prepared.host,
+            prepared.filter.as_ref(),
+            options.preserve_fds,
+        )?;
         for warning in &tenant.warnings {
             (self.warn)(warning);
         }
@@ -69,26 +77,22 @@ impl Engine {
         let streams = [None, None, None];
         let pid = record.pid.unwrap_or_default();
         let first = (pid, first.as_fd());
-        let mut init = hooks::start_tenant(&tenant, first, cgroup.as_ref(), streams, options.preserve_fds)?;
+        let mut init = tenant::start(&tenant, first, cgroup.as_ref(), streams, options.preserve_fds)?;
         let mut master = None;
         let passed = |passed: Passed| match passed {
-            Passed::Console(fd) => take_console(fd, &console, process).map(|kept| master = kept),
+            Passed::Console(fd) => console::take(fd, &console, process).map(|kept| master = kept),
             Passed::Listener(fd) => listener::send(spec, record, "running", pid, fd.as_fd()),
         };
-        if let Err(error) = hooks::converse(&mut init, &tenant, spec, passed) {
-            let child = init.process();
-            // It has reported, or may not go on without what we could not do.
-            let _ = crate::sys::process::pidfd_send_signal(child.pidfd.as_fd(), libc::SIGKILL);
-            let _ = wait::reap(child.pid);
-            return Err(error);
-        }
-        if let Some(path) = &options.pid_file {
-            write_pid_file(path, init.process().pid)?;
-        }
-        match signals {
-            None => Ok(0),
-            Some(signals) => foreground::wait(init.process(), &signals, master, false).map(Ended::code),
-        }
+        let started = tenant::converse(&mut init, &tenant, spec, passed).and_then(|()| {
+            options.pid_file.as_ref().map_or(Ok(()), |path| write_pid_file(path, init.process().pid))
+        });
+        let ended = match (started, &signals) {
+            (Err(error), _) => Err(error),
+            (Ok(()), None) => return Ok(0),
+            (Ok(()), Some(signals)) => foreground::wait(init.process(), signals, master, false),
+        };
+        // A process that nobody can wait for any more may not go on.
+        ended.map(Ended::code).inspect_err(|_| init.process().end())
     }
 }
 
@@ -101,15 +105,6 @@ fn check_status(id: &str, status: Status, options: &ExecOptions) -> Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-fn take_console(master: OwnedFd, console: &Console, process: &Process) -> Result<Option<OwnedFd>> {
-    if let Console::Socket(socket) = console {
-        console::send(socket.as_fd(), master.as_fd(), process)?;
-        return Ok(None);
-    }
-    console::keep(master.as_fd(), process)?;
-    Ok(Some(master))
 }
 
 fn read_process_file(options: &ExecOptions) -> Result<Option<Vec<u8>>> {

@@ -76,7 +76,7 @@ fn pass_on(signal: i32, child: &Child, session: Option<&Session>, adopt: bool) {
 
 /// Orphans of the container that came to us; our own child is left to its descriptor.
 fn reap_orphans(child: &Child) {
-    while wait::ended_other_than(child.pid).is_some_and(|pid| wait::reap(pid).is_ok()) {}
+    while wait::ended_other_than(child.pid).is_some_and(|pid| wait::reap_orphan(pid).is_ok()) {}
 }
 
 /// Our terminal and the container's, joined.

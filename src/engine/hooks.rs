@@ -5,18 +5,15 @@
 //! namespaces with a path of the host, startContainer with a path of the container; both are started by the
 //! sealed init, so that nothing of ours is reachable from inside.
 
-use super::init::{self, Event, Init};
-use super::open::{self, Given};
+use super::tenant as joining;
 use crate::cgroup::{Cgroup, Location};
 use crate::error::{Error, Result};
 use crate::plan::Host;
-use crate::plan::tenant::Tenant;
 use crate::plan::tenant::{self, Destination};
 use crate::seccomp::Filter;
 use crate::spec::{Hook, Process, Spec};
 use crate::sys::launch::Child;
-use crate::sys::{memory, process, socket, wait};
-use crate::wire::Kind;
+use crate::sys::{memory, process, wait};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -55,7 +52,7 @@ fn run_on_host(hook: &Hook, state: &str, bundle: &Path) -> Result<()> {
     let child = command.spawn().map_err(|e| Error::io("start the hook", &e))?;
     let pid = child.id() as i32;
     let pidfd = process::pidfd_open(pid).map_err(|e| e.because("open the hook's process"))?;
-    finish(pid, pidfd.as_fd(), hook.timeout, output)
+    finish(&Child { pid, pidfd }, hook.timeout, output)
 }
 
 /// The state as a file in memory: a hook that never reads it holds up nobody, whatever its size.
@@ -73,16 +70,14 @@ fn output() -> Result<(File, (Stdio, Stdio))> {
     Ok((File::from(file), streams))
 }
 
-fn finish(pid: i32, pidfd: BorrowedFd, timeout: Option<i64>, mut output: File) -> Result<()> {
-    if !ends_in_time(pidfd, timeout) {
-        // It has ended by itself meanwhile, or it ends now.
-        let _ = process::pidfd_send_signal(pidfd, libc::SIGKILL);
-        let _ = wait::reap(pid);
+fn finish(child: &Child, timeout: Option<i64>, mut output: File) -> Result<()> {
+    if !ends_in_time(child.pidfd.as_fd(), timeout) {
+        child.end();
         let seconds = timeout.unwrap_or_default();
         return Err(Error::new(format!("the hook ran longer than its timeout of {seconds} s"))
             .remedy("raise the timeout (seconds), or see what the hook waits for"));
     }
-    let ended = wait::reap(pid).map_err(|e| e.because("wait for the hook"))?;
+    let ended = wait::reap(child.pidfd.as_fd()).map_err(|e| e.because("wait for the hook"))?;
     if ended == wait::Ended::Exited(0) {
         return Ok(());
     }
@@ -99,7 +94,8 @@ fn finish(pid: i32, pidfd: BorrowedFd, timeout: Option<i64>, mut output: File) -
 
 fn ends_in_time(pidfd: BorrowedFd, timeout: Option<i64>) -> bool {
     let limit = timeout.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
-    let deadline = limit.map(|limit| Instant::now() + limit);
+    // A limit beyond the clock's end is none.
+    let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
     loop {
         let timeout = deadline.map_or(PollTimeout::NONE, |deadline| {
             PollTimeout::try_from(deadline.saturating_duration_since(Instant::now()))
@@ -136,7 +132,12 @@ pub fn run_inside(kind: &str, hooks: &[Hook], state: &str, inside: &Inside) -> R
 }
 
 fn run_one_inside(hook: &Hook, state: &str, inside: &Inside) -> Result<()> {
-    let to = Destination { id: inside.id, namespaces: inside.namespaces, cgroup: inside.location };
+    let to = Destination {
+        id: inside.id,
+        namespaces: inside.namespaces,
+        cgroup: inside.location,
+        own_keyring: false,
+    };
     let tenant = match inside.own {
         None => tenant::host_hook(hook, to),
         Some((process, filter)) => tenant::own_hook(hook, process, to, inside.host, filter)?,
@@ -144,82 +145,18 @@ fn run_one_inside(hook: &Hook, state: &str, inside: &Inside) -> Result<()> {
     let output = memory::scratch(c"hook-output").map_err(|e| e.because("memfd_create"))?;
     let input = input(state)?;
     let streams = [Some(input.as_fd()), Some(output.as_fd()), Some(output.as_fd())];
-    let mut init = start_tenant(&tenant, inside.first, inside.cgroup, streams, 0)?;
+    let mut init = joining::start(&tenant, inside.first, inside.cgroup, streams, 0)?;
     drop(input);
     // What went wrong is told of the hook's program.
     let program = Process { args: vec![hook.path.clone()], ..Process::default() };
     let spec = Spec { process: Some(program), ..Spec::default() };
     // A seccomp listener is closed at once: what the filter would ask about fails.
-    let started = converse(&mut init, &tenant, &spec, |_| Ok(()));
-    let Child { pid, pidfd } = init.spawned.take().unwrap_or(init.first);
+    let started = joining::converse(&mut init, &tenant, &spec, |_| Ok(()));
     match started {
-        Ok(()) => finish(pid, pidfd.as_fd(), hook.timeout, File::from(output)),
+        Ok(()) => finish(init.process(), hook.timeout, File::from(output)),
         Err(error) => {
-            // It reported and exits.
-            let _ = wait::reap(pid);
+            init.process().end();
             Err(error)
-        }
-    }
-}
-
-/// Starts the sealed init on a tenant's script.
-pub fn start_tenant(
-    tenant: &Tenant,
-    (pid_of_first, first): (i32, BorrowedFd),
-    cgroup: Option<&Cgroup>,
-    streams: [Option<BorrowedFd>; 3],
-    preserve_fds: u32,
-) -> Result<Init> {
-    let given = Given { listener: None, pidfd: Some(first), cgroup };
-    let opened = open::open(&tenant.opens, given, &Spec::default())?;
-    let start = |birth: Option<BorrowedFd>| {
-        let control = socket::pair().map_err(|e| e.because("socketpair"))?;
-        let start = init::Start {
-            script: &tenant.script,
-            handles: &opened.numbers,
-            namespaces: 0,
-            cgroup: birth,
-            preserve_fds,
-            streams,
-        };
-        init::start(control, start)
-    };
-    match (start(cgroup.and_then(Cgroup::birth)), cgroup) {
-        // The container manages cgroups of its own: its top one hands controllers down and takes no process.
-        (Err(error), Some(cgroup)) if error.detail().errno == Some(libc::EBUSY) => {
-            let beside = cgroup.beside(pid_of_first)?;
-            start(Some(beside.as_fd()))
-        }
-        (started, _) => started,
-    }
-}
-
-/// Descriptors that a tenant sends.
-pub enum Passed {
-    Console(OwnedFd),
-    Listener(OwnedFd),
-}
-
-/// Follows a tenant until its program runs.
-pub fn converse(
-    init: &mut Init,
-    tenant: &Tenant,
-    spec: &Spec,
-    mut passed: impl FnMut(Passed) -> Result<()>,
-) -> Result<()> {
-    loop {
-        match init.hear()? {
-            Event::Reached(_) => {
-                init.say(Kind::Go)?;
-            }
-            Event::Spawned => {}
-            Event::Ready => init.say(Kind::Go)?,
-            Event::Console(master) => passed(Passed::Console(master))?,
-            Event::Listener(listener) => passed(Passed::Listener(listener))?,
-            Event::Failed { message, note } => {
-                return Err(super::diagnose::explain(&tenant.script, &message, &note, spec));
-            }
-            Event::Closed => return Ok(()),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::host::Facts;
 use crate::plan::script::c;
 use crate::plan::{Field, Script, sync};
 use crate::spec::IdMapping;
-use crate::sys::{file, identity, socket, wait};
+use crate::sys::{file, identity, socket};
 use crate::wire::Step;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::Command;
@@ -59,9 +59,7 @@ pub fn namespace(uids: &[IdMapping], gids: &[IdMapping]) -> Result<OwnedFd> {
         Ok(_) => Err(Error::new("the process that holds the user namespace has ended")),
         Err(error) => Err(error),
     };
-    drop(holder);
-    // It ends because nobody is at the other end of its socket any more.
-    let _ = wait::reap(pid);
+    holder.process().end();
     made
 }
 

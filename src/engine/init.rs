@@ -66,7 +66,8 @@ pub fn start(control: (OwnedFd, OwnedFd), start: Start) -> Result<Init> {
     let plan = memory::sealed(c"rruntime-plan", Content::Data, &start.script.file(&handles))
         .map_err(|e| e.because("memfd_create for the plan"))?;
     let number = CString::new(plan.as_raw_fd().to_string()).unwrap_or_default();
-    let mut pass = handles;
+    // A negative handle is one that there is none for.
+    let mut pass: Vec<RawFd> = handles.into_iter().filter(|fd| *fd >= 0).collect();
     pass.push(plan.as_raw_fd());
     pass.extend(3..3 + start.preserve_fds as RawFd);
     let image = image().map_err(|e| {
@@ -192,7 +193,7 @@ impl Init {
         let pidfd =
             crate::sys::process::pidfd_open(pid).map_err(|e| e.because("open the spawned process"))?;
         // It exits right after its message; nothing but its exit code is left.
-        let _ = crate::sys::wait::reap(self.first.pid);
+        let _ = crate::sys::wait::reap(self.first.pidfd.as_fd());
         self.spawned = Some(launch::Child { pid, pidfd });
         Ok(())
     }

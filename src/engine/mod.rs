@@ -1,7 +1,8 @@
 //! Carries plans out: the only code that changes the host.
 //!
 //! Each command of the command line is one call here, and a shim or a test makes the same calls: nothing is
-//! printed, the process does not exit, no process-wide state is changed, and every failure is an `Error`.
+//! printed, the process does not exit, no process-wide state is changed, and every failure is an `Error`. `run` and `exec`
+//! in the foreground are the exception: they hold back signals, adopt orphans, and use our own standard streams.
 
 mod bundle;
 mod console;
@@ -16,6 +17,7 @@ mod idmaps;
 pub mod init;
 pub mod inspect;
 pub mod kill;
+mod limits;
 mod listener;
 mod open;
 pub mod options;
@@ -24,6 +26,7 @@ mod prepare;
 mod preserve;
 mod run;
 mod start;
+mod tenant;
 
 pub use inspect::{ContainerState, Status};
 pub use options::*;

@@ -5,9 +5,10 @@
 
 use crate::cgroup::Cgroup;
 use crate::error::{Error, Kind, Result};
+use crate::names;
 use crate::plan::mounts::absolute;
 use crate::plan::script::{Mapping, c};
-use crate::plan::{Field, Open, Opens, names};
+use crate::plan::{Field, Open, Opens};
 use crate::spec::Spec;
 use crate::sys::file::{self, cwd, openat2};
 use crate::sys::{Errno, mount};

@@ -70,7 +70,7 @@ pub struct CreateOptions {
     pub pid_file: Option<PathBuf>,
     pub root_change: RootChange,
     pub keyring: Keyring,
-    /// How many descriptors after 2 (and after those of LISTEN_FDS) the process gets.
+    /// How many descriptors after 2 the process gets.
     pub preserve_fds: u32,
 }
 

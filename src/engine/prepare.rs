@@ -52,7 +52,6 @@ impl Engine {
             last_capability: facts.last_capability,
             cgroups: layout,
             cgroup,
-            kernel: facts.kernel,
         };
         Ok(Prepared { facts, host, filter, limits, warnings })
     }

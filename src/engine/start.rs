@@ -12,7 +12,7 @@ use crate::plan::{self, Script};
 use crate::spec::{Spec, load};
 use crate::state::Record;
 use crate::sys::socket;
-use crate::wire::Kind as Word;
+use crate::wire::{Kind as Word, Message};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::Path;
 
@@ -38,14 +38,8 @@ impl Engine {
         let path = format!("/proc/self/fd/{}/{START_SOCKET}", entry.dir().as_raw_fd());
         let control = socket::connect(Path::new(&path))
             .map_err(|e| e.because("connect to the container's init").value(id))?;
-        let outcome = self.prepare(&spec, id).and_then(|prepared| {
-            let script = plan_again(&prepared, &spec, &record)?;
-            let cgroup = record.cgroup.as_ref().map(Cgroup::open).transpose()?.flatten();
-            let cgroup = cgroup.as_ref();
-            let starting =
-                Starting { spec: &spec, record: &record, prepared: &prepared, script: &script, cgroup };
-            starting.run(control.as_fd())
-        });
+        let starting = Starting { engine: self, spec: &spec, record: &record, made: None };
+        let outcome = starting.run(control.as_fd());
         // Started, or ended by what went wrong: in both cases nobody waits there any more.
         create::remove_start_socket(&entry)?;
         outcome.map_err(|e| e.doing("unable to start container process"))?;
@@ -54,9 +48,8 @@ impl Engine {
 
     /// Says start to a container that this process has made.
     pub(super) fn start_made(&self, made: &Made, spec: &Spec) -> Result<()> {
-        let Made { record, prepared, script, cgroup, init, .. } = made;
-        let starting = Starting { spec, record, prepared, script, cgroup: cgroup.as_ref() };
-        starting.run(init.control()).map_err(|e| e.doing("unable to start container process"))
+        let starting = Starting { engine: self, spec, record: &made.record, made: Some(made) };
+        starting.run(made.init.control()).map_err(|e| e.doing("unable to start container process"))
     }
 
     /// poststart hooks; their failure ends the container.
@@ -73,31 +66,29 @@ impl Engine {
     }
 }
 
-/// The plan that `create` carried out: planning is pure, and its inputs are in the record.
-fn plan_again(prepared: &Prepared, spec: &Spec, record: &Record) -> Result<Script> {
-    let options = plan::Options {
-        id: record.id.clone(),
-        no_pivot: record.no_pivot,
-        no_new_keyring: record.no_new_keyring,
-        preserve_fds: record.preserve_fds,
-        detached_start: true,
-    };
-    Ok(prepare::plan(prepared, spec, &record.bundle, &options)?.script)
-}
-
 /// A container that is being started.
 struct Starting<'a> {
+    engine: &'a Engine,
     spec: &'a Spec<'a>,
     record: &'a Record,
-    prepared: &'a Prepared,
-    script: &'a Script,
-    cgroup: Option<&'a Cgroup>,
+    /// What this process knows if it has made the container itself.
+    made: Option<&'a Made>,
 }
 
 impl Starting<'_> {
-    /// Says start, and returns when the user's program runs.
+    /// Says start, and returns when the user's program runs. Where that fails the container's process ends: it may not
+    /// go on without what could not be done for it.
     fn run(&self, control: BorrowedFd) -> Result<()> {
         init::say(control, Word::Go)?;
+        self.follow(control).inspect_err(|_| {
+            if let Some(Ok(first)) = self.record.process().map(|process| process.open()) {
+                // It may have ended by itself.
+                let _ = crate::sys::process::pidfd_send_signal(first.as_fd(), libc::SIGKILL);
+            }
+        })
+    }
+
+    fn follow(&self, control: BorrowedFd) -> Result<()> {
         loop {
             match init::hear(control)?.0 {
                 Event::Reached(_) => {
@@ -106,35 +97,67 @@ impl Starting<'_> {
                 }
                 Event::Listener(fd) => {
                     let pid = self.record.pid.unwrap_or_default();
-                    listener::send(self.spec, self.record, "created", pid, fd.as_fd())?;
+                    listener::send(self.spec, self.record, "creating", pid, fd.as_fd())?;
                 }
-                Event::Failed { message, note } => {
-                    return Err(diagnose::explain(self.script, &message, &note, self.spec)
-                        .doing("error during container init"));
-                }
+                Event::Failed { message, note } => return Err(self.explain(&message, &note)),
                 Event::Closed => return Ok(()),
                 Event::Ready | Event::Spawned | Event::Console(_) => {}
             }
         }
     }
 
+    /// The plan that `create` carried out tells what the step was: planning is pure, and its inputs are in the config
+    /// and the record.
+    fn explain(&self, message: &Message, note: &[u8]) -> Error {
+        let explained = |script: &Script| {
+            diagnose::explain(script, message, note, self.spec).doing("error during container init")
+        };
+        if let Some(made) = self.made {
+            return explained(&made.script);
+        }
+        let options = plan::Options {
+            id: self.record.id.clone(),
+            no_pivot: self.record.no_pivot,
+            no_new_keyring: self.record.no_new_keyring,
+            preserve_fds: self.record.preserve_fds,
+            detached_start: true,
+        };
+        let planned = self.prepared_again().and_then(|prepared| {
+            prepare::plan(&prepared, self.spec, &self.record.bundle, &options)
+                .map(|plan| explained(&plan.script))
+        });
+        planned.unwrap_or_else(|_| Error::os("the container's init failed after start", message.errno))
+    }
+
+    fn prepared_again(&self) -> Result<Prepared> {
+        let mut prepared = self.engine.prepare(self.spec, &self.record.id)?;
+        prepared.host.cgroup = self.record.cgroup.clone();
+        Ok(prepared)
+    }
+
     fn run_hooks(&self) -> Result<()> {
         let Some(hooks) = &self.spec.hooks else { return Ok(()) };
         let gone = || Error::new("the container's init has ended").kind(Kind::WrongState);
         let first = self.record.process().ok_or_else(gone)?.open().map_err(|_| gone())?;
+        let again;
+        let prepared = match self.made {
+            Some(made) => &made.prepared,
+            None => {
+                again = self.prepared_again()?;
+                &again
+            }
+        };
+        let cgroup = self.record.cgroup.as_ref().map(Cgroup::open).transpose()?.flatten();
         let inside = Inside {
-            host: &self.prepared.host,
+            host: &prepared.host,
             id: &self.record.id,
             namespaces: self.record.namespaces(),
             first: (self.record.pid.unwrap_or_default(), first.as_fd()),
             location: self.record.cgroup.as_ref(),
-            cgroup: self.cgroup,
-            own: self.spec.process.as_ref().map(|process| (process, self.prepared.filter.as_ref())),
+            cgroup: cgroup.as_ref(),
+            own: self.spec.process.as_ref().map(|process| (process, prepared.filter.as_ref())),
         };
         let state = state_json(self.record, "created");
-        hooks::run_inside("startContainer", &hooks.start_container, &state, &inside).inspect_err(|_| {
-            // Its process may not go on to run the program.
-            let _ = crate::sys::process::pidfd_send_signal(first.as_fd(), libc::SIGKILL);
-        })
+        hooks::run_inside("startContainer", &hooks.start_container, &state, &inside)
     }
 }

@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
 /// The oldest kernel that has every call without which there is no second code path.
-pub const OLDEST_KERNEL: (u32, u32) = (5, 10);
+pub const OLDEST_KERNEL: (u32, u32) = (5, 12);
 
 const SYS_ADMIN: u64 = 1 << 21;
 /// The inode number that the first user namespace of a machine always has (PROC_USER_INIT_INO).

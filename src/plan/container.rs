@@ -5,9 +5,11 @@ use super::mounts::Mounts;
 use super::namespaces::{CGROUP, MOUNT, NETWORK, Namespaces, TIME, USER, UTS};
 use super::process::{Birth, Program};
 use super::script::{Field, Open, Opens, Script, c, push_cgroup};
-use super::{Host, names, sync};
+use super::{Host, settings, sync};
 use crate::error::{Error, Kind, Result};
+use crate::names;
 use crate::seccomp::Filter;
+use crate::spec::validate::sysctl_path;
 use crate::spec::{IdMapping, Spec};
 use crate::wire::{Attributes, Handle, Step};
 use std::borrow::Cow;
@@ -210,14 +212,7 @@ impl<'a> Builder<'a, '_> {
                 self.script.push(Field::Fixed("/domainname"), Step::Domainname { name: name.as_bytes() });
             }
         }
-        if let Some(policy) = self.spec.linux.as_ref().and_then(|linux| linux.memory_policy.as_ref()) {
-            let (mode, nodes) = memory_policy(policy)?;
-            self.script.push(Field::Fixed("/linux/memoryPolicy"), Step::MemoryPolicy { mode, nodes: &nodes });
-        }
-        if let Some(personality) = self.spec.linux.as_ref().and_then(|linux| linux.personality.as_ref()) {
-            let value = personality_value(personality)?;
-            self.script.push(Field::Fixed("/linux/personality"), Step::Personality { value });
-        }
+        settings::push(self.spec.linux.as_ref(), &mut self.script)?;
         Ok(())
     }
 
@@ -351,7 +346,7 @@ impl<'a> Builder<'a, '_> {
         let spec = self.spec;
         let Some(linux) = &spec.linux else { return };
         for (i, (key, value)) in linux.sysctl.iter().enumerate() {
-            let path = c(&sysctl_path(key));
+            let path = c(&sysctl_path(key).unwrap_or_default());
             self.script.push(Field::Sysctl(i), Step::Sysctl { path: &path, value: value.as_bytes() });
         }
         for (i, path) in linux.readonly_paths.iter().enumerate() {
@@ -379,80 +374,5 @@ impl<'a> Builder<'a, '_> {
             birth: Birth::Inside,
         };
         program.push(&mut self.script, &mut self.warnings)
-    }
-}
-
-/// `net.ipv4.ip_forward` and `net/ipv4/ip_forward` name the same file; with slashes, dots are part of names.
-fn sysctl_path(key: &str) -> Cow<'_, str> {
-    match (key.find('/'), key.find('.')) {
-        (Some(slash), dot) if dot.is_none_or(|dot| slash < dot) => Cow::Borrowed(key),
-        _ => key
-            .chars()
-            .map(|ch| {
-                if ch == '.' {
-                    '/'
-                } else if ch == '/' {
-                    '.'
-                } else {
-                    ch
-                }
-            })
-            .collect(),
-    }
-}
-
-/// The mode with its flags, and the nodes as a bit mask.
-fn memory_policy(policy: &crate::spec::MemoryPolicy) -> Result<(u32, Vec<u8>)> {
-    let unknown = |field: String, value: &str| {
-        Error::new("unknown name")
-            .kind(Kind::Config)
-            .field(format!("/linux/memoryPolicy/{field}"))
-            .value(value)
-    };
-    let mut mode = names::find(&names::MEMORY_POLICY_MODES, &policy.mode)
-        .ok_or_else(|| unknown("mode".into(), &policy.mode))?;
-    for (i, flag) in policy.flags.iter().enumerate() {
-        mode |= names::find(&names::MEMORY_POLICY_FLAGS, flag)
-            .ok_or_else(|| unknown(format!("flags/{i}"), flag))?;
-    }
-    let mut mask = [0u64; 16];
-    for range in policy.nodes.as_deref().unwrap_or_default().split(',').filter(|r| !r.trim().is_empty()) {
-        let (first, last) = range.split_once('-').unwrap_or((range, range));
-        let (Ok(first), Ok(last)) = (first.trim().parse::<usize>(), last.trim().parse::<usize>()) else {
-            return Err(unknown("nodes".into(), range));
-        };
-        for node in first..=last {
-            *mask.get_mut(node / 64).ok_or_else(|| unknown("nodes".into(), range))? |= 1 << (node % 64);
-        }
-    }
-    let used = mask.iter().rposition(|&word| word != 0).map_or(0, |last| last + 1);
-    Ok((mode, mask[..used].iter().flat_map(|word| word.to_le_bytes()).collect()))
-}
-
-fn personality_value(personality: &crate::spec::Personality) -> Result<u64> {
-    let unknown = |field: String, value: &str| {
-        Error::new("unknown name")
-            .kind(Kind::Config)
-            .field(format!("/linux/personality/{field}"))
-            .value(value)
-    };
-    let mut value = names::find(&names::PERSONALITY_DOMAINS, &personality.domain)
-        .ok_or_else(|| unknown("domain".into(), &personality.domain))?;
-    for (i, flag) in personality.flags.iter().enumerate() {
-        value |= names::find(&names::PERSONALITY_FLAGS, flag)
-            .ok_or_else(|| unknown(format!("flags/{i}"), flag))?;
-    }
-    Ok(u64::from(value))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sysctl_keys_are_taken_in_both_spellings() {
-        assert_eq!(sysctl_path("net.ipv4.ip_forward"), "net/ipv4/ip_forward");
-        assert_eq!(sysctl_path("net/ipv4/conf/eth0.1/forwarding"), "net/ipv4/conf/eth0.1/forwarding");
-        assert_eq!(sysctl_path("net.ipv4.conf.eth0/1.forwarding"), "net/ipv4/conf/eth0.1/forwarding");
     }
 }

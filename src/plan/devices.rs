@@ -5,6 +5,7 @@
 
 use super::script::{Field, Open, Opens, Script, c};
 use crate::error::{Error, Kind, Result};
+use crate::spec::validate::is_bind;
 use crate::spec::{Device, Spec};
 use crate::wire::{Attributes, Step};
 use std::borrow::Cow;
@@ -69,7 +70,7 @@ pub fn push<'a>(spec: &'a Spec<'a>, nodes: Nodes, script: &mut Script, opens: &m
 
 /// The image's user wants the host's /dev: it is not ours to fill.
 pub fn dev_is_bound(spec: &Spec) -> bool {
-    spec.mounts.iter().any(|mount| clean(&mount.destination) == "/dev" && super::mounts::is_bind(mount))
+    spec.mounts.iter().any(|mount| clean(&mount.destination) == "/dev" && is_bind(mount))
 }
 
 fn clean(path: &str) -> &str {

@@ -8,10 +8,10 @@
 pub mod container;
 pub mod devices;
 pub mod mounts;
-pub mod names;
 pub mod namespaces;
 pub mod process;
 pub mod script;
+mod settings;
 pub mod tenant;
 
 pub use container::{Options, Plan, container};
@@ -35,8 +35,6 @@ pub struct Host {
     pub cgroups: Layout,
     /// Where the container's cgroup will be; `None` without one.
     pub cgroup: Option<Location>,
-    /// Kernel version, for features that are newer than our floor.
-    pub kernel: (u32, u32),
 }
 
 /// Where init stops and rruntime does its part: the `point` of a `Step::Sync`.
@@ -47,6 +45,8 @@ pub mod sync {
     pub const HOOKS: u32 = 2;
     /// Run the startContainer hooks.
     pub const START_HOOKS: u32 = 4;
+    /// Raise my hard resource limits, while I am still outside.
+    pub const LIMITS: u32 = 16;
     /// The terminal is with you: give it its size before my program looks.
     pub const TERMINAL: u32 = 8;
 }

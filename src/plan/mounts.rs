@@ -1,12 +1,13 @@
 //! `mounts` of config.json: each entry becomes one new file system, one bind, or one change of a mount
 //! (config.md, Mounts; config-linux.md, mount options).
 
-use super::names::{Effect, mount_option};
+use super::Host;
 use super::namespaces::{CGROUP, Namespaces, USER};
 use super::script::{Field, Mapping, Open, Opens, Script, StringList, c};
-use super::{Host, names};
 use crate::cgroup::{Leg, Location, Version};
 use crate::error::{Error, Kind, Result};
+use crate::names;
+use crate::names::{Effect, mount_option};
 use crate::spec::{Mount, Spec};
 use crate::wire::{Attributes, Step, Strings};
 use std::borrow::Cow;
@@ -130,11 +131,6 @@ impl<'a> Flags<'a> {
     fn recursive_attributes(&self) -> Attributes {
         Attributes { set: self.recursive_set, clear: self.recursive_clear, propagation: 0 }
     }
-}
-
-pub fn is_bind(mount: &Mount) -> bool {
-    matches!(mount.kind.as_deref(), Some("bind" | "rbind"))
-        || mount.options.iter().any(|option| matches!(mount_option(option), Some(Effect::Bind { .. })))
 }
 
 /// What all entries have in common.

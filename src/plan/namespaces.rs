@@ -4,8 +4,8 @@
 //! then spawns the real one: a pid namespace to join (it is entered by children only), and namespaces to join
 //! together with a new user namespace (joining needs the rights that the new one takes away).
 
-use super::names::{CLONE_NEWTIME, namespace};
 use super::script::{Field, Open, Opens, Script};
+use crate::names::{CLONE_NEWTIME, namespace};
 use crate::spec::Spec;
 use crate::wire::{Handle, Step};
 use std::borrow::Cow;

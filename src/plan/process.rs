@@ -5,9 +5,10 @@
 //! changes with permitted capabilities kept; the filter is loaded last, and where no_new_privs is not wanted it
 //! needs CAP_SYS_ADMIN, which is therefore kept until then and dropped by the exec itself.
 
+use super::Host;
 use super::script::{Field, Script, StringList, c};
-use super::{Host, names};
 use crate::error::{Error, Kind, Result};
+use crate::names;
 use crate::seccomp::Filter;
 use crate::spec::{Capabilities, Process, Text};
 use crate::wire::{Handle, Step};

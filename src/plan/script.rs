@@ -2,7 +2,7 @@
 
 use crate::cgroup::{Location, Version};
 use crate::spec::{IdMapping, Spec};
-use crate::wire::{Handle, MAGIC, Reader, Sink, Step, Strings, Wire};
+use crate::wire::{Handle, Header, Reader, Sink, Step, Strings, Wire};
 use std::borrow::Cow;
 use std::ffi::CString;
 use std::os::fd::RawFd;
@@ -88,12 +88,7 @@ impl Script {
     /// The memory file that init reads: the descriptors under the numbers that init has them, then the steps.
     pub fn file(&self, descriptors: &[RawFd]) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.bytes.len() + descriptors.len() * 4 + 16);
-        MAGIC.put(&mut out);
-        (descriptors.len() as u32).put(&mut out);
-        for descriptor in descriptors {
-            descriptor.put(&mut out);
-        }
-        (self.origins.len() as u32).put(&mut out);
+        Header::put(descriptors, self.origins.len() as u32, &mut out);
         out.bytes(&self.bytes);
         out
     }

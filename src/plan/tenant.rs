@@ -1,13 +1,13 @@
 //! The plans of processes that join a container: `exec`, and the hooks that run inside.
 
-use super::Host;
 use super::namespaces::USER;
 use super::process::{Birth, Program, labels};
 use super::script::{Field, Open, Opens, Script, StringList, c, push_cgroup};
+use super::{Host, settings};
 use crate::cgroup::Location;
 use crate::error::Result;
 use crate::seccomp::Filter;
-use crate::spec::{Hook, Process};
+use crate::spec::{Hook, Linux, Process};
 use crate::wire::{Handle, Step};
 
 /// What a joining process does.
@@ -26,11 +26,14 @@ pub struct Destination<'i> {
     pub namespaces: u64,
     /// The container's cgroup.
     pub cgroup: Option<&'i Location>,
+    /// The container has a session keyring of its own.
+    pub own_keyring: bool,
 }
 
 /// Joins, then is the process of `exec`.
 pub fn exec<'a>(
     process: &'a Process<'a>,
+    linux: Option<&Linux>,
     to: Destination,
     host: &Host,
     filter: Option<&Filter>,
@@ -41,8 +44,14 @@ pub fn exec<'a>(
     let script = &mut tenant.script;
     push_cgroup(to.cgroup, script, &mut tenant.opens);
     push_self_files(process, process.oom_score_adj, script);
+    if to.namespaces & USER != 0 && host.privileged && !process.rlimits.is_empty() {
+        script.push(Field::Fixed("/process/rlimits"), Step::Sync { point: super::sync::LIMITS });
+    }
     push_join(to, pidfd, script);
-    script.push(Field::None, Step::Keyring { name: &c(&format!("_ses.{}", to.id)) });
+    if to.own_keyring {
+        script.push(Field::None, Step::Keyring { name: &c(&format!("_ses.{}", to.id)) });
+    }
+    settings::push(linux, script)?;
     script.push(Field::None, Step::OpenRoot {});
     if process.terminal {
         script.push(Field::Fixed("/process/terminal"), Step::Console { bind: false });

@@ -15,8 +15,8 @@ mod seccomp;
 mod sysctl;
 
 use super::{Hook, Hooks, Process, Resources, Root, Spec, Text};
-use crate::error::{Error, Kind, Result};
-use crate::plan::names::HOOKS;
+use crate::error::Result;
+use crate::names::HOOKS;
 use findings::{At, Findings, ROOT};
 use std::collections::BTreeMap;
 
@@ -84,27 +84,6 @@ pub fn resources(resources: &Resources) -> Result<Checked> {
     let mut f = Findings::default();
     resources::resources(&mut f, &ROOT, resources);
     f.finish()
-}
-
-/// Longest container id in bytes: it names a directory and a cgroup.
-const LONGEST_ID: usize = 255;
-
-/// Checks a container id: letters, digits and `_+-.`, and no name that a directory has already.
-pub fn container_id(id: &str) -> Result<()> {
-    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"_+-.".contains(&byte);
-    let remedy = if id.is_empty() {
-        "give a name"
-    } else if id == "." || id == ".." {
-        "it names a directory of every directory: choose another"
-    } else if !id.bytes().all(known) {
-        "use letters, digits and _ + - . only"
-    } else if id.len() > LONGEST_ID {
-        "use at most 255 characters"
-    } else {
-        return Ok(());
-    };
-    let error = Error::new("invalid container ID format").kind(Kind::Argument).field("container id");
-    Err(error.value(id.escape_debug()).remedy(remedy))
 }
 
 /// config.md, Specification version: SemVer 2.0.0; another major version may mean anything.
@@ -215,17 +194,6 @@ fn annotations(f: &mut Findings, annotations: &BTreeMap<Text, Text>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn container_ids_are_names_and_not_paths() {
-        for id in ["a", "web-1", "A_b+c.d", "...", "-x", &"x".repeat(255)] {
-            assert!(container_id(id).is_ok(), "{id}");
-        }
-        for id in ["", ".", "..", "a/b", "../a", "a b", "ä", "a\0", "a\n", &"x".repeat(256)] {
-            let error = container_id(id).expect_err(id);
-            assert!(error.to_string().contains("invalid container ID format"), "{error}");
-        }
-    }
 
     #[test]
     fn versions_are_semantic() {

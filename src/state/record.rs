@@ -50,7 +50,6 @@ pub struct Record {
     pub namespaces_created: u32,
     /// `CLONE_NEW…` flags of the namespaces that it joined by path.
     pub namespaces_joined: u32,
-    pub rootless: bool,
     /// The options of `create` that shaped the plan: with them a later command makes the same plan again.
     pub no_pivot: bool,
     pub no_new_keyring: bool,

@@ -7,7 +7,7 @@
 use super::{Errno, SysResult};
 use std::ffi::CStr;
 use std::mem::size_of;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
 /// A program to start, and what its process is like.
@@ -34,6 +34,21 @@ pub struct Child {
     pub pidfd: OwnedFd,
 }
 
+impl Child {
+    /// SIGKILL, and its exit code is fetched. A child that sleeps in the kernel on something that does not answer
+    /// is left to whoever inherits it.
+    pub fn end(&self) {
+        // It may have ended by itself.
+        let _ = super::process::pidfd_send_signal(self.pidfd.as_fd(), libc::SIGKILL);
+        let mut watched = [libc::pollfd { fd: self.pidfd.as_raw_fd(), events: libc::POLLIN, revents: 0 }];
+        // SAFETY: the array has one element and is ours for the call.
+        if unsafe { libc::poll(watched.as_mut_ptr(), 1, PATIENCE) } == 1 {
+            // Another part of this program may have reaped it.
+            let _ = super::wait::reap(self.pidfd.as_fd());
+        }
+    }
+}
+
 /// Where a launch failed.
 #[derive(Debug)]
 pub enum LaunchError {
@@ -47,6 +62,8 @@ pub enum LaunchError {
 
 /// libc's constant of this name has a type that is too narrow for it.
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+/// Milliseconds that a killed process may take to end.
+const PATIENCE: libc::c_int = 10_000;
 const STACK: usize = 64 * 1024;
 const AMBIENT_LAST: usize = 63;
 
@@ -92,7 +109,7 @@ pub fn launch(launch: &Launch) -> Result<Child, LaunchError> {
         None => Ok(child),
         Some(error) => {
             // It has ended itself; only its exit code is left to fetch.
-            let _ = super::wait::reap(child.pid);
+            let _ = super::wait::reap(child.pidfd.as_fd());
             Err(error)
         }
     }

@@ -21,9 +21,16 @@ impl Ended {
     }
 }
 
-/// waitid(P_PID, WEXITED): waits for a child that is about to end.
-pub fn reap(pid: i32) -> SysResult<Ended> {
-    wait(libc::P_PID, pid as libc::id_t, 0).map(|ended| ended.expect("a blocking wait has a result"))
+/// waitid(P_PIDFD, WEXITED): waits for a child that is about to end. By descriptor: a number that was reaped before
+/// could be another child's by now.
+pub fn reap(pidfd: BorrowedFd) -> SysResult<Ended> {
+    let ended = wait(libc::P_PIDFD, pidfd.as_raw_fd() as libc::id_t, 0)?;
+    Ok(ended.expect("a blocking wait has a result"))
+}
+
+/// waitid(P_PID, WEXITED) for an orphan that `ended_other_than` has found.
+pub fn reap_orphan(pid: i32) -> SysResult<()> {
+    wait(libc::P_PID, pid as libc::id_t, 0).map(drop)
 }
 
 /// waitid(P_PIDFD, WEXITED | WNOHANG): `None` while the child runs.

@@ -102,7 +102,7 @@ fn every_capability_that_the_host_has_can_be_given() {
         let line = host.lines().find(|line| line.starts_with(set)).unwrap();
         u64::from_str_radix(line.split('\t').nth(1).unwrap(), 16).unwrap()
     };
-    let names: Vec<&str> = rruntime::plan::names::CAPABILITIES.to_vec();
+    let names: Vec<&str> = rruntime::names::CAPABILITIES.to_vec();
     let container = with(json!({"bounding": names, "effective": names, "permitted": names}));
     let expected = mask("CapPrm:");
     assert_eq!(sets(container)[1..4], [expected; 3]);

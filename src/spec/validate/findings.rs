@@ -154,8 +154,8 @@ impl Findings {
     }
 
     /// One of a table's names.
-    pub fn known<T: Copy>(&mut self, at: &At, table: &crate::plan::names::Table<T>, name: &str) -> Option<T> {
-        let found = crate::plan::names::find(table, name);
+    pub fn known<T: Copy>(&mut self, at: &At, table: &crate::names::Table<T>, name: &str) -> Option<T> {
+        let found = crate::names::find(table, name);
         if found.is_none() {
             let names = table.iter().map(|(name, _)| *name);
             self.unknown(at, name, names);

@@ -4,7 +4,7 @@ use super::Facts;
 use super::findings::{At, Findings, ROOT};
 use super::resources::{cpu_list, resources};
 use super::seccomp::seccomp;
-use crate::plan::names;
+use crate::names;
 use crate::spec::{Device, IntelRdt, Linux, MemoryPolicy, Personality, Text};
 use std::collections::BTreeMap;
 

@@ -3,12 +3,13 @@
 use super::Facts;
 use super::findings::{At, Findings, ROOT, has_nul};
 use super::namespaces::{Held, is_mapped, mappings};
-use crate::plan::names::{Atime, Effect, mount_option};
+use crate::names::{Atime, Effect, mount_option};
 use crate::spec::{Mount, Spec};
 
 /// Whether a mount shows something that exists instead of a new filesystem.
 pub fn is_bind(mount: &Mount) -> bool {
-    mount.kind.as_deref() == Some("bind") || mount.options.iter().any(|o| &**o == "bind" || &**o == "rbind")
+    matches!(mount.kind.as_deref(), Some("bind" | "rbind"))
+        || mount.options.iter().any(|o| &**o == "bind" || &**o == "rbind")
 }
 
 pub fn mounts(f: &mut Findings, spec: &Spec, facts: &Facts) {

@@ -3,7 +3,7 @@
 
 use super::findings::{At, Findings, ROOT};
 use super::{Facts, sysctl};
-use crate::plan::names;
+use crate::names;
 use crate::spec::{IdMapping, Linux, Spec};
 use std::collections::BTreeSet;
 

@@ -3,7 +3,7 @@
 use super::Facts;
 use super::findings::{At, Findings, has_nul};
 use super::resources::cpu_list;
-use crate::plan::names;
+use crate::names;
 use crate::spec::{Capabilities, CpuAffinity, IoPriority, Process, Rlimit, Scheduler, Text, User};
 
 pub fn process(f: &mut Findings, at: &At, process: &Process, facts: &Facts) {

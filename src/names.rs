@@ -4,8 +4,6 @@
 //! also announced. Numbers come from `libc`; where libc has none, the comment names the kernel header. Nothing
 //! here decides what is allowed: that is `spec::validate`.
 
-use std::borrow::Cow;
-
 /// Names and what they stand for.
 pub type Table<T> = [(&'static str, T)];
 
@@ -209,20 +207,6 @@ pub fn signal(text: &str) -> Option<i32> {
     };
     let number = base + offset;
     (SIGRTMIN..=SIGRTMAX).contains(&number).then_some(number)
-}
-
-/// The name of a signal with `SIG`, as kill(1) lists it; a number where it has none.
-pub fn signal_name(number: i32) -> Cow<'static, str> {
-    if let Some(name) = name_of(&SIGNALS, number) {
-        return format!("SIG{name}").into();
-    }
-    match number {
-        SIGRTMIN => "SIGRTMIN".into(),
-        SIGRTMAX => "SIGRTMAX".into(),
-        n if (SIGRTMIN..=49).contains(&n) => format!("SIGRTMIN+{}", n - SIGRTMIN).into(),
-        n if (50..SIGRTMAX).contains(&n) => format!("SIGRTMAX-{}", SIGRTMAX - n).into(),
-        n => n.to_string().into(),
-    }
 }
 
 // --- mount options --------------------------------------------------------------------------------------
@@ -512,13 +496,6 @@ mod tests {
             ["", "SIG", "65", "-1", "RTMIN+31", "RTMAX-31", "RTMIN-1", "RTMIN+", "NOSUCH", "SIGSIGKILL"]
         {
             assert_eq!(signal(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn every_signal_name_leads_back_to_its_number() {
-        for number in (1..=31).chain(SIGRTMIN..=SIGRTMAX) {
-            assert_eq!(signal(&signal_name(number)), Some(number));
         }
     }
 

@@ -1,0 +1,64 @@
+//! What every process of a container has from `linux`, the first and those of `exec` alike: memory policy, personality.
+
+use super::script::{Field, Script};
+use crate::error::{Error, Kind, Result};
+use crate::names;
+use crate::spec::{Linux, MemoryPolicy, Personality};
+use crate::wire::Step;
+
+pub fn push(linux: Option<&Linux>, script: &mut Script) -> Result<()> {
+    let Some(linux) = linux else { return Ok(()) };
+    if let Some(policy) = &linux.memory_policy {
+        let (mode, nodes) = memory_policy(policy)?;
+        script.push(Field::Fixed("/linux/memoryPolicy"), Step::MemoryPolicy { mode, nodes: &nodes });
+    }
+    if let Some(personality) = &linux.personality {
+        let value = personality_value(personality)?;
+        script.push(Field::Fixed("/linux/personality"), Step::Personality { value });
+    }
+    Ok(())
+}
+
+/// The mode with its flags, and the nodes as a bit mask.
+fn memory_policy(policy: &MemoryPolicy) -> Result<(u32, Vec<u8>)> {
+    let unknown = |field: String, value: &str| {
+        Error::new("unknown name")
+            .kind(Kind::Config)
+            .field(format!("/linux/memoryPolicy/{field}"))
+            .value(value)
+    };
+    let mut mode = names::find(&names::MEMORY_POLICY_MODES, &policy.mode)
+        .ok_or_else(|| unknown("mode".into(), &policy.mode))?;
+    for (i, flag) in policy.flags.iter().enumerate() {
+        mode |= names::find(&names::MEMORY_POLICY_FLAGS, flag)
+            .ok_or_else(|| unknown(format!("flags/{i}"), flag))?;
+    }
+    let mut mask = [0u64; 16];
+    for range in policy.nodes.as_deref().unwrap_or_default().split(',').filter(|r| !r.trim().is_empty()) {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let (Ok(first), Ok(last)) = (first.trim().parse::<usize>(), last.trim().parse::<usize>()) else {
+            return Err(unknown("nodes".into(), range));
+        };
+        for node in first..=last {
+            *mask.get_mut(node / 64).ok_or_else(|| unknown("nodes".into(), range))? |= 1 << (node % 64);
+        }
+    }
+    let used = mask.iter().rposition(|&word| word != 0).map_or(0, |last| last + 1);
+    Ok((mode, mask[..used].iter().flat_map(|word| word.to_le_bytes()).collect()))
+}
+
+fn personality_value(personality: &Personality) -> Result<u64> {
+    let unknown = |field: String, value: &str| {
+        Error::new("unknown name")
+            .kind(Kind::Config)
+            .field(format!("/linux/personality/{field}"))
+            .value(value)
+    };
+    let mut value = names::find(&names::PERSONALITY_DOMAINS, &personality.domain)
+        .ok_or_else(|| unknown("domain".into(), &personality.domain))?;
+    for (i, flag) in personality.flags.iter().enumerate() {
+        value |= names::find(&names::PERSONALITY_FLAGS, flag)
+            .ok_or_else(|| unknown(format!("flags/{i}"), flag))?;
+    }
+    Ok(u64::from(value))
+}
