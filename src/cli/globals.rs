@@ -21,7 +21,7 @@ pub enum Request<'a> {
 
 pub fn options() -> Vec<Arg> {
     vec![
-        switch("debug", "write debug records to the log"),
+        switch("debug", "write every step of a container's making to the log"),
         option("log", "FILE", "append the log to this file (default: stderr)"),
         option("log-format", "FORMAT", "form of the log: text (default) or json"),
         option(

@@ -38,11 +38,15 @@ impl Session {
     fn engine(&self, missing: Missing) -> Result<Engine> {
         let root = self.root.clone().unwrap_or_else(default_root);
         let log = Rc::clone(&self.log);
+        let debug = Rc::clone(&self.log);
+        let trace: Option<Box<dyn Fn(&str)>> =
+            self.log.wants_debug().then(|| Box::new(move |message: &str| debug.debug(message)) as _);
         Ok(Engine {
             store: Store::open(&root, missing)?,
             systemd_cgroup: self.systemd_cgroup,
             rootless: self.rootless,
             warn: Box::new(move |message| log.warn(message)),
+            trace,
         })
     }
 }

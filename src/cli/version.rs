@@ -9,7 +9,7 @@ pub const COMMIT: &str = match option_env!("RRUNTIME_COMMIT") {
 };
 
 /// The specification that this program follows.
-pub const SPECIFICATION: &str = "1.3.0";
+pub use crate::spec::template::OCI_VERSION as SPECIFICATION;
 
 /// Engines read the first line and the `commit:` and `spec:` lines.
 pub fn text(name: &str) -> String {

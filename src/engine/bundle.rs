@@ -22,6 +22,13 @@ impl Bundle {
     pub fn read(options: &CreateOptions) -> Result<Bundle> {
         let path = std::path::absolute(&options.bundle)
             .map_err(|e| Error::io("find the working directory", &e).field("--bundle"))?;
+        // The config is UTF-8, and paths are put together from both.
+        if path.to_str().is_none() {
+            return Err(Error::new("the path of the bundle is not UTF-8")
+                .kind(Kind::Argument)
+                .field("--bundle")
+                .value(path.display()));
+        }
         let config = match &options.config {
             Some(config) => config.clone(),
             None => path.join("config.json"),

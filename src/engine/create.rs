@@ -32,8 +32,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::SystemTime;
 
-/// The name of the socket in the state directory on which a created container waits for `start`.
-pub const START_SOCKET: &str = "start.sock";
+pub use crate::state::START_SOCKET;
 
 /// Who says start.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -88,6 +87,12 @@ impl Engine {
         let plan = prepare::plan(&prepared, spec, &bundle.path, &plan_options)?;
         for warning in prepared.warnings.drain(..).chain(plan.warnings.iter().cloned()) {
             (self.warn)(&warning);
+        }
+        if let Some(trace) = &self.trace {
+            for (number, (step, field)) in plan.script.steps().enumerate() {
+                let from = field.pointer(spec).map(|pointer| format!(" for {pointer}")).unwrap_or_default();
+                trace(&format!("step {number}{from}: {step:?}"));
+            }
         }
         let entry = self.store.create(&options.id)?;
         let record = intent(options, bundle, spec, &prepared, &plan);
@@ -385,7 +390,7 @@ fn moment(plan: &Plan, cgroups: &Layout) -> Moment {
 
 /// The socket on which init waits. Its path is long, and the address of a socket is short.
 fn listen(entry: &Entry) -> Result<OwnedFd> {
-    let path = format!("/proc/self/fd/{}/{START_SOCKET}", entry.dir().as_raw_fd());
+    let path = start_socket_path(entry);
     socket::listen(Path::new(&path)).map_err(|e| e.because("listen on the start socket"))
 }
 
@@ -410,8 +415,11 @@ pub fn write_pid_file(path: &Path, pid: i32) -> Result<()> {
     })
 }
 
-/// True while a created container waits for start.
+/// The path by which the start socket is reached.
+pub fn start_socket_path(entry: &Entry) -> String {
+    format!("/proc/self/fd/{}/{}", entry.dir().as_raw_fd(), START_SOCKET.to_string_lossy())
+}
+
 pub fn remove_start_socket(entry: &Entry) -> Result<()> {
-    let name = crate::plan::script::c(START_SOCKET);
-    file::unlinkat(entry.dir(), &name, 0).map_err(|e| e.because("remove the start socket"))
+    file::unlinkat(entry.dir(), START_SOCKET, 0).map_err(|e| e.because("remove the start socket"))
 }

@@ -36,8 +36,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The version of the runtime-spec that we implement.
-pub const SPEC_VERSION: &str = "1.3.0";
+pub use crate::spec::template::OCI_VERSION as SPEC_VERSION;
 
 /// The engine over one state directory.
 pub struct Engine {
@@ -47,6 +46,8 @@ pub struct Engine {
     pub rootless: Rootless,
     /// Where warnings go.
     pub warn: Box<dyn Fn(&str)>,
+    /// Where every step of a plan is told, if anybody wants to know.
+    pub trace: Option<Box<dyn Fn(&str)>>,
 }
 
 /// The state that hooks and seccomp agents read (runtime.md, State).

@@ -1,6 +1,6 @@
 //! `start`: the word for a created container, and the second half of `run`.
 
-use super::create::{self, Made, START_SOCKET};
+use super::create::{self, Made};
 use super::hooks::{self, Inside};
 use super::init::{self, Event};
 use super::inspect::status;
@@ -13,7 +13,7 @@ use crate::spec::{Spec, load};
 use crate::state::Record;
 use crate::sys::socket;
 use crate::wire::{Kind as Word, Message};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
 impl Engine {
@@ -35,7 +35,7 @@ impl Engine {
         }
         let config = entry.config()?;
         let spec: Spec = load::parse("config.json", &config)?;
-        let path = format!("/proc/self/fd/{}/{START_SOCKET}", entry.dir().as_raw_fd());
+        let path = create::start_socket_path(&entry);
         let control = socket::connect(Path::new(&path))
             .map_err(|e| e.because("connect to the container's init").value(id))?;
         let starting = Starting { engine: self, spec: &spec, record: &record, made: None };

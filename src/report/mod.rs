@@ -58,6 +58,10 @@ impl Log {
         }
     }
 
+    pub fn wants_debug(&self) -> bool {
+        self.detail == Detail::Debug
+    }
+
     pub fn debug(&self, message: &str) {
         if self.detail == Detail::Debug {
             self.record(Level::Debug, message);

@@ -23,4 +23,4 @@ pub mod time;
 
 pub use process::{Life, Process};
 pub use record::{Phase, Record};
-pub use store::{Entry, Missing, Store};
+pub use store::{Entry, Missing, START_SOCKET, Store};

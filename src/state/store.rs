@@ -15,7 +15,8 @@ use std::time::{Duration, Instant, SystemTime};
 const STATE: &CStr = c"state.json";
 const STATE_NEXT: &CStr = c".state.json.next";
 const CONFIG: &CStr = c"config.json";
-const START_SOCKET: &CStr = c"start.sock";
+/// The socket on which a created container waits for `start`; it exists as long as that is awaited.
+pub const START_SOCKET: &CStr = c"start.sock";
 /// In the order of their removal: as long as the record is there, `list` and `delete` know what this was.
 const OURS: [&CStr; 4] = [START_SOCKET, CONFIG, STATE_NEXT, STATE];
 
