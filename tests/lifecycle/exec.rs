@@ -227,10 +227,9 @@ fn many_execs_at_once_all_get_their_own_answer() {
 #[test]
 fn the_end_of_the_container_ends_its_execs() {
     let container = sleeper();
-    let mut exec = container.command(&["exec", &container.id, "sleep", "100"]).spawn().unwrap();
-    wait_until("the exec runs", || {
-        container.call(&["ps", "-f", "json", &container.id]).ok().split(',').count() == 2
-    });
+    let script = "echo > /tmp/begun; exec sleep 100";
+    let mut exec = container.command(&["exec", &container.id, "sh", "-c", script]).spawn().unwrap();
+    wait_until("the exec runs", || container.rootfs().join("tmp/begun").exists());
     container.call(&["kill", &container.id, "KILL"]).ok();
     assert_eq!(exec.wait().unwrap().code(), Some(137));
 }
