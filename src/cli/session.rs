@@ -1,6 +1,6 @@
 //! What the global options mean: where state is, where the log goes, how cgroups are made.
 
-use crate::engine::{Engine, Rootless};
+use crate::engine::{Engine, Hear, Rootless};
 use crate::error::Result;
 use crate::report::Log;
 use crate::state::root::default_root;
@@ -39,7 +39,7 @@ impl Session {
         let root = self.root.clone().unwrap_or_else(default_root);
         let log = Rc::clone(&self.log);
         let debug = Rc::clone(&self.log);
-        let trace: Option<Box<dyn Fn(&str)>> =
+        let trace: Option<Hear> =
             self.log.wants_debug().then(|| Box::new(move |message: &str| debug.debug(message)) as _);
         Ok(Engine {
             store: Store::open(&root, missing)?,

@@ -38,6 +38,9 @@ use std::path::Path;
 
 pub use crate::spec::template::OCI_VERSION as SPEC_VERSION;
 
+/// Somebody who takes a line of text.
+pub type Hear = Box<dyn Fn(&str)>;
+
 /// The engine over one state directory.
 pub struct Engine {
     pub store: Store,
@@ -45,9 +48,9 @@ pub struct Engine {
     pub systemd_cgroup: bool,
     pub rootless: Rootless,
     /// Where warnings go.
-    pub warn: Box<dyn Fn(&str)>,
+    pub warn: Hear,
     /// Where every step of a plan is told, if anybody wants to know.
-    pub trace: Option<Box<dyn Fn(&str)>>,
+    pub trace: Option<Hear>,
 }
 
 /// The state that hooks and seccomp agents read (runtime.md, State).
