@@ -731,7 +731,7 @@ const ACCEPTED: &[(&str, &str, &str)] = &[
     (
         r#"{"linux": {"resources": {"devices": [{"allow": true, "major": 1, "access": "r"}]}}}"#,
         "/linux/resources/devices/0/major",
-        "every device",
+        "block and character devices",
     ),
     (
         r#"{"linux": {"resources": {"devices": [{"allow": false, "access": "rwm"}, {"allow": false, "type": ""}]}}}"#,

@@ -135,8 +135,11 @@ fn check(rule: &DeviceRule, index: usize, rules: &mut Vec<Rule>) -> Result<()> {
             }
         };
     }
-    if access == 0 {
-        return wrong("access", &"", "access may not be empty: it is made of r, w and m");
+    match (access, rule.allow) {
+        // Who denies without saying what denies everything.
+        (0, false) => access = ALL,
+        (0, true) => return wrong("access", &"", "access may not be empty: it is made of r, w and m"),
+        _ => {}
     }
     let mut numbers = [None, None];
     for ((name, number), out) in [("major", rule.major), ("minor", rule.minor)].into_iter().zip(&mut numbers)

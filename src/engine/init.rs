@@ -206,6 +206,10 @@ impl Init {
     fn take_over(&mut self, pid: i32) -> Result<()> {
         let pidfd =
             crate::sys::process::pidfd_open(pid).map_err(|e| e.because("open the spawned process"))?;
+        // Whoever could write to the socket of a joining process could name any process to be taken for it.
+        if !crate::sys::wait::is_child(pidfd.as_fd()) {
+            return Err(Error::new(format!("process {pid} is no child of this command")));
+        }
         // It exits right after its message; nothing but its exit code is left.
         let _ = crate::sys::wait::reap(self.process().pidfd.as_fd());
         self.spawned = Some(launch::Child { pid, pidfd });

@@ -38,6 +38,11 @@ pub fn try_reap(pidfd: BorrowedFd) -> SysResult<Option<Ended>> {
     wait(libc::P_PIDFD, pidfd.as_raw_fd() as libc::id_t, libc::WNOHANG)
 }
 
+/// True if the process is a child of ours, running or ended.
+pub fn is_child(pidfd: BorrowedFd) -> bool {
+    wait(libc::P_PIDFD, pidfd.as_raw_fd() as libc::id_t, libc::WNOHANG | libc::WNOWAIT).is_ok()
+}
+
 /// A child other than `pid` that has ended and waits to be reaped.
 pub fn ended_other_than(pid: i32) -> Option<i32> {
     // SAFETY: all zeroes is a valid value of this plain struct.

@@ -55,7 +55,11 @@ fn device_rule(f: &mut Findings, at: &At, rule: &DeviceRule) {
                 "leave it out, or use -1, for every number",
             );
         } else if number != -1 && matches!(kind, "" | "a") {
-            f.warn(&at.key(name), number, "does not narrow a rule for all types: it is for every device");
+            f.warn(
+                &at.key(name),
+                number,
+                "narrows a rule for all types: it is for block and character devices of that number",
+            );
         }
     }
 }
