@@ -27,11 +27,15 @@ build: ## build the release binary, target/rruntime
 	$(CARGO) build --release --locked
 	@ln -sfn $(HOST)/release/rruntime $(BINARY)
 
-test: deps ## unit and integration tests
+# Test programs whose subject differs between cgroup v1 and v2: they run a second time on the other.
+BOTH     = --test cgroup_v2 --test cli_cgroup --test config --test lifecycle --test limits --test budget --test hosts
+
+test: deps ## unit and integration tests; on a host with cgroup v1, those about cgroups on v2 as well
 	@if command -v cargo-nextest >/dev/null 2>&1; then \
-		echo "$(CARGO) nextest run" && $(CARGO) nextest run --locked && $(CARGO) test --locked --doc --quiet; \
+		set -ex; $(CARGO) nextest run --locked; $(CARGO) test --locked --doc --quiet; \
+		hack/v2-view $(CARGO) nextest run --locked $(BOTH); \
 	else \
-		echo "$(CARGO) test" && $(CARGO) test --locked; \
+		set -ex; $(CARGO) test --locked; hack/v2-view $(CARGO) test --locked $(BOTH); \
 	fi
 
 engines: deps ## podman, containerd and docker drive the runtime (skips the ones not installed)
