@@ -35,8 +35,8 @@ const PROC_FILES: [&str; 12] = [
 const KERNEL_FILESYSTEMS: [&str; 8] =
     ["proc", "sysfs", "cgroup", "cgroup2", "mqueue", "devpts", "tmpfs", "debugfs"];
 
-/// File systems whose files take SELinux's context from the mount.
-const LABELLED: [&str; 3] = ["tmpfs", "devpts", "mqueue"];
+/// File systems whose files have SELinux contexts of the policy's own, whatever a mount says.
+const UNLABELLED: [&str; 5] = ["proc", "sysfs", "cgroup", "cgroup2", "debugfs"];
 
 /// Values of fsconfig(2) that the kernel takes are shorter than this.
 const FSCONFIG_VALUE: usize = 256;
@@ -202,7 +202,7 @@ impl<'a> Mounts<'a, '_> {
         if flags.set & libc::MOUNT_ATTR_RDONLY != 0 && !KERNEL_FILESYSTEMS.contains(&kind) {
             options.push("ro");
         }
-        if let Some(label) = self.mount_label().filter(|_| LABELLED.contains(&kind)) {
+        if let Some(label) = self.mount_label().filter(|_| !UNLABELLED.contains(&kind)) {
             options.push(&format!("context={label}"));
         }
         let strict = matches!((kind, &*absolute(&mount.destination)), ("proc", "/proc") | ("sysfs", "/sys"));

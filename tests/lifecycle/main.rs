@@ -9,6 +9,7 @@ mod commands;
 mod crash;
 mod descriptors;
 mod exec;
+mod failures;
 mod freezer;
 mod hooks;
 mod listing;

@@ -1,0 +1,76 @@
+//! What fails late takes the process with it: nothing runs on that its caller was told has failed.
+
+use crate::support::{Container, wait_until};
+use serde_json::json;
+use std::fs;
+
+#[test]
+fn a_pid_file_that_cannot_be_written_ends_the_process_of_exec() {
+    let container = Container::new().sh("sleep 100").started();
+    let file = container.dir.join("missing/pid");
+    let exec = container.call(&[
+        "exec",
+        "--detach",
+        "--pid-file",
+        file.to_str().unwrap(),
+        &container.id,
+        "sleep",
+        "77",
+    ]);
+    assert!(exec.fails().contains("--pid-file"));
+    wait_until("the process has ended", || !container.exec_sh("ps").ok().contains("sleep 77"));
+}
+
+#[test]
+fn a_seccomp_agent_that_is_not_there_ends_the_container() {
+    let container = Container::new().sh("sleep 100").edit(|config| {
+        config["linux"]["seccomp"] = json!({
+            "defaultAction": "SCMP_ACT_ALLOW",
+            "listenerPath": "/nowhere/agent.sock",
+            "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"}],
+        });
+    });
+    let created = container.create();
+    assert_eq!(created.code, 0, "{}", created.err);
+    assert!(container.start().fails().contains("/linux/seccomp/listenerPath"));
+    container.wait_for_status("stopped");
+}
+
+#[test]
+fn a_hooks_timeout_beyond_the_clocks_end_is_none() {
+    let hook = json!([{"path": "/bin/true", "timeout": i64::MAX}]);
+    let container = Container::new().sh("exit 3").edit(|config| config["hooks"]["createRuntime"] = hook);
+    assert_eq!(container.run().code, 3);
+    container.assert_gone();
+}
+
+#[test]
+fn a_record_of_a_newer_version_is_left_to_the_program_that_wrote_it() {
+    let container = Container::new().sh("sleep 100").started();
+    let path = container.state_root().join(&container.id).join("state.json");
+    let old = fs::read_to_string(&path).unwrap();
+    fs::write(&path, old.replace("\"version\":1", "\"version\":2")).unwrap();
+    assert!(container.call(&["delete", "--force", &container.id]).fails().contains("version 2"));
+    fs::write(&path, old).unwrap();
+    assert_eq!(container.status(), "running");
+}
+
+#[test]
+fn exec_has_the_containers_personality() {
+    let container = Container::new()
+        .sh("sleep 100")
+        .edit(|config| config["linux"]["personality"] = json!({"domain": "LINUX32"}))
+        .started();
+    assert_eq!(container.exec_sh("uname -m").ok().trim(), "i686");
+}
+
+#[test]
+fn a_start_that_cannot_be_explained_is_still_a_start() {
+    let container = Container::new().sh("sleep 100");
+    assert_eq!(container.create().code, 0);
+    let path = container.state_root().join(&container.id).join("config.json");
+    let config = fs::read_to_string(&path).unwrap();
+    fs::write(&path, config.replace("\"cgroupsPath\":\"/", "\"cgroupsPath\":\"/../")).unwrap();
+    container.start().ok();
+    assert_eq!(container.status(), "running");
+}
