@@ -96,7 +96,7 @@ impl Engine {
         }
         let entry = self.store.create(&options.id)?;
         let record = intent(options, bundle, spec, &prepared, &plan);
-        if let Err(error) = entry.write(&record) {
+        if let Err(error) = entry.write_intent(&record) {
             // Nothing but the directory exists, and it holds nothing that is worth an error of its own.
             let _ = entry.remove();
             return Err(error);

@@ -168,6 +168,12 @@ impl Entry {
         }
     }
 
+    /// The first record of a new directory. Written in place: there is nothing yet that a reader could miss, and one who
+    /// comes in the middle finds the lock taken.
+    pub fn write_intent(&self, record: &Record) -> Result<()> {
+        self.write_new(STATE, &record.encode()).map_err(|e| self.write_error(e))
+    }
+
     /// Replaces the record in one step. The caller holds the lock.
     pub fn write(&self, record: &Record) -> Result<()> {
         self.prepare(record)?;
