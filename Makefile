@@ -24,7 +24,7 @@ run: deps ## build rruntime and run bundles/hello: a container that prints what 
 	@hack/run-hello
 
 build: ## build the release binary, target/rruntime
-	$(CARGO) build --release --locked
+	RRUNTIME_COMMIT=$$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown) $(CARGO) build --release --locked
 	@ln -sfn $(HOST)/release/rruntime $(BINARY)
 
 # Test programs whose subject differs between cgroup v1 and v2: they run a second time on the other.

@@ -41,7 +41,7 @@ fn options() -> Vec<Arg> {
         switch("no-new-privs", "set no_new_privs"),
         several("cap", "CAPABILITY", "add a capability").short('c'),
         option("preserve-fds", "N", "pass the N descriptors after 2 on"),
-        switch("ignore-paused", "execute even though the container is paused"),
+        switch("ignore-paused", "wait for a paused container to be resumed, instead of an error"),
         several(
             "cgroup",
             "[CONTROLLERS:]PATH",
