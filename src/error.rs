@@ -1,8 +1,8 @@
 //! The one error type: what was being done, which field asked for it, why it failed, and what helps.
 //!
 //! Lower layers build it with what they know; callers add what they know (`doing`, `field`). It is printed in
-//! one place (`report`). Engines keep only the last line of our output, so the whole story fits on one line
-//! and ends with the root cause.
+//! one place (`report`). Engines keep only the last line of our output, so the whole story fits on one line:
+//! what was being done, the field and its value, the root cause, and in parentheses what helps.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -147,10 +147,11 @@ impl fmt::Display for Error {
             (None, Some(value)) => write!(f, "{value:?}: ")?,
             (None, None) => {}
         }
+        f.write_str(&d.cause())?;
         if let Some(remedy) = &d.remedy {
-            write!(f, "({remedy}) ")?;
+            write!(f, " ({remedy})")?;
         }
-        f.write_str(&d.cause())
+        Ok(())
     }
 }
 

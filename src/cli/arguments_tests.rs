@@ -100,7 +100,7 @@ fn wrong_options_are_named() {
         ("--tty=maybe web", "--tty = \"maybe\": not true or false"),
     ] {
         let error = parse(OptionsEnd::Nowhere, line).unwrap_err();
-        assert!(error.to_string().ends_with(wanted), "{line}: {error}");
+        assert!(error.to_string().contains(wanted), "{line}: {error}");
         assert_eq!(error.detail().kind, Kind::Argument);
     }
     let error = parse(OptionsEnd::Nowhere, "--detch web").unwrap_err().to_string();
