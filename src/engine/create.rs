@@ -298,15 +298,16 @@ impl<'a> Making<'a> {
 
     fn reach(&mut self, point: u32, plan: &Plan) -> Result<()> {
         let pid = self.init_mut().process().pid;
-        if point & sync::MAP != 0 {
-            if let Some((uids, gids)) = &plan.id_maps {
-                idmaps::write(pid, uids, gids, &self.prepared.facts)?;
+        match point {
+            sync::MAP => {
+                if let Some((uids, gids)) = &plan.id_maps {
+                    idmaps::write(pid, uids, gids, &self.prepared.facts)?;
+                }
+                if self.prepared.facts.privileged { limits::raise(pid, self.spec) } else { Ok(()) }
             }
-            if self.prepared.facts.privileged {
-                limits::raise(pid, self.spec)?;
-            }
+            sync::HOOKS => self.run_hooks(pid, plan),
+            _ => Ok(()),
         }
-        if point & sync::HOOKS != 0 { self.run_hooks(pid, plan) } else { Ok(()) }
     }
 
     fn run_hooks(&mut self, pid: i32, plan: &Plan) -> Result<()> {

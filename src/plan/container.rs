@@ -241,7 +241,8 @@ impl<'a> Builder<'a, '_> {
             Some((libc::MS_PRIVATE, _)) => libc::MS_PRIVATE,
             _ => libc::MS_SLAVE,
         };
-        // What is made on the way has the mode that it is made with, whatever the caller's umask is.
+        // Directories and device nodes have the mode that they are made with, whatever the caller's umask is; the process
+        // gets a mask of its own.
         self.push(Step::Umask { value: 0 });
         self.attach_root(&root.path, if base == libc::MS_PRIVATE { base } else { libc::MS_SLAVE });
         let mounts = Mounts {
@@ -257,8 +258,6 @@ impl<'a> Builder<'a, '_> {
         } else {
             Nodes::Make
         };
-        // Nodes have exactly their mode, whatever the caller's mask; the process gets a mask of its own.
-        self.push(Step::Umask { value: 0 });
         devices::push(spec, nodes, &mut self.script, &mut self.opens)?;
         if spec.process.as_ref().is_some_and(|process| process.terminal) {
             self.script.push(Field::Fixed("/process/terminal"), Step::Console { bind: true });
@@ -268,11 +267,7 @@ impl<'a> Builder<'a, '_> {
         if sysctls || spec.process.as_ref().is_some_and(Program::has_labels) {
             self.push(Step::OpenProc {});
         }
-        if let Some(hooks) = &spec.hooks
-            && !(hooks.prestart.is_empty()
-                && hooks.create_runtime.is_empty()
-                && hooks.create_container.is_empty())
-        {
+        if self.hooks_before_pivot() {
             self.script.push(Field::Fixed("/hooks"), Step::Sync { point: sync::HOOKS });
         }
         self.leave_host();
@@ -280,16 +275,18 @@ impl<'a> Builder<'a, '_> {
         Ok(())
     }
 
+    fn hooks_before_pivot(&self) -> bool {
+        self.spec.hooks.as_ref().is_some_and(|hooks| {
+            let kinds = [&hooks.prestart, &hooks.create_runtime, &hooks.create_container];
+            kinds.iter().any(|kind| !kind.is_empty())
+        })
+    }
+
     /// Hooks expect to find the root filesystem at its own path; without hooks it is attached over the root,
     /// so that no directory on the way has to be passable for the container's user.
     fn attach_root(&mut self, path: &'a str, propagation: u64) {
         let source = super::mounts::in_bundle(self.bundle, path);
-        let hooks = self.spec.hooks.as_ref().is_some_and(|hooks| {
-            !(hooks.prestart.is_empty()
-                && hooks.create_runtime.is_empty()
-                && hooks.create_container.is_empty())
-        });
-        let attach = if hooks && !self.options.no_pivot { c(&source) } else { c("/") };
+        let attach = if self.hooks_before_pivot() && !self.options.no_pivot { c(&source) } else { c("/") };
         let field = Field::Fixed("/root/path");
         let by_path = if self.host.privileged { c("") } else { c(&source) };
         let open = if self.host.privileged {

@@ -44,9 +44,9 @@ pub mod sync {
     /// Run the hooks that come before pivot_root.
     pub const HOOKS: u32 = 2;
     /// Run the startContainer hooks.
-    pub const START_HOOKS: u32 = 4;
+    pub const START_HOOKS: u32 = 3;
     /// Raise my hard resource limits, while I am still outside.
-    pub const LIMITS: u32 = 16;
+    pub const LIMITS: u32 = 4;
     /// The terminal is with you: give it its size before my program looks.
-    pub const TERMINAL: u32 = 8;
+    pub const TERMINAL: u32 = 5;
 }

@@ -54,7 +54,7 @@ fn of_two_creates_with_one_id_the_second_is_refused() {
     drop(store.create("web").unwrap());
     let error = store.create("web").unwrap_err();
     assert_eq!(error.detail().kind, Kind::IdInUse);
-    assert!(error.to_string().contains("container with given ID already exists"), "{error}");
+    assert_eq!(error.detail().cause(), "container with given ID already exists");
 }
 
 #[test]
