@@ -9,7 +9,7 @@ use crate::wire::{Part, Step};
 impl<'a> Init<'a> {
     pub fn step(&mut self, step: Step<'a>) -> Outcome<()> {
         match step {
-            Step::Undumpable {} => sys::prctl(libc::PR_SET_DUMPABLE, 0, 0).part(Part::Prctl).map(drop),
+            Step::Undumpable {} => sys::set_dumpable(false).part(Part::Prctl),
             Step::Sync { point } => self.sync(point),
             Step::EnterCgroup { tasks } => match self.handle(tasks)? {
                 Fd(..0) => Ok(()),
@@ -70,9 +70,7 @@ impl<'a> Init<'a> {
                 sys::capset(effective, permitted, inheritable).part(Part::Capset)
             }
             Step::Ambient { set } => self.ambient(set),
-            Step::NoNewPrivileges {} => {
-                sys::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0).part(Part::Prctl).map(drop)
-            }
+            Step::NoNewPrivileges {} => sys::set_no_new_privileges().part(Part::Prctl),
             Step::Resolve { candidates } => self.resolve(candidates),
             Step::Streams {} => self.take_streams(),
             Step::Session {} => self.session(),
