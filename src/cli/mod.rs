@@ -10,6 +10,8 @@
 mod arguments;
 mod create;
 mod delete;
+mod duration;
+mod events;
 mod exec;
 mod features;
 mod globals;
@@ -73,6 +75,7 @@ struct Command {
 const COMMANDS: &[Command] = &[
     create::COMMAND,
     delete::COMMAND,
+    events::COMMAND,
     exec::COMMAND,
     features::COMMAND,
     kill::COMMAND,

@@ -1,6 +1,7 @@
 //! What this machine and this caller can do. Probed when asked for, never changed.
 
 pub mod cgroups;
+pub mod rdt;
 
 use crate::error::{Error, Kind, Result};
 use crate::sys::{identity, namespace};

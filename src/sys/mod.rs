@@ -6,6 +6,7 @@
 
 pub mod bpf;
 pub mod dents;
+pub mod event;
 pub mod file;
 pub mod identity;
 pub mod launch;
