@@ -173,6 +173,7 @@ impl<'a> Making<'a> {
             listener: start_socket.as_ref().map(AsFd::as_fd),
             pidfd: None,
             cgroup: self.cgroup.as_ref(),
+            unified: None,
         };
         let opened = open::open(&plan.opens, given, self.spec)?;
         let mut limits = Some(std::mem::take(&mut self.prepared.limits));

@@ -5,6 +5,7 @@
 //! reads or writes a file; the same inputs give the same plan, which is how a later command can name the field
 //! behind a step that failed.
 
+pub mod affinity;
 pub mod container;
 pub mod devices;
 pub mod mounts;
