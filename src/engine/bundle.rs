@@ -1,6 +1,6 @@
 //! A bundle as it is on the disk: config.json, read once, parsed and checked before anything changes.
 
-use super::{CreateOptions, Engine};
+use super::{CreateOptions, Engine, netdevices};
 use crate::error::{Context, Error, Kind, Result};
 use crate::host::Facts;
 use crate::plan::script::c;
@@ -62,7 +62,7 @@ impl Engine {
                 .field("--systemd-cgroup")
                 .remedy("leave the option out, and let the engine use its cgroupfs driver"));
         }
-        check_built(spec)?;
+        netdevices::check(spec)?;
         check_hooks(spec)
     }
 
@@ -84,22 +84,6 @@ impl Engine {
             systemd_cgroup: self.systemd_cgroup,
         }
     }
-}
-
-/// A field that would be ignored is an error: its author counts on it.
-fn check_built(spec: &Spec) -> Result<()> {
-    let Some(linux) = &spec.linux else { return Ok(()) };
-    let missing = [
-        (!linux.net_devices.is_empty(), "/linux/netDevices", "moving network devices into a container"),
-        (linux.intel_rdt.is_some(), "/linux/intelRdt", "cache and memory bandwidth allocation"),
-    ];
-    let problems = missing.into_iter().filter(|(asked, ..)| *asked).map(|(_, field, what)| {
-        Error::new(format!("{what} is not built yet"))
-            .kind(Kind::Unsupported)
-            .field(field)
-            .remedy("leave the field out")
-    });
-    Error::all(problems.collect()).map_or(Ok(()), Err)
 }
 
 /// The kernel ignores a CPU that it does not have; whoever lists one counts on it.

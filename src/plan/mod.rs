@@ -50,4 +50,6 @@ pub mod sync {
     pub const LIMITS: u32 = 4;
     /// The terminal is with you: give it its size before my program looks.
     pub const TERMINAL: u32 = 5;
+    /// Move network devices into my namespace.
+    pub const NETWORK: u32 = 6;
 }

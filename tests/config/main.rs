@@ -13,6 +13,7 @@ mod identity;
 mod limits;
 mod names;
 mod namespaces;
+mod netdevices;
 mod notify;
 mod paths;
 mod program;
