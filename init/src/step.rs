@@ -53,6 +53,7 @@ impl<'a> Init<'a> {
             Step::Mask { path } => self.mask(path),
             Step::Readonly { path } => self.readonly(path),
 
+            Step::CpuAffinity { mask } => sys::sched_setaffinity(mask).part(Part::Whole),
             Step::Scheduler { attributes } => sys::sched_setattr(attributes).part(Part::Whole),
             Step::IoPriority { value } => sys::ioprio_set(value).part(Part::Whole),
             Step::MemoryPolicy { mode, nodes } => sys::set_mempolicy(mode, nodes).part(Part::Whole),

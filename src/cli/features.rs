@@ -136,6 +136,6 @@ fn linux() -> Linux {
         selinux: Enabled { enabled: true },
         intel_rdt: Enabled { enabled: false },
         mount_extensions: MountExtensions { idmap: Enabled { enabled: true } },
-        net_devices: Enabled { enabled: false },
+        net_devices: Enabled { enabled: true },
     }
 }

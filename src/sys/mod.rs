@@ -14,6 +14,7 @@ pub mod lock;
 pub mod memory;
 pub mod mount;
 pub mod namespace;
+pub mod netlink;
 pub mod process;
 pub mod signal;
 pub mod signalfd;
