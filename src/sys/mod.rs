@@ -5,6 +5,7 @@
 #![allow(unsafe_code)]
 
 pub mod bpf;
+pub mod clock;
 pub mod dents;
 pub mod file;
 pub mod identity;
@@ -14,6 +15,7 @@ pub mod memory;
 pub mod mount;
 pub mod namespace;
 pub mod process;
+pub mod regex;
 pub mod signal;
 pub mod signalfd;
 pub mod socket;
