@@ -61,7 +61,7 @@ fn list(page: &mut String, mut options: Vec<Arg>) {
 }
 
 /// "--bundle DIR, -b DIR"
-fn spelling(arg: &Arg) -> String {
+pub fn spelling(arg: &Arg) -> String {
     let value = match arg.get_value_names() {
         Some([value, ..]) if !arg.is_require_equals_set() => format!(" {value}"),
         _ => String::new(),
@@ -71,7 +71,7 @@ fn spelling(arg: &Arg) -> String {
     long.into_iter().chain(short).collect::<Vec<_>>().join(", ")
 }
 
-fn description(arg: &Arg) -> String {
+pub fn description(arg: &Arg) -> String {
     arg.get_help().map(ToString::to_string).unwrap_or_default()
 }
 

@@ -9,6 +9,7 @@
 
 mod arguments;
 mod chosen;
+mod completion;
 mod create;
 mod delete;
 mod exec;
@@ -16,8 +17,10 @@ mod face;
 mod features;
 mod globals;
 mod help;
+mod info;
 mod kill;
 mod list;
+mod manual;
 mod pause;
 mod ps;
 mod resume;
@@ -75,12 +78,15 @@ struct Command {
 
 /// In the order in which help lists them.
 const COMMANDS: &[Command] = &[
+    completion::COMMAND,
     create::COMMAND,
     delete::COMMAND,
     exec::COMMAND,
     features::COMMAND,
+    info::COMMAND,
     kill::COMMAND,
     list::COMMAND,
+    manual::COMMAND,
     pause::COMMAND,
     ps::COMMAND,
     resume::COMMAND,
