@@ -5,6 +5,7 @@
 #![allow(unsafe_code)]
 
 pub mod bpf;
+pub mod clock;
 pub mod dents;
 pub mod event;
 pub mod file;
@@ -14,7 +15,9 @@ pub mod lock;
 pub mod memory;
 pub mod mount;
 pub mod namespace;
+pub mod netlink;
 pub mod process;
+pub mod regex;
 pub mod signal;
 pub mod signalfd;
 pub mod socket;
