@@ -48,7 +48,7 @@ struct Linux {
     seccomp: Seccomp,
     apparmor: Enabled,
     selinux: Enabled,
-    intel_rdt: Enabled,
+    intel_rdt: IntelRdt,
     mount_extensions: MountExtensions,
     net_devices: Enabled,
 }
@@ -77,6 +77,13 @@ struct Seccomp {
 #[derive(Serialize)]
 struct MountExtensions {
     idmap: Enabled,
+}
+
+#[derive(Serialize)]
+struct IntelRdt {
+    enabled: bool,
+    schemata: bool,
+    monitoring: bool,
 }
 
 #[derive(Serialize)]
@@ -134,7 +141,7 @@ fn linux() -> Linux {
         },
         apparmor: Enabled { enabled: true },
         selinux: Enabled { enabled: true },
-        intel_rdt: Enabled { enabled: false },
+        intel_rdt: IntelRdt { enabled: true, schemata: true, monitoring: true },
         mount_extensions: MountExtensions { idmap: Enabled { enabled: true } },
         net_devices: Enabled { enabled: true },
     }
