@@ -143,7 +143,10 @@ impl Tree {
 
     /// Whether nothing runs in the group; a group that is gone is empty.
     pub fn is_empty(&self, group: &str) -> bool {
-        self.read(group, "tasks").is_ok_and(|tasks| tasks.trim().is_empty())
+        match self.read(group, "tasks") {
+            Ok(tasks) => tasks.trim().is_empty(),
+            Err(errno) => errno == Errno(libc::ENOENT),
+        }
     }
 
     pub fn remove_group(&self, group: &str) -> Result<()> {
