@@ -332,7 +332,8 @@ steps! {
     Rlimit { resource: u32, soft: u64, hard: u64 }
     /// The working directory, made if it is missing; must be inside the root.
     /// With `patient`, a refused permission is left to the next `Chdir` (as the container's user).
-    Chdir { path: &'a CStr, patient: bool }
+    /// With `make`, a directory that is missing is made.
+    Chdir { path: &'a CStr, patient: bool, make: bool }
     Umask { value: u32 }
     /// setgroups(2): `ids` are little-endian u32.
     Groups { ids: &'a [u8] }

@@ -15,6 +15,8 @@ const CONFIG_LIMIT: usize = 32 * 1024 * 1024;
 #[derive(Debug)]
 pub struct Bundle {
     pub path: PathBuf,
+    /// What the reader calls the config.
+    name: String,
     pub bytes: Vec<u8>,
 }
 
@@ -34,18 +36,22 @@ impl Bundle {
             None => path.join("config.json"),
         };
         let bytes = file::read_at(cwd(), &c(&config.to_string_lossy()), CONFIG_LIMIT, 0).map_err(|e| {
-            let argument = if options.config.is_some() { "--config" } else { "--bundle" };
-            e.because(format!("read {}", config.display()))
-                .kind(Kind::Argument)
-                .field(argument)
-                .value(config.display())
-                .remedy("a bundle is a directory with config.json in it; `rruntime spec` writes one")
+            let error = e.because(format!("read {}", config.display())).kind(Kind::Argument);
+            match &options.config {
+                Some(given) => error.field("--config").value(given.display()),
+                None => error
+                    .field("--bundle")
+                    .value(options.bundle.display())
+                    .remedy("a bundle is a directory with config.json in it; `rruntime spec` writes one"),
+            }
         })?;
-        Ok(Bundle { path, bytes })
+        let name =
+            options.config.as_deref().map_or("config.json".into(), |given| given.display().to_string());
+        Ok(Bundle { path, name, bytes })
     }
 
     pub fn spec(&self) -> Result<Spec<'_>> {
-        load::parse("config.json", &self.bytes)
+        load::parse(&self.name, &self.bytes)
     }
 }
 

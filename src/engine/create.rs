@@ -441,8 +441,10 @@ fn listen(entry: &Entry) -> Result<OwnedFd> {
 
 /// Written beside and renamed: a reader sees the whole number or nothing.
 pub fn write_pid_file(path: &Path, pid: i32) -> Result<()> {
-    let refused =
-        |e: std::io::Error| Error::io("write the pid file", &e).field("--pid-file").value(path.display());
+    let refused = |e: std::io::Error| {
+        let error = Error::io("write the pid file", &e).field("--pid-file").value(path.display());
+        error.remedy("its directory must exist and be writable")
+    };
     let name = path.file_name().ok_or_else(|| {
         Error::new("the pid file needs a name").kind(Kind::Argument).field("--pid-file").value(path.display())
     })?;

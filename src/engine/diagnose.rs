@@ -63,7 +63,7 @@ fn name_field(error: Error, step: &Step, field: Field, spec: &Spec) -> Error {
             error.field(pointer).value(text(target))
         }
         (Step::LabelFile { value, .. } | Step::SelfFile { value, .. }, _) => {
-            error.field(pointer).value(String::from_utf8_lossy(value).trim_end())
+            error.field(pointer).value(String::from_utf8_lossy(value).trim_end().trim_start_matches("exec "))
         }
         (Step::User { uid, gid }, _) => error.field(pointer).value(format!("{uid}:{gid}")),
         (Step::Hostname { name } | Step::Domainname { name }, _) => {
@@ -144,7 +144,7 @@ fn activity(step: &Step) -> String {
         Step::MemoryPolicy { .. } => "set the memory policy".into(),
         Step::Personality { .. } => "set the personality".into(),
         Step::Rlimit { .. } => "set a resource limit".into(),
-        Step::Chdir { .. } => "enter the working directory".into(),
+        Step::Chdir { path, .. } => format!("chdir to cwd ({:?})", text(path)),
         Step::Groups { .. } => "set the groups".into(),
         Step::User { .. } => "change the user".into(),
         Step::Bounding { .. } | Step::Capabilities { .. } | Step::Ambient { .. } => "set capabilities".into(),
@@ -224,6 +224,9 @@ fn remedy(step: &Step, field: Field, part: Part, errno: i32) -> Option<&'static 
         (Step::Resolve { .. }, Part::NotFound, _) if field == Field::None => {
             "startContainer hooks are programs of the container"
         }
+        (Step::Chdir { make: false, .. }, Part::Chdir, libc::ENOENT) => {
+            "only a container that is created gets its working directory made; name one that is there"
+        }
         (Step::Chdir { .. }, Part::OutsideRoot, _) => "choose a directory inside the container",
         (Step::User { .. } | Step::BecomeRoot {} | Step::Groups { .. }, _, libc::EINVAL) => {
             "the id is not mapped: extend linux.uidMappings and linux.gidMappings"
@@ -250,7 +253,14 @@ fn program_missing(spec: &Spec, first: &str, part: Part, errno: i32) -> Error {
     }
     match part {
         Part::NotFound => Error::os(format!("exec: {first:?}: stat {first}"), errno).kind(Kind::NotFound),
-        _ => Error::os(format!("exec: {wanted:?}"), errno).kind(Kind::NotExecutable),
+        _ => {
+            let error = Error::os(format!("exec: {wanted:?}"), errno).kind(Kind::NotExecutable);
+            match errno {
+                libc::EISDIR => error.remedy("name a program in it"),
+                libc::EACCES => error.remedy("the process's user must be allowed to execute it (chmod +x)"),
+                _ => error,
+            }
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod console;
 mod create;
 mod delete;
 mod diagnose;
+pub mod events;
 mod exec;
 mod foreground;
 mod group;

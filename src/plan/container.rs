@@ -327,7 +327,7 @@ impl<'a> Builder<'a, '_> {
         }
         if let Some(process) = &spec.process {
             // Made before the root may become read-only, and entered while nothing can refuse it.
-            let step = Step::Chdir { path: &c(&process.cwd), patient: true };
+            let step = Step::Chdir { path: &c(&process.cwd), patient: true, make: true };
             self.script.push(Field::Fixed("/process/cwd"), step);
         }
         if readonly {

@@ -72,7 +72,7 @@ pub fn exec<'a>(
         script.push(Field::Fixed("/process/terminal"), Step::Sync { point: super::sync::TERMINAL });
     }
     let cwd = c(&process.cwd);
-    script.push(Field::Fixed("/process/cwd"), Step::Chdir { path: &cwd, patient: true });
+    script.push(Field::Fixed("/process/cwd"), Step::Chdir { path: &cwd, patient: true, make: false });
     let program = Program {
         process,
         file: None,
@@ -126,7 +126,7 @@ pub fn own_hook<'a>(
     push_cgroup(to.cgroup, script, &mut tenant.opens);
     push_self_files(&process, None, script);
     push_join(to, pidfd, script);
-    script.push(Field::None, Step::Chdir { path: &c(&process.cwd), patient: true });
+    script.push(Field::None, Step::Chdir { path: &c(&process.cwd), patient: true, make: false });
     let program = Program {
         process: &process,
         file: Some(&hook.path),
