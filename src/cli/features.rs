@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::names;
 use crate::seccomp::arch::Named;
 use crate::seccomp::vocabulary as seccomp;
+use crate::spec::annotations;
 use serde::Serialize;
 use serde_json::ser::{PrettyFormatter, Serializer};
 use std::collections::BTreeMap;
@@ -35,8 +36,7 @@ struct Features {
     mount_options: Vec<&'static str>,
     linux: Linux,
     annotations: BTreeMap<&'static str, &'static str>,
-    /// No annotation changes what this program does.
-    potentially_unsafe_config_annotations: [&'static str; 0],
+    potentially_unsafe_config_annotations: Vec<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -103,7 +103,7 @@ fn features() -> Features {
             ("rruntime.commit", version::COMMIT),
             ("rruntime.version", version::VERSION),
         ]),
-        potentially_unsafe_config_annotations: [],
+        potentially_unsafe_config_annotations: annotations::honoured().collect(),
     }
 }
 

@@ -104,7 +104,7 @@ fn activity(step: &Step) -> String {
         Step::Join { .. } => "join a namespace".into(),
         Step::Unshare { .. } => "make new namespaces".into(),
         Step::Spawn { .. } => "make the process in its namespaces".into(),
-        Step::BecomeRoot {} => "become root of the user namespace".into(),
+        Step::BecomeRoot { .. } => "become root of the user namespace".into(),
         Step::SelfFile { file, .. } | Step::LabelFile { file, .. } => {
             format!("write /proc/self/{}", text(file))
         }
@@ -212,7 +212,7 @@ fn remedy(step: &Step, field: Field, part: Part, errno: i32) -> Option<&'static 
             "startContainer hooks are programs of the container"
         }
         (Step::Chdir { .. }, Part::OutsideRoot, _) => "choose a directory inside the container",
-        (Step::User { .. } | Step::BecomeRoot {} | Step::Groups { .. }, _, libc::EINVAL) => {
+        (Step::User { .. } | Step::BecomeRoot { .. } | Step::Groups { .. }, _, libc::EINVAL) => {
             "the id is not mapped: extend linux.uidMappings and linux.gidMappings"
         }
         (Step::Groups { .. }, _, libc::EPERM) => "an ordinary user's namespace may not change groups",

@@ -4,9 +4,14 @@ use super::{Errno, SysResult};
 use nix::sys::socket::{
     AddressFamily, Backlog, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr,
 };
+use nix::sys::time::TimeVal;
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+
+/// How long a peer may let us wait.
+const PATIENCE: TimeVal = TimeVal::new(10, 0);
 
 /// socketpair(AF_UNIX, SOCK_SEQPACKET). Reference: unix(7).
 pub fn pair() -> SysResult<(OwnedFd, OwnedFd)> {
@@ -34,12 +39,42 @@ pub fn connect_stream(path: &Path) -> SysResult<OwnedFd> {
     connect_as(SockType::Stream, path)
 }
 
+/// Connects to the DGRAM socket at `path`; one that begins with @ is an abstract name (sd_notify(3)).
+pub fn connect_datagram(path: &Path) -> SysResult<OwnedFd> {
+    let socket = new(SockType::Datagram)?;
+    let address = match path.as_os_str().as_bytes() {
+        [b'@', name @ ..] => UnixAddr::new_abstract(name)?,
+        _ => UnixAddr::new(path)?,
+    };
+    nix::sys::socket::connect(socket.as_raw_fd(), &address)?;
+    Ok(socket)
+}
+
+/// A DGRAM socket bound to `path`.
+pub fn bind_datagram(path: &Path) -> SysResult<OwnedFd> {
+    let socket = new(SockType::Datagram)?;
+    nix::sys::socket::bind(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
+    Ok(socket)
+}
+
+/// One datagram, cut to the buffer, without waiting and without the descriptors that come with it.
+pub fn receive_datagram(socket: BorrowedFd, buffer: &mut [u8]) -> SysResult<usize> {
+    loop {
+        match nix::sys::socket::recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT) {
+            Err(nix::errno::Errno::EINTR) => {}
+            other => return Ok(other?),
+        }
+    }
+}
+
 fn new(kind: SockType) -> SysResult<OwnedFd> {
     Ok(nix::sys::socket::socket(AddressFamily::Unix, kind, SockFlag::SOCK_CLOEXEC, None)?)
 }
 
 fn connect_as(kind: SockType, path: &Path) -> SysResult<OwnedFd> {
     let socket = new(kind)?;
+    // A listener that accepts nobody, or reads nothing, does not hold us up for ever: EAGAIN.
+    nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::SendTimeout, &PATIENCE)?;
     nix::sys::socket::connect(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
     Ok(socket)
 }
