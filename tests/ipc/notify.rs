@@ -291,6 +291,9 @@ fn the_socket_works_in_a_user_namespace() {
             }
         });
     let manager = Manager::new("userns");
+    // The root of the container makes the directory that is mounted on.
+    let rootfs = container.rootfs();
+    std::os::unix::fs::chown(&rootfs, Some(100_000), Some(100_000)).unwrap();
     container.write_config();
     let mut command = container.command(&["run", "--bundle"]);
     command.arg(container.bundle()).arg(&container.id).env("NOTIFY_SOCKET", &manager.path);

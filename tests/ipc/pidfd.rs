@@ -40,7 +40,7 @@ fn exec_sends_one_of_its_own_process() {
     let pid = pid_of(&received.fds[0]);
     assert_eq!(received.text, "setns");
     let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap();
-    assert_eq!(command, b"sleep\050\0");
+    assert_eq!(command, b"sleep\x0050\0");
 }
 
 #[test]
