@@ -39,6 +39,8 @@ const READY: &[u8] = b"READY=1";
 const LONGEST: usize = 4096;
 /// How long the service manager may take to have read what we sent: a peer without BARRIER=1 never says so.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Seconds that it may take to have room for a message.
+const SEND_PATIENCE: i64 = 10;
 
 /// Whether the container is to have a socket: somebody asks for news, and the config brings no socket of its own.
 pub fn wanted(host: Option<&Path>, spec: &Spec) -> bool {
@@ -95,7 +97,7 @@ impl Proxy {
     /// Makes the container's socket, and finds the service manager's, before the program runs.
     pub fn new(entry: &Entry, host: &Path, pid: i32) -> Result<Proxy> {
         let named = |error: Error| error.field("NOTIFY_SOCKET").value(host.display());
-        let manager = socket::connect_datagram(host).map_err(|e| {
+        let manager = socket::connect_datagram(host, SEND_PATIENCE).map_err(|e| {
             named(e.because("connect to the service manager").kind(Kind::Argument).remedy(
                 "the variable names the socket of the service manager that runs us; unset it if there is none",
             ))

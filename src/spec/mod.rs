@@ -2,6 +2,7 @@
 
 pub mod annotations;
 pub mod config;
+pub mod cpus;
 pub mod linux;
 pub mod load;
 mod locate;

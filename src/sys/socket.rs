@@ -39,13 +39,16 @@ pub fn connect_stream(path: &Path) -> SysResult<OwnedFd> {
     connect_as(SockType::Stream, path)
 }
 
-/// Connects to the DGRAM socket at `path`; one that begins with @ is an abstract name (sd_notify(3)).
-pub fn connect_datagram(path: &Path) -> SysResult<OwnedFd> {
+/// Connects to the DGRAM socket at `path`; one that begins with @ is an abstract name (sd_notify(3)). What is sent may
+/// wait for room so many seconds, then `EAGAIN`.
+pub fn connect_datagram(path: &Path, patience: i64) -> SysResult<OwnedFd> {
     let socket = new(SockType::Datagram)?;
     let address = match path.as_os_str().as_bytes() {
         [b'@', name @ ..] => UnixAddr::new_abstract(name)?,
         _ => UnixAddr::new(path)?,
     };
+    let patience = TimeVal::new(patience, 0);
+    nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::SendTimeout, &patience)?;
     nix::sys::socket::connect(socket.as_raw_fd(), &address)?;
     Ok(socket)
 }
