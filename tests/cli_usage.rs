@@ -8,8 +8,22 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use support::{Scratch, rruntime, said};
 
-const COMMANDS: [&str; 13] = [
-    "create", "delete", "exec", "features", "kill", "list", "pause", "ps", "resume", "run", "spec", "start",
+const COMMANDS: &[&str] = &[
+    "completion",
+    "create",
+    "delete",
+    "exec",
+    "features",
+    "info",
+    "kill",
+    "list",
+    "manual",
+    "pause",
+    "ps",
+    "resume",
+    "run",
+    "spec",
+    "start",
     "state",
 ];
 
@@ -19,11 +33,11 @@ fn help_begins_with_the_name_everywhere() {
         let said = rruntime(arguments);
         assert!(said.out.starts_with("NAME:\n   rruntime - "), "{arguments:?}: {said:?}");
         assert_eq!((said.code, said.err.as_str()), (0, ""), "{arguments:?}");
-        for command in COMMANDS {
+        for &command in COMMANDS {
             assert!(said.out.contains(&format!("\n   {command} ")), "{command}");
         }
     }
-    for command in COMMANDS {
+    for &command in COMMANDS {
         for arguments in [[command, "--help"], [command, "-h"], ["help", command]] {
             let said = rruntime(&arguments);
             let head = format!("NAME:\n   rruntime {command} - ");
