@@ -269,7 +269,7 @@ fn what_needs_a_running_or_paused_container_says_so() {
     let _sleeper = running(&root, "web");
     for (arguments, wanted) in [
         (["pause", "old"], "container not running"),
-        (["resume", "old"], "container not running"),
+        (["resume", "old"], "container not paused"),
         (["resume", "web"], "container not paused"),
         (["pause", "web"], "without a cgroup"),
     ] {

@@ -242,7 +242,8 @@ steps! {
     Undumpable {}
     /// Tells rruntime that `point` is reached and waits for its word to go on.
     Sync { point: u32 }
-    /// Enters a v1 cgroup: writes 0 to its tasks file. A handle that is not open is a hierarchy that is gone.
+    /// Enters a cgroup: writes 0 to its file of tasks or processes. A handle that is not open is a hierarchy that is
+    /// gone.
     EnterCgroup { tasks: Handle }
     /// Opens the host's /proc, for the files about ourselves.
     OpenHostProc {}
@@ -322,6 +323,8 @@ steps! {
 
     // The process.
 
+    /// sched_setaffinity(2): CPU 0 is the lowest bit of the first byte.
+    CpuAffinity { mask: &'a [u8] }
     Scheduler { attributes: &'a [u8] }
     IoPriority { value: u32 }
     MemoryPolicy { mode: u32, nodes: &'a [u8] }

@@ -203,6 +203,6 @@ fn linux() -> Linux {
             flags: names::MEMORY_POLICY_FLAGS.iter().map(|(name, _)| *name).collect(),
         },
         mount_extensions: MountExtensions { idmap: Enabled { enabled: true } },
-        net_devices: Enabled { enabled: false },
+        net_devices: Enabled { enabled: true },
     }
 }

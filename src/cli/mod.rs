@@ -12,6 +12,8 @@ mod chosen;
 mod completion;
 mod create;
 mod delete;
+mod duration;
+mod events;
 mod exec;
 mod face;
 mod features;
@@ -81,6 +83,7 @@ const COMMANDS: &[Command] = &[
     completion::COMMAND,
     create::COMMAND,
     delete::COMMAND,
+    events::COMMAND,
     exec::COMMAND,
     features::COMMAND,
     info::COMMAND,

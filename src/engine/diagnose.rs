@@ -69,6 +69,14 @@ fn name_field(error: Error, step: &Step, field: Field, spec: &Spec) -> Error {
         (Step::Hostname { name } | Step::Domainname { name }, _) => {
             error.field(pointer).value(String::from_utf8_lossy(name))
         }
+        (Step::CpuAffinity { .. }, _) => {
+            let affinity = spec.process.as_ref().and_then(|process| process.exec_cpu_affinity.as_ref());
+            let list = affinity.and_then(|affinity| match pointer.ends_with("final") {
+                true => affinity.final_.as_deref(),
+                false => affinity.initial.as_deref(),
+            });
+            error.field(pointer).value(list.unwrap_or_default())
+        }
         (Step::Resolve { .. } | Step::Exec { .. }, _) => error.field(pointer).value(program(spec)),
         _ => error.field(pointer),
     }
@@ -130,6 +138,7 @@ fn activity(step: &Step) -> String {
         Step::Sysctl { path, .. } => format!("write /proc/sys/{}", text(path)),
         Step::Mask { path } => format!("mask {}", text(path)),
         Step::Readonly { path } => format!("make {} read-only", text(path)),
+        Step::CpuAffinity { .. } => "set the CPU affinity".into(),
         Step::Scheduler { .. } => "set the scheduler".into(),
         Step::IoPriority { .. } => "set the I/O priority".into(),
         Step::MemoryPolicy { .. } => "set the memory policy".into(),
@@ -197,6 +206,10 @@ fn remedy(step: &Step, field: Field, part: Part, errno: i32) -> Option<&'static 
             "the host runs from its initramfs? then --no-pivot is needed"
         }
         (Step::Device { .. }, Part::Mknod, libc::EPERM) => "making device nodes needs CAP_MKNOD on the host",
+        (Step::CpuAffinity { .. }, _, libc::EINVAL) => {
+            "none of these CPUs is online and in the cpuset that the process is in: for initial the caller's, for final \
+             the container's"
+        }
         (Step::Rlimit { .. }, _, libc::EPERM) => "raising a hard limit needs CAP_SYS_RESOURCE on the host",
         (Step::Seccomp { .. }, _, libc::EINVAL) => "the kernel knows no such filter or flag",
         (Step::LabelFile { .. } | Step::SelfFile { .. }, Part::Open, libc::ENOENT) => {

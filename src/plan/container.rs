@@ -212,6 +212,9 @@ impl<'a> Builder<'a, '_> {
                 self.script.push(Field::Fixed("/domainname"), Step::Domainname { name: name.as_bytes() });
             }
         }
+        if self.spec.linux.as_ref().is_some_and(|linux| !linux.net_devices.is_empty()) {
+            self.script.push(Field::Fixed("/linux/netDevices"), Step::Sync { point: sync::NETWORK });
+        }
         settings::push(self.spec.linux.as_ref(), &mut self.script)?;
         Ok(())
     }

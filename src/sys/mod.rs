@@ -7,6 +7,7 @@
 pub mod bpf;
 pub mod clock;
 pub mod dents;
+pub mod event;
 pub mod file;
 pub mod identity;
 pub mod launch;
@@ -14,6 +15,7 @@ pub mod lock;
 pub mod memory;
 pub mod mount;
 pub mod namespace;
+pub mod netlink;
 pub mod process;
 pub mod regex;
 pub mod signal;

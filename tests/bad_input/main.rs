@@ -8,7 +8,10 @@ mod support;
 
 mod arguments;
 mod config;
+#[path = "../conformance/schema.rs"]
+mod schema;
 mod programs;
+mod types;
 mod warnings;
 
 use leftovers::assert_nothing_left;
