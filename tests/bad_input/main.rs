@@ -8,9 +8,9 @@ mod support;
 
 mod arguments;
 mod config;
+mod programs;
 #[path = "../conformance/schema.rs"]
 mod schema;
-mod programs;
 mod types;
 mod warnings;
 
