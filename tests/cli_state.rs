@@ -210,6 +210,30 @@ fn kill_sends_term_or_what_is_asked_for() {
 }
 
 #[test]
+fn an_expression_means_every_container_that_it_matches() {
+    let root = Root::new();
+    let mut ended = [running(&root, "web-1"), running(&root, "web-22")];
+    let mut kept = running(&root, "db");
+    assert_eq!(root.run(&["kill", "--regex", "^web-[0-9]+$", "KILL"]).code, 0);
+    for sleeper in &mut ended {
+        assert_eq!(sleeper.ended_by(), Some(libc::SIGKILL));
+    }
+    assert!(kept.0.try_wait().unwrap().is_none());
+    // One that refuses does not keep the others.
+    let said = root.run(&["delete", "-r", "."]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.err.contains("level=warning") && said.err.contains("not stopped: running"), "{said:?}");
+    assert_eq!(root.run(&["list", "-q"]).out, "db\n");
+    assert_eq!(root.run(&["delete", "--regex", "nothing"]).code, 0);
+    let said = root.run(&["delete", "--force", "--regex", "d("]);
+    assert!(said.code == 1 && said.err.contains("--regex = \\\"d(\\\""), "{said:?}");
+    // Without the option the same word is an id, and no valid one.
+    assert!(root.run(&["delete", "--force", "^db$"]).err.contains("invalid container ID format"));
+    assert_eq!(root.run(&["delete", "-f", "-r", "^db$"]).code, 0);
+    assert_eq!(kept.ended_by(), Some(libc::SIGKILL));
+}
+
+#[test]
 fn a_pid_that_belongs_to_somebody_else_by_now_is_left_alone() {
     let root = Root::new();
     let mut stranger = Sleeper::new();
