@@ -7,7 +7,15 @@ const EXEC_USER: &str = "lifecycle/exec.rs::user_and_groups_are_as_asked";
 
 pub const ROWS: &[Row] = &[
     row("--debug", "", &["cli_usage.rs::help_begins_with_the_name_everywhere"]),
-    row("--log", "", &["cli_usage.rs::with_a_log_file_stderr_has_the_plain_line_alone_and_the_file_grows"]),
+    row(
+        "--log",
+        "",
+        &[
+            "cli_usage.rs::with_a_log_file_stderr_has_the_plain_line_alone_and_the_file_grows",
+            "cli_log.rs::the_journal_gets_a_record_with_priority_and_identifier",
+            "cli_log.rs::syslog_gets_a_line_with_the_priority_and_the_time",
+        ],
+    ),
     row(
         "--log-format",
         "",
@@ -33,6 +41,8 @@ pub const ROWS: &[Row] = &[
             "rootless/cgroups.rs::rootless_false_forgives_nothing",
         ],
     ),
+    row("--log-level", "", &["cli_log.rs::the_level_decides_which_records_are_written"]),
+    row("--systemd-log", "", &["cli_log.rs::systemd_log_is_the_journal_under_the_programs_name"]),
     row("--version", "", &["cli_usage.rs::the_version_has_the_lines_that_engines_read"]),
     row("--help", "", &["cli_usage.rs::help_begins_with_the_name_everywhere"]),
     row("create", "", &["lifecycle/main.rs::a_created_container_waits_for_start"]),
@@ -86,7 +96,7 @@ pub const ROWS: &[Row] = &[
     row("run --detach", "", &["lifecycle/commands.rs::a_detached_run_returns_while_the_program_runs"]),
     row("run --keep", "", &["lifecycle/commands.rs::a_kept_container_is_there_after_its_end"]),
     row(
-        "run --no-subreaper",
+        "{create,run} --no-subreaper",
         "",
         &["conformance/options.rs::without_a_subreaper_orphans_are_left_to_others"],
     ),
@@ -105,6 +115,7 @@ pub const ROWS: &[Row] = &[
         "",
         &["lifecycle/signals.rs::kill_all_reaches_every_process_with_and_without_a_pid_namespace"],
     ),
+    row("{kill,delete} --regex", "", &["cli_state.rs::an_expression_means_every_container_that_it_matches"]),
     row("delete", "", &["cli_state.rs::only_a_stopped_or_created_container_is_deleted_without_force"]),
     row(
         "delete --force",
@@ -176,5 +187,25 @@ pub const ROWS: &[Row] = &[
     row("{pause,resume}", "", &["lifecycle/freezer.rs::a_paused_container_does_nothing_until_it_is_resumed"]),
     row("spec", "", &["cli_usage.rs::spec_writes_a_configuration_once"]),
     row("spec --{bundle,rootless}", "", &["cli_usage.rs::spec_writes_a_configuration_once"]),
+    row("spec --file", "", &["cli_usage.rs::spec_writes_another_file_and_the_name_it_was_called_by"]),
     row("features", "", &["cli_usage.rs::features_has_the_form_of_the_specification"]),
+    row("features --host", "", &["cli_shell.rs::info_and_features_tell_of_this_host"]),
+    row("info{, --format}", "", &["cli_shell.rs::info_and_features_tell_of_this_host"]),
+    row(
+        "completion{, --shell}",
+        "",
+        &[
+            "cli_shell.rs::bash_completes_commands_options_values_and_containers",
+            "cli_shell.rs::every_shell_takes_its_script",
+            "src/cli/completion.rs::every_script_has_every_command_and_option",
+        ],
+    ),
+    row(
+        "manual{, --directory}",
+        "",
+        &[
+            "cli_shell.rs::man_reads_every_page_without_a_complaint",
+            "src/cli/manual.rs::every_command_and_option_has_its_entry",
+        ],
+    ),
 ];
