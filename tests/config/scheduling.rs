@@ -43,9 +43,11 @@ fn realtime_policies_are_set_where_the_cgroup_allows_them() {
 #[test]
 fn a_deadline_policy_has_its_three_times() {
     let times = json!({"policy": "SCHED_DEADLINE", "runtime": 2_000_000, "deadline": 50_000_000, "period": 100_000_000});
-    let container = Container::new()
-        .edit(|c| c["process"]["scheduler"] = times)
-        .args(&["/bin/cat", "/proc/self/stat", "/proc/self/sched"]);
+    let container = Container::new().edit(|c| c["process"]["scheduler"] = times).args(&[
+        "/bin/cat",
+        "/proc/self/stat",
+        "/proc/self/sched",
+    ]);
     let ended = container.run();
     if ended.code != 0 && ended.err.contains("/process/scheduler") {
         skip!("this kernel gives no deadline here: {}", ended.err);
@@ -110,9 +112,8 @@ fn the_personality_is_set() {
 #[test]
 fn the_flags_of_a_personality_are_set_and_unknown_ones_are_a_warning() {
     let personality = json!({"domain": "LINUX", "flags": ["ADDR_NO_RANDOMIZE", "OF_THE_FUTURE"]});
-    let container = Container::new()
-        .edit(|c| c["linux"]["personality"] = personality)
-        .sh("cat /proc/self/personality");
+    let container =
+        Container::new().edit(|c| c["linux"]["personality"] = personality).sh("cat /proc/self/personality");
     let ended = container.run();
     assert_eq!((ended.code, ended.out.as_str()), (0, "00040000\n"), "{ended:?}");
     assert!(ended.err.contains("/linux/personality/flags/1") && ended.err.contains("warning"), "{ended:?}");

@@ -11,7 +11,10 @@ pub const ROWS: &[Row] = &[
     row(
         "--log-format",
         "",
-        &["src/report/line.rs::json_has_the_three_keys_on_one_line", "cli_usage.rs::with_a_log_file_stderr_has_the_plain_line_alone_and_the_file_grows"],
+        &[
+            "src/report/line.rs::json_has_the_three_keys_on_one_line",
+            "cli_usage.rs::with_a_log_file_stderr_has_the_plain_line_alone_and_the_file_grows",
+        ],
     ),
     row(
         "--root",
@@ -25,7 +28,10 @@ pub const ROWS: &[Row] = &[
     row(
         "--rootless",
         "",
-        &["rootless/cgroups.rs::rootless_takes_three_words_and_no_other", "rootless/cgroups.rs::rootless_false_forgives_nothing"],
+        &[
+            "rootless/cgroups.rs::rootless_takes_three_words_and_no_other",
+            "rootless/cgroups.rs::rootless_false_forgives_nothing",
+        ],
     ),
     row("--version", "", &["cli_usage.rs::the_version_has_the_lines_that_engines_read"]),
     row("--help", "", &["cli_usage.rs::help_begins_with_the_name_everywhere"]),
@@ -34,7 +40,10 @@ pub const ROWS: &[Row] = &[
     row(
         "{create,run} --bundle",
         "",
-        &["lifecycle/commands.rs::the_bundle_is_the_working_directory_by_default", "bad_input/arguments.rs::a_bundle_that_is_none_is_refused"],
+        &[
+            "lifecycle/commands.rs::the_bundle_is_the_working_directory_by_default",
+            "bad_input/arguments.rs::a_bundle_that_is_none_is_refused",
+        ],
     ),
     row("{create,run} --config", "", &["conformance/options.rs::another_file_stands_in_for_config_json"]),
     row(
@@ -48,14 +57,24 @@ pub const ROWS: &[Row] = &[
     row(
         "{create,run} --pid-file",
         "",
-        &["conformance/options.rs::the_pid_file_has_the_first_processs_number", "security/state.rs::the_callers_umask_does_not_let_others_change_the_pid_file"],
+        &[
+            "conformance/options.rs::the_pid_file_has_the_first_processs_number",
+            "security/state.rs::the_callers_umask_does_not_let_others_change_the_pid_file",
+        ],
     ),
     row(
         "{create,run} --no-pivot",
         "",
-        &["config/rootfs.rs::without_pivot_root_the_container_has_its_own_root_as_well", "hosts/roots.rs::nobody_climbs_out_of_the_root"],
+        &[
+            "config/rootfs.rs::without_pivot_root_the_container_has_its_own_root_as_well",
+            "hosts/roots.rs::nobody_climbs_out_of_the_root",
+        ],
     ),
-    row("{create,run} --no-new-keyring", "", &["lifecycle/commands.rs::a_session_keyring_is_made_unless_it_is_not_wanted"]),
+    row(
+        "{create,run} --no-new-keyring",
+        "",
+        &["lifecycle/commands.rs::a_session_keyring_is_made_unless_it_is_not_wanted"],
+    ),
     row(
         "{create,run,exec} --preserve-fds",
         "",
@@ -66,40 +85,92 @@ pub const ROWS: &[Row] = &[
     ),
     row("run --detach", "", &["lifecycle/commands.rs::a_detached_run_returns_while_the_program_runs"]),
     row("run --keep", "", &["lifecycle/commands.rs::a_kept_container_is_there_after_its_end"]),
-    row("run --no-subreaper", "", &["conformance/options.rs::without_a_subreaper_orphans_are_left_to_others"]),
+    row(
+        "run --no-subreaper",
+        "",
+        &["conformance/options.rs::without_a_subreaper_orphans_are_left_to_others"],
+    ),
     row("start", "", &["lifecycle/main.rs::a_created_container_waits_for_start"]),
     row("state", "", &["lifecycle/commands.rs::state_tells_what_the_kernel_and_the_config_say"]),
-    row("kill", "", &["cli_state.rs::kill_sends_term_or_what_is_asked_for", "lifecycle/signals.rs::kill_knows_signals_by_every_form_of_their_name_and_by_number"]),
-    row("kill --all", "", &["lifecycle/signals.rs::kill_all_reaches_every_process_with_and_without_a_pid_namespace"]),
+    row(
+        "kill",
+        "",
+        &[
+            "cli_state.rs::kill_sends_term_or_what_is_asked_for",
+            "lifecycle/signals.rs::kill_knows_signals_by_every_form_of_their_name_and_by_number",
+        ],
+    ),
+    row(
+        "kill --all",
+        "",
+        &["lifecycle/signals.rs::kill_all_reaches_every_process_with_and_without_a_pid_namespace"],
+    ),
     row("delete", "", &["cli_state.rs::only_a_stopped_or_created_container_is_deleted_without_force"]),
-    row("delete --force", "", &["cli_cgroup.rs::delete_by_force_ends_all_even_when_paused_and_leaves_nothing"]),
-    row("exec", "", &["lifecycle/exec.rs::a_process_of_exec_is_in_every_namespace_and_the_cgroup_of_the_container"]),
-    row("exec --console-socket", "", &["lifecycle/terminal.rs::exec_gives_a_terminal_in_the_foreground_and_through_a_console_socket"]),
-    row("exec --{cwd,env}", "", &["lifecycle/exec.rs::the_working_directory_and_the_environment_are_as_asked"]),
-    row("exec --tty", "", &["lifecycle/terminal.rs::exec_gives_a_terminal_in_the_foreground_and_through_a_console_socket"]),
+    row(
+        "delete --force",
+        "",
+        &["cli_cgroup.rs::delete_by_force_ends_all_even_when_paused_and_leaves_nothing"],
+    ),
+    row(
+        "exec",
+        "",
+        &["lifecycle/exec.rs::a_process_of_exec_is_in_every_namespace_and_the_cgroup_of_the_container"],
+    ),
+    row(
+        "exec --console-socket",
+        "",
+        &["lifecycle/terminal.rs::exec_gives_a_terminal_in_the_foreground_and_through_a_console_socket"],
+    ),
+    row(
+        "exec --{cwd,env}",
+        "",
+        &["lifecycle/exec.rs::the_working_directory_and_the_environment_are_as_asked"],
+    ),
+    row(
+        "exec --tty",
+        "",
+        &["lifecycle/terminal.rs::exec_gives_a_terminal_in_the_foreground_and_through_a_console_socket"],
+    ),
     row("exec --user", "", &[EXEC_USER, "security/identity.rs::exec_as_a_user_is_that_user_or_an_error"]),
     row("exec --additional-gids", "", &[EXEC_USER]),
     row("exec --process", "", &["lifecycle/exec.rs::a_process_file_says_everything"]),
-    row("exec --{detach,pid-file}", "", &["lifecycle/exec.rs::a_detached_exec_returns_and_its_pid_file_names_the_process"]),
+    row(
+        "exec --{detach,pid-file}",
+        "",
+        &["lifecycle/exec.rs::a_detached_exec_returns_and_its_pid_file_names_the_process"],
+    ),
     row(
         "exec --{process-label,apparmor}",
         "",
-        &["conformance/options.rs::labels_of_exec_are_refused_by_name_where_the_kernel_has_no_such_module", "security/procfs.rs::a_label_of_exec_never_goes_to_a_file_of_the_image"],
+        &[
+            "conformance/options.rs::labels_of_exec_are_refused_by_name_where_the_kernel_has_no_such_module",
+            "security/procfs.rs::a_label_of_exec_never_goes_to_a_file_of_the_image",
+        ],
     ),
     row("exec --no-new-privs", "", &["lifecycle/exec.rs::no_new_privileges_is_off_or_on_as_asked"]),
     row(
         "exec --cap",
         "",
-        &["lifecycle/exec.rs::capabilities_are_added_to_the_containers_and_never_inheritable", "security/identity.rs::exec_with_a_capability_makes_nothing_inheritable"],
+        &[
+            "lifecycle/exec.rs::capabilities_are_added_to_the_containers_and_never_inheritable",
+            "security/identity.rs::exec_with_a_capability_makes_nothing_inheritable",
+        ],
     ),
     row(
         "exec --ignore-paused",
         "",
-        &["conformance/options.rs::exec_can_wait_for_a_paused_container", "limits/freezer.rs::exec_in_a_paused_container_is_refused"],
+        &[
+            "conformance/options.rs::exec_can_wait_for_a_paused_container",
+            "limits/freezer.rs::exec_in_a_paused_container_is_refused",
+        ],
     ),
     row("exec --cgroup", "", &["security/cgroup.rs::exec_into_a_cgroup_that_climbs_is_refused"]),
     row("list", "", &["lifecycle/listing.rs::list_shows_every_container_of_the_root_and_what_it_does"]),
-    row("list --{format,quiet}", "", &["lifecycle/listing.rs::list_shows_every_container_of_the_root_and_what_it_does"]),
+    row(
+        "list --{format,quiet}",
+        "",
+        &["lifecycle/listing.rs::list_shows_every_container_of_the_root_and_what_it_does"],
+    ),
     row("ps", "", &["cli_cgroup.rs::ps_shows_every_process_of_the_cgroup"]),
     row("ps --format", "", &["cli_state.rs::ps_shows_the_processes_as_the_hosts_ps_does"]),
     row("{pause,resume}", "", &["lifecycle/freezer.rs::a_paused_container_does_nothing_until_it_is_resumed"]),

@@ -2,13 +2,11 @@
 
 use crate::row::{Row, row};
 
-pub const ANNOTATIONS: &[Row] = &[
-    row(
-        "any other",
-        "kept in the state, no effect",
-        &["lifecycle/commands.rs::state_tells_what_the_kernel_and_the_config_say"],
-    ),
-];
+pub const ANNOTATIONS: &[Row] = &[row(
+    "any other",
+    "kept in the state, no effect",
+    &["lifecycle/commands.rs::state_tells_what_the_kernel_and_the_config_say"],
+)];
 
 pub const ENVIRONMENT: &[Row] = &[
     row(
@@ -32,7 +30,9 @@ pub const ENVIRONMENT: &[Row] = &[
     row(
         "the caller's signals",
         "nothing blocked, ignored ones stay ignored",
-        &["lifecycle/signals.rs::the_program_begins_with_no_signal_blocked_and_those_ignored_that_the_caller_ignores"],
+        &[
+            "lifecycle/signals.rs::the_program_begins_with_no_signal_blocked_and_those_ignored_that_the_caller_ignores",
+        ],
     ),
     row(
         "the program's name (argv[0])",

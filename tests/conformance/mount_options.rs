@@ -18,8 +18,16 @@ pub const ROWS: &[Row] = &[
         "takes the flag away; on a bind also what the source had",
         &[CLEARED, "config/binds.rs::a_source_keeps_its_own_flags_unless_an_option_changes_them"],
     ),
-    row("{rro,rnosuid,rnodev,rnoexec,rnoatime,rstrictatime,rrelatime,rnodiratime,rnosymfollow}", "the same on the whole tree of mounts", &[TREE]),
-    row("{rrw,rsuid,rdev,rexec,ratime,rnorelatime,rnostrictatime,rdiratime,rsymfollow}", "takes them away on the whole tree", &[TREE_CLEARED]),
+    row(
+        "{rro,rnosuid,rnodev,rnoexec,rnoatime,rstrictatime,rrelatime,rnodiratime,rnosymfollow}",
+        "the same on the whole tree of mounts",
+        &[TREE],
+    ),
+    row(
+        "{rrw,rsuid,rdev,rexec,ratime,rnorelatime,rnostrictatime,rdiratime,rsymfollow}",
+        "takes them away on the whole tree",
+        &[TREE_CLEARED],
+    ),
     row(
         "{bind,rbind}",
         "one mount, or with those below it",
@@ -53,7 +61,11 @@ pub const ROWS: &[Row] = &[
         "flag of the superblock",
         &["config/filesystems.rs::superblock_flags_reach_the_file_system"],
     ),
-    row("remount", "changes the mount that is there", &["config/filesystems.rs::a_remount_changes_the_mount_that_is_there"]),
+    row(
+        "remount",
+        "changes the mount that is there",
+        &["config/filesystems.rs::a_remount_changes_the_mount_that_is_there"],
+    ),
     row(
         "tmpcopyup",
         "a tmpfs that begins with a copy of what the image has there",

@@ -44,9 +44,9 @@ const ORPHAN: &str = "while [ ! -e /tmp/go ]; do sleep 0.05; done; cut -d' ' -f4
 #[test]
 fn without_a_subreaper_orphans_are_left_to_others() {
     for (options, adopts) in [(&[][..], true), (&["--no-subreaper"], false)] {
-        let container = Container::new()
-            .without_namespace("pid")
-            .sh("(sh /orphan &); touch /tmp/go; while [ ! -e /tmp/parent ]; do sleep 0.05; done; cat /tmp/parent");
+        let container = Container::new().without_namespace("pid").sh(
+            "(sh /orphan &); touch /tmp/go; while [ ! -e /tmp/parent ]; do sleep 0.05; done; cat /tmp/parent",
+        );
         fs::write(container.rootfs().join("orphan"), ORPHAN).unwrap();
         container.write_config();
         let mut command = container.command(&["run", "--bundle"]);
