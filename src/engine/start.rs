@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::plan::{self, Script};
 use crate::spec::{Spec, load};
 use crate::state::Record;
-use crate::sys::socket;
+use crate::sys::{Errno, socket};
 use crate::wire::{Kind as Word, Message};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
@@ -23,9 +23,7 @@ impl Engine {
         match status(&entry, &record) {
             Status::Created => {}
             Status::Stopped => {
-                return Err(Error::new("cannot start a container that has stopped")
-                    .kind(Kind::WrongState)
-                    .value(id));
+                return Err(stopped(id));
             }
             _ => {
                 return Err(Error::new("cannot start an already running container")
@@ -36,8 +34,11 @@ impl Engine {
         let config = entry.config()?;
         let spec: Spec = load::parse("config.json", &config)?;
         let path = create::start_socket_path(&entry);
-        let control = socket::connect(Path::new(&path))
-            .map_err(|e| e.because("connect to the container's init").value(id))?;
+        let control = socket::connect(Path::new(&path)).map_err(|e| match e {
+            // Ended by somebody else since a moment ago.
+            Errno(libc::ECONNREFUSED) => stopped(id),
+            e => e.because("connect to the container's init").value(id),
+        })?;
         let starting = Starting { engine: self, spec: &spec, record: &record, made: None };
         let outcome = starting.run(control.as_fd());
         // Started, or ended by what went wrong: in both cases nobody waits there any more.
@@ -64,6 +65,10 @@ impl Engine {
             },
         )
     }
+}
+
+fn stopped(id: &str) -> Error {
+    Error::new("cannot start a container that has stopped").kind(Kind::WrongState).value(id)
 }
 
 /// A container that is being started.
