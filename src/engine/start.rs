@@ -25,6 +25,12 @@ impl Engine {
             Status::Stopped => {
                 return Err(stopped(id));
             }
+            Status::Paused => {
+                return Err(Error::new("cannot start a container in the paused state")
+                    .kind(Kind::WrongState)
+                    .value(id)
+                    .remedy("it was started before; resume it"));
+            }
             _ => {
                 return Err(Error::new("cannot start an already running container")
                     .kind(Kind::WrongState)
