@@ -206,6 +206,33 @@ fn mutate(random: &mut Random, config: &mut Value) {
     }
 }
 
+/// A change that a config often survives: something less, twice, in another order, a little more or less.
+fn nudge(random: &mut Random, config: &mut Value) {
+    let Some(at) = somewhere(random, config) else { return };
+    let (parent, key) = at.rsplit_once('/').expect("a pointer has a slash");
+    let key = key.replace("~1", "/").replace("~0", "~");
+    let (kind, other) = (random.below(4), random.below(1000));
+    match config.pointer_mut(&at).expect("was found") {
+        Value::Bool(value) => *value = !*value,
+        Value::Number(number) if kind > 0 => {
+            let value = number.as_i64().unwrap_or(1);
+            *number = [value.wrapping_add(1), value.wrapping_sub(1), value.wrapping_mul(2)][kind - 1].into();
+        }
+        _ => match config.pointer_mut(parent).expect("was found") {
+            Value::Object(map) => drop(map.remove(&key)),
+            Value::Array(list) => {
+                let (index, other): (usize, usize) = (key.parse().expect("is an index"), other % list.len());
+                match kind {
+                    0 => drop(list.remove(index)),
+                    1 => list.insert(other, list[index].clone()),
+                    _ => list.swap(index, other),
+                }
+            }
+            _ => {}
+        },
+    }
+}
+
 /// More than Docker writes: hooks, devices, limits, rlimits, id maps, a scheduler.
 fn rich(config: &mut Value) {
     let truth = json!([{"path": "/bin/true", "args": ["true"], "env": ["A=b"], "timeout": 5}]);
@@ -247,8 +274,9 @@ pub fn config(random: &mut Random, container: &Container) -> Vec<u8> {
     if random.below(4) == 0 {
         mapped(&mut config);
     }
-    for _ in 0..1 + random.below(5) {
-        mutate(random, &mut config);
+    match random.below(2) {
+        0 => (0..1 + random.below(5)).for_each(|_| mutate(random, &mut config)),
+        _ => (0..1 + random.below(3)).for_each(|_| nudge(random, &mut config)),
     }
     keep_home(&mut config, container);
     let text = config.to_string().into_bytes();
