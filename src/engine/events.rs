@@ -9,8 +9,8 @@ use crate::cgroup::oom::{Seen, Watch as OomWatch};
 use crate::cgroup::{self, Cgroup};
 use crate::error::{Error, Kind, Result};
 use crate::host::rdt;
-use crate::spec::{Spec, load};
-use crate::state::Entry;
+use crate::resctrl;
+use crate::state::Record;
 use crate::sys::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
@@ -127,7 +127,7 @@ impl Engine {
         let cgroup = location.as_ref().map(Cgroup::open).transpose()?.flatten().ok_or_else(|| {
             Error::new("a container without a cgroup has no statistics").kind(Kind::Unsupported).value(id)
         })?;
-        Ok(Running { first, cgroup, rdt: rdt_group(&entry)? })
+        Ok(Running { first, cgroup, rdt: rdt_group(&record)? })
     }
 }
 
@@ -157,17 +157,16 @@ impl Running {
     }
 }
 
-/// The resctrl group that the container's config asks for, on a host that has them.
-fn rdt_group(entry: &Entry) -> Result<Option<RdtGroup>> {
-    let Some(root) = rdt::root() else { return Ok(None) };
-    let config = entry.config()?;
-    let spec: Spec = load::parse("config.json", &config)?;
-    let asked = spec.linux.as_ref().and_then(|linux| linux.intel_rdt.as_ref());
-    Ok(asked.map(|asked| RdtGroup {
-        root,
-        class: asked.clos_id.as_deref().unwrap_or(entry.id()).to_owned(),
-        id: entry.id().to_owned(),
-    }))
+/// The resctrl groups that the container is in, if it is in any and they are there.
+fn rdt_group(record: &Record) -> Result<Option<RdtGroup>> {
+    let Some(place) = &record.resctrl else { return Ok(None) };
+    let tree = resctrl::Tree::open(&place.mount)?;
+    let group = |tree: resctrl::Tree| RdtGroup {
+        root: tree.into_top(),
+        class: place.group.clone(),
+        id: record.id.clone(),
+    };
+    Ok(tree.map(group))
 }
 
 /// The text that scripts look for.

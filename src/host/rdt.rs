@@ -8,8 +8,6 @@ use serde::Serialize;
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// Where it is mounted, if it is.
-const MOUNT: &std::ffi::CStr = c"/sys/fs/resctrl";
 /// Names in configs and directories are followed nowhere.
 const INSIDE: u64 = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS;
 const DIRECTORY: i32 = libc::O_RDONLY | libc::O_DIRECTORY;
@@ -75,14 +73,6 @@ pub struct Occupancy {
 
 fn is_zero(number: &u64) -> bool {
     *number == 0
-}
-
-/// The mounted file system; `None` where there is none.
-pub fn root() -> Option<OwnedFd> {
-    let root = file::openat2(file::cwd(), MOUNT, DIRECTORY, 0, 0).ok()?;
-    // A kernel with it that nobody has mounted shows an empty directory.
-    text(root.as_fd(), "schemata").ok()??;
-    Some(root)
 }
 
 /// The numbers of container `id` in the group `class` (`closID`; "/" is the group of everybody else). `None` if there

@@ -63,6 +63,11 @@ impl Tree {
         Tree { top }
     }
 
+    /// The top directory, to read statistics.
+    pub fn into_top(self) -> OwnedFd {
+        self.top
+    }
+
     /// The whole of `file` of a group, or with an empty name of the top: `mon_data/mon_L3_00/llc_occupancy`, say.
     pub fn read(&self, group: &str, file: &str) -> SysResult<String> {
         let path = below(group, file)?;
