@@ -163,6 +163,11 @@ pub fn fchownat(dir: Fd, p: &CStr, uid: u32, gid: u32) -> Sys<()> {
     call(libc::SYS_fchownat, [dir.raw(), path(p), uid as usize, gid as usize, flags, 0]).map(drop)
 }
 
+/// getpid(2): in our own pid namespace. It cannot fail.
+pub fn getpid() -> i32 {
+    call(libc::SYS_getpid, [0; 6]).map_or(0, |pid| pid as i32)
+}
+
 pub fn umask(mask: u32) {
     // umask(2) cannot fail.
     let _ = call(libc::SYS_umask, [mask as usize, 0, 0, 0, 0, 0]);

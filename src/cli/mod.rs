@@ -8,6 +8,7 @@
 //! Nothing here changes the host, and every error is returned to `main`, which prints it.
 
 mod arguments;
+mod caller;
 mod chosen;
 mod completion;
 mod create;

@@ -1,5 +1,6 @@
 //! `config.json`: types that borrow from the file's bytes, loading, and validation of everything at once.
 
+pub mod annotations;
 pub mod config;
 pub mod cpus;
 pub mod linux;

@@ -18,6 +18,8 @@ const STATE_NEXT: &CStr = c".state.json.next";
 const CONFIG: &CStr = c"config.json";
 /// The socket on which a created container waits for `start`; it exists as long as that is awaited.
 pub const START_SOCKET: &CStr = c"start.sock";
+/// The one thing that is below a directory of ours.
+const NOTIFY_SOCKET: &CStr = c"notify/notify.sock";
 /// In the order of their removal: as long as the record is there, `list` and `delete` know what this was.
 const OURS: [&CStr; 4] = [START_SOCKET, CONFIG, STATE_NEXT, STATE];
 
@@ -281,6 +283,8 @@ impl Entry {
         }
         match self.remove_directory() {
             Err(Errno(libc::ENOTEMPTY | libc::EEXIST)) => {
+                // Ignored: without it the next step tells what is in the way.
+                let _ = file::unlinkat(self.dir(), NOTIFY_SOCKET, 0);
                 self.sweep();
                 self.remove_directory().map_err(|e| self.remove_error(e))
             }

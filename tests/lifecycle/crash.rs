@@ -36,7 +36,8 @@ fn a_create_or_run_that_is_killed_in_a_hook_leaves_nothing_that_delete_does_not_
         let listed = container.call(&["list"]).ok();
         let wanted = match kind {
             // The container exists; its program does not run yet.
-            "startContainer" | "poststart" => "running",
+            "startContainer" => "created",
+            "poststart" => "running",
             _ => "creating",
         };
         assert!(listed.contains(wanted), "{kind}: {listed}");
