@@ -116,6 +116,14 @@ impl Error {
         self
     }
 
+    /// Calls every field that is named by another name: the same value may come from a file and from an option.
+    #[must_use]
+    pub fn renamed(mut self, name: impl Fn(&str) -> String + Copy) -> Error {
+        self.0.field = self.0.field.map(|field| name(&field));
+        self.0.others = self.0.others.into_iter().map(|other| other.renamed(name)).collect();
+        self
+    }
+
     /// One error out of several problems of the same input; `None` if there are none.
     pub fn all(mut problems: Vec<Error>) -> Option<Error> {
         if problems.is_empty() {

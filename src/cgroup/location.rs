@@ -5,7 +5,7 @@
 //! `tree`, below the mount and without following links.
 
 use crate::error::{Error, Kind, Result};
-use crate::host::cgroups::{Layout, Mount};
+use crate::host::cgroups::{Hierarchy, Layout, Mount};
 use serde::{Deserialize, Serialize};
 use std::fs;
 
@@ -43,6 +43,26 @@ impl Leg {
 
     pub(super) fn has(&self, controller: &str) -> bool {
         self.controllers.iter().any(|c| c == controller)
+    }
+}
+
+impl Location {
+    /// The hierarchies that a recorded cgroup is in, without asking the host for its mounts.
+    pub fn layout(&self) -> Layout {
+        let mount = |leg: &Leg| Mount { path: leg.mount.clone(), root: "/".to_owned() };
+        let v2 = self.legs.iter().find(|leg| leg.version == Version::V2);
+        match (&self.legs[..], v2) {
+            ([_], Some(leg)) => Layout::Unified { mount: leg.mount.clone() },
+            _ => Layout::Legacy {
+                hierarchies: self
+                    .legs
+                    .iter()
+                    .filter(|leg| leg.version == Version::V1)
+                    .map(|leg| Hierarchy { controllers: leg.controllers.clone(), mount: mount(leg) })
+                    .collect(),
+                unified: v2.map(mount),
+            },
+        }
     }
 }
 
@@ -181,7 +201,6 @@ fn inside(mount: &Mount, own: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::cgroups::Hierarchy;
 
     const OWN: &str = "4:memory:/box/inner\n1:cpu,cpuacct:/\n0::/user/shell\n";
 

@@ -11,6 +11,7 @@
 //! outside of the hierarchy is touched. On v2 nobody is ever moved: processes are born in the cgroup
 //! (`Cgroup::birth`). Processes are never moved out either: what is left in a cgroup is ended or waited for.
 
+pub mod below;
 mod controllers;
 pub mod devices;
 mod enforce;
@@ -22,6 +23,7 @@ pub mod location;
 pub mod program;
 mod remove;
 mod tree;
+mod update;
 pub mod v1;
 pub mod v2;
 pub mod write;
@@ -29,3 +31,4 @@ pub mod write;
 pub use limits::{DeviceRules, Limits};
 pub use location::{Leg, Location, Version, locate};
 pub use tree::Cgroup;
+pub use update::Undo;

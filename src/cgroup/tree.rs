@@ -113,17 +113,6 @@ impl Cgroup {
             .map_err(|errno| on(&held.leg, "open below", errno).doing(doing()))
     }
 
-    /// Moves a process that is there already into every hierarchy. Costs an RCU grace period or more; a
-    /// container's processes are born in v2 ([`Cgroup::birth`]) and enter v1 themselves ([`Cgroup::entrance`]).
-    pub fn join(&self, pid: i32) -> Result<()> {
-        let text = pid.to_string();
-        for held in &self.held {
-            held.write("cgroup.procs", &text)
-                .map_err(|errno| on(&held.leg, "move the container's process into", errno))?;
-        }
-        Ok(())
-    }
-
     /// The processes of this cgroup and of the ones below it, in no order. On v1, of one hierarchy: the freezer's
     /// or the first.
     pub fn pids(&self) -> Result<Vec<i32>> {

@@ -3,7 +3,7 @@
 use super::OptionsEnd;
 use super::arguments::{Arguments, operand_position, option, switch, yes_or_no};
 use super::session::Session;
-use crate::engine::Rootless;
+use crate::engine::{CgroupManager, Rootless};
 use crate::error::{Error, Kind, Result};
 use crate::report::{Detail, Format, Log};
 use clap::Arg;
@@ -30,6 +30,7 @@ pub fn options() -> Vec<Arg> {
             "state directory (default: /run/rruntime; for an ordinary user below $XDG_RUNTIME_DIR)",
         ),
         switch("systemd-cgroup", "let systemd make cgroups (not built yet: an error)"),
+        option("cgroup-manager", "MANAGER", "who makes cgroups: cgroupfs (default), systemd or disabled"),
         option("rootless", "WHEN", "forgive refused cgroup operations: true, false or auto (default)"),
         switch("version", "show the version").short('v'),
     ]
@@ -67,7 +68,7 @@ fn session(name: &'static str, arguments: &Arguments) -> Result<Session> {
     Ok(Session {
         name,
         root: arguments.given("root").map(absolute_root).transpose()?,
-        systemd_cgroup: arguments.switch("systemd-cgroup"),
+        cgroup_manager: cgroup_manager(arguments)?,
         rootless: rootless(arguments.text("rootless")?)?,
         log: Rc::new(log),
     })
@@ -100,6 +101,23 @@ fn absolute_root(given: &OsStr) -> Result<PathBuf> {
         Err(refused("the root of the file system is no state directory"))
     } else {
         Ok(clean)
+    }
+}
+
+/// `--systemd-cgroup` is runc's word for one of crun's three.
+fn cgroup_manager(arguments: &Arguments) -> Result<CgroupManager> {
+    let systemd = arguments.given_switch("systemd-cgroup");
+    let refused = |reason: &'static str, word: &str| {
+        Err(Error::new(reason).kind(Kind::Argument).field("--cgroup-manager").value(word))
+    };
+    match (arguments.text("cgroup-manager")?, systemd) {
+        (None, Some(true)) | (Some("systemd"), None | Some(true)) => Ok(CgroupManager::Systemd),
+        (None | Some("cgroupfs"), None | Some(false)) => Ok(CgroupManager::Cgroupfs),
+        (Some("disabled"), None | Some(false)) => Ok(CgroupManager::Disabled),
+        (Some(word @ ("cgroupfs" | "systemd" | "disabled")), Some(_)) => {
+            refused("--systemd-cgroup says otherwise", word)
+        }
+        (Some(word), _) => refused("the managers are cgroupfs, systemd and disabled", word),
     }
 }
 
@@ -137,7 +155,7 @@ mod tests {
         let (session, command) =
             request("--root /r/x --log-format json --systemd-cgroup create --bundle /b id");
         assert_eq!(session.root.as_deref(), Some(Path::new("/r/x")));
-        assert!(session.systemd_cgroup);
+        assert_eq!(session.cgroup_manager, CgroupManager::Systemd);
         assert_eq!(command.as_deref(), Some("create +3"));
         let (session, command) = request("--rootless=true --root=/r list");
         assert_eq!(session.rootless, Rootless::Yes);

@@ -48,7 +48,8 @@ pub fn program(name: &str) -> String {
 
 fn list(page: &mut String, mut options: Vec<Arg>) {
     options.push(help_switch());
-    columns(page, options.iter().map(|arg| (spelling(arg), description(arg))).collect());
+    let shown = options.iter().filter(|arg| !arg.is_hide_set());
+    columns(page, shown.map(|arg| (spelling(arg), description(arg))).collect());
 }
 
 /// "--bundle DIR, -b DIR"

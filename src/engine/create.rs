@@ -84,6 +84,7 @@ impl Engine {
         };
         self.check(spec, &facts, plan_options.no_pivot)?;
         let mut prepared = self.prepare_with(facts, spec, &options.id)?;
+        self.check_without_cgroup(spec, &prepared)?;
         let plan = prepare::plan(&prepared, spec, &bundle.path, &plan_options)?;
         for warning in prepared.warnings.drain(..).chain(plan.warnings.iter().cloned()) {
             (self.warn)(&warning);
@@ -132,6 +133,7 @@ fn intent(options: &CreateOptions, bundle: &Bundle, spec: &Spec, prepared: &Prep
         pid: None,
         pid_start: None,
         cgroup: prepared.host.cgroup.clone(),
+        limits: None,
         annotations: spec.annotations.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
         namespaces_created: plan.created as u32,
         namespaces_joined: plan.joined as u32,

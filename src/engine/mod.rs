@@ -27,6 +27,7 @@ mod preserve;
 mod run;
 mod start;
 mod tenant;
+mod update;
 
 pub use inspect::{ContainerState, Status};
 pub use options::*;
@@ -44,8 +45,7 @@ pub type Hear = Box<dyn Fn(&str)>;
 /// The engine over one state directory.
 pub struct Engine {
     pub store: Store,
-    /// systemd makes the cgroups.
-    pub systemd_cgroup: bool,
+    pub cgroup_manager: CgroupManager,
     pub rootless: Rootless,
     /// Where warnings go.
     pub warn: Hear,

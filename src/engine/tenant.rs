@@ -4,7 +4,7 @@ use super::init::{self, Event, Init};
 use super::limits;
 use super::open::{self, Given};
 use crate::cgroup::Cgroup;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::plan::sync;
 use crate::plan::tenant::Tenant;
 use crate::spec::Spec;
@@ -12,11 +12,21 @@ use crate::sys::socket;
 use crate::wire::Kind;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+/// Which cgroup of v2 a tenant is born in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The one that is given, and no other.
+    Exactly,
+    /// That, or the one of the container's first process where the container manages cgroups of its own.
+    OrBeside,
+}
+
 /// Starts the sealed init on a tenant's script.
 pub fn start(
     tenant: &Tenant,
     (pid_of_first, first): (i32, BorrowedFd),
     cgroup: Option<&Cgroup>,
+    place: Place,
     streams: [Option<BorrowedFd>; 3],
     preserve_fds: u32,
 ) -> Result<Init> {
@@ -34,13 +44,17 @@ pub fn start(
         };
         init::start(control, start)
     };
-    match (launch(cgroup.and_then(Cgroup::birth)), cgroup) {
-        // The container manages cgroups of its own: its top one hands controllers down and takes no process.
-        (Err(error), Some(cgroup)) if error.detail().errno == Some(libc::EBUSY) => {
+    // A cgroup that hands controllers down takes no process.
+    let full = |error: &Error| error.detail().errno == Some(libc::EBUSY);
+    match (launch(cgroup.and_then(Cgroup::birth)), cgroup, place) {
+        (Err(error), Some(cgroup), Place::OrBeside) if full(&error) => {
             let beside = cgroup.beside(pid_of_first)?;
             launch(Some(beside.as_fd()))
         }
-        (started, _) => started,
+        (Err(error), _, Place::Exactly) if full(&error) => Err(error
+            .field("--cgroup")
+            .remedy("this group hands controllers down to those below it: name one of those")),
+        (started, ..) => started,
     }
 }
 

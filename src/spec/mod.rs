@@ -4,6 +4,7 @@ pub mod config;
 pub mod linux;
 pub mod load;
 mod locate;
+pub mod merge;
 pub mod resources;
 pub mod seccomp;
 pub mod template;

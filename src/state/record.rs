@@ -44,6 +44,9 @@ pub struct Record {
     pub pid_start: Option<u64>,
     /// Where the container's cgroup is, in each hierarchy.
     pub cgroup: Option<Location>,
+    /// `linux.resources` as the last update left them, in JSON; absent: as config.json has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
     /// `CLONE_NEW…` flags of the namespaces that were made for the container.
