@@ -35,15 +35,19 @@ impl Cgroup {
             }
             for controller in below.controllers {
                 if !v1 {
-                    return Err(refused(format!("cgroup v2 has one hierarchy, and none for {controller} alone"))
-                        .remedy("leave the controllers and the colon out"));
+                    return Err(refused(format!(
+                        "cgroup v2 has one hierarchy, and none for {controller} alone"
+                    ))
+                    .remedy("leave the controllers and the colon out"));
                 }
                 if named.contains(&&**controller) {
                     return Err(refused(format!("the controller {controller} is named twice")));
                 }
                 if !self.held.iter().any(|held| held.leg.has(controller)) {
-                    return Err(refused(format!("the container has no cgroup for the controller {controller}"))
-                        .remedy("the controllers are listed in the first lines of /proc/PID/cgroup"));
+                    return Err(refused(format!(
+                        "the container has no cgroup for the controller {controller}"
+                    ))
+                    .remedy("the controllers are listed in the first lines of /proc/PID/cgroup"));
                 }
                 named.push(controller);
             }
@@ -107,9 +111,13 @@ mod tests {
 
     #[test]
     fn a_path_stays_below_or_is_none() {
-        for (path, expected) in
-            [("a/b", Some("a/b")), ("/a//./b/", Some("a/b")), ("/", Some(".")), ("", Some(".")), ("a..b", Some("a..b"))]
-        {
+        for (path, expected) in [
+            ("a/b", Some("a/b")),
+            ("/a//./b/", Some("a/b")),
+            ("/", Some(".")),
+            ("", Some(".")),
+            ("a..b", Some("a..b")),
+        ] {
             assert_eq!(inside(path).as_deref(), expected, "{path}");
         }
         for path in ["..", "/..", "a/../b", "a/.."] {

@@ -47,6 +47,13 @@ impl Leg {
 }
 
 impl Location {
+    /// The one hierarchy that can freeze, and on which every process of a container is: the v1 freezer, or v2.
+    pub fn freezer(&self) -> Location {
+        let unified = |leg: &&Leg| leg.version == Version::V2;
+        let leg = self.legs.iter().find(|leg| leg.has("freezer")).or_else(|| self.legs.iter().find(unified));
+        Location { legs: leg.cloned().into_iter().collect() }
+    }
+
     /// The hierarchies that a recorded cgroup is in, without asking the host for its mounts.
     pub fn layout(&self) -> Layout {
         let mount = |leg: &Leg| Mount { path: leg.mount.clone(), root: "/".to_owned() };

@@ -64,6 +64,16 @@ impl Cgroup {
         Ok(cgroup)
     }
 
+    /// Refuses a cgroup that others use before anything is recorded: what is recorded as a container's is what a
+    /// clean-up ends. Looks at one hierarchy, and says nothing about one that cannot be opened; [`Cgroup::create`]
+    /// looks at all of them.
+    pub fn refuse_occupied(location: &Location) -> Result<()> {
+        match Cgroup::open(&location.freezer()) {
+            Ok(Some(cgroup)) => cgroup.vacant(),
+            Ok(None) | Err(_) => Ok(()),
+        }
+    }
+
     /// Opens the cgroup; `None` if it is gone. In a hierarchy where only this leg is gone, the rest counts.
     pub fn open(location: &Location) -> Result<Option<Cgroup>> {
         let mut held = Vec::with_capacity(location.legs.len());

@@ -3,10 +3,10 @@
 //! What a file says is read before it is written, so that what was written already can be set back when the kernel
 //! refuses a later one. Device rules are left alone: others (an engine's plugin for GPUs) may have changed them.
 
+use super::Limits;
 use super::location::Version;
 use super::tree::{Cgroup, Held};
 use super::write::{Missing, Write};
-use super::Limits;
 use crate::error::{Error, Result};
 use crate::sys::{Errno, SysResult};
 
@@ -44,7 +44,8 @@ impl<'c> Undo<'c> {
             None => Err(Errno(libc::EINVAL)),
         };
         // Backwards; and what depends on an earlier file once more, as with limits (see `write`).
-        let again: Vec<Before> = self.before.into_iter().rev().filter(|before| write(before).is_err()).collect();
+        let again: Vec<Before> =
+            self.before.into_iter().rev().filter(|before| write(before).is_err()).collect();
         let stay: Vec<String> =
             again.iter().filter(|before| write(before).is_err()).map(Before::changed).collect();
         match stay.is_empty() {
@@ -80,7 +81,10 @@ impl Before<'_> {
 fn present(held: &Held, write: &Write) -> Option<(String, String)> {
     let read = |file: &str| held.read(file).ok().map(|text| (file.to_owned(), text));
     let mut found = read(&write.file);
-    if found.is_none() && held.leg.version == Version::V2 && held.hand_down(std::slice::from_ref(&write.controller)) {
+    if found.is_none()
+        && held.leg.version == Version::V2
+        && held.hand_down(std::slice::from_ref(&write.controller))
+    {
         found = read(&write.file);
     }
     match &write.missing {
@@ -136,7 +140,12 @@ mod tests {
             ("cpu.max", "5 10", "max 100000\n", Some("max 100000")),
             ("cpuset.cpus", "0-1", "\n", Some("\n")),
             ("cpuset.cpus", "0", "", Some("\n")),
-            ("io.max", "8:0 rbps=5", "8:16 rbps=1 wbps=max\n8:0 rbps=7 wbps=max\n", Some("8:0 rbps=7 wbps=max")),
+            (
+                "io.max",
+                "8:0 rbps=5",
+                "8:16 rbps=1 wbps=max\n8:0 rbps=7 wbps=max\n",
+                Some("8:0 rbps=7 wbps=max"),
+            ),
             ("io.max", "8:0 rbps=5", "8:16 rbps=1\n", Some("8:0 rbps=max wbps=max riops=max wiops=max")),
             ("blkio.throttle.read_bps_device", "8:0 5", "", Some("8:0 0")),
             ("io.weight", "50", "default 100\n8:0 7\n", Some("default 100")),

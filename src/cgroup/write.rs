@@ -4,9 +4,9 @@
 //! on the old values. A write that may be refused for that reason is marked, tried in its place, and tried once
 //! more after all others; that covers raising and lowering alike without reading the old values.
 
+use super::limits::Amount;
 use super::location::{Leg, Version};
 use super::tree::{Cgroup, Held, INSIDE};
-use super::limits::Amount;
 use super::{Limits, v1, v2};
 use crate::error::{Error, Kind, Result};
 use crate::sys::{Errno, SysResult, file};
@@ -186,9 +186,9 @@ impl Cgroup {
                 return Err(Error::new(format!(
                     "rejecting {what} limit {limit}: the container uses {used} bytes already"
                 ))
-                    .field(format!("/linux/resources/memory/{field}"))
-                    .value(limit)
-                    .remedy("choose a higher limit, or leave out checkBeforeUpdate"));
+                .field(format!("/linux/resources/memory/{field}"))
+                .value(limit)
+                .remedy("choose a higher limit, or leave out checkBeforeUpdate"));
             }
         }
         Ok(())
@@ -249,9 +249,11 @@ impl Held {
             libc::EINVAL if matches!(&*write.file, "cpu.weight" | "cpu.shares") => errno
                 .because(format!("write {path}"))
                 .remedy("an idle cgroup takes no weight: set cpu.idle to 0 first"),
-            libc::EACCES | libc::EINVAL | libc::ENODEV | libc::ERANGE if write.controller == "cpuset" => errno
-                .because(format!("write {path}"))
-                .remedy("is it a part of what the parent cgroup and this machine have?"),
+            libc::EACCES | libc::EINVAL | libc::ENODEV | libc::ERANGE if write.controller == "cpuset" => {
+                errno
+                    .because(format!("write {path}"))
+                    .remedy("is it a part of what the parent cgroup and this machine have?")
+            }
             libc::EBUSY | libc::ENOSPC if write.controller == "cpuset" => errno
                 .because(format!("write {path}"))
                 .remedy("a cgroup below it, or a real-time process in it, needs more"),

@@ -44,13 +44,13 @@ enum Slot {
 const LIMITS: [(&str, &str, &str, Slot); 16] = [
     ("blkio-weight", "WEIGHT", "relative weight of block I/O, 10 to 1000", Slot::Weight),
     ("cpu-period", "MICROSECONDS", "period of the CPU quota", Slot::Unsigned(|r| &mut cpu(r).period)),
-    ("cpu-quota", "MICROSECONDS", "CPU time in each period; -1: no limit", Slot::Signed(|r| &mut cpu(r).quota)),
     (
-        "cpu-burst",
+        "cpu-quota",
         "MICROSECONDS",
-        "unused quota that may be saved up",
-        Slot::Unsigned(|r| &mut cpu(r).burst),
+        "CPU time in each period; -1: no limit",
+        Slot::Signed(|r| &mut cpu(r).quota),
     ),
+    ("cpu-burst", "MICROSECONDS", "unused quota that may be saved up", Slot::Unsigned(|r| &mut cpu(r).burst)),
     ("cpu-share", "SHARES", "relative weight of CPU time", Slot::Unsigned(|r| &mut cpu(r).shares)),
     (
         "cpu-rt-period",
@@ -95,8 +95,9 @@ fn memory<'r>(resources: &'r mut Resources<'static>) -> &'r mut crate::spec::Mem
 
 fn options() -> Vec<Arg> {
     let limits = LIMITS.iter().map(|(name, value, help, _)| option(name, value, help).hide(help.is_empty()));
-    let mut options =
-        vec![option("resources", "FILE", "take the limits from this JSON file; - for standard input").short('r')];
+    let mut options = vec![
+        option("resources", "FILE", "take the limits from this JSON file; - for standard input").short('r'),
+    ];
     options.extend(limits);
     options.push(option("l3-cache-schema", "SCHEMA", "Intel RDT: L3 cache allocation"));
     options.push(option("mem-bw-schema", "SCHEMA", "Intel RDT: memory bandwidth allocation"));
@@ -160,9 +161,12 @@ fn given(arguments: &Arguments) -> Result<Resources<'static>> {
             Slot::Unsigned(of) => {
                 *of(&mut resources) = Some(text.parse().map_err(|_| wrong("a whole number from 0 on"))?);
             }
-            Slot::Signed(of) => *of(&mut resources) = Some(text.parse().map_err(|_| wrong("a whole number"))?),
+            Slot::Signed(of) => {
+                *of(&mut resources) = Some(text.parse().map_err(|_| wrong("a whole number"))?)
+            }
             Slot::Size(of) => {
-                let size = size(text).ok_or_else(|| wrong("a size in bytes, one such as 64m or 1.5g, or -1"))?;
+                let size =
+                    size(text).ok_or_else(|| wrong("a size in bytes, one such as 64m or 1.5g, or -1"))?;
                 *of(&mut resources) = Some(size);
             }
             Slot::Weight => {

@@ -95,6 +95,9 @@ impl Engine {
                 trace(&format!("step {number}{from}: {step:?}"));
             }
         }
+        if let Some(location) = &prepared.host.cgroup {
+            Cgroup::refuse_occupied(location)?;
+        }
         let entry = self.store.create(&options.id)?;
         let record = intent(options, bundle, spec, &prepared, &plan);
         if let Err(error) = entry.write_intent(&record) {
@@ -235,7 +238,11 @@ impl<'a> Making<'a> {
                 self.record.cgroup = None;
                 prepare::plan(&self.prepared, self.spec, &self.bundle.path, plan_options)
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                // What is there now is not ours, and the clean-up that follows ends nothing there.
+                self.record.cgroup = None;
+                Err(error)
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 //! made yet, it is gone already, or the host's rules did not allow one. Then every question has its quiet
 //! answer.
 
-use crate::cgroup::{Cgroup, Leg, Location, Version};
+use crate::cgroup::{Cgroup, Location};
 use crate::error::{Error, Kind, Result};
 use std::time::Instant;
 
@@ -48,11 +48,7 @@ impl Group {
 /// no say.
 pub fn is_frozen(location: Option<&Location>) -> bool {
     let Some(location) = location else { return false };
-    let freezer = |leg: &&Leg| leg.controllers.iter().any(|name| name == "freezer");
-    let unified = |leg: &&Leg| leg.version == Version::V2;
-    let leg = location.legs.iter().find(freezer).or_else(|| location.legs.iter().find(unified));
-    let location = Location { legs: leg.cloned().into_iter().collect() };
-    Group::open(Some(&location)).and_then(|group| group.is_frozen()).unwrap_or(false)
+    Group::open(Some(&location.freezer())).and_then(|group| group.is_frozen()).unwrap_or(false)
 }
 
 /// Without a cgroup there is nothing to do this with.

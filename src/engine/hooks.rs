@@ -145,7 +145,8 @@ fn run_one_inside(hook: &Hook, state: &str, inside: &Inside) -> Result<()> {
     let output = memory::scratch(c"hook-output").map_err(|e| e.because("memfd_create"))?;
     let input = input(state)?;
     let streams = [Some(input.as_fd()), Some(output.as_fd()), Some(output.as_fd())];
-    let mut init = joining::start(&tenant, inside.first, inside.cgroup, joining::Place::OrBeside, streams, 0)?;
+    let mut init =
+        joining::start(&tenant, inside.first, inside.cgroup, joining::Place::OrBeside, streams, 0)?;
     drop(input);
     // What went wrong is told of the hook's program.
     let program = Process { args: vec![hook.path.clone()], ..Process::default() };

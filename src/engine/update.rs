@@ -57,8 +57,8 @@ impl Engine {
         let config = if record.limits.is_none() { entry.config()? } else { Vec::new() };
         let mut present = limits_of(&record, &config)?;
         let wanted = self.checked(&options.changes, &present, &location).map_err(|e| e.renamed(name))?;
-        let (limits, warnings) = Limits::from_spec(&wanted, &location.layout(), DeviceRules::Skip)
-            .map_err(|e| e.renamed(name))?;
+        let (limits, warnings) =
+            Limits::from_spec(&wanted, &location.layout(), DeviceRules::Skip).map_err(|e| e.renamed(name))?;
         for warning in warnings {
             let (pointer, rest) = warning.split_once(' ').unwrap_or((&warning, ""));
             (self.warn)(&format!("{} {rest}", name(pointer)));
@@ -123,7 +123,8 @@ fn field_name(changes: &Changes, pointer: &str) -> String {
 }
 
 fn refuse_resctrl(options: &UpdateOptions) -> Result<()> {
-    let given = [("--l3-cache-schema", &options.l3_cache_schema), ("--mem-bw-schema", &options.mem_bw_schema)];
+    let given =
+        [("--l3-cache-schema", &options.l3_cache_schema), ("--mem-bw-schema", &options.mem_bw_schema)];
     match given.into_iter().find_map(|(option, value)| Some((option, value.as_ref()?))) {
         None => Ok(()),
         Some((option, value)) => Err(Error::new("cache and memory bandwidth allocation is not built yet")
