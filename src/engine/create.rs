@@ -95,12 +95,10 @@ impl Engine {
                 trace(&format!("step {number}{from}: {step:?}"));
             }
         }
-        if let Some(location) = &prepared.host.cgroup {
-            Cgroup::refuse_occupied(location)?;
-        }
         let entry = self.store.create(&options.id)?;
         let record = intent(options, bundle, spec, &prepared, &plan);
-        if let Err(error) = entry.write_intent(&record) {
+        let free = prepared.host.cgroup.as_ref().map_or(Ok(()), Cgroup::refuse_occupied);
+        if let Err(error) = free.and_then(|()| entry.write_intent(&record)) {
             // Nothing but the directory exists, and it holds nothing that is worth an error of its own.
             let _ = entry.remove();
             return Err(error);
