@@ -24,6 +24,8 @@ pub enum Kind {
     IdInUse,
     /// The container is not in a state that allows the command.
     WrongState,
+    /// The container is in the state that was asked for.
+    AlreadySo,
     /// The program to run is not there.
     NotFound,
     /// The program to run is there and cannot be executed.
@@ -116,11 +118,26 @@ impl Error {
         self
     }
 
-    /// Calls every field that is named by another name: the same value may come from a file and from an option.
+    /// Another name for every field, given its present one: what a caller's reader calls it.
     #[must_use]
-    pub fn renamed(mut self, name: impl Fn(&str) -> String + Copy) -> Error {
-        self.0.field = self.0.field.map(|field| name(&field));
-        self.0.others = self.0.others.into_iter().map(|other| other.renamed(name)).collect();
+    pub fn rename_field(mut self, rename: impl Fn(&str) -> Option<String> + Copy) -> Error {
+        if let Some(name) = self.0.field.as_deref().and_then(rename) {
+            self.0.field = Some(name);
+        }
+        self.0.others = self.0.others.into_iter().map(|other| other.rename_field(rename)).collect();
+        self
+    }
+
+    /// For a program that is called by another name: commands in remedies (`rruntime spec`) get that name.
+    #[must_use]
+    pub fn called(mut self, name: &str) -> Error {
+        if let Some(remedy) = &mut self.0.remedy
+            && remedy.contains("`rruntime ")
+        {
+            *remedy = Cow::Owned(remedy.replace("`rruntime ", &format!("`{name} ")));
+        }
+        self.0.others =
+            std::mem::take(&mut self.0.others).into_iter().map(|other| other.called(name)).collect();
         self
     }
 

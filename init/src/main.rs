@@ -114,7 +114,7 @@ fn run(bytes: &'static [u8]) -> i32 {
         noted: 0,
     };
     // The name that operators see while the container waits; a refusal changes nothing.
-    let _ = sys::prctl(libc::PR_SET_NAME, c"rruntime:init".as_ptr() as usize, 0);
+    let _ = sys::set_name(c"rruntime:init");
     for number in 0..header.steps {
         init.number = number;
         let outcome = match Step::take(&mut reader) {

@@ -103,10 +103,8 @@ impl Init<'_> {
         let flags = libc::O_RDWR | libc::O_NOCTTY;
         let master = sys::openat2(devpts, c"ptmx", flags, 0, PRISTINE).part(Part::OpenTarget)?;
         sys::close(devpts);
-        let unlock = 0i32;
-        sys::ioctl(master, libc::TIOCSPTLCK as u64, &raw const unlock as usize).part(Part::Ioctl)?;
-        let flags = (libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC) as usize;
-        let slave = Fd(sys::ioctl(master, libc::TIOCGPTPEER as u64, flags).part(Part::Ioctl)? as i32);
+        sys::unlock_terminal(master).part(Part::Ioctl)?;
+        let slave = sys::open_slave(master).part(Part::Ioctl)?;
         if bind {
             self.bind_console(slave)?;
         }

@@ -9,7 +9,7 @@ use crate::wire::{Part, Step};
 impl<'a> Init<'a> {
     pub fn step(&mut self, step: Step<'a>) -> Outcome<()> {
         match step {
-            Step::Undumpable {} => sys::prctl(libc::PR_SET_DUMPABLE, 0, 0).part(Part::Prctl).map(drop),
+            Step::Undumpable {} => sys::set_dumpable(false).part(Part::Prctl),
             Step::Sync { point } => self.sync(point),
             Step::EnterCgroup { tasks } => match self.handle(tasks)? {
                 Fd(..0) => Ok(()),
@@ -53,12 +53,13 @@ impl<'a> Init<'a> {
             Step::Mask { path } => self.mask(path),
             Step::Readonly { path } => self.readonly(path),
 
+            Step::CpuAffinity { mask } => sys::sched_setaffinity(mask).part(Part::Whole),
             Step::Scheduler { attributes } => sys::sched_setattr(attributes).part(Part::Whole),
             Step::IoPriority { value } => sys::ioprio_set(value).part(Part::Whole),
             Step::MemoryPolicy { mode, nodes } => sys::set_mempolicy(mode, nodes).part(Part::Whole),
             Step::Personality { value } => sys::personality(value).part(Part::Whole),
             Step::Rlimit { resource, soft, hard } => sys::prlimit(resource, soft, hard).part(Part::Prlimit),
-            Step::Chdir { path, patient } => self.change_directory(path, patient),
+            Step::Chdir { path, patient, make } => self.change_directory(path, patient, make),
             Step::Umask { value } => {
                 sys::umask(value);
                 Ok(())
@@ -70,9 +71,7 @@ impl<'a> Init<'a> {
                 sys::capset(effective, permitted, inheritable).part(Part::Capset)
             }
             Step::Ambient { set } => self.ambient(set),
-            Step::NoNewPrivileges {} => {
-                sys::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0).part(Part::Prctl).map(drop)
-            }
+            Step::NoNewPrivileges {} => sys::set_no_new_privileges().part(Part::Prctl),
             Step::Resolve { candidates } => self.resolve(candidates),
             Step::Streams {} => self.take_streams(),
             Step::Session {} => self.session(),

@@ -1,4 +1,5 @@
-//! The system calls that init makes: thin, typed as far as it helps, errors as errno.
+//! The system calls that init makes: thin, typed, errors as errno. Addresses exist in this file only: every function
+//! makes them from references that outlive its call, and takes the length from the same reference.
 //!
 //! Descriptors are plain numbers here: init opens a few dozen, never shares them, and everything above the
 //! standard streams closes at the exec that ends it.
@@ -269,7 +270,42 @@ pub fn accept(listener: Fd) -> Sys<Fd> {
     call(libc::SYS_accept4, [listener.raw(), 0, 0, libc::SOCK_CLOEXEC as usize, 0, 0]).map(fd)
 }
 
-pub fn ioctl(file: Fd, request: u64, argument: usize) -> Sys<usize> {
+/// SIOCGIFFLAGS: fills the flags of the interface that `request` names.
+pub fn interface_flags(socket: Fd, request: &mut InterfaceRequest) -> Sys<()> {
+    ioctl(socket, libc::SIOCGIFFLAGS as u64, request as *mut InterfaceRequest as usize).map(drop)
+}
+
+/// SIOCSIFFLAGS.
+pub fn set_interface_flags(socket: Fd, request: &InterfaceRequest) -> Sys<()> {
+    ioctl(socket, libc::SIOCSIFFLAGS as u64, request as *const InterfaceRequest as usize).map(drop)
+}
+
+/// struct ifreq, as far as flags go.
+#[repr(C)]
+pub struct InterfaceRequest {
+    pub name: [u8; libc::IFNAMSIZ],
+    pub flags: u16,
+    pub rest: [u8; 22],
+}
+
+/// TIOCSPTLCK with 0.
+pub fn unlock_terminal(master: Fd) -> Sys<()> {
+    let unlock = 0i32;
+    ioctl(master, libc::TIOCSPTLCK as u64, &raw const unlock as usize).map(drop)
+}
+
+/// TIOCGPTPEER: the other end, whatever is mounted where its name points.
+pub fn open_slave(master: Fd) -> Sys<Fd> {
+    let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
+    ioctl(master, libc::TIOCGPTPEER as u64, flags as usize).map(fd)
+}
+
+/// TIOCSCTTY.
+pub fn control_terminal(terminal: Fd) -> Sys<()> {
+    ioctl(terminal, libc::TIOCSCTTY as u64, 0).map(drop)
+}
+
+fn ioctl(file: Fd, request: u64, argument: usize) -> Sys<usize> {
     call(libc::SYS_ioctl, [file.raw(), request as usize, argument, 0, 0, 0])
 }
 
@@ -314,18 +350,58 @@ pub fn send(socket: Fd, head: &[u8], body: &[u8], pass: Option<Fd>) -> Sys<()> {
     call(libc::SYS_sendmsg, args).map(drop)
 }
 
-pub fn prctl(option: i32, a: usize, b: usize) -> Sys<usize> {
-    call(libc::SYS_prctl, [option as usize, a, b, 0, 0, 0])
+pub fn set_dumpable(dumpable: bool) -> Sys<()> {
+    prctl(libc::PR_SET_DUMPABLE, usize::from(dumpable), 0)
 }
 
-/// keyctl(2).
-pub fn keyctl(operation: u32, a: usize, b: usize) -> Sys<usize> {
-    call(libc::SYS_keyctl, [operation as usize, a, b, 0, 0, 0])
+/// The name in ps(1), cut after 15 bytes.
+pub fn set_name(name: &CStr) -> Sys<()> {
+    prctl(libc::PR_SET_NAME, path(name), 0)
 }
 
-/// keyctl(KEYCTL_DESCRIBE): fills the buffer at `at`.
-pub fn keyctl_describe(operation: u32, key: usize, at: usize, size: usize) -> Sys<usize> {
-    call(libc::SYS_keyctl, [operation as usize, key, at, size, 0, 0])
+pub fn set_no_new_privileges() -> Sys<()> {
+    prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0)
+}
+
+/// Permitted capabilities stay through the next change of user.
+pub fn keep_capabilities() -> Sys<()> {
+    prctl(libc::PR_SET_KEEPCAPS, 1, 0)
+}
+
+pub fn drop_from_bounding(capability: u32) -> Sys<()> {
+    prctl(libc::PR_CAPBSET_DROP, capability as usize, 0)
+}
+
+pub fn clear_ambient() -> Sys<()> {
+    prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL as usize, 0)
+}
+
+pub fn raise_ambient(capability: u32) -> Sys<()> {
+    prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE as usize, capability as usize)
+}
+
+fn prctl(option: i32, a: usize, b: usize) -> Sys<()> {
+    call(libc::SYS_prctl, [option as usize, a, b, 0, 0, 0]).map(drop)
+}
+
+/// A key by its number.
+#[derive(Clone, Copy)]
+pub struct Key(usize);
+
+/// keyctl(KEYCTL_JOIN_SESSION_KEYRING).
+pub fn join_session_keyring(name: &CStr) -> Sys<Key> {
+    call(libc::SYS_keyctl, [1 /* KEYCTL_JOIN_SESSION_KEYRING */, path(name), 0, 0, 0, 0]).map(Key)
+}
+
+/// keyctl(KEYCTL_DESCRIBE): "type;uid;gid;permissions;description", permissions in hexadecimal.
+pub fn describe_key(key: Key, text: &mut [u8]) -> Sys<()> {
+    call(libc::SYS_keyctl, [6 /* KEYCTL_DESCRIBE */, key.0, text.as_mut_ptr() as usize, text.len(), 0, 0])
+        .map(drop)
+}
+
+/// keyctl(KEYCTL_SETPERM).
+pub fn set_key_permissions(key: Key, permissions: u32) -> Sys<()> {
+    call(libc::SYS_keyctl, [5 /* KEYCTL_SETPERM */, key.0, permissions as usize, 0, 0, 0]).map(drop)
 }
 
 pub fn prlimit(resource: u32, soft: u64, hard: u64) -> Sys<()> {
@@ -377,6 +453,10 @@ pub fn seccomp(flags: u32, program: &[u8]) -> Sys<Fd> {
 
 pub fn personality(value: u64) -> Sys<()> {
     call(libc::SYS_personality, [value as usize, 0, 0, 0, 0, 0]).map(drop)
+}
+
+pub fn sched_setaffinity(mask: &[u8]) -> Sys<()> {
+    call(libc::SYS_sched_setaffinity, [0, mask.len(), mask.as_ptr() as usize, 0, 0, 0]).map(drop)
 }
 
 pub fn sched_setattr(attributes: &[u8]) -> Sys<()> {

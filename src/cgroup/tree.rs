@@ -123,6 +123,20 @@ impl Cgroup {
             .map_err(|errno| on(&held.leg, "open below", errno).doing(doing()))
     }
 
+    /// The file of the v2 hierarchy through which a process enters by writing 0, for the one that has something to do
+    /// before: of the cgroup, or where that hands controllers to children, of the one that process `beside` is in.
+    /// `None` without v2.
+    pub fn unified_entrance(&self, beside: Option<i32>) -> Result<Option<OwnedFd>> {
+        let Some(held) = self.unified() else { return Ok(None) };
+        let failed = |errno| on(&held.leg, "open the processes of", errno);
+        let handed_down =
+            file::read_at(held.dir.as_fd(), c"cgroup.subtree_control", 4096, INSIDE).map_err(failed)?;
+        let beside = beside.filter(|_| !handed_down.trim_ascii().is_empty());
+        let below = beside.map(|pid| self.beside(pid)).transpose()?;
+        let dir = below.as_ref().unwrap_or(&held.dir);
+        file::openat2(dir.as_fd(), c"cgroup.procs", libc::O_WRONLY, 0, INSIDE).map(Some).map_err(failed)
+    }
+
     /// The processes of this cgroup and of the ones below it, in no order. On v1, of one hierarchy: the freezer's
     /// or the first.
     pub fn pids(&self) -> Result<Vec<i32>> {

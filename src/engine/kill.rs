@@ -24,7 +24,9 @@ impl Engine {
             }
         }
         match (stopped, target) {
-            (true, _) => Err(not_running(id)),
+            // As in runc: of all its processes none is left, so each of them has been told.
+            (true, Target::All) => Ok(()),
+            (true, Target::FirstProcess) => Err(not_running(id)),
             // The first process of a pid namespace takes the others along; no other signal reaches them by it.
             (false, Target::All) if group.is_none() && (signal != libc::SIGKILL || shares_pids(&record)) => {
                 Err(none("signalled as a whole"))

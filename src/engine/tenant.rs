@@ -5,6 +5,7 @@ use super::limits;
 use super::open::{self, Given};
 use crate::cgroup::Cgroup;
 use crate::error::{Error, Result};
+use crate::plan::affinity::Entrance;
 use crate::plan::sync;
 use crate::plan::tenant::Tenant;
 use crate::spec::Spec;
@@ -30,7 +31,15 @@ pub fn start(
     streams: [Option<BorrowedFd>; 3],
     preserve_fds: u32,
 ) -> Result<Init> {
-    let given = Given { listener: None, pidfd: Some(first), cgroup };
+    let (birth, unified) = match (tenant.entrance, cgroup) {
+        (_, None) => (None, None),
+        (Entrance::Birth, Some(cgroup)) => (cgroup.birth(), None),
+        (Entrance::Step, Some(cgroup)) => {
+            (None, cgroup.unified_entrance((place == Place::OrBeside).then_some(pid_of_first))?)
+        }
+    };
+    let unified = unified.as_ref().map(AsFd::as_fd);
+    let given = Given { listener: None, pidfd: Some(first), cgroup, unified };
     let opened = open::open(&tenant.opens, given, &Spec::default())?;
     let launch = |birth: Option<BorrowedFd>| {
         let control = socket::pair().map_err(|e| e.because("socketpair"))?;
@@ -46,7 +55,7 @@ pub fn start(
     };
     // A cgroup that hands controllers down takes no process.
     let full = |error: &Error| error.detail().errno == Some(libc::EBUSY);
-    match (launch(cgroup.and_then(Cgroup::birth)), cgroup, place) {
+    match (launch(birth), cgroup.filter(|_| birth.is_some()), place) {
         (Err(error), Some(cgroup), Place::OrBeside) if full(&error) => {
             let beside = cgroup.beside(pid_of_first)?;
             launch(Some(beside.as_fd()))

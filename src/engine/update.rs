@@ -53,21 +53,21 @@ impl Engine {
         }
         refuse_resctrl(options)?;
         let location = record.cgroup.clone().ok_or_else(|| none("updated"))?;
-        let name = |pointer: &str| field_name(&options.changes, pointer);
+        let name = |pointer: &str| Some(field_name(&options.changes, pointer));
         let config = if record.limits.is_none() { entry.config()? } else { Vec::new() };
         let mut present = limits_of(&record, &config)?;
-        let wanted = self.checked(&options.changes, &present, &location).map_err(|e| e.renamed(name))?;
-        let (limits, warnings) =
-            Limits::from_spec(&wanted, &location.layout(), DeviceRules::Skip).map_err(|e| e.renamed(name))?;
+        let wanted = self.checked(&options.changes, &present, &location).map_err(|e| e.rename_field(name))?;
+        let (limits, warnings) = Limits::from_spec(&wanted, &location.layout(), DeviceRules::Skip)
+            .map_err(|e| e.rename_field(name))?;
         for warning in warnings {
             let (pointer, rest) = warning.split_once(' ').unwrap_or((&warning, ""));
-            (self.warn)(&format!("{} {rest}", name(pointer)));
+            (self.warn)(&format!("{} {rest}", field_name(&options.changes, pointer)));
         }
         merge(&mut present, &wanted);
         record.limits = Some(encoded(&present));
         entry.prepare(&record)?;
         let cgroup = Cgroup::open(&location)?.ok_or_else(|| none("updated"))?;
-        let undo = cgroup.update(&limits).map_err(|e| e.renamed(name))?;
+        let undo = cgroup.update(&limits).map_err(|e| e.rename_field(name))?;
         entry.publish().map_err(|error| undo.back(error))
     }
 

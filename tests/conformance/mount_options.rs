@@ -1,0 +1,79 @@
+//! The words of `mounts[].options` (config.md, Linux mount options, and those that peers have beside them).
+
+use crate::row::{Row, row};
+
+const SET: &str = "config/binds.rs::every_flag_of_one_mount_is_set";
+const CLEARED: &str = "config/binds.rs::every_flag_of_one_mount_is_cleared";
+const TREE: &str = "config/binds.rs::recursive_options_reach_the_mounts_below";
+const TREE_CLEARED: &str = "config/binds.rs::recursive_opposites_reach_the_mounts_below";
+
+pub const ROWS: &[Row] = &[
+    row(
+        "{ro,nosuid,nodev,noexec,noatime,strictatime,relatime,nodiratime,nosymfollow}",
+        "flag of this one mount",
+        &[SET, "config/binds.rs::options_of_one_mount_leave_the_mounts_below_alone"],
+    ),
+    row(
+        "{rw,suid,dev,exec,atime,norelatime,nostrictatime,diratime,symfollow}",
+        "takes the flag away; on a bind also what the source had",
+        &[CLEARED, "config/binds.rs::a_source_keeps_its_own_flags_unless_an_option_changes_them"],
+    ),
+    row(
+        "{rro,rnosuid,rnodev,rnoexec,rnoatime,rstrictatime,rrelatime,rnodiratime,rnosymfollow}",
+        "the same on the whole tree of mounts",
+        &[TREE],
+    ),
+    row(
+        "{rrw,rsuid,rdev,rexec,ratime,rnorelatime,rnostrictatime,rdiratime,rsymfollow}",
+        "takes them away on the whole tree",
+        &[TREE_CLEARED],
+    ),
+    row(
+        "{bind,rbind}",
+        "one mount, or with those below it",
+        &["config/binds.rs::bind_leaves_the_mounts_below_out_and_rbind_takes_them_along"],
+    ),
+    row(
+        "{private,rprivate,slave,rslave,shared,rshared,unbindable,runbindable}",
+        "propagation; without one private",
+        &[
+            "config/propagation.rs::a_private_bind_is_cut_off_from_the_host",
+            "config/propagation.rs::a_slave_bind_sees_the_hosts_mounts_and_keeps_its_own",
+            "config/propagation.rs::a_shared_bind_passes_mounts_in_both_directions_where_the_root_is_shared",
+            "config/propagation.rs::an_unbindable_bind_is_marked_so",
+        ],
+    ),
+    row(
+        "{idmap,ridmap}",
+        "mapped owners, with the mount's own mapping or the container's; ridmap on the whole tree",
+        &[
+            "config/binds.rs::a_bind_with_a_map_of_its_own_shows_mapped_owners",
+            "config/users.rs::an_id_mapped_bind_shows_the_hosts_owners_as_the_containers",
+        ],
+    ),
+    row(
+        "{sync,async,dirsync,mand,nomand,rsync,rasync,rdirsync,rmand}",
+        "flag of the superblock, which knows no recursion",
+        &["config/filesystems.rs::superblock_flags_reach_the_file_system"],
+    ),
+    row(
+        "{lazytime,nolazytime}",
+        "flag of the superblock",
+        &["config/filesystems.rs::superblock_flags_reach_the_file_system"],
+    ),
+    row(
+        "remount",
+        "changes the mount that is there",
+        &["config/filesystems.rs::a_remount_changes_the_mount_that_is_there"],
+    ),
+    row(
+        "tmpcopyup",
+        "a tmpfs that begins with a copy of what the image has there",
+        &["config/filesystems.rs::a_tmpfs_begins_with_a_copy_of_the_image_where_that_is_asked_for"],
+    ),
+    row(
+        "{defaults,iversion,noiversion,silent,loud}",
+        "accepted, nothing to do: the mount calls by descriptor have no such flags",
+        &["config/filesystems.rs::options_without_a_meaning_of_their_own_are_accepted"],
+    ),
+];
