@@ -88,7 +88,7 @@ fn inside(path: &str) -> Option<String> {
 
 impl Held {
     fn open_below(&self, path: &str) -> SysResult<OwnedFd> {
-        file::openat2(self.dir.as_fd(), &*c(path)?, DIRECTORY, 0, INSIDE)
+        file::openat2(self.dir.as_fd(), &c(path)?, DIRECTORY, 0, INSIDE)
     }
 
     fn not_below(&self, path: &str, errno: Errno) -> Error {

@@ -24,6 +24,15 @@ pub const ROWS: &[Row] = &[
             "rootless/life.rs::without_a_root_option_state_is_below_the_runtime_directory_and_nobody_elses",
         ],
     ),
+    row(
+        "--cgroup-manager",
+        "",
+        &[
+            "update/disabled.rs::the_container_stays_in_the_callers_cgroup",
+            "update/disabled.rs::a_limit_is_refused_by_its_field",
+            "update/disabled.rs::the_other_managers_are_known_and_no_more",
+        ],
+    ),
     row("--systemd-cgroup", "", &["bad_input/arguments.rs::what_is_not_built_yet_says_so"]),
     row(
         "--rootless",
@@ -164,7 +173,16 @@ pub const ROWS: &[Row] = &[
             "limits/freezer.rs::exec_in_a_paused_container_is_refused",
         ],
     ),
-    row("exec --cgroup", "", &["security/cgroup.rs::exec_into_a_cgroup_that_climbs_is_refused"]),
+    row(
+        "exec --cgroup",
+        "",
+        &[
+            "update/groups.rs::the_process_is_in_the_group_and_the_others_stay",
+            "update/groups.rs::on_v1_each_controller_may_have_a_group_of_its_own",
+            "update/groups.rs::no_path_leaves_the_containers_group",
+            "security/cgroup.rs::exec_into_a_cgroup_that_climbs_is_refused",
+        ],
+    ),
     row("list", "", &["lifecycle/listing.rs::list_shows_every_container_of_the_root_and_what_it_does"]),
     row(
         "list --{format,quiet}",
@@ -177,4 +195,44 @@ pub const ROWS: &[Row] = &[
     row("spec", "", &["cli_usage.rs::spec_writes_a_configuration_once"]),
     row("spec --{bundle,rootless}", "", &["cli_usage.rs::spec_writes_a_configuration_once"]),
     row("features", "", &["cli_usage.rs::features_has_the_form_of_the_specification"]),
+    row("update", "", &["update/states.rs::a_created_container_keeps_its_new_limit_when_it_starts"]),
+    row(
+        "update --resources",
+        "",
+        &[
+            "update/json.rs::a_file_and_standard_input_are_read_alike",
+            "update/json.rs::a_wrong_value_is_named_by_its_pointer_and_nothing_changes",
+            "update/json.rs::rates_of_a_device_are_set_changed_and_taken_away",
+            "update/rollback.rs::limits_that_were_written_before_the_refused_one_are_set_back",
+        ],
+    ),
+    row("update --blkio-weight", "", &["update/options.rs::the_weight_of_block_io"]),
+    row(
+        "update --cpu-{period,quota,burst}",
+        "",
+        &[
+            "update/options.rs::quota_period_and_burst",
+            "update/merging.rs::a_quota_keeps_the_period_of_the_last_update",
+            "update/merging.rs::a_burst_is_held_against_the_quota_of_the_last_update",
+        ],
+    ),
+    row("update --cpu-{share,idle}", "", &["update/options.rs::shares_and_idleness"]),
+    row("update --cpu-rt-{period,runtime}", "", &["update/options.rs::real_time_limits_are_v1s"]),
+    row("update --cpuset-{cpus,mems}", "", &["update/options.rs::processors_and_memory_nodes"]),
+    row("update --memory", "", &["update/options.rs::memory_in_bytes_and_with_units"]),
+    row("update --memory-reservation", "", &["update/options.rs::memory_reservation"]),
+    row(
+        "update --memory-swap",
+        "",
+        &[
+            "update/options.rs::memory_and_swap_are_raised_and_lowered_together",
+            "update/merging.rs::swap_alone_is_counted_from_the_memory_limit_of_the_last_update",
+        ],
+    ),
+    row("update --pids-limit", "", &["update/options.rs::the_number_of_tasks"]),
+    row(
+        "update --{l3-cache,mem-bw}-schema",
+        "",
+        &["update/checks.rs::a_wrong_value_is_named_by_its_option_and_nothing_changes"],
+    ),
 ];
