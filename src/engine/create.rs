@@ -22,6 +22,7 @@ use crate::cgroup::{Cgroup, Limits};
 use crate::error::{Context, Error, Kind, Result};
 use crate::host::cgroups::Layout;
 use crate::plan::{self, Plan, sync};
+use crate::resctrl;
 use crate::spec::{self, Spec};
 use crate::state::{Entry, Phase, Process, Record, time};
 use crate::sys::wait::{self, Ended};
@@ -84,6 +85,8 @@ impl Engine {
             detached_start: starter == Starter::Command,
         };
         self.check(spec, &facts, plan_options.no_pivot)?;
+        let rdt = spec.linux.as_ref().and_then(|linux| linux.intel_rdt.as_ref());
+        let rdt = rdt.map(|rdt| resctrl::Request::find(&options.id, rdt)).transpose()?;
         let mut prepared = self.prepare_with(facts, spec, &options.id)?;
         self.check_without_cgroup(spec, &prepared)?;
         let plan = prepare::plan(&prepared, spec, &bundle.path, &plan_options)?;
@@ -97,7 +100,8 @@ impl Engine {
             }
         }
         let entry = self.store.create(&options.id)?;
-        let record = intent(options, bundle, spec, &prepared, &plan);
+        let mut record = intent(options, bundle, spec, &prepared, &plan);
+        record.resctrl = rdt.as_ref().map(|rdt| rdt.place.clone());
         let free = prepared.host.cgroup.as_ref().map_or(Ok(()), Cgroup::refuse_occupied);
         if let Err(error) = free.and_then(|()| entry.write_intent(&record)) {
             // Nothing but the directory exists, and it holds nothing that is worth an error of its own.
@@ -113,6 +117,7 @@ impl Engine {
             record,
             init: None,
             cgroup: None,
+            rdt,
             moved: None,
         };
         match making.build(plan, &plan_options, &entry, starter) {
@@ -145,6 +150,7 @@ fn intent(options: &CreateOptions, bundle: &Bundle, spec: &Spec, prepared: &Prep
         pid_start: None,
         cgroup: prepared.host.cgroup.clone(),
         limits: None,
+        resctrl: None,
         annotations: spec.annotations.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
         namespaces_created: plan.created as u32,
         namespaces_joined: plan.joined as u32,
@@ -164,6 +170,7 @@ struct Making<'a> {
     record: Record,
     init: Option<Init>,
     cgroup: Option<Cgroup>,
+    rdt: Option<resctrl::Request>,
     /// The host's network devices that are in the container.
     moved: Option<Moved>,
 }
@@ -180,6 +187,7 @@ impl<'a> Making<'a> {
         let foreground = starter == Starter::Us;
         let console = console::plan(process, self.options.console_socket.as_deref(), foreground)?;
         let plan = self.make_cgroup(plan, plan_options)?;
+        self.make_rdt()?;
         let start_socket = match starter {
             Starter::Command => Some(listen(entry)?),
             Starter::Us => None,
@@ -257,6 +265,16 @@ impl<'a> Making<'a> {
         }
     }
 
+    fn make_rdt(&mut self) -> Result<()> {
+        let made = self.rdt.as_ref().map_or(Ok(()), resctrl::Request::make);
+        if made.is_err() {
+            // It has left nothing; what bears the same name now is somebody else's.
+            self.rdt = None;
+            self.record.resctrl = None;
+        }
+        made
+    }
+
     fn may_do_without(&self, error: &Error) -> bool {
         let path = self.spec.linux.as_ref().and_then(|linux| linux.cgroups_path.as_deref());
         let refused = matches!(error.detail().errno, Some(libc::EACCES | libc::EPERM | libc::EROFS));
@@ -325,6 +343,7 @@ impl<'a> Making<'a> {
                 }
                 if self.prepared.facts.privileged { limits::raise(pid, self.spec) } else { Ok(()) }
             }
+            sync::RESCTRL => self.rdt.as_ref().map_or(Ok(()), |rdt| rdt.join(pid)),
             sync::NETWORK => {
                 let process = self.init_mut().process().pidfd.try_clone();
                 let process = process.map_err(|e| Error::io("dup", &e))?;
@@ -392,6 +411,9 @@ impl<'a> Making<'a> {
         }
         self.record.pid = None;
         drop(self.cgroup.take());
+        if let Some(Err(error)) = self.rdt.as_ref().map(resctrl::Request::undo) {
+            (self.engine.warn)(&format!("cleaning up after a failure: {error}"));
+        }
         if let Err(error) = self.engine.destroy(entry, &self.record) {
             (self.engine.warn)(&format!("cleaning up after a failure: {error}"));
         }

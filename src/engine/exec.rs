@@ -5,7 +5,7 @@ use super::create::write_pid_file;
 use super::group::none;
 use super::inspect::status;
 use super::prepare::Prepared;
-use super::tenant::{self, Passed, Place};
+use super::tenant::{self, Birthplace, Passed};
 use super::{Engine, ExecOptions, ExecProcess, Paused, Status, Wait, console, foreground, listener};
 use crate::cgroup::Cgroup;
 use crate::cgroup::below::Below;
@@ -52,11 +52,12 @@ impl Engine {
         let console = console::plan(process, options.console_socket.as_deref(), foreground)?;
         let gone = || Error::new("cannot exec in a stopped container").kind(Kind::WrongState);
         let first = record.process().ok_or_else(gone)?.open().map_err(|_| gone())?;
-        let (cgroup, place) = place(options, record)?;
+        let (cgroup, birthplace) = birthplace(options, record)?;
         let to = Destination {
             id: &record.id,
             namespaces: record.namespaces(),
             cgroup: record.cgroup.as_ref(),
+            in_resctrl: record.resctrl.is_some(),
             own_keyring: !record.no_new_keyring,
         };
         let tenant = plan::exec(
@@ -74,15 +75,17 @@ impl Engine {
         let streams = [None, None, None];
         let pid = record.pid.unwrap_or_default();
         let first = (pid, first.as_fd());
-        let mut init = tenant::start(&tenant, first, cgroup.as_ref(), place, streams, options.preserve_fds)?;
+        let mut init =
+            tenant::start(&tenant, first, cgroup.as_ref(), birthplace, streams, options.preserve_fds)?;
         let mut master = None;
         let passed = |passed: Passed| match passed {
             Passed::Console(fd) => console::take(fd, &console, process).map(|kept| master = kept),
             Passed::Listener(fd) => listener::send(spec, record, "running", pid, fd.as_fd()),
         };
-        let started = tenant::converse(&mut init, &tenant, spec, passed).and_then(|()| {
-            options.pid_file.as_ref().map_or(Ok(()), |path| write_pid_file(path, init.process().pid))
-        });
+        let started =
+            tenant::converse(&mut init, &tenant, spec, record.resctrl.as_ref(), passed).and_then(|()| {
+                options.pid_file.as_ref().map_or(Ok(()), |path| write_pid_file(path, init.process().pid))
+            });
         let ended = match (started, &signals) {
             (Err(error), _) => Err(error),
             (Ok(()), None) => return Ok(0),
@@ -94,10 +97,10 @@ impl Engine {
 }
 
 /// The container's cgroup, or the one below it that was asked for.
-fn place(options: &ExecOptions, record: &Record) -> Result<(Option<Cgroup>, Place)> {
+fn birthplace(options: &ExecOptions, record: &Record) -> Result<(Option<Cgroup>, Birthplace)> {
     let cgroup = record.cgroup.as_ref().map(Cgroup::open).transpose()?.flatten();
     if options.cgroups.is_empty() {
-        return Ok((cgroup, Place::OrBeside));
+        return Ok((cgroup, Birthplace::OrBeside));
     }
     let cgroup = cgroup.ok_or_else(|| none("entered").field("--cgroup"))?;
     let wanted: Vec<Below> = options
@@ -105,7 +108,7 @@ fn place(options: &ExecOptions, record: &Record) -> Result<(Option<Cgroup>, Plac
         .iter()
         .map(|group| Below { controllers: &group.controllers, path: &group.path })
         .collect();
-    Ok((Some(cgroup.below(&wanted)?), Place::Exactly))
+    Ok((Some(cgroup.below(&wanted)?), Birthplace::Exactly))
 }
 
 fn check_status(id: &str, status: Status, options: &ExecOptions) -> Result<()> {

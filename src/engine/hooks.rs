@@ -136,6 +136,7 @@ fn run_one_inside(hook: &Hook, state: &str, inside: &Inside) -> Result<()> {
         id: inside.id,
         namespaces: inside.namespaces,
         cgroup: inside.location,
+        in_resctrl: false,
         own_keyring: false,
     };
     let tenant = match inside.own {
@@ -146,13 +147,13 @@ fn run_one_inside(hook: &Hook, state: &str, inside: &Inside) -> Result<()> {
     let input = input(state)?;
     let streams = [Some(input.as_fd()), Some(output.as_fd()), Some(output.as_fd())];
     let mut init =
-        joining::start(&tenant, inside.first, inside.cgroup, joining::Place::OrBeside, streams, 0)?;
+        joining::start(&tenant, inside.first, inside.cgroup, joining::Birthplace::OrBeside, streams, 0)?;
     drop(input);
     // What went wrong is told of the hook's program.
     let program = Process { args: vec![hook.path.clone()], ..Process::default() };
     let spec = Spec { process: Some(program), ..Spec::default() };
     // A seccomp listener is closed at once: what the filter would ask about fails.
-    let started = joining::converse(&mut init, &tenant, &spec, |_| Ok(()));
+    let started = joining::converse(&mut init, &tenant, &spec, None, |_| Ok(()));
     match started {
         Ok(()) => finish(init.process(), hook.timeout, File::from(output)),
         Err(error) => {

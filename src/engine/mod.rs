@@ -27,6 +27,7 @@ pub mod pause;
 mod prepare;
 mod preserve;
 mod run;
+mod shares;
 mod start;
 mod tenant;
 mod update;

@@ -12,9 +12,10 @@
 use super::group::none;
 use super::inspect::status;
 use super::kill::not_running;
+use super::shares::{self, Shares};
 use super::{Changes, Engine, Status, UpdateOptions};
 use crate::cgroup::{Cgroup, DeviceRules, Limits, Location};
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::host::cgroups::Layout;
 use crate::spec::merge::{SwapCount, complete, merge};
 use crate::spec::{Resources, Spec, load, validate};
@@ -51,7 +52,6 @@ impl Engine {
             Status::Created | Status::Running | Status::Paused => {}
             Status::Creating | Status::Stopped | Status::Unknown => return Err(not_running(id)),
         }
-        refuse_resctrl(options)?;
         let location = record.cgroup.clone().ok_or_else(|| none("updated"))?;
         let name = |pointer: &str| Some(field_name(&options.changes, pointer));
         let config = if record.limits.is_none() { entry.config()? } else { Vec::new() };
@@ -64,11 +64,17 @@ impl Engine {
             (self.warn)(&format!("{} {rest}", field_name(&options.changes, pointer)));
         }
         merge(&mut present, &wanted);
-        record.limits = Some(encoded(&present));
-        entry.prepare(&record)?;
+        let limits_now = encoded(&present);
         let cgroup = Cgroup::open(&location)?.ok_or_else(|| none("updated"))?;
-        let undo = cgroup.update(&limits).map_err(|e| e.rename_field(name))?;
-        entry.publish().map_err(|error| undo.back(error))
+        let shares = Shares::plan(id, options, &record).map_err(|e| e.rename_field(name))?;
+        shares.announce(&entry, &mut record)?;
+        record.limits = Some(limits_now);
+        entry.prepare(&record)?;
+        let undo = cgroup.update(&limits).map_err(|e| shares.forget(&entry, e).rename_field(name))?;
+        shares
+            .carry_out(&cgroup)
+            .and_then(|()| entry.publish())
+            .map_err(|error| shares.forget(&entry, undo.back(error)).rename_field(name))
     }
 
     /// What is asked for, complete and right.
@@ -114,23 +120,13 @@ fn encoded(resources: &Resources) -> String {
 
 /// What the caller calls the value at this pointer, which may begin at config.json or at the resources.
 fn field_name(changes: &Changes, pointer: &str) -> String {
+    if let Some((_, option)) = shares::OPTIONS.iter().find(|(field, _)| *field == pointer) {
+        return (*option).to_owned();
+    }
     let below = pointer.strip_prefix("/linux/resources").unwrap_or(pointer);
     let option = match changes {
         Changes::File(_) => None,
         Changes::Given(_) => OPTIONS.iter().find(|(pointer, _)| *pointer == below),
     };
     option.map_or(below, |(_, option)| option).to_owned()
-}
-
-fn refuse_resctrl(options: &UpdateOptions) -> Result<()> {
-    let given =
-        [("--l3-cache-schema", &options.l3_cache_schema), ("--mem-bw-schema", &options.mem_bw_schema)];
-    match given.into_iter().find_map(|(option, value)| Some((option, value.as_ref()?))) {
-        None => Ok(()),
-        Some((option, value)) => Err(Error::new("cache and memory bandwidth allocation is not built yet")
-            .kind(Kind::Unsupported)
-            .field(option)
-            .value(value)
-            .remedy("leave the option out")),
-    }
 }
