@@ -139,3 +139,18 @@ fn a_group_that_hands_controllers_down_takes_no_process_and_says_so() {
     assert!(exec(&container, &["/"], "echo INSIDE").fails().contains("hands controllers down"));
     assert!(exec(&container, &[], "cat /proc/self/cgroup").ok().contains("/init"));
 }
+
+#[test]
+fn processors_of_exec_and_a_group_go_together() {
+    let container = Container::new()
+        .without_namespace("cgroup")
+        .sh("sleep 1000")
+        .edit(|c| c["process"]["execCPUAffinity"] = serde_json::json!({"initial": "0", "final": "0"}))
+        .started();
+    make(&container, "sub");
+    let found =
+        exec(&container, &["sub"], "cat /proc/self/cgroup; grep Cpus_allowed_list /proc/self/status").ok();
+    assert!(found.contains("Cpus_allowed_list:\t0\n"), "{found}");
+    let inside = found.lines().filter(|line| line.ends_with(&format!("/{}/sub", container.id))).count();
+    assert_eq!(inside, container.cgroups().len(), "{found}");
+}
