@@ -44,13 +44,6 @@ impl Group {
     }
 }
 
-/// Whether the container is frozen, asking the one hierarchy that can tell. A cgroup that cannot be read has
-/// no say.
-pub fn is_frozen(location: Option<&Location>) -> bool {
-    let Some(location) = location else { return false };
-    Group::open(Some(&location.freezer())).and_then(|group| group.is_frozen()).unwrap_or(false)
-}
-
 /// Without a cgroup there is nothing to do this with.
 pub fn none(what: &str) -> Error {
     Error::new(format!("a container without a cgroup cannot be {what}"))
