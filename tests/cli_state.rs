@@ -199,9 +199,38 @@ fn kill_sends_term_or_what_is_asked_for() {
         assert_eq!((said.code, said.err.as_str()), (0, ""), "{arguments:?}");
         assert_eq!(sleeper.ended_by(), Some(signal), "{arguments:?}");
         let again = root.run(arguments);
+        if arguments.contains(&"--all") {
+            // Of all its processes none is left: what runc says to that.
+            assert_eq!((again.code, again.err.as_str()), (0, ""), "{again:?}");
+            continue;
+        }
         assert!(again.err.contains("container not running"), "{again:?}");
         assert_eq!(again.code, 1);
     }
+}
+
+#[test]
+fn an_expression_means_every_container_that_it_matches() {
+    let root = Root::new();
+    let mut ended = [running(&root, "web-1"), running(&root, "web-22")];
+    let mut kept = running(&root, "db");
+    assert_eq!(root.run(&["kill", "--regex", "^web-[0-9]+$", "KILL"]).code, 0);
+    for sleeper in &mut ended {
+        assert_eq!(sleeper.ended_by(), Some(libc::SIGKILL));
+    }
+    assert!(kept.0.try_wait().unwrap().is_none());
+    // One that refuses does not keep the others.
+    let said = root.run(&["delete", "-r", "."]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.err.contains("level=warning") && said.err.contains("not stopped: running"), "{said:?}");
+    assert_eq!(root.run(&["list", "-q"]).out, "db\n");
+    assert_eq!(root.run(&["delete", "--regex", "nothing"]).code, 0);
+    let said = root.run(&["delete", "--force", "--regex", "d("]);
+    assert!(said.code == 1 && said.err.contains("--regex = \\\"d(\\\""), "{said:?}");
+    // Without the option the same word is an id, and no valid one.
+    assert!(root.run(&["delete", "--force", "^db$"]).err.contains("invalid container ID format"));
+    assert_eq!(root.run(&["delete", "-f", "-r", "^db$"]).code, 0);
+    assert_eq!(kept.ended_by(), Some(libc::SIGKILL));
 }
 
 #[test]
@@ -264,7 +293,7 @@ fn what_needs_a_running_or_paused_container_says_so() {
     let _sleeper = running(&root, "web");
     for (arguments, wanted) in [
         (["pause", "old"], "container not running"),
-        (["resume", "old"], "container not running"),
+        (["resume", "old"], "container not paused"),
         (["resume", "web"], "container not paused"),
         (["pause", "web"], "without a cgroup"),
     ] {

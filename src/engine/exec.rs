@@ -3,9 +3,11 @@
 
 use super::create::write_pid_file;
 use super::inspect::status;
+use super::pidfd::{self, Whose};
 use super::prepare::Prepared;
 use super::tenant::{self, Passed};
-use super::{Engine, ExecOptions, ExecProcess, Paused, Status, Wait, console, foreground, listener};
+use super::{Engine, ExecOptions, ExecProcess, Listening, Orphans, Paused, Status, Wait};
+use super::{console, foreground, listener};
 use crate::cgroup::Cgroup;
 use crate::error::{Error, Kind, Result};
 use crate::plan::tenant::{self as plan, Destination};
@@ -22,12 +24,13 @@ const PROCESS_LIMIT: usize = 32 * 1024 * 1024;
 impl Engine {
     /// The exit code of the process; 0 when detached.
     pub fn exec(&self, id: &str, options: &ExecOptions) -> Result<i32> {
-        super::preserve::check(options.preserve_fds)?;
+        super::preserve::check(&Listening::default(), options.preserve_fds)?;
         let entry = self.store.peek(id)?;
         let record = entry.record().map_err(|e| e.value(id))?;
         check_status(id, status(&entry, &record), options)?;
         let config = entry.config()?;
-        let spec: Spec = load::parse("config.json", &config)?;
+        let mut spec: Spec = load::parse("config.json", &config)?;
+        listener::choose(&mut spec, record.seccomp_receiver.as_deref());
         let file = read_process_file(options)?;
         let process = process(options, &spec, file.as_deref())?;
         let prepared = self.prepare(&spec, id)?;
@@ -74,6 +77,7 @@ impl Engine {
         for warning in &tenant.warnings {
             (self.warn)(warning);
         }
+        let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), &spec.annotations, Whose::Tenant)?;
         let signals = foreground.then(foreground::hold_signals).transpose()?;
         let streams = [None, None, None];
         let pid = record.pid.unwrap_or_default();
@@ -86,12 +90,17 @@ impl Engine {
         };
         let started =
             tenant::converse(&mut init, &tenant, spec, record.resctrl.as_ref(), passed).and_then(|()| {
+                for receiver in &receivers {
+                    receiver.send(init.process().pidfd.as_fd())?;
+                }
                 options.pid_file.as_ref().map_or(Ok(()), |path| write_pid_file(path, init.process().pid))
             });
         let ended = match (started, &signals) {
             (Err(error), _) => Err(error),
             (Ok(()), None) => return Ok(0),
-            (Ok(()), Some(signals)) => foreground::wait(init.process(), signals, master, false),
+            (Ok(()), Some(signals)) => {
+                foreground::wait(init.process(), signals, master, None, Orphans::Leave)
+            }
         };
         // A process that nobody can wait for any more may not go on.
         ended.map(Ended::code).inspect_err(|_| init.process().end())

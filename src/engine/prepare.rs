@@ -9,7 +9,7 @@ use crate::plan::{self, Host};
 use crate::seccomp::evaluate::{Call, evaluate};
 use crate::seccomp::tables::Syscall;
 use crate::seccomp::{self, Arch, Filter};
-use crate::spec::{Resources, Spec};
+use crate::spec::{Resources, Seccomp, Spec, Text, annotations};
 
 /// What planning needs.
 pub struct Prepared {
@@ -48,6 +48,7 @@ impl Engine {
             privileged: facts.privileged,
             in_user_namespace: facts.in_user_namespace,
             groups_are_fixed: facts.groups_are_fixed,
+            keep_groups: annotations::find(&spec.annotations, annotations::KEEP_GROUPS).is_some(),
             permitted: facts.permitted,
             last_capability: facts.last_capability,
             cgroups: layout,
@@ -67,6 +68,10 @@ impl Engine {
 }
 
 fn compile(spec: &Spec, facts: &Facts, warnings: &mut Vec<String>) -> Result<Option<Filter>> {
+    // A finished filter stands in the place of the profile.
+    if let Some(text) = annotations::find(&spec.annotations, annotations::SECCOMP_BPF) {
+        return seccomp::raw::filter(text).map(Some);
+    }
     let Some(profile) = spec.linux.as_ref().and_then(|linux| linux.seccomp.as_ref()) else { return Ok(None) };
     let (major, minor) = facts.kernel;
     let native = Arch::native().ok_or_else(|| {
@@ -74,12 +79,33 @@ fn compile(spec: &Spec, facts: &Facts, warnings: &mut Vec<String>) -> Result<Opt
             .kind(Kind::Unsupported)
             .field("/linux/seccomp")
     })?;
+    if annotations::find(&spec.annotations, annotations::SECCOMP_FAIL_UNKNOWN).is_some() {
+        refuse_unknown_calls(profile)?;
+    }
     let mut filter = seccomp::compile(profile, native, seccomp::flags_of_kernel(major, minor))?;
     if let Some(filter) = &mut filter {
         warnings.append(&mut filter.warnings);
         check_notify(filter, native)?;
     }
     Ok(filter)
+}
+
+/// What is a warning otherwise, because profiles are written for many kernels.
+fn refuse_unknown_calls(profile: &Seccomp) -> Result<()> {
+    for (i, rule) in profile.syscalls.iter().enumerate() {
+        let unknown = |(_, name): &(usize, &Text)| Syscall::by_name(name).is_none();
+        if let Some((j, name)) = rule.names.iter().enumerate().find(unknown) {
+            return Err(Error::new("is no system call that this program knows")
+                .kind(Kind::Config)
+                .field(format!("/linux/seccomp/syscalls/{i}/names/{j}"))
+                .value(name)
+                .remedy(format!(
+                    "the annotation {} asks for this error",
+                    annotations::SECCOMP_FAIL_UNKNOWN
+                )));
+        }
+    }
+    Ok(())
 }
 
 /// init sends the listener with sendmsg, under the filter: if that call waited for the agent, nobody would ever get

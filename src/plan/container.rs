@@ -22,6 +22,8 @@ pub struct Options {
     pub no_pivot: bool,
     pub no_new_keyring: bool,
     pub preserve_fds: u32,
+    /// Some of them are sockets that a service manager has opened for the process.
+    pub listening: bool,
     /// Wait for `start` on a socket in the state directory; otherwise rruntime itself says start.
     pub detached_start: bool,
 }
@@ -138,7 +140,8 @@ impl<'a> Builder<'a, '_> {
         self.push(Step::Undumpable {});
         if self.user_namespace() {
             self.early = std::mem::take(&mut self.script);
-            self.push(Step::BecomeRoot {});
+            let keep_groups = self.host.keep_groups;
+            self.push(Step::BecomeRoot { keep_groups });
         }
         if !self.namespaces.staged() {
             self.namespaces.push_joins(&mut self.script);
@@ -372,6 +375,7 @@ impl<'a> Builder<'a, '_> {
             user_namespace: self.user_namespace(),
             filter,
             preserve_fds: self.options.preserve_fds,
+            listening: self.options.listening,
             listener: Some(listener),
             start_hooks,
             birth: Birth::Inside,

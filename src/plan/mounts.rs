@@ -8,7 +8,7 @@ use crate::cgroup::{Leg, Location, Version};
 use crate::error::{Error, Kind, Result};
 use crate::names;
 use crate::names::{Effect, mount_option};
-use crate::spec::{Mount, Spec};
+use crate::spec::{Mount, Spec, annotations};
 use crate::wire::{Attributes, Step, Strings};
 use std::borrow::Cow;
 use std::ffi::CString;
@@ -203,7 +203,9 @@ impl<'a> Mounts<'a, '_> {
             options.push("ro");
         }
         if let Some(label) = self.mount_label().filter(|_| !UNLABELLED.contains(&kind)) {
-            options.push(&format!("context={label}"));
+            let kind =
+                annotations::find(&self.spec.annotations, annotations::MOUNT_CONTEXT).unwrap_or("context");
+            options.push(&format!("{kind}={label}"));
         }
         let strict = matches!((kind, &*absolute(&mount.destination)), ("proc", "/proc") | ("sysfs", "/sys"));
         let source = mount.source.as_deref().filter(|source| !source.is_empty()).unwrap_or(kind);

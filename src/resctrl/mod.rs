@@ -17,6 +17,7 @@
 mod place;
 mod request;
 pub mod schema;
+pub mod stats;
 mod tree;
 
 pub use place::Place;

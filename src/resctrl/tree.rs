@@ -3,7 +3,7 @@
 use super::schema::Write;
 use crate::error::{Error, Kind, Result};
 use crate::host::cgroups::mounts_of;
-use crate::sys::{Errno, SysResult, file};
+use crate::sys::{Errno, SysResult, dents, file};
 use nix::sys::statfs::{FsType, fstatfs};
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, OwnedFd};
@@ -63,16 +63,20 @@ impl Tree {
         Tree { top }
     }
 
-    /// The top directory, to read statistics.
-    pub fn into_top(self) -> OwnedFd {
-        self.top
-    }
-
     /// The whole of `file` of a group, or with an empty name of the top: `mon_data/mon_L3_00/llc_occupancy`, say.
     pub fn read(&self, group: &str, file: &str) -> SysResult<String> {
         let path = below(group, file)?;
         let bytes = file::read_at(self.top.as_fd(), &path, LIMIT, INSIDE)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// The names of the directories in `directory` of a group, sorted.
+    pub(super) fn subdirectories(&self, group: &str, directory: &str) -> SysResult<Vec<String>> {
+        let opened = file::openat2(self.top.as_fd(), &below(group, directory)?, DIRECTORY, 0, INSIDE)?;
+        let names = dents::subdirectories(opened.as_fd())?;
+        let mut names: Vec<String> = names.into_iter().filter_map(|name| name.into_string().ok()).collect();
+        names.sort_unstable();
+        Ok(names)
     }
 
     /// The `schemata` of a group; `None` is the default group, which has every resource of the machine. A machine that

@@ -58,6 +58,13 @@ pub struct Record {
     pub no_pivot: bool,
     pub no_new_keyring: bool,
     pub preserve_fds: u32,
+    /// Some of these are sockets of a service manager.
+    pub listening: bool,
+    /// The container has a notify socket.
+    pub notify: bool,
+    /// The agent for the seccomp listener that the caller of `create` has named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seccomp_receiver: Option<String>,
 }
 
 impl Record {

@@ -8,9 +8,11 @@ mod support;
 
 mod arguments;
 mod config;
+mod mutated;
+mod mutator;
+mod programs;
 #[path = "../conformance/schema.rs"]
 mod schema;
-mod programs;
 mod types;
 mod warnings;
 

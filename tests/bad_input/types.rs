@@ -75,10 +75,14 @@ fn refused_at(container: &Container, config: &Value, pointer: &str) -> Option<St
         return Some(format!("ends with {} and leaves {traces} traces: {}", ended.code, ended.err));
     }
     let named = ended.err.lines().any(|line| {
-        line.contains("level=error") && line.split([' ', ':', '=', '"', '\\', ',']).any(|word| word == pointer)
+        line.contains("level=error")
+            && line.split([' ', ':', '=', '"', '\\', ',']).any(|word| word == pointer)
     });
     (!named).then_some(ended.err)
 }
+
+/// Engines copy st_mode with its file type, which is above the schema's 0777; peers and we take it.
+const WIDER: [&str; 1] = ["linux.devices[].fileMode"];
 
 fn config_fields() -> impl Iterator<Item = Field> {
     let elsewhere = |path: &str| ELSEWHERE.iter().any(|top| path.split('.').next() == Some(top));
@@ -90,11 +94,14 @@ fn a_wrong_type_is_refused_by_the_name_of_its_field() {
     let container = Container::new().args(&["true"]);
     let (mut tried, mut amiss) = (0, Vec::new());
     for field in config_fields() {
-        for value in wrong_values(&field.kinds, field.minimum, field.maximum) {
+        let maximum = field.maximum.filter(|_| !WIDER.contains(&field.path.as_str()));
+        for value in wrong_values(&field.kinds, field.minimum, maximum) {
             let mut config = container.config.clone();
             let pointer = place(&mut config, &field.path, value.clone());
             tried += 1;
-            amiss.extend(refused_at(&container, &config, &pointer).map(|why| format!("{pointer} = {value}: {why}")));
+            amiss.extend(
+                refused_at(&container, &config, &pointer).map(|why| format!("{pointer} = {value}: {why}")),
+            );
         }
     }
     assert!(tried > 1000, "the schema was not understood: {tried}");
@@ -112,7 +119,9 @@ fn a_wrong_type_in_a_list_or_a_map_is_refused_by_its_place() {
             let held = if in_list { json!([value]) } else { json!({"x": value}) };
             let pointer = place(&mut config, &field.path, held) + if in_list { "/0" } else { "/x" };
             tried += 1;
-            amiss.extend(refused_at(&container, &config, &pointer).map(|why| format!("{pointer} = {value}: {why}")));
+            amiss.extend(
+                refused_at(&container, &config, &pointer).map(|why| format!("{pointer} = {value}: {why}")),
+            );
         }
     }
     assert!(tried > 200, "the schema was not understood: {tried}");

@@ -158,7 +158,8 @@ fn superblock_flags_reach_the_file_system() {
 
 #[test]
 fn options_without_a_meaning_of_their_own_are_accepted() {
-    let options = ["defaults", "iversion", "noiversion", "silent", "loud", "async", "nomand", "rasync", "rsync"];
+    let options =
+        ["defaults", "iversion", "noiversion", "silent", "loud", "async", "nomand", "rasync", "rsync"];
     let mount = mount_at(&mountinfo(|c| add_mount(c, "/x", "tmpfs", "tmpfs", &options)), "/x");
     assert!(mount.has("rw") && mount.superblock.iter().any(|option| option == "sync"), "{mount:?}");
 }

@@ -6,13 +6,19 @@ pub const ROWS: &[Row] = &[
     row(
         "ociVersion",
         "1.0.0 to 1.x; another major version or no semantic version is refused",
-        &["spec_validate.rs::each_rule_names_its_field_and_says_why", "src/spec/validate.rs::versions_are_semantic"],
+        &[
+            "spec_validate.rs::each_rule_names_its_field_and_says_why",
+            "src/spec/validate.rs::versions_are_semantic",
+        ],
     ),
     row("root", "required", &["bad_input/config.rs::each_mistake_in_a_config_is_named_and_leaves_nothing"]),
     row(
         "root.path",
         "absolute, or relative to the bundle; links of the host are followed; opened once, everything below it is resolved by the kernel inside it",
-        &["config/rootfs.rs::the_root_may_be_an_absolute_path_or_a_link", "config/rootfs.rs::the_parent_of_the_root_is_the_root"],
+        &[
+            "config/rootfs.rs::the_root_may_be_an_absolute_path_or_a_link",
+            "config/rootfs.rs::the_parent_of_the_root_is_the_root",
+        ],
     ),
     row(
         "root.readonly",
@@ -137,7 +143,11 @@ pub const ROWS: &[Row] = &[
             "config/identity.rs::without_additional_groups_the_callers_are_gone",
         ],
     ),
-    row("process.user.username", "Windows alone: ignored", &["bad_input/warnings.rs::unknown_fields_are_ignored_in_silence"]),
+    row(
+        "process.user.username",
+        "Windows alone: ignored",
+        &["bad_input/warnings.rs::unknown_fields_are_ignored_in_silence"],
+    ),
     row(
         "process.capabilities{,.bounding,.permitted,.effective,.inheritable,.ambient}",
         "each set as given; what kernel or caller lacks is left out with a warning; contradictions between the sets are refused",
@@ -194,13 +204,21 @@ pub const ROWS: &[Row] = &[
             "config/scheduling.rs::realtime_policies_are_set_where_the_cgroup_allows_them",
         ],
     ),
-    row("process.scheduler.flags", "sched_setattr(2)", &["config/scheduling.rs::the_reset_on_fork_flag_has_its_effect"]),
+    row(
+        "process.scheduler.flags",
+        "sched_setattr(2)",
+        &["config/scheduling.rs::the_reset_on_fork_flag_has_its_effect"],
+    ),
     row(
         "process.scheduler.{runtime,deadline,period}",
         "SCHED_DEADLINE, in nanoseconds",
         &["config/scheduling.rs::a_deadline_policy_has_its_three_times"],
     ),
-    row("process.ioPriority{,.class,.priority}", "ioprio_set(2)", &["config/scheduling.rs::the_io_priority_is_set"]),
+    row(
+        "process.ioPriority{,.class,.priority}",
+        "ioprio_set(2)",
+        &["config/scheduling.rs::the_io_priority_is_set"],
+    ),
     row(
         "process.execCPUAffinity{,.initial,.final}",
         "processors of what exec starts: before, and after it is in the container's cgroup",
@@ -209,9 +227,21 @@ pub const ROWS: &[Row] = &[
             "config/affinity.rs::initial_counts_before_the_cgroup_and_final_after_it",
         ],
     ),
-    row("hostname", "needs a uts namespace; at most 64 bytes", &["config/names.rs::the_host_and_domain_names_are_the_containers_own"]),
-    row("domainname", "needs a uts namespace; at most 64 bytes", &["config/names.rs::the_host_and_domain_names_are_the_containers_own"]),
-    row("hooks", "run in order, with the state on standard input", &["lifecycle/hooks.rs::the_six_kinds_run_in_their_order"]),
+    row(
+        "hostname",
+        "needs a uts namespace; at most 64 bytes",
+        &["config/names.rs::the_host_and_domain_names_are_the_containers_own"],
+    ),
+    row(
+        "domainname",
+        "needs a uts namespace; at most 64 bytes",
+        &["config/names.rs::the_host_and_domain_names_are_the_containers_own"],
+    ),
+    row(
+        "hooks",
+        "run in order, with the state on standard input",
+        &["lifecycle/hooks.rs::the_six_kinds_run_in_their_order"],
+    ),
     row(
         "hooks.{prestart,createRuntime,createContainer,startContainer,poststart,poststop}",
         "at their point and in their namespaces; a failure ends the start, of poststart too; of poststop it is a warning",
@@ -239,10 +269,17 @@ pub const ROWS: &[Row] = &[
             "lifecycle/hooks.rs::a_hook_within_its_timeout_is_waited_for",
         ],
     ),
-    row("annotations", "kept, and shown by state", &["lifecycle/commands.rs::state_tells_what_the_kernel_and_the_config_say"]),
+    row(
+        "annotations",
+        "kept, and shown by state",
+        &["lifecycle/commands.rs::state_tells_what_the_kernel_and_the_config_say"],
+    ),
     row(
         "{windows,solaris,vm,zos,freebsd}",
         "another platform's: ignored in silence, with everything below it",
-        &["bad_input/warnings.rs::unknown_fields_are_ignored_in_silence", "spec_conformance.rs::good_examples_load"],
+        &[
+            "bad_input/warnings.rs::unknown_fields_are_ignored_in_silence",
+            "spec_conformance.rs::good_examples_load",
+        ],
     ),
 ];

@@ -13,7 +13,11 @@ pub const ROWS: &[Row] = &[
     row("potentiallyUnsafeConfigAnnotations", "the annotations that change what rruntime does", &[TABLES]),
     row("linux", "the fields below", &[FORM]),
     row("linux.namespaces", "the eight kinds", &[FORM, TABLES]),
-    row("linux.capabilities", "every one that this program knows", &[TABLES, "src/names.rs::capability_names_and_numbers_are_those_of_the_caps_crate"]),
+    row(
+        "linux.capabilities",
+        "every one that this program knows",
+        &[TABLES, "src/names.rs::capability_names_and_numbers_are_those_of_the_caps_crate"],
+    ),
     row("linux.cgroup{,.v1,.v2,.rdma}", "both versions", &[FORM, TABLES]),
     row("linux.cgroup.{systemd,systemdUser}", "false until the driver is built", &[FORM]),
     row(
@@ -21,7 +25,11 @@ pub const ROWS: &[Row] = &[
         "the compiler's own tables",
         &[FORM, TABLES],
     ),
-    row("linux.{apparmor,selinux}{,.enabled}", "true: what this program can do, not what this kernel has", &[TABLES]),
+    row(
+        "linux.{apparmor,selinux}{,.enabled}",
+        "true: what this program can do, not what this kernel has",
+        &[TABLES],
+    ),
     row("linux.intelRdt{,.enabled}", "as built", &[TABLES]),
     row("linux.mountExtensions{,.idmap,.idmap.enabled}", "id-mapped mounts", &[TABLES]),
     row("linux.netDevices{,.enabled}", "as built", &[TABLES]),

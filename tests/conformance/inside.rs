@@ -32,7 +32,8 @@ fn the_runtime_neither_loads_nor_executes_anything_of_the_image_before_the_progr
     }
     assert_eq!(ended.code, 0, "{ended:?}");
     let trace = std::fs::read_to_string(&log).unwrap();
-    let started: Vec<&str> = trace.lines().filter(|line| line.contains("execve") && line.contains('"')).collect();
+    let started: Vec<&str> =
+        trace.lines().filter(|line| line.contains("execve") && line.contains('"')).collect();
     let [first, middle @ .., last] = &started[..] else { panic!("{started:#?}") };
     assert!(first.contains("rruntime"), "{first}");
     assert!(last.contains("\"/bin/true\""), "{last}");
@@ -41,6 +42,7 @@ fn the_runtime_neither_loads_nor_executes_anything_of_the_image_before_the_progr
     }
     let before = &trace[..trace.rfind("\"/bin/true\"").expect("the program is in the trace")];
     let rootfs = container.rootfs();
-    let mapped = before.lines().find(|line| line.contains("mmap(") && line.contains(rootfs.to_str().unwrap()));
+    let mapped =
+        before.lines().find(|line| line.contains("mmap(") && line.contains(rootfs.to_str().unwrap()));
     assert_eq!(mapped, None);
 }

@@ -118,7 +118,10 @@ pub const ROWS: &[Row] = &[
     row(
         "linux.resources.memory.swap",
         "memory and swap together; v2 gets the difference; below the limit is refused",
-        &["limits/memory.rs::swap_counts_memory_and_swap_together", "cgroup_limits.rs::wrong_limits_are_refused_with_their_field"],
+        &[
+            "limits/memory.rs::swap_counts_memory_and_swap_together",
+            "cgroup_limits.rs::wrong_limits_are_refused_with_their_field",
+        ],
     ),
     row(
         "linux.resources.memory.{kernel,kernelTCP}",
@@ -158,7 +161,10 @@ pub const ROWS: &[Row] = &[
     row(
         "linux.resources.cpu.{quota,period}",
         "microseconds",
-        &["limits/cpu.rs::quota_and_period_are_seen_inside", "limits/cpu.rs::a_quota_slows_a_busy_program_down"],
+        &[
+            "limits/cpu.rs::quota_and_period_are_seen_inside",
+            "limits/cpu.rs::a_quota_slows_a_busy_program_down",
+        ],
     ),
     row(
         "linux.resources.cpu.{burst,idle}",
@@ -168,7 +174,10 @@ pub const ROWS: &[Row] = &[
     row(
         "linux.resources.cpu.{realtimePeriod,realtimeRuntime}",
         "v1; refused on v2, which has neither",
-        &["cgroup_limits.rs::real_time_limits_are_v1_files", "cgroup_limits.rs::wrong_limits_are_refused_with_their_field"],
+        &[
+            "cgroup_limits.rs::real_time_limits_are_v1_files",
+            "cgroup_limits.rs::wrong_limits_are_refused_with_their_field",
+        ],
     ),
     row(
         "linux.resources.cpu.{cpus,mems}",
@@ -191,7 +200,10 @@ pub const ROWS: &[Row] = &[
     row(
         "linux.resources.blockIO{,.weight}",
         "bfq's weight, or the kernel's own where bfq is not there",
-        &["limits/files.rs::a_weight_is_set_or_refused_by_name", "cgroup_limits.rs::blkio_weights_become_io_weights_linearly"],
+        &[
+            "limits/files.rs::a_weight_is_set_or_refused_by_name",
+            "cgroup_limits.rs::blkio_weights_become_io_weights_linearly",
+        ],
     ),
     row(
         "linux.resources.blockIO.leafWeight",
@@ -280,19 +292,32 @@ pub const ROWS: &[Row] = &[
     row(
         "linux.seccomp.architectures",
         "as listed, and the machine's own",
-        &["seccomp_differential/main.rs::random_profiles_are_decided_alike", "src/seccomp/arch.rs::every_architecture_is_found_by_its_name"],
+        &[
+            "seccomp_differential/main.rs::random_profiles_are_decided_alike",
+            "src/seccomp/arch.rs::every_architecture_is_found_by_its_name",
+        ],
     ),
     row(
         "linux.seccomp.flags",
         "TSYNC, LOG, SPEC_ALLOW (also where no flags are given), WAIT_KILLABLE_RECV",
-        &["config/seccomp.rs::flags_of_the_filter_are_accepted_by_the_kernel", "src/seccomp/tests.rs::flags_become_bits_and_their_absence_means_speculation"],
+        &[
+            "config/seccomp.rs::flags_of_the_filter_are_accepted_by_the_kernel",
+            "src/seccomp/tests.rs::flags_become_bits_and_their_absence_means_speculation",
+        ],
     ),
     row(
         "linux.seccomp.listenerPath",
         "the agent gets the listener and the state over SCM_RIGHTS; required with SCMP_ACT_NOTIFY",
-        &["config/notify.rs::an_agent_answers_for_the_kernel", "config/notify.rs::without_a_listener_path_the_action_is_refused_by_its_field"],
+        &[
+            "config/notify.rs::an_agent_answers_for_the_kernel",
+            "config/notify.rs::without_a_listener_path_the_action_is_refused_by_its_field",
+        ],
     ),
-    row("linux.seccomp.listenerMetadata", "in the agent's state", &["config/notify.rs::the_agent_is_told_whose_calls_they_are"]),
+    row(
+        "linux.seccomp.listenerMetadata",
+        "in the agent's state",
+        &["config/notify.rs::the_agent_is_told_whose_calls_they_are"],
+    ),
     row(
         "linux.rootfsPropagation",
         "private, slave, shared, unbindable, each also recursive; private without it",
@@ -340,7 +365,10 @@ pub const ROWS: &[Row] = &[
     row(
         "linux.personality{,.domain}",
         "personality(2), for exec too",
-        &["config/scheduling.rs::the_personality_is_set", "lifecycle/failures.rs::exec_has_the_containers_personality"],
+        &[
+            "config/scheduling.rs::the_personality_is_set",
+            "lifecycle/failures.rs::exec_has_the_containers_personality",
+        ],
     ),
     row(
         "linux.personality.flags",

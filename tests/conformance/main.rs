@@ -12,6 +12,7 @@ mod linux;
 mod mount_options;
 mod operations;
 mod options;
+mod output;
 mod page;
 mod row;
 mod schema;
@@ -42,7 +43,10 @@ fn subjects(tables: &[&[Row]]) -> BTreeSet<String> {
 fn assert_same(what: &str, wanted: &BTreeSet<String>, rows: &BTreeSet<String>) {
     let missing: Vec<_> = wanted.difference(rows).collect();
     let idle: Vec<_> = rows.difference(wanted).collect();
-    assert!(missing.is_empty() && idle.is_empty(), "{what}: no row for {missing:#?}, rows for nothing: {idle:#?}");
+    assert!(
+        missing.is_empty() && idle.is_empty(),
+        "{what}: no row for {missing:#?}, rows for nothing: {idle:#?}"
+    );
 }
 
 /// Parts of the config that belong to other platforms; one row speaks for all that is below.
@@ -111,7 +115,8 @@ fn no_row_is_empty() {
     for section in page::sections() {
         assert!(!section.rows.is_empty(), "{}", section.title);
         for row in section.rows {
-            let words = !row.happens.is_empty() || help.get(&expand(row.subject)[0]).is_some_and(|w| !w.is_empty());
+            let words =
+                !row.happens.is_empty() || help.get(&expand(row.subject)[0]).is_some_and(|w| !w.is_empty());
             if !words || row.proofs.is_empty() || row.subject.is_empty() {
                 empty.push(row.subject);
             }
@@ -135,7 +140,11 @@ fn every_proof_is_a_test_that_is_there() {
     for row in page::sections().into_iter().flat_map(|section| section.rows) {
         for proof in row.proofs {
             let (file, name) = proof.split_once("::").unwrap_or((proof, ""));
-            let path = if file.starts_with("src/") { project().join(file) } else { project().join("tests").join(file) };
+            let path = if file.starts_with("src/") {
+                project().join(file)
+            } else {
+                project().join("tests").join(file)
+            };
             let text = std::fs::read_to_string(path).unwrap_or_default();
             if !is_test(&text, name) {
                 missing.insert(format!("{proof} (of {})", row.subject));
@@ -163,20 +172,38 @@ fn the_page_is_what_the_tables_say() {
 fn features_tells_the_tables_that_the_code_reads() {
     let said: serde_json::Value = serde_json::from_str(&help(&["features"])).expect("features prints JSON");
     let list = |pointer: &str| -> BTreeSet<String> {
-        let list = said.pointer(pointer).and_then(|list| list.as_array()).unwrap_or_else(|| panic!("{pointer}"));
+        let list =
+            said.pointer(pointer).and_then(|list| list.as_array()).unwrap_or_else(|| panic!("{pointer}"));
         list.iter().map(|word| word.as_str().expect("is text").to_owned()).collect()
     };
     let set = |words: &[&str]| -> BTreeSet<String> { words.iter().map(|&word| word.to_owned()).collect() };
     use rruntime::names;
     use rruntime::seccomp::vocabulary;
     assert_eq!(list("/hooks"), set(&names::HOOKS));
-    assert_eq!(list("/mountOptions"), names::MOUNT_OPTIONS.iter().map(|option| option.name.to_owned()).collect());
-    assert_eq!(list("/linux/namespaces"), names::NAMESPACES.iter().map(|kind| kind.kind.to_owned()).collect());
+    assert_eq!(
+        list("/mountOptions"),
+        names::MOUNT_OPTIONS.iter().map(|option| option.name.to_owned()).collect()
+    );
+    assert_eq!(
+        list("/linux/namespaces"),
+        names::NAMESPACES.iter().map(|kind| kind.kind.to_owned()).collect()
+    );
     assert_eq!(list("/linux/capabilities"), set(&names::CAPABILITIES));
-    assert_eq!(list("/linux/seccomp/actions"), vocabulary::ACTIONS.iter().map(|(name, _)| (*name).to_owned()).collect());
-    assert_eq!(list("/linux/seccomp/operators"), vocabulary::OPERATORS.iter().map(|(name, _)| (*name).to_owned()).collect());
-    assert_eq!(list("/linux/seccomp/knownFlags"), vocabulary::FLAGS.iter().map(|flag| flag.name.to_owned()).collect());
-    for field in ["cgroup/v1", "cgroup/v2", "apparmor/enabled", "selinux/enabled", "mountExtensions/idmap/enabled"] {
+    assert_eq!(
+        list("/linux/seccomp/actions"),
+        vocabulary::ACTIONS.iter().map(|(name, _)| (*name).to_owned()).collect()
+    );
+    assert_eq!(
+        list("/linux/seccomp/operators"),
+        vocabulary::OPERATORS.iter().map(|(name, _)| (*name).to_owned()).collect()
+    );
+    assert_eq!(
+        list("/linux/seccomp/knownFlags"),
+        vocabulary::FLAGS.iter().map(|flag| flag.name.to_owned()).collect()
+    );
+    for field in
+        ["cgroup/v1", "cgroup/v2", "apparmor/enabled", "selinux/enabled", "mountExtensions/idmap/enabled"]
+    {
         assert_eq!(said.pointer(&format!("/linux/{field}")), Some(&true.into()), "{field}");
     }
     for field in ["/linux/intelRdt/enabled", "/linux/netDevices/enabled"] {

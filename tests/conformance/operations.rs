@@ -2,11 +2,12 @@
 
 use crate::row::{Row, row};
 
+const SCHEMA: &str = "conformance/output.rs::state_and_features_have_the_types_of_the_schema";
 const STATE: &str = "lifecycle/commands.rs::state_tells_what_the_kernel_and_the_config_say";
 
 /// The fields of the state's schema.
 pub const STATE_ROWS: &[Row] = &[
-    row("{ociVersion,id,pid,bundle,annotations}", "as the kernel and the config say", &[STATE]),
+    row("{ociVersion,id,pid,bundle,annotations}", "as the kernel and the config say", &[STATE, SCHEMA]),
     row(
         "status",
         "creating, created, running, stopped; paused besides",
@@ -18,7 +19,11 @@ pub const STATE_ROWS: &[Row] = &[
 ];
 
 pub const ROWS: &[Row] = &[
-    row("state <container-id>", "the state as JSON; an error for an unknown id", &[STATE, "lifecycle/commands.rs::an_unknown_id_has_one_answer_everywhere"]),
+    row(
+        "state <container-id>",
+        "the state as JSON; an error for an unknown id",
+        &[STATE, "lifecycle/commands.rs::an_unknown_id_has_one_answer_everywhere"],
+    ),
     row(
         "create <container-id> <path-to-bundle>",
         "everything but the program; an id in use is an error",
@@ -36,12 +41,18 @@ pub const ROWS: &[Row] = &[
     row(
         "start <container-id>",
         "runs the program; an error, and no effect, unless created",
-        &["lifecycle/main.rs::a_created_container_waits_for_start", "lifecycle/commands.rs::what_runs_cannot_be_started_again"],
+        &[
+            "lifecycle/main.rs::a_created_container_waits_for_start",
+            "lifecycle/commands.rs::what_runs_cannot_be_started_again",
+        ],
     ),
     row(
         "kill <container-id> <signal>",
         "an error unless created or running",
-        &["cli_state.rs::kill_sends_term_or_what_is_asked_for", "lifecycle/commands.rs::a_created_container_can_be_killed"],
+        &[
+            "cli_state.rs::kill_sends_term_or_what_is_asked_for",
+            "lifecycle/commands.rs::a_created_container_can_be_killed",
+        ],
     ),
     row(
         "delete <container-id>",
@@ -54,7 +65,10 @@ pub const ROWS: &[Row] = &[
     row(
         "errors",
         "the host is as it was before",
-        &["bad_input/config.rs::each_mistake_in_a_config_is_named_and_leaves_nothing", "bad_input/mutated.rs::whatever_a_config_says_the_host_stays_as_it_was"],
+        &[
+            "bad_input/config.rs::each_mistake_in_a_config_is_named_and_leaves_nothing",
+            "bad_input/mutated.rs::whatever_a_config_says_the_host_stays_as_it_was",
+        ],
     ),
     row(
         "warnings",
@@ -64,7 +78,10 @@ pub const ROWS: &[Row] = &[
     row(
         "lifecycle, hooks in their order",
         "createRuntime, createContainer, then start: startContainer, program, poststart; delete: poststop",
-        &["lifecycle/hooks.rs::the_six_kinds_run_in_their_order", "lifecycle/hooks.rs::create_start_and_delete_each_run_their_own_kinds"],
+        &[
+            "lifecycle/hooks.rs::the_six_kinds_run_in_their_order",
+            "lifecycle/hooks.rs::create_start_and_delete_each_run_their_own_kinds",
+        ],
     ),
     row(
         "a command that is killed at any moment",
@@ -78,7 +95,10 @@ pub const ROWS: &[Row] = &[
     row(
         "two commands at once",
         "one after the other",
-        &["lifecycle/commands.rs::two_commands_at_once_on_one_container_are_one_after_the_other", "lifecycle/upgrade.rs::whoever_comes_second_gets_a_clear_answer"],
+        &[
+            "lifecycle/commands.rs::two_commands_at_once_on_one_container_are_one_after_the_other",
+            "lifecycle/upgrade.rs::whoever_comes_second_gets_a_clear_answer",
+        ],
     ),
     row(
         "state of an older rruntime",

@@ -25,9 +25,19 @@ pub fn sections() -> Vec<Section> {
     vec![
         section("config.md", "", "field", config::ROWS),
         section("config-linux.md", "", "field", linux::ROWS),
-        section("Mount options", "Words of `mounts[].options`; the later of two that contradict each other counts.", "option", mount_options::ROWS),
+        section(
+            "Mount options",
+            "Words of `mounts[].options`; the later of two that contradict each other counts.",
+            "option",
+            mount_options::ROWS,
+        ),
         section("features.md", "What `rruntime features` prints.", "field", features::ROWS),
-        section("runtime.md: the state", "What `rruntime state` prints and hooks read; rootfs, created and owner are there besides.", "field", operations::STATE_ROWS),
+        section(
+            "runtime.md: the state",
+            "What `rruntime state` prints and hooks read; rootfs, created and owner are there besides.",
+            "field",
+            operations::STATE_ROWS,
+        ),
         section("runtime.md: the operations", "", "operation", operations::ROWS),
         section("Command line", "What happens is what `--help` says.", "command, option", command_line::ROWS),
         section("Annotations", "", "annotation", contracts::ANNOTATIONS),
@@ -38,7 +48,8 @@ pub fn sections() -> Vec<Section> {
     ]
 }
 
-const SECURITY: &str = "Published flaws, what keeps each kind out here, and the test that attacks the real binary.";
+const SECURITY: &str =
+    "Published flaws, what keeps each kind out here, and the test that attacks the real binary.";
 
 const HEAD: &str = "# Conformance\n\n\
     Every field of runtime-spec 1.3.0 that has a meaning on Linux, every command and option, every contract: what\n\
