@@ -233,6 +233,51 @@ fn an_expression_means_every_container_that_it_matches() {
     assert_eq!(kept.ended_by(), Some(libc::SIGKILL));
 }
 
+/// More than one thread looks at so many.
+#[test]
+fn hundreds_of_containers_are_listed_in_order_and_each_as_it_is() {
+    let root = Root::new();
+    let sleeper = Sleeper::new();
+    let mut wanted = Vec::new();
+    for number in 0..300 {
+        let id = format!("c{number:03}");
+        let status = match number % 5 {
+            // Nothing to look at without opening it.
+            0 => {
+                fs::create_dir(root.path().join(&id)).unwrap();
+                "unknown"
+            }
+            1 => {
+                root.container(&id, &record(&id, None));
+                "stopped"
+            }
+            2 => {
+                root.container(&id, &record(&id, Some((sleeper.0.id(), sleeper.start_time() + 1))));
+                "stopped"
+            }
+            3 => {
+                let dir = root.container(&id, &record(&id, Some((sleeper.0.id(), sleeper.start_time()))));
+                fs::write(dir.join("start.sock"), "").unwrap();
+                "created"
+            }
+            _ => {
+                root.container(&id, &record(&id, Some((sleeper.0.id(), sleeper.start_time()))));
+                "running"
+            }
+        };
+        wanted.push((id, status.to_owned()));
+    }
+    let said = root.run(&["--log-level", "error", "list"]);
+    let found: Vec<(String, String)> = said
+        .out
+        .lines()
+        .skip(1)
+        .map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        .map(|cells| (cells[0].clone(), cells[2].clone()))
+        .collect();
+    assert_eq!(found, wanted);
+}
+
 #[test]
 fn a_pid_that_belongs_to_somebody_else_by_now_is_left_alone() {
     let root = Root::new();

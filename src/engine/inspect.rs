@@ -4,7 +4,7 @@
 use super::group::Group;
 use super::{Engine, SPEC_VERSION};
 use crate::cgroup::Freezers;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::state::owner::Owners;
 use crate::state::{Entry, Life, Phase, Process, Record};
 use serde::Serialize;
@@ -61,37 +61,6 @@ impl Engine {
         Ok(describe(id, status(&entry, &record), record, &Owners::of_host()))
     }
 
-    /// Every container. One whose record cannot be read is listed as unknown, and a warning says why.
-    pub fn list(&self) -> Result<Vec<ContainerState>> {
-        let ids = self.store.ids()?;
-        let owners = if ids.is_empty() { Owners::default() } else { Owners::of_host() };
-        let mut states = Vec::with_capacity(ids.len());
-        let freezers = Freezers::default();
-        for id in ids {
-            // Nearly all of them, and cheaply: nothing is opened but what is read.
-            if let Some(record) = self.store.glance(&id)
-                && let Some(process) = record.process()
-            {
-                let status = status_of(process, &record, || self.store.awaits_start(&id), &freezers);
-                states.push(describe(&id, status, record, &owners));
-                continue;
-            }
-            let entry = match self.store.peek(&id) {
-                Ok(entry) => entry,
-                Err(e) if e.detail().kind == Kind::NoSuchContainer => continue,
-                Err(e) => {
-                    (self.warn)(&format!("container {id}: {e}"));
-                    continue;
-                }
-            };
-            match entry.record() {
-                Ok(record) => states.push(describe(&id, status(&entry, &record), record, &owners)),
-                Err(e) => states.extend(self.describe_damaged(&entry, &e, &owners)),
-            }
-        }
-        Ok(states)
-    }
-
     /// The processes of the container, in the caller's pid namespace, ascending.
     pub fn pids(&self, id: &str) -> Result<Vec<i32>> {
         let entry = self.store.peek(id)?;
@@ -102,29 +71,6 @@ impl Engine {
         }
         let first = record.process().filter(|process| process.life() == Life::Alive);
         Ok(first.map(|process| process.pid).into_iter().collect())
-    }
-
-    /// A directory without a readable record: being made or removed at this moment, or left by a killed command.
-    fn describe_damaged(&self, entry: &Entry, error: &Error, owners: &Owners) -> Option<ContainerState> {
-        let busy = entry.is_busy();
-        if !busy {
-            if self.store.peek(entry.id()).is_err() {
-                return None;
-            }
-            (self.warn)(&format!("container {}: {error}", entry.id()));
-        }
-        let (created, uid) = entry.inode();
-        Some(ContainerState {
-            oci_version: SPEC_VERSION.to_owned(),
-            id: entry.id().to_owned(),
-            pid: 0,
-            status: if busy { Status::Creating } else { Status::Unknown },
-            bundle: String::new(),
-            rootfs: String::new(),
-            created,
-            owner: owners.name(uid),
-            annotations: BTreeMap::new(),
-        })
     }
 }
 
@@ -138,7 +84,7 @@ pub fn status(entry: &Entry, record: &Record) -> Status {
 }
 
 /// What a container is doing that has, or had, this first process.
-fn status_of(
+pub(super) fn status_of(
     process: Process,
     record: &Record,
     awaits_start: impl FnOnce() -> bool,
@@ -157,7 +103,7 @@ fn status_of(
     }
 }
 
-fn describe(id: &str, status: Status, record: Record, owners: &Owners) -> ContainerState {
+pub(super) fn describe(id: &str, status: Status, record: Record, owners: &Owners) -> ContainerState {
     let pid = if status == Status::Stopped { 0 } else { record.pid.unwrap_or(0) };
     ContainerState {
         // The version that the state's form is of (runtime.md, State), not the config's.

@@ -45,7 +45,7 @@ fn place(config: &mut Value, path: &str, value: Value) -> String {
     let mut at = config;
     for part in path.replace("[]", ".[]").split('.') {
         if part == "[]" {
-            if !at.as_array().is_some_and(|list| !list.is_empty()) {
+            if at.as_array().is_none_or(Vec::is_empty) {
                 *at = json!([{}]);
             }
             at = &mut at[0];
