@@ -34,6 +34,7 @@ mod start;
 mod state;
 mod streams;
 mod table;
+mod update;
 mod user;
 mod version;
 
@@ -98,6 +99,7 @@ const COMMANDS: &[Command] = &[
     spec::COMMAND,
     start::COMMAND,
     state::COMMAND,
+    update::COMMAND,
 ];
 
 /// A failure of our own, not of the container's process, in most commands.

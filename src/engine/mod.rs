@@ -30,8 +30,10 @@ mod pidfd;
 mod prepare;
 mod preserve;
 mod run;
+mod shares;
 mod start;
 mod tenant;
+mod update;
 
 pub use inspect::{ContainerState, Status};
 pub use options::*;
@@ -49,8 +51,7 @@ pub type Hear = Box<dyn Fn(&str)>;
 /// The engine over one state directory.
 pub struct Engine {
     pub store: Store,
-    /// systemd makes the cgroups.
-    pub systemd_cgroup: bool,
+    pub cgroup_manager: CgroupManager,
     pub rootless: Rootless,
     /// Where warnings go.
     pub warn: Hear,

@@ -92,6 +92,7 @@ pub const RUNC: &[Row] = &[
             "security/cgroup.rs::a_unified_key_names_a_file_of_the_containers_cgroup",
             "security/cgroup.rs::a_cgroup_path_that_climbs_is_refused",
             "security/cgroup.rs::exec_into_a_cgroup_that_climbs_is_refused",
+            "update/groups.rs::no_path_leaves_the_containers_group",
         ],
     ),
     row(
