@@ -16,6 +16,7 @@ pub mod devices;
 mod enforce;
 pub mod exceptions;
 mod freeze;
+mod glance;
 mod kill;
 pub mod limits;
 pub mod location;
@@ -28,6 +29,7 @@ pub mod v1;
 pub mod v2;
 pub mod write;
 
+pub use glance::Freezers;
 pub use limits::{DeviceRules, Limits};
 pub use location::{Leg, Location, Version, locate};
 pub use tree::Cgroup;

@@ -68,8 +68,10 @@ fn is_capability(session: &Session, name: &str) -> bool {
     known
 }
 
-/// Fields of a process that an option sets.
-const TYPED: [(&str, &str, fn(&ExecOptions) -> bool); 9] = [
+/// A field of a process, the option that sets it, and whether that was given.
+type Setting = (&'static str, &'static str, fn(&ExecOptions) -> bool);
+
+const TYPED: [Setting; 9] = [
     ("/args", "<command>", |o| matches!(o.process, ExecProcess::Command(_))),
     ("/apparmorProfile", "--apparmor", |o| o.apparmor.is_some()),
     ("/capabilities", "--cap", |o| !o.capabilities.is_empty()),

@@ -197,7 +197,7 @@ fn linux() -> Linux {
         },
         apparmor: Enabled { enabled: true },
         selinux: Enabled { enabled: true },
-        intel_rdt: IntelRdt { enabled: false, schemata: false, monitoring: false },
+        intel_rdt: IntelRdt { enabled: true, schemata: true, monitoring: true },
         memory_policy: MemoryPolicy {
             modes: names::MEMORY_POLICY_MODES.iter().map(|(name, _)| *name).collect(),
             flags: names::MEMORY_POLICY_FLAGS.iter().map(|(name, _)| *name).collect(),

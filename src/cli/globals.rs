@@ -1,9 +1,9 @@
 //! The options before the command.
 
-use super::OptionsEnd;
 use super::arguments::{Arguments, operand_position, option, switch, yes_or_no};
 use super::face::{Face, Manner};
 use super::session::Session;
+use super::{FAILED, OptionsEnd};
 use crate::engine::Rootless;
 use crate::error::{Error, Kind, Result};
 use crate::report::{Detail, Format, Log, Place};
@@ -48,10 +48,15 @@ pub fn options() -> Vec<Arg> {
     ]
 }
 
-pub fn parse<'a>(face: &'static Face, words: &'a [OsString]) -> Result<(Session, Request<'a>)> {
+/// An error comes with its exit code.
+pub fn parse<'a>(
+    face: &'static Face,
+    words: &'a [OsString],
+) -> std::result::Result<(Session, Request<'a>), (Error, i32)> {
     let at = operand_position(&options(), 1, words);
-    let arguments = Arguments::parse(face.name, options(), OptionsEnd::Nowhere, &words[..at])?;
-    let session = session(face, &arguments)?;
+    let arguments = Arguments::parse(face.name, options(), OptionsEnd::Nowhere, &words[..at])
+        .map_err(|e| (e, face.unknown_option))?;
+    let session = session(face, &arguments).map_err(|e| (e, FAILED))?;
     let request = match words[at..].split_first() {
         _ if arguments.switch("help") => Request::Help,
         _ if arguments.switch("version") => Request::Version,
@@ -168,7 +173,7 @@ mod tests {
 
     fn request(line: &str) -> (Session, Option<String>) {
         let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-        let (session, request) = parse(Face::called(None), &words).unwrap();
+        let (session, request) = parse(Face::called(None), &words).unwrap_or_else(|(e, _)| panic!("{e}"));
         let command = match request {
             Request::Command(command, rest) => Some(format!("{} +{}", command.to_str().unwrap(), rest.len())),
             _ => None,

@@ -111,9 +111,9 @@ pub fn main(face: &'static Face, arguments: impl Iterator<Item = OsString>) -> i
     let words: Vec<OsString> = arguments.collect();
     let (session, request) = match globals::parse(face, &words) {
         Ok(parsed) => parsed,
-        Err(error) => {
+        Err((error, code)) => {
             Log::stderr(globals::usual_format(face), Detail::Usual).fatal(&named(error, face));
-            return face.unknown_option;
+            return code;
         }
     };
     let (outcome, failure) = match request {

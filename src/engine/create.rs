@@ -24,6 +24,7 @@ use crate::cgroup::{Cgroup, Limits};
 use crate::error::{Context, Error, Kind, Result};
 use crate::host::cgroups::Layout;
 use crate::plan::{self, Plan, sync};
+use crate::resctrl;
 use crate::spec::{self, Spec};
 use crate::state::{Entry, Phase, Process, Record, time};
 use crate::sys::wait::{self, Ended};
@@ -101,6 +102,8 @@ impl Engine {
             detached_start: starter == Starter::Command,
         };
         self.check(spec, &facts, plan_options.no_pivot)?;
+        let rdt = spec.linux.as_ref().and_then(|linux| linux.intel_rdt.as_ref());
+        let rdt = rdt.map(|rdt| resctrl::Request::find(&options.id, rdt)).transpose()?;
         let mut prepared = self.prepare_with(facts, spec, &options.id)?;
         let plan = prepare::plan(&prepared, spec, &bundle.path, &plan_options)?;
         for warning in prepared.warnings.drain(..).chain(plan.warnings.iter().cloned()) {
@@ -115,6 +118,7 @@ impl Engine {
         let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), &spec.annotations, Whose::First)?;
         let entry = self.store.create(&options.id)?;
         let mut record = intent(&plan_options, options, bundle, spec, &prepared, &plan);
+        record.resctrl = rdt.as_ref().map(|rdt| rdt.place.clone());
         record.notify = notify::is_bound(spec, &self.store, &options.id);
         if let Err(error) = entry.write_intent(&record) {
             // Nothing but the directory exists, and it holds nothing that is worth an error of its own.
@@ -131,6 +135,7 @@ impl Engine {
             receivers,
             init: None,
             cgroup: None,
+            rdt,
             moved: None,
         };
         match making.build(plan, &plan_options, &entry, starter) {
@@ -169,6 +174,7 @@ fn intent(
         pid: None,
         pid_start: None,
         cgroup: prepared.host.cgroup.clone(),
+        resctrl: None,
         annotations: spec.annotations.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
         namespaces_created: plan.created as u32,
         namespaces_joined: plan.joined as u32,
@@ -193,6 +199,7 @@ struct Making<'a> {
     receivers: Vec<Receiver>,
     init: Option<Init>,
     cgroup: Option<Cgroup>,
+    rdt: Option<resctrl::Request>,
     /// The host's network devices that are in the container.
     moved: Option<Moved>,
 }
@@ -209,6 +216,7 @@ impl<'a> Making<'a> {
         let foreground = starter == Starter::Us;
         let console = console::plan(process, self.options.console_socket.as_deref(), foreground)?;
         let plan = self.make_cgroup(plan, plan_options)?;
+        self.make_rdt()?;
         // It also says that the program has not begun: where hooks run after start, they have to find it so.
         let listens = starter == Starter::Command || has_start_hooks(self.spec);
         let start_socket = if listens { Some(listen(entry)?) } else { None };
@@ -288,6 +296,16 @@ impl<'a> Making<'a> {
         }
     }
 
+    fn make_rdt(&mut self) -> Result<()> {
+        let made = self.rdt.as_ref().map_or(Ok(()), resctrl::Request::make);
+        if made.is_err() {
+            // It has left nothing; what bears the same name now is somebody else's.
+            self.rdt = None;
+            self.record.resctrl = None;
+        }
+        made
+    }
+
     fn may_do_without(&self, error: &Error) -> bool {
         let path = self.spec.linux.as_ref().and_then(|linux| linux.cgroups_path.as_deref());
         let refused = matches!(error.detail().errno, Some(libc::EACCES | libc::EPERM | libc::EROFS));
@@ -356,6 +374,7 @@ impl<'a> Making<'a> {
                 }
                 if self.prepared.facts.privileged { limits::raise(pid, self.spec) } else { Ok(()) }
             }
+            sync::RESCTRL => self.rdt.as_ref().map_or(Ok(()), |rdt| rdt.join(pid)),
             sync::NETWORK => {
                 let process = self.init_mut().process().pidfd.try_clone();
                 let process = process.map_err(|e| Error::io("dup", &e))?;
@@ -423,6 +442,9 @@ impl<'a> Making<'a> {
         }
         self.record.pid = None;
         drop(self.cgroup.take());
+        if let Some(Err(error)) = self.rdt.as_ref().map(resctrl::Request::undo) {
+            (self.engine.warn)(&format!("cleaning up after a failure: {error}"));
+        }
         if let Err(error) = self.engine.destroy(entry, &self.record) {
             (self.engine.warn)(&format!("cleaning up after a failure: {error}"));
         }

@@ -1,6 +1,6 @@
 //! `delete`: everything that the record says was made is taken away again, the record last.
 //!
-//! Order: processes, cgroup, state directory, poststop hooks. A delete that is killed on the way leaves the
+//! Order: processes, cgroup, resctrl groups, state directory, poststop hooks. A delete that is killed on the way leaves the
 //! record, so that the next one goes on. With force it also clears what a killed `create` left: then parts of
 //! what the record names may never have existed, and absence is no error.
 
@@ -62,6 +62,9 @@ impl Engine {
     pub(super) fn destroy(&self, entry: Entry, record: &Record) -> Result<()> {
         end_processes(record)?;
         Group::open(record.cgroup.as_ref())?.remove(Instant::now() + PATIENCE)?;
+        if let Some(place) = &record.resctrl {
+            place.remove()?;
+        }
         let config = entry.config();
         entry.remove()?;
         // A container whose creation was cut short may have no config, and then it had no hooks to run.

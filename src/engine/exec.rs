@@ -63,6 +63,7 @@ impl Engine {
             id: &record.id,
             namespaces: record.namespaces(),
             cgroup: record.cgroup.as_ref(),
+            in_resctrl: record.resctrl.is_some(),
             own_keyring: !record.no_new_keyring,
         };
         let tenant = plan::exec(
@@ -87,12 +88,13 @@ impl Engine {
             Passed::Console(fd) => console::take(fd, &console, process).map(|kept| master = kept),
             Passed::Listener(fd) => listener::send(spec, record, "running", pid, fd.as_fd()),
         };
-        let started = tenant::converse(&mut init, &tenant, spec, passed).and_then(|()| {
-            for receiver in &receivers {
-                receiver.send(init.process().pidfd.as_fd())?;
-            }
-            options.pid_file.as_ref().map_or(Ok(()), |path| write_pid_file(path, init.process().pid))
-        });
+        let started =
+            tenant::converse(&mut init, &tenant, spec, record.resctrl.as_ref(), passed).and_then(|()| {
+                for receiver in &receivers {
+                    receiver.send(init.process().pidfd.as_fd())?;
+                }
+                options.pid_file.as_ref().map_or(Ok(()), |path| write_pid_file(path, init.process().pid))
+            });
         let ended = match (started, &signals) {
             (Err(error), _) => Err(error),
             (Ok(()), None) => return Ok(0),

@@ -211,6 +211,7 @@ impl Occasion<'_> {
             id: inside.id,
             namespaces: inside.namespaces,
             cgroup: inside.location,
+            in_resctrl: false,
             own_keyring: false,
         };
         let tenant = match inside.own {
@@ -231,7 +232,7 @@ impl Occasion<'_> {
             Passed::Console(_) => Ok(()),
             Passed::Listener(fd) => listener::send(&spec, self.record, "created", inside.first.0, fd.as_fd()),
         };
-        match joining::converse(&mut init, &tenant, &spec, passed) {
+        match joining::converse(&mut init, &tenant, &spec, None, passed) {
             Ok(()) => self.finish(init.process(), hook.timeout, output.kept),
             Err(error) => {
                 init.process().end();

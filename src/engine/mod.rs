@@ -20,6 +20,7 @@ pub mod inspect;
 pub mod kill;
 mod limits;
 mod listener;
+mod listing;
 mod netdevices;
 mod notify;
 mod open;

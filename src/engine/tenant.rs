@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::plan::affinity::Entrance;
 use crate::plan::sync;
 use crate::plan::tenant::Tenant;
+use crate::resctrl::Place;
 use crate::spec::Spec;
 use crate::sys::socket;
 use crate::wire::Kind;
@@ -57,18 +58,22 @@ pub enum Passed {
     Listener(OwnedFd),
 }
 
-/// Follows a tenant until its program runs.
+/// Follows a tenant until its program runs. `place` is where the container is in resctrl.
 pub fn converse(
     init: &mut Init,
     tenant: &Tenant,
     spec: &Spec,
+    place: Option<&Place>,
     mut passed: impl FnMut(Passed) -> Result<()>,
 ) -> Result<()> {
     loop {
         match init.hear()? {
             Event::Reached(point) => {
-                if point == sync::LIMITS {
-                    limits::raise(init.process().pid, spec)?;
+                let pid = init.process().pid;
+                match (point, place) {
+                    (sync::LIMITS, _) => limits::raise(pid, spec)?,
+                    (sync::RESCTRL, Some(place)) => join(place, pid)?,
+                    _ => {}
                 }
                 init.say(Kind::Go)?;
             }
@@ -81,5 +86,13 @@ pub fn converse(
             }
             Event::Closed => return Ok(()),
         }
+    }
+}
+
+/// A group that its administrator has removed has no tasks: those of the container are in the default group now.
+fn join(place: &Place, pid: i32) -> Result<()> {
+    match place.join(pid) {
+        Err(error) if error.detail().errno == Some(libc::ENOENT) => Ok(()),
+        other => other,
     }
 }

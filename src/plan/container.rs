@@ -114,6 +114,9 @@ impl<'a> Builder<'a, '_> {
     /// Namespaces, identity in them, and the files about ourselves that are the host's.
     fn become_member(&mut self) {
         push_cgroup(self.host.cgroup.as_ref(), &mut self.script, &mut self.opens);
+        if self.spec.linux.as_ref().is_some_and(|linux| linux.intel_rdt.is_some()) {
+            self.script.push(Field::Fixed("/linux/intelRdt"), Step::Sync { point: sync::RESCTRL });
+        }
         let map = if self.namespaces.new & USER != 0 { sync::MAP } else { 0 };
         let oom = self.spec.process.as_ref().and_then(|process| process.oom_score_adj);
         let needs_proc = oom.is_some() || self.namespaces.new & TIME != 0;

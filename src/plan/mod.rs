@@ -54,4 +54,6 @@ pub mod sync {
     pub const TERMINAL: u32 = 5;
     /// Move network devices into my namespace.
     pub const NETWORK: u32 = 6;
+    /// Put me into the container's resctrl groups, before I start anything.
+    pub const RESCTRL: u32 = 7;
 }

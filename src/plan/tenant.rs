@@ -35,6 +35,8 @@ pub struct Destination<'i> {
     pub namespaces: u64,
     /// The container's cgroup.
     pub cgroup: Option<&'i Location>,
+    /// The container is in resctrl groups.
+    pub in_resctrl: bool,
     /// The container has a session keyring of its own.
     pub own_keyring: bool,
 }
@@ -52,6 +54,9 @@ pub fn exec<'a>(
     let pidfd = tenant.opens.add(Open::Pidfd);
     let script = &mut tenant.script;
     tenant.entrance = push_entrance(process, to.cgroup, script, &mut tenant.opens)?;
+    if to.in_resctrl {
+        script.push(Field::Fixed("/linux/intelRdt"), Step::Sync { point: super::sync::RESCTRL });
+    }
     push_self_files(process, process.oom_score_adj, script);
     if to.namespaces & USER != 0 && host.privileged && !process.rlimits.is_empty() {
         script.push(Field::Fixed("/process/rlimits"), Step::Sync { point: super::sync::LIMITS });

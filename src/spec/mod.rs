@@ -6,6 +6,7 @@ pub mod cpus;
 pub mod linux;
 pub mod load;
 mod locate;
+mod objects;
 pub mod resources;
 pub mod seccomp;
 pub mod template;

@@ -6,6 +6,7 @@
 use super::process::Process;
 use crate::cgroup::Location;
 use crate::error::{Error, Kind, Result};
+use crate::resctrl::Place;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -44,6 +45,9 @@ pub struct Record {
     pub pid_start: Option<u64>,
     /// Where the container's cgroup is, in each hierarchy.
     pub cgroup: Option<Location>,
+    /// The container's place in resctrl.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resctrl: Option<Place>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
     /// `CLONE_NEW…` flags of the namespaces that were made for the container.
