@@ -16,6 +16,7 @@ mod globals;
 mod help;
 mod kill;
 mod list;
+mod mounts;
 mod pause;
 mod ps;
 mod resume;
@@ -77,6 +78,7 @@ const COMMANDS: &[Command] = &[
     features::COMMAND,
     kill::COMMAND,
     list::COMMAND,
+    mounts::COMMAND,
     pause::COMMAND,
     ps::COMMAND,
     resume::COMMAND,

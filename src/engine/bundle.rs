@@ -76,7 +76,7 @@ impl Engine {
         Ok(())
     }
 
-    fn facts_for_rules(&self, facts: &Facts, no_pivot: bool) -> validate::Facts {
+    pub(super) fn facts_for_rules(&self, facts: &Facts, no_pivot: bool) -> validate::Facts {
         validate::Facts {
             last_capability: u8::try_from(facts.last_capability).unwrap_or(u8::MAX),
             unprivileged: !facts.administrator,

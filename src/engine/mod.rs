@@ -19,6 +19,7 @@ pub mod inspect;
 pub mod kill;
 mod limits;
 mod listener;
+mod mounts;
 mod open;
 pub mod options;
 pub mod pause;

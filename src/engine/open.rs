@@ -7,7 +7,7 @@ use crate::cgroup::Cgroup;
 use crate::error::{Error, Kind, Result};
 use crate::names;
 use crate::plan::mounts::absolute;
-use crate::plan::script::{Mapping, c};
+use crate::plan::script::{Mapping, Owners, c};
 use crate::plan::{Field, Open, Opens};
 use crate::spec::Spec;
 use crate::sys::file::{self, cwd, openat2};
@@ -55,14 +55,14 @@ pub fn open(opens: &Opens, given: Given, spec: &Spec) -> Result<Opened> {
                 };
                 entrance
             }
-            Open::Tree { path, recursive, mapping, field } => {
-                let tree = tree(path, *recursive, *field, spec)?;
+            Open::Tree { path, flags, mapping, field } => {
+                let tree = tree(path, *flags, *field, spec)?;
                 if let Some(mapping) = mapping {
                     map_owners(tree.as_fd(), mapping, *field, spec)?;
                 }
                 tree
             }
-            Open::Witness { path, field } => witness(path, *field, spec)?,
+            Open::Witness { path, flags, field } => witness(path, *flags, *field, spec)?,
             Open::Device { path, number, copy, field } => device(path, *number, *copy, *field, spec)?,
             Open::Namespace { path, flag, field } => namespace(path, *flag, *field, spec)?,
         };
@@ -72,9 +72,9 @@ pub fn open(opens: &Opens, given: Given, spec: &Spec) -> Result<Opened> {
     Ok(opened)
 }
 
-fn tree(path: &str, recursive: bool, field: Field, spec: &Spec) -> Result<OwnedFd> {
-    let flags = if recursive { libc::AT_RECURSIVE } else { 0 };
-    let tree = mount::clone_tree(cwd(), &c(path), flags).map_err(|e| missing(e, path, field, spec))?;
+/// A detached copy; `flags` (`AT_*`) are those of open_tree(2).
+fn tree(path: &str, flags: u32, field: Field, spec: &Spec) -> Result<OwnedFd> {
+    let tree = mount::clone_tree(cwd(), &c(path), flags as i32).map_err(|e| missing(e, path, field, spec))?;
     if field == Field::Fixed("/root/path") {
         must_be_directory(tree.as_fd(), path)?;
     }
@@ -87,7 +87,10 @@ fn map_owners(tree: BorrowedFd, mapping: &Mapping, field: Field, spec: &Spec) ->
         Some(pointer) => error.field(format!("{pointer}/uidMappings")),
         None => error,
     };
-    let namespace = super::idmaps::namespace(&mapping.uids, &mapping.gids).map_err(pointer)?;
+    let namespace = match &mapping.owners {
+        Owners::Ranges { uids, gids } => super::idmaps::namespace(uids, gids).map_err(pointer)?,
+        Owners::Namespace(path) => namespace(path, libc::CLONE_NEWUSER as u64, field, spec)?,
+    };
     mount::map_owners(tree, namespace.as_fd(), mapping.recursive).map_err(|e| {
         pointer(
             e.because("map the owners of the mount").remedy(
@@ -97,8 +100,10 @@ fn map_owners(tree: BorrowedFd, mapping: &Mapping, field: Field, spec: &Spec) ->
     })
 }
 
-fn witness(path: &str, field: Field, spec: &Spec) -> Result<OwnedFd> {
-    let found = openat2(cwd(), &c(path), libc::O_PATH, 0, 0).map_err(|e| missing(e, path, field, spec))?;
+fn witness(path: &str, flags: u32, field: Field, spec: &Spec) -> Result<OwnedFd> {
+    let link = if flags & libc::AT_SYMLINK_NOFOLLOW as u32 != 0 { libc::O_NOFOLLOW } else { 0 };
+    let found =
+        openat2(cwd(), &c(path), libc::O_PATH | link, 0, 0).map_err(|e| missing(e, path, field, spec))?;
     if field == Field::Fixed("/root/path") {
         must_be_directory(found.as_fd(), path)?;
     }
@@ -135,7 +140,7 @@ fn must_be_directory(fd: BorrowedFd, path: &str) -> Result<()> {
 
 /// A node with the expected number; a copy that can be attached, or a witness.
 fn device(path: &str, number: u64, copy: bool, field: Field, spec: &Spec) -> Result<OwnedFd> {
-    let fd = if copy { tree(path, false, field, spec)? } else { witness(path, field, spec)? };
+    let fd = if copy { tree(path, 0, field, spec)? } else { witness(path, 0, field, spec)? };
     let found = file::device_number(fd.as_fd()).map_err(|e| e.because(format!("look at {path}")))?;
     if found == Some(number) {
         return Ok(fd);

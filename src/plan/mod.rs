@@ -7,6 +7,10 @@
 
 pub mod container;
 pub mod devices;
+pub mod live;
+mod mount_cgroup;
+mod mount_legacy;
+mod mount_options;
 pub mod mounts;
 pub mod namespaces;
 pub mod process;
