@@ -1,6 +1,6 @@
 //! A bundle as it is on the disk: config.json, read once, parsed and checked before anything changes.
 
-use super::{CreateOptions, Engine};
+use super::{CreateOptions, Engine, own_maps};
 use crate::error::{Context, Error, Kind, Result};
 use crate::host::Facts;
 use crate::plan::script::c;
@@ -45,7 +45,9 @@ impl Bundle {
     }
 
     pub fn spec(&self) -> Result<Spec<'_>> {
-        load::parse("config.json", &self.bytes)
+        let mut spec: Spec = load::parse("config.json", &self.bytes)?;
+        own_maps::complete(&mut spec)?;
+        Ok(spec)
     }
 }
 

@@ -80,9 +80,13 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 fn parse<'a>(path: &Path, bytes: &'a [u8]) -> Result<Vec<Mount<'a>>> {
-    load::parse(&path.to_string_lossy(), bytes).map_err(|e| {
-        e.remedy("the file is a JSON array, whose entries are those of \"mounts\" in config.json")
-    })
+    if bytes.trim_ascii_start().first() == Some(&b'{') {
+        return Err(Error::new("the mounts have to be a JSON array")
+            .kind(Kind::Config)
+            .value(path.display())
+            .remedy("its entries are those of \"mounts\" in config.json, without anything around them"));
+    }
+    load::parse(&path.to_string_lossy(), bytes)
 }
 
 /// What hides or protects something by the config's word stays.

@@ -3,6 +3,7 @@
 //! These are paths of the host that the config's author names; nothing below the root filesystem is opened here
 //! except the root itself. Each object is checked on the descriptor that is used.
 
+use super::files::Room;
 use crate::cgroup::Cgroup;
 use crate::error::{Error, Kind, Result};
 use crate::names;
@@ -20,6 +21,8 @@ pub struct Opened {
     pub numbers: Vec<RawFd>,
     /// Keeps the descriptors open until init has them.
     owned: Vec<OwnedFd>,
+    /// Closed before this goes.
+    _room: Option<Room>,
 }
 
 /// The descriptors that the engine already has.
@@ -31,7 +34,7 @@ pub struct Given<'a> {
 }
 
 pub fn open(opens: &Opens, given: Given, spec: &Spec) -> Result<Opened> {
-    let mut opened = Opened::default();
+    let mut opened = Opened { _room: Room::for_plan(opens)?, ..Opened::default() };
     for wanted in opens.iter() {
         let fd = match wanted {
             // Filled in when init is started.
@@ -187,6 +190,9 @@ fn missing(errno: Errno, path: &str, field: Field, spec: &Spec) -> Error {
     let error = errno.because(what).value(path);
     let error = match errno {
         Errno(libc::ENOENT) => error.remedy("nothing is at this path on the host"),
+        Errno(libc::EMFILE) => {
+            error.remedy("each bind takes a descriptor: raise the hard limit of open files (ulimit -Hn)")
+        }
         Errno(libc::EINVAL) => {
             error.remedy("it may be on a mount that cannot be copied (unbindable, locked)")
         }

@@ -361,6 +361,12 @@ impl<'a> Builder<'a, '_> {
         let Some(process) = &self.spec.process else {
             return Err(Error::new("a process is needed").kind(Kind::Config).field("/process"));
         };
+        let own_limit = process.rlimits.iter().any(|limit| &*limit.kind == "RLIMIT_NOFILE");
+        let (soft, hard) = self.host.open_files;
+        if !own_limit && self.opens.exceed(soft) {
+            // The engine raises it for the descriptors of this plan.
+            self.push(Step::Rlimit { resource: libc::RLIMIT_NOFILE, soft, hard });
+        }
         let start_hooks = self.spec.hooks.as_ref().is_some_and(|hooks| !hooks.start_container.is_empty());
         let program = Program {
             process,

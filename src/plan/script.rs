@@ -183,6 +183,9 @@ pub fn push_cgroup(location: Option<&Location>, script: &mut Script, opens: &mut
     }
 }
 
+/// Descriptors beside those of a plan: streams, sockets, cgroups, init's own.
+const SPARE: usize = 128;
+
 /// The table of what is to be opened.
 #[derive(Debug)]
 pub struct Opens<'a>(Vec<Open<'a>>);
@@ -197,6 +200,16 @@ impl<'a> Opens<'a> {
     pub fn add(&mut self, open: Open<'a>) -> Handle {
         self.0.push(open);
         Handle(self.0.len() as u32 - 1)
+    }
+
+    /// So few that no limit of open files is in their way.
+    pub fn are_few(&self) -> bool {
+        self.0.len() < SPARE
+    }
+
+    /// They and what else is open may be more than `soft` descriptors.
+    pub fn exceed(&self, soft: u64) -> bool {
+        (self.0.len() + SPARE) as u64 > soft
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Open<'a>> {

@@ -72,7 +72,13 @@ pub fn all_mounts(mountinfo: &str) -> Vec<MountLine> {
 }
 
 /// Adds a mount to the config.
-pub fn add_mount(config: &mut serde_json::Value, destination: &str, kind: &str, source: &str, options: &[&str]) {
+pub fn add_mount(
+    config: &mut serde_json::Value,
+    destination: &str,
+    kind: &str,
+    source: &str,
+    options: &[&str],
+) {
     let mount =
         serde_json::json!({"destination": destination, "type": kind, "source": source, "options": options});
     config["mounts"].as_array_mut().expect("the config has mounts").push(mount);
