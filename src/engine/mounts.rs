@@ -14,12 +14,16 @@ use crate::plan::tenant::{Destination, Tenant};
 use crate::spec::{Mount, Spec, load, validate};
 use crate::state::{Entry, Record};
 use crate::sys::file::{self, cwd};
+use crate::sys::socket;
 use crate::sys::wait::{self, Ended};
 use std::os::fd::AsFd;
 use std::path::Path;
 
 /// Some thousand mounts.
 const FILE_LIMIT: usize = 1 << 20;
+
+/// Seconds for all mounts of a file; copying into a tmpfs may take a while.
+const PATIENCE: i64 = 120;
 
 impl Engine {
     /// All mounts of the file, or none: what was mounted before one fails is taken away again.
@@ -123,7 +127,17 @@ fn finish(tenant: &Tenant, record: &Record, spec: &Spec) -> Result<()> {
     let first = record.process().ok_or_else(gone)?.open().map_err(|_| gone())?;
     let given = Given { pidfd: Some(first.as_fd()), ..Given::default() };
     let mut init = joining::start_alone(tenant, given, spec)?;
+    // A file system that a process of the container serves may never answer.
+    socket::be_patient(init.control(), PATIENCE).map_err(|e| e.because("setsockopt"))?;
     let outcome = joining::converse(&mut init, tenant, spec, |_| Ok(()));
+    if let Err(error) = &outcome
+        && error.detail().errno == Some(libc::EAGAIN)
+    {
+        init.process().end();
+        return Err(Error::new(format!("the mounts were not done after {PATIENCE} s")).remedy(
+            "does something in the container serve a file system on the way? a part may be mounted",
+        ));
+    }
     let ended = wait::reap(init.process().pidfd.as_fd()).map_err(|e| e.because("wait for init"))?;
     match (outcome, ended) {
         (Err(error), _) => Err(error),
