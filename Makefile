@@ -14,7 +14,7 @@ BINARY   = target/rruntime
 RUNTIME ?=
 export RUNTIME
 
-.PHONY: help run test install uninstall bench lint engines build deps clean
+.PHONY: help run test install uninstall bench lint engines build deps clean conformance
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -54,6 +54,9 @@ lint: ## formatting, clippy, licences and advisories
 		$(CARGO) deny --offline check bans licenses sources && \
 		{ $(CARGO) deny check advisories || echo "skipped: advisories (the advisory database is not at hand)"; }; \
 	else echo "skipped: cargo-deny is not installed (cargo install cargo-deny)"; fi
+
+conformance: ## write docs/conformance.md from the tables in tests/conformance
+	RRUNTIME_WRITE_PAGES=1 $(CARGO) test --locked --test conformance the_page_is_what_the_tables_say
 
 install: ## copy the binary to $(DESTDIR)$(PREFIX)/sbin (PREFIX, DESTDIR); build it first, as yourself
 	@test -x $(BUILT) || { echo "make install: $(BUILT) is not there; run 'make build' first" >&2; exit 1; }

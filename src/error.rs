@@ -24,6 +24,8 @@ pub enum Kind {
     IdInUse,
     /// The container is not in a state that allows the command.
     WrongState,
+    /// The container is in the state that was asked for.
+    AlreadySo,
     /// The program to run is not there.
     NotFound,
     /// The program to run is there and cannot be executed.
@@ -122,6 +124,28 @@ impl Error {
     #[must_use]
     pub fn remedy(mut self, remedy: impl Into<Cow<'static, str>>) -> Error {
         self.0.remedy.get_or_insert_with(|| remedy.into());
+        self
+    }
+
+    /// Another name for the field, given its present one: what a caller's reader calls it.
+    #[must_use]
+    pub fn rename_field(mut self, rename: impl Fn(&str) -> Option<String>) -> Error {
+        if let Some(name) = self.0.field.as_deref().and_then(&rename) {
+            self.0.field = Some(name);
+        }
+        self
+    }
+
+    /// For a program that is called by another name: commands in remedies (`rruntime spec`) get that name.
+    #[must_use]
+    pub fn called(mut self, name: &str) -> Error {
+        if let Some(remedy) = &mut self.0.remedy
+            && remedy.contains("`rruntime ")
+        {
+            *remedy = Cow::Owned(remedy.replace("`rruntime ", &format!("`{name} ")));
+        }
+        self.0.others =
+            std::mem::take(&mut self.0.others).into_iter().map(|other| other.called(name)).collect();
         self
     }
 

@@ -18,9 +18,6 @@ use std::path::Path;
 pub extern "C" fn main(_argc: c_int, _argv: *const *const c_char) -> c_int {
     let mut arguments = std::env::args_os();
     let called = arguments.next().unwrap_or_default();
-    match Path::new(&called).file_name().and_then(|name| name.to_str()) {
-        Some("runc") => cli::main("runc", arguments),
-        Some("crun") => cli::main("crun", arguments),
-        _ => cli::main("rruntime", arguments),
-    }
+    let name = Path::new(&called).file_name().and_then(|name| name.to_str());
+    cli::main(cli::Face::called(name), arguments)
 }

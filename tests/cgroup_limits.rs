@@ -208,6 +208,15 @@ fn what_a_version_does_not_have_but_peers_accept_is_a_warning() {
 }
 
 #[test]
+fn a_leaf_weight_of_a_device_is_a_warning() {
+    let json = "{\"blockIO\":{\"weightDevice\":[{\"major\":8,\"minor\":0,\"weight\":20,\"leafWeight\":10}]}}";
+    for layout in [legacy(), unified()] {
+        let (_, warnings) = check(json, &layout).unwrap();
+        assert!(warnings.iter().any(|warning| warning.contains("weightDevice/0/leafWeight")), "{warnings:?}");
+    }
+}
+
+#[test]
 fn a_v1_controller_that_is_not_mounted_is_an_error_with_field_value_and_remedy() {
     let layout = Layout::Legacy { hierarchies: Vec::new(), unified: None };
     let error = check("{\"cpu\":{\"shares\":512}}", &layout).unwrap_err();

@@ -126,7 +126,7 @@ fn state_has_its_keys_in_order_and_follows_the_process() {
     assert_eq!(
         said.out,
         format!(
-            "{{\n  \"ociVersion\": \"1.2.0\",\n  \"id\": \"web\",\n  \"pid\": {pid},\n  \"status\": \"running\",\n  \
+            "{{\n  \"ociVersion\": \"1.3.0\",\n  \"id\": \"web\",\n  \"pid\": {pid},\n  \"status\": \"running\",\n  \
              \"bundle\": \"/b\",\n  \"rootfs\": \"/b/rootfs\",\n  \"created\": \"2026-11-21T07:58:59.25Z\",\n  \
              \"owner\": \"root\"\n}}\n"
         )

@@ -7,12 +7,12 @@ use crate::wire::{Part, Strings};
 use core::ffi::CStr;
 
 impl<'a> Init<'a> {
-    pub fn change_directory(&mut self, path: &CStr, patient: bool) -> Outcome<()> {
+    pub fn change_directory(&mut self, path: &CStr, patient: bool, make: bool) -> Outcome<()> {
         if !patient && !self.chdir_again {
             return Ok(());
         }
         let entered = match sys::chdir(path) {
-            Err(Errno(libc::ENOENT)) if self.root.is_some() => {
+            Err(Errno(libc::ENOENT)) if make && self.root.is_some() => {
                 let made = self.lookup_or_make(path, crate::path::Missing::Directory { mode: 0o755 })?;
                 sys::close(made);
                 sys::chdir(path)

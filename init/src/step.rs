@@ -60,12 +60,13 @@ impl<'a> Init<'a> {
             Step::Mask { path } => self.mask(path),
             Step::Readonly { path } => self.readonly(path),
 
+            Step::CpuAffinity { mask } => sys::sched_setaffinity(mask).part(Part::Whole),
             Step::Scheduler { attributes } => sys::sched_setattr(attributes).part(Part::Whole),
             Step::IoPriority { value } => sys::ioprio_set(value).part(Part::Whole),
             Step::MemoryPolicy { mode, nodes } => sys::set_mempolicy(mode, nodes).part(Part::Whole),
             Step::Personality { value } => sys::personality(value).part(Part::Whole),
             Step::Rlimit { resource, soft, hard } => sys::prlimit(resource, soft, hard).part(Part::Prlimit),
-            Step::Chdir { path, patient } => self.change_directory(path, patient),
+            Step::Chdir { path, patient, make } => self.change_directory(path, patient, make),
             Step::Umask { value } => {
                 sys::umask(value);
                 Ok(())

@@ -478,6 +478,10 @@ pub fn personality(value: u64) -> Sys<()> {
     call(libc::SYS_personality, [value as usize, 0, 0, 0, 0, 0]).map(drop)
 }
 
+pub fn sched_setaffinity(mask: &[u8]) -> Sys<()> {
+    call(libc::SYS_sched_setaffinity, [0, mask.len(), mask.as_ptr() as usize, 0, 0, 0]).map(drop)
+}
+
 pub fn sched_setattr(attributes: &[u8]) -> Sys<()> {
     call(libc::SYS_sched_setattr, [0, attributes.as_ptr() as usize, 0, 0, 0, 0]).map(drop)
 }

@@ -276,7 +276,8 @@ steps! {
     Undumpable {}
     /// Tells rruntime that `point` is reached and waits for its word to go on.
     Sync { point: u32 }
-    /// Enters a v1 cgroup: writes 0 to its tasks file. A handle that is not open is a hierarchy that is gone.
+    /// Enters a cgroup: writes 0 to its file of tasks or processes. A handle that is not open is a hierarchy that is
+    /// gone.
     EnterCgroup { tasks: Handle }
     /// Opens the host's /proc, for the files about ourselves.
     OpenHostProc {}
@@ -366,6 +367,8 @@ steps! {
 
     // The process.
 
+    /// sched_setaffinity(2): CPU 0 is the lowest bit of the first byte.
+    CpuAffinity { mask: &'a [u8] }
     Scheduler { attributes: &'a [u8] }
     IoPriority { value: u32 }
     MemoryPolicy { mode: u32, nodes: &'a [u8] }
@@ -373,7 +376,8 @@ steps! {
     Rlimit { resource: u32, soft: u64, hard: u64 }
     /// The working directory, made if it is missing; must be inside the root.
     /// With `patient`, a refused permission is left to the next `Chdir` (as the container's user).
-    Chdir { path: &'a CStr, patient: bool }
+    /// With `make`, a directory that is missing is made.
+    Chdir { path: &'a CStr, patient: bool, make: bool }
     Umask { value: u32 }
     /// setgroups(2): `ids` are little-endian u32.
     Groups { ids: &'a [u8] }

@@ -113,6 +113,19 @@ impl Cgroup {
             .map_err(|errno| on(&held.leg, "open below", errno).doing(doing()))
     }
 
+    /// The file of the v2 hierarchy through which a process enters by writing 0, for the one that has something to do
+    /// before: of the cgroup, or where that hands controllers to children, of the one that process `pid` is in.
+    /// `None` without v2.
+    pub fn unified_entrance(&self, pid: i32) -> Result<Option<OwnedFd>> {
+        let Some(held) = self.unified() else { return Ok(None) };
+        let failed = |errno| on(&held.leg, "open the processes of", errno);
+        let handed_down =
+            file::read_at(held.dir.as_fd(), c"cgroup.subtree_control", 4096, INSIDE).map_err(failed)?;
+        let below = if handed_down.trim_ascii().is_empty() { None } else { Some(self.beside(pid)?) };
+        let dir = below.as_ref().unwrap_or(&held.dir);
+        file::openat2(dir.as_fd(), c"cgroup.procs", libc::O_WRONLY, 0, INSIDE).map(Some).map_err(failed)
+    }
+
     /// Moves a process that is there already into every hierarchy. Costs an RCU grace period or more; a
     /// container's processes are born in v2 ([`Cgroup::birth`]) and enter v1 themselves ([`Cgroup::entrance`]).
     pub fn join(&self, pid: i32) -> Result<()> {

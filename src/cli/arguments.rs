@@ -8,7 +8,9 @@ use crate::error::{Error, Kind, Result};
 use clap::builder::OsStringValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches};
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 const OPERANDS: &str = "operands";
@@ -22,6 +24,13 @@ pub fn switch(long: &'static str, help: &'static str) -> Arg {
         .default_missing_value("true")
         .value_parser(|word: &str| yes_or_no(word).ok_or("not true or false"))
         .help(help)
+}
+
+/// A switch that crun's users turn off with words: `--tty=no`. Any other word turns it on.
+pub fn word_switch(long: &'static str, help: &'static str) -> Arg {
+    switch(long, help).value_parser(|word: &str| {
+        Ok::<_, std::convert::Infallible>(word != "no" && yes_or_no(word) != Some(false))
+    })
 }
 
 /// An option with a value, whatever the value looks like. The last one counts.
@@ -39,8 +48,12 @@ pub fn options(long: &'static str, value: &'static str, help: &'static str) -> A
     option(long, value, help).action(ArgAction::Append)
 }
 
-pub fn help_switch() -> Arg {
-    switch("help", "show help").short('h')
+/// What every command has. The letters and `--usage` are those of crun.
+pub fn help_switches() -> [Arg; 2] {
+    [
+        switch("help", "show help").short('h').short_alias('?'),
+        switch("usage", "show the usage line alone").hide(true),
+    ]
 }
 
 /// What Go's strconv.ParseBool accepts.
@@ -67,7 +80,8 @@ impl Arguments {
         end: OptionsEnd,
         words: &[OsString],
     ) -> Result<Arguments> {
-        options.push(help_switch());
+        options.extend(help_switches());
+        let words = &*with_two_dashes(&options, end, words);
         let (ours, theirs) = match end {
             OptionsEnd::Nowhere => (words, &[][..]),
             OptionsEnd::AfterOperand(n) => cut(&options, n, words),
@@ -152,6 +166,31 @@ fn as_text<'a>(name: &str, value: &'a OsStr) -> Result<&'a str> {
     })
 }
 
+/// Go's programs take `-root DIR` for `--root DIR`, and scripts that were written for them use it.
+fn with_two_dashes<'a>(options: &[Arg], end: OptionsEnd, words: &'a [OsString]) -> Cow<'a, [OsString]> {
+    let ours = match end {
+        OptionsEnd::Nowhere => operand_position(options, usize::MAX, words),
+        OptionsEnd::AfterOperand(n) => operand_position(options, n, words),
+    };
+    let mut words = Cow::Borrowed(words);
+    let mut at = 0;
+    while at < ours {
+        if long_name_after_one_dash(options, &words[at]) {
+            let mut longer = OsString::from("-");
+            longer.push(&words[at]);
+            words.to_mut()[at] = longer;
+        }
+        at += 1 + usize::from(takes_next(options, words[at].as_encoded_bytes()));
+    }
+    words
+}
+
+fn long_name_after_one_dash(options: &[Arg], word: &OsStr) -> bool {
+    let Some(name) = word.as_encoded_bytes().strip_prefix(b"-") else { return false };
+    let name = name.split(|&b| b == b'=').next().unwrap_or_default();
+    name.len() > 1 && options.iter().any(|arg| arg.get_long().is_some_and(|long| long.as_bytes() == name))
+}
+
 /// Splits after the `n`th operand, or at `--`, which belongs to neither half.
 fn cut<'a>(options: &[Arg], n: usize, words: &'a [OsString]) -> (&'a [OsString], &'a [OsString]) {
     let at = operand_position(options, n, words);
@@ -187,7 +226,12 @@ pub fn operand_position(options: &[Arg], n: usize, words: &[OsString]) -> usize 
 /// Whether the value of this option is the next word.
 fn takes_next(options: &[Arg], word: &[u8]) -> bool {
     let takes_value = |arg: &&Arg| arg.get_action().takes_values() && !arg.is_require_equals_set();
-    if let Some(long) = word.strip_prefix(b"--") {
+    let long = if long_name_after_one_dash(options, OsStr::from_bytes(word)) {
+        word.strip_prefix(b"-")
+    } else {
+        word.strip_prefix(b"--")
+    };
+    if let Some(long) = long {
         let named = |arg: &&Arg| arg.get_long().is_some_and(|name| name.as_bytes() == long);
         return options.iter().filter(takes_value).any(|arg| named(&arg));
     }

@@ -25,11 +25,12 @@ pub fn options() -> Vec<Arg> {
     vec![
         option("bundle", "DIR", "the bundle (default: the working directory)").short('b'),
         option("config", "FILE", "use this instead of the bundle's config.json").short('f'),
-        option("console-socket", "SOCKET", "unix socket that receives the terminal's master end"),
-        option("pid-file", "FILE", "write the process id of the container's first process here"),
+        option("console-socket", "SOCKET", "unix socket that receives the terminal's master end").short('c'),
+        option("pid-file", "FILE", "write the process id of the container's first process here").short('p'),
         switch("no-pivot", "move the root instead of pivot_root, as an initramfs needs it"),
         switch("no-new-keyring", "keep the caller's session keyring"),
         option("preserve-fds", "N", "pass the N descriptors after 2 on"),
+        switch("no-subreaper", "do not adopt the container's orphans while `run` waits"),
     ]
 }
 

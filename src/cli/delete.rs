@@ -2,7 +2,7 @@
 
 use super::arguments::{Arguments, switch};
 use super::session::Session;
-use super::{Command, Count, FAILURE, OptionsEnd};
+use super::{Command, Count, FAILURE, OptionsEnd, chosen};
 use crate::engine::Force;
 use crate::error::Result;
 use clap::Arg;
@@ -20,10 +20,13 @@ pub const COMMAND: Command = Command {
 };
 
 fn options() -> Vec<Arg> {
-    vec![switch("force", "kill the container first if it runs; an unknown id is no error").short('f')]
+    vec![
+        switch("force", "kill the container first if it runs; an unknown id is no error").short('f'),
+        chosen::option(),
+    ]
 }
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     let force = if arguments.switch("force") { Force::Kill } else { Force::OnlyStopped };
-    session.engine_for_one()?.delete(&arguments.id(), force).map(|()| 0)
+    chosen::each(session, arguments, |engine, id| engine.delete(id, force)).map(|()| 0)
 }

@@ -1,15 +1,13 @@
 //! `exec`: another process in a running container.
 
-use super::arguments::{Arguments, option, options as several, switch};
+use super::arguments::{Arguments, option, options as several, switch, word_switch};
 use super::session::Session;
 use super::{Command, Count, OptionsEnd, user};
 use crate::engine::{ExecOptions, ExecProcess, Paused, SubCgroup, Wait};
 use crate::error::{Error, Kind, Result};
+use crate::names;
 use clap::Arg;
 use std::ffi::OsString;
-
-/// The process's own exit codes end below.
-const FAILURE: i32 = 255;
 
 pub const COMMAND: Command = Command {
     name: "exec",
@@ -22,7 +20,7 @@ pub const COMMAND: Command = Command {
              255 if it could not be started.",
     options,
     run,
-    failure: FAILURE,
+    failure: |face| face.exec,
 };
 
 fn options() -> Vec<Arg> {
@@ -30,7 +28,7 @@ fn options() -> Vec<Arg> {
         option("console-socket", "SOCKET", "unix socket that receives the terminal's master end"),
         option("cwd", "DIR", "working directory in the container"),
         several("env", "NAME=VALUE", "set an environment variable").short('e'),
-        switch("tty", "give the process a terminal").short('t'),
+        word_switch("tty", "give the process a terminal").short('t'),
         option("user", "UID[:GID]", "numeric user and group").short('u'),
         several("additional-gids", "GID", "add a numeric group").short('g'),
         option("process", "FILE", "take the whole process from this JSON file").short('p'),
@@ -51,9 +49,49 @@ fn options() -> Vec<Arg> {
 }
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
-    parse(arguments)
-        .and_then(|options| session.engine_for_one()?.exec(&arguments.id(), &options))
-        .map_err(|e| e.doing("exec failed"))
+    let exec = || {
+        let mut options = parse(arguments)?;
+        options.capabilities.retain(|name| is_capability(session, name));
+        let outcome = session.engine_for_one()?.exec(&arguments.id(), &options);
+        outcome.map_err(|e| e.rename_field(|pointer| typed(pointer, &options)))
+    };
+    exec().map_err(|e| e.doing("exec failed"))
+}
+
+/// An unknown one is left out with a warning: the kernel may be older than whoever wrote the line.
+fn is_capability(session: &Session, name: &str) -> bool {
+    let known = names::capability(name).is_some();
+    if !known {
+        session.log.warn(&format!("--cap = {name:?}: not a known capability: ignored"));
+    }
+    known
+}
+
+/// Fields of a process that an option sets.
+const TYPED: [(&str, &str, fn(&ExecOptions) -> bool); 9] = [
+    ("/args", "<command>", |o| matches!(o.process, ExecProcess::Command(_))),
+    ("/apparmorProfile", "--apparmor", |o| o.apparmor.is_some()),
+    ("/capabilities", "--cap", |o| !o.capabilities.is_empty()),
+    ("/cwd", "--cwd", |o| o.cwd.is_some()),
+    ("/env", "--env", |o| !o.env.is_empty()),
+    ("/selinuxLabel", "--process-label", |o| o.process_label.is_some()),
+    ("/terminal", "--tty", |o| o.terminal.is_some()),
+    ("/user/additionalGids", "--additional-gids", |o| !o.additional_gids.is_empty()),
+    ("/user", "--user", |o| o.user.is_some()),
+];
+
+/// What the reader typed, for a JSON pointer into the process.
+fn typed(pointer: &str, options: &ExecOptions) -> Option<String> {
+    let within = pointer.strip_prefix("/process").unwrap_or(pointer);
+    if !within.starts_with('/') || within.starts_with("/linux") {
+        return None;
+    }
+    let option = TYPED.iter().find(|(prefix, _, given)| within.starts_with(prefix) && given(options));
+    Some(match (option, &options.process) {
+        (Some((_, name, _)), _) => (*name).to_owned(),
+        (None, ExecProcess::File(_)) => format!("--process {within}"),
+        (None, ExecProcess::Command(_)) => format!("/process{within}"),
+    })
 }
 
 fn parse(arguments: &Arguments) -> Result<ExecOptions> {

@@ -1,13 +1,16 @@
 //! `features`: what this program can do (runtime-spec features.md), whatever the host allows. The lists are the
 //! tables that the code itself reads.
 
-use super::arguments::Arguments;
+use super::arguments::{Arguments, switch};
 use super::session::Session;
 use super::{Command, Count, FAILURE, OptionsEnd, streams, version};
 use crate::error::Result;
+use crate::host::cgroups::Layout;
+use crate::host::survey;
 use crate::names;
 use crate::seccomp::arch::Named;
 use crate::seccomp::vocabulary as seccomp;
+use crate::sys::identity;
 use serde::Serialize;
 use serde_json::ser::{PrettyFormatter, Serializer};
 use std::collections::BTreeMap;
@@ -18,8 +21,9 @@ pub const COMMAND: Command = Command {
     operands: "",
     count: Count::Exactly(0),
     options_end: OptionsEnd::Nowhere,
-    detail: "The form is that of features.md in the runtime-spec.",
-    options: Vec::new,
+    detail: "The form is that of features.md in the runtime-spec. With --host it names only what this host can use:\n\
+             what its kernel lacks, and controllers that are not mounted, are left out.",
+    options: || vec![switch("host", "leave out what this host cannot use")],
     run,
     failure: FAILURE,
 };
@@ -48,7 +52,8 @@ struct Linux {
     seccomp: Seccomp,
     apparmor: Enabled,
     selinux: Enabled,
-    intel_rdt: Enabled,
+    intel_rdt: IntelRdt,
+    memory_policy: MemoryPolicy,
     mount_extensions: MountExtensions,
     net_devices: Enabled,
 }
@@ -75,6 +80,19 @@ struct Seccomp {
 }
 
 #[derive(Serialize)]
+struct IntelRdt {
+    enabled: bool,
+    schemata: bool,
+    monitoring: bool,
+}
+
+#[derive(Serialize)]
+struct MemoryPolicy {
+    modes: Vec<&'static str>,
+    flags: Vec<&'static str>,
+}
+
+#[derive(Serialize)]
 struct MountExtensions {
     idmap: Enabled,
 }
@@ -84,10 +102,14 @@ struct Enabled {
     enabled: bool,
 }
 
-fn run(_: &Session, _: &Arguments) -> Result<i32> {
+fn run(_: &Session, arguments: &Arguments) -> Result<i32> {
+    let mut features = features();
+    if arguments.switch("host") {
+        restrict(&mut features.linux);
+    }
     let mut bytes = Vec::with_capacity(8 << 10);
     let mut writer = Serializer::with_formatter(&mut bytes, PrettyFormatter::with_indent(b"    "));
-    features().serialize(&mut writer).expect("our own types have string keys");
+    features.serialize(&mut writer).expect("our own types have string keys");
     streams::print(&(String::from_utf8_lossy(&bytes) + "\n")).map(|()| 0)
 }
 
@@ -104,6 +126,47 @@ fn features() -> Features {
             ("rruntime.version", version::VERSION),
         ]),
         potentially_unsafe_config_annotations: [],
+    }
+}
+
+/// Leaves what both this program and this host have.
+fn restrict(linux: &mut Linux) {
+    let namespaces = survey::namespaces();
+    linux.namespaces.retain(|kind| namespaces.contains(kind));
+    let last = identity::last_capability();
+    linux.capabilities.retain(|name| names::capability(name).is_some_and(|number| u32::from(number) <= last));
+    let layout = survey::layout();
+    let unified = layout.as_ref().map(Layout::is_unified);
+    let controllers = layout.as_ref().map(survey::controllers).unwrap_or_default();
+    linux.cgroup.v1 &= unified == Some(false);
+    linux.cgroup.v2 &= unified == Some(true);
+    linux.cgroup.rdma &= controllers.iter().any(|name| name == "rdma");
+    let actions = survey::seccomp_actions();
+    linux.seccomp.enabled &= !actions.is_empty();
+    linux.seccomp.actions.retain(|name| actions.iter().any(|action| action == kernel_action(name)));
+    linux.apparmor.enabled &= survey::has_apparmor();
+    linux.selinux.enabled &= survey::has_selinux();
+    linux.intel_rdt.enabled &= survey::has_resctrl();
+    linux.intel_rdt.schemata &= survey::has_resctrl();
+    linux.intel_rdt.monitoring &= survey::has_resctrl_monitoring();
+    if !survey::has_memory_policies() {
+        linux.memory_policy.modes.clear();
+        linux.memory_policy.flags.clear();
+    }
+    linux.net_devices.enabled &= namespaces.contains(&"network");
+}
+
+/// The kernel's name of an action, as in actions_avail.
+fn kernel_action(name: &str) -> &'static str {
+    match name {
+        "SCMP_ACT_KILL" | "SCMP_ACT_KILL_THREAD" => "kill_thread",
+        "SCMP_ACT_KILL_PROCESS" => "kill_process",
+        "SCMP_ACT_TRAP" => "trap",
+        "SCMP_ACT_ERRNO" => "errno",
+        "SCMP_ACT_NOTIFY" => "user_notif",
+        "SCMP_ACT_TRACE" => "trace",
+        "SCMP_ACT_LOG" => "log",
+        _ => "allow",
     }
 }
 
@@ -134,8 +197,12 @@ fn linux() -> Linux {
         },
         apparmor: Enabled { enabled: true },
         selinux: Enabled { enabled: true },
-        intel_rdt: Enabled { enabled: false },
+        intel_rdt: IntelRdt { enabled: false, schemata: false, monitoring: false },
+        memory_policy: MemoryPolicy {
+            modes: names::MEMORY_POLICY_MODES.iter().map(|(name, _)| *name).collect(),
+            flags: names::MEMORY_POLICY_FLAGS.iter().map(|(name, _)| *name).collect(),
+        },
         mount_extensions: MountExtensions { idmap: Enabled { enabled: true } },
-        net_devices: Enabled { enabled: false },
+        net_devices: Enabled { enabled: true },
     }
 }

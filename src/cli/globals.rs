@@ -2,10 +2,11 @@
 
 use super::OptionsEnd;
 use super::arguments::{Arguments, operand_position, option, switch, yes_or_no};
+use super::face::{Face, Manner};
 use super::session::Session;
 use crate::engine::Rootless;
 use crate::error::{Error, Kind, Result};
-use crate::report::{Detail, Format, Log};
+use crate::report::{Detail, Format, Log, Place};
 use clap::Arg;
 use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path, PathBuf};
@@ -15,6 +16,8 @@ use std::rc::Rc;
 pub enum Request<'a> {
     Help,
     Version,
+    /// No command at all.
+    Nothing,
     /// A command with its arguments.
     Command(&'a OsStr, &'a [OsString]),
 }
@@ -22,35 +25,45 @@ pub enum Request<'a> {
 pub fn options() -> Vec<Arg> {
     vec![
         switch("debug", "write every step of a container's making to the log"),
-        option("log", "FILE", "append the log to this file (default: stderr)"),
+        option(
+            "log",
+            "TARGET",
+            "where the log goes: [file:]PATH, journald:ID or syslog:ID (default: stderr)",
+        )
+        .short('l'),
         option("log-format", "FORMAT", "form of the log: text (default) or json"),
+        option("log-level", "LEVEL", "what is logged: error, warning (default) or debug"),
+        switch("systemd-log", "the log goes to the systemd journal, as with --log journald:NAME"),
         option(
             "root",
             "DIR",
             "state directory (default: /run/rruntime; for an ordinary user below $XDG_RUNTIME_DIR)",
-        ),
-        switch("systemd-cgroup", "let systemd make cgroups (not built yet: an error)"),
+        )
+        .short('r'),
+        switch("systemd-cgroup", "let systemd make cgroups (not built yet: an error)").short('s'),
         option("rootless", "WHEN", "forgive refused cgroup operations: true, false or auto (default)"),
-        switch("version", "show the version").short('v'),
+        switch("version", "show the version").short('v').short_alias('V'),
+        // runc's users may still give it; CRIU is found by PATH.
+        option("criu", "PATH", "").hide(true),
     ]
 }
 
-pub fn parse<'a>(name: &'static str, words: &'a [OsString]) -> Result<(Session, Request<'a>)> {
+pub fn parse<'a>(face: &'static Face, words: &'a [OsString]) -> Result<(Session, Request<'a>)> {
     let at = operand_position(&options(), 1, words);
-    let arguments = Arguments::parse(name, options(), OptionsEnd::Nowhere, &words[..at])?;
-    let session = session(name, &arguments)?;
+    let arguments = Arguments::parse(face.name, options(), OptionsEnd::Nowhere, &words[..at])?;
+    let session = session(face, &arguments)?;
     let request = match words[at..].split_first() {
         _ if arguments.switch("help") => Request::Help,
         _ if arguments.switch("version") => Request::Version,
         Some((command, rest)) => Request::Command(command, rest),
-        None => Request::Help,
+        None => Request::Nothing,
     };
     Ok((session, request))
 }
 
-fn session(name: &'static str, arguments: &Arguments) -> Result<Session> {
+fn session(face: &'static Face, arguments: &Arguments) -> Result<Session> {
     let format = match arguments.text("log-format")? {
-        None | Some("text") => Format::Text,
+        None | Some("text") => usual_format(face),
         Some("json") => Format::Json,
         Some(other) => {
             return Err(Error::new(format!("invalid log-format: {other}"))
@@ -59,18 +72,49 @@ fn session(name: &'static str, arguments: &Arguments) -> Result<Session> {
                 .remedy("text and json are known"));
         }
     };
-    let detail = if arguments.switch("debug") { Detail::Debug } else { Detail::Usual };
-    let log = match arguments.path("log") {
-        Some(file) => Log::open(&file, format, detail)?,
+    let detail = detail(arguments)?;
+    let log = match arguments.path("log").map(|path| Place::parse(&path)).transpose()? {
+        Some(place) => Log::open(&place, format, detail)?,
+        None if arguments.switch("systemd-log") => {
+            Log::open(&Place::Journal(face.name.to_owned()), format, detail)?
+        }
         None => Log::stderr(format, detail),
     };
+    if arguments.path("criu").is_some() {
+        log.warn("--criu is ignored: the program criu is found by PATH");
+    }
     Ok(Session {
-        name,
+        face,
+        name: face.name,
         root: arguments.given("root").map(absolute_root).transpose()?,
         systemd_cgroup: arguments.switch("systemd-cgroup"),
         rootless: rootless(arguments.text("rootless")?)?,
         log: Rc::new(log),
     })
+}
+
+/// How text looks when nobody asked for JSON.
+pub fn usual_format(face: &Face) -> Format {
+    match face.manner {
+        Manner::Runc => Format::Text,
+        Manner::Crun => Format::Plain,
+    }
+}
+
+/// `--log-level` has the last word over `--debug`. The further words are youki's.
+fn detail(arguments: &Arguments) -> Result<Detail> {
+    match arguments.text("log-level")? {
+        None if arguments.switch("debug") => Ok(Detail::Debug),
+        None => Ok(Detail::Usual),
+        Some("error" | "off") => Ok(Detail::Errors),
+        Some("warning" | "warn" | "info") => Ok(Detail::Usual),
+        Some("debug" | "trace") => Ok(Detail::Debug),
+        Some(other) => Err(Error::new("no such level")
+            .kind(Kind::Argument)
+            .field("--log-level")
+            .value(other)
+            .remedy("error, warning and debug are known")),
+    }
 }
 
 /// Absolute and without "." and "..". The file system's own root is refused: it is what an empty value and a
@@ -124,7 +168,7 @@ mod tests {
 
     fn request(line: &str) -> (Session, Option<String>) {
         let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-        let (session, request) = parse("rruntime", &words).unwrap();
+        let (session, request) = parse(Face::called(None), &words).unwrap();
         let command = match request {
             Request::Command(command, rest) => Some(format!("{} +{}", command.to_str().unwrap(), rest.len())),
             _ => None,

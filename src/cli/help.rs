@@ -1,7 +1,8 @@
 //! Help pages, made from the argument definitions. The shape (NAME, USAGE, OPTIONS) is the one that users of
 //! runc know.
 
-use super::arguments::help_switch;
+use super::arguments::help_switches;
+use super::face::Face;
 use super::{COMMANDS, Command, globals, version};
 use clap::Arg;
 use std::fmt::Write;
@@ -33,11 +34,12 @@ pub fn command(name: &str, command: &Command) -> String {
 }
 
 /// The page of the program itself.
-pub fn program(name: &str) -> String {
+pub fn program(face: &Face) -> String {
+    let name = face.name;
     let mut page = format!(
         "NAME:\n   {name} - {ABOUT}\n\nUSAGE:\n   {name} [global options] command [options] [arguments...]\n\n\
          VERSION:\n   {}\n\nCOMMANDS:\n",
-        version::text(name).trim_end().replace('\n', "\n   ")
+        version::lines(name).trim_end().replace('\n', "\n   ")
     );
     let rows = COMMANDS.iter().map(|command| (command.name.to_owned(), command.about.to_owned()));
     columns(&mut page, rows.collect());
@@ -47,12 +49,19 @@ pub fn program(name: &str) -> String {
 }
 
 fn list(page: &mut String, mut options: Vec<Arg>) {
-    options.push(help_switch());
-    columns(page, options.iter().map(|arg| (spelling(arg), description(arg))).collect());
+    options.extend(help_switches());
+    columns(
+        page,
+        options
+            .iter()
+            .filter(|arg| !arg.is_hide_set())
+            .map(|arg| (spelling(arg), description(arg)))
+            .collect(),
+    );
 }
 
 /// "--bundle DIR, -b DIR"
-fn spelling(arg: &Arg) -> String {
+pub fn spelling(arg: &Arg) -> String {
     let value = match arg.get_value_names() {
         Some([value, ..]) if !arg.is_require_equals_set() => format!(" {value}"),
         _ => String::new(),
@@ -62,7 +71,7 @@ fn spelling(arg: &Arg) -> String {
     long.into_iter().chain(short).collect::<Vec<_>>().join(", ")
 }
 
-fn description(arg: &Arg) -> String {
+pub fn description(arg: &Arg) -> String {
     arg.get_help().map(ToString::to_string).unwrap_or_default()
 }
 

@@ -2,7 +2,7 @@
 
 use super::arguments::{Arguments, switch};
 use super::session::Session;
-use super::{Command, Count, FAILURE, OptionsEnd};
+use super::{Command, Count, FAILURE, OptionsEnd, chosen};
 use crate::engine::Target;
 use crate::error::{Error, Kind, Result};
 use crate::names;
@@ -23,14 +23,14 @@ pub const COMMAND: Command = Command {
 };
 
 fn options() -> Vec<Arg> {
-    vec![switch("all", "send it to every process in the container").short('a')]
+    vec![switch("all", "send it to every process in the container").short('a'), chosen::option()]
 }
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     let word = arguments.operands.get(1).map(|word| word.to_string_lossy());
     let signal = signal(word.as_deref().filter(|word| !word.is_empty()).unwrap_or(DEFAULT))?;
     let target = if arguments.switch("all") { Target::All } else { Target::FirstProcess };
-    session.engine_for_one()?.kill(&arguments.id(), signal, target).map(|()| 0)
+    chosen::each(session, arguments, |engine, id| engine.kill(id, signal, target)).map(|()| 0)
 }
 
 fn signal(word: &str) -> Result<i32> {

@@ -1,10 +1,13 @@
 //! `list`.
 
 use super::arguments::{Arguments, option, switch};
+use super::face::Manner;
 use super::session::Session;
 use super::{Command, Count, FAILURE, OptionsEnd, streams, table};
+use crate::engine::{ContainerState, Status};
 use crate::error::{Error, Kind, Result};
 use clap::Arg;
+use serde::Serialize;
 
 pub const COMMAND: Command = Command {
     name: "list",
@@ -45,6 +48,17 @@ fn options() -> Vec<Arg> {
     vec![form_option(), switch("quiet", "show the ids alone").short('q')]
 }
 
+/// One container in crun's list.
+#[derive(Serialize)]
+struct Row<'a> {
+    id: &'a str,
+    pid: i32,
+    status: Status,
+    bundle: &'a str,
+    created: &'a str,
+    owner: &'a str,
+}
+
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     let form = form(arguments)?;
     let engine = session.engine_for_all()?;
@@ -53,18 +67,43 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
         return streams::print(&ids).map(|()| 0);
     }
     let states = engine.list()?;
-    match form {
+    match (form, session.face.manner) {
         // What Go prints for a list that nothing was put into.
-        Form::Json if states.is_empty() => streams::print("null\n")?,
-        Form::Json => streams::print_json(&states)?,
-        Form::Table => {
-            let mut rows = vec![["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"].map(str::to_owned)];
-            rows.extend(states.into_iter().map(|state| {
-                let (pid, status) = (state.pid.to_string(), state.status.to_string());
-                [state.id, pid, status, state.bundle, state.created, state.owner]
-            }));
-            streams::print(&table::render(&rows))?;
+        (Form::Json, Manner::Runc) if states.is_empty() => streams::print("null\n")?,
+        (Form::Json, Manner::Runc) => streams::print_json(&states)?,
+        (Form::Json, Manner::Crun) => {
+            streams::print_pretty_json(&states.iter().map(Row::of).collect::<Vec<_>>())?;
+        }
+        (Form::Table, Manner::Runc) => {
+            let heading = ["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"];
+            streams::print(&table::render(&rows(heading, states)))?;
+        }
+        (Form::Table, Manner::Crun) => {
+            let heading = ["NAME", "PID", "STATUS", "BUNDLE PATH", "CREATED", "OWNER"];
+            streams::print(&table::render_fixed(&rows(heading, states), [0, 10, 9, 40, 31, 0]))?;
         }
     }
     Ok(0)
+}
+
+impl Row<'_> {
+    fn of(state: &ContainerState) -> Row<'_> {
+        Row {
+            id: &state.id,
+            pid: state.pid,
+            status: state.status,
+            bundle: &state.bundle,
+            created: &state.created,
+            owner: &state.owner,
+        }
+    }
+}
+
+fn rows(heading: [&str; 6], states: Vec<ContainerState>) -> Vec<[String; 6]> {
+    let mut rows = vec![heading.map(str::to_owned)];
+    rows.extend(states.into_iter().map(|state| {
+        let (pid, status) = (state.pid.to_string(), state.status.to_string());
+        [state.id, pid, status, state.bundle, state.created, state.owner]
+    }));
+    rows
 }

@@ -8,14 +8,21 @@
 //! Nothing here changes the host, and every error is returned to `main`, which prints it.
 
 mod arguments;
+mod chosen;
+mod completion;
 mod create;
 mod delete;
+mod duration;
+mod events;
 mod exec;
+mod face;
 mod features;
 mod globals;
 mod help;
+mod info;
 mod kill;
 mod list;
+mod manual;
 mod mounts;
 mod pause;
 mod ps;
@@ -31,8 +38,10 @@ mod user;
 mod version;
 
 use crate::error::{Error, Kind, Result};
-use crate::report::{Detail, Format, Log};
+use crate::report::{Detail, Log};
 use arguments::Arguments;
+pub use face::Face;
+use face::Manner;
 use globals::Request;
 use session::Session;
 use std::ffi::OsString;
@@ -67,17 +76,21 @@ struct Command {
     options: fn() -> Vec<clap::Arg>,
     run: fn(&Session, &Arguments) -> Result<i32>,
     /// The exit code if `run` fails.
-    failure: i32,
+    failure: fn(&Face) -> i32,
 }
 
 /// In the order in which help lists them.
 const COMMANDS: &[Command] = &[
+    completion::COMMAND,
     create::COMMAND,
     delete::COMMAND,
+    events::COMMAND,
     exec::COMMAND,
     features::COMMAND,
+    info::COMMAND,
     kill::COMMAND,
     list::COMMAND,
+    manual::COMMAND,
     mounts::COMMAND,
     pause::COMMAND,
     ps::COMMAND,
@@ -88,39 +101,50 @@ const COMMANDS: &[Command] = &[
     state::COMMAND,
 ];
 
-/// A failure of our own, not of the container's process.
-const FAILURE: i32 = 1;
+/// A failure of our own, not of the container's process, in most commands.
+const FAILURE: fn(&Face) -> i32 = |_| FAILED;
+const FAILED: i32 = 1;
 
-/// The whole command line but the program's name; `name` is what messages call this program. Returns the exit
-/// code.
-pub fn main(name: &'static str, arguments: impl Iterator<Item = OsString>) -> i32 {
+/// The whole command line but the program's name. Returns the exit code.
+pub fn main(face: &'static Face, arguments: impl Iterator<Item = OsString>) -> i32 {
     streams::open_closed();
     streams::ignore_broken_pipes();
     let words: Vec<OsString> = arguments.collect();
-    let (session, request) = match globals::parse(name, &words) {
+    let (session, request) = match globals::parse(face, &words) {
         Ok(parsed) => parsed,
         Err(error) => {
-            Log::stderr(Format::Text, Detail::Usual).fatal(&error);
-            return FAILURE;
+            Log::stderr(globals::usual_format(face), Detail::Usual).fatal(&named(error, face));
+            return face.unknown_option;
         }
     };
     let (outcome, failure) = match request {
-        Request::Help => (streams::print(&help::program(name)).map(|()| 0), FAILURE),
-        Request::Version => (streams::print(&version::text(name)).map(|()| 0), FAILURE),
+        Request::Nothing if face.manner == Manner::Crun => (Err(no_command()), FAILED),
+        Request::Help | Request::Nothing => (streams::print(&help::program(face)).map(|()| 0), FAILED),
+        Request::Version => (streams::print(&version::text(&session)).map(|()| 0), FAILED),
         Request::Command(command, rest) => dispatch(&session, &command.to_string_lossy(), rest),
     };
     outcome.unwrap_or_else(|error| {
-        session.log.fatal(&error);
+        session.log.fatal(&named(error, face));
         failure
     })
+}
+
+/// Remedies that name one of our commands name it as the reader has to type it.
+fn named(error: Error, face: &Face) -> Error {
+    if face.is_own() { error } else { error.called(face.name) }
+}
+
+fn no_command() -> Error {
+    Error::new("please specify a command").kind(Kind::Argument)
 }
 
 /// The outcome, and the exit code if it is an error.
 fn dispatch(session: &Session, word: &str, rest: &[OsString]) -> (Result<i32>, i32) {
     if matches!(word, "help" | "h") {
-        return (help_command(session, rest), FAILURE);
+        return (help_command(session, rest), FAILED);
     }
-    let Some(command) = find(word) else { return (Err(unknown(word)), FAILURE) };
+    let face = session.face;
+    let Some(command) = find(word) else { return (Err(unknown(word)), face.unknown_command) };
     let parsed = Arguments::parse(
         &format!("{} {}", session.name, command.name),
         (command.options)(),
@@ -129,21 +153,25 @@ fn dispatch(session: &Session, word: &str, rest: &[OsString]) -> (Result<i32>, i
     );
     let arguments = match parsed {
         Ok(arguments) => arguments,
-        Err(error) => return (Err(error), FAILURE),
+        Err(error) => return (Err(error), face.unknown_option),
     };
     if arguments.switch("help") {
         let printed = streams::print(&help::command(session.name, command));
-        return (printed.map(|()| 0), FAILURE);
+        return (printed.map(|()| 0), FAILED);
     }
-    match check_count(session.name, command, arguments.operands.len()) {
-        Err(error) => (Err(error), FAILURE),
-        Ok(()) => ((command.run)(session, &arguments), command.failure),
+    if arguments.switch("usage") {
+        let printed = streams::print(&format!("Usage: {}\n", help::usage(session.name, command)));
+        return (printed.map(|()| 0), FAILED);
+    }
+    match check_count(face, command, arguments.operands.len()) {
+        Err(error) => (Err(error), FAILED),
+        Ok(()) => ((command.run)(session, &arguments), (command.failure)(face)),
     }
 }
 
 fn help_command(session: &Session, rest: &[OsString]) -> Result<i32> {
     let text = match rest.first().map(|word| word.to_string_lossy()) {
-        None => help::program(session.name),
+        None => help::program(session.face),
         Some(word) => help::command(session.name, find(&word).ok_or_else(|| unknown(&word))?),
     };
     streams::print(&text).map(|()| 0)
@@ -160,8 +188,9 @@ fn unknown(word: &str) -> Error {
         .remedy(format!("the commands are {}", names.join(", ")))
 }
 
-/// The texts are runc's, which scripts look for.
-fn check_count(name: &str, command: &Command, count: usize) -> Result<()> {
+/// The texts are the peers', which scripts look for.
+fn check_count(face: &Face, command: &Command, count: usize) -> Result<()> {
+    let (name, manner) = (face.name, face.manner);
     let (minimum, maximum, exact) = match command.count {
         Count::Exactly(n) => (n, n, true),
         Count::AtLeast(n) => (n, usize::MAX, false),
@@ -169,11 +198,14 @@ fn check_count(name: &str, command: &Command, count: usize) -> Result<()> {
     };
     let requirement = match count {
         n if (minimum..=maximum).contains(&n) => return Ok(()),
-        _ if exact => format!("exactly {minimum}"),
+        _ if exact && manner == Manner::Runc => format!("exactly {minimum}"),
         n if n < minimum => format!("a minimum of {minimum}"),
         _ => format!("a maximum of {maximum}"),
     };
-    Err(Error::new(format!("{name}: {:?} requires {requirement} argument(s)", command.name))
-        .kind(Kind::Argument)
-        .remedy(format!("usage: {}", help::usage(name, command))))
+    let text = match manner {
+        Manner::Runc => format!("{name}: {:?} requires {requirement} argument(s)", command.name),
+        Manner::Crun if count == 0 => "please specify a ID for the container".to_owned(),
+        Manner::Crun => format!("{name}: `{}` requires {requirement} arguments", command.name),
+    };
+    Err(Error::new(text).kind(Kind::Argument).remedy(format!("usage: {}", help::usage(name, command))))
 }

@@ -4,6 +4,7 @@ use super::arguments::Arguments;
 use super::session::Session;
 use super::{Command, Count, FAILURE, OptionsEnd};
 use crate::error::{Error, Kind, Result};
+use std::ffi::OsString;
 use std::path::Path;
 
 pub const COMMAND: Command = Command {
@@ -22,8 +23,9 @@ pub const COMMAND: Command = Command {
 };
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
-    let [verb, id, file] = &arguments.operands[..] else { return Ok(FAILURE) };
-    let (id, file) = (id.to_string_lossy(), Path::new(file));
+    // The count is checked.
+    let operand = |i: usize| arguments.operands.get(i).map(OsString::as_os_str).unwrap_or_default();
+    let (verb, id, file) = (operand(0), operand(1).to_string_lossy(), Path::new(operand(2)));
     let engine = session.engine_for_one()?;
     match &*verb.to_string_lossy() {
         "add" => engine.add_mounts(&id, file),

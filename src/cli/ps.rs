@@ -1,9 +1,10 @@
 //! `ps`: the host's own `ps`, cut down to the container's processes.
 
 use super::arguments::Arguments;
+use super::face::Manner;
 use super::list::{Form, form, form_option};
 use super::session::Session;
-use super::{Command, Count, FAILURE, OptionsEnd, streams};
+use super::{Command, Count, OptionsEnd, streams};
 use crate::error::{Error, Kind, Result};
 use std::ffi::OsString;
 use std::process;
@@ -17,16 +18,22 @@ pub const COMMAND: Command = Command {
     detail: "What follows the id is given to the host's ps (-ef if nothing follows).",
     options: || vec![form_option()],
     run,
-    failure: FAILURE,
+    failure: |face| face.ps,
 };
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     let form = form(arguments)?;
     let pids = session.engine_for_one()?.pids(&arguments.id())?;
-    match form {
-        Form::Json if pids.is_empty() => streams::print("null\n")?,
-        Form::Json => streams::print_json(&pids)?,
-        Form::Table => streams::print(&rows(&host_ps(&arguments.operands[1..])?, &pids)?)?,
+    let options = &arguments.operands[1..];
+    match (form, session.face.manner) {
+        (Form::Json, Manner::Crun) => streams::print_pretty_json(&pids)?,
+        (Form::Json, _) if pids.is_empty() => streams::print("null\n")?,
+        (Form::Json, _) => streams::print_json(&pids)?,
+        (Form::Table, Manner::Crun) if options.is_empty() => {
+            let lines: String = pids.iter().map(|pid| format!("{pid}\n")).collect();
+            streams::print(&format!("PID\n{lines}"))?;
+        }
+        (Form::Table, _) => streams::print(&rows(&host_ps(options)?, &pids)?)?,
     }
     Ok(0)
 }

@@ -1,9 +1,10 @@
 //! `resume`.
 
 use super::arguments::Arguments;
+use super::face::Manner;
 use super::session::Session;
 use super::{Command, Count, FAILURE, OptionsEnd};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 
 pub const COMMAND: Command = Command {
     name: "resume",
@@ -18,5 +19,9 @@ pub const COMMAND: Command = Command {
 };
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
-    session.engine_for_one()?.resume(&arguments.id()).map(|()| 0)
+    match session.engine_for_one()?.resume(&arguments.id()) {
+        // crun's users resume what is running already.
+        Err(e) if session.face.manner == Manner::Crun && e.detail().kind == Kind::AlreadySo => Ok(0),
+        other => other.map(|()| 0),
+    }
 }

@@ -25,7 +25,6 @@ fn options() -> Vec<Arg> {
     options.extend([
         switch("detach", "do not wait for the process").short('d'),
         switch("keep", "keep the container after its process ended"),
-        switch("no-subreaper", "do not adopt the container's orphans"),
     ]);
     options
 }

@@ -1,5 +1,6 @@
 //! What the global options mean: where state is, where the log goes, how cgroups are made.
 
+use super::face::Face;
 use crate::engine::{Engine, Hear, Rootless};
 use crate::error::Result;
 use crate::report::Log;
@@ -10,6 +11,7 @@ use std::rc::Rc;
 
 /// One call of the program.
 pub struct Session {
+    pub face: &'static Face,
     /// What this program is called in messages.
     pub name: &'static str,
     /// `--root`, absolute; absent: the default.
@@ -35,8 +37,13 @@ impl Session {
         self.engine(if self.root.is_some() { Missing::Refuse } else { Missing::Empty })
     }
 
+    /// The state directory, named or not.
+    pub fn root_path(&self) -> PathBuf {
+        self.root.clone().unwrap_or_else(default_root)
+    }
+
     fn engine(&self, missing: Missing) -> Result<Engine> {
-        let root = self.root.clone().unwrap_or_else(default_root);
+        let root = self.root_path();
         let log = Rc::clone(&self.log);
         let debug = Rc::clone(&self.log);
         let trace: Option<Hear> =

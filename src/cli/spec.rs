@@ -5,13 +5,14 @@ use super::session::Session;
 use super::{Command, Count, FAILURE, OptionsEnd};
 use crate::error::{Error, Kind, Result};
 use crate::host::cgroups;
+use crate::spec::Spec;
 use crate::spec::template::{CgroupVersion, Runner, render, template};
 use clap::Arg;
 use nix::unistd::{getegid, geteuid};
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub const COMMAND: Command = Command {
     name: "spec",
@@ -29,18 +30,21 @@ pub const COMMAND: Command = Command {
 fn options() -> Vec<Arg> {
     vec![
         option("bundle", "DIR", "write it here (default: the working directory)").short('b'),
+        option("file", "NAME", "write this file instead of config.json; relative to the bundle").short('f'),
         switch("rootless", "for an ordinary user"),
     ]
 }
 
-fn run(_: &Session, arguments: &Arguments) -> Result<i32> {
-    let file = arguments.path("bundle").unwrap_or_default().join("config.json");
+fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
+    let name = arguments.path("file").unwrap_or_else(|| PathBuf::from("config.json"));
+    let file = arguments.path("bundle").unwrap_or_default().join(name);
     let runner = if arguments.switch("rootless") {
         Runner::Ordinary { uid: geteuid().as_raw(), gid: getegid().as_raw() }
     } else {
         Runner::Root
     };
-    let text = render(&template(runner, cgroup_version()))?;
+    let spec = Spec { hostname: Some(session.name.into()), ..template(runner, cgroup_version()) };
+    let text = render(&spec)?;
     write_new(&file, text.as_bytes()).map(|()| 0)
 }
 

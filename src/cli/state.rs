@@ -19,6 +19,5 @@ pub const COMMAND: Command = Command {
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     let state = session.engine_for_one()?.state(&arguments.id())?;
-    let text = serde_json::to_string_pretty(&state).expect("a state has only string keys");
-    streams::print(&(text + "\n")).map(|()| 0)
+    streams::print_pretty_json(&state).map(|()| 0)
 }

@@ -41,6 +41,11 @@ pub fn print(text: &str) -> Result<()> {
     }
 }
 
+/// `print` for a value as JSON on several lines.
+pub fn print_pretty_json(value: &impl serde::Serialize) -> Result<()> {
+    print(&(serde_json::to_string_pretty(value).expect("our own types have string keys") + "\n"))
+}
+
 /// `print` for a value as JSON on one line.
 pub fn print_json(value: &impl serde::Serialize) -> Result<()> {
     print(&(serde_json::to_string(value).expect("our own types have string keys") + "\n"))

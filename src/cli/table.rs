@@ -25,6 +25,21 @@ pub fn render<const N: usize>(rows: &[[String; N]]) -> String {
     out
 }
 
+/// crun's: each width is given, the first column is as wide as its widest cell and one space.
+pub fn render_fixed<const N: usize>(rows: &[[String; N]], widths: [usize; N]) -> String {
+    let first = rows.iter().map(|row| row[0].chars().count()).max().unwrap_or(0) + 1;
+    let mut out = String::new();
+    for row in rows {
+        let mut line = format!("{:first$}", row[0]);
+        for (cell, width) in row.iter().zip(widths).skip(1) {
+            line.push_str(&format!("{cell:width$}"));
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,10 +1,10 @@
 //! A bundle as it is on the disk: config.json, read once, parsed and checked before anything changes.
 
-use super::{CreateOptions, Engine, own_maps};
+use super::{CreateOptions, Engine, netdevices, own_maps};
 use crate::error::{Context, Error, Kind, Result};
 use crate::host::Facts;
 use crate::plan::script::c;
-use crate::spec::{Hook, Process, Spec, load, validate};
+use crate::spec::{Hook, Process, Spec, cpus, load, validate};
 use crate::sys::file::{self, cwd};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,8 @@ const CONFIG_LIMIT: usize = 32 * 1024 * 1024;
 #[derive(Debug)]
 pub struct Bundle {
     pub path: PathBuf,
+    /// What the reader calls the config.
+    name: String,
     pub bytes: Vec<u8>,
 }
 
@@ -34,18 +36,22 @@ impl Bundle {
             None => path.join("config.json"),
         };
         let bytes = file::read_at(cwd(), &c(&config.to_string_lossy()), CONFIG_LIMIT, 0).map_err(|e| {
-            let argument = if options.config.is_some() { "--config" } else { "--bundle" };
-            e.because(format!("read {}", config.display()))
-                .kind(Kind::Argument)
-                .field(argument)
-                .value(config.display())
-                .remedy("a bundle is a directory with config.json in it; `rruntime spec` writes one")
+            let error = e.because(format!("read {}", config.display())).kind(Kind::Argument);
+            match &options.config {
+                Some(given) => error.field("--config").value(given.display()),
+                None => error
+                    .field("--bundle")
+                    .value(options.bundle.display())
+                    .remedy("a bundle is a directory with config.json in it; `rruntime spec` writes one"),
+            }
         })?;
-        Ok(Bundle { path, bytes })
+        let name =
+            options.config.as_deref().map_or("config.json".into(), |given| given.display().to_string());
+        Ok(Bundle { path, name, bytes })
     }
 
     pub fn spec(&self) -> Result<Spec<'_>> {
-        let mut spec: Spec = load::parse("config.json", &self.bytes)?;
+        let mut spec: Spec = load::parse(&self.name, &self.bytes)?;
         own_maps::complete(&mut spec)?;
         Ok(spec)
     }
@@ -64,7 +70,7 @@ impl Engine {
                 .field("--systemd-cgroup")
                 .remedy("leave the option out, and let the engine use its cgroupfs driver"));
         }
-        check_built(spec)?;
+        netdevices::check(spec)?;
         check_hooks(spec)
     }
 
@@ -88,33 +94,25 @@ impl Engine {
     }
 }
 
-/// A field that would be ignored is an error: its author counts on it.
-fn check_built(spec: &Spec) -> Result<()> {
-    if let Some(process) = &spec.process {
-        check_affinity(process)?;
-    }
-    let Some(linux) = &spec.linux else { return Ok(()) };
-    let missing = [
-        (!linux.net_devices.is_empty(), "/linux/netDevices", "moving network devices into a container"),
-        (linux.intel_rdt.is_some(), "/linux/intelRdt", "cache and memory bandwidth allocation"),
-    ];
-    let problems = missing.into_iter().filter(|(asked, ..)| *asked).map(|(_, field, what)| {
-        Error::new(format!("{what} is not built yet"))
-            .kind(Kind::Unsupported)
-            .field(field)
-            .remedy("leave the field out")
-    });
-    Error::all(problems.collect()).map_or(Ok(()), Err)
-}
-
+/// The kernel ignores a CPU that it does not have; whoever lists one counts on it.
 fn check_affinity(process: &Process) -> Result<()> {
-    if process.exec_cpu_affinity.is_none() {
-        return Ok(());
+    let Some(affinity) = &process.exec_cpu_affinity else { return Ok(()) };
+    // Where the kernel does not say, it decides alone.
+    let Ok(possible) = std::fs::read_to_string("/sys/devices/system/cpu/possible") else { return Ok(()) };
+    let possible = possible.trim();
+    let all = cpus::mask(possible).unwrap_or_default();
+    for (name, list) in [("initial", &affinity.initial), ("final", &affinity.final_)] {
+        let list = list.as_deref().unwrap_or_default();
+        let missing = cpus::mask(list).ok().and_then(|mask| cpus::missing(&mask, &all));
+        if let Some(cpu) = missing {
+            return Err(Error::new(format!("this machine has no CPU {cpu}"))
+                .kind(Kind::Config)
+                .field(format!("/process/execCPUAffinity/{name}"))
+                .value(list)
+                .remedy(format!("it has {possible}")));
+        }
     }
-    Err(Error::new("CPU affinity of exec is not built yet")
-        .kind(Kind::Unsupported)
-        .field("/process/execCPUAffinity")
-        .remedy("leave the field out; linux.resources.cpu.cpus limits all processes of the container"))
+    Ok(())
 }
 
 /// Hooks that run on the host must be there; a poststop hook that is missing would be found out far too late.

@@ -25,7 +25,8 @@ pub fn plan(process: &Process, socket: Option<&Path>, foreground: bool) -> Resul
             Err(Error::new("there is no terminal to send, because process.terminal is false")
                 .kind(Kind::Argument)
                 .field("--console-socket")
-                .value(path.display()))
+                .value(path.display())
+                .remedy("leave the option out, or ask for a terminal (exec: --tty)"))
         }
         (true, Some(path), _) => connect(path).map(Console::Socket),
         (true, None, true) => Ok(Console::Own),
@@ -34,7 +35,7 @@ pub fn plan(process: &Process, socket: Option<&Path>, foreground: bool) -> Resul
         )
         .kind(Kind::Argument)
         .field("--console-socket")
-        .remedy("set --console-socket, or process.terminal to false")),
+        .remedy("set --console-socket, or ask for no terminal (process.terminal; exec: --tty)")),
     }
 }
 

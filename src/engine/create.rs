@@ -14,6 +14,7 @@ use super::bundle::Bundle;
 use super::console::{self, Console};
 use super::hooks::{self, Inside};
 use super::init::{self, Event, Init};
+use super::netdevices::{self, Moved};
 use super::open::{self, Given};
 use super::prepare::{self, Prepared};
 use super::{CreateOptions, Engine, Keyring, RootChange, diagnose, idmaps, limits, listener, state_json};
@@ -101,8 +102,17 @@ impl Engine {
             let _ = entry.remove();
             return Err(error);
         }
-        let mut making =
-            Making { engine: self, options, bundle, spec, prepared, record, init: None, cgroup: None };
+        let mut making = Making {
+            engine: self,
+            options,
+            bundle,
+            spec,
+            prepared,
+            record,
+            init: None,
+            cgroup: None,
+            moved: None,
+        };
         match making.build(plan, &plan_options, &entry, starter) {
             Ok((script, master)) => {
                 let Making { prepared, record, init, cgroup, .. } = making;
@@ -151,6 +161,8 @@ struct Making<'a> {
     record: Record,
     init: Option<Init>,
     cgroup: Option<Cgroup>,
+    /// The host's network devices that are in the container.
+    moved: Option<Moved>,
 }
 
 impl<'a> Making<'a> {
@@ -173,6 +185,7 @@ impl<'a> Making<'a> {
             listener: start_socket.as_ref().map(AsFd::as_fd),
             pidfd: None,
             cgroup: self.cgroup.as_ref(),
+            unified: None,
         };
         let opened = open::open(&plan.opens, given, self.spec)?;
         let mut limits = Some(std::mem::take(&mut self.prepared.limits));
@@ -305,6 +318,12 @@ impl<'a> Making<'a> {
                 }
                 if self.prepared.facts.privileged { limits::raise(pid, self.spec) } else { Ok(()) }
             }
+            sync::NETWORK => {
+                let process = self.init_mut().process().pidfd.try_clone();
+                let process = process.map_err(|e| Error::io("dup", &e))?;
+                self.moved = Some(netdevices::move_in(self.spec, process.as_fd(), &self.engine.warn)?);
+                Ok(())
+            }
             sync::HOOKS => self.run_hooks(pid, plan),
             _ => Ok(()),
         }
@@ -358,6 +377,9 @@ impl<'a> Making<'a> {
 
     /// Takes everything away again. What fails here is a warning: the error that led here is the one to report.
     fn undo(mut self, entry: Entry) {
+        if let Some(moved) = self.moved.take() {
+            moved.give_back(&self.engine.warn);
+        }
         if let Some(init) = &self.init {
             init.process().end();
         }
@@ -397,8 +419,10 @@ fn listen(entry: &Entry) -> Result<OwnedFd> {
 
 /// Written beside and renamed: a reader sees the whole number or nothing.
 pub fn write_pid_file(path: &Path, pid: i32) -> Result<()> {
-    let refused =
-        |e: std::io::Error| Error::io("write the pid file", &e).field("--pid-file").value(path.display());
+    let refused = |e: std::io::Error| {
+        let error = Error::io("write the pid file", &e).field("--pid-file").value(path.display());
+        error.remedy("its directory must exist and be writable")
+    };
     let name = path.file_name().ok_or_else(|| {
         Error::new("the pid file needs a name").kind(Kind::Argument).field("--pid-file").value(path.display())
     })?;

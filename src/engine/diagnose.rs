@@ -68,11 +68,19 @@ fn name_field(error: Error, step: &Step, field: Field, spec: &Spec) -> Error {
             Field::Mount(_),
         ) => error.field(pointer).value(text(path)),
         (Step::LabelFile { value, .. } | Step::SelfFile { value, .. }, _) => {
-            error.field(pointer).value(String::from_utf8_lossy(value).trim_end())
+            error.field(pointer).value(String::from_utf8_lossy(value).trim_end().trim_start_matches("exec "))
         }
         (Step::User { uid, gid }, _) => error.field(pointer).value(format!("{uid}:{gid}")),
         (Step::Hostname { name } | Step::Domainname { name }, _) => {
             error.field(pointer).value(String::from_utf8_lossy(name))
+        }
+        (Step::CpuAffinity { .. }, _) => {
+            let affinity = spec.process.as_ref().and_then(|process| process.exec_cpu_affinity.as_ref());
+            let list = affinity.and_then(|affinity| match pointer.ends_with("final") {
+                true => affinity.final_.as_deref(),
+                false => affinity.initial.as_deref(),
+            });
+            error.field(pointer).value(list.unwrap_or_default())
         }
         (Step::Resolve { .. } | Step::Exec { .. }, _) => error.field(pointer).value(program(spec)),
         _ => error.field(pointer),
@@ -138,12 +146,13 @@ fn activity(step: &Step) -> String {
         Step::Sysctl { path, .. } => format!("write /proc/sys/{}", text(path)),
         Step::Mask { path } => format!("mask {}", text(path)),
         Step::Readonly { path } => format!("make {} read-only", text(path)),
+        Step::CpuAffinity { .. } => "set the CPU affinity".into(),
         Step::Scheduler { .. } => "set the scheduler".into(),
         Step::IoPriority { .. } => "set the I/O priority".into(),
         Step::MemoryPolicy { .. } => "set the memory policy".into(),
         Step::Personality { .. } => "set the personality".into(),
         Step::Rlimit { .. } => "set a resource limit".into(),
-        Step::Chdir { .. } => "enter the working directory".into(),
+        Step::Chdir { path, .. } => format!("chdir to cwd ({:?})", text(path)),
         Step::Groups { .. } => "set the groups".into(),
         Step::User { .. } => "change the user".into(),
         Step::Bounding { .. } | Step::Capabilities { .. } | Step::Ambient { .. } => "set capabilities".into(),
@@ -216,6 +225,10 @@ fn remedy(step: &Step, field: Field, part: Part, errno: i32) -> Option<&'static 
             "the host runs from its initramfs? then --no-pivot is needed"
         }
         (Step::Device { .. }, Part::Mknod, libc::EPERM) => "making device nodes needs CAP_MKNOD on the host",
+        (Step::CpuAffinity { .. }, _, libc::EINVAL) => {
+            "none of these CPUs is online and in the cpuset that the process is in: for initial the caller's, for final \
+             the container's"
+        }
         (Step::Rlimit { .. }, _, libc::EPERM) => "raising a hard limit needs CAP_SYS_RESOURCE on the host",
         (Step::Seccomp { .. }, _, libc::EINVAL) => "the kernel knows no such filter or flag",
         (Step::LabelFile { .. } | Step::SelfFile { .. }, Part::Open, libc::ENOENT) => {
@@ -229,6 +242,9 @@ fn remedy(step: &Step, field: Field, part: Part, errno: i32) -> Option<&'static 
         }
         (Step::Resolve { .. }, Part::NotFound, _) if field == Field::None => {
             "startContainer hooks are programs of the container"
+        }
+        (Step::Chdir { make: false, .. }, Part::Chdir, libc::ENOENT) => {
+            "only a container that is created gets its working directory made; name one that is there"
         }
         (Step::Chdir { .. }, Part::OutsideRoot, _) => "choose a directory inside the container",
         (Step::User { .. } | Step::BecomeRoot {} | Step::Groups { .. }, _, libc::EINVAL) => {
@@ -256,7 +272,14 @@ fn program_missing(spec: &Spec, first: &str, part: Part, errno: i32) -> Error {
     }
     match part {
         Part::NotFound => Error::os(format!("exec: {first:?}: stat {first}"), errno).kind(Kind::NotFound),
-        _ => Error::os(format!("exec: {wanted:?}"), errno).kind(Kind::NotExecutable),
+        _ => {
+            let error = Error::os(format!("exec: {wanted:?}"), errno).kind(Kind::NotExecutable);
+            match errno {
+                libc::EISDIR => error.remedy("name a program in it"),
+                libc::EACCES => error.remedy("the process's user must be allowed to execute it (chmod +x)"),
+                _ => error,
+            }
+        }
     }
 }
 

@@ -113,10 +113,23 @@ fn read_process_file(options: &ExecOptions) -> Result<Option<Vec<u8>>> {
     bytes.map(Some).map_err(|e| e.because("read the process file").field("--process").value(path.display()))
 }
 
+fn name(options: &ExecOptions) -> String {
+    match &options.process {
+        ExecProcess::File(path) => path.display().to_string(),
+        ExecProcess::Command(_) => "config.json".to_owned(),
+    }
+}
+
 /// The process to run: the file's, or the container's own with another program; then the options.
 fn process<'a>(options: &'a ExecOptions, spec: &Spec<'a>, file: Option<&'a [u8]>) -> Result<Process<'a>> {
     let mut process: Process = match (&options.process, file) {
-        (ExecProcess::File(_), Some(bytes)) => load::parse("process file", bytes)?,
+        (ExecProcess::File(_), Some(bytes)) => {
+            let mut process: Process = load::parse(&name(options), bytes)?;
+            // The container's is for every exec; a file that has one of its own means that.
+            let own = || spec.process.as_ref()?.exec_cpu_affinity.clone();
+            process.exec_cpu_affinity = process.exec_cpu_affinity.take().or_else(own);
+            process
+        }
         (ExecProcess::Command(arguments), _) => {
             let own = spec.process.clone().unwrap_or_default();
             Process {

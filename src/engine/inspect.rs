@@ -1,8 +1,8 @@
 //! What a container is doing: `state`, `list`, `ps`. Reads only, takes no lock, and asks the kernel rather than
 //! the record: the pid with its start time, the start socket, the freezer.
 
-use super::Engine;
 use super::group::{Group, is_frozen};
+use super::{Engine, SPEC_VERSION};
 use crate::error::{Error, Kind, Result};
 use crate::state::owner::Owners;
 use crate::state::{Entry, Life, Phase, Record};
@@ -105,7 +105,7 @@ impl Engine {
         }
         let (created, uid) = entry.inode();
         Some(ContainerState {
-            oci_version: String::new(),
+            oci_version: SPEC_VERSION.to_owned(),
             id: entry.id().to_owned(),
             pid: 0,
             status: if busy { Status::Creating } else { Status::Unknown },
@@ -138,7 +138,8 @@ fn describe(entry: &Entry, record: Record, owners: &Owners) -> ContainerState {
     let status = status(entry, &record);
     let pid = if status == Status::Stopped { 0 } else { record.pid.unwrap_or(0) };
     ContainerState {
-        oci_version: record.oci_version,
+        // The version that the state's form is of (runtime.md, State), not the config's.
+        oci_version: SPEC_VERSION.to_owned(),
         id: entry.id().to_owned(),
         pid,
         status,

@@ -23,7 +23,12 @@ impl Engine {
                 return group.kill(signal);
             }
         }
-        if stopped { Err(not_running(id)) } else { kill_first(id, &record, &group, signal) }
+        match (stopped, target) {
+            // As in runc: of all its processes none is left, so each of them has been told.
+            (true, Target::All) => Ok(()),
+            (true, Target::FirstProcess) => Err(not_running(id)),
+            (false, _) => kill_first(id, &record, &group, signal),
+        }
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Given<'a> {
     pub listener: Option<BorrowedFd<'a>>,
     pub pidfd: Option<BorrowedFd<'a>>,
     pub cgroup: Option<&'a Cgroup>,
+    /// The file by which a process enters the v2 cgroup.
+    pub unified: Option<BorrowedFd<'a>>,
 }
 
 pub fn open(opens: &Opens, given: Given, spec: &Spec) -> Result<Opened> {
@@ -48,6 +50,10 @@ pub fn open(opens: &Opens, given: Given, spec: &Spec) -> Result<Opened> {
             }
             Open::Pidfd => {
                 opened.numbers.push(given.pidfd.map_or(-1, |fd| fd.as_raw_fd()));
+                continue;
+            }
+            Open::Unified => {
+                opened.numbers.push(given.unified.map_or(-1, |fd| fd.as_raw_fd()));
                 continue;
             }
             Open::Tasks { mount } => {

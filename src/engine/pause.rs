@@ -13,7 +13,10 @@ impl Engine {
         let record = entry.record().map_err(|e| e.value(id))?;
         match status(&entry, &record) {
             Status::Running | Status::Created => Group::open(record.cgroup.as_ref())?.freeze(),
-            Status::Paused => Err(Error::new("container is paused already").kind(Kind::WrongState).value(id)),
+            Status::Paused => Err(Error::new("container not running")
+                .kind(Kind::AlreadySo)
+                .value(id)
+                .remedy("it is paused already")),
             _ => Err(not_running(id)),
         }
     }
@@ -28,7 +31,7 @@ impl Engine {
             // A created container shows as created, frozen or not.
             Status::Created if group.is_frozen()? => group.thaw(),
             Status::Stopped => Err(not_running(id)),
-            _ => Err(Error::new("container not paused").kind(Kind::WrongState).value(id)),
+            _ => Err(Error::new("container not paused").kind(Kind::AlreadySo).value(id)),
         }
     }
 }

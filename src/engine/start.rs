@@ -27,6 +27,12 @@ impl Engine {
                     .kind(Kind::WrongState)
                     .value(id));
             }
+            Status::Paused => {
+                return Err(Error::new("cannot start a container in the paused state")
+                    .kind(Kind::WrongState)
+                    .value(id)
+                    .remedy("it was started before; resume it"));
+            }
             _ => {
                 return Err(Error::new("cannot start an already running container")
                     .kind(Kind::WrongState)

@@ -5,6 +5,7 @@ use super::limits;
 use super::open::{self, Given};
 use crate::cgroup::Cgroup;
 use crate::error::Result;
+use crate::plan::affinity::Entrance;
 use crate::plan::sync;
 use crate::plan::tenant::Tenant;
 use crate::spec::Spec;
@@ -20,7 +21,13 @@ pub fn start(
     streams: [Option<BorrowedFd>; 3],
     preserve_fds: u32,
 ) -> Result<Init> {
-    let given = Given { listener: None, pidfd: Some(first), cgroup };
+    let (birth, unified) = match (tenant.entrance, cgroup) {
+        (_, None) => (None, None),
+        (Entrance::Birth, Some(cgroup)) => (cgroup.birth(), None),
+        (Entrance::Step, Some(cgroup)) => (None, cgroup.unified_entrance(pid_of_first)?),
+    };
+    let unified = unified.as_ref().map(AsFd::as_fd);
+    let given = Given { listener: None, pidfd: Some(first), cgroup, unified };
     let opened = open::open(&tenant.opens, given, &Spec::default())?;
     let launch = |birth: Option<BorrowedFd>| {
         let control = socket::pair().map_err(|e| e.because("socketpair"))?;
@@ -34,7 +41,7 @@ pub fn start(
         };
         init::start(control, start)
     };
-    match (launch(cgroup.and_then(Cgroup::birth)), cgroup) {
+    match (launch(birth), cgroup.filter(|_| birth.is_some())) {
         // The container manages cgroups of its own: its top one hands controllers down and takes no process.
         (Err(error), Some(cgroup)) if error.detail().errno == Some(libc::EBUSY) => {
             let beside = cgroup.beside(pid_of_first)?;

@@ -1,6 +1,8 @@
 //! What this machine and this caller can do. Probed when asked for, never changed.
 
 pub mod cgroups;
+pub mod rdt;
+pub mod survey;
 
 use crate::error::{Error, Kind, Result};
 use crate::sys::{identity, namespace};
@@ -42,7 +44,6 @@ pub fn probe() -> Result<Facts> {
             .remedy(format!("Linux {}.{} or newer is needed", OLDEST_KERNEL.0, OLDEST_KERNEL.1)));
     }
     let (effective, permitted) = identity::capabilities().map_err(|e| e.because("capget"))?;
-    let last_capability = (37..64).take_while(|&number| identity::knows_capability(number)).last();
     let user_namespace = std::fs::metadata("/proc/self/ns/user").map(|file| file.ino()).ok();
     let in_user_namespace = user_namespace.is_some_and(|inode| inode != FIRST_USER_NAMESPACE);
     let administrator = effective & SYS_ADMIN != 0;
@@ -53,7 +54,7 @@ pub fn probe() -> Result<Facts> {
         in_user_namespace,
         groups_are_fixed: in_user_namespace && setgroups_is_denied(),
         permitted,
-        last_capability: last_capability.unwrap_or(37),
+        last_capability: identity::last_capability(),
         kernel,
     })
 }

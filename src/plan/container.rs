@@ -212,6 +212,9 @@ impl<'a> Builder<'a, '_> {
                 self.script.push(Field::Fixed("/domainname"), Step::Domainname { name: name.as_bytes() });
             }
         }
+        if self.spec.linux.as_ref().is_some_and(|linux| !linux.net_devices.is_empty()) {
+            self.script.push(Field::Fixed("/linux/netDevices"), Step::Sync { point: sync::NETWORK });
+        }
         settings::push(self.spec.linux.as_ref(), &mut self.script)?;
         Ok(())
     }
@@ -324,7 +327,7 @@ impl<'a> Builder<'a, '_> {
         }
         if let Some(process) = &spec.process {
             // Made before the root may become read-only, and entered while nothing can refuse it.
-            let step = Step::Chdir { path: &c(&process.cwd), patient: true };
+            let step = Step::Chdir { path: &c(&process.cwd), patient: true, make: true };
             self.script.push(Field::Fixed("/process/cwd"), step);
         }
         if readonly {

@@ -74,7 +74,7 @@ pub fn add<'a>(
         script.push(Field::None, Step::Spawn { flags: 0 });
     }
     script.append(mounting);
-    Ok(Tenant { script, opens, warnings: Vec::new() })
+    Ok(Tenant { script, opens, ..Tenant::new() })
 }
 
 /// The kernel locks the host's flags in the mount table that a user namespace gets: so that is where copies for it are
@@ -152,5 +152,5 @@ pub fn remove<'a>(list: &'a [Mount<'a>], to: Destination) -> Tenant<'a> {
         script.push(Field::Mount(i), Step::Unmount { path });
     }
     script.push(Field::None, Step::Finish {});
-    Tenant { script, opens, warnings: Vec::new() }
+    Tenant { script, opens, ..Tenant::new() }
 }

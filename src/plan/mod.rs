@@ -5,6 +5,7 @@
 //! reads or writes a file; the same inputs give the same plan, which is how a later command can name the field
 //! behind a step that failed.
 
+pub mod affinity;
 pub mod container;
 pub mod devices;
 pub mod live;
@@ -55,4 +56,6 @@ pub mod sync {
     pub const LIMITS: u32 = 4;
     /// The terminal is with you: give it its size before my program looks.
     pub const TERMINAL: u32 = 5;
+    /// Move network devices into my namespace.
+    pub const NETWORK: u32 = 6;
 }

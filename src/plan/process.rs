@@ -114,7 +114,7 @@ impl Program<'_, '_> {
         }
         script.push(Field::None, Step::Session {});
         let cwd = c(&process.cwd);
-        script.push(Field::Fixed("/process/cwd"), Step::Chdir { path: &cwd, patient: false });
+        script.push(Field::Fixed("/process/cwd"), Step::Chdir { path: &cwd, patient: false, make: false });
         let candidates = match self.file {
             Some(file) => StringList::of([file]),
             None => candidates(process),

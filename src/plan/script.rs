@@ -172,6 +172,8 @@ pub enum Open<'a> {
     Pidfd,
     /// The tasks file of the container's v1 cgroup in the hierarchy mounted here.
     Tasks { mount: String },
+    /// The file by which a process enters the container's v2 cgroup.
+    Unified,
 }
 
 /// Pushes the steps that enter the v1 hierarchies of a cgroup; in v2 the process is born.

@@ -1,5 +1,6 @@
 //! The plans of processes that join a container: `exec`, and the hooks that run inside.
 
+use super::affinity::{Entrance, push_entrance};
 use super::namespaces::USER;
 use super::process::{Birth, Program, labels};
 use super::script::{Field, Open, Opens, Script, StringList, c, push_cgroup};
@@ -15,7 +16,15 @@ use crate::wire::{Handle, Step};
 pub struct Tenant<'a> {
     pub script: Script,
     pub opens: Opens<'a>,
+    pub entrance: Entrance,
     pub warnings: Vec<String>,
+}
+
+impl Tenant<'_> {
+    pub(super) fn new() -> Self {
+        let (script, opens) = (Script::default(), Opens::default());
+        Tenant { script, opens, entrance: Entrance::Birth, warnings: Vec::new() }
+    }
 }
 
 /// Where a tenant goes.
@@ -39,10 +48,10 @@ pub fn exec<'a>(
     filter: Option<&Filter>,
     preserve_fds: u32,
 ) -> Result<Tenant<'a>> {
-    let mut tenant = Tenant { script: Script::default(), opens: Opens::default(), warnings: Vec::new() };
+    let mut tenant = Tenant::new();
     let pidfd = tenant.opens.add(Open::Pidfd);
     let script = &mut tenant.script;
-    push_cgroup(to.cgroup, script, &mut tenant.opens);
+    tenant.entrance = push_entrance(process, to.cgroup, script, &mut tenant.opens)?;
     push_self_files(process, process.oom_score_adj, script);
     if to.namespaces & USER != 0 && host.privileged && !process.rlimits.is_empty() {
         script.push(Field::Fixed("/process/rlimits"), Step::Sync { point: super::sync::LIMITS });
@@ -58,7 +67,7 @@ pub fn exec<'a>(
         script.push(Field::Fixed("/process/terminal"), Step::Sync { point: super::sync::TERMINAL });
     }
     let cwd = c(&process.cwd);
-    script.push(Field::Fixed("/process/cwd"), Step::Chdir { path: &cwd, patient: true });
+    script.push(Field::Fixed("/process/cwd"), Step::Chdir { path: &cwd, patient: true, make: false });
     let program = Program {
         process,
         file: None,
@@ -76,7 +85,7 @@ pub fn exec<'a>(
 
 /// Joins, then runs a createContainer hook, whose program is the host's.
 pub fn host_hook<'a>(hook: &'a Hook<'a>, to: Destination) -> Tenant<'a> {
-    let mut tenant = Tenant { script: Script::default(), opens: Opens::default(), warnings: Vec::new() };
+    let mut tenant = Tenant::new();
     let pidfd = tenant.opens.add(Open::Pidfd);
     let script = &mut tenant.script;
     push_cgroup(to.cgroup, script, &mut tenant.opens);
@@ -106,13 +115,13 @@ pub fn own_hook<'a>(
 ) -> Result<Tenant<'a>> {
     let args = if hook.args.is_empty() { vec![hook.path.clone()] } else { hook.args.clone() };
     let process = Process { args, env: hook.env.clone(), terminal: false, ..process.clone() };
-    let mut tenant = Tenant { script: Script::default(), opens: Opens::default(), warnings: Vec::new() };
+    let mut tenant = Tenant::new();
     let pidfd = tenant.opens.add(Open::Pidfd);
     let script = &mut tenant.script;
     push_cgroup(to.cgroup, script, &mut tenant.opens);
     push_self_files(&process, None, script);
     push_join(to, pidfd, script);
-    script.push(Field::None, Step::Chdir { path: &c(&process.cwd), patient: true });
+    script.push(Field::None, Step::Chdir { path: &c(&process.cwd), patient: true, make: false });
     let program = Program {
         process: &process,
         file: Some(&hook.path),

@@ -50,7 +50,7 @@ fn heading(kind: Kind) -> &'static str {
         Kind::Config => "wrong configuration",
         Kind::NoSuchContainer => "unknown container",
         Kind::IdInUse => "the name is taken",
-        Kind::WrongState => "not now",
+        Kind::WrongState | Kind::AlreadySo => "not now",
         Kind::Unsupported => "not possible here",
         Kind::NotFound | Kind::NotExecutable => "nothing to execute",
         Kind::Other => "this went wrong",

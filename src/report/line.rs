@@ -9,6 +9,8 @@ use std::time::SystemTime;
 pub enum Format {
     Text,
     Json,
+    /// The message and nothing else: crun's text.
+    Plain,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +26,15 @@ impl Level {
             Level::Error => "error",
             Level::Warning => "warning",
             Level::Debug => "debug",
+        }
+    }
+
+    /// The severity of syslog(3).
+    pub const fn priority(self) -> u8 {
+        match self {
+            Level::Error => 3,
+            Level::Warning => 4,
+            Level::Debug => 7,
         }
     }
 }
@@ -42,6 +53,7 @@ pub fn render(format: Format, level: Level, message: &str, moment: SystemTime) -
         Format::Text => {
             format!("time={} level={} msg={}\n", quoted(&time), level.name(), value(message))
         }
+        Format::Plain => message.replace('\n', " ") + "\n",
         Format::Json => {
             let record = Record { level: level.name(), msg: message, time: &time };
             serde_json::to_string(&record).expect("strings can always be encoded") + "\n"

@@ -6,21 +6,23 @@
 
 mod block;
 mod line;
+mod target;
 
 pub use line::{Format, Level};
+pub use target::Place;
 
 use crate::error::{Error, Result};
-use crate::sys::{Errno, file};
-use std::ffi::CString;
+use crate::sys::file;
 use std::io::IsTerminal;
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
-use std::time::SystemTime;
+use std::os::fd::AsFd;
+use target::Target;
 
-/// Whether `debug` records are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which records are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 pub enum Detail {
+    /// The error that ended the command, alone.
+    Errors,
+    /// Warnings too.
     Usual,
     Debug,
 }
@@ -28,8 +30,7 @@ pub enum Detail {
 /// Where records go, and how they look.
 #[derive(Debug)]
 pub struct Log {
-    /// Absent: stderr.
-    file: Option<OwnedFd>,
+    target: Target,
     format: Format,
     detail: Detail,
 }
@@ -37,24 +38,22 @@ pub struct Log {
 impl Log {
     /// To stderr: also what is used until the command line is understood.
     pub fn stderr(format: Format, detail: Detail) -> Log {
-        Log { file: None, format, detail }
+        Log { target: Target::Stderr, format, detail }
     }
 
-    /// To the end of `path`, which is made if it is missing.
-    pub fn open(path: &Path, format: Format, detail: Detail) -> Result<Log> {
-        let failed = |e: Errno| e.because(format!("open {}", path.display())).field("--log");
-        let name = CString::new(path.as_os_str().as_bytes()).map_err(|_| failed(Errno(libc::EINVAL)))?;
-        let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND | libc::O_NOCTTY;
-        let file = file::openat2(file::cwd(), &name, flags, 0o644, 0).map_err(failed)?;
-        Ok(Log { file: Some(file), format, detail })
+    pub fn open(place: &Place, format: Format, detail: Detail) -> Result<Log> {
+        Ok(Log { target: Target::open(place)?, format, detail })
     }
 
     /// Something that the reader should know and that does not end the command.
     pub fn warn(&self, message: &str) {
+        if self.detail < Detail::Usual {
+            return;
+        }
         if self.is_terminal() {
             self.say(&format!("warning: {message}\n"));
         } else {
-            self.record(Level::Warning, message);
+            self.target.write(self.format, Level::Warning, message);
         }
     }
 
@@ -63,8 +62,8 @@ impl Log {
     }
 
     pub fn debug(&self, message: &str) {
-        if self.detail == Detail::Debug {
-            self.record(Level::Debug, message);
+        if self.wants_debug() {
+            self.target.write(self.format, Level::Debug, message);
         }
     }
 
@@ -75,18 +74,9 @@ impl Log {
             return;
         }
         let message = error.to_string();
-        self.record(Level::Error, &message);
-        if self.file.is_some() {
+        self.target.write(self.format, Level::Error, &message);
+        if !matches!(self.target, Target::Stderr) {
             self.say(&format!("{}\n", message.replace('\n', " ")));
-        }
-    }
-
-    fn record(&self, level: Level, message: &str) {
-        let line = line::render(self.format, level, message, SystemTime::now());
-        match &self.file {
-            // Ignored: there is nobody left to tell that the log is full.
-            Some(file) => drop(file::write(file.as_fd(), line.as_bytes())),
-            None => self.say(&line),
         }
     }
 
@@ -96,6 +86,8 @@ impl Log {
     }
 
     fn is_terminal(&self) -> bool {
-        self.file.is_none() && self.format == Format::Text && std::io::stderr().is_terminal()
+        matches!(self.target, Target::Stderr)
+            && self.format != Format::Json
+            && std::io::stderr().is_terminal()
     }
 }

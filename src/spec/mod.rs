@@ -1,6 +1,7 @@
 //! `config.json`: types that borrow from the file's bytes, loading, and validation of everything at once.
 
 pub mod config;
+pub mod cpus;
 pub mod idmap;
 pub mod linux;
 pub mod load;

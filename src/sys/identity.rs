@@ -19,6 +19,11 @@ pub fn knows_capability(number: u32) -> bool {
     unsafe { libc::prctl(libc::PR_CAPBSET_READ, libc::c_ulong::from(number), 0, 0, 0) >= 0 }
 }
 
+/// The highest number of a capability that the kernel knows; at least CAP_AUDIT_READ (37).
+pub fn last_capability() -> u32 {
+    (37..64).take_while(|&number| knows_capability(number)).last().unwrap_or(37)
+}
+
 /// (major, minor) of the running kernel; (0, 0) if it does not say.
 pub fn kernel_version() -> (u32, u32) {
     // SAFETY: all zeroes is a valid value of this plain struct.

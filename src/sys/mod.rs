@@ -5,7 +5,9 @@
 #![allow(unsafe_code)]
 
 pub mod bpf;
+pub mod clock;
 pub mod dents;
+pub mod event;
 pub mod file;
 pub mod identity;
 pub mod launch;
@@ -13,7 +15,9 @@ pub mod lock;
 pub mod memory;
 pub mod mount;
 pub mod namespace;
+pub mod netlink;
 pub mod process;
+pub mod regex;
 pub mod signal;
 pub mod signalfd;
 pub mod socket;

@@ -10,6 +10,13 @@ pub fn kind(namespace: BorrowedFd) -> SysResult<u64> {
     check(unsafe { libc::ioctl(namespace.as_raw_fd(), NS_GET_NSTYPE as _) }.into()).map(|flag| flag as u64)
 }
 
+/// setns(pidfd, flags) for the calling thread alone: into the namespaces `flags` of a process. Reference: setns(2),
+/// Linux 5.8 for a pidfd.
+pub fn enter(process: BorrowedFd, flags: u64) -> SysResult<()> {
+    // SAFETY: the call takes numbers.
+    check(unsafe { libc::setns(process.as_raw_fd(), flags as libc::c_int) }.into()).map(drop)
+}
+
 /// NS_GET_USERNS: the user namespace that owns an open namespace; `EPERM` if that is not the caller's or one below
 /// it. Reference: ioctl_nsfs(2).
 pub fn owner(namespace: BorrowedFd) -> SysResult<OwnedFd> {

@@ -34,6 +34,14 @@ pub fn connect_stream(path: &Path) -> SysResult<OwnedFd> {
     connect_as(SockType::Stream, path)
 }
 
+/// Connects to the DGRAM socket at `path`. What is sent may wait for room so many seconds, then `EAGAIN`.
+pub fn connect_datagram(path: &Path, patience: i64) -> SysResult<OwnedFd> {
+    let socket = connect_as(SockType::Datagram, path)?;
+    let patience = nix::sys::time::TimeVal::new(patience, 0);
+    nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::SendTimeout, &patience)?;
+    Ok(socket)
+}
+
 fn new(kind: SockType) -> SysResult<OwnedFd> {
     Ok(nix::sys::socket::socket(AddressFamily::Unix, kind, SockFlag::SOCK_CLOEXEC, None)?)
 }

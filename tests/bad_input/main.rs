@@ -9,6 +9,9 @@ mod support;
 mod arguments;
 mod config;
 mod programs;
+#[path = "../conformance/schema.rs"]
+mod schema;
+mod types;
 mod warnings;
 
 use leftovers::assert_nothing_left;

@@ -90,7 +90,12 @@ fn unknown_fields_are_ignored_in_silence() {
             config.pointer_mut(pointer).unwrap()["ofTheFuture"] = json!({"a": [1, "b", null]});
         }
         config["windows"] = json!({"layerFolders": ["x"]});
-        config["solaris"] = json!({});
+        config["solaris"] = json!({"milestone": 5});
+        config["vm"] = json!({"kernel": {"path": "vmlinuz"}});
+        config["zos"] = json!({"namespaces": [{"type": "pid"}]});
+        config["freebsd"] = json!({"jail": {"vnet": "new"}});
+        config["process"]["commandLine"] = json!("cmd.exe");
+        config["process"]["user"]["username"] = json!("ContainerUser");
     });
     let ended = container.run();
     assert_eq!((ended.code, ended.out.as_str(), ended.err.as_str()), (0, "ran\n", ""));

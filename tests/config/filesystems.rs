@@ -157,6 +157,14 @@ fn superblock_flags_reach_the_file_system() {
 }
 
 #[test]
+fn options_without_a_meaning_of_their_own_are_accepted() {
+    let options =
+        ["defaults", "iversion", "noiversion", "silent", "loud", "async", "nomand", "rasync", "rsync"];
+    let mount = mount_at(&mountinfo(|c| add_mount(c, "/x", "tmpfs", "tmpfs", &options)), "/x");
+    assert!(mount.has("rw") && mount.superblock.iter().any(|option| option == "sync"), "{mount:?}");
+}
+
+#[test]
 fn a_remount_changes_the_mount_that_is_there() {
     let out = mountinfo(|c| {
         add_mount(c, "/x", "tmpfs", "tmpfs", &["nosuid"]);

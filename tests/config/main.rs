@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod affinity;
 mod binds;
 mod devices;
 mod filesystems;
@@ -12,6 +13,7 @@ mod identity;
 mod limits;
 mod names;
 mod namespaces;
+mod netdevices;
 mod notify;
 mod paths;
 mod program;

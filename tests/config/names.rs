@@ -126,12 +126,3 @@ fn a_value_that_the_kernel_refuses_is_reported_by_its_field() {
         container.assert_gone();
     }
 }
-
-#[test]
-fn what_is_not_built_yet_is_refused_by_its_field() {
-    let devices = json!({"eth9": {"name": "eth0"}});
-    let container = Container::new().edit(|c| c["linux"]["netDevices"] = devices).sh("true");
-    assert!(container.run().fails().contains("/linux/netDevices"));
-    let container = Container::new().edit(|c| c["linux"]["intelRdt"] = json!({"closID": "x"})).sh("true");
-    assert!(container.run().fails().contains("/linux/intelRdt"));
-}

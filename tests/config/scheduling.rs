@@ -38,6 +38,29 @@ fn realtime_policies_are_set_where_the_cgroup_allows_them() {
     }
 }
 
+/// The kernel gives deadlines to a process alone that may run on every processor, and only as far as the
+/// machine's realtime budget goes.
+#[test]
+fn a_deadline_policy_has_its_three_times() {
+    let times = json!({"policy": "SCHED_DEADLINE", "runtime": 2_000_000, "deadline": 50_000_000, "period": 100_000_000});
+    let container = Container::new().edit(|c| c["process"]["scheduler"] = times).args(&[
+        "/bin/cat",
+        "/proc/self/stat",
+        "/proc/self/sched",
+    ]);
+    let ended = container.run();
+    if ended.code != 0 && ended.err.contains("/process/scheduler") {
+        skip!("this kernel gives no deadline here: {}", ended.err);
+    }
+    let out = ended.ok();
+    let fields: Vec<&str> = out.split_whitespace().collect();
+    assert_eq!(fields[40], libc::SCHED_DEADLINE.to_string(), "{out}");
+    for (name, value) in [("dl.runtime", "2000000"), ("dl.deadline", "50000000")] {
+        let line = out.lines().find(|line| line.starts_with(name));
+        assert!(line.is_none_or(|line| name == "dl.runtime" || line.ends_with(value)), "{out}");
+    }
+}
+
 #[test]
 fn the_reset_on_fork_flag_has_its_effect() {
     let policy = json!({"policy": "SCHED_BATCH", "nice": -5, "flags": ["SCHED_FLAG_RESET_ON_FORK"]});
@@ -84,6 +107,16 @@ fn the_personality_is_set() {
         .edit(|c| c["linux"]["personality"] = json!({"domain": "LINUX"}))
         .sh("cat /proc/self/personality");
     assert_eq!(container.run().ok(), "00000000\n");
+}
+
+#[test]
+fn the_flags_of_a_personality_are_set_and_unknown_ones_are_a_warning() {
+    let personality = json!({"domain": "LINUX", "flags": ["ADDR_NO_RANDOMIZE", "OF_THE_FUTURE"]});
+    let container =
+        Container::new().edit(|c| c["linux"]["personality"] = personality).sh("cat /proc/self/personality");
+    let ended = container.run();
+    assert_eq!((ended.code, ended.out.as_str()), (0, "00040000\n"), "{ended:?}");
+    assert!(ended.err.contains("/linux/personality/flags/1") && ended.err.contains("warning"), "{ended:?}");
 }
 
 #[test]

@@ -249,13 +249,19 @@ fn net_devices(f: &mut Findings, at: &At, linux: &Linux, held: Held, facts: &Fac
             f.refuse_field(&at, "is not a name that a network device can have", remedy);
         }
         let renamed = device.name.as_deref().filter(|name| !name.is_empty());
-        if let Some(name) = renamed
-            && let Some(remedy) = interface_problem(name)
-        {
+        // The kernel puts the lowest number that is free in the place of `%d`.
+        let pattern = renamed.and_then(|name| name.strip_suffix("%d"));
+        let problem = match (pattern, renamed) {
+            (Some(stem), _) => interface_problem(&format!("{stem}00")),
+            (None, Some(name)) => interface_problem(name),
+            (None, None) => None,
+        };
+        if let Some(remedy) = problem {
+            let name = renamed.unwrap_or_default();
             f.refuse(&at.key("name"), name, "is not a name that a network device can have", remedy);
         }
         let name = renamed.unwrap_or(host);
-        if !inside.insert(name) {
+        if pattern.is_none() && !inside.insert(name) {
             f.refuse(
                 &at.key("name"),
                 name,
@@ -266,14 +272,15 @@ fn net_devices(f: &mut Findings, at: &At, linux: &Linux, held: Held, facts: &Fac
     }
 }
 
-/// The kernel's dev_valid_name, and `%`, with which a name becomes a pattern.
+/// The kernel's dev_valid_name, and `%`, with which a name becomes a pattern. Only a name inside may be one, by `%d` at
+/// its end.
 fn interface_problem(name: &str) -> Option<&'static str> {
     match name {
         "" => Some("give a name"),
         "." | ".." => Some("choose another name"),
         _ if name.len() > 15 => Some("use at most 15 characters"),
         _ if name.bytes().any(|b| matches!(b, b'/' | b':' | b'%' | 0 | 0x0b) || b.is_ascii_whitespace()) => {
-            Some("use no /, :, %, spaces or NUL bytes")
+            Some("use no /, :, spaces or NUL bytes, and % only as %d at the end of a name inside")
         }
         _ => None,
     }

@@ -2,9 +2,8 @@
 
 use super::Facts;
 use super::findings::{At, Findings, has_nul};
-use super::resources::cpu_list;
 use crate::names;
-use crate::spec::{Capabilities, CpuAffinity, IoPriority, Process, Rlimit, Scheduler, Text, User};
+use crate::spec::{Capabilities, CpuAffinity, IoPriority, Process, Rlimit, Scheduler, Text, User, cpus};
 
 pub fn process(f: &mut Findings, at: &At, process: &Process, facts: &Facts) {
     arguments(f, at, process);
@@ -222,8 +221,10 @@ fn io_priority(f: &mut Findings, at: &At, priority: &IoPriority) {
 
 fn cpu_affinity(f: &mut Findings, at: &At, affinity: &CpuAffinity) {
     for (name, list) in [("initial", &affinity.initial), ("final", &affinity.final_)] {
-        if let Some(list) = list {
-            cpu_list(f, &at.key(name), list);
+        if let Some(list) = list
+            && let Err(reason) = cpus::mask(list)
+        {
+            f.refuse(&at.key(name), list.escape_debug(), reason, "write it as in 0-3,7");
         }
     }
 }

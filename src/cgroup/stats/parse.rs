@@ -1,0 +1,134 @@
+//! The texts of the kernel's counters, to numbers. Pure. A line or key that is not understood is passed over: newer
+//! kernels add some, and a number that nobody asked for must not cost the others.
+
+use super::{BlkioEntry, Pressure, Stall};
+
+/// One number. "max" is the largest; a negative one, which races in the kernel's sums have produced, is 0.
+pub fn number(text: &str) -> Option<u64> {
+    match text.trim() {
+        "max" => Some(u64::MAX),
+        text if text.starts_with('-') => text.parse::<i64>().ok().map(|_| 0),
+        text => text.parse().ok(),
+    }
+}
+
+/// Lines of a name and a number.
+pub fn pairs(text: &str) -> impl Iterator<Item = (&str, u64)> {
+    text.lines().filter_map(|line| {
+        let (name, value) = line.split_once(' ')?;
+        Some((name, number(value)?))
+    })
+}
+
+/// The number beside `name`.
+pub fn value(text: &str, name: &str) -> Option<u64> {
+    pairs(text).find(|(found, _)| *found == name).map(|(_, value)| value)
+}
+
+/// Numbers between white space.
+pub fn row(text: &str) -> Vec<u64> {
+    text.split_ascii_whitespace().filter_map(number).collect()
+}
+
+/// cpuset(7), list format: "0-3,8". Processors beyond the largest kernel's are no list.
+pub fn list(text: &str) -> Vec<u16> {
+    const MOST: usize = 8192;
+    let mut found = Vec::new();
+    for part in text.trim().split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        if let (Ok(first), Ok(last)) = (first.parse::<u16>(), last.parse::<u16>()) {
+            found.extend((first..=last).take(MOST.saturating_sub(found.len())));
+        }
+    }
+    found
+}
+
+/// cpuacct.usage_all: a heading, then "number user system" for each processor. (system, user), nanoseconds.
+pub fn usage_all(text: &str) -> (Vec<u64>, Vec<u64>) {
+    let mut lines = text.lines();
+    let columns: Vec<&str> = lines.next().unwrap_or_default().split(' ').collect();
+    let column = |name: &str| columns.iter().position(|column| *column == name);
+    let (Some(user), Some(system)) = (column("user"), column("system")) else { return Default::default() };
+    let of = |line: &str, at: usize| line.split(' ').nth(at).and_then(number);
+    lines.filter_map(|line| Some((of(line, system)?, of(line, user)?))).unzip()
+}
+
+/// Pressure stall information: "some avg10=0.00 avg60=0.00 avg300=0.00 total=0", the same for "full".
+pub fn pressure(text: &str) -> Pressure {
+    let mut found = Pressure::default();
+    for line in text.lines() {
+        match line.split_once(' ') {
+            Some(("some", rest)) => found.some = stall(rest),
+            Some(("full", rest)) => found.full = stall(rest),
+            _ => {}
+        }
+    }
+    found
+}
+
+fn stall(text: &str) -> Stall {
+    let mut found = Stall::default();
+    let average =
+        |text: &str| text.parse().ok().filter(|share: &f64| (0.0..=100.0).contains(share)).unwrap_or(0.0);
+    for (name, value) in text.split_ascii_whitespace().filter_map(|item| item.split_once('=')) {
+        match name {
+            "avg10" => found.avg10 = average(value),
+            "avg60" => found.avg60 = average(value),
+            "avg300" => found.avg300 = average(value),
+            "total" => found.total = number(value).unwrap_or(0),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// A file of the v1 blkio controller: "8:0 Read 4096", or "8:0 6792" where kinds are not told apart. The sum in the
+/// last line ("Total 4096") is of no device.
+pub fn blkio(text: &str) -> Vec<BlkioEntry> {
+    let entry = |line: &str| {
+        let (device, rest) = line.split_once(' ')?;
+        let (op, value) = rest.rsplit_once(' ').unwrap_or(("", rest));
+        let (major, minor) = numbers_of(device)?;
+        Some(BlkioEntry { major, minor, op: op.to_owned(), value: number(value)? })
+    };
+    text.lines().filter_map(entry).collect()
+}
+
+/// Bytes and operations of io.stat: "8:0 rbytes=4096 wbytes=0 rios=1 wios=0 dbytes=0 dios=0". Discards have no place in
+/// v1's shape.
+pub fn io_stat(text: &str) -> (Vec<BlkioEntry>, Vec<BlkioEntry>) {
+    let (mut bytes, mut operations) = (Vec::new(), Vec::new());
+    for line in text.lines() {
+        let mut items = line.split_ascii_whitespace();
+        let Some((major, minor)) = items.next().and_then(numbers_of) else { continue };
+        for (name, value) in items.filter_map(|item| item.split_once('=')) {
+            let (table, op) = match name {
+                "rbytes" => (&mut bytes, "Read"),
+                "wbytes" => (&mut bytes, "Write"),
+                "rios" => (&mut operations, "Read"),
+                "wios" => (&mut operations, "Write"),
+                _ => continue,
+            };
+            if let Some(value) = number(value) {
+                table.push(BlkioEntry { major, minor, op: op.to_owned(), value });
+            }
+        }
+    }
+    (bytes, operations)
+}
+
+/// "8:0"
+fn numbers_of(device: &str) -> Option<(u64, u64)> {
+    let (major, minor) = device.split_once(':')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+/// "hugepages-2048kB" in sysfs is "2MB" in the names of the hugetlb controller's files.
+pub fn page_size(directory: &str) -> Option<String> {
+    let kilobytes: u64 = directory.strip_prefix("hugepages-")?.strip_suffix("kB")?.parse().ok()?;
+    Some(match kilobytes {
+        size if size >= 1 << 20 => format!("{}GB", size >> 20),
+        size if size >= 1 << 10 => format!("{}MB", size >> 10),
+        size => format!("{size}KB"),
+    })
+}

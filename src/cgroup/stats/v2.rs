@@ -1,0 +1,108 @@
+//! The counters of cgroup v2, turned into v1's terms: microseconds into nanoseconds, swap into memory with swap.
+
+use super::{Hugetlb, MemoryUse, Pressure, Stats, huge_page_sizes, parse};
+use crate::cgroup::tree::{Held, collect};
+use crate::cgroup::write::on;
+use crate::error::Result;
+use std::os::fd::AsFd;
+
+pub fn read(held: &Held, stats: &mut Stats) -> Result<()> {
+    cpu(held, stats)?;
+    memory(held, stats)?;
+    pids(held, stats)?;
+    if let Some(text) = held.text("io.stat")? {
+        let (bytes, operations) = parse::io_stat(&text);
+        stats.blkio.io_service_bytes_recursive = bytes;
+        stats.blkio.io_serviced_recursive = operations;
+    }
+    read_beside_v1(held, stats)
+}
+
+/// What no v1 hierarchy counts, or none that is mounted.
+pub fn read_beside_v1(held: &Held, stats: &mut Stats) -> Result<()> {
+    stats.cpu.psi = pressure(held, "cpu.pressure")?;
+    stats.memory.psi = pressure(held, "memory.pressure")?;
+    stats.blkio.psi = pressure(held, "io.pressure")?;
+    if stats.hugetlb.is_empty() {
+        hugetlb(held, stats)?;
+    }
+    Ok(())
+}
+
+fn pressure(held: &Held, file: &str) -> Result<Option<Pressure>> {
+    Ok(held.text(file)?.map(|text| parse::pressure(&text)))
+}
+
+fn cpu(held: &Held, stats: &mut Stats) -> Result<()> {
+    let text = held.text("cpu.stat")?.unwrap_or_default();
+    let (usage, throttling) = (&mut stats.cpu.usage, &mut stats.cpu.throttling);
+    for (name, value) in parse::pairs(&text) {
+        let nanoseconds = value.saturating_mul(1000);
+        match name {
+            "usage_usec" => usage.total = nanoseconds,
+            "user_usec" => usage.user = nanoseconds,
+            "system_usec" => usage.kernel = nanoseconds,
+            "nr_periods" => throttling.periods = value,
+            "nr_throttled" => throttling.throttled_periods = value,
+            "throttled_usec" => throttling.throttled_time = nanoseconds,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn memory(held: &Held, stats: &mut Stats) -> Result<()> {
+    let memory = &mut stats.memory;
+    let Some(text) = held.text("memory.stat")? else { return Ok(()) };
+    memory.raw = parse::pairs(&text).map(|(name, value)| (name.to_owned(), value)).collect();
+    memory.cache = memory.raw.get("file").copied().unwrap_or(0);
+    memory.usage = memory_use(held, "memory")?;
+    let swap = memory_use(held, "memory.swap")?;
+    memory.swap = MemoryUse {
+        limit: swap.limit.saturating_add(memory.usage.limit),
+        usage: swap.usage.saturating_add(memory.usage.usage),
+        // The two peaks need not have been at the same time.
+        max: 0,
+        failcnt: swap.failcnt,
+    };
+    Ok(())
+}
+
+/// The kernel counts no failures here; the peak is there since Linux 5.19 (of swap since 6.5).
+fn memory_use(held: &Held, prefix: &str) -> Result<MemoryUse> {
+    let Some(usage) = held.number(&format!("{prefix}.current"))? else { return Ok(MemoryUse::default()) };
+    Ok(MemoryUse {
+        limit: held.count(&format!("{prefix}.max"))?,
+        usage,
+        max: held.count(&format!("{prefix}.peak"))?,
+        failcnt: 0,
+    })
+}
+
+fn pids(held: &Held, stats: &mut Stats) -> Result<()> {
+    if let Some(current) = held.number("pids.current")? {
+        stats.pids.current = current;
+        stats.pids.limit = held.pids_limit()?;
+        return Ok(());
+    }
+    // Without the controller: processes instead of tasks.
+    let mut pids = Vec::new();
+    collect(held.dir.as_fd(), &mut pids).map_err(|errno| on(&held.leg, "list the processes of", errno))?;
+    stats.pids.current = pids.len() as u64;
+    Ok(())
+}
+
+fn hugetlb(held: &Held, stats: &mut Stats) -> Result<()> {
+    for size in huge_page_sizes() {
+        // What is reserved counts, where the kernel tells (Linux 5.7).
+        let usage = match held.number(&format!("hugetlb.{size}.rsvd.current"))? {
+            Some(reserved) => Some(reserved),
+            None => held.number(&format!("hugetlb.{size}.current"))?,
+        };
+        let Some(usage) = usage else { return Ok(()) };
+        let events = held.text(&format!("hugetlb.{size}.events"))?.unwrap_or_default();
+        let failcnt = parse::value(&events, "max").unwrap_or(0);
+        stats.hugetlb.insert(size, Hugetlb { usage, max: 0, failcnt });
+    }
+    Ok(())
+}

@@ -1,0 +1,34 @@
+//! `--regex`: one command on every container whose id an expression matches.
+
+use super::arguments::{Arguments, switch};
+use super::session::Session;
+use crate::engine::Engine;
+use crate::error::Result;
+use crate::sys::regex::Regex;
+use clap::Arg;
+
+pub fn option() -> Arg {
+    switch("regex", "the id is a POSIX extended regular expression: every container that it matches is meant")
+        .short('r')
+}
+
+/// Calls `act` with the id that was typed, or with every id that matches it. With an expression one container
+/// that refuses does not keep the others: what it said becomes a warning, as in crun. None at all is no error.
+pub fn each(
+    session: &Session,
+    arguments: &Arguments,
+    act: impl Fn(&Engine, &str) -> Result<()>,
+) -> Result<()> {
+    let id = arguments.id();
+    if !arguments.switch("regex") {
+        return act(&session.engine_for_one()?, &id);
+    }
+    let expression = Regex::new(&id)?;
+    let engine = session.engine_for_all()?;
+    for id in engine.store.ids()?.iter().filter(|id| expression.is_in(id)) {
+        if let Err(e) = act(&engine, id) {
+            session.log.warn(&e.value(id).to_string());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! `completion`: a script that teaches a shell our command line.
+//!
+//! Made from the argument definitions, so that it cannot lag behind them; container ids are asked of the program
+//! itself when they are needed. Nothing of what is completed is ever executed by the script.
+
+mod bash;
+mod fish;
+mod zsh;
+
+use super::arguments::{Arguments, help_switches, option};
+use super::session::Session;
+use super::{COMMANDS, Command, Count, FAILURE, OptionsEnd, globals, streams};
+use crate::error::{Error, Kind, Result};
+use clap::Arg;
+
+pub const COMMAND: Command = Command {
+    name: "completion",
+    about: "print a completion script for a shell",
+    operands: "[bash|zsh|fish]",
+    count: Count::Between(0, 1),
+    options_end: OptionsEnd::Nowhere,
+    detail: "For this session of bash: source <(rruntime completion bash). `make install` puts the scripts where\n\
+             the shells look for them.",
+    options: || vec![option("shell", "SHELL", "bash, zsh or fish").short('s')],
+    run,
+    failure: FAILURE,
+};
+
+/// A script for the program of this name.
+type Script = fn(name: &str) -> String;
+
+const SHELLS: [(&str, Script); 3] = [("bash", bash::script), ("zsh", zsh::script), ("fish", fish::script)];
+
+fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
+    let operand = arguments.operands.first().map(|word| word.to_string_lossy());
+    let given = arguments.text("shell")?.or(operand.as_deref()).unwrap_or_default();
+    let (_, script) = SHELLS.iter().find(|(shell, _)| *shell == given).ok_or_else(|| {
+        Error::new("no such shell")
+            .kind(Kind::Argument)
+            .field("--shell")
+            .value(given)
+            .remedy("bash, zsh and fish are known")
+    })?;
+    streams::print(&script(session.name)).map(|()| 0)
+}
+
+/// What the value of an option can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Value {
+    /// The option has none, or it follows an equals sign.
+    None,
+    File,
+    Directory,
+    Choice(&'static [&'static str]),
+    /// Nothing that could be guessed.
+    Free,
+}
+
+/// By option first, then by the name that help gives the value.
+fn value(arg: &Arg) -> Value {
+    if !arg.get_action().takes_values() || arg.is_require_equals_set() {
+        return Value::None;
+    }
+    let name = arg.get_value_names().and_then(|names| names.first()).map(|name| name.as_str());
+    match (arg.get_long(), name) {
+        (Some("log-format"), _) => Value::Choice(&["text", "json"]),
+        (Some("log-level"), _) => Value::Choice(&["error", "warning", "debug"]),
+        (Some("rootless"), _) => Value::Choice(&["true", "false", "auto"]),
+        (Some("shell"), _) => Value::Choice(&["bash", "zsh", "fish"]),
+        (_, Some("FORMAT")) => Value::Choice(&["table", "json"]),
+        (_, Some("FILE" | "SOCKET" | "TARGET" | "NAME" | "PATH")) => Value::File,
+        (_, Some("DIR")) => Value::Directory,
+        _ => Value::Free,
+    }
+}
+
+/// What the operands of a command are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Operands {
+    None,
+    /// A container that exists.
+    Container,
+    /// A container, then a signal.
+    ContainerAndSignal,
+    /// One of the words of the usage line: "[bash|zsh|fish]".
+    Words(&'static str),
+}
+
+fn operands(command: &Command) -> Operands {
+    let first = command.operands.split(' ').next().unwrap_or_default();
+    match (command.name, first) {
+        ("kill", _) => Operands::ContainerAndSignal,
+        // The id is new.
+        ("create" | "run", _) => Operands::None,
+        (_, "<container-id>") => Operands::Container,
+        (_, words) if words.contains('|') => Operands::Words(words.trim_matches(['[', ']', '<', '>'])),
+        _ => Operands::None,
+    }
+}
+
+/// The options that help shows.
+fn shown(mut options: Vec<Arg>) -> Vec<Arg> {
+    options.extend(help_switches());
+    options.retain(|arg| !arg.is_hide_set());
+    options
+}
+
+/// "--bundle" and "-b".
+fn spellings(arg: &Arg) -> Vec<String> {
+    let long = arg.get_long().map(|long| format!("--{long}"));
+    long.into_iter().chain(arg.get_short().map(|short| format!("-{short}"))).collect()
+}
+
+/// The signals that `kill` completes.
+fn signals() -> String {
+    crate::names::SIGNALS.map(|(name, _)| name.trim_start_matches("SIG")).join(" ")
+}
+
+/// Inside single quotes, for a shell.
+fn quoted(text: &str) -> String {
+    text.replace('\'', "'\\''")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every word that a reader can type after the program's name.
+    fn words() -> Vec<String> {
+        let mut words: Vec<String> = shown(globals::options()).iter().flat_map(spellings).collect();
+        for command in COMMANDS {
+            words.push(command.name.to_owned());
+            words.extend(shown((command.options)()).iter().flat_map(spellings));
+        }
+        words
+    }
+
+    #[test]
+    fn every_script_has_every_command_and_option() {
+        for (shell, script) in SHELLS {
+            let script = script("rruntime");
+            for word in words() {
+                // fish names options without dashes.
+                let wanted = match (shell, word.strip_prefix("--"), word.strip_prefix('-')) {
+                    ("fish", Some(long), _) => format!(" -l {long} "),
+                    ("fish", None, Some(short)) => format!(" -s {short} "),
+                    _ => word,
+                };
+                assert!(script.contains(&wanted), "{shell}: {wanted}");
+            }
+        }
+    }
+}

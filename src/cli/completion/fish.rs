@@ -1,0 +1,48 @@
+//! For fish: one `complete` for each option.
+
+use super::{COMMANDS, Operands, Value, globals, operands, quoted, shown, signals, value};
+use clap::Arg;
+
+pub fn script(name: &str) -> String {
+    let mut out =
+        format!("# fish completion for {name}; made by `{name} completion fish`\ncomplete -c {name} -f\n");
+    options(&mut out, name, "__fish_use_subcommand", shown(globals::options()));
+    for command in COMMANDS {
+        out.push_str(&format!(
+            "complete -c {name} -n __fish_use_subcommand -a {} -d '{}'\n",
+            command.name,
+            quoted(command.about)
+        ));
+        let seen = format!("'__fish_seen_subcommand_from {}'", command.name);
+        options(&mut out, name, &seen, shown((command.options)()));
+        let words = match operands(command) {
+            Operands::None => continue,
+            Operands::Container => format!("({name} list -q 2>/dev/null)"),
+            Operands::ContainerAndSignal => format!("({name} list -q 2>/dev/null) {}", signals()),
+            Operands::Words(words) => words.replace('|', " "),
+        };
+        out.push_str(&format!("complete -c {name} -n {seen} -a '{words}'\n"));
+    }
+    out
+}
+
+fn options(out: &mut String, name: &str, condition: &str, options: Vec<Arg>) {
+    for arg in options {
+        out.push_str(&format!("complete -c {name} -n {condition}"));
+        if let Some(long) = arg.get_long() {
+            out.push_str(&format!(" -l {long}"));
+        }
+        if let Some(short) = arg.get_short() {
+            out.push_str(&format!(" -s {short}"));
+        }
+        out.push_str(&match value(&arg) {
+            Value::None => String::new(),
+            Value::File => " -r -F".to_owned(),
+            Value::Directory => " -x -a '(__fish_complete_directories)'".to_owned(),
+            Value::Choice(words) => format!(" -x -a '{}'", words.join(" ")),
+            Value::Free => " -x".to_owned(),
+        });
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        out.push_str(&format!(" -d '{}'\n", quoted(&help)));
+    }
+}

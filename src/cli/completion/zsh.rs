@@ -1,0 +1,60 @@
+//! For zsh: `_arguments` with the options' own help.
+
+use super::{COMMANDS, Operands, Value, globals, operands, quoted, shown, signals, value};
+use clap::Arg;
+
+pub fn script(name: &str) -> String {
+    let mut out = format!(
+        "#compdef {name}\n# zsh completion for {name}; made by `{name} completion zsh`\n\
+         _{name}_containers() {{\n  local -a ids\n  \
+         ids=(${{(f)\"$({name} ${{opt_args[--root]:+--root}} ${{opt_args[--root]}} list -q 2>/dev/null)\"}})\n  \
+         _describe container ids\n}}\n\
+         _{name}() {{\n  local curcontext=$curcontext state line\n  typeset -A opt_args\n  local -a commands\n  commands=(\n"
+    );
+    for command in COMMANDS {
+        out.push_str(&format!("    '{}:{}'\n", command.name, quoted(command.about)));
+    }
+    out.push_str("  )\n  _arguments -C");
+    specifications(&mut out, shown(globals::options()), "    ");
+    out.push_str(
+        " \\\n    '1:command:->command' '*::argument:->arguments'\n  case $state in\n  \
+         command) _describe command commands ;;\n  arguments)\n    case $words[1] in\n",
+    );
+    for command in COMMANDS {
+        out.push_str(&format!("    {})\n      _arguments", command.name));
+        specifications(&mut out, shown((command.options)()), "        ");
+        let container = format!(" '1:container:_{name}_containers'");
+        match operands(command) {
+            Operands::None => {}
+            Operands::Container => out.push_str(&container),
+            Operands::ContainerAndSignal => {
+                out.push_str(&format!("{container} '2:signal:({})'", signals()));
+            }
+            Operands::Words(words) => out.push_str(&format!(" '1:word:({})'", words.replace('|', " "))),
+        }
+        out.push_str(" ;;\n");
+    }
+    out.push_str(&format!("    esac ;;\n  esac\n}}\nif [[ $funcstack[1] == _{name} ]]; then\n  _{name} \"$@\"\nelse\n  compdef _{name} {name}\nfi\n"));
+    out
+}
+
+/// "{-b,--bundle}'[help]:value:_files'", each on a line.
+fn specifications(out: &mut String, options: Vec<Arg>, indent: &str) {
+    for arg in options {
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        let help = quoted(&help).replace('[', "\\[").replace(']', "\\]").replace(':', "\\:");
+        let action = match value(&arg) {
+            Value::None => String::new(),
+            Value::File => ":file:_files".to_owned(),
+            Value::Directory => ":directory:_files -/".to_owned(),
+            Value::Choice(words) => format!(":value:({})", words.join(" ")),
+            Value::Free => ":value: ".to_owned(),
+        };
+        let long = arg.get_long().unwrap_or_default();
+        let names = match arg.get_short() {
+            Some(short) => format!("{{-{short},--{long}}}"),
+            None => format!("--{long}"),
+        };
+        out.push_str(&format!(" \\\n{indent}'*'{names}'[{help}]{action}'"));
+    }
+}

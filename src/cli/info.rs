@@ -1,0 +1,284 @@
+//! `info`: this program, this host, and what of each other they can use.
+
+use super::arguments::{Arguments, option};
+use super::list::{Form, form};
+use super::session::Session;
+use super::{Command, Count, FAILURE, OptionsEnd, streams, version};
+use crate::error::Result;
+use crate::host::{self, cgroups::Layout, survey};
+use crate::names;
+use crate::sys::identity;
+use clap::Arg;
+use nix::sys::utsname::uname;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+pub const COMMAND: Command = Command {
+    name: "info",
+    about: "show this host as containers see it",
+    operands: "",
+    count: Count::Exactly(0),
+    options_end: OptionsEnd::Nowhere,
+    detail: "Kernel, cgroups, namespaces, security modules, id maps and limits. What is marked with ! keeps some\n\
+             containers from running, and says what helps. `features` has what this program can do.",
+    options,
+    run,
+    failure: FAILURE,
+};
+
+fn options() -> Vec<Arg> {
+    vec![option("format", "FORMAT", "table (default) or json").short('f')]
+}
+
+/// One thing that is known about the host.
+enum Fact {
+    Text(String),
+    Number(u64),
+    Yes(bool),
+    List(Vec<String>),
+    /// It is not there; the text says what helps.
+    Missing(&'static str),
+}
+
+/// A headline and its facts, in order.
+struct Section(&'static str, Vec<(&'static str, Fact)>);
+
+fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
+    let sections = [program(session), kernel(), caller(), cgroups(), security(), ids(), limits()];
+    match form(arguments)? {
+        Form::Table => streams::print(&table(&sections)),
+        Form::Json => streams::print_pretty_json(&Sections(&sections)),
+    }
+    .map(|()| 0)
+}
+
+fn program(session: &Session) -> Section {
+    Section(
+        "rruntime",
+        vec![
+            ("version", text(version::VERSION)),
+            ("commit", text(version::COMMIT)),
+            ("specification", text(version::SPECIFICATION)),
+            ("state directory", text(session.root_path().display())),
+        ],
+    )
+}
+
+fn kernel() -> Section {
+    let name = uname();
+    let part = |part: Option<&std::ffi::OsStr>| text(part.unwrap_or_default().to_string_lossy());
+    let release = name.as_ref().ok().map(|name| name.release());
+    let mut facts = vec![
+        ("release", part(release)),
+        ("machine", part(name.as_ref().ok().map(|name| name.machine()))),
+        ("namespaces", strings(&survey::namespaces())),
+    ];
+    let missing: Vec<&str> =
+        names::NAMESPACES.iter().map(|n| n.kind).filter(|k| !survey::namespaces().contains(k)).collect();
+    if !missing.is_empty() {
+        facts.push(("namespaces that are missing", strings(&missing)));
+    }
+    let kernel = identity::kernel_version();
+    if kernel < host::OLDEST_KERNEL {
+        facts.push(("age", Fact::Missing("Linux 5.12 or newer is needed")));
+    }
+    facts.push(("cgroup.kill (5.14)", Fact::Yes(kernel >= (5, 14))));
+    facts.push(("id-mapped overlay (5.19)", Fact::Yes(kernel >= (5, 19))));
+    Section("kernel", facts)
+}
+
+fn caller() -> Section {
+    let mut facts = vec![("user id", Fact::Number(identity::euid().into()))];
+    match host::probe() {
+        Ok(found) => {
+            facts.push(("may mount", Fact::Yes(found.privileged)));
+            facts.push(("in a user namespace", Fact::Yes(found.in_user_namespace)));
+            let held = (0..64).filter(|bit| found.permitted >> bit & 1 == 1);
+            let names: Vec<&str> = held.filter_map(names::capability_name).collect();
+            facts.push(("capabilities", strings(&names)));
+        }
+        Err(e) => facts.push(("problem", text(e))),
+    }
+    Section("caller", facts)
+}
+
+fn cgroups() -> Section {
+    let facts = match survey::layout() {
+        None => vec![("layout", Fact::Missing("mount -t cgroup2 none /sys/fs/cgroup"))],
+        Some(layout) => {
+            let controllers = survey::controllers(&layout);
+            let mut facts = vec![("layout", text(survey::layout_name(&layout)))];
+            if let Layout::Unified { mount } = &layout {
+                facts.push(("mounted on", text(mount)));
+            }
+            for wanted in ["cpu", "memory", "pids"] {
+                if !controllers.iter().any(|name| name == wanted) {
+                    facts.push((
+                        wanted,
+                        Fact::Missing(
+                            "limits of this controller are refused: enable it in the kernel or above",
+                        ),
+                    ));
+                }
+            }
+            facts.push(("controllers", Fact::List(controllers)));
+            facts
+        }
+    };
+    Section("cgroups", facts)
+}
+
+fn security() -> Section {
+    let actions = survey::seccomp_actions();
+    let seccomp = if actions.is_empty() {
+        Fact::Missing("a kernel with CONFIG_SECCOMP_FILTER is needed for seccomp profiles")
+    } else {
+        Fact::List(actions)
+    };
+    Section(
+        "security",
+        vec![
+            ("modules", Fact::List(survey::security_modules())),
+            ("apparmor", Fact::Yes(survey::has_apparmor())),
+            ("selinux", Fact::Yes(survey::has_selinux())),
+            ("seccomp actions", seccomp),
+            ("resctrl", Fact::Yes(survey::has_resctrl())),
+            ("memory policies", Fact::Yes(survey::has_memory_policies())),
+        ],
+    )
+}
+
+fn ids() -> Section {
+    let uid = identity::euid();
+    let user = crate::state::owner::Owners::of_host().name(uid);
+    let tool = |name| match survey::program(name) {
+        Some(path) => text(path.display()),
+        None => Fact::Missing("install uidmap: ordinary users need it for more than one id"),
+    };
+    Section(
+        "id maps",
+        vec![
+            ("newuidmap", tool("newuidmap")),
+            ("newgidmap", tool("newgidmap")),
+            ("subordinate user ids", Fact::Number(survey::subordinate_ids("/etc/subuid", &user, uid))),
+            ("subordinate group ids", Fact::Number(survey::subordinate_ids("/etc/subgid", &user, uid))),
+        ],
+    )
+}
+
+/// Files of one number that bound how many containers a host can have.
+const LIMITS: [(&str, &str); 4] = [
+    ("processes (pid_max)", "/proc/sys/kernel/pid_max"),
+    ("user namespaces", "/proc/sys/user/max_user_namespaces"),
+    ("mounts in a namespace", "/proc/sys/fs/mount-max"),
+    ("keys of a user", "/proc/sys/kernel/keys/maxkeys"),
+];
+
+fn limits() -> Section {
+    let cpus = std::thread::available_parallelism().map_or(0, |count| count.get() as u64);
+    let mut facts = vec![("processors", Fact::Number(cpus))];
+    for (name, heading) in [("memory (KiB)", "MemTotal"), ("swap (KiB)", "SwapTotal")] {
+        facts.extend(survey::memory_kib(heading).map(|kib| (name, Fact::Number(kib))));
+    }
+    let files = identity::prlimit(0, libc::RLIMIT_NOFILE, None);
+    facts.extend(files.map(|(soft, _)| ("open files", Fact::Number(soft))));
+    for (name, file) in LIMITS {
+        facts.extend(survey::value(file).and_then(|text| Some((name, Fact::Number(text.parse().ok()?)))));
+    }
+    Section("limits", facts)
+}
+
+fn text(value: impl ToString) -> Fact {
+    Fact::Text(value.to_string())
+}
+
+fn strings(names: &[&str]) -> Fact {
+    Fact::List(names.iter().map(ToString::to_string).collect())
+}
+
+fn table(sections: &[Section]) -> String {
+    let labels = sections.iter().flat_map(|Section(_, facts)| facts).map(|(label, _)| label.len());
+    let width = labels.max().unwrap_or(0);
+    let mut out = String::new();
+    for Section(title, facts) in sections {
+        out.push_str(&format!("{title}\n"));
+        for (label, fact) in facts {
+            let (mark, shown) = match fact {
+                Fact::Text(text) => (' ', text.clone()),
+                Fact::Number(number) => (' ', number.to_string()),
+                Fact::Yes(yes) => (' ', if *yes { "yes" } else { "no" }.to_owned()),
+                Fact::List(names) if names.is_empty() => (' ', "none".to_owned()),
+                Fact::List(names) => (' ', names.join(" ")),
+                Fact::Missing(help) => ('!', format!("missing: {help}")),
+            };
+            out.push_str(&format!("{mark} {label:width$}  {shown}\n"));
+        }
+    }
+    out
+}
+
+/// The sections as one object, in order.
+struct Sections<'a>(&'a [Section]);
+
+impl Serialize for Sections<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|section| (key(section.0), section)))
+    }
+}
+
+impl Serialize for Section {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.1.len()))?;
+        for (label, fact) in &self.1 {
+            map.serialize_entry(&key(label), fact)?;
+        }
+        map.end()
+    }
+}
+
+/// What is missing is null.
+impl Serialize for Fact {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        match self {
+            Fact::Text(text) => serializer.serialize_str(text),
+            Fact::Number(number) => serializer.serialize_u64(*number),
+            Fact::Yes(yes) => serializer.serialize_bool(*yes),
+            Fact::List(names) => serializer.collect_seq(names),
+            Fact::Missing(_) => serializer.serialize_none(),
+        }
+    }
+}
+
+/// "state directory" → "stateDirectory"; what stands in parentheses is for people.
+fn key(label: &str) -> String {
+    let label = label.split(" (").next().unwrap_or(label);
+    let mut key = String::new();
+    for (index, word) in label.split([' ', '.', '-']).enumerate() {
+        let mut letters = word.chars();
+        match letters.next() {
+            Some(first) if index > 0 => key.extend(first.to_uppercase()),
+            first => key.extend(first),
+        }
+        key.push_str(letters.as_str());
+    }
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_in_camel_case() {
+        for (label, wanted) in
+            [("id maps", "idMaps"), ("cgroup.kill (5.14)", "cgroupKill"), ("layout", "layout")]
+        {
+            assert_eq!(key(label), wanted);
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_marked() {
+        let sections = [Section("a", vec![("b", Fact::Missing("do c")), ("long", Fact::Yes(true))])];
+        assert_eq!(table(&sections), "a\n! b     missing: do c\n  long  yes\n");
+    }
+}

@@ -1,0 +1,139 @@
+//! `manual`: the manual pages, from the same definitions as the help pages.
+
+use super::arguments::{Arguments, help_switches, option};
+use super::help::{description, spelling, usage};
+use super::session::Session;
+use super::{COMMANDS, Command, Count, FAILURE, OptionsEnd, find, globals, streams, unknown, version};
+use crate::error::{Error, Result};
+use clap::Arg;
+use std::path::Path;
+
+pub const COMMAND: Command = Command {
+    name: "manual",
+    about: "print a manual page, in the form that man -l reads",
+    operands: "[command]",
+    count: Count::Between(0, 1),
+    options_end: OptionsEnd::Nowhere,
+    detail: "Without a command: the page of the program itself. Try: rruntime manual exec | man -l -",
+    options: || vec![option("directory", "DIR", "write every page into this directory instead").short('d')],
+    run,
+    failure: FAILURE,
+};
+
+const SECTION: &str = "8";
+
+fn run(_: &Session, arguments: &Arguments) -> Result<i32> {
+    if let Some(directory) = arguments.path("directory") {
+        return write_all(&directory).map(|()| 0);
+    }
+    let page = match arguments.operands.first().map(|word| word.to_string_lossy()) {
+        None => program(),
+        Some(word) => command(find(&word).ok_or_else(|| unknown(&word))?),
+    };
+    streams::print(&page).map(|()| 0)
+}
+
+fn write_all(directory: &Path) -> Result<()> {
+    let write = |name: String, page: String| {
+        let file = directory.join(format!("{name}.{SECTION}"));
+        std::fs::write(&file, page)
+            .map_err(|e| Error::io(format!("write {}", file.display()), &e).field("--directory"))
+    };
+    write("rruntime".to_owned(), program())?;
+    COMMANDS.iter().try_for_each(|each| write(format!("rruntime-{}", each.name), command(each)))
+}
+
+fn program() -> String {
+    let mut page = head("rruntime", "run containers as the Open Container Initiative specifies them");
+    page.push_str(".SH SYNOPSIS\n.B rruntime\n[global options] command [options] [arguments...]\n");
+    page.push_str(
+        ".SH DESCRIPTION\n\
+         Makes containers from bundles: directories with a\n.I config.json\n\
+         and a root file system. Engines (podman, containerd, Docker) call it in the place of runc or crun; called by\n\
+         one of these names, it has that one's exit codes and forms of output.\n.SH COMMANDS\n",
+    );
+    for each in COMMANDS {
+        page.push_str(&format!(
+            ".TP\n.BR rruntime\\-{} ({SECTION})\n{}\n",
+            roff(each.name),
+            roff(each.about)
+        ));
+    }
+    options(&mut page, "GLOBAL OPTIONS", globals::options());
+    page.push_str(
+        ".SH FILES\n.TP\n.I /run/rruntime\nThe state of containers; of an ordinary user:\n.I $XDG_RUNTIME_DIR/rruntime\n\
+         .TP\n.I config.json\nWhat a container is to be, in a bundle: see the OCI runtime specification.\n\
+         .SH EXIT STATUS\n\
+         0; 1 on an error, which is told on standard error; of\n.B run\nand\n.B exec\n\
+         in the foreground that of the process, or 128 and the number of the signal that ended it; 255 if\n.B exec\n\
+         could not start it.\n.SH SEE ALSO\n",
+    );
+    let pages: Vec<String> =
+        COMMANDS.iter().map(|each| format!(".BR rruntime\\-{} ({SECTION})", roff(each.name))).collect();
+    page.push_str(&pages.join(",\n"));
+    page.push('\n');
+    page
+}
+
+fn command(command: &Command) -> String {
+    let mut page = head(&format!("rruntime-{}", command.name), command.about);
+    page.push_str(&format!(".SH SYNOPSIS\n{}\n", roff(&usage("rruntime", command))));
+    if !command.detail.is_empty() {
+        page.push_str(".SH DESCRIPTION\n");
+        for line in command.detail.lines() {
+            page.push_str(&format!("{}\n", roff(line)));
+        }
+    }
+    options(&mut page, "OPTIONS", (command.options)());
+    page.push_str(&format!(".SH SEE ALSO\n.BR rruntime ({SECTION})\n"));
+    page
+}
+
+fn head(name: &str, about: &str) -> String {
+    format!(
+        ".TH {} {SECTION} \"\" \"rruntime {}\" \"rruntime\"\n.SH NAME\n{} \\- {}\n",
+        roff(&name.to_uppercase()),
+        version::VERSION,
+        roff(name),
+        roff(about)
+    )
+}
+
+fn options(page: &mut String, title: &str, mut options: Vec<Arg>) {
+    options.extend(help_switches());
+    page.push_str(&format!(".SH {title}\n"));
+    for arg in options.iter().filter(|arg| !arg.is_hide_set()) {
+        page.push_str(&format!(".TP\n.B {}\n{}\n", roff(&spelling(arg)), roff(&description(arg))));
+    }
+}
+
+/// Text that roff takes for text: hyphens that can be copied, and no line that begins like a request.
+fn roff(text: &str) -> String {
+    let text = text.replace('\\', "\\e").replace('-', "\\-");
+    if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_and_option_has_its_entry() {
+        let page = program();
+        for each in COMMANDS {
+            assert!(page.contains(&format!("rruntime\\-{} (8)\n{}\n", roff(each.name), roff(each.about))));
+            let page = command(each);
+            for arg in (each.options)().iter().filter(|arg| !arg.is_hide_set()) {
+                let long = format!("\\-\\-{}", roff(arg.get_long().unwrap()));
+                assert!(page.contains(&long), "{}: {long}", each.name);
+                assert!(!description(arg).is_empty(), "{}: {long}", each.name);
+            }
+        }
+    }
+
+    #[test]
+    fn text_is_never_a_request() {
+        assert_eq!(roff(".so x"), "\\&.so x");
+        assert_eq!(roff("--a \\b"), "\\-\\-a \\eb");
+    }
+}

@@ -1,0 +1,143 @@
+//! What this host has of what containers can ask for. For `info` and `features --host`: each answer is asked of the
+//! kernel when it is needed, and what cannot be asked counts as absent.
+
+use super::cgroups::{self, Layout};
+use crate::names;
+use nix::sys::statfs::{FsType, statfs};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// RDTGROUP_SUPER_MAGIC (linux/magic.h).
+const RESCTRL_MAGIC: FsType = FsType(0x0765_5821);
+
+/// The namespaces that this kernel makes.
+pub fn namespaces() -> Vec<&'static str> {
+    let known = |n: &&names::Namespace| Path::new("/proc/self/ns").join(n.proc_name).exists();
+    names::NAMESPACES.iter().filter(known).map(|namespace| namespace.kind).collect()
+}
+
+/// Every controller that a container here can get, sorted. Named v1 hierarchies are not controllers.
+pub fn controllers(layout: &Layout) -> Vec<String> {
+    let of_v2 = |mount: &str| -> Vec<String> {
+        let list = fs::read_to_string(format!("{mount}/cgroup.controllers")).unwrap_or_default();
+        list.split_whitespace().map(str::to_owned).collect()
+    };
+    let found: BTreeSet<String> = match layout {
+        Layout::Unified { mount } => of_v2(mount).into_iter().collect(),
+        Layout::Legacy { hierarchies, unified } => hierarchies
+            .iter()
+            .flat_map(|hierarchy| hierarchy.controllers.iter().cloned())
+            .filter(|name| !name.starts_with("name="))
+            .chain(unified.iter().flat_map(|mount| of_v2(&mount.path)))
+            .collect(),
+    };
+    found.into_iter().collect()
+}
+
+/// "v2", "v1" or "hybrid".
+pub fn layout_name(layout: &Layout) -> &'static str {
+    match layout {
+        Layout::Unified { .. } => "v2",
+        Layout::Legacy { unified: None, .. } => "v1",
+        Layout::Legacy { unified: Some(_), .. } => "hybrid",
+    }
+}
+
+/// The hierarchies; `None` where nothing is mounted.
+pub fn layout() -> Option<Layout> {
+    cgroups::detect().ok()
+}
+
+/// The seccomp actions that the kernel knows ("kill_process", "errno" …); empty without seccomp.
+pub fn seccomp_actions() -> Vec<String> {
+    words("/proc/sys/kernel/seccomp/actions_avail")
+}
+
+/// The security modules that are on.
+pub fn security_modules() -> Vec<String> {
+    let list = fs::read_to_string("/sys/kernel/security/lsm").unwrap_or_default();
+    list.trim().split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
+pub fn has_apparmor() -> bool {
+    fs::read_to_string("/sys/module/apparmor/parameters/enabled").is_ok_and(|word| word.trim() == "Y")
+}
+
+pub fn has_selinux() -> bool {
+    Path::new("/sys/fs/selinux/enforce").exists()
+}
+
+pub fn has_resctrl() -> bool {
+    statfs("/sys/fs/resctrl").is_ok_and(|found| found.filesystem_type() == RESCTRL_MAGIC)
+}
+
+/// Whether resctrl counts what groups use.
+pub fn has_resctrl_monitoring() -> bool {
+    Path::new("/sys/fs/resctrl/info/L3_MON").exists()
+}
+
+/// Whether the kernel has memory policies (CONFIG_NUMA).
+pub fn has_memory_policies() -> bool {
+    Path::new("/sys/devices/system/node").exists()
+}
+
+/// A program of this name in PATH.
+pub fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/sbin:/usr/bin:/sbin:/bin".into());
+    std::env::split_paths(&path).map(|directory| directory.join(name)).find(|file| file.is_file())
+}
+
+/// How many ids /etc/subuid or /etc/subgid give to this user, by name or by number.
+pub fn subordinate_ids(file: &str, user: &str, uid: u32) -> u64 {
+    let table = fs::read_to_string(file).unwrap_or_default();
+    let count = |line: &str| {
+        let mut fields = line.split(':');
+        let owner = fields.next()?;
+        let ours = owner == user || owner.parse() == Ok(uid);
+        ours.then(|| fields.nth(1)?.trim().parse::<u64>().ok())?
+    };
+    table.lines().filter_map(count).sum()
+}
+
+/// A file of /proc or /sys with one value.
+pub fn value(file: &str) -> Option<String> {
+    fs::read_to_string(file).ok().map(|text| text.trim().to_owned())
+}
+
+/// The number behind a heading of /proc/meminfo, in KiB.
+pub fn memory_kib(heading: &str) -> Option<u64> {
+    let table = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = table.lines().find_map(|line| line.strip_prefix(heading)?.strip_prefix(':'))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+fn words(file: &str) -> Vec<String> {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn controllers_of_a_v1_host_are_those_of_its_hierarchies() {
+        let table = "32 31 0:29 / /nope/cpu rw - cgroup cgroup rw,cpu,cpuacct\n\
+                     40 31 0:37 / /nope/systemd rw - cgroup cgroup rw,xattr,name=systemd\n";
+        let layout = cgroups::from_mountinfo(table).unwrap();
+        assert_eq!(
+            (layout_name(&layout), controllers(&layout)),
+            ("v1", vec!["cpu".into(), "cpuacct".into()])
+        );
+    }
+
+    #[test]
+    fn subordinate_ids_are_found_by_name_and_by_number() {
+        let dir = std::env::temp_dir().join(format!("rruntime-survey-{}", std::process::id()));
+        fs::write(&dir, "ann:100000:65536\n1000:300000:10\nbob:1:2\nbad\n").unwrap();
+        assert_eq!(subordinate_ids(dir.to_str().unwrap(), "ann", 1000), 65546);
+        assert_eq!(subordinate_ids("/nonexistent", "ann", 1000), 0);
+        fs::remove_file(dir).unwrap();
+    }
+}

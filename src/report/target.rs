@@ -1,0 +1,186 @@
+//! Where log records go: standard error, a file, the systemd journal, or syslog.
+//!
+//! The two services are reached by datagrams on their well-known sockets. Nobody waits for a service that hangs:
+//! a record that is not taken within a moment is lost, and the error of the command is on stderr anyway.
+
+use super::line::{self, Format, Level};
+use crate::error::{Error, Kind, Result};
+use crate::sys::memory::{self, Content};
+use crate::sys::{Errno, SysResult, clock, file, socket};
+use std::ffi::CString;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+const JOURNAL: &str = "/run/systemd/journal/socket";
+const SYSLOG: &str = "/dev/log";
+/// How long a service may take for one record.
+const PATIENCE_SECONDS: i64 = 1;
+/// `LOG_USER`, shifted as in a priority (RFC 3164, 4.1.1).
+const FACILITY: u8 = 1 << 3;
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// `--log`, as it was typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    File(PathBuf),
+    /// With the identifier of the records.
+    Journal(String),
+    Syslog(String),
+}
+
+impl Place {
+    /// "[file:]PATH", "journald:ID" or "syslog:ID".
+    pub fn parse(text: &Path) -> Result<Place> {
+        let bytes = text.as_os_str().as_bytes();
+        let service = |prefix: &str| bytes.strip_prefix(prefix.as_bytes());
+        if let Some(path) = service("file:") {
+            return Ok(Place::File(std::ffi::OsStr::from_bytes(path).into()));
+        }
+        let Some((id, journal)) =
+            service("journald:").map(|id| (id, true)).or(service("syslog:").map(|id| (id, false)))
+        else {
+            return Ok(Place::File(text.to_owned()));
+        };
+        match std::str::from_utf8(id) {
+            Ok(id) if !id.is_empty() && !id.contains(char::is_control) => {
+                Ok(if journal { Place::Journal(id.to_owned()) } else { Place::Syslog(id.to_owned()) })
+            }
+            _ => Err(Error::new("the service's name must be followed by an identifier for the records")
+                .kind(Kind::Argument)
+                .field("--log")
+                .value(text.display())
+                .remedy("as in journald:web")),
+        }
+    }
+}
+
+/// An opened place.
+#[derive(Debug)]
+pub enum Target {
+    Stderr,
+    File(OwnedFd),
+    Journal { socket: OwnedFd, id: String },
+    Syslog { socket: OwnedFd, id: String },
+}
+
+impl Target {
+    /// Opens `place`. A file is made if it is missing, and appended to.
+    pub fn open(place: &Place) -> Result<Target> {
+        Ok(match place {
+            Place::File(path) => Target::File(open_file(path)?),
+            Place::Journal(id) => Target::Journal { socket: connect(JOURNAL)?, id: id.clone() },
+            Place::Syslog(id) => Target::Syslog { socket: connect(SYSLOG)?, id: id.clone() },
+        })
+    }
+
+    pub fn write(&self, format: Format, level: Level, message: &str) {
+        let now = SystemTime::now();
+        // Ignored: there is nobody left to tell that the log is full or gone.
+        let _ = match self {
+            Target::Stderr => {
+                file::write(std::io::stderr().as_fd(), line::render(format, level, message, now).as_bytes())
+                    .map(drop)
+            }
+            Target::File(file) => {
+                file::write(file.as_fd(), line::render(format, level, message, now).as_bytes()).map(drop)
+            }
+            Target::Journal { socket, id } => journal(socket, id, level, message),
+            Target::Syslog { socket, id } => {
+                let record = syslog_record(clock::local(now), id, level, message);
+                socket::send(socket.as_fd(), record.as_bytes(), &[])
+            }
+        };
+    }
+}
+
+fn open_file(path: &Path) -> Result<OwnedFd> {
+    let failed = |e: Errno| {
+        e.because("open the log file")
+            .field("--log")
+            .value(path.display())
+            .remedy("the directory must exist and be writable")
+    };
+    let name = CString::new(path.as_os_str().as_bytes()).map_err(|_| failed(Errno(libc::EINVAL)))?;
+    let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND | libc::O_NOCTTY;
+    file::openat2(file::cwd(), &name, flags, 0o644, 0).map_err(failed)
+}
+
+fn connect(path: &str) -> Result<OwnedFd> {
+    socket::connect_datagram(Path::new(path), PATIENCE_SECONDS).map_err(|e| {
+        e.because(format!("connect to {path}"))
+            .field("--log")
+            .remedy("the service must run on this host; a file can always be named")
+    })
+}
+
+/// The journal's native protocol: one field a line. A message with line ends is given with its length (64 bits,
+/// little-endian) instead. What does not fit into a datagram is passed as a sealed memory file.
+fn journal(socket: &OwnedFd, id: &str, level: Level, message: &str) -> SysResult<()> {
+    let record = journal_record(id, level, message);
+    match socket::send(socket.as_fd(), &record, &[]) {
+        Err(Errno(libc::EMSGSIZE | libc::ENOBUFS)) => {
+            let file = memory::sealed(c"rruntime-log", Content::Data, &record)?;
+            socket::send(socket.as_fd(), &[], &[file.as_raw_fd()])
+        }
+        sent => sent,
+    }
+}
+
+/// With the identifier twice: as crun's users find it (`ID=`), and as `journalctl --identifier` does.
+fn journal_record(id: &str, level: Level, message: &str) -> Vec<u8> {
+    let priority = level.priority();
+    let mut record = format!("PRIORITY={priority}\nSYSLOG_IDENTIFIER={id}\nID={id}\nMESSAGE").into_bytes();
+    if message.contains('\n') {
+        record.push(b'\n');
+        record.extend((message.len() as u64).to_le_bytes());
+    } else {
+        record.push(b'=');
+    }
+    record.extend(message.as_bytes());
+    record.push(b'\n');
+    record
+}
+
+/// "<11>Nov 21 07:58:59 web: message", in local time, as syslog(3) writes it to /dev/log.
+fn syslog_record(now: clock::Local, id: &str, level: Level, message: &str) -> String {
+    let month = MONTHS[usize::from(now.month) % MONTHS.len()];
+    let priority = FACILITY | level.priority();
+    let clock::Local { day, hour, minute, second, .. } = now;
+    format!("<{priority}>{month} {day:2} {hour:02}:{minute:02}:{second:02} {id}: {message}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_journal_gets_the_length_of_a_message_with_line_ends() {
+        assert_eq!(
+            journal_record("web", Level::Error, "bad"),
+            b"PRIORITY=3\nSYSLOG_IDENTIFIER=web\nID=web\nMESSAGE=bad\n"
+        );
+        let two = journal_record("web", Level::Warning, "a\nb");
+        assert!(two.ends_with(b"MESSAGE\n\x03\0\0\0\0\0\0\0a\nb\n"), "{two:?}");
+    }
+
+    #[test]
+    fn syslog_pads_the_day_with_a_space() {
+        let now = clock::Local { month: 10, day: 5, hour: 7, minute: 8, second: 59 };
+        assert_eq!(syslog_record(now, "web", Level::Error, "bad"), "<11>Nov  5 07:08:59 web: bad");
+    }
+
+    #[test]
+    fn a_place_is_a_file_unless_a_service_is_named() {
+        let place = |text: &str| Place::parse(Path::new(text));
+        assert_eq!(place("/var/log/x").unwrap(), Place::File("/var/log/x".into()));
+        assert_eq!(place("file:x:y").unwrap(), Place::File("x:y".into()));
+        assert_eq!(place("journald:web").unwrap(), Place::Journal("web".into()));
+        assert_eq!(place("syslog:web").unwrap(), Place::Syslog("web".into()));
+        for wrong in ["journald:", "syslog:", "syslog:a\nb"] {
+            assert!(place(wrong).unwrap_err().to_string().contains("--log"), "{wrong:?}");
+        }
+    }
+}

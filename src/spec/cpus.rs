@@ -1,0 +1,76 @@
+//! Lists of CPUs as a config writes them (`0-3,7`), as the bit mask that sched_setaffinity(2) takes.
+
+/// The most CPUs that a Linux kernel can be built for (x86-64, MAXSMP).
+const MOST: usize = 8192;
+
+/// The CPUs of `list`, CPU 0 in the lowest bit of the first byte; no bytes for an empty list. Spaces and empty parts
+/// between commas are nothing. Errors: what is wrong with it, for a message.
+pub fn mask(list: &str) -> Result<Vec<u8>, &'static str> {
+    let mut mask = Vec::new();
+    for part in list.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last) = (number(first)?, number(last)?);
+        if last < first {
+            return Err("is not a list of numbers and ranges: a range ends before it begins");
+        }
+        for cpu in first..=last {
+            if cpu / 8 >= mask.len() {
+                mask.resize(cpu / 8 + 1, 0);
+            }
+            mask[cpu / 8] |= 1 << (cpu % 8);
+        }
+    }
+    Ok(mask)
+}
+
+fn number(text: &str) -> Result<usize, &'static str> {
+    let text = text.trim();
+    // A sign is not a digit, and parse would take it.
+    if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
+        return Err("is not a list of numbers and ranges");
+    }
+    match text.parse() {
+        Ok(cpu) if cpu < MOST => Ok(cpu),
+        _ => Err("is not a list of numbers and ranges: no kernel has a CPU of so high a number"),
+    }
+}
+
+/// The first CPU of `mask` that `all` has not.
+pub fn missing(mask: &[u8], all: &[u8]) -> Option<usize> {
+    (0..mask.len() * 8).find(|cpu| has(mask, *cpu) && !has(all, *cpu))
+}
+
+fn has(mask: &[u8], cpu: usize) -> bool {
+    mask.get(cpu / 8).is_some_and(|byte| byte & 1 << (cpu % 8) != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_ranges_become_bits() {
+        assert_eq!(mask("0"), Ok(vec![1]));
+        assert_eq!(mask("0-3,7"), Ok(vec![0x8f]));
+        assert_eq!(mask(" 1 , 8 - 9 ,,1"), Ok(vec![2, 3]));
+        assert_eq!(mask(""), Ok(vec![]));
+        assert_eq!(mask(" , "), Ok(vec![]));
+        assert_eq!(mask("8191").map(|mask| mask.len()), Ok(1024));
+    }
+
+    #[test]
+    fn what_is_no_list_is_refused() {
+        for list in
+            ["x", "-1", "1-", "-", "3-1", "+1", "1 2", "8192", "0-99999999999999999999", "0-31:2/8", "1;2"]
+        {
+            assert!(mask(list).is_err(), "{list}");
+        }
+    }
+
+    #[test]
+    fn a_cpu_that_is_not_there_is_found() {
+        assert_eq!(missing(&[0b101], &[0b111]), None);
+        assert_eq!(missing(&[0b1101], &[0b101]), Some(3));
+        assert_eq!(missing(&[0, 1], &[0xff]), Some(8));
+    }
+}
