@@ -24,6 +24,7 @@ mod info;
 mod kill;
 mod list;
 mod manual;
+mod mounts;
 mod pause;
 mod ps;
 mod resume;
@@ -92,6 +93,7 @@ const COMMANDS: &[Command] = &[
     kill::COMMAND,
     list::COMMAND,
     manual::COMMAND,
+    mounts::COMMAND,
     pause::COMMAND,
     ps::COMMAND,
     resume::COMMAND,

@@ -1,6 +1,6 @@
 //! A bundle as it is on the disk: config.json, read once, parsed and checked before anything changes.
 
-use super::{CgroupManager, CreateOptions, Engine, netdevices};
+use super::{CgroupManager, CreateOptions, Engine, netdevices, own_maps};
 use crate::error::{Context, Error, Kind, Result};
 use crate::host::Facts;
 use crate::plan::script::c;
@@ -51,7 +51,9 @@ impl Bundle {
     }
 
     pub fn spec(&self) -> Result<Spec<'_>> {
-        load::parse(&self.name, &self.bytes)
+        let mut spec: Spec = load::parse(&self.name, &self.bytes)?;
+        own_maps::complete(&mut spec)?;
+        Ok(spec)
     }
 }
 
@@ -82,7 +84,7 @@ impl Engine {
         Ok(())
     }
 
-    fn facts_for_rules(&self, facts: &Facts, no_pivot: bool) -> validate::Facts {
+    pub(super) fn facts_for_rules(&self, facts: &Facts, no_pivot: bool) -> validate::Facts {
         validate::Facts {
             last_capability: u8::try_from(facts.last_capability).unwrap_or(u8::MAX),
             unprivileged: !facts.administrator,

@@ -1,6 +1,7 @@
 //! From a config to a plan with everything that it needs: host facts, the compiled filter, checked limits.
 //! Pure but for questions to the kernel; nothing is made here.
 
+use super::files::open_files;
 use super::{CgroupManager, Engine, Rootless};
 use crate::cgroup::{DeviceRules, Limits, locate};
 use crate::error::{Error, Kind, Result};
@@ -53,6 +54,7 @@ impl Engine {
             CgroupManager::Cgroupfs | CgroupManager::Systemd => Some(locate(&layout, path, id)?),
         };
         let filter = compile(spec, &facts, &mut warnings)?;
+        let open_files = open_files().map_err(|e| e.because("getrlimit"))?;
         let host = Host {
             privileged: facts.privileged,
             in_user_namespace: facts.in_user_namespace,
@@ -60,6 +62,7 @@ impl Engine {
             keep_groups: annotations::find(&spec.annotations, annotations::KEEP_GROUPS).is_some(),
             permitted: facts.permitted,
             last_capability: facts.last_capability,
+            open_files,
             cgroups: layout,
             cgroup,
         };

@@ -68,6 +68,21 @@ pub fn start(
     }
 }
 
+/// Starts one that is told of by `spec`, in our own cgroup and without streams.
+pub fn start_alone(tenant: &Tenant, given: Given, spec: &Spec) -> Result<Init> {
+    let opened = open::open(&tenant.opens, given, spec)?;
+    let control = socket::pair().map_err(|e| e.because("socketpair"))?;
+    let start = init::Start {
+        script: &tenant.script,
+        handles: &opened.numbers,
+        namespaces: 0,
+        cgroup: None,
+        preserve_fds: 0,
+        streams: [None, None, None],
+    };
+    init::start(control, start)
+}
+
 /// Descriptors that a tenant sends.
 pub enum Passed {
     Console(OwnedFd),

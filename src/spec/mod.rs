@@ -3,6 +3,7 @@
 pub mod annotations;
 pub mod config;
 pub mod cpus;
+pub mod idmap;
 pub mod linux;
 pub mod load;
 mod locate;
