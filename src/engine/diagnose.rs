@@ -22,6 +22,10 @@ pub fn explain(script: &Script, message: &Message, note: &[u8], spec: &Spec) -> 
         }
         Step::Exec { .. } => not_started(&program(spec), errno, note),
         Step::ExecPath { path, .. } => not_started(&text(path), errno, note),
+        // By the first process's pidfd: it lived when exec or the hook began.
+        Step::Join { .. } if errno == libc::ESRCH => {
+            Error::new("the container has ended meanwhile").kind(Kind::WrongState)
+        }
         _ => Error::os(reason(words, note), errno).doing(activity(&step)),
     };
     if let Some(label) = refused_label(&step, part, note, spec) {
