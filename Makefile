@@ -4,6 +4,10 @@ CARGO   ?= cargo
 PREFIX  ?= /usr/local
 DESTDIR ?=
 BINDIR  ?= $(PREFIX)/sbin
+MANDIR  ?= $(PREFIX)/share/man/man8
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 
 # .cargo/config.toml names the host as the target, so cargo puts the binary one folder deeper than usual.
 HOST    := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
@@ -58,13 +62,18 @@ lint: ## formatting, clippy, licences and advisories
 conformance: ## write docs/conformance.md from the tables in tests/conformance
 	RRUNTIME_WRITE_PAGES=1 $(CARGO) test --locked --test conformance the_page_is_what_the_tables_say
 
-install: ## copy the binary to $(DESTDIR)$(PREFIX)/sbin (PREFIX, DESTDIR); build it first, as yourself
+install: ## binary, manual pages, completions to $(DESTDIR)$(PREFIX); build first, as yourself
 	@test -x $(BUILT) || { echo "make install: $(BUILT) is not there; run 'make build' first" >&2; exit 1; }
-	install -d $(DESTDIR)$(BINDIR)
+	install -d $(addprefix $(DESTDIR),$(BINDIR) $(MANDIR) $(BASHDIR) $(ZSHDIR) $(FISHDIR))
 	install -m 0755 $(BUILT) $(DESTDIR)$(BINDIR)/rruntime
+	$(BUILT) manual --directory $(DESTDIR)$(MANDIR)
+	$(BUILT) completion bash > $(DESTDIR)$(BASHDIR)/rruntime
+	$(BUILT) completion zsh > $(DESTDIR)$(ZSHDIR)/_rruntime
+	$(BUILT) completion fish > $(DESTDIR)$(FISHDIR)/rruntime.fish
 
 uninstall: ## remove what install put there
-	rm -f $(DESTDIR)$(BINDIR)/rruntime
+	rm -f $(DESTDIR)$(BINDIR)/rruntime $(DESTDIR)$(MANDIR)/rruntime.8 $(DESTDIR)$(MANDIR)/rruntime-*.8
+	rm -f $(DESTDIR)$(BASHDIR)/rruntime $(DESTDIR)$(ZSHDIR)/_rruntime $(DESTDIR)$(FISHDIR)/rruntime.fish
 
 deps: ## install what the build and the tests need (asks for nothing when it is all there)
 	@hack/install-deps

@@ -127,12 +127,13 @@ impl Error {
         self
     }
 
-    /// Another name for the field, given its present one: what a caller's reader calls it.
+    /// Another name for every field, given its present one: what a caller's reader calls it.
     #[must_use]
-    pub fn rename_field(mut self, rename: impl Fn(&str) -> Option<String>) -> Error {
-        if let Some(name) = self.0.field.as_deref().and_then(&rename) {
+    pub fn rename_field(mut self, rename: impl Fn(&str) -> Option<String> + Copy) -> Error {
+        if let Some(name) = self.0.field.as_deref().and_then(rename) {
             self.0.field = Some(name);
         }
+        self.0.others = self.0.others.into_iter().map(|other| other.rename_field(rename)).collect();
         self
     }
 

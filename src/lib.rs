@@ -8,6 +8,7 @@ pub mod host;
 pub mod names;
 pub mod plan;
 pub mod report;
+pub mod resctrl;
 pub mod seccomp;
 pub mod spec;
 pub mod state;

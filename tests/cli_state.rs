@@ -192,16 +192,90 @@ fn kill_sends_term_or_what_is_asked_for() {
         ("b", &["kill", "b", "KILL"], libc::SIGKILL),
         ("c", &["kill", "c", "sigusr1"], libc::SIGUSR1),
         ("d", &["kill", "d", "12"], libc::SIGUSR2),
-        ("e", &["kill", "--all", "e", "HUP"], libc::SIGHUP),
+        ("e", &["kill", "e", "HUP"], libc::SIGHUP),
     ] {
         let mut sleeper = running(&root, id);
         let said = root.run(arguments);
         assert_eq!((said.code, said.err.as_str()), (0, ""), "{arguments:?}");
         assert_eq!(sleeper.ended_by(), Some(signal), "{arguments:?}");
         let again = root.run(arguments);
+        if arguments.contains(&"--all") {
+            // Of all its processes none is left: what runc says to that.
+            assert_eq!((again.code, again.err.as_str()), (0, ""), "{again:?}");
+            continue;
+        }
         assert!(again.err.contains("container not running"), "{again:?}");
         assert_eq!(again.code, 1);
     }
+}
+
+#[test]
+fn an_expression_means_every_container_that_it_matches() {
+    let root = Root::new();
+    let mut ended = [running(&root, "web-1"), running(&root, "web-22")];
+    let mut kept = running(&root, "db");
+    assert_eq!(root.run(&["kill", "--regex", "^web-[0-9]+$", "KILL"]).code, 0);
+    for sleeper in &mut ended {
+        assert_eq!(sleeper.ended_by(), Some(libc::SIGKILL));
+    }
+    assert!(kept.0.try_wait().unwrap().is_none());
+    // One that refuses does not keep the others.
+    let said = root.run(&["delete", "-r", "."]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.err.contains("level=warning") && said.err.contains("not stopped: running"), "{said:?}");
+    assert_eq!(root.run(&["list", "-q"]).out, "db\n");
+    assert_eq!(root.run(&["delete", "--regex", "nothing"]).code, 0);
+    let said = root.run(&["delete", "--force", "--regex", "d("]);
+    assert!(said.code == 1 && said.err.contains("--regex = \\\"d(\\\""), "{said:?}");
+    // Without the option the same word is an id, and no valid one.
+    assert!(root.run(&["delete", "--force", "^db$"]).err.contains("invalid container ID format"));
+    assert_eq!(root.run(&["delete", "-f", "-r", "^db$"]).code, 0);
+    assert_eq!(kept.ended_by(), Some(libc::SIGKILL));
+}
+
+/// More than one thread looks at so many.
+#[test]
+fn hundreds_of_containers_are_listed_in_order_and_each_as_it_is() {
+    let root = Root::new();
+    let sleeper = Sleeper::new();
+    let mut wanted = Vec::new();
+    for number in 0..300 {
+        let id = format!("c{number:03}");
+        let status = match number % 5 {
+            // Nothing to look at without opening it.
+            0 => {
+                fs::create_dir(root.path().join(&id)).unwrap();
+                "unknown"
+            }
+            1 => {
+                root.container(&id, &record(&id, None));
+                "stopped"
+            }
+            2 => {
+                root.container(&id, &record(&id, Some((sleeper.0.id(), sleeper.start_time() + 1))));
+                "stopped"
+            }
+            3 => {
+                let dir = root.container(&id, &record(&id, Some((sleeper.0.id(), sleeper.start_time()))));
+                fs::write(dir.join("start.sock"), "").unwrap();
+                "created"
+            }
+            _ => {
+                root.container(&id, &record(&id, Some((sleeper.0.id(), sleeper.start_time()))));
+                "running"
+            }
+        };
+        wanted.push((id, status.to_owned()));
+    }
+    let said = root.run(&["--log-level", "error", "list"]);
+    let found: Vec<(String, String)> = said
+        .out
+        .lines()
+        .skip(1)
+        .map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        .map(|cells| (cells[0].clone(), cells[2].clone()))
+        .collect();
+    assert_eq!(found, wanted);
 }
 
 #[test]
@@ -264,7 +338,7 @@ fn what_needs_a_running_or_paused_container_says_so() {
     let _sleeper = running(&root, "web");
     for (arguments, wanted) in [
         (["pause", "old"], "container not running"),
-        (["resume", "old"], "container not running"),
+        (["resume", "old"], "container not paused"),
         (["resume", "web"], "container not paused"),
         (["pause", "web"], "without a cgroup"),
     ] {

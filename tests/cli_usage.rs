@@ -8,8 +8,22 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use support::{Scratch, rruntime, said};
 
-const COMMANDS: [&str; 13] = [
-    "create", "delete", "exec", "features", "kill", "list", "pause", "ps", "resume", "run", "spec", "start",
+const COMMANDS: &[&str] = &[
+    "completion",
+    "create",
+    "delete",
+    "exec",
+    "features",
+    "info",
+    "kill",
+    "list",
+    "manual",
+    "pause",
+    "ps",
+    "resume",
+    "run",
+    "spec",
+    "start",
     "state",
 ];
 
@@ -19,11 +33,11 @@ fn help_begins_with_the_name_everywhere() {
         let said = rruntime(arguments);
         assert!(said.out.starts_with("NAME:\n   rruntime - "), "{arguments:?}: {said:?}");
         assert_eq!((said.code, said.err.as_str()), (0, ""), "{arguments:?}");
-        for command in COMMANDS {
+        for &command in COMMANDS {
             assert!(said.out.contains(&format!("\n   {command} ")), "{command}");
         }
     }
-    for command in COMMANDS {
+    for &command in COMMANDS {
         for arguments in [[command, "--help"], [command, "-h"], ["help", command]] {
             let said = rruntime(&arguments);
             let head = format!("NAME:\n   rruntime {command} - ");
@@ -52,7 +66,8 @@ fn the_name_it_is_called_by_is_the_name_it_uses() {
         said(Command::new(env!("CARGO_BIN_EXE_rruntime")).arg0(name).arg("start").output().unwrap()).err
     };
     assert!(called("/usr/bin/runc").contains(r#"runc: \"start\" requires exactly 1 argument(s)"#));
-    assert!(called("crun").contains("crun: "));
+    // crun's own words, as a line without a frame.
+    assert!(called("crun").starts_with("please specify a ID for the container"));
     assert!(called("anything").contains("rruntime: "));
 }
 
@@ -172,6 +187,34 @@ fn spec_writes_a_configuration_once() {
     let namespaces = config["linux"]["namespaces"].as_array().unwrap();
     assert!(namespaces.iter().any(|namespace| namespace["type"] == "user"));
     assert!(rruntime(&["spec", "-b", "/nonexistent"]).err.contains("no such file"));
+}
+
+#[test]
+fn spec_writes_another_file_and_the_name_it_was_called_by() {
+    let scratch = Scratch::new();
+    let bundle = scratch.path().to_str().unwrap();
+    let mut crun = Command::new(env!("CARGO_BIN_EXE_rruntime"));
+    let called = said(crun.arg0("crun").args(["spec", "-b", bundle, "-f", "other.json"]).output().unwrap());
+    assert_eq!((called.code, called.err.as_str()), (0, ""));
+    assert!(!scratch.file("config.json").exists());
+    let text = fs::read_to_string(scratch.file("other.json")).unwrap();
+    let config: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(config["hostname"], "crun");
+}
+
+#[test]
+fn one_dash_is_enough_for_a_long_option() {
+    let scratch = Scratch::new();
+    let root = scratch.path().to_str().unwrap();
+    fs::create_dir(scratch.file("list")).unwrap();
+    for line in
+        [&["-root", root, "list", "-quiet"][..], &["-root", root, "list", "-q"], &["-r", root, "list", "-q"]]
+    {
+        let said = rruntime(line);
+        assert_eq!((said.code, said.out.as_str()), (0, "list\n"), "{line:?}: {said:?}");
+    }
+    let joined = rruntime(&[format!("-root={root}").as_str(), "-log-format", "json", "list", "--quiet"]);
+    assert_eq!(joined.out, "list\n", "{joined:?}");
 }
 
 #[test]

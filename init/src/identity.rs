@@ -21,11 +21,13 @@ impl Init<'_> {
         }
     }
 
-    pub fn become_root(&self) -> Outcome<()> {
-        match sys::setgroups(&[]) {
-            // An ordinary user's namespace denies setgroups; the groups stay what they were.
-            Ok(()) | Err(Errno(libc::EPERM)) => {}
-            Err(errno) => return Err(Fail(Part::Setgroups, errno)),
+    pub fn become_root(&self, keep_groups: bool) -> Outcome<()> {
+        if !keep_groups {
+            match sys::setgroups(&[]) {
+                // An ordinary user's namespace denies setgroups; the groups stay what they were.
+                Ok(()) | Err(Errno(libc::EPERM)) => {}
+                Err(errno) => return Err(Fail(Part::Setgroups, errno)),
+            }
         }
         sys::setresgid(0).part(Part::Setgid)?;
         sys::setresuid(0).part(Part::Setuid)

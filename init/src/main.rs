@@ -21,6 +21,7 @@ mod control;
 mod copy;
 mod home;
 mod identity;
+mod listen;
 mod live;
 mod mount;
 mod node;
@@ -61,6 +62,8 @@ pub struct Init<'a> {
     program: Option<&'a CStr>,
     /// `HOME=…` for the program.
     home: Option<home::Variable>,
+    /// `LISTEN_PID=…` for the program.
+    listen_pid: Option<listen::Variable>,
     /// The arguments and the environment, as execve wants them.
     arranged: Option<(&'a [*const u8], &'a [*const u8])>,
     /// A `Chdir` was refused and is to be tried again.
@@ -113,6 +116,7 @@ fn run(bytes: &'static [u8]) -> i32 {
         program: None,
         arranged: None,
         home: None,
+        listen_pid: None,
         chdir_again: false,
         note: [0; wire::PAYLOAD],
         noted: 0,

@@ -54,8 +54,8 @@ impl<'a> Init<'a> {
     /// Lays the arguments and the environment out for the exec, and leaves no signal as the caller had it. Nothing
     /// of this may be left for later: after the filter there is one call that the profile must allow, execve.
     pub fn arrange(&mut self, argv: Strings<'a>, env: Strings<'a>) -> Outcome<()> {
-        // One more than the strings and the two ends: HOME may join the environment.
-        let slots = argv.count as usize + env.count as usize + 3;
+        // Two more than the strings and the two ends: HOME and LISTEN_PID may join the environment.
+        let slots = argv.count as usize + env.count as usize + 4;
         let memory = sys::mmap(None, slots * size_of::<usize>()).part(Part::Mmap)?.cast::<*const u8>();
         // SAFETY: the mapping has room for `slots` pointers, page aligned, zeroed and ours alone, and stays.
         let pointers: &'a mut [*const u8] = unsafe { core::slice::from_raw_parts_mut(memory, slots) };
@@ -65,8 +65,10 @@ impl<'a> Init<'a> {
         {
             *slot = string.as_ptr().cast();
         }
-        if let Some(home) = &self.home {
-            environment[env.count as usize] = home.as_ptr();
+        let home = self.home.as_ref().map(|home| home.as_ptr());
+        let pid = self.listen_pid.as_ref().map(|pid| pid.as_ptr());
+        for (slot, variable) in environment[env.count as usize..].iter_mut().zip(home.into_iter().chain(pid)) {
+            *slot = variable;
         }
         self.arranged = Some((arguments, environment));
         sys::default_signals();

@@ -3,6 +3,7 @@
 use crate::Init;
 use crate::control::{In, Outcome};
 use crate::home;
+use crate::listen;
 use crate::sys::{self, Fd};
 use crate::wire::{Part, Step};
 
@@ -23,7 +24,7 @@ impl<'a> Init<'a> {
             Step::Join { namespace, flags } => sys::setns(self.handle(namespace)?, flags).part(Part::Setns),
             Step::Unshare { flags } => sys::unshare(flags).part(Part::Whole),
             Step::Spawn { flags } => self.spawn(flags),
-            Step::BecomeRoot {} => self.become_root(),
+            Step::BecomeRoot { keep_groups } => self.become_root(keep_groups),
             Step::SelfFile { file, value } => self.write_self(file, value),
             Step::LabelFile { file, value } => self.write_label(file, value),
             Step::EnterTimeNamespace {} => self.enter_time_namespace(),
@@ -85,6 +86,10 @@ impl<'a> Init<'a> {
             Step::StreamOwner { uid } => self.own_streams(uid),
             Step::Home { uid } => {
                 self.home = home::variable(uid);
+                Ok(())
+            }
+            Step::ListenPid {} => {
+                self.listen_pid = Some(listen::variable(sys::getpid()));
                 Ok(())
             }
             Step::AwaitStart { listener } => self.await_start(listener),

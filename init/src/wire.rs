@@ -295,7 +295,7 @@ steps! {
     /// `flags` (`AT_*`) are those of open_tree(2).
     Copy { tree: Handle, path: &'a CStr, flags: u32 }
     /// setresgid, setresuid (and no supplementary groups where allowed): root of the new user namespace.
-    BecomeRoot {}
+    BecomeRoot { keep_groups: bool }
     /// Writes `value` to the host's /proc/self/`file`.
     SelfFile { file: &'a CStr, value: &'a [u8] }
     /// Writes `value` to self/`file` of the private procfs: the labels that LSMs give at exec.
@@ -400,6 +400,8 @@ steps! {
     StreamOwner { uid: u32 }
     /// Finds the user's home directory in the container's /etc/passwd; the coming exec adds it to the environment.
     Home { uid: u32 }
+    /// The coming exec adds LISTEN_PID with the number of this process in its own pid namespace (sd_listen_fds(3)).
+    ListenPid {}
     /// Reports readiness and waits for start: from rruntime, or where it says so on the `listener` socket.
     AwaitStart { listener: Handle }
     /// Lays out what the program gets, and gives it the usual signals: what `Exec` needs beyond the call itself.

@@ -2,8 +2,8 @@
 //!
 //! v2 counts kills in memory.events, which can be polled; v1 signals an eventfd that is named in cgroup.event_control.
 //! Traps: a v2 file is polled against the time of its last read, so it is read again from its start after every
-//! wake-up, and before the first; v1 signals the descriptor once more when the cgroup is removed, and already when
-//! memory has run out, before anybody is killed.
+//! wake-up, and before the first; v1 signals the descriptor once more when the cgroup is removed, and as soon as memory has
+//! run out: before anybody is killed, and again if that was not enough, so that one kill may be told twice there.
 
 use super::location::Version;
 use super::stats::parse;

@@ -2,7 +2,7 @@
 
 use super::arguments::{Arguments, option, switch};
 use super::session::Session;
-use super::{Command, Count, FAILURE, OptionsEnd};
+use super::{Command, Count, FAILURE, OptionsEnd, caller};
 use crate::engine::{CreateOptions, Keyring, RootChange};
 use crate::error::Result;
 use clap::Arg;
@@ -29,7 +29,8 @@ pub fn options() -> Vec<Arg> {
         option("pid-file", "FILE", "write the process id of the container's first process here").short('p'),
         switch("no-pivot", "move the root instead of pivot_root, as an initramfs needs it"),
         switch("no-new-keyring", "keep the caller's session keyring"),
-        option("preserve-fds", "N", "pass the N descriptors after 2 on"),
+        option("pidfd-socket", "SOCKET", "unix socket that receives a descriptor of the first process"),
+        option("preserve-fds", "N", "pass N descriptors on: those after 2, and after LISTEN_FDS"),
         switch("no-subreaper", "do not adopt the container's orphans while `run` waits"),
     ]
 }
@@ -44,6 +45,10 @@ pub fn parse(arguments: &Arguments) -> Result<CreateOptions> {
         root_change: if arguments.switch("no-pivot") { RootChange::MoveMount } else { RootChange::PivotRoot },
         keyring: if arguments.switch("no-new-keyring") { Keyring::Inherit } else { Keyring::New },
         preserve_fds: arguments.number("preserve-fds")?,
+        listening: caller::listening()?,
+        notify_socket: caller::socket("NOTIFY_SOCKET"),
+        pidfd_socket: arguments.path("pidfd-socket"),
+        seccomp_receiver: caller::socket("RUN_OCI_SECCOMP_RECEIVER"),
     })
 }
 

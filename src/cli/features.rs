@@ -10,6 +10,7 @@ use crate::host::survey;
 use crate::names;
 use crate::seccomp::arch::Named;
 use crate::seccomp::vocabulary as seccomp;
+use crate::spec::annotations;
 use crate::sys::identity;
 use serde::Serialize;
 use serde_json::ser::{PrettyFormatter, Serializer};
@@ -39,8 +40,7 @@ struct Features {
     mount_options: Vec<&'static str>,
     linux: Linux,
     annotations: BTreeMap<&'static str, &'static str>,
-    /// No annotation changes what this program does.
-    potentially_unsafe_config_annotations: [&'static str; 0],
+    potentially_unsafe_config_annotations: Vec<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -125,7 +125,7 @@ fn features() -> Features {
             ("rruntime.commit", version::COMMIT),
             ("rruntime.version", version::VERSION),
         ]),
-        potentially_unsafe_config_annotations: [],
+        potentially_unsafe_config_annotations: annotations::honoured().collect(),
     }
 }
 
@@ -197,7 +197,7 @@ fn linux() -> Linux {
         },
         apparmor: Enabled { enabled: true },
         selinux: Enabled { enabled: true },
-        intel_rdt: IntelRdt { enabled: false, schemata: false, monitoring: false },
+        intel_rdt: IntelRdt { enabled: true, schemata: true, monitoring: true },
         memory_policy: MemoryPolicy {
             modes: names::MEMORY_POLICY_MODES.iter().map(|(name, _)| *name).collect(),
             flags: names::MEMORY_POLICY_FLAGS.iter().map(|(name, _)| *name).collect(),

@@ -8,6 +8,7 @@
 //! Nothing here changes the host, and every error is returned to `main`, which prints it.
 
 mod arguments;
+mod caller;
 mod chosen;
 mod completion;
 mod create;
@@ -34,6 +35,7 @@ mod start;
 mod state;
 mod streams;
 mod table;
+mod update;
 mod user;
 mod version;
 
@@ -99,6 +101,7 @@ const COMMANDS: &[Command] = &[
     spec::COMMAND,
     start::COMMAND,
     state::COMMAND,
+    update::COMMAND,
 ];
 
 /// A failure of our own, not of the container's process, in most commands.
@@ -112,9 +115,9 @@ pub fn main(face: &'static Face, arguments: impl Iterator<Item = OsString>) -> i
     let words: Vec<OsString> = arguments.collect();
     let (session, request) = match globals::parse(face, &words) {
         Ok(parsed) => parsed,
-        Err(error) => {
+        Err((error, code)) => {
             Log::stderr(globals::usual_format(face), Detail::Usual).fatal(&named(error, face));
-            return face.unknown_option;
+            return code;
         }
     };
     let (outcome, failure) = match request {

@@ -2,7 +2,7 @@
 
 use super::arguments::Arguments;
 use super::session::Session;
-use super::{Command, Count, FAILURE, OptionsEnd};
+use super::{Command, Count, FAILURE, OptionsEnd, caller};
 use crate::error::Result;
 
 pub const COMMAND: Command = Command {
@@ -18,5 +18,5 @@ pub const COMMAND: Command = Command {
 };
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
-    session.engine_for_one()?.start(&arguments.id()).map(|()| 0)
+    session.engine_for_one()?.start(&arguments.id(), caller::socket("NOTIFY_SOCKET").as_deref()).map(|()| 0)
 }

@@ -1,6 +1,6 @@
 //! A bundle as it is on the disk: config.json, read once, parsed and checked before anything changes.
 
-use super::{CreateOptions, Engine, netdevices, own_maps};
+use super::{CgroupManager, CreateOptions, Engine, netdevices, own_maps};
 use crate::error::{Context, Error, Kind, Result};
 use crate::host::Facts;
 use crate::plan::script::c;
@@ -64,11 +64,11 @@ impl Engine {
         for warning in &checked.warnings {
             (self.warn)(warning);
         }
-        if self.systemd_cgroup {
+        if self.cgroup_manager == CgroupManager::Systemd {
             return Err(Error::new("cgroups made by systemd are not built yet")
                 .kind(Kind::Unsupported)
                 .field("--systemd-cgroup")
-                .remedy("leave the option out, and let the engine use its cgroupfs driver"));
+                .remedy("leave --systemd-cgroup or --cgroup-manager out, and let the engine use its cgroupfs driver"));
         }
         netdevices::check(spec)?;
         check_hooks(spec)
@@ -89,7 +89,7 @@ impl Engine {
             last_capability: u8::try_from(facts.last_capability).unwrap_or(u8::MAX),
             unprivileged: !facts.administrator,
             no_pivot,
-            systemd_cgroup: self.systemd_cgroup,
+            systemd_cgroup: self.cgroup_manager == CgroupManager::Systemd,
         }
     }
 }

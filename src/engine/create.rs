@@ -12,16 +12,19 @@
 
 use super::bundle::Bundle;
 use super::console::{self, Console};
-use super::hooks::{self, Inside};
+use super::hooks::{Inside, Occasion};
 use super::init::{self, Event, Init};
 use super::netdevices::{self, Moved};
 use super::open::{self, Given};
+use super::pidfd::{self, Receiver, Whose};
 use super::prepare::{self, Prepared};
-use super::{CreateOptions, Engine, Keyring, RootChange, diagnose, idmaps, limits, listener, state_json};
+use super::{CreateOptions, Engine, Keyring, RootChange};
+use super::{diagnose, idmaps, limits, listener, notify, preserve};
 use crate::cgroup::{Cgroup, Limits};
 use crate::error::{Context, Error, Kind, Result};
 use crate::host::cgroups::Layout;
 use crate::plan::{self, Plan, sync};
+use crate::resctrl;
 use crate::spec::{self, Spec};
 use crate::state::{Entry, Phase, Process, Record, time};
 use crate::sys::wait::{self, Ended};
@@ -60,9 +63,23 @@ pub struct Made {
 impl Engine {
     pub fn create(&self, options: &CreateOptions) -> Result<()> {
         let bundle = Bundle::read(options)?;
-        let spec = bundle.spec()?;
+        let spec = self.spec(&bundle, options)?;
         let made = self.make(options, &bundle, &spec, Starter::Command)?;
         made.init.say(Word::Detach)
+    }
+
+    /// The config with what the caller adds to it.
+    pub(super) fn spec<'b>(&self, bundle: &'b Bundle, options: &CreateOptions) -> Result<Spec<'b>> {
+        let mut spec = bundle.spec()?;
+        let receiver = options.seccomp_receiver.as_ref().map(|path| path.to_string_lossy());
+        listener::choose(&mut spec, receiver.as_deref());
+        if let Some(process) = &mut spec.process {
+            preserve::announce(&options.listening, process);
+        }
+        if notify::wanted(options.notify_socket.as_deref(), &spec) {
+            notify::add(&mut spec, &self.store, &options.id);
+        }
+        Ok(spec)
     }
 
     /// Makes the container up to the point where its process waits for start.
@@ -74,17 +91,21 @@ impl Engine {
         starter: Starter,
     ) -> Result<Made> {
         crate::state::id::check(&options.id)?;
-        super::preserve::check(options.preserve_fds)?;
+        let preserve_fds = preserve::check(&options.listening, options.preserve_fds)?;
         let facts = crate::host::probe()?;
         let plan_options = plan::Options {
             id: options.id.clone(),
             no_pivot: options.root_change == RootChange::MoveMount,
             no_new_keyring: options.keyring == Keyring::Inherit,
-            preserve_fds: options.preserve_fds,
+            preserve_fds,
+            listening: options.listening.count > 0,
             detached_start: starter == Starter::Command,
         };
         self.check(spec, &facts, plan_options.no_pivot)?;
+        let rdt = spec.linux.as_ref().and_then(|linux| linux.intel_rdt.as_ref());
+        let rdt = rdt.map(|rdt| resctrl::Request::find(&options.id, rdt)).transpose()?;
         let mut prepared = self.prepare_with(facts, spec, &options.id)?;
+        self.check_without_cgroup(spec, &prepared)?;
         let plan = prepare::plan(&prepared, spec, &bundle.path, &plan_options)?;
         for warning in prepared.warnings.drain(..).chain(plan.warnings.iter().cloned()) {
             (self.warn)(&warning);
@@ -95,9 +116,13 @@ impl Engine {
                 trace(&format!("step {number}{from}: {step:?}"));
             }
         }
+        let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), &spec.annotations, Whose::First)?;
         let entry = self.store.create(&options.id)?;
-        let record = intent(options, bundle, spec, &prepared, &plan);
-        if let Err(error) = entry.write_intent(&record) {
+        let mut record = intent(&plan_options, options, bundle, spec, &prepared, &plan);
+        record.resctrl = rdt.as_ref().map(|rdt| rdt.place.clone());
+        record.notify = notify::is_bound(spec, &self.store, &options.id);
+        let free = prepared.host.cgroup.as_ref().map_or(Ok(()), Cgroup::refuse_occupied);
+        if let Err(error) = free.and_then(|()| entry.write_intent(&record)) {
             // Nothing but the directory exists, and it holds nothing that is worth an error of its own.
             let _ = entry.remove();
             return Err(error);
@@ -109,8 +134,10 @@ impl Engine {
             spec,
             prepared,
             record,
+            receivers,
             init: None,
             cgroup: None,
+            rdt,
             moved: None,
         };
         match making.build(plan, &plan_options, &entry, starter) {
@@ -128,7 +155,14 @@ impl Engine {
 }
 
 /// What there is to clean up if this command dies at the next instant.
-fn intent(options: &CreateOptions, bundle: &Bundle, spec: &Spec, prepared: &Prepared, plan: &Plan) -> Record {
+fn intent(
+    planned: &plan::Options,
+    options: &CreateOptions,
+    bundle: &Bundle,
+    spec: &Spec,
+    prepared: &Prepared,
+    plan: &Plan,
+) -> Record {
     let root = spec.root.as_ref().map_or("", |root| &*root.path);
     Record {
         version: crate::state::record::VERSION,
@@ -142,12 +176,17 @@ fn intent(options: &CreateOptions, bundle: &Bundle, spec: &Spec, prepared: &Prep
         pid: None,
         pid_start: None,
         cgroup: prepared.host.cgroup.clone(),
+        limits: None,
+        resctrl: None,
         annotations: spec.annotations.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
         namespaces_created: plan.created as u32,
         namespaces_joined: plan.joined as u32,
-        no_pivot: options.root_change == RootChange::MoveMount,
-        no_new_keyring: options.keyring == Keyring::Inherit,
-        preserve_fds: options.preserve_fds,
+        no_pivot: planned.no_pivot,
+        no_new_keyring: planned.no_new_keyring,
+        preserve_fds: planned.preserve_fds,
+        listening: planned.listening,
+        notify: false,
+        seccomp_receiver: options.seccomp_receiver.as_ref().map(|path| path.to_string_lossy().into_owned()),
     }
 }
 
@@ -159,8 +198,11 @@ struct Making<'a> {
     spec: &'a Spec<'a>,
     prepared: Prepared,
     record: Record,
+    /// Who wants a descriptor of the process.
+    receivers: Vec<Receiver>,
     init: Option<Init>,
     cgroup: Option<Cgroup>,
+    rdt: Option<resctrl::Request>,
     /// The host's network devices that are in the container.
     moved: Option<Moved>,
 }
@@ -177,12 +219,15 @@ impl<'a> Making<'a> {
         let foreground = starter == Starter::Us;
         let console = console::plan(process, self.options.console_socket.as_deref(), foreground)?;
         let plan = self.make_cgroup(plan, plan_options)?;
-        let start_socket = match starter {
-            Starter::Command => Some(listen(entry)?),
-            Starter::Us => None,
-        };
+        self.make_rdt()?;
+        // It also says that the program has not begun: where hooks run after start, they have to find it so.
+        let listens = starter == Starter::Command || has_start_hooks(self.spec);
+        let start_socket = if listens { Some(listen(entry)?) } else { None };
+        if self.record.notify {
+            notify::make_directory(entry)?;
+        }
         let given = Given {
-            listener: start_socket.as_ref().map(AsFd::as_fd),
+            listener: start_socket.as_ref().filter(|_| starter == Starter::Command).map(AsFd::as_fd),
             pidfd: None,
             cgroup: self.cgroup.as_ref(),
             unified: None,
@@ -199,7 +244,7 @@ impl<'a> Making<'a> {
             handles: &opened.numbers,
             namespaces: plan.clone_flags,
             cgroup: self.cgroup.as_ref().and_then(Cgroup::birth),
-            preserve_fds: self.options.preserve_fds,
+            preserve_fds: self.record.preserve_fds,
             streams: [None, None, None],
         };
         self.init = Some(init::start(control, start)?);
@@ -225,6 +270,10 @@ impl<'a> Making<'a> {
             self.note_process(Phase::Created)?;
             entry.prepare(&self.record)?;
         }
+        let process = self.init.as_ref().map(|init| init.process().pidfd.as_fd());
+        for (receiver, process) in self.receivers.iter().zip(process.into_iter().cycle()) {
+            receiver.send(process)?;
+        }
         entry.publish()?;
         if let Some(path) = &self.options.pid_file {
             write_pid_file(path, self.init_mut().process().pid)?;
@@ -246,8 +295,22 @@ impl<'a> Making<'a> {
                 self.record.cgroup = None;
                 prepare::plan(&self.prepared, self.spec, &self.bundle.path, plan_options)
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                // What is there now is not ours, and the clean-up that follows ends nothing there.
+                self.record.cgroup = None;
+                Err(error)
+            }
         }
+    }
+
+    fn make_rdt(&mut self) -> Result<()> {
+        let made = self.rdt.as_ref().map_or(Ok(()), resctrl::Request::make);
+        if made.is_err() {
+            // It has left nothing; what bears the same name now is somebody else's.
+            self.rdt = None;
+            self.record.resctrl = None;
+        }
+        made
     }
 
     fn may_do_without(&self, error: &Error) -> bool {
@@ -318,6 +381,7 @@ impl<'a> Making<'a> {
                 }
                 if self.prepared.facts.privileged { limits::raise(pid, self.spec) } else { Ok(()) }
             }
+            sync::RESCTRL => self.rdt.as_ref().map_or(Ok(()), |rdt| rdt.join(pid)),
             sync::NETWORK => {
                 let process = self.init_mut().process().pidfd.try_clone();
                 let process = process.map_err(|e| Error::io("dup", &e))?;
@@ -332,12 +396,12 @@ impl<'a> Making<'a> {
     fn run_hooks(&mut self, pid: i32, plan: &Plan) -> Result<()> {
         let Some(hooks) = &self.spec.hooks else { return Ok(()) };
         self.record.pid = Some(pid);
-        let state = state_json(&self.record, "creating");
-        let bundle = &self.bundle.path;
-        hooks::run("prestart", &hooks.prestart, &state, bundle)?;
-        hooks::run("createRuntime", &hooks.create_runtime, &state, bundle)?;
         let first = self.init.as_ref().expect("init waits for its hooks").process();
+        let occasion = |kind| Occasion::new(kind, &self.record, "creating").before(first.pidfd.as_fd());
+        occasion("prestart").run(&hooks.prestart)?;
+        occasion("createRuntime").run(&hooks.create_runtime)?;
         let inside = Inside {
+            spec: self.spec,
             host: &self.prepared.host,
             id: &self.record.id,
             namespaces: plan.created | plan.joined,
@@ -346,7 +410,7 @@ impl<'a> Making<'a> {
             cgroup: self.cgroup.as_ref(),
             own: None,
         };
-        hooks::run_inside("createContainer", &hooks.create_container, &state, &inside)
+        occasion("createContainer").run_inside(&hooks.create_container, &inside)
     }
 
     /// init has ended without a word.
@@ -385,6 +449,9 @@ impl<'a> Making<'a> {
         }
         self.record.pid = None;
         drop(self.cgroup.take());
+        if let Some(Err(error)) = self.rdt.as_ref().map(resctrl::Request::undo) {
+            (self.engine.warn)(&format!("cleaning up after a failure: {error}"));
+        }
         if let Err(error) = self.engine.destroy(entry, &self.record) {
             (self.engine.warn)(&format!("cleaning up after a failure: {error}"));
         }
@@ -443,6 +510,10 @@ pub fn write_pid_file(path: &Path, pid: i32) -> Result<()> {
 /// The path by which the start socket is reached.
 pub fn start_socket_path(entry: &Entry) -> String {
     format!("/proc/self/fd/{}/{}", entry.dir().as_raw_fd(), START_SOCKET.to_string_lossy())
+}
+
+pub fn has_start_hooks(spec: &Spec) -> bool {
+    spec.hooks.as_ref().is_some_and(|hooks| !hooks.start_container.is_empty())
 }
 
 pub fn remove_start_socket(entry: &Entry) -> Result<()> {

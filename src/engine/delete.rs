@@ -1,20 +1,20 @@
 //! `delete`: everything that the record says was made is taken away again, the record last.
 //!
-//! Order: processes, cgroup, state directory, poststop hooks. A delete that is killed on the way leaves the
+//! Order: processes, cgroup, resctrl groups, state directory, poststop hooks. A delete that is killed on the way leaves the
 //! record, so that the next one goes on. With force it also clears what a killed `create` left: then parts of
 //! what the record names may never have existed, and absence is no error.
 
 use super::group::Group;
+use super::hooks::Occasion;
 use super::inspect::status;
 use super::kill::shares_pids;
-use super::{Engine, Force, Status, hooks, state_json};
+use super::{Engine, Force, Status};
 use crate::error::{Error, Kind, Result};
 use crate::spec::{Spec, load};
 use crate::state::{Entry, Record};
 use crate::sys::{Errno, process};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::slice;
 use std::time::{Duration, Instant};
 
 /// How long killed processes may take to end, and their cgroup to become empty.
@@ -62,6 +62,9 @@ impl Engine {
     pub(super) fn destroy(&self, entry: Entry, record: &Record) -> Result<()> {
         end_processes(record)?;
         Group::open(record.cgroup.as_ref())?.remove(Instant::now() + PATIENCE)?;
+        if let Some(place) = &record.resctrl {
+            place.remove()?;
+        }
         let config = entry.config();
         entry.remove()?;
         // A container whose creation was cut short may have no config, and then it had no hooks to run.
@@ -81,12 +84,9 @@ impl Engine {
             Ok(spec) => spec,
             Err(e) => return warn(e),
         };
-        let state = state_json(record, "stopped");
-        for hook in spec.hooks.iter().flat_map(|hooks| &hooks.poststop) {
-            if let Err(e) = hooks::run("poststop", slice::from_ref(hook), &state, &record.bundle) {
-                warn(e);
-            }
-        }
+        let occasion = Occasion::new("poststop", record, "stopped");
+        let hooks = spec.hooks.as_ref().map_or(&[][..], |hooks| &hooks.poststop);
+        occasion.each(hooks).filter_map(Result::err).for_each(warn);
     }
 }
 

@@ -117,7 +117,7 @@ fn activity(step: &Step) -> String {
         Step::Join { .. } => "join a namespace".into(),
         Step::Unshare { .. } => "make new namespaces".into(),
         Step::Spawn { .. } => "make the process in its namespaces".into(),
-        Step::BecomeRoot {} => "become root of the user namespace".into(),
+        Step::BecomeRoot { .. } => "become root of the user namespace".into(),
         Step::SelfFile { file, .. } | Step::LabelFile { file, .. } => {
             format!("write /proc/self/{}", text(file))
         }
@@ -247,7 +247,7 @@ fn remedy(step: &Step, field: Field, part: Part, errno: i32) -> Option<&'static 
             "only a container that is created gets its working directory made; name one that is there"
         }
         (Step::Chdir { .. }, Part::OutsideRoot, _) => "choose a directory inside the container",
-        (Step::User { .. } | Step::BecomeRoot {} | Step::Groups { .. }, _, libc::EINVAL) => {
+        (Step::User { .. } | Step::BecomeRoot { .. } | Step::Groups { .. }, _, libc::EINVAL) => {
             "the id is not mapped: extend linux.uidMappings and linux.gidMappings"
         }
         (Step::Groups { .. }, _, libc::EPERM) => "an ordinary user's namespace may not change groups",

@@ -8,9 +8,7 @@ use super::Engine;
 use crate::cgroup::oom::{Seen, Watch as OomWatch};
 use crate::cgroup::{self, Cgroup};
 use crate::error::{Error, Kind, Result};
-use crate::host::rdt;
-use crate::spec::{Spec, load};
-use crate::state::Entry;
+use crate::resctrl::{self, Place, Tree};
 use crate::sys::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
@@ -22,8 +20,8 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stats {
     pub cgroup: cgroup::stats::Stats,
-    /// Absent where the container has no `linux.intelRdt`, or the host no resctrl file system.
-    pub intel_rdt: Option<rdt::Stats>,
+    /// Absent where the container has no `linux.intelRdt`.
+    pub intel_rdt: Option<resctrl::stats::Stats>,
 }
 
 impl Serialize for Stats {
@@ -37,7 +35,7 @@ impl Serialize for Stats {
         json.serialize_field("hugetlb", &self.cgroup.hugetlb)?;
         match &self.intel_rdt {
             Some(stats) => json.serialize_field("intel_rdt", stats)?,
-            None => json.serialize_field("intel_rdt", &rdt::Stats::default())?,
+            None => json.serialize_field("intel_rdt", &resctrl::stats::Stats::default())?,
         }
         // runc counts only interfaces that its library made, and its command line makes none.
         json.serialize_field("network_interfaces", &())?;
@@ -127,7 +125,7 @@ impl Engine {
         let cgroup = location.as_ref().map(Cgroup::open).transpose()?.flatten().ok_or_else(|| {
             Error::new("a container without a cgroup has no statistics").kind(Kind::Unsupported).value(id)
         })?;
-        Ok(Running { first, cgroup, rdt: rdt_group(&entry)? })
+        Ok(Running { first, cgroup, place: record.resctrl })
     }
 }
 
@@ -136,19 +134,12 @@ struct Running {
     /// Its first process.
     first: OwnedFd,
     cgroup: Cgroup,
-    rdt: Option<RdtGroup>,
-}
-
-struct RdtGroup {
-    root: OwnedFd,
-    class: String,
-    id: String,
+    place: Option<Place>,
 }
 
 impl Running {
     fn stats(&self) -> Result<Stats> {
-        let group = |rdt: &RdtGroup| rdt::stats(rdt.root.as_fd(), &rdt.class, &rdt.id);
-        let intel_rdt = self.rdt.as_ref().map(group).transpose()?.flatten();
+        let intel_rdt = self.place.as_ref().map(shares).transpose()?.flatten();
         Ok(Stats { cgroup: self.cgroup.stats()?, intel_rdt })
     }
 
@@ -157,17 +148,9 @@ impl Running {
     }
 }
 
-/// The resctrl group that the container's config asks for, on a host that has them.
-fn rdt_group(entry: &Entry) -> Result<Option<RdtGroup>> {
-    let Some(root) = rdt::root() else { return Ok(None) };
-    let config = entry.config()?;
-    let spec: Spec = load::parse("config.json", &config)?;
-    let asked = spec.linux.as_ref().and_then(|linux| linux.intel_rdt.as_ref());
-    Ok(asked.map(|asked| RdtGroup {
-        root,
-        class: asked.clos_id.as_deref().unwrap_or(entry.id()).to_owned(),
-        id: entry.id().to_owned(),
-    }))
+/// What resctrl tells of the group; `None` if it is gone.
+fn shares(place: &Place) -> Result<Option<resctrl::stats::Stats>> {
+    Tree::open(&place.mount)?.map_or(Ok(None), |tree| tree.stats(place))
 }
 
 /// The text that scripts look for.

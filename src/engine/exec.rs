@@ -2,11 +2,15 @@
 //! program.
 
 use super::create::write_pid_file;
+use super::group::none;
 use super::inspect::status;
+use super::pidfd::{self, Whose};
 use super::prepare::Prepared;
-use super::tenant::{self, Passed};
-use super::{Engine, ExecOptions, ExecProcess, Paused, Status, Wait, console, foreground, listener};
+use super::tenant::{self, Birthplace, Passed};
+use super::{Engine, ExecOptions, ExecProcess, Listening, Orphans, Paused, Status, Wait};
+use super::{console, foreground, listener};
 use crate::cgroup::Cgroup;
+use crate::cgroup::below::Below;
 use crate::error::{Error, Kind, Result};
 use crate::plan::tenant::{self as plan, Destination};
 use crate::spec::{Capabilities, Process, Spec, Text, load};
@@ -22,21 +26,17 @@ const PROCESS_LIMIT: usize = 32 * 1024 * 1024;
 impl Engine {
     /// The exit code of the process; 0 when detached.
     pub fn exec(&self, id: &str, options: &ExecOptions) -> Result<i32> {
-        super::preserve::check(options.preserve_fds)?;
+        super::preserve::check(&Listening::default(), options.preserve_fds)?;
         let entry = self.store.peek(id)?;
         let record = entry.record().map_err(|e| e.value(id))?;
         check_status(id, status(&entry, &record), options)?;
         let config = entry.config()?;
-        let spec: Spec = load::parse("config.json", &config)?;
+        let mut spec: Spec = load::parse("config.json", &config)?;
+        listener::choose(&mut spec, record.seccomp_receiver.as_deref());
         let file = read_process_file(options)?;
         let process = process(options, &spec, file.as_deref())?;
         let prepared = self.prepare(&spec, id)?;
         self.check_process(&process, &prepared.facts)?;
-        if !options.cgroups.is_empty() {
-            return Err(Error::new("sub-cgroups for exec are not built yet")
-                .kind(Kind::Unsupported)
-                .field("--cgroup"));
-        }
         // The process of `exec` is not the config's, but what went wrong is told in the same terms.
         let spec = Spec { process: Some(process), ..spec };
         self.exec_process(options, &record, &spec, &prepared)
@@ -55,11 +55,12 @@ impl Engine {
         let console = console::plan(process, options.console_socket.as_deref(), foreground)?;
         let gone = || Error::new("cannot exec in a stopped container").kind(Kind::WrongState);
         let first = record.process().ok_or_else(gone)?.open().map_err(|_| gone())?;
-        let cgroup = record.cgroup.as_ref().map(Cgroup::open).transpose()?.flatten();
+        let (cgroup, birthplace) = birthplace(options, record)?;
         let to = Destination {
             id: &record.id,
             namespaces: record.namespaces(),
             cgroup: record.cgroup.as_ref(),
+            in_resctrl: record.resctrl.is_some(),
             own_keyring: !record.no_new_keyring,
         };
         let tenant = plan::exec(
@@ -73,27 +74,50 @@ impl Engine {
         for warning in &tenant.warnings {
             (self.warn)(warning);
         }
+        let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), &spec.annotations, Whose::Tenant)?;
         let signals = foreground.then(foreground::hold_signals).transpose()?;
         let streams = [None, None, None];
         let pid = record.pid.unwrap_or_default();
         let first = (pid, first.as_fd());
-        let mut init = tenant::start(&tenant, first, cgroup.as_ref(), streams, options.preserve_fds)?;
+        let mut init =
+            tenant::start(&tenant, first, cgroup.as_ref(), birthplace, streams, options.preserve_fds)?;
         let mut master = None;
         let passed = |passed: Passed| match passed {
             Passed::Console(fd) => console::take(fd, &console, process).map(|kept| master = kept),
             Passed::Listener(fd) => listener::send(spec, record, "running", pid, fd.as_fd()),
         };
-        let started = tenant::converse(&mut init, &tenant, spec, passed).and_then(|()| {
-            options.pid_file.as_ref().map_or(Ok(()), |path| write_pid_file(path, init.process().pid))
-        });
+        let started =
+            tenant::converse(&mut init, &tenant, spec, record.resctrl.as_ref(), passed).and_then(|()| {
+                for receiver in &receivers {
+                    receiver.send(init.process().pidfd.as_fd())?;
+                }
+                options.pid_file.as_ref().map_or(Ok(()), |path| write_pid_file(path, init.process().pid))
+            });
         let ended = match (started, &signals) {
             (Err(error), _) => Err(error),
             (Ok(()), None) => return Ok(0),
-            (Ok(()), Some(signals)) => foreground::wait(init.process(), signals, master, false),
+            (Ok(()), Some(signals)) => {
+                foreground::wait(init.process(), signals, master, None, Orphans::Leave)
+            }
         };
         // A process that nobody can wait for any more may not go on.
         ended.map(Ended::code).inspect_err(|_| init.process().end())
     }
+}
+
+/// The container's cgroup, or the one below it that was asked for.
+fn birthplace(options: &ExecOptions, record: &Record) -> Result<(Option<Cgroup>, Birthplace)> {
+    let cgroup = record.cgroup.as_ref().map(Cgroup::open).transpose()?.flatten();
+    if options.cgroups.is_empty() {
+        return Ok((cgroup, Birthplace::OrBeside));
+    }
+    let cgroup = cgroup.ok_or_else(|| none("entered").field("--cgroup"))?;
+    let wanted: Vec<Below> = options
+        .cgroups
+        .iter()
+        .map(|group| Below { controllers: &group.controllers, path: &group.path })
+        .collect();
+    Ok((Some(cgroup.below(&wanted)?), Birthplace::Exactly))
 }
 
 fn check_status(id: &str, status: Status, options: &ExecOptions) -> Result<()> {

@@ -1,16 +1,19 @@
 //! Waiting for a process whose caller waits for us: signals go on to it, its terminal is ours, its exit is ours.
 //!
-//! One poll over the process, the signals, and, with a terminal, both directions of its text. SIGCHLD needs no
-//! care: the process is watched by its descriptor, so that one that ends at once is not missed.
+//! One poll over the process, the signals, the notify socket, and, with a terminal, both directions of its text.
+//! SIGCHLD needs no care: the process is watched by its descriptor, so that one that ends at once is not missed.
+//!
+//! No direction of the text waits for the other, or for anything but this poll: a terminal that nobody reads holds up
+//! what the process writes, and neither its signals nor its end.
 
-use super::console;
+use super::notify::Proxy;
+use super::{Orphans, console};
 use crate::error::Result;
-use crate::sys::file;
 use crate::sys::launch::Child;
 use crate::sys::signalfd::Signals;
 use crate::sys::terminal::{self, Raw};
 use crate::sys::wait::{self, Ended};
-use crate::sys::{Errno, process};
+use crate::sys::{Errno, file, process};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::io::{stdin, stdout};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -20,8 +23,14 @@ pub fn hold_signals() -> Result<Signals> {
     Signals::hold().map_err(|e| e.because("signalfd"))
 }
 
-/// Waits until `child` has ended. `adopt`: reap the orphans that come to us meanwhile.
-pub fn wait(child: &Child, signals: &Signals, master: Option<OwnedFd>, adopt: bool) -> Result<Ended> {
+/// Waits until `child` has ended.
+pub fn wait(
+    child: &Child,
+    signals: &Signals,
+    master: Option<OwnedFd>,
+    mut proxy: Option<Proxy>,
+    orphans: Orphans,
+) -> Result<Ended> {
     let (input, output) = (stdin(), stdout());
     let mut session = match master {
         Some(master) => Some(Session::new(master, input.as_fd(), output.as_fd())?),
@@ -32,6 +41,9 @@ pub fn wait(child: &Child, signals: &Signals, master: Option<OwnedFd>, adopt: bo
             PollFd::new(child.pidfd.as_fd(), PollFlags::POLLIN),
             PollFd::new(signals.fd(), PollFlags::POLLIN),
         ];
+        if let Some(proxy) = &proxy {
+            watched.push(PollFd::new(proxy.fd(), PollFlags::POLLIN));
+        }
         if let Some(session) = &session {
             session.watch(&mut watched);
         }
@@ -39,28 +51,30 @@ pub fn wait(child: &Child, signals: &Signals, master: Option<OwnedFd>, adopt: bo
             Ok(_) | Err(nix::errno::Errno::EINTR) => {}
             Err(e) => return Err(Errno::from(e).because("poll")),
         }
-        let ready: Vec<bool> =
-            watched.iter().map(|fd| fd.revents().is_some_and(|events| !events.is_empty())).collect();
+        // The service manager watches the program by itself from here on; without it there is nobody to tell.
+        if proxy.as_mut().is_some_and(|proxy| proxy.hear().is_err()) {
+            proxy = None;
+        }
         if let Some(session) = &mut session {
-            session.copy(&ready[2..]);
+            session.copy();
         }
         while let Some(signal) = signals.next() {
-            pass_on(signal, child, session.as_ref(), adopt);
+            pass_on(signal, child, session.as_ref(), orphans);
         }
         if let Some(ended) =
             wait::try_reap(child.pidfd.as_fd()).map_err(|e| e.because("wait for the process"))?
         {
             if let Some(session) = &mut session {
-                session.drain();
+                session.drain(signals);
             }
             return Ok(ended);
         }
     }
 }
 
-fn pass_on(signal: i32, child: &Child, session: Option<&Session>, adopt: bool) {
+fn pass_on(signal: i32, child: &Child, session: Option<&Session>, orphans: Orphans) {
     match signal {
-        libc::SIGCHLD if adopt => reap_orphans(child),
+        libc::SIGCHLD if orphans == Orphans::Adopt => reap_orphans(child),
         libc::SIGCHLD => {}
         libc::SIGWINCH if session.is_some() => {
             if let Some(session) = session {
@@ -84,8 +98,12 @@ struct Session<'a> {
     master: OwnedFd,
     input: BorrowedFd<'a>,
     output: BorrowedFd<'a>,
-    input_open: bool,
-    output_open: bool,
+    /// Our output by another way that never waits, where there is one.
+    patient_output: Option<OwnedFd>,
+    /// From the container to us.
+    out: Flow,
+    /// From us to the container.
+    into: Flow,
     _raw: Option<Raw<'a>>,
 }
 
@@ -97,7 +115,11 @@ impl<'a> Session<'a> {
             Err(Errno(libc::ENOTTY | libc::EINVAL | libc::ENODEV)) => None,
             Err(e) => return Err(e.because("put the terminal into raw mode")),
         };
-        let session = Session { master, input, output, input_open: true, output_open: true, _raw: raw };
+        // The master is ours alone.
+        file::set_nonblocking(master.as_fd()).map_err(|e| e.because("fcntl on the terminal"))?;
+        let patient_output = file::reopen_nonblocking(output);
+        let (out, into) = (Flow::default(), Flow::default());
+        let session = Session { master, input, output, patient_output, out, into, _raw: raw };
         session.follow_size();
         Ok(session)
     }
@@ -107,52 +129,136 @@ impl<'a> Session<'a> {
     }
 
     fn watch<'b>(&'b self, watched: &mut Vec<PollFd<'b>>) {
-        if self.output_open {
-            watched.push(PollFd::new(self.master.as_fd(), PollFlags::POLLIN));
+        let mut events = PollFlags::empty();
+        events.set(PollFlags::POLLIN, self.out.reads());
+        events.set(PollFlags::POLLOUT, self.into.writes());
+        if !events.is_empty() {
+            watched.push(PollFd::new(self.master.as_fd(), events));
         }
-        if self.input_open {
+        if self.into.reads() {
             watched.push(PollFd::new(self.input, PollFlags::POLLIN));
         }
+        if self.out.writes() {
+            watched.push(PollFd::new(self.output(), PollFlags::POLLOUT));
+        }
     }
 
-    /// `ready` in the order of `watch`.
-    fn copy(&mut self, ready: &[bool]) {
-        let mut ready = ready.iter();
-        if self.output_open && ready.next() == Some(&true) {
-            self.output_open = copy_some(self.master.as_fd(), self.output);
+    fn output(&self) -> BorrowedFd<'_> {
+        self.patient_output.as_ref().map_or(self.output, AsFd::as_fd)
+    }
+
+    /// Whatever can go on does.
+    fn copy(&mut self) {
+        let output = self.patient_output.as_ref().map_or(self.output, AsFd::as_fd);
+        self.out.step(self.master.as_fd(), output);
+        self.into.step(self.input, self.master.as_fd());
+        if self.into.ends() {
+            // End of input: what a terminal's user types for it.
+            let _ = file::write(self.master.as_fd(), &[4]);
         }
-        if self.input_open && ready.next() == Some(&true) {
-            let more = copy_some(self.input, self.master.as_fd());
-            if !more {
-                self.input_open = false;
-                // End of input: what a terminal's user types for it.
-                let _ = file::write(self.master.as_fd(), &[4]);
+    }
+
+    /// What the process wrote before its end, for as long as somebody reads it. A signal to us ends the wait: there is
+    /// no process any more that it could be meant for.
+    fn drain(&mut self, signals: &Signals) {
+        loop {
+            let output = self.patient_output.as_ref().map_or(self.output, AsFd::as_fd);
+            self.out.step(self.master.as_fd(), output);
+            let mut watched = vec![PollFd::new(signals.fd(), PollFlags::POLLIN)];
+            if self.out.writes() {
+                watched.push(PollFd::new(output, PollFlags::POLLOUT));
+            } else if !self.out.reads() || !ready(self.master.as_fd(), PollFlags::POLLIN) {
+                return;
+            } else {
+                continue;
             }
-        }
-    }
-
-    /// What the process wrote before its end.
-    fn drain(&mut self) {
-        while self.output_open {
-            let mut watched = [PollFd::new(self.master.as_fd(), PollFlags::POLLIN)];
-            match poll(&mut watched, PollTimeout::ZERO) {
-                Ok(0) => return,
-                _ => self.output_open = copy_some(self.master.as_fd(), self.output),
+            // Without an answer the text is looked at again, which tells more.
+            let _ = poll(&mut watched, PollTimeout::NONE);
+            if std::iter::from_fn(|| signals.next())
+                .any(|signal| signal != libc::SIGCHLD && signal != libc::SIGWINCH)
+            {
+                return;
             }
         }
     }
 }
 
-/// Copies what is there; `false` at the end. A terminal whose other end is closed gives `EIO`.
-fn copy_some(from: BorrowedFd, to: BorrowedFd) -> bool {
-    let mut buffer = [0; 8192];
-    let Ok(count @ 1..) = file::read(from, &mut buffer) else { return false };
-    let mut rest = &buffer[..count];
-    while !rest.is_empty() {
-        match file::write(to, rest) {
-            Ok(written) => rest = &rest[written..],
-            Err(_) => return false,
+/// Text on its way: read when there is room, written when there is a taker.
+struct Flow {
+    buffer: Vec<u8>,
+    /// What of it is written already.
+    written: usize,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// Everything was read, and the reader has not been told yet.
+    Ending,
+    Over,
+}
+
+/// What is read at once, and held at most.
+const ROOM: usize = 8192;
+/// What a pipe that poll(2) calls writable takes without waiting.
+const PIECE: usize = 4096;
+
+impl Default for Flow {
+    fn default() -> Flow {
+        Flow { buffer: Vec::with_capacity(ROOM), written: 0, state: State::Open }
+    }
+}
+
+impl Flow {
+    fn reads(&self) -> bool {
+        self.state == State::Open && self.buffer.is_empty()
+    }
+
+    fn writes(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
+    /// True once: everything that was read is written, and no more comes.
+    fn ends(&mut self) -> bool {
+        let ends = self.state == State::Ending && self.buffer.is_empty();
+        if ends {
+            self.state = State::Over;
+        }
+        ends
+    }
+
+    /// One read, one write, neither of which waits. A terminal whose other end is closed gives `EIO`.
+    fn step(&mut self, from: BorrowedFd, to: BorrowedFd) {
+        if self.reads() && ready(from, PollFlags::POLLIN) {
+            self.buffer.resize(ROOM, 0);
+            let read = file::read(from, &mut self.buffer);
+            self.buffer.truncate(read.unwrap_or(0));
+            self.written = 0;
+            if !matches!(read, Ok(1..) | Err(Errno(libc::EAGAIN))) {
+                self.state = State::Ending;
+            }
+        }
+        if self.writes() && ready(to, PollFlags::POLLOUT) {
+            let rest = &self.buffer[self.written..];
+            match file::write(to, &rest[..rest.len().min(PIECE)]) {
+                Ok(count) => self.written += count,
+                Err(Errno(libc::EAGAIN)) => {}
+                Err(_) => {
+                    // Nobody takes it any more.
+                    self.written = self.buffer.len();
+                    self.state = State::Over;
+                }
+            }
+            if self.written == self.buffer.len() {
+                self.buffer.clear();
+            }
         }
     }
-    true
+}
+
+fn ready(fd: BorrowedFd, events: PollFlags) -> bool {
+    let mut watched = [PollFd::new(fd, events)];
+    // An error is found by the call that follows.
+    poll(&mut watched, PollTimeout::ZERO).is_ok_and(|count| count > 0)
 }

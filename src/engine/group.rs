@@ -2,7 +2,7 @@
 //! made yet, it is gone already, or the host's rules did not allow one. Then every question has its quiet
 //! answer.
 
-use crate::cgroup::{Cgroup, Leg, Location, Version};
+use crate::cgroup::{Cgroup, Location};
 use crate::error::{Error, Kind, Result};
 use std::time::Instant;
 
@@ -12,6 +12,10 @@ pub struct Group(Option<Cgroup>);
 impl Group {
     pub fn open(location: Option<&Location>) -> Result<Group> {
         location.map_or(Ok(None), Cgroup::open).map(Group)
+    }
+
+    pub fn is_none(&self) -> bool {
+        self.0.is_none()
     }
 
     pub fn freeze(&self) -> Result<()> {
@@ -40,17 +44,9 @@ impl Group {
     }
 }
 
-/// Whether the container is frozen, asking the one hierarchy that can tell. A cgroup that cannot be read has
-/// no say.
-pub fn is_frozen(location: Option<&Location>) -> bool {
-    let Some(location) = location else { return false };
-    let freezer = |leg: &&Leg| leg.controllers.iter().any(|name| name == "freezer");
-    let unified = |leg: &&Leg| leg.version == Version::V2;
-    let leg = location.legs.iter().find(freezer).or_else(|| location.legs.iter().find(unified));
-    let location = Location { legs: leg.cloned().into_iter().collect() };
-    Group::open(Some(&location)).and_then(|group| group.is_frozen()).unwrap_or(false)
-}
-
-fn none(what: &str) -> Error {
-    Error::new(format!("a container without a cgroup cannot be {what}")).kind(Kind::Unsupported)
+/// Without a cgroup there is nothing to do this with.
+pub fn none(what: &str) -> Error {
+    Error::new(format!("a container without a cgroup cannot be {what}"))
+        .kind(Kind::Unsupported)
+        .remedy("it was made with --cgroup-manager disabled, or by a user who may make no cgroup")
 }

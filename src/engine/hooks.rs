@@ -5,13 +5,17 @@
 //! namespaces with a path of the host, startContainer with a path of the container; both are started by the
 //! sealed init, so that nothing of ours is reachable from inside.
 
-use super::tenant as joining;
+use super::listener;
+use super::tenant::{self as joining, Passed};
 use crate::cgroup::{Cgroup, Location};
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 use crate::plan::Host;
+use crate::plan::script::c;
 use crate::plan::tenant::{self, Destination};
 use crate::seccomp::Filter;
-use crate::spec::{Hook, Process, Spec};
+use crate::spec::{Hook, Process, Spec, annotations};
+use crate::state::Record;
+use crate::sys::file::{self, cwd};
 use crate::sys::launch::Child;
 use crate::sys::{memory, process, wait};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -19,98 +23,169 @@ use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// What is kept of a failing hook's output.
 const OUTPUT_LIMIT: u64 = 4096;
 
-/// Runs the hooks of one kind on the host, in order; the first that fails ends it.
-pub fn run(kind: &str, hooks: &[Hook], state: &str, bundle: &Path) -> Result<()> {
-    for (i, hook) in hooks.iter().enumerate() {
-        let named = |error: Error| error.field(format!("/hooks/{kind}/{i}")).value(&hook.path);
-        run_on_host(hook, state, bundle).map_err(named)?;
-    }
-    Ok(())
+/// A point of a container's life at which hooks run.
+pub struct Occasion<'a> {
+    kind: &'static str,
+    record: &'a Record,
+    /// What the hooks read: `record` with the status of this point (runtime.md, State).
+    state: String,
+    /// A process without which the hooks are of no use: when it ends, the hook is ended.
+    first: Option<BorrowedFd<'a>>,
 }
 
-fn run_on_host(hook: &Hook, state: &str, bundle: &Path) -> Result<()> {
-    let (output, streams) = output()?;
-    let mut command = Command::new(&*hook.path);
-    if let Some((name, rest)) = hook.args.split_first() {
-        command.arg0(&**name).args(rest.iter().map(|arg| &**arg));
+impl<'a> Occasion<'a> {
+    pub fn new(kind: &'static str, record: &'a Record, status: &str) -> Occasion<'a> {
+        Occasion { kind, record, state: super::state_json(record, status), first: None }
     }
-    command.env_clear();
-    for variable in &hook.env {
-        if let Some((name, value)) = variable.split_once('=') {
-            command.env(name, value);
+
+    /// Ends a hook when this process ends.
+    pub fn before(self, first: BorrowedFd<'a>) -> Occasion<'a> {
+        Occasion { first: Some(first), ..self }
+    }
+
+    fn named(&self, index: usize, hook: &Hook, error: Error) -> Error {
+        error.field(format!("/hooks/{}/{index}", self.kind)).value(&hook.path)
+    }
+
+    /// Runs the hooks on the host, in order; the first that fails ends it.
+    pub fn run(&self, hooks: &[Hook]) -> Result<()> {
+        self.each(hooks).find(Result::is_err).unwrap_or(Ok(()))
+    }
+
+    /// Runs the hooks on the host one by one, whatever becomes of them, as the iterator is asked.
+    pub fn each(&self, hooks: &[Hook]) -> impl Iterator<Item = Result<()>> {
+        hooks.iter().enumerate().map(|(i, hook)| self.run_on_host(hook).map_err(|e| self.named(i, hook, e)))
+    }
+
+    fn run_on_host(&self, hook: &Hook) -> Result<()> {
+        let output = self.output()?;
+        let mut command = Command::new(&*hook.path);
+        if let Some((name, rest)) = hook.args.split_first() {
+            command.arg0(&**name).args(rest.iter().map(|arg| &**arg));
+        }
+        command.env_clear();
+        for variable in &hook.env {
+            if let Some((name, value)) = variable.split_once('=') {
+                command.env(name, value);
+            }
+        }
+        command.current_dir(&self.record.bundle).stdin(Stdio::from(self.input()?));
+        command.stdout(Stdio::from(output.out)).stderr(Stdio::from(output.err));
+        // What the hook starts ends with it when it runs too long.
+        command.process_group(0);
+        let child = command.spawn().map_err(|e| Error::io("start the hook", &e))?;
+        let pid = child.id() as i32;
+        let pidfd = process::pidfd_open(pid).map_err(|e| e.because("open the hook's process"))?;
+        self.finish(&Child { pid, pidfd }, hook.timeout, output.kept)
+    }
+
+    /// The state as a file in memory: a hook that never reads it holds up nobody, whatever its size.
+    fn input(&self) -> Result<OwnedFd> {
+        memory::sealed(c"hook-state", memory::Content::Data, self.state.as_bytes())
+            .and_then(memory::rewound)
+            .map_err(|e| e.because("memfd_create for the hook's state"))
+    }
+
+    fn output(&self) -> Result<Output> {
+        let kept = memory::scratch(c"hook-output").map_err(|e| e.because("memfd_create"))?;
+        let stream = |name: &'static str| match self.record.annotations.get(name) {
+            Some(path) if !path.is_empty() => open_log(path).at(|| annotations::pointer(name)),
+            _ => kept.try_clone().map_err(|e| Error::io("dup", &e)),
+        };
+        let (out, err) = (stream(annotations::HOOKS_STDOUT)?, stream(annotations::HOOKS_STDERR)?);
+        Ok(Output { kept: File::from(kept), out, err })
+    }
+
+    fn finish(&self, child: &Child, timeout: Option<i64>, mut output: File) -> Result<()> {
+        match self.wait(child.pidfd.as_fd(), timeout) {
+            Outcome::Ended => {}
+            Outcome::Late => {
+                end_all(child);
+                let seconds = timeout.unwrap_or_default();
+                return Err(Error::new(format!("the hook ran longer than its timeout of {seconds} s"))
+                    .remedy("raise the timeout (seconds), or see what the hook waits for"));
+            }
+            Outcome::Alone => {
+                end_all(child);
+                return Err(Error::new("the container's process was ended while the hook ran"));
+            }
+        }
+        let ended = wait::reap(child.pidfd.as_fd()).map_err(|e| e.because("wait for the hook"))?;
+        if ended == wait::Ended::Exited(0) {
+            return Ok(());
+        }
+        let mut said = String::new();
+        // What it said is a help, not a condition.
+        let _ = output.rewind().and_then(|()| output.take(OUTPUT_LIMIT).read_to_string(&mut said));
+        let how = match ended {
+            wait::Ended::Exited(code) => format!("the hook ended with exit status {code}"),
+            wait::Ended::Signaled(signal) => format!("the hook was ended by signal {signal}"),
+        };
+        let said = said.trim().replace('\n', "; ");
+        Err(Error::new(if said.is_empty() { how } else { format!("{how}: {said}") }))
+    }
+
+    fn wait(&self, hook: BorrowedFd, timeout: Option<i64>) -> Outcome {
+        let limit = timeout.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
+        // A limit beyond the clock's end is none.
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        loop {
+            let timeout = deadline.map_or(PollTimeout::NONE, |deadline| {
+                PollTimeout::try_from(deadline.saturating_duration_since(Instant::now()))
+                    .unwrap_or(PollTimeout::MAX)
+            });
+            let watched = [hook, self.first.unwrap_or(hook)];
+            let mut watched = watched.map(|process| PollFd::new(process, PollFlags::POLLIN));
+            match poll(&mut watched, timeout) {
+                Err(nix::errno::Errno::EINTR) => {}
+                Ok(0) => return Outcome::Late,
+                _ if watched[0].any().unwrap_or(true) => return Outcome::Ended,
+                _ => return Outcome::Alone,
+            }
         }
     }
-    let input = Stdio::from(input(state)?);
-    command.current_dir(bundle).stdin(input).stdout(streams.0).stderr(streams.1);
-    let child = command.spawn().map_err(|e| Error::io("start the hook", &e))?;
-    let pid = child.id() as i32;
-    let pidfd = process::pidfd_open(pid).map_err(|e| e.because("open the hook's process"))?;
-    finish(&Child { pid, pidfd }, hook.timeout, output)
 }
 
-/// The state as a file in memory: a hook that never reads it holds up nobody, whatever its size.
-fn input(state: &str) -> Result<OwnedFd> {
-    memory::sealed(c"hook-state", memory::Content::Data, state.as_bytes())
-        .and_then(memory::rewound)
-        .map_err(|e| e.because("memfd_create for the hook's state"))
+/// Where a hook's words go, and what is kept of them for an error.
+struct Output {
+    kept: File,
+    out: OwnedFd,
+    err: OwnedFd,
 }
 
-/// A file in memory for what the hook says, and two ends of it.
-fn output() -> Result<(File, (Stdio, Stdio))> {
-    let file = memory::scratch(c"hook-output").map_err(|e| e.because("memfd_create"))?;
-    let copy = || file.try_clone().map(Stdio::from).map_err(|e| Error::io("dup", &e));
-    let streams = (copy()?, copy()?);
-    Ok((File::from(file), streams))
+/// How a wait for a hook ended.
+enum Outcome {
+    Ended,
+    Late,
+    Alone,
 }
 
-fn finish(child: &Child, timeout: Option<i64>, mut output: File) -> Result<()> {
-    if !ends_in_time(child.pidfd.as_fd(), timeout) {
-        child.end();
-        let seconds = timeout.unwrap_or_default();
-        return Err(Error::new(format!("the hook ran longer than its timeout of {seconds} s"))
-            .remedy("raise the timeout (seconds), or see what the hook waits for"));
-    }
-    let ended = wait::reap(child.pidfd.as_fd()).map_err(|e| e.because("wait for the hook"))?;
-    if ended == wait::Ended::Exited(0) {
-        return Ok(());
-    }
-    let mut said = String::new();
-    // What it said is a help, not a condition.
-    let _ = output.rewind().and_then(|()| output.take(OUTPUT_LIMIT).read_to_string(&mut said));
-    let how = match ended {
-        wait::Ended::Exited(code) => format!("the hook ended with exit status {code}"),
-        wait::Ended::Signaled(signal) => format!("the hook was ended by signal {signal}"),
-    };
-    let said = said.trim().replace('\n', "; ");
-    Err(Error::new(if said.is_empty() { how } else { format!("{how}: {said}") }))
+/// A file that hooks add to. One that nobody reads (a pipe) is an error, not a wait.
+fn open_log(path: &str) -> Result<OwnedFd> {
+    let flags = libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_NOCTTY | libc::O_NONBLOCK;
+    let refused = |e: crate::sys::Errno| e.because("open the file for the words of hooks").value(path);
+    let opened = file::openat2(cwd(), &c(path), flags, 0o600, 0).map_err(refused)?;
+    file::set_blocking(opened.as_fd()).map_err(refused)?;
+    Ok(opened)
 }
 
-fn ends_in_time(pidfd: BorrowedFd, timeout: Option<i64>) -> bool {
-    let limit = timeout.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
-    // A limit beyond the clock's end is none.
-    let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
-    loop {
-        let timeout = deadline.map_or(PollTimeout::NONE, |deadline| {
-            PollTimeout::try_from(deadline.saturating_duration_since(Instant::now()))
-                .unwrap_or(PollTimeout::MAX)
-        });
-        match poll(&mut [PollFd::new(pidfd, PollFlags::POLLIN)], timeout) {
-            Err(nix::errno::Errno::EINTR) => {}
-            Ok(0) => return false,
-            _ => return true,
-        }
-    }
+/// Ends the hook and what it has started: it leads a process group of its own, which is there as long as the hook is
+/// not reaped.
+fn end_all(child: &Child) {
+    // Whoever has left the group, or has ended by itself, is no concern of ours.
+    let _ = process::kill_group(child.pid, libc::SIGKILL);
+    child.end();
 }
 
 /// Where hooks inside the container go.
 pub struct Inside<'a> {
+    pub spec: &'a Spec<'a>,
     pub host: &'a Host,
     pub id: &'a str,
     pub namespaces: u64,
@@ -122,41 +197,48 @@ pub struct Inside<'a> {
     pub own: Option<(&'a Process<'a>, Option<&'a Filter>)>,
 }
 
-/// Runs the hooks of one kind in the container's namespaces.
-pub fn run_inside(kind: &str, hooks: &[Hook], state: &str, inside: &Inside) -> Result<()> {
-    for (i, hook) in hooks.iter().enumerate() {
-        let named = |error: Error| error.field(format!("/hooks/{kind}/{i}")).value(&hook.path);
-        run_one_inside(hook, state, inside).map_err(named)?;
+impl Occasion<'_> {
+    /// Runs the hooks in the container's namespaces, in order; the first that fails ends it.
+    pub fn run_inside(&self, hooks: &[Hook], inside: &Inside) -> Result<()> {
+        for (i, hook) in hooks.iter().enumerate() {
+            self.run_one_inside(hook, inside).map_err(|e| self.named(i, hook, e))?;
+        }
+        Ok(())
     }
-    Ok(())
-}
 
-fn run_one_inside(hook: &Hook, state: &str, inside: &Inside) -> Result<()> {
-    let to = Destination {
-        id: inside.id,
-        namespaces: inside.namespaces,
-        cgroup: inside.location,
-        own_keyring: false,
-    };
-    let tenant = match inside.own {
-        None => tenant::host_hook(hook, to),
-        Some((process, filter)) => tenant::own_hook(hook, process, to, inside.host, filter)?,
-    };
-    let output = memory::scratch(c"hook-output").map_err(|e| e.because("memfd_create"))?;
-    let input = input(state)?;
-    let streams = [Some(input.as_fd()), Some(output.as_fd()), Some(output.as_fd())];
-    let mut init = joining::start(&tenant, inside.first, inside.cgroup, streams, 0)?;
-    drop(input);
-    // What went wrong is told of the hook's program.
-    let program = Process { args: vec![hook.path.clone()], ..Process::default() };
-    let spec = Spec { process: Some(program), ..Spec::default() };
-    // A seccomp listener is closed at once: what the filter would ask about fails.
-    let started = joining::converse(&mut init, &tenant, &spec, |_| Ok(()));
-    match started {
-        Ok(()) => finish(init.process(), hook.timeout, File::from(output)),
-        Err(error) => {
-            init.process().end();
-            Err(error)
+    fn run_one_inside(&self, hook: &Hook, inside: &Inside) -> Result<()> {
+        let to = Destination {
+            id: inside.id,
+            namespaces: inside.namespaces,
+            cgroup: inside.location,
+            in_resctrl: false,
+            own_keyring: false,
+        };
+        let tenant = match inside.own {
+            None => tenant::host_hook(hook, to),
+            Some((process, filter)) => tenant::own_hook(hook, process, to, inside.host, filter)?,
+        };
+        let output = self.output()?;
+        let input = self.input()?;
+        let streams = [Some(input.as_fd()), Some(output.out.as_fd()), Some(output.err.as_fd())];
+        let mut init =
+            joining::start(&tenant, inside.first, inside.cgroup, joining::Birthplace::OrBeside, streams, 0)?;
+        drop(input);
+        // What went wrong is told of the hook's program.
+        let program = Process { args: vec![hook.path.clone()], ..Process::default() };
+        let linux = inside.spec.linux.clone();
+        let spec = Spec { process: Some(program), linux, ..Spec::default() };
+        // The agent that answers for the container answers for a hook under the same filter.
+        let passed = |passed: Passed| match passed {
+            Passed::Console(_) => Ok(()),
+            Passed::Listener(fd) => listener::send(&spec, self.record, "created", inside.first.0, fd.as_fd()),
+        };
+        match joining::converse(&mut init, &tenant, &spec, None, passed) {
+            Ok(()) => self.finish(init.process(), hook.timeout, output.kept),
+            Err(error) => {
+                init.process().end();
+                Err(error)
+            }
         }
     }
 }

@@ -1,11 +1,12 @@
 //! What a container is doing: `state`, `list`, `ps`. Reads only, takes no lock, and asks the kernel rather than
 //! the record: the pid with its start time, the start socket, the freezer.
 
-use super::group::{Group, is_frozen};
+use super::group::Group;
 use super::{Engine, SPEC_VERSION};
-use crate::error::{Error, Kind, Result};
+use crate::cgroup::Freezers;
+use crate::error::Result;
 use crate::state::owner::Owners;
-use crate::state::{Entry, Life, Phase, Record};
+use crate::state::{Entry, Life, Phase, Process, Record};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -57,29 +58,7 @@ impl Engine {
     pub fn state(&self, id: &str) -> Result<ContainerState> {
         let entry = self.store.peek(id)?;
         let record = entry.record().map_err(|e| e.value(id))?;
-        Ok(describe(&entry, record, &Owners::of_host()))
-    }
-
-    /// Every container. One whose record cannot be read is listed as unknown, and a warning says why.
-    pub fn list(&self) -> Result<Vec<ContainerState>> {
-        let ids = self.store.ids()?;
-        let owners = if ids.is_empty() { Owners::default() } else { Owners::of_host() };
-        let mut states = Vec::with_capacity(ids.len());
-        for id in ids {
-            let entry = match self.store.peek(&id) {
-                Ok(entry) => entry,
-                Err(e) if e.detail().kind == Kind::NoSuchContainer => continue,
-                Err(e) => {
-                    (self.warn)(&format!("container {id}: {e}"));
-                    continue;
-                }
-            };
-            match entry.record() {
-                Ok(record) => states.push(describe(&entry, record, &owners)),
-                Err(e) => states.extend(self.describe_damaged(&entry, &e, &owners)),
-            }
-        }
-        Ok(states)
+        Ok(describe(id, status(&entry, &record), record, &Owners::of_host()))
     }
 
     /// The processes of the container, in the caller's pid namespace, ascending.
@@ -91,56 +70,48 @@ impl Engine {
             return Ok(pids);
         }
         let first = record.process().filter(|process| process.life() == Life::Alive);
-        Ok(first.map(|process| process.pid).into_iter().collect())
-    }
-
-    /// A directory without a readable record: being made or removed at this moment, or left by a killed command.
-    fn describe_damaged(&self, entry: &Entry, error: &Error, owners: &Owners) -> Option<ContainerState> {
-        let busy = entry.is_busy();
-        if !busy {
-            if self.store.peek(entry.id()).is_err() {
-                return None;
-            }
-            (self.warn)(&format!("container {}: {error}", entry.id()));
+        if first.is_some() {
+            (self.warn)("a container without a cgroup: only its first process is known");
         }
-        let (created, uid) = entry.inode();
-        Some(ContainerState {
-            oci_version: SPEC_VERSION.to_owned(),
-            id: entry.id().to_owned(),
-            pid: 0,
-            status: if busy { Status::Creating } else { Status::Unknown },
-            bundle: String::new(),
-            rootfs: String::new(),
-            created,
-            owner: owners.name(uid),
-            annotations: BTreeMap::new(),
-        })
+        Ok(first.map(|process| process.pid).into_iter().collect())
     }
 }
 
 /// What the container is doing now.
 pub fn status(entry: &Entry, record: &Record) -> Status {
-    let Some(process) = record.process() else {
-        return if entry.is_busy() { Status::Creating } else { Status::Stopped };
-    };
+    match record.process() {
+        None if entry.is_busy() => Status::Creating,
+        None => Status::Stopped,
+        Some(process) => status_of(process, record, || entry.awaits_start(), &Freezers::default()),
+    }
+}
+
+/// What a container is doing that has, or had, this first process.
+pub(super) fn status_of(
+    process: Process,
+    record: &Record,
+    awaits_start: impl FnOnce() -> bool,
+    freezers: &Freezers,
+) -> Status {
     if process.life() == Life::Ended {
         return Status::Stopped;
     }
     match record.phase {
         Phase::Creating => Status::Creating,
-        Phase::Created if entry.awaits_start() => Status::Created,
-        Phase::Created if is_frozen(record.cgroup.as_ref()) => Status::Paused,
+        Phase::Created if awaits_start() => Status::Created,
+        Phase::Created if record.cgroup.as_ref().is_some_and(|cgroup| freezers.is_frozen(cgroup)) => {
+            Status::Paused
+        }
         Phase::Created => Status::Running,
     }
 }
 
-fn describe(entry: &Entry, record: Record, owners: &Owners) -> ContainerState {
-    let status = status(entry, &record);
+pub(super) fn describe(id: &str, status: Status, record: Record, owners: &Owners) -> ContainerState {
     let pid = if status == Status::Stopped { 0 } else { record.pid.unwrap_or(0) };
     ContainerState {
         // The version that the state's form is of (runtime.md, State), not the config's.
         oci_version: SPEC_VERSION.to_owned(),
-        id: entry.id().to_owned(),
+        id: id.to_owned(),
         pid,
         status,
         bundle: record.bundle.to_string_lossy().into_owned(),

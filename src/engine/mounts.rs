@@ -118,7 +118,13 @@ fn check_removable(list: &[Mount], spec: &Spec) -> Result<()> {
 }
 
 fn destination(record: &Record) -> Destination<'_> {
-    Destination { id: &record.id, namespaces: record.namespaces(), cgroup: None, own_keyring: false }
+    Destination {
+        id: &record.id,
+        namespaces: record.namespaces(),
+        cgroup: None,
+        in_resctrl: false,
+        own_keyring: false,
+    }
 }
 
 /// Lets init do it. It stays in our own cgroup: the container's limits are for its processes.
@@ -129,7 +135,7 @@ fn finish(tenant: &Tenant, record: &Record, spec: &Spec) -> Result<()> {
     let mut init = joining::start_alone(tenant, given, spec)?;
     // A file system that a process of the container serves may never answer.
     socket::be_patient(init.control(), PATIENCE).map_err(|e| e.because("setsockopt"))?;
-    let outcome = joining::converse(&mut init, tenant, spec, |_| Ok(()));
+    let outcome = joining::converse(&mut init, tenant, spec, None, |_| Ok(()));
     if let Err(error) = &outcome
         && error.detail().errno == Some(libc::EAGAIN)
     {

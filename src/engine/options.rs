@@ -2,6 +2,7 @@
 //!
 //! Paths are taken relative to the caller's working directory; the engine never changes it.
 
+use crate::spec::Resources;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -13,6 +14,17 @@ pub enum Rootless {
     Auto,
     Yes,
     No,
+}
+
+/// Who makes cgroups.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CgroupManager {
+    /// We do, in the mounted hierarchies.
+    #[default]
+    Cgroupfs,
+    Systemd,
+    /// Nobody: the container stays in the caller's, without limits of its own.
+    Disabled,
 }
 
 /// How the root of the file system is changed.
@@ -58,6 +70,14 @@ pub enum Orphans {
     Leave,
 }
 
+/// Sockets that a service manager has opened for the process: the descriptors from 3 on (sd_listen_fds(3)).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listening {
+    pub count: u32,
+    /// LISTEN_FDNAMES, as it is.
+    pub names: Option<String>,
+}
+
 /// `create`, and the first half of `run`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CreateOptions {
@@ -70,8 +90,15 @@ pub struct CreateOptions {
     pub pid_file: Option<PathBuf>,
     pub root_change: RootChange,
     pub keyring: Keyring,
-    /// How many descriptors after 2 the process gets.
+    /// How many descriptors the process gets: those after 2 and after the sockets of `listening`.
     pub preserve_fds: u32,
+    pub listening: Listening,
+    /// Where a service manager hears that the program is ready: a path, or an abstract name that begins with @.
+    pub notify_socket: Option<PathBuf>,
+    /// Receives a descriptor of the container's first process.
+    pub pidfd_socket: Option<PathBuf>,
+    /// Gets the seccomp listener where neither the profile nor an annotation names an agent.
+    pub seccomp_receiver: Option<PathBuf>,
 }
 
 /// The second half of `run`.
@@ -131,9 +158,28 @@ pub struct ExecOptions {
     pub wait: Wait,
     pub console_socket: Option<PathBuf>,
     pub pid_file: Option<PathBuf>,
+    pub pidfd_socket: Option<PathBuf>,
     pub preserve_fds: u32,
     pub paused: Paused,
     pub cgroups: Vec<SubCgroup>,
+}
+
+/// The limits that `update` asks for.
+#[derive(Clone, Debug)]
+pub enum Changes {
+    /// `linux.resources` as JSON, whose errors are named by pointer.
+    File(Vec<u8>),
+    /// From options, whose errors are named by option.
+    Given(Box<Resources<'static>>),
+}
+
+/// `update`.
+#[derive(Clone, Debug)]
+pub struct UpdateOptions {
+    pub changes: Changes,
+    /// Intel RDT, `linux.intelRdt.l3CacheSchema` and `memBwSchema`.
+    pub l3_cache_schema: Option<String>,
+    pub mem_bw_schema: Option<String>,
 }
 
 /// Which processes a signal is for.

@@ -30,8 +30,10 @@ impl Engine {
             Status::Paused => group.thaw(),
             // A created container shows as created, frozen or not.
             Status::Created if group.is_frozen()? => group.thaw(),
-            Status::Stopped => Err(not_running(id)),
-            _ => Err(Error::new("container not paused").kind(Kind::AlreadySo).value(id)),
+            Status::Running | Status::Created => {
+                Err(Error::new("container not paused").kind(Kind::AlreadySo).value(id))
+            }
+            _ => Err(Error::new("container not paused").kind(Kind::WrongState).value(id)),
         }
     }
 }

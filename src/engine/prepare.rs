@@ -2,15 +2,16 @@
 //! Pure but for questions to the kernel; nothing is made here.
 
 use super::files::open_files;
-use super::{Engine, Rootless};
+use super::{CgroupManager, Engine, Rootless};
 use crate::cgroup::{DeviceRules, Limits, locate};
 use crate::error::{Error, Kind, Result};
+use crate::host::cgroups::Layout;
 use crate::host::{self, Facts, cgroups};
 use crate::plan::{self, Host};
 use crate::seccomp::evaluate::{Call, evaluate};
 use crate::seccomp::tables::Syscall;
 use crate::seccomp::{self, Arch, Filter};
-use crate::spec::{Resources, Spec};
+use crate::spec::{Resources, Seccomp, Spec, Text, annotations};
 
 /// What planning needs.
 pub struct Prepared {
@@ -29,13 +30,18 @@ impl Engine {
     }
 
     pub(super) fn prepare_with(&self, facts: Facts, spec: &Spec, id: &str) -> Result<Prepared> {
-        let layout = cgroups::detect()?;
+        let layout = match (cgroups::detect(), self.cgroup_manager) {
+            // Nothing is asked of the hierarchies, so there need not be any.
+            (Err(_), CgroupManager::Disabled) => Layout::Legacy { hierarchies: Vec::new(), unified: None },
+            (layout, _) => layout?,
+        };
         let linux = spec.linux.as_ref();
         let mut warnings = Vec::new();
         let none = Resources::default();
         let resources = linux.and_then(|linux| linux.resources.as_ref()).unwrap_or(&none);
         // In a user namespace the kernel gives access to no device, and an ordinary user may load no program.
-        let rules = if facts.administrator && !facts.in_user_namespace {
+        let may = facts.administrator && !facts.in_user_namespace;
+        let rules = if may && self.cgroup_manager != CgroupManager::Disabled {
             DeviceRules::Enforce
         } else {
             DeviceRules::Skip
@@ -43,13 +49,17 @@ impl Engine {
         let (limits, more) = Limits::from_spec(resources, &layout, rules)?;
         warnings.extend(more);
         let path = linux.and_then(|linux| linux.cgroups_path.as_deref());
-        let cgroup = Some(locate(&layout, path, id)?);
+        let cgroup = match self.cgroup_manager {
+            CgroupManager::Disabled => None,
+            CgroupManager::Cgroupfs | CgroupManager::Systemd => Some(locate(&layout, path, id)?),
+        };
         let filter = compile(spec, &facts, &mut warnings)?;
         let open_files = open_files().map_err(|e| e.because("getrlimit"))?;
         let host = Host {
             privileged: facts.privileged,
             in_user_namespace: facts.in_user_namespace,
             groups_are_fixed: facts.groups_are_fixed,
+            keep_groups: annotations::find(&spec.annotations, annotations::KEEP_GROUPS).is_some(),
             permitted: facts.permitted,
             last_capability: facts.last_capability,
             open_files,
@@ -57,6 +67,27 @@ impl Engine {
             cgroup,
         };
         Ok(Prepared { facts, host, filter, limits, warnings })
+    }
+
+    /// What a container without a cgroup cannot have: a limit is refused, since its author counts on it. Device
+    /// rules are in every engine's config, and said to be without effect.
+    pub(super) fn check_without_cgroup(&self, spec: &Spec, prepared: &Prepared) -> Result<()> {
+        if self.cgroup_manager != CgroupManager::Disabled {
+            return Ok(());
+        }
+        if let Some(field) = prepared.limits.first_field() {
+            return Err(Error::new("a container without a cgroup has no limits")
+                .kind(Kind::Config)
+                .field(field)
+                .remedy("leave the limit out, or let --cgroup-manager be cgroupfs"));
+        }
+        let resources = spec.linux.as_ref().and_then(|linux| linux.resources.as_ref());
+        if resources.is_some_and(|resources| !resources.devices.is_empty()) {
+            (self.warn)(
+                "/linux/resources/devices has no effect: a container without a cgroup has no device rules",
+            );
+        }
+        Ok(())
     }
 
     /// Refused permissions on cgroups are forgiven to this caller.
@@ -70,6 +101,10 @@ impl Engine {
 }
 
 fn compile(spec: &Spec, facts: &Facts, warnings: &mut Vec<String>) -> Result<Option<Filter>> {
+    // A finished filter stands in the place of the profile.
+    if let Some(text) = annotations::find(&spec.annotations, annotations::SECCOMP_BPF) {
+        return seccomp::raw::filter(text).map(Some);
+    }
     let Some(profile) = spec.linux.as_ref().and_then(|linux| linux.seccomp.as_ref()) else { return Ok(None) };
     let (major, minor) = facts.kernel;
     let native = Arch::native().ok_or_else(|| {
@@ -77,12 +112,33 @@ fn compile(spec: &Spec, facts: &Facts, warnings: &mut Vec<String>) -> Result<Opt
             .kind(Kind::Unsupported)
             .field("/linux/seccomp")
     })?;
+    if annotations::find(&spec.annotations, annotations::SECCOMP_FAIL_UNKNOWN).is_some() {
+        refuse_unknown_calls(profile)?;
+    }
     let mut filter = seccomp::compile(profile, native, seccomp::flags_of_kernel(major, minor))?;
     if let Some(filter) = &mut filter {
         warnings.append(&mut filter.warnings);
         check_notify(filter, native)?;
     }
     Ok(filter)
+}
+
+/// What is a warning otherwise, because profiles are written for many kernels.
+fn refuse_unknown_calls(profile: &Seccomp) -> Result<()> {
+    for (i, rule) in profile.syscalls.iter().enumerate() {
+        let unknown = |(_, name): &(usize, &Text)| Syscall::by_name(name).is_none();
+        if let Some((j, name)) = rule.names.iter().enumerate().find(unknown) {
+            return Err(Error::new("is no system call that this program knows")
+                .kind(Kind::Config)
+                .field(format!("/linux/seccomp/syscalls/{i}/names/{j}"))
+                .value(name)
+                .remedy(format!(
+                    "the annotation {} asks for this error",
+                    annotations::SECCOMP_FAIL_UNKNOWN
+                )));
+        }
+    }
+    Ok(())
 }
 
 /// init sends the listener with sendmsg, under the filter: if that call waited for the agent, nobody would ever get

@@ -2,6 +2,7 @@
 
 use super::bundle::Bundle;
 use super::create::{Made, Starter};
+use super::notify::Proxy;
 use super::{AfterExit, CreateOptions, Engine, Orphans, RunOptions, Wait, foreground};
 use crate::error::{Error, Kind, Result};
 use crate::spec::Spec;
@@ -12,12 +13,14 @@ impl Engine {
     /// The exit code of the process; 0 when detached.
     pub fn run(&self, options: &CreateOptions, run: &RunOptions) -> Result<i32> {
         let bundle = Bundle::read(options)?;
-        let spec = bundle.spec()?;
+        let spec = self.spec(&bundle, options)?;
         check_terminal(&spec, options, run)?;
         match run.wait {
             Wait::Detach => {
                 let made = self.make(options, &bundle, &spec, Starter::Us)?;
-                self.start_or_undo(made, &spec, run).map(|_| 0)
+                let (made, proxy) = self.start_or_undo(made, &spec, options, run)?;
+                self.report_ready(&made.entry, &made.record, proxy);
+                Ok(0)
             }
             Wait::Foreground => self.run_in_foreground(options, run, &bundle, &spec),
         }
@@ -30,17 +33,17 @@ impl Engine {
         bundle: &Bundle,
         spec: &Spec,
     ) -> Result<i32> {
-        let adopt = run.orphans == Orphans::Adopt;
-        if adopt {
+        let orphans = run.orphans;
+        if orphans == Orphans::Adopt {
             identity::become_subreaper().map_err(|e| e.because("prctl PR_SET_CHILD_SUBREAPER"))?;
         }
         let signals = foreground::hold_signals()?;
         let made = self.make(options, bundle, spec, Starter::Us)?;
-        let mut made = self.start_or_undo(made, spec, run)?;
+        let (mut made, proxy) = self.start_or_undo(made, spec, options, run)?;
         // Others may look at the container and stop it while we wait.
         made.entry.unlock();
         let master = made.master.take();
-        let ended = foreground::wait(made.init.process(), &signals, master, adopt);
+        let ended = foreground::wait(made.init.process(), &signals, master, proxy, orphans);
         let code = ended.map(Ended::code);
         match run.after_exit {
             AfterExit::Keep => code,
@@ -55,19 +58,30 @@ impl Engine {
         }
     }
 
-    fn start_or_undo(&self, made: Made, spec: &Spec, run: &RunOptions) -> Result<Made> {
-        match self.start_made(&made, spec).and_then(|()| self.after_start(spec, &made.record)) {
-            Ok(()) => Ok(made),
+    fn start_or_undo(
+        &self,
+        made: Made,
+        spec: &Spec,
+        options: &CreateOptions,
+        run: &RunOptions,
+    ) -> Result<(Made, Option<Proxy>)> {
+        let started =
+            self.proxy(&made.entry, &made.record, options.notify_socket.as_deref()).and_then(|proxy| {
+                self.start_made(&made, spec)?;
+                self.after_start(spec, &made.record)?;
+                Ok(proxy)
+            });
+        match started {
+            Ok(proxy) => Ok((made, proxy)),
             Err(error) => {
                 let Made { entry, record, init, cgroup, .. } = made;
                 drop(cgroup);
+                init.process().end();
                 if run.after_exit == AfterExit::Delete
                     && let Err(more) = self.destroy(entry, &record)
                 {
                     (self.warn)(&format!("cleaning up after a failure: {more}"));
                 }
-                // It has reported why it ended; nobody asks for its code.
-                let _ = crate::sys::wait::try_reap(std::os::fd::AsFd::as_fd(&init.process().pidfd));
                 Err(error)
             }
         }

@@ -1,31 +1,32 @@
 //! `start`: the word for a created container, and the second half of `run`.
 
 use super::create::{self, Made};
-use super::hooks::{self, Inside};
+use super::hooks::{Inside, Occasion};
 use super::init::{self, Event};
 use super::inspect::status;
+use super::notify::{self, Proxy};
 use super::prepare::{self, Prepared};
-use super::{Engine, Status, diagnose, listener, state_json};
+use super::{Engine, Status, diagnose, listener};
 use crate::cgroup::Cgroup;
 use crate::error::{Error, Kind, Result};
 use crate::plan::{self, Script};
 use crate::spec::{Spec, load};
-use crate::state::Record;
-use crate::sys::socket;
+use crate::state::{Entry, Record};
+use crate::sys::{Errno, socket};
 use crate::wire::{Kind as Word, Message};
+use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
 impl Engine {
-    pub fn start(&self, id: &str) -> Result<()> {
+    /// `notify`: where a service manager waits to hear that the program is ready.
+    pub fn start(&self, id: &str, notify: Option<&Path>) -> Result<()> {
         let entry = self.store.lock(id)?;
         let record = entry.record().map_err(|e| e.value(id))?;
         match status(&entry, &record) {
             Status::Created => {}
             Status::Stopped => {
-                return Err(Error::new("cannot start a container that has stopped")
-                    .kind(Kind::WrongState)
-                    .value(id));
+                return Err(stopped(id));
             }
             Status::Paused => {
                 return Err(Error::new("cannot start a container in the paused state")
@@ -40,36 +41,87 @@ impl Engine {
             }
         }
         let config = entry.config()?;
-        let spec: Spec = load::parse("config.json", &config)?;
+        let spec = self.spec_again(&config, &record)?;
         let path = create::start_socket_path(&entry);
-        let control = socket::connect(Path::new(&path))
-            .map_err(|e| e.because("connect to the container's init").value(id))?;
-        let starting = Starting { engine: self, spec: &spec, record: &record, made: None };
+        let control = socket::connect(Path::new(&path)).map_err(|e| match e {
+            // Ended by somebody else since a moment ago.
+            Errno(libc::ECONNREFUSED) => stopped(id),
+            e => e.because("connect to the container's init").value(id),
+        })?;
+        let proxy = self.proxy(&entry, &record, notify)?;
+        let starting = Starting::new(self, &spec, &record, None);
         let outcome = starting.run(control.as_fd());
         // Started, or ended by what went wrong: in both cases nobody waits there any more.
         create::remove_start_socket(&entry)?;
-        outcome.map_err(|e| e.doing("unable to start container process"))?;
-        self.after_start(&spec, &record)
+        match outcome {
+            Err(error) if starting.hook_failed.get() => return Err(self.give_up(entry, &record, error)),
+            other => other?,
+        }
+        if let Err(error) = self.after_start(&spec, &record) {
+            return Err(self.give_up(entry, &record, error));
+        }
+        self.report_ready(&entry, &record, proxy);
+        Ok(())
+    }
+
+    /// The config that the container was made from, with what the caller of `create` has added.
+    fn spec_again<'c>(&self, config: &'c [u8], record: &Record) -> Result<Spec<'c>> {
+        let mut spec: Spec = load::parse("config.json", config)?;
+        listener::choose(&mut spec, record.seccomp_receiver.as_deref());
+        if record.notify {
+            notify::add(&mut spec, &self.store, &record.id);
+        }
+        Ok(spec)
+    }
+
+    pub(super) fn proxy(
+        &self,
+        entry: &Entry,
+        record: &Record,
+        notify: Option<&Path>,
+    ) -> Result<Option<Proxy>> {
+        let host = notify.filter(|_| record.notify);
+        host.map(|host| Proxy::new(entry, host, record.pid.unwrap_or_default())).transpose()
+    }
+
+    /// Waits until the program says that it is ready. It runs already, whatever becomes of the news.
+    pub(super) fn report_ready(&self, entry: &Entry, record: &Record, proxy: Option<Proxy>) {
+        let Some(proxy) = proxy else { return };
+        // Others may look at the container, and end it, while we wait.
+        entry.unlock();
+        // A process that is gone will not be ready.
+        let Some(Ok(first)) = record.process().map(|process| process.open()) else { return };
+        if let Err(error) = proxy.wait(first.as_fd()) {
+            (self.warn)(&format!("container {}: {error}", record.id));
+        }
+    }
+
+    /// A hook of start has failed: the container is ended and destroyed, and its poststop hooks run (runtime.md,
+    /// Lifecycle, steps 7 and 9).
+    fn give_up(&self, entry: Entry, record: &Record, error: Error) -> Error {
+        if let Err(more) = self.destroy(entry, record) {
+            (self.warn)(&format!("cleaning up after a failure: {more}"));
+        }
+        error
     }
 
     /// Says start to a container that this process has made.
     pub(super) fn start_made(&self, made: &Made, spec: &Spec) -> Result<()> {
-        let starting = Starting { engine: self, spec, record: &made.record, made: Some(made) };
-        starting.run(made.init.control()).map_err(|e| e.doing("unable to start container process"))
+        let starting = Starting::new(self, spec, &made.record, Some(made));
+        starting.run(made.init.control())?;
+        if create::has_start_hooks(spec) { create::remove_start_socket(&made.entry) } else { Ok(()) }
     }
 
-    /// poststart hooks; their failure ends the container.
+    /// poststart hooks: the user's program runs already. The first that fails is an error (runtime.md, Lifecycle,
+    /// step 9), and ends the container.
     pub(super) fn after_start(&self, spec: &Spec, record: &Record) -> Result<()> {
         let Some(hooks) = &spec.hooks else { return Ok(()) };
-        hooks::run("poststart", &hooks.poststart, &state_json(record, "running"), &record.bundle).inspect_err(
-            |_| {
-                if let Some(first) = record.process().and_then(|process| process.open().ok()) {
-                    // A process that has ended meanwhile is what is wanted.
-                    let _ = crate::sys::process::pidfd_send_signal(first.as_fd(), libc::SIGKILL);
-                }
-            },
-        )
+        Occasion::new("poststart", record, "running").run(&hooks.poststart)
     }
+}
+
+fn stopped(id: &str) -> Error {
+    Error::new("cannot start a container that has stopped").kind(Kind::WrongState).value(id)
 }
 
 /// A container that is being started.
@@ -79,14 +131,25 @@ struct Starting<'a> {
     record: &'a Record,
     /// What this process knows if it has made the container itself.
     made: Option<&'a Made>,
+    /// It was a hook that failed, not the program.
+    hook_failed: Cell<bool>,
 }
 
-impl Starting<'_> {
+impl<'a> Starting<'a> {
+    fn new(
+        engine: &'a Engine,
+        spec: &'a Spec<'a>,
+        record: &'a Record,
+        made: Option<&'a Made>,
+    ) -> Starting<'a> {
+        Starting { engine, spec, record, made, hook_failed: Cell::new(false) }
+    }
+
     /// Says start, and returns when the user's program runs. Where that fails the container's process ends: it may not
     /// go on without what could not be done for it.
     fn run(&self, control: BorrowedFd) -> Result<()> {
-        init::say(control, Word::Go)?;
-        self.follow(control).inspect_err(|_| {
+        let started = init::say(control, Word::Go).and_then(|()| self.follow(control));
+        started.map_err(|e| e.doing("unable to start container process")).inspect_err(|_| {
             if let Some(Ok(first)) = self.record.process().map(|process| process.open()) {
                 // It may have ended by itself.
                 let _ = crate::sys::process::pidfd_send_signal(first.as_fd(), libc::SIGKILL);
@@ -98,7 +161,7 @@ impl Starting<'_> {
         loop {
             match init::hear(control)?.event {
                 Event::Reached(_) => {
-                    self.run_hooks()?;
+                    self.run_hooks().inspect_err(|_| self.hook_failed.set(true))?;
                     init::say(control, Word::Go)?;
                 }
                 Event::Listener(fd) => {
@@ -126,6 +189,7 @@ impl Starting<'_> {
             no_pivot: self.record.no_pivot,
             no_new_keyring: self.record.no_new_keyring,
             preserve_fds: self.record.preserve_fds,
+            listening: self.record.listening,
             detached_start: true,
         };
         let planned = self.prepared_again().and_then(|prepared| {
@@ -155,6 +219,7 @@ impl Starting<'_> {
         };
         let cgroup = self.record.cgroup.as_ref().map(Cgroup::open).transpose()?.flatten();
         let inside = Inside {
+            spec: self.spec,
             host: &prepared.host,
             id: &self.record.id,
             namespaces: self.record.namespaces(),
@@ -163,7 +228,7 @@ impl Starting<'_> {
             cgroup: cgroup.as_ref(),
             own: self.spec.process.as_ref().map(|process| (process, prepared.filter.as_ref())),
         };
-        let state = state_json(self.record, "created");
-        hooks::run_inside("startContainer", &hooks.start_container, &state, &inside)
+        let occasion = Occasion::new("startContainer", self.record, "created");
+        occasion.before(first.as_fd()).run_inside(&hooks.start_container, &inside)
     }
 }

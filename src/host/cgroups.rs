@@ -134,6 +134,15 @@ fn parse(line: &str) -> Option<(Mount, &str, &str)> {
     Some((Mount { path: unescape(path), root: unescape(root) }, kind, options))
 }
 
+/// Where file systems of this kind are mounted by their top directory, in the order of the kernel's table.
+pub fn mounts_of(kind: &str) -> Result<Vec<String>> {
+    let table = fs::read_to_string("/proc/thread-self/mountinfo")
+        .map_err(|e| Error::io("read mountinfo", &e).doing(format!("finding the mounts of {kind}")))?;
+    let found =
+        table.lines().filter_map(parse).filter(|(mount, known, _)| *known == kind && mount.root == "/");
+    Ok(found.map(|(mount, ..)| mount.path).collect())
+}
+
 /// mountinfo writes space, tab, newline and backslash as three octal digits.
 fn unescape(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());

@@ -1,7 +1,6 @@
 //! What this machine and this caller can do. Probed when asked for, never changed.
 
 pub mod cgroups;
-pub mod rdt;
 pub mod survey;
 
 use crate::error::{Error, Kind, Result};

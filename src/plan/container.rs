@@ -22,6 +22,8 @@ pub struct Options {
     pub no_pivot: bool,
     pub no_new_keyring: bool,
     pub preserve_fds: u32,
+    /// Some of them are sockets that a service manager has opened for the process.
+    pub listening: bool,
     /// Wait for `start` on a socket in the state directory; otherwise rruntime itself says start.
     pub detached_start: bool,
 }
@@ -112,6 +114,9 @@ impl<'a> Builder<'a, '_> {
     /// Namespaces, identity in them, and the files about ourselves that are the host's.
     fn become_member(&mut self) {
         push_cgroup(self.host.cgroup.as_ref(), &mut self.script, &mut self.opens);
+        if self.spec.linux.as_ref().is_some_and(|linux| linux.intel_rdt.is_some()) {
+            self.script.push(Field::Fixed("/linux/intelRdt"), Step::Sync { point: sync::RESCTRL });
+        }
         let map = if self.namespaces.new & USER != 0 { sync::MAP } else { 0 };
         let oom = self.spec.process.as_ref().and_then(|process| process.oom_score_adj);
         let needs_proc = oom.is_some() || self.namespaces.new & TIME != 0;
@@ -135,7 +140,8 @@ impl<'a> Builder<'a, '_> {
         self.push(Step::Undumpable {});
         if self.user_namespace() {
             self.early = std::mem::take(&mut self.script);
-            self.push(Step::BecomeRoot {});
+            let keep_groups = self.host.keep_groups;
+            self.push(Step::BecomeRoot { keep_groups });
         }
         if !self.namespaces.staged() {
             self.namespaces.push_joins(&mut self.script);
@@ -250,7 +256,7 @@ impl<'a> Builder<'a, '_> {
         self.attach_root(&root.path, if base == libc::MS_PRIVATE { base } else { libc::MS_SLAVE });
         let mounts = Mounts {
             list: &spec.mounts,
-            linux: spec.linux.as_ref(),
+            spec,
             bundle: self.bundle,
             host: self.host,
             namespaces: self.namespaces.new | self.namespaces.joined(),
@@ -378,6 +384,7 @@ impl<'a> Builder<'a, '_> {
             user_namespace: self.user_namespace(),
             filter,
             preserve_fds: self.options.preserve_fds,
+            listening: self.options.listening,
             listener: Some(listener),
             start_hooks,
             birth: Birth::Inside,

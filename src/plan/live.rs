@@ -45,7 +45,7 @@ pub fn add<'a>(
     mounting.push(Field::None, Step::KeepMounts {});
     let mounts = Mounts {
         list,
-        linux: spec.linux.as_ref(),
+        spec,
         bundle,
         host,
         namespaces: to.namespaces,
@@ -68,7 +68,7 @@ pub fn add<'a>(
     let flags = to.namespaces & !USER & !PID | to.namespaces & pid;
     script.push(Field::None, Step::Join { namespace: pidfd, flags });
     if own_user != 0 {
-        script.push(Field::None, Step::BecomeRoot {});
+        script.push(Field::None, Step::BecomeRoot { keep_groups: false });
     }
     if flags & PID != 0 {
         script.push(Field::None, Step::Spawn { flags: 0 });
@@ -141,7 +141,7 @@ pub fn remove<'a>(list: &'a [Mount<'a>], to: Destination) -> Tenant<'a> {
     let flags = to.namespaces & (USER | MOUNT);
     script.push(Field::None, Step::Join { namespace: pidfd, flags });
     if flags & USER != 0 {
-        script.push(Field::None, Step::BecomeRoot {});
+        script.push(Field::None, Step::BecomeRoot { keep_groups: false });
     }
     script.push(Field::None, Step::OpenRoot {});
     let paths: Vec<_> = list.iter().map(|mount| c(&absolute(&mount.destination))).collect();

@@ -34,6 +34,8 @@ pub struct Host {
     pub in_user_namespace: bool,
     /// No process in the caller's user namespace may change its supplementary groups.
     pub groups_are_fixed: bool,
+    /// The config keeps the caller's supplementary groups (`run.oci.keep_original_groups`).
+    pub keep_groups: bool,
     /// The caller's permitted capabilities: what a container without a user namespace can have at most.
     pub permitted: u64,
     pub last_capability: u32,
@@ -58,4 +60,6 @@ pub mod sync {
     pub const TERMINAL: u32 = 5;
     /// Move network devices into my namespace.
     pub const NETWORK: u32 = 6;
+    /// Put me into the container's resctrl groups, before I start anything.
+    pub const RESCTRL: u32 = 7;
 }

@@ -43,6 +43,8 @@ pub struct Program<'a, 'p> {
     pub filter: Option<&'p Filter>,
     /// Descriptors from 3 on that the program keeps.
     pub preserve_fds: u32,
+    /// Among them are sockets of a service manager: the program is told its own pid with them (sd_listen_fds(3)).
+    pub listening: bool,
     /// Wait for start on this socket before exec.
     pub listener: Option<Handle>,
     /// startContainer hooks run after start.
@@ -103,6 +105,9 @@ impl Program<'_, '_> {
         // A hook's environment is exactly the config's.
         if !home && self.file.is_none() {
             script.push(Field::None, Step::Home { uid: process.user.uid });
+        }
+        if self.listening {
+            script.push(Field::None, Step::ListenPid {});
         }
         let needed = self.push_identity(sets, available, script);
         // A change of user may have made us dumpable again (fs.suid_dumpable=1).
@@ -246,7 +251,9 @@ impl Program<'_, '_> {
         let ids: Vec<u8> = process.user.additional_gids.iter().flat_map(|gid| gid.to_le_bytes()).collect();
         // Without groups to set there is nothing to lose where the kernel lets nobody change them; where it does,
         // the ones of the caller go with the user namespace (`BecomeRoot`).
-        if !ids.is_empty() || (self.host.privileged && !self.host.groups_are_fixed) {
+        if !self.host.keep_groups
+            && (!ids.is_empty() || (self.host.privileged && !self.host.groups_are_fixed))
+        {
             script.push(Field::Fixed("/process/user/additionalGids"), Step::Groups { ids: &ids });
         }
         let (uid, gid) = (process.user.uid, process.user.gid);
@@ -291,7 +298,7 @@ impl Program<'_, '_> {
         if let Some(filter) = self.filter {
             let program = encode(filter);
             let step = Step::Seccomp { flags: filter.flags, program: &program, notify: filter.notify };
-            script.push(Field::Fixed("/linux/seccomp"), step);
+            script.push(Field::Fixed(filter.field), step);
         }
     }
 }

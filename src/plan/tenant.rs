@@ -35,6 +35,8 @@ pub struct Destination<'i> {
     pub namespaces: u64,
     /// The container's cgroup.
     pub cgroup: Option<&'i Location>,
+    /// The container is in resctrl groups.
+    pub in_resctrl: bool,
     /// The container has a session keyring of its own.
     pub own_keyring: bool,
 }
@@ -52,11 +54,14 @@ pub fn exec<'a>(
     let pidfd = tenant.opens.add(Open::Pidfd);
     let script = &mut tenant.script;
     tenant.entrance = push_entrance(process, to.cgroup, script, &mut tenant.opens)?;
+    if to.in_resctrl {
+        script.push(Field::Fixed("/linux/intelRdt"), Step::Sync { point: super::sync::RESCTRL });
+    }
     push_self_files(process, process.oom_score_adj, script);
     if to.namespaces & USER != 0 && host.privileged && !process.rlimits.is_empty() {
         script.push(Field::Fixed("/process/rlimits"), Step::Sync { point: super::sync::LIMITS });
     }
-    push_join(to, pidfd, script);
+    push_join(to, pidfd, host.keep_groups, script);
     if to.own_keyring {
         script.push(Field::None, Step::Keyring { name: &c(&format!("_ses.{}", to.id)) });
     }
@@ -75,6 +80,7 @@ pub fn exec<'a>(
         user_namespace: to.namespaces & USER != 0,
         filter,
         preserve_fds,
+        listening: false,
         listener: None,
         start_hooks: false,
         birth: Birth::Late,
@@ -89,7 +95,7 @@ pub fn host_hook<'a>(hook: &'a Hook<'a>, to: Destination) -> Tenant<'a> {
     let pidfd = tenant.opens.add(Open::Pidfd);
     let script = &mut tenant.script;
     push_cgroup(to.cgroup, script, &mut tenant.opens);
-    push_join(to, pidfd, script);
+    push_join(to, pidfd, false, script);
     script.push(Field::None, Step::Spawn { flags: 0 });
     script.push(Field::None, Step::Session {});
     script.push(Field::None, Step::CloseOnExec { first: 3 });
@@ -120,7 +126,7 @@ pub fn own_hook<'a>(
     let script = &mut tenant.script;
     push_cgroup(to.cgroup, script, &mut tenant.opens);
     push_self_files(&process, None, script);
-    push_join(to, pidfd, script);
+    push_join(to, pidfd, host.keep_groups, script);
     script.push(Field::None, Step::Chdir { path: &c(&process.cwd), patient: true, make: false });
     let program = Program {
         process: &process,
@@ -129,6 +135,7 @@ pub fn own_hook<'a>(
         user_namespace: to.namespaces & USER != 0,
         filter,
         preserve_fds: 0,
+        listening: false,
         listener: None,
         start_hooks: false,
         birth: Birth::Late,
@@ -156,7 +163,7 @@ fn push_self_files(process: &Process, oom_score_adj: Option<i64>, script: &mut S
 
 /// A pid namespace is entered by children only, so the process that joins is not the one that stays: a `Spawn`
 /// follows.
-fn push_join(to: Destination, pidfd: Handle, script: &mut Script) {
+fn push_join(to: Destination, pidfd: Handle, keep_groups: bool, script: &mut Script) {
     script.push(Field::None, Step::Undumpable {});
     let flags = to.namespaces;
     // setns(2) takes no empty set.
@@ -164,6 +171,6 @@ fn push_join(to: Destination, pidfd: Handle, script: &mut Script) {
         script.push(Field::None, Step::Join { namespace: pidfd, flags });
     }
     if flags & USER != 0 {
-        script.push(Field::None, Step::BecomeRoot {});
+        script.push(Field::None, Step::BecomeRoot { keep_groups });
     }
 }

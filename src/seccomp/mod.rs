@@ -9,6 +9,7 @@
 //!  sections.rs  rules → answer of each number   tables/ multiplex.rs  names → numbers
 //!               (ranges) and rule lists         condition.rs  which rule is asked first
 //!  ranges.rs    ranges → search tree
+//!  raw.rs       a finished program of the config's
 //!  blocks.rs    rule lists → comparisons
 //!  assembler.rs instructions, back to front     evaluate.rs  runs a program, for tests and `explain`
 //! ```
@@ -24,6 +25,7 @@ pub mod evaluate;
 mod multiplex;
 mod profile;
 mod ranges;
+pub mod raw;
 mod sections;
 pub mod tables;
 pub mod vocabulary;
@@ -40,6 +42,8 @@ use crate::spec::Seccomp;
 pub struct Filter {
     /// At most [`LONGEST`] instructions.
     pub program: Vec<Instruction>,
+    /// Where it is in config.json.
+    pub field: &'static str,
     /// SECCOMP_FILTER_FLAG_*.
     pub flags: u32,
     /// seccomp(2) will return a listener, and it belongs to the agent at `listenerPath`.
@@ -76,7 +80,13 @@ pub fn compile(seccomp: &Seccomp, native: Arch, supported: u32) -> Result<Option
             flags |= libc::SECCOMP_FILTER_FLAG_TSYNC_ESRCH as u32;
         }
     }
-    Ok(Some(Filter { program, flags, notify: profile.notify, warnings: profile.warnings }))
+    Ok(Some(Filter {
+        program,
+        field: "/linux/seccomp",
+        flags,
+        notify: profile.notify,
+        warnings: profile.warnings,
+    }))
 }
 
 #[cfg(test)]

@@ -1,11 +1,14 @@
 //! `config.json`: types that borrow from the file's bytes, loading, and validation of everything at once.
 
+pub mod annotations;
 pub mod config;
 pub mod cpus;
 pub mod idmap;
 pub mod linux;
 pub mod load;
 mod locate;
+pub mod merge;
+mod objects;
 pub mod resources;
 pub mod seccomp;
 pub mod template;

@@ -5,7 +5,7 @@
 //! kernel (it would refuse later, with less to say) or from what runc refuses; what peers accept with a warning
 //! is a warning here, never a silent change. It runs at each start, so the good path formats nothing.
 
-mod findings;
+pub(crate) mod findings;
 mod linux;
 mod mounts;
 mod namespaces;
@@ -196,6 +196,7 @@ fn annotations(f: &mut Findings, annotations: &BTreeMap<Text, Text>) {
     if annotations.first_key_value().is_some_and(|(key, _)| key.is_empty()) {
         f.warn_field(&ROOT.key("annotations"), "has an empty key, which the specification forbids");
     }
+    super::annotations::check(f, annotations);
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! <root>/<id>/state.json    the record, mode 0600, replaced by rename, never half written
 //!             config.json   a copy of the bytes that the container was made from
 //!             start.sock    made by the engine; it exists as long as the container waits for `start`
+//!             notify/       made by the engine where a service manager wants news; bound into the container
 //! ```
 //!
 //! Orderings that this guards: the directory is made before anything else of a container (two creates of one

@@ -6,6 +6,7 @@
 use super::process::Process;
 use crate::cgroup::Location;
 use crate::error::{Error, Kind, Result};
+use crate::resctrl::Place;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -44,6 +45,12 @@ pub struct Record {
     pub pid_start: Option<u64>,
     /// Where the container's cgroup is, in each hierarchy.
     pub cgroup: Option<Location>,
+    /// `linux.resources` as the last update left them, in JSON; absent: as config.json has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<String>,
+    /// The container's place in resctrl.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resctrl: Option<Place>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
     /// `CLONE_NEW…` flags of the namespaces that were made for the container.
@@ -54,6 +61,13 @@ pub struct Record {
     pub no_pivot: bool,
     pub no_new_keyring: bool,
     pub preserve_fds: u32,
+    /// Some of these are sockets of a service manager.
+    pub listening: bool,
+    /// The container has a notify socket.
+    pub notify: bool,
+    /// The agent for the seccomp listener that the caller of `create` has named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seccomp_receiver: Option<String>,
 }
 
 impl Record {

@@ -4,6 +4,7 @@ use super::record::Record;
 use super::{id, time};
 use crate::error::{Error, Kind, Result};
 use crate::sys::{Errno, SysResult, file, lock};
+use nix::sys::stat::fstatat;
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
 use std::fs::DirBuilder;
@@ -17,12 +18,17 @@ const STATE_NEXT: &CStr = c".state.json.next";
 const CONFIG: &CStr = c"config.json";
 /// The socket on which a created container waits for `start`; it exists as long as that is awaited.
 pub const START_SOCKET: &CStr = c"start.sock";
+/// The one thing that is below a directory of ours.
+const NOTIFY_SOCKET: &CStr = c"notify/notify.sock";
 /// In the order of their removal: as long as the record is there, `list` and `delete` know what this was.
 const OURS: [&CStr; 4] = [START_SOCKET, CONFIG, STATE_NEXT, STATE];
 
 /// A larger config.json is refused before it is read.
 const LARGEST_CONFIG: usize = 64 << 20;
 const LARGEST_STATE: usize = 16 << 20;
+/// Longer records are read in the ordinary way.
+const GLANCE: usize = 8 << 10;
+const INSIDE: u64 = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS;
 /// How long a command waits for another one on the same container.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -107,6 +113,25 @@ impl Store {
             Err(Errno(libc::ENOENT)) => Err(no_such_container(id)),
             Err(e) => Err(e.because(format!("open {}", self.path.join(id).display()))),
         }
+    }
+
+    /// What is remembered of a container, without its directory being opened. `None` for whatever is not as it
+    /// should be: [`Store::peek`] tells.
+    pub fn glance(&self, id: &str) -> Option<Record> {
+        let mut bytes = [0; GLANCE];
+        let path = CString::new(format!("{id}/state.json")).ok()?;
+        let flags = libc::O_RDONLY | libc::O_NOCTTY | libc::O_NONBLOCK;
+        let file = file::openat2(self.dir.as_ref()?.as_fd(), &path, flags, 0, INSIDE).ok()?;
+        let length = file::read(file.as_fd(), &mut bytes).ok()?;
+        // A regular file gives all that it has.
+        if length < GLANCE { Record::decode(&bytes[..length]).ok() } else { None }
+    }
+
+    /// Whether the container waits for `start`, without its directory being opened.
+    pub fn awaits_start(&self, id: &str) -> bool {
+        let path = format!("{id}/{}", START_SOCKET.to_string_lossy());
+        let found = |dir: &OwnedFd| fstatat(dir, &*path, nix::fcntl::AtFlags::AT_SYMLINK_NOFOLLOW).is_ok();
+        self.dir.as_ref().is_some_and(found)
     }
 
     /// Every container's id, sorted. What cannot be a container's directory is passed over.
@@ -258,6 +283,8 @@ impl Entry {
         }
         match self.remove_directory() {
             Err(Errno(libc::ENOTEMPTY | libc::EEXIST)) => {
+                // Ignored: without it the next step tells what is in the way.
+                let _ = file::unlinkat(self.dir(), NOTIFY_SOCKET, 0);
                 self.sweep();
                 self.remove_directory().map_err(|e| self.remove_error(e))
             }

@@ -39,6 +39,33 @@ pub fn openat2(dir: BorrowedFd, path: &CStr, flags: i32, mode: u32, resolve: u64
     }
 }
 
+/// fcntl(F_SETFL) without O_NONBLOCK, for a file whose open alone was not to wait.
+pub fn set_blocking(fd: BorrowedFd) -> SysResult<()> {
+    set_flags(fd, |flags| flags & !libc::O_NONBLOCK)
+}
+
+/// fcntl(F_SETFL) with O_NONBLOCK. The flag is everybody's who shares the open file.
+pub fn set_nonblocking(fd: BorrowedFd) -> SysResult<()> {
+    set_flags(fd, |flags| flags | libc::O_NONBLOCK)
+}
+
+fn set_flags(fd: BorrowedFd, change: impl Fn(i32) -> i32) -> SysResult<()> {
+    // SAFETY: fcntl takes numbers here.
+    let flags = check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) }.into())? as i32;
+    // SAFETY: as above.
+    check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, change(flags)) }.into()).map(drop)
+}
+
+/// A pipe or a terminal, open once more for writing, so that O_NONBLOCK is ours alone. `None` for what never waits
+/// (a regular file has a position that must stay shared) and for what cannot be opened again.
+pub fn reopen_nonblocking(fd: BorrowedFd) -> Option<OwnedFd> {
+    if !matches!(kind(fd), Ok(libc::S_IFIFO | libc::S_IFCHR)) {
+        return None;
+    }
+    let path = std::ffi::CString::new(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok()?;
+    openat2(cwd(), &path, libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY, 0, 0).ok()
+}
+
 /// mkdirat(dir, path, mode). Reference: mkdir(2).
 pub fn mkdirat(dir: BorrowedFd, path: &CStr, mode: u32) -> SysResult<()> {
     // SAFETY: path is NUL-terminated; the call keeps no pointer.

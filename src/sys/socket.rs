@@ -4,9 +4,14 @@ use super::{Errno, SysResult};
 use nix::sys::socket::{
     AddressFamily, Backlog, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr,
 };
+use nix::sys::time::TimeVal;
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+
+/// How long a peer may let us wait.
+const PATIENCE: TimeVal = TimeVal::new(10, 0);
 
 /// socketpair(AF_UNIX, SOCK_SEQPACKET). Reference: unix(7).
 pub fn pair() -> SysResult<(OwnedFd, OwnedFd)> {
@@ -34,12 +39,35 @@ pub fn connect_stream(path: &Path) -> SysResult<OwnedFd> {
     connect_as(SockType::Stream, path)
 }
 
-/// Connects to the DGRAM socket at `path`. What is sent may wait for room so many seconds, then `EAGAIN`.
+/// Connects to the DGRAM socket at `path`; one that begins with @ is an abstract name (sd_notify(3)). What is sent may
+/// wait for room so many seconds, then `EAGAIN`.
 pub fn connect_datagram(path: &Path, patience: i64) -> SysResult<OwnedFd> {
-    let socket = connect_as(SockType::Datagram, path)?;
-    let patience = nix::sys::time::TimeVal::new(patience, 0);
+    let socket = new(SockType::Datagram)?;
+    let address = match path.as_os_str().as_bytes() {
+        [b'@', name @ ..] => UnixAddr::new_abstract(name)?,
+        _ => UnixAddr::new(path)?,
+    };
+    let patience = TimeVal::new(patience, 0);
     nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::SendTimeout, &patience)?;
+    nix::sys::socket::connect(socket.as_raw_fd(), &address)?;
     Ok(socket)
+}
+
+/// A DGRAM socket bound to `path`.
+pub fn bind_datagram(path: &Path) -> SysResult<OwnedFd> {
+    let socket = new(SockType::Datagram)?;
+    nix::sys::socket::bind(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
+    Ok(socket)
+}
+
+/// One datagram, cut to the buffer, without waiting and without the descriptors that come with it.
+pub fn receive_datagram(socket: BorrowedFd, buffer: &mut [u8]) -> SysResult<usize> {
+    loop {
+        match nix::sys::socket::recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT) {
+            Err(nix::errno::Errno::EINTR) => {}
+            other => return Ok(other?),
+        }
+    }
 }
 
 fn new(kind: SockType) -> SysResult<OwnedFd> {
@@ -48,6 +76,8 @@ fn new(kind: SockType) -> SysResult<OwnedFd> {
 
 fn connect_as(kind: SockType, path: &Path) -> SysResult<OwnedFd> {
     let socket = new(kind)?;
+    // A listener that accepts nobody, or reads nothing, does not hold us up for ever: EAGAIN.
+    nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::SendTimeout, &PATIENCE)?;
     nix::sys::socket::connect(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
     Ok(socket)
 }

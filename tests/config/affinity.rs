@@ -138,7 +138,7 @@ fn cpus_that_the_machine_does_not_have_are_refused_by_their_field() {
     let err = exec(&container, SHOW).fails();
     assert!(err.contains("/process/execCPUAffinity/initial") && err.contains("has no CPU"), "{err}");
     let err = exec_file(&container, json!({"final": "0,4095"})).fails();
-    assert!(err.contains("/process/execCPUAffinity/final") && err.contains("has no CPU 4095"), "{err}");
+    assert!(err.contains("/execCPUAffinity/final") && err.contains("has no CPU 4095"), "{err}");
 }
 
 #[test]

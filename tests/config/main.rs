@@ -18,6 +18,7 @@ mod notify;
 mod paths;
 mod program;
 mod propagation;
+mod rdt;
 mod resources;
 mod rootfs;
 mod scheduling;

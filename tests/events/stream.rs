@@ -1,6 +1,6 @@
 //! The stream: what it tells, when it ends, whom it does not hold up.
 
-use crate::support::{Container, has_controller, wait_until};
+use crate::support::{Container, has_controller, is_v2, wait_until};
 use crate::{limited, needs};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read};
@@ -170,7 +170,16 @@ fn a_kill_for_want_of_memory_is_told_when_it_happens() {
     assert_eq!(container.exec_sh(TOO_MUCH).code, 137);
     assert_eq!(watching.next(), json!({"type": "oom", "id": container.id}), "the second one too");
     container.call(&["kill", &container.id, "KILL"]).ok();
-    assert_eq!(watching.rest(), Vec::<Value>::new());
+    assert_eq!(without_echoes(&watching.rest()), Vec::<&str>::new());
+}
+
+/// v1 may signal one shortage more than once, before and after the kill.
+fn without_echoes(events: &[Value]) -> Vec<&str> {
+    let mut kinds = kinds(events);
+    if !is_v2() {
+        kinds.retain(|kind| *kind != "oom");
+    }
+    kinds
 }
 
 #[test]
@@ -179,7 +188,9 @@ fn a_kill_that_ends_the_container_is_told_before_the_end() {
     let container = on_a_word(&format!("exec {TOO_MUCH}"));
     let watching = Watching::begin(&container, "1h");
     go(&container);
-    assert_eq!(kinds(&watching.rest()), ["oom"]);
+    let events = watching.rest();
+    assert_eq!(events[0], json!({"type": "oom", "id": container.id}));
+    assert_eq!(without_echoes(&events[1..]), Vec::<&str>::new());
 }
 
 #[test]

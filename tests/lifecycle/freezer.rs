@@ -46,5 +46,5 @@ fn a_stopped_container_is_neither_paused_nor_resumed() {
     let container = Container::new().args(&["true"]);
     assert_eq!(container.run_with(&["--keep"]).code, 0);
     assert!(container.call(&["pause", &container.id]).fails().contains("container not running"));
-    assert!(container.call(&["resume", &container.id]).fails().contains("container not running"));
+    assert!(container.call(&["resume", &container.id]).fails().contains("container not paused"));
 }

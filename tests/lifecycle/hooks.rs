@@ -1,11 +1,12 @@
 //! Hooks: six kinds at six points, each with the container's state on its standard input.
 
 use crate::leftovers::assert_nothing_left;
-use crate::support::{Container, Ended};
+use crate::support::{Container, Ended, wait_until};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 const ON_HOST: [&str; 4] = ["prestart", "createRuntime", "poststart", "poststop"];
@@ -215,17 +216,22 @@ fn a_failing_hook_ends_the_start_with_its_words_and_nothing_stays() {
 }
 
 #[test]
-fn a_failing_hook_of_start_stops_the_container() {
+fn a_failing_hook_of_start_destroys_the_container_and_poststop_hooks_run() {
     for kind in ["startContainer", "poststart"] {
-        let container = Container::new().sh("echo ran > /tmp/ran; sleep 100").edit(|config| {
+        let container = Container::new().sh("echo ran > /tmp/ran; sleep 100");
+        let poststop = script(&container, "poststop", "cat > $(dirname $0)/poststop.ran");
+        let container = container.edit(|config| {
             let path = if kind == "startContainer" { "/bin/false" } else { "/usr/bin/false" };
             config["hooks"][kind] = json!([{"path": path}]);
+            config["hooks"]["poststop"] = hook(&poststop);
         });
         assert_eq!(container.create().code, 0);
         let error = container.start().fails();
         assert!(error.contains(&format!("/hooks/{kind}/0")), "{error}");
-        container.wait_for_status("stopped");
-        container.call(&["delete", &container.id]).ok();
+        // runtime.md, Lifecycle: steps 7 and 9 go on at step 12.
+        let state = fs::read_to_string(container.dir.join("poststop.ran")).unwrap();
+        assert!(state.contains("stopped"), "{state}");
+        assert!(container.call(&["state", &container.id]).fails().contains("does not exist"));
         assert_nothing_left(&container);
     }
 }
@@ -236,10 +242,15 @@ fn a_failing_poststop_hook_is_a_warning_and_the_next_one_runs() {
     let told = container.dir.join("told");
     let last = script(&container, "last", &format!("echo > {}", told.display()));
     let container = container
-        .edit(|config| config["hooks"]["poststop"] = json!([{"path": "/usr/bin/false"}, {"path": last}]));
+        .edit(|config| config["hooks"]["poststop"] = json!([
+            {"path": "/usr/bin/true"}, {"path": "/usr/bin/false"}, {"path": "/usr/bin/false"}, {"path": last}]));
     let ended = container.run();
     assert_eq!(ended.code, 4);
-    assert!(ended.err.contains("warning") && ended.err.contains("/hooks/poststop/0"), "{ended:?}");
+    for index in [1, 2] {
+        let warned = format!("/hooks/poststop/{index} ");
+        assert!(ended.err.contains("warning") && ended.err.contains(&warned), "{ended:?}");
+    }
+    assert!(!ended.err.contains("/hooks/poststop/0"), "{ended:?}");
     assert!(told.exists());
     assert_nothing_left(&container);
 }
@@ -332,4 +343,114 @@ fn hooks_of_the_host_begin_in_the_bundle() {
         container.run().ok();
         assert_eq!(fs::read_to_string(&out).unwrap().trim(), container.bundle().to_str().unwrap());
     }
+}
+
+/// "running" is for a program that runs (runtime.md, State).
+#[test]
+fn the_status_is_created_while_start_container_hooks_run() {
+    for command in ["run", "start"] {
+        let container = Container::new().args(&["sleep", "100"]).edit(|config| {
+            config["hooks"]["startContainer"] =
+                inside("echo > /tmp/hook; until [ -e /tmp/go ]; do sleep 0.05; done");
+        });
+        container.write_config();
+        let mut child = if command == "run" {
+            let mut line = container.command(&["run", "-d", "--bundle"]);
+            line.arg(container.bundle()).arg(&container.id).stdout(Stdio::null()).stderr(Stdio::null());
+            line.spawn().unwrap()
+        } else {
+            assert_eq!(container.create().code, 0);
+            container.command(&["start", &container.id]).spawn().unwrap()
+        };
+        wait_until("the hook runs", || container.rootfs().join("tmp/hook").exists());
+        assert_eq!(container.status(), "created", "{command}");
+        fs::write(container.rootfs().join("tmp/go"), "").unwrap();
+        assert!(child.wait().unwrap().success(), "{command}");
+        assert_eq!(container.status(), "running", "{command}");
+    }
+}
+
+#[test]
+fn a_hook_that_outruns_its_timeout_takes_what_it_has_started_along() {
+    for kind in ["createRuntime", "createContainer", "startContainer", "poststop"] {
+        let container = Container::new().args(&["true"]);
+        let seconds = format!("7{}", std::process::id());
+        let text = format!("sleep {seconds} & sleep {seconds}");
+        let path = script(&container, "slow", &text);
+        let container = container.edit(|config| {
+            config["hooks"][kind] = match kind {
+                "startContainer" => json!([{"path": "/bin/sh", "args": ["sh", "-c", text],
+                    "env": ["PATH=/bin"], "timeout": 1}]),
+                _ => json!([{"path": path, "env": ["PATH=/bin"], "timeout": 1}]),
+            };
+        });
+        let ended = container.run();
+        assert!(ended.err.contains("timeout of 1 s"), "{kind}: {ended:?}");
+        wait_until(&format!("{kind}: everything of the hook ends"), || {
+            let processes = Command::new("pgrep").args(["-f", &format!("sleep {seconds}")]).output().unwrap();
+            processes.stdout.is_empty()
+        });
+    }
+}
+
+#[test]
+fn a_container_whose_hook_never_ends_can_be_deleted() {
+    for kind in ["createRuntime", "startContainer"] {
+        let container = Container::new().args(&["true"]);
+        let begun = container.rootfs().join("tmp/begun");
+        let path = script(&container, "hang", &format!("echo > {}; exec sleep 1000", begun.display()));
+        let container = container.edit(|config| {
+            config["hooks"][kind] = match kind {
+                "startContainer" => inside("echo > /tmp/begun; exec sleep 1000"),
+                _ => json!([{"path": path, "env": ["PATH=/bin"]}]),
+            };
+        });
+        container.write_config();
+        let mut line = container.command(&["run", "--bundle"]);
+        line.arg(container.bundle()).arg(&container.id).stdout(Stdio::null()).stderr(Stdio::piped());
+        let child = line.spawn().unwrap();
+        wait_until("the hook runs", || begun.exists());
+        container.call(&["delete", "--force", &container.id]).ok();
+        let output = child.wait_with_output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && error.contains(&format!("/hooks/{kind}/0")), "{error}");
+        assert_nothing_left(&container);
+    }
+}
+
+#[test]
+fn a_hook_with_a_relative_path_is_refused_by_its_pointer() {
+    for kind in ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"] {
+        let container = Container::new().args(&["true"]).edit(|config| {
+            config["hooks"][kind] = json!([{"path": "/bin/true"}, {"path": "bin/true"}]);
+        });
+        let error = container.run().fails();
+        assert!(error.contains(&format!("/hooks/{kind}/1/path")) && error.contains("absolute"), "{error}");
+        container.assert_gone();
+    }
+}
+
+#[test]
+fn the_words_of_hooks_go_to_the_files_of_the_annotations() {
+    let container = Container::new().args(&["true"]);
+    let (out, err) = (container.dir.join("out"), container.dir.join("err"));
+    fs::write(&out, "before\n").unwrap();
+    let text = "echo to out; echo to err >&2";
+    let path = script(&container, "say", text);
+    let container = container.edit(|config| {
+        config["annotations"] = json!({"run.oci.hooks.stdout": out, "run.oci.hooks.stderr": err});
+        for kind in ["prestart", "createContainer", "poststart", "poststop"] {
+            config["hooks"][kind] = hook(&path);
+        }
+        config["hooks"]["startContainer"] = inside(text);
+    });
+    container.run().ok();
+    assert_eq!(fs::read_to_string(&out).unwrap(), format!("before\n{}", "to out\n".repeat(5)));
+    assert_eq!(fs::read_to_string(&err).unwrap(), "to err\n".repeat(5));
+    let container = container.edit(|config| {
+        config["annotations"]["run.oci.hooks.stdout"] = "/nonexistent/directory/file".into();
+    });
+    let error = container.run().fails();
+    assert!(error.contains("/annotations/run.oci.hooks.stdout") && error.contains("nonexistent"), "{error}");
+    container.assert_gone();
 }

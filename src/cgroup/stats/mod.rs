@@ -211,13 +211,13 @@ impl Cgroup {
     /// Errors: a file that is there and cannot be read.
     pub fn stats(&self) -> Result<Stats> {
         let mut stats = Stats::default();
-        let alone = self.held.iter().all(|held| held.leg.version == Version::V2);
-        for held in &self.held {
-            match held.leg.version {
-                Version::V1 => v1::read(held, &mut stats)?,
-                Version::V2 if alone => v2::read(held, &mut stats)?,
-                Version::V2 => v2::read_beside_v1(held, &mut stats)?,
-            }
+        let v1 = |held: &&Held| held.leg.version == Version::V1;
+        for held in self.held.iter().filter(v1) {
+            v1::read(held, &mut stats)?;
+        }
+        if let Some(unified) = self.unified() {
+            let counted = |controller: &str| self.held.iter().any(|held| held.leg.has(controller));
+            v2::read(unified, &counted, &mut stats)?;
         }
         Ok(stats)
     }

@@ -190,12 +190,20 @@ fn v1_takes_transfers_from_the_scheduler_or_from_the_throttling_layer() {
 #[test]
 fn on_a_hybrid_host_v2_adds_only_what_v1_does_not_count() {
     let v1 = held(Version::V1, &["cpuacct"], &[("cpuacct.usage", "7\n")]);
+    let pids = held(Version::V1, &["pids"], &[("pids.current", "3\n")]);
     let pressure = "some avg10=0.00 avg60=0.00 avg300=0.00 total=5\n";
-    let v2 = held(Version::V2, &[], &[("cpu.stat", "usage_usec 1000\n"), ("cpu.pressure", pressure)]);
-    let found = stats(vec![v1, v2]);
+    let files = [
+        ("cpu.stat", "usage_usec 1000\n"),
+        ("cpu.pressure", pressure),
+        ("pids.current", "9\n"),
+        ("memory.stat", "anon 1\n"),
+        ("memory.current", "8\n"),
+    ];
+    let found = stats(vec![v1, pids, held(Version::V2, &[], &files)]);
     assert_eq!(found["cpu"]["usage"]["total"], 7);
     assert_eq!(found["cpu"]["psi"]["some"]["total"], 5);
-    assert_eq!(found["pids"], json!({}));
+    assert_eq!(found["pids"], json!({"current": 3}));
+    assert_eq!(found["memory"]["usage"]["usage"], 8);
 }
 
 #[test]

@@ -6,26 +6,30 @@ use crate::cgroup::write::on;
 use crate::error::Result;
 use std::os::fd::AsFd;
 
-pub fn read(held: &Held, stats: &mut Stats) -> Result<()> {
-    cpu(held, stats)?;
-    memory(held, stats)?;
-    pids(held, stats)?;
-    if let Some(text) = held.text("io.stat")? {
+/// `counted`: whether a v1 hierarchy counts this already.
+pub fn read(held: &Held, counted: &dyn Fn(&str) -> bool, stats: &mut Stats) -> Result<()> {
+    if !counted("cpuacct") {
+        cpu(held, stats)?;
+    }
+    if !counted("memory") {
+        memory(held, stats)?;
+    }
+    if !counted("pids") {
+        pids(held, stats)?;
+    }
+    if !counted("blkio")
+        && let Some(text) = held.text("io.stat")?
+    {
         let (bytes, operations) = parse::io_stat(&text);
         stats.blkio.io_service_bytes_recursive = bytes;
         stats.blkio.io_serviced_recursive = operations;
     }
-    read_beside_v1(held, stats)
-}
-
-/// What no v1 hierarchy counts, or none that is mounted.
-pub fn read_beside_v1(held: &Held, stats: &mut Stats) -> Result<()> {
+    if !counted("hugetlb") {
+        hugetlb(held, stats)?;
+    }
     stats.cpu.psi = pressure(held, "cpu.pressure")?;
     stats.memory.psi = pressure(held, "memory.pressure")?;
     stats.blkio.psi = pressure(held, "io.pressure")?;
-    if stats.hugetlb.is_empty() {
-        hugetlb(held, stats)?;
-    }
     Ok(())
 }
 

@@ -131,12 +131,21 @@ fn cgroups_path(f: &mut Findings, at: &At, path: &str, facts: &Facts) {
     }
 }
 
+/// NAME_MAX.
+const LONGEST_NAME: usize = 255;
+
 fn intel_rdt(f: &mut Findings, at: &At, rdt: &IntelRdt) {
     if let Some(id) = &rdt.clos_id
-        && (matches!(&**id, "." | "..") || id.contains(['/', '\n', '\0']))
+        && &**id != "/"
+        && (matches!(&**id, "." | "..") || id.contains(['/', '\n', '\0']) || id.len() > LONGEST_NAME)
     {
         let reason = "is not the name of a directory";
-        f.refuse(&at.key("closID"), id.escape_debug(), reason, "use a plain name without /");
+        f.refuse(
+            &at.key("closID"),
+            id.escape_debug(),
+            reason,
+            "use a plain name, or / for the default class",
+        );
     }
     let line = |f: &mut Findings, at: &At, text: &str| {
         if text.contains(['\n', '\0']) {
@@ -144,7 +153,16 @@ fn intel_rdt(f: &mut Findings, at: &At, rdt: &IntelRdt) {
         }
     };
     for (i, schema) in rdt.schemata.iter().flatten().enumerate() {
-        line(f, &at.key("schemata").index(i), schema);
+        let at = at.key("schemata");
+        let at = at.index(i);
+        line(f, &at, schema);
+        if !schema.contains(':') {
+            let reason = "does not begin with the name of a resource";
+            f.refuse(&at, schema.escape_debug(), reason, "write it as in L3:0=7f0;1=1f");
+        }
+    }
+    if let Some(schema) = &rdt.l3_cache_schema {
+        f.no_nul(&at.key("l3CacheSchema"), schema);
     }
     if let Some(schema) = set(rdt.mem_bw_schema.as_ref()) {
         let at = at.key("memBwSchema");

@@ -1,14 +1,14 @@
 use super::*;
 use serde_json::json;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// A directory that looks like resctrl.
 struct Tree(PathBuf);
 
 impl Tree {
     fn new(name: &str, files: &[(&str, &str)]) -> Tree {
-        let path = std::env::temp_dir().join(format!("rruntime-rdt-{}-{name}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("rruntime-resctrl-stats-{}-{name}", std::process::id()));
         for (file, text) in files {
             let file = path.join(file);
             fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -17,9 +17,10 @@ impl Tree {
         Tree(path)
     }
 
-    fn stats(&self, class: &str, id: &str) -> Option<serde_json::Value> {
-        let root = fs::File::open(Path::new(&self.0)).unwrap();
-        stats(root.as_fd(), class, id).unwrap().map(|stats| serde_json::to_value(stats).unwrap())
+    fn stats(&self, group: &str, monitor: Option<&str>) -> Option<serde_json::Value> {
+        let tree = super::Tree::of(fs::File::open(&self.0).unwrap().into());
+        let place = Place { group: group.into(), monitor: monitor.map(Into::into), ..Place::default() };
+        tree.stats(&place).unwrap().map(|stats| serde_json::to_value(stats).unwrap())
     }
 }
 
@@ -29,7 +30,8 @@ impl Drop for Tree {
     }
 }
 
-const ROOT: [(&str, &str); 9] = [
+const ROOT: [(&str, &str); 10] = [
+    ("tasks", ""),
     ("schemata", "    L3:0=7ff;1=7ff\n    MB:0=100;1=100\n"),
     ("info/L3/cbm_mask", "7ff\n"),
     ("info/L3/min_cbm_bits", "1\n"),
@@ -45,6 +47,7 @@ const ROOT: [(&str, &str); 9] = [
 fn a_group_is_told_with_its_limits_and_its_use() {
     let mut files = ROOT.to_vec();
     files.extend([
+        ("gold/tasks", ""),
         ("gold/schemata", "L3:0=f;1=f\nMB:0=50;1=20\n"),
         ("gold/mon_data/mon_L3_00/llc_occupancy", "1\n"),
         ("gold/mon_groups/web/mon_data/mon_L3_01/llc_occupancy", "40\n"),
@@ -65,22 +68,23 @@ fn a_group_is_told_with_its_limits_and_its_use() {
         "mbm_stats": [{"mbm_total_bytes": 5, "mbm_local_bytes": 0}, {"mbm_total_bytes": 0, "mbm_local_bytes": 6}],
         "cmt_stats": [{"llc_occupancy": 30}, {"llc_occupancy": 40}],
     });
-    assert_eq!(tree.stats("gold", "web"), Some(expected));
-    let other = tree.stats("gold", "db").unwrap();
+    assert_eq!(tree.stats("gold", Some("web")), Some(expected));
+    let other = tree.stats("gold", None).unwrap();
     assert_eq!(other["cmt_stats"], json!([{"llc_occupancy": 1}]), "without a group of its own: its class's");
 }
 
 #[test]
 fn what_the_processor_lacks_is_left_out() {
-    let tree = Tree::new("bare", &[("schemata", "L2:0=ff\n"), ("web/schemata", "L2:0=3\n")]);
-    assert_eq!(tree.stats("web", "web"), Some(json!({"schemata": ["L2:0=3"]})));
-    assert_eq!(tree.stats("/", "web"), Some(json!({"schemata": ["L2:0=ff"]})), "everybody's group");
+    let tree = Tree::new(
+        "bare",
+        &[("schemata", "L2:0=ff\n"), ("tasks", ""), ("web/schemata", "L2:0=3\n"), ("web/tasks", "")],
+    );
+    assert_eq!(tree.stats("web", None), Some(json!({"schemata": ["L2:0=3"]})));
+    assert_eq!(tree.stats("", None), Some(json!({"schemata": ["L2:0=ff"]})), "everybody's group");
 }
 
 #[test]
-fn a_group_that_is_not_there_or_outside_tells_nothing() {
-    let tree = Tree::new("outside", &[("schemata", "L3:0=f\n")]);
-    for class in ["missing", "..", "../..", "schemata", "a\0b"] {
-        assert_eq!(tree.stats(class, "web"), None, "{class:?}");
-    }
+fn a_group_that_is_gone_tells_nothing() {
+    let tree = Tree::new("gone", &[("schemata", "L3:0=f\n"), ("tasks", "")]);
+    assert_eq!(tree.stats("missing", None), None);
 }

@@ -1,0 +1,30 @@
+//! What a caller says through the environment, and no other part of the program reads: sockets of a service manager,
+//! its notify socket, a seccomp agent.
+
+use crate::engine::Listening;
+use crate::error::{Error, Kind, Result};
+use std::env;
+use std::path::PathBuf;
+
+/// LISTEN_FDS and LISTEN_FDNAMES, where LISTEN_PID says that they are meant for this process (sd_listen_fds(3)). A
+/// variable that a parent of ours has left over means somebody else's descriptors.
+pub fn listening() -> Result<Listening> {
+    let mine = env::var("LISTEN_PID").is_ok_and(|pid| pid.parse() == Ok(std::process::id()));
+    if !mine {
+        return Ok(Listening::default());
+    }
+    let Some(count) = env::var_os("LISTEN_FDS") else { return Ok(Listening::default()) };
+    let count = count.to_string_lossy();
+    let Ok(count) = count.parse() else {
+        return Err(Error::new("not a number of descriptors")
+            .kind(Kind::Argument)
+            .field("LISTEN_FDS")
+            .value(count));
+    };
+    Ok(Listening { count, names: env::var("LISTEN_FDNAMES").ok() })
+}
+
+/// A variable that names a socket.
+pub fn socket(variable: &str) -> Option<PathBuf> {
+    env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
+}

@@ -1,0 +1,104 @@
+//! `list`: every container of a state directory, a thousand as well as one.
+//!
+//! A container costs ten system calls: its record, the state of its process, the start socket, the freezer. Where there
+//! are many, threads share them; they only read, and nothing of theirs outlives the call.
+
+use super::inspect::{ContainerState, Status, describe, status, status_of};
+use super::{Engine, SPEC_VERSION};
+use crate::cgroup::Freezers;
+use crate::error::{Error, Kind, Result};
+use crate::state::owner::Owners;
+use crate::state::{Entry, Record, Store};
+use std::collections::BTreeMap;
+use std::thread;
+
+/// For so many containers a thread is worth its start.
+const SHARE: usize = 128;
+const MOST_THREADS: usize = 8;
+
+/// What a look without opening the directory tells; `None` where it tells nothing.
+type Glance = Option<(Record, Status)>;
+
+impl Engine {
+    /// Every container. One whose record cannot be read is listed as unknown, and a warning says why.
+    pub fn list(&self) -> Result<Vec<ContainerState>> {
+        let ids = self.store.ids()?;
+        let owners = if ids.is_empty() { Owners::default() } else { Owners::of_host() };
+        let mut states = Vec::with_capacity(ids.len());
+        for (id, glance) in ids.iter().zip(glances(&self.store, &ids)) {
+            states.extend(match glance {
+                Some((record, status)) => Some(describe(id, status, record, &owners)),
+                None => self.look_closely(id, &owners),
+            });
+        }
+        Ok(states)
+    }
+
+    /// One that is being made or removed, or that a killed command left. `None` if it is gone by now.
+    fn look_closely(&self, id: &str, owners: &Owners) -> Option<ContainerState> {
+        let entry = match self.store.peek(id) {
+            Ok(entry) => entry,
+            Err(e) => {
+                if e.detail().kind != Kind::NoSuchContainer {
+                    (self.warn)(&format!("container {id}: {e}"));
+                }
+                return None;
+            }
+        };
+        match entry.record() {
+            Ok(record) => Some(describe(id, status(&entry, &record), record, owners)),
+            Err(e) => self.describe_damaged(&entry, &e, owners),
+        }
+    }
+
+    /// A directory without a readable record: being made or removed at this moment, or left by a killed command.
+    fn describe_damaged(&self, entry: &Entry, error: &Error, owners: &Owners) -> Option<ContainerState> {
+        let busy = entry.is_busy();
+        if !busy {
+            if self.store.peek(entry.id()).is_err() {
+                return None;
+            }
+            (self.warn)(&format!("container {}: {error}", entry.id()));
+        }
+        let (created, uid) = entry.inode();
+        Some(ContainerState {
+            oci_version: SPEC_VERSION.to_owned(),
+            id: entry.id().to_owned(),
+            pid: 0,
+            status: if busy { Status::Creating } else { Status::Unknown },
+            bundle: String::new(),
+            rootfs: String::new(),
+            created,
+            owner: owners.name(uid),
+            annotations: BTreeMap::new(),
+        })
+    }
+}
+
+/// One for each id, in the same order.
+fn glances(store: &Store, ids: &[String]) -> Vec<Glance> {
+    if ids.len() <= SHARE {
+        return look_at(store, ids);
+    }
+    let threads = thread::available_parallelism().map_or(1, |count| count.get()).min(MOST_THREADS);
+    let share = ids.len().div_ceil(threads).max(SHARE);
+    thread::scope(|scope| {
+        let parts: Vec<_> =
+            ids.chunks(share).map(|part| (part, scope.spawn(move || look_at(store, part)))).collect();
+        // A panic has ended the process (panic = abort), so the second arm is for the type alone.
+        parts
+            .into_iter()
+            .flat_map(|(part, thread)| thread.join().unwrap_or_else(|_| look_at(store, part)))
+            .collect()
+    })
+}
+
+fn look_at(store: &Store, ids: &[String]) -> Vec<Glance> {
+    let freezers = Freezers::default();
+    let look = |id: &String| {
+        let record = store.glance(id)?;
+        let status = status_of(record.process()?, &record, || store.awaits_start(id), &freezers);
+        Some((record, status))
+    };
+    ids.iter().map(look).collect()
+}

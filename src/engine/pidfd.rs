@@ -1,0 +1,67 @@
+//! A descriptor of the new process for whoever asked for one: `--pidfd-socket`, and the annotation
+//! `run.oci.pidfd_receiver`.
+//!
+//! A pid may be another process's by the time it is used; a descriptor may not. It is sent before the user's program
+//! runs, so that no end of the process is missed. The listener is reached before anything is made: one that is not there
+//! changes nothing.
+
+use crate::error::{Error, Kind, Result};
+use crate::spec::annotations::{self, PIDFD_RECEIVER};
+use crate::sys::socket;
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+/// What comes with the descriptor: peers call a container's first process so, and one that joins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    First,
+    Tenant,
+}
+
+/// A socket that waits for a descriptor.
+#[derive(Debug)]
+pub struct Receiver {
+    socket: OwnedFd,
+    payload: &'static str,
+    field: String,
+    path: String,
+}
+
+/// Everybody who wants the descriptor.
+pub fn receivers(
+    option: Option<&Path>,
+    annotations: &BTreeMap<crate::spec::Text, crate::spec::Text>,
+    whose: Whose,
+) -> Result<Vec<Receiver>> {
+    let mut receivers = Vec::new();
+    if let Some(path) = option {
+        let payload = if whose == Whose::First { "standard" } else { "setns" };
+        receivers.push(connect(path, payload, "--pidfd-socket".to_owned())?);
+    }
+    if let Some(path) = annotations::find(annotations, PIDFD_RECEIVER).filter(|_| whose == Whose::First) {
+        receivers.push(connect(Path::new(path), " ", annotations::pointer(PIDFD_RECEIVER))?);
+    }
+    Ok(receivers)
+}
+
+fn connect(path: &Path, payload: &'static str, field: String) -> Result<Receiver> {
+    match socket::connect_stream(path) {
+        Ok(socket) => Ok(Receiver { socket, payload, field, path: path.display().to_string() }),
+        Err(e) => Err(e
+            .because("connect to the receiver of the process descriptor")
+            .kind(Kind::Argument)
+            .field(field)
+            .value(path.display())
+            .remedy("the caller listens on this unix stream socket before it calls the runtime")),
+    }
+}
+
+impl Receiver {
+    pub fn send(&self, process: BorrowedFd) -> Result<()> {
+        socket::send(self.socket.as_fd(), self.payload.as_bytes(), &[process.as_raw_fd()]).map_err(|e| {
+            let error: Error = e.because("send the process descriptor");
+            error.field(&*self.field).value(&self.path)
+        })
+    }
+}

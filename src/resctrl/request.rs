@@ -1,0 +1,134 @@
+//! What a config asks of resctrl, held against what is there.
+
+use super::schema::{self, Write};
+use super::{Place, Tree};
+use crate::error::{Error, Kind, Result};
+use crate::spec::IntelRdt;
+use std::path::PathBuf;
+
+/// Directories in the top one, or in a group, that are no groups.
+pub const NOT_GROUPS: [&str; 3] = ["info", "mon_groups", "mon_data"];
+
+/// Everything that will be done, decided.
+pub struct Request {
+    tree: Tree,
+    pub place: Place,
+    /// The group is not there yet.
+    make: bool,
+    writes: Vec<Write>,
+}
+
+impl Request {
+    /// The request of container `id` for the resctrl that is mounted. Changes nothing.
+    pub fn find(id: &str, rdt: &IntelRdt) -> Result<Request> {
+        let (mount, tree) = Tree::find()?;
+        Request::new(tree, mount, id, rdt)
+    }
+
+    /// The request in this tree, which is mounted at `mount`. Changes nothing.
+    ///
+    /// Errors: a resource that the machine does not allocate or monitor; a `closID` without schemas that is not there,
+    /// or with schemas that are not those of the group; names that resctrl has itself.
+    pub fn new(tree: Tree, mount: PathBuf, id: &str, rdt: &IntelRdt) -> Result<Request> {
+        let clos = rdt.clos_id.as_deref().filter(|clos| !clos.is_empty());
+        let group = match clos {
+            Some("/") => "",
+            Some(clos) => clos,
+            None => id,
+        };
+        if NOT_GROUPS.contains(&group) || rdt.enable_monitoring && NOT_GROUPS.contains(&id) {
+            let remedy = "give the container another id, or another closID";
+            return Err(Error::new("resctrl has a directory of this name itself")
+                .kind(Kind::Config)
+                .field("/linux/intelRdt/closID")
+                .value(group)
+                .remedy(remedy));
+        }
+        let mut writes = schema::writes(rdt);
+        if !writes.is_empty() {
+            schema::check_resources(&writes, &tree.schemata(None)?)?;
+        }
+        let there = tree.has_group(group)?;
+        match clos {
+            Some(clos) if !there && writes.is_empty() => {
+                return Err(Error::new("there is no resctrl group of this name")
+                    .kind(Kind::Config)
+                    .field("/linux/intelRdt/closID")
+                    .value(clos)
+                    .remedy("make it before, or give its schemata, and it will be made"));
+            }
+            Some(clos) if there => {
+                schema::check_match(&writes, clos, &tree.schemata(Some(group))?)?;
+                // It has them already, and it is not ours.
+                writes.clear();
+            }
+            _ => {}
+        }
+        let monitor = rdt.enable_monitoring.then(|| id.to_owned());
+        if let Some(monitor) = &monitor {
+            check_monitor(&tree, group, monitor)?;
+        }
+        let place = Place { mount, group: group.to_owned(), own: clos.is_none() && !there, monitor };
+        Ok(Request { tree, place, make: !there, writes })
+    }
+
+    /// Makes what is missing. On an error nothing of it stays.
+    pub fn make(&self) -> Result<()> {
+        self.make_group()?;
+        self.write().and_then(|()| self.make_monitor()).inspect_err(|_| {
+            // The caller reports the first error.
+            let _ = self.remove_group();
+        })
+    }
+
+    pub fn make_group(&self) -> Result<()> {
+        if self.make { self.tree.make_group(&self.place.group) } else { Ok(()) }
+    }
+
+    pub fn write(&self) -> Result<()> {
+        self.writes.iter().try_for_each(|write| self.tree.write_schemata(&self.place.group, write))
+    }
+
+    pub fn make_monitor(&self) -> Result<()> {
+        let Place { group, monitor, .. } = &self.place;
+        monitor.as_ref().map_or(Ok(()), |monitor| self.tree.make_monitor(group, monitor))
+    }
+
+    /// Adds the container's first process.
+    pub fn join(&self, pid: i32) -> Result<()> {
+        self.tree.add_task(&self.place.group, self.place.monitor.as_deref(), pid)
+    }
+
+    /// Takes away what [`Request::make`] has made, also a group that `closID` names: the container that wanted it does not
+    /// come into being. A group that somebody has begun to use meanwhile stays.
+    pub fn undo(&self) -> Result<()> {
+        if let Some(monitor) = &self.place.monitor {
+            self.tree.remove_monitor(&self.place.group, monitor)?;
+        }
+        self.remove_group()
+    }
+
+    fn remove_group(&self) -> Result<()> {
+        if self.make && self.tree.is_empty(&self.place.group) {
+            return self.tree.remove_group(&self.place.group);
+        }
+        Ok(())
+    }
+}
+
+fn check_monitor(tree: &Tree, group: &str, monitor: &str) -> Result<()> {
+    let refused = |reason: &'static str, kind, remedy: &'static str| {
+        Error::new(reason).kind(kind).field("/linux/intelRdt/enableMonitoring").remedy(remedy)
+    };
+    if !tree.monitors() {
+        let remedy = "leave the field out: the hardware or the kernel has no monitoring";
+        return Err(refused("this machine does not monitor", Kind::Unsupported, remedy));
+    }
+    let within = if group.is_empty() { String::new() } else { format!("{group}/") };
+    if tree.has_group(&format!("{within}mon_groups/{monitor}"))? {
+        let remedy = "remove it if it is left over";
+        return Err(refused("there is a monitoring group of the container's name", Kind::Config, remedy)
+            .value(monitor));
+    }
+    Ok(())
+}

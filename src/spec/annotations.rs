@@ -1,0 +1,124 @@
+//! The annotations of a config that mean something to a runtime: one table that the code, `features` and the rules read.
+//!
+//! An annotation may come from an image (config.md, Annotations; features.md, Unsafe annotations): every name that
+//! changes what this program does is told by `features`, so that an engine can refuse it from there. One that would
+//! need what this program has not is an error or a warning, never silence.
+
+use super::text::Text;
+use super::validate::findings::{At, Findings, ROOT};
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+pub const PIDFD_RECEIVER: &str = "run.oci.pidfd_receiver";
+pub const SECCOMP_RECEIVER: &str = "run.oci.seccomp.receiver";
+pub const SECCOMP_FAIL_UNKNOWN: &str = "run.oci.seccomp_fail_unknown_syscall";
+pub const SECCOMP_BPF: &str = "run.oci.seccomp_bpf_data";
+pub const KEEP_GROUPS: &str = "run.oci.keep_original_groups";
+pub const HOOKS_STDOUT: &str = "run.oci.hooks.stdout";
+pub const HOOKS_STDERR: &str = "run.oci.hooks.stderr";
+pub const MOUNT_CONTEXT: &str = "run.oci.mount_context_type";
+
+/// What an annotation is to this program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Done as it says, whatever its value is.
+    Honoured,
+    /// Done as it says; the value is an absolute path of the host.
+    HonouredPath,
+    /// Done as it says; the value is one of these.
+    HonouredWord(&'static [&'static str]),
+    /// It shapes cgroups that systemd makes.
+    SystemdCgroup,
+    /// It asks for something that this program has not.
+    Missing(&'static str),
+    /// It tunes a handler that this program has not.
+    Tuning(&'static str),
+}
+
+use Standing::*;
+
+/// Names, in alphabetical order; one that ends with a point stands for all that begin with it.
+pub const ANNOTATIONS: [(&str, Standing); 15] = [
+    ("krun.", Tuning("libkrun's virtual machines")),
+    ("module.wasm.image/variant", Missing("a WebAssembly engine")),
+    ("run.oci.delegate-cgroup", SystemdCgroup),
+    ("run.oci.handler", Missing("handlers that replace the kernel's own execve")),
+    (HOOKS_STDERR, HonouredPath),
+    (HOOKS_STDOUT, HonouredPath),
+    (KEEP_GROUPS, Honoured),
+    (MOUNT_CONTEXT, HonouredWord(&["context", "fscontext", "defcontext", "rootcontext"])),
+    (PIDFD_RECEIVER, HonouredPath),
+    ("run.oci.seccomp.plugins", Missing("plugins that answer seccomp notifications")),
+    (SECCOMP_RECEIVER, HonouredPath),
+    (SECCOMP_BPF, Honoured),
+    (SECCOMP_FAIL_UNKNOWN, Honoured),
+    (
+        "run.oci.systemd.force_cgroup_v1",
+        Missing("a mount of systemd's v1 hierarchy in place of another mount"),
+    ),
+    ("run.oci.systemd.subgroup", SystemdCgroup),
+];
+
+/// The names that change what this program does, for `features`.
+pub fn honoured() -> impl Iterator<Item = &'static str> {
+    let is = |standing: &Standing| matches!(standing, Honoured | HonouredPath | HonouredWord(_));
+    ANNOTATIONS.into_iter().filter(move |(_, standing)| is(standing)).map(|(name, _)| name)
+}
+
+/// The JSON pointer of one.
+pub fn pointer(name: &str) -> String {
+    ROOT.key("annotations").key(name).to_string()
+}
+
+/// The value, if the annotation is there.
+pub fn find<'a>(annotations: &'a BTreeMap<Text, Text>, name: &str) -> Option<&'a str> {
+    annotations.get(name).map(|value| &**value)
+}
+
+/// The rules, for `validate`. A config may have any number of annotations: it is the table that is gone through.
+pub fn check(f: &mut Findings, annotations: &BTreeMap<Text, Text>) {
+    for (known, standing) in ANNOTATIONS {
+        let from = (Bound::Included(known), Bound::Unbounded);
+        let meant = |name: &str| name == known || (known.ends_with('.') && name.starts_with(known));
+        for (name, value) in annotations.range::<str, _>(from).take_while(|(name, _)| meant(name)) {
+            check_one(f, &ROOT.key("annotations").key(name), value, standing);
+        }
+    }
+}
+
+fn check_one(f: &mut Findings, at: &At, value: &str, standing: Standing) {
+    match standing {
+        Honoured => {}
+        HonouredPath => {
+            f.absolute_path(at, value);
+        }
+        HonouredWord(words) if words.contains(&value) => {}
+        HonouredWord(words) => f.unknown(at, value, words.iter().copied()),
+        SystemdCgroup => {
+            f.warn(at, value, "belongs to cgroups that systemd makes, and has no effect on others")
+        }
+        Missing(what) => f.refuse(
+            at,
+            value,
+            format!("{what}: rruntime has none"),
+            "leave the annotation out, or use a runtime that has it",
+        ),
+        Tuning(what) => f.warn(at, value, format!("is for {what}, which rruntime has not")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_and_features_tells_the_honoured_ones() {
+        assert!(ANNOTATIONS.is_sorted_by_key(|(name, _)| *name));
+        assert_eq!(honoured().count(), 8);
+    }
+
+    #[test]
+    fn pointers_escape_the_slash() {
+        assert_eq!(pointer("module.wasm.image/variant"), "/annotations/module.wasm.image~1variant");
+    }
+}

@@ -1,0 +1,14 @@
+//! Contracts with the caller that go through sockets, descriptors, the environment and annotations: the tests are the
+//! service manager, the agent, the receiver at the other end.
+
+#[path = "../support/leftovers.rs"]
+mod leftovers;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod annotations;
+mod listen;
+mod notify;
+mod pidfd;
+mod receive;
+mod terminal;
