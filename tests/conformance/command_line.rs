@@ -50,8 +50,6 @@ pub const ROWS: &[Row] = &[
             "rootless/cgroups.rs::rootless_false_forgives_nothing",
         ],
     ),
-    row("--log-level", "", &["cli_log.rs::the_level_decides_which_records_are_written"]),
-    row("--systemd-log", "", &["cli_log.rs::systemd_log_is_the_journal_under_the_programs_name"]),
     row("--version", "", &["cli_usage.rs::the_version_has_the_lines_that_engines_read"]),
     row("--help", "", &["cli_usage.rs::help_begins_with_the_name_everywhere"]),
     row(
