@@ -32,15 +32,6 @@ pub const ROWS: &[Row] = &[
             "rootless/life.rs::without_a_root_option_state_is_below_the_runtime_directory_and_nobody_elses",
         ],
     ),
-    row(
-        "--cgroup-manager",
-        "",
-        &[
-            "update/disabled.rs::the_container_stays_in_the_callers_cgroup",
-            "update/disabled.rs::a_limit_is_refused_by_its_field",
-            "update/disabled.rs::the_other_managers_are_known_and_no_more",
-        ],
-    ),
     row("--systemd-cgroup", "", &["bad_input/arguments.rs::what_is_not_built_yet_says_so"]),
     row(
         "--rootless",
@@ -222,6 +213,7 @@ pub const ROWS: &[Row] = &[
         "",
         &[
             "update/disabled.rs::the_container_stays_in_the_callers_cgroup",
+            "update/disabled.rs::a_limit_is_refused_by_its_field",
             "update/disabled.rs::the_other_managers_are_known_and_no_more",
         ],
     ),
