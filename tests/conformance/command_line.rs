@@ -54,6 +54,17 @@ pub const ROWS: &[Row] = &[
     row("--systemd-log", "", &["cli_log.rs::systemd_log_is_the_journal_under_the_programs_name"]),
     row("--version", "", &["cli_usage.rs::the_version_has_the_lines_that_engines_read"]),
     row("--help", "", &["cli_usage.rs::help_begins_with_the_name_everywhere"]),
+    row(
+        "mounts",
+        "",
+        &[
+            "mounts/live.rs::file_systems_and_binds_come_and_go",
+            "mounts/live.rs::all_or_none_are_added",
+            "mounts/live.rs::what_cannot_be_removed_stays",
+            "security/mounts.rs::a_link_of_a_running_container_leads_no_mount_to_the_host",
+            "security/mounts.rs::a_removal_never_uncovers_what_is_masked",
+        ],
+    ),
     row("create", "", &["lifecycle/main.rs::a_created_container_waits_for_start"]),
     row("run", "", &["lifecycle/main.rs::run_gives_the_exit_code_of_the_program_and_leaves_nothing"]),
     row(
@@ -294,16 +305,6 @@ pub const ROWS: &[Row] = &[
         "update --{l3-cache,mem-bw}-schema",
         "",
         &["update/checks.rs::a_wrong_value_is_named_by_its_option_and_nothing_changes"],
-    ),
-    row(
-        "mounts",
-        "",
-        &[
-            "mounts/live.rs::file_systems_and_binds_come_and_go",
-            "mounts/live.rs::all_or_none_are_added",
-            "security/mounts.rs::a_link_of_a_running_container_leads_no_mount_to_the_host",
-            "security/mounts.rs::a_removal_never_uncovers_what_is_masked",
-        ],
     ),
     row("info", "", &["cli_shell.rs::info_and_features_tell_of_this_host"]),
     row("info --format", "", &["cli_shell.rs::info_and_features_tell_of_this_host"]),
