@@ -106,6 +106,15 @@ impl Error {
         self
     }
 
+    /// Takes `prefix` away from the pointer: it goes into a file that is only this part of a config.
+    #[must_use]
+    pub fn below(mut self, prefix: &str) -> Error {
+        if let Some(rest) = self.0.field.as_deref().and_then(|field| field.strip_prefix(prefix)) {
+            self.0.field = Some(rest.to_owned()).filter(|rest| !rest.is_empty());
+        }
+        self
+    }
+
     #[must_use]
     pub fn value(mut self, value: impl fmt::Display) -> Error {
         self.0.value.get_or_insert_with(|| value.to_string());
@@ -118,12 +127,13 @@ impl Error {
         self
     }
 
-    /// Another name for the field, given its present one: what a caller's reader calls it.
+    /// Another name for every field, given its present one: what a caller's reader calls it.
     #[must_use]
-    pub fn rename_field(mut self, rename: impl Fn(&str) -> Option<String>) -> Error {
-        if let Some(name) = self.0.field.as_deref().and_then(&rename) {
+    pub fn rename_field(mut self, rename: impl Fn(&str) -> Option<String> + Copy) -> Error {
+        if let Some(name) = self.0.field.as_deref().and_then(rename) {
             self.0.field = Some(name);
         }
+        self.0.others = self.0.others.into_iter().map(|other| other.rename_field(rename)).collect();
         self
     }
 

@@ -4,6 +4,8 @@
 //! also announced. Numbers come from `libc`; where libc has none, the comment names the kernel header. Nothing
 //! here decides what is allowed: that is `spec::validate`.
 
+use crate::wire::Links;
+
 /// Names and what they stand for.
 pub type Table<T> = [(&'static str, T)];
 
@@ -238,6 +240,9 @@ pub enum Effect {
     RecAtime(Atime),
     /// A flag of the superblock, by the name that `FSCONFIG_SET_FLAG` takes. No effect on a bind mount.
     Superblock(&'static str),
+    /// The same by a name with `r` before it (crun): a new file system has one superblock, so there it is the plain
+    /// flag; a bind cannot have it.
+    RecSuperblock(&'static str),
     /// Sets the propagation (`MS_SHARED`, `MS_PRIVATE`, `MS_SLAVE`, `MS_UNBINDABLE`).
     Propagation {
         flag: u64,
@@ -254,6 +259,8 @@ pub enum Effect {
     IdMap {
         recursive: bool,
     },
+    /// What a bind does with symbolic links (crun): bits of `wire::Links`.
+    Links(u32),
     /// Accepted for the sake of compatibility; there is nothing to do.
     Ignored,
 }
@@ -288,7 +295,7 @@ const fn propagation(name: &'static str, flag: u64, recursive: bool) -> MountOpt
 /// Every option that is not data for the filesystem, the frequent ones first. `iversion` and `silent` have no
 /// form in the descriptor based mount calls (the filesystems that know i_version take it as their own data;
 /// nothing is logged on success), so they and their opposites do nothing.
-pub const MOUNT_OPTIONS: [MountOption; 66] = [
+pub const MOUNT_OPTIONS: [MountOption; 70] = [
     option("ro", Effect::Set(libc::MOUNT_ATTR_RDONLY)),
     option("rw", Effect::Clear(libc::MOUNT_ATTR_RDONLY)),
     option("nosuid", Effect::Set(libc::MOUNT_ATTR_NOSUID)),
@@ -352,15 +359,22 @@ pub const MOUNT_OPTIONS: [MountOption; 66] = [
     option("tmpcopyup", Effect::TmpCopyUp),
     option("idmap", Effect::IdMap { recursive: false }),
     option("ridmap", Effect::IdMap { recursive: true }),
-    // Recursive forms of superblock flags, as crun takes them: the flag belongs to the one new superblock.
-    option("rsync", Effect::Superblock("sync")),
-    option("rasync", Effect::Superblock("async")),
-    option("rdirsync", Effect::Superblock("dirsync")),
-    option("rmand", Effect::Superblock("mand")),
+    option("rsync", Effect::RecSuperblock("sync")),
+    option("rasync", Effect::RecSuperblock("async")),
+    option("rdirsync", Effect::RecSuperblock("dirsync")),
+    option("rmand", Effect::RecSuperblock("mand")),
+    option("rnomand", Effect::RecSuperblock("nomand")),
+    option("copy-symlink", Effect::Links(Links::COPY)),
+    option("src-nofollow", Effect::Links(Links::KEEP_SOURCE)),
+    option("dest-nofollow", Effect::Links(Links::KEEP_TARGET)),
 ];
 
-/// The option of this name; `None` is data for the filesystem (`size=64k`).
+/// The option of this name; `None` is data for the filesystem (`size=64k`). `idmap` may have a mapping behind it.
 pub fn mount_option(name: &str) -> Option<Effect> {
+    let name = match name.split_once('=') {
+        Some((plain @ ("idmap" | "ridmap"), _)) => plain,
+        _ => name,
+    };
     MOUNT_OPTIONS.iter().find(|option| option.name == name).map(|option| option.effect)
 }
 

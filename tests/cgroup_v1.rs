@@ -75,10 +75,10 @@ fn a_memory_limit_ends_what_exceeds_it() {
     let Some(layout) = with("memory") else { return };
     let place = Place::new(layout, "memory");
     // Swap accounting is optional on v1.
-    let cgroup = place.limited("{\"memory\":{\"limit\":8388608,\"reservation\":4194304}}");
+    place.limited("{\"memory\":{\"limit\":8388608,\"reservation\":4194304}}");
     assert_eq!(place.read("memory.limit_in_bytes"), "8388608");
     assert_eq!(place.read("memory.soft_limit_in_bytes"), "4194304");
-    let printed = run_inside(&cgroup, "tail /dev/zero; echo $?");
+    let printed = run_inside(&place.location, "tail /dev/zero; echo $?");
     assert!(printed.contains("137"), "{printed}");
 }
 
@@ -146,11 +146,12 @@ fn a_cpuset_is_inherited_at_every_level_and_then_narrowed() {
     let Some(layout) = with("cpuset") else { return };
     let place = Place::new(layout, "cpuset");
     let outer = place.create();
-    let cgroup = Cgroup::create(&place.below("x/y"), &[]).unwrap();
-    let printed = run_inside(&cgroup, "grep Cpus_allowed_list /proc/self/status");
+    let below = place.below("x/y");
+    let cgroup = Cgroup::create(&below, &[]).unwrap();
+    let printed = run_inside(&below, "grep Cpus_allowed_list /proc/self/status");
     assert!(printed.contains(&place.read("cpuset.cpus")), "{printed}");
     cgroup.apply(&place.limits("{\"cpu\":{\"cpus\":\"0\",\"mems\":\"0\"}}")).unwrap();
-    let printed = run_inside(&cgroup, "grep Cpus_allowed_list /proc/self/status");
+    let printed = run_inside(&below, "grep Cpus_allowed_list /proc/self/status");
     assert!(printed.ends_with("\t0"), "{printed}");
     cgroup.remove(cgroup_support::soon()).unwrap();
     outer.remove(cgroup_support::soon()).unwrap();

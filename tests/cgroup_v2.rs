@@ -2,7 +2,7 @@
 //! controller that is not there is skipped, with the reason; a VM has them all (hack/vm).
 
 mod cgroup_support;
-use cgroup_support::{Place, Shell, run_inside, same, unified, unified_with};
+use cgroup_support::{Place, Shell, join, run_inside, same, unified, unified_with};
 use rruntime::cgroup::Cgroup;
 use std::os::fd::AsRawFd;
 
@@ -92,13 +92,13 @@ fn the_birth_descriptor_is_the_cgroups_directory() {
 fn a_parent_with_processes_leaves_a_usable_cgroup_and_a_clear_error_for_limits() {
     let Some(layout) = unified_with("memory") else { return };
     let place = Place::new(layout, "populated");
-    let outer = place.create();
+    place.create();
     let mut shell = Shell::waiting("true");
-    outer.join(shell.pid()).unwrap();
+    join(&place.location, shell.pid());
     let limits = place.limits("{\"memory\":{\"limit\":8388608}}");
     let inner = Cgroup::create(&place.below("inner"), &limits.controllers()).unwrap();
-    inner.join(shell.pid()).unwrap();
-    outer.join(shell.pid()).unwrap();
+    join(&place.below("inner"), shell.pid());
+    join(&place.location, shell.pid());
     let error = inner.apply(&limits).unwrap_err().to_string();
     assert!(error.contains("memory/limit") && error.contains("the parent cgroup has processes"), "{error}");
     shell.0.kill().unwrap();
@@ -112,9 +112,9 @@ fn a_process_in_a_cgroup_below_is_found_there() {
     let cgroup = place.create();
     let mut shells = [Shell::waiting("true"), Shell::waiting("true")];
     // Before there is a cgroup below: one that hands down controllers takes no process.
-    cgroup.join(shells[0].pid()).unwrap();
-    let inner = Cgroup::create(&place.below("init.scope"), &[]).unwrap();
-    inner.join(shells[1].pid()).unwrap();
+    join(&place.location, shells[0].pid());
+    Cgroup::create(&place.below("init.scope"), &[]).unwrap();
+    join(&place.below("init.scope"), shells[1].pid());
     let directory = place.location.legs[0].directory();
     for (shell, expected) in shells.iter().zip([directory.clone(), format!("{directory}/init.scope")]) {
         let found = cgroup.beside(shell.pid()).unwrap();
@@ -238,8 +238,8 @@ fn block_io_limits_arrive() {
 fn a_cpuset_narrows() {
     let Some(layout) = unified_with("cpuset") else { return };
     let place = Place::new(layout, "cpuset");
-    let cgroup = place.limited("{\"cpu\":{\"cpus\":\"0\",\"mems\":\"0\"}}");
-    let printed = run_inside(&cgroup, "grep Cpus_allowed_list /proc/self/status");
+    place.limited("{\"cpu\":{\"cpus\":\"0\",\"mems\":\"0\"}}");
+    let printed = run_inside(&place.location, "grep Cpus_allowed_list /proc/self/status");
     assert!(printed.ends_with("\t0"), "{printed}");
 }
 
@@ -289,7 +289,7 @@ fn a_wait_for_the_last_process_ends_when_it_does() {
     let Some(layout) = unified() else { return };
     let place = Place::new(layout, "wait");
     let cgroup = place.create();
-    let shell = Shell::inside(&cgroup, "sleep 0.3");
+    let shell = Shell::inside(&place.location, "sleep 0.3");
     let began = std::time::Instant::now();
     cgroup.remove(cgroup_support::soon()).unwrap();
     assert!(began.elapsed().as_secs() < 5);

@@ -27,13 +27,13 @@ impl Container {
             eprintln!("not tested: making cgroups needs root");
             return None;
         }
-        let path = format!("/rruntime-test-{}/{name}", std::process::id());
+        let path = format!("/rruntime-test-{}-{name}", std::process::id());
         let location = locate(&detect().unwrap(), Some(&path), "web").unwrap();
-        let cgroup = Cgroup::create(&location, &[]).unwrap();
+        Cgroup::create(&location, &[]).unwrap();
         let cat = || Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let processes: Vec<Child> = (0..count).map(|_| cat()).collect();
-        for process in &processes {
-            cgroup.join(process.id() as i32).unwrap();
+        for (process, leg) in processes.iter().flat_map(|p| location.legs.iter().map(move |leg| (p, leg))) {
+            fs::write(format!("{}/cgroup.procs", leg.directory()), process.id().to_string()).unwrap();
         }
         let scratch = Scratch::new();
         let first = Process::of(processes[0].id() as i32).unwrap();
@@ -93,11 +93,6 @@ impl Drop for Container {
                 process.wait().unwrap();
             }
             let _is_gone_or_seen = cgroup.remove(std::time::Instant::now());
-        }
-        for leg in &self.location.legs {
-            let directory = leg.directory();
-            let parent = Path::new(&directory).parent().unwrap();
-            let _others_still_use_it = fs::remove_dir(parent);
         }
     }
 }

@@ -192,7 +192,7 @@ fn kill_sends_term_or_what_is_asked_for() {
         ("b", &["kill", "b", "KILL"], libc::SIGKILL),
         ("c", &["kill", "c", "sigusr1"], libc::SIGUSR1),
         ("d", &["kill", "d", "12"], libc::SIGUSR2),
-        ("e", &["kill", "--all", "e", "HUP"], libc::SIGHUP),
+        ("e", &["kill", "e", "HUP"], libc::SIGHUP),
     ] {
         let mut sleeper = running(&root, id);
         let said = root.run(arguments);

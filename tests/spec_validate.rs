@@ -228,7 +228,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         r#"{"mounts": [{"destination": "/a", "source": "/b", "options": ["bind", "idmap=uids=0-1-1"]}]}"#,
         "/mounts/0/options/1",
-        "not a form of idmap",
+        "both uids and gids",
     ),
     // hooks
     (r#"{"hooks": {"prestart": [{"path": "a"}]}}"#, "/hooks/prestart/0/path", "not an absolute path"),

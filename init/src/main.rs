@@ -22,6 +22,7 @@ mod copy;
 mod home;
 mod identity;
 mod listen;
+mod live;
 mod mount;
 mod node;
 mod path;
@@ -49,6 +50,8 @@ pub struct Init<'a> {
     proc: Option<Fd>,
     /// The mounts that were made on /proc and on /sys.
     kernel_mounts: [Option<Fd>; 2],
+    /// What may have to be taken away again.
+    kept: live::Kept,
     /// The container's /dev/null, verified.
     null: Option<Fd>,
     /// The read-only tmpfs that hides directories; attached at the first of them.
@@ -106,6 +109,7 @@ fn run(bytes: &'static [u8]) -> i32 {
         host_proc: None,
         proc: None,
         kernel_mounts: [None; 2],
+        kept: live::Kept::NOTHING,
         null: None,
         empty: None,
         console: None,
@@ -126,11 +130,12 @@ fn run(bytes: &'static [u8]) -> i32 {
             None => Err(Fail(Part::Plan, Errno(libc::EPROTO))),
         };
         if let Err(fail) = outcome {
+            init.take_back();
             init.report(number, fail);
             return 1;
         }
     }
-    // Every plan ends with an exec.
+    // Every plan ends with an exec, or says that it is finished.
     init.report(header.steps, Fail(Part::Plan, Errno(libc::EPROTO)));
     1
 }

@@ -6,7 +6,7 @@ use crate::control::{Fail, In, Outcome};
 use crate::copy;
 use crate::path::{IN_ROOT, Missing};
 use crate::sys::{self, Errno, Fd};
-use crate::wire::{Attributes, Handle, PAYLOAD, Part, Step, Strings};
+use crate::wire::{Attributes, Handle, Links, PAYLOAD, Part, Step, Strings};
 use core::ffi::CStr;
 
 const FLAG: u32 = libc::FSCONFIG_SET_FLAG as u32;
@@ -48,7 +48,7 @@ impl<'a> Init<'a> {
 
     pub fn attach_root(&mut self, step: Step<'a>) -> Outcome<()> {
         let Step::Root { tree, path, attach, attributes } = step else { return Ok(()) };
-        let mount = self.tree(tree, path, true)?;
+        let mount = self.tree(tree, path, libc::AT_RECURSIVE as u32)?;
         set_attributes(mount, attributes, true)?;
         sys::move_mount(mount, Fd::CWD, attach).part(Part::MoveMount)?;
         self.root = Some(mount);
@@ -57,13 +57,12 @@ impl<'a> Init<'a> {
 
     /// The detached tree that rruntime has made; or, where it may not make one, a copy made here by path, which
     /// must be of the file that rruntime has looked at.
-    fn tree(&self, tree: Handle, path: &CStr, recursive: bool) -> Outcome<Fd> {
+    fn tree(&self, tree: Handle, path: &CStr, flags: u32) -> Outcome<Fd> {
         let seen = self.handle(tree)?;
         if path.is_empty() {
             return Ok(seen);
         }
-        let flags = if recursive { libc::AT_RECURSIVE } else { 0 };
-        let mount = sys::clone_tree(Fd::CWD, path, flags).part(Part::OpenSource)?;
+        let mount = sys::clone_tree(Fd::CWD, path, flags as i32).part(Part::OpenSource)?;
         same_file(seen, mount)?;
         Ok(mount)
     }
@@ -74,10 +73,9 @@ impl<'a> Init<'a> {
     /// So this comes while we still are the caller's user, for whom the directories on the way are open.
     /// Where they are not, or where the kernel forbids to uncover what mounts cover (a `bind` of a directory with
     /// mounts in it), rruntime's own tree is what there is.
-    pub fn copy_tree(&self, tree: Handle, path: &CStr, recursive: bool) -> Outcome<()> {
+    pub fn copy_tree(&self, tree: Handle, path: &CStr, flags: u32) -> Outcome<()> {
         let seen = self.handle(tree)?;
-        let flags = if recursive { libc::AT_RECURSIVE } else { 0 };
-        let mount = match sys::clone_tree(Fd::CWD, path, flags) {
+        let mount = match sys::clone_tree(Fd::CWD, path, flags as i32) {
             Err(Errno(libc::EACCES | libc::EINVAL)) => return Ok(()),
             other => other.part(Part::OpenSource)?,
         };
@@ -113,14 +111,27 @@ impl<'a> Init<'a> {
             copy::tree(at, mount)?;
         }
         set_attributes(mount, Attributes { set: later, clear: 0, ..attributes }, false)?;
+        self.kept.room()?;
         sys::move_mount(mount, at, c"").part(Part::MoveMount)?;
         sys::close(at);
         self.cover(target, mount, strict);
         Ok(())
     }
 
+    /// mount(2), on the working directory: the one form of the destination that is no path.
+    pub fn mount_here(&self, step: Step<'a>) -> Outcome<()> {
+        let Step::Mount { kind, source, target, flags, data } = step else { return Ok(()) };
+        let at = self.lookup_or_make(target, Missing::Directory { mode: 0o755 })?;
+        sys::fchdir(at).part(Part::Chdir)?;
+        sys::close(at);
+        sys::mount(source, c".", kind, flags, data).part(Part::Mount)
+    }
+
     /// Keeps the descriptor of a mount that was made on /proc or /sys; one that lies under another is of no use.
     fn cover(&mut self, target: &CStr, mount: Fd, keep: bool) {
+        if self.kept.keep(mount) {
+            return;
+        }
         for (place, held) in KERNEL_PLACES.iter().zip(&mut self.kernel_mounts) {
             if target.to_bytes() == &place[..place.len() - 1] || target.to_bytes() == b"/" {
                 if let Some(covered) = held.take() {
@@ -160,15 +171,23 @@ impl<'a> Init<'a> {
     }
 
     pub fn bind(&mut self, step: Step<'a>) -> Outcome<()> {
-        let Step::Bind { tree, source, recursive, target, attributes, recursive_attributes } = step else {
+        let Step::Bind { tree, source, flags, target, links, attributes, recursive_attributes } = step else {
             return Ok(());
         };
-        let mount = self.tree(tree, source, recursive)?;
-        let directory = sys::stat(mount, c"", 0).part(Part::Verify)?.mode & libc::S_IFMT == libc::S_IFDIR;
+        let mount = self.tree(tree, source, flags)?;
+        let kind = sys::stat(mount, c"", 0).part(Part::Verify)?.mode & libc::S_IFMT;
+        if kind == libc::S_IFLNK && links.has(Links::COPY) {
+            return self.copy_link(mount, target);
+        }
         set_attributes(mount, recursive_attributes, true)?;
         set_attributes(mount, attributes, false)?;
-        let missing = if directory { Missing::Directory { mode: 0o755 } } else { Missing::File };
-        let at = self.lookup_or_make(target, missing)?;
+        let missing = if kind == libc::S_IFDIR { Missing::Directory { mode: 0o755 } } else { Missing::File };
+        let at = if links.has(Links::KEEP_TARGET) {
+            self.link_or_make(target, missing)?
+        } else {
+            self.lookup_or_make(target, missing)?
+        };
+        self.kept.room()?;
         sys::move_mount(mount, at, c"").part(Part::MoveMount)?;
         sys::close(at);
         self.cover(target, mount, false);
@@ -176,10 +195,15 @@ impl<'a> Init<'a> {
     }
 
     pub fn remount(&self, target: &CStr, attributes: Attributes, recursive: Attributes) -> Outcome<()> {
-        let mount = self.lookup(target).part(Part::OpenTarget)?;
+        let mount = match self.kept.last() {
+            Some(last) if target.is_empty() => last,
+            _ => self.lookup(target).part(Part::OpenTarget)?,
+        };
         set_attributes(mount, recursive, true)?;
         set_attributes(mount, attributes, false)?;
-        sys::close(mount);
+        if !target.is_empty() {
+            sys::close(mount);
+        }
         Ok(())
     }
 

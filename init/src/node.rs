@@ -36,7 +36,7 @@ fn terminated<'b>(name: &[u8], buffer: &'b mut [u8; 4096]) -> Outcome<&'b CStr> 
 
 impl Init<'_> {
     /// Opens the directory that `path` is in, and gives the rest to `work`.
-    fn in_directory<T>(&self, path: &CStr, work: impl FnOnce(Fd, &CStr) -> Outcome<T>) -> Outcome<T> {
+    pub fn in_directory<T>(&self, path: &CStr, work: impl FnOnce(Fd, &CStr) -> Outcome<T>) -> Outcome<T> {
         let (directory, name) = split(path);
         let mut buffer = [0; 4096];
         let parent = if directory.iter().all(|&b| b == b'/') {
@@ -70,6 +70,25 @@ impl Init<'_> {
             } else {
                 Ok(())
             }
+        })
+    }
+
+    /// `copy-symlink`: the link that `source` is open on, made again at `target`.
+    pub fn copy_link(&self, source: Fd, target: &CStr) -> Outcome<()> {
+        let mut text = [0; 4096];
+        let length = sys::readlinkat(source, c"", &mut text[..4095]).part(Part::OpenSource)?.len();
+        let to = CStr::from_bytes_with_nul(&text[..=length])
+            .map_err(|_| Fail(Part::OpenSource, Errno(libc::EINVAL)))?;
+        self.in_directory(target, |parent, name| match sys::symlinkat(to, parent, name) {
+            Ok(()) => Ok(()),
+            Err(Errno(libc::EEXIST)) => {
+                let mut there = [0; 4096];
+                match sys::readlinkat(parent, name, &mut there) {
+                    Ok(found) if found == to.to_bytes() => Ok(()),
+                    _ => Err(Fail(Part::OtherLink, Errno(libc::EEXIST))),
+                }
+            }
+            Err(errno) => Err(Fail(Part::Symlink, errno)),
         })
     }
 

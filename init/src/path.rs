@@ -95,6 +95,22 @@ impl Init<'_> {
         Err(Fail(Part::MakeTarget, Errno(libc::ELOOP)))
     }
 
+    /// As `lookup_or_make`, but a link at the end is what is opened.
+    pub fn link_or_make(&self, path: &CStr, missing: Missing) -> Outcome<Fd> {
+        self.in_directory(path, |parent, name| {
+            let open = || {
+                let flags = libc::O_PATH | libc::O_NOFOLLOW;
+                sys::openat2(parent, name, flags, 0, IN_ROOT | libc::RESOLVE_NO_SYMLINKS)
+            };
+            match open() {
+                Err(Errno(libc::ENOENT)) => {}
+                other => return other.part(Part::OpenTarget),
+            }
+            make(parent, name, missing).part(Part::MakeTarget)?;
+            open().part(Part::OpenTarget)
+        })
+    }
+
     /// The first missing component of `text` is made, or replaced by what the link there says.
     fn make_one(&self, text: &mut Text, missing: Missing) -> Outcome<()> {
         let (parent, name_at) = self.deepest(text.bytes())?;
@@ -104,15 +120,7 @@ impl Init<'_> {
         let last = after.iter().all(|&b| b == b'/');
         let name = Text::new(name).ok_or(TOO_LONG)?;
         let c_name = name.c().ok_or(TOO_LONG)?;
-        let made = match missing {
-            Missing::File if last => {
-                // O_EXCL and O_NOFOLLOW: a link that appears meanwhile is not followed.
-                let flags = libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW | libc::O_WRONLY;
-                sys::openat2(parent, c_name, flags, 0o644, 0).map(sys::close)
-            }
-            Missing::Directory { mode } if last => sys::mkdirat(parent, c_name, mode),
-            _ => sys::mkdirat(parent, c_name, 0o755),
-        };
+        let made = make(parent, c_name, if last { missing } else { Missing::Directory { mode: 0o755 } });
         let outcome = match made {
             Ok(()) => Ok(()),
             Err(Errno(libc::EEXIST)) => expand(text, parent, c_name, name_at, length),
@@ -145,6 +153,17 @@ impl Init<'_> {
         if self.root != Some(file) {
             sys::close(file);
         }
+    }
+}
+
+fn make(parent: Fd, name: &CStr, missing: Missing) -> sys::Sys<()> {
+    match missing {
+        Missing::File => {
+            // O_EXCL and O_NOFOLLOW: a link that appears meanwhile is not followed.
+            let flags = libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW | libc::O_WRONLY;
+            sys::openat2(parent, name, flags, 0o644, 0).map(sys::close)
+        }
+        Missing::Directory { mode } => sys::mkdirat(parent, name, mode),
     }
 }
 

@@ -67,7 +67,8 @@ impl<'a> Init<'a> {
         }
         let home = self.home.as_ref().map(|home| home.as_ptr());
         let pid = self.listen_pid.as_ref().map(|pid| pid.as_ptr());
-        for (slot, variable) in environment[env.count as usize..].iter_mut().zip(home.into_iter().chain(pid)) {
+        for (slot, variable) in environment[env.count as usize..].iter_mut().zip(home.into_iter().chain(pid))
+        {
             *slot = variable;
         }
         self.arranged = Some((arguments, environment));

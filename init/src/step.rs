@@ -34,12 +34,19 @@ impl<'a> Init<'a> {
             Step::Keyring { name } => self.keyring(name),
 
             Step::HostPropagation { flags, recursive } => self.host_propagation(flags, recursive),
-            Step::Copy { tree, path, recursive } => self.copy_tree(tree, path, recursive),
+            Step::Copy { tree, path, flags } => self.copy_tree(tree, path, flags),
             Step::Root { .. } => self.attach_root(step),
             Step::OpenRoot {} => self.open_root(),
             Step::OpenProc {} => self.open_proc(),
             Step::Filesystem { .. } => self.filesystem(step),
             Step::Bind { .. } => self.bind(step),
+            Step::Mount { .. } => self.mount_here(step),
+            Step::KeepMounts {} => {
+                self.keep_mounts();
+                Ok(())
+            }
+            Step::FindMount { path } => self.find_mount(path),
+            Step::Unmount { path } => self.unmount(path),
             Step::Remount { target, attributes, recursive_attributes } => {
                 self.remount(target, attributes, recursive_attributes)
             }
@@ -93,6 +100,7 @@ impl<'a> Init<'a> {
             Step::Arguments { argv, env } => self.arrange(argv, env),
             Step::Exec {} => self.exec_resolved(),
             Step::ExecPath { path } => self.exec(path),
+            Step::Finish {} => sys::exit(0),
         }
     }
 

@@ -202,6 +202,40 @@ impl<'a> Wire<'a> for Attributes {
     }
 }
 
+/// What a bind does with symbolic links; without any of the bits it follows them on both sides.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Links(u32);
+
+impl Links {
+    pub const FOLLOW: Links = Links(0);
+    /// The source's link itself is shown.
+    pub const KEEP_SOURCE: u32 = 1;
+    /// A link at the destination is mounted over.
+    pub const KEEP_TARGET: u32 = 2;
+    /// A source that is a link is made again at the destination, without a mount.
+    pub const COPY: u32 = 4;
+
+    pub fn has(self, bits: u32) -> bool {
+        self.0 & bits != 0
+    }
+
+    pub fn with(self, bits: u32) -> Links {
+        Links(self.0 | bits)
+    }
+}
+
+impl<'a> Wire<'a> for Links {
+    fn put(&self, out: &mut impl Sink) {
+        self.0.put(out);
+    }
+    fn take(from: &mut Reader<'a>) -> Option<Self> {
+        u32::take(from).map(Links)
+    }
+}
+
+/// Mounts that one plan can take away again (`Step::KeepMounts`).
+pub const MOST_KEPT: usize = 256;
+
 macro_rules! steps {
     ($( $(#[$doc:meta])* $name:ident { $( $(#[$fdoc:meta])* $field:ident : $t:ty ),* $(,)? } )*) => {
         /// One thing that init does. The order of the variants is the order of their tags.
@@ -258,7 +292,8 @@ steps! {
     Spawn { flags: u64 }
     /// Puts a copy of the tree at `path`, made by this process, in the place of rruntime's `tree`, which is open on
     /// the same file: flags of the host's mounts are locked in the copies of a user namespace.
-    Copy { tree: Handle, path: &'a CStr, recursive: bool }
+    /// `flags` (`AT_*`) are those of open_tree(2).
+    Copy { tree: Handle, path: &'a CStr, flags: u32 }
     /// setresgid, setresuid (and no supplementary groups where allowed): root of the new user namespace.
     BecomeRoot { keep_groups: bool }
     /// Writes `value` to the host's /proc/self/`file`.
@@ -293,12 +328,21 @@ steps! {
         copy_up: bool,
     }
     /// A bind of `tree`, a detached copy; where `source` is not empty, of a copy made here of what is there, which
-    /// must be the very file that `tree` is open on.
+    /// must be the very file that `tree` is open on. `flags` (`AT_*`) are those of open_tree(2).
     Bind {
-        tree: Handle, source: &'a CStr, recursive: bool, target: &'a CStr,
+        tree: Handle, source: &'a CStr, flags: u32, target: &'a CStr, links: Links,
         attributes: Attributes, recursive_attributes: Attributes,
     }
-    /// Changes the mount that is at `target`.
+    /// mount(2) of a new file system on the directory `target`, `flags` being `MS_*`: for options that fsconfig(2)
+    /// is too short for.
+    Mount { kind: &'a CStr, source: &'a CStr, target: &'a CStr, flags: u64, data: &'a CStr }
+    /// From here on what is attached is taken away again if a later step fails. The host's /proc is open.
+    KeepMounts {}
+    /// There must be a mount at `path`, which no link is on the way to.
+    FindMount { path: &'a CStr }
+    /// umount2(MNT_DETACH) of the mount at `path`, which no link is on the way to. The host's /proc is open.
+    Unmount { path: &'a CStr }
+    /// Changes the mount that is at `target`; an empty one is the last that was attached.
     Remount { target: &'a CStr, attributes: Attributes, recursive_attributes: Attributes }
     /// mknod(2). A node that is there must be the same device.
     Device { path: &'a CStr, mode: u32, number: u64, uid: u32, gid: u32 }
@@ -370,6 +414,8 @@ steps! {
     Exec {}
     /// execve(2) of a path as it is.
     ExecPath { path: &'a CStr }
+    /// Ends init, which has done all.
+    Finish {}
 }
 
 macro_rules! parts {
@@ -407,6 +453,12 @@ parts! {
     Read = "read",
     PivotRoot = "pivot_root",
     Umount = "unmount the old root",
+    Mount = "mount",
+    Unmount = "umount2",
+    NoMount = "nothing is mounted there",
+    RootMount = "this is the container's root",
+    OtherLink = "something else than this link is there",
+    TooMany = "too many mounts at a time",
     Chdir = "chdir",
     OutsideRoot = "the directory is outside of the root filesystem",
     Mknod = "mknod",

@@ -106,21 +106,12 @@ pub enum Direction {
     WriteOperations,
 }
 
-/// Files of cgroup.* that are not limits: writing them would move or stop processes.
-const NOT_LIMITS: [&str; 6] = [
-    "cgroup.procs",
-    "cgroup.threads",
-    "cgroup.kill",
-    "cgroup.freeze",
-    "cgroup.type",
-    "cgroup.subtree_control",
-];
-
 impl Limits {
-    /// Checks `linux.resources` for this host. The second part are warnings for the log.
+    /// `linux.resources` for this host. The second part are warnings for the log.
     ///
-    /// Errors name the field: a value out of its range, values that contradict each other, a field that the
-    /// host's version of cgroups does not have, a v1 controller that is not mounted.
+    /// The values have passed [`crate::spec::validate`]: ranges and contradictions are not looked at again. Errors
+    /// name the field: one that the host's version of cgroups does not have, a v1 controller that is not mounted, a
+    /// device rule that is none.
     pub fn from_spec(
         resources: &Resources,
         layout: &Layout,
@@ -141,11 +132,16 @@ impl Limits {
         if let Some(io) = &resources.block_io {
             limits.io = check.io(io);
         }
-        check.hugepages(resources, &mut limits);
+        limits.hugepages =
+            resources.hugepage_limits.iter().map(|page| (page.page_size.to_string(), page.limit)).collect();
         if let Some(network) = &resources.network {
             check.network(network, &mut limits);
         }
-        check.rdma(resources, &mut limits);
+        limits.rdma = resources
+            .rdma
+            .iter()
+            .map(|(name, device)| (name.to_string(), device.hca_handles, device.hca_objects))
+            .collect();
         check.unified(resources, &mut limits);
         if device_rules == DeviceRules::Enforce {
             match devices::Rules::from_spec(&resources.devices) {
@@ -163,7 +159,12 @@ impl Limits {
     }
 }
 
-/// Collects what is wrong with the values.
+/// Bytes: 0 is "not set", -1 no limit.
+fn amount(value: Option<i64>) -> Option<Amount> {
+    value.filter(|n| *n != 0).map(|n| u64::try_from(n).map_or(Amount::Unlimited, Amount::Of))
+}
+
+/// Collects what this host cannot do.
 struct Check {
     v2: bool,
     problems: Vec<Error>,
@@ -181,51 +182,16 @@ impl Check {
         self.warnings.push(format!("/linux/resources/{field} is ignored: {why}"));
     }
 
-    /// Bytes or microseconds: -1 has no limit, 0 is "not set".
-    fn amount(&mut self, field: &str, value: Option<i64>) -> Option<Amount> {
-        match value? {
-            0 => None,
-            -1 => Some(Amount::Unlimited),
-            n => match u64::try_from(n) {
-                Ok(n) => Some(Amount::Of(n)),
-                Err(_) => {
-                    self.wrong(field, n, "a limit is positive, or -1 for no limit");
-                    None
-                }
-            },
-        }
-    }
-
     fn memory(&mut self, memory: &Memory) -> MemoryLimits {
         let limits = MemoryLimits {
-            limit: self.amount("memory/limit", memory.limit),
-            reservation: self.amount("memory/reservation", memory.reservation),
-            swap: self.amount("memory/swap", memory.swap),
+            limit: amount(memory.limit),
+            reservation: amount(memory.reservation),
+            swap: amount(memory.swap),
             // Engines written in Go write -1 into the unsigned field for "not set".
             swappiness: memory.swappiness.filter(|s| *s != u64::MAX),
             oom_killer_disabled: memory.disable_oom_killer == Some(true),
             check_before_update: memory.check_before_update == Some(true),
         };
-        match (limits.limit, limits.swap) {
-            (None, Some(Amount::Of(swap))) => {
-                self.wrong(
-                    "memory/swap",
-                    swap,
-                    "swap counts memory and swap together, and no memory limit is set",
-                );
-            }
-            (Some(Amount::Of(limit)), Some(Amount::Of(swap))) if swap < limit => {
-                self.wrong(
-                    "memory/swap",
-                    swap,
-                    "swap counts memory and swap together, and is below memory/limit",
-                );
-            }
-            _ => {}
-        }
-        if let Some(swappiness) = limits.swappiness.filter(|s| *s > 100) {
-            self.wrong("memory/swappiness", swappiness, "swappiness is 0 to 100");
-        }
         if memory.kernel.is_some_and(|n| n != 0) {
             self.ignored("memory/kernel", "kernels no longer limit kernel memory apart");
         }
@@ -248,11 +214,7 @@ impl Check {
         let text = |t: &Option<crate::spec::Text>| t.as_deref().filter(|t| !t.is_empty()).map(str::to_owned);
         let limits = CpuLimits {
             shares: cpu.shares.filter(|n| *n != 0),
-            // Any negative quota is "no limit", as the v1 file has it.
-            quota: cpu
-                .quota
-                .filter(|n| *n != 0)
-                .map(|n| u64::try_from(n).map_or(Amount::Unlimited, Amount::Of)),
+            quota: amount(cpu.quota),
             period: cpu.period.filter(|n| *n != 0),
             burst: cpu.burst,
             realtime_runtime: cpu.realtime_runtime.filter(|n| *n != 0),
@@ -261,14 +223,6 @@ impl Check {
             cpus: text(&cpu.cpus),
             mems: text(&cpu.mems),
         };
-        if let (Some(Amount::Of(quota)), Some(burst)) = (limits.quota, limits.burst)
-            && burst > quota
-        {
-            self.wrong("cpu/burst", burst, "a burst may not be larger than cpu/quota");
-        }
-        if let Some(idle) = limits.idle.filter(|n| !(0..=1).contains(n)) {
-            self.wrong("cpu/idle", idle, "idle is 0 or 1");
-        }
         if let Some(shares) = limits.shares.filter(|n| !(2..=262_144).contains(n)) {
             self.warnings.push(format!("/linux/resources/cpu/shares = {shares}: the range is 2 to 262144"));
         }
@@ -291,18 +245,12 @@ impl Check {
             self.ignored("blockIO/leafWeight", "kernels since 5.0 have no leaf weights");
         }
         limits.weight = io.weight.filter(|w| *w != 0);
-        if let Some(weight) = limits.weight.filter(|w| !(10..=1000).contains(w)) {
-            self.wrong("blockIO/weight", weight, "a weight is 10 to 1000");
-        }
         for (i, device) in io.weight_device.iter().enumerate() {
             let field = format!("blockIO/weightDevice/{i}");
             if device.leaf_weight.is_some_and(|w| w != 0) {
                 self.ignored(&format!("{field}/leafWeight"), "kernels since 5.0 have no leaf weights");
             }
             let Some(weight) = device.weight.filter(|w| *w != 0) else { continue };
-            if !(10..=1000).contains(&weight) {
-                self.wrong(&format!("{field}/weight"), weight, "a weight is 10 to 1000");
-            }
             let field = format!("/linux/resources/{field}");
             limits.device_weights.push(DeviceWeight {
                 field,
@@ -330,57 +278,20 @@ impl Check {
         limits
     }
 
-    fn hugepages(&mut self, resources: &Resources, limits: &mut Limits) {
-        for (i, page) in resources.hugepage_limits.iter().enumerate() {
-            if is_page_size(&page.page_size) {
-                limits.hugepages.push((page.page_size.to_string(), page.limit));
-            } else {
-                let field = format!("hugepageLimits/{i}/pageSize");
-                self.wrong(&field, &page.page_size, "a page size is a number and KB, MB or GB (2MB)");
-            }
-        }
-    }
-
     fn network(&mut self, network: &Network, limits: &mut Limits) {
         limits.net_class = network.class_id.filter(|id| *id != 0);
-        for (i, priority) in network.priorities.iter().enumerate() {
-            if priority.name.is_empty() || priority.name.contains(char::is_whitespace) {
-                let field = format!("network/priorities/{i}/name");
-                self.wrong(&field, &priority.name, "this is not the name of an interface");
-            }
-            limits.net_priorities.push((priority.name.to_string(), priority.priority));
-        }
+        limits.net_priorities =
+            network.priorities.iter().map(|one| (one.name.to_string(), one.priority)).collect();
         if self.v2 && (limits.net_class.is_some() || !limits.net_priorities.is_empty()) {
             self.ignored("network", "cgroup v2 has neither net_cls nor net_prio");
         }
     }
 
-    fn rdma(&mut self, resources: &Resources, limits: &mut Limits) {
-        for (name, device) in &resources.rdma {
-            if name.is_empty() || name.contains(char::is_whitespace) {
-                self.wrong("rdma", name, "this is not the name of an RDMA device");
-            }
-            if device.hca_handles.is_none() && device.hca_objects.is_none() {
-                self.wrong(&format!("rdma/{name}"), name, "hcaHandles or hcaObjects has to be set");
-            }
-            limits.rdma.push((name.to_string(), device.hca_handles, device.hca_objects));
-        }
-    }
-
     fn unified(&mut self, resources: &Resources, limits: &mut Limits) {
         for (file, content) in &resources.unified {
-            let field = format!("unified/{}", file.replace('~', "~0").replace('/', "~1"));
-            let named = file.split_once('.').is_some_and(|(c, p)| !c.is_empty() && !p.is_empty());
             if !self.v2 {
+                let field = format!("unified/{}", file.replace('~', "~0").replace('/', "~1"));
                 self.wrong(&field, content, "this host has cgroup v1, and these are parameters of cgroup v2");
-            } else if file.contains('/') || file.contains("..") || file.contains('\0') || !named {
-                self.wrong(
-                    &field,
-                    content,
-                    "a key is a file of cgroup v2: CONTROLLER.PARAMETER, without slashes",
-                );
-            } else if NOT_LIMITS.contains(&&**file) {
-                self.wrong(&field, content, "this file is not a limit: the runtime itself writes it");
             }
             limits.unified.push((file.to_string(), content.to_string()));
         }
@@ -397,11 +308,4 @@ impl Check {
             }
         }
     }
-}
-
-/// `2MB`, `64KB`, `1GB`: it becomes part of a file name.
-fn is_page_size(text: &str) -> bool {
-    ["KB", "MB", "GB"].iter().filter_map(|unit| text.strip_suffix(unit)).any(|number| {
-        !number.starts_with('0') && !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())
-    })
 }

@@ -5,7 +5,7 @@
 //! `tree`, below the mount and without following links.
 
 use crate::error::{Error, Kind, Result};
-use crate::host::cgroups::{Layout, Mount};
+use crate::host::cgroups::{Hierarchy, Layout, Mount};
 use serde::{Deserialize, Serialize};
 use std::fs;
 
@@ -43,6 +43,33 @@ impl Leg {
 
     pub(super) fn has(&self, controller: &str) -> bool {
         self.controllers.iter().any(|c| c == controller)
+    }
+}
+
+impl Location {
+    /// The one hierarchy that can freeze, and on which every process of a container is: the v1 freezer, or v2.
+    pub fn freezer(&self) -> Location {
+        let unified = |leg: &&Leg| leg.version == Version::V2;
+        let leg = self.legs.iter().find(|leg| leg.has("freezer")).or_else(|| self.legs.iter().find(unified));
+        Location { legs: leg.cloned().into_iter().collect() }
+    }
+
+    /// The hierarchies that a recorded cgroup is in, without asking the host for its mounts.
+    pub fn layout(&self) -> Layout {
+        let mount = |leg: &Leg| Mount { path: leg.mount.clone(), root: "/".to_owned() };
+        let v2 = self.legs.iter().find(|leg| leg.version == Version::V2);
+        match (&self.legs[..], v2) {
+            ([_], Some(leg)) => Layout::Unified { mount: leg.mount.clone() },
+            _ => Layout::Legacy {
+                hierarchies: self
+                    .legs
+                    .iter()
+                    .filter(|leg| leg.version == Version::V1)
+                    .map(|leg| Hierarchy { controllers: leg.controllers.clone(), mount: mount(leg) })
+                    .collect(),
+                unified: v2.map(mount),
+            },
+        }
     }
 }
 
@@ -181,7 +208,6 @@ fn inside(mount: &Mount, own: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::cgroups::Hierarchy;
 
     const OWN: &str = "4:memory:/box/inner\n1:cpu,cpuacct:/\n0::/user/shell\n";
 

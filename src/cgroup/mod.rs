@@ -11,6 +11,7 @@
 //! outside of the hierarchy is touched. On v2 nobody is ever moved: processes are born in the cgroup
 //! (`Cgroup::birth`). Processes are never moved out either: what is left in a cgroup is ended or waited for.
 
+pub mod below;
 mod controllers;
 pub mod devices;
 mod enforce;
@@ -25,6 +26,7 @@ pub mod program;
 mod remove;
 pub mod stats;
 mod tree;
+mod update;
 pub mod v1;
 pub mod v2;
 pub mod write;
@@ -33,3 +35,4 @@ pub use glance::Freezers;
 pub use limits::{DeviceRules, Limits};
 pub use location::{Leg, Location, Version, locate};
 pub use tree::Cgroup;
+pub use update::Undo;

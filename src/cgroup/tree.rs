@@ -64,6 +64,16 @@ impl Cgroup {
         Ok(cgroup)
     }
 
+    /// Refuses a cgroup that others use before anything is recorded: what is recorded as a container's is what a
+    /// clean-up ends. Looks at one hierarchy, and says nothing about one that cannot be opened; [`Cgroup::create`]
+    /// looks at all of them.
+    pub fn refuse_occupied(location: &Location) -> Result<()> {
+        match Cgroup::open(&location.freezer()) {
+            Ok(Some(cgroup)) => cgroup.vacant(),
+            Ok(None) | Err(_) => Ok(()),
+        }
+    }
+
     /// Opens the cgroup; `None` if it is gone. In a hierarchy where only this leg is gone, the rest counts.
     pub fn open(location: &Location) -> Result<Option<Cgroup>> {
         let mut held = Vec::with_capacity(location.legs.len());
@@ -114,27 +124,17 @@ impl Cgroup {
     }
 
     /// The file of the v2 hierarchy through which a process enters by writing 0, for the one that has something to do
-    /// before: of the cgroup, or where that hands controllers to children, of the one that process `pid` is in.
+    /// before: of the cgroup, or where that hands controllers to children, of the one that process `beside` is in.
     /// `None` without v2.
-    pub fn unified_entrance(&self, pid: i32) -> Result<Option<OwnedFd>> {
+    pub fn unified_entrance(&self, beside: Option<i32>) -> Result<Option<OwnedFd>> {
         let Some(held) = self.unified() else { return Ok(None) };
         let failed = |errno| on(&held.leg, "open the processes of", errno);
         let handed_down =
             file::read_at(held.dir.as_fd(), c"cgroup.subtree_control", 4096, INSIDE).map_err(failed)?;
-        let below = if handed_down.trim_ascii().is_empty() { None } else { Some(self.beside(pid)?) };
+        let beside = beside.filter(|_| !handed_down.trim_ascii().is_empty());
+        let below = beside.map(|pid| self.beside(pid)).transpose()?;
         let dir = below.as_ref().unwrap_or(&held.dir);
         file::openat2(dir.as_fd(), c"cgroup.procs", libc::O_WRONLY, 0, INSIDE).map(Some).map_err(failed)
-    }
-
-    /// Moves a process that is there already into every hierarchy. Costs an RCU grace period or more; a
-    /// container's processes are born in v2 ([`Cgroup::birth`]) and enter v1 themselves ([`Cgroup::entrance`]).
-    pub fn join(&self, pid: i32) -> Result<()> {
-        let text = pid.to_string();
-        for held in &self.held {
-            held.write("cgroup.procs", &text)
-                .map_err(|errno| on(&held.leg, "move the container's process into", errno))?;
-        }
-        Ok(())
     }
 
     /// The processes of this cgroup and of the ones below it, in no order. On v1, of one hierarchy: the freezer's

@@ -4,11 +4,12 @@
 //! on the old values. A write that may be refused for that reason is marked, tried in its place, and tried once
 //! more after all others; that covers raising and lowering alike without reading the old values.
 
+use super::limits::Amount;
 use super::location::{Leg, Version};
 use super::tree::{Cgroup, Held, INSIDE};
 use super::{Limits, v1, v2};
 use crate::error::{Error, Kind, Result};
-use crate::sys::{Errno, file};
+use crate::sys::{Errno, SysResult, file};
 use std::borrow::Cow;
 use std::ffi::CString;
 use std::os::fd::AsFd;
@@ -91,32 +92,45 @@ impl Limits {
         }
         names
     }
+
+    /// A field that asks for a limit, if there is one.
+    pub fn first_field(&self) -> Option<String> {
+        v1::files(self).into_iter().chain(v2::files(self)).map(|write| write.field).next()
+    }
 }
 
 impl Cgroup {
-    /// Writes the limits, the device rules last. Also what `update` does, with other limits.
+    /// Writes the limits of a new container, the device rules last.
     ///
     /// Errors name the field: no such controller or file, a value that the kernel refuses, a memory limit below
     /// what is in use.
     pub fn apply(&self, limits: &Limits) -> Result<()> {
-        if limits.memory.check_before_update {
-            self.check_memory(limits)?;
+        self.check_memory(limits)?;
+        self.carry_out(limits, |held, write| held.put(write))?;
+        match &limits.devices {
+            Some(rules) => self.enforce(rules),
+            None => Ok(()),
         }
+    }
+
+    /// Hands each write to `put`, in an order that the kernel accepts.
+    pub(super) fn carry_out<'c>(
+        &'c self,
+        limits: &Limits,
+        mut put: impl FnMut(&'c Held, &Write) -> SysResult<()>,
+    ) -> Result<()> {
         let mut again = Vec::new();
         for (held, write) in self.routed(limits)? {
-            match self.put(held, &write) {
+            match put(held, &write) {
                 Err(Errno(libc::EINVAL)) if write.refused == Refused::Again => again.push((held, write)),
                 Err(errno) => return Err(held.explain(&write, errno)),
                 Ok(()) => {}
             }
         }
         for (held, write) in again {
-            self.put(held, &write).map_err(|errno| held.explain(&write, errno))?;
+            put(held, &write).map_err(|errno| held.explain(&write, errno))?;
         }
-        match &limits.devices {
-            Some(rules) => self.enforce(rules),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// Each write with the hierarchy that it goes to. A hybrid host may have a controller on its v2 leg.
@@ -149,29 +163,12 @@ impl Cgroup {
         Ok(routed)
     }
 
-    fn put(&self, held: &Held, write: &Write) -> std::result::Result<(), Errno> {
-        match held.write(&write.file, &write.value) {
-            Err(Errno(libc::ENOENT)) => {}
-            other => return other,
-        }
-        // Missing files of a v2 controller appear when the parents hand the controller down.
-        if held.leg.version == Version::V2 && held.hand_down(std::slice::from_ref(&write.controller)) {
-            match held.write(&write.file, &write.value) {
-                Err(Errno(libc::ENOENT)) => {}
-                other => return other,
-            }
-        }
-        match &write.missing {
-            Missing::Fail => Err(Errno(libc::ENOENT)),
-            Missing::Ignore => Ok(()),
-            Missing::Instead((file, value)) => held.write(file, value),
-        }
-    }
-
     /// On v2 the kernel would end processes to make a lower limit true; on v1 it refuses by itself, without a
     /// look at swap.
-    fn check_memory(&self, limits: &Limits) -> Result<()> {
-        use super::limits::Amount;
+    pub(super) fn check_memory(&self, limits: &Limits) -> Result<()> {
+        if !limits.memory.check_before_update {
+            return Ok(());
+        }
         let memory = self.held.iter().find(|h| h.leg.has("memory"));
         let (held, name) = match (memory, self.unified()) {
             (Some(held), _) => (held, "memory.usage_in_bytes"),
@@ -185,10 +182,13 @@ impl Cgroup {
             if let Some(Amount::Of(limit)) = amount
                 && limit <= used
             {
-                return Err(Error::new(format!("the container uses {used} bytes already"))
-                    .field(format!("/linux/resources/memory/{field}"))
-                    .value(limit)
-                    .remedy("choose a higher limit, or leave out checkBeforeUpdate"));
+                let what = if field == "swap" { "memory+swap" } else { "memory" };
+                return Err(Error::new(format!(
+                    "rejecting {what} limit {limit}: the container uses {used} bytes already"
+                ))
+                .field(format!("/linux/resources/memory/{field}"))
+                .value(limit)
+                .remedy("choose a higher limit, or leave out checkBeforeUpdate"));
             }
         }
         Ok(())
@@ -196,14 +196,33 @@ impl Cgroup {
 }
 
 impl Held {
+    pub(super) fn put(&self, write: &Write) -> SysResult<()> {
+        match self.write(&write.file, &write.value) {
+            Err(Errno(libc::ENOENT)) => {}
+            other => return other,
+        }
+        // Missing files of a v2 controller appear when the parents hand the controller down.
+        if self.leg.version == Version::V2 && self.hand_down(std::slice::from_ref(&write.controller)) {
+            match self.write(&write.file, &write.value) {
+                Err(Errno(libc::ENOENT)) => {}
+                other => return other,
+            }
+        }
+        match &write.missing {
+            Missing::Fail => Err(Errno(libc::ENOENT)),
+            Missing::Ignore => Ok(()),
+            Missing::Instead((file, value)) => self.write(file, value),
+        }
+    }
+
     /// Writes a file of this directory; never creates one.
-    pub(super) fn write(&self, name: &str, value: &str) -> std::result::Result<(), Errno> {
+    pub(super) fn write(&self, name: &str, value: &str) -> SysResult<()> {
         let name = CString::new(name).map_err(|_| Errno(libc::EINVAL))?;
         file::write_at(self.dir.as_fd(), &name, value.as_bytes(), INSIDE)
     }
 
     /// Reads a file of this directory.
-    pub(super) fn read(&self, name: &str) -> std::result::Result<String, Errno> {
+    pub(super) fn read(&self, name: &str) -> SysResult<String> {
         const LIMIT: usize = 16 << 20;
         let name = CString::new(name).map_err(|_| Errno(libc::EINVAL))?;
         let bytes = file::read_at(self.dir.as_fd(), &name, LIMIT, INSIDE)?;
@@ -227,6 +246,17 @@ impl Held {
             libc::EBUSY if write.controller == "memory" => {
                 errno.because(format!("write {path}")).remedy("the limit is below the memory in use")
             }
+            libc::EINVAL if matches!(&*write.file, "cpu.weight" | "cpu.shares") => errno
+                .because(format!("write {path}"))
+                .remedy("an idle cgroup takes no weight: set cpu.idle to 0 first"),
+            libc::EACCES | libc::EINVAL | libc::ENODEV | libc::ERANGE if write.controller == "cpuset" => {
+                errno
+                    .because(format!("write {path}"))
+                    .remedy("is it a part of what the parent cgroup and this machine have?")
+            }
+            libc::EBUSY | libc::ENOSPC if write.controller == "cpuset" => errno
+                .because(format!("write {path}"))
+                .remedy("a cgroup below it, or a real-time process in it, needs more"),
             libc::ENODEV if write.controller.ends_with("io") => errno
                 .because(format!("write {path}"))
                 .remedy("the numbers have to be those of a whole block device"),

@@ -4,7 +4,7 @@ use super::arguments::{Arguments, operand_position, option, switch, yes_or_no};
 use super::face::{Face, Manner};
 use super::session::Session;
 use super::{FAILED, OptionsEnd};
-use crate::engine::Rootless;
+use crate::engine::{CgroupManager, Rootless};
 use crate::error::{Error, Kind, Result};
 use crate::report::{Detail, Format, Log, Place};
 use clap::Arg;
@@ -41,6 +41,7 @@ pub fn options() -> Vec<Arg> {
         )
         .short('r'),
         switch("systemd-cgroup", "let systemd make cgroups (not built yet: an error)").short('s'),
+        option("cgroup-manager", "MANAGER", "who makes cgroups: cgroupfs (default), systemd or disabled"),
         option("rootless", "WHEN", "forgive refused cgroup operations: true, false or auto (default)"),
         switch("version", "show the version").short('v').short_alias('V'),
         // runc's users may still give it; CRIU is found by PATH.
@@ -92,7 +93,7 @@ fn session(face: &'static Face, arguments: &Arguments) -> Result<Session> {
         face,
         name: face.name,
         root: arguments.given("root").map(absolute_root).transpose()?,
-        systemd_cgroup: arguments.switch("systemd-cgroup"),
+        cgroup_manager: cgroup_manager(arguments)?,
         rootless: rootless(arguments.text("rootless")?)?,
         log: Rc::new(log),
     })
@@ -152,6 +153,23 @@ fn absolute_root(given: &OsStr) -> Result<PathBuf> {
     }
 }
 
+/// `--systemd-cgroup` is runc's word for one of crun's three.
+fn cgroup_manager(arguments: &Arguments) -> Result<CgroupManager> {
+    let systemd = arguments.given_switch("systemd-cgroup");
+    let refused = |reason: &'static str, word: &str| {
+        Err(Error::new(reason).kind(Kind::Argument).field("--cgroup-manager").value(word))
+    };
+    match (arguments.text("cgroup-manager")?, systemd) {
+        (None, Some(true)) | (Some("systemd"), None | Some(true)) => Ok(CgroupManager::Systemd),
+        (None | Some("cgroupfs"), None | Some(false)) => Ok(CgroupManager::Cgroupfs),
+        (Some("disabled"), None | Some(false)) => Ok(CgroupManager::Disabled),
+        (Some(word @ ("cgroupfs" | "systemd" | "disabled")), Some(_)) => {
+            refused("--systemd-cgroup says otherwise", word)
+        }
+        (Some(word), _) => refused("the managers are cgroupfs, systemd and disabled", word),
+    }
+}
+
 fn rootless(word: Option<&str>) -> Result<Rootless> {
     match word {
         None => Ok(Rootless::Auto),
@@ -186,7 +204,7 @@ mod tests {
         let (session, command) =
             request("--root /r/x --log-format json --systemd-cgroup create --bundle /b id");
         assert_eq!(session.root.as_deref(), Some(Path::new("/r/x")));
-        assert!(session.systemd_cgroup);
+        assert_eq!(session.cgroup_manager, CgroupManager::Systemd);
         assert_eq!(command.as_deref(), Some("create +3"));
         let (session, command) = request("--rootless=true --root=/r list");
         assert_eq!(session.rootless, Rootless::Yes);

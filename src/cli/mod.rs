@@ -24,6 +24,7 @@ mod info;
 mod kill;
 mod list;
 mod manual;
+mod mounts;
 mod pause;
 mod ps;
 mod resume;
@@ -34,6 +35,7 @@ mod start;
 mod state;
 mod streams;
 mod table;
+mod update;
 mod user;
 mod version;
 
@@ -91,6 +93,7 @@ const COMMANDS: &[Command] = &[
     kill::COMMAND,
     list::COMMAND,
     manual::COMMAND,
+    mounts::COMMAND,
     pause::COMMAND,
     ps::COMMAND,
     resume::COMMAND,
@@ -98,6 +101,7 @@ const COMMANDS: &[Command] = &[
     spec::COMMAND,
     start::COMMAND,
     state::COMMAND,
+    update::COMMAND,
 ];
 
 /// A failure of our own, not of the container's process, in most commands.

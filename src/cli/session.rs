@@ -1,7 +1,7 @@
 //! What the global options mean: where state is, where the log goes, how cgroups are made.
 
 use super::face::Face;
-use crate::engine::{Engine, Hear, Rootless};
+use crate::engine::{CgroupManager, Engine, Hear, Rootless};
 use crate::error::Result;
 use crate::report::Log;
 use crate::state::root::default_root;
@@ -16,7 +16,7 @@ pub struct Session {
     pub name: &'static str,
     /// `--root`, absolute; absent: the default.
     pub root: Option<PathBuf>,
-    pub systemd_cgroup: bool,
+    pub cgroup_manager: CgroupManager,
     pub rootless: Rootless,
     pub log: Rc<Log>,
 }
@@ -50,7 +50,7 @@ impl Session {
             self.log.wants_debug().then(|| Box::new(move |message: &str| debug.debug(message)) as _);
         Ok(Engine {
             store: Store::open(&root, missing)?,
-            systemd_cgroup: self.systemd_cgroup,
+            cgroup_manager: self.cgroup_manager,
             rootless: self.rootless,
             warn: Box::new(move |message| log.warn(message)),
             trace,

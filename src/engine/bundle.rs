@@ -1,6 +1,6 @@
 //! A bundle as it is on the disk: config.json, read once, parsed and checked before anything changes.
 
-use super::{CreateOptions, Engine, netdevices};
+use super::{CgroupManager, CreateOptions, Engine, netdevices, own_maps};
 use crate::error::{Context, Error, Kind, Result};
 use crate::host::Facts;
 use crate::plan::script::c;
@@ -51,7 +51,9 @@ impl Bundle {
     }
 
     pub fn spec(&self) -> Result<Spec<'_>> {
-        load::parse(&self.name, &self.bytes)
+        let mut spec: Spec = load::parse(&self.name, &self.bytes)?;
+        own_maps::complete(&mut spec)?;
+        Ok(spec)
     }
 }
 
@@ -62,11 +64,11 @@ impl Engine {
         for warning in &checked.warnings {
             (self.warn)(warning);
         }
-        if self.systemd_cgroup {
+        if self.cgroup_manager == CgroupManager::Systemd {
             return Err(Error::new("cgroups made by systemd are not built yet")
                 .kind(Kind::Unsupported)
                 .field("--systemd-cgroup")
-                .remedy("leave the option out, and let the engine use its cgroupfs driver"));
+                .remedy("leave --systemd-cgroup or --cgroup-manager out, and let the engine use its cgroupfs driver"));
         }
         netdevices::check(spec)?;
         check_hooks(spec)
@@ -82,12 +84,12 @@ impl Engine {
         Ok(())
     }
 
-    fn facts_for_rules(&self, facts: &Facts, no_pivot: bool) -> validate::Facts {
+    pub(super) fn facts_for_rules(&self, facts: &Facts, no_pivot: bool) -> validate::Facts {
         validate::Facts {
             last_capability: u8::try_from(facts.last_capability).unwrap_or(u8::MAX),
             unprivileged: !facts.administrator,
             no_pivot,
-            systemd_cgroup: self.systemd_cgroup,
+            systemd_cgroup: self.cgroup_manager == CgroupManager::Systemd,
         }
     }
 }

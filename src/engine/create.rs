@@ -105,6 +105,7 @@ impl Engine {
         let rdt = spec.linux.as_ref().and_then(|linux| linux.intel_rdt.as_ref());
         let rdt = rdt.map(|rdt| resctrl::Request::find(&options.id, rdt)).transpose()?;
         let mut prepared = self.prepare_with(facts, spec, &options.id)?;
+        self.check_without_cgroup(spec, &prepared)?;
         let plan = prepare::plan(&prepared, spec, &bundle.path, &plan_options)?;
         for warning in prepared.warnings.drain(..).chain(plan.warnings.iter().cloned()) {
             (self.warn)(&warning);
@@ -120,7 +121,8 @@ impl Engine {
         let mut record = intent(&plan_options, options, bundle, spec, &prepared, &plan);
         record.resctrl = rdt.as_ref().map(|rdt| rdt.place.clone());
         record.notify = notify::is_bound(spec, &self.store, &options.id);
-        if let Err(error) = entry.write_intent(&record) {
+        let free = prepared.host.cgroup.as_ref().map_or(Ok(()), Cgroup::refuse_occupied);
+        if let Err(error) = free.and_then(|()| entry.write_intent(&record)) {
             // Nothing but the directory exists, and it holds nothing that is worth an error of its own.
             let _ = entry.remove();
             return Err(error);
@@ -174,6 +176,7 @@ fn intent(
         pid: None,
         pid_start: None,
         cgroup: prepared.host.cgroup.clone(),
+        limits: None,
         resctrl: None,
         annotations: spec.annotations.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
         namespaces_created: plan.created as u32,
@@ -292,7 +295,11 @@ impl<'a> Making<'a> {
                 self.record.cgroup = None;
                 prepare::plan(&self.prepared, self.spec, &self.bundle.path, plan_options)
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                // What is there now is not ours, and the clean-up that follows ends nothing there.
+                self.record.cgroup = None;
+                Err(error)
+            }
         }
     }
 

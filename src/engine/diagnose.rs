@@ -59,9 +59,14 @@ fn name_field(error: Error, step: &Step, field: Field, spec: &Spec) -> Error {
             pointer.push_str("/path");
             error.field(pointer).value(text(path))
         }
-        (Step::Filesystem { target, .. } | Step::Remount { target, .. }, Field::Mount(_)) => {
-            error.field(pointer).value(text(target))
-        }
+        (
+            Step::Filesystem { target: path, .. }
+            | Step::Mount { target: path, .. }
+            | Step::Remount { target: path, .. }
+            | Step::FindMount { path }
+            | Step::Unmount { path },
+            Field::Mount(_),
+        ) => error.field(pointer).value(text(path)),
         (Step::LabelFile { value, .. } | Step::SelfFile { value, .. }, _) => {
             error.field(pointer).value(String::from_utf8_lossy(value).trim_end().trim_start_matches("exec "))
         }
@@ -126,7 +131,10 @@ fn activity(step: &Step) -> String {
         Step::Root { .. } => "attach the root filesystem".into(),
         Step::OpenRoot {} => "open the container's root".into(),
         Step::OpenProc {} => "mount a private proc".into(),
-        Step::Filesystem { kind, target, .. } => format!("mount {} on {}", text(kind), text(target)),
+        Step::Filesystem { kind, target, .. } | Step::Mount { kind, target, .. } => {
+            format!("mount {} on {}", text(kind), text(target))
+        }
+        Step::FindMount { path } | Step::Unmount { path } => format!("unmount {}", text(path)),
         Step::Bind { target, .. } => format!("bind to {}", text(target)),
         Step::Remount { target, .. } => format!("change the mount on {}", text(target)),
         Step::Device { path, .. } => format!("make the device {}", text(path)),
@@ -184,7 +192,18 @@ fn remedy(step: &Step, field: Field, part: Part, errno: i32) -> Option<&'static 
                 }
             }
         }
-        (Step::Filesystem { .. }, Part::FsOpen, libc::ENODEV) => "this kernel has no such file system",
+        (Step::Bind { .. }, Part::OtherLink, _) => {
+            "copy-symlink makes a link that is missing, and accepts the same link: remove what is there"
+        }
+        (Step::FindMount { .. }, Part::OpenTarget, libc::ELOOP) => {
+            "name the place itself: a container could let a link point to any of its mounts"
+        }
+        (Step::Unmount { .. }, Part::Unmount, libc::EINVAL) => {
+            "the kernel has locked it: it came with a namespace, or covers what its user may not see"
+        }
+        (Step::Filesystem { .. } | Step::Mount { .. }, Part::FsOpen | Part::Mount, libc::ENODEV) => {
+            "this kernel has no such file system"
+        }
         (Step::Filesystem { .. } | Step::Bind { .. }, Part::OpenTarget, libc::ELOOP) => {
             "a symbolic link is in the way of the destination, and here none is allowed"
         }

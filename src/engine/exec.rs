@@ -2,13 +2,15 @@
 //! program.
 
 use super::create::write_pid_file;
+use super::group::none;
 use super::inspect::status;
 use super::pidfd::{self, Whose};
 use super::prepare::Prepared;
-use super::tenant::{self, Passed};
+use super::tenant::{self, Birthplace, Passed};
 use super::{Engine, ExecOptions, ExecProcess, Listening, Orphans, Paused, Status, Wait};
 use super::{console, foreground, listener};
 use crate::cgroup::Cgroup;
+use crate::cgroup::below::Below;
 use crate::error::{Error, Kind, Result};
 use crate::plan::tenant::{self as plan, Destination};
 use crate::spec::{Capabilities, Process, Spec, Text, load};
@@ -35,11 +37,6 @@ impl Engine {
         let process = process(options, &spec, file.as_deref())?;
         let prepared = self.prepare(&spec, id)?;
         self.check_process(&process, &prepared.facts)?;
-        if !options.cgroups.is_empty() {
-            return Err(Error::new("sub-cgroups for exec are not built yet")
-                .kind(Kind::Unsupported)
-                .field("--cgroup"));
-        }
         // The process of `exec` is not the config's, but what went wrong is told in the same terms.
         let spec = Spec { process: Some(process), ..spec };
         self.exec_process(options, &record, &spec, &prepared)
@@ -58,7 +55,7 @@ impl Engine {
         let console = console::plan(process, options.console_socket.as_deref(), foreground)?;
         let gone = || Error::new("cannot exec in a stopped container").kind(Kind::WrongState);
         let first = record.process().ok_or_else(gone)?.open().map_err(|_| gone())?;
-        let cgroup = record.cgroup.as_ref().map(Cgroup::open).transpose()?.flatten();
+        let (cgroup, birthplace) = birthplace(options, record)?;
         let to = Destination {
             id: &record.id,
             namespaces: record.namespaces(),
@@ -82,7 +79,8 @@ impl Engine {
         let streams = [None, None, None];
         let pid = record.pid.unwrap_or_default();
         let first = (pid, first.as_fd());
-        let mut init = tenant::start(&tenant, first, cgroup.as_ref(), streams, options.preserve_fds)?;
+        let mut init =
+            tenant::start(&tenant, first, cgroup.as_ref(), birthplace, streams, options.preserve_fds)?;
         let mut master = None;
         let passed = |passed: Passed| match passed {
             Passed::Console(fd) => console::take(fd, &console, process).map(|kept| master = kept),
@@ -105,6 +103,21 @@ impl Engine {
         // A process that nobody can wait for any more may not go on.
         ended.map(Ended::code).inspect_err(|_| init.process().end())
     }
+}
+
+/// The container's cgroup, or the one below it that was asked for.
+fn birthplace(options: &ExecOptions, record: &Record) -> Result<(Option<Cgroup>, Birthplace)> {
+    let cgroup = record.cgroup.as_ref().map(Cgroup::open).transpose()?.flatten();
+    if options.cgroups.is_empty() {
+        return Ok((cgroup, Birthplace::OrBeside));
+    }
+    let cgroup = cgroup.ok_or_else(|| none("entered").field("--cgroup"))?;
+    let wanted: Vec<Below> = options
+        .cgroups
+        .iter()
+        .map(|group| Below { controllers: &group.controllers, path: &group.path })
+        .collect();
+    Ok((Some(cgroup.below(&wanted)?), Birthplace::Exactly))
 }
 
 fn check_status(id: &str, status: Status, options: &ExecOptions) -> Result<()> {

@@ -14,6 +14,10 @@ impl Group {
         location.map_or(Ok(None), Cgroup::open).map(Group)
     }
 
+    pub fn is_none(&self) -> bool {
+        self.0.is_none()
+    }
+
     pub fn freeze(&self) -> Result<()> {
         self.0.as_ref().ok_or_else(|| none("paused"))?.freeze()
     }
@@ -40,6 +44,9 @@ impl Group {
     }
 }
 
-fn none(what: &str) -> Error {
-    Error::new(format!("a container without a cgroup cannot be {what}")).kind(Kind::Unsupported)
+/// Without a cgroup there is nothing to do this with.
+pub fn none(what: &str) -> Error {
+    Error::new(format!("a container without a cgroup cannot be {what}"))
+        .kind(Kind::Unsupported)
+        .remedy("it was made with --cgroup-manager disabled, or by a user who may make no cgroup")
 }

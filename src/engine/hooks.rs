@@ -221,7 +221,8 @@ impl Occasion<'_> {
         let output = self.output()?;
         let input = self.input()?;
         let streams = [Some(input.as_fd()), Some(output.out.as_fd()), Some(output.err.as_fd())];
-        let mut init = joining::start(&tenant, inside.first, inside.cgroup, streams, 0)?;
+        let mut init =
+            joining::start(&tenant, inside.first, inside.cgroup, joining::Birthplace::OrBeside, streams, 0)?;
         drop(input);
         // What went wrong is told of the hook's program.
         let program = Process { args: vec![hook.path.clone()], ..Process::default() };

@@ -70,6 +70,9 @@ impl Engine {
             return Ok(pids);
         }
         let first = record.process().filter(|process| process.life() == Life::Alive);
+        if first.is_some() {
+            (self.warn)("a container without a cgroup: only its first process is known");
+        }
         Ok(first.map(|process| process.pid).into_iter().collect())
     }
 }

@@ -3,7 +3,7 @@
 //! The pid is held by a descriptor and its start time is compared before anything is sent: a pid that belongs
 //! to somebody else by now gets no signal. No lock is taken, so a command that hangs can be ended.
 
-use super::group::Group;
+use super::group::{Group, none};
 use super::inspect::status;
 use super::{Engine, Status, Target};
 use crate::error::{Error, Kind, Result};
@@ -27,6 +27,10 @@ impl Engine {
             // As in runc: of all its processes none is left, so each of them has been told.
             (true, Target::All) => Ok(()),
             (true, Target::FirstProcess) => Err(not_running(id)),
+            // The first process of a pid namespace takes the others along; no other signal reaches them by it.
+            (false, Target::All) if group.is_none() && (signal != libc::SIGKILL || shares_pids(&record)) => {
+                Err(none("signalled as a whole"))
+            }
             (false, _) => kill_first(id, &record, &group, signal),
         }
     }

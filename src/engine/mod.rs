@@ -11,6 +11,7 @@ mod delete;
 mod diagnose;
 pub mod events;
 mod exec;
+mod files;
 mod foreground;
 mod group;
 mod hooks;
@@ -21,17 +22,21 @@ pub mod kill;
 mod limits;
 mod listener;
 mod listing;
+mod mounts;
 mod netdevices;
 mod notify;
 mod open;
 pub mod options;
+mod own_maps;
 pub mod pause;
 mod pidfd;
 mod prepare;
 mod preserve;
 mod run;
+mod shares;
 mod start;
 mod tenant;
+mod update;
 
 pub use inspect::{ContainerState, Status};
 pub use options::*;
@@ -49,8 +54,7 @@ pub type Hear = Box<dyn Fn(&str)>;
 /// The engine over one state directory.
 pub struct Engine {
     pub store: Store,
-    /// systemd makes the cgroups.
-    pub systemd_cgroup: bool,
+    pub cgroup_manager: CgroupManager,
     pub rootless: Rootless,
     /// Where warnings go.
     pub warn: Hear,

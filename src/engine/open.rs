@@ -3,11 +3,12 @@
 //! These are paths of the host that the config's author names; nothing below the root filesystem is opened here
 //! except the root itself. Each object is checked on the descriptor that is used.
 
+use super::files::Room;
 use crate::cgroup::Cgroup;
 use crate::error::{Error, Kind, Result};
 use crate::names;
 use crate::plan::mounts::absolute;
-use crate::plan::script::{Mapping, c};
+use crate::plan::script::{Mapping, Owners, c};
 use crate::plan::{Field, Open, Opens};
 use crate::spec::Spec;
 use crate::sys::file::{self, cwd, openat2};
@@ -20,6 +21,8 @@ pub struct Opened {
     pub numbers: Vec<RawFd>,
     /// Keeps the descriptors open until init has them.
     owned: Vec<OwnedFd>,
+    /// Closed before this goes.
+    _room: Option<Room>,
 }
 
 /// The descriptors that the engine already has.
@@ -33,7 +36,7 @@ pub struct Given<'a> {
 }
 
 pub fn open(opens: &Opens, given: Given, spec: &Spec) -> Result<Opened> {
-    let mut opened = Opened::default();
+    let mut opened = Opened { _room: Room::for_plan(opens)?, ..Opened::default() };
     for wanted in opens.iter() {
         let fd = match wanted {
             // Filled in when init is started.
@@ -61,14 +64,14 @@ pub fn open(opens: &Opens, given: Given, spec: &Spec) -> Result<Opened> {
                 };
                 entrance
             }
-            Open::Tree { path, recursive, mapping, field } => {
-                let tree = tree(path, *recursive, *field, spec)?;
+            Open::Tree { path, flags, mapping, field } => {
+                let tree = tree(path, *flags, *field, spec)?;
                 if let Some(mapping) = mapping {
                     map_owners(tree.as_fd(), mapping, *field, spec)?;
                 }
                 tree
             }
-            Open::Witness { path, field } => witness(path, *field, spec)?,
+            Open::Witness { path, flags, field } => witness(path, *flags, *field, spec)?,
             Open::Device { path, number, copy, field } => device(path, *number, *copy, *field, spec)?,
             Open::Namespace { path, flag, field } => namespace(path, *flag, *field, spec)?,
         };
@@ -78,9 +81,9 @@ pub fn open(opens: &Opens, given: Given, spec: &Spec) -> Result<Opened> {
     Ok(opened)
 }
 
-fn tree(path: &str, recursive: bool, field: Field, spec: &Spec) -> Result<OwnedFd> {
-    let flags = if recursive { libc::AT_RECURSIVE } else { 0 };
-    let tree = mount::clone_tree(cwd(), &c(path), flags).map_err(|e| missing(e, path, field, spec))?;
+/// A detached copy; `flags` (`AT_*`) are those of open_tree(2).
+fn tree(path: &str, flags: u32, field: Field, spec: &Spec) -> Result<OwnedFd> {
+    let tree = mount::clone_tree(cwd(), &c(path), flags as i32).map_err(|e| missing(e, path, field, spec))?;
     if field == Field::Fixed("/root/path") {
         must_be_directory(tree.as_fd(), path)?;
     }
@@ -93,7 +96,10 @@ fn map_owners(tree: BorrowedFd, mapping: &Mapping, field: Field, spec: &Spec) ->
         Some(pointer) => error.field(format!("{pointer}/uidMappings")),
         None => error,
     };
-    let namespace = super::idmaps::namespace(&mapping.uids, &mapping.gids).map_err(pointer)?;
+    let namespace = match &mapping.owners {
+        Owners::Ranges { uids, gids } => super::idmaps::namespace(uids, gids).map_err(pointer)?,
+        Owners::Namespace(path) => namespace(path, libc::CLONE_NEWUSER as u64, field, spec)?,
+    };
     mount::map_owners(tree, namespace.as_fd(), mapping.recursive).map_err(|e| {
         pointer(
             e.because("map the owners of the mount").remedy(
@@ -103,8 +109,10 @@ fn map_owners(tree: BorrowedFd, mapping: &Mapping, field: Field, spec: &Spec) ->
     })
 }
 
-fn witness(path: &str, field: Field, spec: &Spec) -> Result<OwnedFd> {
-    let found = openat2(cwd(), &c(path), libc::O_PATH, 0, 0).map_err(|e| missing(e, path, field, spec))?;
+fn witness(path: &str, flags: u32, field: Field, spec: &Spec) -> Result<OwnedFd> {
+    let link = if flags & libc::AT_SYMLINK_NOFOLLOW as u32 != 0 { libc::O_NOFOLLOW } else { 0 };
+    let found =
+        openat2(cwd(), &c(path), libc::O_PATH | link, 0, 0).map_err(|e| missing(e, path, field, spec))?;
     if field == Field::Fixed("/root/path") {
         must_be_directory(found.as_fd(), path)?;
     }
@@ -141,7 +149,7 @@ fn must_be_directory(fd: BorrowedFd, path: &str) -> Result<()> {
 
 /// A node with the expected number; a copy that can be attached, or a witness.
 fn device(path: &str, number: u64, copy: bool, field: Field, spec: &Spec) -> Result<OwnedFd> {
-    let fd = if copy { tree(path, false, field, spec)? } else { witness(path, field, spec)? };
+    let fd = if copy { tree(path, 0, field, spec)? } else { witness(path, 0, field, spec)? };
     let found = file::device_number(fd.as_fd()).map_err(|e| e.because(format!("look at {path}")))?;
     if found == Some(number) {
         return Ok(fd);
@@ -188,6 +196,9 @@ fn missing(errno: Errno, path: &str, field: Field, spec: &Spec) -> Error {
     let error = errno.because(what).value(path);
     let error = match errno {
         Errno(libc::ENOENT) => error.remedy("nothing is at this path on the host"),
+        Errno(libc::EMFILE) => {
+            error.remedy("each bind takes a descriptor: raise the hard limit of open files (ulimit -Hn)")
+        }
         Errno(libc::EINVAL) => {
             error.remedy("it may be on a mount that cannot be copied (unbindable, locked)")
         }

@@ -2,6 +2,7 @@
 //!
 //! Paths are taken relative to the caller's working directory; the engine never changes it.
 
+use crate::spec::Resources;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -13,6 +14,17 @@ pub enum Rootless {
     Auto,
     Yes,
     No,
+}
+
+/// Who makes cgroups.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CgroupManager {
+    /// We do, in the mounted hierarchies.
+    #[default]
+    Cgroupfs,
+    Systemd,
+    /// Nobody: the container stays in the caller's, without limits of its own.
+    Disabled,
 }
 
 /// How the root of the file system is changed.
@@ -150,6 +162,24 @@ pub struct ExecOptions {
     pub preserve_fds: u32,
     pub paused: Paused,
     pub cgroups: Vec<SubCgroup>,
+}
+
+/// The limits that `update` asks for.
+#[derive(Clone, Debug)]
+pub enum Changes {
+    /// `linux.resources` as JSON, whose errors are named by pointer.
+    File(Vec<u8>),
+    /// From options, whose errors are named by option.
+    Given(Box<Resources<'static>>),
+}
+
+/// `update`.
+#[derive(Clone, Debug)]
+pub struct UpdateOptions {
+    pub changes: Changes,
+    /// Intel RDT, `linux.intelRdt.l3CacheSchema` and `memBwSchema`.
+    pub l3_cache_schema: Option<String>,
+    pub mem_bw_schema: Option<String>,
 }
 
 /// Which processes a signal is for.

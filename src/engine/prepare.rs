@@ -1,9 +1,11 @@
 //! From a config to a plan with everything that it needs: host facts, the compiled filter, checked limits.
 //! Pure but for questions to the kernel; nothing is made here.
 
-use super::{Engine, Rootless};
+use super::files::open_files;
+use super::{CgroupManager, Engine, Rootless};
 use crate::cgroup::{DeviceRules, Limits, locate};
 use crate::error::{Error, Kind, Result};
+use crate::host::cgroups::Layout;
 use crate::host::{self, Facts, cgroups};
 use crate::plan::{self, Host};
 use crate::seccomp::evaluate::{Call, evaluate};
@@ -28,13 +30,18 @@ impl Engine {
     }
 
     pub(super) fn prepare_with(&self, facts: Facts, spec: &Spec, id: &str) -> Result<Prepared> {
-        let layout = cgroups::detect()?;
+        let layout = match (cgroups::detect(), self.cgroup_manager) {
+            // Nothing is asked of the hierarchies, so there need not be any.
+            (Err(_), CgroupManager::Disabled) => Layout::Legacy { hierarchies: Vec::new(), unified: None },
+            (layout, _) => layout?,
+        };
         let linux = spec.linux.as_ref();
         let mut warnings = Vec::new();
         let none = Resources::default();
         let resources = linux.and_then(|linux| linux.resources.as_ref()).unwrap_or(&none);
         // In a user namespace the kernel gives access to no device, and an ordinary user may load no program.
-        let rules = if facts.administrator && !facts.in_user_namespace {
+        let may = facts.administrator && !facts.in_user_namespace;
+        let rules = if may && self.cgroup_manager != CgroupManager::Disabled {
             DeviceRules::Enforce
         } else {
             DeviceRules::Skip
@@ -42,8 +49,12 @@ impl Engine {
         let (limits, more) = Limits::from_spec(resources, &layout, rules)?;
         warnings.extend(more);
         let path = linux.and_then(|linux| linux.cgroups_path.as_deref());
-        let cgroup = Some(locate(&layout, path, id)?);
+        let cgroup = match self.cgroup_manager {
+            CgroupManager::Disabled => None,
+            CgroupManager::Cgroupfs | CgroupManager::Systemd => Some(locate(&layout, path, id)?),
+        };
         let filter = compile(spec, &facts, &mut warnings)?;
+        let open_files = open_files().map_err(|e| e.because("getrlimit"))?;
         let host = Host {
             privileged: facts.privileged,
             in_user_namespace: facts.in_user_namespace,
@@ -51,10 +62,32 @@ impl Engine {
             keep_groups: annotations::find(&spec.annotations, annotations::KEEP_GROUPS).is_some(),
             permitted: facts.permitted,
             last_capability: facts.last_capability,
+            open_files,
             cgroups: layout,
             cgroup,
         };
         Ok(Prepared { facts, host, filter, limits, warnings })
+    }
+
+    /// What a container without a cgroup cannot have: a limit is refused, since its author counts on it. Device
+    /// rules are in every engine's config, and said to be without effect.
+    pub(super) fn check_without_cgroup(&self, spec: &Spec, prepared: &Prepared) -> Result<()> {
+        if self.cgroup_manager != CgroupManager::Disabled {
+            return Ok(());
+        }
+        if let Some(field) = prepared.limits.first_field() {
+            return Err(Error::new("a container without a cgroup has no limits")
+                .kind(Kind::Config)
+                .field(field)
+                .remedy("leave the limit out, or let --cgroup-manager be cgroupfs"));
+        }
+        let resources = spec.linux.as_ref().and_then(|linux| linux.resources.as_ref());
+        if resources.is_some_and(|resources| !resources.devices.is_empty()) {
+            (self.warn)(
+                "/linux/resources/devices has no effect: a container without a cgroup has no device rules",
+            );
+        }
+        Ok(())
     }
 
     /// Refused permissions on cgroups are forgiven to this caller.

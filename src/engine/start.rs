@@ -12,7 +12,7 @@ use crate::error::{Error, Kind, Result};
 use crate::plan::{self, Script};
 use crate::spec::{Spec, load};
 use crate::state::{Entry, Record};
-use crate::sys::socket;
+use crate::sys::{Errno, socket};
 use crate::wire::{Kind as Word, Message};
 use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -26,9 +26,7 @@ impl Engine {
         match status(&entry, &record) {
             Status::Created => {}
             Status::Stopped => {
-                return Err(Error::new("cannot start a container that has stopped")
-                    .kind(Kind::WrongState)
-                    .value(id));
+                return Err(stopped(id));
             }
             Status::Paused => {
                 return Err(Error::new("cannot start a container in the paused state")
@@ -45,8 +43,11 @@ impl Engine {
         let config = entry.config()?;
         let spec = self.spec_again(&config, &record)?;
         let path = create::start_socket_path(&entry);
-        let control = socket::connect(Path::new(&path))
-            .map_err(|e| e.because("connect to the container's init").value(id))?;
+        let control = socket::connect(Path::new(&path)).map_err(|e| match e {
+            // Ended by somebody else since a moment ago.
+            Errno(libc::ECONNREFUSED) => stopped(id),
+            e => e.because("connect to the container's init").value(id),
+        })?;
         let proxy = self.proxy(&entry, &record, notify)?;
         let starting = Starting::new(self, &spec, &record, None);
         let outcome = starting.run(control.as_fd());
@@ -117,6 +118,10 @@ impl Engine {
         let Some(hooks) = &spec.hooks else { return Ok(()) };
         Occasion::new("poststart", record, "running").run(&hooks.poststart)
     }
+}
+
+fn stopped(id: &str) -> Error {
+    Error::new("cannot start a container that has stopped").kind(Kind::WrongState).value(id)
 }
 
 /// A container that is being started.

@@ -4,7 +4,7 @@ use super::init::{self, Event, Init};
 use super::limits;
 use super::open::{self, Given};
 use crate::cgroup::Cgroup;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::plan::affinity::Entrance;
 use crate::plan::sync;
 use crate::plan::tenant::Tenant;
@@ -14,18 +14,30 @@ use crate::sys::socket;
 use crate::wire::Kind;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+/// Which cgroup of v2 a tenant is born in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Birthplace {
+    /// The one that is given, and no other.
+    Exactly,
+    /// That, or the one of the container's first process where the container manages cgroups of its own.
+    OrBeside,
+}
+
 /// Starts the sealed init on a tenant's script.
 pub fn start(
     tenant: &Tenant,
     (pid_of_first, first): (i32, BorrowedFd),
     cgroup: Option<&Cgroup>,
+    birthplace: Birthplace,
     streams: [Option<BorrowedFd>; 3],
     preserve_fds: u32,
 ) -> Result<Init> {
     let (birth, unified) = match (tenant.entrance, cgroup) {
         (_, None) => (None, None),
         (Entrance::Birth, Some(cgroup)) => (cgroup.birth(), None),
-        (Entrance::Step, Some(cgroup)) => (None, cgroup.unified_entrance(pid_of_first)?),
+        (Entrance::Step, Some(cgroup)) => {
+            (None, cgroup.unified_entrance((birthplace == Birthplace::OrBeside).then_some(pid_of_first))?)
+        }
     };
     let unified = unified.as_ref().map(AsFd::as_fd);
     let given = Given { listener: None, pidfd: Some(first), cgroup, unified };
@@ -42,14 +54,33 @@ pub fn start(
         };
         init::start(control, start)
     };
-    match (launch(birth), cgroup.filter(|_| birth.is_some())) {
-        // The container manages cgroups of its own: its top one hands controllers down and takes no process.
-        (Err(error), Some(cgroup)) if error.detail().errno == Some(libc::EBUSY) => {
+    // A cgroup that hands controllers down takes no process.
+    let full = |error: &Error| error.detail().errno == Some(libc::EBUSY);
+    match (launch(birth), cgroup.filter(|_| birth.is_some()), birthplace) {
+        (Err(error), Some(cgroup), Birthplace::OrBeside) if full(&error) => {
             let beside = cgroup.beside(pid_of_first)?;
             launch(Some(beside.as_fd()))
         }
-        (started, _) => started,
+        (Err(error), _, Birthplace::Exactly) if full(&error) => Err(error
+            .field("--cgroup")
+            .remedy("this group hands controllers down to those below it: name one of those")),
+        (started, ..) => started,
     }
+}
+
+/// Starts one that is told of by `spec`, in our own cgroup and without streams.
+pub fn start_alone(tenant: &Tenant, given: Given, spec: &Spec) -> Result<Init> {
+    let opened = open::open(&tenant.opens, given, spec)?;
+    let control = socket::pair().map_err(|e| e.because("socketpair"))?;
+    let start = init::Start {
+        script: &tenant.script,
+        handles: &opened.numbers,
+        namespaces: 0,
+        cgroup: None,
+        preserve_fds: 0,
+        streams: [None, None, None],
+    };
+    init::start(control, start)
 }
 
 /// Descriptors that a tenant sends.

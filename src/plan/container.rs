@@ -1,7 +1,7 @@
 //! The plan of a new container: `create` and `run`.
 
 use super::devices::{self, Nodes};
-use super::mounts::Mounts;
+use super::mounts::{Moment, Mounts};
 use super::namespaces::{CGROUP, MOUNT, NETWORK, Namespaces, TIME, USER, UTS};
 use super::process::{Birth, Program};
 use super::script::{Field, Open, Opens, Script, c, push_cgroup};
@@ -10,7 +10,7 @@ use crate::error::{Error, Kind, Result};
 use crate::names;
 use crate::seccomp::Filter;
 use crate::spec::validate::sysctl_path;
-use crate::spec::{IdMapping, Spec};
+use crate::spec::{IdMapping, Spec, annotations};
 use crate::wire::{Attributes, Handle, Step};
 use std::borrow::Cow;
 use std::path::Path;
@@ -162,9 +162,9 @@ impl<'a> Builder<'a, '_> {
     fn join_halves(&mut self) {
         if self.user_namespace() && self.namespaces.new & MOUNT != 0 {
             for (i, open) in self.opens.iter().enumerate() {
-                if let Open::Tree { path, recursive, mapping: None, field } = open {
-                    let (tree, recursive) = (Handle(i as u32), *recursive);
-                    self.early.push(*field, Step::Copy { tree, path: &c(path), recursive });
+                if let Open::Tree { path, flags, mapping: None, field } = open {
+                    let tree = Handle(i as u32);
+                    self.early.push(*field, Step::Copy { tree, path: &c(path), flags: *flags });
                 }
             }
         }
@@ -255,11 +255,14 @@ impl<'a> Builder<'a, '_> {
         self.push(Step::Umask { value: 0 });
         self.attach_root(&root.path, if base == libc::MS_PRIVATE { base } else { libc::MS_SLAVE });
         let mounts = Mounts {
-            spec,
+            list: &spec.mounts,
+            linux: spec.linux.as_ref(),
+            label_option: annotations::label_option(&spec.annotations),
             bundle: self.bundle,
             host: self.host,
-            namespaces: &self.namespaces,
+            namespaces: self.namespaces.new | self.namespaces.joined(),
             base_propagation: base,
+            moment: Moment::Building,
         };
         mounts.push(&mut self.script, &mut self.opens)?;
         let nodes = if self.user_namespace() || self.host.in_user_namespace {
@@ -299,9 +302,10 @@ impl<'a> Builder<'a, '_> {
         let field = Field::Fixed("/root/path");
         let by_path = if self.host.privileged { c("") } else { c(&source) };
         let open = if self.host.privileged {
-            Open::Tree { path: Cow::Owned(source.into_owned()), recursive: true, mapping: None, field }
+            let flags = libc::AT_RECURSIVE as u32;
+            Open::Tree { path: Cow::Owned(source.into_owned()), flags, mapping: None, field }
         } else {
-            Open::Witness { path: Cow::Owned(source.into_owned()), field }
+            Open::Witness { path: Cow::Owned(source.into_owned()), flags: 0, field }
         };
         // Nothing that happens to our copy of the host's tree may reach the host, and nothing of ours either.
         self.push(Step::HostPropagation { flags: libc::MS_PRIVATE, recursive: true });
@@ -367,6 +371,12 @@ impl<'a> Builder<'a, '_> {
         let Some(process) = &self.spec.process else {
             return Err(Error::new("a process is needed").kind(Kind::Config).field("/process"));
         };
+        let own_limit = process.rlimits.iter().any(|limit| &*limit.kind == "RLIMIT_NOFILE");
+        let (soft, hard) = self.host.open_files;
+        if !own_limit && self.opens.exceed(soft) {
+            // The engine raises it for the descriptors of this plan.
+            self.push(Step::Rlimit { resource: libc::RLIMIT_NOFILE, soft, hard });
+        }
         let start_hooks = self.spec.hooks.as_ref().is_some_and(|hooks| !hooks.start_container.is_empty());
         let program = Program {
             process,

@@ -7,7 +7,7 @@ use super::script::{Field, Open, Opens, Script, c};
 use crate::error::{Error, Kind, Result};
 use crate::spec::validate::is_bind;
 use crate::spec::{Device, Spec};
-use crate::wire::{Attributes, Step};
+use crate::wire::{Attributes, Links, Step};
 use std::borrow::Cow;
 
 /// Made in every container: path, major, minor.
@@ -126,8 +126,9 @@ impl<'a> Node<'a> {
                 let bind = Step::Bind {
                     tree: opens.add(open),
                     source: &source,
-                    recursive: false,
+                    flags: 0,
                     target: &target,
+                    links: Links::FOLLOW,
                     attributes: Attributes::NONE,
                     recursive_attributes: Attributes::NONE,
                 };

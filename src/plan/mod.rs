@@ -8,6 +8,10 @@
 pub mod affinity;
 pub mod container;
 pub mod devices;
+pub mod live;
+mod mount_cgroup;
+mod mount_legacy;
+mod mount_options;
 pub mod mounts;
 pub mod namespaces;
 pub mod process;
@@ -35,6 +39,8 @@ pub struct Host {
     /// The caller's permitted capabilities: what a container without a user namespace can have at most.
     pub permitted: u64,
     pub last_capability: u32,
+    /// The caller's RLIMIT_NOFILE, soft and hard.
+    pub open_files: (u64, u64),
     pub cgroups: Layout,
     /// Where the container's cgroup will be; `None` without one.
     pub cgroup: Option<Location>,

@@ -2,14 +2,12 @@
 //! (config.md, Mounts; config-linux.md, mount options).
 
 use super::Host;
-use super::namespaces::{CGROUP, Namespaces, USER};
-use super::script::{Field, Mapping, Open, Opens, Script, StringList, c};
-use crate::cgroup::{Leg, Location, Version};
+use super::mount_legacy::{self as legacy, is_long};
+use super::mount_options::Flags;
+use super::script::{Field, Mapping, Open, Opens, Owners, Script, StringList, c};
 use crate::error::{Error, Kind, Result};
-use crate::names;
-use crate::names::{Effect, mount_option};
-use crate::spec::{Mount, Spec, annotations};
-use crate::wire::{Attributes, Step, Strings};
+use crate::spec::{Linux, Mount, idmap};
+use crate::wire::{Attributes, Links, Step};
 use std::borrow::Cow;
 use std::ffi::CString;
 use std::path::Path;
@@ -38,115 +36,34 @@ const KERNEL_FILESYSTEMS: [&str; 8] =
 /// File systems whose files have SELinux contexts of the policy's own, whatever a mount says.
 const UNLABELLED: [&str; 5] = ["proc", "sysfs", "cgroup", "cgroup2", "debugfs"];
 
-/// Values of fsconfig(2) that the kernel takes are shorter than this.
-const FSCONFIG_VALUE: usize = 256;
-
-/// A mount's options, sorted by what they do.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Flags<'a> {
-    set: u64,
-    clear: u64,
-    recursive_set: u64,
-    recursive_clear: u64,
-    propagation: Option<(u64, bool)>,
-    bind: Option<bool>,
-    remount: bool,
-    copy_up: bool,
-    idmap: Option<bool>,
-    /// For the file system: `key=value` or `flag`.
-    data: Vec<Cow<'a, str>>,
-}
-
-impl<'a> Flags<'a> {
-    pub fn of(mount: &'a Mount<'a>, index: usize) -> Result<Flags<'a>> {
-        let mut flags = Flags::default();
-        for (i, option) in mount.options.iter().enumerate() {
-            match mount_option(option) {
-                None => flags.data.push(Cow::Borrowed(option)),
-                Some(effect) => flags.apply(effect).map_err(|e| {
-                    e.field(format!("/mounts/{index}/options/{i}")).value(option).kind(Kind::Unsupported)
-                })?,
-            }
-        }
-        if matches!(mount.kind.as_deref(), Some("bind" | "rbind")) && flags.bind.is_none() {
-            flags.bind = Some(mount.kind.as_deref() == Some("rbind"));
-        }
-        Ok(flags)
-    }
-
-    fn apply(&mut self, effect: Effect) -> Result<()> {
-        match effect {
-            Effect::Set(bits) => self.change(bits, 0),
-            Effect::Clear(bits) => self.change(0, bits),
-            Effect::Atime(mode) => self.change(mode.bits(), libc::MOUNT_ATTR__ATIME),
-            Effect::NotAtime(mode) => {
-                if self.set & libc::MOUNT_ATTR__ATIME == mode.bits()
-                    || self.clear & libc::MOUNT_ATTR__ATIME == 0
-                {
-                    let other = if mode == names::Atime::Relative {
-                        names::Atime::Strict
-                    } else {
-                        names::Atime::Relative
-                    };
-                    self.change(other.bits(), libc::MOUNT_ATTR__ATIME);
-                }
-            }
-            Effect::RecSet(bits) => {
-                self.recursive_set |= bits;
-                self.recursive_clear &= !bits;
-            }
-            Effect::RecClear(bits) => {
-                self.recursive_set &= !bits;
-                self.recursive_clear |= bits;
-            }
-            Effect::RecAtime(mode) => {
-                self.recursive_set = self.recursive_set & !libc::MOUNT_ATTR__ATIME | mode.bits();
-                self.recursive_clear |= libc::MOUNT_ATTR__ATIME;
-            }
-            Effect::Superblock(flag) => self.data.push(Cow::Borrowed(flag)),
-            Effect::Propagation { flag, recursive } => self.propagation = Some((flag, recursive)),
-            Effect::Bind { recursive } => self.bind = Some(recursive),
-            Effect::Remount => self.remount = true,
-            Effect::IdMap { recursive } => self.idmap = Some(recursive),
-            Effect::TmpCopyUp => self.copy_up = true,
-            Effect::Ignored => {}
-        }
-        Ok(())
-    }
-
-    /// Of two options that contradict each other the later wins.
-    fn change(&mut self, set: u64, clear: u64) {
-        self.set = self.set & !clear | set;
-        self.clear = self.clear & !set | clear;
-    }
-
-    fn attributes(&self) -> Attributes {
-        Attributes {
-            set: self.set,
-            clear: self.clear & !(self.set & !libc::MOUNT_ATTR__ATIME),
-            propagation: 0,
-        }
-    }
-
-    fn recursive_attributes(&self) -> Attributes {
-        Attributes { set: self.recursive_set, clear: self.recursive_clear, propagation: 0 }
-    }
+/// When the mounts are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// While the container is built, and nothing of it runs.
+    Building,
+    /// Beside its processes, which may move what a path names at any time.
+    Running,
 }
 
 /// What all entries have in common.
 pub struct Mounts<'a, 'p> {
-    pub spec: &'a Spec<'a>,
+    pub list: &'a [Mount<'a>],
+    pub linux: Option<&'a Linux<'a>>,
+    /// The option that carries `mountLabel`.
+    pub label_option: &'a str,
     pub bundle: &'a Path,
     pub host: &'p Host,
-    pub namespaces: &'p Namespaces,
+    /// `CLONE_NEW…` of the namespaces that are the container's, made or joined.
+    pub namespaces: u64,
     /// The propagation that a copy of a host's tree gets before its own options: `MS_SLAVE`, unless
     /// `rootfsPropagation` says otherwise.
     pub base_propagation: u64,
+    pub moment: Moment,
 }
 
 impl<'a> Mounts<'a, '_> {
     pub fn push(&self, script: &mut Script, opens: &mut Opens<'a>) -> Result<()> {
-        for (i, mount) in self.spec.mounts.iter().enumerate() {
+        for (i, mount) in self.list.iter().enumerate() {
             let flags = Flags::of(mount, i)?;
             let target = c(&absolute(&mount.destination));
             self.check_proc(mount, i, &flags)?;
@@ -169,6 +86,10 @@ impl<'a> Mounts<'a, '_> {
         Ok(())
     }
 
+    pub(super) fn has(&self, namespace: u64) -> bool {
+        self.namespaces & namespace != 0
+    }
+
     fn push_filesystem(
         &self,
         mount: &'a Mount<'a>,
@@ -188,37 +109,41 @@ impl<'a> Mounts<'a, '_> {
                 .kind(Kind::Unsupported)
                 .field(format!("/mounts/{i}/uidMappings")));
         }
-        let mut options = StringList::default();
-        for option in &flags.data {
-            if option.split_once('=').is_some_and(|(_, value)| value.len() >= FSCONFIG_VALUE) {
+        let mut data = flags.data.clone();
+        if flags.set & libc::MOUNT_ATTR_RDONLY != 0 && !KERNEL_FILESYSTEMS.contains(&kind) {
+            data.push(Cow::Borrowed("ro"));
+        }
+        if let Some(label) = self.mount_label().filter(|_| !UNLABELLED.contains(&kind)) {
+            data.push(Cow::Owned(format!("{}={label}", self.label_option)));
+        }
+        let source = c(mount.source.as_deref().filter(|source| !source.is_empty()).unwrap_or(kind));
+        let copy_up = flags.copy_up && kind == "tmpfs";
+        if let Some(long) = data.iter().find(|option| is_long(option)) {
+            if kind != "overlay" || self.moment == Moment::Running {
                 return Err(Error::new("the kernel takes at most 255 bytes in one option of a file system")
                     .kind(Kind::Unsupported)
                     .field(format!("/mounts/{i}/options"))
-                    .value(option)
+                    .value(long)
                     .remedy("mount it on the host and bind it"));
             }
-            options.push(option);
+            let (bits, data) = legacy::arguments(flags.set, &data, i)?;
+            let step = Step::Mount { kind: &c(kind), source: &source, target, flags: bits, data: &data };
+            script.push(Field::Mount(i), step);
+        } else {
+            let options = StringList::of(&data);
+            let strict =
+                matches!((kind, &*absolute(&mount.destination)), ("proc", "/proc") | ("sysfs", "/sys"));
+            let step = Step::Filesystem {
+                kind: &c(kind),
+                source: &source,
+                target,
+                options: options.wire(),
+                strict,
+                copy_up,
+                attributes: Attributes { set: flags.set, ..Attributes::NONE },
+            };
+            script.push(Field::Mount(i), step);
         }
-        if flags.set & libc::MOUNT_ATTR_RDONLY != 0 && !KERNEL_FILESYSTEMS.contains(&kind) {
-            options.push("ro");
-        }
-        if let Some(label) = self.mount_label().filter(|_| !UNLABELLED.contains(&kind)) {
-            let kind =
-                annotations::find(&self.spec.annotations, annotations::MOUNT_CONTEXT).unwrap_or("context");
-            options.push(&format!("{kind}={label}"));
-        }
-        let strict = matches!((kind, &*absolute(&mount.destination)), ("proc", "/proc") | ("sysfs", "/sys"));
-        let source = mount.source.as_deref().filter(|source| !source.is_empty()).unwrap_or(kind);
-        let step = Step::Filesystem {
-            kind: &c(kind),
-            source: &c(source),
-            target,
-            options: options.wire(),
-            strict,
-            copy_up: flags.copy_up && kind == "tmpfs",
-            attributes: Attributes { set: flags.set, ..Attributes::NONE },
-        };
-        script.push(Field::Mount(i), step);
         if !flags.recursive_attributes().is_none() {
             self.push_change(i, target, Attributes::NONE, flags.recursive_attributes(), script);
         }
@@ -226,7 +151,7 @@ impl<'a> Mounts<'a, '_> {
     }
 
     fn mount_label(&self) -> Option<&str> {
-        let label = self.spec.linux.as_ref()?.mount_label.as_deref()?;
+        let label = self.linux?.mount_label.as_deref()?;
         (!label.is_empty()).then_some(label)
     }
 
@@ -245,14 +170,14 @@ impl<'a> Mounts<'a, '_> {
                 .field(format!("/mounts/{i}/source")));
         };
         let mapping = self.mapping(mount, i, flags)?;
-        let source =
-            Source { path: in_bundle(self.bundle, source), recursive: flags.bind == Some(true), mapping };
+        let source = Source { path: in_bundle(self.bundle, source), mapping };
         self.push_tree(source, flags, Field::Mount(i), target, script, opens);
         Ok(())
     }
 
-    /// The entry's own map of owners, or with `idmap` alone that of the container's user namespace.
-    fn mapping(&self, mount: &Mount, i: usize, flags: &Flags) -> Result<Option<Mapping>> {
+    /// The entry's own map of owners, that of its `idmap=`, or with `idmap` alone that of the container's user
+    /// namespace.
+    fn mapping(&self, mount: &Mount, i: usize, flags: &Flags) -> Result<Option<Mapping<'a>>> {
         let own = !mount.uid_mappings.is_empty() || !mount.gid_mappings.is_empty();
         if !own && flags.idmap.is_none() {
             return Ok(None);
@@ -269,19 +194,36 @@ impl<'a> Mounts<'a, '_> {
                 "leave the mapping out, or give the files to the container's ids on the host",
             ));
         }
-        let linux = self.spec.linux.as_ref();
-        let (uids, gids) = match linux {
-            _ if own => (&mount.uid_mappings, &mount.gid_mappings),
-            Some(linux) if !linux.uid_mappings.is_empty() => (&linux.uid_mappings, &linux.gid_mappings),
-            _ => {
-                return Err(unmapped("the option idmap needs a mapping", "add uidMappings and gidMappings"));
+        let none = (&[][..], &[][..]);
+        let (uids, gids) =
+            self.linux.map_or(none, |linux| (&linux.uid_mappings[..], &linux.gid_mappings[..]));
+        let option = &flags.own_map;
+        let at_option = |e: Error| e.field(format!("/mounts/{i}/options"));
+        let owners = if own {
+            Owners::Ranges { uids: mount.uid_mappings.clone(), gids: mount.gid_mappings.clone() }
+        } else if !option.uids.is_empty() {
+            Owners::Ranges {
+                uids: idmap::resolve(&option.uids, uids).map_err(at_option)?,
+                gids: idmap::resolve(&option.gids, gids).map_err(at_option)?,
             }
+        } else if let Some(path) = self.joined_user_namespace() {
+            Owners::Namespace(path)
+        } else if !uids.is_empty() {
+            Owners::Ranges { uids: uids.to_vec(), gids: gids.to_vec() }
+        } else {
+            return Err(unmapped("the option idmap needs a mapping", "add uidMappings and gidMappings"));
         };
-        let recursive = flags.idmap == Some(true);
-        Ok(Some(Mapping { uids: uids.clone(), gids: gids.clone(), recursive }))
+        Ok(Some(Mapping { owners, recursive: flags.idmap == Some(true) }))
     }
 
-    fn push_tree(
+    /// Its mappings are its own, whatever the config says.
+    fn joined_user_namespace(&self) -> Option<Cow<'a, str>> {
+        let namespaces = &self.linux?.namespaces;
+        let path = namespaces.iter().find(|namespace| &*namespace.kind == "user")?.path.as_deref()?;
+        (!path.is_empty()).then_some(Cow::Borrowed(path))
+    }
+
+    pub(super) fn push_tree(
         &self,
         source: Source<'a>,
         flags: &Flags<'a>,
@@ -290,12 +232,19 @@ impl<'a> Mounts<'a, '_> {
         script: &mut Script,
         opens: &mut Opens<'a>,
     ) {
-        let Source { path: source, recursive, mapping } = source;
-        let path = if self.host.privileged { c("") } else { c(&source) };
+        let Source { path: source, mapping } = source;
+        // An ordinary user's init makes the copy, by path, in its own mount table: at once, or before it leaves that
+        // table for the container's (`Step::Copy`).
+        let by_path = !self.host.privileged && self.moment == Moment::Building;
+        let path = if by_path { c(&source) } else { c("") };
+        let mut tree = if flags.bind == Some(true) { libc::AT_RECURSIVE as u32 } else { 0 };
+        if flags.links.has(Links::KEEP_SOURCE) || flags.links.has(Links::COPY) {
+            tree |= libc::AT_SYMLINK_NOFOLLOW as u32;
+        }
         let open = if self.host.privileged {
-            Open::Tree { path: source, recursive, mapping, field }
+            Open::Tree { path: source, flags: tree, mapping, field }
         } else {
-            Open::Witness { path: source, field }
+            Open::Witness { path: source, flags: tree, field }
         };
         // Options that change the propagation of everything replace the base, the others come after it.
         let propagation = match flags.propagation {
@@ -305,8 +254,9 @@ impl<'a> Mounts<'a, '_> {
         let step = Step::Bind {
             tree: opens.add(open),
             source: &path,
-            recursive,
+            flags: tree,
             target,
+            links: flags.links,
             attributes: flags.attributes(),
             recursive_attributes: Attributes { propagation, ..flags.recursive_attributes() },
         };
@@ -327,7 +277,9 @@ impl<'a> Mounts<'a, '_> {
         }
     }
 
-    fn push_change(
+    /// An empty target is what init has mounted last: where the container runs already, a path could have another
+    /// meaning by now.
+    pub(super) fn push_change(
         &self,
         i: usize,
         target: &CString,
@@ -335,91 +287,8 @@ impl<'a> Mounts<'a, '_> {
         tree: Attributes,
         script: &mut Script,
     ) {
+        let target = if self.moment == Moment::Running { c"" } else { target };
         script.push(Field::Mount(i), Step::Remount { target, attributes: one, recursive_attributes: tree });
-    }
-
-    /// The `cgroup` type: the v2 file system, or a directory with all the v1 hierarchies.
-    fn push_cgroup(
-        &self,
-        mount: &'a Mount<'a>,
-        i: usize,
-        flags: &Flags<'a>,
-        target: &CString,
-        script: &mut Script,
-        opens: &mut Opens<'a>,
-    ) {
-        let own_namespace = self.namespaces.has(CGROUP);
-        let attributes = Attributes { set: flags.set, ..Attributes::NONE };
-        let field = Field::Mount(i);
-        if let crate::host::cgroups::Layout::Unified { mount: host_mount } = &self.host.cgroups {
-            if own_namespace || !self.namespaces.has(USER) {
-                let step = Step::Filesystem {
-                    kind: c"cgroup2",
-                    source: &c(mount.source.as_deref().unwrap_or("cgroup")),
-                    target,
-                    options: Strings::EMPTY,
-                    strict: false,
-                    copy_up: false,
-                    attributes,
-                };
-                script.push(field, step);
-            } else {
-                // A user namespace without a cgroup namespace may not mount cgroups; what it is shown of the
-                // host's must not be writable, whoever owns it there (CVE-2023-25809).
-                let shown = Flags { set: flags.set | libc::MOUNT_ATTR_RDONLY, ..Flags::default() };
-                let path = Cow::Owned(host_mount.clone());
-                let source = Source { path, recursive: true, mapping: None };
-                self.push_tree(source, &shown, field, target, script, opens);
-                if !self.host.privileged {
-                    script.push(field, Step::Mask { path: target });
-                }
-            }
-            return;
-        }
-        let mode = StringList::of(["mode=755"]);
-        let step = Step::Filesystem {
-            kind: c"tmpfs",
-            source: c"tmpfs",
-            target,
-            options: mode.wire(),
-            strict: false,
-            copy_up: false,
-            attributes: Attributes { set: flags.set & !libc::MOUNT_ATTR_RDONLY, ..Attributes::NONE },
-        };
-        script.push(field, step);
-        for leg in self.v1_legs() {
-            let name = leg.mount.rsplit('/').next().unwrap_or_default();
-            let below = c(&format!("{}/{name}", absolute(&mount.destination)));
-            if own_namespace {
-                let controllers = StringList::of(&leg.controllers);
-                let step = Step::Filesystem {
-                    kind: c"cgroup",
-                    source: c"cgroup",
-                    target: &below,
-                    options: controllers.wire(),
-                    strict: false,
-                    copy_up: false,
-                    attributes,
-                };
-                script.push(field, step);
-            } else {
-                let source = Source { path: Cow::Owned(leg.directory()), recursive: false, mapping: None };
-                self.push_tree(source, flags, field, &below, script, opens);
-            }
-            for alias in leg.controllers.iter().filter(|alias| *alias != name && !alias.contains('=')) {
-                let path = c(&format!("{}/{alias}", absolute(&mount.destination)));
-                script.push(field, Step::Symlink { to: &c(name), path: &path });
-            }
-        }
-        if flags.set & libc::MOUNT_ATTR_RDONLY != 0 {
-            let change = Attributes { set: libc::MOUNT_ATTR_RDONLY, ..Attributes::NONE };
-            self.push_change(i, target, change, Attributes::NONE, script);
-        }
-    }
-
-    fn v1_legs(&self) -> impl Iterator<Item = &Leg> {
-        let legs = self.host.cgroup.as_ref().map_or(&[][..], |location: &Location| &location.legs);
-        legs.iter().filter(|leg| leg.version == Version::V1)
     }
 
     /// Nothing but a procfs belongs on /proc, and little may cover what is in it.
@@ -444,10 +313,9 @@ impl<'a> Mounts<'a, '_> {
 }
 
 /// What a bind shows.
-struct Source<'a> {
-    path: Cow<'a, str>,
-    recursive: bool,
-    mapping: Option<Mapping>,
+pub(super) struct Source<'a> {
+    pub path: Cow<'a, str>,
+    pub mapping: Option<Mapping<'a>>,
 }
 
 /// Relative sources are relative to the bundle (config.md, Mounts).
@@ -486,28 +354,6 @@ pub fn absolute(path: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn flags(options: &[&'static str]) -> (u64, u64) {
-        let options = options.iter().map(|option| (*option).into()).collect();
-        let mount = Mount { options, ..Mount::default() };
-        let flags = Flags::of(&mount, 0).expect("these options are known");
-        (flags.attributes().set, flags.attributes().clear)
-    }
-
-    #[test]
-    fn the_later_of_two_contradicting_options_wins() {
-        assert_eq!(flags(&["ro", "rw"]), (0, libc::MOUNT_ATTR_RDONLY));
-        assert_eq!(flags(&["rw", "ro"]), (libc::MOUNT_ATTR_RDONLY, 0));
-    }
-
-    #[test]
-    fn an_access_time_mode_replaces_the_one_that_is_there() {
-        assert_eq!(flags(&["noatime"]), (libc::MOUNT_ATTR_NOATIME, libc::MOUNT_ATTR__ATIME));
-        assert_eq!(
-            flags(&["noatime", "strictatime"]),
-            (libc::MOUNT_ATTR_STRICTATIME, libc::MOUNT_ATTR__ATIME)
-        );
-    }
 
     #[test]
     fn destinations_are_taken_from_the_root() {

@@ -138,12 +138,19 @@ pub fn c(text: &str) -> CString {
     CString::new(text.split('\0').next().unwrap_or_default()).unwrap_or_default()
 }
 
-/// The owners that a mount shows: ids of the container's side for ids of the file system's (mount_setattr(2)).
+/// The owners that a mount shows instead of the file system's (mount_setattr(2)).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mapping {
-    pub uids: Vec<IdMapping>,
-    pub gids: Vec<IdMapping>,
+pub struct Mapping<'a> {
+    pub owners: Owners<'a>,
     pub recursive: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Owners<'a> {
+    /// Ids of the file system's side, and of the host's.
+    Ranges { uids: Vec<IdMapping>, gids: Vec<IdMapping> },
+    /// By the maps of the user namespace at this path.
+    Namespace(Cow<'a, str>),
 }
 
 /// Something that the engine opens for init before it launches it. Its index is the step's handle.
@@ -153,10 +160,10 @@ pub enum Open<'a> {
     Control,
     /// The socket on which `start` is awaited.
     Listener,
-    /// A detached copy of the tree at this path of the host.
-    Tree { path: Cow<'a, str>, recursive: bool, mapping: Option<Mapping>, field: Field },
+    /// A detached copy of the tree at this path of the host; `flags` (`AT_*`) are those of open_tree(2).
+    Tree { path: Cow<'a, str>, flags: u32, mapping: Option<Mapping<'a>>, field: Field },
     /// What is at this path of the host, to compare with what init finds there later.
-    Witness { path: Cow<'a, str>, field: Field },
+    Witness { path: Cow<'a, str>, flags: u32, field: Field },
     /// A device node of the host, which must have this number.
     Device { path: Cow<'a, str>, number: u64, copy: bool, field: Field },
     /// A namespace to join, which must be of the kind `flag` (`CLONE_NEW…`).
@@ -178,6 +185,9 @@ pub fn push_cgroup(location: Option<&Location>, script: &mut Script, opens: &mut
     }
 }
 
+/// Descriptors beside those of a plan: streams, sockets, cgroups, init's own.
+const SPARE: usize = 128;
+
 /// The table of what is to be opened.
 #[derive(Debug)]
 pub struct Opens<'a>(Vec<Open<'a>>);
@@ -192,6 +202,16 @@ impl<'a> Opens<'a> {
     pub fn add(&mut self, open: Open<'a>) -> Handle {
         self.0.push(open);
         Handle(self.0.len() as u32 - 1)
+    }
+
+    /// So few that no limit of open files is in their way.
+    pub fn are_few(&self) -> bool {
+        self.0.len() < SPARE
+    }
+
+    /// They and what else is open may be more than `soft` descriptors.
+    pub fn exceed(&self, soft: u64) -> bool {
+        (self.0.len() + SPARE) as u64 > soft
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Open<'a>> {

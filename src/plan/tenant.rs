@@ -21,7 +21,7 @@ pub struct Tenant<'a> {
 }
 
 impl Tenant<'_> {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let (script, opens) = (Script::default(), Opens::default());
         Tenant { script, opens, entrance: Entrance::Birth, warnings: Vec::new() }
     }

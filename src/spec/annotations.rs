@@ -5,8 +5,9 @@
 //! need what this program has not is an error or a warning, never silence.
 
 use super::text::Text;
-use super::validate::findings::{Findings, ROOT};
+use super::validate::findings::{At, Findings, ROOT};
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 pub const PIDFD_RECEIVER: &str = "run.oci.pidfd_receiver";
 pub const SECCOMP_RECEIVER: &str = "run.oci.seccomp.receiver";
@@ -71,36 +72,43 @@ pub fn pointer(name: &str) -> String {
 
 /// The value, if the annotation is there.
 pub fn find<'a>(annotations: &'a BTreeMap<Text, Text>, name: &str) -> Option<&'a str> {
-    annotations.iter().find(|(key, _)| &***key == name).map(|(_, value)| &**value)
+    annotations.get(name).map(|value| &**value)
 }
 
-/// The rules, for `validate`.
+/// The mount option that carries `linux.mountLabel`.
+pub fn label_option<'a>(annotations: &'a BTreeMap<Text, Text>) -> &'a str {
+    find(annotations, MOUNT_CONTEXT).unwrap_or("context")
+}
+
+/// The rules, for `validate`. A config may have any number of annotations: it is the table that is gone through.
 pub fn check(f: &mut Findings, annotations: &BTreeMap<Text, Text>) {
-    for (name, value) in annotations {
-        let known = |known: &str| &**name == known || (known.ends_with('.') && name.starts_with(known));
-        let Some((_, standing)) = ANNOTATIONS.iter().find(|(candidate, _)| known(candidate)) else {
-            continue;
-        };
-        let annotations = ROOT.key("annotations");
-        let at = annotations.key(name);
-        match standing {
-            Honoured => {}
-            HonouredPath => {
-                f.absolute_path(&at, value);
-            }
-            HonouredWord(words) if words.contains(&&**value) => {}
-            HonouredWord(words) => f.unknown(&at, value, words.iter().copied()),
-            SystemdCgroup => {
-                f.warn(&at, value, "belongs to cgroups that systemd makes, and has no effect on others")
-            }
-            Missing(what) => f.refuse(
-                &at,
-                value,
-                format!("{what}: rruntime has none"),
-                "leave the annotation out, or use a runtime that has it",
-            ),
-            Tuning(what) => f.warn(&at, value, format!("is for {what}, which rruntime has not")),
+    for (known, standing) in ANNOTATIONS {
+        let from = (Bound::Included(known), Bound::Unbounded);
+        let meant = |name: &str| name == known || (known.ends_with('.') && name.starts_with(known));
+        for (name, value) in annotations.range::<str, _>(from).take_while(|(name, _)| meant(name)) {
+            check_one(f, &ROOT.key("annotations").key(name), value, standing);
         }
+    }
+}
+
+fn check_one(f: &mut Findings, at: &At, value: &str, standing: Standing) {
+    match standing {
+        Honoured => {}
+        HonouredPath => {
+            f.absolute_path(at, value);
+        }
+        HonouredWord(words) if words.contains(&value) => {}
+        HonouredWord(words) => f.unknown(at, value, words.iter().copied()),
+        SystemdCgroup => {
+            f.warn(at, value, "belongs to cgroups that systemd makes, and has no effect on others")
+        }
+        Missing(what) => f.refuse(
+            at,
+            value,
+            format!("{what}: rruntime has none"),
+            "leave the annotation out, or use a runtime that has it",
+        ),
+        Tuning(what) => f.warn(at, value, format!("is for {what}, which rruntime has not")),
     }
 }
 

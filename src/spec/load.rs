@@ -2,15 +2,15 @@
 //! message names the field instead of "line 1 column 730".
 
 use super::locate::{offset_of, pointer_at};
+use super::objects::Objects;
 use crate::error::{Error, Kind, Result};
 use serde::Deserialize;
 
 /// Parses `bytes` as `T`; `name` is what the reader calls the input ("config.json").
 pub fn parse<'a, T: Deserialize<'a>>(name: &str, bytes: &'a [u8]) -> Result<T> {
-    match serde_json::from_slice(bytes) {
-        Ok(value) => Ok(value),
-        Err(error) => Err(explain(name, bytes, &error)),
-    }
+    let mut text = serde_json::Deserializer::from_slice(bytes);
+    let parsed = T::deserialize(Objects(&mut text)).and_then(|value| text.end().map(|()| value));
+    parsed.map_err(|error| explain(name, bytes, &error))
 }
 
 fn explain(name: &str, bytes: &[u8], error: &serde_json::Error) -> Error {

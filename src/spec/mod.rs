@@ -3,9 +3,12 @@
 pub mod annotations;
 pub mod config;
 pub mod cpus;
+pub mod idmap;
 pub mod linux;
 pub mod load;
 mod locate;
+pub mod merge;
+mod objects;
 pub mod resources;
 pub mod seccomp;
 pub mod template;

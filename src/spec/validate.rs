@@ -14,7 +14,7 @@ mod resources;
 mod seccomp;
 mod sysctl;
 
-use super::{Hook, Hooks, Process, Resources, Root, Spec, Text};
+use super::{Hook, Hooks, Mount, Process, Resources, Root, Spec, Text};
 use crate::error::Result;
 use crate::names::HOOKS;
 use findings::{At, Findings, ROOT};
@@ -75,6 +75,13 @@ pub fn validate(spec: &Spec, facts: &Facts) -> Result<Checked> {
 pub fn process(process: &Process, facts: &Facts) -> Result<Checked> {
     let mut f = Findings::default();
     process::process(&mut f, &ROOT, process, facts);
+    f.finish()
+}
+
+/// Checks mounts that `mounts add` gives for the container of `spec`; pointers begin at the list.
+pub fn more_mounts(list: &[Mount], spec: &Spec, facts: &Facts) -> Result<Checked> {
+    let mut f = Findings::default();
+    mounts::list(&mut f, &ROOT, list, spec, facts);
     f.finish()
 }
 

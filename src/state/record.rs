@@ -45,6 +45,9 @@ pub struct Record {
     pub pid_start: Option<u64>,
     /// Where the container's cgroup is, in each hierarchy.
     pub cgroup: Option<Location>,
+    /// `linux.resources` as the last update left them, in JSON; absent: as config.json has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<String>,
     /// The container's place in resctrl.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resctrl: Option<Place>,

@@ -82,6 +82,13 @@ fn connect_as(kind: SockType, path: &Path) -> SysResult<OwnedFd> {
     Ok(socket)
 }
 
+/// setsockopt(socket, SO_RCVTIMEO): a receive that waits longer than this many seconds is EAGAIN.
+pub fn be_patient(socket: BorrowedFd, seconds: i64) -> SysResult<()> {
+    let limit = nix::sys::time::TimeVal::new(seconds, 0);
+    nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::ReceiveTimeout, &limit)
+        .map_err(|e| Errno(e as i32))
+}
+
 /// Sends one message, with the descriptors `pass`.
 pub fn send(socket: BorrowedFd, bytes: &[u8], pass: &[RawFd]) -> SysResult<()> {
     let rights = [ControlMessage::ScmRights(pass)];

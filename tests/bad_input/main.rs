@@ -8,6 +8,8 @@ mod support;
 
 mod arguments;
 mod config;
+mod mutated;
+mod mutator;
 mod programs;
 #[path = "../conformance/schema.rs"]
 mod schema;

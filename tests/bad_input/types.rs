@@ -45,7 +45,7 @@ fn place(config: &mut Value, path: &str, value: Value) -> String {
     let mut at = config;
     for part in path.replace("[]", ".[]").split('.') {
         if part == "[]" {
-            if !at.as_array().is_some_and(|list| !list.is_empty()) {
+            if at.as_array().is_none_or(Vec::is_empty) {
                 *at = json!([{}]);
             }
             at = &mut at[0];
@@ -81,6 +81,9 @@ fn refused_at(container: &Container, config: &Value, pointer: &str) -> Option<St
     (!named).then_some(ended.err)
 }
 
+/// Engines copy st_mode with its file type, which is above the schema's 0777; peers and we take it.
+const WIDER: [&str; 1] = ["linux.devices[].fileMode"];
+
 fn config_fields() -> impl Iterator<Item = Field> {
     let elsewhere = |path: &str| ELSEWHERE.iter().any(|top| path.split('.').next() == Some(top));
     fields("config-schema.json").into_iter().filter(move |field| !elsewhere(&field.path))
@@ -91,7 +94,8 @@ fn a_wrong_type_is_refused_by_the_name_of_its_field() {
     let container = Container::new().args(&["true"]);
     let (mut tried, mut amiss) = (0, Vec::new());
     for field in config_fields() {
-        for value in wrong_values(&field.kinds, field.minimum, field.maximum) {
+        let maximum = field.maximum.filter(|_| !WIDER.contains(&field.path.as_str()));
+        for value in wrong_values(&field.kinds, field.minimum, maximum) {
             let mut config = container.config.clone();
             let pointer = place(&mut config, &field.path, value.clone());
             tried += 1;

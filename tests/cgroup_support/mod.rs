@@ -127,9 +127,9 @@ impl Shell {
         Shell(child)
     }
 
-    pub fn inside(cgroup: &Cgroup, script: &str) -> Shell {
+    pub fn inside(location: &Location, script: &str) -> Shell {
         let mut shell = Shell::waiting(script);
-        cgroup.join(shell.pid()).unwrap();
+        join(location, shell.pid());
         shell.0.stdin.take().unwrap().write_all(b"go\n").unwrap();
         shell
     }
@@ -151,9 +151,16 @@ impl Shell {
     }
 }
 
+/// Moves a process into the cgroup, in every hierarchy.
+pub fn join(location: &Location, pid: i32) {
+    for leg in &location.legs {
+        fs::write(format!("{}/cgroup.procs", leg.directory()), pid.to_string()).unwrap();
+    }
+}
+
 /// Runs a script in the cgroup and gives back what it printed.
-pub fn run_inside(cgroup: &Cgroup, script: &str) -> String {
-    Shell::inside(cgroup, script).finish().1.trim().to_owned()
+pub fn run_inside(location: &Location, script: &str) -> String {
+    Shell::inside(location, script).finish().1.trim().to_owned()
 }
 
 /// What every kind of cgroup has to do alike; called with v1 and with v2.
@@ -165,7 +172,7 @@ pub mod same {
         let place = Place::new(layout, "life");
         let cgroup = place.create();
         assert!(cgroup.pids().unwrap().is_empty());
-        let shell = Shell::inside(&cgroup, "sleep 100");
+        let shell = Shell::inside(&place.location, "sleep 100");
         assert!(cgroup.pids().unwrap().contains(&shell.pid()));
         let membership = fs::read_to_string(format!("/proc/{}/cgroup", shell.pid())).unwrap();
         for leg in &place.location.legs {
@@ -190,7 +197,7 @@ pub mod same {
     pub fn freezing(layout: Layout) {
         let place = Place::new(layout, "freeze");
         let cgroup = place.create();
-        let shell = Shell::inside(&cgroup, "while :; do :; done");
+        let shell = Shell::inside(&place.location, "while :; do :; done");
         cgroup.freeze().unwrap();
         assert!(cgroup.is_frozen().unwrap());
         let time = || {
@@ -212,7 +219,7 @@ pub mod same {
     pub fn killing_a_frozen_one(layout: Layout) {
         let place = Place::new(layout, "kill-frozen");
         let cgroup = place.create();
-        let shell = Shell::inside(&cgroup, "sleep 100");
+        let shell = Shell::inside(&place.location, "sleep 100");
         cgroup.freeze().unwrap();
         cgroup.kill(SIGKILL).unwrap();
         assert_eq!(shell.signal(), Some(SIGKILL));
@@ -232,8 +239,9 @@ pub mod same {
     pub fn children_go_too(layout: Layout) {
         let place = Place::new(layout, "parent");
         let cgroup = place.create();
-        let child = Cgroup::create(&place.below("a/b"), &[]).unwrap();
-        let shell = Shell::inside(&child, "sleep 100");
+        let below = place.below("a/b");
+        Cgroup::create(&below, &[]).unwrap();
+        let shell = Shell::inside(&below, "sleep 100");
         assert!(cgroup.pids().unwrap().contains(&shell.pid()));
         cgroup.kill(SIGKILL).unwrap();
         cgroup.remove(soon()).unwrap();
@@ -243,7 +251,7 @@ pub mod same {
     pub fn many_processes_end_at_once(layout: Layout) {
         let place = Place::new(layout, "many");
         let cgroup = place.create();
-        let shell = Shell::inside(&cgroup, "while :; do (sleep 0.01; sleep 100) & sleep 0.001; done");
+        let shell = Shell::inside(&place.location, "while :; do (sleep 0.01; sleep 100) & sleep 0.001; done");
         std::thread::sleep(Duration::from_millis(100));
         cgroup.kill(SIGKILL).unwrap();
         cgroup.remove(soon()).unwrap();
@@ -255,18 +263,18 @@ pub mod same {
         let node = std::env::temp_dir().join(format!("rr-test-{}-node", std::process::id()));
         let node = node.display();
         // 1:11 is kmsg, 1:3 null, 7:0 the first loop device.
-        let cgroup = place.limited("{\"devices\":[{\"allow\":false,\"access\":\"rwm\"}]}");
+        place.limited("{\"devices\":[{\"allow\":false,\"access\":\"rwm\"}]}");
         let script = format!(
             "cat </dev/null && echo null; (: </dev/kmsg) && echo kmsg; \
              rm -f {node}; mknod {node} b 7 0 && echo made; (: <{node}) && echo opened; rm -f {node}"
         );
-        let printed = run_inside(&cgroup, &script);
+        let printed = run_inside(&place.location, &script);
         let words = |text: &str| text.lines().filter(|l| !l.contains(' ')).collect::<Vec<_>>().join(" ");
         assert_eq!(words(&printed), "null made", "{printed}");
 
         // An update of a running container: the new rule holds at once, and for the old processes too.
         let shell = Shell::waiting("sleep 0.3; (: </dev/kmsg) && echo kmsg; (: >/dev/kmsg) && echo written");
-        cgroup.join(shell.pid()).unwrap();
+        join(&place.location, shell.pid());
         let again = Cgroup::open(&place.location).unwrap().unwrap();
         again
             .apply(&place.limits(
@@ -283,14 +291,14 @@ pub mod same {
         let deny = place.limits("{\"devices\":[{\"allow\":false,\"access\":\"rwm\"}]}");
         again.apply(&deny).unwrap();
         again.apply(&deny).unwrap();
-        let printed = run_inside(&cgroup, "cat </dev/null && echo null; (: </dev/kmsg) && echo kmsg");
+        let printed = run_inside(&place.location, "cat </dev/null && echo null; (: </dev/kmsg) && echo kmsg");
         assert_eq!(words(&printed), "null", "{printed}");
     }
 
     pub fn pids_limit(place: &Place) {
         let cgroup = place.limited("{\"pids\":{\"limit\":2}}");
         assert_eq!(place.read("pids.max"), "2");
-        let printed = run_inside(&cgroup, "(sleep 0.1 & sleep 0.1 & sleep 0.1 & wait) 2>&1");
+        let printed = run_inside(&place.location, "(sleep 0.1 & sleep 0.1 & sleep 0.1 & wait) 2>&1");
         assert!(printed.to_lowercase().contains("fork"), "{printed}");
         cgroup.apply(&place.limits("{\"pids\":{}}")).unwrap();
         assert_eq!(place.read("pids.max"), "2");
@@ -301,14 +309,14 @@ pub mod same {
     }
 
     pub fn memory_limit_ends_a_process(place: &Place) {
-        let cgroup = place.limited("{\"memory\":{\"limit\":8388608,\"swap\":8388608}}");
-        let shell = Shell::inside(&cgroup, "exec tail /dev/zero");
+        place.limited("{\"memory\":{\"limit\":8388608,\"swap\":8388608}}");
+        let shell = Shell::inside(&place.location, "exec tail /dev/zero");
         assert_eq!(shell.signal(), Some(SIGKILL));
     }
 
     pub fn check_before_update(place: &Place) {
         let cgroup = place.limited("{\"memory\":{\"limit\":67108864}}");
-        let mut shell = Shell::inside(&cgroup, "sleep 100");
+        let mut shell = Shell::inside(&place.location, "sleep 100");
         std::thread::sleep(Duration::from_millis(100));
         let low = place.limits("{\"memory\":{\"limit\":4096,\"checkBeforeUpdate\":true}}");
         let error = cgroup.apply(&low).unwrap_err().to_string();

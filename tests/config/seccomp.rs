@@ -223,3 +223,14 @@ fn the_filter_holds_for_a_process_that_joins_later() {
     assert_eq!(ended.out, "Seccomp:\t2\n");
     assert!(ended.fails().contains("not permitted"));
 }
+
+/// It can neither become the program nor say so nor end as programs do; it must not go round for ever.
+#[test]
+fn a_profile_that_refuses_every_call_ends_the_container() {
+    for architectures in [json!(["SCMP_ARCH_X86_64"]), json!([])] {
+        let profile = json!({"defaultAction": "SCMP_ACT_ERRNO", "architectures": architectures});
+        let container = Container::new().sh("true").edit(|c| c["linux"]["seccomp"] = profile);
+        assert_ne!(container.run().code, 0);
+        container.assert_gone();
+    }
+}

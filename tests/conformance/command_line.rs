@@ -32,6 +32,15 @@ pub const ROWS: &[Row] = &[
             "rootless/life.rs::without_a_root_option_state_is_below_the_runtime_directory_and_nobody_elses",
         ],
     ),
+    row(
+        "--cgroup-manager",
+        "",
+        &[
+            "update/disabled.rs::the_container_stays_in_the_callers_cgroup",
+            "update/disabled.rs::a_limit_is_refused_by_its_field",
+            "update/disabled.rs::the_other_managers_are_known_and_no_more",
+        ],
+    ),
     row("--systemd-cgroup", "", &["bad_input/arguments.rs::what_is_not_built_yet_says_so"]),
     row(
         "--rootless",
@@ -45,6 +54,17 @@ pub const ROWS: &[Row] = &[
     row("--systemd-log", "", &["cli_log.rs::systemd_log_is_the_journal_under_the_programs_name"]),
     row("--version", "", &["cli_usage.rs::the_version_has_the_lines_that_engines_read"]),
     row("--help", "", &["cli_usage.rs::help_begins_with_the_name_everywhere"]),
+    row(
+        "mounts",
+        "",
+        &[
+            "mounts/live.rs::file_systems_and_binds_come_and_go",
+            "mounts/live.rs::all_or_none_are_added",
+            "mounts/live.rs::what_cannot_be_removed_stays",
+            "security/mounts.rs::a_link_of_a_running_container_leads_no_mount_to_the_host",
+            "security/mounts.rs::a_removal_never_uncovers_what_is_masked",
+        ],
+    ),
     row("create", "", &["lifecycle/main.rs::a_created_container_waits_for_start"]),
     row("run", "", &["lifecycle/main.rs::run_gives_the_exit_code_of_the_program_and_leaves_nothing"]),
     row(
@@ -115,7 +135,6 @@ pub const ROWS: &[Row] = &[
         "",
         &["lifecycle/signals.rs::kill_all_reaches_every_process_with_and_without_a_pid_namespace"],
     ),
-    row("{kill,delete} --regex", "", &["cli_state.rs::an_expression_means_every_container_that_it_matches"]),
     row("delete", "", &["cli_state.rs::only_a_stopped_or_created_container_is_deleted_without_force"]),
     row(
         "delete --force",
@@ -175,7 +194,16 @@ pub const ROWS: &[Row] = &[
             "limits/freezer.rs::exec_in_a_paused_container_is_refused",
         ],
     ),
-    row("exec --cgroup", "", &["security/cgroup.rs::exec_into_a_cgroup_that_climbs_is_refused"]),
+    row(
+        "exec --cgroup",
+        "",
+        &[
+            "update/groups.rs::the_process_is_in_the_group_and_the_others_stay",
+            "update/groups.rs::on_v1_each_controller_may_have_a_group_of_its_own",
+            "update/groups.rs::no_path_leaves_the_containers_group",
+            "security/cgroup.rs::exec_into_a_cgroup_that_climbs_is_refused",
+        ],
+    ),
     row("list", "", &["lifecycle/listing.rs::list_shows_every_container_of_the_root_and_what_it_does"]),
     row(
         "list --{format,quiet}",
@@ -189,23 +217,114 @@ pub const ROWS: &[Row] = &[
     row("spec --{bundle,rootless}", "", &["cli_usage.rs::spec_writes_a_configuration_once"]),
     row("spec --file", "", &["cli_usage.rs::spec_writes_another_file_and_the_name_it_was_called_by"]),
     row("features", "", &["cli_usage.rs::features_has_the_form_of_the_specification"]),
+    row("--log-level", "", &["cli_log.rs::the_level_decides_which_records_are_written"]),
+    row("--systemd-log", "", &["cli_log.rs::systemd_log_is_the_journal_under_the_programs_name"]),
+    row(
+        "--cgroup-manager",
+        "",
+        &[
+            "update/disabled.rs::the_container_stays_in_the_callers_cgroup",
+            "update/disabled.rs::the_other_managers_are_known_and_no_more",
+        ],
+    ),
+    row("spec --file", "", &["conformance/options.rs::spec_writes_the_file_that_is_named"]),
+    row(
+        "{kill,delete} --regex",
+        "",
+        &[
+            "cli_state.rs::an_expression_means_every_container_that_it_matches",
+            "src/sys/regex.rs::extended_expressions_are_found_anywhere_unless_anchored",
+        ],
+    ),
+    row(
+        "{create,run,exec} --pidfd-socket",
+        "",
+        &[
+            "ipc/pidfd.rs::create_sends_a_descriptor_of_the_first_process",
+            "ipc/pidfd.rs::run_sends_one_that_tells_of_the_end",
+            "ipc/pidfd.rs::exec_sends_one_of_its_own_process",
+        ],
+    ),
+    row(
+        "events",
+        "",
+        &[
+            "events/peer.rs::runc_says_the_same_of_the_same_cgroup",
+            "events/stream.rs::a_kill_for_want_of_memory_is_told_when_it_happens",
+        ],
+    ),
+    row(
+        "events --interval",
+        "",
+        &["events/stream.rs::statistics_come_at_every_interval_until_the_container_ends"],
+    ),
+    row("events --stats", "", &["events/stats.rs::memory_is_told_with_its_limit_and_what_it_is_used_for"]),
+    row(
+        "update",
+        "",
+        &[
+            "update/states.rs::a_created_container_keeps_its_new_limit_when_it_starts",
+            "update/rollback.rs::limits_that_were_written_before_the_refused_one_are_set_back",
+            "update/checks.rs::a_wrong_value_is_named_by_its_option_and_nothing_changes",
+        ],
+    ),
+    row(
+        "update --resources",
+        "",
+        &[
+            "update/json.rs::a_file_and_standard_input_are_read_alike",
+            "update/json.rs::rates_of_a_device_are_set_changed_and_taken_away",
+            "update/json.rs::a_wrong_value_is_named_by_its_pointer_and_nothing_changes",
+        ],
+    ),
+    row("update --blkio-weight", "", &["update/options.rs::the_weight_of_block_io"]),
+    row(
+        "update --cpu-{period,quota,burst}",
+        "",
+        &[
+            "update/options.rs::quota_period_and_burst",
+            "update/merging.rs::a_quota_keeps_the_period_of_the_last_update",
+            "update/merging.rs::a_burst_is_held_against_the_quota_of_the_last_update",
+        ],
+    ),
+    row("update --cpu-{share,idle}", "", &["update/options.rs::shares_and_idleness"]),
+    row("update --cpu-rt-{period,runtime}", "", &["update/options.rs::real_time_limits_are_v1s"]),
+    row("update --cpuset-{cpus,mems}", "", &["update/options.rs::processors_and_memory_nodes"]),
+    row("update --memory", "", &["update/options.rs::memory_in_bytes_and_with_units"]),
+    row("update --memory-reservation", "", &["update/options.rs::memory_reservation"]),
+    row(
+        "update --memory-swap",
+        "",
+        &[
+            "update/options.rs::memory_and_swap_are_raised_and_lowered_together",
+            "update/merging.rs::swap_alone_is_counted_from_the_memory_limit_of_the_last_update",
+        ],
+    ),
+    row("update --pids-limit", "", &["update/options.rs::the_number_of_tasks"]),
+    row(
+        "update --{l3-cache,mem-bw}-schema",
+        "",
+        &["update/checks.rs::a_wrong_value_is_named_by_its_option_and_nothing_changes"],
+    ),
+    row("info", "", &["cli_shell.rs::info_and_features_tell_of_this_host"]),
+    row("info --format", "", &["cli_shell.rs::info_and_features_tell_of_this_host"]),
     row("features --host", "", &["cli_shell.rs::info_and_features_tell_of_this_host"]),
-    row("info{, --format}", "", &["cli_shell.rs::info_and_features_tell_of_this_host"]),
     row(
-        "completion{, --shell}",
+        "completion",
         "",
         &[
-            "cli_shell.rs::bash_completes_commands_options_values_and_containers",
             "cli_shell.rs::every_shell_takes_its_script",
-            "src/cli/completion.rs::every_script_has_every_command_and_option",
+            "cli_shell.rs::bash_completes_commands_options_values_and_containers",
         ],
     ),
+    row("completion --shell", "", &["cli_shell.rs::every_shell_takes_its_script"]),
     row(
-        "manual{, --directory}",
+        "manual",
         "",
         &[
-            "cli_shell.rs::man_reads_every_page_without_a_complaint",
             "src/cli/manual.rs::every_command_and_option_has_its_entry",
+            "cli_shell.rs::man_reads_every_page_without_a_complaint",
         ],
     ),
+    row("manual --directory", "", &["cli_shell.rs::man_reads_every_page_without_a_complaint"]),
 ];

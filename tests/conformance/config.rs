@@ -222,7 +222,10 @@ pub const ROWS: &[Row] = &[
     row(
         "process.execCPUAffinity{,.initial,.final}",
         "processors of what exec starts: before, and after it is in the container's cgroup",
-        &["config/affinity.rs::PENDING"],
+        &[
+            "config/affinity.rs::exec_runs_on_the_final_cpus_or_else_on_the_initial_ones",
+            "config/affinity.rs::initial_counts_before_the_cgroup_and_final_after_it",
+        ],
     ),
     row(
         "hostname",

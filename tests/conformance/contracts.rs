@@ -10,6 +10,31 @@ pub const ANNOTATIONS: &[Row] = &[row(
 
 pub const ENVIRONMENT: &[Row] = &[
     row(
+        "LISTEN_FDS, LISTEN_FDNAMES, LISTEN_PID",
+        "the sockets keep their numbers, the program is told with its own pid",
+        &[
+            "ipc/listen.rs::sockets_keep_their_numbers_and_the_program_is_told",
+            "ipc/listen.rs::what_is_meant_for_another_process_is_not_passed_on",
+            "ipc/listen.rs::preserved_descriptors_come_after_the_sockets",
+        ],
+    ),
+    row(
+        "NOTIFY_SOCKET",
+        "the container has a socket of ours; readiness and nothing else is passed on, with the pid",
+        &[
+            "ipc/notify.rs::start_waits_until_the_program_is_ready_and_hands_its_pid_on",
+            "ipc/notify.rs::nothing_else_that_the_container_says_reaches_the_service_manager",
+            "ipc/notify.rs::the_container_sees_a_socket_of_ours_and_can_change_nothing_around_it",
+        ],
+    ),
+    row(
+        "RUN_OCI_SECCOMP_RECEIVER",
+        "as run.oci.seccomp.receiver",
+        &[
+            "ipc/annotations.rs::the_seccomp_listener_goes_to_the_receiver_of_the_annotation_or_of_the_environment",
+        ],
+    ),
+    row(
         "XDG_RUNTIME_DIR",
         "an ordinary user's state directory is below it",
         &["rootless/life.rs::without_a_root_option_state_is_below_the_runtime_directory_and_nobody_elses"],
@@ -36,8 +61,12 @@ pub const ENVIRONMENT: &[Row] = &[
     ),
     row(
         "the program's name (argv[0])",
-        "runc and crun are called by their names in messages",
-        &["cli_usage.rs::the_name_it_is_called_by_is_the_name_it_uses"],
+        "called runc or crun, it answers as that one does, its name in the messages included",
+        &[
+            "cli_usage.rs::the_name_it_is_called_by_is_the_name_it_uses",
+            "cli_compat.rs::a_life_is_told_as_runc_tells_it",
+            "cli_compat.rs::a_life_is_told_as_crun_tells_it",
+        ],
     ),
     row(
         "exit code",

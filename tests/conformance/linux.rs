@@ -64,8 +64,13 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "linux.netDevices{,.*.name}",
-        "the interface is moved and renamed, its addresses kept",
-        &["config/net_devices.rs::PENDING"],
+        "the interface is moved, renamed and set up, its addresses kept; it goes back if the container cannot be made",
+        &[
+            "config/netdevices.rs::a_device_is_renamed_and_keeps_its_address_of_hardware_and_its_mtu",
+            "config/netdevices.rs::permanent_global_addresses_are_kept_and_others_are_not",
+            "config/netdevices.rs::the_kernel_chooses_a_number_where_the_name_is_a_pattern",
+            "config/netdevices.rs::a_device_goes_back_if_a_later_step_fails",
+        ],
     ),
     row(
         "linux.cgroupsPath",
@@ -345,7 +350,12 @@ pub const ROWS: &[Row] = &[
     row(
         "linux.intelRdt{,.closID,.schemata,.l3CacheSchema,.memBwSchema,.enableMonitoring}",
         "a group below the resctrl mount; a clear error where the kernel has none",
-        &["resctrl/main.rs::PENDING"],
+        &[
+            "config/rdt.rs::without_a_name_the_group_is_the_containers_own_and_goes_with_it",
+            "config/rdt.rs::a_named_group_with_other_schemata_is_refused",
+            "config/rdt.rs::a_monitoring_group_is_the_containers_own_also_in_a_named_group",
+            "config/rdt.rs::a_host_without_resctrl_says_so_and_nothing_changes",
+        ],
     ),
     row(
         "linux.memoryPolicy{,.mode,.nodes,.flags}",

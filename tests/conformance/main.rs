@@ -12,6 +12,7 @@ mod linux;
 mod mount_options;
 mod operations;
 mod options;
+mod output;
 mod page;
 mod row;
 mod schema;

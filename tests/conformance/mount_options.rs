@@ -21,12 +21,12 @@ pub const ROWS: &[Row] = &[
     row(
         "{rro,rnosuid,rnodev,rnoexec,rnoatime,rstrictatime,rrelatime,rnodiratime,rnosymfollow}",
         "the same on the whole tree of mounts",
-        &[TREE],
+        &[TREE, "mounts/options.rs::each_recursive_flag_and_its_opposite_work_on_a_tree"],
     ),
     row(
         "{rrw,rsuid,rdev,rexec,ratime,rnorelatime,rnostrictatime,rdiratime,rsymfollow}",
         "takes them away on the whole tree",
-        &[TREE_CLEARED],
+        &[TREE_CLEARED, "mounts/options.rs::each_recursive_flag_and_its_opposite_work_on_a_tree"],
     ),
     row(
         "{bind,rbind}",
@@ -45,16 +45,42 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "{idmap,ridmap}",
-        "mapped owners, with the mount's own mapping or the container's; ridmap on the whole tree",
+        "mapped owners, by the mount's own mapping, one in the option (`idmap=uids=0-1000-10`), or the container's; ridmap on the whole tree",
         &[
             "config/binds.rs::a_bind_with_a_map_of_its_own_shows_mapped_owners",
+            "mounts/idmap.rs::a_mapping_in_the_option_is_as_crun_has_it",
             "config/users.rs::an_id_mapped_bind_shows_the_hosts_owners_as_the_containers",
+            "mounts/idmap.rs::a_mapping_in_the_option_is_as_crun_has_it",
         ],
     ),
     row(
-        "{sync,async,dirsync,mand,nomand,rsync,rasync,rdirsync,rmand}",
-        "flag of the superblock, which knows no recursion",
+        "copy-symlink",
+        "crun's: a source that is a link is made again at the destination, without a mount",
+        &[
+            "mounts/links.rs::a_link_is_copied_instead_of_bound",
+            "mounts/links.rs::copy_symlink_binds_what_is_no_link",
+        ],
+    ),
+    row(
+        "{src-nofollow,dest-nofollow}",
+        "crun's: a link is what is shown, or covered, and not what it points to",
+        &[
+            "mounts/links.rs::a_link_of_the_source_is_followed_or_shown_itself",
+            "mounts/links.rs::a_link_at_the_destination_is_followed_or_mounted_over",
+        ],
+    ),
+    row(
+        "{sync,async,dirsync,mand,nomand}",
+        "flag of the superblock; a bind has none",
         &["config/filesystems.rs::superblock_flags_reach_the_file_system"],
+    ),
+    row(
+        "{rsync,rasync,rdirsync,rmand,rnomand}",
+        "crun's names: the same flag on a new file system; refused on a bind, which cannot change it",
+        &[
+            "mounts/options.rs::flags_of_the_superblock_reach_a_new_file_system_by_both_names",
+            "mounts/options.rs::a_flag_of_the_superblock_on_a_bind_is_told_or_refused",
+        ],
     ),
     row(
         "{lazytime,nolazytime}",

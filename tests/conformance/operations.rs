@@ -2,11 +2,12 @@
 
 use crate::row::{Row, row};
 
+const SCHEMA: &str = "conformance/output.rs::state_and_features_have_the_types_of_the_schema";
 const STATE: &str = "lifecycle/commands.rs::state_tells_what_the_kernel_and_the_config_say";
 
 /// The fields of the state's schema.
 pub const STATE_ROWS: &[Row] = &[
-    row("{ociVersion,id,pid,bundle,annotations}", "as the kernel and the config say", &[STATE]),
+    row("{ociVersion,id,pid,bundle,annotations}", "as the kernel and the config say", &[STATE, SCHEMA]),
     row(
         "status",
         "creating, created, running, stopped; paused besides",

@@ -43,6 +43,8 @@ const ORPHAN: &str = "while [ ! -e /tmp/go ]; do sleep 0.05; done; cut -d' ' -f4
 /// An orphan goes to the nearest subreaper: rruntime, or with the option whoever is above it.
 #[test]
 fn without_a_subreaper_orphans_are_left_to_others() {
+    let created = Container::new().args(&["true"]);
+    assert_eq!(created.create_with(&["--no-subreaper"]).code, 0, "create takes it, and waits for nobody");
     for (options, adopts) in [(&[][..], true), (&["--no-subreaper"], false)] {
         let container = Container::new().without_namespace("pid").sh(
             "(sh /orphan &); touch /tmp/go; while [ ! -e /tmp/parent ]; do sleep 0.05; done; cat /tmp/parent",
@@ -58,6 +60,17 @@ fn without_a_subreaper_orphans_are_left_to_others() {
         assert_eq!(parent == pid, adopts, "{options:?}: {parent}, rruntime is {pid}");
         container.assert_gone();
     }
+}
+
+#[test]
+fn spec_writes_the_file_that_is_named() {
+    let container = Container::new();
+    let bundle = container.bundle();
+    container.call(&["spec", "--bundle", bundle.to_str().unwrap(), "--file", "other.json"]).ok();
+    assert!(!bundle.join("config.json").exists());
+    let written: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(bundle.join("other.json")).unwrap()).unwrap();
+    assert_eq!(written["process"]["args"], json!(["sh"]));
 }
 
 #[test]

@@ -12,6 +12,8 @@ pub struct Field {
     pub kinds: Vec<String>,
     pub minimum: Option<f64>,
     pub maximum: Option<f64>,
+    /// The members that it must have.
+    pub required: Vec<String>,
     /// What an element of the list, or a value of the map, has to be.
     pub inner: Vec<String>,
 }
@@ -75,7 +77,54 @@ fn describe(file: &str, node: &Value, path: String) -> Field {
         minimum: node["minimum"].as_f64(),
         maximum: node["maximum"].as_f64(),
         inner,
+        required: required(&node),
     }
+}
+
+fn required(node: &Value) -> Vec<String> {
+    node["required"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// What is wrong with a document: members that are missing, values of another type.
+pub fn problems(file: &str, document: &Value) -> Vec<String> {
+    let mut found: Vec<String> = required(&load(file))
+        .into_iter()
+        .filter(|name| document.get(name).is_none())
+        .map(|name| format!("{name} is missing"))
+        .collect();
+    for field in fields(file) {
+        for value in values(document, &field.path) {
+            let kind = match value {
+                Value::Null => "null",
+                Value::Bool(_) => "boolean",
+                Value::Number(number) if number.is_f64() => "number",
+                Value::Number(_) => "integer",
+                Value::String(_) => "string",
+                Value::Array(_) => "array",
+                Value::Object(_) => "object",
+            };
+            if !field.kinds.is_empty() && field.kinds.iter().all(|known| known != kind) {
+                found.push(format!("{} is {kind} {value}, not {:?}", field.path, field.kinds));
+            }
+            let missing = field.required.iter().filter(|name| value.get(name).is_none());
+            found.extend(missing.map(|name| format!("{}.{name} is missing", field.path)));
+        }
+    }
+    found
+}
+
+/// Every value of a document at a path of the schema.
+fn values<'v>(document: &'v Value, path: &str) -> Vec<&'v Value> {
+    path.replace("[]", ".[]").split('.').fold(vec![document], |found, part| {
+        let below = |value: &'v Value| -> Vec<&'v Value> {
+            match (part, value) {
+                ("[]", Value::Array(list)) => list.iter().collect(),
+                ("*", Value::Object(map)) => map.values().collect(),
+                (name, value) => value.get(name).into_iter().collect(),
+            }
+        };
+        found.into_iter().flat_map(below).collect()
+    })
 }
 
 fn kinds(file: &str, node: &Value) -> Vec<String> {

@@ -18,6 +18,7 @@ const LABEL_EXEC: &str = "security/procfs.rs::a_label_of_exec_never_goes_to_a_fi
 const INHERITABLE: &str = "security/identity.rs::exec_with_a_capability_makes_nothing_inheritable";
 const NULL_LINK: &str = "security/null.rs::a_null_device_that_is_a_link_masks_nothing_of_its_choice";
 const NULL_RACE: &str = "security/races.rs::a_null_device_that_flips_to_a_link_masks_or_is_refused";
+const LIVE: &str = "security/mounts.rs::a_destination_that_flips_to_an_absolute_link_leads_nowhere";
 const LEAKED: &str = "security/descriptors.rs::a_working_directory_behind_a_leaked_descriptor_is_refused";
 const SEALED: &str =
     "security/binary.rs::a_script_whose_interpreter_is_the_runtime_itself_finds_a_sealed_file";
@@ -55,7 +56,7 @@ pub const RUNC: &[Row] = &[
     row(
         "CVE-2021-30465",
         "destinations are opened once inside the root and mounted by descriptor",
-        &[RACE, RACE_UP],
+        &[RACE, RACE_UP, LIVE],
     ),
     row(
         "CVE-2021-43784",
@@ -91,6 +92,7 @@ pub const RUNC: &[Row] = &[
             "security/cgroup.rs::a_unified_key_names_a_file_of_the_containers_cgroup",
             "security/cgroup.rs::a_cgroup_path_that_climbs_is_refused",
             "security/cgroup.rs::exec_into_a_cgroup_that_climbs_is_refused",
+            "update/groups.rs::no_path_leaves_the_containers_group",
         ],
     ),
     row(

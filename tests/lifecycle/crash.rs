@@ -1,11 +1,11 @@
 //! A command that is killed at any instant leaves what `delete --force` can take away.
 
 use crate::leftovers::{assert_nothing_left, processes};
-use crate::support::{Container, wait_until};
+use crate::support::{Container, RRUNTIME, wait_until};
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 fn spawn(container: &Container, command: &str) -> Child {
@@ -72,6 +72,57 @@ fn a_run_or_create_that_is_killed_at_any_moment_leaves_nothing_that_delete_does_
             container.call(&["delete", "--force", &container.id]).ok();
             assert_nothing_left(&container);
         }
+    }
+}
+
+/// Not by time but by the calls themselves: strace ends the runtime at one of its system calls. A few in an ordinary
+/// run of the tests; `RRUNTIME_EVERY_CALL=1` tries each.
+#[test]
+fn a_create_run_or_delete_that_is_killed_at_any_system_call_leaves_nothing_that_delete_does_not_take() {
+    let strace = |container: &Container, options: &[&str], command: &str| {
+        let mut strace = Command::new("strace");
+        strace.arg("-qq").args(options).arg(RRUNTIME).arg("--root").arg(container.state_root());
+        match command {
+            "delete" => strace.args([command, "--force"]),
+            _ => strace.args([command, "--bundle"]).arg(container.bundle()),
+        };
+        strace.arg(&container.id).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()
+    };
+    let ready = |command: &str| {
+        let container = Container::new().args(&["sleep", "0.01"]);
+        container.write_config();
+        if command == "delete" {
+            assert_eq!(container.create().code, 0);
+        }
+        container
+    };
+    let stride = if std::env::var_os("RRUNTIME_EVERY_CALL").is_some() { 1 } else { 17 };
+    for command in ["create", "run", "delete"] {
+        let container = ready(command);
+        let log = container.dir.join("calls");
+        if !strace(&container, &["-o", log.to_str().unwrap()], command).is_ok_and(|status| status.success()) {
+            crate::skip!("strace is not here, or may not trace");
+        }
+        let text = fs::read_to_string(log).unwrap();
+        let calls: Vec<&str> = text
+            .lines()
+            .filter_map(|line| Some(line.split_once('(')?.0))
+            .filter(|call| !call.contains(' '))
+            .collect();
+        assert!(calls.len() > 50, "{text}");
+        for (n, call) in calls.iter().enumerate().step_by(stride) {
+            // strace counts each kind of call by itself.
+            let when = calls[..=n].iter().filter(|other| *other == call).count();
+            let container = ready(command);
+            let inject = format!("inject={call}:signal=SIGKILL:when={when}");
+            strace(&container, &["-o", "/dev/null", "-e", &inject], command).unwrap();
+            if container.state_root().exists() {
+                container.call(&["list"]).ok();
+            }
+            container.call(&["delete", "--force", &container.id]).ok();
+            assert_nothing_left(&container);
+        }
+        println!("{command}: killed at each {stride}th of {} calls", calls.len());
     }
 }
 

@@ -15,6 +15,7 @@ mod hooks;
 mod listing;
 mod signals;
 mod terminal;
+mod upgrade;
 
 use leftovers::assert_nothing_left;
 use support::Container;

@@ -8,6 +8,7 @@ mod cgroups;
 mod inside;
 mod life;
 mod nested;
+mod own_maps;
 mod ranges;
 mod refusals;
 mod traps;

@@ -17,13 +17,13 @@ const CONTAINERS: u32 = 300;
 const LONGEST: Duration = Duration::from_secs(4);
 
 /// Exchanges two names until it is dropped.
-struct Flipper {
+pub struct Flipper {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Flipper {
-    fn of(a: PathBuf, b: PathBuf) -> Flipper {
+    pub fn of(a: PathBuf, b: PathBuf) -> Flipper {
         let stop = Arc::new(AtomicBool::new(false));
         let seen = stop.clone();
         let thread = std::thread::spawn(move || {

@@ -2,6 +2,7 @@
 //! clean-up that leaves nothing.
 #![allow(dead_code, reason = "each test program uses its own part of this")]
 
+pub mod mountinfo;
 pub mod ordinary;
 
 use serde_json::Value;

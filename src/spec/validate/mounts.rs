@@ -4,6 +4,7 @@ use super::Facts;
 use super::findings::{At, Findings, ROOT, has_nul};
 use super::namespaces::{Held, is_mapped, mappings};
 use crate::names::{Atime, Effect, mount_option};
+use crate::spec::idmap::{self, OptionMap};
 use crate::spec::{Mount, Spec};
 
 /// Whether a mount shows something that exists instead of a new filesystem.
@@ -13,14 +14,18 @@ pub fn is_bind(mount: &Mount) -> bool {
 }
 
 pub fn mounts(f: &mut Findings, spec: &Spec, facts: &Facts) {
+    list(f, &ROOT.key("mounts"), &spec.mounts, spec, facts);
+}
+
+/// The mounts of a list at `at`, for the container of `spec`.
+pub fn list(f: &mut Findings, at: &At, mounts: &[Mount], spec: &Spec, facts: &Facts) {
     let held = Held::of(spec);
-    let at = ROOT.key("mounts");
-    for (i, mount) in spec.mounts.iter().enumerate() {
+    for (i, mount) in mounts.iter().enumerate() {
         let at = at.index(i);
         destination(f, &at.key("destination"), &mount.destination);
         let words = options(f, &at.key("options"), mount);
         origin(f, &at, mount, &words);
-        id_mapping(f, &at, mount, &words, &held, facts);
+        id_mapping(f, &at, mount, &words, (spec, &held), facts);
         owners(f, &at.key("options"), mount, spec, &held);
     }
 }
@@ -41,7 +46,13 @@ struct Words<'m> {
     bind: bool,
     remount: bool,
     id_map: bool,
+    /// The mapping behind `idmap=`, if there is one.
+    option_map: OptionMap,
     copy_up: bool,
+    /// The first option that is about links, and the first `r` flag of a superblock.
+    links: Option<&'m str>,
+    recursive_flag: Option<&'m str>,
+    flag: Option<&'m str>,
     propagation: Option<&'m str>,
     /// The first option that is data for the filesystem.
     data: Option<&'m str>,
@@ -55,15 +66,6 @@ fn options<'m>(f: &mut Findings, at: &At, mount: &'m Mount) -> Words<'m> {
         let at = at.index(i);
         let Some(effect) = mount_option(option) else {
             f.no_nul(&at, option);
-            if option.starts_with("idmap=") || option.starts_with("ridmap=") {
-                // As data of a bind mount it would be ignored, and the owners would be the host's.
-                f.refuse(
-                    &at,
-                    option,
-                    "is not a form of idmap that is known here",
-                    "use uidMappings and gidMappings",
-                );
-            }
             words.data = words.data.or(Some(option));
             continue;
         };
@@ -86,12 +88,29 @@ fn options<'m>(f: &mut Findings, at: &At, mount: &'m Mount) -> Words<'m> {
         match effect {
             Effect::Bind { .. } => words.bind = true,
             Effect::Remount => words.remount = true,
-            Effect::IdMap { .. } => words.id_map = true,
+            Effect::IdMap { .. } => {
+                words.id_map = true;
+                option_map(f, &at, option, &mut words.option_map);
+            }
+            Effect::Links(_) => words.links = words.links.or(Some(option)),
+            Effect::Superblock(_) => words.flag = words.flag.or(Some(option)),
+            Effect::RecSuperblock(_) => words.recursive_flag = words.recursive_flag.or(Some(option)),
             Effect::TmpCopyUp => words.copy_up = true,
             _ => {}
         }
     }
     words
+}
+
+fn option_map(f: &mut Findings, at: &At, option: &str, map: &mut OptionMap) {
+    match option.split_once('=').map(|(_, text)| idmap::parse(text)) {
+        None => {}
+        Some(Ok(parsed)) => *map = parsed,
+        Some(Err(error)) => {
+            let detail = error.detail();
+            f.refuse(at, option, detail.reason.clone(), detail.remedy.clone().unwrap_or_default());
+        }
+    }
 }
 
 fn origin(f: &mut Findings, at: &At, mount: &Mount, words: &Words) {
@@ -106,7 +125,18 @@ fn origin(f: &mut Findings, at: &At, mount: &Mount, words: &Words) {
         if let Some(data) = words.data {
             f.warn(&at.key("options"), data, "means nothing to a bind mount: ignored");
         }
-    } else if (kind.is_empty() || kind == "none") && !words.remount && words.propagation.is_none() {
+        if let Some(flag) = words.flag.filter(|_| !words.remount) {
+            f.warn(&at.key("options"), flag, "belongs to the file system and not to a bind of it: ignored");
+        }
+        if let Some(flag) = words.recursive_flag {
+            let reason = "is a flag of the file system, which a bind mount cannot change";
+            f.refuse(&at.key("options"), flag, reason, "mount the file system itself with it on the host");
+        }
+    }
+    if let Some(option) = words.links.filter(|_| !words.bind || words.remount) {
+        f.warn(&at.key("options"), option, "means nothing but to a new bind mount: ignored");
+    }
+    if !words.bind && (kind.is_empty() || kind == "none") && !words.remount && words.propagation.is_none() {
         f.refuse_field(&at.key("type"), "is missing", "name a filesystem type, or add the option \"bind\"");
     }
     if words.copy_up && kind != "tmpfs" {
@@ -114,7 +144,14 @@ fn origin(f: &mut Findings, at: &At, mount: &Mount, words: &Words) {
     }
 }
 
-fn id_mapping(f: &mut Findings, at: &At, mount: &Mount, words: &Words, held: &Held, facts: &Facts) {
+fn id_mapping(
+    f: &mut Findings,
+    at: &At,
+    mount: &Mount,
+    words: &Words,
+    (spec, held): (&Spec, &Held),
+    facts: &Facts,
+) {
     let (uids, gids) = (&mount.uid_mappings, &mount.gid_mappings);
     mappings(f, &at.key("uidMappings"), uids);
     mappings(f, &at.key("gidMappings"), gids);
@@ -132,6 +169,14 @@ fn id_mapping(f: &mut Findings, at: &At, mount: &Mount, words: &Words, held: &He
             "remove the mapping, or run as root",
         );
     }
+    let option = &words.option_map;
+    if !option.uids.is_empty() {
+        if !uids.is_empty() || !gids.is_empty() {
+            let reason = "has a mapping in its options and another one in uidMappings";
+            f.refuse_field(at, reason, "keep one of them");
+        }
+        return option_ranges(f, &at.key("options"), option, spec);
+    }
     match (uids.is_empty(), gids.is_empty()) {
         (true, true) if !held.has(libc::CLONE_NEWUSER as u64) => {
             let remedy = "add uidMappings and gidMappings to the mount, or a user namespace";
@@ -140,6 +185,23 @@ fn id_mapping(f: &mut Findings, at: &At, mount: &Mount, words: &Words, held: &He
         (true, false) => f.refuse_field(&at.key("uidMappings"), "is missing beside gidMappings", "give both"),
         (false, true) => f.refuse_field(&at.key("gidMappings"), "is missing beside uidMappings", "give both"),
         _ => {}
+    }
+}
+
+/// What the kernel will be given for the ranges of an option.
+fn option_ranges(f: &mut Findings, at: &At, option: &OptionMap, spec: &Spec) {
+    let none = (&[][..], &[][..]);
+    let own = spec.linux.as_ref().map_or(none, |linux| (&linux.uid_mappings[..], &linux.gid_mappings[..]));
+    let uids = idmap::resolve(&option.uids, own.0);
+    let gids = idmap::resolve(&option.gids, own.1);
+    for resolved in [uids, gids] {
+        match resolved {
+            Ok(ranges) => mappings(f, at, &ranges),
+            Err(error) => {
+                let detail = error.detail();
+                f.refuse_field(at, detail.reason.clone(), detail.remedy.clone().unwrap_or_default());
+            }
+        }
     }
 }
 

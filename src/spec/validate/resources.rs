@@ -90,7 +90,8 @@ fn memory(f: &mut Findings, at: &At, memory: &Memory) {
             _ => {}
         }
     }
-    if let Some(swappiness) = memory.swappiness {
+    // Engines written in Go write -1 into the unsigned field for "not set".
+    if let Some(swappiness) = memory.swappiness.filter(|&s| s != u64::MAX) {
         f.range(&at.key("swappiness"), swappiness, 0..=100);
     }
 }
@@ -229,10 +230,15 @@ fn is_page_size(size: &str) -> bool {
     !digits.is_empty() && !digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
+/// The kernel's files take such a name and more behind it on one line.
+fn is_word(name: &str) -> bool {
+    !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c == '\0')
+}
+
 fn network(f: &mut Findings, at: &At, network: &Network) {
     for (i, priority) in network.priorities.iter().enumerate() {
         let at = at.key("priorities");
-        if priority.name.is_empty() || priority.name.contains([' ', '\n', '\0']) {
+        if !is_word(&priority.name) {
             let value = priority.name.escape_debug();
             f.refuse(&at.index(i).key("name"), value, "is not a network interface", "name an interface");
         }
@@ -242,7 +248,7 @@ fn network(f: &mut Findings, at: &At, network: &Network) {
 fn rdma(f: &mut Findings, at: &At, limits: &BTreeMap<Text, Rdma>) {
     for (device, limit) in limits {
         let at = at.key(device);
-        if device.is_empty() || device.contains([' ', '\n', '\0']) {
+        if !is_word(device) {
             f.refuse_field(&at, "is not the name of an RDMA device", "name it as in mlx5_1");
         }
         if limit.hca_handles.is_none() && limit.hca_objects.is_none() {
@@ -251,11 +257,25 @@ fn rdma(f: &mut Findings, at: &At, limits: &BTreeMap<Text, Rdma>) {
     }
 }
 
+/// Files of cgroup v2 that are not limits: writing them would move, stop or end processes.
+const NOT_LIMITS: [&str; 6] = [
+    "cgroup.procs",
+    "cgroup.threads",
+    "cgroup.kill",
+    "cgroup.freeze",
+    "cgroup.type",
+    "cgroup.subtree_control",
+];
+
+/// Keys become names of files in the container's cgroup.
 fn unified(f: &mut Findings, at: &At, files: &BTreeMap<Text, Text>) {
     for (file, value) in files {
         let at = at.key(file);
-        if file.contains(['/', '\0']) || !file.contains('.') || matches!(&**file, "." | "..") {
+        let named = file.split_once('.').is_some_and(|(c, p)| !c.is_empty() && !p.is_empty());
+        if !named || file.contains("..") || file.contains(['/', '\0', '\n']) {
             f.refuse_field(&at, "is not the name of a cgroup file", "write it as in memory.high, without /");
+        } else if NOT_LIMITS.contains(&&**file) {
+            f.refuse_field(&at, "is not a limit: the runtime itself writes this file", "leave it out");
         }
         f.no_nul(&at, value);
     }

@@ -1,0 +1,127 @@
+//! A group below a container's, for a process that joins it (`exec --cgroup`).
+//!
+//! The image may have made any directory there, so the path is taken below the container's own directory, which is
+//! held: no `..`, no link, no other file system (GHSA-5g49-rx9x-qfc6). A path that begins with a slash begins at the
+//! container's group too. Nothing is made: a group that is not there is an error.
+
+use super::location::Version;
+use super::tree::{Cgroup, DIRECTORY, Held, INSIDE, c};
+use super::write::on;
+use crate::error::{Error, Kind, Result};
+use crate::sys::{Errno, SysResult, file};
+use std::os::fd::{AsFd, OwnedFd};
+
+/// A path below the container's cgroup, in the hierarchies of these v1 controllers or, without any, in all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Below<'p> {
+    pub controllers: &'p [String],
+    pub path: &'p str,
+}
+
+impl Cgroup {
+    /// The same hierarchies, with these groups in place of the container's own. The others stay.
+    ///
+    /// Errors: a path that climbs or is not there; a controller that has no hierarchy here or is named twice; on
+    /// cgroup v2, where there is one hierarchy, any controller; several paths without one.
+    pub fn below(mut self, wanted: &[Below]) -> Result<Cgroup> {
+        let v1 = self.held.iter().any(|held| held.leg.version == Version::V1);
+        let mut named: Vec<&str> = Vec::new();
+        for below in wanted {
+            let refused =
+                |reason: String| Error::new(reason).kind(Kind::Argument).field("--cgroup").value(below.path);
+            if below.controllers.is_empty() && wanted.len() > 1 {
+                return Err(refused("of several paths, each names its controllers".into())
+                    .remedy("write them as CONTROLLER:PATH, or one path for all"));
+            }
+            for controller in below.controllers {
+                if !v1 {
+                    return Err(refused(format!(
+                        "cgroup v2 has one hierarchy, and none for {controller} alone"
+                    ))
+                    .remedy("leave the controllers and the colon out"));
+                }
+                if named.contains(&&**controller) {
+                    return Err(refused(format!("the controller {controller} is named twice")));
+                }
+                if !self.held.iter().any(|held| held.leg.has(controller)) {
+                    return Err(refused(format!(
+                        "the container has no cgroup for the controller {controller}"
+                    ))
+                    .remedy("the controllers are listed in the first lines of /proc/PID/cgroup"));
+                }
+                named.push(controller);
+            }
+            let path = inside(below.path).ok_or_else(|| {
+                refused("the path leaves the container's cgroup".into())
+                    .remedy("name a group below it, without \"..\"")
+            })?;
+            for held in &mut self.held {
+                if !below.is_about(held) {
+                    continue;
+                }
+                // Beside v1 hierarchies v2 has no controllers, and nobody need make a group there.
+                match held.open_below(&path) {
+                    Err(Errno(libc::ENOENT)) if v1 && held.leg.version == Version::V2 => {}
+                    Err(errno) => return Err(held.not_below(&path, errno)),
+                    Ok(dir) => held.dir = dir,
+                }
+            }
+        }
+        Ok(self)
+    }
+}
+
+impl Below<'_> {
+    fn is_about(&self, held: &Held) -> bool {
+        self.controllers.is_empty() || self.controllers.iter().any(|controller| held.leg.has(controller))
+    }
+}
+
+/// The path without empty and "." parts; "." for the group itself. `None` if it climbs.
+fn inside(path: &str) -> Option<String> {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    if parts.contains(&"..") {
+        return None;
+    }
+    Some(if parts.is_empty() { ".".to_owned() } else { parts.join("/") })
+}
+
+impl Held {
+    fn open_below(&self, path: &str) -> SysResult<OwnedFd> {
+        file::openat2(self.dir.as_fd(), &c(path)?, DIRECTORY, 0, INSIDE)
+    }
+
+    fn not_below(&self, path: &str, errno: Errno) -> Error {
+        let error = on(&self.leg, "open the group below", errno).field("--cgroup").value(path);
+        match errno.0 {
+            libc::ENOENT | libc::ENODEV => error
+                .kind(Kind::Argument)
+                .remedy("the group has to be there: make it, or let the container make it"),
+            libc::ELOOP | libc::EXDEV | libc::ENOTDIR => {
+                error.kind(Kind::Argument).remedy("the path is directories of cgroups and nothing else")
+            }
+            _ => error,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_stays_below_or_is_none() {
+        for (path, expected) in [
+            ("a/b", Some("a/b")),
+            ("/a//./b/", Some("a/b")),
+            ("/", Some(".")),
+            ("", Some(".")),
+            ("a..b", Some("a..b")),
+        ] {
+            assert_eq!(inside(path).as_deref(), expected, "{path}");
+        }
+        for path in ["..", "/..", "a/../b", "a/.."] {
+            assert_eq!(inside(path), None, "{path}");
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! `mounts`: mounts of a running container, as crun has it.
+
+use super::arguments::Arguments;
+use super::session::Session;
+use super::{Command, Count, FAILURE, OptionsEnd};
+use crate::error::{Error, Kind, Result};
+use std::ffi::OsString;
+use std::path::Path;
+
+pub const COMMAND: Command = Command {
+    name: "mounts",
+    about: "add mounts to a running container, or remove them",
+    operands: "add|remove <container-id> <file>",
+    count: Count::Exactly(3),
+    options_end: OptionsEnd::Nowhere,
+    detail: "The file is a JSON array of mounts, as config.json has them; for remove the destinations count.\n\
+             add: all or none. Binds, and file systems of type tmpfs, proc, sysfs, mqueue and devpts; a remount is\n\
+             refused. A destination that is missing is made, and stays if a later mount fails.\n\
+             remove: no link may be on the way to a destination, and what masks a path stays.",
+    options: Vec::new,
+    run,
+    failure: FAILURE,
+};
+
+fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
+    // The count is checked.
+    let operand = |i: usize| arguments.operands.get(i).map(OsString::as_os_str).unwrap_or_default();
+    let (verb, id, file) = (operand(0), operand(1).to_string_lossy(), Path::new(operand(2)));
+    let engine = session.engine_for_one()?;
+    match &*verb.to_string_lossy() {
+        "add" => engine.add_mounts(&id, file),
+        "remove" => engine.remove_mounts(&id, file),
+        other => Err(Error::new("mounts can be added and removed")
+            .kind(Kind::Argument)
+            .value(other)
+            .remedy("write `mounts add ID FILE` or `mounts remove ID FILE`")),
+    }
+    .map(|()| 0)
+}

@@ -1,0 +1,246 @@
+//! `update`: options or a file in, one set of limits out.
+//!
+//! The options are a table: what parses them, help, and the limits that come out of it all read it.
+
+use super::arguments::{Arguments, option};
+use super::session::Session;
+use super::{Command, Count, FAILURE, OptionsEnd};
+use crate::engine::{Changes, UpdateOptions};
+use crate::error::{Error, Kind, Result};
+use crate::spec::{Resources, Text};
+use clap::Arg;
+use std::borrow::Cow;
+use std::io::Read;
+use std::path::Path;
+use std::str::FromStr;
+
+pub const COMMAND: Command = Command {
+    name: "update",
+    about: "change the limits of a container",
+    operands: "<container-id>",
+    count: Count::Exactly(1),
+    options_end: OptionsEnd::Nowhere,
+    detail: "What is not named stays as it is. Either every limit is changed, or none.\n\
+             Sizes are bytes, or have a unit: 64m, 1.5g; -1 takes a limit away.\n\
+             With --resources the limits come from a file (linux.resources as config.json has it)\n\
+             and the other options but --l3-cache-schema and --mem-bw-schema are ignored.\n\
+             Device rules stay as they are.",
+    options,
+    run,
+    failure: FAILURE,
+};
+
+/// Where the value of an option goes.
+#[derive(Clone, Copy)]
+enum Slot {
+    Text(for<'r> fn(&'r mut Resources<'static>) -> &'r mut Option<Text<'static>>),
+    Unsigned(for<'r> fn(&'r mut Resources<'static>) -> &'r mut Option<u64>),
+    Signed(for<'r> fn(&'r mut Resources<'static>) -> &'r mut Option<i64>),
+    Size(for<'r> fn(&'r mut Resources<'static>) -> &'r mut Option<i64>),
+    Weight,
+}
+
+/// (option, its value, help, where it goes). Without help it is hidden: it does nothing any more.
+const LIMITS: [(&str, &str, &str, Slot); 16] = [
+    ("blkio-weight", "WEIGHT", "relative weight of block I/O, 10 to 1000", Slot::Weight),
+    ("cpu-period", "MICROSECONDS", "period of the CPU quota", Slot::Unsigned(|r| &mut cpu(r).period)),
+    (
+        "cpu-quota",
+        "MICROSECONDS",
+        "CPU time in each period; -1: no limit",
+        Slot::Signed(|r| &mut cpu(r).quota),
+    ),
+    ("cpu-burst", "MICROSECONDS", "unused quota that may be saved up", Slot::Unsigned(|r| &mut cpu(r).burst)),
+    ("cpu-share", "SHARES", "relative weight of CPU time", Slot::Unsigned(|r| &mut cpu(r).shares)),
+    (
+        "cpu-rt-period",
+        "MICROSECONDS",
+        "period of the real-time limit (cgroup v1)",
+        Slot::Unsigned(|r| &mut cpu(r).realtime_period),
+    ),
+    (
+        "cpu-rt-runtime",
+        "MICROSECONDS",
+        "real-time CPU time in each period (cgroup v1)",
+        Slot::Signed(|r| &mut cpu(r).realtime_runtime),
+    ),
+    ("cpuset-cpus", "LIST", "CPUs to use, as in 0-2,7", Slot::Text(|r| &mut cpu(r).cpus)),
+    ("cpuset-mems", "LIST", "memory nodes to use", Slot::Text(|r| &mut cpu(r).mems)),
+    ("cpu-idle", "0|1", "run only when nobody else wants the CPU", Slot::Signed(|r| &mut cpu(r).idle)),
+    ("memory", "SIZE", "limit of memory", Slot::Size(|r| &mut memory(r).limit)),
+    (
+        "memory-reservation",
+        "SIZE",
+        "memory that is taken away last (soft limit)",
+        Slot::Size(|r| &mut memory(r).reservation),
+    ),
+    ("memory-swap", "SIZE", "limit of memory and swap together", Slot::Size(|r| &mut memory(r).swap)),
+    (
+        "pids-limit",
+        "NUMBER",
+        "number of tasks; -1: no limit",
+        Slot::Signed(|r| &mut r.pids.get_or_insert_default().limit),
+    ),
+    ("kernel-memory", "SIZE", "", Slot::Size(|r| &mut memory(r).kernel)),
+    ("kernel-memory-tcp", "SIZE", "", Slot::Size(|r| &mut memory(r).kernel_tcp)),
+];
+
+fn cpu<'r>(resources: &'r mut Resources<'static>) -> &'r mut crate::spec::Cpu<'static> {
+    resources.cpu.get_or_insert_default()
+}
+
+fn memory<'r>(resources: &'r mut Resources<'static>) -> &'r mut crate::spec::Memory {
+    resources.memory.get_or_insert_default()
+}
+
+fn options() -> Vec<Arg> {
+    let limits = LIMITS.iter().map(|(name, value, help, _)| option(name, value, help).hide(help.is_empty()));
+    let mut options = vec![
+        option("resources", "FILE", "take the limits from this JSON file; - for standard input").short('r'),
+    ];
+    options.extend(limits);
+    options.push(option("l3-cache-schema", "SCHEMA", "Intel RDT: L3 cache allocation"));
+    options.push(option("mem-bw-schema", "SCHEMA", "Intel RDT: memory bandwidth allocation"));
+    options
+}
+
+fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
+    let options = parse(session, arguments)?;
+    session.engine_for_one()?.update(&arguments.id(), &options).map(|()| 0)
+}
+
+fn parse(session: &Session, arguments: &Arguments) -> Result<UpdateOptions> {
+    let owned = |name| Ok(arguments.text(name)?.filter(|text| !text.is_empty()).map(str::to_owned));
+    let changes = match arguments.path("resources") {
+        Some(file) => {
+            for (name, ..) in LIMITS.iter().filter(|(name, ..)| arguments.value(name).is_some()) {
+                session.log.warn(&format!("--{name} is ignored: --resources says everything"));
+            }
+            Changes::File(read(&file)?)
+        }
+        None => Changes::Given(Box::new(given(arguments)?)),
+    };
+    Ok(UpdateOptions {
+        changes,
+        l3_cache_schema: owned("l3-cache-schema")?,
+        mem_bw_schema: owned("mem-bw-schema")?,
+    })
+}
+
+/// Larger than any list of devices.
+const LARGEST_FILE: u64 = 16 << 20;
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = if path == Path::new("-") {
+        std::io::stdin().take(LARGEST_FILE).read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(path).and_then(|file| file.take(LARGEST_FILE).read_to_end(&mut bytes))
+    };
+    match read {
+        Ok(_) => Ok(bytes),
+        Err(e) => Err(Error::io("read the resources", &e)
+            .kind(Kind::Argument)
+            .field("--resources")
+            .value(path.display())),
+    }
+}
+
+fn given(arguments: &Arguments) -> Result<Resources<'static>> {
+    let mut resources = Resources::default();
+    for (name, .., slot) in LIMITS {
+        let Some(text) = arguments.text(name)?.filter(|text| !text.is_empty()) else { continue };
+        let wrong = |what: &str| {
+            Error::new(format!("invalid value for {name}: this is not {what}"))
+                .kind(Kind::Argument)
+                .field(format!("--{name}"))
+                .value(text)
+        };
+        match slot {
+            Slot::Text(of) => *of(&mut resources) = Some(Text(Cow::Owned(text.to_owned()))),
+            Slot::Unsigned(of) => {
+                *of(&mut resources) = Some(text.parse().map_err(|_| wrong("a whole number from 0 on"))?);
+            }
+            Slot::Signed(of) => {
+                *of(&mut resources) = Some(text.parse().map_err(|_| wrong("a whole number"))?)
+            }
+            Slot::Size(of) => {
+                let size =
+                    size(text).ok_or_else(|| wrong("a size in bytes, one such as 64m or 1.5g, or -1"))?;
+                *of(&mut resources) = Some(size);
+            }
+            Slot::Weight => {
+                let weight = u16::from_str(text).map_err(|_| wrong("a whole number from 10 to 1000"))?;
+                resources.block_io.get_or_insert_default().weight = Some(weight);
+            }
+        }
+    }
+    Ok(resources)
+}
+
+/// Bytes: a number, perhaps with a fraction, then a unit in powers of 1024 ("k", "KiB", " mb"); or -1.
+fn size(text: &str) -> Option<i64> {
+    if text == "-1" {
+        return Some(-1);
+    }
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let unit = unit.strip_prefix(' ').unwrap_or(unit).to_ascii_lowercase();
+    let unit = unit.strip_suffix('b').unwrap_or(&unit);
+    let power = match unit.strip_suffix('i').unwrap_or(unit) {
+        "" if unit.is_empty() => 0,
+        "k" => 1,
+        "m" => 2,
+        "g" => 3,
+        "t" => 4,
+        "p" => 5,
+        _ => return None,
+    };
+    if number.contains('.') {
+        let bytes = number.parse::<f64>().ok()? * 1024_f64.powi(power);
+        // i64::MAX as f64 is one more than fits.
+        return (number != "." && bytes < i64::MAX as f64).then_some(bytes as i64);
+    }
+    number.parse::<i64>().ok()?.checked_mul(1024_i64.checked_pow(power.unsigned_abs())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_as_docker_reads_them() {
+        let rows = [
+            ("0", Some(0)),
+            ("1000", Some(1000)),
+            ("-1", Some(-1)),
+            ("1k", Some(1024)),
+            ("64m", Some(64 << 20)),
+            ("64M", Some(64 << 20)),
+            ("64MiB", Some(64 << 20)),
+            ("64 mb", Some(64 << 20)),
+            ("2gb", Some(2 << 30)),
+            ("1t", Some(1 << 40)),
+            ("1p", Some(1 << 50)),
+            ("10b", Some(10)),
+            ("1.5g", Some(3 << 29)),
+            ("", None),
+            (".", None),
+            ("i", None),
+            ("10i", None),
+            ("-2", None),
+            ("-1k", None),
+            ("+5", None),
+            ("1.2.3", None),
+            ("12x", None),
+            ("m", None),
+            ("1e3", None),
+            ("9223372036854775808", None),
+            ("9000p", None),
+            ("99999999.9p", None),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(size(text), expected, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The plans that change the mounts of a running container: `mounts add` and `mounts remove`.
+//!
+//! A process of ours joins the container's mount namespace (and what a file system needs besides), works on
+//! descriptors below the container's root, and ends. What is shown of the host is opened there before. The container's
+//! processes may exchange anything meanwhile: so nothing is mounted from a path that they could choose, and nothing
+//! is changed or removed behind a link.
+
+use super::Host;
+use super::mount_options::Flags;
+use super::mounts::{Moment, Mounts, absolute};
+use super::namespaces::{MOUNT, PID, USER};
+use super::script::{Field, Open, Opens, Script, c};
+use super::tenant::{Destination, Tenant};
+use crate::error::{Error, Kind, Result};
+use crate::spec::{Mount, Spec, annotations};
+use crate::wire::{Handle, MOST_KEPT, Step};
+use std::path::Path;
+
+/// File systems that take nothing from the tree in which they are mounted: what an ext4 or an overlay is made of
+/// would be looked up where the container can put something else.
+const SELF_CONTAINED: [&str; 5] = ["tmpfs", "proc", "sysfs", "mqueue", "devpts"];
+
+/// Adds these mounts, all or none. `spec` is the container's.
+pub fn add<'a>(
+    list: &'a [Mount<'a>],
+    spec: &'a Spec<'a>,
+    bundle: &'a Path,
+    to: Destination,
+    host: &Host,
+) -> Result<Tenant<'a>> {
+    for (i, mount) in list.iter().enumerate() {
+        check(mount, i)?;
+    }
+    if list.len() > MOST_KEPT {
+        return Err(Error::new(format!("at most {MOST_KEPT} mounts can be added at a time"))
+            .kind(Kind::Unsupported)
+            .field("/mounts")
+            .value(list.len()));
+    }
+    let mut opens = Opens::default();
+    let pidfd = opens.add(Open::Pidfd);
+    let mut mounting = Script::default();
+    mounting.push(Field::None, Step::OpenRoot {});
+    mounting.push(Field::None, Step::Umask { value: 0 });
+    mounting.push(Field::None, Step::KeepMounts {});
+    let mounts = Mounts {
+        list,
+        linux: spec.linux.as_ref(),
+        label_option: annotations::label_option(&spec.annotations),
+        bundle,
+        host,
+        namespaces: to.namespaces,
+        base_propagation: libc::MS_SLAVE,
+        moment: Moment::Running,
+    };
+    mounts.push(&mut mounting, &mut opens)?;
+    mounting.push(Field::None, Step::Finish {});
+
+    let mut script = Script::default();
+    script.push(Field::None, Step::OpenHostProc {});
+    script.push(Field::None, Step::Undumpable {});
+    let own_user = to.namespaces & USER;
+    if own_user != 0 {
+        script.push(Field::None, Step::Join { namespace: pidfd, flags: USER });
+        push_copies(&opens, &mut script);
+    }
+    // A pid namespace is entered by children only, and only a proc is of one.
+    let pid = if list.iter().any(|mount| mount.kind.as_deref() == Some("proc")) { PID } else { 0 };
+    let flags = to.namespaces & !USER & !PID | to.namespaces & pid;
+    script.push(Field::None, Step::Join { namespace: pidfd, flags });
+    if own_user != 0 {
+        script.push(Field::None, Step::BecomeRoot { keep_groups: false });
+    }
+    if flags & PID != 0 {
+        script.push(Field::None, Step::Spawn { flags: 0 });
+    }
+    script.append(mounting);
+    Ok(Tenant { script, opens, ..Tenant::new() })
+}
+
+/// The kernel locks the host's flags in the mount table that a user namespace gets: so that is where copies for it are
+/// made, in a table of our own, before we go on into the container's.
+fn push_copies(opens: &Opens, script: &mut Script) {
+    let copies: Vec<(Handle, &str, u32, Field)> = opens
+        .iter()
+        .enumerate()
+        .filter_map(|(i, open)| match open {
+            Open::Tree { path, flags, mapping: None, field } | Open::Witness { path, flags, field } => {
+                Some((Handle(i as u32), &**path, *flags, *field))
+            }
+            _ => None,
+        })
+        .collect();
+    if copies.is_empty() {
+        return;
+    }
+    script.push(Field::None, Step::Unshare { flags: MOUNT });
+    for (tree, path, flags, field) in copies {
+        script.push(field, Step::Copy { tree, path: &c(path), flags });
+    }
+}
+
+/// What cannot be done beside running processes.
+fn check(mount: &Mount, i: usize) -> Result<()> {
+    let flags = Flags::of(mount, i)?;
+    let refuse = |key: &str, reason: &'static str, remedy: &'static str| {
+        let field = format!("/mounts/{i}/{key}");
+        Err(Error::new(reason).kind(Kind::Unsupported).field(field).remedy(remedy))
+    };
+    if absolute(&mount.destination) == "/" {
+        return refuse(
+            "destination",
+            "the root of a running container cannot be covered",
+            "choose a place below it",
+        );
+    }
+    if flags.remount {
+        return refuse(
+            "options",
+            "a mount of a running container cannot be changed: it could put another one in the place",
+            "remove the mount and add it with other options",
+        );
+    }
+    let kind = mount.kind.as_deref().unwrap_or_default();
+    if flags.bind.is_none() && !SELF_CONTAINED.contains(&kind) {
+        return refuse(
+            "type",
+            "a running container can get tmpfs, proc, sysfs, mqueue, devpts and binds",
+            "mount it on the host and bind it",
+        );
+    }
+    Ok(())
+}
+
+/// Takes the mounts at these destinations away, after a look at whether all of them are there.
+pub fn remove<'a>(list: &'a [Mount<'a>], to: Destination) -> Tenant<'a> {
+    let mut opens = Opens::default();
+    let pidfd = opens.add(Open::Pidfd);
+    let mut script = Script::default();
+    script.push(Field::None, Step::OpenHostProc {});
+    script.push(Field::None, Step::Undumpable {});
+    let flags = to.namespaces & (USER | MOUNT);
+    script.push(Field::None, Step::Join { namespace: pidfd, flags });
+    if flags & USER != 0 {
+        script.push(Field::None, Step::BecomeRoot { keep_groups: false });
+    }
+    script.push(Field::None, Step::OpenRoot {});
+    let paths: Vec<_> = list.iter().map(|mount| c(&absolute(&mount.destination))).collect();
+    for (i, path) in paths.iter().enumerate() {
+        script.push(Field::Mount(i), Step::FindMount { path });
+    }
+    for (i, path) in paths.iter().enumerate() {
+        script.push(Field::Mount(i), Step::Unmount { path });
+    }
+    script.push(Field::None, Step::Finish {});
+    Tenant { script, opens, ..Tenant::new() }
+}

@@ -1,0 +1,123 @@
+//! crun's `idmap=uids=A-B-N#…;gids=…`: owners of a bind mount, in its options instead of `uidMappings`.
+//!
+//! A is the first id on the file system, B what it is on the host, N how many. With `@` before a triple B is an id
+//! of the container's user namespace.
+
+use super::IdMapping;
+use crate::error::{Error, Kind, Result};
+
+/// The ranges that an option names; none at all is the container's own mapping.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OptionMap {
+    pub uids: Vec<OptionRange>,
+    pub gids: Vec<OptionRange>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OptionRange {
+    range: IdMapping,
+    /// `host_id` is the container's.
+    relative: bool,
+}
+
+/// The text behind `idmap=` or `ridmap=`.
+pub fn parse(text: &str) -> Result<OptionMap> {
+    let mut map = OptionMap::default();
+    for part in text.split(';').filter(|part| !part.is_empty()) {
+        match part.split_once('=') {
+            Some(("uids", ranges)) => map.uids.extend(parse_ranges(ranges)?),
+            Some(("gids", ranges)) => map.gids.extend(parse_ranges(ranges)?),
+            _ => return Err(wrong("names something other than uids and gids")),
+        }
+    }
+    if map.uids.is_empty() != map.gids.is_empty() {
+        return Err(wrong("has to give both uids and gids"));
+    }
+    Ok(map)
+}
+
+fn wrong(reason: &'static str) -> Error {
+    Error::new(reason)
+        .kind(Kind::Config)
+        .remedy("the form is idmap=uids=0-1000-10#10-2000-5;gids=0-1000-10: on disk, on the host, how many")
+}
+
+fn parse_ranges(text: &str) -> Result<Vec<OptionRange>> {
+    text.split('#').map(parse_range).collect()
+}
+
+fn parse_range(text: &str) -> Result<OptionRange> {
+    let plain = text.strip_prefix('@');
+    let mut numbers = plain.unwrap_or(text).split('-').map(str::parse::<u32>);
+    let mut number = || match numbers.next() {
+        Some(Ok(number)) => Ok(number),
+        _ => Err(wrong("has a range that is not three numbers")),
+    };
+    let range = IdMapping { container_id: number()?, host_id: number()?, size: number()? };
+    match numbers.next() {
+        None => Ok(OptionRange { range, relative: plain.is_some() }),
+        Some(_) => Err(wrong("has a range that is not three numbers")),
+    }
+}
+
+/// The ranges as the kernel takes them; `own` is the mapping of the container's user namespace.
+pub fn resolve(ranges: &[OptionRange], own: &[IdMapping]) -> Result<Vec<IdMapping>> {
+    ranges.iter().map(|range| absolute(range, own)).collect()
+}
+
+fn absolute(&OptionRange { range, relative }: &OptionRange, own: &[IdMapping]) -> Result<IdMapping> {
+    if !relative {
+        return Ok(range);
+    }
+    let first = range.host_id;
+    let within = own.iter().find_map(|part| {
+        let offset = first.checked_sub(part.container_id).filter(|offset| *offset < part.size)?;
+        let fits = u64::from(offset) + u64::from(range.size) <= u64::from(part.size);
+        part.host_id.checked_add(offset).filter(|_| fits)
+    });
+    let host_id = within.ok_or_else(|| {
+        Error::new("has a range that no single mapping of the container's user namespace holds")
+            .kind(Kind::Config)
+            .remedy("split the range where linux.uidMappings and linux.gidMappings are split")
+    })?;
+    Ok(IdMapping { host_id, ..range })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(container_id: u32, host_id: u32, size: u32) -> IdMapping {
+        IdMapping { container_id, host_id, size }
+    }
+
+    #[test]
+    fn ranges_are_read_and_relative_ones_are_moved() {
+        let own = [range(0, 5000, 100), range(100, 7000, 100)];
+        let map = parse("uids=0-10-5#@5-20-5;gids=@0-150-50").unwrap();
+        assert_eq!(resolve(&map.uids, &own).unwrap(), [range(0, 10, 5), range(5, 5020, 5)]);
+        assert_eq!(resolve(&map.gids, &own).unwrap(), [range(0, 7050, 50)]);
+        assert_eq!(parse("").unwrap(), OptionMap::default());
+    }
+
+    #[test]
+    fn what_is_no_mapping_is_refused() {
+        for text in ["uids=0-1-2", "gids=0-1-2", "x=0-1-2;gids=0-1-2", "uids=0:1:2;gids=0-1-2"] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+        for text in
+            ["uids=0-1;gids=0-1-2", "uids=0-1-2-3;gids=0-1-2", "uids=a-1-2;gids=0-1-2", "uids=0-1--2;gids="]
+        {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_relative_range_may_not_leave_its_mapping() {
+        let own = [range(0, 5000, 100), range(100, 7000, 100)];
+        for text in ["uids=@0-95-10;gids=0-0-1", "uids=@0-200-1;gids=0-0-1"] {
+            assert!(resolve(&parse(text).unwrap().uids, &own).is_err(), "{text}");
+        }
+        assert!(resolve(&parse("uids=@0-0-1;gids=0-0-1").unwrap().uids, &[]).is_err());
+    }
+}
