@@ -206,18 +206,6 @@ pub const ROWS: &[Row] = &[
     row("spec --{bundle,rootless}", "", &["cli_usage.rs::spec_writes_a_configuration_once"]),
     row("spec --file", "", &["cli_usage.rs::spec_writes_another_file_and_the_name_it_was_called_by"]),
     row("features", "", &["cli_usage.rs::features_has_the_form_of_the_specification"]),
-    row("--log-level", "", &["cli_log.rs::the_level_decides_which_records_are_written"]),
-    row("--systemd-log", "", &["cli_log.rs::systemd_log_is_the_journal_under_the_programs_name"]),
-    row(
-        "--cgroup-manager",
-        "",
-        &[
-            "update/disabled.rs::the_container_stays_in_the_callers_cgroup",
-            "update/disabled.rs::a_limit_is_refused_by_its_field",
-            "update/disabled.rs::the_other_managers_are_known_and_no_more",
-        ],
-    ),
-    row("spec --file", "", &["conformance/options.rs::spec_writes_the_file_that_is_named"]),
     row(
         "{kill,delete} --regex",
         "",

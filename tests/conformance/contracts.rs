@@ -2,20 +2,22 @@
 
 use crate::row::{Row, row};
 
+const WARNING: &str = "ipc/annotations.rs::what_belongs_to_systemd_or_to_a_handler_is_a_warning";
+
 pub const ANNOTATIONS: &[Row] = &[
     row(
         "run.oci.hooks.{stdout,stderr}",
-        "hooks on the host write to this file of the host, which is appended to",
+        "what hooks say goes to this file",
         &["lifecycle/hooks.rs::the_words_of_hooks_go_to_the_files_of_the_annotations"],
     ),
     row(
         "run.oci.keep_original_groups",
-        "the process keeps the caller's supplementary groups",
+        "the caller's groups stay",
         &["ipc/annotations.rs::the_callers_groups_stay_if_the_config_says_so"],
     ),
     row(
         "run.oci.mount_context_type",
-        "the mount option that carries linux.mountLabel: context, fscontext, defcontext or rootcontext",
+        "the word before linux.mountLabel: context, fscontext, defcontext, rootcontext",
         &["ipc/annotations.rs::paths_and_words_are_checked"],
     ),
     row(
@@ -25,14 +27,14 @@ pub const ANNOTATIONS: &[Row] = &[
     ),
     row(
         "run.oci.seccomp.receiver",
-        "where the listener of a profile that asks goes, if the profile names no listenerPath",
+        "as linux.seccomp.listenerPath",
         &[
             "ipc/annotations.rs::the_seccomp_listener_goes_to_the_receiver_of_the_annotation_or_of_the_environment",
         ],
     ),
     row(
         "run.oci.seccomp_bpf_data",
-        "a finished filter (base64) in the place of linux.seccomp",
+        "a finished filter in the place of the profile",
         &[
             "ipc/annotations.rs::a_finished_filter_takes_the_place_of_the_profile",
             "ipc/annotations.rs::a_finished_filter_that_is_none_is_refused_before_anything_is_made",
@@ -40,18 +42,18 @@ pub const ANNOTATIONS: &[Row] = &[
     ),
     row(
         "run.oci.seccomp_fail_unknown_syscall",
-        "a name that no table knows is an error",
+        "an unknown call of a profile is an error, not a warning",
         &["ipc/annotations.rs::an_unknown_system_call_is_an_error_if_the_config_says_so"],
     ),
     row(
-        "run.oci.handler, run.oci.seccomp.plugins, run.oci.systemd.force_cgroup_v1, module.wasm.image/variant",
-        "refused: this program has no handlers, plugins or engines",
+        "{run.oci.handler,module.wasm.image/variant,run.oci.seccomp.plugins,run.oci.systemd.force_cgroup_v1}",
+        "asks for what rruntime has not: an error",
         &["ipc/annotations.rs::a_handler_that_is_not_there_is_an_error"],
     ),
     row(
-        "run.oci.delegate-cgroup, run.oci.systemd.subgroup, krun.*",
-        "a warning: they shape what this program does not make",
-        &["ipc/annotations.rs::what_belongs_to_systemd_or_to_a_handler_is_a_warning"],
+        "{run.oci.delegate-cgroup,run.oci.systemd.subgroup,krun.}",
+        "shapes systemd's cgroups, or a virtual machine: a warning",
+        &[WARNING],
     ),
     row(
         "any other",

@@ -72,6 +72,14 @@ fn every_mount_option_has_a_row() {
     assert_same("mount options", &options, &subjects(&[mount_options::ROWS]));
 }
 
+#[test]
+fn every_annotation_that_the_code_knows_has_a_row() {
+    let known: BTreeSet<String> =
+        rruntime::spec::annotations::ANNOTATIONS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let rows = subjects(&[contracts::ANNOTATIONS]);
+    assert_same("annotations", &known, &rows.into_iter().filter(|name| name != "any other").collect());
+}
+
 /// What `--help` lists: commands and options with their words. `--help` itself is there once.
 fn command_line() -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
