@@ -10,7 +10,7 @@ use crate::error::{Error, Kind, Result};
 use crate::names;
 use crate::seccomp::Filter;
 use crate::spec::validate::sysctl_path;
-use crate::spec::{IdMapping, Spec, annotations};
+use crate::spec::{IdMapping, Spec};
 use crate::wire::{Attributes, Handle, Step};
 use std::borrow::Cow;
 use std::path::Path;
@@ -256,8 +256,7 @@ impl<'a> Builder<'a, '_> {
         self.attach_root(&root.path, if base == libc::MS_PRIVATE { base } else { libc::MS_SLAVE });
         let mounts = Mounts {
             list: &spec.mounts,
-            linux: spec.linux.as_ref(),
-            label_option: annotations::label_option(&spec.annotations),
+            spec,
             bundle: self.bundle,
             host: self.host,
             namespaces: self.namespaces.new | self.namespaces.joined(),

@@ -12,7 +12,7 @@ use super::namespaces::{MOUNT, PID, USER};
 use super::script::{Field, Open, Opens, Script, c};
 use super::tenant::{Destination, Tenant};
 use crate::error::{Error, Kind, Result};
-use crate::spec::{Mount, Spec, annotations};
+use crate::spec::{Mount, Spec};
 use crate::wire::{Handle, MOST_KEPT, Step};
 use std::path::Path;
 
@@ -45,8 +45,7 @@ pub fn add<'a>(
     mounting.push(Field::None, Step::KeepMounts {});
     let mounts = Mounts {
         list,
-        linux: spec.linux.as_ref(),
-        label_option: annotations::label_option(&spec.annotations),
+        spec,
         bundle,
         host,
         namespaces: to.namespaces,

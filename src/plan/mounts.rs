@@ -6,7 +6,7 @@ use super::mount_legacy::{self as legacy, is_long};
 use super::mount_options::Flags;
 use super::script::{Field, Mapping, Open, Opens, Owners, Script, StringList, c};
 use crate::error::{Error, Kind, Result};
-use crate::spec::{Linux, Mount, idmap};
+use crate::spec::{Mount, Spec, annotations, idmap};
 use crate::wire::{Attributes, Links, Step};
 use std::borrow::Cow;
 use std::ffi::CString;
@@ -48,9 +48,8 @@ pub enum Moment {
 /// What all entries have in common.
 pub struct Mounts<'a, 'p> {
     pub list: &'a [Mount<'a>],
-    pub linux: Option<&'a Linux<'a>>,
-    /// The option that carries `mountLabel`.
-    pub label_option: &'a str,
+    /// The container's config, whose `mounts` may be others than these.
+    pub spec: &'a Spec<'a>,
     pub bundle: &'a Path,
     pub host: &'p Host,
     /// `CLONE_NEW…` of the namespaces that are the container's, made or joined.
@@ -114,7 +113,9 @@ impl<'a> Mounts<'a, '_> {
             data.push(Cow::Borrowed("ro"));
         }
         if let Some(label) = self.mount_label().filter(|_| !UNLABELLED.contains(&kind)) {
-            data.push(Cow::Owned(format!("{}={label}", self.label_option)));
+            let kind =
+                annotations::find(&self.spec.annotations, annotations::MOUNT_CONTEXT).unwrap_or("context");
+            data.push(Cow::Owned(format!("{kind}={label}")));
         }
         let source = c(mount.source.as_deref().filter(|source| !source.is_empty()).unwrap_or(kind));
         let copy_up = flags.copy_up && kind == "tmpfs";
@@ -151,7 +152,7 @@ impl<'a> Mounts<'a, '_> {
     }
 
     fn mount_label(&self) -> Option<&str> {
-        let label = self.linux?.mount_label.as_deref()?;
+        let label = self.spec.linux.as_ref()?.mount_label.as_deref()?;
         (!label.is_empty()).then_some(label)
     }
 
@@ -196,7 +197,7 @@ impl<'a> Mounts<'a, '_> {
         }
         let none = (&[][..], &[][..]);
         let (uids, gids) =
-            self.linux.map_or(none, |linux| (&linux.uid_mappings[..], &linux.gid_mappings[..]));
+            self.spec.linux.as_ref().map_or(none, |linux| (&linux.uid_mappings[..], &linux.gid_mappings[..]));
         let option = &flags.own_map;
         let at_option = |e: Error| e.field(format!("/mounts/{i}/options"));
         let owners = if own {
@@ -218,7 +219,7 @@ impl<'a> Mounts<'a, '_> {
 
     /// Its mappings are its own, whatever the config says.
     fn joined_user_namespace(&self) -> Option<Cow<'a, str>> {
-        let namespaces = &self.linux?.namespaces;
+        let namespaces = &self.spec.linux.as_ref()?.namespaces;
         let path = namespaces.iter().find(|namespace| &*namespace.kind == "user")?.path.as_deref()?;
         (!path.is_empty()).then_some(Cow::Borrowed(path))
     }

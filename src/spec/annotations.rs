@@ -75,11 +75,6 @@ pub fn find<'a>(annotations: &'a BTreeMap<Text, Text>, name: &str) -> Option<&'a
     annotations.get(name).map(|value| &**value)
 }
 
-/// The mount option that carries `linux.mountLabel`.
-pub fn label_option<'a>(annotations: &'a BTreeMap<Text, Text>) -> &'a str {
-    find(annotations, MOUNT_CONTEXT).unwrap_or("context")
-}
-
 /// The rules, for `validate`. A config may have any number of annotations: it is the table that is gone through.
 pub fn check(f: &mut Findings, annotations: &BTreeMap<Text, Text>) {
     for (known, standing) in ANNOTATIONS {

@@ -129,14 +129,14 @@ fn initial_counts_before_the_cgroup_and_final_after_it() {
     assert_eq!(cpus(&with(json!({"initial": "0"}))), "1");
     assert_eq!(cpus(&with(json!({"initial": "0", "final": "0-1"}))), "1");
     let err = exec(&with(json!({"final": "0"})), SHOW).fails();
-    assert!(err.contains("/process/execCPUAffinity/final") && err.contains("cpuset"), "{err}");
+    assert!(err.contains("/execCPUAffinity/final") && err.contains("cpuset"), "{err}");
 }
 
 #[test]
 fn cpus_that_the_machine_does_not_have_are_refused_by_their_field() {
     let container = sleeper(&json!({"initial": "0-8000"}));
     let err = exec(&container, SHOW).fails();
-    assert!(err.contains("/process/execCPUAffinity/initial") && err.contains("has no CPU"), "{err}");
+    assert!(err.contains("/execCPUAffinity/initial") && err.contains("has no CPU"), "{err}");
     let err = exec_file(&container, json!({"final": "0,4095"})).fails();
     assert!(err.contains("/execCPUAffinity/final") && err.contains("has no CPU 4095"), "{err}");
 }

@@ -32,15 +32,6 @@ pub const ROWS: &[Row] = &[
             "rootless/life.rs::without_a_root_option_state_is_below_the_runtime_directory_and_nobody_elses",
         ],
     ),
-    row(
-        "--cgroup-manager",
-        "",
-        &[
-            "update/disabled.rs::the_container_stays_in_the_callers_cgroup",
-            "update/disabled.rs::a_limit_is_refused_by_its_field",
-            "update/disabled.rs::the_other_managers_are_known_and_no_more",
-        ],
-    ),
     row("--systemd-cgroup", "", &["bad_input/arguments.rs::what_is_not_built_yet_says_so"]),
     row(
         "--rootless",
@@ -52,6 +43,15 @@ pub const ROWS: &[Row] = &[
     ),
     row("--log-level", "", &["cli_log.rs::the_level_decides_which_records_are_written"]),
     row("--systemd-log", "", &["cli_log.rs::systemd_log_is_the_journal_under_the_programs_name"]),
+    row(
+        "--cgroup-manager",
+        "",
+        &[
+            "update/disabled.rs::the_container_stays_in_the_callers_cgroup",
+            "update/disabled.rs::a_limit_is_refused_by_its_field",
+            "update/disabled.rs::the_other_managers_are_known_and_no_more",
+        ],
+    ),
     row("--version", "", &["cli_usage.rs::the_version_has_the_lines_that_engines_read"]),
     row("--help", "", &["cli_usage.rs::help_begins_with_the_name_everywhere"]),
     row(
