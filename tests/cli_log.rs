@@ -110,7 +110,7 @@ fn a_record_too_long_for_a_datagram_comes_as_a_sealed_memory_file() {
 }
 
 #[test]
-fn syslog_gets_a_line_with_the_priority_and_the_time() {
+fn syslog_gets_a_line_with_the_priority() {
     if !is_root() {
         skip!("a mount needs root");
     }
@@ -130,10 +130,7 @@ fn syslog_gets_a_line_with_the_priority_and_the_time() {
     let mut record = [0; 4096];
     let length = socket.recv(&mut record).unwrap();
     let text = String::from_utf8_lossy(&record[..length]);
-    assert!(text.starts_with("<11>") && text.ends_with(" web: \"nope\": container does not exist"), "{text}");
-    // "Nov 21 07:58:59"
-    let time: Vec<&str> = text[4..19].split_whitespace().collect();
-    assert!(time.len() == 3 && time[2].split(':').count() == 3, "{text}");
+    assert_eq!(text, "<11>web: \"nope\": container does not exist");
 }
 
 #[test]

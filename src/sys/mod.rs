@@ -5,7 +5,6 @@
 #![allow(unsafe_code)]
 
 pub mod bpf;
-pub mod clock;
 pub mod dents;
 pub mod event;
 pub mod file;
