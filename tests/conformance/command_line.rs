@@ -13,7 +13,7 @@ pub const ROWS: &[Row] = &[
         &[
             "cli_usage.rs::with_a_log_file_stderr_has_the_plain_line_alone_and_the_file_grows",
             "cli_log.rs::the_journal_gets_a_record_with_priority_and_identifier",
-            "cli_log.rs::syslog_gets_a_line_with_the_priority_and_the_time",
+            "cli_log.rs::syslog_gets_a_line_with_the_priority",
         ],
     ),
     row(
