@@ -18,12 +18,21 @@ const FLAGS: &[&str] = &[
     "-Clink-arg=-Wl,--build-id=none,-z,norelro,--gc-sections",
 ];
 
+/// A release ends where it panics, and is stripped: nothing in it can use tables to unwind the stack, and they are a
+/// twelfth of the file. rustc leaves them out at request, but then for tests too, which do unwind; so the linker does.
+const WITHOUT_UNWINDING: &str = "SECTIONS { /DISCARD/ : { *(.eh_frame) *(.eh_frame_hdr) } } INSERT AFTER .text;\n";
+
 fn main() -> Result<()> {
     println!("cargo::rerun-if-changed=init/src");
     println!("cargo::rerun-if-changed=init/Cargo.toml");
     println!("cargo::rerun-if-changed=init/Cargo.lock");
     let out = PathBuf::from(env::var_os("OUT_DIR").context("cargo sets OUT_DIR")?);
     let target = env::var("TARGET").context("cargo sets TARGET")?;
+    if env::var("PROFILE").as_deref() == Ok("release") && target.starts_with("x86_64") {
+        let script = out.join("without-unwinding.ld");
+        std::fs::write(&script, WITHOUT_UNWINDING).context("write the linker's script")?;
+        println!("cargo::rustc-link-arg-bin=rruntime=-Wl,-T,{}", script.display());
+    }
     let directory = out.join("init");
     let mut flags: Vec<String> = FLAGS.iter().map(ToString::to_string).collect();
     if let Ok(linker) = env::var("RUSTC_LINKER") {

@@ -14,7 +14,6 @@ use crate::spec::annotations;
 use crate::sys::identity;
 use serde::Serialize;
 use serde_json::ser::{PrettyFormatter, Serializer};
-use std::collections::BTreeMap;
 
 pub const COMMAND: Command = Command {
     name: "features",
@@ -39,7 +38,7 @@ struct Features {
     hooks: Vec<&'static str>,
     mount_options: Vec<&'static str>,
     linux: Linux,
-    annotations: BTreeMap<&'static str, &'static str>,
+    annotations: Pairs,
     potentially_unsafe_config_annotations: Vec<&'static str>,
 }
 
@@ -102,6 +101,15 @@ struct Enabled {
     enabled: bool,
 }
 
+/// An object from a table.
+struct Pairs(&'static [(&'static str, &'static str)]);
+
+impl Serialize for Pairs {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().copied())
+    }
+}
+
 fn run(_: &Session, arguments: &Arguments) -> Result<i32> {
     let mut features = features();
     if arguments.switch("host") {
@@ -120,7 +128,7 @@ fn features() -> Features {
         hooks: names::HOOKS.to_vec(),
         mount_options: mount_options(),
         linux: linux(),
-        annotations: BTreeMap::from([
+        annotations: Pairs(&[
             ("org.opencontainers.runc.checkpoint.enabled", "false"),
             ("rruntime.commit", version::COMMIT),
             ("rruntime.version", version::VERSION),

@@ -7,6 +7,7 @@ use super::{Command, Count, FAILURE, OptionsEnd, streams, version};
 use crate::error::Result;
 use crate::host::{self, cgroups::Layout, survey};
 use crate::names;
+use crate::spec::cpus;
 use crate::sys::identity;
 use clap::Arg;
 use nix::sys::utsname::uname;
@@ -174,8 +175,11 @@ const LIMITS: [(&str, &str); 4] = [
 ];
 
 fn limits() -> Section {
-    let cpus = std::thread::available_parallelism().map_or(0, |count| count.get() as u64);
-    let mut facts = vec![("processors", Fact::Number(cpus))];
+    let mut facts = Vec::new();
+    let online = survey::value("/sys/devices/system/cpu/online").and_then(|list| cpus::mask(&list).ok());
+    facts.extend(online.map(|mask| {
+        ("processors", Fact::Number(mask.iter().map(|byte| u64::from(byte.count_ones())).sum()))
+    }));
     for (name, heading) in [("memory (KiB)", "MemTotal"), ("swap (KiB)", "SwapTotal")] {
         facts.extend(survey::memory_kib(heading).map(|kib| (name, Fact::Number(kib))));
     }

@@ -178,7 +178,7 @@ fn intent(
         cgroup: prepared.host.cgroup.clone(),
         limits: None,
         resctrl: None,
-        annotations: spec.annotations.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
+        annotations: spec::annotations::owned(&spec.annotations),
         namespaces_created: plan.created as u32,
         namespaces_joined: plan.joined as u32,
         no_pivot: planned.no_pivot,

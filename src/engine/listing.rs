@@ -14,7 +14,7 @@ use std::thread;
 
 /// For so many containers a thread is worth its start.
 const SHARE: usize = 128;
-const MOST_THREADS: usize = 8;
+const THREADS: usize = 4;
 
 /// What a look without opening the directory tells; `None` where it tells nothing.
 type Glance = Option<(Record, Status)>;
@@ -80,8 +80,7 @@ fn glances(store: &Store, ids: &[String]) -> Vec<Glance> {
     if ids.len() <= SHARE {
         return look_at(store, ids);
     }
-    let threads = thread::available_parallelism().map_or(1, |count| count.get()).min(MOST_THREADS);
-    let share = ids.len().div_ceil(threads).max(SHARE);
+    let share = ids.len().div_ceil(THREADS).max(SHARE);
     thread::scope(|scope| {
         let parts: Vec<_> =
             ids.chunks(share).map(|part| (part, scope.spawn(move || look_at(store, part)))).collect();

@@ -4,7 +4,6 @@
 use super::cgroups::{self, Layout};
 use crate::names;
 use nix::sys::statfs::{FsType, statfs};
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -23,8 +22,8 @@ pub fn controllers(layout: &Layout) -> Vec<String> {
         let list = fs::read_to_string(format!("{mount}/cgroup.controllers")).unwrap_or_default();
         list.split_whitespace().map(str::to_owned).collect()
     };
-    let found: BTreeSet<String> = match layout {
-        Layout::Unified { mount } => of_v2(mount).into_iter().collect(),
+    let mut found: Vec<String> = match layout {
+        Layout::Unified { mount } => of_v2(mount),
         Layout::Legacy { hierarchies, unified } => hierarchies
             .iter()
             .flat_map(|hierarchy| hierarchy.controllers.iter().cloned())
@@ -32,7 +31,9 @@ pub fn controllers(layout: &Layout) -> Vec<String> {
             .chain(unified.iter().flat_map(|mount| of_v2(&mount.path)))
             .collect(),
     };
-    found.into_iter().collect()
+    found.sort_unstable();
+    found.dedup();
+    found
 }
 
 /// "v2", "v1" or "hybrid".

@@ -26,6 +26,17 @@ pub struct Join {
     pub field: Field,
 }
 
+impl Join {
+    /// The user namespace gives the rights to join the others; the mount namespace takes the host's paths away.
+    const fn turn(&self) -> u32 {
+        match self.flag {
+            USER => 0,
+            MOUNT => 2,
+            _ => 1,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub struct Namespaces {
     /// `CLONE_NEW…` of those without a path.
@@ -46,16 +57,12 @@ impl Namespaces {
                 Some(path) => {
                     let field = Field::Namespace(i);
                     let open = Open::Namespace { path: Cow::Borrowed(path), flag: known.flag, field };
-                    found.join.push(Join { handle: opens.add(open), flag: known.flag, field });
+                    let join = Join { handle: opens.add(open), flag: known.flag, field };
+                    let turn = join.turn();
+                    found.join.insert(found.join.partition_point(|other| other.turn() <= turn), join);
                 }
             }
         }
-        // The user namespace gives the rights to join the others; the mount namespace takes the host's paths away.
-        found.join.sort_by_key(|join| match join.flag {
-            USER => 0,
-            MOUNT => 2,
-            _ => 1,
-        });
         found
     }
 

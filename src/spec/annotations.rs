@@ -75,6 +75,14 @@ pub fn find<'a>(annotations: &'a BTreeMap<Text, Text>, name: &str) -> Option<&'a
     annotations.get(name).map(|value| &**value)
 }
 
+/// Copies, for the state.
+pub fn owned(annotations: &BTreeMap<Text, Text>) -> BTreeMap<String, String> {
+    let mut owned = BTreeMap::new();
+    // Not collected: that would bring a sort of its own, ten kilobytes of it.
+    owned.extend(annotations.iter().map(|(name, value)| (name.to_string(), value.to_string())));
+    owned
+}
+
 /// The rules, for `validate`. A config may have any number of annotations: it is the table that is gone through.
 pub fn check(f: &mut Findings, annotations: &BTreeMap<Text, Text>) {
     for (known, standing) in ANNOTATIONS {

@@ -1,10 +1,11 @@
 //! Strings and nulls as `config.json` has them.
 
-use serde::de::{Deserialize, Deserializer, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::{Serialize, Serializer};
 use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::Deref;
 
 /// A string that borrows from the input bytes wherever it has no escapes.
@@ -86,12 +87,38 @@ where
     Ok(Option::<T>::deserialize(d)?.unwrap_or_default())
 }
 
-/// A map in which `null` means a value that has nothing set (`"netDevices": {"eth0": null}`).
+/// A map in which `null` means a value that has nothing set (`"netDevices": {"eth0": null}`). Entries are inserted one by
+/// one: to collect them would bring a sort of ten kilobytes for each kind of value.
 pub fn null_values<'de, D, V>(d: D) -> Result<BTreeMap<Text<'de>, V>, D::Error>
 where
     D: Deserializer<'de>,
     V: Default + Deserialize<'de>,
 {
-    let map = Option::<BTreeMap<Text<'de>, Option<V>>>::deserialize(d)?.unwrap_or_default();
-    Ok(map.into_iter().map(|(key, value)| (key, value.unwrap_or_default())).collect())
+    struct Values<V>(PhantomData<V>);
+
+    impl<'de, V: Default + Deserialize<'de>> Visitor<'de> for Values<V> {
+        type Value = BTreeMap<Text<'de>, V>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a map")
+        }
+
+        fn visit_none<E: serde::de::Error>(self) -> Result<Self::Value, E> {
+            Ok(BTreeMap::new())
+        }
+
+        fn visit_some<D: Deserializer<'de>>(self, map: D) -> Result<Self::Value, D::Error> {
+            map.deserialize_map(self)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+            let mut map = BTreeMap::new();
+            while let Some((key, value)) = entries.next_entry::<Text<'de>, Option<V>>()? {
+                map.insert(key, value.unwrap_or_default());
+            }
+            Ok(map)
+        }
+    }
+
+    d.deserialize_option(Values(PhantomData))
 }

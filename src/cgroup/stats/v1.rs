@@ -75,7 +75,7 @@ fn cpuset(held: &Held, stats: &mut Stats) -> Result<()> {
 fn memory(held: &Held, stats: &mut Stats) -> Result<()> {
     let memory = &mut stats.memory;
     let Some(text) = held.text("memory.stat")? else { return Ok(()) };
-    memory.raw = parse::pairs(&text).map(|(name, value)| (name.to_owned(), value)).collect();
+    memory.raw.extend(parse::pairs(&text).map(|(name, value)| (name.to_owned(), value)));
     memory.cache = memory.raw.get("cache").copied().unwrap_or(0);
     memory.usage = memory_use(held, "memory")?;
     memory.swap = memory_use(held, "memory.memsw")?;
