@@ -20,7 +20,8 @@ const FLAGS: &[&str] = &[
 
 /// A release ends where it panics, and is stripped: nothing in it can use tables to unwind the stack, and they are a
 /// twelfth of the file. rustc leaves them out at request, but then for tests too, which do unwind; so the linker does.
-const WITHOUT_UNWINDING: &str = "SECTIONS { /DISCARD/ : { *(.eh_frame) *(.eh_frame_hdr) } } INSERT AFTER .text;\n";
+const WITHOUT_UNWINDING: &str =
+    "SECTIONS { /DISCARD/ : { *(.eh_frame) *(.eh_frame_hdr) } } INSERT AFTER .text;\n";
 
 fn main() -> Result<()> {
     println!("cargo::rerun-if-changed=init/src");

@@ -8,9 +8,14 @@ use serde::Deserialize;
 
 /// Parses `bytes` as `T`; `name` is what the reader calls the input ("config.json").
 pub fn parse<'a, T: Deserialize<'a>>(name: &str, bytes: &'a [u8]) -> Result<T> {
+    read(bytes).map_err(|error| explain(name, bytes, &error))
+}
+
+/// The same for a file of our own, whose fields mean nothing to a reader. Everything is read by this one kind of
+/// deserializer: another would be a second copy of every parser.
+pub fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> serde_json::Result<T> {
     let mut text = serde_json::Deserializer::from_slice(bytes);
-    let parsed = T::deserialize(Objects(&mut text)).and_then(|value| text.end().map(|()| value));
-    parsed.map_err(|error| explain(name, bytes, &error))
+    T::deserialize(Objects(&mut text)).and_then(|value| text.end().map(|()| value))
 }
 
 fn explain(name: &str, bytes: &[u8], error: &serde_json::Error) -> Error {

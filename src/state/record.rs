@@ -7,6 +7,7 @@ use super::process::Process;
 use crate::cgroup::Location;
 use crate::error::{Error, Kind, Result};
 use crate::resctrl::Place;
+use crate::spec::load;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -86,7 +87,7 @@ impl Record {
     }
 
     pub fn decode(bytes: &[u8]) -> Result<Record> {
-        let record: Record = serde_json::from_slice(bytes).map_err(|e| {
+        let record: Record = load::read(bytes).map_err(|e| {
             Error::new(format!("state.json is damaged: {e}")).remedy("delete it with --force")
         })?;
         if record.version > VERSION {
