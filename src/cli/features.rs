@@ -8,12 +8,12 @@ use crate::error::Result;
 use crate::host::cgroups::Layout;
 use crate::host::survey;
 use crate::names;
+use crate::report::json;
 use crate::seccomp::arch::Named;
 use crate::seccomp::vocabulary as seccomp;
 use crate::spec::annotations;
 use crate::sys::identity;
 use serde::Serialize;
-use serde_json::ser::{PrettyFormatter, Serializer};
 
 pub const COMMAND: Command = Command {
     name: "features",
@@ -115,10 +115,7 @@ fn run(_: &Session, arguments: &Arguments) -> Result<i32> {
     if arguments.switch("host") {
         restrict(&mut features.linux);
     }
-    let mut bytes = Vec::with_capacity(8 << 10);
-    let mut writer = Serializer::with_formatter(&mut bytes, PrettyFormatter::with_indent(b"    "));
-    features.serialize(&mut writer).expect("our own types have string keys");
-    streams::print(&(String::from_utf8_lossy(&bytes) + "\n")).map(|()| 0)
+    streams::print(&(json::pretty(&features, "    ") + "\n")).map(|()| 0)
 }
 
 fn features() -> Features {

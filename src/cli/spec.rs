@@ -5,8 +5,9 @@ use super::session::Session;
 use super::{Command, Count, FAILURE, OptionsEnd};
 use crate::error::{Error, Kind, Result};
 use crate::host::cgroups;
+use crate::report::json;
 use crate::spec::Spec;
-use crate::spec::template::{CgroupVersion, Runner, render, template};
+use crate::spec::template::{CgroupVersion, Runner, template};
 use clap::Arg;
 use nix::unistd::{getegid, geteuid};
 use std::fs::OpenOptions;
@@ -44,8 +45,7 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
         Runner::Root
     };
     let spec = Spec { hostname: Some(session.name.into()), ..template(runner, cgroup_version()) };
-    let text = render(&spec)?;
-    write_new(&file, text.as_bytes()).map(|()| 0)
+    write_new(&file, json::pretty(&spec, "\t").as_bytes()).map(|()| 0)
 }
 
 /// A host without cgroups gets the form that asks for less.

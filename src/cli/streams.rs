@@ -1,6 +1,7 @@
 //! Standard input, output and error.
 
 use crate::error::{Error, Result};
+use crate::report::json;
 use crate::sys::signal;
 use nix::fcntl::{OFlag, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -43,7 +44,7 @@ pub fn print(text: &str) -> Result<()> {
 
 /// `print` for a value as JSON on several lines.
 pub fn print_pretty_json(value: &impl serde::Serialize) -> Result<()> {
-    print(&(serde_json::to_string_pretty(value).expect("our own types have string keys") + "\n"))
+    print(&(json::pretty(value, "  ") + "\n"))
 }
 
 /// `print` for a value as JSON on one line.

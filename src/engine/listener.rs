@@ -30,14 +30,13 @@ pub fn send(spec: &Spec, record: &Record, status: &str, pid: i32, listener: Borr
     let agent = socket::connect_stream(Path::new(path))
         .map_err(|e| named(e.because("connect to the seccomp agent").remedy("is the agent running?")))?;
     let metadata = profile.and_then(|profile| profile.listener_metadata.as_deref()).unwrap_or_default();
-    let state: serde_json::Value = serde_json::from_str(&state_json(record, status)).unwrap_or_default();
-    let message = serde_json::json!({
-        "ociVersion": super::SPEC_VERSION,
-        "fds": ["seccompFd"],
-        "pid": pid,
-        "metadata": metadata,
-        "state": state,
-    });
-    socket::send(agent.as_fd(), message.to_string().as_bytes(), &[listener.as_raw_fd()])
+    let quoted = |text: &str| serde_json::to_string(text).expect("a string can always be encoded");
+    let message = format!(
+        r#"{{"ociVersion":{},"fds":["seccompFd"],"pid":{pid},"metadata":{},"state":{}}}"#,
+        quoted(super::SPEC_VERSION),
+        quoted(metadata),
+        state_json(record, status)
+    );
+    socket::send(agent.as_fd(), message.as_bytes(), &[listener.as_raw_fd()])
         .map_err(|e| named(e.because("send to the seccomp agent")))
 }

@@ -5,6 +5,7 @@
 //! write, so that records of several commands on one file do not mix. Errors are printed here and nowhere else.
 
 mod block;
+pub mod json;
 mod line;
 mod target;
 
