@@ -1,14 +1,13 @@
 //! `exec`: another process in a container, by the same sealed init with another plan: join, then become the
 //! program.
 
-use super::create::write_pid_file;
 use super::group::none;
 use super::inspect::status;
 use super::pidfd::{self, Whose};
 use super::prepare::Prepared;
 use super::tenant::{self, Birthplace, Passed};
 use super::{Engine, ExecOptions, ExecProcess, Listening, Orphans, Paused, Status, Wait};
-use super::{console, foreground, listener};
+use super::{console, foreground, listener, pid_file};
 use crate::cgroup::Cgroup;
 use crate::cgroup::below::Below;
 use crate::error::{Error, Kind, Result};
@@ -91,7 +90,7 @@ impl Engine {
                 for receiver in &receivers {
                     receiver.send(init.process().pidfd.as_fd())?;
                 }
-                options.pid_file.as_ref().map_or(Ok(()), |path| write_pid_file(path, init.process().pid))
+                options.pid_file.as_ref().map_or(Ok(()), |path| pid_file::write(path, init.process().pid))
             });
         let ended = match (started, &signals) {
             (Err(error), _) => Err(error),

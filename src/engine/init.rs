@@ -28,8 +28,18 @@ pub struct Start<'a> {
     pub namespaces: u64,
     pub cgroup: Option<BorrowedFd<'a>>,
     pub preserve_fds: u32,
-    pub streams: [Option<BorrowedFd<'a>>; 3],
+    pub streams: Streams<'a>,
 }
+
+impl<'a> Start<'a> {
+    /// In our own namespaces, cgroup and streams.
+    pub fn of(script: &'a Script, handles: &'a [RawFd]) -> Start<'a> {
+        Start { script, handles, namespaces: 0, cgroup: None, preserve_fds: 0, streams: [None; 3] }
+    }
+}
+
+/// Standard input, output and error; those that are not given are our own.
+pub type Streams<'a> = [Option<BorrowedFd<'a>>; 3];
 
 /// A running init.
 #[derive(Debug)]
@@ -69,9 +79,9 @@ pub enum Event {
     Closed,
 }
 
-/// Starts init. `control` is the pair of sockets; the second is init's end and is closed here.
-pub fn start(control: (OwnedFd, OwnedFd), start: Start) -> Result<Init> {
-    let (ours, theirs) = control;
+/// Starts init.
+pub fn start(start: Start) -> Result<Init> {
+    let (ours, theirs) = socket::pair().map_err(|e| e.because("socketpair"))?;
     let mut handles = start.handles.to_vec();
     if let Some(first) = handles.first_mut() {
         *first = theirs.as_raw_fd();
