@@ -26,8 +26,7 @@ impl Engine {
     /// The exit code of the process; 0 when detached.
     pub fn exec(&self, id: &str, options: &ExecOptions) -> Result<i32> {
         super::preserve::check(&Listening::default(), options.preserve_fds)?;
-        let entry = self.store.peek(id)?;
-        let record = entry.record().map_err(|e| e.value(id))?;
+        let (entry, record) = self.look(id)?;
         check_status(id, status(&entry, &record), options)?;
         let config = entry.config()?;
         let mut spec: Spec = load::parse("config.json", &config)?;
@@ -50,8 +49,7 @@ impl Engine {
         prepared: &Prepared,
     ) -> Result<i32> {
         let process = spec.process.as_ref().expect("exec has put its process there");
-        let foreground = options.wait == Wait::Foreground;
-        let console = console::plan(process, options.console_socket.as_deref(), foreground)?;
+        let console = console::plan(process, options.console_socket.as_deref(), options.wait)?;
         let gone = || Error::new("cannot exec in a stopped container").kind(Kind::WrongState);
         let first = record.process().ok_or_else(gone)?.open().map_err(|_| gone())?;
         let (cgroup, birthplace) = birthplace(options, record)?;
@@ -74,6 +72,7 @@ impl Engine {
             (self.warn)(warning);
         }
         let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), &spec.annotations, Whose::Tenant)?;
+        let foreground = options.wait == Wait::Foreground;
         let signals = foreground.then(foreground::hold_signals).transpose()?;
         let streams = [None, None, None];
         let pid = record.pid.unwrap_or_default();
@@ -83,7 +82,7 @@ impl Engine {
         let mut master = None;
         let passed = |passed: Passed| match passed {
             Passed::Console(fd) => console::take(fd, &console, process).map(|kept| master = kept),
-            Passed::Listener(fd) => listener::send(spec, record, "running", pid, fd.as_fd()),
+            Passed::Listener(fd) => listener::send(spec, record, Status::Running, pid, fd.as_fd()),
         };
         let started =
             tenant::converse(&mut init, &tenant, spec, record.resctrl.as_ref(), passed).and_then(|()| {

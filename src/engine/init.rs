@@ -253,6 +253,11 @@ impl Init {
 }
 
 /// One message from whoever is at the other end.
+///
+/// Without a deadline: a step takes as long as the file systems of the config take, and nobody but its author knows how
+/// long that is (a network file system, a large `tmpcopyup`). The wait ends with the process, which closes the socket,
+/// and `delete --force` ends the process, by its pid or its cgroup, without waiting for our lock. Where the container decides how long a
+/// step takes (`mounts`), the caller sets a limit on the socket ([`socket::be_patient`]).
 pub fn hear(control: BorrowedFd) -> Result<Said> {
     let mut buffer = [0; Message::SIZE + PAYLOAD];
     let (length, passed) =

@@ -18,7 +18,7 @@ use super::open::{self, Given};
 use super::pidfd::Receiver;
 use super::prepare::{self, Prepared};
 use super::start_socket::{self, Starter};
-use super::{CreateOptions, Engine};
+use super::{CreateOptions, Engine, Status, Wait};
 use super::{diagnose, idmaps, limits, listener, notify, pid_file};
 use crate::cgroup::{Cgroup, Limits};
 use crate::error::{Context, Error, Result};
@@ -58,8 +58,9 @@ impl<'a> Making<'a> {
         starter: Starter,
     ) -> Result<(plan::Script, Option<OwnedFd>)> {
         let process = self.process();
-        let foreground = starter == Starter::Us;
-        let console = console::plan(process, self.options.console_socket.as_deref(), foreground)?;
+        // `run --detach` with a terminal has been refused before.
+        let wait = if starter == Starter::Us { Wait::Foreground } else { Wait::Detach };
+        let console = console::plan(process, self.options.console_socket.as_deref(), wait)?;
         let plan = self.make_cgroup(plan, plan_options)?;
         self.make_rdt()?;
         let start_socket =
@@ -186,7 +187,7 @@ impl<'a> Making<'a> {
                 Event::Console(master) => kept_master = console::take(master, console, self.process())?,
                 Event::Listener(fd) => {
                     let pid = self.init_mut().process().pid;
-                    listener::send(self.spec, &self.record, "creating", pid, fd.as_fd())?;
+                    listener::send(self.spec, &self.record, Status::Creating, pid, fd.as_fd())?;
                 }
                 Event::Failed { message, note } => {
                     return Err(diagnose::explain(&plan.script, &message, &note, self.spec)
@@ -234,7 +235,7 @@ impl<'a> Making<'a> {
         let Some(hooks) = &self.spec.hooks else { return Ok(()) };
         self.record.pid = Some(pid);
         let first = self.init.as_ref().expect("init waits for its hooks").process();
-        let occasion = |kind| Occasion::new(kind, &self.record, "creating").before(first.pidfd.as_fd());
+        let occasion = |kind| Occasion::new(kind, &self.record, Status::Creating).before(first.pidfd.as_fd());
         occasion("prestart").run(&hooks.prestart)?;
         occasion("createRuntime").run(&hooks.create_runtime)?;
         let inside = Inside {

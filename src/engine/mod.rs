@@ -44,7 +44,8 @@ mod update;
 pub use inspect::{ContainerState, Status};
 pub use options::*;
 
-use crate::state::{Record, Store};
+use crate::error::Result;
+use crate::state::{Entry, Record, Store};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -65,14 +66,31 @@ pub struct Engine {
     pub trace: Option<Hear>,
 }
 
+impl Engine {
+    /// The directory and the record of a container, for whoever only looks: nobody waits for us.
+    fn look(&self, id: &str) -> Result<(Entry, Record)> {
+        recorded(id, self.store.peek(id)?)
+    }
+
+    /// The same for whoever changes something: no other command does, until the entry is dropped.
+    fn hold(&self, id: &str) -> Result<(Entry, Record)> {
+        recorded(id, self.store.lock(id)?)
+    }
+}
+
+fn recorded(id: &str, entry: Entry) -> Result<(Entry, Record)> {
+    let record = entry.record().map_err(|e| e.value(id))?;
+    Ok((entry, record))
+}
+
 /// The state that hooks and seccomp agents read (runtime.md, State).
-fn state_json(record: &Record, status: &str) -> String {
+fn state_json(record: &Record, status: Status) -> String {
     #[derive(Serialize)]
     struct State<'a> {
         #[serde(rename = "ociVersion")]
         oci_version: &'a str,
         id: &'a str,
-        status: &'a str,
+        status: Status,
         #[serde(skip_serializing_if = "Option::is_none")]
         pid: Option<i32>,
         bundle: &'a Path,
@@ -83,7 +101,7 @@ fn state_json(record: &Record, status: &str) -> String {
         oci_version: SPEC_VERSION,
         id: &record.id,
         status,
-        pid: record.pid.filter(|_| status != "stopped"),
+        pid: record.pid.filter(|_| status != Status::Stopped),
         bundle: &record.bundle,
         annotations: &record.annotations,
     };

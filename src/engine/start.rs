@@ -22,8 +22,7 @@ use std::path::Path;
 impl Engine {
     /// `notify`: where a service manager waits to hear that the program is ready.
     pub fn start(&self, id: &str, notify: Option<&Path>) -> Result<()> {
-        let entry = self.store.lock(id)?;
-        let record = entry.record().map_err(|e| e.value(id))?;
+        let (entry, record) = self.hold(id)?;
         match status(&entry, &record) {
             Status::Created => {}
             Status::Stopped => {
@@ -116,7 +115,7 @@ impl Engine {
     /// step 9), and ends the container.
     pub(super) fn after_start(&self, spec: &Spec, record: &Record) -> Result<()> {
         let Some(hooks) = &spec.hooks else { return Ok(()) };
-        Occasion::new("poststart", record, "running").run(&hooks.poststart)
+        Occasion::new("poststart", record, Status::Running).run(&hooks.poststart)
     }
 }
 
@@ -166,7 +165,7 @@ impl<'a> Starting<'a> {
                 }
                 Event::Listener(fd) => {
                     let pid = self.record.pid.unwrap_or_default();
-                    listener::send(self.spec, self.record, "creating", pid, fd.as_fd())?;
+                    listener::send(self.spec, self.record, Status::Creating, pid, fd.as_fd())?;
                 }
                 Event::Failed { message, note } => return Err(self.explain(&message, &note)),
                 Event::Closed => return Ok(()),
@@ -221,7 +220,7 @@ impl<'a> Starting<'a> {
             cgroup: cgroup.as_ref(),
             own: self.spec.process.as_ref().map(|process| (process, prepared.filter.as_ref())),
         };
-        let occasion = Occasion::new("startContainer", self.record, "created");
+        let occasion = Occasion::new("startContainer", self.record, Status::Created);
         occasion.before(first.as_fd()).run_inside(&hooks.start_container, &inside)
     }
 }
