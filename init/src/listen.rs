@@ -1,6 +1,8 @@
 //! LISTEN_PID: a program takes the sockets of LISTEN_FDS only if this names the program itself, by the number that it
 //! has in its own pid namespace (sd_listen_fds(3)). Only the process itself knows that number.
 
+use core::ffi::CStr;
+
 const NAME: &[u8] = b"LISTEN_PID=";
 const DIGITS: usize = 10;
 
@@ -8,8 +10,8 @@ const DIGITS: usize = 10;
 pub struct Variable([u8; NAME.len() + DIGITS + 1]);
 
 impl Variable {
-    pub fn as_ptr(&self) -> *const u8 {
-        self.0.as_ptr()
+    pub fn as_c_str(&self) -> Option<&CStr> {
+        CStr::from_bytes_until_nul(&self.0).ok()
     }
 }
 
