@@ -1,9 +1,10 @@
 //! The root of all containers, and one container's directory.
 
+use super::id;
 use super::record::Record;
-use super::{id, time};
 use crate::error::{Error, Kind, Result};
 use crate::sys::{Errno, SysResult, file, lock};
+use crate::time;
 use nix::sys::stat::fstatat;
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
