@@ -22,6 +22,7 @@
 mod arch;
 mod control;
 mod copy;
+mod decimal;
 mod home;
 mod identity;
 mod listen;
