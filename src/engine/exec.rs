@@ -9,7 +9,6 @@ use super::tenant::{self, Birthplace, Passed};
 use super::{Engine, ExecOptions, ExecProcess, Listening, Orphans, Paused, Status, Wait};
 use super::{console, foreground, listener, pid_file};
 use crate::cgroup::Cgroup;
-use crate::cgroup::below::Below;
 use crate::error::{Error, Kind, Result};
 use crate::plan::tenant::{self as plan, Destination};
 use crate::spec::{Capabilities, Process, Spec, Text, load};
@@ -110,12 +109,7 @@ fn birthplace(options: &ExecOptions, record: &Record) -> Result<(Option<Cgroup>,
         return Ok((cgroup, Birthplace::OrBeside));
     }
     let cgroup = cgroup.ok_or_else(|| none("entered").field("--cgroup"))?;
-    let wanted: Vec<Below> = options
-        .cgroups
-        .iter()
-        .map(|group| Below { controllers: &group.controllers, path: &group.path })
-        .collect();
-    Ok((Some(cgroup.below(&wanted)?), Birthplace::Exactly))
+    Ok((Some(cgroup.below(&options.cgroups)?), Birthplace::Exactly))
 }
 
 fn check_status(id: &str, status: Status, options: &ExecOptions) -> Result<()> {

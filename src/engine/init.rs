@@ -17,7 +17,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 static IMAGE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rruntime-init"));
 
-/// The size of init, for `features` and the benchmark's table.
+/// The size of init, which has a budget (`tests/budget`).
 pub const IMAGE_SIZE: usize = IMAGE.len();
 
 /// How init is started.

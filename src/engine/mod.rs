@@ -1,8 +1,9 @@
 //! Carries plans out: the only code that changes the host.
 //!
 //! Each command of the command line is one call here, and a shim or a test makes the same calls: nothing is
-//! printed, the process does not exit, no process-wide state is changed, and every failure is an `Error`. `run` and `exec`
-//! in the foreground are the exception: they hold back signals, adopt orphans, and use our own standard streams.
+//! printed, the process does not exit, no process-wide state is changed, and every failure is an `Error`. There are two
+//! exceptions. `run` and `exec` in the foreground hold back signals, adopt orphans, and use our own standard streams. A
+//! plan with very many descriptors raises the soft limit of open files while they are open (`files`).
 
 mod bundle;
 mod console;
