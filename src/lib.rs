@@ -13,4 +13,5 @@ pub mod seccomp;
 pub mod spec;
 pub mod state;
 pub mod sys;
+pub mod time;
 pub mod wire;

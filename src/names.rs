@@ -14,11 +14,6 @@ pub fn find<T: Copy>(table: &Table<T>, name: &str) -> Option<T> {
     table.iter().find(|(known, _)| *known == name).map(|&(_, value)| value)
 }
 
-/// The first name of a value.
-pub fn name_of<T: Copy + PartialEq>(table: &Table<T>, value: T) -> Option<&'static str> {
-    table.iter().find(|(_, known)| *known == value).map(|&(name, _)| name)
-}
-
 // --- capabilities ---------------------------------------------------------------------------------------
 
 /// Capabilities in the order of their numbers (linux/capability.h): the index is the number.

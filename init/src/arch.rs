@@ -2,14 +2,25 @@
 //! that the compiler expects (glibc's choose an implementation at start-up, and init has no start-up).
 
 use core::arch::{asm, global_asm};
+use core::ffi::{CStr, c_char};
 
 #[cfg(target_arch = "x86_64")]
 global_asm!(".globl _start", "_start:", "xor ebp, ebp", "mov rdi, rsp", "and rsp, -16", "call {entry}", "ud2",
-    entry = sym crate::entry);
+    entry = sym entry);
 
 #[cfg(target_arch = "aarch64")]
 global_asm!(".globl _start", "_start:", "mov x29, #0", "mov x30, #0", "mov x0, sp", "and sp, x0, #-16",
-    "bl {entry}", "brk #1", entry = sym crate::entry);
+    "bl {entry}", "brk #1", entry = sym entry);
+
+/// Called by `_start` with the initial stack: argc, then the pointers of argv. rruntime gives three arguments, the
+/// last of which is the plan's.
+extern "C" fn entry(stack: *const usize) -> ! {
+    // SAFETY: the kernel puts argc at the stack pointer.
+    let count = unsafe { *stack };
+    // SAFETY: argv[2] follows argc and two pointers; the kernel terminates it.
+    let plan = (count == 3).then(|| unsafe { CStr::from_ptr(*stack.add(3) as *const c_char) });
+    crate::begin(plan)
+}
 
 /// One system call.
 ///

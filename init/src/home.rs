@@ -3,6 +3,7 @@
 //! The id is compared as a number and nothing else: an image cannot name itself into another user.
 
 use crate::sys::{self, Fd};
+use core::ffi::CStr;
 
 /// What is read of the file at most.
 const LIMIT: usize = 1 << 20;
@@ -23,8 +24,8 @@ impl Variable {
         Variable(text)
     }
 
-    pub fn as_ptr(&self) -> *const u8 {
-        self.0.as_ptr()
+    pub fn as_c_str(&self) -> Option<&CStr> {
+        CStr::from_bytes_until_nul(&self.0).ok()
     }
 }
 

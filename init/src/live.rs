@@ -4,11 +4,11 @@
 //! is held by descriptor until all of it has succeeded, and taken away by that descriptor if it has not; and what is
 //! removed is found without following any link, so that nobody can point us at the mounts that mask and protect.
 
-use crate::Init;
 use crate::control::{Fail, In, Outcome};
 use crate::path::IN_ROOT;
 use crate::sys::{self, Errno, Fd};
 use crate::wire::{MOST_KEPT, Part};
+use crate::{Init, decimal};
 use core::ffi::CStr;
 
 /// Mounts that this plan has attached.
@@ -92,18 +92,8 @@ impl Init<'_> {
         let proc = self.host_proc.ok_or(Fail(Part::Plan, Errno(libc::EBADF)))?;
         sys::fchdir(proc).part(Part::Chdir)?;
         let mut text = *b"self/fd/\0\0\0\0\0\0\0\0\0\0\0\0";
-        write_number(mount.0.unsigned_abs(), &mut text[8..]);
+        decimal::write(mount.0.unsigned_abs(), &mut text[8..]);
         let path = CStr::from_bytes_until_nul(&text).map_err(|_| Fail(Part::Plan, Errno(libc::EINVAL)))?;
         sys::umount2(path, libc::MNT_DETACH).part(Part::Unmount)
-    }
-}
-
-/// In decimal, to the front of `to`, which has room for ten digits and a NUL.
-fn write_number(number: u32, to: &mut [u8]) {
-    let digits = number.checked_ilog10().unwrap_or(0) as usize + 1;
-    let mut rest = number;
-    for digit in to[..digits].iter_mut().rev() {
-        *digit = b'0' + (rest % 10) as u8;
-        rest /= 10;
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! rruntime starts it from a sealed memory file, so that nothing in the container can ever reach the runtime's
 //! binary (the class of CVE-2019-5736), and hands it a plan: a flat list of steps. It does them in order. It never
-//! sees the config, allocates nothing and decides no policy; of the host it opens what the list names, and /proc. A step that fails is reported by its number; rruntime knows which field it came from.
+//! sees the config, allocates nothing and decides no policy; of the host it opens what the list names,
+//! and /proc. A step that fails is reported by its number; rruntime knows which field it came from.
 //!
 //! ```text
 //!  rruntime                               init
@@ -15,10 +16,13 @@
 //! ```
 #![no_std]
 #![no_main]
+#![deny(unsafe_code)]
 
+#[allow(unsafe_code, reason = "start-up and the system call instruction")]
 mod arch;
 mod control;
 mod copy;
+mod decimal;
 mod home;
 mod identity;
 mod listen;
@@ -28,6 +32,7 @@ mod node;
 mod path;
 mod program;
 mod step;
+#[allow(unsafe_code, reason = "the system calls")]
 mod sys;
 #[allow(dead_code, reason = "the encoding half is rruntime's")]
 mod wire;
@@ -64,8 +69,7 @@ pub struct Init<'a> {
     home: Option<home::Variable>,
     /// `LISTEN_PID=…` for the program.
     listen_pid: Option<listen::Variable>,
-    /// The arguments and the environment, as execve wants them.
-    arranged: Option<(&'a [*const u8], &'a [*const u8])>,
+    arranged: Option<program::Arranged<'a>>,
     /// A `Chdir` was refused and is to be tried again.
     chdir_again: bool,
     /// The words that go with a failure: the file system's own, or the first bytes of a program.
@@ -73,27 +77,15 @@ pub struct Init<'a> {
     noted: usize,
 }
 
-/// Called by `_start` with the initial stack: argc, then the pointers of argv.
-extern "C" fn entry(stack: *const usize) -> ! {
-    // SAFETY: the kernel puts argc at the stack pointer.
-    if unsafe { *stack } != 3 {
-        sys::exit(125);
-    }
-    // SAFETY: argv[2] follows argc and two pointers; the kernel terminates it.
-    let number = unsafe { CStr::from_ptr(*stack.add(3) as *const core::ffi::c_char) };
-    let plan = number.to_bytes().iter().fold(0i32, |n, digit| n * 10 + i32::from(digit.wrapping_sub(b'0')));
-    let code = match read_plan(Fd(plan)) {
+/// The beginning (`arch`): `plan` is the number of the descriptor of the plan's file.
+fn begin(plan: Option<&CStr>) -> ! {
+    let Some(plan) = plan else { sys::exit(125) };
+    let plan = plan.to_bytes().iter().fold(0i32, |n, digit| n * 10 + i32::from(digit.wrapping_sub(b'0')));
+    let code = match sys::map_sealed(Fd(plan)) {
         Ok(bytes) => run(bytes),
         Err(_) => 125,
     };
     sys::exit(code)
-}
-
-fn read_plan(file: Fd) -> Result<&'static [u8], Errno> {
-    let length = sys::size(file)?;
-    let memory = sys::mmap(Some(file), length)?;
-    // SAFETY: the kernel has just mapped `length` readable bytes of a sealed file, and nobody unmaps them.
-    Ok(unsafe { core::slice::from_raw_parts(memory, length) })
 }
 
 /// Does the plan; returns only to end this process.

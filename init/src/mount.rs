@@ -9,9 +9,9 @@ use crate::sys::{self, Errno, Fd};
 use crate::wire::{Attributes, Handle, Links, PAYLOAD, Part, Step, Strings};
 use core::ffi::CStr;
 
-const FLAG: u32 = libc::FSCONFIG_SET_FLAG as u32;
-const STRING: u32 = libc::FSCONFIG_SET_STRING as u32;
-const CREATE: u32 = libc::FSCONFIG_CMD_CREATE as u32;
+const FLAG: u32 = libc::FSCONFIG_SET_FLAG;
+const STRING: u32 = libc::FSCONFIG_SET_STRING;
+const CREATE: u32 = libc::FSCONFIG_CMD_CREATE;
 
 /// mount_setattr on the mount that `mount` is open on.
 pub fn set_attributes(mount: Fd, attributes: Attributes, recursive: bool) -> Outcome<()> {

@@ -4,7 +4,15 @@ use crate::Init;
 use crate::control::{Fail, In, Outcome};
 use crate::sys::{self, Errno, Fd};
 use crate::wire::{Part, Strings};
+use crate::{home, listen};
 use core::ffi::CStr;
+
+/// What the program begins with, and room for execve's pointers to it.
+pub struct Arranged<'a> {
+    argv: Strings<'a>,
+    env: Strings<'a>,
+    room: &'static mut [*const u8],
+}
 
 impl<'a> Init<'a> {
     pub fn change_directory(&mut self, path: &CStr, patient: bool, make: bool) -> Outcome<()> {
@@ -51,27 +59,12 @@ impl<'a> Init<'a> {
         Err(fail)
     }
 
-    /// Lays the arguments and the environment out for the exec, and leaves no signal as the caller had it. Nothing
+    /// Makes room for the arguments and the environment of the exec, and leaves no signal as the caller had it. Nothing
     /// of this may be left for later: after the filter there is one call that the profile must allow, execve.
     pub fn arrange(&mut self, argv: Strings<'a>, env: Strings<'a>) -> Outcome<()> {
-        // Two more than the strings and the two ends: HOME and LISTEN_PID may join the environment.
-        let slots = argv.count as usize + env.count as usize + 4;
-        let memory = sys::mmap(None, slots * size_of::<usize>()).part(Part::Mmap)?.cast::<*const u8>();
-        // SAFETY: the mapping has room for `slots` pointers, page aligned, zeroed and ours alone, and stays.
-        let pointers: &'a mut [*const u8] = unsafe { core::slice::from_raw_parts_mut(memory, slots) };
-        let (arguments, environment) = pointers.split_at_mut(argv.count as usize + 1);
-        for (slot, string) in
-            arguments.iter_mut().zip(argv.iter()).chain(environment.iter_mut().zip(env.iter()))
-        {
-            *slot = string.as_ptr().cast();
-        }
-        let home = self.home.as_ref().map(|home| home.as_ptr());
-        let pid = self.listen_pid.as_ref().map(|pid| pid.as_ptr());
-        for (slot, variable) in environment[env.count as usize..].iter_mut().zip(home.into_iter().chain(pid))
-        {
-            *slot = variable;
-        }
-        self.arranged = Some((arguments, environment));
+        // HOME and LISTEN_PID may join the environment.
+        let count = argv.count as usize + env.count as usize + 2;
+        self.arranged = Some(Arranged { argv, env, room: sys::pointers(count).part(Part::Mmap)? });
         sys::default_signals();
         Ok(())
     }
@@ -83,9 +76,12 @@ impl<'a> Init<'a> {
 
     /// Returns only with the reason why the program did not start.
     pub fn exec(&mut self, program: &CStr) -> Outcome<()> {
-        let (arguments, environment) = self.arranged.ok_or(Fail(Part::Plan, Errno(libc::E2BIG)))?;
-        // SAFETY: both arrays keep a null pointer at their end, and every string in them is NUL-terminated.
-        let errno = unsafe { sys::execve(program, arguments.as_ptr(), environment.as_ptr()) };
+        let Some(Arranged { argv, env, room }) = &mut self.arranged else {
+            return Err(Fail(Part::Plan, Errno(libc::E2BIG)));
+        };
+        let home = self.home.as_ref().and_then(home::Variable::as_c_str);
+        let pid = self.listen_pid.as_ref().and_then(listen::Variable::as_c_str);
+        let errno = sys::execve(program, room, argv.iter(), env.iter().chain(home).chain(pid));
         self.note_program(program);
         Err(Fail(Part::Exec, errno))
     }

@@ -74,8 +74,24 @@ pub fn write(file: Fd, bytes: &[u8]) -> Sys<usize> {
     call(libc::SYS_write, [file.raw(), bytes.as_ptr() as usize, bytes.len(), 0, 0, 0])
 }
 
+/// Maps a whole file that nobody can change, for good.
+pub fn map_sealed(file: Fd) -> Sys<&'static [u8]> {
+    let length = size(file)?;
+    let memory = mmap(Some(file), length)?;
+    // SAFETY: the kernel has just mapped `length` readable bytes of a sealed file, and nobody unmaps them.
+    Ok(unsafe { core::slice::from_raw_parts(memory, length) })
+}
+
+/// Room for [`execve`] with `strings` arguments and variables: a null pointer ends each of the two lists.
+pub fn pointers(strings: usize) -> Sys<&'static mut [*const u8]> {
+    let slots = strings + 2;
+    let memory = mmap(None, slots * size_of::<usize>())?.cast::<*const u8>();
+    // SAFETY: the mapping has room for `slots` pointers, page aligned, zeroed and ours alone, and stays.
+    Ok(unsafe { core::slice::from_raw_parts_mut(memory, slots) })
+}
+
 /// Maps `length` bytes of `file` read-only, or anonymous writable memory without a file.
-pub fn mmap(file: Option<Fd>, length: usize) -> Sys<*mut u8> {
+fn mmap(file: Option<Fd>, length: usize) -> Sys<*mut u8> {
     let (protection, flags, descriptor) = match file {
         Some(f) => (libc::PROT_READ, libc::MAP_PRIVATE, f.raw()),
         None => (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, usize::MAX),
@@ -84,7 +100,7 @@ pub fn mmap(file: Option<Fd>, length: usize) -> Sys<*mut u8> {
         .map(|a| a as *mut u8)
 }
 
-pub fn size(file: Fd) -> Sys<usize> {
+fn size(file: Fd) -> Sys<usize> {
     call(libc::SYS_lseek, [file.raw(), 0, libc::SEEK_END as usize, 0, 0, 0])
 }
 
@@ -299,12 +315,12 @@ pub fn accept(listener: Fd) -> Sys<Fd> {
 
 /// SIOCGIFFLAGS: fills the flags of the interface that `request` names.
 pub fn interface_flags(socket: Fd, request: &mut InterfaceRequest) -> Sys<()> {
-    ioctl(socket, libc::SIOCGIFFLAGS as u64, request as *mut InterfaceRequest as usize).map(drop)
+    ioctl(socket, libc::SIOCGIFFLAGS, request as *mut InterfaceRequest as usize).map(drop)
 }
 
 /// SIOCSIFFLAGS.
 pub fn set_interface_flags(socket: Fd, request: &InterfaceRequest) -> Sys<()> {
-    ioctl(socket, libc::SIOCSIFFLAGS as u64, request as *const InterfaceRequest as usize).map(drop)
+    ioctl(socket, libc::SIOCSIFFLAGS, request as *const InterfaceRequest as usize).map(drop)
 }
 
 /// struct ifreq, as far as flags go.
@@ -318,18 +334,18 @@ pub struct InterfaceRequest {
 /// TIOCSPTLCK with 0.
 pub fn unlock_terminal(master: Fd) -> Sys<()> {
     let unlock = 0i32;
-    ioctl(master, libc::TIOCSPTLCK as u64, &raw const unlock as usize).map(drop)
+    ioctl(master, libc::TIOCSPTLCK, &raw const unlock as usize).map(drop)
 }
 
 /// TIOCGPTPEER: the other end, whatever is mounted where its name points.
 pub fn open_slave(master: Fd) -> Sys<Fd> {
     let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
-    ioctl(master, libc::TIOCGPTPEER as u64, flags as usize).map(fd)
+    ioctl(master, libc::TIOCGPTPEER, flags as usize).map(fd)
 }
 
 /// TIOCSCTTY.
 pub fn control_terminal(terminal: Fd) -> Sys<()> {
-    ioctl(terminal, libc::TIOCSCTTY as u64, 0).map(drop)
+    ioctl(terminal, libc::TIOCSCTTY, 0).map(drop)
 }
 
 fn ioctl(file: Fd, request: u64, argument: usize) -> Sys<usize> {
@@ -524,13 +540,31 @@ pub fn default_signals() {
         call(libc::SYS_rt_sigprocmask, [libc::SIG_SETMASK as usize, &raw const none as usize, 0, 8, 0, 0]);
 }
 
-/// execve(2); returns only when it fails.
-///
-/// # Safety
-/// `argv` and `env` must be arrays of pointers to NUL-terminated strings that end with a null pointer.
-pub unsafe fn execve(p: &CStr, argv: *const *const u8, env: *const *const u8) -> Errno {
-    match call(libc::SYS_execve, [path(p), argv as usize, env as usize, 0, 0, 0]) {
+/// execve(2); returns only when it fails. `room` is that of [`pointers`] for all the strings.
+pub fn execve<'s>(
+    p: &CStr,
+    room: &mut [*const u8],
+    argv: impl Iterator<Item = &'s CStr>,
+    env: impl Iterator<Item = &'s CStr>,
+) -> Errno {
+    let Some((argv, rest)) = lay_out(argv, room) else { return Errno(libc::E2BIG) };
+    let Some((env, _)) = lay_out(env, rest) else { return Errno(libc::E2BIG) };
+    match call(libc::SYS_execve, [path(p), argv.as_ptr() as usize, env.as_ptr() as usize, 0, 0, 0]) {
         Err(errno) => errno,
         Ok(_) => Errno(0),
     }
+}
+
+/// The list with its null pointer, and the room behind it.
+fn lay_out<'s, 'r>(
+    strings: impl Iterator<Item = &'s CStr>,
+    room: &'r mut [*const u8],
+) -> Option<(&'r [*const u8], &'r mut [*const u8])> {
+    let mut used = 0;
+    for pointer in strings.map(CStr::as_ptr).chain([core::ptr::null()]) {
+        *room.get_mut(used)? = pointer.cast();
+        used += 1;
+    }
+    let (list, rest) = room.split_at_mut(used);
+    Some((list, rest))
 }

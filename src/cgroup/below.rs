@@ -13,9 +13,9 @@ use std::os::fd::{AsFd, OwnedFd};
 
 /// A path below the container's cgroup, in the hierarchies of these v1 controllers or, without any, in all.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Below<'p> {
-    pub controllers: &'p [String],
-    pub path: &'p str,
+pub struct Below {
+    pub controllers: Vec<String>,
+    pub path: String,
 }
 
 impl Cgroup {
@@ -25,22 +25,22 @@ impl Cgroup {
     /// cgroup v2, where there is one hierarchy, any controller; several paths without one.
     pub fn below(mut self, wanted: &[Below]) -> Result<Cgroup> {
         let v1 = self.held.iter().any(|held| held.leg.version == Version::V1);
-        let mut named: Vec<&str> = Vec::new();
+        let mut named: Vec<&String> = Vec::new();
         for below in wanted {
             let refused =
-                |reason: String| Error::new(reason).kind(Kind::Argument).field("--cgroup").value(below.path);
+                |reason: String| Error::new(reason).kind(Kind::Argument).field("--cgroup").value(&below.path);
             if below.controllers.is_empty() && wanted.len() > 1 {
                 return Err(refused("of several paths, each names its controllers".into())
                     .remedy("write them as CONTROLLER:PATH, or one path for all"));
             }
-            for controller in below.controllers {
+            for controller in &below.controllers {
                 if !v1 {
                     return Err(refused(format!(
                         "cgroup v2 has one hierarchy, and none for {controller} alone"
                     ))
                     .remedy("leave the controllers and the colon out"));
                 }
-                if named.contains(&&**controller) {
+                if named.contains(&controller) {
                     return Err(refused(format!("the controller {controller} is named twice")));
                 }
                 if !self.held.iter().any(|held| held.leg.has(controller)) {
@@ -51,7 +51,7 @@ impl Cgroup {
                 }
                 named.push(controller);
             }
-            let path = inside(below.path).ok_or_else(|| {
+            let path = inside(&below.path).ok_or_else(|| {
                 refused("the path leaves the container's cgroup".into())
                     .remedy("name a group below it, without \"..\"")
             })?;
@@ -71,7 +71,7 @@ impl Cgroup {
     }
 }
 
-impl Below<'_> {
+impl Below {
     fn is_about(&self, held: &Held) -> bool {
         self.controllers.is_empty() || self.controllers.iter().any(|controller| held.leg.has(controller))
     }

@@ -8,8 +8,9 @@ use super::location::Version;
 use super::tree::{Cgroup, Held, INSIDE};
 use super::write::on;
 use crate::error::{Error, Result};
+use crate::sys::poll::until;
 use crate::sys::{Errno, file};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, poll};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -113,14 +114,11 @@ impl Held {
             if String::from_utf8_lossy(&text).lines().any(|l| l == line) {
                 return Ok(true);
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            if deadline <= Instant::now() {
                 return Ok(false);
             }
-            let timeout =
-                PollTimeout::try_from(left.as_millis().clamp(1, 60_000)).unwrap_or(PollTimeout::MAX);
             let mut waited = [PollFd::new(events.as_fd(), PollFlags::POLLPRI)];
-            match poll(&mut waited, timeout) {
+            match poll(&mut waited, until(Some(deadline))) {
                 Ok(_) | Err(nix::errno::Errno::EINTR) => {}
                 Err(errno) => return Err(errno.into()),
             }

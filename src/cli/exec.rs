@@ -3,7 +3,7 @@
 use super::arguments::{Arguments, option, options as several, switch, word_switch};
 use super::session::Session;
 use super::{Command, Count, OptionsEnd, user};
-use crate::engine::{ExecOptions, ExecProcess, Paused, SubCgroup, Wait};
+use crate::engine::{Below, ExecOptions, ExecProcess, Paused, Wait};
 use crate::error::{Error, Kind, Result};
 use crate::names;
 use clap::Arg;
@@ -115,7 +115,7 @@ fn parse(arguments: &Arguments) -> Result<ExecOptions> {
         pidfd_socket: arguments.path("pidfd-socket"),
         preserve_fds: arguments.number("preserve-fds")?,
         paused: if arguments.switch("ignore-paused") { Paused::Ignore } else { Paused::Refuse },
-        cgroups: arguments.texts("cgroup")?.into_iter().map(sub_cgroup).collect::<Result<_>>()?,
+        cgroups: arguments.texts("cgroup")?.into_iter().map(below).collect::<Result<_>>()?,
     })
 }
 
@@ -150,7 +150,7 @@ fn gids(arguments: &Arguments) -> Result<Vec<u32>> {
 }
 
 /// "PATH", or "CONTROLLER[,CONTROLLER]:PATH" for hierarchies of cgroup v1.
-fn sub_cgroup(text: &str) -> Result<SubCgroup> {
+fn below(text: &str) -> Result<Below> {
     let refused = |reason| Error::new(reason).kind(Kind::Argument).field("--cgroup").value(text);
     let (controllers, path) = match text.split_once(':') {
         Some((names, path)) => (names.split(',').map(str::to_owned).collect(), path),
@@ -159,7 +159,7 @@ fn sub_cgroup(text: &str) -> Result<SubCgroup> {
     if controllers.iter().any(String::is_empty) {
         return Err(refused("a controller's name is missing before the colon"));
     }
-    Ok(SubCgroup { controllers, path: path.to_owned() })
+    Ok(Below { controllers, path: path.to_owned() })
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use crate::host::cgroups;
 use crate::report::json;
 use crate::spec::Spec;
 use crate::spec::template::{CgroupVersion, Runner, template};
+use crate::sys::identity;
 use clap::Arg;
-use nix::unistd::{getegid, geteuid};
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -40,7 +40,7 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     let name = arguments.path("file").unwrap_or_else(|| PathBuf::from("config.json"));
     let file = arguments.path("bundle").unwrap_or_default().join(name);
     let runner = if arguments.switch("rootless") {
-        Runner::Ordinary { uid: geteuid().as_raw(), gid: getegid().as_raw() }
+        Runner::Ordinary { uid: identity::euid(), gid: identity::egid() }
     } else {
         Runner::Root
     };

@@ -1,5 +1,6 @@
 //! The master of a container's pseudo terminal: handed to the engine's socket, or joined to our own terminal.
 
+use super::Wait;
 use crate::error::{Error, Kind, Result};
 use crate::spec::Process;
 use crate::sys::{socket, terminal};
@@ -17,9 +18,9 @@ pub enum Console {
     Own,
 }
 
-/// Decides before anything is made. `foreground`: this command waits for the process.
-pub fn plan(process: &Process, socket: Option<&Path>, foreground: bool) -> Result<Console> {
-    match (process.terminal, socket, foreground) {
+/// Decides before anything is made. `wait`: what this command does when the process runs.
+pub fn plan(process: &Process, socket: Option<&Path>, wait: Wait) -> Result<Console> {
+    match (process.terminal, socket, wait) {
         (false, None, _) => Ok(Console::None),
         (false, Some(path), _) => {
             Err(Error::new("there is no terminal to send, because process.terminal is false")
@@ -29,8 +30,8 @@ pub fn plan(process: &Process, socket: Option<&Path>, foreground: bool) -> Resul
                 .remedy("leave the option out, or ask for a terminal (exec: --tty)"))
         }
         (true, Some(path), _) => connect(path).map(Console::Socket),
-        (true, None, true) => Ok(Console::Own),
-        (true, None, false) => Err(Error::new(
+        (true, None, Wait::Foreground) => Ok(Console::Own),
+        (true, None, Wait::Detach) => Err(Error::new(
             "cannot allocate a terminal for a process that nobody waits for without a console socket",
         )
         .kind(Kind::Argument)

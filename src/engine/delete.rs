@@ -12,8 +12,9 @@ use super::{Engine, Force, Status};
 use crate::error::{Error, Kind, Result};
 use crate::spec::{Spec, load};
 use crate::state::{Entry, Record};
+use crate::sys::poll::until;
 use crate::sys::{Errno, process};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, poll};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -84,7 +85,7 @@ impl Engine {
             Ok(spec) => spec,
             Err(e) => return warn(e),
         };
-        let occasion = Occasion::new("poststop", record, "stopped");
+        let occasion = Occasion::new("poststop", record, Status::Stopped);
         let hooks = spec.hooks.as_ref().map_or(&[][..], |hooks| &hooks.poststop);
         occasion.each(hooks).filter_map(Result::err).for_each(warn);
     }
@@ -123,9 +124,7 @@ fn end_processes(record: &Record) -> Result<()> {
 fn wait_for_end(pidfd: BorrowedFd) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-        match poll(&mut [PollFd::new(pidfd, PollFlags::POLLIN)], timeout) {
+        match poll(&mut [PollFd::new(pidfd, PollFlags::POLLIN)], until(Some(deadline))) {
             Ok(0) => {
                 return Err(Error::new("container init still running")
                     .remedy("it sleeps in the kernel, often on a file system that does not answer"));

@@ -10,7 +10,8 @@ use crate::cgroup::{self, Cgroup};
 use crate::error::{Error, Kind, Result};
 use crate::resctrl::{self, Place, Tree};
 use crate::sys::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use crate::sys::poll::until;
+use nix::poll::{PollFd, PollFlags, poll};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -117,8 +118,7 @@ impl Engine {
     }
 
     fn running(&self, id: &str) -> Result<Running> {
-        let entry = self.store.peek(id)?;
-        let record = entry.record().map_err(|e| e.value(id))?;
+        let (_, record) = self.look(id)?;
         let process = record.process().ok_or_else(|| not_running(id))?;
         let first = process.open().map_err(|_| not_running(id))?;
         let location = record.cgroup.as_ref().map(cgroup::stats::counting);
@@ -176,7 +176,7 @@ fn await_any(
     // Asked for nothing, poll still tells that the other end was closed.
     watched.extend(reader.map(|fd| PollFd::new(fd, PollFlags::empty())));
     watched.extend(oom.map(OomWatch::poll));
-    match poll(&mut watched, timeout(due)) {
+    match poll(&mut watched, until(due)) {
         Ok(_) | Err(nix::errno::Errno::EINTR) => {}
         Err(e) => return Err(Errno::from(e).because("poll")),
     }
@@ -186,11 +186,4 @@ fn await_any(
         unread: reader.is_some() && ready.next() == Some(true),
         oom: oom.is_some() && ready.next() == Some(true),
     })
-}
-
-/// Until `due`, not a moment before it. A wait that is too long for poll ends early and begins again.
-fn timeout(due: Option<Instant>) -> PollTimeout {
-    let Some(due) = due else { return PollTimeout::NONE };
-    let left = due.saturating_duration_since(Instant::now());
-    PollTimeout::try_from(left.as_micros().div_ceil(1000)).unwrap_or(PollTimeout::MAX)
 }

@@ -1,16 +1,14 @@
 //! `exec`: another process in a container, by the same sealed init with another plan: join, then become the
 //! program.
 
-use super::create::write_pid_file;
 use super::group::none;
 use super::inspect::status;
 use super::pidfd::{self, Whose};
 use super::prepare::Prepared;
 use super::tenant::{self, Birthplace, Passed};
 use super::{Engine, ExecOptions, ExecProcess, Listening, Orphans, Paused, Status, Wait};
-use super::{console, foreground, listener};
+use super::{console, foreground, listener, pid_file};
 use crate::cgroup::Cgroup;
-use crate::cgroup::below::Below;
 use crate::error::{Error, Kind, Result};
 use crate::plan::tenant::{self as plan, Destination};
 use crate::spec::{Capabilities, Process, Spec, Text, load};
@@ -27,8 +25,7 @@ impl Engine {
     /// The exit code of the process; 0 when detached.
     pub fn exec(&self, id: &str, options: &ExecOptions) -> Result<i32> {
         super::preserve::check(&Listening::default(), options.preserve_fds)?;
-        let entry = self.store.peek(id)?;
-        let record = entry.record().map_err(|e| e.value(id))?;
+        let (entry, record) = self.look(id)?;
         check_status(id, status(&entry, &record), options)?;
         let config = entry.config()?;
         let mut spec: Spec = load::parse("config.json", &config)?;
@@ -51,8 +48,7 @@ impl Engine {
         prepared: &Prepared,
     ) -> Result<i32> {
         let process = spec.process.as_ref().expect("exec has put its process there");
-        let foreground = options.wait == Wait::Foreground;
-        let console = console::plan(process, options.console_socket.as_deref(), foreground)?;
+        let console = console::plan(process, options.console_socket.as_deref(), options.wait)?;
         let gone = || Error::new("cannot exec in a stopped container").kind(Kind::WrongState);
         let first = record.process().ok_or_else(gone)?.open().map_err(|_| gone())?;
         let (cgroup, birthplace) = birthplace(options, record)?;
@@ -75,6 +71,7 @@ impl Engine {
             (self.warn)(warning);
         }
         let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), &spec.annotations, Whose::Tenant)?;
+        let foreground = options.wait == Wait::Foreground;
         let signals = foreground.then(foreground::hold_signals).transpose()?;
         let streams = [None, None, None];
         let pid = record.pid.unwrap_or_default();
@@ -84,14 +81,14 @@ impl Engine {
         let mut master = None;
         let passed = |passed: Passed| match passed {
             Passed::Console(fd) => console::take(fd, &console, process).map(|kept| master = kept),
-            Passed::Listener(fd) => listener::send(spec, record, "running", pid, fd.as_fd()),
+            Passed::Listener(fd) => listener::send(spec, record, Status::Running, pid, fd.as_fd()),
         };
         let started =
             tenant::converse(&mut init, &tenant, spec, record.resctrl.as_ref(), passed).and_then(|()| {
                 for receiver in &receivers {
                     receiver.send(init.process().pidfd.as_fd())?;
                 }
-                options.pid_file.as_ref().map_or(Ok(()), |path| write_pid_file(path, init.process().pid))
+                options.pid_file.as_ref().map_or(Ok(()), |path| pid_file::write(path, init.process().pid))
             });
         let ended = match (started, &signals) {
             (Err(error), _) => Err(error),
@@ -112,12 +109,7 @@ fn birthplace(options: &ExecOptions, record: &Record) -> Result<(Option<Cgroup>,
         return Ok((cgroup, Birthplace::OrBeside));
     }
     let cgroup = cgroup.ok_or_else(|| none("entered").field("--cgroup"))?;
-    let wanted: Vec<Below> = options
-        .cgroups
-        .iter()
-        .map(|group| Below { controllers: &group.controllers, path: &group.path })
-        .collect();
-    Ok((Some(cgroup.below(&wanted)?), Birthplace::Exactly))
+    Ok((Some(cgroup.below(&options.cgroups)?), Birthplace::Exactly))
 }
 
 fn check_status(id: &str, status: Status, options: &ExecOptions) -> Result<()> {

@@ -32,8 +32,8 @@ pub fn wait(
     orphans: Orphans,
 ) -> Result<Ended> {
     let (input, output) = (stdin(), stdout());
-    let mut session = match master {
-        Some(master) => Some(Session::new(master, input.as_fd(), output.as_fd())?),
+    let mut relay = match master {
+        Some(master) => Some(Relay::new(master, input.as_fd(), output.as_fd())?),
         None => None,
     };
     loop {
@@ -44,8 +44,8 @@ pub fn wait(
         if let Some(proxy) = &proxy {
             watched.push(PollFd::new(proxy.fd(), PollFlags::POLLIN));
         }
-        if let Some(session) = &session {
-            session.watch(&mut watched);
+        if let Some(relay) = &relay {
+            relay.watch(&mut watched);
         }
         match poll(&mut watched, PollTimeout::NONE) {
             Ok(_) | Err(nix::errno::Errno::EINTR) => {}
@@ -55,30 +55,30 @@ pub fn wait(
         if proxy.as_mut().is_some_and(|proxy| proxy.hear().is_err()) {
             proxy = None;
         }
-        if let Some(session) = &mut session {
-            session.copy();
+        if let Some(relay) = &mut relay {
+            relay.copy();
         }
         while let Some(signal) = signals.next() {
-            pass_on(signal, child, session.as_ref(), orphans);
+            pass_on(signal, child, relay.as_ref(), orphans);
         }
         if let Some(ended) =
             wait::try_reap(child.pidfd.as_fd()).map_err(|e| e.because("wait for the process"))?
         {
-            if let Some(session) = &mut session {
-                session.drain(signals);
+            if let Some(relay) = &mut relay {
+                relay.drain(signals);
             }
             return Ok(ended);
         }
     }
 }
 
-fn pass_on(signal: i32, child: &Child, session: Option<&Session>, orphans: Orphans) {
+fn pass_on(signal: i32, child: &Child, relay: Option<&Relay>, orphans: Orphans) {
     match signal {
         libc::SIGCHLD if orphans == Orphans::Adopt => reap_orphans(child),
         libc::SIGCHLD => {}
-        libc::SIGWINCH if session.is_some() => {
-            if let Some(session) = session {
-                session.follow_size();
+        libc::SIGWINCH if relay.is_some() => {
+            if let Some(relay) = relay {
+                relay.follow_size();
             }
         }
         // A process that has just ended gets no signal, and its end is what we are about to see.
@@ -94,7 +94,7 @@ fn reap_orphans(child: &Child) {
 }
 
 /// Our terminal and the container's, joined.
-struct Session<'a> {
+struct Relay<'a> {
     master: OwnedFd,
     input: BorrowedFd<'a>,
     output: BorrowedFd<'a>,
@@ -107,8 +107,8 @@ struct Session<'a> {
     _raw: Option<Raw<'a>>,
 }
 
-impl<'a> Session<'a> {
-    fn new(master: OwnedFd, input: BorrowedFd<'a>, output: BorrowedFd<'a>) -> Result<Session<'a>> {
+impl<'a> Relay<'a> {
+    fn new(master: OwnedFd, input: BorrowedFd<'a>, output: BorrowedFd<'a>) -> Result<Relay<'a>> {
         let raw = match terminal::raw(input) {
             Ok(raw) => Some(raw),
             // Text from a file or a pipe needs no mode.
@@ -119,9 +119,9 @@ impl<'a> Session<'a> {
         file::set_nonblocking(master.as_fd()).map_err(|e| e.because("fcntl on the terminal"))?;
         let patient_output = file::reopen_nonblocking(output);
         let (out, into) = (Flow::default(), Flow::default());
-        let session = Session { master, input, output, patient_output, out, into, _raw: raw };
-        session.follow_size();
-        Ok(session)
+        let relay = Relay { master, input, output, patient_output, out, into, _raw: raw };
+        relay.follow_size();
+        Ok(relay)
     }
 
     fn follow_size(&self) {

@@ -5,6 +5,7 @@
 //! namespaces with a path of the host, startContainer with a path of the container; both are started by the
 //! sealed init, so that nothing of ours is reachable from inside.
 
+use super::Status;
 use super::listener;
 use super::tenant::{self as joining, Passed};
 use crate::cgroup::{Cgroup, Location};
@@ -17,8 +18,9 @@ use crate::spec::{Hook, Process, Spec, annotations};
 use crate::state::Record;
 use crate::sys::file::{self, cwd};
 use crate::sys::launch::Child;
+use crate::sys::poll::until;
 use crate::sys::{memory, process, wait};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, poll};
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -40,7 +42,7 @@ pub struct Occasion<'a> {
 }
 
 impl<'a> Occasion<'a> {
-    pub fn new(kind: &'static str, record: &'a Record, status: &str) -> Occasion<'a> {
+    pub fn new(kind: &'static str, record: &'a Record, status: Status) -> Occasion<'a> {
         Occasion { kind, record, state: super::state_json(record, status), first: None }
     }
 
@@ -136,13 +138,9 @@ impl<'a> Occasion<'a> {
         // A limit beyond the clock's end is none.
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         loop {
-            let timeout = deadline.map_or(PollTimeout::NONE, |deadline| {
-                PollTimeout::try_from(deadline.saturating_duration_since(Instant::now()))
-                    .unwrap_or(PollTimeout::MAX)
-            });
             let watched = [hook, self.first.unwrap_or(hook)];
             let mut watched = watched.map(|process| PollFd::new(process, PollFlags::POLLIN));
-            match poll(&mut watched, timeout) {
+            match poll(&mut watched, until(deadline)) {
                 Err(nix::errno::Errno::EINTR) => {}
                 Ok(0) => return Outcome::Late,
                 _ if watched[0].any().unwrap_or(true) => return Outcome::Ended,
@@ -231,7 +229,9 @@ impl Occasion<'_> {
         // The agent that answers for the container answers for a hook under the same filter.
         let passed = |passed: Passed| match passed {
             Passed::Console(_) => Ok(()),
-            Passed::Listener(fd) => listener::send(&spec, self.record, "created", inside.first.0, fd.as_fd()),
+            Passed::Listener(fd) => {
+                listener::send(&spec, self.record, Status::Created, inside.first.0, fd.as_fd())
+            }
         };
         match joining::converse(&mut init, &tenant, &spec, None, passed) {
             Ok(()) => self.finish(init.process(), hook.timeout, output.kept),

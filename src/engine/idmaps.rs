@@ -9,7 +9,7 @@ use crate::host::Facts;
 use crate::plan::script::c;
 use crate::plan::{Field, Script, sync};
 use crate::spec::IdMapping;
-use crate::sys::{file, identity, socket};
+use crate::sys::{file, identity};
 use crate::wire::Step;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::Command;
@@ -43,16 +43,8 @@ pub fn write(pid: i32, uids: &[IdMapping], gids: &[IdMapping], facts: &Facts) ->
 pub fn namespace(uids: &[IdMapping], gids: &[IdMapping]) -> Result<OwnedFd> {
     let mut script = Script::default();
     script.push(Field::None, Step::Sync { point: sync::MAP });
-    let control = socket::pair().map_err(|e| e.because("socketpair"))?;
-    let start = init::Start {
-        script: &script,
-        handles: &[-1],
-        namespaces: libc::CLONE_NEWUSER as u64,
-        cgroup: None,
-        preserve_fds: 0,
-        streams: [None, None, None],
-    };
-    let mut holder = init::start(control, start)?;
+    let start = init::Start::of(&script, &[-1]);
+    let mut holder = init::start(init::Start { namespaces: libc::CLONE_NEWUSER as u64, ..start })?;
     let pid = holder.process().pid;
     let made = match holder.hear() {
         Ok(Event::Reached(_)) => map_and_open(pid, uids, gids),

@@ -17,7 +17,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 static IMAGE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rruntime-init"));
 
-/// The size of init, for `features` and the benchmark's table.
+/// The size of init, which has a budget (`tests/budget`).
 pub const IMAGE_SIZE: usize = IMAGE.len();
 
 /// How init is started.
@@ -28,8 +28,18 @@ pub struct Start<'a> {
     pub namespaces: u64,
     pub cgroup: Option<BorrowedFd<'a>>,
     pub preserve_fds: u32,
-    pub streams: [Option<BorrowedFd<'a>>; 3],
+    pub streams: Streams<'a>,
 }
+
+impl<'a> Start<'a> {
+    /// In our own namespaces, cgroup and streams.
+    pub fn of(script: &'a Script, handles: &'a [RawFd]) -> Start<'a> {
+        Start { script, handles, namespaces: 0, cgroup: None, preserve_fds: 0, streams: [None; 3] }
+    }
+}
+
+/// Standard input, output and error; those that are not given are our own.
+pub type Streams<'a> = [Option<BorrowedFd<'a>>; 3];
 
 /// A running init.
 #[derive(Debug)]
@@ -69,9 +79,9 @@ pub enum Event {
     Closed,
 }
 
-/// Starts init. `control` is the pair of sockets; the second is init's end and is closed here.
-pub fn start(control: (OwnedFd, OwnedFd), start: Start) -> Result<Init> {
-    let (ours, theirs) = control;
+/// Starts init.
+pub fn start(start: Start) -> Result<Init> {
+    let (ours, theirs) = socket::pair().map_err(|e| e.because("socketpair"))?;
     let mut handles = start.handles.to_vec();
     if let Some(first) = handles.first_mut() {
         *first = theirs.as_raw_fd();
@@ -243,6 +253,11 @@ impl Init {
 }
 
 /// One message from whoever is at the other end.
+///
+/// Without a deadline: a step takes as long as the file systems of the config take, and nobody but its author knows how
+/// long that is (a network file system, a large `tmpcopyup`). The wait ends with the process, which closes the socket,
+/// and `delete --force` ends the process, by its pid or its cgroup, without waiting for our lock. Where the container decides how long a
+/// step takes (`mounts`), the caller sets a limit on the socket ([`socket::be_patient`]).
 pub fn hear(control: BorrowedFd) -> Result<Said> {
     let mut buffer = [0; Message::SIZE + PAYLOAD];
     let (length, passed) =

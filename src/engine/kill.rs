@@ -13,8 +13,7 @@ use std::os::fd::AsFd;
 
 impl Engine {
     pub fn kill(&self, id: &str, signal: i32, target: Target) -> Result<()> {
-        let entry = self.store.peek(id)?;
-        let record = entry.record().map_err(|e| e.value(id))?;
+        let (entry, record) = self.look(id)?;
         let stopped = status(&entry, &record) == Status::Stopped;
         let group = Group::open(record.cgroup.as_ref())?;
         if target == Target::All || (signal == libc::SIGKILL && shares_pids(&record)) {

@@ -1,6 +1,6 @@
 //! The seccomp listener goes to the agent that the config names (config-linux.md, The Container Process State).
 
-use super::state_json;
+use super::{Status, state_json};
 use crate::error::{Error, Kind, Result};
 use crate::spec::{Spec, Text, annotations};
 use crate::state::Record;
@@ -20,7 +20,7 @@ pub fn choose<'a>(spec: &mut Spec<'a>, caller: Option<&str>) {
 }
 
 /// Sends the listener of the process `pid`.
-pub fn send(spec: &Spec, record: &Record, status: &str, pid: i32, listener: BorrowedFd) -> Result<()> {
+pub fn send(spec: &Spec, record: &Record, status: Status, pid: i32, listener: BorrowedFd) -> Result<()> {
     let profile = spec.linux.as_ref().and_then(|linux| linux.seccomp.as_ref());
     let path = profile.and_then(|profile| profile.listener_path.as_deref()).unwrap_or_default();
     let named = |error: Error| error.field("/linux/seccomp/listenerPath").value(path);

@@ -1,8 +1,9 @@
 //! Carries plans out: the only code that changes the host.
 //!
 //! Each command of the command line is one call here, and a shim or a test makes the same calls: nothing is
-//! printed, the process does not exit, no process-wide state is changed, and every failure is an `Error`. `run` and `exec`
-//! in the foreground are the exception: they hold back signals, adopt orphans, and use our own standard streams.
+//! printed, the process does not exit, no process-wide state is changed, and every failure is an `Error`. There are two
+//! exceptions. `run` and `exec` in the foreground hold back signals, adopt orphans, and use our own standard streams. A
+//! plan with very many descriptors raises the soft limit of open files while they are open (`files`).
 
 mod bundle;
 mod console;
@@ -22,6 +23,7 @@ pub mod kill;
 mod limits;
 mod listener;
 mod listing;
+mod making;
 mod mounts;
 mod netdevices;
 mod notify;
@@ -29,19 +31,22 @@ mod open;
 pub mod options;
 mod own_maps;
 pub mod pause;
+mod pid_file;
 mod pidfd;
 mod prepare;
 mod preserve;
 mod run;
 mod shares;
 mod start;
+mod start_socket;
 mod tenant;
 mod update;
 
 pub use inspect::{ContainerState, Status};
 pub use options::*;
 
-use crate::state::{Record, Store};
+use crate::error::Result;
+use crate::state::{Entry, Record, Store};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -62,14 +67,31 @@ pub struct Engine {
     pub trace: Option<Hear>,
 }
 
+impl Engine {
+    /// The directory and the record of a container, for whoever only looks: nobody waits for us.
+    fn look(&self, id: &str) -> Result<(Entry, Record)> {
+        recorded(id, self.store.peek(id)?)
+    }
+
+    /// The same for whoever changes something: no other command does, until the entry is dropped.
+    fn hold(&self, id: &str) -> Result<(Entry, Record)> {
+        recorded(id, self.store.lock(id)?)
+    }
+}
+
+fn recorded(id: &str, entry: Entry) -> Result<(Entry, Record)> {
+    let record = entry.record().map_err(|e| e.value(id))?;
+    Ok((entry, record))
+}
+
 /// The state that hooks and seccomp agents read (runtime.md, State).
-fn state_json(record: &Record, status: &str) -> String {
+fn state_json(record: &Record, status: Status) -> String {
     #[derive(Serialize)]
     struct State<'a> {
         #[serde(rename = "ociVersion")]
         oci_version: &'a str,
         id: &'a str,
-        status: &'a str,
+        status: Status,
         #[serde(skip_serializing_if = "Option::is_none")]
         pid: Option<i32>,
         bundle: &'a Path,
@@ -80,7 +102,7 @@ fn state_json(record: &Record, status: &str) -> String {
         oci_version: SPEC_VERSION,
         id: &record.id,
         status,
-        pid: record.pid.filter(|_| status != "stopped"),
+        pid: record.pid.filter(|_| status != Status::Stopped),
         bundle: &record.bundle,
         annotations: &record.annotations,
     };

@@ -28,8 +28,7 @@ const PATIENCE: i64 = 120;
 impl Engine {
     /// All mounts of the file, or none: what was mounted before one fails is taken away again.
     pub fn add_mounts(&self, id: &str, file: &Path) -> Result<()> {
-        let entry = self.store.lock(id)?;
-        let record = entry.record().map_err(|e| e.value(id))?;
+        let (entry, record) = self.hold(id)?;
         check_status(id, &entry, &record)?;
         let bytes = read(file)?;
         let list: Vec<Mount> = parse(file, &bytes)?;
@@ -49,8 +48,7 @@ impl Engine {
 
     /// The mounts at the destinations of the file's entries, if all of them are there.
     pub fn remove_mounts(&self, id: &str, file: &Path) -> Result<()> {
-        let entry = self.store.lock(id)?;
-        let record = entry.record().map_err(|e| e.value(id))?;
+        let (entry, record) = self.hold(id)?;
         check_status(id, &entry, &record)?;
         let bytes = read(file)?;
         let list: Vec<Mount> = parse(file, &bytes)?;

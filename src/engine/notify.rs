@@ -20,8 +20,9 @@
 use crate::error::{Error, Kind, Result};
 use crate::spec::{Mount, Spec, Text};
 use crate::state::{Entry, Store};
+use crate::sys::poll::until;
 use crate::sys::{Errno, SysResult, file, socket};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, poll};
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
@@ -138,7 +139,7 @@ impl Proxy {
     pub fn wait(mut self, process: BorrowedFd) -> Result<()> {
         loop {
             let mut watched = [self.inside.as_fd(), process].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
-            match poll(&mut watched, PollTimeout::NONE) {
+            match poll(&mut watched, until(None)) {
                 Err(nix::errno::Errno::EINTR) => continue,
                 Err(e) => return Err(Errno::from(e).because("poll")),
                 Ok(_) => {}
@@ -162,9 +163,8 @@ impl Proxy {
         drop(theirs);
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let left = PollTimeout::try_from(deadline.saturating_duration_since(Instant::now()));
             let mut watched = [PollFd::new(ours.as_fd(), PollFlags::POLLIN)];
-            match poll(&mut watched, left.unwrap_or(PollTimeout::MAX)) {
+            match poll(&mut watched, until(Some(deadline))) {
                 Err(nix::errno::Errno::EINTR) => {}
                 // Closed, or nobody there knows of barriers.
                 _ => return Ok(()),

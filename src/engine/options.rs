@@ -2,6 +2,7 @@
 //!
 //! Paths are taken relative to the caller's working directory; the engine never changes it.
 
+pub use crate::cgroup::below::Below;
 use crate::spec::Resources;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -125,13 +126,6 @@ pub struct UserIds {
     pub gid: Option<u32>,
 }
 
-/// `--cgroup`: a group below the container's, for these v1 controllers or, without any, for all.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SubCgroup {
-    pub controllers: Vec<String>,
-    pub path: String,
-}
-
 /// A frozen container.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Paused {
@@ -161,7 +155,8 @@ pub struct ExecOptions {
     pub pidfd_socket: Option<PathBuf>,
     pub preserve_fds: u32,
     pub paused: Paused,
-    pub cgroups: Vec<SubCgroup>,
+    /// The groups below the container's in which it is born.
+    pub cgroups: Vec<Below>,
 }
 
 /// The limits that `update` asks for.

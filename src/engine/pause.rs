@@ -9,8 +9,7 @@ use crate::error::{Error, Kind, Result};
 impl Engine {
     /// Returns when every process of the container is frozen.
     pub fn pause(&self, id: &str) -> Result<()> {
-        let entry = self.store.lock(id)?;
-        let record = entry.record().map_err(|e| e.value(id))?;
+        let (entry, record) = self.hold(id)?;
         match status(&entry, &record) {
             Status::Running | Status::Created => Group::open(record.cgroup.as_ref())?.freeze(),
             Status::Paused => Err(Error::new("container not running")
@@ -23,8 +22,7 @@ impl Engine {
 
     /// Returns when no process of the container is frozen.
     pub fn resume(&self, id: &str) -> Result<()> {
-        let entry = self.store.lock(id)?;
-        let record = entry.record().map_err(|e| e.value(id))?;
+        let (entry, record) = self.hold(id)?;
         let group = Group::open(record.cgroup.as_ref())?;
         match status(&entry, &record) {
             Status::Paused => group.thaw(),

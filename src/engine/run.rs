@@ -1,8 +1,9 @@
 //! `run`: create, start, wait and delete in one process, without planning twice.
 
 use super::bundle::Bundle;
-use super::create::{Made, Starter};
+use super::create::Made;
 use super::notify::Proxy;
+use super::start_socket::Starter;
 use super::{AfterExit, CreateOptions, Engine, Orphans, RunOptions, Wait, foreground};
 use crate::error::{Error, Kind, Result};
 use crate::spec::Spec;

@@ -1,18 +1,19 @@
 //! `start`: the word for a created container, and the second half of `run`.
 
-use super::create::{self, Made};
+use super::create::{Made, planned_options};
 use super::hooks::{Inside, Occasion};
 use super::init::{self, Event};
 use super::inspect::status;
 use super::notify::{self, Proxy};
 use super::prepare::{self, Prepared};
+use super::start_socket::{self, Starter};
 use super::{Engine, Status, diagnose, listener};
 use crate::cgroup::Cgroup;
 use crate::error::{Error, Kind, Result};
-use crate::plan::{self, Script};
+use crate::plan::Script;
 use crate::spec::{Spec, load};
 use crate::state::{Entry, Record};
-use crate::sys::{Errno, socket};
+use crate::sys::Errno;
 use crate::wire::{Kind as Word, Message};
 use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -21,8 +22,7 @@ use std::path::Path;
 impl Engine {
     /// `notify`: where a service manager waits to hear that the program is ready.
     pub fn start(&self, id: &str, notify: Option<&Path>) -> Result<()> {
-        let entry = self.store.lock(id)?;
-        let record = entry.record().map_err(|e| e.value(id))?;
+        let (entry, record) = self.hold(id)?;
         match status(&entry, &record) {
             Status::Created => {}
             Status::Stopped => {
@@ -42,8 +42,7 @@ impl Engine {
         }
         let config = entry.config()?;
         let spec = self.spec_again(&config, &record)?;
-        let path = create::start_socket_path(&entry);
-        let control = socket::connect(Path::new(&path)).map_err(|e| match e {
+        let control = start_socket::connect(&entry).map_err(|e| match e {
             // Ended by somebody else since a moment ago.
             Errno(libc::ECONNREFUSED) => stopped(id),
             e => e.because("connect to the container's init").value(id),
@@ -52,7 +51,7 @@ impl Engine {
         let starting = Starting::new(self, &spec, &record, None);
         let outcome = starting.run(control.as_fd());
         // Started, or ended by what went wrong: in both cases nobody waits there any more.
-        create::remove_start_socket(&entry)?;
+        start_socket::remove(&entry)?;
         match outcome {
             Err(error) if starting.hook_failed.get() => return Err(self.give_up(entry, &record, error)),
             other => other?,
@@ -109,14 +108,14 @@ impl Engine {
     pub(super) fn start_made(&self, made: &Made, spec: &Spec) -> Result<()> {
         let starting = Starting::new(self, spec, &made.record, Some(made));
         starting.run(made.init.control())?;
-        if create::has_start_hooks(spec) { create::remove_start_socket(&made.entry) } else { Ok(()) }
+        if start_socket::wanted(Starter::Us, spec) { start_socket::remove(&made.entry) } else { Ok(()) }
     }
 
     /// poststart hooks: the user's program runs already. The first that fails is an error (runtime.md, Lifecycle,
     /// step 9), and ends the container.
     pub(super) fn after_start(&self, spec: &Spec, record: &Record) -> Result<()> {
         let Some(hooks) = &spec.hooks else { return Ok(()) };
-        Occasion::new("poststart", record, "running").run(&hooks.poststart)
+        Occasion::new("poststart", record, Status::Running).run(&hooks.poststart)
     }
 }
 
@@ -166,7 +165,7 @@ impl<'a> Starting<'a> {
                 }
                 Event::Listener(fd) => {
                     let pid = self.record.pid.unwrap_or_default();
-                    listener::send(self.spec, self.record, "creating", pid, fd.as_fd())?;
+                    listener::send(self.spec, self.record, Status::Creating, pid, fd.as_fd())?;
                 }
                 Event::Failed { message, note } => return Err(self.explain(&message, &note)),
                 Event::Closed => return Ok(()),
@@ -184,14 +183,7 @@ impl<'a> Starting<'a> {
         if let Some(made) = self.made {
             return explained(&made.script);
         }
-        let options = plan::Options {
-            id: self.record.id.clone(),
-            no_pivot: self.record.no_pivot,
-            no_new_keyring: self.record.no_new_keyring,
-            preserve_fds: self.record.preserve_fds,
-            listening: self.record.listening,
-            detached_start: true,
-        };
+        let options = planned_options(self.record);
         let planned = self.prepared_again().and_then(|prepared| {
             prepare::plan(&prepared, self.spec, &self.record.bundle, &options)
                 .map(|plan| explained(&plan.script))
@@ -228,7 +220,7 @@ impl<'a> Starting<'a> {
             cgroup: cgroup.as_ref(),
             own: self.spec.process.as_ref().map(|process| (process, prepared.filter.as_ref())),
         };
-        let occasion = Occasion::new("startContainer", self.record, "created");
+        let occasion = Occasion::new("startContainer", self.record, Status::Created);
         occasion.before(first.as_fd()).run_inside(&hooks.start_container, &inside)
     }
 }

@@ -1,6 +1,6 @@
 //! A process that joins a container (`exec`, a hook inside): the sealed init with a tenant's script.
 
-use super::init::{self, Event, Init};
+use super::init::{self, Event, Init, Streams};
 use super::limits;
 use super::open::{self, Given};
 use crate::cgroup::Cgroup;
@@ -10,7 +10,6 @@ use crate::plan::sync;
 use crate::plan::tenant::Tenant;
 use crate::resctrl::Place;
 use crate::spec::Spec;
-use crate::sys::socket;
 use crate::wire::Kind;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -29,7 +28,7 @@ pub fn start(
     (pid_of_first, first): (i32, BorrowedFd),
     cgroup: Option<&Cgroup>,
     birthplace: Birthplace,
-    streams: [Option<BorrowedFd>; 3],
+    streams: Streams,
     preserve_fds: u32,
 ) -> Result<Init> {
     let (birth, unified) = match (tenant.entrance, cgroup) {
@@ -43,16 +42,8 @@ pub fn start(
     let given = Given { listener: None, pidfd: Some(first), cgroup, unified };
     let opened = open::open(&tenant.opens, given, &Spec::default())?;
     let launch = |birth: Option<BorrowedFd>| {
-        let control = socket::pair().map_err(|e| e.because("socketpair"))?;
-        let start = init::Start {
-            script: &tenant.script,
-            handles: &opened.numbers,
-            namespaces: 0,
-            cgroup: birth,
-            preserve_fds,
-            streams,
-        };
-        init::start(control, start)
+        let start = init::Start::of(&tenant.script, &opened.numbers);
+        init::start(init::Start { cgroup: birth, preserve_fds, streams, ..start })
     };
     // A cgroup that hands controllers down takes no process.
     let full = |error: &Error| error.detail().errno == Some(libc::EBUSY);
@@ -71,16 +62,7 @@ pub fn start(
 /// Starts one that is told of by `spec`, in our own cgroup and without streams.
 pub fn start_alone(tenant: &Tenant, given: Given, spec: &Spec) -> Result<Init> {
     let opened = open::open(&tenant.opens, given, spec)?;
-    let control = socket::pair().map_err(|e| e.because("socketpair"))?;
-    let start = init::Start {
-        script: &tenant.script,
-        handles: &opened.numbers,
-        namespaces: 0,
-        cgroup: None,
-        preserve_fds: 0,
-        streams: [None, None, None],
-    };
-    init::start(control, start)
+    init::start(init::Start::of(&tenant.script, &opened.numbers))
 }
 
 /// Descriptors that a tenant sends.

@@ -46,8 +46,7 @@ impl Engine {
     /// Errors name the option, or the pointer into the given file. Of a wrong value nothing is changed; of one that
     /// the kernel refuses, everything is set back.
     pub fn update(&self, id: &str, options: &UpdateOptions) -> Result<()> {
-        let entry = self.store.lock(id)?;
-        let mut record = entry.record().map_err(|e| e.value(id))?;
+        let (entry, mut record) = self.hold(id)?;
         match status(&entry, &record) {
             Status::Created | Status::Running | Status::Paused => {}
             Status::Creating | Status::Stopped | Status::Unknown => return Err(not_running(id)),

@@ -9,7 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::spec::{Mount, Spec, annotations, idmap};
 use crate::wire::{Attributes, Links, Step};
 use std::borrow::Cow;
-use std::ffi::CString;
+use std::ffi::CStr;
 use std::path::Path;
 
 /// Files of procfs that may be mounted over; everything else there would let an image fake what the runtime
@@ -60,27 +60,38 @@ pub struct Mounts<'a, 'p> {
     pub moment: Moment,
 }
 
+/// One of them.
+#[derive(Clone, Copy)]
+pub(super) struct Entry<'a, 'e> {
+    pub mount: &'a Mount<'a>,
+    pub index: usize,
+    pub flags: &'e Flags<'a>,
+    /// Where it goes, from the root.
+    pub target: &'e CStr,
+}
+
 impl<'a> Mounts<'a, '_> {
     pub fn push(&self, script: &mut Script, opens: &mut Opens<'a>) -> Result<()> {
         for (i, mount) in self.list.iter().enumerate() {
-            let flags = Flags::of(mount, i)?;
-            let target = c(&absolute(&mount.destination));
-            self.check_proc(mount, i, &flags)?;
+            let flags = &Flags::of(mount, i)?;
+            let target: &CStr = &c(&absolute(&mount.destination));
+            let entry = Entry { mount, index: i, flags, target };
+            self.check_proc(entry)?;
             if flags.remount {
                 let step = Step::Remount {
-                    target: &target,
+                    target,
                     attributes: flags.attributes(),
                     recursive_attributes: flags.recursive_attributes(),
                 };
                 script.push(Field::Mount(i), step);
             } else if flags.bind.is_some() {
-                self.push_bind(mount, i, &flags, &target, script, opens)?;
+                self.push_bind(entry, script, opens)?;
             } else if mount.kind.as_deref() == Some("cgroup") {
-                self.push_cgroup(mount, i, &flags, &target, script, opens);
+                self.push_cgroup(entry, script, opens);
             } else {
-                self.push_filesystem(mount, i, &flags, &target, script)?;
+                self.push_filesystem(entry, script)?;
             }
-            self.push_propagation(i, &flags, &target, script);
+            self.push_propagation(entry, script);
         }
         Ok(())
     }
@@ -89,14 +100,8 @@ impl<'a> Mounts<'a, '_> {
         self.namespaces & namespace != 0
     }
 
-    fn push_filesystem(
-        &self,
-        mount: &'a Mount<'a>,
-        i: usize,
-        flags: &Flags<'a>,
-        target: &CString,
-        script: &mut Script,
-    ) -> Result<()> {
+    fn push_filesystem(&self, entry: Entry<'a, '_>, script: &mut Script) -> Result<()> {
+        let Entry { mount, index: i, flags, target } = entry;
         let kind = mount.kind.as_deref().unwrap_or_default();
         if kind.is_empty() {
             return Err(Error::new("a mount needs a type, or the option bind or rbind")
@@ -156,23 +161,16 @@ impl<'a> Mounts<'a, '_> {
         (!label.is_empty()).then_some(label)
     }
 
-    fn push_bind(
-        &self,
-        mount: &'a Mount<'a>,
-        i: usize,
-        flags: &Flags<'a>,
-        target: &CString,
-        script: &mut Script,
-        opens: &mut Opens<'a>,
-    ) -> Result<()> {
+    fn push_bind(&self, entry: Entry<'a, '_>, script: &mut Script, opens: &mut Opens<'a>) -> Result<()> {
+        let Entry { mount, index: i, .. } = entry;
         let Some(source) = mount.source.as_deref().filter(|source| !source.is_empty()) else {
             return Err(Error::new("a bind mount needs a source")
                 .kind(Kind::Config)
                 .field(format!("/mounts/{i}/source")));
         };
-        let mapping = self.mapping(mount, i, flags)?;
+        let mapping = self.mapping(mount, i, entry.flags)?;
         let source = Source { path: in_bundle(self.bundle, source), mapping };
-        self.push_tree(source, flags, Field::Mount(i), target, script, opens);
+        self.push_tree(source, entry, script, opens);
         Ok(())
     }
 
@@ -224,15 +222,16 @@ impl<'a> Mounts<'a, '_> {
         (!path.is_empty()).then_some(Cow::Borrowed(path))
     }
 
+    /// Shows `source` at the entry's target, with the entry's flags.
     pub(super) fn push_tree(
         &self,
         source: Source<'a>,
-        flags: &Flags<'a>,
-        field: Field,
-        target: &CString,
+        entry: Entry<'a, '_>,
         script: &mut Script,
         opens: &mut Opens<'a>,
     ) {
+        let Entry { index, flags, target, .. } = entry;
+        let field = Field::Mount(index);
         let Source { path: source, mapping } = source;
         // An ordinary user's init makes the copy, by path, in its own mount table: at once, or before it leaves that
         // table for the container's (`Step::Copy`).
@@ -265,7 +264,7 @@ impl<'a> Mounts<'a, '_> {
     }
 
     /// The mount's own propagation, where `push_tree` could not give it along.
-    fn push_propagation(&self, i: usize, flags: &Flags, target: &CString, script: &mut Script) {
+    fn push_propagation(&self, Entry { index: i, flags, target, .. }: Entry, script: &mut Script) {
         let Some((flag, recursive)) = flags.propagation else { return };
         if recursive && flag != libc::MS_SHARED && flags.bind.is_some() && !flags.remount {
             return;
@@ -283,7 +282,7 @@ impl<'a> Mounts<'a, '_> {
     pub(super) fn push_change(
         &self,
         i: usize,
-        target: &CString,
+        target: &CStr,
         one: Attributes,
         tree: Attributes,
         script: &mut Script,
@@ -293,7 +292,7 @@ impl<'a> Mounts<'a, '_> {
     }
 
     /// Nothing but a procfs belongs on /proc, and little may cover what is in it.
-    fn check_proc(&self, mount: &Mount, i: usize, flags: &Flags) -> Result<()> {
+    fn check_proc(&self, Entry { mount, index: i, flags, .. }: Entry) -> Result<()> {
         let path = absolute(&mount.destination);
         let refuse = |reason: &'static str| {
             Err(Error::new(reason)
@@ -327,8 +326,8 @@ pub fn in_bundle<'a>(bundle: &Path, path: &'a str) -> Cow<'a, str> {
     Cow::Owned(bundle.join(path).to_string_lossy().into_owned())
 }
 
-/// A destination from the root, without repeated slashes, `.` and a slash at the end; `..` stays for the kernel,
-/// which resolves it inside the root.
+/// A destination from the root, without repeated slashes, `.` and a slash at the end. `..` takes away the part before
+/// it as it is written, whatever links are on the disk, and nothing above the root.
 pub fn absolute(path: &str) -> Cow<'_, str> {
     let plain = path.starts_with('/')
         && (path.len() == 1 || !path.ends_with('/'))

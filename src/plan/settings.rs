@@ -3,7 +3,7 @@
 use super::script::{Field, Script};
 use crate::error::{Error, Kind, Result};
 use crate::names;
-use crate::spec::{Linux, MemoryPolicy, Personality};
+use crate::spec::{Linux, MemoryPolicy, Personality, cpus};
 use crate::wire::Step;
 
 pub fn push(linux: Option<&Linux>, script: &mut Script) -> Result<()> {
@@ -33,18 +33,13 @@ fn memory_policy(policy: &MemoryPolicy) -> Result<(u32, Vec<u8>)> {
         mode |= names::find(&names::MEMORY_POLICY_FLAGS, flag)
             .ok_or_else(|| unknown(format!("flags/{i}"), flag))?;
     }
-    let mut mask = [0u64; 16];
-    for range in policy.nodes.as_deref().unwrap_or_default().split(',').filter(|r| !r.trim().is_empty()) {
-        let (first, last) = range.split_once('-').unwrap_or((range, range));
-        let (Ok(first), Ok(last)) = (first.trim().parse::<usize>(), last.trim().parse::<usize>()) else {
-            return Err(unknown("nodes".into(), range));
-        };
-        for node in first..=last {
-            *mask.get_mut(node / 64).ok_or_else(|| unknown("nodes".into(), range))? |= 1 << (node % 64);
-        }
-    }
-    let used = mask.iter().rposition(|&word| word != 0).map_or(0, |last| last + 1);
-    Ok((mode, mask[..used].iter().flat_map(|word| word.to_le_bytes()).collect()))
+    let list = policy.nodes.as_deref().unwrap_or_default();
+    let mut nodes = cpus::mask(list).map_err(|reason| {
+        Error::new(reason).kind(Kind::Config).field("/linux/memoryPolicy/nodes").value(list)
+    })?;
+    // The kernel reads whole words.
+    nodes.resize(nodes.len().next_multiple_of(8), 0);
+    Ok((mode, nodes))
 }
 
 /// Flags that nobody knows are left out: the specification defines none, and `validate` has warned of them.

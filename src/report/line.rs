@@ -1,6 +1,6 @@
 //! One record as one line, in the two forms that engines parse.
 
-use crate::state::time::rfc3339;
+use crate::time::rfc3339;
 use std::fmt::Write;
 use std::time::SystemTime;
 

@@ -2,12 +2,12 @@
 //! Documentation/filesystems/resctrl.rst).
 //!
 //! ```text
-//!  IntelRdt ──Request::new──▶ Request ── place ──▶ state.json
+//!  IntelRdt ──Request::find─▶ Request ── place ──▶ state.json
 //!   (+ what is there)            │ make: group, schemata, monitoring group
 //!                                └ place.join(pid) … place.remove()
 //! ```
 //!
-//! `Request::new` only reads: whatever this machine or the config cannot do is told before anything has changed. Where
+//! `Request::find` only reads: whatever this machine or the config cannot do is told before anything has changed. Where
 //! the field is absent nothing here runs, and the table of mounts is not read. Everything happens relative to the held
 //! top directory of a file system that says by its magic number that it is resctrl; names have one component.
 //!

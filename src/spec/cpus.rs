@@ -1,4 +1,5 @@
-//! Lists of CPUs as a config writes them (`0-3,7`), as the bit mask that sched_setaffinity(2) takes.
+//! Lists of CPUs, or memory nodes, as a config writes them (`0-3,7`), as the bit mask that sched_setaffinity(2) and
+//! set_mempolicy(2) take.
 
 /// The most CPUs that a Linux kernel can be built for (x86-64, MAXSMP).
 const MOST: usize = 8192;
@@ -31,7 +32,7 @@ fn number(text: &str) -> Result<usize, &'static str> {
     }
     match text.parse() {
         Ok(cpu) if cpu < MOST => Ok(cpu),
-        _ => Err("is not a list of numbers and ranges: no kernel has a CPU of so high a number"),
+        _ => Err("is not a list of numbers and ranges: no kernel has one of so high a number"),
     }
 }
 

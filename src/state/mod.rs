@@ -20,7 +20,6 @@ pub mod process;
 pub mod record;
 pub mod root;
 pub mod store;
-pub mod time;
 
 pub use process::{Life, Process};
 pub use record::{Phase, Record};

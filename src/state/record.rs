@@ -36,7 +36,7 @@ pub struct Record {
     pub oci_version: String,
     pub bundle: PathBuf,
     pub rootfs: PathBuf,
-    /// RFC 3339, UTC, nanoseconds: [`super::time::rfc3339_nano`].
+    /// RFC 3339, UTC, nanoseconds: [`crate::time::rfc3339_nano`].
     pub created: String,
     pub owner_uid: u32,
     pub phase: Phase,

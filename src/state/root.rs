@@ -1,6 +1,6 @@
 //! Where the state directory is when nobody says so.
 
-use crate::sys::file;
+use crate::sys::{file, identity};
 use std::env;
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ const NAME: &str = "rruntime";
 /// /run/rruntime; for an ordinary user, and for one who is root only in a user namespace, `rruntime` below
 /// XDG_RUNTIME_DIR.
 pub fn default_root() -> PathBuf {
-    let euid = nix::unistd::geteuid().as_raw();
+    let euid = identity::euid();
     let runtime_dir = env::var_os("XDG_RUNTIME_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
     match (euid, runtime_dir) {
         (0, Some(dir)) if is_mapped_user() => dir.join(NAME),

@@ -1,9 +1,10 @@
 //! The root of all containers, and one container's directory.
 
+use super::id;
 use super::record::Record;
-use super::{id, time};
 use crate::error::{Error, Kind, Result};
-use crate::sys::{Errno, SysResult, file, lock};
+use crate::sys::{Errno, SysResult, file, identity, lock};
+use crate::time;
 use nix::sys::stat::fstatat;
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
@@ -372,7 +373,7 @@ fn root_error(root: &Path, e: Errno) -> Error {
 
 /// An ordinary user's runtime directory is cleaned of old files by the host, unless they are sticky.
 fn make_root(root: &Path) -> Result<()> {
-    let mode = if nix::unistd::geteuid().is_root() { 0o700 } else { 0o1700 };
+    let mode = if identity::euid() == 0 { 0o700 } else { 0o1700 };
     DirBuilder::new().recursive(true).mode(mode).create(root).map_err(|e| {
         Error::io(format!("make {}", root.display()), &e)
             .field("--root")

@@ -15,6 +15,7 @@ pub mod memory;
 pub mod mount;
 pub mod namespace;
 pub mod netlink;
+pub mod poll;
 pub mod process;
 pub mod regex;
 pub mod signal;

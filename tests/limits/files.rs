@@ -44,7 +44,7 @@ fn throttles_of_a_disk_are_set() {
 #[test]
 fn a_throttled_disk_reads_no_faster_than_its_rate() {
     let Some(disk) = disk() else { crate::skip!("this machine has no disk") };
-    if let Some(reason) = missing(if is_v2() { "io" } else { "blkio" }) {
+    if let Some(reason) = missing("blkio") {
         crate::skip!("{reason}");
     }
     let (major, minor) = disk.split_once(':').expect("major:minor");
@@ -65,7 +65,7 @@ fn a_throttled_disk_reads_no_faster_than_its_rate() {
 
 #[test]
 fn a_weight_is_set_or_refused_by_name() {
-    if let Some(reason) = missing(if is_v2() { "io" } else { "blkio" }) {
+    if let Some(reason) = missing("blkio") {
         crate::skip!("{reason}");
     }
     let script = "cd /sys/fs/cgroup; cat io.bfq.weight io.weight blkio/blkio.bfq.weight blkio/blkio.weight 2>/dev/null";

@@ -13,33 +13,10 @@ mod freezer;
 mod memory;
 mod tasks;
 
-use support::{Container, has_controller, is_v2};
+use support::is_v2;
+pub use support::{limited, missing};
 
 /// A file of the container's cgroup as its own processes see it.
 pub fn inside(controller: &str, v2: &str, v1: &str) -> String {
     if is_v2() { format!("/sys/fs/cgroup/{v2}") } else { format!("/sys/fs/cgroup/{controller}/{v1}") }
-}
-
-/// A container with these resources, and Docker's device rules.
-pub fn limited(resources: serde_json::Value) -> Container {
-    Container::new().edit(|config| {
-        let all = config["linux"]["resources"].as_object_mut().expect("the config has resources");
-        all.extend(resources.as_object().expect("resources are an object").clone());
-    })
-}
-
-/// Why a test about this controller cannot run; `None` if it can.
-pub fn missing(controller: &str) -> Option<String> {
-    (!has_controller(controller))
-        .then(|| format!("the {controller} controller is not in this host's cgroup tree"))
-}
-
-/// Ends a test that needs a controller which is not there.
-#[macro_export]
-macro_rules! needs {
-    ($controller:literal) => {
-        if let Some(reason) = $crate::missing($controller) {
-            $crate::skip!("{reason}");
-        }
-    };
 }

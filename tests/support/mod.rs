@@ -253,6 +253,14 @@ impl Drop for Container {
     }
 }
 
+/// A container with these resources, and Docker's device rules.
+pub fn limited(resources: Value) -> Container {
+    Container::new().edit(|config| {
+        let all = config["linux"]["resources"].as_object_mut().expect("the config has resources");
+        all.extend(resources.as_object().expect("resources are an object").clone());
+    })
+}
+
 /// True where /sys/fs/cgroup is a cgroup2 mount.
 pub fn is_v2() -> bool {
     Path::new("/sys/fs/cgroup/cgroup.controllers").exists()
@@ -265,6 +273,23 @@ pub fn has_controller(name: &str) -> bool {
         return list.split_whitespace().any(|controller| controller == name);
     }
     Path::new("/sys/fs/cgroup").join(name).is_dir()
+}
+
+/// Why a test about this controller, named as v1 has it, cannot run; `None` if it can.
+pub fn missing(controller: &str) -> Option<String> {
+    let controller = if is_v2() && controller == "blkio" { "io" } else { controller };
+    (!has_controller(controller))
+        .then(|| format!("the {controller} controller is not in this host's cgroup tree"))
+}
+
+/// Ends a test that needs a controller which is not there.
+#[macro_export]
+macro_rules! needs {
+    ($($controller:expr),+) => {$(
+        if let Some(reason) = $crate::support::missing($controller) {
+            $crate::skip!("{reason}");
+        }
+    )+};
 }
 
 /// Says that a test did not run, and why; CI counts these lines.

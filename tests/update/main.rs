@@ -18,18 +18,12 @@ mod states;
 use serde_json::Value;
 use std::io::Write;
 use std::process::Stdio;
-use support::{Container, Ended, has_controller, is_v2};
+use support::{Container, Ended, is_v2};
+pub use support::{limited, missing};
 
 /// A running container with these resources beside Docker's device rules.
 pub fn running(resources: Value) -> Container {
     limited(resources).sh("sleep 1000").started()
-}
-
-pub fn limited(resources: Value) -> Container {
-    Container::new().edit(|config| {
-        let all = config["linux"]["resources"].as_object_mut().expect("the config has resources");
-        all.extend(resources.as_object().expect("resources are an object").clone());
-    })
 }
 
 /// `update` with these options.
@@ -64,12 +58,6 @@ pub fn value(container: &Container, controller: &str, v1: &str, v2: &str) -> Str
     container.cgroup_file(controller, if is_v2() { v2 } else { v1 })
 }
 
-/// Why a test about this controller cannot run; `None` if it can.
-pub fn missing(controller: &str) -> Option<String> {
-    let name = if is_v2() && controller == "blkio" { "io" } else { controller };
-    (!has_controller(name)).then(|| format!("the {name} controller is not in this host's cgroup tree"))
-}
-
 /// Whether the host counts swap: only then there are files for it.
 pub fn counts_swap() -> bool {
     let container = Container::new().sh("sleep 1000").started();
@@ -84,14 +72,4 @@ pub fn disk() -> Option<(u64, u64)> {
         let (major, minor) = text.trim().split_once(':')?;
         Some((major.parse().ok()?, minor.parse().ok()?))
     })
-}
-
-/// Ends a test that needs a controller which is not there.
-#[macro_export]
-macro_rules! needs {
-    ($($controller:literal),+) => {$(
-        if let Some(reason) = $crate::missing($controller) {
-            $crate::skip!("{reason}");
-        }
-    )+};
 }

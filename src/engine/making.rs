@@ -1,0 +1,317 @@
+//! A container in the making: what happens between the intent record and a process that waits for start.
+//!
+//! ```text
+//!  cgroup, descriptors, init         ┐ the parent sets limits while the child
+//!  limits ┆ the child's steps        ┘ builds its tree
+//!  Ready: record with the pid, pid file
+//! ```
+//!
+//! It holds what it has made, so that `undo` takes away that and nothing else: what bears the same name and was there
+//! before is somebody's.
+
+use super::bundle::Bundle;
+use super::console::{self, Console};
+use super::hooks::{Inside, Occasion};
+use super::init::{self, Event, Init};
+use super::netdevices::{self, Moved};
+use super::open::{self, Given};
+use super::pidfd::Receiver;
+use super::prepare::{self, Prepared};
+use super::start_socket::{self, Starter};
+use super::{CreateOptions, Engine, Status, Wait};
+use super::{diagnose, idmaps, limits, listener, notify, pid_file};
+use crate::cgroup::{Cgroup, Limits};
+use crate::error::{Context, Error, Result};
+use crate::host::cgroups::Layout;
+use crate::plan::{self, Plan, sync};
+use crate::resctrl;
+use crate::spec::{self, Spec};
+use crate::state::{Entry, Phase, Process, Record};
+use crate::sys::wait::{self, Ended};
+use crate::wire::Kind as Word;
+use std::os::fd::{AsFd, OwnedFd};
+
+/// A container in the making.
+pub struct Making<'a> {
+    pub engine: &'a Engine,
+    pub options: &'a CreateOptions,
+    pub bundle: &'a Bundle,
+    pub spec: &'a Spec<'a>,
+    pub prepared: Prepared,
+    pub record: Record,
+    /// Who wants a descriptor of the process.
+    pub receivers: Vec<Receiver>,
+    pub init: Option<Init>,
+    pub cgroup: Option<Cgroup>,
+    pub rdt: Option<resctrl::Request>,
+    /// The host's network devices that are in the container.
+    pub moved: Option<Moved>,
+}
+
+impl<'a> Making<'a> {
+    /// The script that init works on, and the master of the terminal where nobody else has got it.
+    pub fn build(
+        &mut self,
+        plan: Plan<'a>,
+        plan_options: &plan::Options,
+        entry: &Entry,
+        starter: Starter,
+    ) -> Result<(plan::Script, Option<OwnedFd>)> {
+        let process = self.process();
+        // `run --detach` with a terminal has been refused before.
+        let wait = if starter == Starter::Us { Wait::Foreground } else { Wait::Detach };
+        let console = console::plan(process, self.options.console_socket.as_deref(), wait)?;
+        let plan = self.make_cgroup(plan, plan_options)?;
+        self.make_rdt()?;
+        let start_socket =
+            if start_socket::wanted(starter, self.spec) { Some(start_socket::listen(entry)?) } else { None };
+        if self.record.notify {
+            notify::make_directory(entry)?;
+        }
+        let given = Given {
+            listener: start_socket.as_ref().filter(|_| starter == Starter::Command).map(AsFd::as_fd),
+            pidfd: None,
+            cgroup: self.cgroup.as_ref(),
+            unified: None,
+        };
+        let opened = open::open(&plan.opens, given, self.spec)?;
+        let mut limits = Some(std::mem::take(&mut self.prepared.limits));
+        let when = moment(&plan, &self.prepared.host.cgroups);
+        if when == Moment::BeforeClone {
+            self.apply(limits.take())?;
+        }
+        self.init = Some(init::start(init::Start {
+            namespaces: plan.clone_flags,
+            cgroup: self.cgroup.as_ref().and_then(Cgroup::birth),
+            preserve_fds: self.record.preserve_fds,
+            ..init::Start::of(&plan.script, &opened.numbers)
+        })?);
+        drop(opened);
+        // The child builds its tree meanwhile.
+        if when == Moment::AfterClone {
+            self.apply(limits.take())?;
+        }
+        entry.write_config(&self.bundle.bytes)?;
+        // What says "created" is written while the child builds its tree, and counts only when it is true: whoever
+        // took a container in the making for a running one would `exec` in the host's tree.
+        let hooks = self.spec.hooks.is_some();
+        if hooks && !plan.staged {
+            // Hooks may ask for the state.
+            self.note_process(Phase::Creating)?;
+            entry.write(&self.record)?;
+        } else if !plan.staged {
+            self.note_process(Phase::Created)?;
+            entry.prepare(&self.record)?;
+        }
+        let master = self.converse(&plan, &console, limits)?;
+        if plan.staged || hooks {
+            self.note_process(Phase::Created)?;
+            entry.prepare(&self.record)?;
+        }
+        let process = self.init.as_ref().map(|init| init.process().pidfd.as_fd());
+        for (receiver, process) in self.receivers.iter().zip(process.into_iter().cycle()) {
+            receiver.send(process)?;
+        }
+        entry.publish()?;
+        if let Some(path) = &self.options.pid_file {
+            pid_file::write(path, self.init_mut().process().pid)?;
+        }
+        Ok((plan.script, master))
+    }
+
+    /// Makes the cgroup. A caller who may not, and has asked neither for a place nor for a limit, gets what it
+    /// has asked for without one, and nothing has to be said about it.
+    fn make_cgroup(&mut self, plan: Plan<'a>, plan_options: &plan::Options) -> Result<Plan<'a>> {
+        let Some(location) = &self.prepared.host.cgroup else { return Ok(plan) };
+        match Cgroup::create(location, &self.prepared.limits.controllers()) {
+            Ok(cgroup) => {
+                self.cgroup = Some(cgroup);
+                Ok(plan)
+            }
+            Err(error) if self.may_do_without(&error) => {
+                self.prepared.host.cgroup = None;
+                self.record.cgroup = None;
+                prepare::plan(&self.prepared, self.spec, &self.bundle.path, plan_options)
+            }
+            Err(error) => {
+                // What is there now is not ours, and the clean-up that follows ends nothing there.
+                self.record.cgroup = None;
+                Err(error)
+            }
+        }
+    }
+
+    fn make_rdt(&mut self) -> Result<()> {
+        let made = self.rdt.as_ref().map_or(Ok(()), resctrl::Request::make);
+        if made.is_err() {
+            // It has left nothing; what bears the same name now is somebody else's.
+            self.rdt = None;
+            self.record.resctrl = None;
+        }
+        made
+    }
+
+    fn may_do_without(&self, error: &Error) -> bool {
+        let path = self.spec.linux.as_ref().and_then(|linux| linux.cgroups_path.as_deref());
+        let refused = matches!(error.detail().errno, Some(libc::EACCES | libc::EPERM | libc::EROFS));
+        refused
+            && self.engine.forgives_cgroups(&self.prepared.facts)
+            && self.prepared.limits == Limits::default()
+            && path.is_none_or(str::is_empty)
+    }
+
+    fn apply(&self, limits: Option<Limits>) -> Result<()> {
+        match (&self.cgroup, limits) {
+            (Some(cgroup), Some(limits)) => {
+                cgroup.apply(&limits).doing(|| "set the limits of the container's cgroup".into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Follows init until it is ready; does the host's part where it waits for that.
+    fn converse(
+        &mut self,
+        plan: &Plan,
+        console: &Console,
+        mut limits: Option<Limits>,
+    ) -> Result<Option<OwnedFd>> {
+        let mut kept_master = None;
+        loop {
+            match self.init_mut().hear()? {
+                Event::Reached(point) => {
+                    self.reach(point, plan)?;
+                    self.init_mut().say(Word::Go)?;
+                }
+                Event::Spawned => {}
+                Event::Console(master) => kept_master = console::take(master, console, self.process())?,
+                Event::Listener(fd) => {
+                    let pid = self.init_mut().process().pid;
+                    listener::send(self.spec, &self.record, Status::Creating, pid, fd.as_fd())?;
+                }
+                Event::Failed { message, note } => {
+                    return Err(diagnose::explain(&plan.script, &message, &note, self.spec)
+                        .doing("error during container init"));
+                }
+                Event::Closed => return Err(self.died()),
+                Event::Ready => {
+                    self.apply(limits.take())?;
+                    return Ok(kept_master);
+                }
+            }
+        }
+    }
+
+    fn process(&self) -> &'a spec::Process<'a> {
+        self.spec.process.as_ref().expect("validation asks for a process")
+    }
+
+    fn init_mut(&mut self) -> &mut Init {
+        self.init.as_mut().expect("a conversation has somebody to talk to")
+    }
+
+    fn reach(&mut self, point: u32, plan: &Plan) -> Result<()> {
+        let pid = self.init_mut().process().pid;
+        match point {
+            sync::MAP => {
+                if let Some((uids, gids)) = &plan.id_maps {
+                    idmaps::write(pid, uids, gids, &self.prepared.facts)?;
+                }
+                if self.prepared.facts.privileged { limits::raise(pid, self.spec) } else { Ok(()) }
+            }
+            sync::RESCTRL => self.rdt.as_ref().map_or(Ok(()), |rdt| rdt.join(pid)),
+            sync::NETWORK => {
+                let process = self.init_mut().process().pidfd.try_clone();
+                let process = process.map_err(|e| Error::io("dup", &e))?;
+                self.moved = Some(netdevices::move_in(self.spec, process.as_fd(), &self.engine.warn)?);
+                Ok(())
+            }
+            sync::HOOKS => self.run_hooks(pid, plan),
+            _ => Ok(()),
+        }
+    }
+
+    fn run_hooks(&mut self, pid: i32, plan: &Plan) -> Result<()> {
+        let Some(hooks) = &self.spec.hooks else { return Ok(()) };
+        self.record.pid = Some(pid);
+        let first = self.init.as_ref().expect("init waits for its hooks").process();
+        let occasion = |kind| Occasion::new(kind, &self.record, Status::Creating).before(first.pidfd.as_fd());
+        occasion("prestart").run(&hooks.prestart)?;
+        occasion("createRuntime").run(&hooks.create_runtime)?;
+        let inside = Inside {
+            spec: self.spec,
+            host: &self.prepared.host,
+            id: &self.record.id,
+            namespaces: plan.created | plan.joined,
+            first: (first.pid, first.pidfd.as_fd()),
+            location: self.record.cgroup.as_ref(),
+            cgroup: self.cgroup.as_ref(),
+            own: None,
+        };
+        occasion("createContainer").run_inside(&hooks.create_container, &inside)
+    }
+
+    /// init has ended without a word.
+    fn died(&mut self) -> Error {
+        let ended = wait::reap(self.init_mut().process().pidfd.as_fd());
+        let how = match ended {
+            Ok(Ended::Signaled(libc::SIGKILL)) => {
+                return Error::new("the container's init was killed").remedy(
+                    "by the kernel for want of memory? then linux.resources.memory.limit is too low",
+                );
+            }
+            Ok(Ended::Signaled(signal)) => format!("the container's init was ended by signal {signal}"),
+            Ok(Ended::Exited(code)) => format!("the container's init ended with exit status {code}"),
+            Err(_) => "the container's init has ended".to_owned(),
+        };
+        Error::new(how)
+    }
+
+    /// From here on every command finds the process. The lock is ours until it is ready.
+    fn note_process(&mut self, phase: Phase) -> Result<()> {
+        let pid = self.init_mut().process().pid;
+        let process = Process::of(pid).map_err(|e| e.because(format!("read /proc/{pid}/stat")))?;
+        self.record.pid = Some(pid);
+        self.record.pid_start = Some(process.start);
+        self.record.phase = phase;
+        Ok(())
+    }
+
+    /// Takes everything away again. What fails here is a warning: the error that led here is the one to report.
+    pub fn undo(mut self, entry: Entry) {
+        if let Some(moved) = self.moved.take() {
+            moved.give_back(&self.engine.warn);
+        }
+        if let Some(init) = &self.init {
+            init.process().end();
+        }
+        self.record.pid = None;
+        drop(self.cgroup.take());
+        if let Some(Err(error)) = self.rdt.as_ref().map(resctrl::Request::undo) {
+            (self.engine.warn)(&format!("cleaning up after a failure: {error}"));
+        }
+        if let Err(error) = self.engine.destroy(entry, &self.record) {
+            (self.engine.warn)(&format!("cleaning up after a failure: {error}"));
+        }
+    }
+}
+
+/// When limits are set.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Moment {
+    BeforeClone,
+    AfterClone,
+    /// When the container is ready.
+    Last,
+}
+
+/// On v1, rules for devices are "deny everything" first and exceptions then, and in between nobody could make a node;
+/// so they stand before the process exists. On v2 they are set at once, and the child works meanwhile. A first
+/// process that spawns the real one must not meet a limit of one task.
+fn moment(plan: &Plan, cgroups: &Layout) -> Moment {
+    match (plan.staged, cgroups) {
+        (true, _) => Moment::Last,
+        (false, Layout::Legacy { .. }) => Moment::BeforeClone,
+        (false, Layout::Unified { .. }) => Moment::AfterClone,
+    }
+}

@@ -1,0 +1,29 @@
+//! `--pid-file`: the number of the new process, for whoever started us.
+
+use crate::error::{Error, Kind, Result};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// Written beside and renamed: a reader sees the whole number or nothing.
+pub fn write(path: &Path, pid: i32) -> Result<()> {
+    let refused = |e: std::io::Error| {
+        let error = Error::io("write the pid file", &e).field("--pid-file").value(path.display());
+        error.remedy("its directory must exist and be writable")
+    };
+    let name = path.file_name().ok_or_else(|| {
+        Error::new("the pid file needs a name").kind(Kind::Argument).field("--pid-file").value(path.display())
+    })?;
+    let temporary = path.with_file_name(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
+    // The directory may be anybody's and the umask anything: what somebody has put at this name is not written
+    // through, and nobody else may change the number.
+    let _ = std::fs::remove_file(&temporary);
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o644).open(&temporary).map_err(refused)?;
+    file.write_all(pid.to_string().as_bytes()).map_err(refused)?;
+    std::fs::rename(&temporary, path).map_err(|e| {
+        // Nobody needs it any more.
+        let _ = std::fs::remove_file(&temporary);
+        refused(e)
+    })
+}
