@@ -118,7 +118,7 @@ impl Engine {
 
     fn running(&self, id: &str) -> Result<Running> {
         let entry = self.store.peek(id)?;
-        let record = entry.record().map_err(|e| e.value(id))?;
+        let record = entry.read_record().map_err(|e| e.value(id))?;
         let process = record.process().ok_or_else(|| not_running(id))?;
         let first = process.open().map_err(|_| not_running(id))?;
         let location = record.cgroup.as_ref().map(cgroup::stats::counting);

@@ -57,14 +57,14 @@ pub struct ContainerState {
 impl Engine {
     pub fn state(&self, id: &str) -> Result<ContainerState> {
         let entry = self.store.peek(id)?;
-        let record = entry.record().map_err(|e| e.value(id))?;
+        let record = entry.read_record().map_err(|e| e.value(id))?;
         Ok(describe(id, status(&entry, &record), record, &Owners::of_host()))
     }
 
     /// The processes of the container, in the caller's pid namespace, ascending.
     pub fn pids(&self, id: &str) -> Result<Vec<i32>> {
         let entry = self.store.peek(id)?;
-        let record = entry.record().map_err(|e| e.value(id))?;
+        let record = entry.read_record().map_err(|e| e.value(id))?;
         if let Some(mut pids) = Group::open(record.cgroup.as_ref())?.pids()? {
             pids.sort_unstable();
             return Ok(pids);
