@@ -1,7 +1,7 @@
 //! `mounts add` and `mounts remove` beside a hostile container: the process of ours that joins it, and the paths that
 //! it looks up while the container renames them.
 
-use crate::canary::Canary;
+use crate::canary::{Canary, in_user_namespace};
 use crate::support::{Container, Ended, wait_until};
 use serde_json::{Value, json};
 use std::fs;
@@ -31,7 +31,17 @@ done
 /// them (the class of CVE-2016-9962).
 #[test]
 fn the_process_that_adds_a_proc_is_no_prey_of_a_tracer() {
-    let container = Container::new();
+    let refused = spy(Container::new());
+    assert!(refused.code != 0 && refused.err.contains("CAP_SYS_PTRACE"), "{refused:?}");
+}
+
+#[test]
+fn a_tracer_in_a_user_namespace_has_no_rights_over_the_process_that_adds_a_proc() {
+    spy(in_user_namespace(Container::new())).ok();
+}
+
+/// What became of the last `mounts add`; nothing was found on the way.
+fn spy(container: Container) -> Ended {
     let canary = Canary::of(&container);
     let container = container.sh(&format!("CANARY={}\n{SPY}", canary.text())).edit(|config| {
         for set in ["bounding", "effective", "permitted"] {
@@ -41,16 +51,11 @@ fn the_process_that_adds_a_proc_is_no_prey_of_a_tracer() {
     let container = container.started();
     let file = |name: &str| container.rootfs().join("tmp").join(name);
     wait_until("the spy begins", || file("ready").exists());
-    for i in 0..50 {
-        // It may be refused; what it may not be is taken over.
-        mounts(
-            &container,
-            "add",
-            json!([{"destination": format!("/p{i}"), "type": "proc", "source": "proc"}]),
-        );
-    }
+    let add = |i| json!([{"destination": format!("/p{i}"), "type": "proc", "source": "proc"}]);
+    let ended = (0..50).map(|i| mounts(&container, "add", add(i))).last().unwrap();
     assert_eq!(fs::read_to_string(file("seen")).unwrap_or_default(), "");
     canary.assert_untouched("mounts add of a proc");
+    ended
 }
 
 /// A mount point cannot be renamed, but the directories on the way to it can.
