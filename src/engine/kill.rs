@@ -46,7 +46,12 @@ fn kill_first(id: &str, record: &Record, group: &Group, signal: i32) -> Result<(
     let sent = first.open().and_then(|pidfd| process::pidfd_send_signal(pidfd.as_fd(), signal));
     match sent {
         // A frozen process of cgroup v1 gets even SIGKILL only when it is thawed.
-        Ok(()) if signal == libc::SIGKILL && group.is_frozen()? => group.thaw(),
+        Ok(()) if signal == libc::SIGKILL => {
+            if group.is_frozen()? {
+                group.thaw()?;
+            }
+            group.thaw_below()
+        }
         Ok(()) => Ok(()),
         Err(Errno(libc::ESRCH)) => Err(not_running(id)),
         Err(Errno(libc::EINVAL)) => Err(Error::new("the kernel knows no such signal")
