@@ -5,6 +5,7 @@
 //! removed is found without following any link, so that nobody can point us at the mounts that mask and protect.
 
 use crate::control::{Fail, In, Outcome};
+use crate::node::{self, NULL_DEVICE};
 use crate::path::IN_ROOT;
 use crate::sys::{self, Errno, Fd};
 use crate::wire::{MOST_KEPT, Part};
@@ -71,13 +72,27 @@ impl Init<'_> {
 
     /// Opens the top of the mount at `path`.
     fn mounted(&self, path: &CStr) -> Outcome<Fd> {
+        const PLAIN: u64 = IN_ROOT | libc::RESOLVE_NO_SYMLINKS;
         let root = self.root()?;
-        let flags = libc::O_PATH | libc::O_NOFOLLOW;
-        let found = sys::openat2(root, path, flags, 0, IN_ROOT | libc::RESOLVE_NO_SYMLINKS);
+        let (directory, name) = node::split(path);
+        let mut buffer = [0; 4096];
+        let parent = if directory.iter().all(|&b| b == b'/') {
+            root
+        } else {
+            let flags = libc::O_PATH | libc::O_DIRECTORY;
+            sys::openat2(root, node::terminated(directory, &mut buffer)?, flags, 0, PLAIN)
+                .part(Part::OpenTarget)?
+        };
+        let name = node::terminated(name, &mut buffer)?;
+        let found = sys::openat2(parent, name, libc::O_PATH | libc::O_NOFOLLOW, 0, PLAIN);
         let found = found.part(Part::OpenTarget)?;
         let (place, top) = (sys::place(found).part(Part::Verify)?, sys::place(root).part(Part::Verify)?);
         if place.is_root && place.mount != top.mount {
-            return Ok(found);
+            return if guards(found, parent, name)? {
+                Err(Fail(Part::Guard, Errno(libc::EPERM)))
+            } else {
+                Ok(found)
+            };
         }
         let kind = sys::stat(found, c"", 0).part(Part::Verify)?.mode & libc::S_IFMT;
         Err(match kind {
@@ -96,4 +111,31 @@ impl Init<'_> {
         let path = CStr::from_bytes_until_nul(&text).map_err(|_| Fail(Part::Plan, Errno(libc::EINVAL)))?;
         sys::umount2(path, libc::MNT_DETACH).part(Part::Unmount)
     }
+}
+
+/// Whether a mount looks like those that mask and protect: the null device, an empty read-only tmpfs, or the very thing
+/// that it covers. What the config calls them says nothing any more once the container has renamed a directory on the way.
+fn guards(mount: Fd, parent: Fd, name: &CStr) -> Outcome<bool> {
+    // The size of a tmpfs directory with nothing but "." and "..".
+    const EMPTY: i64 = 40;
+    let found = sys::stat(mount, c"", 0).part(Part::Verify)?;
+    match found.mode & libc::S_IFMT {
+        libc::S_IFCHR if found.rdev == NULL_DEVICE => return Ok(true),
+        libc::S_IFDIR if found.size <= EMPTY && is_mask(mount)? => return Ok(true),
+        _ => {}
+    }
+    // The parent's own mount, without what is mounted in it. The kernel does not copy one with locked mounts in it, which
+    // came from the host and not from this container's config.
+    let Ok(bare) = sys::clone_tree(parent, c"", libc::AT_EMPTY_PATH) else { return Ok(false) };
+    let below = sys::stat(bare, name, libc::AT_SYMLINK_NOFOLLOW).part(Part::Verify)?;
+    sys::close(bare);
+    Ok((below.device, below.inode) == (found.device, found.inode))
+}
+
+/// A tmpfs as `Mask` makes it.
+fn is_mask(directory: Fd) -> Outcome<bool> {
+    const TMPFS: i64 = 0x0102_1994;
+    const FLAGS: u64 = libc::ST_RDONLY | libc::ST_NOSUID | libc::ST_NODEV | libc::ST_NOEXEC;
+    let (kind, flags) = sys::filesystem_and_flags(directory).part(Part::Verify)?;
+    Ok(kind == TMPFS && flags & FLAGS == FLAGS)
 }

@@ -13,12 +13,12 @@ use core::ffi::CStr;
 
 const DEVPTS_MAGIC: i64 = 0x1cd1;
 const PROC_MAGIC: i64 = 0x9fa0;
-const NULL_DEVICE: u64 = 1 << 8 | 3;
+pub const NULL_DEVICE: u64 = 1 << 8 | 3;
 /// Control files: no links, and no step into something mounted over the procfs.
 const PRISTINE: u64 = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_XDEV;
 
 /// The directory of `path` (made if it is missing), and the name in it.
-fn split(path: &CStr) -> (&[u8], &[u8]) {
+pub fn split(path: &CStr) -> (&[u8], &[u8]) {
     let bytes = path.to_bytes();
     match bytes.iter().rposition(|&b| b == b'/') {
         Some(slash) => (&bytes[..slash], &bytes[slash + 1..]),
@@ -27,7 +27,7 @@ fn split(path: &CStr) -> (&[u8], &[u8]) {
 }
 
 /// A NUL-terminated copy of a name.
-fn terminated<'b>(name: &[u8], buffer: &'b mut [u8; 4096]) -> Outcome<&'b CStr> {
+pub fn terminated<'b>(name: &[u8], buffer: &'b mut [u8; 4096]) -> Outcome<&'b CStr> {
     let too_long = Fail(Part::OpenTarget, Errno(libc::ENAMETOOLONG));
     buffer.get_mut(..name.len()).ok_or(too_long)?.copy_from_slice(name);
     *buffer.get_mut(name.len()).ok_or(too_long)? = 0;

@@ -111,6 +111,7 @@ pub struct Stat {
     pub rdev: u64,
     pub uid: u32,
     pub gid: u32,
+    pub size: i64,
 }
 
 /// newfstatat(dir, path, AT_EMPTY_PATH | flags).
@@ -126,6 +127,7 @@ pub fn stat(dir: Fd, p: &CStr, flags: i32) -> Sys<Stat> {
         rdev: st.st_rdev,
         uid: st.st_uid,
         gid: st.st_gid,
+        size: st.st_size,
     })
 }
 
@@ -149,10 +151,15 @@ pub fn place(file: Fd) -> Sys<Place> {
 
 /// The magic number of the file system that `file` is on.
 pub fn filesystem(file: Fd) -> Sys<i64> {
+    filesystem_and_flags(file).map(|(kind, _)| kind)
+}
+
+/// fstatfs(file): the magic number, and the flags of the mount (`ST_…`).
+pub fn filesystem_and_flags(file: Fd) -> Sys<(i64, u64)> {
     // SAFETY: all zeroes is a valid value of this plain struct.
-    let mut st: libc::statfs = unsafe { core::mem::zeroed() };
+    let mut st: libc::statfs64 = unsafe { core::mem::zeroed() };
     call(libc::SYS_fstatfs, [file.raw(), &raw mut st as usize, 0, 0, 0, 0])?;
-    Ok(st.f_type as i64)
+    Ok((st.f_type as i64, st.f_flags as u64))
 }
 
 pub fn executable(p: &CStr) -> Sys<()> {

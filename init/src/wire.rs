@@ -457,6 +457,7 @@ parts! {
     Unmount = "umount2",
     NoMount = "nothing is mounted there",
     RootMount = "this is the container's root",
+    Guard = "this masks or protects what is below it, as linux.maskedPaths and linux.readonlyPaths do",
     OtherLink = "something else than this link is there",
     TooMany = "too many mounts at a time",
     Chdir = "chdir",

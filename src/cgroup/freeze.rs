@@ -5,7 +5,7 @@
 //! nothing stays stopped by accident.
 
 use super::location::Version;
-use super::tree::{Cgroup, Held, INSIDE};
+use super::tree::{Cgroup, Held, INSIDE, below, c_bytes};
 use super::write::on;
 use crate::error::{Error, Result};
 use crate::sys::poll::until;
@@ -56,6 +56,20 @@ impl Cgroup {
             Ok(()) | Err(Errno(libc::ENOENT | libc::ENODEV)) => Ok(()),
             Err(errno) => Err(on(&held.leg, "thaw", errno)),
         }
+    }
+
+    /// Thaws the groups below. A container with v1 groups of its own may have frozen itself in one, and what is frozen
+    /// there does not die.
+    pub fn thaw_below(&self) -> Result<()> {
+        let Some(held) = self.freezer().filter(|held| held.leg.version == Version::V1) else { return Ok(()) };
+        let thawed = below(held.dir.as_fd(), &mut |anchor, path| {
+            let file = c_bytes(&[path, b"/freezer.state"].concat())?;
+            match file::write_at(anchor, &file, b"THAWED", INSIDE) {
+                Err(Errno(libc::ENOENT | libc::ENODEV)) => Ok(()),
+                other => other,
+            }
+        });
+        thawed.map_err(|errno| on(&held.leg, "thaw below", errno))
     }
 
     /// True if the cgroup is frozen or is being frozen. False without a freezer.

@@ -42,6 +42,9 @@ impl Cgroup {
         if stopped && (!was_frozen || (v1_frozen && number == libc::SIGKILL)) {
             self.thaw()?;
         }
+        if number == libc::SIGKILL {
+            self.thaw_below()?;
+        }
         sent
     }
 

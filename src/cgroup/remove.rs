@@ -7,7 +7,7 @@
 //! room: they would escape their limits.
 
 use super::location::Version;
-use super::tree::{Cgroup, Held, children};
+use super::tree::{Cgroup, Held, below, c_bytes};
 use super::write::on;
 use crate::error::{Error, Result};
 use crate::sys::{Errno, SysResult, file};
@@ -77,13 +77,9 @@ fn rmdir(parent: BorrowedFd, name: &std::ffi::CStr) -> SysResult<()> {
 
 /// Removes what can be removed below a directory, deepest first.
 fn remove_below(dir: BorrowedFd) -> SysResult<()> {
-    for (name, child) in children(dir)? {
-        remove_below(child.as_fd())?;
-        match rmdir(dir, &name) {
-            // Still busy: the caller waits and comes again.
-            Ok(()) | Err(Errno(libc::EBUSY | libc::ENOTEMPTY)) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    Ok(())
+    below(dir, &mut |anchor, path| match rmdir(anchor, &c_bytes(path)?) {
+        // Still busy: the caller waits and comes again.
+        Ok(()) | Err(Errno(libc::EBUSY | libc::ENOTEMPTY)) => Ok(()),
+        Err(errno) => Err(errno),
+    })
 }

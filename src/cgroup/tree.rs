@@ -195,43 +195,71 @@ impl Cgroup {
 
 /// Adds the processes of a directory and of those below it. A directory that vanishes meanwhile has none.
 pub(super) fn collect(dir: BorrowedFd, pids: &mut Vec<i32>) -> SysResult<()> {
+    collect_from(dir, b"cgroup.procs", pids)?;
+    below(dir, &mut |anchor, path| collect_from(anchor, &[path, b"/cgroup.procs"].concat(), pids))
+}
+
+fn collect_from(dir: BorrowedFd, path: &[u8], pids: &mut Vec<i32>) -> SysResult<()> {
     const LIMIT: usize = 16 << 20;
-    match file::read_at(dir, c"cgroup.procs", LIMIT, INSIDE) {
+    match file::read_at(dir, &c_bytes(path)?, LIMIT, INSIDE) {
         Ok(bytes) => {
-            pids.extend(String::from_utf8_lossy(&bytes).lines().filter_map(|l| l.parse::<i32>().ok()))
+            pids.extend(String::from_utf8_lossy(&bytes).lines().filter_map(|l| l.parse::<i32>().ok()));
+            Ok(())
         }
         // A threaded v2 cgroup lists its processes in the domain above it.
-        Err(Errno(libc::ENOENT | libc::ENODEV | libc::EOPNOTSUPP)) => {}
-        Err(errno) => return Err(errno),
+        Err(Errno(libc::ENOENT | libc::ENODEV | libc::EOPNOTSUPP)) => Ok(()),
+        Err(errno) => Err(errno),
     }
-    for (_, child) in children(dir)? {
-        collect(child.as_fd(), pids)?;
+}
+
+/// What [`below`] calls for a directory: a descriptor, and the path from it.
+type Visit<'v> = dyn FnMut(BorrowedFd, &[u8]) -> SysResult<()> + 'v;
+
+/// Visits every directory below `dir`, deepest first. A container with cgroups of its own may make thousands, side by side
+/// and one in another, so nothing is open but what a path cannot reach: one descriptor for each 4 KB of path.
+pub(super) fn below(dir: BorrowedFd, visit: &mut Visit) -> SysResult<()> {
+    walk(dir, &mut Vec::new(), visit)
+}
+
+fn walk(anchor: BorrowedFd, path: &mut Vec<u8>, visit: &mut Visit) -> SysResult<()> {
+    /// With one more name and a file's it still is a path.
+    const LONG: usize = libc::PATH_MAX as usize - 600;
+    let (dir, names) = match open_and_list(anchor, path) {
+        // Removed by another command.
+        Err(Errno(libc::ENOENT | libc::ENODEV)) => return Ok(()),
+        other => other?,
+    };
+    if path.len() > LONG {
+        return each(dir.as_fd(), &mut Vec::new(), names, visit);
+    }
+    drop(dir);
+    each(anchor, path, names, visit)
+}
+
+fn each(anchor: BorrowedFd, path: &mut Vec<u8>, names: Vec<CString>, visit: &mut Visit) -> SysResult<()> {
+    let length = path.len();
+    for name in names {
+        if length > 0 {
+            path.push(b'/');
+        }
+        path.extend(name.as_bytes());
+        walk(anchor, path, visit).and_then(|()| visit(anchor, path))?;
+        path.truncate(length);
     }
     Ok(())
 }
 
-/// The directories below, by name, open.
-pub(super) fn children(dir: BorrowedFd) -> SysResult<Vec<(CString, OwnedFd)>> {
-    // A descriptor of its own, so that the offset is at the start.
-    let listing = match file::openat2(dir, c".", DIRECTORY, 0, INSIDE) {
-        Ok(listing) => listing,
-        Err(Errno(libc::ENOENT | libc::ENODEV)) => return Ok(Vec::new()),
-        Err(errno) => return Err(errno),
-    };
-    let names = match dents::subdirectories(listing.as_fd()) {
-        // Removed by another command after it was opened.
-        Err(Errno(libc::ENOENT)) => return Ok(Vec::new()),
-        other => other?,
-    };
-    let mut found = Vec::with_capacity(names.len());
-    for name in names {
-        match file::openat2(dir, &name, DIRECTORY, 0, INSIDE) {
-            Ok(child) => found.push((name, child)),
-            Err(Errno(libc::ENOENT | libc::ENODEV)) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    Ok(found)
+/// Apart from its caller, which calls itself: the buffer of a listing is large.
+#[inline(never)]
+fn open_and_list(anchor: BorrowedFd, path: &[u8]) -> SysResult<(OwnedFd, Vec<CString>)> {
+    let dir =
+        file::openat2(anchor, &c_bytes(if path.is_empty() { b"." } else { path })?, DIRECTORY, 0, INSIDE)?;
+    let names = dents::subdirectories(dir.as_fd())?;
+    Ok((dir, names))
+}
+
+pub(super) fn c_bytes(path: &[u8]) -> SysResult<CString> {
+    CString::new(path).map_err(|_| Errno(libc::EINVAL))
 }
 
 pub(super) fn c(text: &str) -> SysResult<CString> {

@@ -20,7 +20,7 @@ use crate::cgroup::Cgroup;
 use crate::error::Result;
 use crate::plan::{self, Plan};
 use crate::resctrl;
-use crate::spec::Spec;
+use crate::spec::{Spec, annotations};
 use crate::state::{Entry, Phase, Record};
 use crate::time;
 use crate::wire::Kind as Word;
@@ -161,7 +161,7 @@ fn intent(
         cgroup: prepared.host.cgroup.clone(),
         limits: None,
         resctrl: None,
-        annotations: spec::annotations::owned(&spec.annotations),
+        annotations: annotations::owned(&spec.annotations),
         namespaces_created: plan.created as u32,
         namespaces_joined: plan.joined as u32,
         no_pivot: planned.no_pivot,

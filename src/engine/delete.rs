@@ -101,7 +101,7 @@ fn has_poststop(config: &[u8]) -> bool {
 fn end_processes(record: &Record) -> Result<()> {
     let pidfd = match record.process().map(|first| first.open()) {
         Some(Ok(pidfd)) => Some(pidfd),
-        None | Some(Err(Errno(libc::ESRCH | libc::ENOENT))) => None,
+        None | Some(Err(Errno(libc::ESRCH | libc::ENOENT | libc::EINVAL))) => None,
         Some(Err(e)) => return Err(e.because("open the container's first process")),
     };
     if let Some(pidfd) = &pidfd {

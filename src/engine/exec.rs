@@ -25,7 +25,7 @@ impl Engine {
     /// The exit code of the process; 0 when detached.
     pub fn exec(&self, id: &str, options: &ExecOptions) -> Result<i32> {
         super::preserve::check(&Listening::default(), options.preserve_fds)?;
-        let (entry, record) = self.look(id)?;
+        let (entry, record) = self.reach(id)?;
         check_status(id, status(&entry, &record), options)?;
         let config = entry.config()?;
         let mut spec: Spec = load::parse("config.json", &config)?;

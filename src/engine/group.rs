@@ -26,6 +26,10 @@ impl Group {
         self.0.as_ref().ok_or_else(|| none("resumed"))?.thaw()
     }
 
+    pub fn thaw_below(&self) -> Result<()> {
+        self.0.as_ref().map_or(Ok(()), Cgroup::thaw_below)
+    }
+
     pub fn is_frozen(&self) -> Result<bool> {
         self.0.as_ref().map_or(Ok(false), Cgroup::is_frozen)
     }

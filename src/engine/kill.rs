@@ -13,7 +13,7 @@ use std::os::fd::AsFd;
 
 impl Engine {
     pub fn kill(&self, id: &str, signal: i32, target: Target) -> Result<()> {
-        let (entry, record) = self.look(id)?;
+        let (entry, record) = self.reach(id)?;
         let stopped = status(&entry, &record) == Status::Stopped;
         let group = Group::open(record.cgroup.as_ref())?;
         if target == Target::All || (signal == libc::SIGKILL && shares_pids(&record)) {
@@ -45,7 +45,12 @@ fn kill_first(id: &str, record: &Record, group: &Group, signal: i32) -> Result<(
     let sent = first.open().and_then(|pidfd| process::pidfd_send_signal(pidfd.as_fd(), signal));
     match sent {
         // A frozen process of cgroup v1 gets even SIGKILL only when it is thawed.
-        Ok(()) if signal == libc::SIGKILL && group.is_frozen()? => group.thaw(),
+        Ok(()) if signal == libc::SIGKILL => {
+            if group.is_frozen()? {
+                group.thaw()?;
+            }
+            group.thaw_below()
+        }
         Ok(()) => Ok(()),
         Err(Errno(libc::ESRCH)) => Err(not_running(id)),
         Err(Errno(libc::EINVAL)) => Err(Error::new("the kernel knows no such signal")

@@ -45,7 +45,7 @@ impl Engine {
                 return None;
             }
         };
-        match entry.record() {
+        match entry.read_record() {
             Ok(record) => Some(describe(id, status(&entry, &record), record, owners)),
             Err(e) => self.describe_damaged(&entry, &e, owners),
         }

@@ -70,6 +70,13 @@ pub struct Engine {
 impl Engine {
     /// The directory and the record of a container, for whoever only looks: nobody waits for us.
     fn look(&self, id: &str) -> Result<(Entry, Record)> {
+        let entry = self.store.peek(id)?;
+        let record = entry.read_record().map_err(|e| e.value(id))?;
+        Ok((entry, record))
+    }
+
+    /// The same for whoever acts on it and changes no record.
+    fn reach(&self, id: &str) -> Result<(Entry, Record)> {
         recorded(id, self.store.peek(id)?)
     }
 
@@ -79,6 +86,7 @@ impl Engine {
     }
 }
 
+/// Its record, to be acted on: that of another user is refused.
 fn recorded(id: &str, entry: Entry) -> Result<(Entry, Record)> {
     let record = entry.record().map_err(|e| e.value(id))?;
     Ok((entry, record))

@@ -40,6 +40,8 @@ const READY: &[u8] = b"READY=1";
 const LONGEST: usize = 4096;
 /// How long the service manager may take to have read what we sent: a peer without BARRIER=1 never says so.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// More messages than wait in a socket: whoever has outlived the process may go on talking for ever.
+const QUEUE: u32 = 4096;
 /// Seconds that it may take to have room for a message.
 const SEND_PATIENCE: i64 = 10;
 
@@ -137,7 +139,8 @@ impl Proxy {
     /// Waits until the program is ready, or has ended; then until the service manager has read it, because it asks the
     /// kernel who we are, and we are about to end.
     pub fn wait(mut self, process: BorrowedFd) -> Result<()> {
-        loop {
+        let mut late = 0;
+        while late < QUEUE {
             let mut watched = [self.inside.as_fd(), process].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
             match poll(&mut watched, until(None)) {
                 Err(nix::errno::Errno::EINTR) => continue,
@@ -152,7 +155,9 @@ impl Proxy {
             if ended && !said {
                 return Ok(());
             }
+            late += u32::from(ended);
         }
+        Ok(())
     }
 
     /// BARRIER=1 with the end of a pipe: it is closed when everything before it was read (sd_notify(3)).

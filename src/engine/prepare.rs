@@ -101,11 +101,18 @@ impl Engine {
 }
 
 fn compile(spec: &Spec, facts: &Facts, warnings: &mut Vec<String>) -> Result<Option<Filter>> {
-    // A finished filter stands in the place of the profile.
+    let profile = spec.linux.as_ref().and_then(|linux| linux.seccomp.as_ref());
     if let Some(text) = annotations::find(&spec.annotations, annotations::SECCOMP_BPF) {
+        // Engines copy an image's annotations: its author does not choose the filter that is to contain the image.
+        if profile.is_some() {
+            return Err(Error::new("a filter of an annotation does not take the place of linux.seccomp")
+                .kind(Kind::Config)
+                .field(annotations::pointer(annotations::SECCOMP_BPF))
+                .remedy("leave the annotation out, or linux.seccomp if the annotation is to be trusted"));
+        }
         return seccomp::raw::filter(text).map(Some);
     }
-    let Some(profile) = spec.linux.as_ref().and_then(|linux| linux.seccomp.as_ref()) else { return Ok(None) };
+    let Some(profile) = profile else { return Ok(None) };
     let (major, minor) = facts.kernel;
     let native = Arch::native().ok_or_else(|| {
         Error::new("there is no table of system calls for this processor")

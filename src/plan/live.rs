@@ -12,6 +12,7 @@ use super::namespaces::{MOUNT, PID, USER};
 use super::script::{Field, Open, Opens, Script, c};
 use super::tenant::{Destination, Tenant};
 use crate::error::{Error, Kind, Result};
+use crate::names;
 use crate::spec::{Mount, Spec};
 use crate::wire::{Handle, MOST_KEPT, Step};
 use std::path::Path;
@@ -19,6 +20,8 @@ use std::path::Path;
 /// File systems that take nothing from the tree in which they are mounted: what an ext4 or an overlay is made of
 /// would be looked up where the container can put something else.
 const SELF_CONTAINED: [&str; 5] = ["tmpfs", "proc", "sysfs", "mqueue", "devpts"];
+
+const SYS_PTRACE: u64 = 1 << 19;
 
 /// Adds these mounts, all or none. `spec` is the container's.
 pub fn add<'a>(
@@ -66,6 +69,9 @@ pub fn add<'a>(
     // A pid namespace is entered by children only, and only a proc is of one.
     let pid = if list.iter().any(|mount| mount.kind.as_deref() == Some("proc")) { PID } else { 0 };
     let flags = to.namespaces & !USER & !PID | to.namespaces & pid;
+    if flags & PID != 0 && own_user == 0 {
+        must_have_no_tracer(list, spec)?;
+    }
     script.push(Field::None, Step::Join { namespace: pidfd, flags });
     if own_user != 0 {
         script.push(Field::None, Step::BecomeRoot { keep_groups: false });
@@ -75,6 +81,25 @@ pub fn add<'a>(
     }
     script.append(mounting);
     Ok(Tenant { script, opens, ..Tenant::new() })
+}
+
+/// Only from within a pid namespace can its proc be mounted, and with all rights. In a user namespace of the container's
+/// own nobody has any over our process; else one of the container's with CAP_SYS_PTRACE could take it over.
+fn must_have_no_tracer(list: &[Mount], spec: &Spec) -> Result<()> {
+    let sets = spec.process.iter().filter_map(|process| process.capabilities.as_ref());
+    let tracer = sets
+        .flat_map(|sets| [&sets.bounding, &sets.permitted])
+        .any(|set| names::capability_mask(set.iter().map(|name| &**name)) & SYS_PTRACE != 0);
+    let proc = list.iter().position(|mount| mount.kind.as_deref() == Some("proc"));
+    match proc.filter(|_| tracer) {
+        Some(i) => Err(Error::new(
+            "a running container with CAP_SYS_PTRACE cannot get a proc: it could trace our process",
+        )
+        .kind(Kind::Unsupported)
+        .field(format!("/mounts/{i}/type"))
+        .remedy("bind one, or give the container a user namespace")),
+        None => Ok(()),
+    }
 }
 
 /// The kernel locks the host's flags in the mount table that a user namespace gets: so that is where copies for it are

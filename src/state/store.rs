@@ -182,8 +182,21 @@ impl Entry {
         &self.path
     }
 
-    /// What is remembered. A missing or damaged file is an error that says so.
+    /// What is remembered, to be acted on: it names processes to end, groups to remove and programs to run. So it is
+    /// our own, or root's; another user could have written anything there, for us to do with our rights.
     pub fn record(&self) -> Result<Record> {
+        let stat = nix::sys::stat::fstat(&self.dir)
+            .map_err(|e| Errno::from(e).because(format!("look at {}", self.path.display())))?;
+        if stat.st_uid != 0 && stat.st_uid != nix::unistd::geteuid().as_raw() {
+            return Err(Error::new(format!("the state directory belongs to another user, {}", stat.st_uid))
+                .kind(Kind::Unsupported)
+                .remedy("run the command as that user"));
+        }
+        self.read_record()
+    }
+
+    /// What is remembered, to be shown. A missing or damaged file is an error that says so.
+    pub fn read_record(&self) -> Result<Record> {
         match file::read_at(self.dir(), STATE, LARGEST_STATE, libc::RESOLVE_NO_SYMLINKS) {
             Ok(bytes) => Record::decode(&bytes),
             Err(Errno(libc::ENOENT)) => {

@@ -34,9 +34,10 @@ pub const ANNOTATIONS: &[Row] = &[
     ),
     row(
         "run.oci.seccomp_bpf_data",
-        "a finished filter in the place of the profile",
+        "a finished filter, where linux.seccomp is absent; beside it an error: an image's author does not replace a profile",
         &[
-            "ipc/annotations.rs::a_finished_filter_takes_the_place_of_the_profile",
+            "ipc/annotations.rs::a_finished_filter_is_loaded_where_there_is_no_profile",
+            "ipc/annotations.rs::a_finished_filter_does_not_take_the_place_of_the_profile",
             "ipc/annotations.rs::a_finished_filter_that_is_none_is_refused_before_anything_is_made",
         ],
     ),

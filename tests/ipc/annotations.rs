@@ -110,20 +110,32 @@ fn filter(instructions: &[(u16, u8, u8, u32)]) -> String {
 const ALLOW: (u16, u8, u8, u32) = (0x06, 0, 0, 0x7fff_0000);
 
 #[test]
-fn a_finished_filter_takes_the_place_of_the_profile() {
+fn a_finished_filter_is_loaded_where_there_is_no_profile() {
     let mkdir =
         if cfg!(target_arch = "x86_64") { 83 } else { crate::skip!("the number of mkdir is x86-64's") };
     // mkdir answers with errno 66 (EREMOTE).
     let program = filter(&[(0x20, 0, 0, 0), (0x15, 0, 1, mkdir), (0x06, 0, 0, 0x0005_0000 | 66), ALLOW]);
     let script = "mkdir /tmp/x; grep ^Seccomp: /proc/self/status";
-    let container =
-        annotated(Container::new().sh(script), "run.oci.seccomp_bpf_data", &program).edit(|config| {
-            // The profile would refuse everything.
-            config["linux"]["seccomp"] = json!({"defaultAction": "SCMP_ACT_KILL"});
-        });
+    let container = annotated(unconfined(Container::new().sh(script)), "run.oci.seccomp_bpf_data", &program);
     let ended = container.run();
     assert!(ended.err.contains("mkdir") && ended.err.contains("remote"), "{ended:?}");
     assert!(ended.out.ends_with("\t2\n"), "{ended:?}");
+}
+
+fn unconfined(container: Container) -> Container {
+    container.edit(|config| drop(config["linux"].as_object_mut().unwrap().remove("seccomp")))
+}
+
+/// An engine gives the container its profile and the annotations of the image.
+#[test]
+fn a_finished_filter_does_not_take_the_place_of_the_profile() {
+    let container = Container::new().args(&["true"]).edit(|config| {
+        config["linux"]["seccomp"] = json!({"defaultAction": "SCMP_ACT_ALLOW"});
+    });
+    let container = annotated(container, "run.oci.seccomp_bpf_data", &filter(&[ALLOW]));
+    let error = container.run().fails();
+    assert!(error.contains("/annotations/run.oci.seccomp_bpf_data"), "{error}");
+    container.assert_gone();
 }
 
 #[test]
@@ -134,14 +146,16 @@ fn a_finished_filter_that_is_none_is_refused_before_anything_is_made() {
     let endless = filter(&[(0x20, 0, 0, 0)]);
     let notify = filter(&[(0x06, 0, 0, 0x7fc0_0000)]);
     for program in ["", "$$$$", &short, &long, &beyond, &endless, &notify] {
-        let container = annotated(Container::new().args(&["true"]), "run.oci.seccomp_bpf_data", program);
+        let container =
+            annotated(unconfined(Container::new().args(&["true"])), "run.oci.seccomp_bpf_data", program);
         let error = container.run().fails();
         assert!(error.contains("/annotations/run.oci.seccomp_bpf_data"), "{error}");
         container.assert_gone();
     }
     // The kernel's own verdict names it too: this code is no instruction for filters.
     let unknown = filter(&[(0x20, 0, 0, 0x1000), ALLOW]);
-    let container = annotated(Container::new().args(&["true"]), "run.oci.seccomp_bpf_data", &unknown);
+    let container =
+        annotated(unconfined(Container::new().args(&["true"])), "run.oci.seccomp_bpf_data", &unknown);
     let error = container.run().fails();
     assert!(error.contains("/annotations/run.oci.seccomp_bpf_data"), "{error}");
     container.assert_gone();
@@ -170,7 +184,7 @@ fn asking(container: Container) -> Container {
 
 #[test]
 fn the_seccomp_listener_goes_to_the_receiver_of_the_annotation_or_of_the_environment() {
-    for from in ["annotation", "environment"] {
+    for from in ["annotation", "environment", "both"] {
         for command in ["create", "run"] {
             let receiver = Receiver::new(&format!("seccomp-{from}-{command}"));
             let container = asking(Container::new().args(&["true"]));
@@ -178,13 +192,15 @@ fn the_seccomp_listener_goes_to_the_receiver_of_the_annotation_or_of_the_environ
                 "annotation" => {
                     annotated(container, "run.oci.seccomp.receiver", receiver.path.to_str().unwrap())
                 }
+                // The caller's word goes before what may be an image's.
+                "both" => annotated(container, "run.oci.seccomp.receiver", "/nonexistent/agent"),
                 _ => container,
             };
             container.write_config();
             let mut line = container.command(&[command, "--bundle"]);
             line.arg(container.bundle()).arg(&container.id);
             line.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
-            if from == "environment" {
+            if from != "annotation" {
                 line.env("RUN_OCI_SECCOMP_RECEIVER", &receiver.path);
             }
             assert!(line.status().unwrap().success(), "{from} {command}");

@@ -219,6 +219,23 @@ fn an_ordinary_user_of_the_container_can_use_it_whatever_the_umask_is() {
     assert_eq!(manager.rest().len(), 2);
 }
 
+/// Without a pid namespace of its own the container's other processes go on, and may talk for ever.
+#[test]
+fn those_who_outlive_the_program_and_never_stop_talking_hold_up_nobody() {
+    let words = "x ".repeat(2000);
+    let talk = format!("for i in 1 2 3 4 5 6; do (while :; do tell {words}; done) & done; sleep 0.2");
+    let container = sender!(Container::new()).sh(&talk).without_namespace("pid");
+    let manager = Manager::new("talkers");
+    let bundle = container.bundle();
+    let create = ["create", "--bundle", bundle.to_str().unwrap(), &container.id];
+    assert!(spawn(&container, &manager.path, &create).wait().unwrap().success());
+    let mut start = spawn(&container, &manager.path, &["start", &container.id]);
+    wait_until("the wait ends", || start.try_wait().unwrap().is_some());
+    assert_eq!(manager.rest(), Vec::<String>::new());
+    container.call(&["delete", "--force", &container.id]).ok();
+    assert_nothing_left(&container);
+}
+
 #[test]
 fn an_abstract_name_works() {
     use std::os::linux::net::SocketAddrExt;

@@ -447,10 +447,14 @@ fn the_words_of_hooks_go_to_the_files_of_the_annotations() {
     container.run().ok();
     assert_eq!(fs::read_to_string(&out).unwrap(), format!("before\n{}", "to out\n".repeat(5)));
     assert_eq!(fs::read_to_string(&err).unwrap(), "to err\n".repeat(5));
-    let container = container.edit(|config| {
-        config["annotations"]["run.oci.hooks.stdout"] = "/nonexistent/directory/file".into();
-    });
-    let error = container.run().fails();
-    assert!(error.contains("/annotations/run.oci.hooks.stdout") && error.contains("nonexistent"), "{error}");
-    container.assert_gone();
+    let container =
+        container.edit(|config| config["annotations"]["run.oci.hooks.stdout"] = "/dev/null".into());
+    container.run().ok();
+    let mut container = container;
+    for (path, word) in [("/nonexistent/directory/file", "nonexistent"), ("/dev/full", "a device")] {
+        container.config["annotations"]["run.oci.hooks.stdout"] = path.into();
+        let error = container.run().fails();
+        assert!(error.contains("/annotations/run.oci.hooks.stdout") && error.contains(word), "{error}");
+        container.assert_gone();
+    }
 }

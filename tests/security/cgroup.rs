@@ -1,7 +1,7 @@
 //! Cgroup paths and keys that climb: GHSA-5g49-rx9x-qfc6, CVE-2023-25809.
 
 use crate::canary::{Canary, in_user_namespace};
-use crate::support::Container;
+use crate::support::{Container, RRUNTIME, finish, wait_until};
 use serde_json::json;
 use std::path::Path;
 
@@ -80,6 +80,68 @@ fn the_hosts_cgroups_are_not_writable_from_a_user_namespace() {
         }
         let ended = container.run();
         assert!(!ended.out.contains("ESCAPED"), "{}", ended.out);
+        container.assert_gone();
+    }
+}
+
+/// A container that may make cgroups of its own makes many, wide and deep: more than anybody has descriptors for.
+#[test]
+fn a_container_with_countless_cgroups_can_be_listed_killed_and_deleted() {
+    let script = "cd /sys/fs/cgroup; [ -d freezer ] && cd freezer
+        i=0; while [ $i -lt 300 ]; do mkdir w$i; i=$((i + 1)); done
+        i=0; while [ $i -lt 300 ]; do mkdir deep && cd -P deep || break; i=$((i + 1)); done
+        echo 0 > cgroup.procs; touch /tmp/ready; sleep 1000";
+    let container = with_cgroups_of_its_own().sh(script).started();
+    wait_until("the groups are made", || container.rootfs().join("tmp/ready").exists());
+    // As if there were ten times as many.
+    let scarce = |args: &[&str]| {
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", "ulimit -n 100; exec \"$@\"", "sh", RRUNTIME, "--root"]);
+        finish({
+            command.arg(container.state_root()).args(args).arg(&container.id);
+            command
+        })
+    };
+    assert!(scarce(&["ps"]).ok().contains(&container.pid().to_string()));
+    scarce(&["pause"]).ok();
+    scarce(&["resume"]).ok();
+    scarce(&["kill", "--all"]).ok();
+    scarce(&["delete", "--force"]).ok();
+    container.assert_gone();
+}
+
+fn with_cgroups_of_its_own() -> Container {
+    Container::new().namespace("cgroup", None).edit(|config| {
+        let mounts = config["mounts"].as_array_mut().unwrap();
+        mounts.retain(|mount| mount["type"] != "cgroup");
+        mounts.push(json!({"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup",
+            "options": ["nosuid", "noexec", "nodev", "rw"]}));
+    })
+}
+
+/// A process that is frozen on v1 does not even die.
+#[test]
+fn a_container_that_has_frozen_itself_can_be_ended() {
+    for end in [&["kill", "--all"][..], &["kill"], &["delete", "--force"]] {
+        // Where v2 freezes there is no freezer directory.
+        let script = "cd /sys/fs/cgroup; [ -d freezer ] && cd freezer; mkdir -p a/b; cd a/b
+            echo 0 > cgroup.procs; touch /tmp/ready
+            [ -e freezer.state ] && echo FROZEN > freezer.state || echo 1 > cgroup.freeze; sleep 1000";
+        let container = with_cgroups_of_its_own().sh(script).started();
+        wait_until("the container is ready", || container.rootfs().join("tmp/ready").exists());
+        let below = |file: &str| format!("a/b/{file}");
+        let frozen = || match crate::support::is_v2() {
+            true => container.cgroup_file("", &below("cgroup.events")).contains("frozen 1"),
+            false => container.cgroup_file("freezer", &below("freezer.state")) == "FROZEN",
+        };
+        wait_until("it is frozen", frozen);
+        let operands =
+            [end, &[container.id.as_str()], if end[0] == "kill" { &["KILL"] } else { &[] }].concat();
+        container.call(&operands).ok();
+        if end[0] == "kill" {
+            container.wait_for_status("stopped");
+            container.call(&["delete", &container.id]).ok();
+        }
         container.assert_gone();
     }
 }

@@ -16,6 +16,7 @@ mod hooks;
 mod identity;
 mod inputs;
 mod links;
+mod live;
 mod mounts;
 mod null;
 mod procfs;

@@ -133,3 +133,54 @@ fn a_pid_file_beside_a_planted_temporary_file_is_not_written_through_it() {
     assert_eq!(fs::read_to_string(&victim).unwrap(), "victim");
     assert_eq!(fs::read_to_string(&pid_file).unwrap(), container.pid().to_string());
 }
+
+/// Root is asked to clear away what an ordinary user has in their state directory: its record names a process of the
+/// host, its config a program.
+#[test]
+fn the_state_of_another_user_makes_root_neither_kill_nor_execute() {
+    let container = Container::new().sh("true");
+    assert_eq!(container.create().code, 0);
+    container.start().ok();
+    container.wait_for_status("stopped");
+    let state = container.state_root().join(&container.id);
+    let edit = |file: &str, change: &dyn Fn(&mut serde_json::Value)| {
+        let mut value = serde_json::from_slice(&fs::read(state.join(file)).unwrap()).unwrap();
+        change(&mut value);
+        fs::write(state.join(file), value.to_string()).unwrap();
+    };
+    let mut victim = Command::new("sleep").arg("1000").spawn().unwrap();
+    let stat = fs::read_to_string(format!("/proc/{}/stat", victim.id())).unwrap();
+    let started: u64 = stat.rsplit_once(") ").unwrap().1.split(' ').nth(19).unwrap().parse().unwrap();
+    let touched = container.dir.join("touched");
+    let hook = serde_json::json!([{"path": "/bin/touch", "args": ["touch", touched]}]);
+    edit("config.json", &|config| config["hooks"] = serde_json::json!({"poststop": hook}));
+    edit("state.json", &|record| {
+        record["pid"] = victim.id().into();
+        record["pid_start"] = started.into();
+    });
+    crate::canary::own(&container.state_root(), NOBODY);
+    let ended = [
+        &["delete", "--force"][..],
+        &["kill", "--all"],
+        &["exec", "-d"],
+        &["pause"],
+        &["update", "--pids-limit", "1"],
+    ]
+    .map(|command| {
+        let operands = if command[0] == "exec" { vec![&*container.id, "true"] } else { vec![&*container.id] };
+        container.call(&[command, &operands].concat())
+    });
+    let alive = victim.try_wait().unwrap().is_none();
+    victim.kill().unwrap();
+    victim.wait().unwrap();
+    for ended in ended {
+        assert!(ended.fails().contains("another user"), "the state is another user's");
+    }
+    assert!(alive, "a process of the host was killed");
+    assert!(!touched.exists(), "a program was executed");
+    // Its own user, here root again, clears it away.
+    crate::canary::own(&container.state_root(), 0);
+    edit("state.json", &|record| record["pid"] = (-1).into());
+    container.call(&["delete", "--force", &container.id]).ok();
+    assert!(!state.exists() && touched.exists());
+}
