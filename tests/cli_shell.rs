@@ -59,6 +59,12 @@ fn bash_completes_commands_options_values_and_containers() {
     assert_eq!(offered(&["--root", &root, "kill", "db", "USR"]), ["USR1", "USR2"]);
     assert_eq!(offered(&["--root", &root, "create", "w"]), [""; 0]);
     assert_eq!(offered(&["completion", "f"]), ["fish"]);
+    assert_eq!(offered(&["--cgroup-manager", "d"]), ["disabled"]);
+    assert_eq!(offered(&["manual", "ex"]), ["exec"]);
+    assert_eq!(offered(&["mounts", "a"]), ["add"]);
+    assert_eq!(offered(&["--root", &root, "mounts", "add", "d"]), ["db"]);
+    let file = format!("{root}/d");
+    assert_eq!(offered(&["mounts", "add", "db", &file]), [format!("{root}/db")]);
     assert!(offered(&["run", "--bundle", &format!("{root}/we")]).iter().all(|path| path.contains("/web-")));
 }
 

@@ -66,6 +66,8 @@ fn value(arg: &Arg) -> Value {
         (Some("log-format"), _) => Value::Choice(&["text", "json"]),
         (Some("log-level"), _) => Value::Choice(&["error", "warning", "debug"]),
         (Some("rootless"), _) => Value::Choice(&["true", "false", "auto"]),
+        (Some("cgroup-manager"), _) => Value::Choice(&["cgroupfs", "systemd", "disabled"]),
+        (Some("cpu-idle"), _) => Value::Choice(&["0", "1"]),
         (Some("shell"), _) => Value::Choice(&["bash", "zsh", "fish"]),
         (_, Some("FORMAT")) => Value::Choice(&["table", "json"]),
         (_, Some("FILE" | "SOCKET" | "TARGET" | "NAME" | "PATH")) => Value::File,
@@ -84,6 +86,10 @@ enum Operands {
     ContainerAndSignal,
     /// One of the words of the usage line: "[bash|zsh|fish]".
     Words(&'static str),
+    /// One of the words, a container, a file.
+    WordContainerAndFile(&'static str),
+    /// The name of a command.
+    Command,
 }
 
 fn operands(command: &Command) -> Operands {
@@ -93,6 +99,8 @@ fn operands(command: &Command) -> Operands {
         // The id is new.
         ("create" | "run", _) => Operands::None,
         (_, "<container-id>") => Operands::Container,
+        ("manual", _) => Operands::Command,
+        ("mounts", words) => Operands::WordContainerAndFile(words),
         (_, words) if words.contains('|') => Operands::Words(words.trim_matches(['[', ']', '<', '>'])),
         _ => Operands::None,
     }
@@ -109,6 +117,10 @@ fn shown(mut options: Vec<Arg>) -> Vec<Arg> {
 fn spellings(arg: &Arg) -> Vec<String> {
     let long = arg.get_long().map(|long| format!("--{long}"));
     long.into_iter().chain(arg.get_short().map(|short| format!("-{short}"))).collect()
+}
+
+fn command_names() -> String {
+    COMMANDS.iter().map(|command| command.name).collect::<Vec<_>>().join(" ")
 }
 
 /// The signals that `kill` completes.

@@ -96,10 +96,11 @@ pub(super) fn status_of(
     }
     match record.phase {
         Phase::Creating => Status::Creating,
-        Phase::Created if awaits_start() => Status::Created,
+        // Before the start too: whoever talked to a frozen init would wait until it is thawed.
         Phase::Created if record.cgroup.as_ref().is_some_and(|cgroup| freezers.is_frozen(cgroup)) => {
             Status::Paused
         }
+        Phase::Created if awaits_start() => Status::Created,
         Phase::Created => Status::Running,
     }
 }

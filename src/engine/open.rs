@@ -169,20 +169,25 @@ fn namespace(path: &str, flag: u64, field: Field, spec: &Spec) -> Result<OwnedFd
         None => error.value(path),
     };
     let fd = openat2(cwd(), &c(path), libc::O_RDONLY, 0, 0).map_err(|e| {
-        pointer(e.because("open the namespace to join").remedy("is the process that holds it alive?"))
+        pointer(e.because("open the namespace to join").remedy(match e {
+            Errno(libc::EACCES | libc::EPERM) => {
+                "the runtime has to be allowed to trace the process that holds it: ptrace(2)"
+            }
+            _ => "is the process that holds it alive?",
+        }))
     })?;
-    let kind = |flag: u64| names::NAMESPACES.iter().find(|n| n.flag == flag).map_or("unknown", |n| n.kind);
+    let named = |flag: u64| names::NAMESPACES.iter().find(|n| n.flag == flag);
+    let kind = |flag: u64| named(flag).map_or("unknown", |n| n.kind);
     match crate::sys::namespace::kind(fd.as_fd()) {
         Ok(found) if found == flag => Ok(fd),
         Ok(found) => Err(pointer(
             Error::new(format!("this is a {} namespace, not a {} namespace", kind(found), kind(flag)))
                 .kind(Kind::Config),
         )),
-        Err(_) => Err(pointer(
-            Error::new("this file is no namespace")
-                .kind(Kind::Config)
-                .remedy(format!("a path like /proc/PID/ns/{} is expected", kind(flag))),
-        )),
+        Err(_) => Err(pointer(Error::new("this file is no namespace").kind(Kind::Config).remedy(format!(
+            "a path like /proc/PID/ns/{} is expected",
+            named(flag).map_or("*", |n| n.proc_name)
+        )))),
     }
 }
 

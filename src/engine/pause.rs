@@ -23,11 +23,8 @@ impl Engine {
     /// Returns when no process of the container is frozen.
     pub fn resume(&self, id: &str) -> Result<()> {
         let (entry, record) = self.hold(id)?;
-        let group = Group::open(record.cgroup.as_ref())?;
         match status(&entry, &record) {
-            Status::Paused => group.thaw(),
-            // A created container shows as created, frozen or not.
-            Status::Created if group.is_frozen()? => group.thaw(),
+            Status::Paused => Group::open(record.cgroup.as_ref())?.thaw(),
             Status::Running | Status::Created => {
                 Err(Error::new("container not paused").kind(Kind::AlreadySo).value(id))
             }

@@ -32,7 +32,7 @@ impl Engine {
                 return Err(Error::new("cannot start a container in the paused state")
                     .kind(Kind::WrongState)
                     .value(id)
-                    .remedy("it was started before; resume it"));
+                    .remedy("resume it first"));
             }
             _ => {
                 return Err(Error::new("cannot start an already running container")

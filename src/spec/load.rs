@@ -22,7 +22,7 @@ fn explain(name: &str, bytes: &[u8], error: &serde_json::Error) -> Error {
     if error.is_syntax() || error.is_eof() {
         return Error::new(format!("{name} is not valid JSON: {error}"))
             .kind(Kind::Config)
-            .remedy(format!("check the file, for example with `jq . {name}`"));
+            .remedy("check the file, for example with `jq .`");
     }
     let pointer = pointer_at(bytes, offset_of(bytes, error.line(), error.column()));
     let text = error.to_string();

@@ -41,6 +41,26 @@ fn a_paused_container_can_be_killed_and_deleted() {
     container.assert_gone();
 }
 
+/// Its init is frozen too: whoever talked to it would wait for ever.
+#[test]
+fn a_container_paused_before_its_start_is_neither_started_nor_entered() {
+    let container = Container::new().sh("touch /tmp/started; sleep 100");
+    container.create().ok();
+    container.call(&["pause", &container.id]).ok();
+    assert_eq!(container.status(), "paused");
+    let refused = container.call(&["start", &container.id]).fails();
+    assert!(refused.contains("cannot start a container in the paused state (resume it first)"), "{refused}");
+    let refused = container.exec_sh("true");
+    assert!(refused.code == 255 && refused.err.contains("cannot exec in a paused container"), "{refused:?}");
+    let refused = container.call(&["delete", &container.id]).fails();
+    assert!(refused.contains("that is not stopped: paused"), "{refused}");
+
+    container.call(&["resume", &container.id]).ok();
+    assert_eq!(container.status(), "created");
+    container.call(&["start", &container.id]).ok();
+    wait_until("the program runs", || container.rootfs().join("tmp/started").exists());
+}
+
 #[test]
 fn a_stopped_container_is_neither_paused_nor_resumed() {
     let container = Container::new().args(&["true"]);

@@ -85,7 +85,7 @@ fn a_namespace_path_that_is_none_is_told_by_field_and_kind() {
     fs::write(&plain, "").unwrap();
     for (kind, path, reason) in [
         ("network", "/nowhere/ns", "no such file"),
-        ("network", plain.to_str().unwrap(), "is no namespace"),
+        ("network", plain.to_str().unwrap(), "is no namespace (a path like /proc/PID/ns/net is expected)"),
         ("network", "/proc/self/ns/uts", "this is a uts namespace, not a network namespace"),
         ("ipc", "/proc/self/ns", "namespace"),
     ] {

@@ -1,6 +1,6 @@
 //! For bash: one function. It finds the command among the words, then offers what can stand at the cursor.
 
-use super::{COMMANDS, Operands, Value, globals, operands, shown, signals, spellings, value};
+use super::{COMMANDS, Operands, Value, command_names, globals, operands, shown, signals, spellings, value};
 use clap::Arg;
 use std::collections::BTreeMap;
 
@@ -108,8 +108,8 @@ fn options(table: &[(&str, Vec<Arg>)]) -> String {
 
 /// What stands in the place of the first operand, and of the signal.
 fn operand_words() -> String {
-    let names: Vec<&str> = COMMANDS.iter().map(|command| command.name).collect();
-    let mut lines = format!("    ' 0' | 'help 0') words='{} help' ;;\n", names.join(" "));
+    let names = command_names();
+    let mut lines = format!("    ' 0' | 'help 0') words='{names} help' ;;\n");
     let mut with_id = Vec::new();
     for command in COMMANDS {
         match operands(command) {
@@ -119,13 +119,18 @@ fn operand_words() -> String {
                 with_id.push(format!("'{} 0'", command.name));
                 lines.push_str(&format!("    '{} 1') words='{}' ;;\n", command.name, signals()));
             }
-            Operands::Words(words) => {
-                lines.push_str(&format!(
-                    "    '{} 0') words='{}' ;;\n",
-                    command.name,
-                    words.replace('|', " ")
-                ));
+            Operands::Command => {
+                lines.push_str(&format!("    '{} 0') words='{}' ;;\n", command.name, names));
             }
+            Operands::Words(words) | Operands::WordContainerAndFile(words) => {
+                let words = words.replace('|', " ");
+                lines.push_str(&format!("    '{} 0') words='{words}' ;;\n", command.name));
+            }
+        }
+        if let Operands::WordContainerAndFile(_) = operands(command) {
+            with_id.push(format!("'{} 1'", command.name));
+            let files = "compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- \"$current\")); return";
+            lines.push_str(&format!("    '{} 2') {files} ;;\n", command.name));
         }
     }
     let ids = "words=$(\"${COMP_WORDS[0]}\" \"${root[@]}\" list -q 2>/dev/null)";

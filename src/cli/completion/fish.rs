@@ -1,6 +1,6 @@
 //! For fish: one `complete` for each option.
 
-use super::{COMMANDS, Operands, Value, globals, operands, quoted, shown, signals, value};
+use super::{COMMANDS, Operands, Value, command_names, globals, operands, quoted, shown, signals, value};
 use clap::Arg;
 
 pub fn script(name: &str) -> String {
@@ -19,6 +19,11 @@ pub fn script(name: &str) -> String {
             Operands::None => continue,
             Operands::Container => format!("({name} list -q 2>/dev/null)"),
             Operands::ContainerAndSignal => format!("({name} list -q 2>/dev/null) {}", signals()),
+            Operands::Command => command_names(),
+            Operands::WordContainerAndFile(words) => {
+                out.push_str(&format!("complete -c {name} -n {seen} -F\n"));
+                format!("({name} list -q 2>/dev/null) {}", words.replace('|', " "))
+            }
             Operands::Words(words) => words.replace('|', " "),
         };
         out.push_str(&format!("complete -c {name} -n {seen} -a '{words}'\n"));

@@ -1,6 +1,6 @@
 //! For zsh: `_arguments` with the options' own help.
 
-use super::{COMMANDS, Operands, Value, globals, operands, quoted, shown, signals, value};
+use super::{COMMANDS, Operands, Value, command_names, globals, operands, quoted, shown, signals, value};
 use clap::Arg;
 
 pub fn script(name: &str) -> String {
@@ -30,6 +30,11 @@ pub fn script(name: &str) -> String {
             Operands::ContainerAndSignal => {
                 out.push_str(&format!("{container} '2:signal:({})'", signals()));
             }
+            Operands::Command => out.push_str(&format!(" '1:command:({})'", command_names())),
+            Operands::WordContainerAndFile(words) => out.push_str(&format!(
+                " '1:word:({})' '2:container:_{name}_containers' '3:file:_files'",
+                words.replace('|', " ")
+            )),
             Operands::Words(words) => out.push_str(&format!(" '1:word:({})'", words.replace('|', " "))),
         }
         out.push_str(" ;;\n");
