@@ -36,10 +36,10 @@ BOTH     = --test cgroup_v2 --test cli_cgroup --test config --test lifecycle --t
 
 test: deps ## unit and integration tests; on a host with cgroup v1, those about cgroups on v2 as well
 	@if command -v cargo-nextest >/dev/null 2>&1; then \
-		set -ex; $(CARGO) nextest run --locked; $(CARGO) test --locked --doc --quiet; \
-		hack/v2-view $(CARGO) nextest run --locked $(BOTH); \
+		set -ex; $(CARGO) nextest run --locked --no-fail-fast; $(CARGO) test --locked --doc --quiet; \
+		hack/v2-view $(CARGO) nextest run --locked --no-fail-fast $(BOTH); \
 	else \
-		set -ex; $(CARGO) test --locked; hack/v2-view $(CARGO) test --locked $(BOTH); \
+		set -ex; $(CARGO) test --locked --no-fail-fast; hack/v2-view $(CARGO) test --locked --no-fail-fast $(BOTH); \
 	fi
 
 engines: deps ## podman, containerd and docker drive the runtime (skips the ones not installed)

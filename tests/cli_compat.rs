@@ -15,15 +15,32 @@ use support::{Container, Ended, RRUNTIME, finish};
 const V2: &str =
     "[ $(stat -fc %T /sys/fs/cgroup) = cgroup2fs ] || mount -t cgroup2 none /sys/fs/cgroup; exec \"$@\"";
 
-/// The peer, if one of this name can be started here.
-fn peer(name: &str) -> Option<PathBuf> {
+/// The oldest release of each that these lines hold for: Debian 12 has older ones, which end and speak otherwise.
+const OLDEST: [(&str, (u32, u32)); 2] = [("runc", (1, 2)), ("crun", (1, 20))];
+
+/// The peer, or why there is none.
+fn peer(name: &str) -> Result<PathBuf, String> {
+    let (_, oldest) = OLDEST.into_iter().find(|(peer, _)| *peer == name).unwrap();
     let fetched = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers").join(name);
     let installed =
         ["/usr/sbin", "/usr/bin", "/usr/local/sbin"].map(|directory| Path::new(directory).join(name));
-    [fetched]
-        .into_iter()
-        .chain(installed)
-        .find(|path| Command::new(path).arg("--version").output().is_ok_and(|output| output.status.success()))
+    let mut reason = format!("there is no {name}");
+    for path in [fetched].into_iter().chain(installed) {
+        let Ok(output) = Command::new(&path).arg("--version").output() else { continue };
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let Some(found) = text.lines().next().and_then(release) else { continue };
+        if found >= oldest {
+            return Ok(path);
+        }
+        reason = format!("{name} {}.{} is too old: hack/peers --fetch brings a newer one", found.0, found.1);
+    }
+    Err(reason)
+}
+
+/// "runc version 1.3.6+ds1" is (1, 3).
+fn release(line: &str) -> Option<(u32, u32)> {
+    let mut numbers = line.rsplit(' ').next()?.split(|c: char| !c.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
 /// One of the two that answer, with a state directory of its own.
@@ -55,7 +72,7 @@ impl Subject {
 }
 
 /// The peer and ourselves under its name.
-fn both(container: &Container, name: &str) -> Option<[Subject; 2]> {
+fn both(container: &Container, name: &str) -> Result<[Subject; 2], String> {
     let program = peer(name)?;
     let ours = container.dir.join("bin");
     fs::create_dir_all(&ours).unwrap();
@@ -65,7 +82,7 @@ fn both(container: &Container, name: &str) -> Option<[Subject; 2]> {
         fs::create_dir_all(&root).unwrap();
         Subject { program, name: format!("{name} ({kind})"), root }
     };
-    Some([subject(program, "peer"), subject(ours.join(name), "ours")])
+    Ok([subject(program, "peer"), subject(ours.join(name), "ours")])
 }
 
 /// Each part of what runc said ("exec failed", "container does not exist") is in what we said, in order.
@@ -82,7 +99,10 @@ fn says_the_same(theirs: &Ended, ours: &Ended, line: &[&str]) {
 #[test]
 fn without_a_container_runc_and_we_end_alike() {
     let container = Container::new();
-    let Some([theirs, ours]) = both(&container, "runc") else { skip!("there is no runc") };
+    let [theirs, ours] = match both(&container, "runc") {
+        Ok(subjects) => subjects,
+        Err(reason) => skip!("{reason}"),
+    };
     for line in [
         &["frobnicate"][..],
         &["state", "nope"],
@@ -134,7 +154,10 @@ fn without_a_container_runc_and_we_end_alike() {
 #[test]
 fn without_a_container_crun_and_we_end_alike() {
     let container = Container::new();
-    let Some([theirs, ours]) = both(&container, "crun") else { skip!("there is no crun") };
+    let [theirs, ours] = match both(&container, "crun") {
+        Ok(subjects) => subjects,
+        Err(reason) => skip!("{reason}"),
+    };
     for line in [
         &["frobnicate"][..],
         &["--frob", "list"],
@@ -278,7 +301,10 @@ fn a_life_is_told_as_runc_tells_it() {
         skip!("a mount needs root");
     }
     let container = sleeper();
-    let Some(subjects) = both(&container, "runc") else { skip!("there is no runc") };
+    let subjects = match both(&container, "runc") {
+        Ok(subjects) => subjects,
+        Err(reason) => skip!("{reason}"),
+    };
     // One after the other: both use the same cgroup.
     let other = sleeper();
     subjects[0].create(&container.bundle(), &container.id);
@@ -306,7 +332,10 @@ fn a_life_is_told_as_crun_tells_it() {
         skip!("a mount needs root");
     }
     let container = sleeper();
-    let Some(subjects) = both(&container, "crun") else { skip!("there is no crun") };
+    let subjects = match both(&container, "crun") {
+        Ok(subjects) => subjects,
+        Err(reason) => skip!("{reason}"),
+    };
     let other = sleeper();
     subjects[0].create(&container.bundle(), &container.id);
     let cleanup = Cleanup(&subjects, &container.id);
