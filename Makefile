@@ -21,7 +21,7 @@ export RUNTIME
 .PHONY: help run test install uninstall bench lint engines build deps clean conformance
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 run: deps ## build rruntime and run bundles/hello: a container that prints what it sees of itself
 	@if [ -z "$(RUNTIME)" ]; then $(MAKE) --no-print-directory build; fi
