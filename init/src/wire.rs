@@ -326,6 +326,8 @@ steps! {
         strict: bool,
         /// Begin with a copy of what is at the target (tmpfs, `tmpcopyup`).
         copy_up: bool,
+        /// SELinux label of its root, where that is no option of the file system; or empty.
+        label: &'a CStr,
     }
     /// A bind of `tree`, a detached copy; where `source` is not empty, of a copy made here of what is there, which
     /// must be the very file that `tree` is open on. `flags` (`AT_*`) are those of open_tree(2).
@@ -443,6 +445,7 @@ parts! {
     FsConfig = "fsconfig",
     FsCreate = "create the file system",
     FsMount = "fsmount",
+    Label = "set its label",
     OpenTree = "open_tree",
     MountSetattr = "mount_setattr",
     MoveMount = "move_mount",

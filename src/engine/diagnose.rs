@@ -41,9 +41,13 @@ pub fn explain(script: &Script, message: &Message, note: &[u8], spec: &Spec) -> 
 
 /// The mount label, if that is what a file system did not take.
 fn refused_label<'a>(step: &Step, part: Part, note: &[u8], spec: &'a Spec) -> Option<&'a str> {
-    let asked = matches!((step, part), (Step::Filesystem { .. }, Part::FsConfig));
     let label = spec.linux.as_ref()?.mount_label.as_deref().filter(|label| !label.is_empty())?;
-    (asked && note.windows(7).any(|word| word == b"context")).then_some(label)
+    let refused = match (step, part) {
+        (Step::Filesystem { .. }, Part::FsConfig) => note.windows(7).any(|word| word == b"context"),
+        (Step::Filesystem { .. }, Part::Label) => true,
+        _ => false,
+    };
+    refused.then_some(label)
 }
 
 fn name_field(error: Error, step: &Step, field: Field, spec: &Spec) -> Error {

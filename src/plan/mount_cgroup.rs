@@ -93,5 +93,5 @@ fn filesystem<'s>(
     options: Strings<'s>,
     attributes: Attributes,
 ) -> Step<'s> {
-    Step::Filesystem { kind, source, target, options, attributes, strict: false, copy_up: false }
+    Step::Filesystem { kind, source, target, options, attributes, strict: false, copy_up: false, label: c"" }
 }

@@ -117,7 +117,10 @@ impl<'a> Mounts<'a, '_> {
         if flags.set & libc::MOUNT_ATTR_RDONLY != 0 && !KERNEL_FILESYSTEMS.contains(&kind) {
             data.push(Cow::Borrowed("ro"));
         }
-        if let Some(label) = self.mount_label().filter(|_| !UNLABELLED.contains(&kind)) {
+        let label = self.mount_label().filter(|_| !UNLABELLED.contains(&kind));
+        // The superblock is there since the ipc namespace is, and SELinux lets nobody change the context of one.
+        let (on_root, as_option) = if kind == "mqueue" { (label, None) } else { (None, label) };
+        if let Some(label) = as_option {
             let kind =
                 annotations::find(&self.spec.annotations, annotations::MOUNT_CONTEXT).unwrap_or("context");
             data.push(Cow::Owned(format!("{kind}={label}")));
@@ -146,6 +149,7 @@ impl<'a> Mounts<'a, '_> {
                 options: options.wire(),
                 strict,
                 copy_up,
+                label: &c(on_root.unwrap_or_default()),
                 attributes: Attributes { set: flags.set, ..Attributes::NONE },
             };
             script.push(Field::Mount(i), step);
