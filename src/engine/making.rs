@@ -19,7 +19,7 @@ use super::pidfd::Receiver;
 use super::prepare::{self, Prepared};
 use super::start_socket::{self, Starter};
 use super::{CreateOptions, Engine, Status, Wait};
-use super::{diagnose, idmaps, limits, listener, notify, pid_file};
+use super::{diagnose, idmaps, listener, notify, pid_file, rlimits};
 use crate::cgroup::{Cgroup, Limits};
 use crate::error::{Context, Error, Result};
 use crate::host::cgroups::Layout;
@@ -217,7 +217,7 @@ impl<'a> Making<'a> {
                 if let Some((uids, gids)) = &plan.id_maps {
                     idmaps::write(pid, uids, gids, &self.prepared.facts)?;
                 }
-                if self.prepared.facts.privileged { limits::raise(pid, self.spec) } else { Ok(()) }
+                if self.prepared.facts.privileged { rlimits::raise(pid, self.spec) } else { Ok(()) }
             }
             sync::RESCTRL => self.rdt.as_ref().map_or(Ok(()), |rdt| rdt.join(pid)),
             sync::NETWORK => {
