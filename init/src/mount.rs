@@ -227,13 +227,13 @@ impl<'a> Init<'a> {
         sys::chroot(c".").part(Part::PivotRoot)
     }
 
-    pub fn mask(&mut self, path: &CStr) -> Outcome<()> {
+    pub fn mask(&mut self, path: &CStr, options: Strings) -> Outcome<()> {
         let Some(target) = self.present(path)? else { return Ok(()) };
         let directory = sys::stat(target, c"", 0).part(Part::Verify)?.mode & libc::S_IFMT == libc::S_IFDIR;
         let mount = if directory {
             match self.empty {
                 None => {
-                    let mount = self.new_filesystem(c"tmpfs", c"tmpfs", Strings::EMPTY, READ_ONLY)?;
+                    let mount = self.new_filesystem(c"tmpfs", c"tmpfs", options, READ_ONLY)?;
                     self.empty = Some(mount);
                     mount
                 }

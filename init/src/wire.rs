@@ -362,8 +362,9 @@ steps! {
     RootAttributes { attributes: Attributes, recursive: bool }
     /// Writes `value` to /proc/sys/`path` of the private procfs.
     Sysctl { path: &'a CStr, value: &'a [u8] }
-    /// Hides `path`: a directory below an empty read-only tmpfs, another file below /dev/null.
-    Mask { path: &'a CStr }
+    /// Hides `path`: a directory below an empty read-only tmpfs with these options, the same one for all; another file
+    /// below /dev/null.
+    Mask { path: &'a CStr, options: Strings<'a> }
     /// Makes `path` and all that is mounted below it read-only.
     Readonly { path: &'a CStr }
 

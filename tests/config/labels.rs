@@ -82,15 +82,17 @@ fn a_program_and_its_file_systems_have_their_selinux_labels() {
         .edit(|c| {
             c["process"]["selinuxLabel"] = process.into();
             c["linux"]["mountLabel"] = files.into();
+            c["linux"]["maskedPaths"] = serde_json::json!(["/masked"]);
             let mqueue =
                 serde_json::json!({"destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue"});
             c["mounts"].as_array_mut().unwrap().push(mqueue);
         })
-        .sh("sleep 1000")
-        .started();
+        .sh("sleep 1000");
+    fs::create_dir(container.rootfs().join("masked")).unwrap();
+    let container = container.started();
     let inside = container.exec_sh("cat /proc/self/attr/current").ok();
     assert_eq!(inside.trim_end_matches(['\0', '\n', ' ']), process);
-    for directory in ["/dev", "/dev/mqueue"] {
+    for directory in ["/dev", "/dev/mqueue", "/masked"] {
         let mut stat = Command::new("stat");
         stat.args(["-c", "%C"]).arg(format!("/proc/{}/root{directory}", container.pid()));
         assert_eq!(finish(stat).ok(), format!("{files}\n"), "{directory}");
