@@ -369,3 +369,20 @@ fn a_log_that_nobody_reads_holds_up_nobody() {
     while std::io::Write::write(&mut held, &[0; 4096]).is_ok() {}
     assert_eq!(list().code, 1);
 }
+
+/// An image may ask for a working directory of two thousand names: each is made once, and looked up a few times.
+#[test]
+fn a_deep_path_that_is_missing_is_made_in_time() {
+    let deep = "/d".repeat(2000);
+    let mut container =
+        Container::new().sh("pwd | wc -c").edit(|c| c["process"]["cwd"] = deep.clone().into());
+    assert_eq!(container.run().ok().trim(), "4001");
+    container = container.edit(|c| c["process"]["cwd"] = "/".into());
+    let tmpfs = json!({"destination": deep.replace('d', "e"), "type": "tmpfs", "source": "tmpfs"});
+    let container = container.edit(|c| c["mounts"].as_array_mut().unwrap().push(tmpfs)).sh("exit 7");
+    container.write_config();
+    assert_eq!(run(&container).code, 7);
+    // What the clean-up of the tests would not take away.
+    let removed = Command::new("rm").arg("-rf").arg(container.rootfs()).status().unwrap();
+    assert!(removed.success());
+}
