@@ -113,6 +113,9 @@ impl<'a> Making<'a> {
             receiver.send(process)?;
         }
         entry.publish()?;
+        if let Some(init) = &self.init {
+            entry.write_brief(&self.record, init.process().pidfd.as_fd());
+        }
         if let Some(path) = &self.options.pid_file {
             pid_file::write(path, self.init_mut().process().pid)?;
         }

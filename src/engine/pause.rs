@@ -5,13 +5,18 @@ use super::inspect::status;
 use super::kill::not_running;
 use super::{Engine, Status};
 use crate::error::{Error, Kind, Result};
+use std::os::fd::AsFd;
 
 impl Engine {
     /// Returns when every process of the container is frozen.
     pub fn pause(&self, id: &str) -> Result<()> {
         let (entry, record) = self.hold(id)?;
         match status(&entry, &record) {
-            Status::Running | Status::Created => Group::open(record.cgroup.as_ref())?.freeze(),
+            Status::Running | Status::Created => {
+                let group = Group::open(record.cgroup.as_ref())?;
+                entry.remove_brief()?;
+                group.freeze()
+            }
             Status::Paused => Err(Error::new("container not running")
                 .kind(Kind::AlreadySo)
                 .value(id)
@@ -24,7 +29,13 @@ impl Engine {
     pub fn resume(&self, id: &str) -> Result<()> {
         let (entry, record) = self.hold(id)?;
         match status(&entry, &record) {
-            Status::Paused => Group::open(record.cgroup.as_ref())?.thaw(),
+            Status::Paused => {
+                Group::open(record.cgroup.as_ref())?.thaw()?;
+                if let Some(Ok(first)) = record.process().map(|process| process.open()) {
+                    entry.write_brief(&record, first.as_fd());
+                }
+                Ok(())
+            }
             Status::Running | Status::Created => {
                 Err(Error::new("container not paused").kind(Kind::AlreadySo).value(id))
             }

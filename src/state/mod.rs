@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! <root>/<id>/state.json    the record, mode 0600, replaced by rename, never half written
+//!             brief         what `list` shows of the record, in a link's target
 //!             config.json   a copy of the bytes that the container was made from
 //!             start.sock    made by the engine; it exists as long as the container waits for `start`
 //!             notify/       made by the engine where a service manager wants news; bound into the container
@@ -14,6 +15,7 @@
 //!
 //! It must never follow an id out of the root, remove what it did not make, or descend into a mount.
 
+pub mod brief;
 pub mod id;
 pub mod owner;
 pub mod process;
@@ -21,6 +23,7 @@ pub mod record;
 pub mod root;
 pub mod store;
 
-pub use process::{Life, Process};
+pub use brief::Brief;
+pub use process::{Inode, Life, Process, boot_id};
 pub use record::{Phase, Record};
 pub use store::{Entry, Missing, START_SOCKET, Store};

@@ -1,6 +1,8 @@
 //! The root of all containers, and one container's directory.
 
+use super::brief::{Brief, LONGEST};
 use super::id;
+use super::process::Inode;
 use super::record::Record;
 use crate::error::{Error, Kind, Result};
 use crate::sys::{Errno, SysResult, file, identity, lock};
@@ -17,20 +19,18 @@ use std::time::{Duration, Instant, SystemTime};
 
 const STATE: &CStr = c"state.json";
 const STATE_NEXT: &CStr = c".state.json.next";
+const BRIEF: &CStr = c"brief";
 const CONFIG: &CStr = c"config.json";
 /// The socket on which a created container waits for `start`; it exists as long as that is awaited.
 pub const START_SOCKET: &CStr = c"start.sock";
 /// The one directory of ours.
 const NOTIFY: &CStr = c"notify";
 /// In the order of their removal: as long as the record is there, `list` and `delete` know what this was.
-const OURS: [&CStr; 4] = [START_SOCKET, CONFIG, STATE_NEXT, STATE];
+const OURS: [&CStr; 5] = [BRIEF, START_SOCKET, CONFIG, STATE_NEXT, STATE];
 
 /// A larger config.json is refused before it is read.
 const LARGEST_CONFIG: usize = 64 << 20;
 const LARGEST_STATE: usize = 16 << 20;
-/// Longer records are read in the ordinary way.
-const GLANCE: usize = 8 << 10;
-const INSIDE: u64 = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS;
 /// How long a command waits for another one on the same container.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -117,16 +117,11 @@ impl Store {
         }
     }
 
-    /// What is remembered of a container, without its directory being opened. `None` for whatever is not as it
-    /// should be: [`Store::peek`] tells.
-    pub fn glance(&self, id: &str) -> Option<Record> {
-        let mut bytes = [0; GLANCE];
-        let path = CString::new(format!("{id}/state.json")).ok()?;
-        let flags = libc::O_RDONLY | libc::O_NOCTTY | libc::O_NONBLOCK;
-        let file = file::openat2(self.dir.as_ref()?.as_fd(), &path, flags, 0, INSIDE).ok()?;
-        let length = file::read(file.as_fd(), &mut bytes).ok()?;
-        // A regular file gives all that it has.
-        if length < GLANCE { Record::decode(&bytes[..length]).ok() } else { None }
+    /// What `list` shows of a container. `None` for whatever takes a closer look: [`Store::peek`].
+    pub fn brief(&self, id: &str, buffer: &mut [u8; LONGEST]) -> Option<Brief> {
+        let path = CString::new(format!("{id}/brief")).ok()?;
+        let target = file::readlinkat(self.dir.as_ref()?.as_fd(), &path, buffer).ok()?;
+        Brief::decode(target)
     }
 
     /// Whether the container waits for `start`, without its directory being opened.
@@ -228,6 +223,22 @@ impl Entry {
     /// Makes the record of [`Entry::prepare`] the one that counts.
     pub fn publish(&self) -> Result<()> {
         file::renameat(self.dir(), STATE_NEXT, STATE).map_err(|e| self.write_error(e))
+    }
+
+    /// Lets `list` be short about this container, whose record is published. Without it, it only takes longer.
+    pub fn write_brief(&self, record: &Record, pidfd: BorrowedFd) {
+        if let Some(target) = Brief::encode(record, Inode::of(pidfd)) {
+            // Ignored: see above.
+            let _ = file::symlinkat(&target, self.dir(), BRIEF);
+        }
+    }
+
+    /// From here on `list` asks the kernel.
+    pub fn remove_brief(&self) -> Result<()> {
+        match file::unlinkat(self.dir(), BRIEF, 0) {
+            Ok(()) | Err(Errno(libc::ENOENT)) => Ok(()),
+            Err(e) => Err(e.because(format!("remove {}/brief", self.path.display()))),
+        }
     }
 
     fn write_error(&self, e: Errno) -> Error {

@@ -85,6 +85,21 @@ pub fn renameat(dir: BorrowedFd, from: &CStr, to: &CStr) -> SysResult<()> {
         .map(drop)
 }
 
+/// symlinkat(target, dir, path). Reference: symlink(2).
+pub fn symlinkat(target: &CStr, dir: BorrowedFd, path: &CStr) -> SysResult<()> {
+    // SAFETY: both strings are NUL-terminated; the call keeps no pointer.
+    check(unsafe { libc::symlinkat(target.as_ptr(), dir.as_raw_fd(), path.as_ptr()) }.into()).map(drop)
+}
+
+/// readlinkat(dir, path): as much of the target as `buffer` takes. Reference: readlink(2).
+pub fn readlinkat<'b>(dir: BorrowedFd, path: &CStr, buffer: &'b mut [u8]) -> SysResult<&'b [u8]> {
+    // SAFETY: path is NUL-terminated; the pointer and the length describe `buffer`, which outlives the call.
+    let length = check(unsafe {
+        libc::readlinkat(dir.as_raw_fd(), path.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len())
+    } as i64)?;
+    Ok(&buffer[..length as usize])
+}
+
 /// write(fd, bytes), once. Control files of the kernel take a value in one write. Reference: write(2).
 pub fn write(fd: BorrowedFd, bytes: &[u8]) -> SysResult<usize> {
     loop {

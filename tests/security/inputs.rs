@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// No command may take this long, nor that much memory.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 const MEMORY_KIB: u32 = 700 * 1024;
 
 /// Makes something at a path.

@@ -62,7 +62,10 @@ impl Drop for Public {
 
 fn walk(path: &Path, found: &mut Vec<(PathBuf, u32)>) {
     let meta = fs::symlink_metadata(path).unwrap();
-    found.push((path.to_owned(), meta.mode() & 0o7777));
+    // A link has no mode of its own.
+    if !meta.is_symlink() {
+        found.push((path.to_owned(), meta.mode() & 0o7777));
+    }
     if meta.is_dir() {
         fs::read_dir(path).unwrap().flatten().for_each(|entry| walk(&entry.path(), found));
     }
