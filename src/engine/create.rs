@@ -158,6 +158,8 @@ fn intent(
         phase: Phase::Creating,
         pid: None,
         pid_start: None,
+        pid_inode: None,
+        paused: Some(false),
         cgroup: prepared.host.cgroup.clone(),
         limits: None,
         resctrl: None,

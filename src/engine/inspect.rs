@@ -3,10 +3,10 @@
 
 use super::group::Group;
 use super::{Engine, SPEC_VERSION};
-use crate::cgroup::Freezers;
+use crate::cgroup::is_frozen;
 use crate::error::Result;
 use crate::state::owner::Owners;
-use crate::state::{Entry, Life, Phase, Process, Record};
+use crate::state::{Brief, Entry, Life, Phase, Record};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -41,7 +41,7 @@ impl fmt::Display for Status {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ContainerState {
     #[serde(rename = "ociVersion")]
-    pub oci_version: String,
+    pub oci_version: &'static str,
     pub id: String,
     /// 0 if the container is stopped.
     pub pid: i32,
@@ -57,7 +57,7 @@ pub struct ContainerState {
 impl Engine {
     pub fn state(&self, id: &str) -> Result<ContainerState> {
         let (entry, record) = self.look(id)?;
-        Ok(describe(id, status(&entry, &record), record, &Owners::of_host()))
+        Ok(describe(id, status(&entry, &record), record.into(), &Owners::of_host()))
     }
 
     /// The processes of the container, in the caller's pid namespace, ascending.
@@ -80,36 +80,22 @@ pub fn status(entry: &Entry, record: &Record) -> Status {
     match record.process() {
         None if entry.is_busy() => Status::Creating,
         None => Status::Stopped,
-        Some(process) => status_of(process, record, || entry.awaits_start(), &Freezers::default()),
+        Some(process) if process.life() == Life::Ended => Status::Stopped,
+        Some(_) => match record.phase {
+            Phase::Creating => Status::Creating,
+            // Before the start too: whoever talked to a frozen init would wait until it is thawed.
+            Phase::Created if record.cgroup.as_ref().is_some_and(is_frozen) => Status::Paused,
+            Phase::Created if entry.awaits_start() => Status::Created,
+            Phase::Created => Status::Running,
+        },
     }
 }
 
-/// What a container is doing that has, or had, this first process.
-pub(super) fn status_of(
-    process: Process,
-    record: &Record,
-    awaits_start: impl FnOnce() -> bool,
-    freezers: &Freezers,
-) -> Status {
-    if process.life() == Life::Ended {
-        return Status::Stopped;
-    }
-    match record.phase {
-        Phase::Creating => Status::Creating,
-        // Before the start too: whoever talked to a frozen init would wait until it is thawed.
-        Phase::Created if record.cgroup.as_ref().is_some_and(|cgroup| freezers.is_frozen(cgroup)) => {
-            Status::Paused
-        }
-        Phase::Created if awaits_start() => Status::Created,
-        Phase::Created => Status::Running,
-    }
-}
-
-pub(super) fn describe(id: &str, status: Status, record: Record, owners: &Owners) -> ContainerState {
+pub(super) fn describe(id: &str, status: Status, record: Brief, owners: &Owners) -> ContainerState {
     let pid = if status == Status::Stopped { 0 } else { record.pid.unwrap_or(0) };
     ContainerState {
         // The version that the state's form is of (runtime.md, State), not the config's.
-        oci_version: SPEC_VERSION.to_owned(),
+        oci_version: SPEC_VERSION,
         id: id.to_owned(),
         pid,
         status,

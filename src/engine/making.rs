@@ -26,7 +26,7 @@ use crate::host::cgroups::Layout;
 use crate::plan::{self, Plan, sync};
 use crate::resctrl;
 use crate::spec::{self, Spec};
-use crate::state::{Entry, Phase, Process, Record};
+use crate::state::{Entry, Inode, Phase, Process, Record};
 use crate::sys::wait::{self, Ended};
 use crate::wire::Kind as Word;
 use std::os::fd::{AsFd, OwnedFd};
@@ -273,6 +273,7 @@ impl<'a> Making<'a> {
         let process = Process::of(pid).map_err(|e| e.because(format!("read /proc/{pid}/stat")))?;
         self.record.pid = Some(pid);
         self.record.pid_start = Some(process.start);
+        self.record.pid_inode = Inode::of(self.init_mut().process().pidfd.as_fd());
         self.record.phase = phase;
         Ok(())
     }

@@ -14,6 +14,7 @@
 //!
 //! It must never follow an id out of the root, remove what it did not make, or descend into a mount.
 
+pub mod brief;
 pub mod id;
 pub mod owner;
 pub mod process;
@@ -21,6 +22,7 @@ pub mod record;
 pub mod root;
 pub mod store;
 
-pub use process::{Life, Process};
+pub use brief::Brief;
+pub use process::{Inode, Life, Process, boot_id};
 pub use record::{Phase, Record};
 pub use store::{Entry, Missing, START_SOCKET, Store};

@@ -1,5 +1,6 @@
 //! The root of all containers, and one container's directory.
 
+use super::brief::Brief;
 use super::id;
 use super::record::Record;
 use crate::error::{Error, Kind, Result};
@@ -27,8 +28,6 @@ const OURS: [&CStr; 4] = [START_SOCKET, CONFIG, STATE_NEXT, STATE];
 /// A larger config.json is refused before it is read.
 const LARGEST_CONFIG: usize = 64 << 20;
 const LARGEST_STATE: usize = 16 << 20;
-/// Longer records are read in the ordinary way.
-const GLANCE: usize = 8 << 10;
 const INSIDE: u64 = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS;
 /// How long a command waits for another one on the same container.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -116,16 +115,15 @@ impl Store {
         }
     }
 
-    /// What is remembered of a container, without its directory being opened. `None` for whatever is not as it
-    /// should be: [`Store::peek`] tells.
-    pub fn glance(&self, id: &str) -> Option<Record> {
-        let mut bytes = [0; GLANCE];
+    /// What `list` shows of a container, without its directory being opened. `None` for whatever is not as it should be:
+    /// [`Store::peek`] tells. `buffer` is for the file alone; one that does not fit is not as it should be.
+    pub fn glance(&self, id: &str, buffer: &mut [u8]) -> Option<Brief> {
         let path = CString::new(format!("{id}/state.json")).ok()?;
         let flags = libc::O_RDONLY | libc::O_NOCTTY | libc::O_NONBLOCK;
         let file = file::openat2(self.dir.as_ref()?.as_fd(), &path, flags, 0, INSIDE).ok()?;
-        let length = file::read(file.as_fd(), &mut bytes).ok()?;
+        let length = file::read(file.as_fd(), buffer).ok()?;
         // A regular file gives all that it has.
-        if length < GLANCE { Record::decode(&bytes[..length]).ok() } else { None }
+        if length < buffer.len() { Brief::decode(&buffer[..length]) } else { None }
     }
 
     /// Whether the container waits for `start`, without its directory being opened.

@@ -1,6 +1,8 @@
 //! pause and resume.
 
+use crate::skip;
 use crate::support::{Container, wait_until};
+use serde_json::{Value, json};
 use std::fs;
 
 #[test]
@@ -24,6 +26,53 @@ fn a_paused_container_does_nothing_until_it_is_resumed() {
     assert_eq!(container.status(), "running");
     wait_until("more ticks", || ticks() > before);
     assert!(container.call(&["resume", &container.id]).fails().contains("container not paused"));
+}
+
+fn listed(container: &Container) -> String {
+    let list: Value = serde_json::from_str(&container.call(&["list", "-f", "json"]).ok()).unwrap();
+    list[0]["status"].as_str().unwrap().to_owned()
+}
+
+/// `list` asks the freezer of those alone that were paused by `pause`; a record of before that is no answer.
+#[test]
+fn list_tells_of_pauses() {
+    let container = Container::new().args(&["sleep", "100"]).started();
+    assert_eq!(listed(&container), "running");
+    container.call(&["pause", &container.id]).ok();
+    assert_eq!(listed(&container), "paused");
+    let file = container.state_root().join(&container.id).join("state.json");
+    let mut record: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    record.as_object_mut().unwrap().remove("paused");
+    fs::write(&file, record.to_string()).unwrap();
+    assert_eq!(listed(&container), "paused");
+    container.call(&["resume", &container.id]).ok();
+    assert_eq!(listed(&container), "running");
+}
+
+#[test]
+fn list_takes_no_other_process_for_the_containers() {
+    let container = Container::new().args(&["sleep", "100"]).started();
+    let file = container.state_root().join(&container.id).join("state.json");
+    let record: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    if record["pid_inode"].is_null() {
+        skip!("the kernel numbers no pidfds: Linux 6.9");
+    }
+    let with = |change: fn(&mut Value)| {
+        let mut record = record.clone();
+        change(&mut record);
+        fs::write(&file, record.to_string()).unwrap();
+        listed(&container)
+    };
+    assert_eq!(with(|_| ()), "running");
+    assert_eq!(with(|record| record["pid_inode"]["number"] = 1.into()), "stopped");
+    // As if the machine had started anew: the number says nothing, the start time decides.
+    assert_eq!(with(|record| record["pid_inode"] = json!({"number": 1, "boot": "another"})), "running");
+    let fresh = |record: &mut Value| {
+        record["pid_inode"]["boot"] = "another".into();
+        record["pid_start"] = 1.into();
+    };
+    assert_eq!(with(fresh), "stopped");
+    fs::write(&file, record.to_string()).unwrap();
 }
 
 #[test]

@@ -79,12 +79,14 @@ fn what_a_killed_create_of_the_first_release_left_is_deleted() {
 /// Every pair of commands at the same moment: each does its work or says why not, and the container is whole.
 #[test]
 fn whoever_comes_second_gets_a_clear_answer() {
-    const CLEAR: [&str; 10] = [
+    const CLEAR: [&str; 11] = [
         "has ended meanwhile",
         "container does not exist",
         "container not running",
         "cannot start an already running container",
         "cannot start a container that has stopped",
+        // Whoever ends a container freezes it first.
+        "cannot start a container in the paused state",
         "that is not stopped",
         "cannot exec in a stopped container",
         "cannot exec in a paused container",
