@@ -103,7 +103,7 @@ fn parse(arguments: &Arguments) -> Result<ExecOptions> {
         cwd: arguments.value("cwd").map(OsString::from),
         env: arguments.values("env").map(environment).collect::<Result<_>>()?,
         terminal: arguments.given_switch("tty"),
-        user: arguments.given_text("user")?.map(user::parse).transpose()?,
+        user: arguments.given_text("user")?.filter(|text| !text.is_empty()).map(user::parse).transpose()?,
         additional_gids: gids(arguments)?,
         process_label: arguments.text("process-label")?.map(str::to_owned),
         apparmor: arguments.text("apparmor")?.map(str::to_owned),

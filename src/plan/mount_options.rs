@@ -35,6 +35,7 @@ impl<'a> Flags<'a> {
         let mut flags = Flags::default();
         for (i, option) in mount.options.iter().enumerate() {
             match mount_option(option) {
+                None if option.is_empty() => {}
                 None => flags.data.push(Cow::Borrowed(option)),
                 Some(effect) => flags
                     .apply(effect, option)

@@ -28,7 +28,12 @@ fn explain(name: &str, bytes: &[u8], error: &serde_json::Error) -> Error {
     let text = error.to_string();
     // The line and column say less than the pointer.
     let reason = text.rsplit_once(" at line ").map_or(&*text, |(reason, _)| reason).to_owned();
+    let twice = reason.starts_with("duplicate field");
     let error = Error::new(reason).kind(Kind::Config);
-    let error = if pointer.is_empty() { error } else { error.field(pointer) };
-    error.remedy("the runtime-spec's config.md has the type of each field")
+    let error = if pointer.is_empty() { error.doing(name.to_owned()) } else { error.field(pointer) };
+    error.remedy(if twice {
+        "remove one of the two"
+    } else {
+        "the runtime-spec's config.md has the type of each field"
+    })
 }

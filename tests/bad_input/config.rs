@@ -24,6 +24,16 @@ const ROWS: &[Row] = &[
         |c| c["ociVersion"] = json!("2.0.0"),
         &["/ociVersion", "2.0.0", "another major version", "use 1.0.0 to 1.3.0"],
     ),
+    (
+        "a mount over the root",
+        |c| mount(c, json!({"destination": "/x/..", "type": "tmpfs", "source": "tmpfs"})),
+        &["/destination", "/x/..", "is the root", "root.path"],
+    ),
+    (
+        "a mask over the root",
+        |c| c["linux"]["maskedPaths"] = json!(["/proc/kcore", "/"]),
+        &["/linux/maskedPaths/1", "is the root", "leave it out"],
+    ),
     ("no version", |c| c["ociVersion"] = Value::Null, &["/ociVersion", "missing", "1.3.0"]),
     ("no process", |c| c["process"] = Value::Null, &["/process", "missing", "which program"]),
     (

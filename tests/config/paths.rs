@@ -92,6 +92,13 @@ fn a_readonly_directory_and_a_readonly_file_can_be_read_and_not_written() {
 }
 
 #[test]
+fn a_readonly_root_path_protects_what_the_container_sees() {
+    let ended = readonly(&["/."], "touch /x; touch /dev/shm/x && echo free").run();
+    assert_eq!(ended.out, "free\n");
+    assert!(ended.err.contains("/x: Read-only file system"), "{ended:?}");
+}
+
+#[test]
 fn a_mount_below_a_readonly_path_is_read_only_too() {
     let container = readonly(&["/data"], "touch /data/below/x; cat /proc/self/mountinfo")
         .edit(|c| add_mount(c, "/data/below", "tmpfs", "tmpfs", &["nosuid"]));

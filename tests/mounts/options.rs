@@ -57,6 +57,11 @@ fn each_flag_and_its_opposite_work_on_a_new_file_system() {
 }
 
 #[test]
+fn an_empty_option_is_no_option() {
+    assert!(tmpfs(&["", "nosuid"]).has("nosuid"));
+}
+
+#[test]
 fn each_flag_and_its_opposite_work_on_one_mount_of_a_tree() {
     for (flag, opposite) in FLAGS {
         let (top, below) = tree("rw", &["rbind", flag]);

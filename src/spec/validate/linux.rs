@@ -2,6 +2,7 @@
 
 use super::Facts;
 use super::findings::{At, Findings, ROOT};
+use super::mounts::is_root;
 use super::resources::{cpu_list, resources};
 use super::seccomp::seccomp;
 use crate::names;
@@ -12,6 +13,10 @@ pub fn linux(f: &mut Findings, linux: &Linux, facts: &Facts) {
     let at = &ROOT.key("linux");
     devices(f, &at.key("devices"), &linux.devices);
     paths(f, &at.key("maskedPaths"), &linux.masked_paths);
+    if let Some(i) = linux.masked_paths.iter().position(|path| is_root(path) && !path.is_empty()) {
+        let at = at.key("maskedPaths");
+        f.refuse(&at.index(i), &linux.masked_paths[i], "is the root, which cannot be masked", "leave it out");
+    }
     paths(f, &at.key("readonlyPaths"), &linux.readonly_paths);
     if let Some(mode) = set(linux.rootfs_propagation.as_ref()) {
         rootfs_propagation(f, &at.key("rootfsPropagation"), mode, facts);

@@ -24,6 +24,12 @@ pub fn list(f: &mut Findings, at: &At, mounts: &[Mount], spec: &Spec, facts: &Fa
         let at = at.index(i);
         destination(f, &at.key("destination"), &mount.destination);
         let words = options(f, &at.key("options"), mount);
+        if is_root(&mount.destination) && !mount.destination.is_empty() && words.covers(mount) {
+            let reason = "is the root, which the container already has: nothing would see the mount";
+            let remedy =
+                "name another root by root.path; root.readonly or the option remount changes its flags";
+            f.refuse(&at.key("destination"), &mount.destination, reason, remedy);
+        }
         origin(f, &at, mount, &words);
         id_mapping(f, &at, mount, &words, (spec, &held), facts);
         owners(f, &at.key("options"), mount, spec, &held);
@@ -38,6 +44,16 @@ fn destination(f: &mut Findings, at: &At, destination: &str) {
         f.warn(at, destination, "is not an absolute path (deprecated): taken relative to /");
     }
     f.no_nul(at, destination);
+}
+
+/// Whether a path, as it is written, is the root of the container.
+pub fn is_root(path: &str) -> bool {
+    let deeper = |depth: usize, part| match part {
+        "" | "." => depth,
+        ".." => depth.saturating_sub(1),
+        _ => depth + 1,
+    };
+    path.split('/').fold(0, deeper) == 0
 }
 
 /// What the options of one mount say.
@@ -58,12 +74,23 @@ struct Words<'m> {
     data: Option<&'m str>,
 }
 
+impl Words<'_> {
+    /// Whether it is a new mount, and no change of one that is there.
+    fn covers(&self, mount: &Mount) -> bool {
+        !self.remount && (self.bind || !matches!(mount.kind.as_deref(), None | Some("" | "none")))
+    }
+}
+
 fn options<'m>(f: &mut Findings, at: &At, mount: &'m Mount) -> Words<'m> {
     let mut words = Words { bind: mount.kind.as_deref() == Some("bind"), ..Words::default() };
     let (mut set, mut cleared) = (0u64, 0u64);
     let mut atime: Option<Atime> = None;
     for (i, option) in mount.options.iter().enumerate() {
         let at = at.index(i);
+        if option.is_empty() {
+            f.warn(&at, option, "is empty: ignored");
+            continue;
+        }
         let Some(effect) = mount_option(option) else {
             f.no_nul(&at, option);
             words.data = words.data.or(Some(option));
