@@ -31,6 +31,7 @@ const OURS: [&CStr; 5] = [BRIEF, START_SOCKET, CONFIG, STATE_NEXT, STATE];
 /// A larger config.json is refused before it is read.
 const LARGEST_CONFIG: usize = 64 << 20;
 const LARGEST_STATE: usize = 16 << 20;
+const INSIDE: u64 = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS;
 /// How long a command waits for another one on the same container.
 const PATIENCE: Duration = Duration::from_secs(30);
 
