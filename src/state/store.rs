@@ -331,7 +331,7 @@ impl Entry {
     fn empty_notify(&self) -> SysResult<()> {
         let directory = |above: BorrowedFd, name: &CStr| {
             let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW;
-            file::openat2(above, name, flags, 0, INSIDE | libc::RESOLVE_NO_XDEV)
+            file::openat2(above, name, flags, 0, libc::RESOLVE_BENEATH | libc::RESOLVE_NO_XDEV)
         };
         let notify = directory(self.dir(), NOTIFY)?;
         let deadline = Instant::now() + PATIENCE;
