@@ -22,7 +22,9 @@ fn ask(leg: &Leg) -> SysResult<bool> {
     };
     let path = CString::new(format!("{}/{name}", leg.path)).unwrap_or_default();
     let mut word = [0; 16];
-    let opened = file::openat2(enter(leg)?.as_fd(), &path, libc::O_RDONLY, 0, INSIDE)?;
+    // A record of another user may lead to a pipe.
+    let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY;
+    let opened = file::openat2(enter(leg)?.as_fd(), &path, flags, 0, INSIDE)?;
     let length = file::read(opened.as_fd(), &mut word)?;
     Ok(!matches!(word[..length].trim_ascii(), b"THAWED" | b"0"))
 }

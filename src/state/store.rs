@@ -31,7 +31,6 @@ const OURS: [&CStr; 5] = [BRIEF, START_SOCKET, CONFIG, STATE_NEXT, STATE];
 /// A larger config.json is refused before it is read.
 const LARGEST_CONFIG: usize = 64 << 20;
 const LARGEST_STATE: usize = 16 << 20;
-const INSIDE: u64 = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS;
 /// How long a command waits for another one on the same container.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -332,7 +331,7 @@ impl Entry {
     fn empty_notify(&self) -> SysResult<()> {
         let directory = |above: BorrowedFd, name: &CStr| {
             let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW;
-            file::openat2(above, name, flags, 0, INSIDE | libc::RESOLVE_NO_XDEV)
+            file::openat2(above, name, flags, 0, libc::RESOLVE_BENEATH | libc::RESOLVE_NO_XDEV)
         };
         let notify = directory(self.dir(), NOTIFY)?;
         let deadline = Instant::now() + PATIENCE;

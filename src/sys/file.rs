@@ -179,18 +179,13 @@ pub fn device_number(fd: BorrowedFd) -> SysResult<Option<u64>> {
     Ok(device.then_some(found.st_rdev))
 }
 
-/// Whether `fd` is open on a procfs.
+/// Whether `fd` is open on a procfs. Reference: fstatfs(2).
 pub fn is_procfs(fd: BorrowedFd) -> SysResult<bool> {
-    Ok(file_system(fd)? == libc::PROC_SUPER_MAGIC)
-}
-
-/// The number of the kind of file system that `fd` is open on. Reference: fstatfs(2).
-pub fn file_system(fd: BorrowedFd) -> SysResult<libc::__fsword_t> {
     // SAFETY: all zeroes is a valid value of this plain struct.
     let mut found: libc::statfs = unsafe { std::mem::zeroed() };
     // SAFETY: found is ours for the call; fstatfs works on O_PATH descriptors too.
     check(unsafe { libc::fstatfs(fd.as_raw_fd(), &mut found) }.into())?;
-    Ok(found.f_type)
+    Ok(found.f_type == libc::PROC_SUPER_MAGIC)
 }
 
 fn fstat(fd: BorrowedFd) -> SysResult<libc::stat> {

@@ -211,6 +211,11 @@ fn the_state_of_another_user_neither_holds_up_nor_deceives_who_looks() {
         fs::create_dir_all(root.join(id)).unwrap();
         fs::write(root.join(id).join("state.json"), record.to_string()).unwrap();
         fs::write(root.join(id).join("config.json"), read("config.json")).unwrap();
+        // What `list` looks at first.
+        record.as_object_mut().unwrap().retain(|name, _| name != "cgroup");
+        if !group {
+            std::os::unix::fs::symlink(record.to_string(), root.join(id).join("brief")).unwrap();
+        }
     }
     fs::create_dir(root.join("pipe")).unwrap();
     nix::unistd::mkfifo(&root.join("pipe/state.json"), nix::sys::stat::Mode::S_IRWXU).unwrap();
