@@ -9,9 +9,9 @@ BASHDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
 FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 
-# .cargo/config.toml names the host as the target, so cargo puts the binary one folder deeper than usual.
+# .cargo/config.toml names the host as the target, so cargo puts the binary one folder deeper than usual. What is
+# installed is found by the link: under sudo there is often no rustc to ask.
 HOST    := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
-BUILT    = target/$(HOST)/release/rruntime
 BINARY   = target/rruntime
 
 # The runtime that run, engines and bench look at. RUNTIME=runc puts another one in its place.
@@ -21,7 +21,7 @@ export RUNTIME
 .PHONY: help run test install uninstall bench lint engines build deps clean conformance
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 run: deps ## build rruntime and run bundles/hello: a container that prints what it sees of itself
 	@if [ -z "$(RUNTIME)" ]; then $(MAKE) --no-print-directory build; fi
@@ -63,13 +63,13 @@ conformance: ## write docs/conformance.md from the tables in tests/conformance
 	RRUNTIME_WRITE_PAGES=1 $(CARGO) test --locked --test conformance the_page_is_what_the_tables_say
 
 install: ## binary, manual pages, completions to $(DESTDIR)$(PREFIX); build first, as yourself
-	@test -x $(BUILT) || { echo "make install: $(BUILT) is not there; run 'make build' first" >&2; exit 1; }
+	@test -x $(BINARY) || { echo "make install: $(BINARY) is not there; run 'make build' first" >&2; exit 1; }
 	install -d $(addprefix $(DESTDIR),$(BINDIR) $(MANDIR) $(BASHDIR) $(ZSHDIR) $(FISHDIR))
-	install -m 0755 $(BUILT) $(DESTDIR)$(BINDIR)/rruntime
-	$(BUILT) manual --directory $(DESTDIR)$(MANDIR)
-	$(BUILT) completion bash > $(DESTDIR)$(BASHDIR)/rruntime
-	$(BUILT) completion zsh > $(DESTDIR)$(ZSHDIR)/_rruntime
-	$(BUILT) completion fish > $(DESTDIR)$(FISHDIR)/rruntime.fish
+	install -m 0755 $(BINARY) $(DESTDIR)$(BINDIR)/rruntime
+	$(BINARY) manual --directory $(DESTDIR)$(MANDIR)
+	$(BINARY) completion bash > $(DESTDIR)$(BASHDIR)/rruntime
+	$(BINARY) completion zsh > $(DESTDIR)$(ZSHDIR)/_rruntime
+	$(BINARY) completion fish > $(DESTDIR)$(FISHDIR)/rruntime.fish
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(BINDIR)/rruntime $(DESTDIR)$(MANDIR)/rruntime.8 $(DESTDIR)$(MANDIR)/rruntime-*.8

@@ -99,12 +99,16 @@ impl<'a> Init<'a> {
     }
 
     pub fn filesystem(&mut self, step: Step<'a>) -> Outcome<()> {
-        let Step::Filesystem { kind, source, target, options, attributes, strict, copy_up } = step else {
+        let Step::Filesystem { kind, source, target, options, attributes, strict, copy_up, label } = step
+        else {
             return Ok(());
         };
         // What is copied in could not be written to a mount that is read-only from the start.
         let (first, later) = if copy_up { (0, attributes.set) } else { (attributes.set, 0) };
         let mount = self.new_filesystem(kind, source, options, first)?;
+        if !label.is_empty() {
+            set_label(mount, label)?;
+        }
         let missing = Missing::Directory { mode: 0o755 };
         let at = if strict { self.plain_directory(target)? } else { self.lookup_or_make(target, missing)? };
         if copy_up {
@@ -223,13 +227,13 @@ impl<'a> Init<'a> {
         sys::chroot(c".").part(Part::PivotRoot)
     }
 
-    pub fn mask(&mut self, path: &CStr) -> Outcome<()> {
+    pub fn mask(&mut self, path: &CStr, options: Strings) -> Outcome<()> {
         let Some(target) = self.present(path)? else { return Ok(()) };
         let directory = sys::stat(target, c"", 0).part(Part::Verify)?.mode & libc::S_IFMT == libc::S_IFDIR;
         let mount = if directory {
             match self.empty {
                 None => {
-                    let mount = self.new_filesystem(c"tmpfs", c"tmpfs", Strings::EMPTY, READ_ONLY)?;
+                    let mount = self.new_filesystem(c"tmpfs", c"tmpfs", options, READ_ONLY)?;
                     self.empty = Some(mount);
                     mount
                 }
@@ -283,6 +287,14 @@ const KERNEL_PLACES: [&[u8]; 2] = [b"/proc/", b"/sys/"];
 
 const READ_ONLY: u64 =
     libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC;
+
+/// A mount's own descriptor is of a path only, and takes no attribute.
+fn set_label(mount: Fd, label: &CStr) -> Outcome<()> {
+    let root = sys::openat2(mount, c".", libc::O_RDONLY | libc::O_DIRECTORY, 0, IN_ROOT).part(Part::Label)?;
+    sys::fsetxattr(root, c"security.selinux", label.to_bytes()).part(Part::Label)?;
+    sys::close(root);
+    Ok(())
+}
 
 /// Gives a file system context its source and options, and makes the file system.
 fn configure(context: Fd, source: &CStr, options: Strings) -> Outcome<()> {

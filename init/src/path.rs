@@ -84,11 +84,11 @@ impl Init<'_> {
             other => return other.part(Part::OpenTarget),
         }
         let mut text = Text::new(path.to_bytes()).ok_or(TOO_LONG)?;
-        // Each round makes one component or expands one link. The bound ends a loop of links, and a race with
+        // Each round makes components or expands one link. The bound ends a loop of links, and a race with
         // somebody who removes what we make.
         for _ in 0..libc::PATH_MAX / 2 {
             match self.lookup(text.c().ok_or(TOO_LONG)?) {
-                Err(Errno(libc::ENOENT)) => self.make_one(&mut text, missing)?,
+                Err(Errno(libc::ENOENT)) => self.make_some(&mut text, missing)?,
                 other => return other.part(Part::OpenTarget),
             }
         }
@@ -111,42 +111,72 @@ impl Init<'_> {
         })
     }
 
-    /// The first missing component of `text` is made, or replaced by what the link there says.
-    fn make_one(&self, text: &mut Text, missing: Missing) -> Outcome<()> {
-        let (parent, name_at) = self.deepest(text.bytes())?;
-        let rest = &text.bytes()[name_at..];
-        let length = rest.iter().position(|&b| b == b'/').unwrap_or(rest.len());
-        let (name, after) = rest.split_at(length);
-        let last = after.iter().all(|&b| b == b'/');
-        let name = Text::new(name).ok_or(TOO_LONG)?;
-        let c_name = name.c().ok_or(TOO_LONG)?;
-        let made = make(parent, c_name, if last { missing } else { Missing::Directory { mode: 0o755 } });
-        let outcome = match made {
-            Ok(()) => Ok(()),
-            Err(Errno(libc::EEXIST)) => expand(text, parent, c_name, name_at, length),
-            Err(errno) => Err(Fail(Part::MakeTarget, errno)),
+    /// The first missing component of `text` is made, and those below it as far as they are names; or it is replaced by
+    /// what the link there says.
+    fn make_some(&self, text: &mut Text, missing: Missing) -> Outcome<()> {
+        let (mut parent, mut at) = self.deepest(text.bytes())?;
+        let first = at;
+        let outcome = loop {
+            let rest = &text.bytes()[at..];
+            let length = rest.iter().position(|&b| b == b'/').unwrap_or(rest.len());
+            let (name, after) = rest.split_at(length);
+            let next = after.iter().position(|&b| b != b'/');
+            let name = Text::new(name).ok_or(TOO_LONG)?;
+            let c_name = name.c().ok_or(TOO_LONG)?;
+            // Of what has just been made the link there is no name: it has to be looked up again.
+            if at != first && matches!(name.bytes(), b"." | b"..") {
+                break Ok(());
+            }
+            let kind = if next.is_none() { missing } else { Missing::Directory { mode: 0o755 } };
+            match make(parent, c_name, kind) {
+                Ok(()) => {}
+                Err(Errno(libc::EEXIST)) if at == first => {
+                    break expand(text, parent, c_name, at, length);
+                }
+                // Somebody was faster.
+                Err(Errno(libc::EEXIST)) => break Ok(()),
+                Err(errno) => break Err(Fail(Part::MakeTarget, errno)),
+            }
+            let Some(slashes) = next else { break Ok(()) };
+            let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW;
+            let Ok(below) = sys::openat2(parent, c_name, flags, 0, IN_ROOT | libc::RESOLVE_NO_SYMLINKS) else {
+                break Ok(());
+            };
+            self.close_unless_root(parent);
+            parent = below;
+            at += length + slashes;
         };
         self.close_unless_root(parent);
         outcome
     }
 
     /// The deepest existing directory of `path`, and where in the text its first missing component begins.
+    ///
+    /// Where a beginning of the path is missing, each longer one is: halving keeps a path of two thousand names, which an
+    /// image may ask for, from taking minutes.
     fn deepest(&self, path: &[u8]) -> Outcome<(Fd, usize)> {
-        let mut end = path.len();
-        loop {
-            while end > 0 && path[end - 1] == b'/' {
-                end -= 1;
-            }
-            let begin = path[..end].iter().rposition(|&b| b == b'/').map_or(0, |slash| slash + 1);
-            if begin == 0 || path[..begin].iter().all(|&b| b == b'/') {
-                return Ok((self.root()?, begin));
-            }
+        let slashes = |&&b: &&u8| b == b'/';
+        let name_from = |at: usize| at + path[at..].iter().take_while(slashes).count();
+        let name_before = |at: usize| at - path[..at].iter().rev().take_while(slashes).count();
+        let mut parent = self.root()?;
+        // What is above the name at `low` exists; what is above any name that begins at `high` or behind does not.
+        let (mut low, mut high) = (name_from(0), name_before(path.len()));
+        while low < high {
+            let middle = low + (high - low) / 2;
+            // The first name that begins behind the middle, else the last one before it.
+            let behind = path[middle..high].iter().position(|&b| b == b'/').map(|n| name_from(middle + n));
+            let before = || path[low..middle].iter().rposition(|&b| b == b'/').map(|n| low + n + 1);
+            let Some(begin) = behind.or_else(before) else { break };
             let prefix = Text::new(&path[..begin]).ok_or(TOO_LONG)?;
             match self.lookup_as(prefix.c().ok_or(TOO_LONG)?, libc::O_PATH | libc::O_DIRECTORY) {
-                Err(Errno(libc::ENOENT)) => end = begin,
-                other => return Ok((other.part(Part::OpenTarget)?, begin)),
+                Err(Errno(libc::ENOENT)) => high = name_before(begin),
+                other => {
+                    self.close_unless_root(parent);
+                    (parent, low) = (other.part(Part::OpenTarget)?, begin);
+                }
             }
         }
+        Ok((parent, low))
     }
 
     fn close_unless_root(&self, file: Fd) {

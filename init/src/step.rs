@@ -58,7 +58,7 @@ impl<'a> Init<'a> {
             Step::Chroot {} => self.change_root(),
             Step::RootAttributes { attributes, recursive } => self.root_attributes(attributes, recursive),
             Step::Sysctl { path, value } => self.write_sysctl(path, value),
-            Step::Mask { path } => self.mask(path),
+            Step::Mask { path, options } => self.mask(path, options),
             Step::Readonly { path } => self.readonly(path),
 
             Step::CpuAffinity { mask } => sys::sched_setaffinity(mask).part(Part::Whole),

@@ -278,6 +278,11 @@ pub fn mount_setattr(dir: Fd, p: &CStr, flags: i32, attributes: &libc::mount_att
     call(libc::SYS_mount_setattr, [dir.raw(), path(p), flags as usize, at, size, 0]).map(drop)
 }
 
+/// fsetxattr(file, name, value, 0).
+pub fn fsetxattr(file: Fd, name: &CStr, value: &[u8]) -> Sys<()> {
+    call(libc::SYS_fsetxattr, [file.raw(), path(name), value.as_ptr() as usize, value.len(), 0, 0]).map(drop)
+}
+
 pub fn setns(namespace: Fd, flags: u64) -> Sys<()> {
     call(libc::SYS_setns, [namespace.raw(), flags as usize, 0, 0, 0, 0]).map(drop)
 }

@@ -326,6 +326,8 @@ steps! {
         strict: bool,
         /// Begin with a copy of what is at the target (tmpfs, `tmpcopyup`).
         copy_up: bool,
+        /// SELinux label of its root, where that is no option of the file system; or empty.
+        label: &'a CStr,
     }
     /// A bind of `tree`, a detached copy; where `source` is not empty, of a copy made here of what is there, which
     /// must be the very file that `tree` is open on. `flags` (`AT_*`) are those of open_tree(2).
@@ -360,8 +362,9 @@ steps! {
     RootAttributes { attributes: Attributes, recursive: bool }
     /// Writes `value` to /proc/sys/`path` of the private procfs.
     Sysctl { path: &'a CStr, value: &'a [u8] }
-    /// Hides `path`: a directory below an empty read-only tmpfs, another file below /dev/null.
-    Mask { path: &'a CStr }
+    /// Hides `path`: a directory below an empty read-only tmpfs with these options, the same one for all; another file
+    /// below /dev/null.
+    Mask { path: &'a CStr, options: Strings<'a> }
     /// Makes `path` and all that is mounted below it read-only.
     Readonly { path: &'a CStr }
 
@@ -443,6 +446,7 @@ parts! {
     FsConfig = "fsconfig",
     FsCreate = "create the file system",
     FsMount = "fsmount",
+    Label = "set its label",
     OpenTree = "open_tree",
     MountSetattr = "mount_setattr",
     MoveMount = "move_mount",

@@ -1,4 +1,4 @@
-//! Learning that the kernel killed a process of the cgroup because memory ran out.
+//! OOM events: learning that the kernel killed a process of the cgroup because memory ran out.
 //!
 //! v2 counts kills in memory.events, which can be polled; v1 signals an eventfd that is named in cgroup.event_control.
 //! Traps: a v2 file is polled against the time of its last read, so it is read again from its start after every

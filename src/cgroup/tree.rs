@@ -266,9 +266,14 @@ pub(super) fn c(text: &str) -> SysResult<CString> {
     CString::new(text).map_err(|_| Errno(libc::EINVAL))
 }
 
-/// The hierarchy's mount. It comes from the kernel's table or is the usual place, so links in it are the host's.
+/// The hierarchy's mount; `ENODEV` where there is none. It comes from the kernel's table or is the usual place, so links
+/// in it are the host's; or from a record, which may be another user's: only cgroups answer every read at once.
 pub(super) fn enter(leg: &Leg) -> SysResult<OwnedFd> {
-    file::openat2(file::cwd(), &c(&leg.mount)?, DIRECTORY, 0, 0)
+    let mount = file::openat2(file::cwd(), &c(&leg.mount)?, DIRECTORY, 0, 0)?;
+    match file::file_system(mount.as_fd())? {
+        libc::CGROUP_SUPER_MAGIC | libc::CGROUP2_SUPER_MAGIC => Ok(mount),
+        _ => Err(Errno(libc::ENODEV)),
+    }
 }
 
 /// The path above the last component ("" for none), and the last component.

@@ -13,7 +13,8 @@ pub const COMMAND: Command = Command {
     operands: "<container-id>",
     count: Count::Exactly(1),
     options_end: OptionsEnd::Nowhere,
-    detail: "",
+    detail: "One that runs is refused without --force; one that was created and never started is ended.\n\
+             Its poststop hooks run when it is gone.",
     options,
     run,
     failure: FAILURE,

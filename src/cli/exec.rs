@@ -28,7 +28,7 @@ fn options() -> Vec<Arg> {
         option("console-socket", "SOCKET", "unix socket that receives the terminal's master end"),
         option("cwd", "DIR", "working directory in the container"),
         several("env", "NAME=VALUE", "set an environment variable").short('e'),
-        word_switch("tty", "give the process a terminal").short('t'),
+        word_switch("tty", "give the process a terminal; --tty=no: none, whatever --process says").short('t'),
         option("user", "UID[:GID]", "numeric user and group").short('u'),
         several("additional-gids", "GID", "add a numeric group").short('g'),
         option("process", "FILE", "take the whole process from this JSON file").short('p'),

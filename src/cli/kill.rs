@@ -16,7 +16,8 @@ pub const COMMAND: Command = Command {
     operands: "<container-id> [signal]",
     count: Count::Between(1, 2),
     options_end: OptionsEnd::Nowhere,
-    detail: "The signal is a name, with or without SIG, or a number; TERM if none is given.",
+    detail: "The signal is a name, with or without SIG, or a number; TERM if none is given.\n\
+             Where the container shares the host's process ids, KILL ends all its processes.",
     options,
     run,
     failure: FAILURE,

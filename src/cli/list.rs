@@ -103,7 +103,9 @@ fn rows(heading: [&str; 6], states: Vec<ContainerState>) -> Vec<[String; 6]> {
     let mut rows = vec![heading.map(str::to_owned)];
     rows.extend(states.into_iter().map(|state| {
         let (pid, status) = (state.pid.to_string(), state.status.to_string());
+        // A record may be another user's: it moves no cursor and begins no line.
         [state.id, pid, status, state.bundle, state.created, state.owner]
+            .map(|cell| cell.replace(char::is_control, "?"))
     }));
     rows
 }

@@ -64,9 +64,9 @@ fn program() -> String {
         ".SH FILES\n.TP\n.I /run/rruntime\nThe state of containers; of an ordinary user:\n.I $XDG_RUNTIME_DIR/rruntime\n\
          .TP\n.I config.json\nWhat a container is to be, in a bundle: see the OCI runtime specification.\n\
          .SH EXIT STATUS\n\
-         0; 1 on an error, which is told on standard error; of\n.B run\nand\n.B exec\n\
-         in the foreground that of the process, or 128 and the number of the signal that ended it; 255 if\n.B exec\n\
-         could not start it.\n.SH SEE ALSO\n",
+         0, or 1 after an error, which is told on standard error.\n.B run\nand\n.B exec\n\
+         in the foreground exit as the process does: with its code, or 128 and the number of the signal that ended it;\n\
+         .B exec\nwith 255 if it could not start the process.\n.SH SEE ALSO\n",
     );
     let pages: Vec<String> =
         COMMANDS.iter().map(|each| format!(".BR rruntime\\-{} ({SECTION})", roff(each.name))).collect();

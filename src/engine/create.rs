@@ -158,8 +158,6 @@ fn intent(
         phase: Phase::Creating,
         pid: None,
         pid_start: None,
-        pid_inode: None,
-        paused: Some(false),
         cgroup: prepared.host.cgroup.clone(),
         limits: None,
         resctrl: None,

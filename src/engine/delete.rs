@@ -104,15 +104,18 @@ fn end_processes(record: &Record) -> Result<()> {
         None | Some(Err(Errno(libc::ESRCH | libc::ENOENT | libc::EINVAL))) => None,
         Some(Err(e)) => return Err(e.because("open the container's first process")),
     };
+    let group = Group::open(record.cgroup.as_ref())?;
     if let Some(pidfd) = &pidfd {
         match process::pidfd_send_signal(pidfd.as_fd(), libc::SIGKILL) {
             Ok(()) | Err(Errno(libc::ESRCH)) => {}
+            // An AppArmor profile may take no signal from outside; cgroup.kill asks no profile.
+            Err(Errno(libc::EPERM | libc::EACCES)) if !group.is_none() => {}
             Err(e) => return Err(e.because("kill the container's first process")),
         }
     }
     // With the first process of its pid namespace the kernel has ended all others.
     if pidfd.is_some() || record.pid.is_none() || shares_pids(record) {
-        Group::open(record.cgroup.as_ref())?.kill(libc::SIGKILL)?;
+        group.kill(libc::SIGKILL)?;
     }
     match &pidfd {
         Some(pidfd) => wait_for_end(pidfd.as_fd()),

@@ -41,9 +41,15 @@ pub fn explain(script: &Script, message: &Message, note: &[u8], spec: &Spec) -> 
 
 /// The mount label, if that is what a file system did not take.
 fn refused_label<'a>(step: &Step, part: Part, note: &[u8], spec: &'a Spec) -> Option<&'a str> {
-    let asked = matches!((step, part), (Step::Filesystem { .. }, Part::FsConfig));
     let label = spec.linux.as_ref()?.mount_label.as_deref().filter(|label| !label.is_empty())?;
-    (asked && note.windows(7).any(|word| word == b"context")).then_some(label)
+    let refused = match (step, part) {
+        (Step::Filesystem { .. } | Step::Mask { .. }, Part::FsConfig) => {
+            note.windows(7).any(|word| word == b"context")
+        }
+        (Step::Filesystem { .. }, Part::Label) => true,
+        _ => false,
+    };
+    refused.then_some(label)
 }
 
 fn name_field(error: Error, step: &Step, field: Field, spec: &Spec) -> Error {
@@ -57,7 +63,7 @@ fn name_field(error: Error, step: &Step, field: Field, spec: &Spec) -> Error {
             error.field(pointer).value(format!("soft {soft}, hard {hard}"))
         }
         (Step::Sysctl { value, .. }, _) => error.field(pointer).value(String::from_utf8_lossy(value)),
-        (Step::Mask { path } | Step::Readonly { path }, _) => error.field(pointer).value(text(path)),
+        (Step::Mask { path, .. } | Step::Readonly { path }, _) => error.field(pointer).value(text(path)),
         (Step::Chdir { path, .. }, _) => error.field(pointer).value(text(path)),
         (Step::Device { path, .. }, _) => {
             pointer.push_str("/path");
@@ -148,7 +154,7 @@ fn activity(step: &Step) -> String {
         Step::Pivot {} | Step::Chroot {} => "change the root".into(),
         Step::RootAttributes { .. } => "set the root's mount attributes".into(),
         Step::Sysctl { path, .. } => format!("write /proc/sys/{}", text(path)),
-        Step::Mask { path } => format!("mask {}", text(path)),
+        Step::Mask { path, .. } => format!("mask {}", text(path)),
         Step::Readonly { path } => format!("make {} read-only", text(path)),
         Step::CpuAffinity { .. } => "set the CPU affinity".into(),
         Step::Scheduler { .. } => "set the scheduler".into(),

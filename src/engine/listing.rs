@@ -1,13 +1,14 @@
 //! `list`: every container of a state directory, a thousand as well as one.
 //!
-//! A container costs eight system calls: its record, its process, the start socket. The two that cost most, a look at
-//! /proc and at the freezer, are spared where the record says how: a process is known by the inode of its pidfd, and
-//! the freezer is asked only where `pause` was used. Who freezes a cgroup by hand sees that in `state`. Where there are
-//! many containers, threads share them; they only read, and nothing of theirs outlives the call.
+//! A container costs six system calls: one for what is known of it ([`crate::state::brief`]), four for its process, one
+//! for the start socket. The two questions that cost most, to /proc and to the freezer, are spared: a process is known by
+//! the inode of its pidfd, and the freezer is asked only where `pause` was used. Who freezes a cgroup by hand sees that in
+//! `state`. Where there are many containers, threads share them; they only read, and nothing of theirs outlives the call.
 
 use super::inspect::{ContainerState, Status, describe, status};
 use super::{Engine, SPEC_VERSION};
 use crate::error::{Error, Kind, Result};
+use crate::state::brief::LONGEST;
 use crate::state::owner::Owners;
 use crate::state::{Entry, Life, Store, boot_id};
 use std::collections::BTreeMap;
@@ -16,8 +17,6 @@ use std::thread;
 /// For so many containers a thread is worth its start.
 const SHARE: usize = 128;
 const THREADS: usize = 4;
-/// Longer records are looked at closely.
-const LARGEST: usize = 8 << 10;
 
 /// What a look without opening the directory tells; `None` where it tells nothing.
 type Glance = Option<ContainerState>;
@@ -91,9 +90,9 @@ fn glances(store: &Store, ids: &[String], owners: &Owners) -> Vec<Glance> {
 }
 
 fn look_at(store: &Store, ids: &[String], owners: &Owners, boot: Option<&str>) -> Vec<Glance> {
-    let mut buffer = vec![0; LARGEST];
+    let mut buffer = [0; LONGEST];
     let look = |id: &String| {
-        let brief = store.glance(id, &mut buffer)?;
+        let brief = store.brief(id, &mut buffer)?;
         let status = match brief.life(boot)? {
             Life::Ended => Status::Stopped,
             Life::Alive if store.awaits_start(id) => Status::Created,

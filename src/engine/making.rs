@@ -19,14 +19,14 @@ use super::pidfd::Receiver;
 use super::prepare::{self, Prepared};
 use super::start_socket::{self, Starter};
 use super::{CreateOptions, Engine, Status, Wait};
-use super::{diagnose, idmaps, limits, listener, notify, pid_file};
+use super::{diagnose, idmaps, listener, notify, pid_file, rlimits};
 use crate::cgroup::{Cgroup, Limits};
 use crate::error::{Context, Error, Result};
 use crate::host::cgroups::Layout;
 use crate::plan::{self, Plan, sync};
 use crate::resctrl;
 use crate::spec::{self, Spec};
-use crate::state::{Entry, Inode, Phase, Process, Record};
+use crate::state::{Entry, Phase, Process, Record};
 use crate::sys::wait::{self, Ended};
 use crate::wire::Kind as Word;
 use std::os::fd::{AsFd, OwnedFd};
@@ -113,6 +113,9 @@ impl<'a> Making<'a> {
             receiver.send(process)?;
         }
         entry.publish()?;
+        if let Some(init) = &self.init {
+            entry.write_brief(&self.record, init.process().pidfd.as_fd());
+        }
         if let Some(path) = &self.options.pid_file {
             pid_file::write(path, self.init_mut().process().pid)?;
         }
@@ -217,7 +220,7 @@ impl<'a> Making<'a> {
                 if let Some((uids, gids)) = &plan.id_maps {
                     idmaps::write(pid, uids, gids, &self.prepared.facts)?;
                 }
-                if self.prepared.facts.privileged { limits::raise(pid, self.spec) } else { Ok(()) }
+                if self.prepared.facts.privileged { rlimits::raise(pid, self.spec) } else { Ok(()) }
             }
             sync::RESCTRL => self.rdt.as_ref().map_or(Ok(()), |rdt| rdt.join(pid)),
             sync::NETWORK => {
@@ -273,7 +276,6 @@ impl<'a> Making<'a> {
         let process = Process::of(pid).map_err(|e| e.because(format!("read /proc/{pid}/stat")))?;
         self.record.pid = Some(pid);
         self.record.pid_start = Some(process.start);
-        self.record.pid_inode = Inode::of(self.init_mut().process().pidfd.as_fd());
         self.record.phase = phase;
         Ok(())
     }

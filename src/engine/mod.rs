@@ -3,7 +3,7 @@
 //! Each command of the command line is one call here, and a shim or a test makes the same calls: nothing is
 //! printed, the process does not exit, no process-wide state is changed, and every failure is an `Error`. There are two
 //! exceptions. `run` and `exec` in the foreground hold back signals, adopt orphans, and use our own standard streams. A
-//! plan with very many descriptors raises the soft limit of open files while they are open (`files`).
+//! plan with very many descriptors raises the soft limit of open files while they are open (`open_files`).
 
 mod bundle;
 mod console;
@@ -12,7 +12,6 @@ mod delete;
 mod diagnose;
 pub mod events;
 mod exec;
-mod files;
 mod foreground;
 mod group;
 mod hooks;
@@ -20,7 +19,6 @@ mod idmaps;
 pub mod init;
 pub mod inspect;
 pub mod kill;
-mod limits;
 mod listener;
 mod listing;
 mod making;
@@ -28,6 +26,7 @@ mod mounts;
 mod netdevices;
 mod notify;
 mod open;
+mod open_files;
 pub mod options;
 mod own_maps;
 pub mod pause;
@@ -35,6 +34,7 @@ mod pid_file;
 mod pidfd;
 mod prepare;
 mod preserve;
+mod rlimits;
 mod run;
 mod shares;
 mod start;

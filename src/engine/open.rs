@@ -3,7 +3,7 @@
 //! These are paths of the host that the config's author names; nothing below the root filesystem is opened here
 //! except the root itself. Each object is checked on the descriptor that is used.
 
-use super::files::Room;
+use super::open_files::Room;
 use crate::cgroup::Cgroup;
 use crate::error::{Error, Kind, Result};
 use crate::names;

@@ -5,7 +5,7 @@ use super::inspect::status;
 use super::kill::not_running;
 use super::{Engine, Status};
 use crate::error::{Error, Kind, Result};
-use crate::state::{Entry, Record};
+use std::os::fd::AsFd;
 
 impl Engine {
     /// Returns when every process of the container is frozen.
@@ -14,8 +14,7 @@ impl Engine {
         match status(&entry, &record) {
             Status::Running | Status::Created => {
                 let group = Group::open(record.cgroup.as_ref())?;
-                // Before: whoever lists asks the kernel from here on.
-                self.note(&entry, record, true);
+                entry.remove_brief()?;
                 group.freeze()
             }
             Status::Paused => Err(Error::new("container not running")
@@ -32,21 +31,15 @@ impl Engine {
         match status(&entry, &record) {
             Status::Paused => {
                 Group::open(record.cgroup.as_ref())?.thaw()?;
-                self.note(&entry, record, false);
+                if let Some(Ok(first)) = record.process().map(|process| process.open()) {
+                    entry.write_brief(&record, first.as_fd());
+                }
                 Ok(())
             }
             Status::Running | Status::Created => {
                 Err(Error::new("container not paused").kind(Kind::AlreadySo).value(id))
             }
             _ => Err(Error::new("container not paused").kind(Kind::WrongState).value(id)),
-        }
-    }
-
-    /// A full disk keeps nobody from pausing.
-    fn note(&self, entry: &Entry, mut record: Record, paused: bool) {
-        record.paused = Some(paused);
-        if let Err(e) = entry.write(&record) {
-            (self.warn)(&format!("container {}: `list` may not tell whether it is paused: {e}", entry.id()));
         }
     }
 }

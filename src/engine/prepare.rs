@@ -1,7 +1,7 @@
 //! From a config to a plan with everything that it needs: host facts, the compiled filter, checked limits.
 //! Pure but for questions to the kernel; nothing is made here.
 
-use super::files::open_files;
+use super::open_files::open_files;
 use super::{CgroupManager, Engine, Rootless};
 use crate::cgroup::{DeviceRules, Limits, locate};
 use crate::error::{Error, Kind, Result};

@@ -1,8 +1,8 @@
 //! A process that joins a container (`exec`, a hook inside): the sealed init with a tenant's script.
 
 use super::init::{self, Event, Init, Streams};
-use super::limits;
 use super::open::{self, Given};
+use super::rlimits;
 use crate::cgroup::Cgroup;
 use crate::error::{Error, Result};
 use crate::plan::affinity::Entrance;
@@ -84,7 +84,7 @@ pub fn converse(
             Event::Reached(point) => {
                 let pid = init.process().pid;
                 match (point, place) {
-                    (sync::LIMITS, _) => limits::raise(pid, spec)?,
+                    (sync::LIMITS, _) => rlimits::raise(pid, spec)?,
                     (sync::RESCTRL, Some(place)) => join(place, pid)?,
                     _ => {}
                 }

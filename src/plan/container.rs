@@ -1,10 +1,10 @@
 //! The plan of a new container: `create` and `run`.
 
 use super::devices::{self, Nodes};
-use super::mounts::{Moment, Mounts, absolute};
+use super::mounts::{Moment, Mounts, absolute, label_option};
 use super::namespaces::{CGROUP, MOUNT, NETWORK, Namespaces, TIME, USER, UTS};
 use super::process::{Birth, Program};
-use super::script::{Field, Open, Opens, Script, c, push_cgroup};
+use super::script::{Field, Open, Opens, Script, StringList, c, push_cgroup};
 use super::{Host, settings, sync};
 use crate::error::{Error, Kind, Result};
 use crate::names;
@@ -367,8 +367,10 @@ impl<'a> Builder<'a, '_> {
             };
             self.script.push(Field::Readonly(i), step);
         }
+        let label = StringList::of(label_option(spec));
         for (i, path) in linux.masked_paths.iter().enumerate() {
-            self.script.push(Field::Masked(i), Step::Mask { path: &c(path) });
+            let step = Step::Mask { path: &c(path), options: label.wire() };
+            self.script.push(Field::Masked(i), step);
         }
     }
 

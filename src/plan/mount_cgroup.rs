@@ -4,7 +4,7 @@
 //! part is read-only, whoever owns it on the host (CVE-2023-25809).
 
 use super::mount_options::Flags;
-use super::mounts::{Entry, Mounts, Source, absolute};
+use super::mounts::{Entry, Mounts, Source, absolute, label_option};
 use super::namespaces::{CGROUP, USER};
 use super::script::{Opens, Script, StringList, c};
 use crate::cgroup::{Leg, Location, Version};
@@ -45,7 +45,8 @@ impl<'a> Mounts<'a, '_> {
         let source = Source { path: Cow::Owned(host_mount.to_owned()), mapping: None };
         self.push_tree(source, Entry { flags: &flags, ..entry }, script, opens);
         if !self.host.privileged {
-            script.push(field, Step::Mask { path: entry.target });
+            let label = StringList::of(label_option(self.spec));
+            script.push(field, Step::Mask { path: entry.target, options: label.wire() });
         }
     }
 
@@ -53,9 +54,9 @@ impl<'a> Mounts<'a, '_> {
     fn push_hierarchies(&self, entry: Entry<'a, '_>, script: &mut Script, opens: &mut Opens<'a>) {
         let Entry { mount, index, flags, target } = entry;
         let field = Field::Mount(index);
-        let mode = StringList::of(["mode=755"]);
+        let options = StringList::of(label_option(self.spec).into_iter().chain(["mode=755".to_owned()]));
         let attributes = Attributes { set: flags.set & !libc::MOUNT_ATTR_RDONLY, ..Attributes::NONE };
-        script.push(field, filesystem(c"tmpfs", c"tmpfs", target, mode.wire(), attributes));
+        script.push(field, filesystem(c"tmpfs", c"tmpfs", target, options.wire(), attributes));
         for leg in self.v1_legs() {
             let name = leg.mount.rsplit('/').next().unwrap_or_default();
             let below = c(&format!("{}/{name}", absolute(&mount.destination)));
@@ -93,5 +94,5 @@ fn filesystem<'s>(
     options: Strings<'s>,
     attributes: Attributes,
 ) -> Step<'s> {
-    Step::Filesystem { kind, source, target, options, attributes, strict: false, copy_up: false }
+    Step::Filesystem { kind, source, target, options, attributes, strict: false, copy_up: false, label: c"" }
 }

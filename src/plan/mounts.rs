@@ -117,10 +117,10 @@ impl<'a> Mounts<'a, '_> {
         if flags.set & libc::MOUNT_ATTR_RDONLY != 0 && !KERNEL_FILESYSTEMS.contains(&kind) {
             data.push(Cow::Borrowed("ro"));
         }
-        if let Some(label) = self.mount_label().filter(|_| !UNLABELLED.contains(&kind)) {
-            let kind =
-                annotations::find(&self.spec.annotations, annotations::MOUNT_CONTEXT).unwrap_or("context");
-            data.push(Cow::Owned(format!("{kind}={label}")));
+        // The superblock of an mqueue is there since the ipc namespace is: SELinux lets nobody change its context.
+        let on_root = if kind == "mqueue" { mount_label(self.spec) } else { None };
+        if on_root.is_none() && !UNLABELLED.contains(&kind) {
+            data.extend(label_option(self.spec).map(Cow::Owned));
         }
         let source = c(mount.source.as_deref().filter(|source| !source.is_empty()).unwrap_or(kind));
         let copy_up = flags.copy_up && kind == "tmpfs";
@@ -146,6 +146,7 @@ impl<'a> Mounts<'a, '_> {
                 options: options.wire(),
                 strict,
                 copy_up,
+                label: &c(on_root.unwrap_or_default()),
                 attributes: Attributes { set: flags.set, ..Attributes::NONE },
             };
             script.push(Field::Mount(i), step);
@@ -154,11 +155,6 @@ impl<'a> Mounts<'a, '_> {
             self.push_change(i, target, Attributes::NONE, flags.recursive_attributes(), script);
         }
         Ok(())
-    }
-
-    fn mount_label(&self) -> Option<&str> {
-        let label = self.spec.linux.as_ref()?.mount_label.as_deref()?;
-        (!label.is_empty()).then_some(label)
     }
 
     fn push_bind(&self, entry: Entry<'a, '_>, script: &mut Script, opens: &mut Opens<'a>) -> Result<()> {
@@ -310,6 +306,16 @@ impl<'a> Mounts<'a, '_> {
         }
         Ok(())
     }
+}
+
+fn mount_label<'s>(spec: &'s Spec) -> Option<&'s str> {
+    spec.linux.as_ref()?.mount_label.as_deref().filter(|label| !label.is_empty())
+}
+
+/// The option by which a file system gets `linux.mountLabel`.
+pub(super) fn label_option(spec: &Spec) -> Option<String> {
+    let word = annotations::find(&spec.annotations, annotations::MOUNT_CONTEXT).unwrap_or("context");
+    mount_label(spec).map(|label| format!("{word}={label}"))
 }
 
 /// What a bind shows.

@@ -233,6 +233,7 @@ mod tests {
             options: options.wire(),
             strict: false,
             copy_up: false,
+            label: c"",
             attributes: crate::wire::Attributes { set: 1, clear: 2, propagation: 3 },
         };
         let mut script = Script::default();

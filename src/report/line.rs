@@ -61,6 +61,11 @@ pub fn render(format: Format, level: Level, message: &str, moment: SystemTime) -
     }
 }
 
+/// Text without what a terminal would take for an order: it may quote a config, a record or a hook.
+pub fn printable(text: &str) -> String {
+    text.replace(|c: char| c.is_control() && c != '\n', "?")
+}
+
 /// Words of plain characters stand bare, everything else in quotes.
 fn value(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._/@^+".contains(c);

@@ -83,7 +83,7 @@ impl Log {
 
     fn say(&self, text: &str) {
         // Ignored: a closed stderr leaves nobody to tell.
-        let _ = file::write(std::io::stderr().as_fd(), text.as_bytes());
+        let _ = file::write(std::io::stderr().as_fd(), line::printable(text).as_bytes());
     }
 
     fn is_terminal(&self) -> bool {

@@ -1,21 +1,24 @@
 //! Where log records go: standard error, a file, the systemd journal, or syslog.
 //!
-//! The two services are reached by datagrams on their well-known sockets. Nobody waits for a service that hangs:
-//! a record that is not taken within a moment is lost, and the error of the command is on stderr anyway.
+//! The two services are reached by datagrams on their well-known sockets. Nobody waits for a service that hangs, or for
+//! the reader of a pipe: a record that is not taken within a moment is lost, and the error of the command is on stderr
+//! anyway.
 
 use super::line::{self, Format, Level};
 use crate::error::{Error, Kind, Result};
 use crate::sys::memory::{self, Content};
+use crate::sys::poll::until;
 use crate::sys::{Errno, SysResult, file, socket};
+use nix::poll::{PollFd, PollFlags, poll};
 use std::ffi::CString;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 const JOURNAL: &str = "/run/systemd/journal/socket";
 const SYSLOG: &str = "/dev/log";
-/// How long a service may take for one record.
+/// How long a service or a reader may take for one record.
 const PATIENCE_SECONDS: i64 = 1;
 /// `LOG_USER`, shifted as in a priority (RFC 3164, 4.1.1).
 const FACILITY: u8 = 1 << 3;
@@ -82,9 +85,7 @@ impl Target {
                 file::write(std::io::stderr().as_fd(), line::render(format, level, message, now).as_bytes())
                     .map(drop)
             }
-            Target::File(file) => {
-                file::write(file.as_fd(), line::render(format, level, message, now).as_bytes()).map(drop)
-            }
+            Target::File(file) => append(file.as_fd(), line::render(format, level, message, now).as_bytes()),
             Target::Journal { socket, id } => journal(socket, id, level, message),
             Target::Syslog { socket, id } => {
                 let record = syslog_record(id, level, message);
@@ -99,11 +100,28 @@ fn open_file(path: &Path) -> Result<OwnedFd> {
         e.because("open the log file")
             .field("--log")
             .value(path.display())
-            .remedy("the directory must exist and be writable")
+            .remedy("the directory must exist and be writable, and somebody must read from a pipe")
     };
     let name = CString::new(path.as_os_str().as_bytes()).map_err(|_| failed(Errno(libc::EINVAL)))?;
-    let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND | libc::O_NOCTTY;
+    let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND | libc::O_NOCTTY | libc::O_NONBLOCK;
     file::openat2(file::cwd(), &name, flags, 0o644, 0).map_err(failed)
+}
+
+/// A whole record; the rest of one that a pipe's reader leaves there is lost.
+fn append(file: BorrowedFd, mut rest: &[u8]) -> SysResult<()> {
+    while !rest.is_empty() {
+        match file::write(file, rest) {
+            Ok(written) => rest = &rest[written..],
+            Err(Errno(libc::EAGAIN)) => {
+                let deadline = Instant::now() + Duration::from_secs(PATIENCE_SECONDS as u64);
+                if poll(&mut [PollFd::new(file, PollFlags::POLLOUT)], until(Some(deadline))) != Ok(1) {
+                    return Err(Errno(libc::EAGAIN));
+                }
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
 }
 
 fn connect(path: &str) -> Result<OwnedFd> {

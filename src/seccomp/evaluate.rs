@@ -1,4 +1,4 @@
-//! Runs a filter program as the kernel does: for tests and for `explain`.
+//! Runs a filter program as the kernel does: whether a profile lets through what init itself needs, and for tests.
 //!
 //! It knows the instructions that seccomp accepts and that we or libseccomp write; any other is an error.
 

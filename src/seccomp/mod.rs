@@ -11,10 +11,10 @@
 //!  ranges.rs    ranges → search tree
 //!  raw.rs       a finished program of the config's
 //!  blocks.rs    rule lists → comparisons
-//!  assembler.rs instructions, back to front     evaluate.rs  runs a program, for tests and `explain`
+//!  assembler.rs instructions, back to front     evaluate.rs  runs a program
 //! ```
 //!
-//! Meaning and order of rules are libseccomp's (the oracle of `tests/seccomp_differential.rs`), the answer for newer
+//! Meaning and order of rules are libseccomp's (the oracle of `tests/seccomp_differential`), the answer for newer
 //! calls is runc's. Deliberately different: see [`sections`].
 
 pub mod arch;

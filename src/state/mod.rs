@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! <root>/<id>/state.json    the record, mode 0600, replaced by rename, never half written
+//!             brief         what `list` shows of the record, in a link's target
 //!             config.json   a copy of the bytes that the container was made from
 //!             start.sock    made by the engine; it exists as long as the container waits for `start`
 //!             notify/       made by the engine where a service manager wants news; bound into the container

@@ -3,7 +3,7 @@
 //! Fields may be added; a reader ignores those that it does not know and takes the default for those that an
 //! older writer did not have. A record of another major version is refused by name.
 
-use super::process::{Inode, Process};
+use super::process::Process;
 use crate::cgroup::Location;
 use crate::error::{Error, Kind, Result};
 use crate::resctrl::Place;
@@ -44,11 +44,6 @@ pub struct Record {
     pub pid: Option<i32>,
     /// With `pid`: its start time (see [`Process`]).
     pub pid_start: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pid_inode: Option<Inode>,
-    /// Whether `pause` has begun, and no `resume` has ended, since. Absent: the kernel has to be asked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub paused: Option<bool>,
     /// Where the container's cgroup is, in each hierarchy.
     pub cgroup: Option<Location>,
     /// `linux.resources` as the last update left them, in JSON; absent: as config.json has them.

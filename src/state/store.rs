@@ -1,29 +1,32 @@
 //! The root of all containers, and one container's directory.
 
-use super::brief::Brief;
+use super::brief::{Brief, LONGEST};
 use super::id;
+use super::process::Inode;
 use super::record::Record;
 use crate::error::{Error, Kind, Result};
 use crate::sys::{Errno, SysResult, file, identity, lock};
 use crate::time;
+use nix::fcntl::renameat;
 use nix::sys::stat::fstatat;
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
 use std::fs::DirBuilder;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 const STATE: &CStr = c"state.json";
 const STATE_NEXT: &CStr = c".state.json.next";
+const BRIEF: &CStr = c"brief";
 const CONFIG: &CStr = c"config.json";
 /// The socket on which a created container waits for `start`; it exists as long as that is awaited.
 pub const START_SOCKET: &CStr = c"start.sock";
-/// The one thing that is below a directory of ours.
-const NOTIFY_SOCKET: &CStr = c"notify/notify.sock";
+/// The one directory of ours.
+const NOTIFY: &CStr = c"notify";
 /// In the order of their removal: as long as the record is there, `list` and `delete` know what this was.
-const OURS: [&CStr; 4] = [START_SOCKET, CONFIG, STATE_NEXT, STATE];
+const OURS: [&CStr; 5] = [BRIEF, START_SOCKET, CONFIG, STATE_NEXT, STATE];
 
 /// A larger config.json is refused before it is read.
 const LARGEST_CONFIG: usize = 64 << 20;
@@ -115,15 +118,11 @@ impl Store {
         }
     }
 
-    /// What `list` shows of a container, without its directory being opened. `None` for whatever is not as it should be:
-    /// [`Store::peek`] tells. `buffer` is for the file alone; one that does not fit is not as it should be.
-    pub fn glance(&self, id: &str, buffer: &mut [u8]) -> Option<Brief> {
-        let path = CString::new(format!("{id}/state.json")).ok()?;
-        let flags = libc::O_RDONLY | libc::O_NOCTTY | libc::O_NONBLOCK;
-        let file = file::openat2(self.dir.as_ref()?.as_fd(), &path, flags, 0, INSIDE).ok()?;
-        let length = file::read(file.as_fd(), buffer).ok()?;
-        // A regular file gives all that it has.
-        if length < buffer.len() { Brief::decode(&buffer[..length]) } else { None }
+    /// What `list` shows of a container. `None` for whatever takes a closer look: [`Store::peek`].
+    pub fn brief(&self, id: &str, buffer: &mut [u8; LONGEST]) -> Option<Brief> {
+        let path = CString::new(format!("{id}/brief")).ok()?;
+        let target = file::readlinkat(self.dir.as_ref()?.as_fd(), &path, buffer).ok()?;
+        Brief::decode(target)
     }
 
     /// Whether the container waits for `start`, without its directory being opened.
@@ -227,6 +226,22 @@ impl Entry {
         file::renameat(self.dir(), STATE_NEXT, STATE).map_err(|e| self.write_error(e))
     }
 
+    /// Lets `list` be short about this container, whose record is published. Without it, it only takes longer.
+    pub fn write_brief(&self, record: &Record, pidfd: BorrowedFd) {
+        if let Some(target) = Brief::encode(record, Inode::of(pidfd)) {
+            // Ignored: see above.
+            let _ = file::symlinkat(&target, self.dir(), BRIEF);
+        }
+    }
+
+    /// From here on `list` asks the kernel.
+    pub fn remove_brief(&self) -> Result<()> {
+        match file::unlinkat(self.dir(), BRIEF, 0) {
+            Ok(()) | Err(Errno(libc::ENOENT)) => Ok(()),
+            Err(e) => Err(e.because(format!("remove {}/brief", self.path.display()))),
+        }
+    }
+
     fn write_error(&self, e: Errno) -> Error {
         e.because(format!("write {}/state.json", self.path.display()))
     }
@@ -295,8 +310,8 @@ impl Entry {
         }
         match self.remove_directory() {
             Err(Errno(libc::ENOTEMPTY | libc::EEXIST)) => {
-                // Ignored: without it the next step tells what is in the way.
-                let _ = file::unlinkat(self.dir(), NOTIFY_SOCKET, 0);
+                // Ignored: what stays is in the way of the next step, which tells of it.
+                let _ = self.empty_notify();
                 self.sweep();
                 self.remove_directory().map_err(|e| self.remove_error(e))
             }
@@ -312,12 +327,46 @@ impl Entry {
         }
     }
 
+    /// What the container sees at the place of its notify socket. One with all rights may have written there, a tree of any
+    /// depth, and somebody may hold it still: so no path is walked, and what is below a directory comes up to be removed.
+    fn empty_notify(&self) -> SysResult<()> {
+        let directory = |above: BorrowedFd, name: &CStr| {
+            let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW;
+            file::openat2(above, name, flags, 0, INSIDE | libc::RESOLVE_NO_XDEV)
+        };
+        let notify = directory(self.dir(), NOTIFY)?;
+        let deadline = Instant::now() + PATIENCE;
+        let mut number = 0_u64;
+        loop {
+            let found = names(notify.as_fd());
+            if found.is_empty() || Instant::now() >= deadline {
+                return Ok(());
+            }
+            for name in found {
+                if file::unlinkat(notify.as_fd(), &name, 0).is_ok() {
+                    continue;
+                }
+                let below = directory(notify.as_fd(), &name)?;
+                for inner in names(below.as_fd()) {
+                    if file::unlinkat(below.as_fd(), &inner, 0).is_ok() {
+                        continue;
+                    }
+                    // A number may be the name of something else there.
+                    while let Err(e) = renameat(&below, &*inner, &notify, &*number.to_string()) {
+                        if Instant::now() >= deadline {
+                            return Err(e.into());
+                        }
+                        number += 1;
+                    }
+                }
+                file::unlinkat(notify.as_fd(), &name, libc::AT_REMOVEDIR)?;
+            }
+        }
+    }
+
     /// Files that an older or newer version left.
     fn sweep(&self) {
-        let Ok(entries) = std::fs::read_dir(&self.path) else { return };
-        for entry in entries.flatten() {
-            use std::os::unix::ffi::OsStrExt;
-            let Ok(name) = CString::new(entry.file_name().as_bytes()) else { continue };
+        for name in names(self.dir()) {
             // Ignored: what cannot be removed makes the removal of the directory fail, which is reported.
             let _ = file::unlinkat(self.dir(), &name, 0)
                 .or_else(|_| file::unlinkat(self.dir(), &name, libc::AT_REMOVEDIR));
@@ -390,6 +439,13 @@ fn make_root(root: &Path) -> Result<()> {
             .field("--root")
             .remedy("name a directory of your own with --root")
     })
+}
+
+/// What is in a directory; nothing if it cannot be read.
+fn names(dir: BorrowedFd) -> Vec<CString> {
+    use std::os::unix::ffi::OsStringExt;
+    let entries = std::fs::read_dir(format!("/proc/self/fd/{}", dir.as_raw_fd())).into_iter().flatten();
+    entries.flatten().filter_map(|entry| CString::new(entry.file_name().into_vec()).ok()).collect()
 }
 
 fn open_dir(dir: BorrowedFd, name: &CStr, flags: i32) -> SysResult<OwnedFd> {

@@ -85,6 +85,21 @@ pub fn renameat(dir: BorrowedFd, from: &CStr, to: &CStr) -> SysResult<()> {
         .map(drop)
 }
 
+/// symlinkat(target, dir, path). Reference: symlink(2).
+pub fn symlinkat(target: &CStr, dir: BorrowedFd, path: &CStr) -> SysResult<()> {
+    // SAFETY: both strings are NUL-terminated; the call keeps no pointer.
+    check(unsafe { libc::symlinkat(target.as_ptr(), dir.as_raw_fd(), path.as_ptr()) }.into()).map(drop)
+}
+
+/// readlinkat(dir, path): as much of the target as `buffer` takes. Reference: readlink(2).
+pub fn readlinkat<'b>(dir: BorrowedFd, path: &CStr, buffer: &'b mut [u8]) -> SysResult<&'b [u8]> {
+    // SAFETY: path is NUL-terminated; the pointer and the length describe `buffer`, which outlives the call.
+    let length = check(unsafe {
+        libc::readlinkat(dir.as_raw_fd(), path.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len())
+    } as i64)?;
+    Ok(&buffer[..length as usize])
+}
+
 /// write(fd, bytes), once. Control files of the kernel take a value in one write. Reference: write(2).
 pub fn write(fd: BorrowedFd, bytes: &[u8]) -> SysResult<usize> {
     loop {
@@ -164,13 +179,18 @@ pub fn device_number(fd: BorrowedFd) -> SysResult<Option<u64>> {
     Ok(device.then_some(found.st_rdev))
 }
 
-/// Whether `fd` is open on a procfs. Reference: fstatfs(2).
+/// Whether `fd` is open on a procfs.
 pub fn is_procfs(fd: BorrowedFd) -> SysResult<bool> {
+    Ok(file_system(fd)? == libc::PROC_SUPER_MAGIC)
+}
+
+/// The number of the kind of file system that `fd` is open on. Reference: fstatfs(2).
+pub fn file_system(fd: BorrowedFd) -> SysResult<libc::__fsword_t> {
     // SAFETY: all zeroes is a valid value of this plain struct.
     let mut found: libc::statfs = unsafe { std::mem::zeroed() };
     // SAFETY: found is ours for the call; fstatfs works on O_PATH descriptors too.
     check(unsafe { libc::fstatfs(fd.as_raw_fd(), &mut found) }.into())?;
-    Ok(found.f_type == libc::PROC_SUPER_MAGIC)
+    Ok(found.f_type)
 }
 
 fn fstat(fd: BorrowedFd) -> SysResult<libc::stat> {

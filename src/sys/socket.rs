@@ -89,10 +89,11 @@ pub fn be_patient(socket: BorrowedFd, seconds: i64) -> SysResult<()> {
         .map_err(|e| Errno(e as i32))
 }
 
-/// Sends one message, with the descriptors `pass`.
-pub fn send(socket: BorrowedFd, bytes: &[u8], pass: &[RawFd]) -> SysResult<()> {
+/// Sends one message, with the descriptors `pass`. A stream whose reader is slow takes it in pieces: all of them, or it
+/// is an error.
+pub fn send(socket: BorrowedFd, mut bytes: &[u8], pass: &[RawFd]) -> SysResult<()> {
     let rights = [ControlMessage::ScmRights(pass)];
-    let control = if pass.is_empty() { &[][..] } else { &rights[..] };
+    let mut control = if pass.is_empty() { &[][..] } else { &rights[..] };
     loop {
         let flags = MsgFlags::MSG_NOSIGNAL;
         match nix::sys::socket::sendmsg::<()>(
@@ -104,6 +105,7 @@ pub fn send(socket: BorrowedFd, bytes: &[u8], pass: &[RawFd]) -> SysResult<()> {
         ) {
             Err(nix::errno::Errno::EINTR) => {}
             Err(e) => return Err(e.into()),
+            Ok(sent) if sent < bytes.len() => (bytes, control) = (&bytes[sent..], &[]),
             Ok(_) => return Ok(()),
         }
     }
@@ -133,5 +135,18 @@ pub fn receive(socket: BorrowedFd, buffer: &mut [u8]) -> SysResult<(usize, Optio
                 return Ok((message.bytes, passed));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn a_stream_that_takes_only_a_part_is_an_error() {
+        let (ours, _theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        ours.set_write_timeout(Some(std::time::Duration::from_millis(50))).unwrap();
+        assert_eq!(send(ours.as_fd(), &[0; 8 << 20], &[]), Err(Errno(libc::EAGAIN)));
     }
 }

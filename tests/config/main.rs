@@ -10,6 +10,7 @@ mod binds;
 mod devices;
 mod filesystems;
 mod identity;
+mod labels;
 mod limits;
 mod names;
 mod namespaces;

@@ -96,6 +96,23 @@ fn a_missing_working_directory_is_made_and_an_existing_one_entered() {
 }
 
 #[test]
+fn a_missing_working_directory_is_made_however_it_is_written() {
+    for (cwd, place) in [
+        ("//a//b///c//", "/a/b/c"),
+        ("/x/../y/z", "/y/z"),
+        ("/new/./d/../e", "/new/e"),
+        ("/link/q", "/nowhere/deep/q"),
+        ("/to-link/q/../r", "/m2/p/r"),
+    ] {
+        let container = Container::new().edit(|c| c["process"]["cwd"] = cwd.into()).sh("pwd -P");
+        symlink("/nowhere/deep", container.rootfs().join("link")).unwrap();
+        symlink("m1/../m2/p", container.rootfs().join("to-link")).unwrap();
+        assert_eq!(container.run().ok(), format!("{place}\n"), "{cwd}");
+        assert!(container.rootfs().join(&place[1..]).is_dir(), "{cwd}");
+    }
+}
+
+#[test]
 fn a_missing_working_directory_is_made_behind_links_inside_the_root() {
     let container = Container::new().edit(|c| c["process"]["cwd"] = "/link/below".into()).sh("pwd -P");
     symlink("../../../srv/place", container.rootfs().join("link")).unwrap();

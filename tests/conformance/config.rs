@@ -184,6 +184,8 @@ pub const ROWS: &[Row] = &[
         "process.{apparmorProfile,selinuxLabel}",
         "written through a private procfs for the next exec; an error where the kernel has no such module",
         &[
+            "config/labels.rs::a_program_and_what_exec_starts_are_confined_by_the_profile",
+            "config/labels.rs::a_program_and_its_file_systems_have_their_selinux_labels",
             "config/program.rs::a_security_label_that_the_kernel_does_not_know_is_refused_by_its_field",
             "security/procfs.rs::a_label_never_goes_to_a_file_of_the_image",
         ],

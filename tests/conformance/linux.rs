@@ -344,8 +344,11 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "linux.mountLabel",
-        "context= of file systems that take one; an error where the kernel has no SELinux",
-        &["config/program.rs::a_security_label_that_the_kernel_does_not_know_is_refused_by_its_field"],
+        "context= of file systems that take one, an attribute of an mqueue's root; an error where the kernel has no SELinux",
+        &[
+            "config/labels.rs::a_program_and_its_file_systems_have_their_selinux_labels",
+            "config/program.rs::a_security_label_that_the_kernel_does_not_know_is_refused_by_its_field",
+        ],
     ),
     row(
         "linux.intelRdt{,.closID,.schemata,.l3CacheSchema,.memBwSchema,.enableMonitoring}",

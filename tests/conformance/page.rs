@@ -68,7 +68,7 @@ pub fn page(help: &dyn Fn(&str) -> Option<String>) -> String {
         writeln!(page, "\n## {}\n\n{about}{head}", section.title).expect("a string takes all");
         for row in section.rows {
             let happens = match row.happens {
-                "" => help(&expand(row.subject)[0]).unwrap_or_default(),
+                "" => said(&expand(row.subject), help),
                 words => words.to_owned(),
             };
             let proofs: Vec<String> = row.proofs.iter().map(|proof| format!("`{proof}`")).collect();
@@ -78,6 +78,13 @@ pub fn page(help: &dyn Fn(&str) -> Option<String>) -> String {
         }
     }
     page
+}
+
+/// The help of each of these; what several share once.
+fn said(names: &[String], help: &dyn Fn(&str) -> Option<String>) -> String {
+    let mut texts: Vec<String> = names.iter().filter_map(|name| help(name)).collect();
+    texts.dedup();
+    texts.join("; ")
 }
 
 /// Every name of its own; many alike stay in their short form.

@@ -102,6 +102,7 @@ begin() { # ENGINE: makes the private world
   had_containerd=$([ -e /run/containerd ] && echo yes || echo no)
   trap 'finish_quietly' EXIT
   trap 'exit 130' INT TERM
+  cd "$work" # conmon writes a file "oom" where it was started
   "$project/hack/make-bundle" "$work/bundle" || skip_all "$engine" "no static busybox (hack/install-deps)"
   mkfifo "$work/nobody"
   exec 9<>"$work/nobody"

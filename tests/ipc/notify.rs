@@ -318,3 +318,28 @@ fn the_socket_works_in_a_user_namespace() {
     assert_eq!(manager.rest().len(), 2);
     assert_nothing_left(&container);
 }
+
+/// A container with all rights makes its side writable, and leaves a deep tree there.
+#[test]
+fn what_a_container_leaves_beside_its_socket_keeps_nobody_from_deleting_it() {
+    let manager = Manager::new("left");
+    let script = "mount -o remount,bind,rw /run/notify && cd /run/notify && rm notify.sock && \
+        mkdir -p notify.sock/1 1/1 2/x && touch 3 1/f && ln -s / 2/link && cd 1 && \
+        i=0; while [ $i -lt 3000 ]; do mkdir 1 2>/dev/null; cd 1 || break; i=$((i+1)); done; touch /tmp/done; sleep 1000";
+    let container = Container::new().sh(script).edit(|config| {
+        config["linux"].as_object_mut().unwrap().remove("seccomp");
+        for set in ["bounding", "effective", "permitted"] {
+            let set = config["process"]["capabilities"][set].as_array_mut().unwrap();
+            set.extend(["CAP_SYS_ADMIN", "CAP_DAC_OVERRIDE"].map(Into::into));
+        }
+    });
+    let bundle = container.bundle();
+    let run = ["run", "--bundle", bundle.to_str().unwrap(), &container.id];
+    let mut running = spawn(&container, &manager.path, &run);
+    wait_until("the container has written", || container.rootfs().join("tmp/done").exists());
+    assert!(container.state_root().join(&container.id).join("notify/1/1/1").is_dir(), "the control");
+    container.call(&["delete", "--force", &container.id]).ok();
+    running.wait().unwrap();
+    container.assert_gone();
+    assert!(container.rootfs().join("bin/busybox").exists(), "no link was followed");
+}

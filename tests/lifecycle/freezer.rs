@@ -4,6 +4,8 @@ use crate::skip;
 use crate::support::{Container, wait_until};
 use serde_json::{Value, json};
 use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 
 #[test]
 fn a_paused_container_does_nothing_until_it_is_resumed() {
@@ -33,46 +35,53 @@ fn listed(container: &Container) -> String {
     list[0]["status"].as_str().unwrap().to_owned()
 }
 
-/// `list` asks the freezer of those alone that were paused by `pause`; a record of before that is no answer.
+/// `list` asks the freezer of those alone that `pause` was used on, or whose link is missing.
 #[test]
 fn list_tells_of_pauses() {
     let container = Container::new().args(&["sleep", "100"]).started();
     assert_eq!(listed(&container), "running");
     container.call(&["pause", &container.id]).ok();
     assert_eq!(listed(&container), "paused");
-    let file = container.state_root().join(&container.id).join("state.json");
-    let mut record: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
-    record.as_object_mut().unwrap().remove("paused");
-    fs::write(&file, record.to_string()).unwrap();
-    assert_eq!(listed(&container), "paused");
     container.call(&["resume", &container.id]).ok();
     assert_eq!(listed(&container), "running");
+    fs::remove_file(brief_of(&container)).unwrap();
+    assert_eq!(listed(&container), "running");
+    container.call(&["pause", &container.id]).ok();
+    assert_eq!(listed(&container), "paused");
 }
 
 #[test]
 fn list_takes_no_other_process_for_the_containers() {
     let container = Container::new().args(&["sleep", "100"]).started();
-    let file = container.state_root().join(&container.id).join("state.json");
-    let record: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
-    if record["pid_inode"].is_null() {
+    let link = brief_of(&container);
+    let brief: Value = serde_json::from_str(fs::read_link(&link).unwrap().to_str().unwrap()).unwrap();
+    if brief["inode"].is_null() {
         skip!("the kernel numbers no pidfds: Linux 6.9");
     }
     let with = |change: fn(&mut Value)| {
-        let mut record = record.clone();
-        change(&mut record);
-        fs::write(&file, record.to_string()).unwrap();
+        let mut brief = brief.clone();
+        change(&mut brief);
+        fs::remove_file(&link).unwrap();
+        symlink(brief.to_string(), &link).unwrap();
         listed(&container)
     };
     assert_eq!(with(|_| ()), "running");
-    assert_eq!(with(|record| record["pid_inode"]["number"] = 1.into()), "stopped");
+    assert_eq!(with(|brief| brief["inode"]["number"] = 1.into()), "stopped");
     // As if the machine had started anew: the number says nothing, the start time decides.
-    assert_eq!(with(|record| record["pid_inode"] = json!({"number": 1, "boot": "another"})), "running");
-    let fresh = |record: &mut Value| {
-        record["pid_inode"]["boot"] = "another".into();
-        record["pid_start"] = 1.into();
+    assert_eq!(with(|brief| brief["inode"] = json!({"number": 1, "boot": "another"})), "running");
+    let reused = |brief: &mut Value| {
+        brief["inode"]["boot"] = "another".into();
+        brief["pid_start"] = 1.into();
     };
-    assert_eq!(with(fresh), "stopped");
-    fs::write(&file, record.to_string()).unwrap();
+    assert_eq!(with(reused), "stopped");
+    // What is no brief is as good as none.
+    fs::remove_file(&link).unwrap();
+    symlink("/etc/passwd", &link).unwrap();
+    assert_eq!(listed(&container), "running");
+}
+
+fn brief_of(container: &Container) -> PathBuf {
+    container.state_root().join(&container.id).join("brief")
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// No command may take this long, nor that much memory.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 const MEMORY_KIB: u32 = 700 * 1024;
 
 /// Makes something at a path.
@@ -23,7 +23,7 @@ type Put<'a> = &'a dyn Fn(&mut Value, &Value);
 
 /// Runs to its end, or kills it and fails.
 #[track_caller]
-fn in_time(mut command: Command) -> Ended {
+pub fn in_time(mut command: Command) -> Ended {
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
     let begin = Instant::now();
@@ -350,4 +350,39 @@ fn a_program_that_is_no_file_is_refused_in_time() {
         assert_ne!(run(&container).code, 0);
         wait_until("the container is gone", || container.cgroups().is_empty());
     }
+}
+
+/// A log that is a pipe: nobody reads it, or somebody holds it open and never reads.
+#[test]
+fn a_log_that_nobody_reads_holds_up_nobody() {
+    let container = Container::new();
+    let pipe = container.dir.join("pipe");
+    nix::unistd::mkfifo(&pipe, Mode::S_IRWXU).unwrap();
+    let list = || {
+        let mut command = Command::new(crate::support::RRUNTIME);
+        command.arg("--log").arg(&pipe).args(["state", "nobody"]).stdin(Stdio::null());
+        in_time(command)
+    };
+    assert_eq!(list().code, 1);
+    let mut held = fs::File::options().read(true).write(true).open(&pipe).unwrap();
+    nix::fcntl::fcntl(&held, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK)).unwrap();
+    while std::io::Write::write(&mut held, &[0; 4096]).is_ok() {}
+    assert_eq!(list().code, 1);
+}
+
+/// An image may ask for a working directory of two thousand names: each is made once, and looked up a few times.
+#[test]
+fn a_deep_path_that_is_missing_is_made_in_time() {
+    let deep = "/d".repeat(2000);
+    let mut container =
+        Container::new().sh("pwd | wc -c").edit(|c| c["process"]["cwd"] = deep.clone().into());
+    assert_eq!(container.run().ok().trim(), "4001");
+    container = container.edit(|c| c["process"]["cwd"] = "/".into());
+    let tmpfs = json!({"destination": deep.replace('d', "e"), "type": "tmpfs", "source": "tmpfs"});
+    let container = container.edit(|c| c["mounts"].as_array_mut().unwrap().push(tmpfs)).sh("exit 7");
+    container.write_config();
+    assert_eq!(run(&container).code, 7);
+    // What the clean-up of the tests would not take away.
+    let removed = Command::new("rm").arg("-rf").arg(container.rootfs()).status().unwrap();
+    assert!(removed.success());
 }

@@ -62,7 +62,10 @@ impl Drop for Public {
 
 fn walk(path: &Path, found: &mut Vec<(PathBuf, u32)>) {
     let meta = fs::symlink_metadata(path).unwrap();
-    found.push((path.to_owned(), meta.mode() & 0o7777));
+    // A link has no mode of its own.
+    if !meta.is_symlink() {
+        found.push((path.to_owned(), meta.mode() & 0o7777));
+    }
     if meta.is_dir() {
         fs::read_dir(path).unwrap().flatten().for_each(|entry| walk(&entry.path(), found));
     }
@@ -183,4 +186,44 @@ fn the_state_of_another_user_makes_root_neither_kill_nor_execute() {
     edit("state.json", &|record| record["pid"] = (-1).into());
     container.call(&["delete", "--force", &container.id]).ok();
     assert!(!state.exists() && touched.exists());
+}
+
+/// Root looks at the containers of an ordinary user, whose records lead to files that never answer and hold orders for
+/// the terminal.
+#[test]
+fn the_state_of_another_user_neither_holds_up_nor_deceives_who_looks() {
+    let container = Container::new().sh("sleep 1000").started();
+    let trap = container.dir.join("trap/group");
+    fs::create_dir_all(&trap).unwrap();
+    for name in ["freezer.state", "cgroup.freeze", "cgroup.events", "cgroup.procs"] {
+        nix::unistd::mkfifo(&trap.join(name), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    }
+    let root = container.dir.join("theirs");
+    let read = |name: &str| fs::read(container.state_root().join(&container.id).join(name)).unwrap();
+    for (id, group) in [("plain", false), ("trap", true)] {
+        let mut record: serde_json::Value = serde_json::from_slice(&read("state.json")).unwrap();
+        record["id"] = id.into();
+        record["bundle"] = "/x\u{1b}[2J\nforged 1 running /".into();
+        for leg in record["cgroup"]["legs"].as_array_mut().unwrap().iter_mut().filter(|_| group) {
+            leg["mount"] = container.dir.join("trap").to_str().unwrap().into();
+            leg["path"] = "group".into();
+        }
+        fs::create_dir_all(root.join(id)).unwrap();
+        fs::write(root.join(id).join("state.json"), record.to_string()).unwrap();
+        fs::write(root.join(id).join("config.json"), read("config.json")).unwrap();
+    }
+    fs::create_dir(root.join("pipe")).unwrap();
+    nix::unistd::mkfifo(&root.join("pipe/state.json"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    crate::canary::own(&root, NOBODY);
+    let command = |args: &[&str]| {
+        let mut command = Command::new(crate::support::RRUNTIME);
+        command.arg("--root").arg(&root).args(args);
+        command
+    };
+    for args in [&["list"][..], &["list", "--format", "json"], &["state", "trap"], &["state", "pipe"]] {
+        crate::inputs::in_time(command(args));
+    }
+    let table = crate::support::finish(command(&["list"])).ok();
+    assert_eq!(table.lines().count(), 4, "{table}");
+    assert!(!table.contains('\x1b') && table.lines().all(|line| !line.starts_with("forged")), "{table:?}");
 }

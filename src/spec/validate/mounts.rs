@@ -26,7 +26,8 @@ pub fn list(f: &mut Findings, at: &At, mounts: &[Mount], spec: &Spec, facts: &Fa
         let words = options(f, &at.key("options"), mount);
         if is_root(&mount.destination) && !mount.destination.is_empty() && words.covers(mount) {
             let reason = "is the root, which the container already has: nothing would see the mount";
-            let remedy = "name another root by root.path; root.readonly or the option remount changes its flags";
+            let remedy =
+                "name another root by root.path; root.readonly or the option remount changes its flags";
             f.refuse(&at.key("destination"), &mount.destination, reason, remedy);
         }
         origin(f, &at, mount, &words);
