@@ -44,6 +44,12 @@ fn an_error_names_the_option_that_was_typed() {
 }
 
 #[test]
+fn an_empty_user_is_the_containers_own() {
+    let container = running();
+    assert_eq!(container.call(&["exec", "--user", "", &container.id, "id", "-u"]).ok(), "0\n");
+}
+
+#[test]
 fn an_error_in_a_process_file_names_the_file_and_the_field() {
     let container = running();
     let file = container.dir.join("process.json");

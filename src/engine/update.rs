@@ -85,7 +85,7 @@ impl Engine {
     ) -> Result<Resources<'a>> {
         let mut wanted: Resources = match changes {
             Changes::Given(resources) => (**resources).clone(),
-            Changes::File(bytes) => load::parse("the resources", bytes)?,
+            Changes::File(bytes) => load::parse("the file of limits", bytes)?,
         };
         let count = match location.layout() {
             Layout::Unified { .. } => SwapCount::Alone,

@@ -424,6 +424,13 @@ fn what_is_no_json_is_told_with_its_place() {
         assert_refused(text, &container, &ended, &["config.json", wanted, "jq"]);
     }
     let container = Container::new();
+    let twice = "{\"process\": {\"cwd\": \"/\", \"cwd\": \"/\"}}";
+    fs::write(container.bundle().join("config.json"), twice).unwrap();
+    let mut command = container.command(&["run", "--bundle"]);
+    command.arg(container.bundle()).arg(&container.id);
+    let ended = crate::support::finish(command);
+    assert_refused("twice", &container, &ended, &["/process", "duplicate field `cwd`", "remove one"]);
+    let container = Container::new();
     fs::write(container.bundle().join("config.json"), "[1]").unwrap();
     let mut command = container.command(&["run", "--bundle"]);
     command.arg(container.bundle()).arg(&container.id);
