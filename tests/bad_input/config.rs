@@ -89,7 +89,7 @@ const ROWS: &[Row] = &[
     (
         "a namespace path that is no namespace",
         |c| c["linux"]["namespaces"][1]["path"] = json!("/etc/passwd"),
-        &["/linux/namespaces/1/path", "/etc/passwd", "no namespace", "/proc/PID/ns/net"],
+        &["/linux/namespaces/1/path", "/etc/passwd", "no namespace", "/proc/PID/ns/net "],
     ),
     (
         "an unknown seccomp action",
