@@ -14,9 +14,8 @@ use trace::{Follow, Trace, in_v2_view};
 
 const ALL_CALLS: usize = 450;
 const CGROUP_CALLS: usize = 25;
-/// Three commands, of which `start` asks the freezer: a frozen init would not answer. Each time the mount is opened it is
-/// verified that it is one of cgroups.
-const LIFE_CGROUP_CALLS: usize = 30;
+/// Three commands, of which `start` asks the freezer: a frozen init would not answer.
+const LIFE_CGROUP_CALLS: usize = 27;
 
 #[test]
 fn a_run_stays_within_its_system_calls() {
