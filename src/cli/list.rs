@@ -104,8 +104,12 @@ fn rows(heading: [&str; 6], states: Vec<ContainerState>) -> Vec<[String; 6]> {
     rows.extend(states.into_iter().map(|state| {
         let (pid, status) = (state.pid.to_string(), state.status.to_string());
         // A record may be another user's: it moves no cursor and begins no line.
-        [state.id, pid, status, state.bundle, state.created, state.owner]
-            .map(|cell| cell.replace(char::is_control, "?"))
+        [state.id, pid, status, state.bundle, state.created, state.owner].map(|cell| {
+            match cell.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+                true => cell,
+                false => cell.replace(char::is_control, "?"),
+            }
+        })
     }));
     rows
 }

@@ -17,7 +17,7 @@ pub fn render<const N: usize>(rows: &[[String; N]]) -> String {
             if index + 1 == N {
                 out.push_str(cell);
             } else {
-                out.push_str(&format!("{cell:width$}"));
+                pad(&mut out, cell, width);
             }
         }
         out.push('\n');
@@ -25,16 +25,22 @@ pub fn render<const N: usize>(rows: &[[String; N]]) -> String {
     out
 }
 
+/// Without format!, which a thousand rows notice.
+fn pad(out: &mut String, cell: &str, width: usize) {
+    out.push_str(cell);
+    out.extend(std::iter::repeat_n(' ', width.saturating_sub(cell.chars().count())));
+}
+
 /// crun's: each width is given, the first column is as wide as its widest cell and one space.
 pub fn render_fixed<const N: usize>(rows: &[[String; N]], widths: [usize; N]) -> String {
     let first = rows.iter().map(|row| row[0].chars().count()).max().unwrap_or(0) + 1;
     let mut out = String::new();
     for row in rows {
-        let mut line = format!("{:first$}", row[0]);
+        pad(&mut out, &row[0], first);
         for (cell, width) in row.iter().zip(widths).skip(1) {
-            line.push_str(&format!("{cell:width$}"));
+            pad(&mut out, cell, width);
         }
-        out.push_str(line.trim_end());
+        out.truncate(out.trim_end_matches(' ').len());
         out.push('\n');
     }
     out
