@@ -1,9 +1,10 @@
 //! `list`: every container of a state directory, a thousand as well as one.
 //!
-//! A container costs six system calls: one for what is known of it ([`crate::state::brief`]), four for its process, one
-//! for the start socket. The two questions that cost most, to /proc and to the freezer, are spared: a process is known by
-//! the inode of its pidfd, and the freezer is asked only where `pause` was used. Who freezes a cgroup by hand sees that in
-//! `state`. Where there are many containers, threads share them; they only read, and nothing of theirs outlives the call.
+//! A container costs five system calls: one for what is known of it ([`crate::state::brief`]) and four for its process;
+//! before its start one more, for the start socket. The two questions that cost most, to /proc and to the freezer, are
+//! spared: a process is known by the inode of its pidfd, and the freezer is asked only where `pause` was used. Who freezes
+//! a cgroup by hand sees that in `state`. Where there are many containers, threads share them; they only read, and nothing
+//! of theirs outlives the call.
 
 use super::inspect::{ContainerState, Status, describe, status};
 use super::{Engine, SPEC_VERSION};
@@ -95,7 +96,7 @@ fn look_at(store: &Store, ids: &[String], owners: &Owners, boot: Option<&str>) -
         let brief = store.brief(id, &mut buffer)?;
         let status = match brief.life(boot)? {
             Life::Ended => Status::Stopped,
-            Life::Alive if store.awaits_start(id) => Status::Created,
+            Life::Alive if brief.awaited_start && store.awaits_start(id) => Status::Created,
             Life::Alive => Status::Running,
         };
         Some(describe(id, status, brief, owners))

@@ -5,7 +5,6 @@ use super::inspect::status;
 use super::kill::not_running;
 use super::{Engine, Status};
 use crate::error::{Error, Kind, Result};
-use std::os::fd::AsFd;
 
 impl Engine {
     /// Returns when every process of the container is frozen.
@@ -31,9 +30,7 @@ impl Engine {
         match status(&entry, &record) {
             Status::Paused => {
                 Group::open(record.cgroup.as_ref())?.thaw()?;
-                if let Some(Ok(first)) = record.process().map(|process| process.open()) {
-                    entry.write_brief(&record, first.as_fd());
-                }
+                entry.renew_brief(&record);
                 Ok(())
             }
             Status::Running | Status::Created => {

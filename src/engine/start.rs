@@ -52,6 +52,7 @@ impl Engine {
         let outcome = starting.run(control.as_fd());
         // Started, or ended by what went wrong: in both cases nobody waits there any more.
         start_socket::remove(&entry)?;
+        entry.renew_brief(&record);
         match outcome {
             Err(error) if starting.hook_failed.get() => return Err(self.give_up(entry, &record, error)),
             other => other?,
@@ -108,7 +109,11 @@ impl Engine {
     pub(super) fn start_made(&self, made: &Made, spec: &Spec) -> Result<()> {
         let starting = Starting::new(self, spec, &made.record, Some(made));
         starting.run(made.init.control())?;
-        if start_socket::wanted(Starter::Us, spec) { start_socket::remove(&made.entry) } else { Ok(()) }
+        if start_socket::wanted(Starter::Us, spec) {
+            start_socket::remove(&made.entry)?;
+            made.entry.renew_brief(&made.record);
+        }
+        Ok(())
     }
 
     /// poststart hooks: the user's program runs already. The first that fails is an error (runtime.md, Lifecycle,

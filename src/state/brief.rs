@@ -23,6 +23,9 @@ pub struct Brief {
     pid_start: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     inode: Option<Inode>,
+    /// The start socket was there; whether it still is has to be asked. Nobody puts one there later.
+    #[serde(default)]
+    pub awaited_start: bool,
     pub bundle: PathBuf,
     pub rootfs: PathBuf,
     pub created: String,
@@ -33,9 +36,9 @@ pub struct Brief {
 
 impl Brief {
     /// The link's target. `None` for a record that one look at the process does not suffice for, and for a longer one.
-    pub(super) fn encode(record: &Record, inode: Option<Inode>) -> Option<CString> {
+    pub(super) fn encode(record: &Record, inode: Option<Inode>, awaited_start: bool) -> Option<CString> {
         let whole = record.phase == Phase::Created && record.process().is_some();
-        let brief = Brief { inode, ..Brief::from(record.clone()) };
+        let brief = Brief { inode, awaited_start, ..Brief::from(record.clone()) };
         let text = serde_json::to_vec(&brief).ok().filter(|text| whole && text.len() < LONGEST)?;
         CString::new(text).ok()
     }
@@ -60,6 +63,7 @@ impl From<Record> for Brief {
             pid: record.pid,
             pid_start: record.pid_start,
             inode: None,
+            awaited_start: true,
             bundle: record.bundle,
             rootfs: record.rootfs,
             created: record.created,
