@@ -32,7 +32,8 @@ build: ## build the release binary, target/rruntime
 	@ln -sfn $(HOST)/release/rruntime $(BINARY)
 
 # Test programs whose subject differs between cgroup v1 and v2: they run a second time on the other.
-BOTH     = --test cgroup_v2 --test cli_cgroup --test config --test lifecycle --test limits --test budget --test hosts
+BOTH     = --test cgroup_v2 --test cli_cgroup --test config --test lifecycle --test limits --test budget --test hosts \
+           --test events --test update --test security --test ipc
 
 test: deps ## unit and integration tests; on a host with cgroup v1, those about cgroups on v2 as well
 	@if command -v cargo-nextest >/dev/null 2>&1; then \
