@@ -17,7 +17,7 @@ pub enum Arch {
 }
 
 /// How many bits of an argument a rule of this architecture looks at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Width {
     Bits32,
     Bits64,

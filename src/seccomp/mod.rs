@@ -67,8 +67,10 @@ pub fn compile(seccomp: &Seccomp, native: Arch, supported: u32) -> Result<Option
     let profile = profile::read(seccomp, native, supported)?;
     let program = sections::write(&profile);
     if program.len() > LONGEST {
-        let reason =
-            format!("the filter would have {} instructions, the kernel takes {LONGEST}", program.len());
+        let reason = format!(
+            "the filter would have at least {} instructions, the kernel takes {LONGEST}",
+            program.len()
+        );
         let remedy = "fewer rules with conditions or fewer architectures";
         return Err(Error::new(reason).kind(Kind::Config).field("/linux/seccomp/syscalls").remedy(remedy));
     }

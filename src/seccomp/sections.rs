@@ -21,6 +21,7 @@ use super::profile::{ALWAYS, Profile};
 use super::ranges::{self, Range};
 use super::tables::X32_BIT;
 use super::vocabulary::Operator;
+use std::collections::BTreeMap;
 
 /// Offsets in `struct seccomp_data`.
 const NUMBER_OFFSET: u32 = 0;
@@ -55,6 +56,9 @@ struct Writer<'a> {
     /// Those of the profile, then those that multiplexed calls need.
     conditions: Vec<Conditions>,
     lists: Vec<(List, Label)>,
+    /// What the rules of a number ask and return, in the profile's order → its answer. A rule that names 300 calls
+    /// is put in its place once.
+    answered: BTreeMap<(Vec<(u32, u32)>, Width), Label>,
 }
 
 /// Writes the whole program.
@@ -64,6 +68,7 @@ pub fn write(profile: &Profile) -> Vec<Instruction> {
         assembler: Assembler::with_capacity(1024),
         conditions: profile.conditions.clone(),
         lists: Vec::new(),
+        answered: BTreeMap::new(),
     };
     // The first architecture is the native one: its section is closest to the beginning.
     let mut sections: Vec<(u32, Vec<Arch>)> = Vec::new();
@@ -141,12 +146,25 @@ impl Writer<'_> {
         if let Some(entry) = entries.iter().find(holds) {
             return self.assembler.returning(entry.returned);
         }
-        let mut rules: Vec<(u32, Label)> = Vec::with_capacity(entries.len());
+        let asked = (entries.iter().map(|e| (e.conditions, e.returned)).collect(), width);
+        if let Some(label) = self.answered.get(&asked) {
+            return *label;
+        }
+        let label = self.ordered(entries, width);
+        self.answered.insert(asked, label);
+        label
+    }
+
+    /// The answer of rules that all have conditions: a list of them, in the order in which they are asked.
+    fn ordered(&mut self, entries: &[Entry], width: Width) -> Label {
+        let listed: usize = self.lists.iter().map(|(list, _)| list.rules.len()).sum();
+        let mut rules: Vec<(u32, Label)> = Vec::new();
         for entry in entries {
-            if rules.len() > LONGEST {
+            if listed + rules.len() > LONGEST {
                 // Each rule takes at least one instruction: this program is refused, however it goes on.
                 break;
             }
+            let conditions = &self.conditions;
             let new = &conditions[entry.conditions as usize];
             let asked = rules.iter().map(|(index, _)| &conditions[*index as usize]);
             if let Some(at) = condition::place(asked, new, width) {
