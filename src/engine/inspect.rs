@@ -10,6 +10,7 @@ use crate::state::{Brief, Entry, Life, Phase, Record};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 
 /// The states of the runtime-spec, `paused`, and what a damaged directory has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -99,10 +100,14 @@ pub(super) fn describe(id: &str, status: Status, record: Brief, owners: &Owners)
         id: id.to_owned(),
         pid,
         status,
-        bundle: record.bundle.to_string_lossy().into_owned(),
-        rootfs: record.rootfs.to_string_lossy().into_owned(),
+        bundle: text(record.bundle),
+        rootfs: text(record.rootfs),
         created: record.created,
         owner: owners.name(record.owner_uid),
         annotations: record.annotations,
     }
+}
+
+fn text(path: PathBuf) -> String {
+    path.into_os_string().into_string().unwrap_or_else(|path| path.to_string_lossy().into_owned())
 }

@@ -1,6 +1,6 @@
 //! `list`: every container of a state directory, a thousand as well as one.
 //!
-//! A container costs five system calls: one for what is known of it ([`crate::state::brief`]) and four for its process;
+//! A container costs four system calls: one for what is known of it ([`crate::state::brief`]) and three for its process;
 //! before its start one more, for the start socket. The two questions that cost most, to /proc and to the freezer, are
 //! spared: a process is known by the inode of its pidfd, and the freezer is asked only where `pause` was used. Who freezes
 //! a cgroup by hand sees that in `state`. Where there are many containers, threads share them; they only read, and nothing
@@ -9,14 +9,17 @@
 use super::inspect::{ContainerState, Status, describe, status};
 use super::{Engine, SPEC_VERSION};
 use crate::error::{Error, Kind, Result};
-use crate::state::brief::LONGEST;
+use crate::state::brief::{self, LONGEST};
 use crate::state::owner::Owners;
-use crate::state::{Entry, Life, Store, boot_id};
+use crate::state::{Brief, Entry, Life, Store, boot_id};
+use nix::sched::{CloneFlags, CpuSet, sched_getaffinity, unshare};
+use nix::unistd::Pid;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// For so many containers a thread is worth its start.
-const SHARE: usize = 128;
+/// So many containers are looked at together.
+const SHARE: usize = 64;
 const THREADS: usize = 4;
 
 /// What a look without opening the directory tells; `None` where it tells nothing.
@@ -78,28 +81,52 @@ impl Engine {
 /// One for each id, in the same order.
 fn glances(store: &Store, ids: &[String], owners: &Owners) -> Vec<Glance> {
     let boot = boot_id();
-    let look = |ids: &[String]| look_at(store, ids, owners, boot.as_deref());
-    if ids.len() <= SHARE {
-        return look(ids);
-    }
-    let share = ids.len().div_ceil(THREADS).max(SHARE);
-    thread::scope(|scope| {
-        let parts: Vec<_> = ids.chunks(share).map(|part| (part, scope.spawn(move || look(part)))).collect();
-        // A panic has ended the process (panic = abort), so the second arm is for the type alone.
-        parts.into_iter().flat_map(|(part, thread)| thread.join().unwrap_or_else(|_| look(part))).collect()
-    })
+    let shares: Vec<&[String]> = ids.chunks(SHARE).collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::with_capacity(shares.len());
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(share) = shares.get(number) else { return done };
+            done.push((number, look_at(store, share, owners, boot.as_deref())));
+        }
+    };
+    let help = || {
+        // With a table of open files for each thread none waits for another's; one that has to share it is only slower.
+        let _ = unshare(CloneFlags::CLONE_FILES);
+        work()
+    };
+    let mut done = thread::scope(|scope| {
+        let helpers: Vec<_> = (1..threads(shares.len())).map(|_| scope.spawn(help)).collect();
+        let mut done = work();
+        // A panic has ended the process (panic = abort), so nothing is lost here.
+        done.extend(helpers.into_iter().filter_map(|helper| helper.join().ok()).flatten());
+        done
+    });
+    done.sort_unstable_by_key(|(number, _)| *number);
+    done.into_iter().flat_map(|(_, share)| share).collect()
+}
+
+/// As many as have a processor and something to do.
+fn threads(shares: usize) -> usize {
+    let processors = sched_getaffinity(Pid::this()).map_or(1, |set| {
+        (0..CpuSet::count()).filter(|number| set.is_set(*number).unwrap_or(false)).take(THREADS).count()
+    });
+    processors.min(shares)
 }
 
 fn look_at(store: &Store, ids: &[String], owners: &Owners, boot: Option<&str>) -> Vec<Glance> {
     let mut buffer = [0; LONGEST];
-    let look = |id: &String| {
-        let brief = store.brief(id, &mut buffer)?;
-        let status = match brief.life(boot)? {
+    let briefs: Vec<Option<Brief>> = ids.iter().map(|id| store.brief(id, &mut buffer)).collect();
+    let lives = brief::lives(&briefs, boot);
+    let look = |((id, brief), life): ((&String, Option<Brief>), Option<Life>)| {
+        let brief = brief?;
+        let status = match life? {
             Life::Ended => Status::Stopped,
             Life::Alive if brief.awaited_start && store.awaits_start(id) => Status::Created,
             Life::Alive => Status::Running,
         };
         Some(describe(id, status, brief, owners))
     };
-    ids.iter().map(look).collect()
+    ids.iter().zip(briefs).zip(lives).map(look).collect()
 }

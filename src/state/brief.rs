@@ -5,7 +5,7 @@
 //! everything is made, and not while the container may be paused. Where it is missing, the record is read and the
 //! kernel asked. So it is never needed, and nothing is lost where it cannot be made.
 
-use super::process::{Inode, Life, Process};
+use super::process::{self, Inode, Life, Process};
 use super::record::{Phase, Record};
 use crate::spec::load;
 use serde::{Deserialize, Serialize};
@@ -47,14 +47,28 @@ impl Brief {
         load::read(target).ok()
     }
 
-    /// Whether the first process runs. `boot` is [`super::boot_id`].
-    pub fn life(&self, boot: Option<&str>) -> Option<Life> {
-        let process = Process { pid: self.pid?, start: self.pid_start? };
-        Some(match &self.inode {
-            Some(inode) if Some(&*inode.boot) == boot => process.life_by(inode.number),
-            _ => process.life(),
-        })
+    fn process(&self) -> Option<Process> {
+        Some(Process { pid: self.pid?, start: self.pid_start? })
     }
+
+    /// Its first process as [`process::lives`] knows it. `None` where only the start time names it: before Linux 6.9, and
+    /// where the machine has started anew since.
+    fn numbered(&self, boot: Option<&str>) -> Option<(i32, u64)> {
+        let inode = self.inode.as_ref().filter(|inode| Some(&*inode.boot) == boot)?;
+        Some((self.pid?, inode.number))
+    }
+}
+
+/// Whether the first process of each container runs. `None` where that takes a closer look. `boot` is
+/// [`super::boot_id`].
+pub fn lives(briefs: &[Option<Brief>], boot: Option<&str>) -> Vec<Option<Life>> {
+    let numbered: Vec<_> = briefs.iter().map(|brief| brief.as_ref()?.numbered(boot)).collect();
+    let mut lives = process::lives(&numbered);
+    for ((life, brief), _) in lives.iter_mut().zip(briefs).zip(&numbered).filter(|(_, asked)| asked.is_none())
+    {
+        *life = brief.as_ref().and_then(Brief::process).map(|process| process.life());
+    }
+    lives
 }
 
 impl From<Record> for Brief {
