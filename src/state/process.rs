@@ -162,4 +162,31 @@ mod tests {
         child.wait().unwrap();
         assert_eq!(process.life(), Life::Ended);
     }
+
+    #[test]
+    fn many_at_once_are_told_apart_by_their_inodes() {
+        let inode = |pid: u32| {
+            let pidfd = sys::process::pidfd_open(pid as i32).unwrap();
+            Inode::of(pidfd.as_fd()).map(|inode| inode.number)
+        };
+        let Some(mine) = inode(std::process::id()) else { return eprintln!("skipped: before Linux 6.9") };
+        let me = std::process::id() as i32;
+        let mut zombie = Command::new("true").spawn().unwrap();
+        let asked = (zombie.id() as i32, inode(zombie.id()).unwrap());
+        let pidfd = sys::process::pidfd_open(asked.0).unwrap();
+        let mut end = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
+        poll(&mut end, 5000u16).unwrap();
+        let rows = [
+            Some((me, mine)),
+            None,
+            Some(asked),
+            Some((me, mine + 1)),
+            Some((me, mine)),
+            Some((i32::MAX, 1)),
+        ];
+        let (alive, ended) = (Some(Life::Alive), Some(Life::Ended));
+        assert_eq!(lives(&rows), [alive, None, ended, ended, alive, ended]);
+        zombie.wait().unwrap();
+        assert_eq!(lives(&[Some(asked)]), [ended]);
+    }
 }
