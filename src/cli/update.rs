@@ -133,17 +133,16 @@ const LARGEST_FILE: u64 = 16 << 20;
 fn read(path: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = if path == Path::new("-") {
-        std::io::stdin().take(LARGEST_FILE).read_to_end(&mut bytes)
+        std::io::stdin().take(LARGEST_FILE + 1).read_to_end(&mut bytes)
     } else {
-        std::fs::File::open(path).and_then(|file| file.take(LARGEST_FILE).read_to_end(&mut bytes))
+        std::fs::File::open(path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes))
     };
-    match read {
-        Ok(_) => Ok(bytes),
-        Err(e) => Err(Error::io("read the resources", &e)
-            .kind(Kind::Argument)
-            .field("--resources")
-            .value(path.display())),
-    }
+    let error = match read {
+        Ok(length) if length as u64 > LARGEST_FILE => Error::new("the resources are larger than 16 MiB"),
+        Ok(_) => return Ok(bytes),
+        Err(e) => Error::io("read the resources", &e),
+    };
+    Err(error.kind(Kind::Argument).field("--resources").value(path.display()))
 }
 
 fn given(arguments: &Arguments) -> Result<Resources<'static>> {

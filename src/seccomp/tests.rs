@@ -224,6 +224,12 @@ fn unknown_words_are_errors_that_name_them() {
         "/syscalls/0/errnoRet",
         "4",
     );
+    for (action, number) in [("ERRNO", 4096_u32), ("TRACE", 65536)] {
+        let rule = format!(r#"{{"names": ["read"], "action": "SCMP_ACT_{action}", "errnoRet": {number}}}"#);
+        bad(&profile("ALLOW", &rule), "/syscalls/0/errnoRet", &number.to_string());
+        let rule = rule.replace(&number.to_string(), &(number - 1).to_string());
+        compiled(&profile("ALLOW", &rule));
+    }
     let arg = |arg| {
         profile("ALLOW", &format!(r#"{{"names": ["read"], "action": "SCMP_ACT_LOG", "args": [{{{arg}}}]}}"#))
     };

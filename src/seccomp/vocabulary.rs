@@ -127,7 +127,7 @@ pub fn describe(returned: u32) -> String {
 impl Action {
     /// The value that the filter returns. `errno`: that of the profile, if it has one.
     ///
-    /// Errors: a number that the 16 bits of the return value cannot hold; a number for an action that has none
+    /// Errors: a number that the kernel would cut, or the 16 bits of the return value cannot hold; a number for an action that has none
     /// (the specification demands that error).
     pub fn returned(self, errno: Option<u32>) -> Result<u32> {
         let with_errno = matches!(self, Action::Errno | Action::Trace);
@@ -137,8 +137,15 @@ impl Action {
                     wrong("only SCMP_ACT_ERRNO and SCMP_ACT_TRACE take an error number").value(number)
                 );
             }
+            Some(number) if self == Action::Errno && number > LARGEST_ERRNO => {
+                return Err(
+                    wrong("is larger than 4095, the largest error number of the kernel").value(number)
+                );
+            }
             Some(number) if number > libc::SECCOMP_RET_DATA => {
-                return Err(wrong("is larger than 65535, the largest error number of a filter").value(number));
+                return Err(
+                    wrong("is larger than 65535, the largest number that a tracer is told").value(number)
+                );
             }
             _ => {}
         }
@@ -155,6 +162,9 @@ impl Action {
         })
     }
 }
+
+/// MAX_ERRNO of linux/err.h: a filter that returns a larger number gets this one.
+const LARGEST_ERRNO: u32 = 4095;
 
 /// An error in the profile.
 pub(super) fn wrong(reason: &'static str) -> Error {

@@ -95,6 +95,8 @@ impl Walk<'_> {
                     self.path.pop();
                     index += 1;
                 }
+                // Where the whole text is a list in the place of an object, that is what is wrong.
+                None if self.path.is_empty() && index == 0 => return false,
                 // A wrong value is told by the position right before it.
                 None => {
                     self.path.push(Part::Index(index));

@@ -435,7 +435,7 @@ fn what_is_no_json_is_told_with_its_place() {
     let mut command = container.command(&["run", "--bundle"]);
     command.arg(container.bundle()).arg(&container.id);
     let ended = crate::support::finish(command);
-    assert_refused("a list", &container, &ended, &["invalid type"]);
+    assert_refused("a list", &container, &ended, &["config.json: invalid type"]);
 }
 
 #[test]

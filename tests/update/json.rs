@@ -199,6 +199,9 @@ fn what_is_no_json_is_refused_by_name() {
         let error = update(&container, &["-r", file.to_str().unwrap()]).fails();
         assert!(error.contains("the file of limits") || error.contains("invalid type"), "{text}: {error}");
     }
+    fs::write(&file, format!("{{}}{}", " ".repeat(16 << 20))).unwrap();
+    let error = update(&container, &["-r", file.to_str().unwrap()]).fails();
+    assert!(error.contains("larger than 16 MiB") && error.contains("--resources"), "{error}");
     let error = update(&container, &["-r", "/nowhere/limits.json"]).fails();
     assert!(error.contains("--resources = \"/nowhere/limits.json\""), "{error}");
 }
