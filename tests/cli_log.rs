@@ -169,3 +169,30 @@ fn the_level_decides_which_records_are_written() {
     assert!(said.code == 1 && said.err.contains("--log-level = \\\"loud\\\""), "{said:?}");
     fs::remove_dir(scratch.file("web")).unwrap();
 }
+
+#[test]
+fn debug_tells_every_step_and_the_field_that_asks_for_it() {
+    let container = containers::Container::new().args(&["true"]).edit(|config| {
+        config["hostname"] = "box".into();
+        config["linux"]["seccomp"] = serde_json::json!({"defaultAction": "SCMP_ACT_ALLOW",
+            "syscalls": [{"names": ["reboot"], "action": "SCMP_ACT_ERRNO"}]});
+    });
+    let run = |options: &[&str]| {
+        container.write_config();
+        let mut command = container.command(options);
+        command.args(["run", "--bundle"]).arg(container.bundle()).arg(&container.id);
+        let ended = containers::finish(command);
+        assert_eq!(ended.code, 0, "{ended:?}");
+        ended.err.replace("\\\"", "\"")
+    };
+    assert_eq!(run(&[]), "");
+    let told = run(&["--debug"]);
+    assert!(told.contains("for /hostname: Hostname { name: \"box\" }"), "{told}");
+    assert!(
+        told.contains("for /linux/seccomp: Seccomp { flags: ") && told.contains(" bytes, notify: false }"),
+        "{told}"
+    );
+    for line in told.lines() {
+        assert!(line.contains("level=debug") && line.len() < 1000, "{line}");
+    }
+}

@@ -139,7 +139,8 @@ impl Init<'_> {
             }
             let Some(slashes) = next else { break Ok(()) };
             let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW;
-            let Ok(below) = sys::openat2(parent, c_name, flags, 0, IN_ROOT | libc::RESOLVE_NO_SYMLINKS) else {
+            let Ok(below) = sys::openat2(parent, c_name, flags, 0, IN_ROOT | libc::RESOLVE_NO_SYMLINKS)
+            else {
                 break Ok(());
             };
             self.close_unless_root(parent);

@@ -25,11 +25,11 @@ impl<'a> Init<'a> {
             Step::Unshare { flags } => sys::unshare(flags).part(Part::Whole),
             Step::Spawn { flags } => self.spawn(flags),
             Step::BecomeRoot { keep_groups } => self.become_root(keep_groups),
-            Step::SelfFile { file, value } => self.write_self(file, value),
-            Step::LabelFile { file, value } => self.write_label(file, value),
+            Step::SelfFile { file, value } => self.write_self(file, value.0),
+            Step::LabelFile { file, value } => self.write_label(file, value.0),
             Step::EnterTimeNamespace {} => self.enter_time_namespace(),
-            Step::Hostname { name } => sys::sethostname(name).part(Part::Whole),
-            Step::Domainname { name } => sys::setdomainname(name).part(Part::Whole),
+            Step::Hostname { name } => sys::sethostname(name.0).part(Part::Whole),
+            Step::Domainname { name } => sys::setdomainname(name.0).part(Part::Whole),
             Step::LoopbackUp {} => self.loopback_up(),
             Step::Keyring { name } => self.keyring(name),
 
@@ -57,14 +57,14 @@ impl<'a> Init<'a> {
             Step::Pivot {} => self.pivot(),
             Step::Chroot {} => self.change_root(),
             Step::RootAttributes { attributes, recursive } => self.root_attributes(attributes, recursive),
-            Step::Sysctl { path, value } => self.write_sysctl(path, value),
+            Step::Sysctl { path, value } => self.write_sysctl(path, value.0),
             Step::Mask { path, options } => self.mask(path, options),
             Step::Readonly { path } => self.readonly(path),
 
-            Step::CpuAffinity { mask } => sys::sched_setaffinity(mask).part(Part::Whole),
-            Step::Scheduler { attributes } => sys::sched_setattr(attributes).part(Part::Whole),
+            Step::CpuAffinity { mask } => sys::sched_setaffinity(mask.0).part(Part::Whole),
+            Step::Scheduler { attributes } => sys::sched_setattr(attributes.0).part(Part::Whole),
             Step::IoPriority { value } => sys::ioprio_set(value).part(Part::Whole),
-            Step::MemoryPolicy { mode, nodes } => sys::set_mempolicy(mode, nodes).part(Part::Whole),
+            Step::MemoryPolicy { mode, nodes } => sys::set_mempolicy(mode, nodes.0).part(Part::Whole),
             Step::Personality { value } => sys::personality(value).part(Part::Whole),
             Step::Rlimit { resource, soft, hard } => sys::prlimit(resource, soft, hard).part(Part::Prlimit),
             Step::Chdir { path, patient, make } => self.change_directory(path, patient, make),
@@ -72,7 +72,7 @@ impl<'a> Init<'a> {
                 sys::umask(value);
                 Ok(())
             }
-            Step::Groups { ids } => sys::setgroups(ids).part(Part::Setgroups),
+            Step::Groups { ids } => sys::setgroups(ids.0).part(Part::Setgroups),
             Step::User { uid, gid } => self.become_user(uid, gid),
             Step::Bounding { keep, last } => self.bound(keep, last),
             Step::Capabilities { effective, permitted, inheritable } => {
@@ -93,7 +93,7 @@ impl<'a> Init<'a> {
                 Ok(())
             }
             Step::AwaitStart { listener } => self.await_start(listener),
-            Step::Seccomp { flags, program, notify } => self.load_filter(flags, program, notify),
+            Step::Seccomp { flags, program, notify } => self.load_filter(flags, program.0, notify),
             Step::CloseOnExec { first } => {
                 sys::close_range(first, libc::CLOSE_RANGE_CLOEXEC).part(Part::Whole)
             }

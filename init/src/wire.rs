@@ -87,6 +87,28 @@ impl<'a> Wire<'a> for &'a CStr {
     }
 }
 
+/// What a step hands on as it is. `--debug` shows a text as text, and of anything else how long it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Bytes<'a>(pub &'a [u8]);
+
+impl core::fmt::Debug for Bytes<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match core::str::from_utf8(self.0) {
+            Ok(text) if !text.contains('\0') => write!(f, "{text:?}"),
+            _ => write!(f, "{} bytes", self.0.len()),
+        }
+    }
+}
+
+impl<'a> Wire<'a> for Bytes<'a> {
+    fn put(&self, out: &mut impl Sink) {
+        self.0.put(out);
+    }
+    fn take(from: &mut Reader<'a>) -> Option<Self> {
+        <&[u8]>::take(from).map(Bytes)
+    }
+}
+
 /// A list of NUL-terminated strings, one after the other.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Strings<'a> {
@@ -297,13 +319,13 @@ steps! {
     /// setresgid, setresuid (and no supplementary groups where allowed): root of the new user namespace.
     BecomeRoot { keep_groups: bool }
     /// Writes `value` to the host's /proc/self/`file`.
-    SelfFile { file: &'a CStr, value: &'a [u8] }
+    SelfFile { file: &'a CStr, value: Bytes<'a> }
     /// Writes `value` to self/`file` of the private procfs: the labels that LSMs give at exec.
-    LabelFile { file: &'a CStr, value: &'a [u8] }
+    LabelFile { file: &'a CStr, value: Bytes<'a> }
     /// Enters the time namespace that was unshared before.
     EnterTimeNamespace {}
-    Hostname { name: &'a [u8] }
-    Domainname { name: &'a [u8] }
+    Hostname { name: Bytes<'a> }
+    Domainname { name: Bytes<'a> }
     LoopbackUp {}
     /// A session keyring of our own with this name.
     Keyring { name: &'a CStr }
@@ -361,7 +383,7 @@ steps! {
     /// mount_setattr(2) on the container's root.
     RootAttributes { attributes: Attributes, recursive: bool }
     /// Writes `value` to /proc/sys/`path` of the private procfs.
-    Sysctl { path: &'a CStr, value: &'a [u8] }
+    Sysctl { path: &'a CStr, value: Bytes<'a> }
     /// Hides `path`: a directory below an empty read-only tmpfs with these options, the same one for all; another file
     /// below /dev/null.
     Mask { path: &'a CStr, options: Strings<'a> }
@@ -371,10 +393,10 @@ steps! {
     // The process.
 
     /// sched_setaffinity(2): CPU 0 is the lowest bit of the first byte.
-    CpuAffinity { mask: &'a [u8] }
-    Scheduler { attributes: &'a [u8] }
+    CpuAffinity { mask: Bytes<'a> }
+    Scheduler { attributes: Bytes<'a> }
     IoPriority { value: u32 }
-    MemoryPolicy { mode: u32, nodes: &'a [u8] }
+    MemoryPolicy { mode: u32, nodes: Bytes<'a> }
     Personality { value: u64 }
     Rlimit { resource: u32, soft: u64, hard: u64 }
     /// The working directory, made if it is missing; must be inside the root.
@@ -383,7 +405,7 @@ steps! {
     Chdir { path: &'a CStr, patient: bool, make: bool }
     Umask { value: u32 }
     /// setgroups(2): `ids` are little-endian u32.
-    Groups { ids: &'a [u8] }
+    Groups { ids: Bytes<'a> }
     /// setresgid, setresuid; permitted capabilities are kept.
     User { uid: u32, gid: u32 }
     /// Drops from the bounding set what is not in `keep`, up to `last`.
@@ -410,7 +432,7 @@ steps! {
     /// Lays out what the program gets, and gives it the usual signals: what `Exec` needs beyond the call itself.
     Arguments { argv: Strings<'a>, env: Strings<'a> }
     /// seccomp(2). With `notify` the listener's descriptor goes to rruntime.
-    Seccomp { flags: u32, program: &'a [u8], notify: bool }
+    Seccomp { flags: u32, program: Bytes<'a>, notify: bool }
     /// Everything from `first` on is closed by the coming exec.
     CloseOnExec { first: u32 }
     /// execve(2) of what `Resolve` found.

@@ -62,7 +62,7 @@ fn name_field(error: Error, step: &Step, field: Field, spec: &Spec) -> Error {
         (Step::Rlimit { soft, hard, .. }, _) => {
             error.field(pointer).value(format!("soft {soft}, hard {hard}"))
         }
-        (Step::Sysctl { value, .. }, _) => error.field(pointer).value(String::from_utf8_lossy(value)),
+        (Step::Sysctl { value, .. }, _) => error.field(pointer).value(String::from_utf8_lossy(value.0)),
         (Step::Mask { path, .. } | Step::Readonly { path }, _) => error.field(pointer).value(text(path)),
         (Step::Chdir { path, .. }, _) => error.field(pointer).value(text(path)),
         (Step::Device { path, .. }, _) => {
@@ -77,12 +77,12 @@ fn name_field(error: Error, step: &Step, field: Field, spec: &Spec) -> Error {
             | Step::Unmount { path },
             Field::Mount(_),
         ) => error.field(pointer).value(text(path)),
-        (Step::LabelFile { value, .. } | Step::SelfFile { value, .. }, _) => {
-            error.field(pointer).value(String::from_utf8_lossy(value).trim_end().trim_start_matches("exec "))
-        }
+        (Step::LabelFile { value, .. } | Step::SelfFile { value, .. }, _) => error
+            .field(pointer)
+            .value(String::from_utf8_lossy(value.0).trim_end().trim_start_matches("exec ")),
         (Step::User { uid, gid }, _) => error.field(pointer).value(format!("{uid}:{gid}")),
         (Step::Hostname { name } | Step::Domainname { name }, _) => {
-            error.field(pointer).value(String::from_utf8_lossy(name))
+            error.field(pointer).value(String::from_utf8_lossy(name.0))
         }
         (Step::CpuAffinity { .. }, _) => {
             let affinity = spec.process.as_ref().and_then(|process| process.exec_cpu_affinity.as_ref());

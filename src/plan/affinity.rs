@@ -10,7 +10,7 @@ use super::script::{Field, Open, Opens, Script, push_cgroup};
 use crate::cgroup::{Location, Version};
 use crate::error::{Error, Kind, Result};
 use crate::spec::{Process, cpus};
-use crate::wire::Step;
+use crate::wire::{Bytes, Step};
 
 /// How a process gets into the v2 cgroup of its container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub fn push_entrance(
     let after = mask(affinity.and_then(|affinity| affinity.final_.as_deref()), FINAL)?;
     let mut entrance = Entrance::Birth;
     if !initial.is_empty() {
-        script.push(Field::Fixed(INITIAL), Step::CpuAffinity { mask: &initial });
+        script.push(Field::Fixed(INITIAL), Step::CpuAffinity { mask: Bytes(&initial) });
         if cgroup.is_some_and(|location| location.legs.iter().any(|leg| leg.version == Version::V2)) {
             entrance = Entrance::Step;
             let tasks = opens.add(Open::Unified);
@@ -45,7 +45,7 @@ pub fn push_entrance(
     }
     push_cgroup(cgroup, script, opens);
     if !after.is_empty() {
-        script.push(Field::Fixed(FINAL), Step::CpuAffinity { mask: &after });
+        script.push(Field::Fixed(FINAL), Step::CpuAffinity { mask: Bytes(&after) });
     }
     Ok(entrance)
 }

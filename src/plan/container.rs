@@ -11,7 +11,7 @@ use crate::names;
 use crate::seccomp::Filter;
 use crate::spec::validate::sysctl_path;
 use crate::spec::{IdMapping, Spec};
-use crate::wire::{Attributes, Handle, Step};
+use crate::wire::{Attributes, Bytes, Handle, Step};
 use std::borrow::Cow;
 use std::path::Path;
 
@@ -179,7 +179,7 @@ impl<'a> Builder<'a, '_> {
         }
         if let Some(value) = oom {
             let value = value.to_string();
-            let step = Step::SelfFile { file: c"oom_score_adj", value: value.as_bytes() };
+            let step = Step::SelfFile { file: c"oom_score_adj", value: Bytes(value.as_bytes()) };
             self.script.push(Field::Fixed("/process/oomScoreAdj"), step);
             if self.namespaces.new & TIME == 0 {
                 self.push(Step::CloseHostProc {});
@@ -195,7 +195,7 @@ impl<'a> Builder<'a, '_> {
             .map(|(clock, offset)| format!("{clock} {} {}\n", offset.secs, offset.nanosecs))
             .collect();
         if !text.is_empty() {
-            let step = Step::SelfFile { file: c"timens_offsets", value: text.as_bytes() };
+            let step = Step::SelfFile { file: c"timens_offsets", value: Bytes(text.as_bytes()) };
             self.script.push(Field::Fixed("/linux/timeOffsets"), step);
         }
         self.push(Step::EnterTimeNamespace {});
@@ -212,10 +212,11 @@ impl<'a> Builder<'a, '_> {
         if self.namespaces.has(UTS) {
             let spec = self.spec;
             if let Some(name) = spec.hostname.as_deref().filter(|name| !name.is_empty()) {
-                self.script.push(Field::Fixed("/hostname"), Step::Hostname { name: name.as_bytes() });
+                self.script.push(Field::Fixed("/hostname"), Step::Hostname { name: Bytes(name.as_bytes()) });
             }
             if let Some(name) = spec.domainname.as_deref().filter(|name| !name.is_empty()) {
-                self.script.push(Field::Fixed("/domainname"), Step::Domainname { name: name.as_bytes() });
+                self.script
+                    .push(Field::Fixed("/domainname"), Step::Domainname { name: Bytes(name.as_bytes()) });
             }
         }
         if self.spec.linux.as_ref().is_some_and(|linux| !linux.net_devices.is_empty()) {
@@ -356,7 +357,7 @@ impl<'a> Builder<'a, '_> {
         let Some(linux) = &spec.linux else { return };
         for (i, (key, value)) in linux.sysctl.iter().enumerate() {
             let path = c(&sysctl_path(key).unwrap_or_default());
-            self.script.push(Field::Sysctl(i), Step::Sysctl { path: &path, value: value.as_bytes() });
+            self.script.push(Field::Sysctl(i), Step::Sysctl { path: &path, value: Bytes(value.as_bytes()) });
         }
         for (i, path) in linux.readonly_paths.iter().enumerate() {
             let attributes = Attributes { set: libc::MOUNT_ATTR_RDONLY, ..Attributes::NONE };

@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::names;
 use crate::seccomp::Filter;
 use crate::spec::{Capabilities, Process, Text};
-use crate::wire::{Handle, Step};
+use crate::wire::{Bytes, Handle, Step};
 use std::ffi::CStr;
 
 const SYS_ADMIN: u64 = 1 << 21;
@@ -176,7 +176,7 @@ impl Program<'_, '_> {
 
     fn push_labels(&self, script: &mut Script) {
         for (field, file, value) in labels(self.process) {
-            script.push(field, Step::LabelFile { file, value: value.as_bytes() });
+            script.push(field, Step::LabelFile { file, value: Bytes(value.as_bytes()) });
         }
     }
 
@@ -210,7 +210,8 @@ impl Program<'_, '_> {
             for time in [scheduler.runtime, scheduler.deadline, scheduler.period] {
                 attributes.extend_from_slice(&time.to_ne_bytes());
             }
-            script.push(Field::Fixed("/process/scheduler"), Step::Scheduler { attributes: &attributes });
+            script
+                .push(Field::Fixed("/process/scheduler"), Step::Scheduler { attributes: Bytes(&attributes) });
         }
         if let Some(io) = &self.process.io_priority {
             let class = names::find(&names::IO_PRIORITY_CLASSES, &io.class).ok_or_else(|| {
@@ -254,7 +255,7 @@ impl Program<'_, '_> {
         if !self.host.keep_groups
             && (!ids.is_empty() || (self.host.privileged && !self.host.groups_are_fixed))
         {
-            script.push(Field::Fixed("/process/user/additionalGids"), Step::Groups { ids: &ids });
+            script.push(Field::Fixed("/process/user/additionalGids"), Step::Groups { ids: Bytes(&ids) });
         }
         let (uid, gid) = (process.user.uid, process.user.gid);
         script.push(Field::Fixed("/process/user"), Step::User { uid, gid });
@@ -297,7 +298,7 @@ impl Program<'_, '_> {
         }
         if let Some(filter) = self.filter {
             let program = encode(filter);
-            let step = Step::Seccomp { flags: filter.flags, program: &program, notify: filter.notify };
+            let step = Step::Seccomp { flags: filter.flags, program: Bytes(&program), notify: filter.notify };
             script.push(Field::Fixed(filter.field), step);
         }
     }

@@ -247,7 +247,7 @@ mod tests {
     #[test]
     fn a_plan_that_ends_early_is_no_step() {
         let mut script = Script::default();
-        script.push(Field::None, Step::Hostname { name: b"box" });
+        script.push(Field::None, Step::Hostname { name: crate::wire::Bytes(b"box") });
         for length in 0..script.bytes.len() {
             assert_eq!(Step::take(&mut Reader::new(&script.bytes[..length])), None);
         }

@@ -4,13 +4,13 @@ use super::script::{Field, Script};
 use crate::error::{Error, Kind, Result};
 use crate::names;
 use crate::spec::{Linux, MemoryPolicy, Personality, cpus};
-use crate::wire::Step;
+use crate::wire::{Bytes, Step};
 
 pub fn push(linux: Option<&Linux>, script: &mut Script) -> Result<()> {
     let Some(linux) = linux else { return Ok(()) };
     if let Some(policy) = &linux.memory_policy {
         let (mode, nodes) = memory_policy(policy)?;
-        script.push(Field::Fixed("/linux/memoryPolicy"), Step::MemoryPolicy { mode, nodes: &nodes });
+        script.push(Field::Fixed("/linux/memoryPolicy"), Step::MemoryPolicy { mode, nodes: Bytes(&nodes) });
     }
     if let Some(personality) = &linux.personality {
         let value = personality_value(personality)?;

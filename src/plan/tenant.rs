@@ -9,7 +9,7 @@ use crate::cgroup::Location;
 use crate::error::Result;
 use crate::seccomp::Filter;
 use crate::spec::{Hook, Linux, Process};
-use crate::wire::{Handle, Step};
+use crate::wire::{Bytes, Handle, Step};
 
 /// What a joining process does.
 #[derive(Debug)]
@@ -156,7 +156,7 @@ fn push_self_files(process: &Process, oom_score_adj: Option<i64>, script: &mut S
     }
     script.push(Field::None, Step::OpenHostProc {});
     for (field, file, value) in files {
-        script.push(field, Step::SelfFile { file, value: value.as_bytes() });
+        script.push(field, Step::SelfFile { file, value: Bytes(value.as_bytes()) });
     }
     script.push(Field::None, Step::CloseHostProc {});
 }

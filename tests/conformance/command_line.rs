@@ -6,7 +6,7 @@ use crate::row::{Row, row};
 const EXEC_USER: &str = "lifecycle/exec.rs::user_and_groups_are_as_asked";
 
 pub const ROWS: &[Row] = &[
-    row("--debug", "", &["cli_usage.rs::help_begins_with_the_name_everywhere"]),
+    row("--debug", "", &["cli_log.rs::debug_tells_every_step_and_the_field_that_asks_for_it"]),
     row(
         "--log",
         "",
