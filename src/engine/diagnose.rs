@@ -239,6 +239,12 @@ fn remedy(step: &Step, field: Field, part: Part, errno: i32) -> Option<&'static 
             "none of these CPUs is online and in the cpuset that the process is in: for initial the caller's, for final \
              the container's"
         }
+        (Step::Scheduler { .. }, _, libc::EPERM) => {
+            "a realtime policy and a lower nice value need CAP_SYS_NICE on the host; a deadline policy also needs a process \
+             that may run on every CPU"
+        }
+        (Step::Scheduler { .. }, _, libc::EBUSY) => "the host's CPUs have no time left for such a deadline",
+        (Step::IoPriority { .. }, _, libc::EPERM) => "the realtime class needs CAP_SYS_NICE on the host",
         (Step::Rlimit { .. }, _, libc::EPERM) => "raising a hard limit needs CAP_SYS_RESOURCE on the host",
         (Step::Seccomp { .. }, _, libc::EINVAL) => "the kernel knows no such filter or flag",
         (Step::LabelFile { .. } | Step::SelfFile { .. }, Part::Open, libc::ENOENT) => {
