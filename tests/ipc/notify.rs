@@ -272,12 +272,12 @@ fn a_service_manager_that_is_not_there_is_an_error_and_nothing_runs() {
 #[test]
 fn a_service_manager_that_goes_away_does_not_end_the_container() {
     let container = sender!(Container::new())
-        .sh("until [ -e /tmp/go ]; do sleep 0.05; done; tell READY=1; echo > /tmp/told; exec sleep 100");
+        .sh("echo > /tmp/up; until [ -e /tmp/go ]; do sleep 0.05; done; tell READY=1; exec sleep 100");
     let manager = Manager::new("gone");
     let bundle = container.bundle();
     let run = ["run", "-d", "--bundle", bundle.to_str().unwrap(), &container.id];
     let mut run = spawn(&container, &manager.path, &run);
-    wait_until("it runs", || container.call(&["state", &container.id]).out.contains("running"));
+    wait_until("it runs", || container.rootfs().join("tmp/up").exists());
     drop(manager);
     fs::write(container.rootfs().join("tmp/go"), "").unwrap();
     assert!(run.wait().unwrap().success());
