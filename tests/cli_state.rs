@@ -279,6 +279,26 @@ fn hundreds_of_containers_are_listed_in_order_and_each_as_it_is() {
 }
 
 #[test]
+fn hundreds_are_listed_where_no_further_thread_may_be_made() {
+    let root = Root::new();
+    for number in 0..300 {
+        root.container(&format!("c{number}"), &record(&format!("c{number}"), None));
+    }
+    let group = PathBuf::from(format!("/sys/fs/cgroup/pids/rr-test-{}-threads", std::process::id()));
+    if let Err(e) = fs::create_dir(&group) {
+        return eprintln!("skipped: no cgroup v1 of pids: {e}");
+    }
+    fs::write(group.join("pids.max"), "1").unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", "echo $$ > \"$0\"/cgroup.procs && exec \"$@\""]).arg(&group);
+    let ended =
+        command.arg(env!("CARGO_BIN_EXE_rruntime")).arg("--root").arg(root.path()).arg("list").output();
+    fs::remove_dir(&group).unwrap();
+    let said = support::said(ended.unwrap());
+    assert_eq!((said.code, said.out.lines().count()), (0, 301), "{}", said.err);
+}
+
+#[test]
 fn a_pid_that_belongs_to_somebody_else_by_now_is_left_alone() {
     let root = Root::new();
     let mut stranger = Sleeper::new();

@@ -97,7 +97,9 @@ fn glances(store: &Store, ids: &[String], owners: &Owners) -> Vec<Glance> {
         work()
     };
     let mut done = thread::scope(|scope| {
-        let helpers: Vec<_> = (1..threads(shares.len())).map(|_| scope.spawn(help)).collect();
+        // Where there may be no more threads, one does it all.
+        let helper = |_| thread::Builder::new().spawn_scoped(scope, help).ok();
+        let helpers: Vec<_> = (1..threads(shares.len())).filter_map(helper).collect();
         let mut done = work();
         // A panic has ended the process (panic = abort), so nothing is lost here.
         done.extend(helpers.into_iter().filter_map(|helper| helper.join().ok()).flatten());
