@@ -65,15 +65,12 @@ pub fn compile(seccomp: &Seccomp, native: Arch, supported: u32) -> Result<Option
         return Ok(None);
     }
     let profile = profile::read(seccomp, native, supported)?;
-    let program = sections::write(&profile);
-    if program.len() > LONGEST {
-        let reason = format!(
-            "the filter would have at least {} instructions, the kernel takes {LONGEST}",
-            program.len()
-        );
+    let Some(program) = sections::write(&profile) else {
+        let reason =
+            format!("the filter would have more than {LONGEST} instructions, the most that the kernel takes");
         let remedy = "fewer rules with conditions or fewer architectures";
         return Err(Error::new(reason).kind(Kind::Config).field("/linux/seccomp/syscalls").remedy(remedy));
-    }
+    };
     let mut flags = profile.flags;
     if profile.notify {
         flags |= libc::SECCOMP_FILTER_FLAG_NEW_LISTENER as u32;

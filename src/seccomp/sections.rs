@@ -59,16 +59,19 @@ struct Writer<'a> {
     /// What the rules of a number ask and return, in the profile's order → its answer. A rule that names 300 calls
     /// is put in its place once.
     answered: BTreeMap<(Vec<(u32, u32)>, Width), Label>,
+    /// Rules were left out: there are too many.
+    cut: bool,
 }
 
-/// Writes the whole program.
-pub fn write(profile: &Profile) -> Vec<Instruction> {
+/// Writes the whole program. `None`: it would have more than [`LONGEST`] instructions.
+pub fn write(profile: &Profile) -> Option<Vec<Instruction>> {
     let mut writer = Writer {
         profile,
         assembler: Assembler::with_capacity(1024),
         conditions: profile.conditions.clone(),
         lists: Vec::new(),
         answered: BTreeMap::new(),
+        cut: false,
     };
     // The first architecture is the native one: its section is closest to the beginning.
     let mut sections: Vec<(u32, Vec<Arch>)> = Vec::new();
@@ -84,7 +87,8 @@ pub fn write(profile: &Profile) -> Vec<Instruction> {
     }
     writer.write_lists();
     writer.write_sections(&answers);
-    writer.assembler.finish()
+    let program = writer.assembler.finish();
+    (!writer.cut && program.len() <= LONGEST).then_some(program)
 }
 
 impl Writer<'_> {
@@ -161,7 +165,8 @@ impl Writer<'_> {
         let mut rules: Vec<(u32, Label)> = Vec::new();
         for entry in entries {
             if listed + rules.len() > LONGEST {
-                // Each rule takes at least one instruction: this program is refused, however it goes on.
+                // Each rule takes at least one instruction.
+                self.cut = true;
                 break;
             }
             let conditions = &self.conditions;
