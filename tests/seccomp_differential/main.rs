@@ -65,7 +65,7 @@ impl Tally {
             self.mismatches += 1;
         } else if mine == theirs {
             return;
-        } else if !meaning.allows(theirs, otherwise) && (meaning.tangled || meaning.lacking) {
+        } else if !meaning.allows(theirs, otherwise) && (meaning.crossed || meaning.lacking) {
             self.theirs_wrong += 1;
             return;
         } else if meaning.tangled {

@@ -15,6 +15,8 @@ pub struct Meaning {
     /// Two rules of this call compare the same 64-bit argument by order or inequality. libseccomp 2.5.4 merges
     /// the comparisons of their high words whatever the actions are: which one wins depends on the history.
     pub tangled: bool,
+    /// The same of rules of any calls: libseccomp 2.5.4 shares blocks between calls, sometimes one that is not the same.
+    pub crossed: bool,
     /// A rule is on a call that this architecture lacks, or has only through a multiplexer. libseccomp 2.5.4 may
     /// then compare the number with what is left in the accumulator.
     pub lacking: bool,
@@ -48,7 +50,7 @@ pub fn returned(action: &str, errno: Option<u32>) -> u32 {
 pub fn meaning(profile: &Seccomp, arches: &[Arch], call: &Call) -> Meaning {
     let default = returned(&profile.default_action, profile.default_errno_ret);
     let mut meaning = Meaning::default();
-    let mut unequal = [0; 6];
+    let (mut unequal, mut anywhere) = ([0; 6], [0; 6]);
     for arch in arches.iter().filter(|arch| arch.audit() == call.arch) {
         for rule in &profile.syscalls {
             let answer = returned(&rule.action, rule.errno_ret);
@@ -58,6 +60,10 @@ pub fn meaning(profile: &Seccomp, arches: &[Arch], call: &Call) -> Meaning {
             for name in &rule.names {
                 meaning.lacking |= Syscall::by_name(name).is_some_and(|call| call.number(*arch).is_none());
                 for condition in conditions(rule) {
+                    for arg in condition.iter().filter(|arg| !arg.op.ends_with("EQ")) {
+                        anywhere[arg.index as usize] += 1;
+                        meaning.crossed |= arch.width() == Width::Bits64 && anywhere[arg.index as usize] > 1;
+                    }
                     let Some((matches, unconditional)) = matches(name, &condition, *arch, call) else {
                         continue;
                     };

@@ -135,6 +135,13 @@ pub fn profile(random: &mut Random, actions: Actions) -> Seccomp<'static> {
             0 => Vec::new(),
             n => (0..1 + n / 4).map(|_| arg(random)).collect(),
         };
+        if actions == Actions::Mixed && random.one_in(2) {
+            // One rule for several calls: what it costs may be shared, what it decides must not.
+            let (action, errno_ret) = action(random);
+            let names = some.into_iter().map(Into::into).collect();
+            syscalls.push(SyscallRule { names, action: action.into(), errno_ret, args });
+            continue;
+        }
         for name in some {
             let index = NAMES.iter().position(|n| *n == name).expect("from the list");
             let (action, errno_ret) = match actions {
@@ -164,7 +171,8 @@ pub fn profile(random: &mut Random, actions: Actions) -> Seccomp<'static> {
 /// front of another condition only in the lone rule of a call.
 fn keep_libseccomp_alive(rules: &mut [SyscallRule]) {
     for index in 0..rules.len() {
-        let alone = rules.iter().filter(|rule| rule.names == rules[index].names).count() == 1;
+        let same_call = |rule: &&SyscallRule| rule.names.iter().any(|name| rules[index].names.contains(name));
+        let alone = rules.iter().filter(same_call).count() == 1;
         let args = &mut rules[index].args;
         let last = args.iter().map(|arg| arg.index).max();
         for arg in args.iter_mut().filter(|arg| !alone && Some(arg.index) != last && !arg.op.ends_with("EQ"))
