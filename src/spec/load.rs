@@ -1,7 +1,7 @@
 //! From bytes to types. Only when that fails is the place in the text turned into a JSON pointer, so that the
 //! message names the field instead of "line 1 column 730".
 
-use super::locate::{offset_of, pointer_at};
+use super::locate::{pointer_at, read_until};
 use super::objects::Objects;
 use crate::error::{Error, Kind, Result};
 use serde::Deserialize;
@@ -24,7 +24,7 @@ fn explain(name: &str, bytes: &[u8], error: &serde_json::Error) -> Error {
             .kind(Kind::Config)
             .remedy("check the file, for example with `jq .`");
     }
-    let pointer = pointer_at(bytes, offset_of(bytes, error.line(), error.column()));
+    let pointer = pointer_at(bytes, read_until(bytes, error.line(), error.column()));
     let text = error.to_string();
     // The line and column say less than the pointer.
     let reason = text.rsplit_once(" at line ").map_or(&*text, |(reason, _)| reason).to_owned();

@@ -4,9 +4,9 @@
 //! says little. Parsing the types a second time with the path tracked would say more and cost 200 KB of code;
 //! walking the text up to the position costs this file. The text is known to be JSON up to there.
 
-/// The pointer of the innermost value that begins at or before byte `offset`, or just behind it.
-pub fn pointer_at(text: &[u8], offset: usize) -> String {
-    let mut walk = Walk { text, at: 0, end: (offset + 1).min(text.len()), path: Vec::new() };
+/// The pointer of the innermost value that begins in the first `end` bytes, or just behind them.
+pub fn pointer_at(text: &[u8], end: usize) -> String {
+    let mut walk = Walk { text, at: 0, end: end.min(text.len()), path: Vec::new() };
     walk.value();
     walk.path.iter().fold(String::new(), |mut pointer, part| {
         pointer.push('/');
@@ -18,10 +18,10 @@ pub fn pointer_at(text: &[u8], offset: usize) -> String {
     })
 }
 
-/// The offset of a line (from 1) and column (from 1; 0 is the end of the line before) in `text`.
-pub fn offset_of(text: &[u8], line: usize, column: usize) -> usize {
+/// How many bytes were read up to a line (from 1) and `column` bytes of it.
+pub fn read_until(text: &[u8], line: usize, column: usize) -> usize {
     let lines = text.split_inclusive(|&b| b == b'\n').take(line.saturating_sub(1));
-    (lines.map(<[u8]>::len).sum::<usize>() + column.saturating_sub(1)).min(text.len())
+    lines.map(<[u8]>::len).sum::<usize>() + column
 }
 
 enum Part {
@@ -95,8 +95,6 @@ impl Walk<'_> {
                     self.path.pop();
                     index += 1;
                 }
-                // Where the whole text is a list in the place of an object, that is what is wrong.
-                None if self.path.is_empty() && index == 0 => return false,
                 // A wrong value is told by the position right before it.
                 None => {
                     self.path.push(Part::Index(index));
@@ -171,6 +169,9 @@ mod tests {
                 "/linux/resources/memory/limit",
             ),
             ("{\n \"hostname\":\n  [\n  1 ] }", "/hostname"),
+            ("{\"process\":\n[1]}", "/process"),
+            ("{\"process\":\n{\"user\":\n[]}}", "/process/user"),
+            ("{\"process\": {\"args\":\n[\n5]}}", "/process/args/0"),
         ] {
             assert_eq!(field_of(text).as_deref(), Some(pointer), "{text}");
         }
