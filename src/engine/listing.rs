@@ -111,6 +111,9 @@ fn glances(store: &Store, ids: &[String], owners: &Owners) -> Vec<Glance> {
 
 /// As many as have a processor and something to do.
 fn threads(shares: usize) -> usize {
+    if shares <= 1 {
+        return shares;
+    }
     let processors = sched_getaffinity(Pid::this()).map_or(1, |set| {
         (0..CpuSet::count()).filter(|number| set.is_set(*number).unwrap_or(false)).take(THREADS).count()
     });

@@ -11,6 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::plan::live;
 use crate::plan::namespaces::MOUNT;
 use crate::plan::tenant::{Destination, Tenant};
+use crate::spec::destination::absolute;
 use crate::spec::{Mount, Spec, load, validate};
 use crate::state::{Entry, Record};
 use crate::sys::file::{self, cwd};
@@ -101,14 +102,14 @@ fn check_removable(list: &[Mount], spec: &Spec) -> Result<()> {
             let error = Error::new(reason).kind(Kind::Config).field(format!("/{i}/destination"));
             Err(error.value(&mount.destination))
         };
-        let path = crate::plan::mounts::absolute(&mount.destination);
+        let path = absolute(&mount.destination);
         if mount.destination.is_empty() {
             return refuse("is missing or empty");
         }
         if path == "/" {
             return refuse("the container's root cannot be removed");
         }
-        if hidden.iter().chain(protected).any(|known| crate::plan::mounts::absolute(known) == path) {
+        if hidden.iter().chain(protected).any(|known| absolute(known) == path) {
             return refuse("linux.maskedPaths and linux.readonlyPaths of the container's config cover this");
         }
     }

@@ -1,7 +1,7 @@
 //! The plan of a new container: `create` and `run`.
 
 use super::devices::{self, Nodes};
-use super::mounts::{Moment, Mounts, absolute, label_option};
+use super::mounts::{Moment, Mounts, label_option};
 use super::namespaces::{CGROUP, MOUNT, NETWORK, Namespaces, TIME, USER, UTS};
 use super::process::{Birth, Program};
 use super::script::{Field, Open, Opens, Script, StringList, c, push_cgroup};
@@ -9,6 +9,7 @@ use super::{Host, settings, sync};
 use crate::error::{Error, Kind, Result};
 use crate::names;
 use crate::seccomp::Filter;
+use crate::spec::destination::is_root;
 use crate::spec::validate::sysctl_path;
 use crate::spec::{IdMapping, Spec};
 use crate::wire::{Attributes, Bytes, Handle, Step};
@@ -362,11 +363,11 @@ impl<'a> Builder<'a, '_> {
         for (i, path) in linux.readonly_paths.iter().enumerate() {
             let attributes = Attributes { set: libc::MOUNT_ATTR_RDONLY, ..Attributes::NONE };
             // A mount over the root would be seen by nobody: the root's own mount is changed.
-            let step = match &*absolute(path) {
-                "/" => Step::RootAttributes { attributes, recursive: false },
-                _ => Step::Readonly { path: &c(path) },
-            };
-            self.script.push(Field::Readonly(i), step);
+            if is_root(path) {
+                self.script.push(Field::Readonly(i), Step::RootAttributes { attributes, recursive: false });
+            } else {
+                self.script.push(Field::Readonly(i), Step::Readonly { path: &c(path) });
+            }
         }
         let label = StringList::of(label_option(spec));
         for (i, path) in linux.masked_paths.iter().enumerate() {

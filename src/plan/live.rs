@@ -7,12 +7,13 @@
 
 use super::Host;
 use super::mount_options::Flags;
-use super::mounts::{Moment, Mounts, absolute};
+use super::mounts::{Moment, Mounts};
 use super::namespaces::{MOUNT, PID, USER};
 use super::script::{Field, Open, Opens, Script, c};
 use super::tenant::{Destination, Tenant};
 use crate::error::{Error, Kind, Result};
 use crate::names;
+use crate::spec::destination::absolute;
 use crate::spec::{Mount, Spec};
 use crate::wire::{Handle, MOST_KEPT, Step};
 use std::path::Path;

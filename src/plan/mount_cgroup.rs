@@ -4,12 +4,13 @@
 //! part is read-only, whoever owns it on the host (CVE-2023-25809).
 
 use super::mount_options::Flags;
-use super::mounts::{Entry, Mounts, Source, absolute, label_option};
+use super::mounts::{Entry, Mounts, Source, label_option};
 use super::namespaces::{CGROUP, USER};
 use super::script::{Opens, Script, StringList, c};
 use crate::cgroup::{Leg, Location, Version};
 use crate::host::cgroups::Layout;
 use crate::plan::Field;
+use crate::spec::destination::absolute;
 use crate::wire::{Attributes, Step, Strings};
 use std::borrow::Cow;
 use std::ffi::CStr;

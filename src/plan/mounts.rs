@@ -6,6 +6,7 @@ use super::mount_legacy::{self as legacy, is_long};
 use super::mount_options::Flags;
 use super::script::{Field, Mapping, Open, Opens, Owners, Script, StringList, c};
 use crate::error::{Error, Kind, Result};
+use crate::spec::destination::absolute;
 use crate::spec::{Mount, Spec, annotations, idmap};
 use crate::wire::{Attributes, Links, Step};
 use std::borrow::Cow;
@@ -332,48 +333,9 @@ pub fn in_bundle<'a>(bundle: &Path, path: &'a str) -> Cow<'a, str> {
     Cow::Owned(bundle.join(path).to_string_lossy().into_owned())
 }
 
-/// A destination from the root, without repeated slashes, `.` and a slash at the end. `..` takes away the part before
-/// it as it is written, whatever links are on the disk, and nothing above the root.
-pub fn absolute(path: &str) -> Cow<'_, str> {
-    let plain = path.starts_with('/')
-        && (path.len() == 1 || !path.ends_with('/'))
-        && !path.contains("//")
-        && !path.contains("/./")
-        && !path.contains("..")
-        && !path.ends_with("/.");
-    if plain {
-        return Cow::Borrowed(path);
-    }
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop();
-            }
-            _ => parts.push(part),
-        }
-    }
-    Cow::Owned(format!("/{}", parts.join("/")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn destinations_are_taken_from_the_root() {
-        for (given, expected) in [
-            ("/a/b", "/a/b"),
-            ("a", "/a"),
-            ("/a//b/", "/a/b"),
-            ("/a/./b", "/a/b"),
-            ("/", "/"),
-            ("/../a/../b", "/b"),
-        ] {
-            assert_eq!(absolute(given), expected);
-        }
-    }
 
     #[test]
     fn relative_sources_are_in_the_bundle() {

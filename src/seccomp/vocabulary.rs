@@ -127,8 +127,8 @@ pub fn describe(returned: u32) -> String {
 impl Action {
     /// The value that the filter returns. `errno`: that of the profile, if it has one.
     ///
-    /// Errors: a number that the kernel would cut, or the 16 bits of the return value cannot hold; a number for an action that has none
-    /// (the specification demands that error).
+    /// Errors: a number that the kernel would cut, or that the 16 bits of the return value cannot hold; a number for an
+    /// action that has none (the specification demands that error).
     pub fn returned(self, errno: Option<u32>) -> Result<u32> {
         let with_errno = matches!(self, Action::Errno | Action::Trace);
         match errno {

@@ -3,6 +3,7 @@
 pub mod annotations;
 pub mod config;
 pub mod cpus;
+pub mod destination;
 pub mod idmap;
 pub mod linux;
 pub mod load;

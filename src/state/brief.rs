@@ -63,12 +63,12 @@ impl Brief {
 /// [`super::boot_id`].
 pub fn lives(briefs: &[Option<Brief>], boot: Option<&str>) -> Vec<Option<Life>> {
     let numbered: Vec<_> = briefs.iter().map(|brief| brief.as_ref()?.numbered(boot)).collect();
-    let mut lives = process::lives(&numbered);
-    for ((life, brief), _) in lives.iter_mut().zip(briefs).zip(&numbered).filter(|(_, asked)| asked.is_none())
-    {
-        *life = brief.as_ref().and_then(Brief::process).map(|process| process.life());
-    }
-    lives
+    let lives = process::lives(&numbered);
+    let life = |((brief, numbered), life): ((&Option<Brief>, &Option<_>), Option<Life>)| match numbered {
+        Some(_) => life,
+        None => Some(brief.as_ref()?.process()?.life()),
+    };
+    briefs.iter().zip(&numbered).zip(lives).map(life).collect()
 }
 
 impl From<Record> for Brief {

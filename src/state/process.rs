@@ -148,6 +148,11 @@ mod tests {
         assert_eq!(other.open().unwrap_err(), Errno(libc::ESRCH));
     }
 
+    fn wait_for_end(pidfd: &OwnedFd) {
+        let mut end = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
+        assert_eq!(poll(&mut end, 5000_u16), Ok(1));
+    }
+
     #[test]
     fn a_zombie_has_ended() {
         let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
@@ -155,9 +160,7 @@ mod tests {
         assert_eq!(process.life(), Life::Alive);
         let pidfd = process.open().unwrap();
         drop(child.stdin.take());
-        let mut polled =
-            [nix::poll::PollFd::new(std::os::fd::AsFd::as_fd(&pidfd), nix::poll::PollFlags::POLLIN)];
-        nix::poll::poll(&mut polled, 5000u16).unwrap();
+        wait_for_end(&pidfd);
         assert_eq!(process.life(), Life::Ended);
         child.wait().unwrap();
         assert_eq!(process.life(), Life::Ended);
@@ -173,9 +176,7 @@ mod tests {
         let me = std::process::id() as i32;
         let mut zombie = Command::new("true").spawn().unwrap();
         let asked = (zombie.id() as i32, inode(zombie.id()).unwrap());
-        let pidfd = sys::process::pidfd_open(asked.0).unwrap();
-        let mut end = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
-        poll(&mut end, 5000u16).unwrap();
+        wait_for_end(&sys::process::pidfd_open(asked.0).unwrap());
         let rows = [
             Some((me, mine)),
             None,

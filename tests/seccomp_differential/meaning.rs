@@ -50,7 +50,7 @@ pub fn returned(action: &str, errno: Option<u32>) -> u32 {
 pub fn meaning(profile: &Seccomp, arches: &[Arch], call: &Call) -> Meaning {
     let default = returned(&profile.default_action, profile.default_errno_ret);
     let mut meaning = Meaning::default();
-    let (mut unequal, mut anywhere) = ([0; 6], [0; 6]);
+    let (mut of_call, mut anywhere) = ([0; 6], [0; 6]);
     for arch in arches.iter().filter(|arch| arch.audit() == call.arch) {
         for rule in &profile.syscalls {
             let answer = returned(&rule.action, rule.errno_ret);
@@ -60,20 +60,14 @@ pub fn meaning(profile: &Seccomp, arches: &[Arch], call: &Call) -> Meaning {
             for name in &rule.names {
                 meaning.lacking |= Syscall::by_name(name).is_some_and(|call| call.number(*arch).is_none());
                 for condition in conditions(rule) {
-                    for arg in condition.iter().filter(|arg| !arg.op.ends_with("EQ")) {
-                        anywhere[arg.index as usize] += 1;
-                        meaning.crossed |= arch.width() == Width::Bits64 && anywhere[arg.index as usize] > 1;
-                    }
+                    meaning.crossed |= meet_again(&mut anywhere, &condition, *arch);
                     let Some((matches, unconditional)) = matches(name, &condition, *arch, call) else {
                         continue;
                     };
                     if unconditional {
                         meaning.unconditional.get_or_insert(answer);
                     }
-                    for arg in condition.iter().filter(|arg| !arg.op.ends_with("EQ")) {
-                        unequal[arg.index as usize] += 1;
-                        meaning.tangled |= arch.width() == Width::Bits64 && unequal[arg.index as usize] > 1;
-                    }
+                    meaning.tangled |= meet_again(&mut of_call, &condition, *arch);
                     if matches {
                         meaning.matching.push(answer);
                     }
@@ -82,6 +76,16 @@ pub fn meaning(profile: &Seccomp, arches: &[Arch], call: &Call) -> Meaning {
         }
     }
     meaning
+}
+
+/// Counts the comparisons by order or inequality of each argument: whether a 64-bit argument has more than one by now.
+fn meet_again(counts: &mut [u32; 6], condition: &[&SyscallArg], arch: Arch) -> bool {
+    let mut again = false;
+    for arg in condition.iter().filter(|arg| !arg.op.ends_with("EQ")) {
+        counts[arg.index as usize] += 1;
+        again |= counts[arg.index as usize] > 1;
+    }
+    again && arch.width() == Width::Bits64
 }
 
 /// "And" lists; two conditions on one argument make every condition a list of its own.

@@ -2,10 +2,10 @@
 
 use super::Facts;
 use super::findings::{At, Findings, ROOT};
-use super::mounts::is_root;
 use super::resources::{cpu_list, resources};
 use super::seccomp::seccomp;
 use crate::names;
+use crate::spec::destination::is_root;
 use crate::spec::{Device, IntelRdt, Linux, MemoryPolicy, Personality, Text};
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ pub fn linux(f: &mut Findings, linux: &Linux, facts: &Facts) {
     let at = &ROOT.key("linux");
     devices(f, &at.key("devices"), &linux.devices);
     paths(f, &at.key("maskedPaths"), &linux.masked_paths);
-    if let Some(i) = linux.masked_paths.iter().position(|path| is_root(path) && !path.is_empty()) {
+    if let Some(i) = linux.masked_paths.iter().position(|path| is_root(path)) {
         let at = at.key("maskedPaths");
         f.refuse(&at.index(i), &linux.masked_paths[i], "is the root, which cannot be masked", "leave it out");
     }

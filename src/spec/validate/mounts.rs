@@ -4,6 +4,7 @@ use super::Facts;
 use super::findings::{At, Findings, ROOT, has_nul};
 use super::namespaces::{Held, is_mapped, mappings};
 use crate::names::{Atime, Effect, mount_option};
+use crate::spec::destination::is_root;
 use crate::spec::idmap::{self, OptionMap};
 use crate::spec::{Mount, Spec};
 
@@ -24,7 +25,7 @@ pub fn list(f: &mut Findings, at: &At, mounts: &[Mount], spec: &Spec, facts: &Fa
         let at = at.index(i);
         destination(f, &at.key("destination"), &mount.destination);
         let words = options(f, &at.key("options"), mount);
-        if is_root(&mount.destination) && !mount.destination.is_empty() && words.covers(mount) {
+        if is_root(&mount.destination) && words.covers(mount) {
             let reason = "is the root, which the container already has: nothing would see the mount";
             let remedy =
                 "name another root by root.path; root.readonly or the option remount changes its flags";
@@ -44,16 +45,6 @@ fn destination(f: &mut Findings, at: &At, destination: &str) {
         f.warn(at, destination, "is not an absolute path (deprecated): taken relative to /");
     }
     f.no_nul(at, destination);
-}
-
-/// Whether a path, as it is written, is the root of the container.
-pub fn is_root(path: &str) -> bool {
-    let deeper = |depth: usize, part| match part {
-        "" | "." => depth,
-        ".." => depth.saturating_sub(1),
-        _ => depth + 1,
-    };
-    path.split('/').fold(0, deeper) == 0
 }
 
 /// What the options of one mount say.

@@ -1,0 +1,62 @@
+//! A path of the container, as config.json writes it: read by its text alone, whatever is on the disk.
+
+use std::borrow::Cow;
+
+/// A destination from the root, without repeated slashes, `.` and a slash at the end. `..` takes away the part before
+/// it as it is written, whatever links are on the disk, and nothing above the root.
+pub fn absolute(path: &str) -> Cow<'_, str> {
+    let plain = path.starts_with('/')
+        && (path.len() == 1 || !path.ends_with('/'))
+        && !path.contains("//")
+        && !path.contains("/./")
+        && !path.contains("..")
+        && !path.ends_with("/.");
+    if plain {
+        return Cow::Borrowed(path);
+    }
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            _ => parts.push(part),
+        }
+    }
+    Cow::Owned(format!("/{}", parts.join("/")))
+}
+
+/// Whether it is the root of the container. An empty one is no path.
+pub fn is_root(path: &str) -> bool {
+    !path.is_empty() && absolute(path) == "/"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn destinations_are_taken_from_the_root() {
+        for (given, expected) in [
+            ("/a/b", "/a/b"),
+            ("a", "/a"),
+            ("/a//b/", "/a/b"),
+            ("/a/./b", "/a/b"),
+            ("/", "/"),
+            ("/../a/../b", "/b"),
+        ] {
+            assert_eq!(absolute(given), expected);
+        }
+    }
+
+    #[test]
+    fn the_root_is_the_root_however_it_is_written() {
+        for root in ["/", "//", "/.", "/x/..", "..", "."] {
+            assert!(is_root(root), "{root}");
+        }
+        for other in ["", "/x", "/x/../y", "..x"] {
+            assert!(!is_root(other), "{other}");
+        }
+    }
+}
