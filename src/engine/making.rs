@@ -13,7 +13,7 @@ use super::bundle::Bundle;
 use super::console::{self, Console};
 use super::hooks::{Inside, Occasion};
 use super::init::{self, Event, Init};
-use super::netdevices::{self, Moved};
+use super::netdevices::{self, Company, Moved};
 use super::open::{self, Given};
 use super::pidfd::Receiver;
 use super::prepare::{self, Prepared};
@@ -226,7 +226,10 @@ impl<'a> Making<'a> {
             sync::NETWORK => {
                 let process = self.init_mut().process().pidfd.try_clone();
                 let process = process.map_err(|e| Error::io("dup", &e))?;
-                self.moved = Some(netdevices::move_in(self.spec, process.as_fd(), &self.engine.warn)?);
+                let joined = plan.joined & libc::CLONE_NEWNET as u64 != 0;
+                let company = if joined { Company::Shared } else { Company::Alone };
+                let moved = netdevices::move_in(self.spec, process.as_fd(), company, &self.engine.warn)?;
+                self.moved = Some(moved);
                 Ok(())
             }
             sync::HOOKS => self.run_hooks(pid, plan),

@@ -5,6 +5,7 @@
 //! exceptions. `run` and `exec` in the foreground hold back signals, adopt orphans, and use our own standard streams. A
 //! plan with very many descriptors raises the soft limit of open files while they are open (`open_files`).
 
+mod addresses;
 mod bundle;
 mod console;
 mod create;

@@ -13,13 +13,19 @@
 //! their names, with their addresses, and up if they were: the kernel would return physical ones under any name, and
 //! destroy the others. Once the container is created they are the namespace's, and we never touch them again.
 //!
+//! What goes back to the host is trusted there. So nothing goes back from a namespace that was joined: its processes
+//! can put a device of theirs in the place of the host's, with its number and its name. From a namespace of the
+//! container's own goes back only what never left it: the kernel tells of every device that goes (RTM_DELLINK), and a
+//! socket has listened since before the move.
+//!
 //! Our own namespace is never left: only a thread that ends at once joins the container's, to open a socket there.
 
+use super::addresses::{settle, stays};
 use crate::error::{Error, Kind, Result};
 use crate::names;
 use crate::spec::{Linux, NetDevice, Spec};
 use crate::sys::file::{cwd, openat2};
-use crate::sys::netlink::{Address, Link, NetResult, Netlink, Refused};
+use crate::sys::netlink::{Address, Departures, Link, Netlink, Refused};
 use crate::sys::{Errno, namespace};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
@@ -109,25 +115,43 @@ struct Device {
     addresses: Vec<Address>,
 }
 
+/// Who is in the network namespace that the devices go to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Company {
+    /// It was made for the container, whose program has not run yet.
+    Alone,
+    /// It was there before, and others are in it.
+    Shared,
+}
+
 /// Devices that have left the host.
 pub struct Moved {
     host: Netlink,
     home: OwnedFd,
-    inside: Netlink,
+    inside: Inside,
+    company: Company,
     devices: Vec<Device>,
 }
 
+/// The container's network namespace.
+struct Inside {
+    socket: Netlink,
+    /// Hears which devices leave it.
+    departures: Departures,
+    namespace: OwnedFd,
+}
+
 /// Moves the config's devices into the network namespace of `process`, sets them up, and restores their addresses.
-/// On an error everything is as before; what cannot be put back is told to `warn`.
-pub fn move_in(spec: &Spec, process: BorrowedFd, warn: &dyn Fn(&str)) -> Result<Moved> {
+/// On an error everything is as before, unless the namespace is shared; what stays there is told to `warn`.
+pub fn move_in(spec: &Spec, process: BorrowedFd, company: Company, warn: &dyn Fn(&str)) -> Result<Moved> {
     let home = openat2(cwd(), c"/proc/thread-self/ns/net", libc::O_RDONLY, 0, 0)
         .map_err(|e| e.because("open our own network namespace").field("/linux/netDevices"))?;
-    let (inside, there) = enter(process)?;
-    if inode(&home)? == inode(&there)? {
+    let inside = enter(process)?;
+    if inode(&home)? == inode(&inside.namespace)? {
         return Err(ours_alone());
     }
-    let mut moved = Moved { host: open_host()?, home, inside, devices: Vec::new() };
-    match moved.take_all(spec, there.as_fd()) {
+    let mut moved = Moved { host: open_host()?, home, inside, company, devices: Vec::new() };
+    match moved.take_all(spec) {
         Ok(()) => Ok(moved),
         Err(error) => {
             moved.give_back(warn);
@@ -142,17 +166,18 @@ fn inode(namespace: &OwnedFd) -> Result<(u64, u64)> {
     Ok((file.dev(), file.ino()))
 }
 
-/// A socket in the network namespace of `process`, and that namespace.
-fn enter(process: BorrowedFd) -> Result<(Netlink, OwnedFd)> {
-    let there = || -> Result<(Netlink, OwnedFd)> {
+/// Sockets in the network namespace of `process`, and that namespace.
+fn enter(process: BorrowedFd) -> Result<Inside> {
+    let there = || -> Result<Inside> {
         namespace::enter(process, NETWORK).map_err(|e| {
             let remedy = "it takes CAP_SYS_ADMIN and CAP_SYS_PTRACE over the container";
             e.because("join the container's network namespace").remedy(remedy)
         })?;
         let socket = Netlink::open().map_err(|e| e.because("open a netlink socket"))?;
+        let departures = Departures::open().map_err(|e| e.because("open a netlink socket"))?;
         let namespace = openat2(cwd(), c"/proc/thread-self/ns/net", libc::O_RDONLY, 0, 0)
             .map_err(|e| e.because("open the container's network namespace"))?;
-        Ok((socket, namespace))
+        Ok(Inside { socket, departures, namespace })
     };
     let joined = thread::scope(|scope| {
         let thread = thread::Builder::new().spawn_scoped(scope, there);
@@ -163,13 +188,12 @@ fn enter(process: BorrowedFd) -> Result<(Netlink, OwnedFd)> {
 }
 
 impl Moved {
-    fn take_all(&mut self, spec: &Spec, there: BorrowedFd) -> Result<()> {
-        for (pointer, _, device) in wanted(spec) {
-            let name = device.name.as_deref().filter(|name| !name.is_empty());
-            self.must_be_free(name, &pointer)?;
+    fn take_all(&mut self, spec: &Spec) -> Result<()> {
+        for (pointer, key, device) in wanted(spec) {
+            self.must_be_free(key, device, &pointer)?;
         }
         for (pointer, key, device) in wanted(spec) {
-            self.take(key, device, &pointer, there).map_err(|error| error.field(pointer))?;
+            self.take(key, device, &pointer).map_err(|error| error.field(pointer))?;
         }
         for i in 0..self.devices.len() {
             self.furnish(i).map_err(|error| error.field(self.devices[i].pointer.clone()))?;
@@ -178,30 +202,33 @@ impl Moved {
     }
 
     /// The specification wants a name that is taken to be an error; the kernel tells it after the move.
-    fn must_be_free(&mut self, name: Option<&str>, pointer: &str) -> Result<()> {
-        let Some(name) = name.filter(|name| !name.ends_with("%d")) else { return Ok(()) };
-        let found = self.inside.link(name);
-        if found.map_err(|e| refused(e, "look into the container's network namespace"))?.is_none() {
-            return Ok(());
+    fn must_be_free(&mut self, key: &str, wanted: &NetDevice, pointer: &str) -> Result<()> {
+        let (name, pointer) = match wanted.name.as_deref() {
+            Some(name) if name.ends_with("%d") => return Ok(()),
+            Some(name) if !name.is_empty() => (name, format!("{pointer}/name")),
+            _ => (key, pointer.to_owned()),
+        };
+        let found = self.inside.socket.link(name);
+        match found.map_err(|e| refused(e, "look into the container's network namespace"))? {
+            Some(_) => Err(taken().field(pointer).value(name)),
+            None => Ok(()),
         }
-        Err(taken().field(format!("{pointer}/name")).value(name))
     }
 
     /// First round: out of the host, under a name that nobody has.
-    fn take(&mut self, key: &str, wanted: &NetDevice, pointer: &str, there: BorrowedFd) -> Result<()> {
+    fn take(&mut self, key: &str, wanted: &NetDevice, pointer: &str) -> Result<()> {
         let link = find(&mut self.host, key)?;
         let name = wanted.name.as_deref().filter(|name| !name.is_empty());
         let name = name.unwrap_or(&link.name).to_owned();
         let addresses = self.host.addresses(link.index);
         let mut addresses = addresses.map_err(|e| refused(e, "read the device's addresses"))?;
         addresses.retain(stays);
-        // 15 characters hold the highest pid and the highest number of an entry that any config has.
-        let passage = format!("rr{}-{}", std::process::id(), self.devices.len());
-        let result = self.host.move_link(link.index, there, &passage);
+        let passage = passage(self.devices.len());
+        let result = self.host.move_link(link.index, self.inside.namespace.as_fd(), &passage);
         // Where only the new name was refused, the device is over there under its old one.
         let arrived = match &result {
-            Ok(()) => self.inside.link(&passage),
-            Err(_) if matches!(self.host.link(&link.name), Ok(None)) => self.inside.link(&link.name),
+            Ok(()) => self.inside.socket.link(&passage),
+            Err(_) if matches!(self.host.link(&link.name), Ok(None)) => self.inside.socket.link(&link.name),
             Err(_) => Ok(None),
         };
         let arrived = arrived.map_err(|e| refused(e, "find the device in the container"));
@@ -225,106 +252,78 @@ impl Moved {
     /// Second round: its name, its addresses, up.
     fn furnish(&mut self, i: usize) -> Result<()> {
         let device = &self.devices[i];
-        let renamed = self.inside.rename(device.index, &device.name);
+        let renamed = self.inside.socket.rename(device.index, &device.name);
         renamed.map_err(|e| match e.errno {
             Errno(libc::EEXIST) => taken().value(&device.name),
             _ => refused(e, "name the device").value(&device.name),
         })?;
-        settle(&mut self.inside, device.index, device, &device.name)
+        settle(&mut self.inside.socket, device.index, &device.addresses, (&device.home_name, &device.name))
             .map_err(|e| refused(e, "give the device its addresses in the container"))?;
-        self.inside.set_up(device.index).map_err(|e| refused(e, "set the device up in the container"))
+        self.inside.socket.set_up(device.index).map_err(|e| refused(e, "set the device up in the container"))
     }
 
-    /// Returns every device as it was.
+    /// Returns every device as it was, where nobody can have put another in its place.
     pub fn give_back(mut self, warn: &dyn Fn(&str)) {
-        for device in std::mem::take(&mut self.devices).iter().rev() {
-            if let Err(error) = self.return_one(device) {
-                let name = &device.home_name;
-                warn(&format!("the network device {name} could not be put back as it was: {error}"));
+        let devices = std::mem::take(&mut self.devices);
+        for (i, device) in devices.iter().enumerate().rev() {
+            let Device { home_name, name, .. } = device;
+            if self.company == Company::Shared {
+                warn(&format!(
+                    "the network device {home_name} (there: {name}) stays in the network namespace that the container \
+                     was to join: processes that are there could have put another device in its place"
+                ));
+            } else if let Err(error) = self.return_one(device, i) {
+                warn(&format!("the network device {home_name} could not be put back as it was: {error}"));
             }
         }
     }
 
-    fn return_one(&mut self, device: &Device) -> Result<()> {
-        let back = self.inside.move_link(device.index, self.home.as_fd(), &device.home_name);
+    fn return_one(&mut self, device: &Device, i: usize) -> Result<()> {
+        if self.departures(device)? != 0 {
+            return Err(replaced());
+        }
+        let passage = passage(i);
+        let back = self.inside.socket.move_link(device.index, self.home.as_fd(), &passage);
         back.map_err(|e| refused(e, "move it to the host"))?;
-        let found = self.host.link(&device.home_name).map_err(|e| refused(e, "find it on the host"))?;
+        let found = self.host.link(&passage).map_err(|e| refused(e, "find it on the host"))?;
         let link = found.ok_or_else(|| Error::new("it is not on the host"))?;
-        settle(&mut self.host, link.index, device, &device.home_name)
+        // The one that left just now has to be the only one that ever did under this number.
+        if !matches!(self.departures(device), Ok(1)) {
+            let away = self.host.move_link(link.index, self.inside.namespace.as_fd(), &passage);
+            away.map_err(|e| refused(e, "move what came in its place away from the host"))?;
+            return Err(replaced());
+        }
+        let renamed = self.host.rename(link.index, &device.home_name);
+        renamed.map_err(|e| refused(e, "give it its name"))?;
+        settle(&mut self.host, link.index, &device.addresses, (&device.home_name, &device.home_name))
             .map_err(|e| refused(e, "give it its addresses"))?;
         if device.was_up {
             self.host.set_up(link.index).map_err(|e| refused(e, "set it up"))?;
         }
         Ok(())
     }
+
+    /// How often a device with this one's number has left the container's namespace.
+    fn departures(&mut self, device: &Device) -> Result<usize> {
+        let heard = self.inside.departures.of(device.index);
+        heard.map_err(|e| e.because("hear which devices have left the container's network namespace"))
+    }
+}
+
+fn replaced() -> Error {
+    Error::new("it has left the container's network namespace, and another device may have its number there")
+}
+
+/// A name that no other device has; 15 characters hold the highest pid and the highest number of an entry that any
+/// config has.
+fn passage(entry: usize) -> String {
+    format!("rr{}-{entry}", std::process::id())
 }
 
 fn taken() -> Error {
     Error::new("the container's network namespace has a device of this name already")
         .kind(Kind::Config)
         .remedy("give another \"name\"; one that ends in %d lets the kernel choose a number")
-}
-
-/// Attributes of an address (linux/if_addr.h).
-const IFA_ADDRESS: u16 = 1;
-const IFA_LOCAL: u16 = 2;
-const IFA_LABEL: u16 = 3;
-const IFA_BROADCAST: u16 = 4;
-const IFA_CACHEINFO: u16 = 6;
-const IFA_FLAGS: u16 = 8;
-const IFA_RT_PRIORITY: u16 = 9;
-const IFA_PROTO: u16 = 11;
-
-/// The flags that somebody has asked for; the others are the kernel's own, and it sets them again.
-const ASKED: u32 = libc::IFA_F_NODAD
-    | libc::IFA_F_HOMEADDRESS
-    | libc::IFA_F_MANAGETEMPADDR
-    | libc::IFA_F_NOPREFIXROUTE
-    | libc::IFA_F_MCAUTOJOIN;
-
-fn flags(value: &[u8]) -> u32 {
-    value.try_into().map_or(0, u32::from_ne_bytes)
-}
-
-/// Permanent, and valid everywhere: what the specification wants preserved.
-fn stays(address: &Address) -> bool {
-    let flags = address.attributes.iter().find(|(kind, _)| *kind == IFA_FLAGS).map_or(0, |(_, v)| flags(v));
-    flags & libc::IFA_F_PERMANENT != 0 && address.scope == libc::RT_SCOPE_UNIVERSE
-}
-
-/// Gives a device, which has the number `index` and the name `name` by now, its addresses again.
-fn settle(netlink: &mut Netlink, index: i32, device: &Device, name: &str) -> NetResult<()> {
-    for address in &device.addresses {
-        let attributes = address.attributes.iter();
-        let attributes =
-            attributes.filter_map(|(kind, value)| carried(*kind, value, &device.home_name, name));
-        let address = Address { attributes: attributes.collect(), ..address.clone() };
-        match netlink.add_address(index, &address) {
-            // On the host the kernel, or a daemon, may have been faster.
-            Ok(()) | Err(Refused { errno: Errno(libc::EEXIST), .. }) => {}
-            Err(refused) => return Err(refused),
-        }
-    }
-    Ok(())
-}
-
-/// An attribute as it goes to the renamed device; a label names the device that it is on (`eth0:1`).
-fn carried(kind: u16, value: &[u8], old: &str, new: &str) -> Option<(u16, Vec<u8>)> {
-    const LONGEST: usize = libc::IFNAMSIZ - 1;
-    match kind {
-        IFA_ADDRESS | IFA_LOCAL | IFA_BROADCAST | IFA_CACHEINFO | IFA_RT_PRIORITY | IFA_PROTO => {
-            Some((kind, value.to_vec()))
-        }
-        IFA_FLAGS => Some((kind, (flags(value) & ASKED).to_ne_bytes().to_vec())),
-        IFA_LABEL => {
-            let label = std::str::from_utf8(value).ok()?.trim_end_matches('\0');
-            let suffix = label.strip_prefix(old).filter(|suffix| suffix.starts_with(':'))?;
-            let label = format!("{new}{suffix}");
-            let fits = label.len() <= LONGEST && !new.contains('%');
-            fits.then(|| (kind, label.bytes().chain([0]).collect()))
-        }
-        _ => None,
-    }
 }
 
 /// A request that the kernel has refused, in its own words if it has any.
@@ -337,44 +336,5 @@ fn refused(refused: Refused, doing: &'static str) -> Error {
         libc::EEXIST => error.remedy("another device has the name, or an alternative name, of this one"),
         libc::EBUSY => error.remedy("something on the host uses the device"),
         _ => error,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn attribute(kind: u16, value: &[u8], new: &str) -> Option<Vec<u8>> {
-        carried(kind, value, "eth0", new).map(|(_, value)| value)
-    }
-
-    #[test]
-    fn a_label_follows_the_name_of_its_device() {
-        assert_eq!(attribute(IFA_LABEL, b"eth0:1\0", "c0"), Some(b"c0:1\0".to_vec()));
-        // The kernel makes the plain label itself.
-        assert_eq!(attribute(IFA_LABEL, b"eth0\0", "c0"), None);
-        assert_eq!(attribute(IFA_LABEL, b"eth0:1\0", "c%d"), None);
-        assert_eq!(attribute(IFA_LABEL, b"eth0:1234567\0", "fourteen-chars"), None);
-    }
-
-    #[test]
-    fn flags_that_are_the_kernels_own_stay_behind() {
-        let all = u32::MAX.to_ne_bytes();
-        assert_eq!(attribute(IFA_FLAGS, &all, "c0"), Some(ASKED.to_ne_bytes().to_vec()));
-        assert_eq!(attribute(77, &all, "c0"), None);
-    }
-
-    #[test]
-    fn only_permanent_addresses_of_global_scope_are_kept() {
-        let address = |flags: u32, scope: u8| Address {
-            index: 1,
-            family: 2,
-            prefix: 24,
-            scope,
-            attributes: vec![(IFA_FLAGS, flags.to_ne_bytes().to_vec())],
-        };
-        assert!(stays(&address(libc::IFA_F_PERMANENT, 0)));
-        assert!(!stays(&address(0, 0)));
-        assert!(!stays(&address(libc::IFA_F_PERMANENT, libc::RT_SCOPE_LINK)));
     }
 }

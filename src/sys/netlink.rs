@@ -5,7 +5,9 @@
 //! The answers to a request lie in the socket when the request returns, so nothing here ever waits.
 
 use super::{Errno, SysResult, check};
-use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, send,
+};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 /// A network device.
@@ -64,9 +66,7 @@ const BUFFER: usize = 32 << 10;
 impl Netlink {
     /// socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE) in the thread's network namespace.
     pub fn open() -> SysResult<Netlink> {
-        let kind =
-            (AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute);
-        let socket = nix::sys::socket::socket(kind.0, kind.1, kind.2, kind.3)?;
+        let socket = socket()?;
         let on: libc::c_int = 1;
         // SAFETY: the pointer and the length describe `on`, which outlives the call.
         check(i64::from(unsafe {
@@ -172,6 +172,59 @@ impl Netlink {
             }
         }
     }
+}
+
+/// Hears which devices leave a namespace, from when it is opened.
+#[derive(Debug)]
+pub struct Departures {
+    socket: OwnedFd,
+    heard: Vec<i32>,
+    /// Why some were not heard.
+    deaf: Option<Errno>,
+}
+
+impl Departures {
+    /// bind(2) to RTNLGRP_LINK, in the thread's network namespace.
+    pub fn open() -> SysResult<Departures> {
+        let socket = socket()?;
+        bind(socket.as_raw_fd(), &NetlinkAddr::new(0, libc::RTMGRP_LINK as u32))?;
+        Ok(Departures { socket, heard: Vec::new(), deaf: None })
+    }
+
+    /// How many devices that had this number have left until now. The kernel sends the news before it answers the
+    /// request that caused it. News that had no room are an error from then on.
+    pub fn of(&mut self, index: i32) -> SysResult<usize> {
+        if let Err(errno) = self.listen() {
+            self.deaf = Some(errno);
+        }
+        match self.deaf {
+            Some(errno) => Err(errno),
+            None => Ok(self.heard.iter().filter(|&&heard| heard == index).count()),
+        }
+    }
+
+    fn listen(&mut self) -> SysResult<()> {
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            let length = match recv(self.socket.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
+                Err(nix::errno::Errno::EAGAIN) => return Ok(()),
+                other => other?,
+            };
+            let mut rest = &buffer[..length];
+            while !rest.is_empty() {
+                let message = message(&mut rest).ok_or(DAMAGED)?;
+                // Of another family than "any" are ports that leave a bridge.
+                if message.kind == libc::RTM_DELLINK && message.payload.first() == Some(&0) {
+                    self.heard.push(link(message.payload).ok_or(DAMAGED)?.index);
+                }
+            }
+        }
+    }
+}
+
+fn socket() -> SysResult<OwnedFd> {
+    let kind = (AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute);
+    Ok(nix::sys::socket::socket(kind.0, kind.1, kind.2, kind.3)?)
 }
 
 const DAMAGED: Errno = Errno(libc::EBADMSG);

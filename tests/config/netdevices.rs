@@ -194,6 +194,67 @@ fn a_device_goes_back_if_another_one_cannot_move() {
     assert!(err.contains("/linux/netDevices/zz") && err.contains("cannot be moved"), "{err}");
 }
 
+/// A hook in a neighbour's part: it puts a device of its own in the place of the host's, with its number and name.
+fn replacing(container: &Container, enter: &str) -> Value {
+    let text = format!(
+        "#!/bin/sh\n{enter} sh -ec 'n=$(cat /sys/class/net/c0/ifindex); ip link del c0
+         ip link add c0 index $n type veth peer name far; ip link set c0 mtu 1400' || echo not replaced\nexit 1\n"
+    );
+    let path = container.dir.join("replace");
+    std::fs::write(&path, text).unwrap();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    json!([{"path": path, "env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]}])
+}
+
+const ADDRESS: &str = "ip addr add 192.0.2.7/24 dev eth7; ip link set eth7 up";
+
+#[test]
+fn nothing_comes_back_from_a_namespace_that_was_joined() {
+    let path = "/run/rr-test-netns";
+    for replaced in [true, false] {
+        let container = with_devices(json!({"eth7": {"name": "c0"}, "eth8": {"name": "c1"}}));
+        let container = container.namespace("network", Some(path)).sh("true");
+        let hook = match replaced {
+            true => replacing(
+                &container,
+                &format!("nsenter --net={path} unshare -m sh -ec 'mount -t sysfs n /sys; exec \"$@\"' -"),
+            ),
+            false => json!([{"path": "/bin/false"}]),
+        };
+        let container = container.edit(|c| c["hooks"] = json!({"createRuntime": hook}));
+        let script = format!(
+            "{PAIR}; {ADDRESS}; ip link add eth8 type veth peer name far8; mount -t tmpfs none /run; touch {path}
+             unshare --net={path} true
+             ! {RUN}; ls /sys/class/net; nsenter --net={path} ip -o link show c0
+             nsenter --net={path} ip -o link show c1; ip addr"
+        );
+        let ended = on_host(&container, &script);
+        let (err, out) = (ended.err.clone(), ended.ok());
+        assert!(err.contains("hooks/createRuntime/0") && !err.contains("not replaced"), "{err}");
+        assert_eq!(out.contains("mtu 1400"), replaced, "the hook has not done its part: {out}");
+        assert!(!out.contains("eth7\n") && !out.contains("eth8\n") && !out.contains("192.0.2.7"), "{out}");
+        for (name, there) in [("eth7", "c0"), ("eth8", "c1")] {
+            assert!(err.contains(&format!("network device {name} (there: {there}) stays")), "{err}");
+        }
+        container.assert_gone();
+    }
+}
+
+#[test]
+fn a_device_that_took_the_place_of_the_hosts_does_not_come_back_from_the_containers_own_namespace() {
+    let container = with_devices(json!({"eth7": {"name": "c0"}})).sh("true");
+    let enter = "nsenter --net=/proc/$(sed 's/.*\"pid\":\\([0-9]*\\).*/\\1/')/ns/net unshare -m sh -ec \
+                 'mount -t sysfs n /sys; exec \"$@\"' -";
+    let hook = replacing(&container, enter);
+    let container = container.edit(|c| c["hooks"] = json!({"createRuntime": hook}));
+    let ended = on_host(&container, &format!("{PAIR}; {ADDRESS}; ! {RUN}; ls /sys/class/net; ip addr"));
+    let (err, out) = (ended.err.clone(), ended.ok());
+    assert!(err.contains("hooks/createRuntime/0") && !err.contains("not replaced"), "{err}");
+    assert!(!out.contains("eth7") && !out.contains("192.0.2.7") && !out.contains("mtu 1400"), "{out}");
+    assert!(err.contains("eth7 could not be put back"), "{err}");
+    container.assert_gone();
+}
+
 #[test]
 fn a_name_that_is_taken_in_the_container_is_refused_by_its_field() {
     let container = with_devices(json!({"eth7": {"name": "lo"}})).sh("true");

@@ -64,12 +64,14 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "linux.netDevices{,.*.name}",
-        "the interface is moved, renamed and set up, its addresses kept; it goes back if the container cannot be made",
+        "the interface is moved, renamed and set up, its addresses kept; it goes back if the container cannot be made, and stays in a namespace that was joined",
         &[
             "config/netdevices.rs::a_device_is_renamed_and_keeps_its_address_of_hardware_and_its_mtu",
             "config/netdevices.rs::permanent_global_addresses_are_kept_and_others_are_not",
             "config/netdevices.rs::the_kernel_chooses_a_number_where_the_name_is_a_pattern",
             "config/netdevices.rs::a_device_goes_back_if_a_later_step_fails",
+            "config/netdevices.rs::nothing_comes_back_from_a_namespace_that_was_joined",
+            "config/netdevices.rs::a_device_that_took_the_place_of_the_hosts_does_not_come_back_from_the_containers_own_namespace",
         ],
     ),
     row(
