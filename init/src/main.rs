@@ -23,6 +23,7 @@ mod arch;
 mod control;
 mod copy;
 mod decimal;
+mod holder;
 mod home;
 mod identity;
 mod listen;

@@ -93,19 +93,25 @@ impl<'a> Init<'a> {
 
     /// A procfs of our pid namespace that is attached nowhere: nothing can be mounted over its files.
     pub fn open_proc(&mut self) -> Outcome<()> {
-        let mount = self.new_filesystem(c"proc", c"proc", Strings::EMPTY, 0)?;
+        let context = sys::fsopen(c"proc").part(Part::FsOpen)?;
+        let mount = self.new_filesystem(context, c"proc", Strings::EMPTY, 0)?;
         self.proc = Some(mount);
         Ok(())
     }
 
     pub fn filesystem(&mut self, step: Step<'a>) -> Outcome<()> {
-        let Step::Filesystem { kind, source, target, options, attributes, strict, copy_up, label } = step
+        let Step::Filesystem { kind, source, target, options, attributes, strict, copy_up, label, pidns } =
+            step
         else {
             return Ok(());
         };
         // What is copied in could not be written to a mount that is read-only from the start.
         let (first, later) = if copy_up { (0, attributes.set) } else { (attributes.set, 0) };
-        let mount = self.new_filesystem(kind, source, options, first)?;
+        let context = match pidns {
+            Handle::NONE => sys::fsopen(kind).part(Part::FsOpen)?,
+            other => self.proc_context(self.handle(other)?)?,
+        };
+        let mount = self.new_filesystem(context, source, options, first)?;
         if !label.is_empty() {
             set_label(mount, label)?;
         }
@@ -150,14 +156,13 @@ impl<'a> Init<'a> {
         sys::close(mount);
     }
 
-    fn new_filesystem(
+    pub fn new_filesystem(
         &mut self,
-        kind: &CStr,
+        context: Fd,
         source: &CStr,
         options: Strings,
         attributes: u64,
     ) -> Outcome<Fd> {
-        let context = sys::fsopen(kind).part(Part::FsOpen)?;
         let made = configure(context, source, options);
         if made.is_err() {
             self.note_from(context);
@@ -166,6 +171,21 @@ impl<'a> Init<'a> {
         let mount = sys::fsmount(context, attributes).part(Part::FsMount)?;
         sys::close(context);
         Ok(mount)
+    }
+
+    /// The context of a proc of another pid namespace. Before Linux 6.18 the kernel takes that of the process that opens it.
+    fn proc_context(&mut self, namespace: Fd) -> Outcome<Fd> {
+        let context = sys::fsopen(c"proc").part(Part::FsOpen)?;
+        match sys::fsconfig_file(context, c"pidns", namespace) {
+            Ok(()) => return Ok(context),
+            Err(Errno(libc::EINVAL)) => {}
+            Err(errno) => {
+                self.note_from(context);
+                return Err(Fail(Part::FsConfig, errno));
+            }
+        }
+        sys::close(context);
+        self.held_context(namespace)
     }
 
     /// What the kernel has to say about a file system that it refused: the first message of its log.
@@ -233,7 +253,8 @@ impl<'a> Init<'a> {
         let mount = if directory {
             match self.empty {
                 None => {
-                    let mount = self.new_filesystem(c"tmpfs", c"tmpfs", options, READ_ONLY)?;
+                    let context = sys::fsopen(c"tmpfs").part(Part::FsOpen)?;
+                    let mount = self.new_filesystem(context, c"tmpfs", options, READ_ONLY)?;
                     self.empty = Some(mount);
                     mount
                 }
@@ -285,7 +306,7 @@ impl<'a> Init<'a> {
 /// Where the kernel shows itself, with a slash behind.
 const KERNEL_PLACES: [&[u8]; 2] = [b"/proc/", b"/sys/"];
 
-const READ_ONLY: u64 =
+pub const READ_ONLY: u64 =
     libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC;
 
 /// A mount's own descriptor is of a path only, and takes no attribute.

@@ -253,6 +253,12 @@ pub fn fsconfig(context: Fd, command: u32, key: Option<&CStr>, value: Option<&CS
     call(libc::SYS_fsconfig, [context.raw(), command as usize, key, value, 0, 0]).map(drop)
 }
 
+/// fsconfig(context, FSCONFIG_SET_FD, key, NULL, file).
+pub fn fsconfig_file(context: Fd, key: &CStr, file: Fd) -> Sys<()> {
+    let command = 5; // FSCONFIG_SET_FD
+    call(libc::SYS_fsconfig, [context.raw(), command, path(key), 0, file.raw(), 0]).map(drop)
+}
+
 pub fn fsmount(context: Fd, attributes: u64) -> Sys<Fd> {
     call(libc::SYS_fsmount, [context.raw(), 1 /* FSMOUNT_CLOEXEC */, attributes as usize, 0, 0, 0]).map(fd)
 }
@@ -298,6 +304,28 @@ pub fn clone_sibling(flags: u64) -> Sys<Option<u32>> {
     match call(libc::SYS_clone3, [args.as_ptr() as usize, size_of_val(&args), 0, 0, 0, 0])? {
         0 => Ok(None),
         pid => Ok(Some(pid as u32)),
+    }
+}
+
+/// As fork(2), without a signal at the child's end; with CLONE_PARENT our parent is the child's too. `None` in the child.
+pub fn clone(flags: usize) -> Sys<Option<u32>> {
+    match call(libc::SYS_clone, [flags, 0, 0, 0, 0, 0])? {
+        0 => Ok(None),
+        pid => Ok(Some(pid as u32)),
+    }
+}
+
+/// wait4(-1, status, __WALL): the exit code of a child that has ended, or 128 and the signal.
+pub fn wait() -> Sys<i32> {
+    let mut status = 0i32;
+    loop {
+        let args = [usize::MAX, &raw mut status as usize, libc::__WALL as usize, 0, 0, 0];
+        match call(libc::SYS_wait4, args) {
+            Err(Errno(libc::EINTR)) => {}
+            Err(errno) => return Err(errno),
+            Ok(_) if status & 0x7f == 0 => return Ok(status >> 8 & 0xff),
+            Ok(_) => return Ok(128 + (status & 0x7f)),
+        }
     }
 }
 
@@ -375,23 +403,33 @@ pub fn recv(socket: Fd, buffer: &mut [u8]) -> Sys<usize> {
     }
 }
 
+/// One control message: its header (16 bytes), the descriptor, padding.
+#[repr(C, align(8))]
+struct Rights {
+    length: usize,
+    level: i32,
+    kind: i32,
+    descriptor: i32,
+    padding: i32,
+}
+
+impl Rights {
+    const LENGTH: usize = 20;
+}
+
 /// sendmsg(2) of one message made of two parts, with a descriptor where there is one.
 pub fn send(socket: Fd, head: &[u8], body: &[u8], pass: Option<Fd>) -> Sys<()> {
     let parts = [
         libc::iovec { iov_base: head.as_ptr().cast_mut().cast(), iov_len: head.len() },
         libc::iovec { iov_base: body.as_ptr().cast_mut().cast(), iov_len: body.len() },
     ];
-    // One control message: its header (16 bytes), the descriptor, padding.
-    #[repr(C, align(8))]
-    struct Rights {
-        length: usize,
-        level: i32,
-        kind: i32,
-        descriptor: i32,
-        padding: i32,
-    }
-    let mut rights =
-        Rights { length: 20, level: libc::SOL_SOCKET, kind: libc::SCM_RIGHTS, descriptor: -1, padding: 0 };
+    let mut rights = Rights {
+        length: Rights::LENGTH,
+        level: libc::SOL_SOCKET,
+        kind: libc::SCM_RIGHTS,
+        descriptor: -1,
+        padding: 0,
+    };
     // SAFETY: all zeroes is a valid value of this plain struct.
     let mut message: libc::msghdr = unsafe { core::mem::zeroed() };
     message.msg_iov = parts.as_ptr().cast_mut();
@@ -403,6 +441,37 @@ pub fn send(socket: Fd, head: &[u8], body: &[u8], pass: Option<Fd>) -> Sys<()> {
     }
     let args = [socket.raw(), &raw const message as usize, libc::MSG_NOSIGNAL as usize, 0, 0, 0];
     call(libc::SYS_sendmsg, args).map(drop)
+}
+
+/// socketpair(AF_UNIX, SOCK_SEQPACKET).
+pub fn socket_pair() -> Sys<[Fd; 2]> {
+    let mut ends = [0i32; 2];
+    let kind = (libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC) as usize;
+    call(libc::SYS_socketpair, [libc::AF_UNIX as usize, kind, 0, ends.as_mut_ptr() as usize, 0, 0])?;
+    Ok(ends.map(Fd))
+}
+
+/// recvmsg(2) of a message that is one descriptor. `None` at the end, or where no descriptor came.
+pub fn receive_descriptor(socket: Fd) -> Sys<Option<Fd>> {
+    let mut byte = 0u8;
+    let mut part = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
+    let mut rights = Rights { length: 0, level: 0, kind: 0, descriptor: -1, padding: 0 };
+    // SAFETY: all zeroes is a valid value of this plain struct.
+    let mut message: libc::msghdr = unsafe { core::mem::zeroed() };
+    message.msg_iov = &raw mut part;
+    message.msg_iovlen = 1;
+    message.msg_control = (&raw mut rights).cast();
+    message.msg_controllen = Rights::LENGTH as _;
+    let args = [socket.raw(), &raw mut message as usize, libc::MSG_CMSG_CLOEXEC as usize, 0, 0, 0];
+    loop {
+        match call(libc::SYS_recvmsg, args) {
+            Err(Errno(libc::EINTR)) => {}
+            Err(errno) => return Err(errno),
+            Ok(_) => break,
+        }
+    }
+    let passed = rights.level == libc::SOL_SOCKET && rights.kind == libc::SCM_RIGHTS;
+    Ok((passed && rights.descriptor >= 0).then_some(Fd(rights.descriptor)))
 }
 
 pub fn set_dumpable(dumpable: bool) -> Sys<()> {

@@ -350,6 +350,8 @@ steps! {
         copy_up: bool,
         /// SELinux label of its root, where that is no option of the file system; or empty.
         label: &'a CStr,
+        /// A proc: the pid namespace that it shows. `NONE`: this process's own.
+        pidns: Handle,
     }
     /// A bind of `tree`, a detached copy; where `source` is not empty, of a copy made here of what is there, which
     /// must be the very file that `tree` is open on. `flags` (`AT_*`) are those of open_tree(2).
@@ -508,6 +510,7 @@ parts! {
     Ioctl = "ioctl",
     Accept = "accept",
     Copy = "copy into the new file system",
+    Holder = "open a proc in the other pid namespace",
     Setsid = "setsid",
     Dup = "dup",
     Mmap = "mmap",

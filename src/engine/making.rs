@@ -70,9 +70,8 @@ impl<'a> Making<'a> {
         }
         let given = Given {
             listener: start_socket.as_ref().filter(|_| starter == Starter::Command).map(AsFd::as_fd),
-            pidfd: None,
             cgroup: self.cgroup.as_ref(),
-            unified: None,
+            ..Given::default()
         };
         let opened = open::open(&plan.opens, given, self.spec)?;
         let mut limits = Some(std::mem::take(&mut self.prepared.limits));

@@ -8,6 +8,7 @@ use super::open::Given;
 use super::tenant as joining;
 use super::{Engine, Status};
 use crate::error::{Error, Kind, Result};
+use crate::plan::Open;
 use crate::plan::live;
 use crate::plan::namespaces::MOUNT;
 use crate::plan::tenant::{Destination, Tenant};
@@ -15,9 +16,9 @@ use crate::spec::destination::absolute;
 use crate::spec::{Mount, Spec, load, validate};
 use crate::state::{Entry, Record};
 use crate::sys::file::{self, cwd};
-use crate::sys::socket;
 use crate::sys::wait::{self, Ended};
-use std::os::fd::AsFd;
+use crate::sys::{process, socket};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 /// Some thousand mounts.
@@ -129,8 +130,15 @@ fn destination(record: &Record) -> Destination<'_> {
 /// Lets init do it. It stays in our own cgroup: the container's limits are for its processes.
 fn finish(tenant: &Tenant, record: &Record, spec: &Spec) -> Result<()> {
     let gone = || Error::new("the container has ended meanwhile").kind(Kind::WrongState);
-    let first = record.process().ok_or_else(gone)?.open().map_err(|_| gone())?;
-    let given = Given { pidfd: Some(first.as_fd()), ..Given::default() };
+    let process = record.process().ok_or_else(gone)?;
+    let first = process.open().map_err(|_| gone())?;
+    let shows_processes = tenant.opens.iter().any(|open| *open == Open::PidNamespace);
+    let pid_namespace = shows_processes.then(|| pid_namespace(process.pid, first.as_fd())).transpose()?;
+    let given = Given {
+        pidfd: Some(first.as_fd()),
+        pid_namespace: pid_namespace.as_ref().map(AsFd::as_fd),
+        ..Given::default()
+    };
     let mut init = joining::start_alone(tenant, given, spec)?;
     // A file system that a process of the container serves may never answer.
     socket::be_patient(init.control(), PATIENCE).map_err(|e| e.because("setsockopt"))?;
@@ -150,4 +158,14 @@ fn finish(tenant: &Tenant, record: &Record, spec: &Spec) -> Result<()> {
         (Ok(()), _) => Err(Error::new("the process that changes the mounts was killed")
             .remedy("look at the container's mounts: it may have done a part")),
     }
+}
+
+/// The process lives after the look, so the number was its own.
+fn pid_namespace(pid: i32, pidfd: BorrowedFd) -> Result<OwnedFd> {
+    let path = crate::plan::script::c(&format!("/proc/{pid}/ns/pid"));
+    let namespace = file::openat2(cwd(), &path, libc::O_RDONLY, 0, 0)
+        .map_err(|e| e.because("open the container's pid namespace"))?;
+    process::pidfd_send_signal(pidfd, 0)
+        .map_err(|_| Error::new("the container has ended meanwhile").kind(Kind::WrongState))?;
+    Ok(namespace)
 }

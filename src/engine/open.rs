@@ -30,6 +30,7 @@ pub struct Opened {
 pub struct Given<'a> {
     pub listener: Option<BorrowedFd<'a>>,
     pub pidfd: Option<BorrowedFd<'a>>,
+    pub pid_namespace: Option<BorrowedFd<'a>>,
     pub cgroup: Option<&'a Cgroup>,
     /// The file by which a process enters the v2 cgroup.
     pub unified: Option<BorrowedFd<'a>>,
@@ -50,6 +51,10 @@ pub fn open(opens: &Opens, given: Given, spec: &Spec) -> Result<Opened> {
             }
             Open::Pidfd => {
                 opened.numbers.push(given.pidfd.map_or(-1, |fd| fd.as_raw_fd()));
+                continue;
+            }
+            Open::PidNamespace => {
+                opened.numbers.push(given.pid_namespace.map_or(-1, |fd| fd.as_raw_fd()));
                 continue;
             }
             Open::Unified => {

@@ -39,7 +39,7 @@ pub fn start(
         }
     };
     let unified = unified.as_ref().map(AsFd::as_fd);
-    let given = Given { listener: None, pidfd: Some(first), cgroup, unified };
+    let given = Given { pidfd: Some(first), cgroup, unified, ..Given::default() };
     let opened = open::open(&tenant.opens, given, &Spec::default())?;
     let launch = |birth: Option<BorrowedFd>| {
         let start = init::Start::of(&tenant.script, &opened.numbers);

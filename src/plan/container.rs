@@ -264,6 +264,7 @@ impl<'a> Builder<'a, '_> {
             namespaces: self.namespaces.new | self.namespaces.joined(),
             base_propagation: base,
             moment: Moment::Building,
+            pidns: Handle::NONE,
         };
         mounts.push(&mut self.script, &mut self.opens)?;
         let nodes = if self.user_namespace() || self.host.in_user_namespace {

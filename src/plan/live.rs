@@ -12,7 +12,6 @@ use super::namespaces::{MOUNT, PID, USER};
 use super::script::{Field, Open, Opens, Script, c};
 use super::tenant::{Destination, Tenant};
 use crate::error::{Error, Kind, Result};
-use crate::names;
 use crate::spec::destination::absolute;
 use crate::spec::{Mount, Spec};
 use crate::wire::{Handle, MOST_KEPT, Step};
@@ -21,8 +20,6 @@ use std::path::Path;
 /// File systems that take nothing from the tree in which they are mounted: what an ext4 or an overlay is made of
 /// would be looked up where the container can put something else.
 const SELF_CONTAINED: [&str; 5] = ["tmpfs", "proc", "sysfs", "mqueue", "devpts"];
-
-const SYS_PTRACE: u64 = 1 << 19;
 
 /// Adds these mounts, all or none. `spec` is the container's.
 pub fn add<'a>(
@@ -43,6 +40,9 @@ pub fn add<'a>(
     }
     let mut opens = Opens::default();
     let pidfd = opens.add(Open::Pidfd);
+    // Nothing of ours is born in the container's pid namespace.
+    let own_pids = to.namespaces & PID != 0 && list.iter().any(|mount| mount.kind.as_deref() == Some("proc"));
+    let pidns = if own_pids { opens.add(Open::PidNamespace) } else { Handle::NONE };
     let mut mounting = Script::default();
     mounting.push(Field::None, Step::OpenRoot {});
     mounting.push(Field::None, Step::Umask { value: 0 });
@@ -55,6 +55,7 @@ pub fn add<'a>(
         namespaces: to.namespaces,
         base_propagation: libc::MS_SLAVE,
         moment: Moment::Running,
+        pidns,
     };
     mounts.push(&mut mounting, &mut opens)?;
     mounting.push(Field::None, Step::Finish {});
@@ -67,40 +68,12 @@ pub fn add<'a>(
         script.push(Field::None, Step::Join { namespace: pidfd, flags: USER });
         push_copies(&opens, &mut script);
     }
-    // A pid namespace is entered by children only, and only a proc is of one.
-    let pid = if list.iter().any(|mount| mount.kind.as_deref() == Some("proc")) { PID } else { 0 };
-    let flags = to.namespaces & !USER & !PID | to.namespaces & pid;
-    if flags & PID != 0 && own_user == 0 {
-        must_have_no_tracer(list, spec)?;
-    }
-    script.push(Field::None, Step::Join { namespace: pidfd, flags });
+    script.push(Field::None, Step::Join { namespace: pidfd, flags: to.namespaces & !USER & !PID });
     if own_user != 0 {
         script.push(Field::None, Step::BecomeRoot { keep_groups: false });
     }
-    if flags & PID != 0 {
-        script.push(Field::None, Step::Spawn { flags: 0 });
-    }
     script.append(mounting);
     Ok(Tenant { script, opens, ..Tenant::new() })
-}
-
-/// Only from within a pid namespace can its proc be mounted, and with all rights. In a user namespace of the container's
-/// own nobody has any over our process; else one of the container's with CAP_SYS_PTRACE could take it over.
-fn must_have_no_tracer(list: &[Mount], spec: &Spec) -> Result<()> {
-    let sets = spec.process.iter().filter_map(|process| process.capabilities.as_ref());
-    let tracer = sets
-        .flat_map(|sets| [&sets.bounding, &sets.permitted])
-        .any(|set| names::capability_mask(set.iter().map(|name| &**name)) & SYS_PTRACE != 0);
-    let proc = list.iter().position(|mount| mount.kind.as_deref() == Some("proc"));
-    match proc.filter(|_| tracer) {
-        Some(i) => Err(Error::new(
-            "a running container with CAP_SYS_PTRACE cannot get a proc: it could trace our process",
-        )
-        .kind(Kind::Unsupported)
-        .field(format!("/mounts/{i}/type"))
-        .remedy("bind one, or give the container a user namespace")),
-        None => Ok(()),
-    }
 }
 
 /// The kernel locks the host's flags in the mount table that a user namespace gets: so that is where copies for it are

@@ -11,7 +11,7 @@ use crate::cgroup::{Leg, Location, Version};
 use crate::host::cgroups::Layout;
 use crate::plan::Field;
 use crate::spec::destination::absolute;
-use crate::wire::{Attributes, Step, Strings};
+use crate::wire::{Attributes, Handle, Step, Strings};
 use std::borrow::Cow;
 use std::ffi::CStr;
 
@@ -95,5 +95,15 @@ fn filesystem<'s>(
     options: Strings<'s>,
     attributes: Attributes,
 ) -> Step<'s> {
-    Step::Filesystem { kind, source, target, options, attributes, strict: false, copy_up: false, label: c"" }
+    Step::Filesystem {
+        kind,
+        source,
+        target,
+        options,
+        attributes,
+        strict: false,
+        copy_up: false,
+        label: c"",
+        pidns: Handle::NONE,
+    }
 }

@@ -8,7 +8,7 @@ use super::script::{Field, Mapping, Open, Opens, Owners, Script, StringList, c};
 use crate::error::{Error, Kind, Result};
 use crate::spec::destination::absolute;
 use crate::spec::{Mount, Spec, annotations, idmap};
-use crate::wire::{Attributes, Links, Step};
+use crate::wire::{Attributes, Handle, Links, Step};
 use std::borrow::Cow;
 use std::ffi::CStr;
 use std::path::Path;
@@ -59,6 +59,8 @@ pub struct Mounts<'a, 'p> {
     /// `rootfsPropagation` says otherwise.
     pub base_propagation: u64,
     pub moment: Moment,
+    /// The pid namespace that a proc shows, where it is not the one of the process that mounts it.
+    pub pidns: Handle,
 }
 
 /// One of them.
@@ -148,6 +150,7 @@ impl<'a> Mounts<'a, '_> {
                 strict,
                 copy_up,
                 label: &c(on_root.unwrap_or_default()),
+                pidns: if kind == "proc" { self.pidns } else { Handle::NONE },
                 attributes: Attributes { set: flags.set, ..Attributes::NONE },
             };
             script.push(Field::Mount(i), step);

@@ -170,6 +170,8 @@ pub enum Open<'a> {
     Namespace { path: Cow<'a, str>, flag: u64, field: Field },
     /// The container's PID 1.
     Pidfd,
+    /// Its pid namespace.
+    PidNamespace,
     /// The tasks file of the container's v1 cgroup in the hierarchy mounted here.
     Tasks { mount: String },
     /// The file by which a process enters the container's v2 cgroup.
@@ -234,6 +236,7 @@ mod tests {
             strict: false,
             copy_up: false,
             label: c"",
+            pidns: Handle::NONE,
             attributes: crate::wire::Attributes { set: 1, clear: 2, propagation: 3 },
         };
         let mut script = Script::default();

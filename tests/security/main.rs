@@ -19,6 +19,7 @@ mod links;
 mod live;
 mod mounts;
 mod null;
+mod older_kernel;
 mod procfs;
 mod races;
 mod state;
