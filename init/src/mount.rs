@@ -283,13 +283,15 @@ impl<'a> Init<'a> {
         Ok(())
     }
 
-    /// Masked and read-only paths that are not there need no work. Those of /proc and /sys are looked for in the
-    /// mount that was made there: somebody who renames things in the root filesystem meanwhile would otherwise
-    /// make them absent, and later present again without their mask.
+    /// Masked and read-only paths that are not there need no work; any other reason not to find one is an error. Those
+    /// of /proc and /sys are looked for in the mount that was made there: somebody who renames things in the root
+    /// filesystem meanwhile would otherwise make them absent, and later present again without their mask. A path that
+    /// goes up may leave that mount again.
     fn present(&self, path: &CStr) -> Outcome<Option<Fd>> {
+        let goes_up = path.to_bytes().windows(2).any(|two| two == b"..");
         let held = KERNEL_PLACES.iter().zip(self.kernel_mounts).find_map(|(place, mount)| {
             let rest = path.to_bytes_with_nul().strip_prefix(*place)?;
-            Some((mount?, CStr::from_bytes_with_nul(rest).ok()?))
+            Some((mount.filter(|_| !goes_up)?, CStr::from_bytes_with_nul(rest).ok()?))
         });
         let found = match held {
             Some((mount, rest)) => sys::openat2(mount, rest, libc::O_PATH, 0, IN_ROOT),
@@ -297,7 +299,7 @@ impl<'a> Init<'a> {
         };
         match found {
             Ok(target) => Ok(Some(target)),
-            Err(Errno(libc::ENOENT | libc::ENOTDIR)) => Ok(None),
+            Err(Errno(libc::ENOENT)) => Ok(None),
             Err(errno) => Err(Fail(Part::OpenTarget, errno)),
         }
     }

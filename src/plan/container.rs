@@ -9,7 +9,7 @@ use super::{Host, settings, sync};
 use crate::error::{Error, Kind, Result};
 use crate::names;
 use crate::seccomp::Filter;
-use crate::spec::destination::is_root;
+use crate::spec::destination::{absolute, is_root};
 use crate::spec::validate::sysctl_path;
 use crate::spec::{IdMapping, Spec};
 use crate::wire::{Attributes, Bytes, Handle, Step};
@@ -366,14 +366,17 @@ impl<'a> Builder<'a, '_> {
             // A mount over the root would be seen by nobody: the root's own mount is changed.
             if is_root(path) {
                 self.script.push(Field::Readonly(i), Step::RootAttributes { attributes, recursive: false });
-            } else {
-                self.script.push(Field::Readonly(i), Step::Readonly { path: &c(path) });
+                continue;
+            }
+            for path in readings(path) {
+                self.script.push(Field::Readonly(i), Step::Readonly { path: &c(&path) });
             }
         }
         let label = StringList::of(label_option(spec));
         for (i, path) in linux.masked_paths.iter().enumerate() {
-            let step = Step::Mask { path: &c(path), options: label.wire() };
-            self.script.push(Field::Masked(i), step);
+            for path in readings(path) {
+                self.script.push(Field::Masked(i), Step::Mask { path: &c(&path), options: label.wire() });
+            }
         }
     }
 
@@ -401,5 +404,29 @@ impl<'a> Builder<'a, '_> {
             birth: Birth::Inside,
         };
         program.push(&mut self.script, &mut self.warnings)
+    }
+}
+
+/// The places that a path to be masked or protected may mean. Read as text it cannot lead elsewhere, whatever the image
+/// has there; with a `..` behind a link the disk has another opinion, which is runc's: then both are protected.
+fn readings(path: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    let on_disk = path.split('/').any(|part| part == "..").then_some(Cow::Borrowed(path));
+    std::iter::once(absolute(path)).chain(on_disk)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_protective_path_is_read_as_text_and_with_dots_as_the_disk_has_it_too() {
+        for (path, expected) in [
+            ("/proc/keys", &["/proc/keys"][..]),
+            ("//proc/./keys/", &["/proc/keys"]),
+            ("/proc/..x/a..", &["/proc/..x/a.."]),
+            ("/nodir/../proc/sys", &["/proc/sys", "/nodir/../proc/sys"]),
+        ] {
+            assert_eq!(readings(path).collect::<Vec<_>>(), expected);
+        }
     }
 }

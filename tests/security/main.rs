@@ -21,6 +21,7 @@ mod mounts;
 mod null;
 mod older_kernel;
 mod procfs;
+mod protected;
 mod races;
 mod state;
 mod window;
