@@ -3,6 +3,7 @@
 //! At no moment may more be allowed than the old or the new rules allow, and on an update nothing that both allow
 //! may be refused in between: v1 gets only the differences, v2 a replacement in one step.
 
+use super::Limits;
 use super::devices::Rules;
 use super::exceptions::Exceptions;
 use super::program;
@@ -13,8 +14,13 @@ use crate::sys::{Errno, bpf, file};
 use std::os::fd::{AsFd, OwnedFd};
 
 impl Cgroup {
-    /// Applies the rules on the v1 devices hierarchy, or, where there is none, on v2.
-    pub(super) fn enforce(&self, rules: &Rules) -> Result<()> {
+    /// Applies the rules of a new container, if it has any.
+    pub fn guard_devices(&self, limits: &Limits) -> Result<()> {
+        limits.devices.as_ref().map_or(Ok(()), |rules| self.enforce(rules))
+    }
+
+    /// On the v1 devices hierarchy, or, where there is none, on v2.
+    fn enforce(&self, rules: &Rules) -> Result<()> {
         if let Some(held) = self.held.iter().find(|h| h.leg.has("devices")) {
             return by_file(held, rules);
         }

@@ -100,17 +100,13 @@ impl Limits {
 }
 
 impl Cgroup {
-    /// Writes the limits of a new container, the device rules last.
+    /// Writes the limits of a new container, without the device rules ([`Cgroup::guard_devices`]).
     ///
     /// Errors name the field: no such controller or file, a value that the kernel refuses, a memory limit below
     /// what is in use.
     pub fn apply(&self, limits: &Limits) -> Result<()> {
         self.check_memory(limits)?;
-        self.carry_out(limits, |held, write| held.put(write))?;
-        match &limits.devices {
-            Some(rules) => self.enforce(rules),
-            None => Ok(()),
-        }
+        self.carry_out(limits, |held, write| held.put(write))
     }
 
     /// Hands each write to `put`, in an order that the kernel accepts.

@@ -74,6 +74,11 @@ impl<'a> Making<'a> {
             ..Given::default()
         };
         let opened = open::open(&plan.opens, given, self.spec)?;
+        // Nothing that the container's image or volumes hold is opened by a process without its device rules.
+        if let Some(cgroup) = &self.cgroup {
+            let doing = || "set the limits of the container's cgroup".into();
+            cgroup.guard_devices(&self.prepared.limits).doing(doing)?;
+        }
         let mut limits = Some(std::mem::take(&mut self.prepared.limits));
         let when = moment(&plan, &self.prepared.host.cgroups);
         if when == Moment::BeforeClone {
@@ -301,7 +306,7 @@ impl<'a> Making<'a> {
     }
 }
 
-/// When limits are set.
+/// When limits are set; device rules always stand before the process exists.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Moment {
     BeforeClone,
@@ -310,9 +315,7 @@ enum Moment {
     Last,
 }
 
-/// On v1, rules for devices are "deny everything" first and exceptions then, and in between nobody could make a node;
-/// so they stand before the process exists. On v2 they are set at once, and the child works meanwhile. A first
-/// process that spawns the real one must not meet a limit of one task.
+/// On v1 the process enters its cgroups by itself and finds its limits there; on v2 they are set while the child works. A first process that spawns the real one must not meet a limit of one task.
 fn moment(plan: &Plan, cgroups: &Layout) -> Moment {
     match (plan.staged, cgroups) {
         (true, _) => Moment::Last,

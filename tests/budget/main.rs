@@ -42,6 +42,22 @@ fn a_run_stays_within_its_system_calls() {
     });
 }
 
+/// What a hook could not see: before the process exists at all.
+#[test]
+fn device_rules_of_v2_stand_before_the_process_exists() {
+    in_v2_view("device_rules_of_v2_stand_before_the_process_exists", || {
+        let container = Container::new().args(&["/bin/true"]);
+        container.write_config();
+        let bundle = container.bundle();
+        let arguments = ["run", "--bundle", bundle.to_str().unwrap(), &container.id];
+        let Some(trace) = Trace::of(&container, Follow::Children, &arguments) else {
+            skip!("there is no strace")
+        };
+        let attach = trace.position("bpf(BPF_PROG_ATTACH");
+        assert!(attach.is_some() && attach < trace.position("clone3("), "{attach:?}");
+    });
+}
+
 #[test]
 fn create_start_and_delete_stay_within_their_calls_on_cgroups() {
     in_v2_view("create_start_and_delete_stay_within_their_calls_on_cgroups", || {

@@ -111,6 +111,11 @@ impl Trace {
         self.calls().map(|(_, call)| call.as_str()).filter(forks).collect()
     }
 
+    /// How many calls come before the first that begins like this.
+    pub fn position(&self, beginning: &str) -> Option<usize> {
+        self.calls().position(|(_, call)| call.starts_with(beginning))
+    }
+
     #[track_caller]
     pub fn assert_never(&self, word: &str) {
         let found: Vec<_> = self.calls().filter(|(_, call)| call.contains(word)).collect();

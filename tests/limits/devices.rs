@@ -81,3 +81,32 @@ fn the_rules_hold_for_exec() {
     let container = docker().sh("sleep 1000").started();
     assert_eq!(container.exec_sh(TRY).ok(), "made\nnot-read\nnot-write\n");
 }
+
+/// A process in the container's cgroup tries to open kmsg (1:11) before anything of the container runs: a hook on the
+/// host goes there by itself.
+#[test]
+fn the_rules_stand_before_anything_of_the_container_is_opened() {
+    let first = crate::support::Container::new().sh("sleep 1000").started();
+    let pid_namespace = format!("/proc/{}/ns/pid", first.pid());
+    for staged in [false, true] {
+        let container = limited(json!({})).args(&["true"]);
+        let container = if staged { container.namespace("pid", Some(&pid_namespace)) } else { container };
+        let (seen, id) = (container.dir.join("seen"), container.id.clone());
+        let entrance = if crate::support::is_v2() {
+            format!("/sys/fs/cgroup/{id}/cgroup.procs")
+        } else {
+            format!("/sys/fs/cgroup/devices/{id}/tasks")
+        };
+        let script = format!(
+            "sh -c 'echo $$ > {entrance} && {{ (exec 3</dev/kmsg) 2>/dev/null && echo opened || echo refused; }} \
+             > {}'",
+            seen.display()
+        );
+        let container = container.edit(|config| {
+            let hook = json!({"path": "/bin/sh", "args": ["sh", "-c", script]});
+            config["hooks"] = json!({"createRuntime": [hook]});
+        });
+        container.run().ok();
+        assert_eq!(std::fs::read_to_string(seen).unwrap(), "refused\n", "staged: {staged}");
+    }
+}
