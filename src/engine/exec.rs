@@ -52,12 +52,13 @@ impl Engine {
         let gone = || Error::new("cannot exec in a stopped container").kind(Kind::WrongState);
         let first = record.process().ok_or_else(gone)?.open().map_err(|_| gone())?;
         let (cgroup, birthplace) = birthplace(options, record)?;
+        let keyring = record.session_keyring();
         let to = Destination {
             id: &record.id,
             namespaces: record.namespaces(),
             cgroup: record.cgroup.as_ref(),
             in_resctrl: record.resctrl.is_some(),
-            own_keyring: !record.no_new_keyring,
+            keyring: keyring.as_deref(),
         };
         let tenant = plan::exec(
             process,

@@ -15,6 +15,7 @@ mod descriptors;
 mod hooks;
 mod identity;
 mod inputs;
+mod keyring;
 mod links;
 mod live;
 mod mounts;
