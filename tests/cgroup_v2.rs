@@ -73,7 +73,7 @@ fn an_update_replaces_the_one_program() {
     let ids = || rruntime::sys::bpf::device_program_ids(cgroup.birth().unwrap()).unwrap();
     let first = ids();
     assert_eq!(first.len(), 1);
-    cgroup.apply(&place.limits("{\"devices\":[{\"allow\":true,\"access\":\"rwm\"}]}")).unwrap();
+    cgroup.guard_devices(&place.limits("{\"devices\":[{\"allow\":true,\"access\":\"rwm\"}]}")).unwrap();
     let second = ids();
     assert_eq!(second.len(), 1);
     assert_ne!(first, second);

@@ -1,9 +1,10 @@
-//! Talking to rruntime: one message at a time over a SEQPACKET socket. An end of file means that rruntime has
-//! died, and then so does init: a half-made container must not wait for ever.
+//! Talking to rruntime: one message at a time over a SEQPACKET socket, and once `create` has gone over two pipes with
+//! names in the state directory. An end of file means that rruntime has died, and then so does init: a half-made
+//! container must not wait for ever.
 
 use crate::Init;
 use crate::sys::{self, Errno, Fd};
-use crate::wire::{Handle, Kind, Message, Part};
+use crate::wire::{Handle, Kind, Message, PAYLOAD, Part};
 
 /// What failed, and how.
 #[derive(Clone, Copy)]
@@ -32,15 +33,21 @@ impl Init<'_> {
         self.root.ok_or(Fail(Part::Plan, Errno(libc::EBADF)))
     }
 
-    pub fn tell(&self, kind: Kind, value: i64, pass: Option<Fd>) -> Outcome<()> {
+    /// By write(2), which every profile knows: a part of the conversation takes place behind the container's filter.
+    pub fn tell(&self, kind: Kind, value: i64) -> Outcome<()> {
         let message = Message { value, step: self.number, ..Message::of(kind) };
-        sys::send(self.control, &message.encode(), &[], pass).part(Part::Control)
+        sys::write(self.control, &message.encode()).part(Part::Control).map(drop)
+    }
+
+    pub fn pass(&self, kind: Kind, value: i64, file: Fd) -> Outcome<()> {
+        let message = Message { value, step: self.number, ..Message::of(kind) };
+        sys::send(self.control, &message.encode(), file).part(Part::Control)
     }
 
     /// Waits for rruntime's word.
     pub fn hear(&self) -> Outcome<u32> {
         let mut buffer = [0; Message::SIZE];
-        let length = sys::recv(self.control, &mut buffer).part(Part::Control)?;
+        let length = sys::read(self.word, &mut buffer).part(Part::Control)?;
         match Message::decode(&buffer[..length]) {
             Some(message) => Ok(message.kind),
             None => Err(Fail(Part::Control, Errno(libc::EPIPE))),
@@ -48,7 +55,7 @@ impl Init<'_> {
     }
 
     pub fn sync(&self, point: u32) -> Outcome<()> {
-        self.tell(Kind::Reached, i64::from(point), None)?;
+        self.tell(Kind::Reached, i64::from(point))?;
         self.expect_go()
     }
 
@@ -59,26 +66,48 @@ impl Init<'_> {
         }
     }
 
-    pub fn await_start(&mut self, listener: Handle) -> Outcome<()> {
-        self.tell(Kind::Ready, 0, None)?;
+    /// From here on nothing is open but what the program keeps and the conversation: what is seen of this process leads
+    /// to nothing of the host's.
+    pub fn confine(&mut self, first: u32, word: Handle, answer: Handle) -> Outcome<()> {
+        let ends = [Some(self.control), self.end(word)?, self.end(answer)?];
+        let mut held = [Fd::CWD; 3];
+        let above = first + ends.len() as u32;
+        for (held, end) in held.iter_mut().zip(ends.into_iter().flatten()) {
+            *held = sys::duplicate(end, above).part(Part::Dup)?;
+        }
+        let kept = ends.iter().flatten().count() as u32;
+        for (number, held) in (first..first + kept).zip(held) {
+            sys::dup3(held, number as i32).part(Part::Dup)?;
+        }
+        sys::close_range(first + kept, 0).part(Part::Whole)?;
+        self.control = Fd(first as i32);
+        self.word = self.control;
+        self.start = (kept == 3).then_some((Fd(first as i32 + 1), Fd(first as i32 + 2)));
+        Ok(())
+    }
+
+    fn end(&self, handle: Handle) -> Outcome<Option<Fd>> {
+        if handle == Handle::NONE { Ok(None) } else { self.handle(handle).map(Some) }
+    }
+
+    pub fn await_start(&mut self) -> Outcome<()> {
+        self.tell(Kind::Ready, 0)?;
         if self.hear()? == Kind::Go as u32 {
             return Ok(());
         }
-        // `create` ends here; whoever starts the container connects to the socket in the state directory.
-        let listener = self.handle(listener)?;
-        loop {
-            sys::close(self.control);
-            self.control = sys::accept(listener).part(Part::Accept)?;
-            // A `start` that died before its word is no start.
-            if self.expect_go().is_ok() {
-                return Ok(());
-            }
-        }
+        // `create` ends here. The word may come from any later command; one that died before its word is no start.
+        let (word, answer) = self.start.ok_or(Fail(Part::Plan, Errno(libc::EBADF)))?;
+        sys::close(self.control);
+        (self.word, self.control) = (word, answer);
+        self.expect_go()
     }
 
     pub fn report(&self, step: u32, Fail(part, Errno(errno)): Fail) {
         let message = Message { kind: Kind::Failed as u32, step, part: part as u32, errno, value: 0 };
+        let mut bytes = [0; Message::SIZE + PAYLOAD];
+        bytes[..Message::SIZE].copy_from_slice(&message.encode());
+        bytes[Message::SIZE..][..self.noted].copy_from_slice(&self.note[..self.noted]);
         // If rruntime is gone there is nobody left to tell.
-        let _ = sys::send(self.control, &message.encode(), &self.note[..self.noted], None);
+        let _ = sys::write(self.control, &bytes[..Message::SIZE + self.noted]);
     }
 }

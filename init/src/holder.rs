@@ -91,7 +91,7 @@ impl Init<'_> {
         sys::seccomp(0, &FILTER).part(Part::Seccomp)?;
         if sys::clone(BIRTH as usize).part(Part::Clone)?.is_none() {
             let context = sys::fsopen(c"proc").part(Part::FsOpen)?;
-            sys::send(Fd(0), &[0], &[], Some(context)).part(Part::Control)?;
+            sys::send(Fd(0), &[0], context).part(Part::Control)?;
         }
         Ok(())
     }

@@ -10,8 +10,8 @@
 //!     │ clone3 + execveat(memfd) ──────────▶│ maps the plan
 //!     │◀──────────────────── Reached(point) │ a Sync step: id maps, cgroup, hooks are rruntime's part
 //!     │ Go ────────────────────────────────▶│
-//!     │◀────────────────────────────  Ready │ everything is done but start
-//!     │ Go  (run)  or  Detach  (create) ───▶│ … Detach: waits for Go on the listener socket
+//!     │◀────────────────────────────  Ready │ everything is done but start, the filter is loaded
+//!     │ Go  (run)  or  Detach  (create) ───▶│ … Detach: waits for Go at the pipes of the state directory
 //!     │◀───────────── Failed, or the socket │ closes at exec: the user's program runs
 //! ```
 #![no_std]
@@ -26,7 +26,6 @@ mod decimal;
 mod holder;
 mod home;
 mod identity;
-mod keyring;
 mod listen;
 mod live;
 mod mount;
@@ -49,7 +48,11 @@ pub struct Init<'a> {
     /// The step that is being done.
     number: u32,
     header: Header<'a>,
+    /// Where rruntime is told something, and where its words come from.
     control: Fd,
+    word: Fd,
+    /// The two ends at which start is awaited: the word's and the answer's.
+    start: Option<(Fd, Fd)>,
     /// The root filesystem's mount.
     root: Option<Fd>,
     host_proc: Option<Fd>,
@@ -65,18 +68,23 @@ pub struct Init<'a> {
     empty: Option<Fd>,
     /// The console's slave.
     console: Option<Fd>,
-    /// What `Resolve` found.
+    /// What `Resolve` found; or where the exec has to look by itself.
     program: Option<&'a CStr>,
+    candidates: wire::Strings<'a>,
     /// `HOME=…` for the program.
     home: Option<home::Variable>,
     /// `LISTEN_PID=…` for the program.
     listen_pid: Option<listen::Variable>,
+    /// The number of a spawned process in its own pid namespace.
+    born: i32,
     arranged: Option<program::Arranged<'a>>,
     /// A `Chdir` was refused and is to be tried again.
     chdir_again: bool,
     /// The words that go with a failure: the file system's own, or the first bytes of a program.
     note: [u8; wire::PAYLOAD],
     noted: usize,
+    /// How much of `note` is the beginning of the program.
+    head: usize,
 }
 
 /// The beginning (`arch`): `plan` is the number of the descriptor of the plan's file.
@@ -99,6 +107,8 @@ fn run(bytes: &'static [u8]) -> i32 {
         number: 0,
         header,
         control,
+        word: control,
+        start: None,
         root: None,
         host_proc: None,
         proc: None,
@@ -108,12 +118,15 @@ fn run(bytes: &'static [u8]) -> i32 {
         empty: None,
         console: None,
         program: None,
+        candidates: wire::Strings::EMPTY,
         arranged: None,
         home: None,
         listen_pid: None,
+        born: 0,
         chdir_again: false,
         note: [0; wire::PAYLOAD],
         noted: 0,
+        head: 0,
     };
     // The name that operators see while the container waits; a refusal changes nothing.
     let _ = sys::set_name(c"rruntime:init");

@@ -6,6 +6,7 @@
 
 use crate::Init;
 use crate::control::{Fail, In, Outcome};
+use crate::decimal::{self, DIGITS};
 use crate::path::{IN_ROOT, Missing};
 use crate::sys::{self, Errno, Fd};
 use crate::wire::{Kind, Part};
@@ -121,13 +122,14 @@ impl Init<'_> {
         // Looked at before it is opened: opening a device of the image's choice could do something by itself.
         let flags = libc::O_RDWR | libc::O_NOCTTY;
         let master = sys::openat2(devpts, c"ptmx", flags, 0, PRISTINE).part(Part::OpenTarget)?;
+        let mode = hide(devpts, master)?;
         sys::close(devpts);
         sys::unlock_terminal(master).part(Part::Ioctl)?;
         let slave = sys::open_slave(master).part(Part::Ioctl)?;
         if bind {
             self.bind_console(slave)?;
         }
-        self.tell(Kind::Console, 0, Some(master))?;
+        self.pass(Kind::Console, i64::from(mode), master)?;
         sys::close(master);
         self.console = Some(slave);
         Ok(())
@@ -197,6 +199,26 @@ impl Init<'_> {
         sys::setns(namespace, libc::CLONE_NEWTIME as u64).part(Part::Setns)?;
         sys::close(namespace);
         Ok(())
+    }
+}
+
+/// Takes the mode of a terminal that is still locked away, and returns it: until the terminal is the program's, nobody
+/// else can open it and make it their own. Locking it instead would break every later open. 0 on kernels that cannot
+/// change the mode of what is only open as a path (before 6.6).
+fn hide(devpts: Fd, master: Fd) -> Outcome<u32> {
+    let number = sys::terminal_number(master).part(Part::Ioctl)?;
+    let mut text = [0; DIGITS + 1];
+    decimal::write(number, &mut text);
+    let name = CStr::from_bytes_until_nul(&text).map_err(|_| Fail(Part::Plan, Errno(libc::EINVAL)))?;
+    let found =
+        sys::openat2(devpts, name, libc::O_PATH | libc::O_NOFOLLOW, 0, PRISTINE).part(Part::OpenTarget)?;
+    let mode = sys::stat(found, c"", 0).part(Part::Verify)?.mode & 0o7777;
+    let hidden = sys::fchmodat2(found, 0);
+    sys::close(found);
+    match hidden {
+        Ok(()) => Ok(mode),
+        Err(Errno(libc::ENOSYS)) => Ok(0),
+        Err(errno) => Err(Fail(Part::Chmod, errno)),
     }
 }
 

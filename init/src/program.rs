@@ -43,20 +43,38 @@ impl<'a> Init<'a> {
         }
     }
 
-    /// The first candidate that is an executable file. Of several failures the most telling is reported.
-    pub fn resolve(&mut self, candidates: Strings<'a>) -> Outcome<()> {
+    /// The first candidate that is an executable file. Of several failures the most telling is reported. Whoever is
+    /// `elsewhere` finds nothing behind /proc/self: what is not found here is left to the exec.
+    pub fn resolve(&mut self, candidates: Strings<'a>, elsewhere: bool) -> Outcome<()> {
         let mut fail = Fail(Part::NotFound, Errno(libc::ENOENT));
         for candidate in candidates.iter() {
             match runnable(candidate) {
                 Ok(()) => {
                     self.program = Some(candidate);
+                    self.read_head(candidate);
                     return Ok(());
                 }
-                Err(Fail(Part::NotFound, Errno(libc::ENOENT | libc::ENOTDIR))) => {}
+                Err(Fail(Part::NotFound, Errno(libc::ENOENT | libc::ENOTDIR))) => {
+                    if elsewhere && leads_through_proc(candidate) {
+                        self.candidates = candidates;
+                        return Ok(());
+                    }
+                }
                 Err(other) => fail = other,
             }
         }
         Err(fail)
+    }
+
+    /// The beginning of a program tells why it may not start: another processor, a missing loader. Once the filter is
+    /// loaded it could not be read any more.
+    fn read_head(&mut self, program: &CStr) {
+        let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY;
+        if let Ok(file) = sys::openat2(Fd::CWD, program, flags, 0, libc::RESOLVE_NO_MAGICLINKS) {
+            // Without its bytes there is just the errno to report.
+            self.head = sys::read(file, &mut self.note).unwrap_or(0);
+            sys::close(file);
+        }
     }
 
     /// Makes room for the arguments and the environment of the exec, and leaves no signal as the caller had it. Nothing
@@ -70,8 +88,18 @@ impl<'a> Init<'a> {
     }
 
     pub fn exec_resolved(&mut self) -> Outcome<()> {
-        let program = self.program.ok_or(Fail(Part::Plan, Errno(libc::ENOENT)))?;
-        self.exec(program)
+        if let Some(program) = self.program {
+            return self.exec(program);
+        }
+        let mut fail = Fail(Part::NotFound, Errno(libc::ENOENT));
+        for candidate in self.candidates.iter() {
+            match self.exec(candidate) {
+                Err(Fail(_, Errno(libc::ENOENT | libc::ENOTDIR))) => {}
+                Err(other) => fail = other,
+                Ok(()) => {}
+            }
+        }
+        Err(fail)
     }
 
     /// Returns only with the reason why the program did not start.
@@ -82,19 +110,14 @@ impl<'a> Init<'a> {
         let home = self.home.as_ref().and_then(home::Variable::as_c_str);
         let pid = self.listen_pid.as_ref().and_then(listen::Variable::as_c_str);
         let errno = sys::execve(program, room, argv.iter(), env.iter().chain(home).chain(pid));
-        self.note_program(program);
+        self.noted = self.head;
         Err(Fail(Part::Exec, errno))
     }
+}
 
-    /// The beginning of a program that did not start tells rruntime why: another processor, a missing loader.
-    fn note_program(&mut self, program: &CStr) {
-        let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY;
-        if let Ok(file) = sys::openat2(Fd::CWD, program, flags, 0, 0) {
-            // Without its bytes there is just the errno to report.
-            self.noted = sys::read(file, &mut self.note).unwrap_or(0);
-            sys::close(file);
-        }
-    }
+/// Links may lead there too, and then they are in /dev: fd, stdin, stdout, stderr.
+fn leads_through_proc(path: &CStr) -> bool {
+    [&b"/proc/"[..], b"/dev/"].iter().any(|start| path.to_bytes().starts_with(start))
 }
 
 fn runnable(path: &CStr) -> Outcome<()> {

@@ -2,10 +2,10 @@
 
 use crate::Init;
 use crate::control::{In, Outcome};
+use crate::home;
 use crate::listen;
 use crate::sys::{self, Fd};
-use crate::wire::{Part, Step};
-use crate::{home, keyring};
+use crate::wire::{Kind, Part, Step};
 
 impl<'a> Init<'a> {
     pub fn step(&mut self, step: Step<'a>) -> Outcome<()> {
@@ -24,6 +24,7 @@ impl<'a> Init<'a> {
             Step::Join { namespace, flags } => sys::setns(self.handle(namespace)?, flags).part(Part::Setns),
             Step::Unshare { flags } => sys::unshare(flags).part(Part::Whole),
             Step::Spawn { flags } => self.spawn(flags),
+            Step::LeaveSession {} => sys::setsid().part(Part::Setsid),
             Step::BecomeRoot { keep_groups } => self.become_root(keep_groups),
             Step::SelfFile { file, value } => self.write_self(file, value.0),
             Step::LabelFile { file, value } => self.write_label(file, value.0),
@@ -31,8 +32,7 @@ impl<'a> Init<'a> {
             Step::Hostname { name } => sys::sethostname(name.0).part(Part::Whole),
             Step::Domainname { name } => sys::setdomainname(name.0).part(Part::Whole),
             Step::LoopbackUp {} => self.loopback_up(),
-            Step::Keyring { name, hidden } => keyring::make(name, hidden),
-            Step::JoinKeyring { name } => keyring::join(name),
+            Step::Keyring { name } => self.keyring(name),
 
             Step::HostPropagation { flags, recursive } => self.host_propagation(flags, recursive),
             Step::Copy { tree, path, flags } => self.copy_tree(tree, path, flags),
@@ -81,7 +81,7 @@ impl<'a> Init<'a> {
             }
             Step::Ambient { set } => self.ambient(set),
             Step::NoNewPrivileges {} => sys::set_no_new_privileges().part(Part::Prctl),
-            Step::Resolve { candidates } => self.resolve(candidates),
+            Step::Resolve { candidates, elsewhere } => self.resolve(candidates, elsewhere),
             Step::Streams {} => self.take_streams(),
             Step::Session {} => self.session(),
             Step::StreamOwner { uid } => self.own_streams(uid),
@@ -90,14 +90,13 @@ impl<'a> Init<'a> {
                 Ok(())
             }
             Step::ListenPid {} => {
-                self.listen_pid = Some(listen::variable(sys::getpid()));
+                let pid = if self.born != 0 { self.born } else { sys::getpid() };
+                self.listen_pid = Some(listen::variable(pid));
                 Ok(())
             }
-            Step::AwaitStart { listener } => self.await_start(listener),
+            Step::Confine { first, word, answer } => self.confine(first, word, answer),
+            Step::AwaitStart {} => self.await_start(),
             Step::Seccomp { flags, program, notify } => self.load_filter(flags, program.0, notify),
-            Step::CloseOnExec { first } => {
-                sys::close_range(first, libc::CLOSE_RANGE_CLOEXEC).part(Part::Whole)
-            }
             Step::Arguments { argv, env } => self.arrange(argv, env),
             Step::Exec {} => self.exec_resolved(),
             Step::ExecPath { path } => self.exec(path),
@@ -108,8 +107,12 @@ impl<'a> Init<'a> {
     fn load_filter(&self, flags: u32, program: &[u8], notify: bool) -> Outcome<()> {
         let listener = sys::seccomp(flags, program).part(Part::Seccomp)?;
         if notify {
-            // Our copy closes at exec, without a call that the filter could refuse.
-            self.tell(crate::wire::Kind::Listener, 0, Some(listener))?;
+            self.tell(Kind::Listener, i64::from(listener.0))?;
+            if self.hear()? == Kind::Pass as u32 {
+                self.pass(Kind::Listener, 0, listener)?;
+            }
+            // A copy of ours would keep the kernel waiting for an agent that has died.
+            sys::close(listener);
         }
         Ok(())
     }

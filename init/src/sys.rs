@@ -66,8 +66,15 @@ pub fn close_range(first: u32, flags: u32) -> Sys<()> {
     call(libc::SYS_close_range, [first as usize, u32::MAX as usize, flags as usize, 0, 0, 0]).map(drop)
 }
 
+/// read(2), again where a signal came between.
 pub fn read(file: Fd, buffer: &mut [u8]) -> Sys<usize> {
-    call(libc::SYS_read, [file.raw(), buffer.as_mut_ptr() as usize, buffer.len(), 0, 0, 0])
+    loop {
+        let args = [file.raw(), buffer.as_mut_ptr() as usize, buffer.len(), 0, 0, 0];
+        match call(libc::SYS_read, args) {
+            Err(Errno(libc::EINTR)) => {}
+            other => return other,
+        }
+    }
 }
 
 pub fn write(file: Fd, bytes: &[u8]) -> Sys<usize> {
@@ -194,6 +201,13 @@ pub fn fchmod(file: Fd, mode: u32) -> Sys<()> {
     call(libc::SYS_fchmod, [file.raw(), mode as usize, 0, 0, 0, 0]).map(drop)
 }
 
+/// fchmodat2(file, "", mode, AT_EMPTY_PATH), Linux 6.6: for what is open as a path.
+pub fn fchmodat2(file: Fd, mode: u32) -> Sys<()> {
+    const FCHMODAT2: i64 = 452;
+    let args = [file.raw(), path(EMPTY), mode as usize, libc::AT_EMPTY_PATH as usize, 0, 0];
+    call(FCHMODAT2, args).map(drop)
+}
+
 pub fn symlinkat(to: &CStr, dir: Fd, p: &CStr) -> Sys<()> {
     call(libc::SYS_symlinkat, [path(to), dir.raw(), path(p), 0, 0, 0]).map(drop)
 }
@@ -297,11 +311,14 @@ pub fn unshare(flags: u64) -> Sys<()> {
     call(libc::SYS_unshare, [flags as usize, 0, 0, 0, 0, 0]).map(drop)
 }
 
-/// A child that is a copy of us; our parent is its parent. `None` in the child.
-/// The number is the child's in our own pid namespace.
-pub fn clone_sibling(flags: u64) -> Sys<Option<u32>> {
-    let args: [u64; 8] = [flags | libc::CLONE_PARENT as u64, 0, 0, 0, 0, 0, 0, 0];
-    match call(libc::SYS_clone3, [args.as_ptr() as usize, size_of_val(&args), 0, 0, 0, 0])? {
+/// clone(flags | CLONE_PARENT): a child that is a copy of us; our parent is its parent. `None` in the child, where `own`
+/// is its number in its own pid namespace. The number that we get is the one in ours.
+pub fn clone_sibling(flags: u32, own: &mut i32) -> Sys<Option<u32>> {
+    let flags = flags as usize | (libc::CLONE_PARENT | libc::CLONE_CHILD_SETTID) as usize;
+    // Processors differ in the order of the last two arguments: the address of the number, and that of a TLS block.
+    let own = &raw mut *own as usize;
+    let (fourth, fifth) = if cfg!(target_arch = "x86_64") { (own, 0) } else { (0, own) };
+    match call(libc::SYS_clone, [flags, 0, 0, fourth, fifth, 0])? {
         0 => Ok(None),
         pid => Ok(Some(pid as u32)),
     }
@@ -342,15 +359,17 @@ pub fn setsid() -> Sys<()> {
 }
 
 pub fn dup3(from: Fd, to: i32) -> Sys<()> {
-    call(libc::SYS_dup3, [from.raw(), to as usize, 0, 0, 0, 0]).map(drop)
+    let flags = if to < 3 { 0 } else { libc::O_CLOEXEC };
+    call(libc::SYS_dup3, [from.raw(), to as usize, flags as usize, 0, 0, 0]).map(drop)
+}
+
+/// fcntl(F_DUPFD_CLOEXEC): another number for `file`, at least `from`.
+pub fn duplicate(file: Fd, from: u32) -> Sys<Fd> {
+    call(libc::SYS_fcntl, [file.raw(), libc::F_DUPFD_CLOEXEC as usize, from as usize, 0, 0, 0]).map(fd)
 }
 
 pub fn socket(family: i32, kind: i32) -> Sys<Fd> {
     call(libc::SYS_socket, [family as usize, (kind | libc::SOCK_CLOEXEC) as usize, 0, 0, 0, 0]).map(fd)
-}
-
-pub fn accept(listener: Fd) -> Sys<Fd> {
-    call(libc::SYS_accept4, [listener.raw(), 0, 0, libc::SOCK_CLOEXEC as usize, 0, 0]).map(fd)
 }
 
 /// SIOCGIFFLAGS: fills the flags of the interface that `request` names.
@@ -369,6 +388,13 @@ pub struct InterfaceRequest {
     pub name: [u8; libc::IFNAMSIZ],
     pub flags: u16,
     pub rest: [u8; 22],
+}
+
+/// TIOCGPTN: the name of the other end in its devpts.
+pub fn terminal_number(master: Fd) -> Sys<u32> {
+    let mut number = 0u32;
+    ioctl(master, libc::TIOCGPTN, &raw mut number as usize)?;
+    Ok(number)
 }
 
 /// TIOCSPTLCK with 0.
@@ -392,17 +418,6 @@ fn ioctl(file: Fd, request: u64, argument: usize) -> Sys<usize> {
     call(libc::SYS_ioctl, [file.raw(), request as usize, argument, 0, 0, 0])
 }
 
-/// recv(2) of one whole message.
-pub fn recv(socket: Fd, buffer: &mut [u8]) -> Sys<usize> {
-    loop {
-        let args = [socket.raw(), buffer.as_mut_ptr() as usize, buffer.len(), 0, 0, 0];
-        match call(libc::SYS_recvfrom, args) {
-            Err(Errno(libc::EINTR)) => {}
-            other => return other,
-        }
-    }
-}
-
 /// One control message: its header (16 bytes), the descriptor, padding.
 #[repr(C, align(8))]
 struct Rights {
@@ -417,28 +432,22 @@ impl Rights {
     const LENGTH: usize = 20;
 }
 
-/// sendmsg(2) of one message made of two parts, with a descriptor where there is one.
-pub fn send(socket: Fd, head: &[u8], body: &[u8], pass: Option<Fd>) -> Sys<()> {
-    let parts = [
-        libc::iovec { iov_base: head.as_ptr().cast_mut().cast(), iov_len: head.len() },
-        libc::iovec { iov_base: body.as_ptr().cast_mut().cast(), iov_len: body.len() },
-    ];
-    let mut rights = Rights {
+/// sendmsg(2) of one message with a descriptor.
+pub fn send(socket: Fd, bytes: &[u8], pass: Fd) -> Sys<()> {
+    let part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    let rights = Rights {
         length: Rights::LENGTH,
         level: libc::SOL_SOCKET,
         kind: libc::SCM_RIGHTS,
-        descriptor: -1,
+        descriptor: pass.0,
         padding: 0,
     };
     // SAFETY: all zeroes is a valid value of this plain struct.
     let mut message: libc::msghdr = unsafe { core::mem::zeroed() };
-    message.msg_iov = parts.as_ptr().cast_mut();
-    message.msg_iovlen = parts.len() as _;
-    if let Some(file) = pass {
-        rights.descriptor = file.0;
-        message.msg_control = (&raw mut rights).cast();
-        message.msg_controllen = size_of::<Rights>() as _;
-    }
+    message.msg_iov = (&raw const part).cast_mut();
+    message.msg_iovlen = 1;
+    message.msg_control = (&raw const rights).cast_mut().cast();
+    message.msg_controllen = size_of::<Rights>() as _;
     let args = [socket.raw(), &raw const message as usize, libc::MSG_NOSIGNAL as usize, 0, 0, 0];
     call(libc::SYS_sendmsg, args).map(drop)
 }
@@ -517,17 +526,6 @@ pub fn join_session_keyring(name: &CStr) -> Sys<Key> {
     call(libc::SYS_keyctl, [1 /* KEYCTL_JOIN_SESSION_KEYRING */, path(name), 0, 0, 0, 0]).map(Key)
 }
 
-/// add_key(2): a keyring of this name in the keyring of this process, which goes with the next execve.
-pub fn add_keyring(name: &CStr) -> Sys<Key> {
-    const PROCESS_KEYRING: isize = -2;
-    call(libc::SYS_add_key, [path(c"keyring"), path(name), 0, 0, PROCESS_KEYRING as usize, 0]).map(Key)
-}
-
-/// keyctl(KEYCTL_CHOWN): the group stays.
-pub fn give_key(key: Key, uid: u32) -> Sys<()> {
-    call(libc::SYS_keyctl, [4 /* KEYCTL_CHOWN */, key.0, uid as usize, u32::MAX as usize, 0, 0]).map(drop)
-}
-
 /// keyctl(KEYCTL_DESCRIBE): "type;uid;gid;permissions;description", permissions in hexadecimal.
 pub fn describe_key(key: Key, text: &mut [u8]) -> Sys<()> {
     call(libc::SYS_keyctl, [6 /* KEYCTL_DESCRIBE */, key.0, text.as_mut_ptr() as usize, text.len(), 0, 0])
@@ -556,12 +554,6 @@ pub fn setresgid(gid: u32) -> Sys<()> {
 
 pub fn setresuid(uid: u32) -> Sys<()> {
     call(libc::SYS_setresuid, [uid as usize, uid as usize, uid as usize, 0, 0, 0]).map(drop)
-}
-
-/// setresuid(2) of the real user id alone: what the rights of this process come from stays.
-pub fn set_real_user(uid: u32) -> Sys<()> {
-    let same = u32::MAX as usize;
-    call(libc::SYS_setresuid, [uid as usize, same, same, 0, 0, 0]).map(drop)
 }
 
 /// capset(2) on ourselves.

@@ -311,7 +311,10 @@ steps! {
     /// unshare(2).
     Unshare { flags: u64 }
     /// The rest of the plan is done by a new child of rruntime with new namespaces `flags`; this process ends.
-    Spawn { flags: u64 }
+    /// It is clone(2): profiles like Docker's answer clone3 with ENOSYS.
+    Spawn { flags: u32 }
+    /// setsid(2), so that what is spawned does not begin in the caller's session and cannot open the caller's terminal.
+    LeaveSession {}
     /// Puts a copy of the tree at `path`, made by this process, in the place of rruntime's `tree`, which is open on
     /// the same file: flags of the host's mounts are locked in the copies of a user namespace.
     /// `flags` (`AT_*`) are those of open_tree(2).
@@ -327,11 +330,8 @@ steps! {
     Hostname { name: Bytes<'a> }
     Domainname { name: Bytes<'a> }
     LoopbackUp {}
-    /// A session keyring of our own with this name, which its user may search and no more. Where `hidden` is not 0 it
-    /// belongs to that user id, which is nobody's, until this is so.
-    Keyring { name: &'a CStr, hidden: u32 }
-    /// The session keyring that the container has.
-    JoinKeyring { name: &'a CStr }
+    /// A session keyring of our own with this name.
+    Keyring { name: &'a CStr }
 
     // The tree: everything is relative to the root filesystem's descriptor.
 
@@ -420,8 +420,9 @@ steps! {
     /// Clears the ambient set, then raises these.
     Ambient { set: u64 }
     NoNewPrivileges {}
-    /// Finds the program: the first of `candidates` that is an executable file.
-    Resolve { candidates: Strings<'a> }
+    /// Finds the program: the first of `candidates` that is an executable file. `elsewhere`: this process is not in the
+    /// program's pid namespace, so that what leads through /proc/self is left to the exec.
+    Resolve { candidates: Strings<'a>, elsewhere: bool }
     /// A console's slave becomes the standard streams.
     Streams {}
     /// A session of our own; a console becomes its terminal.
@@ -432,14 +433,15 @@ steps! {
     Home { uid: u32 }
     /// The coming exec adds LISTEN_PID with the number of this process in its own pid namespace (sd_listen_fds(3)).
     ListenPid {}
-    /// Reports readiness and waits for start: from rruntime, or where it says so on the `listener` socket.
-    AwaitStart { listener: Handle }
+    /// Closes everything from `first` on but the conversation with rruntime, which goes on there, and behind it the two
+    /// ends at which start is awaited, if there are any: `word` is read, `answer` is written.
+    Confine { first: u32, word: Handle, answer: Handle }
+    /// Reports readiness and waits for start: from rruntime, or where it says so by the word that `Confine` has kept.
+    AwaitStart {}
     /// Lays out what the program gets, and gives it the usual signals: what `Exec` needs beyond the call itself.
     Arguments { argv: Strings<'a>, env: Strings<'a> }
-    /// seccomp(2). With `notify` the listener's descriptor goes to rruntime.
+    /// seccomp(2). With `notify` rruntime gets the listener: it hears its number, and fetches it.
     Seccomp { flags: u32, program: Bytes<'a>, notify: bool }
-    /// Everything from `first` on is closed by the coming exec.
-    CloseOnExec { first: u32 }
     /// execve(2) of what `Resolve` found.
     Exec {}
     /// execve(2) of a path as it is.
@@ -534,12 +536,14 @@ pub enum Kind {
     Failed,
     /// init: a descriptor comes with this message: the console's master.
     Console,
-    /// init: a descriptor comes with this message: the seccomp listener.
+    /// init: the seccomp listener is descriptor `value` of this process; or, after `Pass`, comes with this message.
     Listener,
     /// rruntime: go on.
     Go,
-    /// rruntime: wait for start on the listener socket; I shall be gone.
+    /// rruntime: wait for start at the ends that are kept for it; I shall be gone.
     Detach,
+    /// rruntime: send the descriptor, I may not fetch it.
+    Pass,
 }
 
 /// A message on the control socket (`SOCK_SEQPACKET`): this header, then the payload.

@@ -16,7 +16,7 @@ pub fn explain(script: &Script, message: &Message, note: &[u8], spec: &Spec) -> 
         return Error::os(format!("init, in a step that the plan does not have: {words}"), errno);
     };
     let error = match &step {
-        Step::Resolve { candidates } => {
+        Step::Resolve { candidates, .. } => {
             let first = candidates.iter().next().map(text).unwrap_or_default();
             program_missing(spec, &first, part, errno)
         }
@@ -136,7 +136,6 @@ fn activity(step: &Step) -> String {
         Step::Domainname { .. } => "set the domain name".into(),
         Step::LoopbackUp {} => "bring the loopback interface up".into(),
         Step::Keyring { .. } => "make a session keyring".into(),
-        Step::JoinKeyring { .. } => "join the container's session keyring".into(),
         Step::HostPropagation { .. } => "detach the mount table from the host's".into(),
         Step::Copy { path, .. } => format!("copy the tree at {}", text(path)),
         Step::Root { .. } => "attach the root filesystem".into(),

@@ -7,7 +7,7 @@ use super::pidfd::{self, Whose};
 use super::prepare::Prepared;
 use super::tenant::{self, Birthplace, Passed};
 use super::{Engine, ExecOptions, ExecProcess, Listening, Orphans, Paused, Status, Wait};
-use super::{console, foreground, listener, pid_file};
+use super::{console, foreground, listener, pid_file, tracers};
 use crate::cgroup::Cgroup;
 use crate::error::{Error, Kind, Result};
 use crate::plan::tenant::{self as plan, Destination};
@@ -36,8 +36,27 @@ impl Engine {
         self.check_process(&process, &prepared.facts)?;
         // The process of `exec` is not the config's, but what went wrong is told in the same terms.
         let spec = Spec { process: Some(process), ..spec };
-        self.exec_process(options, &record, &spec, &prepared)
+        self.exec_patiently(options, &record, &spec, &prepared)
             .map_err(|e| e.doing("unable to start container process"))
+    }
+
+    /// A session leader of the container's can make a new terminal its own before the program does. Another one may be
+    /// luckier.
+    fn exec_patiently(
+        &self,
+        options: &ExecOptions,
+        record: &Record,
+        spec: &Spec,
+        prepared: &Prepared,
+    ) -> Result<i32> {
+        const TRIES: u32 = 5;
+        for _ in 1..TRIES {
+            match self.exec_process(options, record, spec, prepared) {
+                Err(error) if error.detail().kind == Kind::Taken => {}
+                other => return other,
+            }
+        }
+        self.exec_process(options, record, spec, prepared)
     }
 
     fn exec_process(
@@ -52,22 +71,18 @@ impl Engine {
         let gone = || Error::new("cannot exec in a stopped container").kind(Kind::WrongState);
         let first = record.process().ok_or_else(gone)?.open().map_err(|_| gone())?;
         let (cgroup, birthplace) = birthplace(options, record)?;
-        let keyring = record.session_keyring();
         let to = Destination {
             id: &record.id,
             namespaces: record.namespaces(),
             cgroup: record.cgroup.as_ref(),
             in_resctrl: record.resctrl.is_some(),
-            keyring: keyring.as_deref(),
+            own_keyring: !record.no_new_keyring,
         };
-        let tenant = plan::exec(
-            process,
-            spec.linux.as_ref(),
-            to,
-            &prepared.host,
-            prepared.filter.as_ref(),
-            options.preserve_fds,
-        )?;
+        let pid = record.pid.unwrap_or_default();
+        let filter = prepared.filter.as_ref();
+        let tracers = tracers::of(process, filter, to.namespaces, pid)?;
+        let linux = spec.linux.as_ref();
+        let tenant = plan::exec(process, linux, to, &prepared.host, filter, tracers, options.preserve_fds)?;
         for warning in &tenant.warnings {
             (self.warn)(warning);
         }
@@ -75,7 +90,6 @@ impl Engine {
         let foreground = options.wait == Wait::Foreground;
         let signals = foreground.then(foreground::hold_signals).transpose()?;
         let streams = [None, None, None];
-        let pid = record.pid.unwrap_or_default();
         let first = (pid, first.as_fd());
         let mut init =
             tenant::start(&tenant, first, cgroup.as_ref(), birthplace, streams, options.preserve_fds)?;

@@ -6,8 +6,8 @@
 //! sealed init, so that nothing of ours is reachable from inside.
 
 use super::Status;
-use super::listener;
 use super::tenant::{self as joining, Passed};
+use super::{listener, tracers};
 use crate::cgroup::{Cgroup, Location};
 use crate::error::{Context, Error, Result};
 use crate::plan::Host;
@@ -217,11 +217,14 @@ impl Occasion<'_> {
             namespaces: inside.namespaces,
             cgroup: inside.location,
             in_resctrl: false,
-            keyring: None,
+            own_keyring: false,
         };
         let tenant = match inside.own {
             None => tenant::host_hook(hook, to),
-            Some((process, filter)) => tenant::own_hook(hook, process, to, inside.host, filter)?,
+            Some((process, filter)) => {
+                let tracers = tracers::of(process, filter, to.namespaces, inside.first.0)?;
+                tenant::own_hook(hook, process, to, inside.host, filter, tracers)?
+            }
         };
         let output = self.output()?;
         let input = self.input()?;

@@ -73,8 +73,14 @@ pub enum Event {
         message: Message,
         note: Vec<u8>,
     },
-    Console(OwnedFd),
+    /// The master of a terminal, and the mode that was taken away from its other end (0: none was).
+    Console {
+        master: OwnedFd,
+        mode: u32,
+    },
     Listener(OwnedFd),
+    /// The seccomp listener is this descriptor of init's.
+    ListenerAt(i32),
     /// The socket is closed: the user's program runs, or init is dead.
     Closed,
 }
@@ -220,7 +226,9 @@ impl Init {
         if !crate::sys::wait::is_child(pidfd.as_fd()) {
             return Err(Error::new(format!("process {pid} is no child of this command")));
         }
-        // It exits right after its message; nothing but its exit code is left.
+        // It has nothing left to do, and where its filter refuses its end it would not come.
+        let _ = crate::sys::process::pidfd_send_signal(self.process().pidfd.as_fd(), libc::SIGKILL);
+        // Nothing but its exit code is left.
         let _ = crate::sys::wait::reap(self.process().pidfd.as_fd());
         self.spawned = Some(launch::Child { pid, pidfd });
         Ok(())
@@ -235,7 +243,19 @@ impl Init {
             {
                 return Ok(said.event);
             }
-            let said = hear(self.control.as_fd())?;
+            let mut said = hear(self.control.as_fd())?;
+            if let Event::ListenerAt(number) = said.event {
+                match fetch_listener(self.process().pidfd.as_fd(), number)? {
+                    Some(listener) => {
+                        self.say(Kind::Go)?;
+                        said.event = Event::Listener(listener);
+                    }
+                    None => {
+                        self.say(Kind::Pass)?;
+                        continue;
+                    }
+                }
+            }
             if let (Event::Spawned, Some(pid)) = (&said.event, said.pid) {
                 self.take_over(pid)?;
                 self.spawns.pop_front();
@@ -252,6 +272,19 @@ impl Init {
     }
 }
 
+/// A copy of the listener that is descriptor `number` of this process; `None` where we may not trace it, and it has to send
+/// it by itself.
+pub fn fetch_listener(pidfd: BorrowedFd, number: i32) -> Result<Option<OwnedFd>> {
+    match crate::sys::process::pidfd_getfd(pidfd, number) {
+        Ok(listener) => Ok(Some(listener)),
+        Err(Errno(libc::EPERM | libc::ENOSYS)) => Ok(None),
+        Err(e) => Err(e.because("fetch the seccomp listener from init")),
+    }
+}
+
+/// The most that a message takes.
+pub const LONGEST: usize = Message::SIZE + PAYLOAD;
+
 /// One message from whoever is at the other end.
 ///
 /// Without a deadline: a step takes as long as the file systems of the config take, and nobody but its author knows how
@@ -259,23 +292,30 @@ impl Init {
 /// and `delete --force` ends the process, by its pid or its cgroup, without waiting for our lock. Where the container decides how long a
 /// step takes (`mounts`), the caller sets a limit on the socket ([`socket::be_patient`]).
 pub fn hear(control: BorrowedFd) -> Result<Said> {
-    let mut buffer = [0; Message::SIZE + PAYLOAD];
+    let mut buffer = [0; LONGEST];
     let (length, passed) =
         socket::receive(control, &mut buffer).map_err(|e| e.because("receive from the container's init"))?;
-    if length == 0 {
+    decode(&buffer[..length], passed)
+}
+
+/// A message with what came along; without any bytes the other end is closed.
+pub fn decode(bytes: &[u8], passed: Option<OwnedFd>) -> Result<Said> {
+    if bytes.is_empty() {
         return Ok(Said { event: Event::Closed, step: 0, pid: None });
     }
     let garbled = || Error::new("the container's init has sent something that is no message");
-    let message = Message::decode(&buffer[..length]).ok_or_else(garbled)?;
+    let message = Message::decode(bytes).ok_or_else(garbled)?;
     let kinds = [Kind::Reached, Kind::Spawned, Kind::Ready, Kind::Failed, Kind::Console, Kind::Listener];
     let kind = kinds.into_iter().find(|kind| *kind as u32 == message.kind).ok_or_else(garbled)?;
-    let event = match kind {
-        Kind::Reached => Event::Reached(message.value as u32),
-        Kind::Spawned => Event::Spawned,
-        Kind::Ready => Event::Ready,
-        Kind::Console => Event::Console(passed.ok_or_else(garbled)?),
-        Kind::Listener => Event::Listener(passed.ok_or_else(garbled)?),
-        _ => Event::Failed { message, note: buffer[Message::SIZE..length].to_vec() },
+    let event = match (kind, passed) {
+        (Kind::Reached, _) => Event::Reached(message.value as u32),
+        (Kind::Spawned, _) => Event::Spawned,
+        (Kind::Ready, _) => Event::Ready,
+        (Kind::Console, Some(master)) => Event::Console { master, mode: message.value as u32 & 0o7777 },
+        (Kind::Listener, Some(listener)) => Event::Listener(listener),
+        (Kind::Listener, None) => Event::ListenerAt(i32::try_from(message.value).map_err(|_| garbled())?),
+        (Kind::Failed, _) => Event::Failed { message, note: bytes[Message::SIZE..].to_vec() },
+        _ => return Err(garbled()),
     };
     let pid = (kind == Kind::Spawned).then_some(message.value as i32);
     Ok(Said { event, step: message.step, pid })

@@ -9,6 +9,7 @@
 //! It holds what it has made, so that `undo` takes away that and nothing else: what bears the same name and was there
 //! before is somebody's.
 
+use super::born::{self, Hidden};
 use super::bundle::Bundle;
 use super::console::{self, Console};
 use super::hooks::{Inside, Occasion};
@@ -17,9 +18,9 @@ use super::netdevices::{self, Company, Moved};
 use super::open::{self, Given};
 use super::pidfd::Receiver;
 use super::prepare::{self, Prepared};
-use super::start_socket::{self, Starter};
+use super::start_pipes::{self, Starter};
 use super::{CreateOptions, Engine, Status, Wait};
-use super::{diagnose, idmaps, listener, notify, pid_file, rlimits};
+use super::{confined, diagnose, idmaps, listener, notify, pid_file, rlimits};
 use crate::cgroup::{Cgroup, Limits};
 use crate::error::{Context, Error, Result};
 use crate::host::cgroups::Layout;
@@ -63,13 +64,12 @@ impl<'a> Making<'a> {
         let console = console::plan(process, self.options.console_socket.as_deref(), wait)?;
         let plan = self.make_cgroup(plan, plan_options)?;
         self.make_rdt()?;
-        let start_socket =
-            if start_socket::wanted(starter, self.spec) { Some(start_socket::listen(entry)?) } else { None };
+        let start_pipes = plan_options.detached_start.then(|| start_pipes::make(entry)).transpose()?;
         if self.record.notify {
             notify::make_directory(entry)?;
         }
         let given = Given {
-            listener: start_socket.as_ref().filter(|_| starter == Starter::Command).map(AsFd::as_fd),
+            start: start_pipes.as_ref().map(|pipes| (pipes.word.as_fd(), pipes.answer.as_fd())),
             cgroup: self.cgroup.as_ref(),
             ..Given::default()
         };
@@ -90,7 +90,7 @@ impl<'a> Making<'a> {
             preserve_fds: self.record.preserve_fds,
             ..init::Start::of(&plan.script, &opened.numbers)
         })?);
-        drop(opened);
+        drop((opened, start_pipes));
         // The child builds its tree meanwhile.
         if when == Moment::AfterClone {
             self.apply(limits.take())?;
@@ -183,15 +183,25 @@ impl<'a> Making<'a> {
         console: &Console,
         mut limits: Option<Limits>,
     ) -> Result<Option<OwnedFd>> {
-        let mut kept_master = None;
+        let (mut kept_master, mut hidden) = (None, None);
         loop {
             match self.init_mut().hear()? {
+                // Who shares its pid namespace may be able to speak for it, and has no business with the host's part.
+                Event::Reached(point)
+                    if self.init_mut().spawned.is_some() && plan.late && point != sync::BORN =>
+                {
+                    return Err(Error::new("the container's init asks for something out of turn"));
+                }
                 Event::Reached(point) => {
                     self.reach(point, plan)?;
                     self.init_mut().say(Word::Go)?;
                 }
                 Event::Spawned => {}
-                Event::Console(master) => kept_master = console::take(master, console, self.process())?,
+                Event::Console { master, mode } => {
+                    let again = master.try_clone().map_err(|e| Error::io("dup", &e))?;
+                    hidden = Some(Hidden { master: again, mode });
+                    kept_master = console::take(master, console, self.process())?;
+                }
                 Event::Listener(fd) => {
                     let pid = self.init_mut().process().pid;
                     listener::send(self.spec, &self.record, Status::Creating, pid, fd.as_fd())?;
@@ -201,7 +211,15 @@ impl<'a> Making<'a> {
                         .doing("error during container init"));
                 }
                 Event::Closed => return Err(self.died()),
+                // Fetched by `Init::hear`.
+                Event::ListenerAt(_) => {}
                 Event::Ready => {
+                    if let Some(sets) = &plan.confined {
+                        confined::check(self.init_mut().process().pid, sets)?;
+                    }
+                    if let Some(terminal) = hidden {
+                        terminal.show()?;
+                    }
                     self.apply(limits.take())?;
                     return Ok(kept_master);
                 }
@@ -237,6 +255,8 @@ impl<'a> Making<'a> {
                 Ok(())
             }
             sync::HOOKS => self.run_hooks(pid, plan),
+            sync::CONFINED => plan.confined.as_ref().map_or(Ok(()), |sets| confined::check(pid, sets)),
+            sync::BORN => born::settle(pid, self.spec),
             _ => Ok(()),
         }
     }

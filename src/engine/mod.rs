@@ -6,7 +6,9 @@
 //! plan with very many descriptors raises the soft limit of open files while they are open (`open_files`).
 
 mod addresses;
+mod born;
 mod bundle;
+mod confined;
 mod console;
 mod create;
 mod delete;
@@ -39,8 +41,10 @@ mod rlimits;
 mod run;
 mod shares;
 mod start;
-mod start_socket;
+mod start_old;
+mod start_pipes;
 mod tenant;
+mod tracers;
 mod update;
 
 pub use inspect::{ContainerState, Status};

@@ -28,7 +28,8 @@ pub struct Opened {
 /// The descriptors that the engine already has.
 #[derive(Clone, Copy, Default)]
 pub struct Given<'a> {
-    pub listener: Option<BorrowedFd<'a>>,
+    /// The pipes of start: word and answer.
+    pub start: Option<(BorrowedFd<'a>, BorrowedFd<'a>)>,
     pub pidfd: Option<BorrowedFd<'a>>,
     pub pid_namespace: Option<BorrowedFd<'a>>,
     pub cgroup: Option<&'a Cgroup>,
@@ -45,8 +46,12 @@ pub fn open(opens: &Opens, given: Given, spec: &Spec) -> Result<Opened> {
                 opened.numbers.push(-1);
                 continue;
             }
-            Open::Listener => {
-                opened.numbers.push(given.listener.map_or(-1, |fd| fd.as_raw_fd()));
+            Open::StartWord => {
+                opened.numbers.push(given.start.map_or(-1, |(word, _)| word.as_raw_fd()));
+                continue;
+            }
+            Open::StartAnswer => {
+                opened.numbers.push(given.start.map_or(-1, |(_, answer)| answer.as_raw_fd()));
                 continue;
             }
             Open::Pidfd => {

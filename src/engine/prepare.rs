@@ -8,7 +8,6 @@ use crate::error::{Error, Kind, Result};
 use crate::host::cgroups::Layout;
 use crate::host::{self, Facts, cgroups};
 use crate::plan::{self, Host};
-use crate::seccomp::evaluate::{Call, evaluate};
 use crate::seccomp::tables::Syscall;
 use crate::seccomp::{self, Arch, Filter};
 use crate::spec::{Resources, Seccomp, Spec, Text, annotations};
@@ -125,7 +124,6 @@ fn compile(spec: &Spec, facts: &Facts, warnings: &mut Vec<String>) -> Result<Opt
     let mut filter = seccomp::compile(profile, native, seccomp::flags_of_kernel(major, minor))?;
     if let Some(filter) = &mut filter {
         warnings.append(&mut filter.warnings);
-        check_notify(filter, native)?;
     }
     Ok(filter)
 }
@@ -146,22 +144,6 @@ fn refuse_unknown_calls(profile: &Seccomp) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// init sends the listener with sendmsg, under the filter: if that call waited for the agent, nobody would ever get
-/// the listener that the agent needs; if it was refused, neither.
-fn check_notify(filter: &Filter, native: Arch) -> Result<()> {
-    let Some(number) = filter.notify.then(|| Syscall::by_name("sendmsg")?.number(native)).flatten() else {
-        return Ok(());
-    };
-    let call = Call { number, arch: native.audit(), arguments: [0; 6] };
-    match evaluate(&filter.program, &call, native.order()) {
-        Ok(outcome) if matches!(outcome.returned, libc::SECCOMP_RET_ALLOW | libc::SECCOMP_RET_LOG) => Ok(()),
-        _ => Err(Error::new("a profile with SCMP_ACT_NOTIFY has to allow the sendmsg syscall")
-            .kind(Kind::Config)
-            .field("/linux/seccomp/syscalls")
-            .remedy("the runtime sends the listener to its agent with sendmsg, under the filter")),
-    }
 }
 
 /// The plan of a container that was prepared.

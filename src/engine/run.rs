@@ -3,7 +3,7 @@
 use super::bundle::Bundle;
 use super::create::Made;
 use super::notify::Proxy;
-use super::start_socket::Starter;
+use super::start_pipes::Starter;
 use super::{AfterExit, CreateOptions, Engine, Orphans, RunOptions, Wait, foreground};
 use crate::error::{Error, Kind, Result};
 use crate::spec::Spec;

@@ -2,21 +2,21 @@
 
 use super::create::{Made, planned_options};
 use super::hooks::{Inside, Occasion};
-use super::init::{self, Event};
+use super::init::{self, Event, Said};
 use super::inspect::status;
 use super::notify::{self, Proxy};
 use super::prepare::{self, Prepared};
-use super::start_socket::{self, Starter};
-use super::{Engine, Status, diagnose, listener};
+use super::start_pipes::{self, Starter};
+use super::{Engine, Status, diagnose, listener, start_old};
 use crate::cgroup::Cgroup;
 use crate::error::{Error, Kind, Result};
 use crate::plan::Script;
 use crate::spec::{Spec, load};
 use crate::state::{Entry, Record};
-use crate::sys::Errno;
+use crate::sys::{Errno, SysResult};
 use crate::wire::{Kind as Word, Message};
 use std::cell::Cell;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 impl Engine {
@@ -42,16 +42,16 @@ impl Engine {
         }
         let config = entry.config()?;
         let spec = self.spec_again(&config, &record)?;
-        let control = start_socket::connect(&entry).map_err(|e| match e {
+        let waiting = Waiting::of(&entry).map_err(|e| match e {
             // Ended by somebody else since a moment ago.
-            Errno(libc::ECONNREFUSED) => stopped(id),
-            e => e.because("connect to the container's init").value(id),
+            Errno(libc::ECONNREFUSED | libc::ENXIO) => stopped(id),
+            e => e.because("reach the container's init").value(id),
         })?;
         let proxy = self.proxy(&entry, &record, notify)?;
         let starting = Starting::new(self, &spec, &record, None);
-        let outcome = starting.run(control.as_fd());
+        let outcome = starting.run(&waiting);
         // Started, or ended by what went wrong: in both cases nobody waits there any more.
-        start_socket::remove(&entry)?;
+        waiting.remove(&entry)?;
         entry.renew_brief(&record);
         match outcome {
             Err(error) if starting.hook_failed.get() => return Err(self.give_up(entry, &record, error)),
@@ -108,11 +108,14 @@ impl Engine {
     /// Says start to a container that this process has made.
     pub(super) fn start_made(&self, made: &Made, spec: &Spec) -> Result<()> {
         let starting = Starting::new(self, spec, &made.record, Some(made));
-        starting.run(made.init.control())?;
-        if start_socket::wanted(Starter::Us, spec) {
-            start_socket::remove(&made.entry)?;
-            made.entry.renew_brief(&made.record);
+        if !start_pipes::wanted(Starter::Us, spec) {
+            return starting.run(&Waiting::Here(made.init.control()));
         }
+        made.init.say(Word::Detach)?;
+        let waiting = Waiting::of(&made.entry).map_err(|e| e.because("reach the container's init"))?;
+        starting.run(&waiting)?;
+        waiting.remove(&made.entry)?;
+        made.entry.renew_brief(&made.record);
         Ok(())
     }
 
@@ -151,32 +154,43 @@ impl<'a> Starting<'a> {
 
     /// Says start, and returns when the user's program runs. Where that fails the container's process ends: it may not
     /// go on without what could not be done for it.
-    fn run(&self, control: BorrowedFd) -> Result<()> {
-        let started = init::say(control, Word::Go).and_then(|()| self.follow(control));
+    fn run(&self, waiting: &Waiting) -> Result<()> {
+        let started = match waiting {
+            Waiting::Old(control) => start_old::start(control, self),
+            _ => self.run_hooks().and_then(|()| waiting.say(Word::Go)).and_then(|()| self.follow(waiting)),
+        };
         started.map_err(|e| e.doing("unable to start container process")).inspect_err(|_| {
-            if let Some(Ok(first)) = self.record.process().map(|process| process.open()) {
+            if let Ok(first) = self.first() {
                 // It may have ended by itself.
                 let _ = crate::sys::process::pidfd_send_signal(first.as_fd(), libc::SIGKILL);
             }
         })
     }
 
-    fn follow(&self, control: BorrowedFd) -> Result<()> {
+    fn follow(&self, waiting: &Waiting) -> Result<()> {
         loop {
-            match init::hear(control)?.event {
-                Event::Reached(_) => {
-                    self.run_hooks().inspect_err(|_| self.hook_failed.set(true))?;
-                    init::say(control, Word::Go)?;
-                }
-                Event::Listener(fd) => {
-                    let pid = self.record.pid.unwrap_or_default();
-                    listener::send(self.spec, self.record, Status::Creating, pid, fd.as_fd())?;
-                }
+            match waiting.hear()?.event {
+                // The profile did not let init hand it over before.
+                Event::ListenerAt(number) => match init::fetch_listener(self.first()?.as_fd(), number)? {
+                    Some(listener) => {
+                        waiting.say(Word::Go)?;
+                        self.send_listener(listener)?;
+                    }
+                    None => waiting.say(Word::Pass)?,
+                },
+                Event::Listener(listener) => self.send_listener(listener)?,
                 Event::Failed { message, note } => return Err(self.explain(&message, &note)),
                 Event::Closed => return Ok(()),
-                Event::Ready | Event::Spawned | Event::Console(_) => {}
+                Event::Reached(_) | Event::Ready | Event::Spawned | Event::Console { .. } => {
+                    return Err(Error::new("the container's init answers what it was not asked"));
+                }
             }
         }
+    }
+
+    fn first(&self) -> Result<OwnedFd> {
+        let gone = || Error::new("the container's init has ended").kind(Kind::WrongState);
+        self.record.process().ok_or_else(gone)?.open().map_err(|_| gone())
     }
 
     /// The plan that `create` carried out tells what the step was: planning is pure, and its inputs are in the config
@@ -202,10 +216,16 @@ impl<'a> Starting<'a> {
         Ok(prepared)
     }
 
+    fn send_listener(&self, listener: OwnedFd) -> Result<()> {
+        let pid = self.record.pid.unwrap_or_default();
+        listener::send(self.spec, self.record, Status::Creating, pid, listener.as_fd())
+    }
+
     fn run_hooks(&self) -> Result<()> {
-        let Some(hooks) = &self.spec.hooks else { return Ok(()) };
-        let gone = || Error::new("the container's init has ended").kind(Kind::WrongState);
-        let first = self.record.process().ok_or_else(gone)?.open().map_err(|_| gone())?;
+        let Some(hooks) = self.spec.hooks.as_ref().filter(|hooks| !hooks.start_container.is_empty()) else {
+            return Ok(());
+        };
+        let first = self.first()?;
         let again;
         let prepared = match self.made {
             Some(made) => &made.prepared,
@@ -226,6 +246,60 @@ impl<'a> Starting<'a> {
             own: self.spec.process.as_ref().map(|process| (process, prepared.filter.as_ref())),
         };
         let occasion = Occasion::new("startContainer", self.record, Status::Created);
-        occasion.before(first.as_fd()).run_inside(&hooks.start_container, &inside)
+        let ran = occasion.before(first.as_fd()).run_inside(&hooks.start_container, &inside);
+        ran.inspect_err(|_| self.hook_failed.set(true))
+    }
+}
+
+impl start_old::Host for Starting<'_> {
+    fn run_hooks(&self) -> Result<()> {
+        Starting::run_hooks(self)
+    }
+
+    fn send_listener(&self, listener: OwnedFd) -> Result<()> {
+        Starting::send_listener(self, listener)
+    }
+}
+
+/// Where a container's init waits for the word.
+enum Waiting<'i> {
+    /// At its conversation with this process, which has made it.
+    Here(BorrowedFd<'i>),
+    /// At the pipes of the state directory.
+    Pipes(start_pipes::Ends),
+    /// At the socket of 0.1.0.
+    Old(OwnedFd),
+}
+
+impl Waiting<'_> {
+    fn of(entry: &Entry) -> SysResult<Waiting<'static>> {
+        match start_pipes::open(entry) {
+            Err(Errno(libc::ENOENT)) => start_old::connect(entry).map(Waiting::Old),
+            other => other.map(Waiting::Pipes),
+        }
+    }
+
+    fn say(&self, word: Word) -> Result<()> {
+        match self {
+            Waiting::Here(control) => init::say(*control, word),
+            Waiting::Pipes(ends) => ends.say(word),
+            Waiting::Old(control) => init::say(control.as_fd(), word),
+        }
+    }
+
+    fn hear(&self) -> Result<Said> {
+        match self {
+            Waiting::Here(control) => init::hear(*control),
+            Waiting::Pipes(ends) => ends.hear(),
+            Waiting::Old(control) => init::hear(control.as_fd()),
+        }
+    }
+
+    fn remove(&self, entry: &Entry) -> Result<()> {
+        match self {
+            Waiting::Here(_) => Ok(()),
+            Waiting::Pipes(_) => start_pipes::remove(entry),
+            Waiting::Old(_) => start_old::remove(entry),
+        }
     }
 }

@@ -1,16 +1,17 @@
 //! A process that joins a container (`exec`, a hook inside): the sealed init with a tenant's script.
 
+use super::born::{self, Hidden};
 use super::init::{self, Event, Init, Streams};
 use super::open::{self, Given};
-use super::rlimits;
+use super::{confined, rlimits};
 use crate::cgroup::Cgroup;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::plan::affinity::Entrance;
 use crate::plan::sync;
 use crate::plan::tenant::Tenant;
 use crate::resctrl::Place;
 use crate::spec::Spec;
-use crate::wire::Kind;
+use crate::wire::{Kind, Message, Step};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Which cgroup of v2 a tenant is born in.
@@ -71,7 +72,8 @@ pub enum Passed {
     Listener(OwnedFd),
 }
 
-/// Follows a tenant until its program runs. `place` is where the container is in resctrl.
+/// Follows init until the program runs. Behind the birth the container's processes may be able to speak for it: what it says
+/// then can only end it, or set what its config allows.
 pub fn converse(
     init: &mut Init,
     tenant: &Tenant,
@@ -79,6 +81,7 @@ pub fn converse(
     place: Option<&Place>,
     mut passed: impl FnMut(Passed) -> Result<()>,
 ) -> Result<()> {
+    let mut terminal: Option<Hidden> = None;
     loop {
         match init.hear()? {
             Event::Reached(point) => {
@@ -86,20 +89,47 @@ pub fn converse(
                 match (point, place) {
                     (sync::LIMITS, _) => rlimits::raise(pid, spec)?,
                     (sync::RESCTRL, Some(place)) => join(place, pid)?,
+                    (sync::CONFINED, _) => {
+                        if let Some(sets) = &tenant.confined {
+                            confined::check(pid, sets)?;
+                        }
+                    }
+                    (sync::BORN, _) => {
+                        born::settle(pid, spec)?;
+                        if let Some(terminal) = terminal.take() {
+                            terminal.show()?;
+                            passed(Passed::Console(terminal.master))?;
+                        }
+                    }
                     _ => {}
                 }
                 init.say(Kind::Go)?;
             }
             Event::Spawned => {}
             Event::Ready => init.say(Kind::Go)?,
-            Event::Console(master) => passed(Passed::Console(master))?,
+            // It goes on when it is the program's, and not somebody else's.
+            Event::Console { master, mode } => terminal = Some(Hidden { master, mode }),
             Event::Listener(listener) => passed(Passed::Listener(listener))?,
+            // Fetched by `Init::hear`.
+            Event::ListenerAt(_) => {}
             Event::Failed { message, note } => {
-                return Err(super::diagnose::explain(&tenant.script, &message, &note, spec));
+                let error = super::diagnose::explain(&tenant.script, &message, &note, spec);
+                return Err(match &terminal {
+                    Some(terminal) if takes_terminal(tenant, &message) => {
+                        terminal.taken(error).kind(ErrorKind::Taken)
+                    }
+                    _ => error,
+                });
             }
             Event::Closed => return Ok(()),
         }
     }
+}
+
+/// TIOCSCTTY is refused where the terminal is another session's already.
+fn takes_terminal(tenant: &Tenant, message: &Message) -> bool {
+    let step = tenant.script.step(message.step as usize);
+    message.errno == libc::EPERM && matches!(step, Some((Step::Session {}, _)))
 }
 
 /// A group that its administrator has removed has no tasks: those of the container are in the default group now.

@@ -2,8 +2,8 @@
 
 use super::devices::{self, Nodes};
 use super::mounts::{Moment, Mounts, label_option};
-use super::namespaces::{CGROUP, MOUNT, NETWORK, Namespaces, TIME, USER, UTS};
-use super::process::{Birth, Program};
+use super::namespaces::{CGROUP, MOUNT, NETWORK, Namespaces, PID, TIME, USER, UTS};
+use super::process::{Birth, Ends, Program, Sets, Tracers};
 use super::script::{Field, Open, Opens, Script, StringList, c, push_cgroup};
 use super::{Host, settings, sync};
 use crate::error::{Error, Kind, Result};
@@ -21,21 +21,12 @@ use std::path::Path;
 pub struct Options {
     pub id: String,
     pub no_pivot: bool,
-    /// The session keyring to make; absent: the caller's stays.
-    pub keyring: Option<SessionKeyring>,
+    pub no_new_keyring: bool,
     pub preserve_fds: u32,
     /// Some of them are sockets that a service manager has opened for the process.
     pub listening: bool,
-    /// Wait for `start` on a socket in the state directory; otherwise rruntime itself says start.
+    /// Wait for `start` at the two pipes of the state directory; otherwise rruntime itself says start.
     pub detached_start: bool,
-}
-
-/// What a container's session keyring is made with: words that nobody can guess.
-#[derive(Clone, Debug)]
-pub struct SessionKeyring {
-    pub name: String,
-    /// The user id that it belongs to until its permissions are set.
-    pub hidden: u32,
 }
 
 /// Everything that will be done.
@@ -47,6 +38,10 @@ pub struct Plan<'a> {
     pub clone_flags: u64,
     /// The first process spawns the one that stays.
     pub staged: bool,
+    /// It does so at the end, when others can see the new one.
+    pub late: bool,
+    /// What the process has when it is ready, behind a filter: to be compared with what it really has.
+    pub confined: Option<Sets>,
     /// The namespaces that are made for the container, and those that it joins.
     pub created: u64,
     pub joined: u64,
@@ -64,7 +59,9 @@ pub fn container<'a>(
     options: &Options,
 ) -> Result<Plan<'a>> {
     let mut opens = Opens::default();
-    let listener = if options.detached_start { opens.add(Open::Listener) } else { Handle::CONTROL };
+    let ends = options
+        .detached_start
+        .then(|| Ends { word: opens.add(Open::StartWord), answer: opens.add(Open::StartAnswer) });
     let namespaces = Namespaces::of(spec, &mut opens);
     let mut builder = Builder {
         spec,
@@ -80,7 +77,7 @@ pub fn container<'a>(
     builder.become_member();
     builder.set_names()?;
     builder.build_tree()?;
-    builder.run_program(filter, listener)?;
+    let confined = builder.run_program(filter, ends)?;
     builder.join_halves();
     let linux = spec.linux.as_ref();
     let id_maps = linux
@@ -90,6 +87,8 @@ pub fn container<'a>(
     Ok(Plan {
         clone_flags: if staged { 0 } else { builder.namespaces.at_clone() },
         staged,
+        late: builder.birth() == Birth::Late,
+        confined,
         created: builder.namespaces.new,
         joined: builder.namespaces.joined(),
         script: builder.script,
@@ -117,6 +116,10 @@ impl<'a> Builder<'a, '_> {
         self.script.push(Field::None, step);
     }
 
+    fn birth(&self) -> Birth {
+        if self.namespaces.joined() & PID != 0 { Birth::Late } else { Birth::Inside }
+    }
+
     fn user_namespace(&self) -> bool {
         self.namespaces.has(USER)
     }
@@ -137,7 +140,15 @@ impl<'a> Builder<'a, '_> {
                 self.push(Step::Undumpable {});
             }
             self.namespaces.push_joins(&mut self.script);
-            self.push(Step::Spawn { flags: self.namespaces.at_clone() });
+            match self.birth() {
+                // Who lives in a pid namespace that is joined must not see a process that builds a container: it has all
+                // rights, and the host's mounts. The one that they see is born when it has neither.
+                Birth::Late if self.namespaces.at_clone() != 0 => {
+                    self.push(Step::Unshare { flags: self.namespaces.at_clone() });
+                }
+                Birth::Late => {}
+                Birth::Inside => self.push(Step::Spawn { flags: self.namespaces.at_clone() as u32 }),
+            }
             if map != 0 {
                 self.push(Step::Sync { point: map });
             }
@@ -212,10 +223,9 @@ impl<'a> Builder<'a, '_> {
     }
 
     fn set_names(&mut self) -> Result<()> {
-        if let Some(keyring) = &self.options.keyring {
-            let first = self.host.privileged && !self.host.in_user_namespace && !self.user_namespace();
-            let hidden = if first { keyring.hidden } else { 0 };
-            self.push(Step::Keyring { name: &c(&keyring.name), hidden });
+        if !self.options.no_new_keyring {
+            let name = c(&format!("_ses.{}", self.options.id));
+            self.push(Step::Keyring { name: &name });
         }
         if self.namespaces.new & NETWORK != 0 {
             self.push(Step::LoopbackUp {});
@@ -274,7 +284,7 @@ impl<'a> Builder<'a, '_> {
             namespaces: self.namespaces.new | self.namespaces.joined(),
             base_propagation: base,
             moment: Moment::Building,
-            pidns: Handle::NONE,
+            pidns: self.namespaces.joined_handle(PID),
         };
         mounts.push(&mut self.script, &mut self.opens)?;
         let nodes = if self.user_namespace() || self.host.in_user_namespace {
@@ -390,7 +400,7 @@ impl<'a> Builder<'a, '_> {
         }
     }
 
-    fn run_program(&mut self, filter: Option<&Filter>, listener: Handle) -> Result<()> {
+    fn run_program(&mut self, filter: Option<&Filter>, ends: Option<Ends>) -> Result<Option<Sets>> {
         let Some(process) = &self.spec.process else {
             return Err(Error::new("a process is needed").kind(Kind::Config).field("/process"));
         };
@@ -400,7 +410,9 @@ impl<'a> Builder<'a, '_> {
             // The engine raises it for the descriptors of this plan.
             self.push(Step::Rlimit { resource: libc::RLIMIT_NOFILE, soft, hard });
         }
-        let start_hooks = self.spec.hooks.as_ref().is_some_and(|hooks| !hooks.start_container.is_empty());
+        // Without a pid namespace of its own a container's processes are seen by the caller's anyway. In a new one there is
+        // nobody, until somebody is let in while it waits for another command.
+        let alone = !self.namespaces.has(PID) || (self.birth() == Birth::Inside && ends.is_none());
         let program = Program {
             process,
             file: None,
@@ -409,9 +421,9 @@ impl<'a> Builder<'a, '_> {
             filter,
             preserve_fds: self.options.preserve_fds,
             listening: self.options.listening,
-            listener: Some(listener),
-            start_hooks,
-            birth: Birth::Inside,
+            start: Some(ends),
+            birth: self.birth(),
+            tracers: if alone { Tracers::None } else { Tracers::Possible },
         };
         program.push(&mut self.script, &mut self.warnings)
     }

@@ -6,20 +6,23 @@
 //! behind a step that failed.
 
 pub mod affinity;
+pub mod behind;
 pub mod container;
 pub mod devices;
 pub mod live;
+mod loading;
 mod mount_cgroup;
 mod mount_legacy;
 mod mount_options;
 pub mod mounts;
 pub mod namespaces;
 pub mod process;
+pub mod scheduling;
 pub mod script;
 mod settings;
 pub mod tenant;
 
-pub use container::{Options, Plan, SessionKeyring, container};
+pub use container::{Options, Plan, container};
 pub use script::{Field, Open, Opens, Script};
 
 use crate::cgroup::Location;
@@ -52,14 +55,17 @@ pub mod sync {
     pub const MAP: u32 = 1;
     /// Run the hooks that come before pivot_root.
     pub const HOOKS: u32 = 2;
-    /// Run the startContainer hooks.
-    pub const START_HOOKS: u32 = 3;
+    // 3 is what 0.1.0 says at start, for startContainer hooks.
     /// Raise my hard resource limits, while I am still outside.
     pub const LIMITS: u32 = 4;
-    /// The terminal is with you: give it its size before my program looks.
-    pub const TERMINAL: u32 = 5;
+    // 5 was the terminal's, which has BORN now.
     /// Move network devices into my namespace.
     pub const NETWORK: u32 = 6;
     /// Put me into the container's resctrl groups, before I start anything.
     pub const RESCTRL: u32 = 7;
+    /// See for yourself that I have given up what the container does not have: next I make the process that it sees.
+    pub const CONFINED: u32 = 8;
+    /// I was born and lead my session: set what would have forbidden my birth, give the terminal its size before my program
+    /// looks, and its mode back.
+    pub const BORN: u32 = 9;
 }

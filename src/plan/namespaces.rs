@@ -70,6 +70,11 @@ impl Namespaces {
         self.join.iter().fold(0, |flags, join| flags | join.flag)
     }
 
+    /// The handle of the namespace of this kind that is joined.
+    pub fn joined_handle(&self, flag: u64) -> Handle {
+        self.join.iter().find(|join| join.flag == flag).map_or(Handle::NONE, |join| join.handle)
+    }
+
     /// New or joined.
     pub fn has(&self, flag: u64) -> bool {
         (self.new | self.joined()) & flag != 0

@@ -1,11 +1,15 @@
 //! The last part of a child's plan, the same for a container's first process and for `exec`: labels, scheduling,
 //! user, capabilities, limits, seccomp, exec.
 //!
-//! The order is what the kernel's rules ask for. The bounding set shrinks while CAP_SETPCAP is there; the user
-//! changes with permitted capabilities kept; the filter is loaded last, and where no_new_privs is not wanted it
-//! needs CAP_SYS_ADMIN, which is therefore kept until then and dropped by the exec itself.
+//! The order is what the kernel's rules ask for, and the rule that what others can see has no more rights than they: the
+//! bounding set shrinks while CAP_SETPCAP is there; the user changes with permitted capabilities kept; then everything
+//! is closed, the filter is loaded, and what loading it took (CAP_SYS_ADMIN, without no_new_privs) is given up behind
+//! it. Only now is a process born that the container sees, or does one wait for start. `plan/behind.rs` says what becomes
+//! of profiles that forbid this.
 
 use super::Host;
+use super::loading::{Loading, push_filter};
+use super::scheduling;
 use super::script::{Field, Script, StringList, c};
 use crate::error::{Error, Kind, Result};
 use crate::names;
@@ -15,7 +19,6 @@ use crate::wire::{Bytes, Handle, Step};
 use std::ffi::CStr;
 
 const SYS_ADMIN: u64 = 1 << 21;
-const SYS_NICE: u64 = 1 << 23;
 const SYS_RESOURCE: u64 = 1 << 24;
 
 /// Where programs are looked for if the process has no PATH of its own.
@@ -24,12 +27,28 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 /// How a process gets into the container's pid namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Birth {
-    /// It was born there.
+    /// It was born there, and nobody else has been there yet.
     Inside,
-    /// It has joined, and a pid namespace is entered by children only. The child is made when all rights are given
-    /// up: from then on the container's processes see it, and one with CAP_SYS_PTRACE could make it do what it
-    /// likes (CVE-2016-9962).
+    /// A pid namespace that others are in is entered by children only. The child is made when all rights are given up:
+    /// from then on the container's processes see it, and one with CAP_SYS_PTRACE could make it do what it likes
+    /// (CVE-2016-9962).
     Late,
+}
+
+/// Who could take over a process that still has a right to give up, or that waits without its filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tracers {
+    /// The pid namespace is the caller's own, or no process in it can trace.
+    None,
+    /// There may be some, now or later.
+    Possible,
+}
+
+/// The ends at which a container waits for start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    pub word: Handle,
+    pub answer: Handle,
 }
 
 /// A process to become.
@@ -45,11 +64,10 @@ pub struct Program<'a, 'p> {
     pub preserve_fds: u32,
     /// Among them are sockets of a service manager: the program is told its own pid with them (sd_listen_fds(3)).
     pub listening: bool,
-    /// Wait for start on this socket before exec.
-    pub listener: Option<Handle>,
-    /// startContainer hooks run after start.
-    pub start_hooks: bool,
+    /// Wait for start before exec; `Some` ends where another command says it.
+    pub start: Option<Option<Ends>>,
     pub birth: Birth,
+    pub tracers: Tracers,
 }
 
 /// The five sets as masks.
@@ -81,23 +99,25 @@ impl Sets {
 }
 
 impl Program<'_, '_> {
-    /// What is left to the caller is what happened before: namespaces, mounts, the console.
-    pub fn push(&self, script: &mut Script, warnings: &mut Vec<String>) -> Result<()> {
+    /// What is left to the caller is what happened before: namespaces, mounts, the console. Returns the sets that the
+    /// process has when it says that it has given up the rest, if it is to be asked.
+    pub fn push(&self, script: &mut Script, warnings: &mut Vec<String>) -> Result<Option<Sets>> {
         let process = self.process;
         let available = self.available(warnings);
         let sets = Sets::of(process.capabilities.as_ref(), available);
+        let loading = self.loading()?;
         let late = self.birth == Birth::Late;
         if !late {
             self.push_labels(script);
-            self.push_scheduling(script)?;
         }
+        scheduling::push(process, self.birth, script)?;
         if process.terminal {
             script.push(Field::Fixed("/process/terminal"), Step::Streams {});
         }
         if process.user.uid != 0 || self.user_namespace {
             script.push(Field::None, Step::StreamOwner { uid: process.user.uid });
         }
-        self.push_rlimits(script, |kind| !self.is_late(kind))?;
+        self.push_rlimits(script, |kind| kind != libc::RLIMIT_NOFILE && !self.is_the_parents(kind))?;
         let umask = process.user.umask.unwrap_or(0o022);
         script.push(Field::Fixed("/process/user/umask"), Step::Umask { value: umask });
         let home =
@@ -106,53 +126,64 @@ impl Program<'_, '_> {
         if !home && self.file.is_none() {
             script.push(Field::None, Step::Home { uid: process.user.uid });
         }
-        if self.listening {
-            script.push(Field::None, Step::ListenPid {});
-        }
-        let needed = self.push_identity(sets, available, script);
+        let needed = self.push_identity(sets, available, loading, script);
         // A change of user may have made us dumpable again (fs.suid_dumpable=1).
         script.push(Field::None, Step::Undumpable {});
-        if late {
-            script.push(Field::None, Step::Spawn { flags: 0 });
-            // What a child does not inherit whatever the policy is.
-            self.push_scheduling(script)?;
-        }
-        script.push(Field::None, Step::Session {});
+        script.push(Field::None, if late { Step::LeaveSession {} } else { Step::Session {} });
         let cwd = c(&process.cwd);
         script.push(Field::Fixed("/process/cwd"), Step::Chdir { path: &cwd, patient: false, make: false });
         let candidates = match self.file {
             Some(file) => StringList::of([file]),
             None => candidates(process),
         };
-        script.push(self.program_field(), Step::Resolve { candidates: candidates.wire() });
-        if let Some(listener) = self.listener {
-            script.push(Field::None, Step::AwaitStart { listener });
-        }
-        if self.start_hooks {
-            let point = super::sync::START_HOOKS;
-            script.push(Field::Fixed("/hooks/startContainer"), Step::Sync { point });
-        }
-        self.push_rlimits(script, |kind| self.is_late(kind))?;
-        script.push(Field::None, Step::CloseOnExec { first: 3 + self.preserve_fds });
+        let resolve = Step::Resolve { candidates: candidates.wire(), elsewhere: late };
+        script.push(self.program_field(), resolve);
+        let Ends { word, answer } =
+            self.start.flatten().unwrap_or(Ends { word: Handle::NONE, answer: Handle::NONE });
+        script.push(Field::None, Step::Confine { first: 3 + self.preserve_fds, word, answer });
         let argv = StringList::of(process.args.iter().map(|a| &**a));
         // An empty HOME is as good as none, and is replaced.
         let env = StringList::of(process.env.iter().map(|e| &**e).filter(|e| *e != "HOME="));
         let arguments = Step::Arguments { argv: argv.wire(), env: env.wire() };
         script.push(Field::Fixed("/process/args"), arguments);
-        self.push_filter(sets, needed, script);
+        if needed != 0 {
+            self.push_rights(sets, needed, needed, script);
+        }
+        self.push_rlimits(script, |kind| kind == libc::RLIMIT_NOFILE)?;
+        let to_load = needed & SYS_ADMIN;
+        if needed != to_load {
+            self.push_rights(sets, to_load, to_load, script);
+        }
+        let checked = self.push_first_filter(sets, to_load, loading, script);
+        if late {
+            script.push(Field::None, Step::Spawn { flags: 0 });
+            let session = if process.terminal { Field::Fixed("/process/terminal") } else { Field::None };
+            script.push(session, Step::Session {});
+            if scheduling::waits_for_parent(process) {
+                script.push(Field::None, Step::Sync { point: super::sync::BORN });
+            }
+        }
+        if self.listening {
+            script.push(Field::None, Step::ListenPid {});
+        }
+        if self.start.is_some() {
+            script.push(Field::None, Step::AwaitStart {});
+        }
+        if let (Some(filter), Loading::Twice(_) | Loading::Last) = (self.filter, loading) {
+            push_filter(filter, script);
+        }
         script.push(self.program_field(), Step::Exec {});
-        Ok(())
+        Ok(checked)
+    }
+
+    /// A limit on processes would forbid the birth: the parent sets it.
+    fn is_the_parents(&self, kind: u32) -> bool {
+        self.birth == Birth::Late && kind == libc::RLIMIT_NPROC
     }
 
     /// A hook's program is not the config's; which hook it is, the caller knows.
     fn program_field(&self) -> Field {
         if self.file.is_some() { Field::None } else { Field::Fixed("/process/args/0") }
-    }
-
-    /// Limits that would be in the way earlier: rruntime's own descriptors do not fit under a small one, and whoever
-    /// joins is for a moment two processes.
-    fn is_late(&self, kind: u32) -> bool {
-        kind == libc::RLIMIT_NOFILE || (self.birth == Birth::Late && kind == libc::RLIMIT_NPROC)
     }
 
     /// Capabilities that this host can give. In a user namespace of its own a process can have all of them.
@@ -185,47 +216,6 @@ impl Program<'_, '_> {
         labels(process).next().is_some()
     }
 
-    fn push_scheduling(&self, script: &mut Script) -> Result<()> {
-        if let Some(scheduler) = &self.process.scheduler {
-            let unknown = |field: &str, value: &str| {
-                Error::new("unknown name")
-                    .kind(Kind::Config)
-                    .field(format!("/process/scheduler/{field}"))
-                    .value(value)
-            };
-            let policy = names::find(&names::SCHEDULER_POLICIES, &scheduler.policy)
-                .ok_or_else(|| unknown("policy", &scheduler.policy))?;
-            let mut flags = 0;
-            for (i, flag) in scheduler.flags.iter().enumerate() {
-                flags |= names::find(&names::SCHEDULER_FLAGS, flag)
-                    .ok_or_else(|| unknown(&format!("flags/{i}"), flag))?;
-            }
-            // struct sched_attr in its first published size.
-            let mut attributes = Vec::with_capacity(48);
-            attributes.extend_from_slice(&48u32.to_ne_bytes());
-            attributes.extend_from_slice(&policy.to_ne_bytes());
-            attributes.extend_from_slice(&flags.to_ne_bytes());
-            attributes.extend_from_slice(&scheduler.nice.to_ne_bytes());
-            attributes.extend_from_slice(&scheduler.priority.to_ne_bytes());
-            for time in [scheduler.runtime, scheduler.deadline, scheduler.period] {
-                attributes.extend_from_slice(&time.to_ne_bytes());
-            }
-            script
-                .push(Field::Fixed("/process/scheduler"), Step::Scheduler { attributes: Bytes(&attributes) });
-        }
-        if let Some(io) = &self.process.io_priority {
-            let class = names::find(&names::IO_PRIORITY_CLASSES, &io.class).ok_or_else(|| {
-                Error::new("unknown class")
-                    .kind(Kind::Config)
-                    .field("/process/ioPriority/class")
-                    .value(&io.class)
-            })?;
-            let value = u32::from(class) << 13 | (io.priority as u32 & 7);
-            script.push(Field::Fixed("/process/ioPriority"), Step::IoPriority { value });
-        }
-        Ok(())
-    }
-
     fn push_rlimits(&self, script: &mut Script, which: impl Fn(u32) -> bool) -> Result<()> {
         for (i, limit) in self.process.rlimits.iter().enumerate() {
             let resource = rlimit(&limit.kind, i)?;
@@ -237,10 +227,10 @@ impl Program<'_, '_> {
         Ok(())
     }
 
-    /// Groups, user and capabilities; returns what is kept effective beyond the config for the steps that follow.
-    fn push_identity(&self, sets: Sets, available: u64, script: &mut Script) -> u64 {
+    /// Groups, user and capabilities; returns what is kept permitted beyond the config for the steps that follow. It is not
+    /// effective meanwhile: the working directory and the program are looked up with the container's own rights.
+    fn push_identity(&self, sets: Sets, available: u64, loading: Loading, script: &mut Script) -> u64 {
         let process = self.process;
-        let field = Field::Fixed("/process/capabilities");
         if process.no_new_privileges {
             script.push(Field::Fixed("/process/noNewPrivileges"), Step::NoNewPrivileges {});
         }
@@ -259,48 +249,26 @@ impl Program<'_, '_> {
         }
         let (uid, gid) = (process.user.uid, process.user.gid);
         script.push(Field::Fixed("/process/user"), Step::User { uid, gid });
-        let late_limit = process
-            .rlimits
-            .iter()
-            .any(|limit| names::find(&names::RLIMITS, &limit.kind).is_some_and(|kind| self.is_late(kind)));
         let mut needed = 0;
-        if self.filter.is_some() && !process.no_new_privileges {
+        if loading != Loading::Never && !process.no_new_privileges {
             needed |= SYS_ADMIN & available;
         }
-        if late_limit {
+        if process.rlimits.iter().any(|limit| &*limit.kind == "RLIMIT_NOFILE") {
             needed |= SYS_RESOURCE & available;
         }
-        if self.birth == Birth::Late && (process.scheduler.is_some() || process.io_priority.is_some()) {
-            needed |= SYS_NICE & available;
-        }
-        let first = Step::Capabilities {
-            effective: sets.effective | needed,
-            permitted: sets.permitted | needed,
-            inheritable: sets.inheritable,
-        };
-        script.push(field, first);
+        self.push_rights(sets, needed, 0, script);
         script.push(Field::Fixed("/process/capabilities/ambient"), Step::Ambient { set: sets.ambient });
         needed
     }
 
-    /// Nothing but the exec comes after the filter: a profile need not allow what the runtime does. Where the
-    /// filter takes CAP_SYS_ADMIN to load, the exec itself drops it: the new permitted set comes from the bounding,
-    /// inheritable and ambient sets alone (capabilities(7), Transformation of capabilities during execve).
-    fn push_filter(&self, sets: Sets, needed: u64, script: &mut Script) {
-        let to_load = if self.filter.is_some() { needed & SYS_ADMIN } else { 0 };
-        if needed != to_load {
-            let step = Step::Capabilities {
-                effective: sets.effective | to_load,
-                permitted: sets.permitted | to_load,
-                inheritable: sets.inheritable,
-            };
-            script.push(Field::Fixed("/process/capabilities"), step);
-        }
-        if let Some(filter) = self.filter {
-            let program = encode(filter);
-            let step = Step::Seccomp { flags: filter.flags, program: Bytes(&program), notify: filter.notify };
-            script.push(Field::Fixed(filter.field), step);
-        }
+    /// The config's sets, and beyond them what is kept for later and what is effective now.
+    pub(super) fn push_rights(&self, sets: Sets, kept: u64, effective: u64, script: &mut Script) {
+        let step = Step::Capabilities {
+            effective: sets.effective | effective,
+            permitted: sets.permitted | kept,
+            inheritable: sets.inheritable,
+        };
+        script.push(Field::Fixed("/process/capabilities"), step);
     }
 }
 
@@ -313,17 +281,6 @@ pub fn labels(process: &Process) -> impl Iterator<Item = (Field, &'static CStr, 
         (Field::Fixed("/process/apparmorProfile"), c"attr/apparmor/exec", format!("exec {profile}"))
     });
     selinux.into_iter().chain(apparmor)
-}
-
-/// The filter as the kernel reads it: 8 bytes an instruction.
-fn encode(filter: &Filter) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(filter.program.len() * 8);
-    for instruction in &filter.program {
-        bytes.extend_from_slice(&instruction.code.to_ne_bytes());
-        bytes.extend_from_slice(&[instruction.jt, instruction.jf]);
-        bytes.extend_from_slice(&instruction.k.to_ne_bytes());
-    }
-    bytes
 }
 
 pub fn rlimit(kind: &str, index: usize) -> Result<u32> {

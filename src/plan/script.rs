@@ -158,22 +158,43 @@ pub enum Owners<'a> {
 pub enum Open<'a> {
     /// The socket between rruntime and init: handle 0.
     Control,
-    /// The socket on which `start` is awaited.
-    Listener,
+    /// The pipe with the word for start, and the one for the answer.
+    StartWord,
+    StartAnswer,
     /// A detached copy of the tree at this path of the host; `flags` (`AT_*`) are those of open_tree(2).
-    Tree { path: Cow<'a, str>, flags: u32, mapping: Option<Mapping<'a>>, field: Field },
+    Tree {
+        path: Cow<'a, str>,
+        flags: u32,
+        mapping: Option<Mapping<'a>>,
+        field: Field,
+    },
     /// What is at this path of the host, to compare with what init finds there later.
-    Witness { path: Cow<'a, str>, flags: u32, field: Field },
+    Witness {
+        path: Cow<'a, str>,
+        flags: u32,
+        field: Field,
+    },
     /// A device node of the host, which must have this number.
-    Device { path: Cow<'a, str>, number: u64, copy: bool, field: Field },
+    Device {
+        path: Cow<'a, str>,
+        number: u64,
+        copy: bool,
+        field: Field,
+    },
     /// A namespace to join, which must be of the kind `flag` (`CLONE_NEW…`).
-    Namespace { path: Cow<'a, str>, flag: u64, field: Field },
+    Namespace {
+        path: Cow<'a, str>,
+        flag: u64,
+        field: Field,
+    },
     /// The container's PID 1.
     Pidfd,
     /// Its pid namespace.
     PidNamespace,
     /// The tasks file of the container's v1 cgroup in the hierarchy mounted here.
-    Tasks { mount: String },
+    Tasks {
+        mount: String,
+    },
     /// The file by which a process enters the container's v2 cgroup.
     Unified,
 }

@@ -1,8 +1,10 @@
 //! The plans of processes that join a container: `exec`, and the hooks that run inside.
 
 use super::affinity::{Entrance, push_entrance};
+use super::behind;
+use super::loading;
 use super::namespaces::USER;
-use super::process::{Birth, Program, labels};
+use super::process::{Birth, Program, Sets, Tracers, labels};
 use super::script::{Field, Open, Opens, Script, StringList, c, push_cgroup};
 use super::{Host, settings};
 use crate::cgroup::Location;
@@ -17,13 +19,15 @@ pub struct Tenant<'a> {
     pub script: Script,
     pub opens: Opens<'a>,
     pub entrance: Entrance,
+    /// What the process has before it makes the one that the container sees: to be compared with what it really has.
+    pub confined: Option<Sets>,
     pub warnings: Vec<String>,
 }
 
 impl Tenant<'_> {
     pub(super) fn new() -> Self {
         let (script, opens) = (Script::default(), Opens::default());
-        Tenant { script, opens, entrance: Entrance::Birth, warnings: Vec::new() }
+        Tenant { script, opens, entrance: Entrance::Birth, confined: None, warnings: Vec::new() }
     }
 }
 
@@ -37,8 +41,8 @@ pub struct Destination<'i> {
     pub cgroup: Option<&'i Location>,
     /// The container is in resctrl groups.
     pub in_resctrl: bool,
-    /// The name of the container's session keyring, where it has one of its own.
-    pub keyring: Option<&'i str>,
+    /// The container has a session keyring of its own.
+    pub own_keyring: bool,
 }
 
 /// Joins, then is the process of `exec`.
@@ -48,6 +52,7 @@ pub fn exec<'a>(
     to: Destination,
     host: &Host,
     filter: Option<&Filter>,
+    tracers: Tracers,
     preserve_fds: u32,
 ) -> Result<Tenant<'a>> {
     let mut tenant = Tenant::new();
@@ -62,14 +67,13 @@ pub fn exec<'a>(
         script.push(Field::Fixed("/process/rlimits"), Step::Sync { point: super::sync::LIMITS });
     }
     push_join(to, pidfd, host.keep_groups, script);
-    if let Some(name) = to.keyring {
-        script.push(Field::None, Step::JoinKeyring { name: &c(name) });
+    if to.own_keyring {
+        script.push(Field::None, Step::Keyring { name: &c(&format!("_ses.{}", to.id)) });
     }
     settings::push(linux, script)?;
     script.push(Field::None, Step::OpenRoot {});
     if process.terminal {
         script.push(Field::Fixed("/process/terminal"), Step::Console { bind: false });
-        script.push(Field::Fixed("/process/terminal"), Step::Sync { point: super::sync::TERMINAL });
     }
     let cwd = c(&process.cwd);
     script.push(Field::Fixed("/process/cwd"), Step::Chdir { path: &cwd, patient: true, make: false });
@@ -81,12 +85,20 @@ pub fn exec<'a>(
         filter,
         preserve_fds,
         listening: false,
-        listener: None,
-        start_hooks: false,
+        start: None,
         birth: Birth::Late,
+        tracers,
     };
-    program.push(&mut tenant.script, &mut tenant.warnings)?;
+    tenant.confined = program.push(&mut tenant.script, &mut tenant.warnings)?;
     Ok(tenant)
+}
+
+/// The first call behind the filter that this process lacks: then who could trace it has to be found out first.
+pub fn lacks(process: &Process, filter: Option<&Filter>) -> Option<&'static str> {
+    if process.no_new_privileges {
+        return None;
+    }
+    behind::lacking(filter?, loading::needs(process, filter, Birth::Late, None))
 }
 
 /// Joins, then runs a createContainer hook, whose program is the host's.
@@ -98,7 +110,7 @@ pub fn host_hook<'a>(hook: &'a Hook<'a>, to: Destination) -> Tenant<'a> {
     push_join(to, pidfd, false, script);
     script.push(Field::None, Step::Spawn { flags: 0 });
     script.push(Field::None, Step::Session {});
-    script.push(Field::None, Step::CloseOnExec { first: 3 });
+    script.push(Field::None, Step::Confine { first: 3, word: Handle::NONE, answer: Handle::NONE });
     let argv = match &hook.args[..] {
         [] => StringList::of([&*hook.path]),
         args => StringList::of(args.iter().map(|arg| &**arg)),
@@ -118,6 +130,7 @@ pub fn own_hook<'a>(
     to: Destination,
     host: &Host,
     filter: Option<&Filter>,
+    tracers: Tracers,
 ) -> Result<Tenant<'a>> {
     let args = if hook.args.is_empty() { vec![hook.path.clone()] } else { hook.args.clone() };
     let process = Process { args, env: hook.env.clone(), terminal: false, ..process.clone() };
@@ -136,12 +149,12 @@ pub fn own_hook<'a>(
         filter,
         preserve_fds: 0,
         listening: false,
-        listener: None,
-        start_hooks: false,
+        start: None,
         birth: Birth::Late,
+        tracers,
     };
     // What cannot be given was told when the container was made.
-    program.push(&mut tenant.script, &mut Vec::new())?;
+    tenant.confined = program.push(&mut tenant.script, &mut Vec::new())?;
     Ok(tenant)
 }
 

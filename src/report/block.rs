@@ -51,7 +51,7 @@ fn heading(kind: Kind) -> &'static str {
         Kind::NoSuchContainer => "unknown container",
         Kind::IdInUse => "the name is taken",
         Kind::WrongState | Kind::AlreadySo => "not now",
-        Kind::Unsupported => "not possible here",
+        Kind::Taken | Kind::Unsupported => "not possible here",
         Kind::NotFound | Kind::NotExecutable => "nothing to execute",
         Kind::Other => "this went wrong",
     }

@@ -18,7 +18,7 @@
 //! calls is runc's. Deliberately different: see [`sections`].
 
 pub mod arch;
-mod assembler;
+pub mod assembler;
 mod blocks;
 mod condition;
 pub mod evaluate;

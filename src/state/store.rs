@@ -8,7 +8,6 @@ use crate::error::{Error, Kind, Result};
 use crate::sys::{Errno, SysResult, file, identity, lock};
 use crate::time;
 use nix::fcntl::renameat;
-use nix::sys::stat::fstatat;
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
 use std::fs::DirBuilder;
@@ -21,12 +20,15 @@ const STATE: &CStr = c"state.json";
 const STATE_NEXT: &CStr = c".state.json.next";
 const BRIEF: &CStr = c"brief";
 const CONFIG: &CStr = c"config.json";
-/// The socket on which a created container waits for `start`; it exists as long as that is awaited.
+/// The pipes by which a created container is told to start, and answers; somebody reads the word as long as that is awaited.
+pub const START_WORD: &CStr = c"start.word";
+pub const START_ANSWER: &CStr = c"start.answer";
+/// The socket on which a container that 0.1.0 has created waits instead.
 pub const START_SOCKET: &CStr = c"start.sock";
 /// The one directory of ours.
 const NOTIFY: &CStr = c"notify";
 /// In the order of their removal: as long as the record is there, `list` and `delete` know what this was.
-const OURS: [&CStr; 5] = [BRIEF, START_SOCKET, CONFIG, STATE_NEXT, STATE];
+const OURS: [&CStr; 7] = [BRIEF, START_WORD, START_ANSWER, START_SOCKET, CONFIG, STATE_NEXT, STATE];
 
 /// A larger config.json is refused before it is read.
 const LARGEST_CONFIG: usize = 64 << 20;
@@ -126,9 +128,7 @@ impl Store {
 
     /// Whether the container waits for `start`, without its directory being opened.
     pub fn awaits_start(&self, id: &str) -> bool {
-        let path = format!("{id}/{}", START_SOCKET.to_string_lossy());
-        let found = |dir: &OwnedFd| fstatat(dir, &*path, nix::fcntl::AtFlags::AT_SYMLINK_NOFOLLOW).is_ok();
-        self.dir.as_ref().is_some_and(found)
+        self.dir.as_ref().is_some_and(|dir| awaited(dir.as_fd(), &format!("{id}/")))
     }
 
     /// Every container's id, sorted. What cannot be a container's directory is passed over.
@@ -152,6 +152,20 @@ impl Store {
 
     fn root(&self) -> Result<BorrowedFd<'_>> {
         self.dir.as_ref().map(AsFd::as_fd).ok_or_else(|| root_error(&self.path, Errno(libc::ENOENT)))
+    }
+}
+
+/// Whether somebody waits for the word to start below `prefix`: a pipe that nobody reads cannot be opened for writing.
+fn awaited(dir: BorrowedFd, prefix: &str) -> bool {
+    let name = |name: &CStr| CString::new(format!("{prefix}{}", name.to_string_lossy())).unwrap_or_default();
+    let flags = libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOFOLLOW;
+    match file::openat2(dir, &name(START_WORD), flags, 0, 0) {
+        Ok(_) => true,
+        // The name of a pipe that nobody reads any more.
+        Err(Errno(libc::ENXIO)) => false,
+        // Nobody but its owner may write to it; that it is there has to suffice.
+        Err(Errno(libc::EACCES)) => true,
+        Err(_) => file::openat2(dir, &name(START_SOCKET), libc::O_PATH | libc::O_NOFOLLOW, 0, 0).is_ok(),
     }
 }
 
@@ -268,7 +282,7 @@ impl Entry {
 
     /// Whether the container waits for `start`.
     pub fn awaits_start(&self) -> bool {
-        file::openat2(self.dir(), START_SOCKET, libc::O_PATH | libc::O_NOFOLLOW, 0, 0).is_ok()
+        awaited(self.dir(), "")
     }
 
     /// Whether another command holds the lock at this moment.

@@ -72,6 +72,12 @@ pub fn mkdirat(dir: BorrowedFd, path: &CStr, mode: u32) -> SysResult<()> {
     check(unsafe { libc::mkdirat(dir.as_raw_fd(), path.as_ptr(), mode) }.into()).map(drop)
 }
 
+/// mkfifoat(dir, path, mode). Reference: mkfifo(3).
+pub fn mkfifoat(dir: BorrowedFd, path: &CStr, mode: u32) -> SysResult<()> {
+    // SAFETY: path is NUL-terminated; the call keeps no pointer.
+    check(unsafe { libc::mkfifoat(dir.as_raw_fd(), path.as_ptr(), mode) }.into()).map(drop)
+}
+
 /// unlinkat(dir, path, flags). Reference: unlink(2); `AT_REMOVEDIR` removes a directory.
 pub fn unlinkat(dir: BorrowedFd, path: &CStr, flags: i32) -> SysResult<()> {
     // SAFETY: path is NUL-terminated; the call keeps no pointer.

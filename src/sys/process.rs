@@ -33,3 +33,19 @@ pub fn kill_group(leader: i32, signal: i32) -> SysResult<()> {
     // SAFETY: kill takes numbers.
     check(unsafe { libc::kill(-leader, signal) }.into()).map(drop)
 }
+
+/// pidfd_getfd(pidfd, number, 0): a copy of a descriptor of that process, which the caller must be allowed to trace.
+/// Reference: pidfd_getfd(2), Linux 5.6.
+pub fn pidfd_getfd(pidfd: BorrowedFd, number: i32) -> SysResult<OwnedFd> {
+    // SAFETY: no pointer is passed.
+    let fd = check(unsafe { libc::syscall(libc::SYS_pidfd_getfd, pidfd.as_raw_fd(), number, 0) })?;
+    // SAFETY: the kernel has just returned this descriptor to us alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+/// sched_setattr(pid, attributes, 0): `attributes` is a struct sched_attr, its own size first. Reference:
+/// sched_setattr(2).
+pub fn sched_setattr(pid: i32, attributes: &[u8]) -> SysResult<()> {
+    // SAFETY: the structure says its own size in its first word, and the slice is that long.
+    check(unsafe { libc::syscall(libc::SYS_sched_setattr, pid, attributes.as_ptr(), 0) }).map(drop)
+}

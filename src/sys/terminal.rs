@@ -2,7 +2,7 @@
 
 use super::{SysResult, check};
 use std::mem::zeroed;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 /// ioctl(TIOCSWINSZ). Reference: ioctl_tty(2).
 pub fn set_size(terminal: BorrowedFd, rows: u16, columns: u16) -> SysResult<()> {
@@ -18,6 +18,25 @@ pub fn size(terminal: BorrowedFd) -> SysResult<(u16, u16)> {
     // SAFETY: size is ours for the call, which fills a struct winsize.
     check(unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCGWINSZ, &mut size) }.into())?;
     Ok((size.ws_row, size.ws_col))
+}
+
+/// ioctl(TIOCGPTN): the number of a terminal in its devpts, by its master. Reference: ioctl_tty(2).
+pub fn number(master: BorrowedFd) -> SysResult<u32> {
+    let mut number: libc::c_uint = 0;
+    // SAFETY: number is ours for the call, which fills an unsigned int.
+    check(unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCGPTN, &mut number) }.into())?;
+    Ok(number)
+}
+
+/// ioctl(TIOCGPTPEER) and fchmod(2): the mode of a terminal, by its master. Reference: ioctl_tty(2).
+pub fn set_mode(master: BorrowedFd, mode: u32) -> SysResult<()> {
+    let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
+    // SAFETY: the argument is a number.
+    let peer = check(unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCGPTPEER, flags) }.into())?;
+    // SAFETY: the kernel has just returned this descriptor to us alone.
+    let peer = unsafe { OwnedFd::from_raw_fd(peer as i32) };
+    // SAFETY: fchmod takes numbers.
+    check(unsafe { libc::fchmod(peer.as_raw_fd(), mode) }.into()).map(drop)
 }
 
 /// A terminal in raw mode; dropped, it is as it was.

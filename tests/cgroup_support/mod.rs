@@ -81,6 +81,7 @@ impl Place {
     pub fn limited(&self, resources: &str) -> Cgroup {
         let limits = self.limits(resources);
         let cgroup = Cgroup::create(&self.location, &limits.controllers()).unwrap();
+        cgroup.guard_devices(&limits).unwrap();
         cgroup.apply(&limits).unwrap();
         cgroup
     }
@@ -277,7 +278,7 @@ pub mod same {
         join(&place.location, shell.pid());
         let again = Cgroup::open(&place.location).unwrap().unwrap();
         again
-            .apply(&place.limits(
+            .guard_devices(&place.limits(
                 "{\"devices\":[{\"allow\":false,\"access\":\"rwm\"},\
                  {\"allow\":true,\"type\":\"c\",\"major\":1,\"minor\":11,\"access\":\"r\"}]}",
             ))
@@ -289,8 +290,8 @@ pub mod same {
 
         // And back again, twice, which changes nothing the second time.
         let deny = place.limits("{\"devices\":[{\"allow\":false,\"access\":\"rwm\"}]}");
-        again.apply(&deny).unwrap();
-        again.apply(&deny).unwrap();
+        again.guard_devices(&deny).unwrap();
+        again.guard_devices(&deny).unwrap();
         let printed = run_inside(&place.location, "cat </dev/null && echo null; (: </dev/kmsg) && echo kmsg");
         assert_eq!(words(&printed), "null", "{printed}");
     }

@@ -231,7 +231,7 @@ fn the_agent_gets_the_listener_of_start_container_hooks_too() {
         config["hooks"]["startContainer"] = json!([{"path": "/bin/true"}]);
     });
     container.run().ok();
-    for status in ["created", "creating"] {
+    for status in ["creating", "created"] {
         let received = receiver.next();
         let state: Value = serde_json::from_str(&received.text).unwrap();
         assert_eq!((received.fds.len(), &state["state"]["status"]), (1, &status.into()));

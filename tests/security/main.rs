@@ -15,7 +15,6 @@ mod descriptors;
 mod hooks;
 mod identity;
 mod inputs;
-mod keyring;
 mod links;
 mod live;
 mod mounts;
