@@ -30,6 +30,8 @@ pub enum Kind {
     NotFound,
     /// The program to run is there and cannot be executed.
     NotExecutable,
+    /// A signal has asked the command to end.
+    Interrupted,
     /// Another process was faster: once more may succeed.
     Taken,
     /// This host cannot do what was asked.

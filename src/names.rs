@@ -185,6 +185,11 @@ pub const SIGRTMIN: i32 = 34;
 /// The last signal that the kernel has.
 pub const SIGRTMAX: i32 = 64;
 
+/// The name of a signal, with `SIG`.
+pub fn signal_name(number: i32) -> Option<String> {
+    SIGNALS.iter().find(|(_, known)| *known == number).map(|(name, _)| format!("SIG{name}"))
+}
+
 /// The number of a signal: `9`, `KILL`, `SIGKILL`, `kill`, `RTMIN+3`, `SIGRTMAX-1`. 0 is the test for existence.
 pub fn signal(text: &str) -> Option<i32> {
     if let Ok(number) = text.parse::<u8>() {

@@ -11,11 +11,19 @@ use crate::error::{Error, Result};
 use crate::sys::poll::until;
 use crate::sys::{Errno, file};
 use nix::poll::{PollFd, PollFlags, poll};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// How long freezing may take: tasks in uninterruptible sleep hold it up.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Whether this v2 group is frozen, by itself or by one above it: what is born there does not get as far as its exec, and
+/// who waits for that hears no signal.
+pub fn is_frozen_group(group: BorrowedFd) -> bool {
+    // What cannot be read is found out by the birth.
+    file::read_at(group, c"cgroup.events", 4096, INSIDE)
+        .is_ok_and(|events| events.split(|&byte| byte == b'\n').any(|line| line == b"frozen 1"))
+}
 
 impl Cgroup {
     /// Stops every process of the cgroup and returns when all have stopped.

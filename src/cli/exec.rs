@@ -53,7 +53,7 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     let exec = || {
         let mut options = parse(arguments)?;
         options.capabilities.retain(|name| is_capability(session, name));
-        let outcome = session.engine_for_one()?.exec(&arguments.id(), &options);
+        let outcome = session.engine_for_process()?.exec(&arguments.id(), &options);
         outcome.map_err(|e| e.rename_field(|pointer| typed(pointer, &options)))
     };
     exec().map_err(|e| e.doing("exec failed"))

@@ -19,5 +19,8 @@ pub const COMMAND: Command = Command {
 };
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
-    session.engine_for_one()?.start(&arguments.id(), caller::socket("NOTIFY_SOCKET").as_deref()).map(|()| 0)
+    session
+        .engine_for_process()?
+        .start(&arguments.id(), caller::socket("NOTIFY_SOCKET").as_deref())
+        .map(|()| 0)
 }

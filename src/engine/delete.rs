@@ -85,7 +85,7 @@ impl Engine {
             Ok(spec) => spec,
             Err(e) => return warn(e),
         };
-        let occasion = Occasion::new("poststop", record, Status::Stopped);
+        let occasion = Occasion::new("poststop", record, Status::Stopped, &self.watch);
         let hooks = spec.hooks.as_ref().map_or(&[][..], |hooks| &hooks.poststop);
         occasion.each(hooks).filter_map(Result::err).for_each(warn);
     }

@@ -26,6 +26,10 @@ pub fn explain(script: &Script, message: &Message, note: &[u8], spec: &Spec) -> 
         Step::Join { .. } if errno == libc::ESRCH => {
             Error::new("the container has ended meanwhile").kind(Kind::WrongState)
         }
+        // In a pid namespace whose PID 1 has ended nobody is born any more.
+        Step::Spawn { .. } if errno == libc::ENOMEM => {
+            Error::new("the container has ended meanwhile").kind(Kind::WrongState)
+        }
         _ => Error::os(reason(words, note), errno).doing(activity(&step)),
     };
     if let Some(label) = refused_label(&step, part, note, spec) {

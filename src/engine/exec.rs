@@ -88,11 +88,17 @@ impl Engine {
         }
         let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), &spec.annotations, Whose::Tenant)?;
         let foreground = options.wait == Wait::Foreground;
-        let signals = foreground.then(foreground::hold_signals).transpose()?;
         let streams = [None, None, None];
         let first = (pid, first.as_fd());
-        let mut init =
-            tenant::start(&tenant, first, cgroup.as_ref(), birthplace, streams, options.preserve_fds)?;
+        let mut init = tenant::start(
+            &tenant,
+            first,
+            cgroup.as_ref(),
+            birthplace,
+            streams,
+            options.preserve_fds,
+            &self.watch,
+        )?;
         let mut master = None;
         let passed = |passed: Passed| match passed {
             Passed::Console(fd) => console::take(fd, &console, process).map(|kept| master = kept),
@@ -105,12 +111,10 @@ impl Engine {
                 }
                 options.pid_file.as_ref().map_or(Ok(()), |path| pid_file::write(path, init.process().pid))
             });
-        let ended = match (started, &signals) {
-            (Err(error), _) => Err(error),
-            (Ok(()), None) => return Ok(0),
-            (Ok(()), Some(signals)) => {
-                foreground::wait(init.process(), signals, master, None, Orphans::Leave)
-            }
+        let ended = match started {
+            Err(error) => Err(error),
+            Ok(()) if !foreground => return Ok(0),
+            Ok(()) => foreground::wait(init.process(), &self.watch, master, None, Orphans::Leave),
         };
         // A process that nobody can wait for any more may not go on.
         ended.map(Ended::code).inspect_err(|_| init.process().end())

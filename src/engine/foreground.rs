@@ -7,7 +7,7 @@
 //! what the process writes, and neither its signals nor its end.
 
 use super::notify::Proxy;
-use super::{Orphans, console};
+use super::{Orphans, Watch, console};
 use crate::error::Result;
 use crate::sys::launch::Child;
 use crate::sys::signalfd::Signals;
@@ -18,15 +18,10 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::io::{stdin, stdout};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// Holds signals back from the moment on at which a process may exist to receive them.
-pub fn hold_signals() -> Result<Signals> {
-    Signals::hold().map_err(|e| e.because("signalfd"))
-}
-
 /// Waits until `child` has ended.
 pub fn wait(
     child: &Child,
-    signals: &Signals,
+    watch: &Watch,
     master: Option<OwnedFd>,
     mut proxy: Option<Proxy>,
     orphans: Orphans,
@@ -36,11 +31,16 @@ pub fn wait(
         Some(master) => Some(Relay::new(master, input.as_fd(), output.as_fd())?),
         None => None,
     };
+    let pass = |relay: Option<&Relay>| {
+        while let Some(signal) = watch.signals.as_ref().and_then(Signals::next) {
+            pass_on(signal, child, relay, orphans);
+        }
+    };
+    // What came while the process was made.
+    pass(relay.as_ref());
     loop {
-        let mut watched = vec![
-            PollFd::new(child.pidfd.as_fd(), PollFlags::POLLIN),
-            PollFd::new(signals.fd(), PollFlags::POLLIN),
-        ];
+        let mut watched = vec![PollFd::new(child.pidfd.as_fd(), PollFlags::POLLIN)];
+        watched.extend(watch.fd().map(|signals| PollFd::new(signals, PollFlags::POLLIN)));
         if let Some(proxy) = &proxy {
             watched.push(PollFd::new(proxy.fd(), PollFlags::POLLIN));
         }
@@ -58,14 +58,12 @@ pub fn wait(
         if let Some(relay) = &mut relay {
             relay.copy();
         }
-        while let Some(signal) = signals.next() {
-            pass_on(signal, child, relay.as_ref(), orphans);
-        }
+        pass(relay.as_ref());
         if let Some(ended) =
             wait::try_reap(child.pidfd.as_fd()).map_err(|e| e.because("wait for the process"))?
         {
             if let Some(relay) = &mut relay {
-                relay.drain(signals);
+                relay.drain(watch);
             }
             return Ok(ended);
         }
@@ -160,11 +158,12 @@ impl<'a> Relay<'a> {
 
     /// What the process wrote before its end, for as long as somebody reads it. A signal to us ends the wait: there is
     /// no process any more that it could be meant for.
-    fn drain(&mut self, signals: &Signals) {
+    fn drain(&mut self, watch: &Watch) {
         loop {
             let output = self.patient_output.as_ref().map_or(self.output, AsFd::as_fd);
             self.out.step(self.master.as_fd(), output);
-            let mut watched = vec![PollFd::new(signals.fd(), PollFlags::POLLIN)];
+            let mut watched: Vec<PollFd> =
+                watch.fd().map(|fd| PollFd::new(fd, PollFlags::POLLIN)).into_iter().collect();
             if self.out.writes() {
                 watched.push(PollFd::new(output, PollFlags::POLLOUT));
             } else if !self.out.reads() || !ready(self.master.as_fd(), PollFlags::POLLIN) {
@@ -174,7 +173,7 @@ impl<'a> Relay<'a> {
             }
             // Without an answer the text is looked at again, which tells more.
             let _ = poll(&mut watched, PollTimeout::NONE);
-            if std::iter::from_fn(|| signals.next())
+            if std::iter::from_fn(|| watch.signals.as_ref()?.next())
                 .any(|signal| signal != libc::SIGCHLD && signal != libc::SIGWINCH)
             {
                 return;

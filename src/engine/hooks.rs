@@ -5,8 +5,8 @@
 //! namespaces with a path of the host, startContainer with a path of the container; both are started by the
 //! sealed init, so that nothing of ours is reachable from inside.
 
-use super::Status;
 use super::tenant::{self as joining, Passed};
+use super::{Status, Watch};
 use super::{listener, tracers};
 use crate::cgroup::{Cgroup, Location};
 use crate::error::{Context, Error, Result};
@@ -26,6 +26,7 @@ use std::io::{Read, Seek};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// What is kept of a failing hook's output.
@@ -39,11 +40,13 @@ pub struct Occasion<'a> {
     state: String,
     /// A process without which the hooks are of no use: when it ends, the hook is ended.
     first: Option<BorrowedFd<'a>>,
+    watch: Rc<Watch>,
 }
 
 impl<'a> Occasion<'a> {
-    pub fn new(kind: &'static str, record: &'a Record, status: Status) -> Occasion<'a> {
-        Occasion { kind, record, state: super::state_json(record, status), first: None }
+    pub fn new(kind: &'static str, record: &'a Record, status: Status, watch: &Rc<Watch>) -> Occasion<'a> {
+        let state = super::state_json(record, status);
+        Occasion { kind, record, state, first: None, watch: Rc::clone(watch) }
     }
 
     /// Ends a hook when this process ends.
@@ -107,6 +110,10 @@ impl<'a> Occasion<'a> {
     fn finish(&self, child: &Child, timeout: Option<i64>, mut output: File) -> Result<()> {
         match self.wait(child.pidfd.as_fd(), timeout) {
             Outcome::Ended => {}
+            Outcome::Interrupted(error) => {
+                end_all(child);
+                return Err(error);
+            }
             Outcome::Late => {
                 end_all(child);
                 let seconds = timeout.unwrap_or_default();
@@ -138,11 +145,16 @@ impl<'a> Occasion<'a> {
         // A limit beyond the clock's end is none.
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         loop {
-            let watched = [hook, self.first.unwrap_or(hook)];
+            let watched = [hook, self.first.unwrap_or(hook), self.watch.fd().unwrap_or(hook)];
             let mut watched = watched.map(|process| PollFd::new(process, PollFlags::POLLIN));
             match poll(&mut watched, until(deadline)) {
                 Err(nix::errno::Errno::EINTR) => {}
                 Ok(0) => return Outcome::Late,
+                _ if !watched[0].any().unwrap_or(true) && watched[2].any().unwrap_or(false) => {
+                    if let Err(error) = self.watch.check() {
+                        return Outcome::Interrupted(error);
+                    }
+                }
                 _ if watched[0].any().unwrap_or(true) => return Outcome::Ended,
                 _ => return Outcome::Alone,
             }
@@ -162,6 +174,7 @@ enum Outcome {
     Ended,
     Late,
     Alone,
+    Interrupted(Error),
 }
 
 /// A file that hooks add to. One that nobody reads (a pipe) is an error, not a wait. A device does something when it
@@ -229,8 +242,15 @@ impl Occasion<'_> {
         let output = self.output()?;
         let input = self.input()?;
         let streams = [Some(input.as_fd()), Some(output.out.as_fd()), Some(output.err.as_fd())];
-        let mut init =
-            joining::start(&tenant, inside.first, inside.cgroup, joining::Birthplace::OrBeside, streams, 0)?;
+        let mut init = joining::start(
+            &tenant,
+            inside.first,
+            inside.cgroup,
+            joining::Birthplace::OrBeside,
+            streams,
+            0,
+            &self.watch,
+        )?;
         drop(input);
         // What went wrong is told of the hook's program.
         let program = Process { args: vec![hook.path.clone()], ..Process::default() };

@@ -3,6 +3,7 @@
 //! A privileged caller writes any map. An ordinary user may map its own id alone, without setgroups; for more
 //! it needs the set-uid helpers newuidmap and newgidmap, which check /etc/subuid and /etc/subgid.
 
+use super::Watch;
 use super::init::{self, Event};
 use crate::error::{Context, Error, Result};
 use crate::host::Facts;
@@ -13,6 +14,7 @@ use crate::sys::{file, identity};
 use crate::wire::Step;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::Command;
+use std::rc::Rc;
 
 /// Writes both maps of the process `pid`.
 pub fn write(pid: i32, uids: &[IdMapping], gids: &[IdMapping], facts: &Facts) -> Result<()> {
@@ -43,7 +45,8 @@ pub fn write(pid: i32, uids: &[IdMapping], gids: &[IdMapping], facts: &Facts) ->
 pub fn namespace(uids: &[IdMapping], gids: &[IdMapping]) -> Result<OwnedFd> {
     let mut script = Script::default();
     script.push(Field::None, Step::Sync { point: sync::MAP });
-    let start = init::Start::of(&script, &[-1]);
+    let watch = Rc::new(Watch::none());
+    let start = init::Start::of(&script, &[-1], &watch);
     let mut holder = init::start(init::Start { namespaces: libc::CLONE_NEWUSER as u64, ..start })?;
     let pid = holder.process().pid;
     let made = match holder.hear() {

@@ -4,6 +4,7 @@
 //! can write, or, where the host forbids to execute memory files, a file on a read-only tmpfs that is mounted
 //! nowhere (CVE-2019-5736).
 
+use super::Watch;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::plan::Script;
 use crate::sys::launch::{self, Launch, LaunchError};
@@ -14,6 +15,7 @@ use nix::sys::statvfs::{FsFlags, fstatvfs};
 use std::collections::VecDeque;
 use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::rc::Rc;
 
 static IMAGE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rruntime-init"));
 
@@ -29,12 +31,13 @@ pub struct Start<'a> {
     pub cgroup: Option<BorrowedFd<'a>>,
     pub preserve_fds: u32,
     pub streams: Streams<'a>,
+    pub watch: &'a Rc<Watch>,
 }
 
 impl<'a> Start<'a> {
     /// In our own namespaces, cgroup and streams.
-    pub fn of(script: &'a Script, handles: &'a [RawFd]) -> Start<'a> {
-        Start { script, handles, namespaces: 0, cgroup: None, preserve_fds: 0, streams: [None; 3] }
+    pub fn of(script: &'a Script, handles: &'a [RawFd], watch: &'a Rc<Watch>) -> Start<'a> {
+        Start { script, handles, namespaces: 0, cgroup: None, preserve_fds: 0, streams: [None; 3], watch }
     }
 }
 
@@ -42,7 +45,6 @@ impl<'a> Start<'a> {
 pub type Streams<'a> = [Option<BorrowedFd<'a>>; 3];
 
 /// A running init.
-#[derive(Debug)]
 pub struct Init {
     /// The process that does, or did, the first steps.
     pub first: launch::Child,
@@ -53,6 +55,7 @@ pub struct Init {
     spawns: VecDeque<u32>,
     /// What a new process has said before the old one could report it: both speak on one socket.
     held: VecDeque<Said>,
+    watch: Rc<Watch>,
 }
 
 /// A message: what it says, at which step, and with `Spawned` the pid.
@@ -123,7 +126,14 @@ pub fn start(start: Start) -> Result<Init> {
     }
     .map_err(|e| launch_error(e, start.namespaces))?;
     let spawns = start.script.spawns().iter().copied().collect();
-    Ok(Init { first, spawned: None, control: ours, spawns, held: VecDeque::new() })
+    Ok(Init {
+        first,
+        spawned: None,
+        control: ours,
+        spawns,
+        held: VecDeque::new(),
+        watch: Rc::clone(start.watch),
+    })
 }
 
 fn image() -> SysResult<OwnedFd> {
@@ -228,6 +238,7 @@ impl Init {
         }
         // It has nothing left to do, and where its filter refuses its end it would not come.
         let _ = crate::sys::process::pidfd_send_signal(self.process().pidfd.as_fd(), libc::SIGKILL);
+        self.watch.wait(self.process().pidfd.as_fd(), self.process().pid)?;
         // Nothing but its exit code is left.
         let _ = crate::sys::wait::reap(self.process().pidfd.as_fd());
         self.spawned = Some(launch::Child { pid, pidfd });
@@ -243,6 +254,7 @@ impl Init {
             {
                 return Ok(said.event);
             }
+            self.watch.wait(self.control.as_fd(), self.process().pid)?;
             let mut said = hear(self.control.as_fd())?;
             if let Event::ListenerAt(number) = said.event {
                 match fetch_listener(self.process().pidfd.as_fd(), number)? {
@@ -288,9 +300,8 @@ pub const LONGEST: usize = Message::SIZE + PAYLOAD;
 /// One message from whoever is at the other end.
 ///
 /// Without a deadline: a step takes as long as the file systems of the config take, and nobody but its author knows how
-/// long that is (a network file system, a large `tmpcopyup`). The wait ends with the process, which closes the socket,
-/// and `delete --force` ends the process, by its pid or its cgroup, without waiting for our lock. Where the container decides how long a
-/// step takes (`mounts`), the caller sets a limit on the socket ([`socket::be_patient`]).
+/// long that is (a network file system, a large `tmpcopyup`). Who waits for the process first (`watch.rs`) is told what
+/// holds it, and can be ended; and `delete --force` ends the process without waiting for our lock.
 pub fn hear(control: BorrowedFd) -> Result<Said> {
     let mut buffer = [0; LONGEST];
     let (length, passed) =

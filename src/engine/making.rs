@@ -88,7 +88,7 @@ impl<'a> Making<'a> {
             namespaces: plan.clone_flags,
             cgroup: self.cgroup.as_ref().and_then(Cgroup::birth),
             preserve_fds: self.record.preserve_fds,
-            ..init::Start::of(&plan.script, &opened.numbers)
+            ..init::Start::of(&plan.script, &opened.numbers, &self.engine.watch)
         })?);
         drop((opened, start_pipes));
         // The child builds its tree meanwhile.
@@ -265,7 +265,10 @@ impl<'a> Making<'a> {
         let Some(hooks) = &self.spec.hooks else { return Ok(()) };
         self.record.pid = Some(pid);
         let first = self.init.as_ref().expect("init waits for its hooks").process();
-        let occasion = |kind| Occasion::new(kind, &self.record, Status::Creating).before(first.pidfd.as_fd());
+        let occasion = |kind| {
+            Occasion::new(kind, &self.record, Status::Creating, &self.engine.watch)
+                .before(first.pidfd.as_fd())
+        };
         occasion("prestart").run(&hooks.prestart)?;
         occasion("createRuntime").run(&hooks.create_runtime)?;
         let inside = Inside {

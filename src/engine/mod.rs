@@ -2,7 +2,7 @@
 //!
 //! Each command of the command line is one call here, and a shim or a test makes the same calls: nothing is
 //! printed, the process does not exit, no process-wide state is changed, and every failure is an `Error`. There are two
-//! exceptions. `run` and `exec` in the foreground hold back signals, adopt orphans, and use our own standard streams. A
+//! exceptions. `run` and `exec` in the foreground adopt orphans, and use our own standard streams. A
 //! plan with very many descriptors raises the soft limit of open files while they are open (`open_files`).
 
 mod addresses;
@@ -46,15 +46,18 @@ mod start_pipes;
 mod tenant;
 mod tracers;
 mod update;
+mod watch;
 
 pub use inspect::{ContainerState, Status};
 pub use options::*;
+pub use watch::Watch;
 
 use crate::error::Result;
 use crate::state::{Entry, Record, Store};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::rc::Rc;
 
 pub use crate::spec::template::OCI_VERSION as SPEC_VERSION;
 
@@ -68,6 +71,8 @@ pub struct Engine {
     pub rootless: Rootless,
     /// Where warnings go.
     pub warn: Hear,
+    /// How it waits for what a container can hold up.
+    pub watch: Rc<Watch>,
     /// Where every step of a plan is told, if anybody wants to know.
     pub trace: Option<Hear>,
 }

@@ -6,7 +6,7 @@
 use super::inspect::status;
 use super::open::Given;
 use super::tenant as joining;
-use super::{Engine, Status};
+use super::{Engine, Status, Watch};
 use crate::error::{Error, Kind, Result};
 use crate::plan::Open;
 use crate::plan::live;
@@ -20,6 +20,7 @@ use crate::sys::wait::{self, Ended};
 use crate::sys::{process, socket};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::rc::Rc;
 
 /// Some thousand mounts.
 const FILE_LIMIT: usize = 1 << 20;
@@ -44,7 +45,7 @@ impl Engine {
         // What fails is told in terms of the file.
         let spec = Spec { mounts: list, ..spec };
         let planned = live::add(&spec.mounts, &spec, &record.bundle, destination(&record), &prepared.host);
-        let outcome = planned.and_then(|tenant| finish(&tenant, &record, &spec));
+        let outcome = planned.and_then(|tenant| finish(&tenant, &record, &spec, &self.watch));
         outcome.map_err(|e| e.below("/mounts"))
     }
 
@@ -59,7 +60,7 @@ impl Engine {
         check_removable(&list, &spec)?;
         let spec = Spec { mounts: list, ..spec };
         let tenant = live::remove(&spec.mounts, destination(&record));
-        finish(&tenant, &record, &spec).map_err(|e| e.below("/mounts"))
+        finish(&tenant, &record, &spec, &self.watch).map_err(|e| e.below("/mounts"))
     }
 }
 
@@ -128,7 +129,7 @@ fn destination(record: &Record) -> Destination<'_> {
 }
 
 /// Lets init do it. It stays in our own cgroup: the container's limits are for its processes.
-fn finish(tenant: &Tenant, record: &Record, spec: &Spec) -> Result<()> {
+fn finish(tenant: &Tenant, record: &Record, spec: &Spec, watch: &Rc<Watch>) -> Result<()> {
     let gone = || Error::new("the container has ended meanwhile").kind(Kind::WrongState);
     let process = record.process().ok_or_else(gone)?;
     let first = process.open().map_err(|_| gone())?;
@@ -139,7 +140,7 @@ fn finish(tenant: &Tenant, record: &Record, spec: &Spec) -> Result<()> {
         pid_namespace: pid_namespace.as_ref().map(AsFd::as_fd),
         ..Given::default()
     };
-    let mut init = joining::start_alone(tenant, given, spec)?;
+    let mut init = joining::start_alone(tenant, given, spec, watch)?;
     // A file system that a process of the container serves may never answer.
     socket::be_patient(init.control(), PATIENCE).map_err(|e| e.because("setsockopt"))?;
     let outcome = joining::converse(&mut init, tenant, spec, None, |_| Ok(()));

@@ -17,6 +17,7 @@
 //! with it are not received. The wait ends when the process does. The lock is not held meanwhile: the container
 //! can be looked at, killed and deleted.
 
+use super::Watch;
 use crate::error::{Error, Kind, Result};
 use crate::spec::{Mount, Spec, Text};
 use crate::state::{Entry, Store};
@@ -138,17 +139,20 @@ impl Proxy {
 
     /// Waits until the program is ready, or has ended; then until the service manager has read it, because it asks the
     /// kernel who we are, and we are about to end.
-    pub fn wait(mut self, process: BorrowedFd) -> Result<()> {
+    pub fn wait(mut self, process: BorrowedFd, watch: &Watch) -> Result<()> {
         let mut late = 0;
         while late < QUEUE {
-            let mut watched = [self.inside.as_fd(), process].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+            let signals = watch.fd().unwrap_or(process);
+            let watched = [self.inside.as_fd(), process, signals];
+            let mut watched = watched.map(|fd| PollFd::new(fd, PollFlags::POLLIN));
             match poll(&mut watched, until(None)) {
                 Err(nix::errno::Errno::EINTR) => continue,
                 Err(e) => return Err(Errno::from(e).because("poll")),
                 Ok(_) => {}
             }
+            watch.check()?;
             // What was said before the end counts.
-            let [said, ended] = watched.map(|fd| fd.any().unwrap_or(true));
+            let [said, ended, _] = watched.map(|fd| fd.any().unwrap_or(true));
             if said && self.hear()? {
                 return self.barrier();
             }

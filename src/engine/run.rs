@@ -38,13 +38,12 @@ impl Engine {
         if orphans == Orphans::Adopt {
             identity::become_subreaper().map_err(|e| e.because("prctl PR_SET_CHILD_SUBREAPER"))?;
         }
-        let signals = foreground::hold_signals()?;
         let made = self.make(options, bundle, spec, Starter::Us)?;
         let (mut made, proxy) = self.start_or_undo(made, spec, options, run)?;
         // Others may look at the container and stop it while we wait.
         made.entry.unlock();
         let master = made.master.take();
-        let ended = foreground::wait(made.init.process(), &signals, master, proxy, orphans);
+        let ended = foreground::wait(made.init.process(), &self.watch, master, proxy, orphans);
         let code = ended.map(Ended::code);
         match run.after_exit {
             AfterExit::Keep => code,

@@ -91,7 +91,7 @@ impl Engine {
         entry.unlock();
         // A process that is gone will not be ready.
         let Some(Ok(first)) = record.process().map(|process| process.open()) else { return };
-        if let Err(error) = proxy.wait(first.as_fd()) {
+        if let Err(error) = proxy.wait(first.as_fd(), &self.watch) {
             (self.warn)(&format!("container {}: {error}", record.id));
         }
     }
@@ -123,7 +123,7 @@ impl Engine {
     /// step 9), and ends the container.
     pub(super) fn after_start(&self, spec: &Spec, record: &Record) -> Result<()> {
         let Some(hooks) = &spec.hooks else { return Ok(()) };
-        Occasion::new("poststart", record, Status::Running).run(&hooks.poststart)
+        Occasion::new("poststart", record, Status::Running, &self.watch).run(&hooks.poststart)
     }
 }
 
@@ -169,6 +169,7 @@ impl<'a> Starting<'a> {
 
     fn follow(&self, waiting: &Waiting) -> Result<()> {
         loop {
+            self.engine.watch.wait(waiting.answer(), self.record.pid.unwrap_or_default())?;
             match waiting.hear()?.event {
                 // The profile did not let init hand it over before.
                 Event::ListenerAt(number) => match init::fetch_listener(self.first()?.as_fd(), number)? {
@@ -245,7 +246,7 @@ impl<'a> Starting<'a> {
             cgroup: cgroup.as_ref(),
             own: self.spec.process.as_ref().map(|process| (process, prepared.filter.as_ref())),
         };
-        let occasion = Occasion::new("startContainer", self.record, Status::Created);
+        let occasion = Occasion::new("startContainer", self.record, Status::Created, &self.engine.watch);
         let ran = occasion.before(first.as_fd()).run_inside(&hooks.start_container, &inside);
         ran.inspect_err(|_| self.hook_failed.set(true))
     }
@@ -284,6 +285,15 @@ impl Waiting<'_> {
             Waiting::Here(control) => init::say(*control, word),
             Waiting::Pipes(ends) => ends.say(word),
             Waiting::Old(control) => init::say(control.as_fd(), word),
+        }
+    }
+
+    /// What can be read when there is something to hear.
+    fn answer(&self) -> BorrowedFd<'_> {
+        match self {
+            Waiting::Here(control) => *control,
+            Waiting::Pipes(ends) => ends.answer.as_fd(),
+            Waiting::Old(control) => control.as_fd(),
         }
     }
 

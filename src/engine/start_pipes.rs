@@ -51,7 +51,7 @@ pub fn make(entry: &Entry) -> Result<Pipes> {
 /// Our ends.
 pub struct Ends {
     word: OwnedFd,
-    answer: OwnedFd,
+    pub answer: OwnedFd,
 }
 
 /// `ENXIO` where nobody waits for the word.

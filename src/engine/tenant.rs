@@ -1,10 +1,11 @@
 //! A process that joins a container (`exec`, a hook inside): the sealed init with a tenant's script.
 
+use super::Watch;
 use super::born::{self, Hidden};
 use super::init::{self, Event, Init, Streams};
 use super::open::{self, Given};
 use super::{confined, rlimits};
-use crate::cgroup::Cgroup;
+use crate::cgroup::{Cgroup, is_frozen_group};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::plan::affinity::Entrance;
 use crate::plan::sync;
@@ -13,6 +14,7 @@ use crate::resctrl::Place;
 use crate::spec::Spec;
 use crate::wire::{Kind, Message, Step};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
 
 /// Which cgroup of v2 a tenant is born in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +33,7 @@ pub fn start(
     birthplace: Birthplace,
     streams: Streams,
     preserve_fds: u32,
+    watch: &Rc<Watch>,
 ) -> Result<Init> {
     let (birth, unified) = match (tenant.entrance, cgroup) {
         (_, None) => (None, None),
@@ -43,7 +46,12 @@ pub fn start(
     let given = Given { pidfd: Some(first), cgroup, unified, ..Given::default() };
     let opened = open::open(&tenant.opens, given, &Spec::default())?;
     let launch = |birth: Option<BorrowedFd>| {
-        let start = init::Start::of(&tenant.script, &opened.numbers);
+        if birth.is_some_and(is_frozen_group) {
+            return Err(Error::new("cannot start a process in a frozen cgroup")
+                .kind(ErrorKind::WrongState)
+                .remedy("the container, or its administrator, has frozen it: thaw it first"));
+        }
+        let start = init::Start::of(&tenant.script, &opened.numbers, watch);
         init::start(init::Start { cgroup: birth, preserve_fds, streams, ..start })
     };
     // A cgroup that hands controllers down takes no process.
@@ -61,9 +69,9 @@ pub fn start(
 }
 
 /// Starts one that is told of by `spec`, in our own cgroup and without streams.
-pub fn start_alone(tenant: &Tenant, given: Given, spec: &Spec) -> Result<Init> {
+pub fn start_alone(tenant: &Tenant, given: Given, spec: &Spec, watch: &Rc<Watch>) -> Result<Init> {
     let opened = open::open(&tenant.opens, given, spec)?;
-    init::start(init::Start::of(&tenant.script, &opened.numbers))
+    init::start(init::Start::of(&tenant.script, &opened.numbers, watch))
 }
 
 /// Descriptors that a tenant sends.

@@ -53,6 +53,7 @@ fn heading(kind: Kind) -> &'static str {
         Kind::WrongState | Kind::AlreadySo => "not now",
         Kind::Taken | Kind::Unsupported => "not possible here",
         Kind::NotFound | Kind::NotExecutable => "nothing to execute",
+        Kind::Interrupted => "ended",
         Kind::Other => "this went wrong",
     }
 }

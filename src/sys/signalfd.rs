@@ -1,12 +1,16 @@
 //! Signals that arrive as something to read, for as long as they are held back from this thread.
 
 use super::{Errno, SysResult, check};
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::mem::{size_of, zeroed};
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 
 /// Signals held back; dropped, the thread's mask is as it was.
 pub struct Signals {
     fd: OwnedFd,
+    /// Taken and put back.
+    kept: RefCell<VecDeque<i32>>,
     before: libc::sigset_t,
 }
 
@@ -26,8 +30,11 @@ impl Signals {
         // SAFETY: set is valid for the call.
         let fd = check(unsafe { libc::signalfd(-1, &set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) }.into());
         match fd {
-            // SAFETY: the kernel has just returned this descriptor to us alone.
-            Ok(fd) => Ok(Signals { fd: unsafe { OwnedFd::from_raw_fd(fd as i32) }, before }),
+            Ok(fd) => {
+                // SAFETY: the kernel has just returned this descriptor to us alone.
+                let fd = unsafe { OwnedFd::from_raw_fd(fd as i32) };
+                Ok(Signals { fd, kept: RefCell::default(), before })
+            }
             Err(errno) => {
                 // SAFETY: before was filled by the first call.
                 unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut()) };
@@ -40,8 +47,19 @@ impl Signals {
         self.fd.as_fd()
     }
 
-    /// The next signal that has arrived.
+    /// Puts a signal back for [`Signals::next`].
+    pub fn keep(&self, signal: i32) {
+        self.kept.borrow_mut().push_back(signal);
+    }
+
+    /// The next signal, of those that were put back first.
     pub fn next(&self) -> Option<i32> {
+        let kept = self.kept.borrow_mut().pop_front();
+        kept.or_else(|| self.take())
+    }
+
+    /// The next signal that has arrived.
+    pub fn take(&self) -> Option<i32> {
         let mut info = [0u8; size_of::<libc::signalfd_siginfo>()];
         loop {
             match super::file::read(self.fd.as_fd(), &mut info) {

@@ -11,6 +11,7 @@ mod descriptors;
 mod exec;
 mod failures;
 mod freezer;
+mod held;
 mod hooks;
 mod listing;
 mod signals;

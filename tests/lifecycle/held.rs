@@ -1,0 +1,68 @@
+//! Commands whose container's process is held up: they say who holds it, and end when they are asked to.
+
+use crate::leftovers::assert_nothing_left;
+use crate::support::{Container, wait_until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::json;
+use std::fs;
+use std::process::{Child, Stdio};
+
+/// Stops the process whose state comes in on standard input.
+const STOP: &str = "kill -STOP $(sed 's/.*\"pid\":\\([0-9]*\\).*/\\1/')";
+
+fn with_hook(kind: &str, script: &str) -> Container {
+    let hook = json!([{"path": "/bin/sh", "args": ["sh", "-c", script], "env": ["PATH=/usr/bin:/bin"]}]);
+    Container::new().args(&["true"]).edit(|config| config["hooks"][kind] = hook)
+}
+
+fn begin(container: &Container, verb: &str) -> Child {
+    container.write_config();
+    let mut command = container.command(&["--log", container.dir.join("log").to_str().unwrap(), verb]);
+    command.arg("--bundle").arg(container.bundle()).arg(&container.id);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+fn log(container: &Container) -> String {
+    fs::read_to_string(container.dir.join("log")).unwrap_or_default()
+}
+
+#[test]
+fn a_command_whose_init_is_stopped_says_so_and_ends_when_it_is_asked_to() {
+    for (verb, signal) in [("create", Signal::SIGTERM), ("run", Signal::SIGINT), ("run", Signal::SIGTERM)] {
+        let container = with_hook("createRuntime", STOP);
+        let mut child = begin(&container, verb);
+        wait_until("it is told who holds it", || log(&container).contains("stopped by a signal"));
+        kill(Pid::from_raw(child.id() as i32), signal).unwrap();
+        assert!(!child.wait().unwrap().success(), "{verb}");
+        assert!(log(&container).contains(signal.as_str()), "{verb}: {}", log(&container));
+        container.assert_gone();
+        assert_nothing_left(&container);
+    }
+}
+
+#[test]
+fn a_command_ends_when_it_is_asked_to_while_a_hook_runs() {
+    let container = with_hook("createRuntime", "echo begun > begun; exec sleep 1000");
+    let mut child = begin(&container, "create");
+    wait_until("the hook runs", || container.bundle().join("begun").exists());
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
+    assert!(!child.wait().unwrap().success());
+    container.assert_gone();
+}
+
+/// Who is born in a frozen group never gets to its program, and whoever waits for its birth hears no signal.
+#[test]
+fn nobody_is_born_in_a_frozen_group() {
+    if !crate::support::is_v2() {
+        crate::skip!("on cgroup v1 a process enters its groups by itself");
+    }
+    let container = Container::new().sh("while :; do sleep 1; done").started();
+    let group = container.cgroups().remove(0).join("inner");
+    fs::create_dir(&group).unwrap();
+    fs::write(group.join("cgroup.freeze"), "1").unwrap();
+    let refused = container.call(&["exec", "--cgroup", "inner", &container.id, "true"]).fails();
+    assert!(refused.contains("frozen"), "{refused}");
+    fs::write(group.join("cgroup.freeze"), "0").unwrap();
+    container.call(&["exec", "--cgroup", "inner", &container.id, "true"]).ok();
+}
