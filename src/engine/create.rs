@@ -158,6 +158,7 @@ fn intent(
         phase: Phase::Creating,
         pid: None,
         pid_start: None,
+        boot: crate::state::boot_id(),
         cgroup: prepared.host.cgroup.clone(),
         limits: None,
         resctrl: None,

@@ -69,7 +69,7 @@ impl Engine {
         let process = spec.process.as_ref().expect("exec has put its process there");
         let console = console::plan(process, options.console_socket.as_deref(), options.wait)?;
         let gone = || Error::new("cannot exec in a stopped container").kind(Kind::WrongState);
-        let first = record.process().ok_or_else(gone)?.open().map_err(|_| gone())?;
+        let first = tenant::first(record, gone)?;
         let (cgroup, birthplace) = birthplace(options, record)?;
         let to = Destination {
             id: &record.id,

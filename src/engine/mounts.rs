@@ -132,7 +132,7 @@ fn destination(record: &Record) -> Destination<'_> {
 fn finish(tenant: &Tenant, record: &Record, spec: &Spec, watch: &Rc<Watch>) -> Result<()> {
     let gone = || Error::new("the container has ended meanwhile").kind(Kind::WrongState);
     let process = record.process().ok_or_else(gone)?;
-    let first = process.open().map_err(|_| gone())?;
+    let first = joining::first(record, gone)?;
     let shows_processes = tenant.opens.iter().any(|open| *open == Open::PidNamespace);
     let pid_namespace = shows_processes.then(|| pid_namespace(process.pid, first.as_fd())).transpose()?;
     let given = Given {

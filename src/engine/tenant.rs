@@ -12,6 +12,8 @@ use crate::plan::sync;
 use crate::plan::tenant::Tenant;
 use crate::resctrl::Place;
 use crate::spec::Spec;
+use crate::state::Record;
+use crate::sys::Errno;
 use crate::wire::{Kind, Message, Step};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
@@ -23,6 +25,18 @@ pub enum Birthplace {
     Exactly,
     /// That, or the one of the container's first process where the container manages cgroups of its own.
     OrBeside,
+}
+
+/// The process of a container whose namespaces are joined; `gone` where it has ended.
+pub fn first(record: &Record, gone: impl Fn() -> Error) -> Result<OwnedFd> {
+    record.process().ok_or_else(&gone)?.open_to_join().map_err(|e| match e {
+        Errno(libc::EINVAL) => {
+            Error::new("the main thread of the container's first process has ended, and other threads go on")
+                .kind(ErrorKind::Unsupported)
+                .remedy("a process can join them from Linux 6.9 on")
+        }
+        _ => gone(),
+    })
 }
 
 /// Starts the sealed init on a tenant's script.

@@ -23,6 +23,9 @@ pub struct Brief {
     pid_start: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     inode: Option<Inode>,
+    /// Where there is no inode, which tells it too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    boot: Option<String>,
     /// The start socket was there; whether it still is has to be asked. Nobody puts one there later.
     #[serde(default)]
     pub awaited_start: bool,
@@ -38,7 +41,8 @@ impl Brief {
     /// The link's target. `None` for a record that one look at the process does not suffice for, and for a longer one.
     pub(super) fn encode(record: &Record, inode: Option<Inode>, awaited_start: bool) -> Option<CString> {
         let whole = record.phase == Phase::Created && record.process().is_some();
-        let brief = Brief { inode, awaited_start, ..Brief::from(record.clone()) };
+        let boot = record.boot.clone().filter(|_| inode.is_none());
+        let brief = Brief { inode, awaited_start, boot, ..Brief::from(record.clone()) };
         let text = serde_json::to_vec(&brief).ok().filter(|text| whole && text.len() < LONGEST)?;
         CString::new(text).ok()
     }
@@ -51,8 +55,13 @@ impl Brief {
         Some(Process { pid: self.pid?, start: self.pid_start? })
     }
 
-    /// Its first process as [`process::lives`] knows it. `None` where only the start time names it: before Linux 6.9, and
-    /// where the machine has started anew since.
+    /// Whether it was made before the machine was started anew.
+    fn is_of_another_boot(&self, boot: Option<&str>) -> bool {
+        let then = self.inode.as_ref().map(|inode| &inode.boot).or(self.boot.as_ref());
+        then.is_some_and(|then| boot.is_some_and(|now| then != now))
+    }
+
+    /// Its first process as [`process::lives`] knows it. `None` where only the start time names it: before Linux 6.9.
     fn numbered(&self, boot: Option<&str>) -> Option<(i32, u64)> {
         let inode = self.inode.as_ref().filter(|inode| Some(&*inode.boot) == boot)?;
         Some((self.pid?, inode.number))
@@ -66,6 +75,7 @@ pub fn lives(briefs: &[Option<Brief>], boot: Option<&str>) -> Vec<Option<Life>> 
     let lives = process::lives(&numbered);
     let life = |((brief, numbered), life): ((&Option<Brief>, &Option<_>), Option<Life>)| match numbered {
         Some(_) => life,
+        None if brief.as_ref()?.is_of_another_boot(boot) => Some(Life::Ended),
         None => Some(brief.as_ref()?.process()?.life()),
     };
     briefs.iter().zip(&numbered).zip(lives).map(life).collect()
@@ -77,6 +87,7 @@ impl From<Record> for Brief {
             pid: record.pid,
             pid_start: record.pid_start,
             inode: None,
+            boot: None,
             awaited_start: true,
             bundle: record.bundle,
             rootfs: record.rootfs,

@@ -8,6 +8,8 @@ use nix::sys::statfs::{FsType, fstatfs};
 use serde::{Deserialize, Serialize};
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::sync::OnceLock;
 
 /// Start time: clock ticks since boot, field 22 of /proc/PID/stat (proc_pid_stat(5)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +18,8 @@ pub struct Process {
     pub start: u64,
 }
 
-/// Whether the process still runs. A zombie has ended: only its exit code is left.
+/// Whether the process still runs. A zombie has ended, only its exit code is left; but a program whose main thread alone has
+/// ended (SYS_exit) runs as long as one of its threads does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Life {
     Alive,
@@ -31,20 +34,67 @@ impl Process {
     }
 
     pub fn life(&self) -> Life {
-        match read(self.pid) {
-            Ok(stat) if stat.start == self.start && !stat.ended => Life::Alive,
+        match self.main_thread() {
+            Some(Life::Alive) => Life::Alive,
+            Some(Life::Ended) if self.open().is_ok() => Life::Alive,
             _ => Life::Ended,
         }
     }
 
-    /// A descriptor of this process; `ESRCH` if it has ended. The start time is looked at after the descriptor
-    /// is held: from then on the pid cannot be reused without the look noticing it.
+    /// What became of its main thread, which is there until it is reaped.
+    fn main_thread(&self) -> Option<Life> {
+        let stat = read(self.pid).ok().filter(|stat| stat.start == self.start)?;
+        Some(if stat.ended { Life::Ended } else { Life::Alive })
+    }
+
+    /// A descriptor of this process; `ESRCH` if it has ended.
     pub fn open(&self) -> SysResult<OwnedFd> {
+        self.hold().map(|(pidfd, _)| pidfd)
+    }
+
+    /// The same, and what became of its main thread. The start time is looked at after the descriptor is held: from then
+    /// on the pid cannot be reused without the look noticing it.
+    fn hold(&self) -> SysResult<(OwnedFd, Life)> {
         let pidfd = sys::process::pidfd_open(self.pid)?;
-        match self.life() {
-            Life::Alive => Ok(pidfd),
-            Life::Ended => Err(Errno(libc::ESRCH)),
+        match self.main_thread() {
+            Some(Life::Alive) => Ok((pidfd, Life::Alive)),
+            // A pidfd tells of the end of all threads.
+            Some(Life::Ended)
+                if poll(&mut [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)], PollTimeout::ZERO) == Ok(0) =>
+            {
+                Ok((pidfd, Life::Ended))
+            }
+            _ => Err(Errno(libc::ESRCH)),
         }
+    }
+
+    /// A descriptor by which its namespaces can be joined: a main thread that has ended has none any more, but another
+    /// thread has. `ESRCH` if the process has ended, `EINVAL` if the kernel has no descriptors of threads (before Linux 6.9).
+    pub fn open_to_join(&self) -> SysResult<OwnedFd> {
+        match self.hold()? {
+            (pidfd, Life::Alive) => Ok(pidfd),
+            (_, Life::Ended) => self.open_thread(),
+        }
+    }
+
+    /// Any thread that lives. The number of one may be a stranger's by the time it is opened, so that it is still one
+    /// of ours is looked at afterwards.
+    fn open_thread(&self) -> SysResult<OwnedFd> {
+        let threads = format!("/proc/{}/task", self.pid);
+        let numbers = std::fs::read_dir(&threads).into_iter().flatten().flatten();
+        let numbers = numbers.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        for number in numbers.filter(|number| *number != self.pid) {
+            match sys::process::pidfd_open_thread(number) {
+                Ok(thread)
+                    if Path::new(&format!("{threads}/{number}")).exists() && self.life() == Life::Alive =>
+                {
+                    return Ok(thread);
+                }
+                Err(Errno(libc::EINVAL)) => return Err(Errno(libc::EINVAL)),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Err(Errno(libc::ESRCH))
     }
 }
 
@@ -95,10 +145,14 @@ pub fn lives(asked: &[Option<(i32, u64)>]) -> Vec<Option<Life>> {
 /// PID_FS_MAGIC of linux/magic.h.
 const PIDFS: FsType = FsType(0x5049_4446);
 
-/// This run of the kernel.
+/// This run of the kernel. Read once: it is another one only for another process.
 pub fn boot_id() -> Option<String> {
-    let text = file::read_at(file::cwd(), c"/proc/sys/kernel/random/boot_id", 64, 0).ok()?;
-    String::from_utf8(text.trim_ascii().to_vec()).ok()
+    static BOOT: OnceLock<Option<String>> = OnceLock::new();
+    let read = || {
+        let text = file::read_at(file::cwd(), c"/proc/sys/kernel/random/boot_id", 64, 0).ok()?;
+        String::from_utf8(text.trim_ascii().to_vec()).ok()
+    };
+    BOOT.get_or_init(read).clone()
 }
 
 struct Stat {

@@ -44,6 +44,9 @@ pub struct Record {
     pub pid: Option<i32>,
     /// With `pid`: its start time (see [`Process`]).
     pub pid_start: Option<u64>,
+    /// The run of the kernel in which the container was made ([`super::boot_id`]).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub boot: Option<String>,
     /// Where the container's cgroup is, in each hierarchy.
     pub cgroup: Option<Location>,
     /// `linux.resources` as the last update left them, in JSON; absent: as config.json has them.
@@ -80,6 +83,17 @@ impl Record {
     /// The first process, once there was one.
     pub fn process(&self) -> Option<Process> {
         Some(Process { pid: self.pid?, start: self.pid_start? })
+    }
+
+    /// The record as it is true now. Processes and groups do not outlive the machine: what has their numbers and names
+    /// after it was started anew is others'.
+    pub fn in_boot(self, now: Option<&str>) -> Record {
+        match (&self.boot, now) {
+            (Some(then), Some(now)) if then != now => {
+                Record { pid: None, pid_start: None, cgroup: None, resctrl: None, ..self }
+            }
+            _ => self,
+        }
     }
 
     pub fn encode(&self) -> Vec<u8> {
@@ -120,6 +134,16 @@ mod tests {
         assert_eq!(record.process(), Some(Process { pid: 42, start: 777 }));
         assert_eq!(record.annotations["a"], "b");
         assert_eq!(Record::decode(&record.encode()).unwrap(), record);
+    }
+
+    #[test]
+    fn after_a_reboot_neither_the_process_nor_the_group_is_the_containers() {
+        let record = Record { boot: Some("then".into()), ..Record::decode(FIRST.as_bytes()).unwrap() };
+        assert_eq!(record.clone().in_boot(Some("then")), record);
+        let after = record.in_boot(Some("now"));
+        assert_eq!((after.process(), after.cgroup.is_none(), after.id.as_str()), (None, true, "web"));
+        let old = Record::decode(FIRST.as_bytes()).unwrap();
+        assert_eq!(old.clone().in_boot(Some("now")), old, "the first release noted none");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::brief::{Brief, LONGEST};
 use super::id;
-use super::process::Inode;
+use super::process::{Inode, boot_id};
 use super::record::Record;
 use crate::error::{Error, Kind, Result};
 use crate::sys::{Errno, SysResult, file, identity, lock};
@@ -208,7 +208,7 @@ impl Entry {
     /// What is remembered, to be shown. A missing or damaged file is an error that says so.
     pub fn read_record(&self) -> Result<Record> {
         match file::read_at(self.dir(), STATE, LARGEST_STATE, libc::RESOLVE_NO_SYMLINKS) {
-            Ok(bytes) => Record::decode(&bytes),
+            Ok(bytes) => Ok(Record::decode(&bytes)?.in_boot(boot_id().as_deref())),
             Err(Errno(libc::ENOENT)) => {
                 Err(Error::new("the container's creation or removal was interrupted: state.json is missing")
                     .remedy("delete it with --force"))

@@ -12,6 +12,16 @@ pub fn pidfd_open(pid: i32) -> SysResult<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
+/// pidfd_open(tid, PIDFD_THREAD): of one thread. `EINVAL` on a kernel that has no such descriptors. Reference:
+/// pidfd_open(2), Linux 6.9.
+pub fn pidfd_open_thread(tid: i32) -> SysResult<OwnedFd> {
+    const PIDFD_THREAD: libc::c_int = libc::O_EXCL;
+    // SAFETY: no pointer is passed.
+    let fd = check(unsafe { libc::syscall(libc::SYS_pidfd_open, tid, PIDFD_THREAD) })?;
+    // SAFETY: the kernel has just returned this descriptor to us alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
 /// pidfd_send_signal(pidfd, signal, NULL, 0); signal 0 only checks. Reference: pidfd_send_signal(2), Linux 5.1.
 pub fn pidfd_send_signal(pidfd: BorrowedFd, signal: i32) -> SysResult<()> {
     // SAFETY: a null siginfo asks the kernel to fill it as kill(2) does; no other pointer is passed.

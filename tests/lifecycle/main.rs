@@ -16,6 +16,7 @@ mod hooks;
 mod listing;
 mod signals;
 mod terminal;
+mod threads;
 mod upgrade;
 
 use leftovers::assert_nothing_left;
