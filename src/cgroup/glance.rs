@@ -1,10 +1,9 @@
 //! Whether a container is frozen, asked cheaply. Opening a cgroup as `tree` does takes five calls before the first
-//! question; here it is the mount, and the one file that tells, below it and without following links.
+//! question; here it is the mount, the group, and the one file that tells, below it and without following links.
 
 use super::location::{Leg, Location, Version};
-use super::tree::{INSIDE, enter};
+use super::tree::{DIRECTORY, INSIDE, c, enter, is_the_same};
 use crate::sys::{SysResult, file};
-use std::ffi::CString;
 use std::os::fd::AsFd;
 
 /// True if the container's cgroup is frozen or is being frozen. One that cannot be read has no say.
@@ -17,14 +16,15 @@ pub fn is_frozen(location: &Location) -> bool {
 
 fn ask(leg: &Leg) -> SysResult<bool> {
     let name = match leg.version {
-        Version::V1 => "freezer.state",
-        Version::V2 => "cgroup.freeze",
+        Version::V1 => c"freezer.state",
+        Version::V2 => c"cgroup.freeze",
     };
-    let path = CString::new(format!("{}/{name}", leg.path)).unwrap_or_default();
     let mut word = [0; 16];
     // A record of another user may lead to a pipe.
     let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY;
-    let opened = file::openat2(enter(leg)?.as_fd(), &path, flags, 0, INSIDE)?;
+    let group = file::openat2(enter(leg)?.as_fd(), &c(&leg.path)?, DIRECTORY, 0, INSIDE)?;
+    is_the_same(leg, group.as_fd())?;
+    let opened = file::openat2(group.as_fd(), name, flags, 0, INSIDE)?;
     let length = file::read(opened.as_fd(), &mut word)?;
     Ok(!matches!(word[..length].trim_ascii(), b"THAWED" | b"0"))
 }

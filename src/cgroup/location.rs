@@ -25,6 +25,10 @@ pub struct Leg {
     pub mount: String,
     /// Below the mount, without a slash at either end, never empty.
     pub path: String,
+    /// The inode number of the directory, from when it is made: kernfs gives none twice until the machine starts anew. What
+    /// has the path and another number is another group, however like it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inode: Option<u64>,
 }
 
 /// The version of a hierarchy.
@@ -47,6 +51,17 @@ impl Leg {
 }
 
 impl Location {
+    /// Whether a group that has its path can be told from the container's own. A record of 0.1.0 cannot.
+    pub fn is_known_by_inode(&self) -> bool {
+        self.legs.iter().all(|leg| leg.inode.is_some())
+    }
+
+    /// Whether both are at one path in any hierarchy, be it one group or two.
+    pub fn meets(&self, other: &Location) -> bool {
+        let place = |leg: &Leg| (leg.mount.clone(), leg.path.clone());
+        self.legs.iter().any(|leg| other.legs.iter().any(|theirs| place(theirs) == place(leg)))
+    }
+
     /// The one hierarchy that can freeze, and on which every process of a container is: the v1 freezer, or v2.
     pub fn freezer(&self) -> Location {
         let unified = |leg: &&Leg| leg.version == Version::V2;
@@ -123,6 +138,7 @@ fn place(layout: &Layout, cgroups_path: Option<&str>, id: &str, membership: &str
                 controllers: Vec::new(),
                 path: below(&mount, own)?,
                 mount: mount.path,
+                inode: None,
             });
         }
         Layout::Legacy { hierarchies, unified } => {
@@ -133,6 +149,7 @@ fn place(layout: &Layout, cgroups_path: Option<&str>, id: &str, membership: &str
                     controllers: hierarchy.controllers.clone(),
                     path: below(&hierarchy.mount, own)?,
                     mount: hierarchy.mount.path.clone(),
+                    inode: None,
                 });
             }
             if let Some(mount) = unified {
@@ -142,6 +159,7 @@ fn place(layout: &Layout, cgroups_path: Option<&str>, id: &str, membership: &str
                     controllers: Vec::new(),
                     path: below(mount, own)?,
                     mount: mount.path.clone(),
+                    inode: None,
                 });
             }
         }

@@ -74,7 +74,16 @@ impl Cgroup {
         }
     }
 
-    /// Opens the cgroup; `None` if it is gone. In a hierarchy where only this leg is gone, the rest counts.
+    /// Where it is, with the numbers by which it will be known.
+    pub fn location(&self) -> Result<Location> {
+        let identified = |held: &Held| {
+            let number = inode(held.dir.as_fd()).map_err(|errno| on(&held.leg, "look at", errno))?;
+            Ok(Leg { inode: Some(number), ..held.leg.clone() })
+        };
+        Ok(Location { legs: self.held.iter().map(identified).collect::<Result<_>>()? })
+    }
+
+    /// Opens the cgroup; `None` if it is gone, also where another has its path. In a hierarchy where only this leg is gone, the rest counts.
     pub fn open(location: &Location) -> Result<Option<Cgroup>> {
         let mut held = Vec::with_capacity(location.legs.len());
         for leg in &location.legs {
@@ -282,6 +291,18 @@ fn sane(leg: &Leg) -> SysResult<()> {
     if bad { Err(Errno(libc::EINVAL)) } else { Ok(()) }
 }
 
+/// `ENOENT` where the directory is another than the recorded one, which is gone then.
+pub(super) fn is_the_same(leg: &Leg, dir: BorrowedFd) -> SysResult<()> {
+    match leg.inode {
+        Some(number) if inode(dir)? != number => Err(Errno(libc::ENOENT)),
+        _ => Ok(()),
+    }
+}
+
+fn inode(dir: BorrowedFd) -> SysResult<u64> {
+    Ok(nix::sys::stat::fstat(dir)?.st_ino)
+}
+
 fn find(leg: &Leg) -> SysResult<Held> {
     sane(leg)?;
     let (above, name) = split(leg);
@@ -291,6 +312,7 @@ fn find(leg: &Leg) -> SysResult<Held> {
     }
     let name = c(name)?;
     let dir = file::openat2(parent.as_fd(), &name, DIRECTORY, 0, INSIDE)?;
+    is_the_same(leg, dir.as_fd())?;
     Ok(Held { leg: leg.clone(), parent, name, dir, origin: Origin::Found })
 }
 

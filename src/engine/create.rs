@@ -96,8 +96,11 @@ impl Engine {
         let mut record = intent(&plan_options, options, bundle, spec, &prepared, &plan);
         record.resctrl = rdt.as_ref().map(|rdt| rdt.place.clone());
         record.notify = notify::is_bound(spec, &self.store, &options.id);
-        let free = prepared.host.cgroup.as_ref().map_or(Ok(()), Cgroup::refuse_occupied);
+        let free = prepared.host.cgroup.as_ref().map_or(Ok(()), |location| {
+            self.store.claim(location, &options.id).and_then(|()| Cgroup::refuse_occupied(location))
+        });
         if let Err(error) = free.and_then(|()| entry.write_intent(&record)) {
+            self.store.release_all(&options.id);
             // Nothing but the directory exists, and it holds nothing that is worth an error of its own.
             let _ = entry.remove();
             return Err(error);

@@ -35,6 +35,7 @@ impl Engine {
             let entry = self.store.peek(id)?;
             if let Ok(record) = entry.record() {
                 end_processes(&record)?;
+                end_strangers(&record)?;
             }
         }
         let entry = self.store.lock(id)?;
@@ -44,6 +45,7 @@ impl Engine {
             (Err(e), Force::Kill) if e.detail().kind == Kind::Unsupported => return Err(e.value(id)),
             (Err(e), Force::Kill) => {
                 (self.warn)(&format!("container {id}: {e}: only its state directory is removed"));
+                self.store.release_all(id);
                 return entry.remove();
             }
             (Err(e), Force::OnlyStopped) => return Err(e.value(id)),
@@ -65,6 +67,9 @@ impl Engine {
         Group::open(record.cgroup.as_ref())?.remove(Instant::now() + PATIENCE)?;
         if let Some(place) = &record.resctrl {
             place.remove()?;
+        }
+        if let Some(location) = &record.cgroup {
+            self.store.release(location, &record.id);
         }
         let config = entry.config();
         entry.remove()?;
@@ -118,6 +123,19 @@ fn end_processes(record: &Record) -> Result<()> {
     match &pidfd {
         Some(pidfd) => wait_for_end(pidfd.as_fd()),
         None => Ok(()),
+    }
+}
+
+/// Kills what is in the container's group besides, whoever has put it there. Not in a group of which it is not known
+/// whether it is the container's.
+fn end_strangers(record: &Record) -> Result<()> {
+    let Some(location) = record.cgroup.as_ref().filter(|location| location.is_known_by_inode()) else {
+        return Ok(());
+    };
+    let group = Group::open(Some(location))?;
+    match group.pids()? {
+        Some(pids) if !pids.is_empty() => group.kill(libc::SIGKILL),
+        _ => Ok(()),
     }
 }
 

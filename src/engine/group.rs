@@ -52,5 +52,5 @@ impl Group {
 pub fn none(what: &str) -> Error {
     Error::new(format!("a container without a cgroup cannot be {what}"))
         .kind(Kind::Unsupported)
-        .remedy("it was made with --cgroup-manager disabled, or by a user who may make no cgroup")
+        .remedy("its cgroup was removed, or it was made with --cgroup-manager disabled or by a user who may make none")
 }

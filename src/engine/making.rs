@@ -132,16 +132,19 @@ impl<'a> Making<'a> {
         let Some(location) = &self.prepared.host.cgroup else { return Ok(plan) };
         match Cgroup::create(location, &self.prepared.limits.controllers()) {
             Ok(cgroup) => {
+                self.record.cgroup = Some(cgroup.location()?);
                 self.cgroup = Some(cgroup);
                 Ok(plan)
             }
             Err(error) if self.may_do_without(&error) => {
+                self.engine.store.release(location, &self.record.id);
                 self.prepared.host.cgroup = None;
                 self.record.cgroup = None;
                 prepare::plan(&self.prepared, self.spec, &self.bundle.path, plan_options)
             }
             Err(error) => {
                 // What is there now is not ours, and the clean-up that follows ends nothing there.
+                self.engine.store.release(location, &self.record.id);
                 self.record.cgroup = None;
                 Err(error)
             }

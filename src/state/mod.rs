@@ -6,6 +6,7 @@
 //!             config.json   a copy of the bytes that the container was made from
 //!             start.sock    made by the engine; it exists as long as the container waits for `start`
 //!             notify/       made by the engine where a service manager wants news; bound into the container
+//!       cgroup:<hash>       which container has a cgroup, in a link's target
 //! ```
 //!
 //! Orderings that this guards: the directory is made before anything else of a container (two creates of one
@@ -16,6 +17,7 @@
 //! It must never follow an id out of the root, remove what it did not make, or descend into a mount.
 
 pub mod brief;
+mod claims;
 pub mod id;
 pub mod owner;
 pub mod process;

@@ -150,7 +150,7 @@ impl Store {
         Ok(ids)
     }
 
-    fn root(&self) -> Result<BorrowedFd<'_>> {
+    pub(super) fn root(&self) -> Result<BorrowedFd<'_>> {
         self.dir.as_ref().map(AsFd::as_fd).ok_or_else(|| root_error(&self.path, Errno(libc::ENOENT)))
     }
 }
@@ -464,7 +464,7 @@ fn make_root(root: &Path) -> Result<()> {
 }
 
 /// What is in a directory; nothing if it cannot be read.
-fn names(dir: BorrowedFd) -> Vec<CString> {
+pub(super) fn names(dir: BorrowedFd) -> Vec<CString> {
     use std::os::unix::ffi::OsStringExt;
     let entries = std::fs::read_dir(format!("/proc/self/fd/{}", dir.as_raw_fd())).into_iter().flatten();
     entries.flatten().filter_map(|entry| CString::new(entry.file_name().into_vec()).ok()).collect()

@@ -24,4 +24,5 @@ mod procfs;
 mod protected;
 mod races;
 mod state;
+mod strangers;
 mod window;

@@ -19,7 +19,7 @@ fn held(version: Version, controllers: &[&str], files: &[(&str, &str)]) -> Held 
     let parent = open(path.parent().unwrap());
     HELD.with_borrow_mut(|kept| kept.push(Scratch(path)));
     let controllers = controllers.iter().map(|&name| name.to_owned()).collect();
-    let leg = Leg { version, controllers, mount: "/m".into(), path: "c".into() };
+    let leg = Leg { version, controllers, mount: "/m".into(), path: "c".into(), inode: None };
     Held { leg, parent, name: c"c".into(), dir, origin: crate::cgroup::tree::Origin::Found }
 }
 
@@ -213,6 +213,7 @@ fn only_what_counts_is_opened() {
         controllers: controllers.iter().map(|&name| name.to_owned()).collect(),
         mount: "/m".into(),
         path: "c".into(),
+        inode: None,
     };
     let legs =
         vec![leg(Version::V1, &["devices"]), leg(Version::V1, &["net_cls", "pids"]), leg(Version::V2, &[])];

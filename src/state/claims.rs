@@ -1,0 +1,190 @@
+//! Which container has which cgroup, so that no two containers of one state directory are given the same: a symbolic link
+//! beside their directories, `cgroup:` and a hash of the group's path, whose target is the container's id.
+//!
+//! A link is made in one step, so of two creates at the same moment one gets the path; and it is found in one step, however
+//! many containers there are. It says nothing by itself: the record of the container that it names does. One that a killed
+//! command has left, and one whose hash alone is the same, is in nobody's way.
+
+use super::id;
+use super::store::{Store, names};
+use crate::cgroup::Location;
+use crate::error::{Error, Kind, Result};
+use crate::sys::{Errno, SysResult, file, lock};
+use std::ffi::CString;
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// No id has a colon.
+const PREFIX: &str = "cgroup:";
+
+/// Another may take a link while we look whether one is left over.
+const ROUNDS: usize = 16;
+
+impl Store {
+    /// Refuses a group that another container of this directory has, live or stopped. The caller holds the container's lock
+    /// and has not written its record yet.
+    pub fn claim(&self, location: &Location, id: &str) -> Result<()> {
+        let root = self.root()?;
+        let name = name(location);
+        let failed =
+            |e: Errno| e.because(format!("write {}/{}", self.path().display(), name.to_string_lossy()));
+        let target = CString::new(id).map_err(|_| failed(Errno(libc::EINVAL)))?;
+        for _ in 0..ROUNDS {
+            match file::symlinkat(&target, root, &name) {
+                Err(Errno(libc::EEXIST)) => {}
+                other => return other.map_err(failed),
+            }
+            let Some(holder) = holder(root, &name).filter(|holder| holder != id) else { return Ok(()) };
+            match self.use_of(location, &holder) {
+                Use::Theirs => return Err(refused(location, &holder)),
+                Use::Another => return Ok(()),
+                Use::None => self.sweep(location, &name, &holder).map_err(failed)?,
+            }
+        }
+        Err(failed(Errno(libc::EAGAIN)))
+    }
+
+    /// The container has it no more. A link that stays is in nobody's way.
+    pub fn release(&self, location: &Location, id: &str) {
+        let Ok(root) = self.root() else { return };
+        let name = name(location);
+        if holder(root, &name).is_some_and(|holder| holder == id) {
+            // Ignored: see above.
+            let _ = file::unlinkat(root, &name, 0);
+        }
+    }
+
+    /// The same where it is not known which it had.
+    pub fn release_all(&self, id: &str) {
+        let Ok(root) = self.root() else { return };
+        for name in names(root).iter().filter(|name| name.to_bytes().starts_with(PREFIX.as_bytes())) {
+            if holder(root, name).is_some_and(|holder| holder == id) {
+                // Ignored: as in `release`.
+                let _ = file::unlinkat(root, name, 0);
+            }
+        }
+    }
+
+    /// Whether the container that a link names has the group.
+    fn use_of(&self, location: &Location, holder: &str) -> Use {
+        let Ok(entry) = self.peek(holder) else { return Use::None };
+        match entry.read_record() {
+            Ok(record) => match record.cgroup {
+                Some(theirs) if theirs.meets(location) => Use::Theirs,
+                Some(theirs) if name(&theirs) == name(location) => Use::Another,
+                _ => Use::None,
+            },
+            // It is being made.
+            Err(_) if entry.is_busy() => Use::Theirs,
+            Err(_) => Use::None,
+        }
+    }
+
+    /// Takes away a link that a killed command has left. Only one command at a time does that, so that none takes away what
+    /// another has put in its place.
+    fn sweep(&self, location: &Location, name: &CString, left_by: &str) -> SysResult<()> {
+        let root = self.root().map_err(|_| Errno(libc::ENOENT))?;
+        let lock = file::openat2(root, c".", libc::O_RDONLY | libc::O_DIRECTORY, 0, 0)?;
+        lock::flock(lock.as_fd(), libc::LOCK_EX)?;
+        let left = holder(root, name).is_some_and(|holder| holder == left_by);
+        if !left || !matches!(self.use_of(location, left_by), Use::None) {
+            return Ok(());
+        }
+        match file::unlinkat(root, name, 0) {
+            Err(Errno(libc::ENOENT)) => Ok(()),
+            other => other,
+        }
+    }
+}
+
+enum Use {
+    Theirs,
+    /// It has another, whose hash is the same.
+    Another,
+    /// The link is left over.
+    None,
+}
+
+/// `None` if the link is gone, or is none of ours.
+fn holder(root: BorrowedFd, name: &CString) -> Option<String> {
+    let mut buffer = [0; 512];
+    let target = file::readlinkat(root, name, &mut buffer).ok()?;
+    String::from_utf8(target.to_vec()).ok().filter(|holder| id::is_valid(holder))
+}
+
+fn name(location: &Location) -> CString {
+    let path = location
+        .freezer()
+        .legs
+        .first()
+        .or(location.legs.first())
+        .map_or(String::new(), |leg| leg.directory());
+    CString::new(format!("{PREFIX}{:016x}", hash(path.as_bytes()))).expect("a number holds no NUL")
+}
+
+/// FNV-1a: the same in every version of this program.
+fn hash(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+fn refused(location: &Location, holder: &str) -> Error {
+    let directory = location.freezer().legs.first().map_or(String::new(), |leg| leg.directory());
+    Error::new(format!("container {holder} has this cgroup"))
+        .kind(Kind::Config)
+        .field("/linux/cgroupsPath")
+        .value(directory)
+        .remedy("choose another path, or delete that container")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cgroup::{Leg, Version};
+    use crate::state::{Missing, Record};
+    use std::fs;
+
+    fn at(path: &str) -> Location {
+        let leg = |version, mount: &str| Leg {
+            version,
+            controllers: Vec::new(),
+            mount: mount.into(),
+            path: path.into(),
+            inode: None,
+        };
+        Location { legs: vec![leg(Version::V1, "/a"), leg(Version::V2, "/b")] }
+    }
+
+    #[test]
+    fn a_group_has_one_container_as_long_as_its_record_names_it() {
+        let scratch = std::env::temp_dir().join(format!("rruntime-claims-{}", std::process::id()));
+        let store = Store::open(&scratch, Missing::Make).unwrap();
+        let links = || fs::read_dir(&scratch).unwrap().flatten().filter(|e| e.path().is_symlink()).count();
+        let first = store.create("first").unwrap();
+        store.claim(&at("x"), "first").unwrap();
+        store.claim(&at("x"), "first").unwrap();
+        let text = |e: Error| e.to_string();
+        assert!(
+            text(store.claim(&at("x"), "other").unwrap_err()).contains("container first has"),
+            "it is made"
+        );
+        let record = Record { id: "first".into(), cgroup: Some(at("x")), ..Record::default() };
+        first.write(&record).unwrap();
+        first.unlock();
+        assert!(text(store.claim(&at("x"), "other").unwrap_err()).contains("container first has"));
+        store.release(&at("x"), "other");
+        store.claim(&at("y"), "other").unwrap();
+        assert_eq!(links(), 2);
+
+        // Its record names another group: the link is left over.
+        first.write(&Record { cgroup: Some(at("z")), ..record }).unwrap();
+        store.claim(&at("x"), "other").unwrap();
+        // There is no such container.
+        store.claim(&at("y"), "third").unwrap();
+        store.release(&at("y"), "third");
+        assert_eq!(links(), 1);
+        store.release_all("other");
+        assert_eq!(links(), 0);
+        fs::remove_dir_all(&scratch).unwrap();
+    }
+}
