@@ -8,7 +8,7 @@
 use super::controllers::hand_down;
 use super::location::{Leg, Location, Version};
 use super::write::on;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::sys::{Errno, SysResult, dents, file};
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -107,8 +107,15 @@ impl Cgroup {
     pub fn entrance(&self, mount: &str) -> Result<Option<OwnedFd>> {
         let held = self.held.iter().find(|held| held.leg.version == Version::V1 && held.leg.mount == mount);
         held.map(|held| {
-            file::openat2(held.dir.as_fd(), c"tasks", libc::O_WRONLY, 0, INSIDE)
-                .map_err(|errno| on(&held.leg, "open the tasks file of", errno))
+            file::openat2(held.dir.as_fd(), c"tasks", libc::O_WRONLY, 0, INSIDE).map_err(
+                |errno| match errno {
+                    // It was there a moment ago.
+                    Errno(libc::ENOENT | libc::ENODEV) => {
+                        Error::new("the container has ended meanwhile").kind(Kind::WrongState)
+                    }
+                    errno => on(&held.leg, "open the tasks file of", errno),
+                },
+            )
         })
         .transpose()
     }

@@ -75,8 +75,12 @@ pub fn lives(briefs: &[Option<Brief>], boot: Option<&str>) -> Vec<Option<Life>> 
     let lives = process::lives(&numbered);
     let life = |((brief, numbered), life): ((&Option<Brief>, &Option<_>), Option<Life>)| match numbered {
         Some(_) => life,
-        None if brief.as_ref()?.is_of_another_boot(boot) => Some(Life::Ended),
-        None => Some(brief.as_ref()?.process()?.life()),
+        None => {
+            let brief = brief.as_ref()?;
+            let life = brief.process()?.life();
+            // Its pid and start time may be a stranger's by now: the record knows.
+            (life == Life::Ended || !brief.is_of_another_boot(boot)).then_some(life)
+        }
     };
     briefs.iter().zip(&numbered).zip(lives).map(life).collect()
 }

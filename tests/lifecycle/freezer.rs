@@ -74,6 +74,15 @@ fn list_takes_no_other_process_for_the_containers() {
         brief["pid_start"] = 1.into();
     };
     assert_eq!(with(reused), "stopped");
+    // As if the machine had started anew, and another process had all of it.
+    let record = container.state_root().join(&container.id).join("state.json");
+    let text = fs::read_to_string(&record).unwrap();
+    let mut old: Value = serde_json::from_str(&text).unwrap();
+    old["boot"] = "another".into();
+    fs::write(&record, old.to_string()).unwrap();
+    assert_eq!(with(|brief| brief["inode"]["boot"] = "another".into()), "stopped");
+    assert_eq!(container.status(), "stopped");
+    fs::write(&record, text).unwrap();
     // What is no brief is as good as none.
     fs::remove_file(&link).unwrap();
     symlink("/etc/passwd", &link).unwrap();
