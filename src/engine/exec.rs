@@ -12,7 +12,7 @@ use crate::cgroup::Cgroup;
 use crate::error::{Error, Kind, Result};
 use crate::plan::tenant::{self as plan, Destination};
 use crate::spec::{Capabilities, Process, Spec, Text, load};
-use crate::state::Record;
+use crate::state::{Life, Record};
 use crate::sys::file::{self, cwd};
 use crate::sys::wait::Ended;
 use std::borrow::Cow;
@@ -38,6 +38,11 @@ impl Engine {
         let spec = Spec { process: Some(process), ..spec };
         self.exec_patiently(options, &record, &spec, &prepared)
             .map_err(|e| e.doing("unable to start container process"))
+            .map_err(|e| match record.process().map(|first| first.life()) {
+                // What the kernel says of a pid namespace that has ended is that there is no memory.
+                Some(Life::Alive) => e,
+                _ => e.doing("the container has ended meanwhile").kind(Kind::WrongState),
+            })
     }
 
     /// A session leader of the container's can make a new terminal its own before the program does. Another one may be
