@@ -18,10 +18,10 @@ BINARY   = target/rruntime
 RUNTIME ?=
 export RUNTIME
 
-.PHONY: help run test install uninstall bench lint engines build deps clean conformance
+.PHONY: help run test test-long install uninstall bench lint engines build deps clean conformance
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 run: deps ## build rruntime and run bundles/hello: a container that prints what it sees of itself
 	@if [ -z "$(RUNTIME)" ]; then $(MAKE) --no-print-directory build; fi
@@ -33,7 +33,7 @@ build: ## build the release binary, target/rruntime
 
 # Test programs whose subject differs between cgroup v1 and v2: they run a second time on the other.
 BOTH     = --test cgroup_v2 --test cli_cgroup --test config --test lifecycle --test limits --test budget --test hosts \
-           --test events --test update --test security --test ipc
+           --test events --test update --test security --test ipc --test gym
 
 test: deps ## unit and integration tests; on a host with cgroup v1, those about cgroups on v2 as well
 	@if command -v cargo-nextest >/dev/null 2>&1; then \
@@ -42,6 +42,10 @@ test: deps ## unit and integration tests; on a host with cgroup v1, those about 
 	else \
 		set -ex; $(CARGO) test --locked --no-fail-fast; hack/v2-view $(CARGO) test --locked --no-fail-fast $(BOTH); \
 	fi
+
+test-long: deps ## the gym's races twenty times longer: hostile containers against all that comes within their reach
+	@set -ex; GYM_ROUNDS=20 $(CARGO) test --locked --test gym -- --nocapture --test-threads 1; \
+	GYM_ROUNDS=20 hack/v2-view $(CARGO) test --locked --test gym -- --nocapture --test-threads 1
 
 engines: deps ## podman, containerd and docker drive the runtime (skips the ones not installed)
 	@if [ -z "$(RUNTIME)" ]; then $(MAKE) --no-print-directory build; fi

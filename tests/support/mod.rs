@@ -33,6 +33,8 @@ pub struct Container {
     pub config: Value,
     /// Who runs the binary, if not the tests' own user; see `ordinary`.
     pub ids: Option<(u32, u32)>,
+    /// Another binary in place of ours: a peer, or an older one.
+    pub runtime: Option<PathBuf>,
 }
 
 /// What a command printed and how it ended.
@@ -81,7 +83,7 @@ impl Container {
         make_rootfs(&dir.join("bundle/rootfs"));
         let mut config: Value = serde_json::from_str(CONFIG).expect("the config is JSON");
         config["linux"]["cgroupsPath"] = format!("/{id}").into();
-        Container { id, dir, config, ids: None }
+        Container { id, dir, config, ids: None, runtime: None }
     }
 
     /// What runs in the container.

@@ -79,7 +79,7 @@ impl Container {
 
     /// The binary where the container's user can execute it: a build below somebody's home may not be passable.
     pub fn binary(&self) -> PathBuf {
-        let built = Path::new(super::RRUNTIME);
+        let built = self.runtime.as_deref().unwrap_or(Path::new(super::RRUNTIME));
         if self.ids.is_none() || built.ancestors().all(|part| mode(part) & 0o001 != 0) {
             return built.to_owned();
         }
