@@ -102,8 +102,17 @@ impl Init<'_> {
         self.expect_go()
     }
 
-    pub fn report(&self, step: u32, Fail(part, Errno(errno)): Fail) {
-        let message = Message { kind: Kind::Failed as u32, step, part: part as u32, errno, value: 0 };
+    pub fn report(&self, step: u32, fail: Fail) {
+        self.complain(Kind::Failed, step, fail);
+    }
+
+    /// For something that the container can do without: rruntime words it, and the plan goes on.
+    pub fn warn(&self, fail: Fail) {
+        self.complain(Kind::Warned, self.number, fail);
+    }
+
+    fn complain(&self, kind: Kind, step: u32, Fail(part, Errno(errno)): Fail) {
+        let message = Message { kind: kind as u32, step, part: part as u32, errno, value: 0 };
         let mut bytes = [0; Message::SIZE + PAYLOAD];
         bytes[..Message::SIZE].copy_from_slice(&message.encode());
         bytes[Message::SIZE..][..self.noted].copy_from_slice(&self.note[..self.noted]);

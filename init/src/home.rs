@@ -1,14 +1,54 @@
-//! HOME, as passwd(5) of the container has it. The file is the image's: it may be a device that never ends, a pipe,
-//! or a link to either, so only a regular file is read, and no more than a bounded part of it (CVE-2026-47262).
+//! HOME, as passwd(5) of the container has it. The file is the image's, and a running container may exchange it: it may
+//! be a device that never ends, a pipe, the kernel's log (CVE-2026-47262), or a link to any of them.
+//!
+//! So what is there is looked at by an O_PATH descriptor, which opens nothing: it has to be a regular file and none of the
+//! kernel's own. Without a procfs of ours at hand it can be opened by its name only, which may have changed meanwhile: so
+//! this is done with the rights of the container's process and no more. Whatever gets opened and read, that process could
+//! open and read by itself; and no call here waits.
+//!
 //! The id is compared as a number and nothing else: an image cannot name itself into another user.
 
-use crate::sys::{self, Fd};
+use crate::Init;
+use crate::control::{Fail, In, Outcome};
+use crate::sys::{self, Errno, Fd};
+use crate::wire::Part;
 use core::ffi::CStr;
 
 /// What is read of the file at most.
 const LIMIT: usize = 1 << 20;
 const LONGEST: usize = 512;
 const NAME: &[u8] = b"HOME=";
+const PASSWD: &CStr = c"/etc/passwd";
+
+/// File systems whose regular files are the kernel's: reading one can do something, or show what is the host's.
+const KERNELS: [u32; 24] = [
+    0x0000_9fa0, // proc
+    0x6265_6572, // sysfs
+    0x0027_e0eb, // cgroup
+    0x6367_7270, // cgroup2
+    0x0765_5821, // resctrl
+    0x6462_6720, // debugfs
+    0x7472_6163, // tracefs
+    0x7363_6673, // securityfs
+    0x5a3c_69f0, // apparmorfs
+    0xf97c_ff8c, // selinuxfs
+    0x4341_5d53, // smackfs
+    0x6165_676c, // pstore
+    0xcafe_4a11, // bpf
+    0x6265_6570, // configfs
+    0xde5e_81e4, // efivarfs
+    0x6573_5543, // fusectl
+    0x4249_4e4d, // binfmt_misc
+    0x6e73_6673, // nsfs
+    0x1980_0202, // mqueue
+    0x0000_1cd1, // devpts
+    0x6e66_7364, // nfsd
+    0x6759_6969, // rpc_pipefs
+    0xabba_1974, // xenfs
+    0x012f_f7b7, // hypfs
+];
+
+const NO_FILE: Fail = Fail(Part::NotAFile, Errno(libc::EINVAL));
 
 /// `HOME=` with a directory, NUL-terminated.
 pub struct Variable([u8; LONGEST]);
@@ -29,31 +69,46 @@ impl Variable {
     }
 }
 
-/// The variable for user `uid`; `/` where the file knows no such user.
-pub fn variable(uid: u32) -> Option<Variable> {
-    Some(find(uid).unwrap_or_else(|| Variable::of(b"/")))
+impl Init<'_> {
+    /// The variable for user `uid`; `/` where the file knows no such user, and where it cannot be read.
+    pub fn find_home(&mut self, uid: u32) {
+        let found = find(uid).unwrap_or_else(|fail| {
+            self.warn(fail);
+            None
+        });
+        self.home = Some(found.unwrap_or_else(|| Variable::of(b"/")));
+    }
 }
 
-fn find(uid: u32) -> Option<Variable> {
-    let regular =
-        |file, path| sys::stat(file, path, 0).is_ok_and(|found| found.mode & libc::S_IFMT == libc::S_IFREG);
-    // Before it is opened, because opening a device can do something by itself; and after, for what we have got.
-    if !regular(Fd::CWD, c"/etc/passwd") {
-        return None;
+fn find(uid: u32) -> Outcome<Option<Variable>> {
+    let open = |flags| sys::openat2(Fd::CWD, PASSWD, flags, 0, libc::RESOLVE_NO_MAGICLINKS);
+    let seen = match open(libc::O_PATH) {
+        // An image without users.
+        Err(Errno(libc::ENOENT | libc::ENOTDIR)) => return Ok(None),
+        other => other.part(Part::Open)?,
+    };
+    let found = regular(seen).and_then(|()| sys::filesystem(seen).part(Part::Verify));
+    sys::close(seen);
+    if KERNELS.contains(&(found? as u32)) {
+        return Err(NO_FILE);
     }
-    let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY;
-    let file = sys::openat2(Fd::CWD, c"/etc/passwd", flags, 0, libc::RESOLVE_NO_MAGICLINKS).ok()?;
-    let variable = if regular(file, c"") { search(file, uid) } else { None };
+    let file = open(libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY).part(Part::Open)?;
+    let found = regular(file).and_then(|()| search(file, uid).part(Part::Read));
     sys::close(file);
-    variable
+    found
+}
+
+fn regular(file: Fd) -> Outcome<()> {
+    let mode = sys::stat(file, c"", 0).part(Part::Verify)?.mode;
+    if mode & libc::S_IFMT == libc::S_IFREG { Ok(()) } else { Err(NO_FILE) }
 }
 
 /// Reads line by line through one buffer; a line that is longer than the buffer is nobody's.
-fn search(file: Fd, uid: u32) -> Option<Variable> {
+fn search(file: Fd, uid: u32) -> sys::Sys<Option<Variable>> {
     let mut buffer = [0u8; 4096];
     let (mut filled, mut total, mut too_long) = (0, 0, false);
     loop {
-        let count = sys::read(file, &mut buffer[filled..]).ok()?;
+        let count = sys::read(file, &mut buffer[filled..])?;
         total += count;
         filled += count;
         let mut begin = 0;
@@ -63,12 +118,15 @@ fn search(file: Fd, uid: u32) -> Option<Variable> {
             if !core::mem::take(&mut too_long)
                 && let Some(directory) = home_in(line, uid)
             {
-                return Some(Variable::of(directory));
+                return Ok(Some(Variable::of(directory)));
             }
         }
-        if count == 0 || total > LIMIT {
+        if count == 0 {
             let last = &buffer[begin..filled];
-            return home_in(last, uid).filter(|_| !too_long).map(Variable::of);
+            return Ok(home_in(last, uid).filter(|_| !too_long).map(Variable::of));
+        }
+        if total > LIMIT {
+            return Err(Errno(libc::EFBIG));
         }
         if begin == 0 && filled == buffer.len() {
             too_long = true;

@@ -86,7 +86,7 @@ impl<'a> Init<'a> {
             Step::Session {} => self.session(),
             Step::StreamOwner { uid } => self.own_streams(uid),
             Step::Home { uid } => {
-                self.home = home::variable(uid);
+                self.find_home(uid);
                 Ok(())
             }
             Step::ListenPid {} => {

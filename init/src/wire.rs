@@ -429,7 +429,8 @@ steps! {
     Session {}
     /// The standard streams belong to the container's user, so that it can open them again.
     StreamOwner { uid: u32 }
-    /// Finds the user's home directory in the container's /etc/passwd; the coming exec adds it to the environment.
+    /// Finds the user's home directory in the container's /etc/passwd; the coming exec adds it to the environment. This
+    /// process has the rights of the program already, so that it opens nothing that the program could not.
     Home { uid: u32 }
     /// The coming exec adds LISTEN_PID with the number of this process in its own pid namespace (sd_listen_fds(3)).
     ListenPid {}
@@ -481,6 +482,7 @@ parts! {
     MoveMount = "move_mount",
     Verify = "verify what is there",
     Unexpected = "something else is there",
+    NotAFile = "it is no ordinary file",
     Open = "open",
     Write = "write",
     Read = "read",
@@ -521,7 +523,7 @@ parts! {
     Mmap = "mmap",
 }
 
-/// What a message is about.
+/// What a message is about. The numbers stay: a container that an earlier version made waits for `Go`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum Kind {
@@ -544,6 +546,8 @@ pub enum Kind {
     Detach,
     /// rruntime: send the descriptor, I may not fetch it.
     Pass,
+    /// init: `step` could not do in `part` what the container can do without; otherwise as `Failed`. At most one a step.
+    Warned,
 }
 
 /// A message on the control socket (`SOCK_SEQPACKET`): this header, then the payload.

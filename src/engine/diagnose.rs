@@ -167,6 +167,7 @@ fn activity(step: &Step) -> String {
         Step::Personality { .. } => "set the personality".into(),
         Step::Rlimit { .. } => "set a resource limit".into(),
         Step::Chdir { path, .. } => format!("chdir to cwd ({:?})", text(path)),
+        Step::Home { .. } => "look up HOME in /etc/passwd".into(),
         Step::Groups { .. } => "set the groups".into(),
         Step::User { .. } => "change the user".into(),
         Step::Bounding { .. } | Step::Capabilities { .. } | Step::Ambient { .. } => "set capabilities".into(),
@@ -262,6 +263,12 @@ fn remedy(step: &Step, field: Field, part: Part, errno: i32) -> Option<&'static 
         }
         (Step::Resolve { .. }, Part::NotFound, _) if field == Field::None => {
             "startContainer hooks are programs of the container"
+        }
+        (Step::Home { .. }, _, libc::EAGAIN) => {
+            "HOME is / now: a process holds a lease on the file; set HOME in process.env"
+        }
+        (Step::Home { .. }, ..) => {
+            "HOME is / now: set it in process.env, or let the process's user read the file"
         }
         (Step::Chdir { make: false, .. }, Part::Chdir, libc::ENOENT) => {
             "only a container that is created gets its working directory made; name one that is there"

@@ -108,6 +108,10 @@ impl Engine {
         let passed = |passed: Passed| match passed {
             Passed::Console(fd) => console::take(fd, &console, process).map(|kept| master = kept),
             Passed::Listener(fd) => listener::send(spec, record, Status::Running, pid, fd.as_fd()),
+            Passed::Warning(warning) => {
+                (self.warn)(&warning.to_string());
+                Ok(())
+            }
         };
         let started =
             tenant::converse(&mut init, &tenant, spec, record.resctrl.as_ref(), passed).and_then(|()| {

@@ -262,6 +262,8 @@ impl Occasion<'_> {
             Passed::Listener(fd) => {
                 listener::send(&spec, self.record, Status::Created, inside.first.0, fd.as_fd())
             }
+            // No step of a hook's plan can be done without.
+            Passed::Warning(warning) => Err(warning),
         };
         match joining::converse(&mut init, &tenant, &spec, None, passed) {
             Ok(()) => self.finish(init.process(), hook.timeout, output.kept),

@@ -56,6 +56,8 @@ pub struct Init {
     /// What a new process has said before the old one could report it: both speak on one socket.
     held: VecDeque<Said>,
     watch: Rc<Watch>,
+    /// Steps before this one have warned, or will not any more.
+    warned: u32,
 }
 
 /// A message: what it says, at which step, and with `Spawned` the pid.
@@ -80,6 +82,11 @@ pub enum Event {
     Console {
         master: OwnedFd,
         mode: u32,
+    },
+    /// The container can do without what a step could not do.
+    Warned {
+        message: Message,
+        note: Vec<u8>,
     },
     Listener(OwnedFd),
     /// The seccomp listener is this descriptor of init's.
@@ -132,6 +139,7 @@ pub fn start(start: Start) -> Result<Init> {
         control: ours,
         spawns,
         held: VecDeque::new(),
+        warned: 0,
         watch: Rc::clone(start.watch),
     })
 }
@@ -268,6 +276,13 @@ impl Init {
                     }
                 }
             }
+            // One a step: a process that somebody has taken over could warn for ever.
+            if matches!(said.event, Event::Warned { .. }) {
+                if said.step < self.warned {
+                    continue;
+                }
+                self.warned = said.step.saturating_add(1);
+            }
             if let (Event::Spawned, Some(pid)) = (&said.event, said.pid) {
                 self.take_over(pid)?;
                 self.spawns.pop_front();
@@ -316,7 +331,15 @@ pub fn decode(bytes: &[u8], passed: Option<OwnedFd>) -> Result<Said> {
     }
     let garbled = || Error::new("the container's init has sent something that is no message");
     let message = Message::decode(bytes).ok_or_else(garbled)?;
-    let kinds = [Kind::Reached, Kind::Spawned, Kind::Ready, Kind::Failed, Kind::Console, Kind::Listener];
+    let kinds = [
+        Kind::Reached,
+        Kind::Spawned,
+        Kind::Ready,
+        Kind::Failed,
+        Kind::Console,
+        Kind::Listener,
+        Kind::Warned,
+    ];
     let kind = kinds.into_iter().find(|kind| *kind as u32 == message.kind).ok_or_else(garbled)?;
     let event = match (kind, passed) {
         (Kind::Reached, _) => Event::Reached(message.value as u32),
@@ -325,6 +348,7 @@ pub fn decode(bytes: &[u8], passed: Option<OwnedFd>) -> Result<Said> {
         (Kind::Console, Some(master)) => Event::Console { master, mode: message.value as u32 & 0o7777 },
         (Kind::Listener, Some(listener)) => Event::Listener(listener),
         (Kind::Listener, None) => Event::ListenerAt(i32::try_from(message.value).map_err(|_| garbled())?),
+        (Kind::Warned, _) => Event::Warned { message, note: bytes[Message::SIZE..].to_vec() },
         (Kind::Failed, _) => Event::Failed { message, note: bytes[Message::SIZE..].to_vec() },
         _ => return Err(garbled()),
     };

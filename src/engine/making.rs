@@ -213,6 +213,10 @@ impl<'a> Making<'a> {
                     return Err(diagnose::explain(&plan.script, &message, &note, self.spec)
                         .doing("error during container init"));
                 }
+                Event::Warned { message, note } => {
+                    let warning = diagnose::explain(&plan.script, &message, &note, self.spec);
+                    (self.engine.warn)(&warning.to_string());
+                }
                 Event::Closed => return Err(self.died()),
                 // Fetched by `Init::hear`.
                 Event::ListenerAt(_) => {}

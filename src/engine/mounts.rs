@@ -5,8 +5,8 @@
 
 use super::inspect::status;
 use super::open::Given;
-use super::tenant as joining;
-use super::{Engine, Status, Watch};
+use super::tenant::{self as joining, Passed};
+use super::{Engine, Status};
 use crate::error::{Error, Kind, Result};
 use crate::plan::Open;
 use crate::plan::live;
@@ -20,7 +20,6 @@ use crate::sys::wait::{self, Ended};
 use crate::sys::{process, socket};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::rc::Rc;
 
 /// Some thousand mounts.
 const FILE_LIMIT: usize = 1 << 20;
@@ -45,7 +44,7 @@ impl Engine {
         // What fails is told in terms of the file.
         let spec = Spec { mounts: list, ..spec };
         let planned = live::add(&spec.mounts, &spec, &record.bundle, destination(&record), &prepared.host);
-        let outcome = planned.and_then(|tenant| finish(&tenant, &record, &spec, &self.watch));
+        let outcome = planned.and_then(|tenant| finish(&tenant, &record, &spec, self));
         outcome.map_err(|e| e.below("/mounts"))
     }
 
@@ -60,7 +59,7 @@ impl Engine {
         check_removable(&list, &spec)?;
         let spec = Spec { mounts: list, ..spec };
         let tenant = live::remove(&spec.mounts, destination(&record));
-        finish(&tenant, &record, &spec, &self.watch).map_err(|e| e.below("/mounts"))
+        finish(&tenant, &record, &spec, self).map_err(|e| e.below("/mounts"))
     }
 }
 
@@ -129,7 +128,7 @@ fn destination(record: &Record) -> Destination<'_> {
 }
 
 /// Lets init do it. It stays in our own cgroup: the container's limits are for its processes.
-fn finish(tenant: &Tenant, record: &Record, spec: &Spec, watch: &Rc<Watch>) -> Result<()> {
+fn finish(tenant: &Tenant, record: &Record, spec: &Spec, engine: &Engine) -> Result<()> {
     let gone = || Error::new("the container has ended meanwhile").kind(Kind::WrongState);
     let process = record.process().ok_or_else(gone)?;
     let first = joining::first(record, gone)?;
@@ -140,10 +139,15 @@ fn finish(tenant: &Tenant, record: &Record, spec: &Spec, watch: &Rc<Watch>) -> R
         pid_namespace: pid_namespace.as_ref().map(AsFd::as_fd),
         ..Given::default()
     };
-    let mut init = joining::start_alone(tenant, given, spec, watch)?;
+    let mut init = joining::start_alone(tenant, given, spec, &engine.watch)?;
     // A file system that a process of the container serves may never answer.
     socket::be_patient(init.control(), PATIENCE).map_err(|e| e.because("setsockopt"))?;
-    let outcome = joining::converse(&mut init, tenant, spec, None, |_| Ok(()));
+    let outcome = joining::converse(&mut init, tenant, spec, None, |passed| {
+        if let Passed::Warning(warning) = passed {
+            (engine.warn)(&warning.below("/mounts").to_string());
+        }
+        Ok(())
+    });
     if let Err(error) = &outcome
         && error.detail().errno == Some(libc::EAGAIN)
     {

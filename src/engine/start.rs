@@ -182,7 +182,11 @@ impl<'a> Starting<'a> {
                 Event::Listener(listener) => self.send_listener(listener)?,
                 Event::Failed { message, note } => return Err(self.explain(&message, &note)),
                 Event::Closed => return Ok(()),
-                Event::Reached(_) | Event::Ready | Event::Spawned | Event::Console { .. } => {
+                Event::Reached(_)
+                | Event::Ready
+                | Event::Spawned
+                | Event::Console { .. }
+                | Event::Warned { .. } => {
                     return Err(Error::new("the container's init answers what it was not asked"));
                 }
             }

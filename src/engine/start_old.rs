@@ -40,7 +40,11 @@ pub fn start(control: &OwnedFd, host: &dyn Host) -> Result<()> {
                 return Err(Error::os("the container's init failed after start", message.errno));
             }
             Event::Closed => return Ok(()),
-            Event::Ready | Event::Spawned | Event::ListenerAt(_) | Event::Console { .. } => {}
+            Event::Ready
+            | Event::Spawned
+            | Event::ListenerAt(_)
+            | Event::Console { .. }
+            | Event::Warned { .. } => {}
         }
     }
 }

@@ -88,10 +88,11 @@ pub fn start_alone(tenant: &Tenant, given: Given, spec: &Spec, watch: &Rc<Watch>
     init::start(init::Start::of(&tenant.script, &opened.numbers, watch))
 }
 
-/// Descriptors that a tenant sends.
+/// What a tenant sends for its caller: descriptors, and what it could not do and can do without.
 pub enum Passed {
     Console(OwnedFd),
     Listener(OwnedFd),
+    Warning(Error),
 }
 
 /// Follows init until the program runs. Behind the birth the container's processes may be able to speak for it: what it says
@@ -142,6 +143,10 @@ pub fn converse(
                     }
                     _ => error,
                 });
+            }
+            Event::Warned { message, note } => {
+                let warning = super::diagnose::explain(&tenant.script, &message, &note, spec);
+                passed(Passed::Warning(warning))?;
             }
             Event::Closed => return Ok(()),
         }

@@ -120,15 +120,12 @@ impl Program<'_, '_> {
         self.push_rlimits(script, |kind| kind != libc::RLIMIT_NOFILE && !self.is_the_parents(kind))?;
         let umask = process.user.umask.unwrap_or(0o022);
         script.push(Field::Fixed("/process/user/umask"), Step::Umask { value: umask });
-        let home =
-            process.env.iter().any(|variable| variable.strip_prefix("HOME=").is_some_and(|h| !h.is_empty()));
-        // A hook's environment is exactly the config's.
-        if !home && self.file.is_none() {
-            script.push(Field::None, Step::Home { uid: process.user.uid });
-        }
         let needed = self.push_identity(sets, available, loading, script);
         // A change of user may have made us dumpable again (fs.suid_dumpable=1).
         script.push(Field::None, Step::Undumpable {});
+        if self.wants_home() {
+            script.push(Field::None, Step::Home { uid: process.user.uid });
+        }
         script.push(Field::None, if late { Step::LeaveSession {} } else { Step::Session {} });
         let cwd = c(&process.cwd);
         script.push(Field::Fixed("/process/cwd"), Step::Chdir { path: &cwd, patient: false, make: false });
@@ -179,6 +176,14 @@ impl Program<'_, '_> {
     /// A limit on processes would forbid the birth: the parent sets it.
     fn is_the_parents(&self, kind: u32) -> bool {
         self.birth == Birth::Late && kind == libc::RLIMIT_NPROC
+    }
+
+    /// The image's /etc/passwd is opened with what the program may do itself, hence after the identity. A hook's environment
+    /// is exactly the config's.
+    fn wants_home(&self) -> bool {
+        let env = &self.process.env;
+        let given = env.iter().any(|variable| variable.strip_prefix("HOME=").is_some_and(|h| !h.is_empty()));
+        !given && self.file.is_none()
     }
 
     /// A hook's program is not the config's; which hook it is, the caller knows.

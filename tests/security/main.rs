@@ -12,6 +12,7 @@ mod binary;
 mod canary;
 mod cgroup;
 mod descriptors;
+mod home;
 mod hooks;
 mod identity;
 mod inputs;

@@ -1,0 +1,89 @@
+//! Where HOME is looked up, /etc/passwd is the image's: nothing gets opened that the program itself could not open.
+
+use crate::skip;
+use crate::support::Container;
+use serde_json::json;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+/// Bytes of the kernel's log that nobody has read from /proc/kmsg; absent where we may not ask.
+fn unread() -> Option<i32> {
+    // SAFETY: SYSLOG_ACTION_SIZE_UNREAD takes no buffer.
+    #[allow(unsafe_code, reason = "nix has no klogctl")]
+    let size = unsafe { libc::klogctl(9, std::ptr::null_mut(), 0) };
+    (size >= 0).then_some(size)
+}
+
+/// A line for the kernel's log that reads as one of passwd(5).
+fn write_to_log() -> bool {
+    fs::write("/dev/kmsg", "rruntime-test:x:0:0::/stolen:\n").is_ok()
+}
+
+/// A program that shows its environment, which has no HOME.
+fn environment() -> Container {
+    Container::new().edit(|c| c["process"]["env"] = json!(["PATH=/bin"]))
+}
+
+fn passwd(container: &Container, target: &str) {
+    let path = container.rootfs().join("etc/passwd");
+    fs::remove_file(&path).unwrap();
+    symlink(target, path).unwrap();
+}
+
+const WARNING: &str = "look up HOME in /etc/passwd: ";
+
+#[test]
+fn the_kernels_log_is_not_drained_for_home() {
+    if unread().is_none() || !write_to_log() {
+        skip!("the kernel's log is not ours to look at");
+    }
+    let made = environment().args(&["env"]);
+    passwd(&made, "/proc/kmsg");
+    let running = environment().args(&["sleep", "1000"]).started();
+    running.exec_sh("rm /etc/passwd; ln -s /proc/kmsg /etc/passwd").ok();
+    assert!(write_to_log());
+    let before = unread().unwrap();
+    assert!(before > 0, "there is nothing to drain");
+    for ended in [made.run(), running.call(&["exec", &running.id, "env"])] {
+        assert!(ended.out.contains("HOME=/\n"), "{ended:?}");
+        assert!(ended.err.contains(WARNING) && ended.err.contains("no ordinary file"), "{ended:?}");
+        assert!(unread().unwrap() >= before, "the log was read");
+    }
+}
+
+#[test]
+fn files_of_the_kernel_and_directories_are_no_passwd() {
+    for target in ["/proc/version", "/sys/kernel/notes", "/dev/null", "/tmp"] {
+        let container = environment().args(&["env"]);
+        passwd(&container, target);
+        let ended = container.run();
+        assert!(ended.out.contains("HOME=/\n"), "{target}: {ended:?}");
+        assert!(ended.err.contains(WARNING) && ended.err.contains("no ordinary file"), "{target}: {ended:?}");
+    }
+}
+
+#[test]
+fn a_passwd_that_the_program_may_not_read_is_a_warning() {
+    // As engines do it for an ordinary user.
+    let container = environment().args(&["env"]).edit(|c| {
+        c["process"]["user"] = json!({"uid": 1000, "gid": 1000});
+        c["process"]["capabilities"] = json!({});
+    });
+    let path = container.rootfs().join("etc/passwd");
+    fs::write(&path, "me:x:1000:1000::/home/me:/bin/sh\n").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let ended = container.run();
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(ended.out.contains("HOME=/\n"), "{ended:?}");
+    assert!(ended.err.contains(WARNING) && ended.err.contains("permission denied"), "{ended:?}");
+    assert!(ended.err.contains("process.env"), "{ended:?}");
+}
+
+#[test]
+fn an_image_without_users_is_no_reason_to_warn() {
+    let container = environment().args(&["env"]);
+    fs::remove_file(container.rootfs().join("etc/passwd")).unwrap();
+    let ended = container.run();
+    assert_eq!((ended.code, &*ended.err), (0, ""));
+    assert!(ended.out.contains("HOME=/\n"), "{ended:?}");
+}
