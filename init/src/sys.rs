@@ -26,6 +26,9 @@ pub type Sys<T> = Result<T, Errno>;
 
 const EMPTY: &CStr = c"";
 
+/// How often a lookup is tried while renames race with it, or signals.
+const TRIES: u32 = 128;
+
 fn call(number: i64, args: [usize; 6]) -> Sys<usize> {
     // SAFETY: every caller below passes what its man page asks for, with pointers that outlive the call.
     let returned = unsafe { syscall(number, args) };
@@ -48,10 +51,15 @@ pub fn exit(code: i32) -> ! {
 
 pub fn openat2(dir: Fd, p: &CStr, flags: i32, mode: u32, resolve: u64) -> Sys<Fd> {
     let how = [(flags | libc::O_CLOEXEC) as u64, u64::from(mode), resolve];
+    let scoped = resolve & (libc::RESOLVE_IN_ROOT | libc::RESOLVE_BENEATH) != 0;
+    let mut tries = TRIES;
     loop {
+        tries -= 1;
         match call(libc::SYS_openat2, [dir.raw(), path(p), how.as_ptr() as usize, 24, 0, 0]) {
-            // A rename raced with a ".." step of a scoped lookup.
-            Err(Errno(libc::EAGAIN | libc::EINTR)) => {}
+            // A rename raced with a ".." step of a scoped lookup. Without a scope it is a lease, which its holder
+            // may keep for 45 seconds.
+            Err(Errno(libc::EAGAIN)) if scoped && tries > 0 => {}
+            Err(Errno(libc::EINTR)) if tries > 0 => {}
             other => return other.map(fd),
         }
     }

@@ -11,6 +11,9 @@ pub fn cwd() -> BorrowedFd<'static> {
     unsafe { BorrowedFd::borrow_raw(libc::AT_FDCWD) }
 }
 
+/// How often a lookup is tried while renames race with it, or signals.
+const TRIES: u32 = 128;
+
 /// openat2(dir, path, {flags | O_CLOEXEC, mode, resolve}).
 /// Reference: openat2(2). `resolve` takes `RESOLVE_*`; 0 resolves as open(2) does.
 pub fn openat2(dir: BorrowedFd, path: &CStr, flags: i32, mode: u32, resolve: u64) -> SysResult<OwnedFd> {
@@ -19,7 +22,10 @@ pub fn openat2(dir: BorrowedFd, path: &CStr, flags: i32, mode: u32, resolve: u64
     how.flags = (flags | libc::O_CLOEXEC) as u64;
     how.mode = u64::from(mode);
     how.resolve = resolve;
+    let scoped = resolve & (libc::RESOLVE_IN_ROOT | libc::RESOLVE_BENEATH) != 0;
+    let mut tries = TRIES;
     loop {
+        tries -= 1;
         // SAFETY: path is NUL-terminated and how outlives the call; the size is that of the struct passed.
         let returned = check(unsafe {
             libc::syscall(
@@ -31,8 +37,10 @@ pub fn openat2(dir: BorrowedFd, path: &CStr, flags: i32, mode: u32, resolve: u64
             )
         });
         match returned {
-            // RESOLVE_IN_ROOT and RESOLVE_BENEATH return EAGAIN when a rename raced with a ".." step.
-            Err(Errno(libc::EAGAIN | libc::EINTR)) => {}
+            // RESOLVE_IN_ROOT and RESOLVE_BENEATH return EAGAIN when a rename raced with a ".." step. Without them it
+            // is a lease, which its holder may keep for 45 seconds.
+            Err(Errno(libc::EAGAIN)) if scoped && tries > 0 => {}
+            Err(Errno(libc::EINTR)) if tries > 0 => {}
             // SAFETY: the kernel has just returned this descriptor to us alone.
             other => return other.map(|fd| unsafe { OwnedFd::from_raw_fd(fd as i32) }),
         }

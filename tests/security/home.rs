@@ -1,10 +1,13 @@
 //! Where HOME is looked up, /etc/passwd is the image's: nothing gets opened that the program itself could not open.
 
 use crate::skip;
-use crate::support::Container;
+use crate::support::{Container, copy_program, wait_until};
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// Bytes of the kernel's log that nobody has read from /proc/kmsg; absent where we may not ask.
 fn unread() -> Option<i32> {
@@ -86,4 +89,57 @@ fn an_image_without_users_is_no_reason_to_warn() {
     let ended = container.run();
     assert_eq!((ended.code, &*ended.err), (0, ""));
     assert!(ended.out.contains("HOME=/\n"), "{ended:?}");
+}
+
+/// Holds a lease for writing on a file; says so, and stays.
+const HOLDER: &str = "
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+int main(int n, char **a) {
+    int f = open(a[1], O_RDWR);
+    signal(SIGIO, SIG_IGN);
+    if (f < 0 || fcntl(f, F_SETLEASE, F_WRLCK) < 0) return 1;
+    if (write(creat(a[2], 0644), \"held\", 4) != 4) return 2;
+    for (;;) pause();
+}";
+
+#[test]
+fn a_lease_on_passwd_is_a_warning_and_no_reason_to_spin() {
+    let container = environment().args(&["sleep", "1000"]).started();
+    let Some(holder) = compile(&container.dir, HOLDER) else {
+        skip!("there is no cc that makes static programs");
+    };
+    copy_program(&holder, &container.rootfs().join("bin/holder"));
+    let mut hold =
+        container.command(&["exec", "--detach", &container.id, "holder", "/etc/passwd", "/tmp/held"]);
+    // It stays, and would keep a pipe open.
+    assert!(hold.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success());
+    wait_until("the lease is held", || container.rootfs().join("tmp/held").exists());
+    let before = children_time();
+    let ended = container.call(&["exec", &container.id, "env"]);
+    // The kernel breaks a lease after 45 s, in which a spinning process has used as much of a processor.
+    let used = children_time() - before;
+    assert!(used < Duration::from_secs(5), "{used:?} {ended:?}");
+    assert!(ended.code == 0 && ended.out.contains("HOME=/\n"), "{ended:?}");
+    assert!(ended.err.contains(WARNING) && ended.err.contains("lease"), "{ended:?}");
+}
+
+/// The processor's time that children of this process have used (proc_pid_stat(5): cutime and cstime, in 1/100 s).
+fn children_time() -> Duration {
+    let text = fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = text[text.rfind(')').unwrap()..].split(' ').collect();
+    Duration::from_millis(
+        [fields[14], fields[15]].iter().map(|ticks| ticks.parse::<u64>().unwrap() * 10).sum(),
+    )
+}
+
+/// A static program from this source; absent without a compiler.
+fn compile(directory: &Path, source: &str) -> Option<std::path::PathBuf> {
+    let (from, to) = (directory.join("program.c"), directory.join("program"));
+    fs::write(&from, source).unwrap();
+    let made =
+        Command::new("cc").args(["-static", "-O1", "-o"]).arg(&to).arg(&from).stderr(Stdio::null()).status();
+    made.is_ok_and(|status| status.success()).then_some(to)
 }
