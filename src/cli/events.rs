@@ -6,6 +6,7 @@ use super::session::Session;
 use super::{Command, Count, FAILURE, OptionsEnd, streams};
 use crate::engine::events::{Event, Stats, Stream};
 use crate::error::{Error, Kind, Result};
+use crate::report::json;
 use clap::Arg;
 use serde::Serialize;
 use std::io::{ErrorKind, Write};
@@ -76,7 +77,7 @@ fn interval(arguments: &Arguments) -> Result<Duration> {
 
 /// A reader that went away has heard enough.
 fn say(line: &Line) -> Result<ControlFlow<()>> {
-    let text = serde_json::to_string(line).expect("our own types have string keys") + "\n";
+    let text = json::compact(line) + "\n";
     let mut output = std::io::stdout().lock();
     match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
         Ok(()) => Ok(ControlFlow::Continue(())),

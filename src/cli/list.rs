@@ -6,8 +6,10 @@ use super::session::Session;
 use super::{Command, Count, FAILURE, OptionsEnd, streams, table};
 use crate::engine::{ContainerState, Status};
 use crate::error::{Error, Kind, Result};
+use crate::report::escape::{self, escaped};
 use clap::Arg;
 use serde::Serialize;
+use std::borrow::Cow;
 
 pub const COMMAND: Command = Command {
     name: "list",
@@ -105,9 +107,9 @@ fn rows(heading: [&str; 6], states: Vec<ContainerState>) -> Vec<[String; 6]> {
         let (pid, status) = (state.pid.to_string(), state.status.to_string());
         // A record may be another user's: it moves no cursor and begins no line.
         [state.id, pid, status, state.bundle, state.created, state.owner].map(|cell| {
-            match cell.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
-                true => cell,
-                false => cell.replace(char::is_control, "?"),
+            match escaped(&cell, escape::Form::Plain, &[]) {
+                Cow::Borrowed(_) => cell,
+                Cow::Owned(escaped) => escaped,
             }
         })
     }));

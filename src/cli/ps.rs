@@ -6,6 +6,7 @@ use super::list::{Form, form, form_option};
 use super::session::Session;
 use super::{Command, Count, OptionsEnd, streams};
 use crate::error::{Error, Kind, Result};
+use crate::report::escape::{self, escaped};
 use std::ffi::OsString;
 use std::process;
 
@@ -72,7 +73,8 @@ fn rows(output: &str, pids: &[i32]) -> Result<String> {
     for line in lines {
         let pid = line.split_whitespace().nth(column).and_then(|field| field.parse().ok());
         if pid.is_some_and(|pid: i32| pids.contains(&pid)) {
-            out.push_str(line);
+            // A process names itself as it likes.
+            out.push_str(&escaped(line, escape::Form::Plain, &['\t']));
             out.push('\n');
         }
     }
@@ -90,6 +92,12 @@ mod tests {
     fn only_lines_of_the_containers_processes_are_kept() {
         assert_eq!(rows(OUTPUT, &[12]).unwrap(), "UID    PID  PPID CMD\nroot    12     1 sh -c 1\n");
         assert_eq!(rows(OUTPUT, &[]).unwrap(), "UID    PID  PPID CMD\n");
+    }
+
+    #[test]
+    fn a_process_turns_no_text_around() {
+        let output = "PID CMD\n7 x\u{202e}\u{9b}y\n";
+        assert_eq!(rows(output, &[7]).unwrap(), "PID CMD\n7 x\\u{202e}\\u{9b}y\n");
     }
 
     #[test]

@@ -49,5 +49,5 @@ pub fn print_pretty_json(value: &impl serde::Serialize) -> Result<()> {
 
 /// `print` for a value as JSON on one line.
 pub fn print_json(value: &impl serde::Serialize) -> Result<()> {
-    print(&(serde_json::to_string(value).expect("our own types have string keys") + "\n"))
+    print(&(json::compact(value) + "\n"))
 }

@@ -1,11 +1,22 @@
 //! JSON for people. Every type is written by the one compact serializer and the text is laid out afterwards: a second
 //! serializer would be a second copy of the code of every type.
 
+use super::escape::{Form, escaped};
 use serde::Serialize;
+use std::borrow::Cow;
+
+/// `value` on one line. What a reader would not see is in strings alone, and escaped there.
+pub fn compact(value: &impl Serialize) -> String {
+    let text = serde_json::to_string(value).expect("our own types have string keys");
+    match escaped(&text, Form::Json, &[]) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(escaped) => escaped,
+    }
+}
 
 /// `value` with one member a line, `indent` for each level.
 pub fn pretty(value: &impl Serialize, indent: &str) -> String {
-    lay_out(&serde_json::to_string(value).expect("our own types have string keys"), indent)
+    lay_out(&compact(value), indent)
 }
 
 /// `compact` has no space outside of strings.

@@ -1,7 +1,7 @@
 //! One record as one line, in the two forms that engines parse.
 
+use super::escape::{Form, escaped};
 use crate::time::rfc3339;
-use std::fmt::Write;
 use std::time::SystemTime;
 
 /// `--log-format`.
@@ -53,17 +53,12 @@ pub fn render(format: Format, level: Level, message: &str, moment: SystemTime) -
         Format::Text => {
             format!("time={} level={} msg={}\n", quoted(&time), level.name(), value(message))
         }
-        Format::Plain => message.replace('\n', " ") + "\n",
+        Format::Plain => escaped(&message.replace('\n', " "), Form::Plain, &[]).into_owned() + "\n",
         Format::Json => {
             let record = Record { level: level.name(), msg: message, time: &time };
-            serde_json::to_string(&record).expect("strings can always be encoded") + "\n"
+            super::json::compact(&record) + "\n"
         }
     }
-}
-
-/// Text without what a terminal would take for an order: it may quote a config, a record or a hook.
-pub fn printable(text: &str) -> String {
-    text.replace(|c: char| c.is_control() && c != '\n', "?")
 }
 
 /// Words of plain characters stand bare, everything else in quotes.
@@ -74,22 +69,8 @@ fn value(text: &str) -> String {
 
 /// With the escapes of Go's `%q`, which readers of such logs undo.
 fn quoted(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for c in text.chars() {
-        // Ignored: writing to a String cannot fail.
-        let _ = match c {
-            '"' | '\\' => write!(out, "\\{c}"),
-            '\n' => write!(out, "\\n"),
-            '\r' => write!(out, "\\r"),
-            '\t' => write!(out, "\\t"),
-            c if u32::from(c) < 0x20 || c == '\x7f' => write!(out, "\\x{:02x}", u32::from(c)),
-            c if c.is_control() => write!(out, "\\u{:04x}", u32::from(c)),
-            c => write!(out, "{c}"),
-        };
-    }
-    out.push('"');
-    out
+    let text = text.replace('\\', r"\\").replace('"', "\\\"");
+    format!("\"{}\"", escaped(&text, Form::Go, &[]))
 }
 
 #[cfg(test)]
@@ -111,6 +92,22 @@ mod tests {
         ] {
             let line = render(Format::Text, Level::Error, message, moment());
             assert_eq!(line, format!("time=\"2026-11-21T07:58:59Z\" level=error msg={wanted}\n"));
+        }
+    }
+
+    /// They come from images, hooks and annotations.
+    #[test]
+    fn no_format_has_a_character_that_is_not_seen() {
+        use crate::report::escape::{is_hidden, tests::HIDDEN};
+        let message = format!("exec {HIDDEN}");
+        for format in [Format::Text, Format::Json, Format::Plain] {
+            let line = render(format, Level::Error, &message, moment());
+            let line = line.strip_suffix('\n').unwrap();
+            assert!(!line.contains(is_hidden) && line.contains("202e"), "{line}");
+            if format == Format::Json {
+                let record: serde_json::Value = serde_json::from_str(line).unwrap();
+                assert_eq!(record["msg"], message);
+            }
         }
     }
 

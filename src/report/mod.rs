@@ -2,9 +2,11 @@
 //!
 //! Engines read this. Without `--log` the log goes to stderr; with it the log has everything and stderr gets
 //! the fatal error alone, as one plain line. A reader at a terminal gets a block instead. One record is one
-//! write, so that records of several commands on one file do not mix. Errors are printed here and nowhere else.
+//! write, so that records of several commands on one file do not mix. Errors are printed here and nowhere else, and
+//! what a reader would not see in them (`escape`) is made visible here.
 
 mod block;
+pub mod escape;
 pub mod json;
 mod line;
 mod target;
@@ -14,6 +16,7 @@ pub use target::Place;
 
 use crate::error::{Error, Result};
 use crate::sys::file;
+use escape::Form;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use target::Target;
@@ -83,7 +86,8 @@ impl Log {
 
     fn say(&self, text: &str) {
         // Ignored: a closed stderr leaves nobody to tell.
-        let _ = file::write(std::io::stderr().as_fd(), line::printable(text).as_bytes());
+        let _ =
+            file::write(std::io::stderr().as_fd(), escape::escaped(text, Form::Plain, &['\n']).as_bytes());
     }
 
     fn is_terminal(&self) -> bool {

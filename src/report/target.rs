@@ -4,6 +4,7 @@
 //! the reader of a pipe: a record that is not taken within a moment is lost, and the error of the command is on stderr
 //! anyway.
 
+use super::escape::{Form, escaped, is_hidden};
 use super::line::{self, Format, Level};
 use crate::error::{Error, Kind, Result};
 use crate::sys::memory::{self, Content};
@@ -46,7 +47,7 @@ impl Place {
             return Ok(Place::File(text.to_owned()));
         };
         match std::str::from_utf8(id) {
-            Ok(id) if !id.is_empty() && !id.contains(char::is_control) => {
+            Ok(id) if !id.is_empty() && !id.contains(is_hidden) => {
                 Ok(if journal { Place::Journal(id.to_owned()) } else { Place::Syslog(id.to_owned()) })
             }
             _ => Err(Error::new("the service's name must be followed by an identifier for the records")
@@ -86,9 +87,11 @@ impl Target {
                     .map(drop)
             }
             Target::File(file) => append(file.as_fd(), line::render(format, level, message, now).as_bytes()),
-            Target::Journal { socket, id } => journal(socket, id, level, message),
+            Target::Journal { socket, id } => {
+                journal(socket, id, level, &escaped(message, Form::Plain, &['\n']))
+            }
             Target::Syslog { socket, id } => {
-                let record = syslog_record(id, level, message);
+                let record = syslog_record(id, level, &escaped(message, Form::Plain, &[]));
                 socket::send(socket.as_fd(), record.as_bytes(), &[])
             }
         };

@@ -27,3 +27,4 @@ mod races;
 mod state;
 mod strangers;
 mod window;
+mod words;
