@@ -95,8 +95,7 @@ pub enum Passed {
     Warning(Error),
 }
 
-/// Follows init until the program runs. Behind the birth the container's processes may be able to speak for it: what it says
-/// then can only end it, or set what its config allows.
+/// Follows init until the program runs.
 pub fn converse(
     init: &mut Init,
     tenant: &Tenant,
