@@ -4,10 +4,6 @@ use crate::Init;
 use crate::control::{Fail, In, Outcome};
 use crate::sys::{self, Errno, Fd, InterfaceRequest};
 use crate::wire::{Kind, Part};
-use core::ffi::CStr;
-
-/// The possessor's and the user's right to search the keyring.
-const KEY_USR_SEARCH: u32 = 0x0008_0000;
 
 impl Init<'_> {
     /// From here on a child does the rest; it is rruntime's child, like this process, which ends.
@@ -42,23 +38,6 @@ impl Init<'_> {
         request.flags |= libc::IFF_UP as u16;
         sys::set_interface_flags(socket, &request).part(Part::Ioctl)?;
         sys::close(socket);
-        Ok(())
-    }
-
-    /// A session keyring of the container's own, which its user may search.
-    pub fn keyring(&mut self, name: &CStr) -> Outcome<()> {
-        let ring = match sys::join_session_keyring(name) {
-            Ok(ring) => ring,
-            // A kernel without keyrings has none to share.
-            Err(Errno(libc::ENOSYS)) => return Ok(()),
-            Err(errno) => return Err(Fail(Part::Whole, errno)),
-        };
-        let mut text = [0u8; 256];
-        if sys::describe_key(ring, &mut text).is_ok() {
-            let permissions = text.split(|&b| b == b';').nth(3).unwrap_or(&[]);
-            let old = permissions.iter().fold(0u32, |n, &b| (n << 4) | hexadecimal(b));
-            sys::set_key_permissions(ring, old | KEY_USR_SEARCH).part(Part::Whole)?;
-        }
         Ok(())
     }
 
@@ -120,8 +99,4 @@ impl Init<'_> {
         }
         Ok(())
     }
-}
-
-fn hexadecimal(digit: u8) -> u32 {
-    (digit as char).to_digit(16).unwrap_or(0)
 }

@@ -26,6 +26,7 @@ mod decimal;
 mod holder;
 mod home;
 mod identity;
+mod keyring;
 mod listen;
 mod live;
 mod mount;

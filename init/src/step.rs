@@ -2,10 +2,10 @@
 
 use crate::Init;
 use crate::control::{In, Outcome};
-use crate::home;
 use crate::listen;
 use crate::sys::{self, Fd};
 use crate::wire::{Kind, Part, Step};
+use crate::{home, keyring};
 
 impl<'a> Init<'a> {
     pub fn step(&mut self, step: Step<'a>) -> Outcome<()> {
@@ -32,7 +32,8 @@ impl<'a> Init<'a> {
             Step::Hostname { name } => sys::sethostname(name.0).part(Part::Whole),
             Step::Domainname { name } => sys::setdomainname(name.0).part(Part::Whole),
             Step::LoopbackUp {} => self.loopback_up(),
-            Step::Keyring { name } => self.keyring(name),
+            Step::Keyring { name, hidden } => keyring::make(name, hidden),
+            Step::JoinKeyring { name } => keyring::join(name),
 
             Step::HostPropagation { flags, recursive } => self.host_propagation(flags, recursive),
             Step::Copy { tree, path, flags } => self.copy_tree(tree, path, flags),

@@ -534,6 +534,17 @@ pub fn join_session_keyring(name: &CStr) -> Sys<Key> {
     call(libc::SYS_keyctl, [1 /* KEYCTL_JOIN_SESSION_KEYRING */, path(name), 0, 0, 0, 0]).map(Key)
 }
 
+/// add_key(2): a keyring of this name in the keyring of this process, which goes with the next execve.
+pub fn add_keyring(name: &CStr) -> Sys<Key> {
+    const PROCESS_KEYRING: isize = -2;
+    call(libc::SYS_add_key, [path(c"keyring"), path(name), 0, 0, PROCESS_KEYRING as usize, 0]).map(Key)
+}
+
+/// keyctl(KEYCTL_CHOWN): the group stays.
+pub fn give_key(key: Key, uid: u32) -> Sys<()> {
+    call(libc::SYS_keyctl, [4 /* KEYCTL_CHOWN */, key.0, uid as usize, u32::MAX as usize, 0, 0]).map(drop)
+}
+
 /// keyctl(KEYCTL_DESCRIBE): "type;uid;gid;permissions;description", permissions in hexadecimal.
 pub fn describe_key(key: Key, text: &mut [u8]) -> Sys<()> {
     call(libc::SYS_keyctl, [6 /* KEYCTL_DESCRIBE */, key.0, text.as_mut_ptr() as usize, text.len(), 0, 0])
@@ -562,6 +573,12 @@ pub fn setresgid(gid: u32) -> Sys<()> {
 
 pub fn setresuid(uid: u32) -> Sys<()> {
     call(libc::SYS_setresuid, [uid as usize, uid as usize, uid as usize, 0, 0, 0]).map(drop)
+}
+
+/// setresuid(2) of the real user id alone: what the rights of this process come from stays.
+pub fn set_real_user(uid: u32) -> Sys<()> {
+    let same = u32::MAX as usize;
+    call(libc::SYS_setresuid, [uid as usize, same, same, 0, 0, 0]).map(drop)
 }
 
 /// capset(2) on ourselves.

@@ -330,8 +330,11 @@ steps! {
     Hostname { name: Bytes<'a> }
     Domainname { name: Bytes<'a> }
     LoopbackUp {}
-    /// A session keyring of our own with this name.
-    Keyring { name: &'a CStr }
+    /// A session keyring of our own with this name, which its user may search and no more. Where `hidden` is not 0 it
+    /// belongs to that user id, which is nobody's, until this is so.
+    Keyring { name: &'a CStr, hidden: u32 }
+    /// The session keyring that the container has.
+    JoinKeyring { name: &'a CStr }
 
     // The tree: everything is relative to the root filesystem's descriptor.
 

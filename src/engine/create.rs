@@ -18,12 +18,13 @@ use super::{CreateOptions, Engine, Keyring, RootChange};
 use super::{listener, notify, preserve, start_pipes};
 use crate::cgroup::Cgroup;
 use crate::error::Result;
-use crate::plan::{self, Plan};
+use crate::plan::{self, Plan, SessionKeyring};
 use crate::resctrl;
 use crate::spec::{Spec, annotations};
 use crate::state::{Entry, Phase, Record};
+use crate::sys::random;
 use crate::time;
-use crate::wire::Kind as Word;
+use crate::wire::{Kind as Word, Step};
 use std::os::fd::OwnedFd;
 use std::time::SystemTime;
 
@@ -76,7 +77,10 @@ impl Engine {
         let plan_options = plan::Options {
             id: options.id.clone(),
             no_pivot: options.root_change == RootChange::MoveMount,
-            no_new_keyring: options.keyring == Keyring::Inherit,
+            keyring: match options.keyring {
+                Keyring::New => Some(fresh_keyring()?),
+                Keyring::Inherit => None,
+            },
             preserve_fds,
             listening: options.listening.count > 0,
             detached_start: start_pipes::wanted(starter, spec),
@@ -135,7 +139,12 @@ impl Engine {
         let Some(trace) = &self.trace else { return };
         for (number, (step, field)) in plan.script.steps().enumerate() {
             let from = field.pointer(spec).map(|pointer| format!(" for {pointer}")).unwrap_or_default();
-            trace(&format!("step {number}{from}: {step:?}"));
+            let text = match step {
+                // Its name opens it.
+                Step::Keyring { .. } => "Keyring".to_owned(),
+                step => format!("{step:?}"),
+            };
+            trace(&format!("step {number}{from}: {text}"));
         }
     }
 }
@@ -169,7 +178,8 @@ fn intent(
         namespaces_created: plan.created as u32,
         namespaces_joined: plan.joined as u32,
         no_pivot: planned.no_pivot,
-        no_new_keyring: planned.no_new_keyring,
+        no_new_keyring: planned.keyring.is_none(),
+        keyring: planned.keyring.as_ref().map(|keyring| keyring.name.clone()),
         preserve_fds: planned.preserve_fds,
         listening: planned.listening,
         notify: false,
@@ -177,12 +187,22 @@ fn intent(
     }
 }
 
+/// A name that nobody guesses, and a user id that nobody has: real ones end far below.
+fn fresh_keyring() -> Result<SessionKeyring> {
+    let mut bytes = [0; 20];
+    random::fill(&mut bytes).map_err(|e| e.because("getrandom"))?;
+    let (name, hidden) = bytes.split_at(16);
+    let name = name.iter().fold(String::from("_ses."), |name, byte| format!("{name}{byte:02x}"));
+    let hidden = hidden.iter().fold(0u32, |id, byte| id << 8 | u32::from(*byte));
+    Ok(SessionKeyring { name, hidden: (hidden | 1 << 31) & !1 })
+}
+
 /// The options of the plan, from what [`intent`] has noted of them: for a `start` that has to plan again.
 pub fn planned_options(record: &Record) -> plan::Options {
     plan::Options {
         id: record.id.clone(),
         no_pivot: record.no_pivot,
-        no_new_keyring: record.no_new_keyring,
+        keyring: record.session_keyring().map(|name| SessionKeyring { name: name.into_owned(), hidden: 0 }),
         preserve_fds: record.preserve_fds,
         listening: record.listening,
         detached_start: true,

@@ -140,6 +140,7 @@ fn activity(step: &Step) -> String {
         Step::Domainname { .. } => "set the domain name".into(),
         Step::LoopbackUp {} => "bring the loopback interface up".into(),
         Step::Keyring { .. } => "make a session keyring".into(),
+        Step::JoinKeyring { .. } => "join the container's session keyring".into(),
         Step::HostPropagation { .. } => "detach the mount table from the host's".into(),
         Step::Copy { path, .. } => format!("copy the tree at {}", text(path)),
         Step::Root { .. } => "attach the root filesystem".into(),

@@ -76,12 +76,13 @@ impl Engine {
         let gone = || Error::new("cannot exec in a stopped container").kind(Kind::WrongState);
         let first = tenant::first(record, gone)?;
         let (cgroup, birthplace) = birthplace(options, record)?;
+        let keyring = record.session_keyring();
         let to = Destination {
             id: &record.id,
             namespaces: record.namespaces(),
             cgroup: record.cgroup.as_ref(),
             in_resctrl: record.resctrl.is_some(),
-            own_keyring: !record.no_new_keyring,
+            keyring: keyring.as_deref(),
         };
         let pid = record.pid.unwrap_or_default();
         let filter = prepared.filter.as_ref();

@@ -230,7 +230,7 @@ impl Occasion<'_> {
             namespaces: inside.namespaces,
             cgroup: inside.location,
             in_resctrl: false,
-            own_keyring: false,
+            keyring: None,
         };
         let tenant = match inside.own {
             None => tenant::host_hook(hook, to),

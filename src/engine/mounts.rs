@@ -123,7 +123,7 @@ fn destination(record: &Record) -> Destination<'_> {
         namespaces: record.namespaces(),
         cgroup: None,
         in_resctrl: false,
-        own_keyring: false,
+        keyring: None,
     }
 }
 

@@ -21,12 +21,21 @@ use std::path::Path;
 pub struct Options {
     pub id: String,
     pub no_pivot: bool,
-    pub no_new_keyring: bool,
+    /// The session keyring to make; absent: the caller's stays.
+    pub keyring: Option<SessionKeyring>,
     pub preserve_fds: u32,
     /// Some of them are sockets that a service manager has opened for the process.
     pub listening: bool,
     /// Wait for `start` at the two pipes of the state directory; otherwise rruntime itself says start.
     pub detached_start: bool,
+}
+
+/// What a container's session keyring is made with: words that nobody can guess.
+#[derive(Clone, Debug)]
+pub struct SessionKeyring {
+    pub name: String,
+    /// The user id that it belongs to until its permissions are set.
+    pub hidden: u32,
 }
 
 /// Everything that will be done.
@@ -220,9 +229,10 @@ impl<'a> Builder<'a, '_> {
     }
 
     fn set_names(&mut self) -> Result<()> {
-        if !self.options.no_new_keyring {
-            let name = c(&format!("_ses.{}", self.options.id));
-            self.push(Step::Keyring { name: &name });
+        if let Some(keyring) = &self.options.keyring {
+            let first = self.host.privileged && !self.host.in_user_namespace && !self.user_namespace();
+            let hidden = if first { keyring.hidden } else { 0 };
+            self.push(Step::Keyring { name: &c(&keyring.name), hidden });
         }
         if self.namespaces.new & NETWORK != 0 {
             self.push(Step::LoopbackUp {});

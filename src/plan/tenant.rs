@@ -41,8 +41,8 @@ pub struct Destination<'i> {
     pub cgroup: Option<&'i Location>,
     /// The container is in resctrl groups.
     pub in_resctrl: bool,
-    /// The container has a session keyring of its own.
-    pub own_keyring: bool,
+    /// The name of the container's session keyring, where it has one of its own.
+    pub keyring: Option<&'i str>,
 }
 
 /// Joins, then is the process of `exec`.
@@ -67,8 +67,8 @@ pub fn exec<'a>(
         script.push(Field::Fixed("/process/rlimits"), Step::Sync { point: super::sync::LIMITS });
     }
     push_join(to, pidfd, host.keep_groups, script);
-    if to.own_keyring {
-        script.push(Field::None, Step::Keyring { name: &c(&format!("_ses.{}", to.id)) });
+    if let Some(name) = to.keyring {
+        script.push(Field::None, Step::JoinKeyring { name: &c(name) });
     }
     settings::push(linux, script)?;
     script.push(Field::None, Step::OpenRoot {});

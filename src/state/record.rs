@@ -9,6 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::resctrl::Place;
 use crate::spec::load;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -64,6 +65,9 @@ pub struct Record {
     /// The options of `create` that shaped the plan: with them a later command makes the same plan again.
     pub no_pivot: bool,
     pub no_new_keyring: bool,
+    /// The name of the session keyring: who knows it can join it, so nothing but this file tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keyring: Option<String>,
     pub preserve_fds: u32,
     /// Some of these are sockets of a service manager.
     pub listening: bool,
@@ -78,6 +82,14 @@ impl Record {
     /// Every namespace that a process of the container is in and we are not, for setns(2).
     pub fn namespaces(&self) -> u64 {
         u64::from(self.namespaces_created | self.namespaces_joined)
+    }
+
+    /// The name of the container's session keyring, where it has one of its own; 0.1.0 made it from the id.
+    pub fn session_keyring(&self) -> Option<Cow<'_, str>> {
+        if self.no_new_keyring {
+            return None;
+        }
+        Some(self.keyring.as_deref().map_or_else(|| format!("_ses.{}", self.id).into(), Cow::Borrowed))
     }
 
     /// The first process, once there was one.

@@ -17,6 +17,7 @@ pub mod namespace;
 pub mod netlink;
 pub mod poll;
 pub mod process;
+pub mod random;
 pub mod regex;
 pub mod signal;
 pub mod signalfd;

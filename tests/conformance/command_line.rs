@@ -103,7 +103,11 @@ pub const ROWS: &[Row] = &[
     row(
         "{create,run} --no-new-keyring",
         "",
-        &["lifecycle/commands.rs::a_session_keyring_is_made_unless_it_is_not_wanted"],
+        &[
+            "lifecycle/commands.rs::a_session_keyring_is_made_unless_it_is_not_wanted",
+            "security/keyring.rs::another_container_of_the_same_user_finds_neither_the_keyring_nor_its_key",
+            "security/keyring.rs::a_process_of_exec_has_the_containers_keyring",
+        ],
     ),
     row(
         "{create,run,exec} --preserve-fds",

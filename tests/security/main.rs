@@ -16,6 +16,7 @@ mod home;
 mod hooks;
 mod identity;
 mod inputs;
+mod keyring;
 mod links;
 mod live;
 mod mounts;
