@@ -242,8 +242,12 @@ impl<'a> Init<'a> {
         sys::umount2(c".", libc::MNT_DETACH).part(Part::Umount)
     }
 
-    pub fn change_root(&self) -> Outcome<()> {
-        sys::fchdir(self.root()?).part(Part::Chdir)?;
+    pub fn change_root(&self, elsewhere: bool) -> Outcome<()> {
+        let root = self.root()?;
+        sys::fchdir(root).part(Part::Chdir)?;
+        if elsewhere {
+            sys::move_mount(root, Fd::CWD, c"/").part(Part::MoveMount)?;
+        }
         sys::chroot(c".").part(Part::PivotRoot)
     }
 

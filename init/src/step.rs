@@ -57,7 +57,7 @@ impl<'a> Init<'a> {
             Step::OpenNull {} => self.open_null(),
             Step::Console { bind } => self.open_console(bind),
             Step::Pivot {} => self.pivot(),
-            Step::Chroot {} => self.change_root(),
+            Step::Chroot { elsewhere } => self.change_root(elsewhere),
             Step::RootAttributes { attributes, recursive } => self.root_attributes(attributes, recursive),
             Step::Sysctl { path, value } => self.write_sysctl(path, value.0),
             Step::Mask { path, options } => self.mask(path, options),

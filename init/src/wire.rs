@@ -386,8 +386,9 @@ steps! {
     Console { bind: bool }
     /// pivot_root(2) onto the root filesystem; the host's tree is gone afterwards.
     Pivot {}
-    /// Where pivot_root cannot work (initramfs): chroot(2) into the root filesystem attached over /.
-    Chroot {}
+    /// Where pivot_root cannot work (initramfs): chroot(2) into the root filesystem attached over /, which it is moved to
+    /// where it is still `elsewhere`.
+    Chroot { elsewhere: bool }
     /// mount_setattr(2) on the container's root.
     RootAttributes { attributes: Attributes, recursive: bool }
     /// Writes `value` to /proc/sys/`path` of the private procfs.

@@ -156,7 +156,7 @@ fn activity(step: &Step) -> String {
         Step::Symlink { path, .. } => format!("make the link {}", text(path)),
         Step::OpenNull {} => "verify /dev/null".into(),
         Step::Console { .. } => "open a terminal".into(),
-        Step::Pivot {} | Step::Chroot {} => "change the root".into(),
+        Step::Pivot {} | Step::Chroot { .. } => "change the root".into(),
         Step::RootAttributes { .. } => "set the root's mount attributes".into(),
         Step::Sysctl { path, .. } => format!("write /proc/sys/{}", text(path)),
         Step::Mask { path, .. } => format!("mask {}", text(path)),

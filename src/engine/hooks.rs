@@ -25,6 +25,7 @@ use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -69,7 +70,11 @@ impl<'a> Occasion<'a> {
     }
 
     fn run_on_host(&self, hook: &Hook) -> Result<()> {
-        let output = self.output()?;
+        let (output, unopened) = match self.output() {
+            Ok(output) => (output, None),
+            Err(error) if self.is_last() => (Output::new()?, Some(error)),
+            Err(error) => return Err(error),
+        };
         let mut command = Command::new(&*hook.path);
         if let Some((name, rest)) = hook.args.split_first() {
             command.arg0(&**name).args(rest.iter().map(|arg| &**arg));
@@ -80,14 +85,26 @@ impl<'a> Occasion<'a> {
                 command.env(name, value);
             }
         }
-        command.current_dir(&self.record.bundle).stdin(Stdio::from(self.input()?));
+        command.current_dir(self.directory()).stdin(Stdio::from(self.input()?));
         command.stdout(Stdio::from(output.out)).stderr(Stdio::from(output.err));
         // What the hook starts ends with it when it runs too long.
         command.process_group(0);
         let child = command.spawn().map_err(|e| Error::io("start the hook", &e))?;
         let pid = child.id() as i32;
         let pidfd = process::pidfd_open(pid).map_err(|e| e.because("open the hook's process"))?;
-        self.finish(&Child { pid, pidfd }, hook.timeout, output.kept)
+        self.finish(&Child { pid, pidfd }, hook.timeout, output.kept)?;
+        unopened.map_or(Ok(()), Err)
+    }
+
+    /// These hooks clean up: they run in any case.
+    fn is_last(&self) -> bool {
+        self.kind == "poststop"
+    }
+
+    /// Where hooks of the host begin: in the bundle, which may be gone by the last of them.
+    fn directory(&self) -> &Path {
+        let bundle = &self.record.bundle;
+        if self.is_last() && std::fs::metadata(bundle.join(".")).is_err() { Path::new("/") } else { bundle }
     }
 
     /// The state as a file in memory: a hook that never reads it holds up nobody, whatever its size.
@@ -98,13 +115,15 @@ impl<'a> Occasion<'a> {
     }
 
     fn output(&self) -> Result<Output> {
-        let kept = memory::scratch(c"hook-output").map_err(|e| e.because("memfd_create"))?;
-        let stream = |name: &'static str| match self.record.annotations.get(name) {
-            Some(path) if !path.is_empty() => open_log(path).at(|| annotations::pointer(name)),
-            _ => kept.try_clone().map_err(|e| Error::io("dup", &e)),
-        };
-        let (out, err) = (stream(annotations::HOOKS_STDOUT)?, stream(annotations::HOOKS_STDERR)?);
-        Ok(Output { kept: File::from(kept), out, err })
+        let mut output = Output::new()?;
+        for (name, stream) in
+            [(annotations::HOOKS_STDOUT, &mut output.out), (annotations::HOOKS_STDERR, &mut output.err)]
+        {
+            if let Some(path) = self.record.annotations.get(name).filter(|path| !path.is_empty()) {
+                *stream = open_log(path).at(|| annotations::pointer(name))?;
+            }
+        }
+        Ok(output)
     }
 
     fn finish(&self, child: &Child, timeout: Option<i64>, mut output: File) -> Result<()> {
@@ -167,6 +186,16 @@ struct Output {
     kept: File,
     out: OwnedFd,
     err: OwnedFd,
+}
+
+impl Output {
+    /// Everything is kept.
+    fn new() -> Result<Output> {
+        let kept = memory::scratch(c"hook-output").map_err(|e| e.because("memfd_create"))?;
+        let again = || kept.try_clone().map_err(|e| Error::io("dup", &e));
+        let (out, err) = (again()?, again()?);
+        Ok(Output { kept: File::from(kept), out, err })
+    }
 }
 
 /// How a wait for a hook ended.
@@ -233,7 +262,7 @@ impl Occasion<'_> {
             keyring: None,
         };
         let tenant = match inside.own {
-            None => tenant::host_hook(hook, to),
+            None => tenant::host_hook(hook, &self.record.rootfs.to_string_lossy(), to),
             Some((process, filter)) => {
                 let tracers = tracers::of(process, filter, to.namespaces, inside.first.0)?;
                 tenant::own_hook(hook, process, to, inside.host, filter, tracers)?

@@ -276,7 +276,8 @@ impl<'a> Making<'a> {
             spec: self.spec,
             host: &self.prepared.host,
             id: &self.record.id,
-            namespaces: plan.created | plan.joined,
+            // A createContainer hook has all of our rights: it is not born where neighbours could trace it.
+            namespaces: plan.created | plan.joined & !(libc::CLONE_NEWPID as u64),
             first: (first.pid, first.pidfd.as_fd()),
             location: self.record.cgroup.as_ref(),
             cgroup: self.cgroup.as_ref(),

@@ -327,7 +327,7 @@ impl<'a> Builder<'a, '_> {
     /// so that no directory on the way has to be passable for the container's user.
     fn attach_root(&mut self, path: &'a str, propagation: u64) {
         let source = super::mounts::in_bundle(self.bundle, path);
-        let attach = if self.hooks_before_pivot() && !self.options.no_pivot { c(&source) } else { c("/") };
+        let attach = if self.hooks_before_pivot() { c(&source) } else { c("/") };
         let field = Field::Fixed("/root/path");
         let by_path = if self.host.privileged { c("") } else { c(&source) };
         let open = if self.host.privileged {
@@ -349,7 +349,7 @@ impl<'a> Builder<'a, '_> {
 
     fn leave_host(&mut self) {
         if self.options.no_pivot {
-            self.push(Step::Chroot {});
+            self.push(Step::Chroot { elsewhere: self.hooks_before_pivot() });
         } else {
             self.push(Step::Pivot {});
         }

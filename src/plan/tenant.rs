@@ -101,13 +101,21 @@ pub fn lacks(process: &Process, filter: Option<&Filter>) -> Option<&'static str>
     behind::lacking(filter?, loading::needs(process, filter, Birth::Late, None))
 }
 
-/// Joins, then runs a createContainer hook, whose program is the host's.
-pub fn host_hook<'a>(hook: &'a Hook<'a>, to: Destination) -> Tenant<'a> {
+/// Joins, then runs a createContainer hook, whose program is the host's, in the root file system (`rootfs`, a path of the
+/// host's tree, which is still there). The hook is not confined, so `to` has no pid namespace that others are in.
+pub fn host_hook<'a>(hook: &'a Hook<'a>, rootfs: &str, to: Destination) -> Tenant<'a> {
     let mut tenant = Tenant::new();
     let pidfd = tenant.opens.add(Open::Pidfd);
     let script = &mut tenant.script;
     push_cgroup(to.cgroup, script, &mut tenant.opens);
-    push_join(to, pidfd, false, script);
+    push_setns(to, pidfd, script);
+    // The way there may be passable for the host's root alone, or for the container's.
+    let rootfs = c(rootfs);
+    script.push(Field::None, Step::Chdir { path: &rootfs, patient: true, make: false });
+    if to.namespaces & USER != 0 {
+        script.push(Field::None, Step::BecomeRoot { keep_groups: false });
+    }
+    script.push(Field::None, Step::Chdir { path: &rootfs, patient: false, make: false });
     script.push(Field::None, Step::Spawn { flags: 0 });
     script.push(Field::None, Step::Session {});
     script.push(Field::None, Step::Confine { first: 3, word: Handle::NONE, answer: Handle::NONE });
@@ -177,13 +185,16 @@ fn push_self_files(process: &Process, oom_score_adj: Option<i64>, script: &mut S
 /// A pid namespace is entered by children only, so the process that joins is not the one that stays: a `Spawn`
 /// follows.
 fn push_join(to: Destination, pidfd: Handle, keep_groups: bool, script: &mut Script) {
-    script.push(Field::None, Step::Undumpable {});
-    let flags = to.namespaces;
-    // setns(2) takes no empty set.
-    if flags != 0 {
-        script.push(Field::None, Step::Join { namespace: pidfd, flags });
-    }
-    if flags & USER != 0 {
+    push_setns(to, pidfd, script);
+    if to.namespaces & USER != 0 {
         script.push(Field::None, Step::BecomeRoot { keep_groups });
+    }
+}
+
+fn push_setns(to: Destination, pidfd: Handle, script: &mut Script) {
+    script.push(Field::None, Step::Undumpable {});
+    // setns(2) takes no empty set.
+    if to.namespaces != 0 {
+        script.push(Field::None, Step::Join { namespace: pidfd, flags: to.namespaces });
     }
 }

@@ -253,6 +253,9 @@ pub const ROWS: &[Row] = &[
             "lifecycle/hooks.rs::hooks_run_in_the_namespaces_of_their_kind",
             "lifecycle/hooks.rs::a_failing_hook_ends_the_start_with_its_words_and_nothing_stays",
             "lifecycle/hooks.rs::a_failing_poststop_hook_is_a_warning_and_the_next_one_runs",
+            "lifecycle/hooks.rs::hooks_begin_in_the_bundle_in_the_root_file_system_and_in_the_working_directory",
+            "lifecycle/hooks.rs::a_create_container_hook_is_born_outside_of_a_pid_namespace_that_was_joined",
+            "lifecycle/hooks.rs::poststop_hooks_run_where_the_bundle_is_gone",
         ],
     ),
     row(
@@ -261,6 +264,7 @@ pub const ROWS: &[Row] = &[
         &[
             "lifecycle/hooks.rs::arguments_and_environment_are_exactly_those_of_the_config",
             "lifecycle/hooks.rs::create_container_hooks_see_paths_of_the_host_and_start_container_hooks_those_of_the_container",
+            "lifecycle/hooks.rs::the_image_does_not_choose_the_program_of_a_create_container_hook",
         ],
     ),
     row(

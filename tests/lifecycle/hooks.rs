@@ -333,16 +333,102 @@ fn hooks_work_with_a_user_namespace() {
     assert!(text.starts_with(ORDER) && text.ends_with("poststart\npoststop\n"), "{text}");
 }
 
+/// As runc's do.
 #[test]
-fn hooks_of_the_host_begin_in_the_bundle() {
-    for kind in ON_HOST {
-        let container = Container::new().args(&["true"]);
-        let out = container.dir.join("cwd");
-        let path = script(&container, "cwd", &format!("pwd > {}", out.display()));
-        let container = container.edit(|config| config["hooks"][kind] = hook(&path));
-        container.run().ok();
-        assert_eq!(fs::read_to_string(&out).unwrap().trim(), container.bundle().to_str().unwrap());
+fn hooks_begin_in_the_bundle_in_the_root_file_system_and_in_the_working_directory() {
+    for (options, user_namespace) in [(&[][..], false), (&["--no-pivot"][..], false), (&[][..], true)] {
+        let container = witness_of_every_kind(Container::new().sh("true"), "echo KIND $(pwd)")
+            .edit(|config| config["process"]["cwd"] = "/tmp".into());
+        let container = if user_namespace { mapped(container) } else { container };
+        container.run_with(options).ok();
+        let text = log(&container);
+        let at = |kind: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(&format!("{kind} ")));
+            line.unwrap_or_else(|| panic!("{kind}: {text}")).to_owned()
+        };
+        for kind in ON_HOST {
+            assert_eq!(at(kind), container.bundle().to_str().unwrap(), "{options:?} {kind}");
+        }
+        assert_eq!(at("createContainer"), container.rootfs().to_str().unwrap(), "{options:?}");
+        assert_eq!(at("startContainer"), "/tmp", "{options:?}");
     }
+}
+
+/// A user namespace whose root is not the host's.
+fn mapped(container: Container) -> Container {
+    for path in [container.rootfs(), container.rootfs().join("tmp")] {
+        std::os::unix::fs::chown(path, Some(100_000), Some(100_000)).unwrap();
+    }
+    // Hooks of the host and of the container write here.
+    let log = container.rootfs().join("tmp/log");
+    fs::write(&log, "").unwrap();
+    fs::set_permissions(&log, fs::Permissions::from_mode(0o666)).unwrap();
+    container.namespace("user", None).edit(|config| {
+        for map in ["uidMappings", "gidMappings"] {
+            config["linux"][map] = json!([{"containerID": 0, "hostID": 100_000, "size": 65_536}]);
+        }
+    })
+}
+
+/// The hook has all of the runtime's rights: its path is the host's, whatever the image has there.
+#[test]
+fn the_image_does_not_choose_the_program_of_a_create_container_hook() {
+    for options in [&[][..], &["--no-pivot"]] {
+        let container = Container::new().args(&["true"]);
+        let out = container.rootfs().join("tmp/out");
+        let path = script(&container, "hook", &format!("echo the host > {}", out.display()));
+        let inside = container.rootfs().join(path.strip_prefix("/").unwrap());
+        fs::create_dir_all(inside.parent().unwrap()).unwrap();
+        fs::write(&inside, "#!/bin/sh\necho the image > /tmp/out\n").unwrap();
+        fs::set_permissions(&inside, fs::Permissions::from_mode(0o755)).unwrap();
+        let container = container.edit(|config| config["hooks"]["createContainer"] = hook(&path));
+        container.run_with(options).ok();
+        assert_eq!(fs::read_to_string(&out).unwrap(), "the host\n", "{options:?}");
+    }
+}
+
+/// Who is in a pid namespace that a container joins could trace what is born there.
+#[test]
+fn a_create_container_hook_is_born_outside_of_a_pid_namespace_that_was_joined() {
+    let neighbour = Container::new().args(&["sleep", "100"]).started();
+    let joined = format!("/proc/{}/ns/pid", neighbour.pid());
+    for (path, outside) in [(Some(&*joined), true), (None, false)] {
+        let container = Container::new().sh("readlink /proc/self/ns/pid").namespace("pid", path);
+        let out = container.rootfs().join("tmp/out");
+        let text = format!("readlink /proc/$$/ns/pid /proc/self/ns/pid > {}", out.display());
+        // In a pid namespace of its own the hook's number means nothing in the host's proc.
+        let text = text.replace(if outside { "" } else { "/proc/$$/ns/pid " }, "");
+        let hook = hook(&script(&container, "hook", &text));
+        let container = container.edit(|config| config["hooks"]["createContainer"] = hook);
+        let own = container.run().ok();
+        let said = fs::read_to_string(&out).unwrap_or_default();
+        let host = fs::read_link("/proc/self/ns/pid").unwrap().display().to_string();
+        if outside {
+            assert_eq!(own.trim(), fs::read_link(&joined).unwrap().to_str().unwrap());
+            assert!(said.lines().count() == 2 && said.lines().all(|line| line == host), "{said}");
+        } else {
+            assert!(!said.contains(&host), "{said}");
+        }
+    }
+}
+
+#[test]
+fn poststop_hooks_run_where_the_bundle_is_gone() {
+    let container = Container::new().args(&["sleep", "100"]);
+    let out = container.dir.join("out");
+    let path = script(&container, "poststop", &format!("(pwd; cat) > {}", out.display()));
+    let container = container.edit(|config| {
+        config["hooks"]["poststop"] = hook(&path);
+    });
+    let container = container.started();
+    fs::rename(container.bundle(), container.dir.join("elsewhere")).unwrap();
+    container.call(&["kill", &container.id, "KILL"]).ok();
+    container.wait_for_status("stopped");
+    let deleted = container.call(&["delete", &container.id]);
+    assert_eq!((deleted.code, &*deleted.err), (0, ""));
+    let text = fs::read_to_string(&out).unwrap();
+    assert!(text.starts_with("/\n{") && text.contains("stopped"), "{text}");
+    assert_nothing_left(&container);
 }
 
 /// "running" is for a program that runs (runtime.md, State).
