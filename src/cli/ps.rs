@@ -7,6 +7,7 @@ use super::session::Session;
 use super::{Command, Count, OptionsEnd, streams};
 use crate::error::{Error, Kind, Result};
 use crate::report::escape::{self, escaped};
+use crate::sys::spawn;
 use std::ffi::OsString;
 use std::process;
 
@@ -41,7 +42,7 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
 
 /// What ps prints. Its own complaint is the reason if it fails.
 fn host_ps(options: &[OsString]) -> Result<String> {
-    let mut command = process::Command::new("ps");
+    let mut command = spawn::program("ps");
     if options.is_empty() {
         command.arg("-ef")
     } else {

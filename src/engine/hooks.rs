@@ -19,14 +19,14 @@ use crate::state::Record;
 use crate::sys::file::{self, cwd};
 use crate::sys::launch::Child;
 use crate::sys::poll::until;
-use crate::sys::{memory, process, wait};
+use crate::sys::{memory, process, spawn, wait};
 use nix::poll::{PollFd, PollFlags, poll};
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -75,7 +75,7 @@ impl<'a> Occasion<'a> {
             Err(error) if self.is_last() => (Output::new()?, Some(error)),
             Err(error) => return Err(error),
         };
-        let mut command = Command::new(&*hook.path);
+        let mut command = spawn::program(&*hook.path);
         if let Some((name, rest)) = hook.args.split_first() {
             command.arg0(&**name).args(rest.iter().map(|arg| &**arg));
         }

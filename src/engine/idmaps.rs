@@ -10,10 +10,9 @@ use crate::host::Facts;
 use crate::plan::script::c;
 use crate::plan::{Field, Script, sync};
 use crate::spec::IdMapping;
-use crate::sys::{file, identity};
+use crate::sys::{file, identity, spawn};
 use crate::wire::Step;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::process::Command;
 use std::rc::Rc;
 
 /// Writes both maps of the process `pid`.
@@ -79,7 +78,7 @@ fn write_map(proc: BorrowedFd, name: &'static str, maps: &[IdMapping]) -> Result
 }
 
 fn helper(program: &'static str, pid: i32, maps: &[IdMapping], pointer: &str) -> Result<()> {
-    let mut command = Command::new(program);
+    let mut command = spawn::program(program);
     command.arg(pid.to_string());
     for map in maps {
         command.args([map.container_id, map.host_id, map.size].map(|n| n.to_string()));

@@ -22,6 +22,7 @@ pub mod regex;
 pub mod signal;
 pub mod signalfd;
 pub mod socket;
+pub mod spawn;
 pub mod terminal;
 pub mod wait;
 
