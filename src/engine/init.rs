@@ -7,7 +7,6 @@
 use super::Watch;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::plan::Script;
-use crate::plan::script::Talk;
 use crate::sys::launch::{self, Launch, LaunchError};
 use crate::sys::memory::{self, Content};
 use crate::sys::{Errno, SysResult, file, mount, socket};
@@ -52,9 +51,8 @@ pub struct Init {
     /// The process that it has spawned, if the plan says so.
     pub spawned: Option<launch::Child>,
     control: OwnedFd,
-    /// What it has to say, and at which steps: whoever may trace a process that was born in a container can speak for it,
-    /// but says nothing else.
-    talks: VecDeque<(u32, Talk)>,
+    /// The steps at which a new process takes over, of those that have not been reported yet.
+    spawns: VecDeque<u32>,
     /// What a new process has said before the old one could report it: both speak on one socket.
     held: VecDeque<Said>,
     watch: Rc<Watch>,
@@ -134,12 +132,12 @@ pub fn start(start: Start) -> Result<Init> {
         other => other,
     }
     .map_err(|e| launch_error(e, start.namespaces))?;
-    let talks = start.script.talks().iter().copied().collect();
+    let spawns = start.script.spawns().iter().copied().collect();
     Ok(Init {
         first,
         spawned: None,
         control: ours,
-        talks,
+        spawns,
         held: VecDeque::new(),
         warned: 0,
         watch: Rc::clone(start.watch),
@@ -258,20 +256,14 @@ impl Init {
     /// The next message, in the order of the steps: nothing of a new process is heard before its pid is known.
     pub fn hear(&mut self) -> Result<Event> {
         loop {
-            let spawn = self.talks.iter().find(|(_, talk)| *talk == Talk::Spawned);
-            let spawn = spawn.map_or(u32::MAX, |(step, _)| *step);
-            let due = self.held.front().is_some_and(|said| said.step <= spawn);
-            let mut said = match if due { self.held.pop_front() } else { None } {
-                Some(said) => said,
-                None => {
-                    self.watch.wait(self.control.as_fd(), self.process().pid)?;
-                    hear(self.control.as_fd())?
-                }
-            };
-            if said.step > spawn {
-                self.held.push_back(said);
-                continue;
+            let spawn = self.spawns.front().copied().unwrap_or(u32::MAX);
+            if self.held.front().is_some_and(|said| said.step <= spawn)
+                && let Some(said) = self.held.pop_front()
+            {
+                return Ok(said.event);
             }
+            self.watch.wait(self.control.as_fd(), self.process().pid)?;
+            let mut said = hear(self.control.as_fd())?;
             if let Event::ListenerAt(number) = said.event {
                 match fetch_listener(self.process().pidfd.as_fd(), number)? {
                     Some(listener) => {
@@ -291,28 +283,14 @@ impl Init {
                 }
                 self.warned = said.step.saturating_add(1);
             }
-            self.expect(&said)?;
             if let (Event::Spawned, Some(pid)) = (&said.event, said.pid) {
                 self.take_over(pid)?;
+                self.spawns.pop_front();
+            } else if said.step > spawn {
+                self.held.push_back(said);
+                continue;
             }
             return Ok(said.event);
-        }
-    }
-
-    /// An error for anything but the next thing that its script lets it say.
-    fn expect(&mut self, said: &Said) -> Result<()> {
-        let talk = match &said.event {
-            Event::Reached(point) => Talk::Reached(*point),
-            Event::Spawned => Talk::Spawned,
-            Event::Ready => Talk::Ready,
-            Event::Console { .. } => Talk::Console,
-            Event::Listener(_) | Event::ListenerAt(_) => Talk::Listener,
-            _ => return Ok(()),
-        };
-        match self.talks.pop_front() {
-            Some(next) if next == (said.step, talk) => Ok(()),
-            _ => Err(Error::new("the container's init says something out of turn")
-                .remedy("a process of the container may be speaking for it")),
         }
     }
 

@@ -95,7 +95,8 @@ pub enum Passed {
     Warning(Error),
 }
 
-/// Follows init until the program runs.
+/// Follows init until the program runs. Behind the birth the container's processes may be able to speak for it: what it says
+/// then can only end it, or set what its config allows.
 pub fn converse(
     init: &mut Init,
     tenant: &Tenant,

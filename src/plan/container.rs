@@ -47,6 +47,8 @@ pub struct Plan<'a> {
     pub clone_flags: u64,
     /// The first process spawns the one that stays.
     pub staged: bool,
+    /// It does so at the end, when others can see the new one.
+    pub late: bool,
     /// What the process has when it is ready, behind a filter: to be compared with what it really has.
     pub confined: Option<Sets>,
     /// The namespaces that are made for the container, and those that it joins.
@@ -94,6 +96,7 @@ pub fn container<'a>(
     Ok(Plan {
         clone_flags: if staged { 0 } else { builder.namespaces.at_clone() },
         staged,
+        late: builder.birth() == Birth::Late,
         confined,
         created: builder.namespaces.new,
         joined: builder.namespaces.joined(),

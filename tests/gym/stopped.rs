@@ -4,10 +4,11 @@ use crate::joiner::ready;
 use crate::leftovers::processes;
 use crate::runtime::{self, Runtime, Terms, ends_within, quiet};
 use crate::stand::{self, judge};
-use crate::support::{Container, is_v2, wait_until};
+use crate::support::{Container, has_controller, is_v2, wait_until};
 use crate::{needs_spies, skip, spy};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
@@ -125,10 +126,21 @@ fn child_group(container: &Container) -> (PathBuf, PathBuf, &'static str, &'stat
 
 /// An exec into a container whose first process was moved into a group below, and that is frozen.
 pub fn frozen_below(runtime: &Runtime) -> Outcome {
-    let container = runtime.container().sh("while :; do sleep 60; done").started();
+    let container = runtime.container().sh("while :; do sleep 60; done");
+    let container = container.edit(|config| {
+        if has_controller("hugetlb") {
+            config["linux"]["resources"]["hugepageLimits"] = json!([{"pageSize": "2MB", "limit": 0}]);
+        }
+    });
+    let container = container.started();
     let (procs, freezer, on, off) = child_group(&container);
     for pid in processes(&container.id) {
         fs::write(&procs, pid).expect("the group takes processes");
+    }
+    if is_v2() && has_controller("hugetlb") {
+        // With a controller for groups below, this one takes no processes: exec is born where the first one is.
+        let control = Path::new("/sys/fs/cgroup").join(&container.id).join("cgroup.subtree_control");
+        fs::write(control, "+hugetlb").expect("the container's group has the controller");
     }
     let others = processes(&container.id).len();
     fs::write(&freezer, on).expect("the group can be frozen");
