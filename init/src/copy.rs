@@ -1,11 +1,14 @@
 //! `tmpcopyup`: a tmpfs that begins with what the image has at its place.
 //!
 //! Both trees are open; every name is opened without following a link, below a held descriptor. The source is the
-//! image's, so its author may try to keep us busy: depth is bounded, and size by the tmpfs. Directories, files
-//! and links are copied with owner and mode; device nodes, sockets and pipes are left out.
+//! image's, and may be a running container's: what is behind a name may be another thing at the next look. So it is
+//! opened once, by O_PATH, which does nothing to it; what that descriptor is of decides, and only a file or a directory
+//! is opened for reading, through the descriptor. Depth is bounded, and size by the tmpfs. Directories, files and links
+//! are copied with owner and mode; device nodes, sockets and pipes are left out.
 
 use crate::control::{Fail, In, Outcome};
-use crate::sys::{self, Errno, Fd};
+use crate::path;
+use crate::sys::{self, Errno, Fd, Stat};
 use crate::wire::Part;
 use core::ffi::CStr;
 
@@ -14,18 +17,22 @@ const DEEPEST: u32 = 64;
 const CHUNK: usize = 1 << 20;
 const PLAIN: u64 = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_XDEV;
 
-/// Copies what is in `from` into `to`, and the mode and owner of `from` itself. Both may be O_PATH descriptors.
-pub fn tree(from: Fd, to: Fd) -> Outcome<()> {
-    let flags = libc::O_RDONLY | libc::O_DIRECTORY;
-    let source = sys::openat2(from, c".", flags, 0, PLAIN).part(Part::Copy)?;
-    let target = sys::openat2(to, c".", flags, 0, PLAIN).part(Part::Copy)?;
-    directory(source, target, 0)?;
+/// Copies what is in `from` into `to`, and the mode and owner of `from` itself. Both may be O_PATH descriptors. `proc` is
+/// a procfs in which this process is.
+pub fn tree(proc: Fd, from: Fd, to: Fd) -> Outcome<()> {
+    let source = readable_directory(from)?;
+    let target = readable_directory(to)?;
+    directory(proc, source, target, 0)?;
     sys::close(source);
     sys::close(target);
     Ok(())
 }
 
-fn directory(source: Fd, target: Fd, depth: u32) -> Outcome<()> {
+fn readable_directory(found: Fd) -> Outcome<Fd> {
+    sys::openat2(found, c".", libc::O_RDONLY | libc::O_DIRECTORY, 0, PLAIN).part(Part::Copy)
+}
+
+fn directory(proc: Fd, source: Fd, target: Fd, depth: u32) -> Outcome<()> {
     if depth > DEEPEST {
         return Err(Fail(Part::Copy, Errno(libc::ELOOP)));
     }
@@ -42,41 +49,48 @@ fn directory(source: Fd, target: Fd, depth: u32) -> Outcome<()> {
             rest = after;
             let Ok(name) = CStr::from_bytes_until_nul(entry) else { continue };
             if !matches!(name.to_bytes(), b"." | b"..") {
-                one(source, target, name, depth)?;
+                one(proc, source, target, name, depth)?;
             }
         }
     }
-    own(source, target)
+    own(&sys::stat(source, c"", 0).part(Part::Copy)?, target)
 }
 
-fn one(source: Fd, target: Fd, name: &CStr, depth: u32) -> Outcome<()> {
-    let found = sys::stat(source, name, libc::AT_SYMLINK_NOFOLLOW).part(Part::Copy)?;
+fn one(proc: Fd, source: Fd, target: Fd, name: &CStr, depth: u32) -> Outcome<()> {
+    let flags = libc::O_PATH | libc::O_NOFOLLOW;
+    let opened = match sys::openat2(source, name, flags, 0, PLAIN) {
+        // It has gone since the directory was read.
+        Err(Errno(libc::ENOENT)) => return Ok(()),
+        // What is mounted there belongs to others; of a directory the place is made.
+        Err(Errno(libc::EXDEV)) if is_directory(source, name) => {
+            return sys::mkdirat(target, name, 0o700).part(Part::Copy);
+        }
+        other => other.part(Part::Copy)?,
+    };
+    let found = sys::stat(opened, c"", 0).part(Part::Copy)?;
     match found.mode & libc::S_IFMT {
         libc::S_IFDIR => {
             sys::mkdirat(target, name, 0o700).part(Part::Copy)?;
+            let below = readable_directory(opened)?;
             let flags = libc::O_RDONLY | libc::O_DIRECTORY;
-            let below = sys::openat2(source, name, flags, 0, PLAIN);
-            // Something mounted there belongs to somebody else.
-            let Ok(below) = below else { return Ok(()) };
             let copy = sys::openat2(target, name, flags, 0, PLAIN).part(Part::Copy)?;
-            directory(below, copy, depth + 1)?;
+            directory(proc, below, copy, depth + 1)?;
             sys::close(below);
             sys::close(copy);
         }
         libc::S_IFREG => {
-            let opened =
-                sys::openat2(source, name, libc::O_RDONLY | libc::O_NONBLOCK, 0, PLAIN).part(Part::Copy)?;
+            let readable = path::reopen(proc, opened, libc::O_RDONLY).part(Part::Copy)?;
             let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL;
             let copy = sys::openat2(target, name, flags, 0o600, PLAIN).part(Part::Copy)?;
-            while sys::sendfile(copy, opened, CHUNK).part(Part::Copy)? != 0 {}
-            own(opened, copy)?;
-            sys::close(opened);
+            while sys::sendfile(copy, readable, CHUNK).part(Part::Copy)? != 0 {}
+            own(&found, copy)?;
+            sys::close(readable);
             sys::close(copy);
         }
         libc::S_IFLNK => {
             let mut text = [0u8; libc::PATH_MAX as usize];
             let room = text.len() - 1;
-            let length = sys::readlinkat(source, name, &mut text[..room]).part(Part::Copy)?.len();
+            let length = sys::readlinkat(opened, c"", &mut text[..room]).part(Part::Copy)?.len();
             text[length] = 0;
             let to = CStr::from_bytes_until_nul(&text).map_err(|_| Fail(Part::Copy, Errno(libc::EINVAL)))?;
             sys::symlinkat(to, target, name).part(Part::Copy)?;
@@ -84,12 +98,17 @@ fn one(source: Fd, target: Fd, name: &CStr, depth: u32) -> Outcome<()> {
         }
         _ => {}
     }
+    sys::close(opened);
     Ok(())
 }
 
+fn is_directory(parent: Fd, name: &CStr) -> bool {
+    sys::stat(parent, name, libc::AT_SYMLINK_NOFOLLOW)
+        .is_ok_and(|found| found.mode & libc::S_IFMT == libc::S_IFDIR)
+}
+
 /// Owner first: changing it takes set-id bits away.
-fn own(from: Fd, to: Fd) -> Outcome<()> {
-    let found = sys::stat(from, c"", 0).part(Part::Copy)?;
+fn own(found: &Stat, to: Fd) -> Outcome<()> {
     sys::fchownat(to, c"", found.uid, found.gid).part(Part::Copy)?;
     sys::fchmod(to, found.mode & 0o7777).part(Part::Copy)
 }

@@ -4,12 +4,12 @@
 //! is held by descriptor until all of it has succeeded, and taken away by that descriptor if it has not; and what is
 //! removed is found without following any link, so that nobody can point us at the mounts that mask and protect.
 
+use crate::Init;
 use crate::control::{Fail, In, Outcome};
 use crate::node::{self, NULL_DEVICE};
-use crate::path::IN_ROOT;
+use crate::path::{DESCRIPTOR_PATH, IN_ROOT, descriptor_path};
 use crate::sys::{self, Errno, Fd};
 use crate::wire::{MOST_KEPT, Part};
-use crate::{Init, decimal};
 use core::ffi::CStr;
 
 /// Mounts that this plan has attached.
@@ -106,10 +106,7 @@ impl Init<'_> {
     fn detach(&self, mount: Fd) -> Outcome<()> {
         let proc = self.host_proc.ok_or(Fail(Part::Plan, Errno(libc::EBADF)))?;
         sys::fchdir(proc).part(Part::Chdir)?;
-        let mut text = *b"self/fd/\0\0\0\0\0\0\0\0\0\0\0\0";
-        decimal::write(mount.0.unsigned_abs(), &mut text[8..]);
-        let path = CStr::from_bytes_until_nul(&text).map_err(|_| Fail(Part::Plan, Errno(libc::EINVAL)))?;
-        sys::umount2(path, libc::MNT_DETACH).part(Part::Unmount)
+        sys::umount2(descriptor_path(mount, &mut [0; DESCRIPTOR_PATH]), libc::MNT_DETACH).part(Part::Unmount)
     }
 }
 

@@ -118,7 +118,8 @@ impl<'a> Init<'a> {
         let missing = Missing::Directory { mode: 0o755 };
         let at = if strict { self.plain_directory(target)? } else { self.lookup_or_make(target, missing)? };
         if copy_up {
-            copy::tree(at, mount)?;
+            let proc = self.host_proc.ok_or(Fail(Part::Plan, Errno(libc::EBADF)))?;
+            copy::tree(proc, at, mount)?;
         }
         set_attributes(mount, Attributes { set: later, clear: 0, ..attributes }, false)?;
         self.kept.room()?;

@@ -3,10 +3,10 @@
 //! mkdirat on a held descriptor, which never follows a link. A rename that races makes a lookup fail or land
 //! elsewhere inside the root, never outside (CVE-2021-30465, CVE-2024-45310).
 
-use crate::Init;
 use crate::control::{Fail, In, Outcome};
 use crate::sys::{self, Errno, Fd};
 use crate::wire::Part;
+use crate::{Init, decimal};
 use core::ffi::CStr;
 
 pub const IN_ROOT: u64 = libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_MAGICLINKS;
@@ -185,6 +185,22 @@ impl Init<'_> {
             sys::close(file);
         }
     }
+}
+
+/// Opens the file behind an O_PATH descriptor, whatever its name stands for by now. `proc` is a procfs in which this
+/// process is.
+pub fn reopen(proc: Fd, found: Fd, flags: i32) -> sys::Sys<Fd> {
+    // A magic link, of our own descriptor.
+    sys::openat2(proc, descriptor_path(found, &mut [0; DESCRIPTOR_PATH]), flags, 0, 0)
+}
+
+pub const DESCRIPTOR_PATH: usize = 8 + decimal::DIGITS + 1;
+
+/// Where a procfs shows our descriptor.
+pub fn descriptor_path(file: Fd, text: &mut [u8; DESCRIPTOR_PATH]) -> &CStr {
+    text[..8].copy_from_slice(b"self/fd/");
+    decimal::write(file.0.unsigned_abs(), &mut text[8..]);
+    CStr::from_bytes_until_nul(text).unwrap_or_default()
 }
 
 fn make(parent: Fd, name: &CStr, missing: Missing) -> sys::Sys<()> {

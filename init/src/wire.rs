@@ -352,7 +352,7 @@ steps! {
         kind: &'a CStr, source: &'a CStr, target: &'a CStr, options: Strings<'a>, attributes: Attributes,
         /// The target may be no link, nor lie behind one (/proc and /sys: CVE-2019-19921).
         strict: bool,
-        /// Begin with a copy of what is at the target (tmpfs, `tmpcopyup`).
+        /// Begin with a copy of what is at the target (tmpfs, `tmpcopyup`). The host's /proc is open.
         copy_up: bool,
         /// SELinux label of its root, where that is no option of the file system; or empty.
         label: &'a CStr,

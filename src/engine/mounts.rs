@@ -3,10 +3,12 @@
 //!
 //! The container's own record and config stay as they are: what is added is gone with the container.
 
+use super::init::{self, Init};
 use super::inspect::status;
-use super::open::Given;
-use super::tenant::{self as joining, Passed};
-use super::{Engine, Status};
+use super::open::{self, Given};
+use super::tenant as joining;
+use super::{Engine, Status, Watch};
+use crate::cgroup::{Cgroup, Location};
 use crate::error::{Error, Kind, Result};
 use crate::plan::Open;
 use crate::plan::live;
@@ -20,6 +22,7 @@ use crate::sys::wait::{self, Ended};
 use crate::sys::{process, socket};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::rc::Rc;
 
 /// Some thousand mounts.
 const FILE_LIMIT: usize = 1 << 20;
@@ -43,8 +46,10 @@ impl Engine {
         }
         // What fails is told in terms of the file.
         let spec = Spec { mounts: list, ..spec };
-        let planned = live::add(&spec.mounts, &spec, &record.bundle, destination(&record), &prepared.host);
-        let outcome = planned.and_then(|tenant| finish(&tenant, &record, &spec, self));
+        let cgroup = record.cgroup.as_ref().filter(|_| live::copies(&spec.mounts));
+        let to = Destination { cgroup, ..destination(&record) };
+        let planned = live::add(&spec.mounts, &spec, &record.bundle, to, &prepared.host);
+        let outcome = planned.and_then(|tenant| finish(&tenant, to.cgroup, &record, &spec, &self.watch));
         outcome.map_err(|e| e.below("/mounts"))
     }
 
@@ -59,7 +64,7 @@ impl Engine {
         check_removable(&list, &spec)?;
         let spec = Spec { mounts: list, ..spec };
         let tenant = live::remove(&spec.mounts, destination(&record));
-        finish(&tenant, &record, &spec, self).map_err(|e| e.below("/mounts"))
+        finish(&tenant, None, &record, &spec, &self.watch).map_err(|e| e.below("/mounts"))
     }
 }
 
@@ -127,27 +132,31 @@ fn destination(record: &Record) -> Destination<'_> {
     }
 }
 
-/// Lets init do it. It stays in our own cgroup: the container's limits are for its processes.
-fn finish(tenant: &Tenant, record: &Record, spec: &Spec, engine: &Engine) -> Result<()> {
+/// Lets init do it: in our own cgroup, because the container's limits are for its processes; in the container's where
+/// `cgroup` says so.
+fn finish(
+    tenant: &Tenant,
+    cgroup: Option<&Location>,
+    record: &Record,
+    spec: &Spec,
+    watch: &Rc<Watch>,
+) -> Result<()> {
     let gone = || Error::new("the container has ended meanwhile").kind(Kind::WrongState);
     let process = record.process().ok_or_else(gone)?;
     let first = joining::first(record, gone)?;
     let shows_processes = tenant.opens.iter().any(|open| *open == Open::PidNamespace);
     let pid_namespace = shows_processes.then(|| pid_namespace(process.pid, first.as_fd())).transpose()?;
+    let cgroup = cgroup.map(Cgroup::open).transpose()?.flatten();
     let given = Given {
+        cgroup: cgroup.as_ref(),
         pidfd: Some(first.as_fd()),
         pid_namespace: pid_namespace.as_ref().map(AsFd::as_fd),
         ..Given::default()
     };
-    let mut init = joining::start_alone(tenant, given, spec, &engine.watch)?;
+    let mut init = start(tenant, given, process.pid, spec, watch)?;
     // A file system that a process of the container serves may never answer.
     socket::be_patient(init.control(), PATIENCE).map_err(|e| e.because("setsockopt"))?;
-    let outcome = joining::converse(&mut init, tenant, spec, None, |passed| {
-        if let Passed::Warning(warning) = passed {
-            (engine.warn)(&warning.below("/mounts").to_string());
-        }
-        Ok(())
-    });
+    let outcome = joining::converse(&mut init, tenant, spec, None, |_| Ok(()));
     if let Err(error) = &outcome
         && error.detail().errno == Some(libc::EAGAIN)
     {
@@ -160,6 +169,9 @@ fn finish(tenant: &Tenant, record: &Record, spec: &Spec, engine: &Engine) -> Res
     match (outcome, ended) {
         (Err(error), _) => Err(error),
         (Ok(()), Ended::Exited(0)) => Ok(()),
+        (Ok(()), _) if cgroup.is_some() => Err(Error::new("the process that copies was killed").remedy(
+            "is there memory left in the container's cgroup? what tmpcopyup copies is the container's: set its size=",
+        )),
         (Ok(()), _) => Err(Error::new("the process that changes the mounts was killed")
             .remedy("look at the container's mounts: it may have done a part")),
     }
@@ -173,4 +185,18 @@ fn pid_namespace(pid: i32, pidfd: BorrowedFd) -> Result<OwnedFd> {
     process::pidfd_send_signal(pidfd, 0)
         .map_err(|_| Error::new("the container has ended meanwhile").kind(Kind::WrongState))?;
     Ok(namespace)
+}
+
+/// Born in the v2 cgroup that is given, or where it hands controllers down in that of the container's first process.
+fn start(tenant: &Tenant, given: Given, first: i32, spec: &Spec, watch: &Rc<Watch>) -> Result<Init> {
+    let opened = open::open(&tenant.opens, given, spec)?;
+    let launch = |cgroup: Option<BorrowedFd>| {
+        init::start(init::Start { cgroup, ..init::Start::of(&tenant.script, &opened.numbers, watch) })
+    };
+    match (launch(given.cgroup.and_then(Cgroup::birth)), given.cgroup) {
+        (Err(error), Some(cgroup)) if error.detail().errno == Some(libc::EBUSY) => {
+            launch(Some(cgroup.beside(first)?.as_fd()))
+        }
+        (started, _) => started,
+    }
 }

@@ -82,12 +82,6 @@ pub fn start(
     }
 }
 
-/// Starts one that is told of by `spec`, in our own cgroup and without streams.
-pub fn start_alone(tenant: &Tenant, given: Given, spec: &Spec, watch: &Rc<Watch>) -> Result<Init> {
-    let opened = open::open(&tenant.opens, given, spec)?;
-    init::start(init::Start::of(&tenant.script, &opened.numbers, watch))
-}
-
 /// What a tenant sends for its caller: descriptors, and what it could not do and can do without.
 pub enum Passed {
     Console(OwnedFd),

@@ -9,17 +9,33 @@ use super::Host;
 use super::mount_options::Flags;
 use super::mounts::{Moment, Mounts};
 use super::namespaces::{MOUNT, PID, USER};
-use super::script::{Field, Open, Opens, Script, c};
+use super::script::{Field, Open, Opens, Script, c, push_cgroup};
 use super::tenant::{Destination, Tenant};
 use crate::error::{Error, Kind, Result};
 use crate::spec::destination::absolute;
 use crate::spec::{Mount, Spec};
-use crate::wire::{Handle, MOST_KEPT, Step};
+use crate::wire::{Bytes, Handle, MOST_KEPT, Step};
 use std::path::Path;
 
 /// File systems that take nothing from the tree in which they are mounted: what an ext4 or an overlay is made of
 /// would be looked up where the container can put something else.
 const SELF_CONTAINED: [&str; 5] = ["tmpfs", "proc", "sysfs", "mqueue", "devpts"];
+
+/// What mounts and copies in a container that runs has of a process's rights: to find and to make what is at the
+/// destinations, whoever owns it, and to mount.
+const NEEDED: u64 = 1 << 0 /* CAP_CHOWN */
+    | 1 << 1 /* CAP_DAC_OVERRIDE */
+    | 1 << 2 /* CAP_DAC_READ_SEARCH */
+    | 1 << 3 /* CAP_FOWNER */
+    | 1 << 4 /* CAP_FSETID */
+    | 1 << 21 /* CAP_SYS_ADMIN */;
+
+/// Whether files of the container are opened: what does that is in its cgroup, whose memory and devices then are the
+/// container's own affair.
+pub fn copies(list: &[Mount]) -> bool {
+    let copies = |mount: &Mount| mount.options.iter().any(|option| &**option == "tmpcopyup");
+    list.iter().any(|mount| mount.kind.as_deref() == Some("tmpfs") && copies(mount))
+}
 
 /// Adds these mounts, all or none. `spec` is the container's.
 pub fn add<'a>(
@@ -38,6 +54,7 @@ pub fn add<'a>(
             .field("/mounts")
             .value(list.len()));
     }
+    let copies = copies(list);
     let mut opens = Opens::default();
     let pidfd = opens.add(Open::Pidfd);
     // Nothing of ours is born in the container's pid namespace.
@@ -62,6 +79,11 @@ pub fn add<'a>(
 
     let mut script = Script::default();
     script.push(Field::None, Step::OpenHostProc {});
+    if copies {
+        // What it copies takes memory, of which the container may have too little: then this process is the one to go.
+        script.push(Field::None, Step::SelfFile { file: c"oom_score_adj", value: Bytes(b"1000") });
+        push_cgroup(to.cgroup, &mut script, &mut opens);
+    }
     script.push(Field::None, Step::Undumpable {});
     let own_user = to.namespaces & USER;
     if own_user != 0 {
@@ -72,6 +94,7 @@ pub fn add<'a>(
     if own_user != 0 {
         script.push(Field::None, Step::BecomeRoot { keep_groups: false });
     }
+    script.push(Field::None, Step::Capabilities { effective: NEEDED, permitted: NEEDED, inheritable: 0 });
     script.append(mounting);
     Ok(Tenant { script, opens, ..Tenant::new() })
 }

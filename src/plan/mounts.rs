@@ -153,7 +153,15 @@ impl<'a> Mounts<'a, '_> {
                 pidns: if kind == "proc" { self.pidns } else { Handle::NONE },
                 attributes: Attributes { set: flags.set, ..Attributes::NONE },
             };
+            // Beside a container that runs it stays open.
+            let opens_proc = copy_up && self.moment == Moment::Building;
+            if opens_proc {
+                script.push(Field::Mount(i), Step::OpenHostProc {});
+            }
             script.push(Field::Mount(i), step);
+            if opens_proc {
+                script.push(Field::None, Step::CloseHostProc {});
+            }
         }
         if !flags.recursive_attributes().is_none() {
             self.push_change(i, target, Attributes::NONE, flags.recursive_attributes(), script);

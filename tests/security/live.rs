@@ -7,7 +7,7 @@ use crate::support::{Container, Ended, wait_until};
 use serde_json::{Value, json};
 use std::fs;
 
-fn mounts(container: &Container, verb: &str, list: Value) -> Ended {
+pub fn mounts(container: &Container, verb: &str, list: Value) -> Ended {
     let file = container.dir.join("mounts.json");
     fs::write(&file, list.to_string()).unwrap();
     container.call(&["mounts", verb, &container.id, file.to_str().unwrap()])

@@ -11,6 +11,7 @@ mod support;
 mod binary;
 mod canary;
 mod cgroup;
+mod copies;
 mod descriptors;
 mod home;
 mod hooks;
