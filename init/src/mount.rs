@@ -125,8 +125,7 @@ impl<'a> Init<'a> {
         self.kept.room()?;
         sys::move_mount(mount, at, c"").part(Part::MoveMount)?;
         sys::close(at);
-        self.cover(target, mount, strict);
-        Ok(())
+        self.cover(target, mount, strict)
     }
 
     /// mount(2), on the working directory: the one form of the destination that is no path.
@@ -139,9 +138,9 @@ impl<'a> Init<'a> {
     }
 
     /// Keeps the descriptor of a mount that was made on /proc or /sys; one that lies under another is of no use.
-    fn cover(&mut self, target: &CStr, mount: Fd, keep: bool) {
-        if self.kept.keep(mount) {
-            return;
+    fn cover(&mut self, target: &CStr, mount: Fd, keep: bool) -> Outcome<()> {
+        if self.keep_mount(mount)? {
+            return Ok(());
         }
         for (place, held) in KERNEL_PLACES.iter().zip(&mut self.kernel_mounts) {
             if target.to_bytes() == &place[..place.len() - 1] || target.to_bytes() == b"/" {
@@ -150,11 +149,12 @@ impl<'a> Init<'a> {
                 }
                 if keep {
                     *held = Some(mount);
-                    return;
+                    return Ok(());
                 }
             }
         }
         sys::close(mount);
+        Ok(())
     }
 
     pub fn new_filesystem(
@@ -215,8 +215,7 @@ impl<'a> Init<'a> {
         self.kept.room()?;
         sys::move_mount(mount, at, c"").part(Part::MoveMount)?;
         sys::close(at);
-        self.cover(target, mount, false);
-        Ok(())
+        self.cover(target, mount, false)
     }
 
     pub fn remount(&self, target: &CStr, attributes: Attributes, recursive: Attributes) -> Outcome<()> {

@@ -14,7 +14,7 @@ use core::ffi::CStr;
 
 const DEVPTS_MAGIC: i64 = 0x1cd1;
 const PROC_MAGIC: i64 = 0x9fa0;
-pub const NULL_DEVICE: u64 = 1 << 8 | 3;
+const NULL_DEVICE: u64 = 1 << 8 | 3;
 /// Control files: no links, and no step into something mounted over the procfs.
 const PRISTINE: u64 = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_XDEV;
 

@@ -47,8 +47,8 @@ impl<'a> Init<'a> {
                 self.keep_mounts();
                 Ok(())
             }
-            Step::FindMount { path } => self.find_mount(path),
-            Step::Unmount { path } => self.unmount(path),
+            Step::FindMount { path, mount } => self.find_mount(path, mount),
+            Step::Unmount { path, mount } => self.unmount(path, mount),
             Step::Remount { target, attributes, recursive_attributes } => {
                 self.remount(target, attributes, recursive_attributes)
             }

@@ -5,6 +5,7 @@
 //! standard streams closes at the exec that ends it.
 
 use crate::arch::syscall;
+use crate::wire::MountId;
 use core::ffi::CStr;
 
 /// An open descriptor, or `Fd::CWD`.
@@ -126,7 +127,6 @@ pub struct Stat {
     pub rdev: u64,
     pub uid: u32,
     pub gid: u32,
-    pub size: i64,
 }
 
 /// newfstatat(dir, path, AT_EMPTY_PATH | flags).
@@ -142,39 +142,38 @@ pub fn stat(dir: Fd, p: &CStr, flags: i32) -> Sys<Stat> {
         rdev: st.st_rdev,
         uid: st.st_uid,
         gid: st.st_gid,
-        size: st.st_size,
     })
 }
 
 /// Where in the mount table a file is.
 pub struct Place {
-    /// The mount's number.
-    pub mount: u64,
+    pub mount: MountId,
     /// The file is the top of its mount.
     pub is_root: bool,
 }
 
-/// statx(file, STATX_MNT_ID).
+/// statx(file, STATX_MNT_ID_UNIQUE, or STATX_MNT_ID on kernels that do not know it).
 pub fn place(file: Fd) -> Sys<Place> {
     const MOUNT_ROOT: u64 = 0x2000; // STATX_ATTR_MOUNT_ROOT, Linux 5.8
     // SAFETY: all zeroes is a valid value of this plain struct.
     let mut found: libc::statx = unsafe { core::mem::zeroed() };
-    let (flags, mask) = (libc::AT_EMPTY_PATH as usize, libc::STATX_MNT_ID as usize);
+    let wanted = libc::STATX_MNT_ID | libc::STATX_MNT_ID_UNIQUE | libc::STATX_INO;
+    let (flags, mask) = (libc::AT_EMPTY_PATH as usize, wanted as usize);
     call(libc::SYS_statx, [file.raw(), path(EMPTY), flags, mask, &raw mut found as usize, 0])?;
-    Ok(Place { mount: found.stx_mnt_id, is_root: found.stx_attributes & MOUNT_ROOT != 0 })
+    let mut mount = MountId { number: found.stx_mnt_id, device: 0, inode: 0 };
+    if found.stx_mask & libc::STATX_MNT_ID_UNIQUE == 0 {
+        mount.device = u64::from(found.stx_dev_major) << 32 | u64::from(found.stx_dev_minor);
+        mount.inode = found.stx_ino;
+    }
+    Ok(Place { mount, is_root: found.stx_attributes & MOUNT_ROOT != 0 })
 }
 
-/// The magic number of the file system that `file` is on.
+/// fstatfs(file): the magic number of its file system.
 pub fn filesystem(file: Fd) -> Sys<i64> {
-    filesystem_and_flags(file).map(|(kind, _)| kind)
-}
-
-/// fstatfs(file): the magic number, and the flags of the mount (`ST_…`).
-pub fn filesystem_and_flags(file: Fd) -> Sys<(i64, u64)> {
     // SAFETY: all zeroes is a valid value of this plain struct.
     let mut st: libc::statfs64 = unsafe { core::mem::zeroed() };
     call(libc::SYS_fstatfs, [file.raw(), &raw mut st as usize, 0, 0, 0, 0])?;
-    Ok((st.f_type as i64, st.f_flags as u64))
+    Ok(st.f_type as i64)
 }
 
 pub fn executable(p: &CStr) -> Sys<()> {

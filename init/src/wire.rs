@@ -255,6 +255,27 @@ impl<'a> Wire<'a> for Links {
     }
 }
 
+/// Which mount something is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct MountId {
+    /// Before Linux 6.8 a number that another mount gets later, so what is mounted counts too; since then a number that
+    /// no other mount ever gets, and the rest is 0.
+    pub number: u64,
+    pub device: u64,
+    pub inode: u64,
+}
+
+impl<'a> Wire<'a> for MountId {
+    fn put(&self, out: &mut impl Sink) {
+        self.number.put(out);
+        self.device.put(out);
+        self.inode.put(out);
+    }
+    fn take(from: &mut Reader<'a>) -> Option<Self> {
+        Some(MountId { number: u64::take(from)?, device: u64::take(from)?, inode: u64::take(from)? })
+    }
+}
+
 /// Mounts that one plan can take away again (`Step::KeepMounts`).
 pub const MOST_KEPT: usize = 256;
 
@@ -368,12 +389,13 @@ steps! {
     /// mount(2) of a new file system on the directory `target`, `flags` being `MS_*`: for options that fsconfig(2)
     /// is too short for.
     Mount { kind: &'a CStr, source: &'a CStr, target: &'a CStr, flags: u64, data: &'a CStr }
-    /// From here on what is attached is taken away again if a later step fails. The host's /proc is open.
+    /// From here on what is attached is told to rruntime, and taken away again if a later step fails. The host's /proc is
+    /// open.
     KeepMounts {}
-    /// There must be a mount at `path`, which no link is on the way to.
-    FindMount { path: &'a CStr }
-    /// umount2(MNT_DETACH) of the mount at `path`, which no link is on the way to. The host's /proc is open.
-    Unmount { path: &'a CStr }
+    /// At `path` there must be the top of this mount.
+    FindMount { path: &'a CStr, mount: MountId }
+    /// umount2(MNT_DETACH) of this mount, which is at `path`. The host's /proc is open.
+    Unmount { path: &'a CStr, mount: MountId }
     /// Changes the mount that is at `target`; an empty one is the last that was attached.
     Remount { target: &'a CStr, attributes: Attributes, recursive_attributes: Attributes }
     /// mknod(2). A node that is there must be the same device.
@@ -495,8 +517,7 @@ parts! {
     Mount = "mount",
     Unmount = "umount2",
     NoMount = "nothing is mounted there",
-    RootMount = "this is the container's root",
-    Guard = "this masks or protects what is below it, as linux.maskedPaths and linux.readonlyPaths do",
+    OtherMount = "another mount than the one that was added is there now",
     OtherLink = "something else than this link is there",
     TooMany = "too many mounts at a time",
     Chdir = "chdir",
@@ -544,6 +565,9 @@ pub enum Kind {
     Console,
     /// init: the seccomp listener is descriptor `value` of this process; or, after `Pass`, comes with this message.
     Listener,
+    /// init: `step` has attached the mount whose number is `value`; the payload has the rest of its `MountId`. The second
+    /// time: it has detached it.
+    Mount,
     /// rruntime: go on.
     Go,
     /// rruntime: wait for start at the ends that are kept for it; I shall be gone.

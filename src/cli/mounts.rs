@@ -16,7 +16,7 @@ pub const COMMAND: Command = Command {
     detail: "The file is a JSON array of mounts, as config.json has them; for remove the destinations count.\n\
              add: all or none. Binds, and file systems of type tmpfs, proc, sysfs, mqueue and devpts; a remount is\n\
              refused. A destination that is missing is made, and stays if a later mount fails.\n\
-             remove: no link may be on the way to a destination, and what masks a path stays.",
+             remove: what `mounts add` has mounted at a destination, the last first. The mounts of config.json stay.",
     options: Vec::new,
     run,
     failure: FAILURE,

@@ -172,6 +172,7 @@ fn intent(
         pid_start: None,
         boot: crate::state::boot_id(),
         cgroup: prepared.host.cgroup.clone(),
+        mounts: Vec::new(),
         limits: None,
         resctrl: None,
         annotations: annotations::owned(&spec.annotations),

@@ -77,8 +77,8 @@ fn name_field(error: Error, step: &Step, field: Field, spec: &Spec) -> Error {
             Step::Filesystem { target: path, .. }
             | Step::Mount { target: path, .. }
             | Step::Remount { target: path, .. }
-            | Step::FindMount { path }
-            | Step::Unmount { path },
+            | Step::FindMount { path, .. }
+            | Step::Unmount { path, .. },
             Field::Mount(_),
         ) => error.field(pointer).value(text(path)),
         (Step::LabelFile { value, .. } | Step::SelfFile { value, .. }, _) => error
@@ -149,7 +149,7 @@ fn activity(step: &Step) -> String {
         Step::Filesystem { kind, target, .. } | Step::Mount { kind, target, .. } => {
             format!("mount {} on {}", text(kind), text(target))
         }
-        Step::FindMount { path } | Step::Unmount { path } => format!("unmount {}", text(path)),
+        Step::FindMount { path, .. } | Step::Unmount { path, .. } => format!("unmount {}", text(path)),
         Step::Bind { target, .. } => format!("bind to {}", text(target)),
         Step::Remount { target, .. } => format!("change the mount on {}", text(target)),
         Step::Device { path, .. } => format!("make the device {}", text(path)),
@@ -211,8 +211,8 @@ fn remedy(step: &Step, field: Field, part: Part, errno: i32) -> Option<&'static 
         (Step::Bind { .. }, Part::OtherLink, _) => {
             "copy-symlink makes a link that is missing, and accepts the same link: remove what is there"
         }
-        (Step::FindMount { .. }, Part::OpenTarget, libc::ELOOP) => {
-            "name the place itself: a container could let a link point to any of its mounts"
+        (Step::FindMount { .. } | Step::Unmount { .. }, Part::NoMount | Part::OtherMount, _) => {
+            "the container has taken it away, has moved what is on the way, or has mounted something over it"
         }
         (Step::Unmount { .. }, Part::Unmount, libc::EINVAL) => {
             "the kernel has locked it: it came with a namespace, or covers what its user may not see"

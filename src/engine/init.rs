@@ -10,7 +10,7 @@ use crate::plan::Script;
 use crate::sys::launch::{self, Launch, LaunchError};
 use crate::sys::memory::{self, Content};
 use crate::sys::{Errno, SysResult, file, mount, socket};
-use crate::wire::{Kind, Message, PAYLOAD};
+use crate::wire::{Kind, Message, MountId, PAYLOAD};
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 use std::collections::VecDeque;
 use std::ffi::CString;
@@ -91,6 +91,11 @@ pub enum Event {
     Listener(OwnedFd),
     /// The seccomp listener is this descriptor of init's.
     ListenerAt(i32),
+    /// `step` has attached this mount; the second time: it is detached.
+    Mount {
+        step: u32,
+        mount: MountId,
+    },
     /// The socket is closed: the user's program runs, or init is dead.
     Closed,
 }
@@ -339,8 +344,10 @@ pub fn decode(bytes: &[u8], passed: Option<OwnedFd>) -> Result<Said> {
         Kind::Console,
         Kind::Listener,
         Kind::Warned,
+        Kind::Mount,
     ];
     let kind = kinds.into_iter().find(|kind| *kind as u32 == message.kind).ok_or_else(garbled)?;
+    let rest = &bytes[Message::SIZE..];
     let event = match (kind, passed) {
         (Kind::Reached, _) => Event::Reached(message.value as u32),
         (Kind::Spawned, _) => Event::Spawned,
@@ -348,8 +355,16 @@ pub fn decode(bytes: &[u8], passed: Option<OwnedFd>) -> Result<Said> {
         (Kind::Console, Some(master)) => Event::Console { master, mode: message.value as u32 & 0o7777 },
         (Kind::Listener, Some(listener)) => Event::Listener(listener),
         (Kind::Listener, None) => Event::ListenerAt(i32::try_from(message.value).map_err(|_| garbled())?),
-        (Kind::Warned, _) => Event::Warned { message, note: bytes[Message::SIZE..].to_vec() },
-        (Kind::Failed, _) => Event::Failed { message, note: bytes[Message::SIZE..].to_vec() },
+        (Kind::Warned, _) => Event::Warned { message, note: rest.to_vec() },
+        (Kind::Mount, _) => {
+            let (Some((device, inode)), 16) = (rest.split_first_chunk(), rest.len()) else {
+                return Err(garbled());
+            };
+            let inode = inode.try_into().map_or(0, u64::from_le_bytes);
+            let mount = MountId { number: message.value as u64, device: u64::from_le_bytes(*device), inode };
+            Event::Mount { step: message.step, mount }
+        }
+        (Kind::Failed, _) => Event::Failed { message, note: rest.to_vec() },
         _ => return Err(garbled()),
     };
     let pid = (kind == Kind::Spawned).then_some(message.value as i32);

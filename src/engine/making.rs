@@ -199,7 +199,7 @@ impl<'a> Making<'a> {
                     self.reach(point, plan)?;
                     self.init_mut().say(Word::Go)?;
                 }
-                Event::Spawned => {}
+                Event::Spawned | Event::Mount { .. } => {}
                 Event::Console { master, mode } => {
                     let again = master.try_clone().map_err(|e| Error::io("dup", &e))?;
                     hidden = Some(Hidden { master: again, mode });

@@ -1,25 +1,26 @@
 //! `mounts add` and `mounts remove`: the mounts of a container that runs, by a file with a list of them as in
 //! `mounts` of config.json.
 //!
-//! The container's own record and config stay as they are: what is added is gone with the container.
+//! The container's config stays as it is: what is added is gone with the container. Which mounts were added is in its
+//! record, and those alone are removed: where a path leads is the container's word.
 
-use super::init::{self, Init};
+use super::init::{self, Event, Init};
 use super::inspect::status;
 use super::open::{self, Given};
-use super::tenant as joining;
 use super::{Engine, Status, Watch};
 use crate::cgroup::{Cgroup, Location};
 use crate::error::{Error, Kind, Result};
-use crate::plan::Open;
 use crate::plan::live;
 use crate::plan::namespaces::MOUNT;
 use crate::plan::tenant::{Destination, Tenant};
+use crate::plan::{Field, Open};
 use crate::spec::destination::absolute;
 use crate::spec::{Mount, Spec, load, validate};
-use crate::state::{Entry, Record};
+use crate::state::{AddedMount, Entry, Record};
 use crate::sys::file::{self, cwd};
 use crate::sys::wait::{self, Ended};
 use crate::sys::{process, socket};
+use crate::wire::{MOST_KEPT, MountId};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::rc::Rc;
@@ -33,7 +34,7 @@ const PATIENCE: i64 = 120;
 impl Engine {
     /// All mounts of the file, or none: what was mounted before one fails is taken away again.
     pub fn add_mounts(&self, id: &str, file: &Path) -> Result<()> {
-        let (entry, record) = self.hold(id)?;
+        let (entry, mut record) = self.hold(id)?;
         check_status(id, &entry, &record)?;
         let bytes = read(file)?;
         let list: Vec<Mount> = parse(file, &bytes)?;
@@ -49,23 +50,98 @@ impl Engine {
         let cgroup = record.cgroup.as_ref().filter(|_| live::copies(&spec.mounts));
         let to = Destination { cgroup, ..destination(&record) };
         let planned = live::add(&spec.mounts, &spec, &record.bundle, to, &prepared.host);
-        let outcome = planned.and_then(|tenant| finish(&tenant, to.cgroup, &record, &spec, &self.watch));
+        let mut added = Vec::new();
+        let watch = &self.watch;
+        let outcome = planned.and_then(|tenant| finish(&tenant, cgroup, &record, &spec, watch, &mut added));
+        if outcome.is_err() && !added.is_empty() {
+            take_back(&record, &spec, watch, &mut added);
+        }
+        let outcome = match added.is_empty() {
+            true => outcome,
+            false => remember(&entry, &mut record, &spec, &added).and(outcome),
+        };
         outcome.map_err(|e| e.below("/mounts"))
     }
 
-    /// The mounts at the destinations of the file's entries, if all of them are there.
+    /// The mounts that were added at the destinations of the file's entries, if all of them are there.
     pub fn remove_mounts(&self, id: &str, file: &Path) -> Result<()> {
-        let (entry, record) = self.hold(id)?;
+        let (entry, mut record) = self.hold(id)?;
         check_status(id, &entry, &record)?;
         let bytes = read(file)?;
         let list: Vec<Mount> = parse(file, &bytes)?;
-        let config = entry.config()?;
-        let spec: Spec = load::parse("config.json", &config)?;
-        check_removable(&list, &spec)?;
-        let spec = Spec { mounts: list, ..spec };
-        let tenant = live::remove(&spec.mounts, destination(&record));
-        finish(&tenant, None, &record, &spec, &self.watch).map_err(|e| e.below("/mounts"))
+        let chosen = choose(&list, &record)?;
+        let spec = Spec { mounts: list, ..Spec::default() };
+        let mut left = chosen.clone();
+        let tenant = removal(&chosen, &spec, &record);
+        let outcome = finish(&tenant, None, &record, &spec, &self.watch, &mut left);
+        let gone = |mount: &MountId| {
+            chosen.iter().any(|c| c.mount == *mount) && !left.iter().any(|l| l.mount == *mount)
+        };
+        record.mounts.retain(|known| !gone(&mount_id(known)));
+        entry.write(&record).and(outcome).map_err(|e| e.below("/mounts"))
     }
+}
+
+/// A mount that is attached, and the entry of the file that it is of.
+#[derive(Clone, Copy, Debug)]
+struct Attached {
+    index: usize,
+    mount: MountId,
+}
+
+fn mount_id(known: &AddedMount) -> MountId {
+    MountId { number: known.number, device: known.device, inode: known.inode }
+}
+
+fn remember(entry: &Entry, record: &mut Record, spec: &Spec, added: &[Attached]) -> Result<()> {
+    record.mounts.extend(added.iter().filter_map(|&Attached { index, mount }| {
+        let destination = absolute(&spec.mounts.get(index)?.destination).into_owned();
+        let MountId { number, device, inode } = mount;
+        Some(AddedMount { destination, number, device, inode })
+    }));
+    entry.write(record)
+}
+
+/// For each entry of the file the last mount that was added at its destination. In the order in which they can be taken
+/// away: a later one may be on an earlier one.
+fn choose(list: &[Mount], record: &Record) -> Result<Vec<Attached>> {
+    let mut chosen: Vec<(usize, Attached)> = Vec::with_capacity(list.len());
+    for (index, entry) in list.iter().enumerate() {
+        let path = absolute(&entry.destination);
+        let refuse = |reason: &'static str| {
+            let error = Error::new(reason).kind(Kind::Config).field(format!("/{index}/destination"));
+            error.value(&entry.destination)
+        };
+        if entry.destination.is_empty() {
+            return Err(refuse("is missing or empty"));
+        }
+        let free = |at: &usize| !chosen.iter().any(|(taken, _)| taken == at);
+        let mut known = (0..record.mounts.len()).rev().filter(|&at| record.mounts[at].destination == path);
+        let Some(at) = known.find(free) else {
+            let pid = record.pid.unwrap_or_default();
+            return Err(refuse("no mount that `mounts add` has made and remembered is there")
+                .remedy(format!("to take away another one: umount --namespace {pid} {path}")));
+        };
+        chosen.push((at, Attached { index, mount: mount_id(&record.mounts[at]) }));
+    }
+    chosen.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    Ok(chosen.into_iter().map(|(_, attached)| attached).collect())
+}
+
+fn removal<'a>(list: &[Attached], spec: &Spec, record: &Record) -> Tenant<'a> {
+    let added = |&Attached { index, mount }: &Attached| {
+        let destination = &*spec.mounts.get(index)?.destination;
+        Some(live::Added { index, destination, mount })
+    };
+    let list: Vec<_> = list.iter().filter_map(added).collect();
+    live::remove(&list, destination(record))
+}
+
+/// The process that has attached these was killed. What cannot be taken away stays in `left`.
+fn take_back(record: &Record, spec: &Spec, watch: &Rc<Watch>, left: &mut Vec<Attached>) {
+    let list: Vec<Attached> = left.iter().rev().copied().collect();
+    // The failure that led here is the one to report; what stays is remembered.
+    let _ = finish(&removal(&list, spec, record), None, record, spec, watch, left);
 }
 
 fn check_status(id: &str, entry: &Entry, record: &Record) -> Result<()> {
@@ -98,30 +174,6 @@ fn parse<'a>(path: &Path, bytes: &'a [u8]) -> Result<Vec<Mount<'a>>> {
     load::parse(&path.to_string_lossy(), bytes)
 }
 
-/// What hides or protects something by the config's word stays.
-fn check_removable(list: &[Mount], spec: &Spec) -> Result<()> {
-    let linux = spec.linux.as_ref();
-    let hidden = linux.map_or(&[][..], |linux| &linux.masked_paths);
-    let protected = linux.map_or(&[][..], |linux| &linux.readonly_paths);
-    for (i, mount) in list.iter().enumerate() {
-        let refuse = |reason: &'static str| {
-            let error = Error::new(reason).kind(Kind::Config).field(format!("/{i}/destination"));
-            Err(error.value(&mount.destination))
-        };
-        let path = absolute(&mount.destination);
-        if mount.destination.is_empty() {
-            return refuse("is missing or empty");
-        }
-        if path == "/" {
-            return refuse("the container's root cannot be removed");
-        }
-        if hidden.iter().chain(protected).any(|known| absolute(known) == path) {
-            return refuse("linux.maskedPaths and linux.readonlyPaths of the container's config cover this");
-        }
-    }
-    Ok(())
-}
-
 fn destination(record: &Record) -> Destination<'_> {
     Destination {
         id: &record.id,
@@ -134,12 +186,14 @@ fn destination(record: &Record) -> Destination<'_> {
 
 /// Lets init do it: in our own cgroup, because the container's limits are for its processes; in the container's where
 /// `cgroup` says so.
+/// `attached` is what is mounted afterwards.
 fn finish(
     tenant: &Tenant,
     cgroup: Option<&Location>,
     record: &Record,
     spec: &Spec,
     watch: &Rc<Watch>,
+    attached: &mut Vec<Attached>,
 ) -> Result<()> {
     let gone = || Error::new("the container has ended meanwhile").kind(Kind::WrongState);
     let process = record.process().ok_or_else(gone)?;
@@ -156,7 +210,7 @@ fn finish(
     let mut init = start(tenant, given, process.pid, spec, watch)?;
     // A file system that a process of the container serves may never answer.
     socket::be_patient(init.control(), PATIENCE).map_err(|e| e.because("setsockopt"))?;
-    let outcome = joining::converse(&mut init, tenant, spec, None, |_| Ok(()));
+    let outcome = converse(&mut init, tenant, spec, attached);
     if let Err(error) = &outcome
         && error.detail().errno == Some(libc::EAGAIN)
     {
@@ -173,7 +227,31 @@ fn finish(
             "is there memory left in the container's cgroup? what tmpcopyup copies is the container's: set its size=",
         )),
         (Ok(()), _) => Err(Error::new("the process that changes the mounts was killed")
-            .remedy("look at the container's mounts: it may have done a part")),
+            .remedy("`mounts remove` takes away what it has done")),
+    }
+}
+
+fn converse(init: &mut Init, tenant: &Tenant, spec: &Spec, attached: &mut Vec<Attached>) -> Result<()> {
+    loop {
+        match init.hear()? {
+            Event::Mount { step, mount } => {
+                let before = attached.len();
+                attached.retain(|known| known.mount != mount);
+                let field = tenant.script.step(step as usize).map(|(_, field)| field);
+                if let Some(Field::Mount(index)) = field
+                    && attached.len() == before
+                    && before < MOST_KEPT
+                {
+                    attached.push(Attached { index, mount });
+                }
+            }
+            Event::Failed { message, note } => {
+                return Err(super::diagnose::explain(&tenant.script, &message, &note, spec));
+            }
+            Event::Closed => return Ok(()),
+            // No plan of these asks for anything.
+            _ => {}
+        }
     }
 }
 

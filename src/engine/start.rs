@@ -186,7 +186,8 @@ impl<'a> Starting<'a> {
                 | Event::Ready
                 | Event::Spawned
                 | Event::Console { .. }
-                | Event::Warned { .. } => {
+                | Event::Warned { .. }
+                | Event::Mount { .. } => {
                     return Err(Error::new("the container's init answers what it was not asked"));
                 }
             }

@@ -44,7 +44,8 @@ pub fn start(control: &OwnedFd, host: &dyn Host) -> Result<()> {
             | Event::Spawned
             | Event::ListenerAt(_)
             | Event::Console { .. }
-            | Event::Warned { .. } => {}
+            | Event::Warned { .. }
+            | Event::Mount { .. } => {}
         }
     }
 }

@@ -14,7 +14,7 @@ use super::tenant::{Destination, Tenant};
 use crate::error::{Error, Kind, Result};
 use crate::spec::destination::absolute;
 use crate::spec::{Mount, Spec};
-use crate::wire::{Bytes, Handle, MOST_KEPT, Step};
+use crate::wire::{Bytes, Handle, MOST_KEPT, MountId, Step};
 use std::path::Path;
 
 /// File systems that take nothing from the tree in which they are mounted: what an ext4 or an overlay is made of
@@ -153,8 +153,17 @@ fn check(mount: &Mount, i: usize) -> Result<()> {
     Ok(())
 }
 
-/// Takes the mounts at these destinations away, after a look at whether all of them are there.
-pub fn remove<'a>(list: &'a [Mount<'a>], to: Destination) -> Tenant<'a> {
+/// A mount that was added.
+#[derive(Clone, Copy, Debug)]
+pub struct Added<'d> {
+    /// The entry that names it, for errors.
+    pub index: usize,
+    pub destination: &'d str,
+    pub mount: MountId,
+}
+
+/// Takes these mounts away, after a look at whether all of them are there.
+pub fn remove<'a>(list: &[Added], to: Destination) -> Tenant<'a> {
     let mut opens = Opens::default();
     let pidfd = opens.add(Open::Pidfd);
     let mut script = Script::default();
@@ -165,13 +174,14 @@ pub fn remove<'a>(list: &'a [Mount<'a>], to: Destination) -> Tenant<'a> {
     if flags & USER != 0 {
         script.push(Field::None, Step::BecomeRoot { keep_groups: false });
     }
+    script.push(Field::None, Step::Capabilities { effective: NEEDED, permitted: NEEDED, inheritable: 0 });
     script.push(Field::None, Step::OpenRoot {});
-    let paths: Vec<_> = list.iter().map(|mount| c(&absolute(&mount.destination))).collect();
-    for (i, path) in paths.iter().enumerate() {
-        script.push(Field::Mount(i), Step::FindMount { path });
+    let steps = list.iter().map(|added| (added.index, c(&absolute(added.destination)), added.mount));
+    for (index, path, mount) in steps.clone() {
+        script.push(Field::Mount(index), Step::FindMount { path: &path, mount });
     }
-    for (i, path) in paths.iter().enumerate() {
-        script.push(Field::Mount(i), Step::Unmount { path });
+    for (index, path, mount) in steps {
+        script.push(Field::Mount(index), Step::Unmount { path: &path, mount });
     }
     script.push(Field::None, Step::Finish {});
     Tenant { script, opens, ..Tenant::new() }

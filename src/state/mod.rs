@@ -27,5 +27,5 @@ pub mod store;
 
 pub use brief::Brief;
 pub use process::{Inode, Life, Process, boot_id};
-pub use record::{Phase, Record};
+pub use record::{AddedMount, Phase, Record};
 pub use store::{Entry, Missing, START_ANSWER, START_SOCKET, START_WORD, Store};

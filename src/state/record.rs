@@ -27,6 +27,22 @@ pub enum Phase {
     Created,
 }
 
+/// A mount of `mounts add`: its destination as a path from the root, and the fields of `wire::MountId`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AddedMount {
+    pub destination: String,
+    pub number: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub device: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub inode: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 /// One container.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -50,6 +66,9 @@ pub struct Record {
     pub boot: Option<String>,
     /// Where the container's cgroup is, in each hierarchy.
     pub cgroup: Option<Location>,
+    /// What `mounts add` has mounted, in this order; what has gone by other ways is still here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mounts: Vec<AddedMount>,
     /// `linux.resources` as the last update left them, in JSON; absent: as config.json has them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limits: Option<String>,

@@ -60,7 +60,7 @@ pub const ROWS: &[Row] = &[
         &[
             "mounts/live.rs::file_systems_and_binds_come_and_go",
             "mounts/live.rs::all_or_none_are_added",
-            "mounts/live.rs::what_cannot_be_removed_stays",
+            "mounts/live.rs::what_was_not_added_stays",
             "security/mounts.rs::a_link_of_a_running_container_leads_no_mount_to_the_host",
             "security/mounts.rs::a_removal_never_uncovers_what_is_masked",
         ],

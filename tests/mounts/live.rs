@@ -120,12 +120,17 @@ fn all_or_none_are_added() {
     assert!(err.contains("/3") && err.contains("nonsense") && !err.contains("/mounts"), "{err}");
     assert_eq!(mountinfo(&container), before);
     let list = json!([{"destination": "/one"}, {"destination": "/two"}]);
-    mounts(&container, "add", json!([{"destination": "/one", "type": "tmpfs", "source": "x"}])).ok();
+    let tmpfs = |at: &str| json!([{"destination": at, "type": "tmpfs", "source": "x"}]);
+    mounts(&container, "add", tmpfs("/one")).ok();
+    let err = mounts(&container, "remove", list.clone()).fails();
+    assert!(err.contains("/1/destination = ") && err.contains("/two"), "{err}");
+    assert!(points(&container).contains(&"/one".to_owned()));
+    // Both are known now, and one has gone another way.
+    mounts(&container, "add", tmpfs("/two")).ok();
+    let unmount = ["--namespace", &container.pid().to_string(), "/two"].map(str::to_owned);
+    assert!(std::process::Command::new("umount").args(unmount).status().unwrap().success());
     let err = mounts(&container, "remove", list).fails();
-    assert!(
-        err.contains("/1 = ") && err.contains("/two") && err.contains("nothing is mounted there"),
-        "{err}"
-    );
+    assert!(err.contains("/1 = ") && err.contains("nothing is mounted there"), "{err}");
     assert!(points(&container).contains(&"/one".to_owned()));
 }
 
@@ -167,28 +172,65 @@ fn what_is_wrong_with_a_mount_is_told_by_its_place_in_the_file() {
     }
 }
 
+/// Only what `mounts add` has mounted is removed, and for the rest there is a command.
 #[test]
-fn what_cannot_be_removed_stays() {
+fn what_was_not_added_stays() {
     let container = Container::new()
         .edit(|c| c["linux"]["maskedPaths"] = json!(["/proc/kcore", "/sys/firmware"]))
         .sh(STAY)
         .started();
     container.exec_sh("ln -s /proc/kcore /link; ln -s / /out; mkdir /plain").ok();
     let before = mountinfo(&container);
-    for (path, word) in [
-        ("/", "root"),
-        ("/plain", "nothing is mounted there"),
-        ("/missing", "no such file"),
-        ("/link", "link"),
-        ("/out/proc", "link"),
-        ("/proc/kcore", "cover"),
-        ("/sys/../sys/firmware/", "cover"),
-        ("", "empty"),
-    ] {
+    let paths =
+        ["/", "/plain", "/missing", "/link", "/out/proc", "/proc/kcore", "/sys/../sys/firmware/", "/dev/shm"];
+    for path in paths {
         let err = mounts(&container, "remove", json!([{"destination": path}])).fails();
-        assert!(err.contains("/0") && err.contains(word), "{path}: {err}");
+        assert!(err.contains("/0/destination") && err.contains("umount --namespace"), "{path}: {err}");
         assert_eq!(mountinfo(&container), before, "{path}");
     }
+    let err = mounts(&container, "remove", json!([{"destination": ""}])).fails();
+    assert!(err.contains("/0/destination") && err.contains("empty"), "{err}");
+    // The command that the message names.
+    let err = mounts(&container, "remove", json!([{"destination": "/dev/shm"}])).fails();
+    let command = &err[err.find("umount --namespace").unwrap()..err.find(')').unwrap()];
+    let words: Vec<&str> = command.split(' ').collect();
+    assert!(std::process::Command::new(words[0]).args(&words[1..]).status().unwrap().success());
+    assert!(!points(&container).contains(&"/dev/shm".to_owned()));
+}
+
+#[test]
+fn what_was_added_is_removed_under_the_same_words() {
+    let container = Container::new().sh(STAY).started();
+    container.exec_sh("mkdir -p /run/here; ln -s run /var; ln -s here /run/link; ln -s /nowhere /kept").ok();
+    let file = container.dir.join("file");
+    fs::write(&file, "").unwrap();
+    let list = json!([
+        {"destination": "/var/link", "type": "tmpfs", "source": "x"},
+        {"destination": "/var/link/deep", "type": "tmpfs", "source": "x"},
+        {"destination": "/kept", "type": "bind", "source": file, "options": ["bind", "dest-nofollow"]},
+    ]);
+    let before = mountinfo(&container);
+    mounts(&container, "add", list.clone()).ok();
+    assert_ne!(mountinfo(&container), before);
+    mounts(&container, "remove", list.clone()).ok();
+    assert_eq!(mountinfo(&container), before);
+    // They are forgotten, too.
+    let err = mounts(&container, "remove", list).fails();
+    assert!(err.contains("/0/destination"), "{err}");
+}
+
+#[test]
+fn what_another_version_has_added_is_not_removed() {
+    let container = Container::new().sh(STAY).started();
+    let list = json!([{"destination": "/x", "type": "tmpfs", "source": "x"}]);
+    mounts(&container, "add", list.clone()).ok();
+    let path = container.state_root().join(&container.id).join("state.json");
+    let mut record: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    assert!(record.as_object_mut().unwrap().remove("mounts").is_some());
+    fs::write(&path, record.to_string()).unwrap();
+    let err = mounts(&container, "remove", list).fails();
+    assert!(err.contains("umount --namespace"), "{err}");
+    assert!(points(&container).contains(&"/x".to_owned()));
 }
 
 #[test]

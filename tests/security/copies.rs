@@ -80,6 +80,7 @@ fn what_is_copied_takes_the_memory_of_the_container() {
     let container = container.started();
     let before = container.exec_sh("cat /proc/self/mountinfo").ok();
     let list = json!([
+        {"destination": "/first", "type": "tmpfs", "source": "x"},
         {"destination": "/sparse", "type": "tmpfs", "source": "x", "options": ["tmpcopyup", "size=3g"]},
     ]);
     let err = mounts(&container, "add", list).fails();

@@ -145,14 +145,67 @@ fn what_masks_a_path_of_the_image_is_not_removed_under_another_name() {
             config["linux"]["readonlyPaths"] = json!(["/secrets/guarded"]);
         })
         .started();
-    container.exec_sh("mv /secrets /vol").ok();
+    let list = |name: &str| json!([{"destination": format!("/vol/{name}"), "type": "tmpfs", "source": "x"}]);
+    container.exec_sh("mkdir -p /vol/dir /vol/guarded; touch /vol/file").ok();
+    for name in ["dir", "guarded"] {
+        mounts(&container, "add", list(name)).ok();
+    }
+    container.exec_sh("mv /vol /other; mv /secrets /vol").ok();
     for name in ["dir", "file", "guarded"] {
-        let ended = mounts(&container, "remove", json!([{"destination": format!("/vol/{name}")}]));
-        assert_ne!(ended.code, 0, "{name} is uncovered");
-        let err = ended.err;
-        assert!(err.contains("mask"), "{name}: {err}");
+        let err = mounts(&container, "remove", list(name)).fails();
+        assert!(err.contains("another mount") || name == "file", "{name}: {err}");
     }
     let out = container.exec_sh("cat /vol/dir/key /vol/file; echo x > /vol/guarded/key").out;
     assert_eq!(out, "");
     assert_eq!(fs::read_to_string(secrets.with_file_name("vol").join("guarded/key")).unwrap(), "secret");
+}
+
+/// What is mounted in a shared volume goes from the host too: another one than was added must not.
+#[test]
+fn directories_that_are_exchanged_lead_to_no_other_mount() {
+    let container = Container::new().sh("while :; do sleep 60; done");
+    let volume = container.dir.join("volume");
+    for name in ["a/here", "b/here"] {
+        fs::create_dir_all(volume.join(name)).unwrap();
+    }
+    let container = container.edit(|config| {
+        config["linux"]["rootfsPropagation"] = "rshared".into();
+        config["mounts"].as_array_mut().unwrap().push(json!(
+            {"destination": "/volume", "type": "bind", "source": volume, "options": ["rbind", "rshared"]}
+        ));
+    });
+    container.write_config();
+    let list = json!([{"destination": "/volume/a/here", "type": "tmpfs", "source": "added"}]);
+    let file = container.dir.join("mounts.json");
+    fs::write(&file, list.to_string()).unwrap();
+    let script = format!(
+        "mount --bind {volume} {volume}; mount --make-shared {volume}; mount -t tmpfs hosts {volume}/b/here
+         RR='{rruntime} --root {root}'
+         $RR run -d --bundle {bundle} {id} < /dev/null > /dev/null 2>&1
+         exchange() {{ $RR exec {id} sh -c 'cd /volume; mv a t; mv b a; mv t b'; }}
+         table() {{ cut -d' ' -f5,9- /proc/self/mountinfo | grep {volume}/; echo .; }}
+         $RR mounts add {id} {file}; table
+         exchange; ! $RR mounts remove {id} {file}; table
+         exchange; $RR mounts remove {id} {file}; table",
+        rruntime = crate::support::RRUNTIME,
+        root = container.state_root().display(),
+        volume = volume.display(),
+        bundle = container.bundle().display(),
+        id = container.id,
+        file = file.display(),
+    );
+    let mut command = std::process::Command::new("unshare");
+    command.args(["-m", "sh", "-ec", &script]).stdin(std::process::Stdio::null());
+    let ended = crate::support::finish(command);
+    assert!(ended.err.contains("another mount"), "{ended:?}");
+    let out = ended.ok();
+    let tables: Vec<&str> = out.split(".\n").collect();
+    let has = |table: &str, place: &str, source: &str| {
+        table.lines().any(|line| {
+            line.starts_with(&format!("{}/{place}/here ", volume.display())) && line.contains(source)
+        })
+    };
+    assert!(has(tables[0], "a", "added") && has(tables[0], "b", "hosts"), "{out}");
+    assert!(has(tables[1], "b", "added") && has(tables[1], "a", "hosts"), "{out}");
+    assert!(!tables[2].contains("added") && has(tables[2], "b", "hosts"), "{out}");
 }
