@@ -116,7 +116,7 @@ impl<'a> Init<'a> {
             set_label(mount, label)?;
         }
         let missing = Missing::Directory { mode: 0o755 };
-        let at = if strict { self.plain_directory(target)? } else { self.lookup_or_make(target, missing)? };
+        let at = if strict { self.plain_directory(target)? } else { self.destination(target, missing)? };
         if copy_up {
             let proc = self.host_proc.ok_or(Fail(Part::Plan, Errno(libc::EBADF)))?;
             copy::tree(proc, at, mount)?;
@@ -131,7 +131,7 @@ impl<'a> Init<'a> {
     /// mount(2), on the working directory: the one form of the destination that is no path.
     pub fn mount_here(&self, step: Step<'a>) -> Outcome<()> {
         let Step::Mount { kind, source, target, flags, data } = step else { return Ok(()) };
-        let at = self.lookup_or_make(target, Missing::Directory { mode: 0o755 })?;
+        let at = self.destination(target, Missing::Directory { mode: 0o755 })?;
         sys::fchdir(at).part(Part::Chdir)?;
         sys::close(at);
         sys::mount(source, c".", kind, flags, data).part(Part::Mount)
@@ -210,7 +210,7 @@ impl<'a> Init<'a> {
         let at = if links.has(Links::KEEP_TARGET) {
             self.link_or_make(target, missing)?
         } else {
-            self.lookup_or_make(target, missing)?
+            self.destination(target, missing)?
         };
         self.kept.room()?;
         sys::move_mount(mount, at, c"").part(Part::MoveMount)?;

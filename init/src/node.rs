@@ -43,7 +43,7 @@ impl Init<'_> {
         let parent = if directory.iter().all(|&b| b == b'/') {
             self.root()?
         } else {
-            self.lookup_or_make(terminated(directory, &mut buffer)?, Missing::Directory { mode: 0o755 })?
+            self.destination(terminated(directory, &mut buffer)?, Missing::Directory { mode: 0o755 })?
         };
         let outcome = work(parent, terminated(name, &mut buffer)?);
         if self.root != Some(parent) {

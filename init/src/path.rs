@@ -5,7 +5,7 @@
 
 use crate::control::{Fail, In, Outcome};
 use crate::sys::{self, Errno, Fd};
-use crate::wire::Part;
+use crate::wire::{Kind, Part};
 use crate::{Init, decimal};
 use core::ffi::CStr;
 
@@ -16,6 +16,16 @@ pub const IN_ROOT: u64 = libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_MAGICLINKS;
 pub enum Missing {
     Directory { mode: u32 },
     File,
+}
+
+/// What symbolic links do on the way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// They end it.
+    Plain,
+    Linked,
+    /// They are followed, and rruntime is asked about where they lead.
+    Asked,
 }
 
 /// A path that is being rewritten while links are expanded.
@@ -57,45 +67,65 @@ const TOO_LONG: Fail = Fail(Part::OpenTarget, Errno(libc::ENAMETOOLONG));
 impl Init<'_> {
     /// Opens (O_PATH) what is at `path` below the root, following links inside of it.
     pub fn lookup(&self, path: &CStr) -> sys::Sys<Fd> {
-        self.lookup_as(path, libc::O_PATH)
-    }
-
-    fn lookup_as(&self, path: &CStr, flags: i32) -> sys::Sys<Fd> {
-        let root = self.root.ok_or(Errno(libc::EBADF))?;
-        sys::openat2(root, path, flags, 0, IN_ROOT)
+        self.lookup_by(path, libc::O_PATH, Way::Linked)
     }
 
     /// Opens the directory at `path`, made if it is missing, where no link is on the way.
     pub fn plain_directory(&self, path: &CStr) -> Outcome<Fd> {
-        let scope = IN_ROOT | libc::RESOLVE_NO_SYMLINKS;
-        let flags = libc::O_PATH | libc::O_DIRECTORY;
-        let found = sys::openat2(self.root()?, path, flags, 0, scope);
-        if found != Err(Errno(libc::ENOENT)) {
-            return found.part(Part::OpenTarget);
-        }
-        sys::close(self.lookup_or_make(path, Missing::Directory { mode: 0o755 })?);
-        sys::openat2(self.root()?, path, flags, 0, scope).part(Part::OpenTarget)
+        let missing = Missing::Directory { mode: 0o755 };
+        self.find_or_make(path, missing, Way::Plain)
     }
 
     /// Opens what is at `path`; what is missing of it is made, also where a dangling link points to.
     pub fn lookup_or_make(&self, path: &CStr, missing: Missing) -> Outcome<Fd> {
-        match self.lookup(path) {
-            Err(Errno(libc::ENOENT)) => {}
-            other => return other.part(Part::OpenTarget),
+        self.find_or_make(path, missing, Way::Linked)
+    }
+
+    /// The same for what is to be mounted on or made: where a link is on the way, rruntime looks at where it has led, before
+    /// anything is made there.
+    pub fn destination(&self, path: &CStr, missing: Missing) -> Outcome<Fd> {
+        match self.find_or_make(path, missing, Way::Plain) {
+            Err(Fail(_, Errno(libc::ELOOP))) => self.find_or_make(path, missing, Way::Asked),
+            other => other,
         }
+    }
+
+    fn find_or_make(&self, path: &CStr, missing: Missing, way: Way) -> Outcome<Fd> {
         let mut text = Text::new(path.to_bytes()).ok_or(TOO_LONG)?;
         // Each round makes components or expands one link. The bound ends a loop of links, and a race with
         // somebody who removes what we make.
         for _ in 0..libc::PATH_MAX / 2 {
-            match self.lookup(text.c().ok_or(TOO_LONG)?) {
-                Err(Errno(libc::ENOENT)) => self.make_some(&mut text, missing)?,
-                other => return other.part(Part::OpenTarget),
+            match self.lookup_by(text.c().ok_or(TOO_LONG)?, libc::O_PATH, way) {
+                Err(Errno(libc::ENOENT)) => self.make_some(&mut text, missing, way)?,
+                other => {
+                    let found = other.part(Part::OpenTarget)?;
+                    self.ask(found, way)?;
+                    return Ok(found);
+                }
             }
         }
         Err(Fail(Part::MakeTarget, Errno(libc::ELOOP)))
     }
 
-    /// As `lookup_or_make`, but a link at the end is what is opened.
+    fn lookup_by(&self, path: &CStr, flags: i32, way: Way) -> sys::Sys<Fd> {
+        let root = self.root.ok_or(Errno(libc::EBADF))?;
+        let scope = if way == Way::Plain { IN_ROOT | libc::RESOLVE_NO_SYMLINKS } else { IN_ROOT };
+        sys::openat2(root, path, flags, 0, scope)
+    }
+
+    /// Whether this is a place to mount on or to make something in, behind a link.
+    fn ask(&self, found: Fd, way: Way) -> Outcome<()> {
+        if way != Way::Asked {
+            return Ok(());
+        }
+        self.pass(Kind::Link, i64::from(self.root()?.0), found)?;
+        match self.hear()? {
+            word if word == Kind::Go as u32 => Ok(()),
+            _ => Err(Fail(Part::LinkLeads, Errno(libc::EPERM))),
+        }
+    }
+
+    /// As `destination`, but a link at the end is what is opened.
     pub fn link_or_make(&self, path: &CStr, missing: Missing) -> Outcome<Fd> {
         self.in_directory(path, |parent, name| {
             let open = || {
@@ -113,8 +143,9 @@ impl Init<'_> {
 
     /// The first missing component of `text` is made, and those below it as far as they are names; or it is replaced by
     /// what the link there says.
-    fn make_some(&self, text: &mut Text, missing: Missing) -> Outcome<()> {
-        let (mut parent, mut at) = self.deepest(text.bytes())?;
+    fn make_some(&self, text: &mut Text, missing: Missing, way: Way) -> Outcome<()> {
+        let (mut parent, mut at) = self.deepest(text.bytes(), way)?;
+        self.ask(parent, way)?;
         let first = at;
         let outcome = loop {
             let rest = &text.bytes()[at..];
@@ -130,6 +161,9 @@ impl Init<'_> {
             let kind = if next.is_none() { missing } else { Missing::Directory { mode: 0o755 } };
             match make(parent, c_name, kind) {
                 Ok(()) => {}
+                Err(Errno(libc::EEXIST)) if at == first && way == Way::Plain => {
+                    break Err(Fail(Part::OpenTarget, Errno(libc::ELOOP)));
+                }
                 Err(Errno(libc::EEXIST)) if at == first => {
                     break expand(text, parent, c_name, at, length);
                 }
@@ -155,7 +189,7 @@ impl Init<'_> {
     ///
     /// Where a beginning of the path is missing, each longer one is: halving keeps a path of two thousand names, which an
     /// image may ask for, from taking minutes.
-    fn deepest(&self, path: &[u8]) -> Outcome<(Fd, usize)> {
+    fn deepest(&self, path: &[u8], way: Way) -> Outcome<(Fd, usize)> {
         let slashes = |&&b: &&u8| b == b'/';
         let name_from = |at: usize| at + path[at..].iter().take_while(slashes).count();
         let name_before = |at: usize| at - path[..at].iter().rev().take_while(slashes).count();
@@ -169,7 +203,7 @@ impl Init<'_> {
             let before = || path[low..middle].iter().rposition(|&b| b == b'/').map(|n| low + n + 1);
             let Some(begin) = behind.or_else(before) else { break };
             let prefix = Text::new(&path[..begin]).ok_or(TOO_LONG)?;
-            match self.lookup_as(prefix.c().ok_or(TOO_LONG)?, libc::O_PATH | libc::O_DIRECTORY) {
+            match self.lookup_by(prefix.c().ok_or(TOO_LONG)?, libc::O_PATH | libc::O_DIRECTORY, way) {
                 Err(Errno(libc::ENOENT)) => high = name_before(begin),
                 other => {
                     self.close_unless_root(parent);

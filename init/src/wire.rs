@@ -517,6 +517,7 @@ parts! {
     Mount = "mount",
     Unmount = "umount2",
     NoMount = "nothing is mounted there",
+    LinkLeads = "a link leads elsewhere",
     OtherMount = "another mount than the one that was added is there now",
     OtherLink = "something else than this link is there",
     TooMany = "too many mounts at a time",
@@ -568,6 +569,9 @@ pub enum Kind {
     /// init: `step` has attached the mount whose number is `value`; the payload has the rest of its `MountId`. The second
     /// time: it has detached it.
     Mount,
+    /// init: `step` has followed a link to what comes with this message, below its descriptor `value`, and waits: `Go`, or
+    /// another word for no.
+    Link,
     /// rruntime: go on.
     Go,
     /// rruntime: wait for start at the ends that are kept for it; I shall be gone.

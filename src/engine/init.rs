@@ -96,6 +96,12 @@ pub enum Event {
         step: u32,
         mount: MountId,
     },
+    /// `step` has followed a link to this, below its descriptor `root`, and waits for an answer.
+    Link {
+        step: u32,
+        found: OwnedFd,
+        root: i32,
+    },
     /// The socket is closed: the user's program runs, or init is dead.
     Closed,
 }
@@ -345,6 +351,7 @@ pub fn decode(bytes: &[u8], passed: Option<OwnedFd>) -> Result<Said> {
         Kind::Listener,
         Kind::Warned,
         Kind::Mount,
+        Kind::Link,
     ];
     let kind = kinds.into_iter().find(|kind| *kind as u32 == message.kind).ok_or_else(garbled)?;
     let rest = &bytes[Message::SIZE..];
@@ -364,6 +371,7 @@ pub fn decode(bytes: &[u8], passed: Option<OwnedFd>) -> Result<Said> {
             let mount = MountId { number: message.value as u64, device: u64::from_le_bytes(*device), inode };
             Event::Mount { step: message.step, mount }
         }
+        (Kind::Link, Some(found)) => Event::Link { step: message.step, found, root: message.value as i32 },
         (Kind::Failed, _) => Event::Failed { message, note: rest.to_vec() },
         _ => return Err(garbled()),
     };

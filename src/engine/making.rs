@@ -14,6 +14,7 @@ use super::bundle::Bundle;
 use super::console::{self, Console};
 use super::hooks::{Inside, Occasion};
 use super::init::{self, Event, Init};
+use super::links::{self, Leads, Named};
 use super::netdevices::{self, Company, Moved};
 use super::open::{self, Given};
 use super::pidfd::Receiver;
@@ -24,13 +25,14 @@ use super::{confined, diagnose, idmaps, listener, notify, pid_file, rlimits};
 use crate::cgroup::{Cgroup, Limits};
 use crate::error::{Context, Error, Result};
 use crate::host::cgroups::Layout;
-use crate::plan::{self, Plan, sync};
+use crate::plan::{self, Field, Plan, Script, sync};
 use crate::resctrl;
+use crate::spec::destination::absolute;
 use crate::spec::{self, Spec};
 use crate::state::{Entry, Phase, Process, Record};
 use crate::sys::wait::{self, Ended};
 use crate::wire::Kind as Word;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// A container in the making.
 pub struct Making<'a> {
@@ -200,6 +202,10 @@ impl<'a> Making<'a> {
                     self.init_mut().say(Word::Go)?;
                 }
                 Event::Spawned | Event::Mount { .. } => {}
+                Event::Link { step, found, root } => {
+                    self.look_behind_link(&plan.script, step, found.as_fd(), root)?;
+                    self.init_mut().say(Word::Go)?;
+                }
                 Event::Console { master, mode } => {
                     let again = master.try_clone().map_err(|e| Error::io("dup", &e))?;
                     hidden = Some(Hidden { master: again, mode });
@@ -230,6 +236,35 @@ impl<'a> Making<'a> {
                     self.apply(limits.take())?;
                     return Ok(kept_master);
                 }
+            }
+        }
+    }
+
+    /// A link may lead a mount to the host only where pods expect that; and nowhere into a proc or a sysfs.
+    fn look_behind_link(&self, script: &Script, step: u32, found: BorrowedFd, root: i32) -> Result<()> {
+        let (Some(init), Some((_, field))) = (&self.init, script.step(step as usize)) else { return Ok(()) };
+        let Some(pointer) = field.pointer(self.spec) else { return Ok(()) };
+        let (words, key) = match field {
+            Field::Mount(i) => (self.spec.mounts.get(i).map(|mount| &*mount.destination), "destination"),
+            Field::Device(i) => {
+                let devices = self.spec.linux.as_ref().map_or(&[][..], |linux| &linux.devices);
+                (devices.get(i).map(|device| &*device.path), "path")
+            }
+            _ => (None, ""),
+        };
+        let words = absolute(words.unwrap_or("/"));
+        let named = Named::of(self.spec, &[], u64::from(self.record.namespaces_joined));
+        let link = || links::first_link(init, root, &words).unwrap_or_else(|| words.clone().into_owned());
+        match links::judge(init, found, &words, &named)? {
+            Leads::Nowhere => Ok(()),
+            Leads::Kernel => Err(links::into_kernel(&link()).field(format!("{pointer}/{key}")).value(&words)),
+            Leads::Host => {
+                (self.engine.warn)(&format!(
+                    "{pointer}/{key} = \"{words}\": the link {} leads it onto a mount that is shared with the host, where it \
+                     shows",
+                    link()
+                ));
+                Ok(())
             }
         }
     }

@@ -22,6 +22,7 @@ mod idmaps;
 pub mod init;
 pub mod inspect;
 pub mod kill;
+mod links;
 mod listener;
 mod listing;
 mod making;

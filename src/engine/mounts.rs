@@ -6,8 +6,10 @@
 
 use super::init::{self, Event, Init};
 use super::inspect::status;
+use super::links::{self, Leads, Named};
 use super::open::{self, Given};
-use super::{Engine, Status, Watch};
+use super::tenant as joining;
+use super::{Engine, Status};
 use crate::cgroup::{Cgroup, Location};
 use crate::error::{Error, Kind, Result};
 use crate::plan::live;
@@ -20,10 +22,9 @@ use crate::state::{AddedMount, Entry, Record};
 use crate::sys::file::{self, cwd};
 use crate::sys::wait::{self, Ended};
 use crate::sys::{process, socket};
-use crate::wire::{MOST_KEPT, MountId};
+use crate::wire::{Kind as Word, MOST_KEPT, MountId};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::rc::Rc;
 
 /// Some thousand mounts.
 const FILE_LIMIT: usize = 1 << 20;
@@ -46,15 +47,17 @@ impl Engine {
             (self.warn)(warning);
         }
         // What fails is told in terms of the file.
+        let own = Spec { mounts: spec.mounts.clone(), linux: spec.linux.clone(), ..Spec::default() };
         let spec = Spec { mounts: list, ..spec };
+        let named = Named::of(&own, &spec.mounts, u64::from(record.namespaces_joined));
         let cgroup = record.cgroup.as_ref().filter(|_| live::copies(&spec.mounts));
         let to = Destination { cgroup, ..destination(&record) };
         let planned = live::add(&spec.mounts, &spec, &record.bundle, to, &prepared.host);
+        let work = Work { record: &record, spec: &spec, cgroup, named, engine: self };
         let mut added = Vec::new();
-        let watch = &self.watch;
-        let outcome = planned.and_then(|tenant| finish(&tenant, cgroup, &record, &spec, watch, &mut added));
+        let outcome = planned.and_then(|tenant| work.finish(&tenant, &mut added));
         if outcome.is_err() && !added.is_empty() {
-            take_back(&record, &spec, watch, &mut added);
+            work.take_back(&mut added);
         }
         let outcome = match added.is_empty() {
             true => outcome,
@@ -72,8 +75,9 @@ impl Engine {
         let chosen = choose(&list, &record)?;
         let spec = Spec { mounts: list, ..Spec::default() };
         let mut left = chosen.clone();
-        let tenant = removal(&chosen, &spec, &record);
-        let outcome = finish(&tenant, None, &record, &spec, &self.watch, &mut left);
+        let named = Named::of(&spec, &[], 0);
+        let work = Work { record: &record, spec: &spec, cgroup: None, named, engine: self };
+        let outcome = work.finish(&work.removal(&chosen), &mut left);
         let gone = |mount: &MountId| {
             chosen.iter().any(|c| c.mount == *mount) && !left.iter().any(|l| l.mount == *mount)
         };
@@ -128,22 +132,6 @@ fn choose(list: &[Mount], record: &Record) -> Result<Vec<Attached>> {
     Ok(chosen.into_iter().map(|(_, attached)| attached).collect())
 }
 
-fn removal<'a>(list: &[Attached], spec: &Spec, record: &Record) -> Tenant<'a> {
-    let added = |&Attached { index, mount }: &Attached| {
-        let destination = &*spec.mounts.get(index)?.destination;
-        Some(live::Added { index, destination, mount })
-    };
-    let list: Vec<_> = list.iter().filter_map(added).collect();
-    live::remove(&list, destination(record))
-}
-
-/// The process that has attached these was killed. What cannot be taken away stays in `left`.
-fn take_back(record: &Record, spec: &Spec, watch: &Rc<Watch>, left: &mut Vec<Attached>) {
-    let list: Vec<Attached> = left.iter().rev().copied().collect();
-    // The failure that led here is the one to report; what stays is remembered.
-    let _ = finish(&removal(&list, spec, record), None, record, spec, watch, left);
-}
-
 fn check_status(id: &str, entry: &Entry, record: &Record) -> Result<()> {
     let wrong = |text: &'static str, remedy: &'static str| {
         Err(Error::new(text).kind(Kind::WrongState).value(id).remedy(remedy))
@@ -184,74 +172,140 @@ fn destination(record: &Record) -> Destination<'_> {
     }
 }
 
-/// Lets init do it: in our own cgroup, because the container's limits are for its processes; in the container's where
-/// `cgroup` says so.
-/// `attached` is what is mounted afterwards.
-fn finish(
-    tenant: &Tenant,
-    cgroup: Option<&Location>,
-    record: &Record,
-    spec: &Spec,
-    watch: &Rc<Watch>,
-    attached: &mut Vec<Attached>,
-) -> Result<()> {
-    let gone = || Error::new("the container has ended meanwhile").kind(Kind::WrongState);
-    let process = record.process().ok_or_else(gone)?;
-    let first = joining::first(record, gone)?;
-    let shows_processes = tenant.opens.iter().any(|open| *open == Open::PidNamespace);
-    let pid_namespace = shows_processes.then(|| pid_namespace(process.pid, first.as_fd())).transpose()?;
-    let cgroup = cgroup.map(Cgroup::open).transpose()?.flatten();
-    let given = Given {
-        cgroup: cgroup.as_ref(),
-        pidfd: Some(first.as_fd()),
-        pid_namespace: pid_namespace.as_ref().map(AsFd::as_fd),
-        ..Given::default()
-    };
-    let mut init = start(tenant, given, process.pid, spec, watch)?;
-    // A file system that a process of the container serves may never answer.
-    socket::be_patient(init.control(), PATIENCE).map_err(|e| e.because("setsockopt"))?;
-    let outcome = converse(&mut init, tenant, spec, attached);
-    if let Err(error) = &outcome
-        && error.detail().errno == Some(libc::EAGAIN)
-    {
-        init.process().end();
-        return Err(Error::new(format!("the mounts were not done after {PATIENCE} s")).remedy(
-            "does something in the container serve a file system on the way? a part may be mounted",
-        ));
+/// One change, and what it is about.
+struct Work<'a> {
+    record: &'a Record,
+    /// The file's entries are its mounts.
+    spec: &'a Spec<'a>,
+    /// Where the work is done: in our own cgroup without one, because the container's limits are for its processes.
+    cgroup: Option<&'a Location>,
+    named: Named<'a>,
+    engine: &'a Engine,
+}
+
+impl Work<'_> {
+    /// Lets init do it. `attached` is what is mounted afterwards.
+    fn finish(&self, tenant: &Tenant, attached: &mut Vec<Attached>) -> Result<()> {
+        let gone = || Error::new("the container has ended meanwhile").kind(Kind::WrongState);
+        let process = self.record.process().ok_or_else(gone)?;
+        let first = joining::first(self.record, gone)?;
+        let shows_processes = tenant.opens.iter().any(|open| *open == Open::PidNamespace);
+        let pid_namespace = shows_processes.then(|| pid_namespace(process.pid, first.as_fd())).transpose()?;
+        let cgroup = self.cgroup.map(Cgroup::open).transpose()?.flatten();
+        let given = Given {
+            cgroup: cgroup.as_ref(),
+            pidfd: Some(first.as_fd()),
+            pid_namespace: pid_namespace.as_ref().map(AsFd::as_fd),
+            ..Given::default()
+        };
+        let mut init = self.start(tenant, given, process.pid)?;
+        // A file system that a process of the container serves may never answer.
+        socket::be_patient(init.control(), PATIENCE).map_err(|e| e.because("setsockopt"))?;
+        let outcome = self.converse(&mut init, tenant, attached);
+        if let Err(error) = &outcome
+            && error.detail().errno == Some(libc::EAGAIN)
+        {
+            init.process().end();
+            return Err(Error::new(format!("the mounts were not done after {PATIENCE} s")).remedy(
+                "does something in the container serve a file system on the way? a part may be mounted",
+            ));
+        }
+        let ended = wait::reap(init.process().pidfd.as_fd()).map_err(|e| e.because("wait for init"))?;
+        match (outcome, ended) {
+            (Err(error), _) => Err(error),
+            (Ok(()), Ended::Exited(0)) => Ok(()),
+            (Ok(()), _) if cgroup.is_some() => Err(Error::new("the process that copies was killed").remedy(
+                "is there memory left in the container's cgroup? what tmpcopyup copies is the container's: set its size=",
+            )),
+            (Ok(()), _) => Err(Error::new("the process that changes the mounts was killed")
+                .remedy("`mounts remove` takes away what it has done")),
+        }
     }
-    let ended = wait::reap(init.process().pidfd.as_fd()).map_err(|e| e.because("wait for init"))?;
-    match (outcome, ended) {
-        (Err(error), _) => Err(error),
-        (Ok(()), Ended::Exited(0)) => Ok(()),
-        (Ok(()), _) if cgroup.is_some() => Err(Error::new("the process that copies was killed").remedy(
-            "is there memory left in the container's cgroup? what tmpcopyup copies is the container's: set its size=",
-        )),
-        (Ok(()), _) => Err(Error::new("the process that changes the mounts was killed")
-            .remedy("`mounts remove` takes away what it has done")),
+
+    /// Born in the v2 cgroup that is given, or where it hands controllers down in that of the container's first process.
+    fn start(&self, tenant: &Tenant, given: Given, first: i32) -> Result<Init> {
+        let opened = open::open(&tenant.opens, given, self.spec)?;
+        let launch = |cgroup: Option<BorrowedFd>| {
+            let start = init::Start::of(&tenant.script, &opened.numbers, &self.engine.watch);
+            init::start(init::Start { cgroup, ..start })
+        };
+        match (launch(given.cgroup.and_then(Cgroup::birth)), given.cgroup) {
+            (Err(error), Some(cgroup)) if error.detail().errno == Some(libc::EBUSY) => {
+                launch(Some(cgroup.beside(first)?.as_fd()))
+            }
+            (started, _) => started,
+        }
+    }
+
+    fn converse(&self, init: &mut Init, tenant: &Tenant, attached: &mut Vec<Attached>) -> Result<()> {
+        let mut refused = None;
+        loop {
+            match init.hear()? {
+                Event::Mount { step, mount } => {
+                    let before = attached.len();
+                    attached.retain(|known| known.mount != mount);
+                    if let Some(index) = entry_of(tenant, step)
+                        && attached.len() == before
+                        && before < MOST_KEPT
+                    {
+                        attached.push(Attached { index, mount });
+                    }
+                }
+                Event::Link { step, found, root } => {
+                    let index = entry_of(tenant, step).unwrap_or_default();
+                    let looked = self.look_behind_link(init, index, found.as_fd(), root);
+                    init.say(if looked.is_ok() { Word::Go } else { Word::Detach })?;
+                    refused = looked.err();
+                }
+                Event::Failed { message, note } => {
+                    let explain = || super::diagnose::explain(&tenant.script, &message, &note, self.spec);
+                    return Err(refused.unwrap_or_else(explain));
+                }
+                Event::Warned { message, note } => {
+                    let warning = super::diagnose::explain(&tenant.script, &message, &note, self.spec);
+                    (self.engine.warn)(&warning.below("/mounts").to_string());
+                }
+                Event::Closed => return Ok(()),
+                // No plan of these asks for anything.
+                _ => {}
+            }
+        }
+    }
+
+    fn look_behind_link(&self, init: &Init, index: usize, found: BorrowedFd, root: i32) -> Result<()> {
+        let words = self.spec.mounts.get(index).map_or("/".into(), |mount| absolute(&mount.destination));
+        let refuse: fn(&str) -> Error = match links::judge(init, found, &words, &self.named)? {
+            Leads::Nowhere => return Ok(()),
+            Leads::Kernel => links::into_kernel,
+            Leads::Host => links::to_the_host,
+        };
+        let link = links::first_link(init, root, &words);
+        let error = refuse(link.as_deref().unwrap_or(&words));
+        Err(error.field(format!("/mounts/{index}/destination")).value(words))
+    }
+
+    fn removal(&self, list: &[Attached]) -> Tenant<'static> {
+        let added = |&Attached { index, mount }: &Attached| {
+            let destination = &*self.spec.mounts.get(index)?.destination;
+            Some(live::Added { index, destination, mount })
+        };
+        let list: Vec<_> = list.iter().filter_map(added).collect();
+        live::remove(&list, destination(self.record))
+    }
+
+    /// The process that has attached these was killed. What cannot be taken away stays in `left`.
+    fn take_back(&self, left: &mut Vec<Attached>) {
+        let list: Vec<Attached> = left.iter().rev().copied().collect();
+        // The failure that led here is the one to report; what stays is remembered.
+        let _ = self.finish(&self.removal(&list), left);
     }
 }
 
-fn converse(init: &mut Init, tenant: &Tenant, spec: &Spec, attached: &mut Vec<Attached>) -> Result<()> {
-    loop {
-        match init.hear()? {
-            Event::Mount { step, mount } => {
-                let before = attached.len();
-                attached.retain(|known| known.mount != mount);
-                let field = tenant.script.step(step as usize).map(|(_, field)| field);
-                if let Some(Field::Mount(index)) = field
-                    && attached.len() == before
-                    && before < MOST_KEPT
-                {
-                    attached.push(Attached { index, mount });
-                }
-            }
-            Event::Failed { message, note } => {
-                return Err(super::diagnose::explain(&tenant.script, &message, &note, spec));
-            }
-            Event::Closed => return Ok(()),
-            // No plan of these asks for anything.
-            _ => {}
-        }
+/// The entry of the file that a step is of.
+fn entry_of(tenant: &Tenant, step: u32) -> Option<usize> {
+    match tenant.script.step(step as usize)? {
+        (_, Field::Mount(index)) => Some(index),
+        _ => None,
     }
 }
 
@@ -263,18 +317,4 @@ fn pid_namespace(pid: i32, pidfd: BorrowedFd) -> Result<OwnedFd> {
     process::pidfd_send_signal(pidfd, 0)
         .map_err(|_| Error::new("the container has ended meanwhile").kind(Kind::WrongState))?;
     Ok(namespace)
-}
-
-/// Born in the v2 cgroup that is given, or where it hands controllers down in that of the container's first process.
-fn start(tenant: &Tenant, given: Given, first: i32, spec: &Spec, watch: &Rc<Watch>) -> Result<Init> {
-    let opened = open::open(&tenant.opens, given, spec)?;
-    let launch = |cgroup: Option<BorrowedFd>| {
-        init::start(init::Start { cgroup, ..init::Start::of(&tenant.script, &opened.numbers, watch) })
-    };
-    match (launch(given.cgroup.and_then(Cgroup::birth)), given.cgroup) {
-        (Err(error), Some(cgroup)) if error.detail().errno == Some(libc::EBUSY) => {
-            launch(Some(cgroup.beside(first)?.as_fd()))
-        }
-        (started, _) => started,
-    }
 }

@@ -187,7 +187,8 @@ impl<'a> Starting<'a> {
                 | Event::Spawned
                 | Event::Console { .. }
                 | Event::Warned { .. }
-                | Event::Mount { .. } => {
+                | Event::Mount { .. }
+                | Event::Link { .. } => {
                     return Err(Error::new("the container's init answers what it was not asked"));
                 }
             }

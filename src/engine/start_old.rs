@@ -45,7 +45,8 @@ pub fn start(control: &OwnedFd, host: &dyn Host) -> Result<()> {
             | Event::ListenerAt(_)
             | Event::Console { .. }
             | Event::Warned { .. }
-            | Event::Mount { .. } => {}
+            | Event::Mount { .. }
+            | Event::Link { .. } => {}
         }
     }
 }

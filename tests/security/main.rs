@@ -13,6 +13,7 @@ mod canary;
 mod cgroup;
 mod copies;
 mod descriptors;
+mod destinations;
 mod home;
 mod hooks;
 mod identity;
