@@ -62,6 +62,9 @@ pub fn wait(
         if let Some(ended) =
             wait::try_reap(child.pidfd.as_fd()).map_err(|e| e.because("wait for the process"))?
         {
+            if let Some(proxy) = &mut proxy {
+                proxy.last_words();
+            }
             if let Some(relay) = &mut relay {
                 relay.drain(watch);
             }

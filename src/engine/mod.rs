@@ -29,6 +29,7 @@ mod making;
 mod mounts;
 mod netdevices;
 mod notify;
+mod notify_reader;
 mod open;
 mod open_files;
 pub mod options;

@@ -14,10 +14,11 @@
 //! ```
 //!
 //! Whatever the container sends is bounded, never parsed beyond one fixed line, and never copied; descriptors that come
-//! with it are not received. The wait ends when the process does. The lock is not held meanwhile: the container
+//! with it are refused by the kernel or, before Linux 6.16, closed by a thread that nobody waits for
+//! (`notify_reader`). The wait ends when the process does. The lock is not held meanwhile: the container
 //! can be looked at, killed and deleted.
 
-use super::Watch;
+use super::{Watch, notify_reader};
 use crate::error::{Error, Kind, Result};
 use crate::spec::{Mount, Spec, Text};
 use crate::state::{Entry, Store};
@@ -35,14 +36,10 @@ const INSIDE: &str = "/run/notify";
 const DIRECTORY: &CStr = c"notify";
 const SOCKET: &CStr = c"notify/notify.sock";
 const VARIABLE: &str = "NOTIFY_SOCKET=";
-/// The line that counts.
-const READY: &[u8] = b"READY=1";
-/// What is read of one message.
-const LONGEST: usize = 4096;
 /// How long the service manager may take to have read what we sent: a peer without BARRIER=1 never says so.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// More messages than wait in a socket: whoever has outlived the process may go on talking for ever.
-const QUEUE: u32 = 4096;
+/// How long the reader may take for what was said before the program ended.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Seconds that it may take to have room for a message.
 const SEND_PATIENCE: i64 = 10;
 
@@ -89,8 +86,8 @@ pub fn make_directory(entry: &Entry) -> Result<()> {
 /// The two ends.
 #[derive(Debug)]
 pub struct Proxy {
-    /// What the container writes to.
-    inside: OwnedFd,
+    /// The reader of what the container writes.
+    news: OwnedFd,
     /// What the service manager reads.
     host: OwnedFd,
     pid: i32,
@@ -106,31 +103,46 @@ impl Proxy {
                 "the variable names the socket of the service manager that runs us; unset it if there is none",
             ))
         })?;
-        let inside = bind(entry).map_err(|e| named(e.because("make the container's notify socket")))?;
-        Ok(Proxy { inside, host: manager, pid, told: false })
+        let news = bind(entry).and_then(notify_reader::start);
+        let news = news.map_err(|e| named(e.because("make the container's notify socket")))?;
+        Ok(Proxy { news, host: manager, pid, told: false })
     }
 
     pub fn fd(&self) -> BorrowedFd<'_> {
-        self.inside.as_fd()
+        self.news.as_fd()
     }
 
-    /// Reads one message; `true` once the program has said that it is ready. What comes later is read and
-    /// dropped, so that no program waits for a reader.
+    /// Looks for news; `true` once the program has said that it is ready.
     pub fn hear(&mut self) -> Result<bool> {
-        let mut buffer = [0; LONGEST];
-        let length = match socket::receive_datagram(self.inside.as_fd(), &mut buffer) {
-            Ok(length) => length,
-            // Somebody else's message, or none after all.
-            Err(Errno(libc::EAGAIN)) => return Ok(self.told),
+        match socket::receive_datagram(self.news.as_fd(), &mut [0; 16]) {
+            Ok(1..) if !self.told => {
+                self.told = true;
+                let main = format!("MAINPID={}\n", self.pid);
+                self.tell(b"READY=1\n").and_then(|()| self.tell(main.as_bytes())).map_err(refused)?;
+            }
+            Ok(1..) | Err(Errno(libc::EAGAIN)) => {}
+            Ok(0) => return Err(Error::new("the container's notify socket is not read any more")),
             Err(e) => return Err(e.because("read from the container's notify socket")),
-        };
-        let ready = buffer[..length].split(|&byte| byte == b'\n').any(|line| line == READY);
-        if ready && !self.told {
-            self.told = true;
-            let main = format!("MAINPID={}\n", self.pid);
-            self.tell(b"READY=1\n").and_then(|()| self.tell(main.as_bytes())).map_err(refused)?;
         }
         Ok(self.told)
+    }
+
+    /// The program has ended: what it said before counts, as far as the reader can say it.
+    pub fn last_words(&mut self) -> bool {
+        let deadline = Instant::now() + LAST_WORDS;
+        if socket::end_of_words(self.news.as_fd()).is_err() {
+            return self.told;
+        }
+        while !self.told {
+            let mut watched = [PollFd::new(self.news.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut watched, until(Some(deadline))) {
+                Err(nix::errno::Errno::EINTR) => {}
+                // The reader has ended, or the service manager: there is nobody left to tell.
+                Ok(1..) if self.hear().is_ok() => {}
+                _ => break,
+            }
+        }
+        self.told
     }
 
     fn tell(&self, message: &[u8]) -> SysResult<()> {
@@ -140,10 +152,9 @@ impl Proxy {
     /// Waits until the program is ready, or has ended; then until the service manager has read it, because it asks the
     /// kernel who we are, and we are about to end.
     pub fn wait(mut self, process: BorrowedFd, watch: &Watch) -> Result<()> {
-        let mut late = 0;
-        while late < QUEUE {
+        loop {
             let signals = watch.fd().unwrap_or(process);
-            let watched = [self.inside.as_fd(), process, signals];
+            let watched = [self.news.as_fd(), process, signals];
             let mut watched = watched.map(|fd| PollFd::new(fd, PollFlags::POLLIN));
             match poll(&mut watched, until(None)) {
                 Err(nix::errno::Errno::EINTR) => continue,
@@ -151,17 +162,14 @@ impl Proxy {
                 Ok(_) => {}
             }
             watch.check()?;
-            // What was said before the end counts.
             let [said, ended, _] = watched.map(|fd| fd.any().unwrap_or(true));
-            if said && self.hear()? {
+            if (said && self.hear()?) || (ended && self.last_words()) {
                 return self.barrier();
             }
-            if ended && !said {
+            if ended {
                 return Ok(());
             }
-            late += u32::from(ended);
         }
-        Ok(())
     }
 
     /// BARRIER=1 with the end of a pipe: it is closed when everything before it was read (sd_notify(3)).

@@ -53,9 +53,23 @@ pub fn connect_datagram(path: &Path, patience: i64) -> SysResult<OwnedFd> {
     Ok(socket)
 }
 
-/// A DGRAM socket bound to `path`.
+/// A DGRAM socket bound to `path`. Where the kernel knows how (Linux 6.16), a message with descriptors is refused to its
+/// sender (`EPERM`): closing what somebody else sends may take as long as they like.
 pub fn bind_datagram(path: &Path) -> SysResult<OwnedFd> {
+    const SO_PASSRIGHTS: libc::c_int = 83;
     let socket = new(SockType::Datagram)?;
+    let no: libc::c_int = 0;
+    // SAFETY: the pointer and the size are those of `no`, which outlives the call.
+    unsafe {
+        // An older kernel has no such option.
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            SO_PASSRIGHTS,
+            (&raw const no).cast(),
+            size_of_val(&no) as libc::socklen_t,
+        );
+    }
     nix::sys::socket::bind(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
     Ok(socket)
 }
@@ -68,6 +82,11 @@ pub fn receive_datagram(socket: BorrowedFd, buffer: &mut [u8]) -> SysResult<usiz
             other => return Ok(other?),
         }
     }
+}
+
+/// shutdown(socket, SHUT_WR): the other end hears that no more is said.
+pub fn end_of_words(socket: BorrowedFd) -> SysResult<()> {
+    Ok(nix::sys::socket::shutdown(socket.as_raw_fd(), nix::sys::socket::Shutdown::Write)?)
 }
 
 fn new(kind: SockType) -> SysResult<OwnedFd> {
