@@ -33,6 +33,7 @@ mod mount;
 mod node;
 mod path;
 mod program;
+mod search;
 mod step;
 #[allow(unsafe_code, reason = "the system calls")]
 mod sys;
@@ -81,6 +82,8 @@ pub struct Init<'a> {
     arranged: Option<program::Arranged<'a>>,
     /// A `Chdir` was refused and is to be tried again.
     chdir_again: bool,
+    /// Whose rights this process has for a moment.
+    searcher: Option<wire::Searcher<'a>>,
     /// The words that go with a failure: the file system's own, or the first bytes of a program.
     note: [u8; wire::PAYLOAD],
     noted: usize,
@@ -125,6 +128,7 @@ fn run(bytes: &'static [u8]) -> i32 {
         listen_pid: None,
         born: 0,
         chdir_again: false,
+        searcher: None,
         note: [0; wire::PAYLOAD],
         noted: 0,
         head: 0,

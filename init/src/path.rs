@@ -159,7 +159,7 @@ impl Init<'_> {
                 break Ok(());
             }
             let kind = if next.is_none() { missing } else { Missing::Directory { mode: 0o755 } };
-            match make(parent, c_name, kind) {
+            match self.as_root(|| make(parent, c_name, kind))? {
                 Ok(()) => {}
                 Err(Errno(libc::EEXIST)) if at == first && way == Way::Plain => {
                     break Err(Fail(Part::OpenTarget, Errno(libc::ELOOP)));

@@ -2,8 +2,9 @@
 
 use crate::Init;
 use crate::control::{Fail, In, Outcome};
+use crate::path::Missing;
 use crate::sys::{self, Errno, Fd};
-use crate::wire::{Part, Strings};
+use crate::wire::{Part, Searcher, Strings};
 use crate::{home, listen};
 use core::ffi::CStr;
 
@@ -15,18 +16,27 @@ pub struct Arranged<'a> {
 }
 
 impl<'a> Init<'a> {
-    pub fn change_directory(&mut self, path: &CStr, patient: bool, make: bool) -> Outcome<()> {
+    pub fn change_directory(&mut self, path: &CStr, patient: bool) -> Outcome<()> {
         if !patient && !self.chdir_again {
             return Ok(());
         }
-        let entered = match sys::chdir(path) {
-            Err(Errno(libc::ENOENT)) if make && self.root.is_some() => {
-                let made = self.lookup_or_make(path, crate::path::Missing::Directory { mode: 0o755 })?;
-                sys::close(made);
-                sys::chdir(path)
-            }
-            other => other,
-        };
+        self.entered(sys::chdir(path), patient)
+    }
+
+    /// A directory that exists is entered by root, or by the container's user later: engines rely on both. One that does
+    /// not would be made behind doors that are closed to that user, so the way to it is searched with its rights.
+    pub fn enter_or_make(&mut self, path: &CStr, user: Searcher<'a>) -> Outcome<()> {
+        let mut entered = sys::chdir(path);
+        if entered == Err(Errno(libc::ENOENT)) {
+            let missing = Missing::Directory { mode: 0o755 };
+            let made = self.searching(user, |init| init.lookup_or_make(path, missing))?;
+            sys::close(made);
+            entered = sys::chdir(path);
+        }
+        self.entered(entered, true)
+    }
+
+    fn entered(&mut self, entered: sys::Sys<()>, patient: bool) -> Outcome<()> {
         match entered {
             Err(Errno(libc::EACCES | libc::EPERM)) if patient => {
                 self.chdir_again = true;

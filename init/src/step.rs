@@ -69,7 +69,8 @@ impl<'a> Init<'a> {
             Step::MemoryPolicy { mode, nodes } => sys::set_mempolicy(mode, nodes.0).part(Part::Whole),
             Step::Personality { value } => sys::personality(value).part(Part::Whole),
             Step::Rlimit { resource, soft, hard } => sys::prlimit(resource, soft, hard).part(Part::Prlimit),
-            Step::Chdir { path, patient, make } => self.change_directory(path, patient, make),
+            Step::Chdir { path, patient } => self.change_directory(path, patient),
+            Step::Cwd { path, user } => self.enter_or_make(path, user),
             Step::Umask { value } => {
                 sys::umask(value);
                 Ok(())

@@ -580,6 +580,25 @@ pub fn set_real_user(uid: u32) -> Sys<()> {
     call(libc::SYS_setresuid, [uid as usize, same, same, 0, 0, 0]).map(drop)
 }
 
+/// setfsuid(2): the one before.
+pub fn setfsuid(uid: u32) -> u32 {
+    call(libc::SYS_setfsuid, [uid as usize, 0, 0, 0, 0, 0]).map_or(u32::MAX, |before| before as u32)
+}
+
+/// setfsgid(2): the one before.
+pub fn setfsgid(gid: u32) -> u32 {
+    call(libc::SYS_setfsgid, [gid as usize, 0, 0, 0, 0, 0]).map_or(u32::MAX, |before| before as u32)
+}
+
+/// capget(2) of ourselves: effective, permitted, inheritable.
+pub fn capget() -> Sys<(u64, u64, u64)> {
+    let header: [u32; 2] = [0x2008_0522 /* _LINUX_CAPABILITY_VERSION_3 */, 0];
+    let mut data = [0u32; 6];
+    call(libc::SYS_capget, [header.as_ptr() as usize, data.as_mut_ptr() as usize, 0, 0, 0, 0])?;
+    let set = |at: usize| u64::from(data[at + 3]) << 32 | u64::from(data[at]);
+    Ok((set(0), set(1), set(2)))
+}
+
 /// capset(2) on ourselves.
 pub fn capset(effective: u64, permitted: u64, inheritable: u64) -> Sys<()> {
     let header: [u32; 2] = [0x2008_0522 /* _LINUX_CAPABILITY_VERSION_3 */, 0];

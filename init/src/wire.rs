@@ -276,6 +276,38 @@ impl<'a> Wire<'a> for MountId {
     }
 }
 
+/// Who may search directories.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Searcher<'a> {
+    /// Root with its capabilities; else by these ids.
+    pub anywhere: bool,
+    pub uid: u32,
+    pub gid: u32,
+    /// setgroups(2) does not apply.
+    pub keep_groups: bool,
+    /// Little-endian u32.
+    pub groups: Bytes<'a>,
+}
+
+impl<'a> Wire<'a> for Searcher<'a> {
+    fn put(&self, out: &mut impl Sink) {
+        self.anywhere.put(out);
+        self.uid.put(out);
+        self.gid.put(out);
+        self.keep_groups.put(out);
+        self.groups.put(out);
+    }
+    fn take(from: &mut Reader<'a>) -> Option<Self> {
+        Some(Searcher {
+            anywhere: bool::take(from)?,
+            uid: u32::take(from)?,
+            gid: u32::take(from)?,
+            keep_groups: bool::take(from)?,
+            groups: Bytes::take(from)?,
+        })
+    }
+}
+
 /// Mounts that one plan can take away again (`Step::KeepMounts`).
 pub const MOST_KEPT: usize = 256;
 
@@ -430,10 +462,12 @@ steps! {
     MemoryPolicy { mode: u32, nodes: Bytes<'a> }
     Personality { value: u64 }
     Rlimit { resource: u32, soft: u64, hard: u64 }
-    /// The working directory, made if it is missing; must be inside the root.
+    /// The working directory; must be inside the root.
     /// With `patient`, a refused permission is left to the next `Chdir` (as the container's user).
-    /// With `make`, a directory that is missing is made.
-    Chdir { path: &'a CStr, patient: bool, make: bool }
+    Chdir { path: &'a CStr, patient: bool }
+    /// `Chdir` with `patient` for a new container: what is missing is made, by root, where the user may search the way to
+    /// it.
+    Cwd { path: &'a CStr, user: Searcher<'a> }
     Umask { value: u32 }
     /// setgroups(2): `ids` are little-endian u32.
     Groups { ids: Bytes<'a> }

@@ -68,7 +68,7 @@ fn name_field(error: Error, step: &Step, field: Field, spec: &Spec) -> Error {
         }
         (Step::Sysctl { value, .. }, _) => error.field(pointer).value(String::from_utf8_lossy(value.0)),
         (Step::Mask { path, .. } | Step::Readonly { path }, _) => error.field(pointer).value(text(path)),
-        (Step::Chdir { path, .. }, _) => error.field(pointer).value(text(path)),
+        (Step::Chdir { path, .. } | Step::Cwd { path, .. }, _) => error.field(pointer).value(text(path)),
         (Step::Device { path, .. }, _) => {
             pointer.push_str("/path");
             error.field(pointer).value(text(path))
@@ -167,7 +167,7 @@ fn activity(step: &Step) -> String {
         Step::MemoryPolicy { .. } => "set the memory policy".into(),
         Step::Personality { .. } => "set the personality".into(),
         Step::Rlimit { .. } => "set a resource limit".into(),
-        Step::Chdir { path, .. } => format!("chdir to cwd ({:?})", text(path)),
+        Step::Chdir { path, .. } | Step::Cwd { path, .. } => format!("chdir to cwd ({:?})", text(path)),
         Step::Home { .. } => "look up HOME in /etc/passwd".into(),
         Step::Groups { .. } => "set the groups".into(),
         Step::User { .. } => "change the user".into(),
@@ -271,10 +271,16 @@ fn remedy(step: &Step, field: Field, part: Part, errno: i32) -> Option<&'static 
         (Step::Home { .. }, ..) => {
             "HOME is / now: set it in process.env, or let the process's user read the file"
         }
-        (Step::Chdir { make: false, .. }, Part::Chdir, libc::ENOENT) => {
+        (Step::Chdir { .. }, Part::Chdir, libc::ENOENT) => {
             "only a container that is created gets its working directory made; name one that is there"
         }
-        (Step::Chdir { .. }, Part::OutsideRoot, _) => "choose a directory inside the container",
+        (Step::Cwd { .. }, Part::OpenTarget, libc::EACCES) => {
+            "it is missing, and is made only where the process's user may search the way to it: make it in the image, or \
+             open the directories above it to that user"
+        }
+        (Step::Chdir { .. } | Step::Cwd { .. }, Part::OutsideRoot, _) => {
+            "choose a directory inside the container"
+        }
         (Step::User { .. } | Step::BecomeRoot { .. } | Step::Groups { .. }, _, libc::EINVAL) => {
             "the id is not mapped: extend linux.uidMappings and linux.gidMappings"
         }

@@ -3,7 +3,7 @@
 use super::devices::{self, Nodes};
 use super::mounts::{Moment, Mounts, label_option};
 use super::namespaces::{CGROUP, MOUNT, NETWORK, Namespaces, PID, TIME, USER, UTS};
-use super::process::{Birth, Ends, Program, Sets, Tracers};
+use super::process::{Birth, Ends, Program, Sets, Tracers, groups, searches_anywhere};
 use super::script::{Field, Open, Opens, Script, StringList, c, push_cgroup};
 use super::{Host, settings, sync};
 use crate::error::{Error, Kind, Result};
@@ -12,7 +12,7 @@ use crate::seccomp::Filter;
 use crate::spec::destination::{absolute, is_root};
 use crate::spec::validate::sysctl_path;
 use crate::spec::{IdMapping, Spec};
-use crate::wire::{Attributes, Bytes, Handle, Step};
+use crate::wire::{Attributes, Bytes, Handle, Searcher, Step};
 use std::borrow::Cow;
 use std::path::Path;
 
@@ -366,7 +366,15 @@ impl<'a> Builder<'a, '_> {
         }
         if let Some(process) = &spec.process {
             // Made before the root may become read-only, and entered while nothing can refuse it.
-            let step = Step::Chdir { path: &c(&process.cwd), patient: true, make: true };
+            let groups = groups(process, self.host);
+            let user = Searcher {
+                anywhere: searches_anywhere(process),
+                uid: process.user.uid,
+                gid: process.user.gid,
+                keep_groups: groups.is_none(),
+                groups: Bytes(groups.as_deref().unwrap_or_default()),
+            };
+            let step = Step::Cwd { path: &c(&process.cwd), user };
             self.script.push(Field::Fixed("/process/cwd"), step);
         }
         if readonly {

@@ -128,7 +128,7 @@ impl Program<'_, '_> {
         }
         script.push(Field::None, if late { Step::LeaveSession {} } else { Step::Session {} });
         let cwd = c(&process.cwd);
-        script.push(Field::Fixed("/process/cwd"), Step::Chdir { path: &cwd, patient: false, make: false });
+        script.push(Field::Fixed("/process/cwd"), Step::Chdir { path: &cwd, patient: false });
         let candidates = match self.file {
             Some(file) => StringList::of([file]),
             None => candidates(process),
@@ -244,12 +244,7 @@ impl Program<'_, '_> {
             Field::Fixed("/process/capabilities/bounding"),
             Step::Bounding { keep: sets.bounding, last },
         );
-        let ids: Vec<u8> = process.user.additional_gids.iter().flat_map(|gid| gid.to_le_bytes()).collect();
-        // Without groups to set there is nothing to lose where the kernel lets nobody change them; where it does,
-        // the ones of the caller go with the user namespace (`BecomeRoot`).
-        if !self.host.keep_groups
-            && (!ids.is_empty() || (self.host.privileged && !self.host.groups_are_fixed))
-        {
+        if let Some(ids) = groups(process, self.host) {
             script.push(Field::Fixed("/process/user/additionalGids"), Step::Groups { ids: Bytes(&ids) });
         }
         let (uid, gid) = (process.user.uid, process.user.gid);
@@ -275,6 +270,23 @@ impl Program<'_, '_> {
         };
         script.push(Field::Fixed("/process/capabilities"), step);
     }
+}
+
+/// The supplementary groups as setgroups(2) takes them, where it is to be called. Without groups to set there is nothing to
+/// lose where the kernel lets nobody change them; where it does, the ones of the caller go with the user namespace
+/// (`BecomeRoot`).
+pub fn groups(process: &Process, host: &Host) -> Option<Vec<u8>> {
+    let ids = &process.user.additional_gids;
+    let may = !ids.is_empty() || (host.privileged && !host.groups_are_fixed);
+    (may && !host.keep_groups).then(|| ids.iter().flat_map(|gid| gid.to_le_bytes()).collect())
+}
+
+/// Whether the process's capabilities let it pass every directory.
+pub fn searches_anywhere(process: &Process) -> bool {
+    const DAC_OVERRIDE: u64 = 1 << 1;
+    const DAC_READ_SEARCH: u64 = 1 << 2;
+    let sets = Sets::of(process.capabilities.as_ref(), u64::MAX);
+    sets.effective & (DAC_OVERRIDE | DAC_READ_SEARCH) != 0
 }
 
 /// The labels that the coming exec takes on: field, file below /proc/self, content.

@@ -76,7 +76,7 @@ pub fn exec<'a>(
         script.push(Field::Fixed("/process/terminal"), Step::Console { bind: false });
     }
     let cwd = c(&process.cwd);
-    script.push(Field::Fixed("/process/cwd"), Step::Chdir { path: &cwd, patient: true, make: false });
+    script.push(Field::Fixed("/process/cwd"), Step::Chdir { path: &cwd, patient: true });
     let program = Program {
         process,
         file: None,
@@ -111,11 +111,11 @@ pub fn host_hook<'a>(hook: &'a Hook<'a>, rootfs: &str, to: Destination) -> Tenan
     push_setns(to, pidfd, script);
     // The way there may be passable for the host's root alone, or for the container's.
     let rootfs = c(rootfs);
-    script.push(Field::None, Step::Chdir { path: &rootfs, patient: true, make: false });
+    script.push(Field::None, Step::Chdir { path: &rootfs, patient: true });
     if to.namespaces & USER != 0 {
         script.push(Field::None, Step::BecomeRoot { keep_groups: false });
     }
-    script.push(Field::None, Step::Chdir { path: &rootfs, patient: false, make: false });
+    script.push(Field::None, Step::Chdir { path: &rootfs, patient: false });
     script.push(Field::None, Step::Spawn { flags: 0 });
     script.push(Field::None, Step::Session {});
     script.push(Field::None, Step::Confine { first: 3, word: Handle::NONE, answer: Handle::NONE });
@@ -148,7 +148,7 @@ pub fn own_hook<'a>(
     push_cgroup(to.cgroup, script, &mut tenant.opens);
     push_self_files(&process, None, script);
     push_join(to, pidfd, host.keep_groups, script);
-    script.push(Field::None, Step::Chdir { path: &c(&process.cwd), patient: true, make: false });
+    script.push(Field::None, Step::Chdir { path: &c(&process.cwd), patient: true });
     let program = Program {
         process: &process,
         file: Some(&hook.path),

@@ -12,6 +12,7 @@ mod binary;
 mod canary;
 mod cgroup;
 mod copies;
+mod cwd;
 mod descriptors;
 mod destinations;
 mod home;
