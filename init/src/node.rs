@@ -55,22 +55,24 @@ impl Init<'_> {
     pub fn device(&self, path: &CStr, mode: u32, number: u64, uid: u32, gid: u32) -> Outcome<()> {
         self.in_directory(path, |parent, name| {
             match sys::mknodat(parent, name, mode, number) {
-                Ok(()) => {}
-                Err(Errno(libc::EEXIST)) => {
-                    let there = sys::stat(parent, name, libc::AT_SYMLINK_NOFOLLOW).part(Part::Verify)?;
-                    let same_kind = there.mode & libc::S_IFMT == mode & libc::S_IFMT;
-                    let fifo = mode & libc::S_IFMT == libc::S_IFIFO;
-                    if !same_kind || (!fifo && there.rdev != number) {
-                        return Err(Fail(Part::Unexpected, Errno(libc::EEXIST)));
-                    }
-                }
+                Ok(()) if (uid, gid) == (0, 0) => return Ok(()),
+                Ok(()) | Err(Errno(libc::EEXIST)) => {}
                 Err(errno) => return Err(Fail(Part::Mknod, errno)),
             }
-            if (uid, gid) != (0, 0) {
-                sys::fchownat(parent, name, uid, gid).part(Part::Chown)
-            } else {
-                Ok(())
+            // Who shares the directory may exchange names: what gets the owner is what was looked at.
+            let node =
+                sys::openat2(parent, name, libc::O_PATH | libc::O_NOFOLLOW, 0, 0).part(Part::Verify)?;
+            let there = sys::stat(node, c"", 0).part(Part::Verify)?;
+            let same_kind = there.mode & libc::S_IFMT == mode & libc::S_IFMT;
+            let fifo = mode & libc::S_IFMT == libc::S_IFIFO;
+            if !same_kind || (!fifo && there.rdev != number) {
+                return Err(Fail(Part::Unexpected, Errno(libc::EEXIST)));
             }
+            if (uid, gid) != (0, 0) {
+                sys::fchownat(node, c"", uid, gid).part(Part::Chown)?;
+            }
+            sys::close(node);
+            Ok(())
         })
     }
 

@@ -6,7 +6,7 @@ use crate::support::Container;
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use serde_json::json;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -180,4 +180,34 @@ fn a_proc_that_flips_to_a_link_is_mounted_in_place_or_refused() {
     let container = container.edit(protect);
     let (ran, _) = attack(&container, &canary, &rootfs.join("proc"), &rootfs.join("link"));
     assert!(ran > 0);
+}
+
+/// A volume at /dev that two share: a node gets its owner, and what is exchanged for it does not.
+#[test]
+fn a_node_that_is_exchanged_gives_its_owner_to_nothing_else() {
+    let fifo = json!({"path": "/dev/node", "type": "p", "uid": 4321, "gid": 4321, "fileMode": 0o666});
+    let container = Container::new().sh("echo INSIDE");
+    let volume = container.dir.join("volume");
+    fs::create_dir(&volume).unwrap();
+    let (node, victim) = (volume.join("node"), volume.join("victim"));
+    nix::unistd::mkfifo(&node, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    fs::write(&victim, "").unwrap();
+    let container = container.edit(|c| {
+        c["linux"]["devices"] = vec![fifo; 20].into();
+        without_mount(c, "/dev");
+        bind(c, &volume, "/dev");
+    });
+    let flipper = Flipper::of(node.clone(), victim.clone());
+    let (begin, mut ran, mut refused) = (Instant::now(), 0, 0);
+    while begin.elapsed() < LONGEST {
+        match container.run().out.contains("INSIDE") {
+            true => ran += 1,
+            false => refused += 1,
+        }
+    }
+    drop(flipper);
+    let files = [&node, &victim].map(|path| path.symlink_metadata().unwrap());
+    let (pipes, others): (Vec<_>, Vec<_>) = files.iter().partition(|found| found.file_type().is_fifo());
+    eprintln!("{ran} ran, {refused} were refused");
+    assert_eq!((pipes[0].uid(), others[0].uid()), (4321, 0));
 }
