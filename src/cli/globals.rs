@@ -1,12 +1,13 @@
 //! The options before the command.
 
-use super::arguments::{Arguments, operand_position, option, switch, yes_or_no};
+use super::arguments::{Arguments, operand_position, option, options as several, switch, yes_or_no};
 use super::face::{Face, Manner};
 use super::session::Session;
 use super::{FAILED, OptionsEnd};
 use crate::engine::{CgroupManager, Rootless};
 use crate::error::{Error, Kind, Result};
 use crate::report::{Detail, Format, Log, Place};
+use crate::spec::annotations;
 use clap::Arg;
 use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path, PathBuf};
@@ -43,6 +44,11 @@ pub fn options() -> Vec<Arg> {
         switch("systemd-cgroup", "let systemd make cgroups (not built yet: an error)").short('s'),
         option("cgroup-manager", "MANAGER", "who makes cgroups: cgroupfs (default), systemd or disabled"),
         option("rootless", "WHEN", "forgive refused cgroup operations: true, false or auto (default)"),
+        several(
+            "allow-annotation",
+            "NAME",
+            "do what this annotation asks of the host, though an image may have brought it; again for more of them",
+        ),
         switch("version", "show the version").short('v').short_alias('V'),
         // runc's users may still give it; CRIU is found by PATH.
         option("criu", "PATH", "").hide(true),
@@ -95,6 +101,7 @@ fn session(face: &'static Face, arguments: &Arguments) -> Result<Session> {
         root: arguments.given("root").map(absolute_root).transpose()?,
         cgroup_manager: cgroup_manager(arguments)?,
         rootless: rootless(arguments.text("rootless")?)?,
+        allowed_annotations: allowed_annotations(arguments.texts("allow-annotation")?)?,
         log: Rc::new(log),
     })
 }
@@ -167,6 +174,18 @@ fn cgroup_manager(arguments: &Arguments) -> Result<CgroupManager> {
             refused("--systemd-cgroup says otherwise", word)
         }
         (Some(word), _) => refused("the managers are cgroupfs, systemd and disabled", word),
+    }
+}
+
+fn allowed_annotations(names: Vec<&str>) -> Result<Vec<String>> {
+    let reaches = |name: &&&str| annotations::reaching().any(|known| known == **name);
+    match names.iter().find(|name| !reaches(name)) {
+        Some(name) => Err(Error::new("no annotation of this name reaches the host")
+            .kind(Kind::Argument)
+            .field("--allow-annotation")
+            .value(name)
+            .remedy(format!("these do: {}", annotations::reaching().collect::<Vec<_>>().join(", ")))),
+        None => Ok(names.into_iter().map(str::to_owned).collect()),
     }
 }
 

@@ -19,6 +19,7 @@ pub struct Session {
     pub root: Option<PathBuf>,
     pub cgroup_manager: CgroupManager,
     pub rootless: Rootless,
+    pub allowed_annotations: Vec<String>,
     pub log: Rc<Log>,
 }
 
@@ -65,6 +66,7 @@ impl Session {
             store: Store::open(&root, missing)?,
             cgroup_manager: self.cgroup_manager,
             rootless: self.rootless,
+            allowed_annotations: self.allowed_annotations.clone(),
             warn: Box::new(move |message| log.warn(message)),
             watch: Rc::new(watch),
             trace,

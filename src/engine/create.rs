@@ -52,6 +52,8 @@ impl Engine {
     /// The config with what the caller adds to it.
     pub(super) fn spec<'b>(&self, bundle: &'b Bundle, options: &CreateOptions) -> Result<Spec<'b>> {
         let mut spec = bundle.spec()?;
+        spec.allowed = self.allowed_annotations(&spec)?;
+        self.tell_ignored(&spec)?;
         let receiver = options.seccomp_receiver.as_ref().map(|path| path.to_string_lossy());
         listener::choose(&mut spec, receiver.as_deref());
         if let Some(process) = &mut spec.process {
@@ -95,7 +97,7 @@ impl Engine {
             (self.warn)(&warning);
         }
         self.tell_steps(&plan, spec);
-        let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), &spec.annotations, Whose::First)?;
+        let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), spec, Whose::First)?;
         let entry = self.store.create(&options.id)?;
         let mut record = intent(&plan_options, options, bundle, spec, &prepared, &plan);
         record.resctrl = rdt.as_ref().map(|rdt| rdt.place.clone());
@@ -176,6 +178,7 @@ fn intent(
         limits: None,
         resctrl: None,
         annotations: annotations::owned(&spec.annotations),
+        allowed_annotations: Some(spec.allowed.clone()),
         namespaces_created: plan.created as u32,
         namespaces_joined: plan.joined as u32,
         no_pivot: planned.no_pivot,

@@ -29,6 +29,7 @@ impl Engine {
         check_status(id, status(&entry, &record), options)?;
         let config = entry.config()?;
         let mut spec: Spec = load::parse("config.json", &config)?;
+        spec.allowed = self.allowed_before(&spec, &record)?;
         listener::choose(&mut spec, record.seccomp_receiver.as_deref());
         let file = read_process_file(options)?;
         let process = process(options, &spec, file.as_deref())?;
@@ -92,7 +93,7 @@ impl Engine {
         for warning in &tenant.warnings {
             (self.warn)(warning);
         }
-        let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), &spec.annotations, Whose::Tenant)?;
+        let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), spec, Whose::Tenant)?;
         let foreground = options.wait == Wait::Foreground;
         let streams = [None, None, None];
         let first = (pid, first.as_fd());

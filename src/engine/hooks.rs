@@ -119,7 +119,7 @@ impl<'a> Occasion<'a> {
         for (name, stream) in
             [(annotations::HOOKS_STDOUT, &mut output.out), (annotations::HOOKS_STDERR, &mut output.err)]
         {
-            if let Some(path) = self.record.annotations.get(name).filter(|path| !path.is_empty()) {
+            if let Some(path) = self.record.allowed_annotation(name).filter(|path| !path.is_empty()) {
                 *stream = open_log(path).at(|| annotations::pointer(name))?;
             }
         }

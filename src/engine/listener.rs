@@ -8,9 +8,9 @@ use crate::sys::socket;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::Path;
 
-/// An agent for a profile that names none: the caller's, else that of the annotation, which may be an image's.
+/// An agent for a profile that names none: the caller's, else that of the annotation, where it is allowed.
 pub fn choose<'a>(spec: &mut Spec<'a>, caller: Option<&str>) {
-    let named = caller.or(annotations::find(&spec.annotations, annotations::SECCOMP_RECEIVER));
+    let named = caller.or(annotations::allowed(spec, annotations::SECCOMP_RECEIVER));
     let named = named.map(|path| Text::from(path.to_owned()));
     if let Some(profile) = spec.linux.as_mut().and_then(|linux| linux.seccomp.as_mut())
         && profile.listener_path.as_deref().is_none_or(str::is_empty)

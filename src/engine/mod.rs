@@ -6,6 +6,7 @@
 //! plan with very many descriptors raises the soft limit of open files while they are open (`open_files`).
 
 mod addresses;
+mod allowed;
 mod born;
 mod bundle;
 mod confined;
@@ -71,6 +72,8 @@ pub struct Engine {
     pub store: Store,
     pub cgroup_manager: CgroupManager,
     pub rootless: Rootless,
+    /// Annotations that may reach the host, besides those of the administrator's list.
+    pub allowed_annotations: Vec<String>,
     /// Where warnings go.
     pub warn: Hear,
     /// How it waits for what a container can hold up.

@@ -6,9 +6,9 @@
 //! changes nothing.
 
 use crate::error::{Error, Kind, Result};
+use crate::spec::Spec;
 use crate::spec::annotations::{self, PIDFD_RECEIVER};
 use crate::sys::socket;
-use std::collections::BTreeMap;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
@@ -29,17 +29,13 @@ pub struct Receiver {
 }
 
 /// Everybody who wants the descriptor.
-pub fn receivers(
-    option: Option<&Path>,
-    annotations: &BTreeMap<crate::spec::Text, crate::spec::Text>,
-    whose: Whose,
-) -> Result<Vec<Receiver>> {
+pub fn receivers(option: Option<&Path>, spec: &Spec, whose: Whose) -> Result<Vec<Receiver>> {
     let mut receivers = Vec::new();
     if let Some(path) = option {
         let payload = if whose == Whose::First { "standard" } else { "setns" };
         receivers.push(connect(path, payload, "--pidfd-socket".to_owned())?);
     }
-    if let Some(path) = annotations::find(annotations, PIDFD_RECEIVER).filter(|_| whose == Whose::First) {
+    if let Some(path) = annotations::allowed(spec, PIDFD_RECEIVER).filter(|_| whose == Whose::First) {
         receivers.push(connect(Path::new(path), " ", annotations::pointer(PIDFD_RECEIVER))?);
     }
     Ok(receivers)

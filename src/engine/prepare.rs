@@ -58,7 +58,7 @@ impl Engine {
             privileged: facts.privileged,
             in_user_namespace: facts.in_user_namespace,
             groups_are_fixed: facts.groups_are_fixed,
-            keep_groups: annotations::find(&spec.annotations, annotations::KEEP_GROUPS).is_some(),
+            keep_groups: super::allowed::keeps_groups(spec, &facts),
             permitted: facts.permitted,
             last_capability: facts.last_capability,
             open_files,

@@ -67,6 +67,7 @@ impl Engine {
     /// The config that the container was made from, with what the caller of `create` has added.
     fn spec_again<'c>(&self, config: &'c [u8], record: &Record) -> Result<Spec<'c>> {
         let mut spec: Spec = load::parse("config.json", config)?;
+        spec.allowed = self.allowed_before(&spec, record)?;
         listener::choose(&mut spec, record.seccomp_receiver.as_deref());
         if record.notify {
             notify::add(&mut spec, &self.store, &record.id);

@@ -3,7 +3,11 @@
 //! An annotation may come from an image (config.md, Annotations; features.md, Unsafe annotations): every name that
 //! changes what this program does is told by `features`, so that an engine can refuse it from there. One that would
 //! need what this program has not is an error or a warning, never silence.
+//!
+//! One that reaches the host (opens a file there, connects to a socket, gives a right of the caller's) is done only where
+//! the administrator allows it (`engine/allowed.rs`), whatever this program is called.
 
+use super::Spec;
 use super::text::Text;
 use super::validate::findings::{At, Findings, ROOT};
 use std::collections::BTreeMap;
@@ -23,8 +27,10 @@ pub const MOUNT_CONTEXT: &str = "run.oci.mount_context_type";
 pub enum Standing {
     /// Done as it says, whatever its value is.
     Honoured,
-    /// Done as it says; the value is an absolute path of the host.
-    HonouredPath,
+    /// It reaches the host: done as it says where it is allowed.
+    Reaches,
+    /// The same; the value is an absolute path of the host.
+    ReachesPath,
     /// Done as it says; the value is one of these.
     HonouredWord(&'static [&'static str]),
     /// It shapes cgroups that systemd makes.
@@ -43,13 +49,13 @@ pub const ANNOTATIONS: [(&str, Standing); 15] = [
     ("module.wasm.image/variant", Missing("a WebAssembly engine")),
     ("run.oci.delegate-cgroup", SystemdCgroup),
     ("run.oci.handler", Missing("handlers that replace the kernel's own execve")),
-    (HOOKS_STDERR, HonouredPath),
-    (HOOKS_STDOUT, HonouredPath),
-    (KEEP_GROUPS, Honoured),
+    (HOOKS_STDERR, ReachesPath),
+    (HOOKS_STDOUT, ReachesPath),
+    (KEEP_GROUPS, Reaches),
     (MOUNT_CONTEXT, HonouredWord(&["context", "fscontext", "defcontext", "rootcontext"])),
-    (PIDFD_RECEIVER, HonouredPath),
+    (PIDFD_RECEIVER, ReachesPath),
     ("run.oci.seccomp.plugins", Missing("plugins that answer seccomp notifications")),
-    (SECCOMP_RECEIVER, HonouredPath),
+    (SECCOMP_RECEIVER, ReachesPath),
     (SECCOMP_BPF, Honoured),
     (SECCOMP_FAIL_UNKNOWN, Honoured),
     (
@@ -61,7 +67,15 @@ pub const ANNOTATIONS: [(&str, Standing); 15] = [
 
 /// The names that change what this program does, for `features`.
 pub fn honoured() -> impl Iterator<Item = &'static str> {
-    let is = |standing: &Standing| matches!(standing, Honoured | HonouredPath | HonouredWord(_));
+    named(|standing| matches!(standing, Honoured | HonouredWord(_) | Reaches | ReachesPath))
+}
+
+/// The names of those that reach the host.
+pub fn reaching() -> impl Iterator<Item = &'static str> {
+    named(|standing| matches!(standing, Reaches | ReachesPath))
+}
+
+fn named(is: fn(&Standing) -> bool) -> impl Iterator<Item = &'static str> {
     ANNOTATIONS.into_iter().filter(move |(_, standing)| is(standing)).map(|(name, _)| name)
 }
 
@@ -73,6 +87,11 @@ pub fn pointer(name: &str) -> String {
 /// The value, if the annotation is there.
 pub fn find<'a>(annotations: &'a BTreeMap<Text, Text>, name: &str) -> Option<&'a str> {
     annotations.get(name).map(|value| &**value)
+}
+
+/// The value of one that reaches the host, if it is there and allowed.
+pub fn allowed<'s>(spec: &'s Spec, name: &str) -> Option<&'s str> {
+    find(&spec.annotations, name).filter(|_| spec.allowed.iter().any(|allowed| allowed == name))
 }
 
 /// Copies, for the state.
@@ -96,8 +115,8 @@ pub fn check(f: &mut Findings, annotations: &BTreeMap<Text, Text>) {
 
 fn check_one(f: &mut Findings, at: &At, value: &str, standing: Standing) {
     match standing {
-        Honoured => {}
-        HonouredPath => {
+        Honoured | Reaches => {}
+        ReachesPath => {
             f.absolute_path(at, value);
         }
         HonouredWord(words) if words.contains(&value) => {}

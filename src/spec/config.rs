@@ -29,6 +29,9 @@ pub struct Spec<'a> {
     pub annotations: BTreeMap<Text<'a>, Text<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub linux: Option<Linux<'a>>,
+    /// The annotations that reach the host and may: not of the config, but the caller's and the administrator's.
+    #[serde(skip)]
+    pub allowed: Vec<String>,
 }
 
 /// The process to run in the container.

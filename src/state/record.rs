@@ -77,6 +77,9 @@ pub struct Record {
     pub resctrl: Option<Place>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
+    /// Those of them that reach the host and were allowed; absent: made by 0.1.0, which asked nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed_annotations: Option<Vec<String>>,
     /// `CLONE_NEW…` flags of the namespaces that were made for the container.
     pub namespaces_created: u32,
     /// `CLONE_NEW…` flags of the namespaces that it joined by path.
@@ -101,6 +104,12 @@ impl Record {
     /// Every namespace that a process of the container is in and we are not, for setns(2).
     pub fn namespaces(&self) -> u64 {
         u64::from(self.namespaces_created | self.namespaces_joined)
+    }
+
+    /// The value of an annotation that reaches the host, if it is there and was allowed.
+    pub fn allowed_annotation(&self, name: &str) -> Option<&str> {
+        let allowed = self.allowed_annotations.iter().flatten().any(|allowed| allowed == name);
+        self.annotations.get(name).filter(|_| allowed).map(String::as_str)
     }
 
     /// The name of the container's session keyring, where it has one of its own; 0.1.0 made it from the id.

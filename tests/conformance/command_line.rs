@@ -34,6 +34,14 @@ pub const ROWS: &[Row] = &[
     ),
     row("--systemd-cgroup", "", &["bad_input/arguments.rs::what_is_not_built_yet_says_so"]),
     row(
+        "--allow-annotation",
+        "",
+        &[
+            "ipc/annotations.rs::later_commands_go_by_what_create_was_allowed",
+            "ipc/annotations.rs::only_annotations_that_reach_the_host_can_be_allowed",
+        ],
+    ),
+    row(
         "--rootless",
         "",
         &[

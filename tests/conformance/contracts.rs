@@ -4,16 +4,22 @@ use crate::row::{Row, row};
 
 const WARNING: &str = "ipc/annotations.rs::what_belongs_to_systemd_or_to_a_handler_is_a_warning";
 
+const IGNORED: &str =
+    "ipc/annotations.rs::what_reaches_the_host_is_ignored_with_a_warning_unless_it_is_allowed";
+
 pub const ANNOTATIONS: &[Row] = &[
     row(
         "run.oci.hooks.{stdout,stderr}",
-        "what hooks say goes to this file",
-        &["lifecycle/hooks.rs::the_words_of_hooks_go_to_the_files_of_the_annotations"],
+        "where it is allowed: what hooks say goes to this file",
+        &["lifecycle/hooks.rs::the_words_of_hooks_go_to_the_files_of_the_annotations", IGNORED],
     ),
     row(
         "run.oci.keep_original_groups",
-        "the caller's groups stay",
-        &["ipc/annotations.rs::the_callers_groups_stay_if_the_config_says_so"],
+        "the caller's groups stay: an ordinary user's and in a user namespace; the host's root's where it is allowed",
+        &[
+            "ipc/annotations.rs::the_callers_groups_stay_if_the_config_says_so",
+            "ipc/annotations.rs::an_ordinary_users_groups_stay_without_being_allowed",
+        ],
     ),
     row(
         "run.oci.mount_context_type",
@@ -22,13 +28,14 @@ pub const ANNOTATIONS: &[Row] = &[
     ),
     row(
         "run.oci.pidfd_receiver",
-        "as --pidfd-socket",
-        &["ipc/pidfd.rs::the_annotation_names_a_receiver_too"],
+        "where it is allowed: as --pidfd-socket",
+        &["ipc/pidfd.rs::the_annotation_names_a_receiver_too", IGNORED],
     ),
     row(
         "run.oci.seccomp.receiver",
-        "as linux.seccomp.listenerPath",
+        "where it is allowed: as linux.seccomp.listenerPath",
         &[
+            IGNORED,
             "ipc/annotations.rs::the_seccomp_listener_goes_to_the_receiver_of_the_annotation_or_of_the_environment",
         ],
     ),

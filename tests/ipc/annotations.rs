@@ -67,12 +67,152 @@ fn features_tells_every_annotation_that_changes_something() {
     assert!(!told.contains(&"run.oci.handler"));
 }
 
+/// Everything that reaches the host, at once: an image's author writes to /etc/cron.d and asks a socket of root's.
+fn reaching(container: Container) -> (Container, Receiver) {
+    let receiver = Receiver::new(&format!("reach-{}", container.id));
+    let container = asking(container.args(&["sleep", "100"])).edit(|config| {
+        config["hooks"]["poststop"] = json!([{"path": "/bin/echo", "args": ["echo", "owned"]}]);
+    });
+    let file = container.dir.join("canary");
+    let mut container = annotated(container, "run.oci.hooks.stdout", file.to_str().unwrap());
+    for name in ["run.oci.pidfd_receiver", "run.oci.seccomp.receiver"] {
+        container = annotated(container, name, receiver.path.to_str().unwrap());
+    }
+    (annotated(container, "run.oci.hooks.stderr", file.to_str().unwrap()), receiver)
+}
+
+const REACHING: [&str; 5] = [
+    "run.oci.hooks.stderr",
+    "run.oci.hooks.stdout",
+    "run.oci.keep_original_groups",
+    "run.oci.pidfd_receiver",
+    "run.oci.seccomp.receiver",
+];
+
+#[test]
+fn what_reaches_the_host_is_ignored_with_a_warning_unless_it_is_allowed() {
+    let (container, _receiver) = reaching(Container::new());
+    // The profile asks an agent, and the annotation's does not count.
+    let error = container.create().err;
+    assert!(error.contains("/linux/seccomp/listenerPath"), "{error}");
+    let container = unconfined(container);
+    let created = container.create();
+    assert_eq!(created.code, 0, "{}", created.err);
+    for name in REACHING.iter().filter(|name| !name.contains("groups")) {
+        let named = created.err.contains(&format!("/annotations/{name} is ignored"))
+            && created.err.contains(&format!("--allow-annotation {name}"));
+        assert!(named, "{name}: {}", created.err);
+    }
+    // It stays an annotation.
+    assert!(container.state()["annotations"]["run.oci.hooks.stdout"].is_string());
+    container.start().ok();
+    container.call(&["delete", "--force", &container.id]).ok();
+    assert!(!container.dir.join("canary").exists());
+}
+
+/// What was allowed at create holds for the container's life; what was not, too.
+#[test]
+fn later_commands_go_by_what_create_was_allowed() {
+    for allowed in [true, false] {
+        let (container, _receiver) = reaching(Container::new());
+        let mut container = unconfined(container);
+        if allowed {
+            container = container.allowing("run.oci.hooks.stdout");
+        }
+        assert_eq!(container.create().code, 0);
+        container.allowed = if allowed { Vec::new() } else { REACHING.to_vec() };
+        container.start().ok();
+        container.call(&["delete", "--force", &container.id]).ok();
+        assert_eq!(container.dir.join("canary").exists(), allowed);
+    }
+}
+
+/// `run` where /etc/rruntime/annotations.allow has this content, with what `prepare` does to it.
+fn with_list(container: &Container, content: &str, prepare: &str) -> crate::support::Ended {
+    container.write_config();
+    let script = format!(
+        "mount -t tmpfs none /etc; mkdir /etc/rruntime; printf '{content}' > $0; {prepare}
+         exec {} --root {} run --bundle {} {}",
+        crate::support::RRUNTIME,
+        container.state_root().display(),
+        container.bundle().display(),
+        container.id
+    );
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-ec", &script, "/etc/rruntime/annotations.allow"]);
+    finish(command)
+}
+
+#[test]
+fn the_administrators_list_allows_annotations_by_name() {
+    let hook = json!([{"path": "/bin/echo", "args": ["echo", "owned"]}]);
+    let container = Container::new().args(&["true"]).edit(|config| config["hooks"]["poststop"] = hook);
+    let file = container.dir.join("canary");
+    let container = annotated(container, "run.oci.hooks.stdout", file.to_str().unwrap());
+    for content in ["# run.oci.hooks.stdout\n", "run.oci.hooks\n", "run.oci.hooks.stderr", ""] {
+        let ended = with_list(&container, content, "true");
+        assert!(
+            ended.code == 0 && ended.err.contains("is ignored") && !file.exists(),
+            "{content}: {ended:?}"
+        );
+    }
+    let ended = with_list(&container, "a.b\n run.oci.hooks.stdout # for our own engine\n", "true");
+    assert!(ended.code == 0 && ended.err.is_empty() && file.exists(), "{ended:?}");
+    std::fs::remove_file(&file).unwrap();
+    for prepare in ["chmod 664 $0", "chmod 666 $0", "chown 1 $0", "mv $0 $0.x; ln -s $0.x $0"] {
+        let error = with_list(&container, "run.oci.hooks.stdout\n", prepare).fails();
+        assert!(error.contains("/etc/rruntime/annotations.allow") && !file.exists(), "{prepare}: {error}");
+        container.assert_gone();
+    }
+    // A config without such an annotation has no use for it.
+    let plain = Container::new().args(&["true"]);
+    with_list(&plain, "", "chmod 666 $0").ok();
+}
+
+#[test]
+fn only_annotations_that_reach_the_host_can_be_allowed() {
+    for name in ["", "run.oci.seccomp_bpf_data", "org.example"] {
+        let error = Container::new().call(&["--allow-annotation", name, "list"]).fails();
+        assert!(error.contains("--allow-annotation") && error.contains("run.oci.hooks.stdout"), "{error}");
+    }
+}
+
+#[test]
+fn called_crun_the_rule_is_the_same() {
+    let (container, _receiver) = reaching(Container::new());
+    let container = unconfined(container).args(&["true"]);
+    container.write_config();
+    let name = container.dir.join("crun");
+    std::os::unix::fs::symlink(crate::support::RRUNTIME, &name).unwrap();
+    let mut command = Command::new(name);
+    command.arg("--root").arg(container.state_root()).args(["run", "--bundle"]);
+    command.arg(container.bundle()).arg(&container.id);
+    let ended = finish(command);
+    assert!(ended.code == 0 && ended.err.contains("run.oci.hooks.stdout is ignored"), "{ended:?}");
+    assert!(!container.dir.join("canary").exists());
+}
+
 fn with_groups(container: &Container, groups: &str) -> String {
     container.write_config();
     let mut command = Command::new("setpriv");
     command.args(["--groups", groups, crate::support::RRUNTIME, "--root"]).arg(container.state_root());
+    for name in &container.allowed {
+        command.arg("--allow-annotation").arg(name);
+    }
     command.args(["run", "--bundle"]).arg(container.bundle()).arg(&container.id);
     finish(command).ok()
+}
+
+/// podman's keep-groups is this annotation; it calls the runtime as an ordinary user, or in a user namespace.
+#[test]
+fn an_ordinary_users_groups_stay_without_being_allowed() {
+    let container = Container::ordinary().sh("grep ^Groups: /proc/self/status | tr -s '\\t ' ' '");
+    let container = annotated(container, "run.oci.keep_original_groups", "1");
+    container.write_config();
+    let mut command = container.command(&["run", "--bundle"]);
+    command.arg(container.bundle()).arg(&container.id);
+    let ended = finish(command);
+    assert!(ended.code == 0 && !ended.err.contains("ignored"), "{ended:?}");
 }
 
 #[test]
@@ -81,6 +221,8 @@ fn the_callers_groups_stay_if_the_config_says_so() {
     let container = Container::new().sh(show);
     assert_eq!(with_groups(&container, "41,42").trim(), "Groups:");
     let container = annotated(container, "run.oci.keep_original_groups", "1");
+    assert_eq!(with_groups(&container, "41,42").trim(), "Groups:", "the host's root needs to be allowed");
+    let container = container.allowing("run.oci.keep_original_groups");
     assert_eq!(with_groups(&container, "41,42").trim(), "Groups: 41 42");
     let container = container.edit(|config| config["process"]["user"]["additionalGids"] = json!([7]));
     assert_eq!(with_groups(&container, "41,42").trim(), "Groups: 41 42");
@@ -187,7 +329,7 @@ fn the_seccomp_listener_goes_to_the_receiver_of_the_annotation_or_of_the_environ
     for from in ["annotation", "environment", "both"] {
         for command in ["create", "run"] {
             let receiver = Receiver::new(&format!("seccomp-{from}-{command}"));
-            let container = asking(Container::new().args(&["true"]));
+            let container = asking(Container::new().args(&["true"])).allowing("run.oci.seccomp.receiver");
             let container = match from {
                 "annotation" => {
                     annotated(container, "run.oci.seccomp.receiver", receiver.path.to_str().unwrap())

@@ -49,6 +49,7 @@ fn the_annotation_names_a_receiver_too() {
     let container = Container::new().args(&["sleep", "100"]).edit(|config| {
         config["annotations"]["run.oci.pidfd_receiver"] = receiver.path.to_str().into();
     });
+    let container = container.allowing("run.oci.pidfd_receiver");
     assert_eq!(container.create().code, 0);
     assert_eq!(pid_of(&receiver.next().fds[0]), container.pid());
     // It is the first process's alone.
@@ -68,7 +69,7 @@ fn a_receiver_that_is_not_there_changes_nothing() {
         let error = container.run_with(&["--pidfd-socket", path.to_str().unwrap()]).fails();
         assert!(error.contains("--pidfd-socket") && error.contains(path.to_str().unwrap()), "{error}");
         container.assert_gone();
-        let container = container.edit(|config| {
+        let container = container.allowing("run.oci.pidfd_receiver").edit(|config| {
             config["annotations"]["run.oci.pidfd_receiver"] = path.to_str().into();
         });
         let error = container.run().fails();

@@ -333,6 +333,26 @@ fn hooks_work_with_a_user_namespace() {
     assert!(text.starts_with(ORDER) && text.ends_with("poststart\npoststop\n"), "{text}");
 }
 
+/// They clean up, so nothing that is amiss keeps them from it.
+#[test]
+fn a_poststop_hook_whose_words_have_no_place_runs_and_says_so() {
+    let container = Container::new().args(&["sleep", "100"]).allowing("run.oci.hooks.stdout");
+    let ran = container.dir.join("ran");
+    let path = script(&container, "poststop", &format!("echo > {}", ran.display()));
+    let logs = container.dir.join("logs");
+    fs::create_dir(&logs).unwrap();
+    let container = container
+        .edit(|config| {
+            config["annotations"]["run.oci.hooks.stdout"] = logs.join("out").to_str().into();
+            config["hooks"]["poststop"] = hook(&path);
+        })
+        .started();
+    fs::remove_dir_all(&logs).unwrap();
+    let deleted = container.call(&["delete", "--force", &container.id]);
+    assert!(deleted.code == 0 && deleted.err.contains("/annotations/run.oci.hooks.stdout"), "{deleted:?}");
+    assert!(ran.exists());
+}
+
 /// As runc's do.
 #[test]
 fn hooks_begin_in_the_bundle_in_the_root_file_system_and_in_the_working_directory() {
@@ -530,6 +550,7 @@ fn the_words_of_hooks_go_to_the_files_of_the_annotations() {
         }
         config["hooks"]["startContainer"] = inside(text);
     });
+    let container = container.allowing("run.oci.hooks.stdout").allowing("run.oci.hooks.stderr");
     container.run().ok();
     assert_eq!(fs::read_to_string(&out).unwrap(), format!("before\n{}", "to out\n".repeat(5)));
     assert_eq!(fs::read_to_string(&err).unwrap(), "to err\n".repeat(5));

@@ -33,6 +33,8 @@ pub struct Container {
     pub config: Value,
     /// Who runs the binary, if not the tests' own user; see `ordinary`.
     pub ids: Option<(u32, u32)>,
+    /// Annotations that the caller allows.
+    pub allowed: Vec<&'static str>,
     /// Another binary in place of ours: a peer, or an older one.
     pub runtime: Option<PathBuf>,
 }
@@ -83,7 +85,7 @@ impl Container {
         make_rootfs(&dir.join("bundle/rootfs"));
         let mut config: Value = serde_json::from_str(CONFIG).expect("the config is JSON");
         config["linux"]["cgroupsPath"] = format!("/{id}").into();
-        Container { id, dir, config, ids: None, runtime: None }
+        Container { id, dir, config, ids: None, runtime: None, allowed: Vec::new() }
     }
 
     /// What runs in the container.
@@ -99,6 +101,12 @@ impl Container {
 
     pub fn edit(mut self, change: impl FnOnce(&mut Value)) -> Container {
         change(&mut self.config);
+        self
+    }
+
+    /// With `--allow-annotation`.
+    pub fn allowing(mut self, name: &'static str) -> Container {
+        self.allowed.push(name);
         self
     }
 
@@ -140,7 +148,11 @@ impl Container {
     /// The binary with this container's state directory, and these arguments.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = self.as_user(self.binary());
-        command.arg("--root").arg(self.state_root()).args(args).stdin(Stdio::null());
+        command.arg("--root").arg(self.state_root());
+        for name in &self.allowed {
+            command.arg("--allow-annotation").arg(name);
+        }
+        command.args(args).stdin(Stdio::null());
         command
     }
 
