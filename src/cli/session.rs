@@ -53,7 +53,7 @@ impl Session {
     fn watch(&self) -> Result<Watch> {
         let log = Rc::clone(&self.log);
         let signals = Signals::hold().map_err(|e| e.because("signalfd"))?;
-        Ok(Watch { signals: Some(signals), tell: Box::new(move |message| log.warn(message)) })
+        Ok(Watch::new(Some(signals), Box::new(move |message| log.warn(message))))
     }
 
     fn engine(&self, missing: Missing, watch: Watch) -> Result<Engine> {

@@ -18,9 +18,6 @@ use nix::poll::{PollFd, PollFlags, poll};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-/// How long killed processes may take to end, and their cgroup to become empty.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 impl Engine {
     pub fn delete(&self, id: &str, force: Force) -> Result<()> {
         match self.delete_known(id, force) {
@@ -34,7 +31,7 @@ impl Engine {
             // Before the lock: a command that waits for this container's process holds it.
             let entry = self.store.peek(id)?;
             if let Ok(record) = entry.record() {
-                end_processes(&record)?;
+                end_processes(&record, self.watch.patience())?;
                 end_strangers(&record)?;
             }
         }
@@ -63,8 +60,8 @@ impl Engine {
 
     /// Ends and removes all that there is of the container. The caller holds the lock of `entry`.
     pub(super) fn destroy(&self, entry: Entry, record: &Record) -> Result<()> {
-        end_processes(record)?;
-        Group::open(record.cgroup.as_ref())?.remove(Instant::now() + PATIENCE)?;
+        end_processes(record, self.watch.patience())?;
+        Group::open(record.cgroup.as_ref())?.remove(Instant::now() + self.watch.patience())?;
         if let Some(place) = &record.resctrl {
             place.remove()?;
         }
@@ -103,7 +100,7 @@ fn has_poststop(config: &[u8]) -> bool {
 }
 
 /// Kills what runs and waits until the first process has ended.
-fn end_processes(record: &Record) -> Result<()> {
+fn end_processes(record: &Record, patience: Duration) -> Result<()> {
     let pidfd = match record.process().map(|first| first.open()) {
         Some(Ok(pidfd)) => Some(pidfd),
         None | Some(Err(Errno(libc::ESRCH | libc::ENOENT | libc::EINVAL))) => None,
@@ -121,7 +118,7 @@ fn end_processes(record: &Record) -> Result<()> {
         group.kill(libc::SIGKILL)?;
     }
     match &pidfd {
-        Some(pidfd) => wait_for_end(pidfd.as_fd()),
+        Some(pidfd) => wait_for_end(pidfd.as_fd(), patience),
         None => Ok(()),
     }
 }
@@ -140,8 +137,8 @@ fn end_strangers(record: &Record) -> Result<()> {
 }
 
 /// A process descriptor becomes readable when the process has ended, whoever its parent is.
-fn wait_for_end(pidfd: BorrowedFd) -> Result<()> {
-    let deadline = Instant::now() + PATIENCE;
+fn wait_for_end(pidfd: BorrowedFd, patience: Duration) -> Result<()> {
+    let deadline = Instant::now() + patience;
     loop {
         match poll(&mut [PollFd::new(pidfd, PollFlags::POLLIN)], until(Some(deadline))) {
             Ok(0) => {

@@ -128,7 +128,7 @@ impl Engine {
             Ok(()) => foreground::wait(init.process(), &self.watch, master, None, Orphans::Leave),
         };
         // A process that nobody can wait for any more may not go on.
-        ended.map(Ended::code).inspect_err(|_| init.process().end())
+        ended.map(Ended::code).inspect_err(|_| init.end())
     }
 }
 

@@ -130,17 +130,17 @@ impl<'a> Occasion<'a> {
         match self.wait(child.pidfd.as_fd(), timeout) {
             Outcome::Ended => {}
             Outcome::Interrupted(error) => {
-                end_all(child);
+                end_all(child, self.watch.patience());
                 return Err(error);
             }
             Outcome::Late => {
-                end_all(child);
+                end_all(child, self.watch.patience());
                 let seconds = timeout.unwrap_or_default();
                 return Err(Error::new(format!("the hook ran longer than its timeout of {seconds} s"))
                     .remedy("raise the timeout (seconds), or see what the hook waits for"));
             }
             Outcome::Alone => {
-                end_all(child);
+                end_all(child, self.watch.patience());
                 return Err(Error::new("the container's process was ended while the hook ran"));
             }
         }
@@ -224,10 +224,10 @@ fn open_log(path: &str) -> Result<OwnedFd> {
 
 /// Ends the hook and what it has started: it leads a process group of its own, which is there as long as the hook is
 /// not reaped.
-fn end_all(child: &Child) {
+fn end_all(child: &Child, patience: Duration) {
     // Whoever has left the group, or has ended by itself, is no concern of ours.
     let _ = process::kill_group(child.pid, libc::SIGKILL);
-    child.end();
+    child.end(patience);
 }
 
 /// Where hooks inside the container go.
@@ -297,7 +297,7 @@ impl Occasion<'_> {
         match joining::converse(&mut init, &tenant, &spec, None, passed) {
             Ok(()) => self.finish(init.process(), hook.timeout, output.kept),
             Err(error) => {
-                init.process().end();
+                init.end();
                 Err(error)
             }
         }

@@ -53,7 +53,7 @@ pub fn namespace(uids: &[IdMapping], gids: &[IdMapping]) -> Result<OwnedFd> {
         Ok(_) => Err(Error::new("the process that holds the user namespace has ended")),
         Err(error) => Err(error),
     };
-    holder.process().end();
+    holder.end();
     made
 }
 

@@ -243,6 +243,11 @@ impl Init {
         self.spawned.as_ref().unwrap_or(&self.first)
     }
 
+    /// Ends it, and fetches its exit code if that comes in time.
+    pub fn end(&self) {
+        self.process().end(self.watch.patience());
+    }
+
     pub fn control(&self) -> BorrowedFd<'_> {
         self.control.as_fd()
     }

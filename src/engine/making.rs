@@ -359,7 +359,7 @@ impl<'a> Making<'a> {
             moved.give_back(&self.engine.warn);
         }
         if let Some(init) = &self.init {
-            init.process().end();
+            init.end();
         }
         self.record.pid = None;
         drop(self.cgroup.take());

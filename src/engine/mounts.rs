@@ -205,7 +205,7 @@ impl Work<'_> {
         if let Err(error) = &outcome
             && error.detail().errno == Some(libc::EAGAIN)
         {
-            init.process().end();
+            init.end();
             return Err(Error::new(format!("the mounts were not done after {PATIENCE} s")).remedy(
                 "does something in the container serve a file system on the way? a part may be mounted",
             ));

@@ -76,7 +76,7 @@ impl Engine {
             Err(error) => {
                 let Made { entry, record, init, cgroup, .. } = made;
                 drop(cgroup);
-                init.process().end();
+                init.end();
                 if run.after_exit == AfterExit::Delete
                     && let Err(more) = self.destroy(entry, &record)
                 {

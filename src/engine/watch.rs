@@ -10,8 +10,10 @@ use crate::names::signal_name;
 use crate::sys::Errno;
 use crate::sys::signalfd::Signals;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::cell::Cell;
 use std::fs;
 use std::os::fd::BorrowedFd;
+use std::time::Duration;
 
 /// What a command's waits have in common.
 pub struct Watch {
@@ -19,6 +21,8 @@ pub struct Watch {
     pub signals: Option<Signals>,
     /// Where it is told who holds a process up.
     pub tell: Hear,
+    /// A signal has asked the command to end.
+    ended: Cell<bool>,
 }
 
 /// What asks a command to end.
@@ -29,7 +33,17 @@ const LOOK: u16 = 1000;
 impl Watch {
     /// Waits without a word, and to the end.
     pub fn none() -> Watch {
-        Watch { signals: None, tell: Box::new(|_| ()) }
+        Watch::new(None, Box::new(|_| ()))
+    }
+
+    pub fn new(signals: Option<Signals>, tell: Hear) -> Watch {
+        Watch { signals, tell, ended: Cell::new(false) }
+    }
+
+    /// How long what is killed may take to end. A process that sleeps on a file system that does not answer never does, and
+    /// a command that was asked to end leaves it, for `delete --force`.
+    pub fn patience(&self) -> Duration {
+        Duration::from_secs(if self.ended.get() { 1 } else { 10 })
     }
 
     /// Until `fd` can be read, which the process `pid` has to do something for.
@@ -74,6 +88,7 @@ impl Watch {
         let Some(signals) = &self.signals else { return Ok(()) };
         while let Some(signal) = signals.take() {
             if ENDING.contains(&signal) {
+                self.ended.set(true);
                 let name = signal_name(signal).unwrap_or_else(|| "a signal".to_owned());
                 return Err(Error::new(format!("ended by {name} while it waited for the container"))
                     .kind(Kind::Interrupted));

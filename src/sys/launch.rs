@@ -9,6 +9,7 @@ use std::ffi::CStr;
 use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
+use std::time::Duration;
 
 /// A program to start, and what its process is like.
 pub struct Launch<'a> {
@@ -37,12 +38,12 @@ pub struct Child {
 impl Child {
     /// SIGKILL, and its exit code is fetched. A child that sleeps in the kernel on something that does not answer
     /// is left to whoever inherits it.
-    pub fn end(&self) {
+    pub fn end(&self, patience: Duration) {
         // It may have ended by itself.
         let _ = super::process::pidfd_send_signal(self.pidfd.as_fd(), libc::SIGKILL);
         let mut watched = [libc::pollfd { fd: self.pidfd.as_raw_fd(), events: libc::POLLIN, revents: 0 }];
         // SAFETY: the array has one element and is ours for the call.
-        if unsafe { libc::poll(watched.as_mut_ptr(), 1, PATIENCE) } == 1 {
+        if unsafe { libc::poll(watched.as_mut_ptr(), 1, patience.as_millis() as libc::c_int) } == 1 {
             // Another part of this program may have reaped it.
             let _ = super::wait::reap(self.pidfd.as_fd());
         }
@@ -62,8 +63,6 @@ pub enum LaunchError {
 
 /// libc's constant of this name has a type that is too narrow for it.
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
-/// Milliseconds that a killed process may take to end.
-const PATIENCE: libc::c_int = 10_000;
 const STACK: usize = 64 * 1024;
 const AMBIENT_LAST: usize = 63;
 

@@ -11,14 +11,14 @@ pub const WAITS_FOR_START: Stand = Stand::Closed; // 1
 pub const JOINS: Stand = Stand::Closed; // 2
 pub const CREATED_BESIDE: Stand = Stand::Closed; // 3
 pub const MOUNTS_ADD: Stand = Stand::Closed; // 4
-pub const LINKS: Stand = Stand::Open; // 13, by mounts add
+pub const LINKS: Stand = Stand::Closed; // 13, by mounts add
 pub const STOPPED: Stand = Stand::Closed; // 18
 pub const MOUNT_TABLE: Stand = Stand::Closed; // 21
 pub const TERMINAL: Stand = Stand::Closed; // 24
 pub const LEASE: Stand = Stand::Closed; // 25
 pub const START_CUT: Stand = Stand::Closed; // 28
 pub const AGENT_DIES: Stand = Stand::Closed; // 29
-pub const DEAF_FILES: Stand = Stand::Open; // 30
+pub const DEAF_FILES: Stand = Stand::Closed; // 30
 pub const STRICT: Stand = Stand::Closed; // strict profiles
 
 /// Ends a case: `holds` says whether the row's promise was kept, `what` what was seen.
