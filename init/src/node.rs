@@ -193,6 +193,30 @@ impl Init<'_> {
         write_control(sys_dir, path, value)
     }
 
+    /// For who has joined: the container's first process may have gone into namespaces of a user namespace of its own, in
+    /// which it is root. Of the namespaces that we are in by now, so that nothing can change between the look and the use.
+    pub fn belongs(&self, file: &CStr, owner: bool, to: &[u8]) -> Outcome<()> {
+        let proc = self.host_proc.ok_or(Fail(Part::Plan, Errno(libc::EBADF)))?;
+        // A magic link, as below.
+        let mut found = sys::openat2(proc, file, libc::O_RDONLY, 0, 0).part(Part::Open)?;
+        if owner {
+            let namespace = found;
+            let owner = sys::owner(namespace);
+            sys::close(namespace);
+            found = match owner {
+                // Neither our own nor one below it: nobody in the container can have made it.
+                Err(Errno(libc::EPERM)) => return Ok(()),
+                owner => owner.part(Part::Ioctl)?,
+            };
+        }
+        let number = sys::stat(found, c"", 0).part(Part::Verify)?.inode.to_le_bytes();
+        sys::close(found);
+        match to.chunks_exact(number.len()).any(|known| known == number) {
+            true => Ok(()),
+            false => Err(Fail(Part::Stranger, Errno(libc::EPERM))),
+        }
+    }
+
     pub fn enter_time_namespace(&self) -> Outcome<()> {
         let proc = self.host_proc.ok_or(Fail(Part::Plan, Errno(libc::EBADF)))?;
         // A magic link is what a namespace file is; the procfs is the host's and nothing of the container's.

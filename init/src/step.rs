@@ -22,6 +22,7 @@ impl<'a> Init<'a> {
                 Ok(())
             }
             Step::Join { namespace, flags } => sys::setns(self.handle(namespace)?, flags).part(Part::Setns),
+            Step::Belongs { file, owner, to } => self.belongs(file, owner, to.0),
             Step::Unshare { flags } => sys::unshare(flags).part(Part::Whole),
             Step::Spawn { flags } => self.spawn(flags),
             Step::LeaveSession {} => sys::setsid().part(Part::Setsid),

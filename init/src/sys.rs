@@ -379,6 +379,12 @@ pub fn socket(family: i32, kind: i32) -> Sys<Fd> {
     call(libc::SYS_socket, [family as usize, (kind | libc::SOCK_CLOEXEC) as usize, 0, 0, 0, 0]).map(fd)
 }
 
+/// NS_GET_USERNS: the user namespace that owns this namespace.
+pub fn owner(namespace: Fd) -> Sys<Fd> {
+    const NS_GET_USERNS: u64 = 0xb701;
+    ioctl(namespace, NS_GET_USERNS, 0).map(fd)
+}
+
 /// SIOCGIFFLAGS: fills the flags of the interface that `request` names.
 pub fn interface_flags(socket: Fd, request: &mut InterfaceRequest) -> Sys<()> {
     ioctl(socket, libc::SIOCGIFFLAGS, request as *mut InterfaceRequest as usize).map(drop)

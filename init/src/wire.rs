@@ -361,6 +361,9 @@ steps! {
     CloseHostProc {}
     /// setns(2): joins the namespaces `flags` of the handle (a namespace file or a pidfd).
     Join { namespace: Handle, flags: u64 }
+    /// What self/`file` of the host's procfs, which is open, leads to must be one of the user namespaces `to`, by their
+    /// inode numbers (little-endian u64); with `owner`, must belong to one of them.
+    Belongs { file: &'a CStr, owner: bool, to: Bytes<'a> }
     /// unshare(2).
     Unshare { flags: u64 }
     /// The rest of the plan is done by a new child of rruntime with new namespaces `flags`; this process ends.
@@ -562,6 +565,7 @@ parts! {
     Chmod = "chmod",
     Symlink = "symlink",
     Setns = "setns",
+    Stranger = "it is in another user namespace than the container",
     Clone = "clone",
     Prctl = "prctl",
     Capset = "capset",

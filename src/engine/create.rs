@@ -181,6 +181,7 @@ fn intent(
         allowed_annotations: Some(spec.allowed.clone()),
         namespaces_created: plan.created as u32,
         namespaces_joined: plan.joined as u32,
+        user_namespaces: Vec::new(),
         no_pivot: planned.no_pivot,
         no_new_keyring: planned.keyring.is_none(),
         keyring: planned.keyring.as_ref().map(|keyring| keyring.name.clone()),

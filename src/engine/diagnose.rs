@@ -30,6 +30,12 @@ pub fn explain(script: &Script, message: &Message, note: &[u8], spec: &Spec) -> 
         Step::Spawn { .. } if errno == libc::ENOMEM => {
             Error::new("the container has ended meanwhile").kind(Kind::WrongState)
         }
+        Step::Belongs { file, .. } if part == Part::Stranger => Error::new(format!(
+            "the container's first process has left the container's user namespace ({})",
+            text(file).rsplit('/').next().unwrap_or_default()
+        ))
+        .kind(Kind::WrongState)
+        .remedy("what it shows there is its own work, not the container's: end the container"),
         _ => Error::os(reason(words, note), errno).doing(activity(&step)),
     };
     if let Some(label) = refused_label(&step, part, note, spec) {
@@ -129,6 +135,7 @@ fn activity(step: &Step) -> String {
     match step {
         Step::EnterCgroup { .. } => "enter the container's cgroup".into(),
         Step::Join { .. } => "join a namespace".into(),
+        Step::Belongs { .. } => "see whose namespaces these are".into(),
         Step::Unshare { .. } => "make new namespaces".into(),
         Step::Spawn { .. } => "make the process in its namespaces".into(),
         Step::BecomeRoot { .. } => "become root of the user namespace".into(),

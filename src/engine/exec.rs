@@ -27,6 +27,7 @@ impl Engine {
         super::preserve::check(&Listening::default(), options.preserve_fds)?;
         let (entry, record) = self.reach(id)?;
         check_status(id, status(&entry, &record), options)?;
+        let record = self.with_user_namespaces(record)?;
         let config = entry.config()?;
         let mut spec: Spec = load::parse("config.json", &config)?;
         spec.allowed = self.allowed_before(&spec, &record)?;
@@ -81,6 +82,7 @@ impl Engine {
         let to = Destination {
             id: &record.id,
             namespaces: record.namespaces(),
+            user_namespaces: &record.user_namespaces,
             cgroup: record.cgroup.as_ref(),
             in_resctrl: record.resctrl.is_some(),
             keyring: keyring.as_deref(),

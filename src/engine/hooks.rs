@@ -236,6 +236,8 @@ pub struct Inside<'a> {
     pub host: &'a Host,
     pub id: &'a str,
     pub namespaces: u64,
+    /// That these belong to.
+    pub user_namespaces: &'a [u64],
     /// The container's first process, by number and by descriptor.
     pub first: (i32, BorrowedFd<'a>),
     pub location: Option<&'a Location>,
@@ -257,6 +259,7 @@ impl Occasion<'_> {
         let to = Destination {
             id: inside.id,
             namespaces: inside.namespaces,
+            user_namespaces: inside.user_namespaces,
             cgroup: inside.location,
             in_resctrl: false,
             keyring: None,

@@ -9,6 +9,7 @@
 //! It holds what it has made, so that `undo` takes away that and nothing else: what bears the same name and was there
 //! before is somebody's.
 
+use super::belonging;
 use super::born::{self, Hidden};
 use super::bundle::Bundle;
 use super::console::{self, Console};
@@ -76,6 +77,7 @@ impl<'a> Making<'a> {
             ..Given::default()
         };
         let opened = open::open(&plan.opens, given, self.spec)?;
+        self.record.user_namespaces = belonging::known_before(plan.created, &plan.opens, &opened)?;
         // Nothing that the container's image or volumes hold is opened by a process without its device rules.
         if let Some(cgroup) = &self.cgroup {
             let doing = || "set the limits of the container's cgroup".into();
@@ -101,16 +103,18 @@ impl<'a> Making<'a> {
         // What says "created" is written while the child builds its tree, and counts only when it is true: whoever
         // took a container in the making for a running one would `exec` in the host's tree.
         let hooks = self.spec.hooks.is_some();
+        // It is seen when the process waits for its id maps, and belongs into the record.
+        let own_user = plan.id_maps.is_some();
         if hooks && !plan.staged {
             // Hooks may ask for the state.
             self.note_process(Phase::Creating)?;
             entry.write(&self.record)?;
-        } else if !plan.staged {
+        } else if !plan.staged && !own_user {
             self.note_process(Phase::Created)?;
             entry.prepare(&self.record)?;
         }
         let master = self.converse(&plan, &console, limits)?;
-        if plan.staged || hooks {
+        if plan.staged || hooks || own_user {
             self.note_process(Phase::Created)?;
             entry.prepare(&self.record)?;
         }
@@ -281,6 +285,7 @@ impl<'a> Making<'a> {
         let pid = self.init_mut().process().pid;
         match point {
             sync::MAP => {
+                self.record.user_namespaces.insert(0, belonging::of_new(pid)?);
                 if let Some((uids, gids)) = &plan.id_maps {
                     idmaps::write(pid, uids, gids, &self.prepared.facts)?;
                 }
@@ -319,6 +324,7 @@ impl<'a> Making<'a> {
             id: &self.record.id,
             // A createContainer hook has all of our rights: it is not born where neighbours could trace it.
             namespaces: plan.created | plan.joined & !(libc::CLONE_NEWPID as u64),
+            user_namespaces: &self.record.user_namespaces,
             first: (first.pid, first.pidfd.as_fd()),
             location: self.record.cgroup.as_ref(),
             cgroup: self.cgroup.as_ref(),

@@ -7,6 +7,7 @@
 
 mod addresses;
 mod allowed;
+mod belonging;
 mod born;
 mod bundle;
 mod confined;

@@ -4,6 +4,7 @@
 //! The container's config stays as it is: what is added is gone with the container. Which mounts were added is in its
 //! record, and those alone are removed: where a path leads is the container's word.
 
+use super::belonging;
 use super::init::{self, Event, Init};
 use super::inspect::status;
 use super::links::{self, Leads, Named};
@@ -35,8 +36,9 @@ const PATIENCE: i64 = 120;
 impl Engine {
     /// All mounts of the file, or none: what was mounted before one fails is taken away again.
     pub fn add_mounts(&self, id: &str, file: &Path) -> Result<()> {
-        let (entry, mut record) = self.hold(id)?;
+        let (entry, record) = self.hold(id)?;
         check_status(id, &entry, &record)?;
+        let mut record = belonging::note_user_namespaces(&entry, record)?;
         let bytes = read(file)?;
         let list: Vec<Mount> = parse(file, &bytes)?;
         let config = entry.config()?;
@@ -68,8 +70,9 @@ impl Engine {
 
     /// The mounts that were added at the destinations of the file's entries, if all of them are there.
     pub fn remove_mounts(&self, id: &str, file: &Path) -> Result<()> {
-        let (entry, mut record) = self.hold(id)?;
+        let (entry, record) = self.hold(id)?;
         check_status(id, &entry, &record)?;
+        let mut record = belonging::note_user_namespaces(&entry, record)?;
         let bytes = read(file)?;
         let list: Vec<Mount> = parse(file, &bytes)?;
         let chosen = choose(&list, &record)?;
@@ -166,6 +169,7 @@ fn destination(record: &Record) -> Destination<'_> {
     Destination {
         id: &record.id,
         namespaces: record.namespaces(),
+        user_namespaces: &record.user_namespaces,
         cgroup: None,
         in_resctrl: false,
         keyring: None,

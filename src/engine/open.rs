@@ -37,6 +37,14 @@ pub struct Given<'a> {
     pub unified: Option<BorrowedFd<'a>>,
 }
 
+impl Opened {
+    /// One of [`Opened::numbers`] that is open.
+    pub fn borrow(&self, number: RawFd) -> BorrowedFd<'_> {
+        let owned = self.owned.iter().find(|fd| fd.as_raw_fd() == number);
+        owned.expect("a number is that of a descriptor").as_fd()
+    }
+}
+
 pub fn open(opens: &Opens, given: Given, spec: &Spec) -> Result<Opened> {
     let mut opened = Opened { _room: Room::for_plan(opens)?, ..Opened::default() };
     for wanted in opens.iter() {

@@ -248,6 +248,7 @@ impl<'a> Starting<'a> {
             host: &prepared.host,
             id: &self.record.id,
             namespaces: self.record.namespaces(),
+            user_namespaces: &self.record.user_namespaces,
             first: (self.record.pid.unwrap_or_default(), first.as_fd()),
             location: self.record.cgroup.as_ref(),
             cgroup: cgroup.as_ref(),

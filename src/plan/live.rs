@@ -6,6 +6,7 @@
 //! is changed or removed behind a link.
 
 use super::Host;
+use super::belonging;
 use super::mount_options::Flags;
 use super::mounts::{Moment, Mounts};
 use super::namespaces::{MOUNT, PID, USER};
@@ -88,9 +89,12 @@ pub fn add<'a>(
     let own_user = to.namespaces & USER;
     if own_user != 0 {
         script.push(Field::None, Step::Join { namespace: pidfd, flags: USER });
+        belonging::push(to, USER, &mut script);
         push_copies(&opens, &mut script);
     }
-    script.push(Field::None, Step::Join { namespace: pidfd, flags: to.namespaces & !USER & !PID });
+    let flags = to.namespaces & !USER & !PID;
+    script.push(Field::None, Step::Join { namespace: pidfd, flags });
+    belonging::push(to, flags, &mut script);
     if own_user != 0 {
         script.push(Field::None, Step::BecomeRoot { keep_groups: false });
     }
@@ -171,6 +175,7 @@ pub fn remove<'a>(list: &[Added], to: Destination) -> Tenant<'a> {
     script.push(Field::None, Step::Undumpable {});
     let flags = to.namespaces & (USER | MOUNT);
     script.push(Field::None, Step::Join { namespace: pidfd, flags });
+    belonging::push(to, flags, &mut script);
     if flags & USER != 0 {
         script.push(Field::None, Step::BecomeRoot { keep_groups: false });
     }

@@ -7,6 +7,7 @@
 
 pub mod affinity;
 pub mod behind;
+mod belonging;
 pub mod container;
 pub mod devices;
 pub mod live;

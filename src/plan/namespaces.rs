@@ -14,6 +14,7 @@ pub const USER: u64 = libc::CLONE_NEWUSER as u64;
 pub const PID: u64 = libc::CLONE_NEWPID as u64;
 pub const MOUNT: u64 = libc::CLONE_NEWNS as u64;
 pub const NETWORK: u64 = libc::CLONE_NEWNET as u64;
+pub const IPC: u64 = libc::CLONE_NEWIPC as u64;
 pub const UTS: u64 = libc::CLONE_NEWUTS as u64;
 pub const CGROUP: u64 = libc::CLONE_NEWCGROUP as u64;
 pub const TIME: u64 = CLONE_NEWTIME;

@@ -1,12 +1,12 @@
 //! The plans of processes that join a container: `exec`, and the hooks that run inside.
 
 use super::affinity::{Entrance, push_entrance};
-use super::behind;
 use super::loading;
 use super::namespaces::USER;
 use super::process::{Birth, Program, Sets, Tracers, labels};
 use super::script::{Field, Open, Opens, Script, StringList, c, push_cgroup};
 use super::{Host, settings};
+use super::{behind, belonging};
 use crate::cgroup::Location;
 use crate::error::Result;
 use crate::seccomp::Filter;
@@ -37,6 +37,8 @@ pub struct Destination<'i> {
     pub id: &'i str,
     /// The container's own namespaces (`CLONE_NEW…`).
     pub namespaces: u64,
+    /// The user namespaces that these may belong to, by number, the container's own first; none where they are not known.
+    pub user_namespaces: &'i [u64],
     /// The container's cgroup.
     pub cgroup: Option<&'i Location>,
     /// The container is in resctrl groups.
@@ -195,6 +197,9 @@ fn push_setns(to: Destination, pidfd: Handle, script: &mut Script) {
     script.push(Field::None, Step::Undumpable {});
     // setns(2) takes no empty set.
     if to.namespaces != 0 {
+        script.push(Field::None, Step::OpenHostProc {});
         script.push(Field::None, Step::Join { namespace: pidfd, flags: to.namespaces });
+        belonging::push(to, to.namespaces, script);
+        script.push(Field::None, Step::CloseHostProc {});
     }
 }

@@ -84,6 +84,9 @@ pub struct Record {
     pub namespaces_created: u32,
     /// `CLONE_NEW…` flags of the namespaces that it joined by path.
     pub namespaces_joined: u32,
+    /// The user namespaces that all of these belong to, by their inode numbers; first the one that its processes are in.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub user_namespaces: Vec<u64>,
     /// The options of `create` that shaped the plan: with them a later command makes the same plan again.
     pub no_pivot: bool,
     pub no_new_keyring: bool,

@@ -17,6 +17,15 @@ pub fn enter(process: BorrowedFd, flags: u64) -> SysResult<()> {
     check(unsafe { libc::setns(process.as_raw_fd(), flags as libc::c_int) }.into()).map(drop)
 }
 
+/// NS_GET_PARENT: the one above a user or pid namespace; `EPERM` if that is above the caller's. Reference: ioctl_nsfs(2).
+pub fn parent(namespace: BorrowedFd) -> SysResult<OwnedFd> {
+    const NS_GET_PARENT: libc::c_ulong = 0xb702;
+    // SAFETY: this request takes no argument.
+    let fd = check(unsafe { libc::ioctl(namespace.as_raw_fd(), NS_GET_PARENT as _) }.into())?;
+    // SAFETY: the kernel has just returned this descriptor to us alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
 /// NS_GET_USERNS: the user namespace that owns an open namespace; `EPERM` if that is not the caller's or one below
 /// it. Reference: ioctl_nsfs(2).
 pub fn owner(namespace: BorrowedFd) -> SysResult<OwnedFd> {

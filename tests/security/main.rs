@@ -19,6 +19,7 @@ mod home;
 mod hooks;
 mod identity;
 mod inputs;
+mod joined;
 mod keyring;
 mod links;
 mod live;

@@ -1,0 +1,36 @@
+//! Whose the namespaces are that a process joins.
+//!
+//! A container's first process may make a user namespace, in which it has every right, and others in that: a mount namespace
+//! where its own file is at the place of a trusted program. Whoever joined these with the container's rights would give them
+//! to it. So a joining process looks, when it has joined, whether what it is in belongs to the user namespace in which the
+//! container was made. That one is known by its inode number: nobody else gets it as long as a process is in it or below.
+//! Other namespaces in the same user namespace may be made and changed by who has the right to, and are followed.
+
+use super::namespaces::{CGROUP, IPC, MOUNT, NETWORK, TIME, USER, UTS};
+use super::script::{Field, Script};
+use super::tenant::Destination;
+use crate::wire::{Bytes, Step};
+use std::ffi::CStr;
+
+/// A pid namespace is no process's to change.
+const OWNED: [(u64, &CStr); 6] = [
+    (MOUNT, c"self/ns/mnt"),
+    (NETWORK, c"self/ns/net"),
+    (UTS, c"self/ns/uts"),
+    (IPC, c"self/ns/ipc"),
+    (CGROUP, c"self/ns/cgroup"),
+    (TIME, c"self/ns/time"),
+];
+
+/// The looks after these namespaces were joined. The host's proc is open.
+pub fn push(to: Destination, joined: u64, script: &mut Script) {
+    let Some(own) = to.user_namespaces.first() else { return };
+    if joined & USER != 0 {
+        let own = own.to_le_bytes();
+        script.push(Field::None, Step::Belongs { file: c"self/ns/user", owner: false, to: Bytes(&own) });
+    }
+    let any: Vec<u8> = to.user_namespaces.iter().flat_map(|number| number.to_le_bytes()).collect();
+    for (_, file) in OWNED.iter().filter(|(flag, _)| joined & flag != 0) {
+        script.push(Field::None, Step::Belongs { file, owner: true, to: Bytes(&any) });
+    }
+}
