@@ -368,11 +368,11 @@ fn what_needs_a_running_or_paused_container_says_so() {
 }
 
 #[test]
-fn poststop_hooks_run_after_the_removal_and_none_can_stop_it() {
+fn poststop_hooks_run_before_the_record_goes_and_none_can_stop_it() {
     let root = Root::new();
     let told = root.path().join("told");
     let script = format!(
-        "#!/bin/sh\ncat > {0}\n[ ! -e {1}/web ] && echo gone >> {0}\n",
+        "#!/bin/sh\ncat > {0}\n[ -e {1}/web/state.json ] && echo there >> {0}\n",
         told.display(),
         root.path().display()
     );
@@ -389,7 +389,8 @@ fn poststop_hooks_run_after_the_removal_and_none_can_stop_it() {
     assert_eq!(said.code, 0, "{said:?}");
     assert!(said.err.contains("level=warning") && said.err.contains("/bin/false"), "{said:?}");
     let told = fs::read_to_string(&told).unwrap();
-    assert!(told.ends_with("gone\n"), "{told}");
-    let state: Value = serde_json::from_str(told.trim_end_matches("gone\n")).unwrap();
+    assert!(told.ends_with("there\n"), "{told}");
+    let state: Value = serde_json::from_str(told.trim_end_matches("there\n")).unwrap();
     assert_eq!((&state["id"], &state["status"]), (&json!("web"), &json!("stopped")));
+    assert!(!dir.exists());
 }

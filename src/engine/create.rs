@@ -187,6 +187,7 @@ fn intent(
         keyring: planned.keyring.as_ref().map(|keyring| keyring.name.clone()),
         preserve_fds: planned.preserve_fds,
         listening: planned.listening,
+        poststop: 0,
         notify: false,
         seccomp_receiver: options.seccomp_receiver.as_ref().map(|path| path.to_string_lossy().into_owned()),
     }

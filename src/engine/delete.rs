@@ -1,6 +1,6 @@
 //! `delete`: everything that the record says was made is taken away again, the record last.
 //!
-//! Order: processes, cgroup, resctrl groups, state directory, poststop hooks. A delete that is killed on the way leaves the
+//! Order: processes, cgroup, resctrl groups, poststop hooks, state directory. A delete that is killed on the way leaves the
 //! record, so that the next one goes on. With force it also clears what a killed `create` left: then parts of
 //! what the record names may never have existed, and absence is no error.
 
@@ -65,23 +65,22 @@ impl Engine {
         if let Some(place) = &record.resctrl {
             place.remove()?;
         }
+        // A container whose creation was cut short may have no config, and then it had no hooks to run.
+        if let Ok(bytes) = entry.config()
+            && has_poststop(&bytes)
+        {
+            self.poststop(&entry, &bytes, record);
+        }
         if let Some(location) = &record.cgroup {
             self.store.release(location, &record.id);
         }
-        let config = entry.config();
-        entry.remove()?;
-        // A container whose creation was cut short may have no config, and then it had no hooks to run.
-        if let Ok(bytes) = config
-            && has_poststop(&bytes)
-        {
-            self.poststop(&bytes, record);
-        }
-        Ok(())
+        entry.remove()
     }
 
-    /// Every hook runs, whatever became of the ones before it (config.md, Poststop). The container is gone, so
-    /// nothing that goes wrong here is an error of the command.
-    fn poststop(&self, config: &[u8], record: &Record) {
+    /// Every hook runs, whatever became of the ones before it (config.md, Poststop). Of the container nothing is left but
+    /// its record, so nothing that goes wrong here is an error of the command. That a hook has run is noted: a delete that
+    /// comes after one that was killed goes on behind it.
+    fn poststop(&self, entry: &Entry, config: &[u8], record: &Record) {
         let warn = |e: Error| (self.warn)(&e.doing("poststop hook").to_string());
         let spec: Spec = match load::parse("config.json", config) {
             Ok(spec) => spec,
@@ -89,7 +88,12 @@ impl Engine {
         };
         let occasion = Occasion::new("poststop", record, Status::Stopped, &self.watch);
         let hooks = spec.hooks.as_ref().map_or(&[][..], |hooks| &hooks.poststop);
-        occasion.each(hooks).filter_map(Result::err).for_each(warn);
+        let mut record = record.clone();
+        for outcome in occasion.each_from(record.poststop, hooks) {
+            outcome.unwrap_or_else(warn);
+            record.poststop += 1;
+            entry.write(&record).unwrap_or_else(warn);
+        }
     }
 }
 

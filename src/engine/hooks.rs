@@ -66,7 +66,16 @@ impl<'a> Occasion<'a> {
 
     /// Runs the hooks on the host one by one, whatever becomes of them, as the iterator is asked.
     pub fn each(&self, hooks: &[Hook]) -> impl Iterator<Item = Result<()>> {
-        hooks.iter().enumerate().map(|(i, hook)| self.run_on_host(hook).map_err(|e| self.named(i, hook, e)))
+        self.each_from(0, hooks)
+    }
+
+    /// The same for those behind the first `done`.
+    pub fn each_from(&self, done: usize, hooks: &[Hook]) -> impl Iterator<Item = Result<()>> {
+        hooks
+            .iter()
+            .enumerate()
+            .skip(done)
+            .map(|(i, hook)| self.run_on_host(hook).map_err(|e| self.named(i, hook, e)))
     }
 
     fn run_on_host(&self, hook: &Hook) -> Result<()> {

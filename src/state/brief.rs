@@ -19,6 +19,8 @@ pub const LONGEST: usize = 4096;
 /// The fields of [`Record`] of the same names.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Brief {
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    id: String,
     pub pid: Option<i32>,
     pid_start: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,6 +51,11 @@ impl Brief {
 
     pub(super) fn decode(target: &[u8]) -> Option<Brief> {
         load::read(target).ok()
+    }
+
+    /// A directory that was renamed has another container's. 0.1.0 wrote no id.
+    pub(super) fn is_of(&self, id: &str) -> bool {
+        self.id.is_empty() || self.id == id
     }
 
     fn process(&self) -> Option<Process> {
@@ -88,6 +95,7 @@ pub fn lives(briefs: &[Option<Brief>], boot: Option<&str>) -> Vec<Option<Life>> 
 impl From<Record> for Brief {
     fn from(record: Record) -> Brief {
         Brief {
+            id: record.id,
             pid: record.pid,
             pid_start: record.pid_start,
             inode: None,

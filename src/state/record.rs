@@ -96,11 +96,19 @@ pub struct Record {
     pub preserve_fds: u32,
     /// Some of these are sockets of a service manager.
     pub listening: bool,
+    /// So many of the poststop hooks have run: `delete` goes on behind them.
+    #[serde(skip_serializing_if = "is_none_of_them")]
+    pub poststop: usize,
     /// The container has a notify socket.
     pub notify: bool,
     /// The agent for the seccomp listener that the caller of `create` has named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seccomp_receiver: Option<String>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_none_of_them(number: &usize) -> bool {
+    *number == 0
 }
 
 impl Record {

@@ -8,6 +8,7 @@ use crate::error::{Error, Kind, Result};
 use crate::sys::{Errno, SysResult, file, identity, lock};
 use crate::time;
 use nix::fcntl::renameat;
+use nix::sys::stat::fstat;
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
 use std::fs::DirBuilder;
@@ -53,6 +54,8 @@ pub struct Store {
     path: PathBuf,
     /// Absent if the root is.
     dir: Option<OwnedFd>,
+    /// Whose the root is.
+    owner: u32,
 }
 
 impl Store {
@@ -69,7 +72,9 @@ impl Store {
             }
             (Err(e), _) => return Err(root_error(root, e)),
         };
-        Ok(Store { path, dir })
+        // Who may write there gives a container another's name, or lets us act on what was never made by us.
+        let owner = dir.as_ref().map_or(Ok(0), |dir| closed_to_others(dir.as_fd(), root, "--root"))?;
+        Ok(Store { path, dir, owner })
     }
 
     pub fn path(&self) -> &Path {
@@ -81,6 +86,7 @@ impl Store {
         id::check(id)?;
         let name = c_id(id);
         let root = self.root()?;
+        ours(self.owner)?;
         match file::mkdirat(root, &name, 0o700) {
             Ok(()) => {}
             Err(Errno(libc::EEXIST)) => {
@@ -113,7 +119,13 @@ impl Store {
         id::check(id)?;
         let Some(root) = &self.dir else { return Err(no_such_container(id)) };
         match open_dir(root.as_fd(), &c_id(id), libc::O_NOFOLLOW) {
-            Ok(dir) => Ok(Entry { id: id.to_owned(), path: self.path.join(id), dir, held: Cell::new(false) }),
+            Ok(dir) => Ok(Entry {
+                id: id.to_owned(),
+                path: self.path.join(id),
+                dir,
+                root_owner: self.owner,
+                held: Cell::new(false),
+            }),
             Err(Errno(libc::ENOENT)) => Err(no_such_container(id)),
             Err(e) => Err(e.because(format!("open {}", self.path.join(id).display()))),
         }
@@ -123,7 +135,7 @@ impl Store {
     pub fn brief(&self, id: &str, buffer: &mut [u8; LONGEST]) -> Option<Brief> {
         let path = CString::new(format!("{id}/brief")).ok()?;
         let target = file::readlinkat(self.dir.as_ref()?.as_fd(), &path, buffer).ok()?;
-        Brief::decode(target)
+        Brief::decode(target).filter(|brief| brief.is_of(id))
     }
 
     /// Whether the container waits for `start`, without its directory being opened.
@@ -175,6 +187,8 @@ pub struct Entry {
     id: String,
     path: PathBuf,
     dir: OwnedFd,
+    /// Whose the directory above is.
+    root_owner: u32,
     /// Whether this entry holds the lock: asking the kernel would change the lock itself.
     held: Cell<bool>,
 }
@@ -195,26 +209,45 @@ impl Entry {
     /// What is remembered, to be acted on: it names processes to end, groups to remove and programs to run. So it is
     /// our own, or root's; another user could have written anything there, for us to do with our rights.
     pub fn record(&self) -> Result<Record> {
-        let stat = nix::sys::stat::fstat(&self.dir)
-            .map_err(|e| Errno::from(e).because(format!("look at {}", self.path.display())))?;
-        if stat.st_uid != 0 && stat.st_uid != nix::unistd::geteuid().as_raw() {
-            return Err(Error::new(format!("the state directory belongs to another user, {}", stat.st_uid))
-                .kind(Kind::Unsupported)
-                .remedy("run the command as that user"));
-        }
-        self.read_record()
+        ours(self.root_owner)?;
+        ours(self.closed_to_others()?)?;
+        self.decoded()
     }
 
     /// What is remembered, to be shown. A missing or damaged file is an error that says so.
     pub fn read_record(&self) -> Result<Record> {
+        self.closed_to_others()?;
+        self.decoded()
+    }
+
+    fn closed_to_others(&self) -> Result<u32> {
+        closed_to_others(self.dir(), &self.path, "container-id")
+    }
+
+    fn decoded(&self) -> Result<Record> {
         match file::read_at(self.dir(), STATE, LARGEST_STATE, libc::RESOLVE_NO_SYMLINKS) {
-            Ok(bytes) => Ok(Record::decode(&bytes)?.in_boot(boot_id().as_deref())),
+            Ok(bytes) => self.own(Record::decode(&bytes)?.in_boot(boot_id().as_deref())),
+            // Another command makes or removes it at this moment.
+            Err(Errno(libc::ENOENT)) if self.is_removed() || self.is_busy() => {
+                Err(no_such_container(&self.id))
+            }
             Err(Errno(libc::ENOENT)) => {
                 Err(Error::new("the container's creation or removal was interrupted: state.json is missing")
                     .remedy("delete it with --force"))
             }
             Err(e) => Err(e.because(format!("read {}/state.json", self.path.display()))),
         }
+    }
+
+    /// A directory that was renamed has another container's record: what is meant for the one would be done to the other.
+    fn own(&self, record: Record) -> Result<Record> {
+        if record.id == self.id {
+            return Ok(record);
+        }
+        Err(Error::new(format!("this is the record of another container, {}", record.id))
+            .kind(Kind::Unsupported)
+            .value(self.path.join("state.json").display())
+            .remedy("the directory was renamed: give it the container's name again"))
     }
 
     /// The first record of a new directory. Written in place: there is nothing yet that a reader could miss, and one who
@@ -437,6 +470,30 @@ impl Entry {
     fn is_removed(&self) -> bool {
         nix::sys::stat::fstat(&self.dir).is_ok_and(|stat| stat.st_nlink == 0)
     }
+}
+
+/// Refuses a directory that others than its owner may write; a sticky one too, in which they may make what they like.
+/// Returns the owner.
+fn closed_to_others(dir: BorrowedFd, path: &Path, field: &str) -> Result<u32> {
+    let stat = fstat(dir).map_err(|e| Errno::from(e).because(format!("look at {}", path.display())))?;
+    if stat.st_mode & 0o022 == 0 {
+        return Ok(stat.st_uid);
+    }
+    Err(Error::new(format!("others may write to this state directory (mode {:04o})", stat.st_mode & 0o7777))
+        .kind(Kind::Unsupported)
+        .field(field)
+        .value(path.display())
+        .remedy("see whether what is in it is yours, then chmod go-w; or name a directory of your own with --root"))
+}
+
+/// Refuses to act on what another user, who is not root, has written: it would be done with our rights.
+fn ours(owner: u32) -> Result<()> {
+    if owner == 0 || owner == identity::euid() {
+        return Ok(());
+    }
+    Err(Error::new(format!("the state directory belongs to another user, {owner}"))
+        .kind(Kind::Unsupported)
+        .remedy("run the command as that user"))
 }
 
 /// With the text that engines look for.

@@ -104,7 +104,7 @@ fn a_second_command_waits_for_the_first() {
     let second = std::thread::spawn(move || waiting.lock("web").unwrap().record().unwrap().pid);
     std::thread::sleep(Duration::from_millis(30));
     assert!(!second.is_finished());
-    first.write(&Record { pid: Some(5), ..Record::default() }).unwrap();
+    first.write(&Record { id: "web".into(), pid: Some(5), ..Record::default() }).unwrap();
     drop(first);
     assert_eq!(second.join().unwrap(), Some(5));
     assert!(!store.peek("web").unwrap().is_busy());
@@ -146,6 +146,33 @@ fn a_directory_without_a_record_says_so() {
     let entry = scratch.store().create("web").unwrap();
     let error = entry.record().unwrap_err().to_string();
     assert!(error.contains("interrupted"), "{error}");
+    let other = scratch.store().peek("web").unwrap().record().unwrap_err();
+    assert_eq!(other.detail().kind, Kind::NoSuchContainer, "it is being made");
     fs::write(entry.path().join("state.json"), "{").unwrap();
     assert!(entry.record().unwrap_err().to_string().contains("damaged"));
+}
+
+#[test]
+fn a_directory_that_others_may_write_and_a_record_of_another_name_are_refused() {
+    let scratch = Scratch::new();
+    let store = scratch.store();
+    let entry = store.create("web").unwrap();
+    entry.write(&Record { id: "web".into(), ..Record::default() }).unwrap();
+    let chmod = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    for mode in [0o777, 0o1777, 0o770, 0o702] {
+        chmod(store.path(), mode);
+        let error = Store::open(store.path(), Missing::Refuse).unwrap_err().to_string();
+        assert!(error.contains("others may write") && error.contains("--root"), "{error}");
+        chmod(store.path(), 0o700);
+        chmod(entry.path(), mode);
+        assert!(entry.record().unwrap_err().to_string().contains("others may write"));
+        chmod(entry.path(), 0o700);
+    }
+    for mode in [0o700, 0o711, 0o755, 0o1700] {
+        chmod(store.path(), mode);
+        assert!(Store::open(store.path(), Missing::Refuse).is_ok(), "{mode:o}");
+    }
+    fs::rename(entry.path(), store.path().join("other")).unwrap();
+    let error = store.peek("other").unwrap().record().unwrap_err().to_string();
+    assert!(error.contains("another container, web"), "{error}");
 }

@@ -206,3 +206,35 @@ fn exec_into_a_container_in_the_making_never_sees_the_host() {
         container.call(&["delete", "--force", &container.id]).ok();
     }
 }
+
+/// The record stays until each of them has run once.
+#[test]
+fn a_delete_that_is_killed_between_poststop_hooks_goes_on_behind_the_last_that_has_run() {
+    let container = Container::new().args(&["true"]);
+    let log = container.dir.join("log");
+    let hook = |name: &str, more: &str| {
+        let path = container.dir.join(name);
+        fs::write(&path, format!("#!/bin/sh\necho {name} >> {}\n{more}\n", log.display())).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        json!({"path": path, "env": ["PATH=/bin:/usr/bin"]})
+    };
+    let held = container.dir.join("held");
+    fs::write(&held, "").unwrap();
+    let wait = format!("while [ -e {} ]; do sleep 0.02; done", held.display());
+    let hooks = json!([hook("first", "kill -KILL $$"), hook("second", &wait), hook("third", "")]);
+    let container = container.edit(|config| config["hooks"]["poststop"] = hooks);
+    assert_eq!(container.create().code, 0);
+    container.start().ok();
+    container.wait_for_status("stopped");
+    let mut delete = container.command(&["delete", &container.id]);
+    let mut delete = delete.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let said = || fs::read_to_string(&log).unwrap_or_default();
+    wait_until("the second hook", || said().contains("second"));
+    assert_eq!(container.status(), "stopped", "the record is there as long as hooks run");
+    delete.kill().unwrap();
+    delete.wait().unwrap();
+    fs::remove_file(&held).unwrap();
+    container.call(&["delete", &container.id]).ok();
+    assert_eq!(said(), "first\nsecond\nsecond\nthird\n");
+    assert_nothing_left(&container);
+}

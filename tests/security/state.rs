@@ -232,3 +232,61 @@ fn the_state_of_another_user_neither_holds_up_nor_deceives_who_looks() {
     assert_eq!(table.lines().count(), 4, "{table}");
     assert!(!table.contains('\x1b') && table.lines().all(|line| !line.starts_with("forged")), "{table:?}");
 }
+
+/// Sticky or not: who may make entries there can rename those that they have made.
+#[test]
+fn a_state_directory_that_others_may_write_is_refused_by_every_command() {
+    let container = Container::new().sh("sleep 1000").started();
+    let own = container.state_root().join(&container.id);
+    for (directory, mode) in [
+        (container.state_root(), 0o777),
+        (container.state_root(), 0o1777),
+        (container.state_root(), 0o770),
+        (own, 0o707),
+    ] {
+        let before = fs::metadata(&directory).unwrap().permissions();
+        fs::set_permissions(&directory, fs::Permissions::from_mode(mode)).unwrap();
+        for command in [
+            &["kill", &container.id, "KILL"][..],
+            &["delete", "--force", &container.id],
+            &["exec", &container.id, "true"],
+            &["pause", &container.id],
+            &["state", &container.id],
+            &["update", "--pids-limit", "1", &container.id],
+        ] {
+            let refused = container.call(command).fails();
+            assert!(
+                refused.contains("others may write") && refused.contains("chmod go-w"),
+                "{command:?}: {refused}"
+            );
+        }
+        fs::set_permissions(&directory, before).unwrap();
+        assert_eq!(container.status(), "running");
+    }
+    // As an older version may have left it.
+    for mode in [0o755, 0o711] {
+        fs::set_permissions(container.state_root(), fs::Permissions::from_mode(mode)).unwrap();
+        container.exec_sh("true").ok();
+    }
+}
+
+#[test]
+fn what_is_meant_for_one_container_is_not_done_to_another_whose_directory_has_its_name() {
+    let container = Container::new().sh("sleep 1000").started();
+    let root = container.state_root();
+    fs::rename(root.join(&container.id), root.join("other")).unwrap();
+    for command in [
+        &["kill", "other", "KILL"][..],
+        &["kill", "--all", "other", "KILL"],
+        &["delete", "--force", "other"],
+        &["exec", "other", "true"],
+        &["pause", "other"],
+        &["state", "other"],
+    ] {
+        let refused = container.call(command).fails();
+        assert!(refused.contains(&format!("another container, {}", container.id)), "{command:?}: {refused}");
+    }
+    assert!(container.call(&["list"]).ok().contains("unknown"));
+    fs::rename(root.join("other"), root.join(&container.id)).unwrap();
+    assert_eq!(container.status(), "running");
+}
