@@ -59,7 +59,7 @@ impl Init<'_> {
         self.expect_go()
     }
 
-    fn expect_go(&self) -> Outcome<()> {
+    pub fn expect_go(&self) -> Outcome<()> {
         match self.hear()? {
             kind if kind == Kind::Go as u32 => Ok(()),
             _ => Err(Fail(Part::Control, Errno(libc::EPROTO))),

@@ -6,7 +6,7 @@ use crate::control::{Fail, In, Outcome};
 use crate::copy;
 use crate::path::{IN_ROOT, Missing};
 use crate::sys::{self, Errno, Fd};
-use crate::wire::{Attributes, Handle, Links, PAYLOAD, Part, Step, Strings};
+use crate::wire::{Attributes, Handle, Kind, Links, PAYLOAD, Part, Step, Strings};
 use core::ffi::CStr;
 
 const FLAG: u32 = libc::FSCONFIG_SET_FLAG;
@@ -67,19 +67,32 @@ impl<'a> Init<'a> {
         Ok(mount)
     }
 
-    /// Our copies of the host's mounts keep its flags for good: the kernel locked them when this less privileged
-    /// mount namespace was made (mount_namespaces(7)), and copies of copies stay locked. rruntime's detached tree
-    /// is not, and root of a user namespace could make a volume writable that the host has mounted read-only.
-    /// So this comes while we still are the caller's user, for whom the directories on the way are open.
-    /// Where they are not, or where the kernel forbids to uncover what mounts cover (a `bind` of a directory with
-    /// mounts in it), rruntime's own tree is what there is.
-    pub fn copy_tree(&self, tree: Handle, path: &CStr, flags: u32) -> Outcome<()> {
+    /// Our copies of the host's mounts keep its flags for good: the kernel locked them when this less privileged mount
+    /// namespace was made (mount_namespaces(7)), made them slaves of the host's where those are shared, and copies of
+    /// copies stay so. A copy that rruntime makes is neither, and root of a user namespace could make a volume writable
+    /// that the host has mounted read-only, or mount something on the host: so there is no other copy to fall back on.
+    ///
+    /// This comes while we still are the caller's user, for whom most directories on the way are open; what is needed
+    /// of the host's rights beyond that rruntime does, to this copy.
+    pub fn copy_tree(&self, tree: Handle, path: &CStr, flags: u32, mapped: bool) -> Outcome<()> {
         let seen = self.handle(tree)?;
         let mount = match sys::clone_tree(Fd::CWD, path, flags as i32) {
-            Err(Errno(libc::EACCES | libc::EINVAL)) => return Ok(()),
-            other => other.part(Part::OpenSource)?,
-        };
+            Err(Errno(libc::EACCES)) => {
+                self.tell(Kind::Blocked, i64::from(tree.0))?;
+                let place = sys::receive_descriptor(self.control).part(Part::Control)?;
+                let place = place.ok_or(Fail(Part::OpenSource, Errno(libc::EACCES)))?;
+                let mount = sys::clone_tree(place, c"", flags as i32 | libc::AT_EMPTY_PATH);
+                sys::close(place);
+                mount
+            }
+            other => other,
+        }
+        .part(Part::OpenSource)?;
         same_file(seen, mount)?;
+        if mapped {
+            self.pass(Kind::Copied, i64::from(tree.0), mount)?;
+            self.expect_go()?;
+        }
         sys::dup3(mount, seen.0).part(Part::Dup)?;
         sys::close(mount);
         Ok(())

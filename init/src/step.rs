@@ -37,7 +37,7 @@ impl<'a> Init<'a> {
             Step::JoinKeyring { name } => keyring::join(name),
 
             Step::HostPropagation { flags, recursive } => self.host_propagation(flags, recursive),
-            Step::Copy { tree, path, flags } => self.copy_tree(tree, path, flags),
+            Step::Copy { tree, path, flags, mapped } => self.copy_tree(tree, path, flags, mapped),
             Step::Root { .. } => self.attach_root(step),
             Step::OpenRoot {} => self.open_root(),
             Step::OpenProc {} => self.open_proc(),

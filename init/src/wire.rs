@@ -371,10 +371,10 @@ steps! {
     Spawn { flags: u32 }
     /// setsid(2), so that what is spawned does not begin in the caller's session and cannot open the caller's terminal.
     LeaveSession {}
-    /// Puts a copy of the tree at `path`, made by this process, in the place of rruntime's `tree`, which is open on
-    /// the same file: flags of the host's mounts are locked in the copies of a user namespace.
-    /// `flags` (`AT_*`) are those of open_tree(2).
-    Copy { tree: Handle, path: &'a CStr, flags: u32 }
+    /// Puts a copy of the tree at `path`, made by this process, in the place of `tree`, which is open on the same file:
+    /// flags of the host's mounts are locked in the copies of a user namespace. `flags` (`AT_*`) are those of
+    /// open_tree(2). With `mapped` rruntime maps the owners of the copy.
+    Copy { tree: Handle, path: &'a CStr, flags: u32, mapped: bool }
     /// setresgid, setresuid (and no supplementary groups where allowed): root of the new user namespace.
     BecomeRoot { keep_groups: bool }
     /// Writes `value` to the host's /proc/self/`file`.
@@ -415,7 +415,7 @@ steps! {
         /// A proc: the pid namespace that it shows. `NONE`: this process's own.
         pidns: Handle,
     }
-    /// A bind of `tree`, a detached copy; where `source` is not empty, of a copy made here of what is there, which
+    /// A bind of `tree`, a detached copy, of rruntime's or by `Copy`; where `source` is not empty, of a copy made here of what is there, which
     /// must be the very file that `tree` is open on. `flags` (`AT_*`) are those of open_tree(2).
     Bind {
         tree: Handle, source: &'a CStr, flags: u32, target: &'a CStr, links: Links,
@@ -610,6 +610,11 @@ pub enum Kind {
     /// init: `step` has followed a link to what comes with this message, below its descriptor `value`, and waits: `Go`, or
     /// another word for no.
     Link,
+    /// init: a descriptor comes with this message: its copy of handle `value`, whose owners are to be mapped.
+    Copied,
+    /// init: it may not pass a directory on the way to handle `value`, and asks for a descriptor of what is there in its
+    /// own mount table.
+    Blocked,
     /// rruntime: go on.
     Go,
     /// rruntime: wait for start at the ends that are kept for it; I shall be gone.

@@ -65,7 +65,7 @@ fn refused_label<'a>(step: &Step, part: Part, note: &[u8], spec: &'a Spec) -> Op
 fn name_field(error: Error, step: &Step, field: Field, spec: &Spec) -> Error {
     let Some(mut pointer) = field.pointer(spec) else { return error };
     match (step, field) {
-        (Step::Bind { .. }, Field::Mount(i)) => {
+        (Step::Bind { .. } | Step::Copy { .. }, Field::Mount(i)) => {
             let source = spec.mounts.get(i).and_then(|mount| mount.source.as_deref()).unwrap_or_default();
             error.field(pointer).value(source)
         }
@@ -241,7 +241,11 @@ fn remedy(step: &Step, field: Field, part: Part, errno: i32) -> Option<&'static 
         (_, Part::MountSetattr, libc::EPERM) => {
             "in a user namespace, flags that the host has set on a mount cannot be taken away"
         }
-        (Step::Root { .. } | Step::Bind { .. }, _, libc::EACCES) => {
+        (Step::Copy { .. }, Part::OpenSource, libc::EINVAL) => {
+            "in a user namespace the kernel shows no directory without what is mounted below it: let the option be rbind; \
+             and an unbindable mount cannot be copied"
+        }
+        (Step::Root { .. } | Step::Copy { .. } | Step::Bind { .. }, _, libc::EACCES) => {
             "the container's user must be able to pass every directory above it"
         }
         (Step::Pivot {}, Part::PivotRoot, libc::EINVAL) => {

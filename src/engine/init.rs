@@ -5,12 +5,13 @@
 //! nowhere (CVE-2019-5736).
 
 use super::Watch;
+use super::sources::Sources;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::plan::Script;
 use crate::sys::launch::{self, Launch, LaunchError};
 use crate::sys::memory::{self, Content};
 use crate::sys::{Errno, SysResult, file, mount, socket};
-use crate::wire::{Kind, Message, MountId, PAYLOAD};
+use crate::wire::{Kind, Message, MountId, PAYLOAD, Step};
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 use std::collections::VecDeque;
 use std::ffi::CString;
@@ -50,6 +51,8 @@ pub struct Init {
     pub first: launch::Child,
     /// The process that it has spawned, if the plan says so.
     pub spawned: Option<launch::Child>,
+    /// The trees that it copies by itself.
+    sources: Sources,
     control: OwnedFd,
     /// The steps at which a new process takes over, of those that have not been reported yet.
     spawns: VecDeque<u32>,
@@ -102,6 +105,10 @@ pub enum Event {
         found: OwnedFd,
         root: i32,
     },
+    /// A copy of a source whose owners are to be mapped; answered by [`Init::hear`].
+    Copied(u32, OwnedFd),
+    /// A source that it cannot reach; answered by [`Init::hear`].
+    Blocked(u32),
     /// The socket is closed: the user's program runs, or init is dead.
     Closed,
 }
@@ -147,6 +154,7 @@ pub fn start(start: Start) -> Result<Init> {
     Ok(Init {
         first,
         spawned: None,
+        sources: Sources::default(),
         control: ours,
         spawns,
         held: VecDeque::new(),
@@ -248,6 +256,17 @@ impl Init {
         self.process().end(self.watch.patience());
     }
 
+    /// One that copies these trees by itself.
+    pub fn with(self, mut sources: Sources, script: &Script) -> Init {
+        if !sources.is_empty() {
+            let copies =
+                (0u32..).zip(script.steps()).filter(|(_, (step, _))| matches!(step, Step::Copy { .. }));
+            let last = copies.last().map_or(0, |(number, _)| number);
+            sources.later_births = script.spawns().iter().filter(|spawn| **spawn > last).count();
+        }
+        Init { sources, ..self }
+    }
+
     pub fn control(&self) -> BorrowedFd<'_> {
         self.control.as_fd()
     }
@@ -269,8 +288,31 @@ impl Init {
         Ok(())
     }
 
-    /// The next message, in the order of the steps: nothing of a new process is heard before its pid is known.
+    /// The next message that is for the caller.
     pub fn hear(&mut self) -> Result<Event> {
+        loop {
+            match self.next()? {
+                // Who shares its pid namespace may be able to speak for a process that was born later.
+                Event::Copied(..) | Event::Blocked(_) if self.spawns.len() != self.sources.later_births => {
+                    return Err(Error::new("the container's init asks for something out of turn"));
+                }
+                Event::Copied(handle, copy) => {
+                    self.sources.map(handle, copy.as_fd())?;
+                    self.say(Kind::Go)?;
+                }
+                Event::Blocked(handle) => {
+                    let pid = self.process().pid;
+                    let place = self.sources.open(handle, pid)?;
+                    socket::send(self.control.as_fd(), &[0], &[place.as_raw_fd()])
+                        .map_err(|e| e.because("send to the container's init"))?;
+                }
+                other => return Ok(other),
+            }
+        }
+    }
+
+    /// The next message, in the order of the steps: nothing of a new process is heard before its pid is known.
+    fn next(&mut self) -> Result<Event> {
         loop {
             let spawn = self.spawns.front().copied().unwrap_or(u32::MAX);
             if self.held.front().is_some_and(|said| said.step <= spawn)
@@ -357,6 +399,8 @@ pub fn decode(bytes: &[u8], passed: Option<OwnedFd>) -> Result<Said> {
         Kind::Warned,
         Kind::Mount,
         Kind::Link,
+        Kind::Copied,
+        Kind::Blocked,
     ];
     let kind = kinds.into_iter().find(|kind| *kind as u32 == message.kind).ok_or_else(garbled)?;
     let rest = &bytes[Message::SIZE..];
@@ -377,6 +421,8 @@ pub fn decode(bytes: &[u8], passed: Option<OwnedFd>) -> Result<Said> {
             Event::Mount { step: message.step, mount }
         }
         (Kind::Link, Some(found)) => Event::Link { step: message.step, found, root: message.value as i32 },
+        (Kind::Copied, Some(copy)) => Event::Copied(message.value as u32, copy),
+        (Kind::Blocked, None) => Event::Blocked(message.value as u32),
         (Kind::Failed, _) => Event::Failed { message, note: rest.to_vec() },
         _ => return Err(garbled()),
     };

@@ -88,13 +88,14 @@ impl<'a> Making<'a> {
         if when == Moment::BeforeClone {
             self.apply(limits.take())?;
         }
-        self.init = Some(init::start(init::Start {
+        let init = init::start(init::Start {
             namespaces: plan.clone_flags,
             cgroup: self.cgroup.as_ref().and_then(Cgroup::birth),
             preserve_fds: self.record.preserve_fds,
             ..init::Start::of(&plan.script, &opened.numbers, &self.engine.watch)
-        })?);
-        drop((opened, start_pipes));
+        })?;
+        self.init = Some(init.with(opened.into_sources(), &plan.script));
+        drop(start_pipes);
         // The child builds its tree meanwhile.
         if when == Moment::AfterClone {
             self.apply(limits.take())?;
@@ -205,7 +206,8 @@ impl<'a> Making<'a> {
                     self.reach(point, plan)?;
                     self.init_mut().say(Word::Go)?;
                 }
-                Event::Spawned | Event::Mount { .. } => {}
+                // `Init::hear` answers the last two.
+                Event::Spawned | Event::Mount { .. } | Event::Copied(..) | Event::Blocked(_) => {}
                 Event::Link { step, found, root } => {
                     self.look_behind_link(&plan.script, step, found.as_fd(), root)?;
                     self.init_mut().say(Word::Go)?;

@@ -44,6 +44,7 @@ mod preserve;
 mod rlimits;
 mod run;
 mod shares;
+mod sources;
 mod start;
 mod start_old;
 mod start_pipes;

@@ -233,12 +233,13 @@ impl Work<'_> {
             let start = init::Start::of(&tenant.script, &opened.numbers, &self.engine.watch);
             init::start(init::Start { cgroup, ..start })
         };
-        match (launch(given.cgroup.and_then(Cgroup::birth)), given.cgroup) {
+        let started = match (launch(given.cgroup.and_then(Cgroup::birth)), given.cgroup) {
             (Err(error), Some(cgroup)) if error.detail().errno == Some(libc::EBUSY) => {
                 launch(Some(cgroup.beside(first)?.as_fd()))
             }
             (started, _) => started,
-        }
+        };
+        Ok(started?.with(opened.into_sources(), &tenant.script))
     }
 
     fn converse(&self, init: &mut Init, tenant: &Tenant, attached: &mut Vec<Attached>) -> Result<()> {

@@ -4,10 +4,11 @@
 //! except the root itself. Each object is checked on the descriptor that is used.
 
 use super::open_files::Room;
+use super::sources::{Map, Sources};
 use crate::cgroup::Cgroup;
 use crate::error::{Error, Kind, Result};
 use crate::names;
-use crate::plan::script::{Mapping, Owners, c};
+use crate::plan::script::{Copier, Mapping, Owners, c};
 use crate::plan::{Field, Open, Opens};
 use crate::spec::Spec;
 use crate::spec::destination::absolute;
@@ -21,6 +22,8 @@ pub struct Opened {
     pub numbers: Vec<RawFd>,
     /// Keeps the descriptors open until init has them.
     owned: Vec<OwnedFd>,
+    /// What init may ask of us about the trees that it copies by itself.
+    pub sources: Sources,
     /// Closed before this goes.
     _room: Option<Room>,
 }
@@ -43,11 +46,16 @@ impl Opened {
         let owned = self.owned.iter().find(|fd| fd.as_raw_fd() == number);
         owned.expect("a number is that of a descriptor").as_fd()
     }
+
+    /// init has them now.
+    pub fn into_sources(self) -> Sources {
+        self.sources
+    }
 }
 
 pub fn open(opens: &Opens, given: Given, spec: &Spec) -> Result<Opened> {
     let mut opened = Opened { _room: Room::for_plan(opens)?, ..Opened::default() };
-    for wanted in opens.iter() {
+    for (handle, wanted) in opens.iter().enumerate() {
         let fd = match wanted {
             // Filled in when init is started.
             Open::Control => {
@@ -82,15 +90,29 @@ pub fn open(opens: &Opens, given: Given, spec: &Spec) -> Result<Opened> {
                 };
                 entrance
             }
-            Open::Tree { path, flags, mapping, field } => {
+            Open::Tree { path, flags, mapping, copier: Copier::Engine, field } => {
                 let tree = tree(path, *flags, *field, spec)?;
                 if let Some(mapping) = mapping {
-                    map_owners(tree.as_fd(), mapping, *field, spec)?;
+                    let owners = owners(mapping, *field, spec)?;
+                    owners.map(tree.as_fd())?;
                 }
                 tree
             }
-            Open::Witness { path, flags, field } => witness(path, *flags, *field, spec)?,
-            Open::Device { path, number, copy, field } => device(path, *number, *copy, *field, spec)?,
+            Open::Tree { path, flags, mapping, copier, field } => {
+                let seen = witness(path, *flags, *field, spec)?;
+                if *copier == Copier::Early {
+                    let owners = mapping.as_ref().map(|mapping| owners(mapping, *field, spec)).transpose()?;
+                    opened.sources.add(handle, path, *flags, field.pointer(spec), owners, seen.as_fd())?;
+                }
+                seen
+            }
+            Open::Device { path, number, copier, field } => {
+                let node = device(path, *number, *copier, *field, spec)?;
+                if *copier == Copier::Early {
+                    opened.sources.add(handle, path, 0, field.pointer(spec), None, node.as_fd())?;
+                }
+                node
+            }
             Open::Namespace { path, flag, field } => namespace(path, *flag, *field, spec)?,
         };
         opened.numbers.push(fd.as_raw_fd());
@@ -109,22 +131,19 @@ fn tree(path: &str, flags: u32, field: Field, spec: &Spec) -> Result<OwnedFd> {
     Ok(tree)
 }
 
-fn map_owners(tree: BorrowedFd, mapping: &Mapping, field: Field, spec: &Spec) -> Result<()> {
-    let pointer = |error: Error| match field.pointer(spec) {
-        Some(pointer) => error.field(format!("{pointer}/uidMappings")),
-        None => error,
-    };
+/// The user namespace by whose maps a mount shows its owners.
+fn owners(mapping: &Mapping, field: Field, spec: &Spec) -> Result<Map> {
+    let pointer = field.pointer(spec).map(|pointer| format!("{pointer}/uidMappings"));
     let namespace = match &mapping.owners {
-        Owners::Ranges { uids, gids } => super::idmaps::namespace(uids, gids).map_err(pointer)?,
+        Owners::Ranges { uids, gids } => {
+            super::idmaps::namespace(uids, gids).map_err(|e| match &pointer {
+                Some(pointer) => e.field(pointer.clone()),
+                None => e,
+            })?
+        }
         Owners::Namespace(path) => namespace(path, libc::CLONE_NEWUSER as u64, field, spec)?,
     };
-    mount::map_owners(tree, namespace.as_fd(), mapping.recursive).map_err(|e| {
-        pointer(
-            e.because("map the owners of the mount").remedy(
-                "the file system of the source must support id-mapped mounts, and be mapped only once",
-            ),
-        )
-    })
+    Ok(Map { namespace, recursive: mapping.recursive, pointer })
 }
 
 fn witness(path: &str, flags: u32, field: Field, spec: &Spec) -> Result<OwnedFd> {
@@ -166,8 +185,9 @@ fn must_be_directory(fd: BorrowedFd, path: &str) -> Result<()> {
 }
 
 /// A node with the expected number; a copy that can be attached, or a witness.
-fn device(path: &str, number: u64, copy: bool, field: Field, spec: &Spec) -> Result<OwnedFd> {
-    let fd = if copy { tree(path, 0, field, spec)? } else { witness(path, 0, field, spec)? };
+fn device(path: &str, number: u64, copier: Copier, field: Field, spec: &Spec) -> Result<OwnedFd> {
+    let fd =
+        if copier == Copier::Engine { tree(path, 0, field, spec) } else { witness(path, 0, field, spec) }?;
     let found = file::device_number(fd.as_fd()).map_err(|e| e.because(format!("look at {path}")))?;
     if found == Some(number) {
         return Ok(fd);

@@ -186,6 +186,8 @@ impl<'a> Starting<'a> {
                 Event::Reached(_)
                 | Event::Ready
                 | Event::Spawned
+                | Event::Copied(..)
+                | Event::Blocked(_)
                 | Event::Console { .. }
                 | Event::Warned { .. }
                 | Event::Mount { .. }

@@ -44,6 +44,8 @@ pub fn start(control: &OwnedFd, host: &dyn Host) -> Result<()> {
             | Event::Spawned
             | Event::ListenerAt(_)
             | Event::Console { .. }
+            | Event::Copied(..)
+            | Event::Blocked(_)
             | Event::Warned { .. }
             | Event::Mount { .. }
             | Event::Link { .. } => {}

@@ -122,7 +122,12 @@ pub fn converse(
                 }
                 init.say(Kind::Go)?;
             }
-            Event::Spawned | Event::Mount { .. } | Event::Link { .. } => {}
+            // `Init::hear` answers the last two.
+            Event::Spawned
+            | Event::Mount { .. }
+            | Event::Link { .. }
+            | Event::Copied(..)
+            | Event::Blocked(_) => {}
             Event::Ready => init.say(Kind::Go)?,
             // It goes on when it is the program's, and not somebody else's.
             Event::Console { master, mode } => terminal = Some(Hidden { master, mode }),

@@ -4,7 +4,7 @@ use super::devices::{self, Nodes};
 use super::mounts::{Moment, Mounts, label_option};
 use super::namespaces::{CGROUP, MOUNT, NETWORK, Namespaces, PID, TIME, USER, UTS};
 use super::process::{Birth, Ends, Program, Sets, Tracers, groups, searches_anywhere};
-use super::script::{Field, Open, Opens, Script, StringList, c, push_cgroup};
+use super::script::{Copier, Field, Open, Opens, Script, StringList, c, push_cgroup};
 use super::{Host, settings, sync};
 use crate::error::{Error, Kind, Result};
 use crate::names;
@@ -12,7 +12,7 @@ use crate::seccomp::Filter;
 use crate::spec::destination::{absolute, is_root};
 use crate::spec::validate::sysctl_path;
 use crate::spec::{IdMapping, Spec};
-use crate::wire::{Attributes, Bytes, Handle, Searcher, Step};
+use crate::wire::{Attributes, Bytes, Searcher, Step};
 use std::borrow::Cow;
 use std::path::Path;
 
@@ -188,19 +188,24 @@ impl<'a> Builder<'a, '_> {
 
     /// The trees that are wanted are known at the end only, and have to be copied in the middle: by the container's
     /// own process, so that the host's flags are locked, and before it becomes another user, who may not be able to
-    /// reach them. An id-mapped tree is the parent's: the kernel lets nobody else map it.
+    /// reach them. A mount namespace that is joined has none of them: before that it makes one to copy them in.
     fn join_halves(&mut self) {
-        if self.user_namespace() && self.namespaces.new & MOUNT != 0 {
-            for (i, open) in self.opens.iter().enumerate() {
-                if let Open::Tree { path, flags, mapping: None, field } = open {
-                    let tree = Handle(i as u32);
-                    self.early.push(*field, Step::Copy { tree, path: &c(path), flags: *flags });
-                }
-            }
+        let copies = self.opens.early_copies();
+        let mut early = std::mem::take(&mut self.early);
+        if self.namespaces.joined() & MOUNT != 0 && !copies.is_empty() {
+            let mut before = Script::default();
+            before.push(Field::None, Step::Unshare { flags: MOUNT });
+            before.append(copies);
+            early = early.insert(before, |step| matches!(step, Step::Join { flags: MOUNT, .. }));
+        } else {
+            early.append(copies);
         }
-        let late = std::mem::take(&mut self.script);
-        self.script = std::mem::take(&mut self.early);
-        self.script.append(late);
+        early.append(std::mem::take(&mut self.script));
+        self.script = early;
+    }
+
+    fn copier(&self) -> Copier {
+        Copier::of(self.host, self.namespaces.new | self.namespaces.joined(), Moment::Building)
     }
 
     fn open_host_proc(&mut self, needed: bool, oom: Option<i64>) {
@@ -298,7 +303,7 @@ impl<'a> Builder<'a, '_> {
         };
         mounts.push(&mut self.script, &mut self.opens)?;
         let nodes = if self.user_namespace() || self.host.in_user_namespace {
-            Nodes::Bind { privileged: self.host.privileged }
+            Nodes::Bind(self.copier())
         } else {
             Nodes::Make
         };
@@ -332,13 +337,10 @@ impl<'a> Builder<'a, '_> {
         let source = super::mounts::in_bundle(self.bundle, path);
         let attach = if self.hooks_before_pivot() { c(&source) } else { c("/") };
         let field = Field::Fixed("/root/path");
-        let by_path = if self.host.privileged { c("") } else { c(&source) };
-        let open = if self.host.privileged {
-            let flags = libc::AT_RECURSIVE as u32;
-            Open::Tree { path: Cow::Owned(source.into_owned()), flags, mapping: None, field }
-        } else {
-            Open::Witness { path: Cow::Owned(source.into_owned()), flags: 0, field }
-        };
+        let copier = self.copier();
+        let by_path = if copier == Copier::Late { c(&source) } else { c("") };
+        let path = Cow::Owned(source.into_owned());
+        let open = Open::Tree { path, flags: libc::AT_RECURSIVE as u32, mapping: None, copier, field };
         // Nothing that happens to our copy of the host's tree may reach the host, and nothing of ours either.
         self.push(Step::HostPropagation { flags: libc::MS_PRIVATE, recursive: true });
         let step = Step::Root {

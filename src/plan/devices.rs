@@ -3,7 +3,7 @@
 //! Where the process may make nodes it makes them; in a user namespace the kernel forbids that, and the host's
 //! own nodes are bound instead.
 
-use super::script::{Field, Open, Opens, Script, c};
+use super::script::{Copier, Field, Open, Opens, Script, c};
 use crate::error::{Error, Kind, Result};
 use crate::spec::validate::is_bind;
 use crate::spec::{Device, Spec};
@@ -33,10 +33,8 @@ pub const DEFAULT_LINKS: [(&str, &str); 5] = [
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Nodes {
     Make,
-    /// Bound from the host; a privileged parent opens them.
-    Bind {
-        privileged: bool,
-    },
+    /// Bound from the host.
+    Bind(Copier),
 }
 
 /// Pushes the steps that fill /dev; nothing if /dev comes from the host as it is.
@@ -115,21 +113,17 @@ impl<'a> Node<'a> {
         let target = c(&self.path);
         let fifo = self.mode & libc::S_IFMT == libc::S_IFIFO;
         match nodes {
-            Nodes::Bind { privileged } if !fifo => {
-                let source = if privileged { c("") } else { c(&self.path) };
-                let open = Open::Device {
-                    path: self.path,
-                    number: self.number,
-                    copy: privileged,
-                    field: self.field,
-                };
+            Nodes::Bind(copier) if !fifo => {
+                let source = if copier == Copier::Late { c(&self.path) } else { c("") };
+                let open = Open::Device { path: self.path, number: self.number, copier, field: self.field };
                 let bind = Step::Bind {
                     tree: opens.add(open),
                     source: &source,
                     flags: 0,
                     target: &target,
                     links: Links::FOLLOW,
-                    attributes: Attributes::NONE,
+                    // Of the caller's own user namespace it would be a peer: what is mounted on it would show there.
+                    attributes: Attributes { propagation: libc::MS_PRIVATE, ..Attributes::NONE },
                     recursive_attributes: Attributes::NONE,
                 };
                 script.push(self.field, bind);

@@ -106,22 +106,10 @@ pub fn add<'a>(
 /// The kernel locks the host's flags in the mount table that a user namespace gets: so that is where copies for it are
 /// made, in a table of our own, before we go on into the container's.
 fn push_copies(opens: &Opens, script: &mut Script) {
-    let copies: Vec<(Handle, &str, u32, Field)> = opens
-        .iter()
-        .enumerate()
-        .filter_map(|(i, open)| match open {
-            Open::Tree { path, flags, mapping: None, field } | Open::Witness { path, flags, field } => {
-                Some((Handle(i as u32), &**path, *flags, *field))
-            }
-            _ => None,
-        })
-        .collect();
-    if copies.is_empty() {
-        return;
-    }
-    script.push(Field::None, Step::Unshare { flags: MOUNT });
-    for (tree, path, flags, field) in copies {
-        script.push(field, Step::Copy { tree, path: &c(path), flags });
+    let copies = opens.early_copies();
+    if !copies.is_empty() {
+        script.push(Field::None, Step::Unshare { flags: MOUNT });
+        script.append(copies);
     }
 }
 

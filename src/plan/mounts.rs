@@ -4,7 +4,7 @@
 use super::Host;
 use super::mount_legacy::{self as legacy, is_long};
 use super::mount_options::Flags;
-use super::script::{Field, Mapping, Open, Opens, Owners, Script, StringList, c};
+use super::script::{Copier, Field, Mapping, Open, Opens, Owners, Script, StringList, c};
 use crate::error::{Error, Kind, Result};
 use crate::spec::destination::absolute;
 use crate::spec::{Mount, Spec, annotations, idmap};
@@ -241,19 +241,13 @@ impl<'a> Mounts<'a, '_> {
         let Entry { index, flags, target, .. } = entry;
         let field = Field::Mount(index);
         let Source { path: source, mapping } = source;
-        // An ordinary user's init makes the copy, by path, in its own mount table: at once, or before it leaves that
-        // table for the container's (`Step::Copy`).
-        let by_path = !self.host.privileged && self.moment == Moment::Building;
-        let path = if by_path { c(&source) } else { c("") };
+        let copier = Copier::of(self.host, self.namespaces, self.moment);
+        let path = if copier == Copier::Late { c(&source) } else { c("") };
         let mut tree = if flags.bind == Some(true) { libc::AT_RECURSIVE as u32 } else { 0 };
         if flags.links.has(Links::KEEP_SOURCE) || flags.links.has(Links::COPY) {
             tree |= libc::AT_SYMLINK_NOFOLLOW as u32;
         }
-        let open = if self.host.privileged {
-            Open::Tree { path: source, flags: tree, mapping, field }
-        } else {
-            Open::Witness { path: source, flags: tree, field }
-        };
+        let open = Open::Tree { path: source, flags: tree, mapping, copier, field };
         // Options that change the propagation of everything replace the base, the others come after it.
         let propagation = match flags.propagation {
             Some((flag, true)) if flag != libc::MS_SHARED => flag,

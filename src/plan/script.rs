@@ -1,5 +1,8 @@
 //! The child's part of a plan: steps, encoded as init will read them, each with the field that it comes from.
 
+use super::Host;
+use super::mounts::Moment;
+use super::namespaces::USER;
 use crate::cgroup::{Location, Version};
 use crate::spec::{IdMapping, Spec};
 use crate::wire::{Handle, Header, Reader, Sink, Step, Strings, Wire};
@@ -63,6 +66,18 @@ impl Script {
     /// The numbers of the steps at which a new process takes over.
     pub fn spawns(&self) -> &[u32] {
         &self.spawns
+    }
+
+    /// With these steps before the first one that is `like` this.
+    pub fn insert(self, more: Script, like: impl Fn(&Step) -> bool) -> Script {
+        let Some(place) = self.steps().position(|(step, _)| like(&step)) else { return self };
+        let (mut first, mut rest) = (Script::default(), Script::default());
+        for (i, (step, field)) in self.steps().enumerate() {
+            if i < place { first.push(field, step) } else { rest.push(field, step) }
+        }
+        first.append(more);
+        first.append(rest);
+        first
     }
 
     /// All of `after` comes after what is here.
@@ -153,6 +168,31 @@ pub enum Owners<'a> {
     Namespace(Cow<'a, str>),
 }
 
+/// Who makes the copy of a host's tree that is attached in the container.
+///
+/// In a container with a user namespace never the engine: its copies have the host's flags unlocked, and are peers of the
+/// host's mounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Copier {
+    Engine,
+    /// init by `Step::Copy`, as the caller's user, in a mount table of the container's user namespace.
+    Early,
+    /// init by path where it binds it, as root of a user namespace that the caller's rights do not go beyond.
+    Late,
+}
+
+impl Copier {
+    /// `namespaces` are the container's.
+    pub fn of(host: &Host, namespaces: u64, moment: Moment) -> Copier {
+        match (host.privileged, moment) {
+            (false, Moment::Building) => Copier::Late,
+            (false, Moment::Running) => Copier::Early,
+            (true, _) if namespaces & USER != 0 => Copier::Early,
+            (true, _) => Copier::Engine,
+        }
+    }
+}
+
 /// Something that the engine opens for init before it launches it. Its index is the step's handle.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Open<'a> {
@@ -161,24 +201,20 @@ pub enum Open<'a> {
     /// The pipe with the word for start, and the one for the answer.
     StartWord,
     StartAnswer,
-    /// A detached copy of the tree at this path of the host; `flags` (`AT_*`) are those of open_tree(2).
+    /// The tree at this path of the host; `flags` (`AT_*`) are those of open_tree(2). A detached copy if the engine makes
+    /// it; else what is there, to compare with what init finds there.
     Tree {
         path: Cow<'a, str>,
         flags: u32,
         mapping: Option<Mapping<'a>>,
+        copier: Copier,
         field: Field,
     },
-    /// What is at this path of the host, to compare with what init finds there later.
-    Witness {
-        path: Cow<'a, str>,
-        flags: u32,
-        field: Field,
-    },
-    /// A device node of the host, which must have this number.
+    /// A device node of the host, which must have this number; a tree like the others.
     Device {
         path: Cow<'a, str>,
         number: u64,
-        copy: bool,
+        copier: Copier,
         field: Field,
     },
     /// A namespace to join, which must be of the kind `flag` (`CLONE_NEW…`).
@@ -225,6 +261,22 @@ impl<'a> Opens<'a> {
     pub fn add(&mut self, open: Open<'a>) -> Handle {
         self.0.push(open);
         Handle(self.0.len() as u32 - 1)
+    }
+
+    /// The steps for the copies that init makes of them before it becomes another user.
+    pub fn early_copies(&self) -> Script {
+        let mut script = Script::default();
+        for (i, open) in self.0.iter().enumerate() {
+            let (path, flags, mapped, field) = match open {
+                Open::Tree { path, flags, mapping, copier: Copier::Early, field } => {
+                    (path, *flags, mapping.is_some(), *field)
+                }
+                Open::Device { path, copier: Copier::Early, field, .. } => (path, 0, false, *field),
+                _ => continue,
+            };
+            script.push(field, Step::Copy { tree: Handle(i as u32), path: &c(path), flags, mapped });
+        }
+        script
     }
 
     /// So few that no limit of open files is in their way.

@@ -193,6 +193,12 @@ pub fn device_number(fd: BorrowedFd) -> SysResult<Option<u64>> {
     Ok(device.then_some(found.st_rdev))
 }
 
+/// Device and inode of what `fd` is open on.
+pub fn identity(fd: BorrowedFd) -> SysResult<(u64, u64)> {
+    let found = fstat(fd)?;
+    Ok((found.st_dev, found.st_ino))
+}
+
 /// Whether `fd` is open on a procfs. Reference: fstatfs(2).
 pub fn is_procfs(fd: BorrowedFd) -> SysResult<bool> {
     // SAFETY: all zeroes is a valid value of this plain struct.

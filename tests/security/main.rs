@@ -31,5 +31,6 @@ mod protected;
 mod races;
 mod state;
 mod strangers;
+mod trees;
 mod window;
 mod words;
