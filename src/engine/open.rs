@@ -14,6 +14,8 @@ use crate::spec::Spec;
 use crate::spec::destination::absolute;
 use crate::sys::file::{self, cwd, openat2};
 use crate::sys::{Errno, mount};
+use std::borrow::Cow;
+use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 /// Opened descriptors, in the order of the plan.
@@ -106,6 +108,9 @@ pub fn open(opens: &Opens, given: Given, spec: &Spec) -> Result<Opened> {
                 }
                 seen
             }
+            Open::Filesystem { kind, source, options, attributes, field } => {
+                filesystem(kind, source, options, *attributes, *field, spec)?
+            }
             Open::Device { path, number, copier, field } => {
                 let node = device(path, *number, *copier, *field, spec)?;
                 if *copier == Copier::Early {
@@ -129,6 +134,34 @@ fn tree(path: &str, flags: u32, field: Field, spec: &Spec) -> Result<OwnedFd> {
     }
     must_be_procfs_on_proc(tree.as_fd(), path, field, spec)?;
     Ok(tree)
+}
+
+/// A new file system on a device that the config names.
+fn filesystem(
+    kind: &str,
+    source: &str,
+    options: &[Cow<str>],
+    attributes: u64,
+    field: Field,
+    spec: &Spec,
+) -> Result<OwnedFd> {
+    let options: Vec<CString> = options.iter().map(|option| c(option)).collect();
+    let refused = match mount::filesystem(&c(kind), &c(source), &options, attributes) {
+        Ok(mount) => return Ok(mount),
+        Err(refused) => refused,
+    };
+    let error = Error::os(refused.reason(), refused.errno.0)
+        .doing(format!("mount {kind} from {source}"))
+        .remedy(match refused.errno.0 {
+            libc::ENODEV => "this kernel has no such file system",
+            libc::ENOENT => "nothing is at the path of its source on the host",
+            libc::ENOTBLK => "its source is no block device",
+            _ => "can it be mounted on the host like this?",
+        });
+    Err(match field.pointer(spec) {
+        Some(pointer) => error.field(pointer).value(source),
+        None => error,
+    })
 }
 
 /// The user namespace by whose maps a mount shows its owners.

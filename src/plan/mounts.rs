@@ -4,6 +4,7 @@
 use super::Host;
 use super::mount_legacy::{self as legacy, is_long};
 use super::mount_options::Flags;
+use super::namespaces::USER;
 use super::script::{Copier, Field, Mapping, Open, Opens, Owners, Script, StringList, c};
 use crate::error::{Error, Kind, Result};
 use crate::spec::destination::absolute;
@@ -36,6 +37,12 @@ const KERNEL_FILESYSTEMS: [&str; 8] =
 
 /// File systems whose files have SELinux contexts of the policy's own, whatever a mount says.
 const UNLABELLED: [&str; 5] = ["proc", "sysfs", "cgroup", "cgroup2", "debugfs"];
+
+/// File systems that are on a device. Without a list: those whose source is named below /dev.
+const ON_DEVICES: [&str; 18] = [
+    "ext2", "ext3", "ext4", "xfs", "btrfs", "bcachefs", "f2fs", "vfat", "msdos", "exfat", "ntfs3", "iso9660",
+    "udf", "squashfs", "erofs", "jfs", "nilfs2", "fuseblk",
+];
 
 /// When the mounts are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +99,7 @@ impl<'a> Mounts<'a, '_> {
             } else if mount.kind.as_deref() == Some("cgroup") {
                 self.push_cgroup(entry, script, opens);
             } else {
-                self.push_filesystem(entry, script)?;
+                self.push_filesystem(entry, script, opens)?;
             }
             self.push_propagation(entry, script);
         }
@@ -103,7 +110,12 @@ impl<'a> Mounts<'a, '_> {
         self.namespaces & namespace != 0
     }
 
-    fn push_filesystem(&self, entry: Entry<'a, '_>, script: &mut Script) -> Result<()> {
+    fn push_filesystem(
+        &self,
+        entry: Entry<'a, '_>,
+        script: &mut Script,
+        opens: &mut Opens<'a>,
+    ) -> Result<()> {
         let Entry { mount, index: i, flags, target } = entry;
         let kind = mount.kind.as_deref().unwrap_or_default();
         if kind.is_empty() {
@@ -125,7 +137,8 @@ impl<'a> Mounts<'a, '_> {
         if on_root.is_none() && !UNLABELLED.contains(&kind) {
             data.extend(label_option(self.spec).map(Cow::Owned));
         }
-        let source = c(mount.source.as_deref().filter(|source| !source.is_empty()).unwrap_or(kind));
+        let named = mount.source.as_deref().filter(|source| !source.is_empty()).unwrap_or(kind);
+        let source = c(named);
         let copy_up = flags.copy_up && kind == "tmpfs";
         if let Some(long) = data.iter().find(|option| is_long(option)) {
             if kind != "overlay" || self.moment == Moment::Running {
@@ -137,6 +150,24 @@ impl<'a> Mounts<'a, '_> {
             }
             let (bits, data) = legacy::arguments(flags.set, &data, i)?;
             let step = Step::Mount { kind: &c(kind), source: &source, target, flags: bits, data: &data };
+            script.push(Field::Mount(i), step);
+        } else if self.is_on_device(kind, named) {
+            let open = Open::Filesystem {
+                kind: Cow::Borrowed(kind),
+                source: Cow::Borrowed(named),
+                options: data,
+                attributes: flags.set,
+                field: Field::Mount(i),
+            };
+            let step = Step::Bind {
+                tree: opens.add(open),
+                source: c"",
+                flags: 0,
+                target,
+                links: Links::FOLLOW,
+                attributes: Attributes::NONE,
+                recursive_attributes: Attributes::NONE,
+            };
             script.push(Field::Mount(i), step);
         } else {
             let options = StringList::of(&data);
@@ -167,6 +198,14 @@ impl<'a> Mounts<'a, '_> {
             self.push_change(i, target, Attributes::NONE, flags.recursive_attributes(), script);
         }
         Ok(())
+    }
+
+    /// The engine makes it, whom the container's device rules do not bind: that the config names the device is enough, as
+    /// with runc. In a user namespace the kernel lets nobody mount it, and it would be no different.
+    fn is_on_device(&self, kind: &str, source: &str) -> bool {
+        let ours = self.host.privileged && !self.host.in_user_namespace && !self.has(USER);
+        let on_device = ON_DEVICES.contains(&kind) && source.starts_with('/') || source.starts_with("/dev/");
+        ours && self.moment == Moment::Building && on_device
     }
 
     fn push_bind(&self, entry: Entry<'a, '_>, script: &mut Script, opens: &mut Opens<'a>) -> Result<()> {

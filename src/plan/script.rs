@@ -210,6 +210,14 @@ pub enum Open<'a> {
         copier: Copier,
         field: Field,
     },
+    /// A new file system on a device of the host, which the container's device rules do not have to allow.
+    Filesystem {
+        kind: Cow<'a, str>,
+        source: Cow<'a, str>,
+        options: Vec<Cow<'a, str>>,
+        attributes: u64,
+        field: Field,
+    },
     /// A device node of the host, which must have this number; a tree like the others.
     Device {
         path: Cow<'a, str>,

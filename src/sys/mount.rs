@@ -1,8 +1,8 @@
 //! The mount interface by descriptors, as far as the parent needs it.
 
-use super::{SysResult, check};
-use std::ffi::CStr;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use super::{Errno, SysResult, check};
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 
 /// open_tree(dir, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags): a detached copy.
@@ -15,27 +15,88 @@ pub fn clone_tree(dir: BorrowedFd, path: &CStr, flags: i32) -> SysResult<OwnedFd
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
-/// A new tmpfs that is mounted nowhere. Reference: fsopen(2), fsmount(2).
+/// A new tmpfs that is mounted nowhere.
 pub fn detached_tmpfs() -> SysResult<OwnedFd> {
+    let context = fsopen(c"tmpfs")?;
+    fsconfig(context.as_fd(), libc::FSCONFIG_CMD_CREATE, None, None)?;
+    fsmount(context.as_fd(), libc::MOUNT_ATTR_NOSUID)
+}
+
+/// A file system that could not be made.
+#[derive(Debug)]
+pub struct Refused {
+    pub errno: Errno,
+    call: &'static str,
+    /// What it says itself: the first message of the context's log.
+    said: String,
+}
+
+impl Refused {
+    pub fn reason(&self) -> String {
+        if self.said.is_empty() { self.call.to_owned() } else { self.said.clone() }
+    }
+}
+
+/// A new file system that is mounted nowhere. `options` are `key=value` or a flag, `attributes` are `MOUNT_ATTR_*`.
+pub fn filesystem(
+    kind: &CStr,
+    source: &CStr,
+    options: &[CString],
+    attributes: u64,
+) -> Result<OwnedFd, Refused> {
+    let plain = |call| move |errno| Refused { errno, call, said: String::new() };
+    let context = fsopen(kind).map_err(plain("fsopen"))?;
+    let context = context.as_fd();
+    let said = |call| {
+        move |errno| {
+            let mut log = [0; 1024];
+            // Without a message there is the errno alone.
+            let length = super::file::read(context, &mut log).unwrap_or(0);
+            let text = String::from_utf8_lossy(&log[..length]);
+            let said = text.lines().next().unwrap_or_default();
+            Refused { errno, call, said: said.trim_start_matches("e ").trim_start_matches("w ").to_owned() }
+        }
+    };
+    fsconfig(context, libc::FSCONFIG_SET_STRING, Some(c"source"), Some(source)).map_err(said("fsconfig"))?;
+    for option in options {
+        let set = match option.to_bytes().iter().position(|byte| *byte == b'=') {
+            None => fsconfig(context, libc::FSCONFIG_SET_FLAG, Some(option), None),
+            Some(at) => {
+                let key = CString::new(&option.to_bytes()[..at]).unwrap_or_default();
+                let value = CString::new(&option.to_bytes()[at + 1..]).unwrap_or_default();
+                fsconfig(context, libc::FSCONFIG_SET_STRING, Some(&key), Some(&value))
+            }
+        };
+        set.map_err(said("fsconfig"))?;
+    }
+    fsconfig(context, libc::FSCONFIG_CMD_CREATE, None, None).map_err(said("create the file system"))?;
+    fsmount(context, attributes).map_err(said("fsmount"))
+}
+
+/// fsopen(kind, FSOPEN_CLOEXEC). Reference: fsopen(2).
+fn fsopen(kind: &CStr) -> SysResult<OwnedFd> {
     // SAFETY: the name is NUL-terminated.
     let context = check(unsafe {
-        libc::syscall(libc::SYS_fsopen, c"tmpfs".as_ptr(), 1 /* FSOPEN_CLOEXEC */)
+        libc::syscall(libc::SYS_fsopen, kind.as_ptr(), 1 /* FSOPEN_CLOEXEC */)
     })?;
     // SAFETY: the kernel has just returned this descriptor to us alone.
-    let context = unsafe { OwnedFd::from_raw_fd(context as i32) };
-    let no_text: *const libc::c_char = ptr::null();
-    // SAFETY: FSCONFIG_CMD_CREATE takes neither key nor value.
-    check(unsafe {
-        libc::syscall(libc::SYS_fsconfig, context.as_raw_fd(), libc::FSCONFIG_CMD_CREATE, no_text, no_text, 0)
-    })?;
+    Ok(unsafe { OwnedFd::from_raw_fd(context as i32) })
+}
+
+/// fsconfig(context, command, key, value, 0). Reference: fsconfig(2).
+fn fsconfig(context: BorrowedFd, command: u32, key: Option<&CStr>, value: Option<&CStr>) -> SysResult<()> {
+    let text = |text: Option<&CStr>| text.map_or(ptr::null(), CStr::as_ptr);
+    // SAFETY: key and value are NUL-terminated, or null for commands that take none.
+    let done =
+        unsafe { libc::syscall(libc::SYS_fsconfig, context.as_raw_fd(), command, text(key), text(value), 0) };
+    check(done).map(drop)
+}
+
+/// fsmount(context, FSMOUNT_CLOEXEC, attributes). Reference: fsmount(2).
+fn fsmount(context: BorrowedFd, attributes: u64) -> SysResult<OwnedFd> {
     // SAFETY: fsmount takes numbers.
     let mount = check(unsafe {
-        libc::syscall(
-            libc::SYS_fsmount,
-            context.as_raw_fd(),
-            1, /* FSMOUNT_CLOEXEC */
-            libc::MOUNT_ATTR_NOSUID,
-        )
+        libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), 1 /* FSMOUNT_CLOEXEC */, attributes as u32)
     })?;
     // SAFETY: the kernel has just returned this descriptor to us alone.
     Ok(unsafe { OwnedFd::from_raw_fd(mount as i32) })

@@ -6,6 +6,7 @@
 mod support;
 
 mod cgroups;
+mod devices;
 mod idmap;
 mod links;
 mod live;
