@@ -255,11 +255,23 @@ impl<'a> Init<'a> {
         sys::umount2(c".", libc::MNT_DETACH).part(Part::Umount)
     }
 
-    pub fn change_root(&self, elsewhere: bool) -> Outcome<()> {
+    pub fn change_root(&mut self, elsewhere: bool, left_below: Strings) -> Outcome<()> {
         let root = self.root()?;
         sys::fchdir(root).part(Part::Chdir)?;
         if elsewhere {
             sys::move_mount(root, Fd::CWD, c"/").part(Part::MoveMount)?;
+        }
+        // The root filesystem, attached over /, is not on the way of these paths: they begin below it, at our own root.
+        for place in left_below.iter() {
+            match sys::umount2(place, libc::MNT_DETACH) {
+                // A user namespace may take away nothing that came with its mount table.
+                Err(Errno(libc::EINVAL)) => {
+                    let empty = self.empty_directory(Strings::EMPTY)?;
+                    sys::move_mount(empty, Fd::CWD, place).part(Part::MoveMount)?;
+                    sys::close(empty);
+                }
+                other => other.part(Part::Umount)?,
+            }
         }
         sys::chroot(c".").part(Part::PivotRoot)
     }
@@ -270,8 +282,7 @@ impl<'a> Init<'a> {
         let mount = if directory {
             match self.empty {
                 None => {
-                    let context = sys::fsopen(c"tmpfs").part(Part::FsOpen)?;
-                    let mount = self.new_filesystem(context, c"tmpfs", options, READ_ONLY)?;
+                    let mount = self.empty_directory(options)?;
                     self.empty = Some(mount);
                     mount
                 }
@@ -287,6 +298,11 @@ impl<'a> Init<'a> {
         }
         sys::close(target);
         Ok(())
+    }
+
+    fn empty_directory(&mut self, options: Strings) -> Outcome<Fd> {
+        let context = sys::fsopen(c"tmpfs").part(Part::FsOpen)?;
+        self.new_filesystem(context, c"tmpfs", options, READ_ONLY)
     }
 
     pub fn readonly(&self, path: &CStr) -> Outcome<()> {

@@ -58,7 +58,7 @@ impl<'a> Init<'a> {
             Step::OpenNull {} => self.open_null(),
             Step::Console { bind } => self.open_console(bind),
             Step::Pivot {} => self.pivot(),
-            Step::Chroot { elsewhere } => self.change_root(elsewhere),
+            Step::Chroot { elsewhere, left_below } => self.change_root(elsewhere, left_below),
             Step::RootAttributes { attributes, recursive } => self.root_attributes(attributes, recursive),
             Step::Sysctl { path, value } => self.write_sysctl(path, value.0),
             Step::Mask { path, options } => self.mask(path, options),

@@ -444,8 +444,9 @@ steps! {
     /// pivot_root(2) onto the root filesystem; the host's tree is gone afterwards.
     Pivot {}
     /// Where pivot_root cannot work (initramfs): chroot(2) into the root filesystem attached over /, which it is moved to
-    /// where it is still `elsewhere`.
-    Chroot { elsewhere: bool }
+    /// where it is still `elsewhere`. What is mounted at the places `left_below` it is taken away before, or covered where
+    /// it is locked: a process could learn or change there what is the host's.
+    Chroot { elsewhere: bool, left_below: Strings<'a> }
     /// mount_setattr(2) on the container's root.
     RootAttributes { attributes: Attributes, recursive: bool }
     /// Writes `value` to /proc/sys/`path` of the private procfs.

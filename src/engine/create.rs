@@ -18,9 +18,10 @@ use super::{CreateOptions, Engine, Keyring, RootChange};
 use super::{listener, notify, preserve, start_pipes};
 use crate::cgroup::Cgroup;
 use crate::error::Result;
+use crate::host::{self, mountinfo};
 use crate::plan::{self, Plan, SessionKeyring};
 use crate::resctrl;
-use crate::spec::{Spec, annotations};
+use crate::spec::{Namespace, Spec, annotations};
 use crate::state::{Entry, Phase, Record};
 use crate::sys::random;
 use crate::time;
@@ -75,10 +76,14 @@ impl Engine {
     ) -> Result<Made> {
         crate::state::id::check(&options.id)?;
         let preserve_fds = preserve::check(&options.listening, options.preserve_fds)?;
-        let facts = crate::host::probe()?;
+        let facts = host::probe()?;
         let plan_options = plan::Options {
             id: options.id.clone(),
             no_pivot: options.root_change == RootChange::MoveMount,
+            left_below: match options.root_change {
+                RootChange::MoveMount => left_below(spec, &facts)?,
+                _ => Vec::new(),
+            },
             keyring: match options.keyring {
                 Keyring::New => Some(fresh_keyring()?),
                 Keyring::Inherit => None,
@@ -151,6 +156,36 @@ impl Engine {
     }
 }
 
+/// What is mounted below our root, if nothing holds it there: all of it is out of reach then, also for a process that
+/// makes mount tables of its own. In a user namespace, what came with its mount table is locked, and the whole procs and
+/// sysfs are covered, of which the kernel would give out unmasked ones (mount_too_revealing).
+fn left_below(spec: &Spec, facts: &host::Facts) -> Result<Vec<String>> {
+    let namespaces = spec.linux.as_ref().map_or(&[][..], |linux| &linux.namespaces);
+    // One that is joined has another tree, and others who live in it.
+    let joined = |namespace: &Namespace| {
+        &*namespace.kind == "mount" && namespace.path.as_deref().is_some_and(|path| !path.is_empty())
+    };
+    if namespaces.iter().any(joined) {
+        return Ok(Vec::new());
+    }
+    let locked = facts.in_user_namespace || namespaces.iter().any(|namespace| &*namespace.kind == "user");
+    let table = mountinfo::read("self")?;
+    let mut places: Vec<String> = if locked {
+        let whole = |line: &&mountinfo::Line| line.root == "/" && matches!(&*line.kind, "proc" | "sysfs");
+        table.iter().filter(whole).map(|line| line.point.clone()).collect()
+    } else {
+        let root = mountinfo::id_of_root()?;
+        table
+            .iter()
+            .filter(|line| line.parent == root && line.point != "/")
+            .map(|line| line.point.clone())
+            .collect()
+    };
+    // What lies above hides the way to what lies below it: the kernel takes the first away together with all on it.
+    places.sort_by_key(String::len);
+    Ok(places)
+}
+
 /// What there is to clean up if this command dies at the next instant.
 fn intent(
     planned: &plan::Options,
@@ -208,6 +243,8 @@ pub fn planned_options(record: &Record) -> plan::Options {
     plan::Options {
         id: record.id.clone(),
         no_pivot: record.no_pivot,
+        // Where they were makes no difference to the number of steps.
+        left_below: Vec::new(),
         keyring: record.session_keyring().map(|name| SessionKeyring { name: name.into_owned(), hidden: 0 }),
         preserve_fds: record.preserve_fds,
         listening: record.listening,

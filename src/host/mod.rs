@@ -1,6 +1,7 @@
 //! What this machine and this caller can do. Probed when asked for, never changed.
 
 pub mod cgroups;
+pub mod mountinfo;
 pub mod survey;
 
 use crate::error::{Error, Kind, Result};

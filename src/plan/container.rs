@@ -21,6 +21,8 @@ use std::path::Path;
 pub struct Options {
     pub id: String,
     pub no_pivot: bool,
+    /// What is mounted in the host's tree that `no_pivot` leaves below the container's, and must not stay there.
+    pub left_below: Vec<String>,
     /// The session keyring to make; absent: the caller's stays.
     pub keyring: Option<SessionKeyring>,
     pub preserve_fds: u32,
@@ -354,7 +356,9 @@ impl<'a> Builder<'a, '_> {
 
     fn leave_host(&mut self) {
         if self.options.no_pivot {
-            self.push(Step::Chroot { elsewhere: self.hooks_before_pivot() });
+            let places = StringList::of(&self.options.left_below);
+            let elsewhere = self.hooks_before_pivot();
+            self.push(Step::Chroot { elsewhere, left_below: places.wire() });
         } else {
             self.push(Step::Pivot {});
         }

@@ -73,3 +73,35 @@ fn a_protective_path_that_cannot_be_looked_for_is_an_error_that_names_it() {
 fn a_protective_path_of_which_nothing_is_there_needs_no_protection() {
     assert_eq!(with("/none/at/all", "/neither").run().ok(), "UNMASKED\nWRITABLE\nSECRET\nOTHER\nINSIDE\n");
 }
+
+/// A process of the container makes a user namespace with its own uid 0 (CAP_SETFCAP) and mount and pid namespaces, and asks
+/// for a proc and a sysfs of its own: the kernel gives none while every one that it sees has something covered.
+const NESTED: &str = "unshare -U -m -p -f -r sh -c \
+        'mount -t proc proc /tmp && echo PROC && (: >> /tmp/sys/kernel/core_pattern) && echo WRITABLE' 2>/dev/null; \
+    unshare -U -m -n -r sh -c 'mount -t sysfs sysfs /tmp && echo SYSFS' 2>/dev/null; echo INSIDE";
+
+fn nested(container: Container, options: &[&str], change: impl FnOnce(&mut serde_json::Value)) -> String {
+    let container = container.sh(NESTED).edit(|config| {
+        config["linux"].as_object_mut().unwrap().remove("seccomp");
+        crate::canary::protect(config);
+        change(config);
+    });
+    container.run_with(options).ok()
+}
+
+#[test]
+fn what_no_pivot_leaves_below_gives_no_proc_to_a_nested_namespace() {
+    let unprotected = nested(Container::new(), &[], |config| {
+        config["linux"]["maskedPaths"] = json!([]);
+        config["linux"]["readonlyPaths"] = json!([]);
+    });
+    if !unprotected.contains("PROC") {
+        crate::skip!("this host gives no proc to a nested user namespace: {unprotected}");
+    }
+    for options in [&[][..], &["--no-pivot"]] {
+        assert_eq!(nested(Container::new(), options, |_| {}), "INSIDE\n", "{options:?}");
+        // What came with the mount table of a user namespace is locked: it is covered.
+        let container = crate::canary::in_user_namespace(Container::new());
+        assert_eq!(nested(container, options, |_| {}), "INSIDE\n", "{options:?}, user namespace");
+    }
+}
