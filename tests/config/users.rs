@@ -380,15 +380,25 @@ fn what_the_host_has_mounted_over_cannot_be_uncovered_inside() {
     assert!(!ended.out.contains("uncovered") && ended.err.contains("umount"), "{ended:?}");
 }
 
+/// What locks the host's flags in what a user namespace sees locks what is mounted below a directory to it as well.
 #[test]
-fn a_bind_of_one_directory_works_where_mounts_are_below_it() {
-    let container = mapped().sh("cat /data/text; ls /data/sub");
-    let source = container.dir.join("source");
-    fs::create_dir_all(source.join("sub")).unwrap();
-    fs::write(source.join("text"), "here").unwrap();
-    let container = container.edit(|c| add_mount(c, "/data", "bind", source.to_str().unwrap(), &["bind"]));
-    let script = format!("mount -t tmpfs cover {}/sub; $RR", source.display());
-    assert_eq!(crate::host_script(&container, &script).ok(), "here");
+fn a_directory_with_mounts_below_it_is_bound_with_them_or_not_at_all() {
+    for (option, works) in [("bind", false), ("rbind", true)] {
+        let container = mapped().sh("cat /data/text; ls /data/sub");
+        let source = container.dir.join("source");
+        fs::create_dir_all(source.join("sub")).unwrap();
+        fs::write(source.join("text"), "here").unwrap();
+        let container =
+            container.edit(|c| add_mount(c, "/data", "bind", source.to_str().unwrap(), &[option]));
+        let script = format!("mount -t tmpfs cover {0}/sub; touch {0}/sub/below; $RR", source.display());
+        let ended = crate::host_script(&container, &script);
+        if works {
+            assert_eq!(ended.ok(), "herebelow\n");
+        } else {
+            let err = ended.fails();
+            assert!(err.contains("/mounts/") && err.contains("rbind"), "{err}");
+        }
+    }
 }
 
 #[test]

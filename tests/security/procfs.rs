@@ -142,11 +142,20 @@ fn a_label_never_goes_to_a_file_of_the_image() {
 /// Also by whoever joins: a label that cannot be set is an error, and goes to the kernel's files only.
 #[test]
 fn a_label_of_exec_never_goes_to_a_file_of_the_image() {
-    let container = Container::new().sh("sleep 1000");
+    // No link of the image leads a mount of the config onto /proc: the container covers it by itself.
+    let container = Container::new().sh("mount --bind /fakes /proc && touch /tmp/ready; sleep 1000");
     let fakes = container.dir.join("fake");
     fake(&fakes);
-    symlink("/proc", container.rootfs().join("data")).unwrap();
-    let container = container.edit(|config| bind(config, &fakes, "/data")).started();
+    let container = container.edit(|config| {
+        bind(config, &fakes, "/fakes");
+        config["linux"].as_object_mut().unwrap().remove("seccomp");
+        for set in ["bounding", "effective", "permitted"] {
+            config["process"]["capabilities"][set].as_array_mut().unwrap().push(json!("CAP_SYS_ADMIN"));
+        }
+    });
+    let container = container.started();
+    let ready = container.rootfs().join("tmp/ready");
+    crate::support::wait_until("the container covers its /proc", || ready.exists());
     for option in ["--apparmor", "--process-label"] {
         let ended = container.call(&["exec", option, "no-such-label", &container.id, "echo", "INSIDE"]);
         assert!(!ended.out.contains("INSIDE"), "{option}");
