@@ -21,6 +21,7 @@ mod identity;
 mod inputs;
 mod joined;
 mod keyring;
+mod linked_pods;
 mod links;
 mod live;
 mod mounts;
