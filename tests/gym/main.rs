@@ -16,6 +16,7 @@ mod support;
 mod caught;
 mod control;
 mod exchange;
+mod hooks;
 mod joiner;
 mod neighbour;
 mod runtime;

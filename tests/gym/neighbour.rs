@@ -29,7 +29,7 @@ pub fn beside(other: &Container, container: Container) -> Container {
 }
 
 /// Creates the container by a command that `wrap` may change, starts it and takes it away, whatever its neighbour does.
-fn make(container: Container, wrap: impl Fn(Command) -> Command) {
+pub fn make(container: Container, wrap: impl Fn(Command) -> Command) {
     container.write_config();
     let pid_file = container.dir.join("pid");
     let bundle = container.bundle();

@@ -12,6 +12,7 @@ pub const JOINS: Stand = Stand::Closed; // 2
 pub const CREATED_BESIDE: Stand = Stand::Closed; // 3
 pub const MOUNTS_ADD: Stand = Stand::Closed; // 4
 pub const LINKS: Stand = Stand::Closed; // 13, by mounts add
+pub const HOOKS: Stand = Stand::Closed; // the paths that are not exec
 pub const STOPPED: Stand = Stand::Closed; // 18
 pub const MOUNT_TABLE: Stand = Stand::Closed; // 21
 pub const TERMINAL: Stand = Stand::Closed; // 24
