@@ -182,10 +182,10 @@ fn a_proc_that_flips_to_a_link_is_mounted_in_place_or_refused() {
     assert!(ran > 0);
 }
 
-/// A volume at /dev that two share: a node gets its owner, and what is exchanged for it does not.
+/// A volume that two share: a node gets its owner, and what is exchanged for it does not.
 #[test]
 fn a_node_that_is_exchanged_gives_its_owner_to_nothing_else() {
-    let fifo = json!({"path": "/dev/node", "type": "p", "uid": 4321, "gid": 4321, "fileMode": 0o666});
+    let fifo = json!({"path": "/volume/node", "type": "p", "uid": 4321, "gid": 4321, "fileMode": 0o666});
     let container = Container::new().sh("echo INSIDE");
     let volume = container.dir.join("volume");
     fs::create_dir(&volume).unwrap();
@@ -193,9 +193,8 @@ fn a_node_that_is_exchanged_gives_its_owner_to_nothing_else() {
     nix::unistd::mkfifo(&node, nix::sys::stat::Mode::S_IRWXU).unwrap();
     fs::write(&victim, "").unwrap();
     let container = container.edit(|c| {
-        c["linux"]["devices"] = vec![fifo; 20].into();
-        without_mount(c, "/dev");
-        bind(c, &volume, "/dev");
+        c["linux"]["devices"] = json!([fifo]);
+        bind(c, &volume, "/volume");
     });
     let flipper = Flipper::of(node.clone(), victim.clone());
     let (begin, mut ran, mut refused) = (Instant::now(), 0, 0);
@@ -209,5 +208,6 @@ fn a_node_that_is_exchanged_gives_its_owner_to_nothing_else() {
     let files = [&node, &victim].map(|path| path.symlink_metadata().unwrap());
     let (pipes, others): (Vec<_>, Vec<_>) = files.iter().partition(|found| found.file_type().is_fifo());
     eprintln!("{ran} ran, {refused} were refused");
-    assert_eq!((pipes[0].uid(), others[0].uid()), (4321, 0));
+    assert_eq!(others[0].uid(), 0, "the victim has another owner");
+    assert!(ran > 0 && pipes[0].uid() == 4321, "nothing was tried");
 }
