@@ -1,6 +1,7 @@
 //! From "step 17 failed in move_mount with EINVAL" to what a person can act on: what was being done, for which
 //! field, why, and what helps. The texts about the program itself are those that engines look for.
 
+use super::program_head;
 use crate::error::{Error, Kind};
 use crate::plan::{Field, Script};
 use crate::spec::Spec;
@@ -332,98 +333,16 @@ fn program_missing(spec: &Spec, first: &str, part: Part, errno: i32) -> Error {
 fn not_started(program: &str, errno: i32, head: &[u8]) -> Error {
     let error = Error::os(format!("exec {program}"), errno);
     match errno {
-        libc::ENOENT => match interpreter(head) {
+        libc::ENOENT => match program_head::interpreter(head) {
             Some(interpreter) => error.kind(Kind::NotFound).remedy(format!(
                 "the program is there; the interpreter that it names, {interpreter}, is not"
             )),
             None => error.kind(Kind::NotFound),
         },
-        libc::ENOEXEC => error.kind(Kind::NotExecutable).remedy(foreign(head)),
+        libc::ENOEXEC => error.kind(Kind::NotExecutable).remedy(program_head::foreign(head)),
         libc::EACCES | libc::EPERM => error
             .kind(Kind::NotExecutable)
             .remedy("is the file system mounted noexec, and may the process's user execute the program?"),
         _ => error,
-    }
-}
-
-/// What `#!` or the ELF header name as the program's interpreter.
-fn interpreter(head: &[u8]) -> Option<String> {
-    if let Some(line) = head.strip_prefix(b"#!") {
-        let line = line.split(|&b| b == b'\n').next()?;
-        let carriage = line.ends_with(b"\r");
-        let line = String::from_utf8_lossy(line);
-        let name = line.split_whitespace().next()?.to_owned();
-        return Some(if carriage { format!("{name}\\r (the script has DOS line ends)") } else { name });
-    }
-    elf_interpreter(head)
-}
-
-fn elf_interpreter(head: &[u8]) -> Option<String> {
-    const PT_INTERP: u32 = 3;
-    if !head.starts_with(b"\x7fELF\x02\x01") {
-        return None;
-    }
-    let number = |at: usize, size: usize| -> Option<usize> {
-        let bytes = head.get(at..at.checked_add(size)?)?;
-        Some(bytes.iter().rev().fold(0, |n, &b| n << 8 | usize::from(b)))
-    };
-    let (table, entry, count) = (number(32, 8)?, number(54, 2)?, number(56, 2)?);
-    for i in 0..count {
-        let at = table.checked_add(i * entry)?;
-        if number(at, 4)? == PT_INTERP as usize {
-            let (offset, size) = (number(at.checked_add(8)?, 8)?, number(at.checked_add(32)?, 8)?);
-            let name = head.get(offset..offset.checked_add(size)?)?;
-            return Some(String::from_utf8_lossy(name).trim_end_matches('\0').to_owned());
-        }
-    }
-    None
-}
-
-/// Why the kernel does not know the format.
-fn foreign(head: &[u8]) -> String {
-    if !head.starts_with(b"\x7fELF") {
-        return "it is no program that the kernel knows; a script needs #! in its first line".into();
-    }
-    let machine = head.get(18..20).map_or(0, |m| u16::from_le_bytes([m[0], m[1]]));
-    let name = match machine {
-        3 => "i386",
-        8 => "MIPS",
-        20 | 21 => "PowerPC",
-        22 => "s390x",
-        40 => "arm",
-        62 => "x86-64",
-        183 => "aarch64",
-        243 => "RISC-V",
-        258 => "LoongArch",
-        _ => return format!("it is a program for another processor (ELF machine {machine})"),
-    };
-    format!("it is a program for {name}, this machine is {}", std::env::consts::ARCH)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_scripts_interpreter_is_named() {
-        assert_eq!(interpreter(b"#!/bin/foo -x\necho").as_deref(), Some("/bin/foo"));
-        assert_eq!(interpreter(b"#! /bin/foo\n").as_deref(), Some("/bin/foo"));
-        assert!(interpreter(b"#!/bin/sh\r\necho").is_some_and(|text| text.contains("DOS line ends")));
-        assert_eq!(interpreter(b"echo"), None);
-    }
-
-    #[test]
-    fn damaged_programs_have_no_interpreter() {
-        let mut head = b"\x7fELF\x02\x01".to_vec();
-        head.resize(64, 0xff);
-        assert_eq!(interpreter(&head), None);
-    }
-
-    #[test]
-    fn a_program_for_another_processor_is_named() {
-        let mut head = b"\x7fELF\x02\x01".to_vec();
-        head.resize(18, 0);
-        head.extend(183u16.to_le_bytes());
-        assert!(foreign(&head).contains("aarch64"));
     }
 }

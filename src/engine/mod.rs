@@ -41,6 +41,7 @@ mod pid_file;
 mod pidfd;
 mod prepare;
 mod preserve;
+mod program_head;
 mod rlimits;
 mod run;
 mod shares;

@@ -93,18 +93,20 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "process.cwd",
-        "made if missing, entered as the user, verified to be inside",
+        "entered by root or the user, verified to be inside; made if missing and the user may search the way to it",
         &[
             "config/program.rs::a_missing_working_directory_is_made_and_an_existing_one_entered",
+            "security/cwd.rs::no_directory_is_made_where_the_user_may_not_search",
             "security/descriptors.rs::a_working_directory_behind_a_leaked_descriptor_is_refused",
         ],
     ),
     row(
         "process.env",
-        "exactly these, and HOME from the image's passwd where it is missing",
+        "exactly these, and HOME from the image's passwd where it is missing; one that the program may not read is a warning",
         &[
             "config/program.rs::the_environment_is_the_configs_and_nothing_else",
             "config/program.rs::without_a_home_the_one_of_the_containers_passwd_is_given",
+            "security/home.rs::a_passwd_that_the_program_may_not_read_is_a_warning",
         ],
     ),
     row(

@@ -87,6 +87,7 @@ pub const ENVIRONMENT: &[Row] = &[
             "ipc/notify.rs::start_waits_until_the_program_is_ready_and_hands_its_pid_on",
             "ipc/notify.rs::nothing_else_that_the_container_says_reaches_the_service_manager",
             "ipc/notify.rs::the_container_sees_a_socket_of_ours_and_can_change_nothing_around_it",
+            "ipc/notify.rs::a_socket_that_lingers_makes_nobody_deaf",
         ],
     ),
     row(
