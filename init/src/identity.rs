@@ -3,7 +3,7 @@
 use crate::Init;
 use crate::control::{Fail, In, Outcome};
 use crate::sys::{self, Errno, Fd, InterfaceRequest};
-use crate::wire::{Kind, Part};
+use crate::wire::{Kind, LEADS, Part};
 
 impl Init<'_> {
     /// From here on a child does the rest; it is rruntime's child, like this process, which ends.
@@ -12,6 +12,11 @@ impl Init<'_> {
             None => Ok(()),
             Some(pid) => {
                 self.tell(Kind::Spawned, i64::from(pid))?;
+                if self.holds_terminal {
+                    // Our end frees the terminal, and it is to come when the child is there to take it: rruntime ends us
+                    // then. Nobody writes to the terminal before, and where rruntime is gone the read ends.
+                    let _ = sys::read(Fd(0), &mut [0; 1]);
+                }
                 sys::exit(0)
             }
         }
@@ -79,9 +84,25 @@ impl Init<'_> {
         // Staying in the caller's session would leave its terminal within reach (TIOCSTI).
         sys::setsid().part(Part::Setsid)?;
         match self.console.take() {
+            Some(console) if self.holds_terminal => self.take_over_terminal(console),
             Some(console) => sys::control_terminal(console).part(Part::Ioctl),
             None => Ok(()),
         }
+    }
+
+    /// The terminal is our maker's until its end, which rruntime brings about now. There is no wait for it that is as quick
+    /// as to ask again: whoever asks first gets the terminal.
+    fn take_over_terminal(&self, console: Fd) -> Outcome<()> {
+        const MOST: u32 = 1 << 19;
+        self.tell(Kind::Reached, i64::from(LEADS))?;
+        let mut refused = Errno(libc::EPERM);
+        for _ in 0..MOST {
+            match sys::control_terminal(console) {
+                Ok(()) => return Ok(()),
+                Err(errno) => refused = errno,
+            }
+        }
+        Err(Fail(Part::Ioctl, refused))
     }
 
     /// Streams that the kernel or the file system will not give away stay as they are.

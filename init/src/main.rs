@@ -12,7 +12,7 @@
 //!     │ Go ────────────────────────────────▶│
 //!     │◀────────────────────────────  Ready │ everything is done but start, the filter is loaded
 //!     │ Go  (run)  or  Detach  (create) ───▶│ … Detach: waits for Go at the pipes of the state directory
-//!     │◀───────────── Failed, or the socket │ closes at exec: the user's program runs
+//!     │◀───────────── Failed, or the ends  │ close at exec: the user's program runs
 //! ```
 #![no_std]
 #![no_main]
@@ -70,6 +70,8 @@ pub struct Init<'a> {
     empty: Option<Fd>,
     /// The console's slave.
     console: Option<Fd>,
+    /// It is the terminal of this process's own session.
+    holds_terminal: bool,
     /// What `Resolve` found; or where the exec has to look by itself.
     program: Option<&'a CStr>,
     candidates: wire::Strings<'a>,
@@ -121,6 +123,7 @@ fn run(bytes: &'static [u8]) -> i32 {
         null: None,
         empty: None,
         console: None,
+        holds_terminal: false,
         program: None,
         candidates: wire::Strings::EMPTY,
         arranged: None,

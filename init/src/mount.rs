@@ -270,7 +270,7 @@ impl<'a> Init<'a> {
                     sys::move_mount(empty, Fd::CWD, place).part(Part::MoveMount)?;
                     sys::close(empty);
                 }
-                other => other.part(Part::Umount)?,
+                other => other.part(Part::Unmount)?,
             }
         }
         sys::chroot(c".").part(Part::PivotRoot)

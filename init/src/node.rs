@@ -114,7 +114,7 @@ impl Init<'_> {
     }
 
     /// The master of a new pseudo terminal goes to rruntime; with `bind` the slave appears as /dev/console.
-    pub fn open_console(&mut self, bind: bool) -> Outcome<()> {
+    pub fn open_console(&mut self, bind: bool, held: bool) -> Outcome<()> {
         let scope = IN_ROOT | libc::RESOLVE_NO_SYMLINKS;
         let path = libc::O_PATH | libc::O_DIRECTORY;
         let devpts = sys::openat2(self.root()?, c"dev/pts", path, 0, scope).part(Part::OpenTarget)?;
@@ -122,12 +122,16 @@ impl Init<'_> {
             return Err(Fail(Part::Unexpected, Errno(libc::ENODEV)));
         }
         // Looked at before it is opened: opening a device of the image's choice could do something by itself.
-        let flags = libc::O_RDWR | libc::O_NOCTTY;
-        let master = sys::openat2(devpts, c"ptmx", flags, 0, PRISTINE).part(Part::OpenTarget)?;
-        let mode = hide(devpts, master)?;
-        sys::close(devpts);
-        sys::unlock_terminal(master).part(Part::Ioctl)?;
-        let slave = sys::open_slave(master).part(Part::Ioctl)?;
+        let terminal = if held {
+            sys::setsid().part(Part::Setsid)?;
+            hold_terminal(devpts)?
+        } else {
+            let terminal = new_terminal(devpts, libc::O_NOCTTY)?;
+            sys::close(devpts);
+            terminal
+        };
+        let Terminal { master, slave, mode } = terminal;
+        self.holds_terminal = held;
         if bind {
             self.bind_console(slave)?;
         }
@@ -226,6 +230,46 @@ impl Init<'_> {
         sys::close(namespace);
         Ok(())
     }
+}
+
+/// Both ends of a new terminal, and the mode of the second.
+struct Terminal {
+    master: Fd,
+    slave: Fd,
+    mode: u32,
+}
+
+/// Its mode is taken away while it is locked, so that nobody without CAP_DAC_OVERRIDE can open it.
+fn new_terminal(devpts: Fd, noctty: i32) -> Outcome<Terminal> {
+    let flags = libc::O_RDWR | libc::O_NOCTTY;
+    let master = sys::openat2(devpts, c"ptmx", flags, 0, PRISTINE).part(Part::OpenTarget)?;
+    let mode = hide(devpts, master)?;
+    sys::unlock_terminal(master).part(Part::Ioctl)?;
+    let slave = sys::open_slave(master, noctty).part(Part::Ioctl)?;
+    Ok(Terminal { master, slave, mode })
+}
+
+/// A terminal that is our own from the moment on at which it is open. A session leader of the container's that may open
+/// what has no mode, and that opens everything, can be faster: then it has that one, and we take the next.
+fn hold_terminal(devpts: Fd) -> Outcome<Terminal> {
+    const TRIES: u32 = 32;
+    let mut taken = [Fd::CWD; TRIES as usize];
+    let mut outcome = Err(Fail(Part::Ioctl, Errno(libc::EPERM)));
+    for place in &mut taken {
+        let terminal = new_terminal(devpts, 0)?;
+        if sys::control_terminal(terminal.slave).is_ok() {
+            outcome = Ok(terminal);
+            break;
+        }
+        sys::close(terminal.slave);
+        // Kept open for now: its number is not to come again at once.
+        *place = terminal.master;
+    }
+    for master in taken.iter().filter(|fd| **fd != Fd::CWD) {
+        sys::close(*master);
+    }
+    sys::close(devpts);
+    outcome
 }
 
 /// Takes the mode of a terminal that is still locked away, and returns it: until the terminal is the program's, nobody

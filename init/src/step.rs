@@ -56,7 +56,7 @@ impl<'a> Init<'a> {
             Step::Device { path, mode, number, uid, gid } => self.device(path, mode, number, uid, gid),
             Step::Symlink { to, path } => self.symlink(to, path),
             Step::OpenNull {} => self.open_null(),
-            Step::Console { bind } => self.open_console(bind),
+            Step::Console { bind, held } => self.open_console(bind, held),
             Step::Pivot {} => self.pivot(),
             Step::Chroot { elsewhere, left_below } => self.change_root(elsewhere, left_below),
             Step::RootAttributes { attributes, recursive } => self.root_attributes(attributes, recursive),

@@ -321,19 +321,21 @@ pub fn unshare(flags: u64) -> Sys<()> {
 /// clone(flags | CLONE_PARENT): a child that is a copy of us; our parent is its parent. `None` in the child, where `own`
 /// is its number in its own pid namespace. The number that we get is the one in ours.
 pub fn clone_sibling(flags: u32, own: &mut i32) -> Sys<Option<u32>> {
-    let flags = flags as usize | (libc::CLONE_PARENT | libc::CLONE_CHILD_SETTID) as usize;
-    // Processors differ in the order of the last two arguments: the address of the number, and that of a TLS block.
-    let own = &raw mut *own as usize;
-    let (fourth, fifth) = if cfg!(target_arch = "x86_64") { (own, 0) } else { (0, own) };
-    match call(libc::SYS_clone, [flags, 0, 0, fourth, fifth, 0])? {
-        0 => Ok(None),
-        pid => Ok(Some(pid as u32)),
-    }
+    clone_with(
+        flags as usize | (libc::CLONE_PARENT | libc::CLONE_CHILD_SETTID) as usize,
+        &raw mut *own as usize,
+    )
 }
 
 /// As fork(2), without a signal at the child's end; with CLONE_PARENT our parent is the child's too. `None` in the child.
 pub fn clone(flags: usize) -> Sys<Option<u32>> {
-    match call(libc::SYS_clone, [flags, 0, 0, 0, 0, 0])? {
+    clone_with(flags, 0)
+}
+
+/// Processors differ in the order of the last two arguments: where the child's number goes, and that of a TLS block.
+fn clone_with(flags: usize, number: usize) -> Sys<Option<u32>> {
+    let (fourth, fifth) = if cfg!(target_arch = "x86_64") { (number, 0) } else { (0, number) };
+    match call(libc::SYS_clone, [flags, 0, 0, fourth, fifth, 0])? {
         0 => Ok(None),
         pid => Ok(Some(pid as u32)),
     }
@@ -416,9 +418,10 @@ pub fn unlock_terminal(master: Fd) -> Sys<()> {
     ioctl(master, libc::TIOCSPTLCK, &raw const unlock as usize).map(drop)
 }
 
-/// TIOCGPTPEER: the other end, whatever is mounted where its name points.
-pub fn open_slave(master: Fd) -> Sys<Fd> {
-    let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
+/// TIOCGPTPEER: the other end, whatever is mounted where its name points. Without `O_NOCTTY` a session leader has it as its
+/// terminal from that moment on, if it is nobody's yet.
+pub fn open_slave(master: Fd, noctty: i32) -> Sys<Fd> {
+    let flags = libc::O_RDWR | noctty | libc::O_CLOEXEC;
     ioctl(master, libc::TIOCGPTPEER, flags as usize).map(fd)
 }
 

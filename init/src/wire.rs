@@ -11,7 +11,7 @@
 
 use core::ffi::CStr;
 
-/// Changes with every change of the format; init and rruntime are always built together.
+/// Marks a plan; init and rruntime are always built together.
 pub const MAGIC: u32 = 0x7272_0001;
 
 /// Where encoded bytes go.
@@ -308,6 +308,10 @@ impl<'a> Wire<'a> for Searcher<'a> {
     }
 }
 
+/// The `Reached` of a process that was spawned and leads its session: the one that spawned it, which holds its terminal, may
+/// end. Nothing waits for a word.
+pub const LEADS: u32 = u32::MAX;
+
 /// Mounts that one plan can take away again (`Step::KeepMounts`).
 pub const MOST_KEPT: usize = 256;
 
@@ -439,8 +443,10 @@ steps! {
     Symlink { to: &'a CStr, path: &'a CStr }
     /// Keeps a verified descriptor of the container's own /dev/null for `Mask`.
     OpenNull {}
-    /// A pseudo terminal of the container's devpts: its master goes to rruntime, its slave to /dev/console.
-    Console { bind: bool }
+    /// A pseudo terminal of the container's devpts: its master goes to rruntime, with `bind` its slave to /dev/console.
+    /// With `held` it is this process's own, in a session that it makes, until the one that it spawns takes it over: nobody
+    /// else can make it theirs.
+    Console { bind: bool, held: bool }
     /// pivot_root(2) onto the root filesystem; the host's tree is gone afterwards.
     Pivot {}
     /// Where pivot_root cannot work (initramfs): chroot(2) into the root filesystem attached over /, which it is moved to
@@ -580,7 +586,6 @@ parts! {
     Seccomp = "seccomp",
     Socket = "socket",
     Ioctl = "ioctl",
-    Accept = "accept",
     Copy = "copy into the new file system",
     Holder = "open a proc in the other pid namespace",
     Setsid = "setsid",
@@ -588,7 +593,8 @@ parts! {
     Mmap = "mmap",
 }
 
-/// What a message is about. The numbers stay: a container that an earlier version made waits for `Go`.
+/// What a message is about. The numbers stay, so what is new comes last: a container that an earlier version made waits for
+/// `Go`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum Kind {
@@ -605,6 +611,14 @@ pub enum Kind {
     Console,
     /// init: the seccomp listener is descriptor `value` of this process; or, after `Pass`, comes with this message.
     Listener,
+    /// rruntime: go on.
+    Go,
+    /// rruntime: wait for start at the ends that are kept for it; I shall be gone.
+    Detach,
+    /// rruntime: send the descriptor, I may not fetch it.
+    Pass,
+    /// init: `step` could not do in `part` what the container can do without; otherwise as `Failed`. At most one a step.
+    Warned,
     /// init: `step` has attached the mount whose number is `value`; the payload has the rest of its `MountId`. The second
     /// time: it has detached it.
     Mount,
@@ -616,14 +630,6 @@ pub enum Kind {
     /// init: it may not pass a directory on the way to handle `value`, and asks for a descriptor of what is there in its
     /// own mount table.
     Blocked,
-    /// rruntime: go on.
-    Go,
-    /// rruntime: wait for start at the ends that are kept for it; I shall be gone.
-    Detach,
-    /// rruntime: send the descriptor, I may not fetch it.
-    Pass,
-    /// init: `step` could not do in `part` what the container can do without; otherwise as `Failed`. At most one a step.
-    Warned,
 }
 
 /// A message on the control socket (`SOCK_SEQPACKET`): this header, then the payload.

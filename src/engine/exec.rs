@@ -56,7 +56,7 @@ impl Engine {
         spec: &Spec,
         prepared: &Prepared,
     ) -> Result<i32> {
-        const TRIES: u32 = 5;
+        const TRIES: u32 = 10;
         for _ in 1..TRIES {
             match self.exec_process(options, record, spec, prepared) {
                 Err(error) if error.detail().kind == Kind::Taken => {}

@@ -8,10 +8,11 @@ use super::Watch;
 use super::sources::Sources;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::plan::Script;
+use crate::plan::script::Talk;
 use crate::sys::launch::{self, Launch, LaunchError};
 use crate::sys::memory::{self, Content};
 use crate::sys::{Errno, SysResult, file, mount, socket};
-use crate::wire::{Kind, Message, MountId, PAYLOAD, Step};
+use crate::wire::{Kind, LEADS, Message, MountId, PAYLOAD, Step};
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 use std::collections::VecDeque;
 use std::ffi::CString;
@@ -54,13 +55,16 @@ pub struct Init {
     /// The trees that it copies by itself.
     sources: Sources,
     control: OwnedFd,
-    /// The steps at which a new process takes over, of those that have not been reported yet.
-    spawns: VecDeque<u32>,
+    /// What it has to say, and at which steps: whatever may trace a process that was born in a container can speak for it,
+    /// but says nothing else.
+    talks: VecDeque<(u32, Talk)>,
     /// What a new process has said before the old one could report it: both speak on one socket.
     held: VecDeque<Said>,
     watch: Rc<Watch>,
     /// Steps before this one have warned, or will not any more.
     warned: u32,
+    /// The process that spawns the one that goes on holds its terminal until that is there to take it.
+    holds_terminal: bool,
 }
 
 /// A message: what it says, at which step, and with `Spawned` the pid.
@@ -150,16 +154,17 @@ pub fn start(start: Start) -> Result<Init> {
         other => other,
     }
     .map_err(|e| launch_error(e, start.namespaces))?;
-    let spawns = start.script.spawns().iter().copied().collect();
+    let talks = start.script.talks().iter().copied().collect();
     Ok(Init {
         first,
         spawned: None,
         sources: Sources::default(),
         control: ours,
-        spawns,
+        talks,
         held: VecDeque::new(),
         warned: 0,
         watch: Rc::clone(start.watch),
+        holds_terminal: start.script.holds_terminal(),
     })
 }
 
@@ -262,7 +267,8 @@ impl Init {
             let copies =
                 (0u32..).zip(script.steps()).filter(|(_, (step, _))| matches!(step, Step::Copy { .. }));
             let last = copies.last().map_or(0, |(number, _)| number);
-            sources.later_births = script.spawns().iter().filter(|spawn| **spawn > last).count();
+            let births = script.talks().iter().filter(|(_, talk)| *talk == Talk::Spawned);
+            sources.later_births = births.filter(|(step, _)| *step > last).count();
         }
         Init { sources, ..self }
     }
@@ -279,12 +285,21 @@ impl Init {
         if !crate::sys::wait::is_child(pidfd.as_fd()) {
             return Err(Error::new(format!("process {pid} is no child of this command")));
         }
-        // It has nothing left to do, and where its filter refuses its end it would not come.
-        let _ = crate::sys::process::pidfd_send_signal(self.process().pidfd.as_fd(), libc::SIGKILL);
-        self.watch.wait(self.process().pidfd.as_fd(), self.process().pid)?;
+        let maker = self.spawned.replace(launch::Child { pid, pidfd });
+        if self.holds_terminal {
+            return Ok(());
+        }
+        self.end_maker(maker.as_ref())
+    }
+
+    /// The process that has made the one that goes on: it has nothing left to do, and where its filter refuses its end it
+    /// would not come.
+    fn end_maker(&self, maker: Option<&launch::Child>) -> Result<()> {
+        let maker = maker.unwrap_or(&self.first);
+        let _ = crate::sys::process::pidfd_send_signal(maker.pidfd.as_fd(), libc::SIGKILL);
+        self.watch.wait(maker.pidfd.as_fd(), maker.pid)?;
         // Nothing but its exit code is left.
-        let _ = crate::sys::wait::reap(self.process().pidfd.as_fd());
-        self.spawned = Some(launch::Child { pid, pidfd });
+        let _ = crate::sys::wait::reap(maker.pidfd.as_fd());
         Ok(())
     }
 
@@ -293,7 +308,7 @@ impl Init {
         loop {
             match self.next()? {
                 // Who shares its pid namespace may be able to speak for a process that was born later.
-                Event::Copied(..) | Event::Blocked(_) if self.spawns.len() != self.sources.later_births => {
+                Event::Copied(..) | Event::Blocked(_) if self.later_births() != self.sources.later_births => {
                     return Err(Error::new("the container's init asks for something out of turn"));
                 }
                 Event::Copied(handle, copy) => {
@@ -314,14 +329,20 @@ impl Init {
     /// The next message, in the order of the steps: nothing of a new process is heard before its pid is known.
     fn next(&mut self) -> Result<Event> {
         loop {
-            let spawn = self.spawns.front().copied().unwrap_or(u32::MAX);
-            if self.held.front().is_some_and(|said| said.step <= spawn)
-                && let Some(said) = self.held.pop_front()
-            {
-                return Ok(said.event);
+            let spawn = self.talks.iter().find(|(_, talk)| *talk == Talk::Spawned);
+            let spawn = spawn.map_or(u32::MAX, |(step, _)| *step);
+            let due = self.held.front().is_some_and(|said| said.step <= spawn);
+            let mut said = match if due { self.held.pop_front() } else { None } {
+                Some(said) => said,
+                None => {
+                    self.watch.wait(self.control.as_fd(), self.process().pid)?;
+                    hear(self.control.as_fd())?
+                }
+            };
+            if said.step > spawn {
+                self.held.push_back(said);
+                continue;
             }
-            self.watch.wait(self.control.as_fd(), self.process().pid)?;
-            let mut said = hear(self.control.as_fd())?;
             if let Event::ListenerAt(number) = said.event {
                 match fetch_listener(self.process().pidfd.as_fd(), number)? {
                     Some(listener) => {
@@ -334,26 +355,49 @@ impl Init {
                     }
                 }
             }
-            // One a step: a process that somebody has taken over could warn for ever.
+            // One a step: a process that another one has taken over could warn for ever.
             if matches!(said.event, Event::Warned { .. }) {
                 if said.step < self.warned {
                     continue;
                 }
                 self.warned = said.step.saturating_add(1);
             }
+            // The child is there to take the terminal: its maker lets it go.
+            if matches!(said.event, Event::Reached(LEADS)) && std::mem::take(&mut self.holds_terminal) {
+                self.end_maker(None)?;
+                continue;
+            }
+            expect(&mut self.talks, &said)?;
             if let (Event::Spawned, Some(pid)) = (&said.event, said.pid) {
                 self.take_over(pid)?;
-                self.spawns.pop_front();
-            } else if said.step > spawn {
-                self.held.push_back(said);
-                continue;
             }
             return Ok(said.event);
         }
     }
 
+    fn later_births(&self) -> usize {
+        self.talks.iter().filter(|(_, talk)| *talk == Talk::Spawned).count()
+    }
+
     pub fn say(&self, kind: Kind) -> Result<()> {
         say(self.control.as_fd(), kind)
+    }
+}
+
+/// An error for anything but the next thing that the script lets init say.
+fn expect(talks: &mut VecDeque<(u32, Talk)>, said: &Said) -> Result<()> {
+    let talk = match &said.event {
+        Event::Reached(point) => Talk::Reached(*point),
+        Event::Spawned => Talk::Spawned,
+        Event::Ready => Talk::Ready,
+        Event::Console { .. } => Talk::Console,
+        Event::Listener(_) | Event::ListenerAt(_) => Talk::Listener,
+        _ => return Ok(()),
+    };
+    match talks.pop_front() {
+        Some(next) if next == (said.step, talk) => Ok(()),
+        _ => Err(Error::new("the container's init says something out of turn")
+            .remedy("a process of the container may be speaking for it")),
     }
 }
 
@@ -437,4 +481,42 @@ pub fn say(control: BorrowedFd, kind: Kind) -> Result<()> {
             .kind(ErrorKind::Other)
             .remedy("the process has ended meanwhile")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::sync;
+
+    /// Whatever may trace a process that was born in a container can write to its end of the conversation.
+    #[test]
+    fn init_is_believed_what_its_script_lets_it_say_and_nothing_else() {
+        let script = [(3, Talk::Spawned), (5, Talk::Reached(sync::BORN)), (6, Talk::Ready)];
+        let said = |step, event| Said { event, step, pid: None };
+        let told =
+            |after: usize, said: Said| expect(&mut script.into_iter().skip(after).collect(), &said).is_ok();
+        assert!(told(0, said(3, Event::Spawned)));
+        assert!(told(1, said(5, Event::Reached(sync::BORN))));
+        assert!(told(1, said(9, Event::Closed)), "an end can come at any time");
+        for (after, event) in [
+            (1, Event::Reached(sync::MAP)),
+            (1, Event::Reached(sync::HOOKS)),
+            (1, Event::Spawned),
+            (1, Event::Ready),
+            (1, Event::ListenerAt(0)),
+            (2, Event::Reached(sync::BORN)),
+            (3, Event::Ready),
+        ] {
+            let words = format!("{event:?}");
+            assert!(!told(after, said(5, event)), "{words}");
+        }
+        assert!(!told(1, said(4, Event::Reached(sync::BORN))), "at another step");
+    }
+
+    /// A container that rruntime 0.1.0 has created waits for these numbers.
+    #[test]
+    fn the_words_for_a_waiting_init_keep_their_numbers() {
+        assert_eq!((Kind::Reached as u32, Kind::Failed as u32, Kind::Listener as u32), (1, 4, 6));
+        assert_eq!((Kind::Go as u32, Kind::Detach as u32), (7, 8));
+    }
 }

@@ -196,12 +196,6 @@ impl<'a> Making<'a> {
         let (mut kept_master, mut hidden) = (None, None);
         loop {
             match self.init_mut().hear()? {
-                // Who shares its pid namespace may be able to speak for it, and has no business with the host's part.
-                Event::Reached(point)
-                    if self.init_mut().spawned.is_some() && plan.late && point != sync::BORN =>
-                {
-                    return Err(Error::new("the container's init asks for something out of turn"));
-                }
                 Event::Reached(point) => {
                     self.reach(point, plan)?;
                     self.init_mut().say(Word::Go)?;

@@ -100,9 +100,10 @@ mod tests {
         while sender.write(&[0; 65536]).is_ok() {}
         setsockopt(&sender, sockopt::Linger, &libc::linger { l_onoff: 1, l_linger: 60 }).unwrap();
         let (inside, container) = UnixDatagram::pair().unwrap();
-        let news = start(inside.into()).unwrap();
         socket::send(container.as_fd(), b"READY=0", &[sender.as_raw_fd()]).unwrap();
+        // The last copy is in the message, before there is a reader: who closes the last one sleeps.
         drop(sender);
+        let news = start(inside.into()).unwrap();
         // It sleeps: what comes next is not told, and nobody waits for it.
         std::thread::sleep(Duration::from_millis(200));
         container.send(b"READY=1").unwrap();

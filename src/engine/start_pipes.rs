@@ -8,10 +8,10 @@
 //! A container of rruntime 0.1.0 waits on a socket instead, `start.sock` (`start_old.rs`).
 
 use super::init::{self, Said};
-use crate::error::Result;
+use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::spec::Spec;
 use crate::state::{Entry, START_ANSWER, START_WORD};
-use crate::sys::{SysResult, file};
+use crate::sys::{Errno, SysResult, file};
 use crate::wire::{Kind, Message};
 use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -45,7 +45,7 @@ pub fn make(entry: &Entry) -> Result<Pipes> {
         file::openat2(entry.dir(), name, libc::O_RDWR | libc::O_NOFOLLOW, 0, 0)
     };
     let both = || Ok(Pipes { word: made(START_WORD)?, answer: made(START_ANSWER)? });
-    both().map_err(|e: crate::sys::Errno| e.because("make the pipes of start"))
+    both().map_err(|e: Errno| e.because("make the pipes of start"))
 }
 
 /// Our ends.
@@ -66,7 +66,11 @@ pub fn open(entry: &Entry) -> SysResult<Ends> {
 impl Ends {
     pub fn say(&self, kind: Kind) -> Result<()> {
         let written = file::write(self.word.as_fd(), &Message::of(kind).encode());
-        written.map(drop).map_err(|e| e.because("give the container the word to start"))
+        written.map(drop).map_err(|e| match e {
+            // Nobody reads it any more.
+            Errno(libc::EPIPE) => Error::new("the container has ended meanwhile").kind(ErrorKind::WrongState),
+            e => e.because("give the container the word to start"),
+        })
     }
 
     /// What init answers; the end of it once the program runs, or init is dead.

@@ -14,7 +14,7 @@ use crate::resctrl::Place;
 use crate::spec::Spec;
 use crate::state::Record;
 use crate::sys::Errno;
-use crate::wire::{Kind, Message, Step};
+use crate::wire::{Kind, Message, Part, Step};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
@@ -140,6 +140,10 @@ pub fn converse(
                     Some(terminal) if takes_terminal(tenant, &message) => {
                         terminal.taken(error).kind(ErrorKind::Taken)
                     }
+                    None if takes_terminal(tenant, &message) => error
+                        .doing("a process of the container makes every new terminal its own")
+                        .remedy("end that process")
+                        .kind(ErrorKind::Taken),
                     _ => error,
                 });
             }
@@ -152,10 +156,12 @@ pub fn converse(
     }
 }
 
-/// TIOCSCTTY is refused where the terminal is another session's already.
+/// A terminal that is another session's already is refused: to the process that is to have it, or to the one that was to
+/// hold it for that.
 fn takes_terminal(tenant: &Tenant, message: &Message) -> bool {
     let step = tenant.script.step(message.step as usize);
-    message.errno == libc::EPERM && matches!(step, Some((Step::Session {}, _)))
+    let terminal = matches!(step, Some((Step::Session {} | Step::Console { .. }, _)));
+    terminal && message.errno == libc::EPERM && message.part == Part::Ioctl as u32
 }
 
 /// A group that its administrator has removed has no tasks: those of the container are in the default group now.

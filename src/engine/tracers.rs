@@ -4,7 +4,7 @@
 //! Asked only where a profile does not let init give up a right in time (`plan/behind.rs`).
 
 use super::confined::number;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::plan::namespaces::PID;
 use crate::plan::process::Tracers;
 use crate::plan::tenant::lacks;
@@ -33,7 +33,7 @@ fn beside(pid: i32) -> Result<Tracers> {
     let namespace = |process: &Path| stat(&process.join("ns/pid")).ok().map(|found| found.st_ino);
     let proc = Path::new("/proc");
     let Some(wanted) = namespace(&proc.join(pid.to_string())) else {
-        return Err(Error::new("the container has ended meanwhile"));
+        return Err(Error::new("the container has ended meanwhile").kind(Kind::WrongState));
     };
     let directories = fs::read_dir(proc).map_err(|e| Error::io("read /proc", &e))?;
     let numbered = |name: &std::ffi::OsStr| name.to_str().is_some_and(|n| n.parse::<u32>().is_ok());

@@ -49,8 +49,6 @@ pub struct Plan<'a> {
     pub clone_flags: u64,
     /// The first process spawns the one that stays.
     pub staged: bool,
-    /// It does so at the end, when others can see the new one.
-    pub late: bool,
     /// What the process has when it is ready, behind a filter: to be compared with what it really has.
     pub confined: Option<Sets>,
     /// The namespaces that are made for the container, and those that it joins.
@@ -98,7 +96,6 @@ pub fn container<'a>(
     Ok(Plan {
         clone_flags: if staged { 0 } else { builder.namespaces.at_clone() },
         staged,
-        late: builder.birth() == Birth::Late,
         confined,
         created: builder.namespaces.new,
         joined: builder.namespaces.joined(),
@@ -311,7 +308,10 @@ impl<'a> Builder<'a, '_> {
         };
         devices::push(spec, nodes, &mut self.script, &mut self.opens)?;
         if spec.process.as_ref().is_some_and(|process| process.terminal) {
-            self.script.push(Field::Fixed("/process/terminal"), Step::Console { bind: true });
+            self.script.push(
+                Field::Fixed("/process/terminal"),
+                Step::Console { bind: true, held: self.birth() == Birth::Late },
+            );
         }
         let linux = spec.linux.as_ref();
         let sysctls = linux.is_some_and(|linux| !linux.sysctl.is_empty());

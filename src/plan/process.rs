@@ -126,7 +126,12 @@ impl Program<'_, '_> {
         if self.wants_home() {
             script.push(Field::None, Step::Home { uid: process.user.uid });
         }
-        script.push(Field::None, if late { Step::LeaveSession {} } else { Step::Session {} });
+        match (late, process.terminal) {
+            (false, _) => script.push(Field::None, Step::Session {}),
+            (true, false) => script.push(Field::None, Step::LeaveSession {}),
+            // It has left the session to hold the terminal.
+            (true, true) => {}
+        }
         let cwd = c(&process.cwd);
         script.push(Field::Fixed("/process/cwd"), Step::Chdir { path: &cwd, patient: false });
         let candidates = match self.file {

@@ -46,26 +46,56 @@ impl Field {
     }
 }
 
+/// What init says by itself at a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Talk {
+    Reached(u32),
+    Spawned,
+    Ready,
+    Console,
+    Listener,
+}
+
+impl Talk {
+    fn of(step: &Step) -> Option<Talk> {
+        Some(match step {
+            Step::Sync { point } => Talk::Reached(*point),
+            Step::Spawn { .. } => Talk::Spawned,
+            Step::AwaitStart {} => Talk::Ready,
+            Step::Console { .. } => Talk::Console,
+            Step::Seccomp { notify: true, .. } => Talk::Listener,
+            _ => return None,
+        })
+    }
+}
+
 /// Encoded steps and where they come from.
 #[derive(Debug, Default)]
 pub struct Script {
     bytes: Vec<u8>,
     origins: Vec<Field>,
-    spawns: Vec<u32>,
+    talks: Vec<(u32, Talk)>,
+    holds_terminal: bool,
 }
 
 impl Script {
     pub fn push(&mut self, field: Field, step: Step) {
-        if matches!(step, Step::Spawn { .. }) {
-            self.spawns.push(self.origins.len() as u32);
+        self.holds_terminal |= matches!(step, Step::Console { held: true, .. });
+        if let Some(talk) = Talk::of(&step) {
+            self.talks.push((self.origins.len() as u32, talk));
         }
         step.put(&mut self.bytes);
         self.origins.push(field);
     }
 
-    /// The numbers of the steps at which a new process takes over.
-    pub fn spawns(&self) -> &[u32] {
-        &self.spawns
+    /// The process that spawns the one that goes on holds its terminal until that one takes it over.
+    pub fn holds_terminal(&self) -> bool {
+        self.holds_terminal
+    }
+
+    /// What init will say, and at which steps.
+    pub fn talks(&self) -> &[(u32, Talk)] {
+        &self.talks
     }
 
     /// With these steps before the first one that is `like` this.
@@ -83,7 +113,8 @@ impl Script {
     /// All of `after` comes after what is here.
     pub fn append(&mut self, after: Script) {
         let before = self.origins.len() as u32;
-        self.spawns.extend(after.spawns.iter().map(|spawn| before + spawn));
+        self.talks.extend(after.talks.iter().map(|(step, talk)| (before + step, *talk)));
+        self.holds_terminal |= after.holds_terminal;
         self.bytes.extend_from_slice(&after.bytes);
         self.origins.extend_from_slice(&after.origins);
     }

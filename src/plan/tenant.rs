@@ -75,7 +75,7 @@ pub fn exec<'a>(
     settings::push(linux, script)?;
     script.push(Field::None, Step::OpenRoot {});
     if process.terminal {
-        script.push(Field::Fixed("/process/terminal"), Step::Console { bind: false });
+        script.push(Field::Fixed("/process/terminal"), Step::Console { bind: false, held: true });
     }
     let cwd = c(&process.cwd);
     script.push(Field::Fixed("/process/cwd"), Step::Chdir { path: &cwd, patient: true });
