@@ -1,4 +1,4 @@
-//! Which rows of the table of attacks (docs/security.md, What was found) are closed in this tree: in a closed row a spy
+//! Which rows of the table of attacks (docs/security.md, The table of attacks) are closed in this tree: in a closed row a spy
 //! that catches anything is a failure; in an open one the gym says what it caught.
 
 #[derive(Clone, Copy, PartialEq)]
