@@ -1,5 +1,5 @@
-//! Talking to rruntime: one message at a time over a SEQPACKET socket, and once `create` has gone over two pipes with
-//! names in the state directory. On the socket an end of file means that rruntime has died, and then so does init: a
+//! Talking to rruntime: one message at a time over a SEQPACKET socket, then over two pipes, before a container can see this
+//! process; and once `create` has gone over two pipes with names in the state directory. On the socket an end of file means that rruntime has died, and then so does init: a
 //! half-made container must not wait for ever. At the pipes, which init itself holds open, there is none: it waits until it
 //! is told or killed.
 
@@ -42,7 +42,8 @@ impl Init<'_> {
 
     pub fn pass(&self, kind: Kind, value: i64, file: Fd) -> Outcome<()> {
         let message = Message { value, step: self.number, ..Message::of(kind) };
-        sys::send(self.control, &message.encode(), file).part(Part::Control)
+        let socket = self.socket.ok_or(Fail(Part::Control, Errno(libc::EBADF)))?;
+        sys::send(socket, &message.encode(), file).part(Part::Control)
     }
 
     /// Waits for rruntime's word.
@@ -67,23 +68,28 @@ impl Init<'_> {
         }
     }
 
-    /// From here on nothing is open but what the program keeps and the conversation: what is seen of this process leads
-    /// to nothing of the host's.
-    pub fn confine(&mut self, first: u32, word: Handle, answer: Handle) -> Outcome<()> {
-        let ends = [Some(self.control), self.end(word)?, self.end(answer)?];
-        let mut held = [Fd::CWD; 3];
-        let above = first + ends.len() as u32;
-        for (held, end) in held.iter_mut().zip(ends.into_iter().flatten()) {
-            *held = sys::duplicate(end, above).part(Part::Dup)?;
+    /// From here on nothing is open but what the program keeps and the conversation, by two pipes: what is seen of this
+    /// process leads to nothing of the host's. A socket would lead to rruntime (SO_PEERPIDFD).
+    pub fn confine(&mut self, first: u32, [word, answer, socket]: [Handle; 3]) -> Outcome<()> {
+        const ENDS: usize = 5;
+        let ends = [Handle::WORD, Handle::ANSWER, word, answer, socket];
+        let mut held = [Fd::CWD; ENDS];
+        for (held, end) in held.iter_mut().zip(ends) {
+            if let Some(end) = self.end(end)? {
+                *held = sys::duplicate(end, first + ENDS as u32).part(Part::Dup)?;
+            }
         }
-        let kept = ends.iter().flatten().count() as u32;
-        for (number, held) in (first..first + kept).zip(held) {
-            sys::dup3(held, number as i32).part(Part::Dup)?;
+        let mut next = first as i32;
+        for held in held.iter_mut().filter(|held| **held != Fd::CWD) {
+            sys::dup3(*held, next).part(Part::Dup)?;
+            *held = Fd(next);
+            next += 1;
         }
-        sys::close_range(first + kept, 0).part(Part::Whole)?;
-        self.control = Fd(first as i32);
-        self.word = self.control;
-        self.start = (kept == 3).then_some((Fd(first as i32 + 1), Fd(first as i32 + 2)));
+        sys::close_range(next as u32, 0).part(Part::Whole)?;
+        let [heard, told, word, answer, socket] = held;
+        (self.word, self.control) = (heard, told);
+        self.start = (word != Fd::CWD).then_some((word, answer));
+        self.socket = (socket != Fd::CWD).then_some(socket);
         Ok(())
     }
 
@@ -99,6 +105,7 @@ impl Init<'_> {
         // `create` ends here. The word may come from any later command; one that died before its word is no start.
         let (word, answer) = self.start.ok_or(Fail(Part::Plan, Errno(libc::EBADF)))?;
         sys::close(self.control);
+        sys::close(self.word);
         (self.word, self.control) = (word, answer);
         self.expect_go()
     }
@@ -113,7 +120,9 @@ impl Init<'_> {
     }
 
     fn complain(&self, kind: Kind, step: u32, Fail(part, Errno(errno)): Fail) {
-        let message = Message { kind: kind as u32, step, part: part as u32, errno, value: 0 };
+        // A pipe knows no end of a message.
+        let value = self.noted as i64;
+        let message = Message { kind: kind as u32, step, part: part as u32, errno, value };
         let mut bytes = [0; Message::SIZE + PAYLOAD];
         bytes[..Message::SIZE].copy_from_slice(&message.encode());
         bytes[Message::SIZE..][..self.noted].copy_from_slice(&self.note[..self.noted]);

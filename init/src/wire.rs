@@ -153,6 +153,9 @@ impl Handle {
     pub const NONE: Handle = Handle(u32::MAX);
     /// The socket to rruntime: always the first descriptor.
     pub const CONTROL: Handle = Handle(0);
+    /// The pipes that take its place: what is read, and what is written.
+    pub const WORD: Handle = Handle(1);
+    pub const ANSWER: Handle = Handle(2);
 }
 
 impl<'a> Wire<'a> for Handle {
@@ -504,9 +507,10 @@ steps! {
     Home { uid: u32 }
     /// The coming exec adds LISTEN_PID with the number of this process in its own pid namespace (sd_listen_fds(3)).
     ListenPid {}
-    /// Closes everything from `first` on but the conversation with rruntime, which goes on there, and behind it the two
-    /// ends at which start is awaited, if there are any: `word` is read, `answer` is written.
-    Confine { first: u32, word: Handle, answer: Handle }
+    /// Closes everything from `first` on but the conversation with rruntime, which goes on there by two pipes, and behind it
+    /// the two ends at which start is awaited, if there are any: `word` is read, `answer` is written. A `socket` stays open
+    /// until it has passed the seccomp listener.
+    Confine { first: u32, word: Handle, answer: Handle, socket: Handle }
     /// Reports readiness and waits for start: from rruntime, or where it says so by the word that `Confine` has kept.
     AwaitStart {}
     /// Lays out what the program gets, and gives it the usual signals: what `Exec` needs beyond the call itself.

@@ -20,9 +20,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Whether this v2 group is frozen, by itself or by one above it: what is born there does not get as far as its exec, and
 /// who waits for that hears no signal.
 pub fn is_frozen_group(group: BorrowedFd) -> bool {
-    // What cannot be read is found out by the birth.
-    file::read_at(group, c"cgroup.events", 4096, INSIDE)
-        .is_ok_and(|events| events.split(|&byte| byte == b'\n').any(|line| line == b"frozen 1"))
+    // What cannot be read is found out by the birth. That all have stopped says the one file, that they are to the other.
+    let lines = |name, wanted: &[u8]| {
+        file::read_at(group, name, 4096, INSIDE)
+            .is_ok_and(|text| text.split(|&byte| byte == b'\n').any(|line| line == wanted))
+    };
+    lines(c"cgroup.events", b"frozen 1") || lines(c"cgroup.freeze", b"1")
 }
 
 impl Cgroup {

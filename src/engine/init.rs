@@ -5,7 +5,9 @@
 //! nowhere (CVE-2019-5736).
 
 use super::Watch;
+use super::pipes::{self, Pipes};
 use super::sources::Sources;
+use crate::cgroup::is_frozen_group;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::plan::Script;
 use crate::plan::script::Talk;
@@ -55,6 +57,10 @@ pub struct Init {
     /// The trees that it copies by itself.
     sources: Sources,
     control: OwnedFd,
+    /// Where the conversation goes on once a container can see it.
+    pipes: Option<Pipes>,
+    /// It does so.
+    on_pipes: bool,
     /// What it has to say, and at which steps: whatever may trace a process that was born in a container can speak for it,
     /// but says nothing else.
     talks: VecDeque<(u32, Talk)>,
@@ -119,10 +125,21 @@ pub enum Event {
 
 /// Starts init.
 pub fn start(start: Start) -> Result<Init> {
+    if start.cgroup.is_some_and(is_frozen_group) {
+        return Err(Error::new("cannot start a process in a frozen cgroup")
+            .kind(ErrorKind::WrongState)
+            .remedy("the container, or its administrator, has frozen it: thaw it first"));
+    }
     let (ours, theirs) = socket::pair().map_err(|e| e.because("socketpair"))?;
+    let (pipes, their_pipes) = match start.script.confines().then(pipes::pair).transpose() {
+        Ok(pair) => pair.unzip(),
+        Err(e) => return Err(e.because("pipe2 for the conversation with init")),
+    };
     let mut handles = start.handles.to_vec();
-    if let Some(first) = handles.first_mut() {
-        *first = theirs.as_raw_fd();
+    let ends =
+        [Some(&theirs), their_pipes.as_ref().map(|p| &p.word), their_pipes.as_ref().map(|p| &p.answer)];
+    for (handle, end) in handles.iter_mut().zip(ends) {
+        *handle = end.map_or(-1, AsRawFd::as_raw_fd);
     }
     let plan = memory::sealed(c"rruntime-plan", Content::Data, &start.script.file(&handles))
         .map_err(|e| e.because("memfd_create for the plan"))?;
@@ -160,6 +177,8 @@ pub fn start(start: Start) -> Result<Init> {
         spawned: None,
         sources: Sources::default(),
         control: ours,
+        pipes,
+        on_pipes: false,
         talks,
         held: VecDeque::new(),
         warned: 0,
@@ -297,7 +316,7 @@ impl Init {
     fn end_maker(&self, maker: Option<&launch::Child>) -> Result<()> {
         let maker = maker.unwrap_or(&self.first);
         let _ = crate::sys::process::pidfd_send_signal(maker.pidfd.as_fd(), libc::SIGKILL);
-        self.watch.wait(maker.pidfd.as_fd(), maker.pid)?;
+        self.watch.wait(&[maker.pidfd.as_fd()], maker.pid)?;
         // Nothing but its exit code is left.
         let _ = crate::sys::wait::reap(maker.pidfd.as_fd());
         Ok(())
@@ -334,16 +353,17 @@ impl Init {
             let due = self.held.front().is_some_and(|said| said.step <= spawn);
             let mut said = match if due { self.held.pop_front() } else { None } {
                 Some(said) => said,
-                None => {
-                    self.watch.wait(self.control.as_fd(), self.process().pid)?;
-                    hear(self.control.as_fd())?
-                }
+                None => self.receive()?,
             };
             if said.step > spawn {
                 self.held.push_back(said);
                 continue;
             }
-            if let Event::ListenerAt(number) = said.event {
+            // Nothing is taken from a process that has nothing to hand over.
+            let due = self.talks.front() == Some(&(said.step, Talk::Listener));
+            if let Event::ListenerAt(number) = said.event
+                && due
+            {
                 match fetch_listener(self.process().pidfd.as_fd(), number)? {
                     Some(listener) => {
                         self.say(Kind::Go)?;
@@ -375,12 +395,52 @@ impl Init {
         }
     }
 
+    /// The next message, from the socket before those from the pipes that take its place.
+    fn receive(&mut self) -> Result<Said> {
+        let pid = self.process().pid;
+        loop {
+            let Some(pipes) = &self.pipes else {
+                self.watch.wait(&[self.control.as_fd()], pid)?;
+                return hear(self.control.as_fd());
+            };
+            if self.on_pipes {
+                if let Some(said) = pipes.hear()? {
+                    return Ok(said);
+                }
+                self.watch.wait(&[pipes.answer()], pid)?;
+                continue;
+            }
+            self.watch.wait(&[self.control.as_fd(), pipes.answer()], pid)?;
+            let mut buffer = [0; LONGEST];
+            match socket::receive_now(self.control.as_fd(), &mut buffer) {
+                // It goes on there, or has ended.
+                Ok((0, _)) => self.on_pipes = true,
+                Ok((length, passed)) => return decode(&buffer[..length], passed),
+                Err(Errno(libc::EAGAIN)) => {
+                    if let Some(said) = pipes.hear()? {
+                        self.on_pipes = true;
+                        return Ok(said);
+                    }
+                }
+                Err(e) => return Err(e.because("receive from the container's init")),
+            }
+        }
+    }
+
     fn later_births(&self) -> usize {
         self.talks.iter().filter(|(_, talk)| *talk == Talk::Spawned).count()
     }
 
     pub fn say(&self, kind: Kind) -> Result<()> {
-        say(self.control.as_fd(), kind)
+        match &self.pipes {
+            Some(pipes) if self.on_pipes => pipes.say(kind),
+            _ => say(self.control.as_fd(), kind),
+        }
+    }
+
+    /// For an init that is ready, and waits.
+    pub fn pipes(&self) -> Option<&Pipes> {
+        self.pipes.as_ref()
     }
 }
 

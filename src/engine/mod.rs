@@ -39,6 +39,7 @@ mod own_maps;
 pub mod pause;
 mod pid_file;
 mod pidfd;
+mod pipes;
 mod prepare;
 mod preserve;
 mod program_head;

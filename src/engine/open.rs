@@ -60,7 +60,7 @@ pub fn open(opens: &Opens, given: Given, spec: &Spec) -> Result<Opened> {
     for (handle, wanted) in opens.iter().enumerate() {
         let fd = match wanted {
             // Filled in when init is started.
-            Open::Control => {
+            Open::Control | Open::Word | Open::Answer => {
                 opened.numbers.push(-1);
                 continue;
             }

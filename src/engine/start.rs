@@ -5,6 +5,7 @@ use super::hooks::{Inside, Occasion};
 use super::init::{self, Event, Said};
 use super::inspect::status;
 use super::notify::{self, Proxy};
+use super::pipes::Pipes;
 use super::prepare::{self, Prepared};
 use super::start_pipes::{self, Starter};
 use super::{Engine, Status, diagnose, listener, start_old};
@@ -110,7 +111,9 @@ impl Engine {
     pub(super) fn start_made(&self, made: &Made, spec: &Spec) -> Result<()> {
         let starting = Starting::new(self, spec, &made.record, Some(made));
         if !start_pipes::wanted(Starter::Us, spec) {
-            return starting.run(&Waiting::Here(made.init.control()));
+            return starting.run(&Waiting::Here(
+                made.init.pipes().ok_or_else(|| Error::new("the container's init has no way to be told"))?,
+            ));
         }
         made.init.say(Word::Detach)?;
         let waiting = Waiting::of(&made.entry).map_err(|e| e.because("reach the container's init"))?;
@@ -170,8 +173,9 @@ impl<'a> Starting<'a> {
 
     fn follow(&self, waiting: &Waiting) -> Result<()> {
         loop {
-            self.engine.watch.wait(waiting.answer(), self.record.pid.unwrap_or_default())?;
-            match waiting.hear()?.event {
+            self.engine.watch.wait(&[waiting.answer()], self.record.pid.unwrap_or_default())?;
+            let Some(said) = waiting.hear()? else { continue };
+            match said.event {
                 // The profile did not let init hand it over before.
                 Event::ListenerAt(number) => match init::fetch_listener(self.first()?.as_fd(), number)? {
                     Some(listener) => {
@@ -275,9 +279,9 @@ impl start_old::Host for Starting<'_> {
 /// Where a container's init waits for the word.
 enum Waiting<'i> {
     /// At its conversation with this process, which has made it.
-    Here(BorrowedFd<'i>),
+    Here(&'i Pipes),
     /// At the pipes of the state directory.
-    Pipes(start_pipes::Ends),
+    Named(Pipes),
     /// At the socket of 0.1.0.
     Old(OwnedFd),
 }
@@ -286,14 +290,14 @@ impl Waiting<'_> {
     fn of(entry: &Entry) -> SysResult<Waiting<'static>> {
         match start_pipes::open(entry) {
             Err(Errno(libc::ENOENT)) => start_old::connect(entry).map(Waiting::Old),
-            other => other.map(Waiting::Pipes),
+            other => other.map(Waiting::Named),
         }
     }
 
     fn say(&self, word: Word) -> Result<()> {
         match self {
-            Waiting::Here(control) => init::say(*control, word),
-            Waiting::Pipes(ends) => ends.say(word),
+            Waiting::Here(pipes) => pipes.say(word),
+            Waiting::Named(pipes) => pipes.say(word),
             Waiting::Old(control) => init::say(control.as_fd(), word),
         }
     }
@@ -301,24 +305,24 @@ impl Waiting<'_> {
     /// What can be read when there is something to hear.
     fn answer(&self) -> BorrowedFd<'_> {
         match self {
-            Waiting::Here(control) => *control,
-            Waiting::Pipes(ends) => ends.answer.as_fd(),
+            Waiting::Here(pipes) => pipes.answer(),
+            Waiting::Named(pipes) => pipes.answer(),
             Waiting::Old(control) => control.as_fd(),
         }
     }
 
-    fn hear(&self) -> Result<Said> {
+    fn hear(&self) -> Result<Option<Said>> {
         match self {
-            Waiting::Here(control) => init::hear(*control),
-            Waiting::Pipes(ends) => ends.hear(),
-            Waiting::Old(control) => init::hear(control.as_fd()),
+            Waiting::Here(pipes) => pipes.hear(),
+            Waiting::Named(pipes) => pipes.hear(),
+            Waiting::Old(control) => init::hear(control.as_fd()).map(Some),
         }
     }
 
     fn remove(&self, entry: &Entry) -> Result<()> {
         match self {
             Waiting::Here(_) => Ok(()),
-            Waiting::Pipes(_) => start_pipes::remove(entry),
+            Waiting::Named(_) => start_pipes::remove(entry),
             Waiting::Old(_) => start_old::remove(entry),
         }
     }

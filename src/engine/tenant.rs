@@ -5,7 +5,7 @@ use super::born::{self, Hidden};
 use super::init::{self, Event, Init, Streams};
 use super::open::{self, Given};
 use super::{confined, rlimits};
-use crate::cgroup::{Cgroup, is_frozen_group};
+use crate::cgroup::Cgroup;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::plan::affinity::Entrance;
 use crate::plan::sync;
@@ -60,11 +60,6 @@ pub fn start(
     let given = Given { pidfd: Some(first), cgroup, unified, ..Given::default() };
     let opened = open::open(&tenant.opens, given, &Spec::default())?;
     let launch = |birth: Option<BorrowedFd>| {
-        if birth.is_some_and(is_frozen_group) {
-            return Err(Error::new("cannot start a process in a frozen cgroup")
-                .kind(ErrorKind::WrongState)
-                .remedy("the container, or its administrator, has frozen it: thaw it first"));
-        }
         let start = init::Start::of(&tenant.script, &opened.numbers, watch);
         init::start(init::Start { cgroup: birth, preserve_fds, streams, ..start })
     };

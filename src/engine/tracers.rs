@@ -10,6 +10,7 @@ use crate::plan::process::Tracers;
 use crate::plan::tenant::lacks;
 use crate::seccomp::Filter;
 use crate::spec::Process;
+use nix::errno::Errno;
 use nix::sys::stat::stat;
 use std::fs;
 use std::path::Path;
@@ -37,10 +38,15 @@ fn beside(pid: i32) -> Result<Tracers> {
     };
     let directories = fs::read_dir(proc).map_err(|e| Error::io("read /proc", &e))?;
     let numbered = |name: &std::ffi::OsStr| name.to_str().is_some_and(|n| n.parse::<u32>().is_ok());
+    // One that has ended meanwhile has no namespace; one that we may not look at may be inside.
+    let may_be_inside = |process: &Path| match stat(&process.join("ns/pid")) {
+        Ok(found) => found.st_ino == wanted,
+        Err(errno) => matches!(errno, Errno::EACCES | Errno::EPERM),
+    };
     let inside = directories
         .flatten()
         .filter(|entry| numbered(&entry.file_name()))
-        .filter(|entry| namespace(&entry.path()) == Some(wanted));
+        .filter(|entry| may_be_inside(&entry.path()));
     for process in inside {
         for thread in fs::read_dir(process.path().join("task")).into_iter().flatten().flatten() {
             let Ok(status) = fs::read_to_string(thread.path().join("status")) else { continue };

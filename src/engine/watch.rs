@@ -46,11 +46,11 @@ impl Watch {
         Duration::from_secs(if self.ended.get() { 1 } else { 10 })
     }
 
-    /// Until `fd` can be read, which the process `pid` has to do something for.
-    pub fn wait(&self, fd: BorrowedFd, pid: i32) -> Result<()> {
+    /// Until one of these can be read, which the process `pid` has to do something for.
+    pub fn wait(&self, fds: &[BorrowedFd], pid: i32) -> Result<()> {
         let mut told = None;
         let mut patience = PollTimeout::from(LOOK);
-        while !self.wait_once(fd, patience)? {
+        while !self.wait_once(fds, patience)? {
             match hold(pid) {
                 Some(hold) if told != Some(hold) => {
                     (self.tell)(&format!("still waiting for process {pid}: it {}", hold.words(pid)));
@@ -63,19 +63,19 @@ impl Watch {
         Ok(())
     }
 
-    /// Whether `fd` could be read in time.
-    fn wait_once(&self, fd: BorrowedFd, patience: PollTimeout) -> Result<bool> {
-        let mut watched = vec![PollFd::new(fd, PollFlags::POLLIN)];
-        watched.extend(self.fd().map(|signals| PollFd::new(signals, PollFlags::POLLIN)));
+    /// Whether one of them could be read in time. Signals count first: what can be read may never end.
+    fn wait_once(&self, fds: &[BorrowedFd], patience: PollTimeout) -> Result<bool> {
+        let all = fds.iter().copied().chain(self.fd());
+        let mut watched: Vec<PollFd> = all.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         match poll(&mut watched, patience) {
             Ok(_) | Err(nix::errno::Errno::EINTR) => {}
             Err(e) => return Err(Errno::from(e).because("poll")),
         }
-        if watched[0].any().unwrap_or(false) {
-            return Ok(true);
+        let ready = |polled: &PollFd| polled.any().unwrap_or(false);
+        if watched[fds.len()..].iter().any(ready) {
+            self.check()?;
         }
-        self.check()?;
-        Ok(false)
+        Ok(watched[..fds.len()].iter().any(ready))
     }
 
     /// What to poll beside what is waited for; [`Watch::check`] says what came.

@@ -8,6 +8,7 @@
 //! With no_new_privs loading a filter takes no right: then the profile is loaded with those calls allowed first, and as it
 //! is at the very end. Without it there is no second time, and the filter has to be the last thing before the exec.
 
+use crate::seccomp::arch::Order;
 use crate::seccomp::evaluate::{Call, evaluate};
 use crate::seccomp::tables::Syscall;
 use crate::seccomp::{Arch, Filter, Instruction, LONGEST, assembler::code};
@@ -67,28 +68,49 @@ fn allows(filter: &Filter, native: Arch, name: &str, arguments: [u64; 6]) -> boo
         .is_ok_and(|outcome| matches!(outcome.returned, libc::SECCOMP_RET_ALLOW | libc::SECCOMP_RET_LOG))
 }
 
-/// The same filter, but for what init still has to do: those calls, and loading the filter itself. `None` where it would be
-/// longer than the kernel takes.
+/// The same filter, but for what init still has to do and the profile does not let it: those calls, as init makes them, and
+/// loading the filter itself. Nothing that the profile restricts by arguments gets wider than that one call. `None` where it
+/// would be longer than the kernel takes.
 pub fn with_needs(filter: &Filter, needs: Needs) -> Option<Filter> {
     let native = Arch::native()?;
     let number = |name: &str| Syscall::by_name(name)?.number(native);
-    let calls: Vec<u32> = needs.calls().map(|(name, _)| name).chain(["seccomp"]).filter_map(number).collect();
+    let missing = needs.calls().filter(|(name, arguments)| !allows(filter, native, name, *arguments));
     let instruction = |code, jt, jf, k| Instruction { code, jt, jf, k };
-    let count = calls.len() as u8;
-    let mut program = vec![
-        instruction(code::LOAD, 0, 0, 4),
-        // Another architecture's numbers mean other calls: behind the comparisons and their answer.
-        instruction(code::EQUAL, 0, count + 2, native.audit()),
-        instruction(code::LOAD, 0, 0, 0),
-    ];
-    for (i, number) in (0..count).zip(&calls) {
-        let last = i + 1 == count;
-        program.push(instruction(code::EQUAL, count - 1 - i, u8::from(last), *number));
+    let mut program = Vec::new();
+    for (name, arguments) in missing.chain([("seccomp", [0; 6])]) {
+        let Some(number) = number(name) else { continue };
+        // What tells this call from others of its number: each word of an argument takes two instructions.
+        let told = match name {
+            "clone" => Some((0, arguments[0])),
+            "ioctl" => Some((1, arguments[1])),
+            _ => None,
+        };
+        let words = told.map_or(Vec::new(), |(argument, value)| argument_words(argument, value, native));
+        program.push(instruction(code::LOAD, 0, 0, 0));
+        program.push(instruction(code::EQUAL, 0, 2 * words.len() as u8 + 1, number));
+        for (i, (offset, value)) in words.iter().enumerate() {
+            program.push(instruction(code::LOAD, 0, 0, *offset));
+            program.push(instruction(code::EQUAL, 0, 2 * (words.len() - i) as u8 - 1, *value));
+        }
+        program.push(instruction(code::RETURN, 0, 0, libc::SECCOMP_RET_ALLOW));
     }
-    program.push(instruction(code::RETURN, 0, 0, libc::SECCOMP_RET_ALLOW));
+    // Another architecture's numbers mean other calls.
+    let skip = u8::try_from(program.len()).ok()?;
+    let head = [instruction(code::LOAD, 0, 0, 4), instruction(code::EQUAL, 0, skip, native.audit())];
+    program.splice(0..0, head);
     program.extend_from_slice(&filter.program);
     let flags = filter.flags & !(libc::SECCOMP_FILTER_FLAG_NEW_LISTENER as u32);
     (program.len() <= LONGEST).then(|| Filter { program, flags, notify: false, ..filter.clone() })
+}
+
+/// Where both halves of an argument are in `struct seccomp_data`, with their values.
+fn argument_words(argument: u32, value: u64, native: Arch) -> Vec<(u32, u32)> {
+    let first = 16 + 8 * argument;
+    let (low, high) = match native.order() {
+        Order::HighFirst => (first + 4, first),
+        Order::LowFirst => (first, first + 4),
+    };
+    vec![(low, value as u32), (high, (value >> 32) as u32)]
 }
 
 #[cfg(test)]
@@ -118,9 +140,18 @@ mod tests {
         let wide = with_needs(&strict, all).unwrap();
         assert_eq!(lacking(&wide, all), None);
         assert!(answers(&wide, "seccomp"));
-        for name in ["openat", "execve", "mount", "kill", "exit_group"] {
+        for name in ["openat", "execve", "mount", "kill", "exit_group", "clone", "ioctl"] {
             assert!(!answers(&wide, name), "{name}");
         }
+        let native = Arch::native().unwrap();
+        let new_user =
+            libc::CLONE_PARENT as u64 | libc::CLONE_CHILD_SETTID as u64 | libc::CLONE_NEWUSER as u64;
+        assert!(!allows(&wide, native, "clone", [new_user, 0, 0, 0, 0, 0]));
+        assert!(!allows(&wide, native, "ioctl", [0, libc::TIOCSTI, 0, 0, 0, 0]));
+        // What the profile allows stays as it allows it, and nothing is added for it.
+        let most = Needs { gives_up: true, listens: true, spawns: true, terminal: true, notify: false };
+        let once = with_needs(&wide, most).unwrap();
+        assert_eq!(once.program.len(), wide.program.len() + 2 + 3);
         // The numbers of another architecture mean other calls.
         let native = Arch::native().unwrap();
         let number = Syscall::by_name("capset").unwrap().number(native).unwrap();

@@ -142,7 +142,10 @@ impl Program<'_, '_> {
         script.push(self.program_field(), resolve);
         let Ends { word, answer } =
             self.start.flatten().unwrap_or(Ends { word: Handle::NONE, answer: Handle::NONE });
-        script.push(Field::None, Step::Confine { first: 3 + self.preserve_fds, word, answer });
+        // rruntime may not take the listener of a joiner from an ordinary user's: that sends it before it makes anybody.
+        let sends = self.filter.is_some_and(|filter| filter.notify) && !self.host.privileged;
+        let socket = if sends { Handle::CONTROL } else { Handle::NONE };
+        script.push(Field::None, Step::Confine { first: 3 + self.preserve_fds, word, answer, socket });
         let argv = StringList::of(process.args.iter().map(|a| &**a));
         // An empty HOME is as good as none, and is replaced.
         let env = StringList::of(process.env.iter().map(|e| &**e).filter(|e| *e != "HOME="));

@@ -76,16 +76,23 @@ pub struct Script {
     origins: Vec<Field>,
     talks: Vec<(u32, Talk)>,
     holds_terminal: bool,
+    confines: bool,
 }
 
 impl Script {
     pub fn push(&mut self, field: Field, step: Step) {
         self.holds_terminal |= matches!(step, Step::Console { held: true, .. });
+        self.confines |= matches!(step, Step::Confine { .. });
         if let Some(talk) = Talk::of(&step) {
             self.talks.push((self.origins.len() as u32, talk));
         }
         step.put(&mut self.bytes);
         self.origins.push(field);
+    }
+
+    /// The conversation goes on over pipes.
+    pub fn confines(&self) -> bool {
+        self.confines
     }
 
     /// The process that spawns the one that goes on holds its terminal until that one takes it over.
@@ -115,6 +122,7 @@ impl Script {
         let before = self.origins.len() as u32;
         self.talks.extend(after.talks.iter().map(|(step, talk)| (before + step, *talk)));
         self.holds_terminal |= after.holds_terminal;
+        self.confines |= after.confines;
         self.bytes.extend_from_slice(&after.bytes);
         self.origins.extend_from_slice(&after.origins);
     }
@@ -229,6 +237,9 @@ impl Copier {
 pub enum Open<'a> {
     /// The socket between rruntime and init: handle 0.
     Control,
+    /// The two pipes that take its place once a container can see init: handles 1 and 2.
+    Word,
+    Answer,
     /// The pipe with the word for start, and the one for the answer.
     StartWord,
     StartAnswer,
@@ -292,7 +303,7 @@ pub struct Opens<'a>(Vec<Open<'a>>);
 
 impl Default for Opens<'_> {
     fn default() -> Self {
-        Opens(vec![Open::Control])
+        Opens(vec![Open::Control, Open::Word, Open::Answer])
     }
 }
 

@@ -132,10 +132,23 @@ pub fn send(socket: BorrowedFd, mut bytes: &[u8], pass: &[RawFd]) -> SysResult<(
 
 /// Receives one message; no bytes means that the other end has closed.
 pub fn receive(socket: BorrowedFd, buffer: &mut [u8]) -> SysResult<(usize, Option<OwnedFd>)> {
+    receive_with(socket, buffer, MsgFlags::empty())
+}
+
+/// The same without waiting: `EAGAIN` where there is none.
+pub fn receive_now(socket: BorrowedFd, buffer: &mut [u8]) -> SysResult<(usize, Option<OwnedFd>)> {
+    receive_with(socket, buffer, MsgFlags::MSG_DONTWAIT)
+}
+
+fn receive_with(
+    socket: BorrowedFd,
+    buffer: &mut [u8],
+    flags: MsgFlags,
+) -> SysResult<(usize, Option<OwnedFd>)> {
     let mut space = nix::cmsg_space!([RawFd; 2]);
     loop {
         let mut parts = [IoSliceMut::new(buffer)];
-        let flags = MsgFlags::MSG_CMSG_CLOEXEC;
+        let flags = flags | MsgFlags::MSG_CMSG_CLOEXEC;
         match nix::sys::socket::recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut space), flags) {
             Err(nix::errno::Errno::EINTR) => {}
             // The other end died with messages of ours unread: the same as closed.

@@ -1,6 +1,6 @@
 //! What joins a running container, hunted from inside: `exec` and `mounts add`.
 
-use crate::caught::{self, Tally};
+use crate::caught::{self, Allowed, Tally};
 use crate::runtime::{self, Runtime, Terms, Wanted, bounded, quiet, rounds};
 use crate::stand::{self, judge};
 use crate::support::Container;
@@ -50,7 +50,8 @@ pub fn ready(container: Container) -> Container {
 
 /// Execs beside the hunter, until it has met so many, or caught one of them.
 pub fn execs(container: &Container, wanted: Wanted) -> Tally {
-    let allowed = caught::allowed(&container.config);
+    // The conversation alone: no word and answer of start.
+    let allowed = Allowed { descriptors: 2, ..caught::allowed(&container.config) };
     runtime::until(wanted, || {
         // The hunter may break what it holds: only what it has seen counts here.
         let _ = bounded(container.command(&["exec", &container.id, "/bin/true"]), LIMIT);
