@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::sys::poll::until;
 use crate::sys::{Errno, file};
 use nix::poll::{PollFd, PollFlags, poll};
+use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -18,14 +19,20 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Whether this v2 group is frozen, by itself or by one above it: what is born there does not get as far as its exec, and
-/// who waits for that hears no signal.
+/// the caller, which waits for that, hears no signal.
 pub fn is_frozen_group(group: BorrowedFd) -> bool {
-    // What cannot be read is found out by the birth. That all have stopped says the one file, that they are to the other.
-    let lines = |name, wanted: &[u8]| {
-        file::read_at(group, name, 4096, INSIDE)
-            .is_ok_and(|text| text.split(|&byte| byte == b'\n').any(|line| line == wanted))
-    };
-    lines(c"cgroup.events", b"frozen 1") || lines(c"cgroup.freeze", b"1")
+    has_line(group, c"cgroup.events", b"frozen 1")
+}
+
+/// Whether it is to freeze, even if not everything in it has stopped yet.
+pub fn is_freezing_group(group: BorrowedFd) -> bool {
+    has_line(group, c"cgroup.freeze", b"1")
+}
+
+/// What cannot be read is found out by the birth.
+fn has_line(group: BorrowedFd, file: &CStr, wanted: &[u8]) -> bool {
+    file::read_at(group, file, 4096, INSIDE)
+        .is_ok_and(|text| text.split(|&byte| byte == b'\n').any(|line| line == wanted))
 }
 
 impl Cgroup {

@@ -31,7 +31,7 @@ pub mod v1;
 pub mod v2;
 pub mod write;
 
-pub use freeze::is_frozen_group;
+pub use freeze::{is_freezing_group, is_frozen_group};
 pub use glance::is_frozen;
 pub use limits::{DeviceRules, Limits};
 pub use location::{Leg, Location, Version, locate};

@@ -126,9 +126,7 @@ pub enum Event {
 /// Starts init.
 pub fn start(start: Start) -> Result<Init> {
     if start.cgroup.is_some_and(is_frozen_group) {
-        return Err(Error::new("cannot start a process in a frozen cgroup")
-            .kind(ErrorKind::WrongState)
-            .remedy("the container, or its administrator, has frozen it: thaw it first"));
+        return Err(frozen());
     }
     let (ours, theirs) = socket::pair().map_err(|e| e.because("socketpair"))?;
     let (pipes, their_pipes) = match start.script.confines().then(pipes::pair).transpose() {
@@ -185,6 +183,13 @@ pub fn start(start: Start) -> Result<Init> {
         watch: Rc::clone(start.watch),
         holds_terminal: start.script.holds_terminal(),
     })
+}
+
+/// The error for a birth in a frozen cgroup.
+pub fn frozen() -> Error {
+    Error::new("cannot start a process in a frozen cgroup")
+        .kind(ErrorKind::WrongState)
+        .remedy("the container, or its administrator, has frozen it: thaw it first")
 }
 
 fn image() -> SysResult<OwnedFd> {
@@ -364,7 +369,7 @@ impl Init {
             if let Event::ListenerAt(number) = said.event
                 && due
             {
-                match fetch_listener(self.process().pidfd.as_fd(), number)? {
+                match fetch_listener(self.process().pid, self.process().pidfd.as_fd(), number)? {
                     Some(listener) => {
                         self.say(Kind::Go)?;
                         said.event = Event::Listener(listener);
@@ -463,7 +468,12 @@ fn expect(talks: &mut VecDeque<(u32, Talk)>, said: &Said) -> Result<()> {
 
 /// A copy of the listener that is descriptor `number` of this process; `None` where we may not trace it, and it has to send
 /// it by itself.
-pub fn fetch_listener(pidfd: BorrowedFd, number: i32) -> Result<Option<OwnedFd>> {
+pub fn fetch_listener(pid: i32, pidfd: BorrowedFd, number: i32) -> Result<Option<OwnedFd>> {
+    // Anything else could do something when we close it.
+    let link = std::fs::read_link(format!("/proc/{pid}/fd/{number}"));
+    if link.is_ok_and(|link| link.as_os_str() != "anon_inode:seccomp notify") {
+        return Err(Error::new("the container's init hands over something that is no seccomp listener"));
+    }
     match crate::sys::process::pidfd_getfd(pidfd, number) {
         Ok(listener) => Ok(Some(listener)),
         Err(Errno(libc::EPERM | libc::ENOSYS)) => Ok(None),

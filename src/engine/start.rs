@@ -13,7 +13,7 @@ use crate::cgroup::Cgroup;
 use crate::error::{Error, Kind, Result};
 use crate::plan::Script;
 use crate::spec::{Spec, load};
-use crate::state::{Entry, Record};
+use crate::state::{Entry, Record, is_init};
 use crate::sys::{Errno, SysResult};
 use crate::wire::{Kind as Word, Message};
 use std::cell::Cell;
@@ -173,17 +173,24 @@ impl<'a> Starting<'a> {
 
     fn follow(&self, waiting: &Waiting) -> Result<()> {
         loop {
-            self.engine.watch.wait(&[waiting.answer()], self.record.pid.unwrap_or_default())?;
+            let pid = self.record.pid.unwrap_or_default();
+            // A neighbour that may trace can keep a copy of init's end: then it does not close at the exec.
+            let runs = || !is_init(pid);
+            if !self.engine.watch.wait_unless(&[waiting.answer()], pid, runs)? {
+                return Ok(());
+            }
             let Some(said) = waiting.hear()? else { continue };
             match said.event {
                 // The profile did not let init hand it over before.
-                Event::ListenerAt(number) => match init::fetch_listener(self.first()?.as_fd(), number)? {
-                    Some(listener) => {
-                        waiting.say(Word::Go)?;
-                        self.send_listener(listener)?;
+                Event::ListenerAt(number) => {
+                    match init::fetch_listener(pid, self.first()?.as_fd(), number)? {
+                        Some(listener) => {
+                            waiting.say(Word::Go)?;
+                            self.send_listener(listener)?;
+                        }
+                        None => waiting.say(Word::Pass)?,
                     }
-                    None => waiting.say(Word::Pass)?,
-                },
+                }
                 Event::Listener(listener) => self.send_listener(listener)?,
                 Event::Failed { message, note } => return Err(self.explain(&message, &note)),
                 Event::Closed => return Ok(()),

@@ -5,7 +5,7 @@ use super::born::{self, Hidden};
 use super::init::{self, Event, Init, Streams};
 use super::open::{self, Given};
 use super::{confined, rlimits};
-use crate::cgroup::Cgroup;
+use crate::cgroup::{Cgroup, is_freezing_group};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::plan::affinity::Entrance;
 use crate::plan::sync;
@@ -60,6 +60,10 @@ pub fn start(
     let given = Given { pidfd: Some(first), cgroup, unified, ..Given::default() };
     let opened = open::open(&tenant.opens, given, &Spec::default())?;
     let launch = |birth: Option<BorrowedFd>| {
+        // A container that manages cgroups of its own may freeze one while we look.
+        if birth.is_some_and(is_freezing_group) {
+            return Err(init::frozen());
+        }
         let start = init::Start::of(&tenant.script, &opened.numbers, watch);
         init::start(init::Start { cgroup: birth, preserve_fds, streams, ..start })
     };

@@ -48,9 +48,17 @@ impl Watch {
 
     /// Until one of these can be read, which the process `pid` has to do something for.
     pub fn wait(&self, fds: &[BorrowedFd], pid: i32) -> Result<()> {
+        self.wait_unless(fds, pid, || false).map(drop)
+    }
+
+    /// The same, but not any longer once `over` says so, which is asked now and then; `false` in that case.
+    pub fn wait_unless(&self, fds: &[BorrowedFd], pid: i32, over: impl Fn() -> bool) -> Result<bool> {
         let mut told = None;
         let mut patience = PollTimeout::from(LOOK);
         while !self.wait_once(fds, patience)? {
+            if over() {
+                return Ok(false);
+            }
             match hold(pid) {
                 Some(hold) if told != Some(hold) => {
                     (self.tell)(&format!("still waiting for process {pid}: it {}", hold.words(pid)));
@@ -60,7 +68,7 @@ impl Watch {
             }
             patience = PollTimeout::from(LOOK);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Whether one of them could be read in time. Signals count first: what can be read may never end.

@@ -26,6 +26,6 @@ pub mod root;
 pub mod store;
 
 pub use brief::Brief;
-pub use process::{Inode, Life, Process, boot_id};
+pub use process::{Inode, Life, Process, boot_id, is_init};
 pub use record::{AddedMount, Phase, Record};
 pub use store::{Entry, Missing, START_ANSWER, START_SOCKET, START_WORD, Store};

@@ -155,6 +155,12 @@ pub fn boot_id() -> Option<String> {
     BOOT.get_or_init(read).clone()
 }
 
+/// Whether this process is still init, by the name that init gives itself: the exec of the program takes it away.
+pub fn is_init(pid: i32) -> bool {
+    let name = CString::new(format!("/proc/{pid}/comm")).unwrap_or_default();
+    file::read_at(file::cwd(), &name, 64, 0).is_ok_and(|name| name.trim_ascii() == b"rruntime:init")
+}
+
 struct Stat {
     start: u64,
     ended: bool,

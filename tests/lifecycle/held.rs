@@ -66,3 +66,23 @@ fn nobody_is_born_in_a_frozen_group() {
     fs::write(group.join("cgroup.freeze"), "0").unwrap();
     container.call(&["exec", "--cgroup", "inner", &container.id, "true"]).ok();
 }
+
+/// A neighbour in the pid namespace that may trace can copy what a waiting init holds, and keep it.
+#[test]
+fn a_start_whose_pipes_another_process_keeps_open_ends_when_the_program_runs() {
+    let container = Container::new().args(&["sleep", "100"]);
+    assert_eq!(container.create().code, 0);
+    let directory = format!("/proc/{}/fd", container.pid());
+    let ends = fs::read_dir(directory).unwrap().flatten().map(|entry| entry.path());
+    let ends =
+        ends.filter(|end| fs::read_link(end).is_ok_and(|link| link.to_string_lossy().contains("/start.")));
+    let open = |end| fs::OpenOptions::new().read(true).write(true).open(end).unwrap();
+    let kept: Vec<fs::File> = ends.map(open).collect();
+    assert_eq!(kept.len(), 2);
+    assert_eq!(container.status(), "created");
+    container.start().ok();
+    assert_eq!(container.status(), "running");
+    assert!(container.call(&["list"]).ok().contains("running"));
+    let error = container.call(&["delete", &container.id]).fails();
+    assert!(error.contains("not stopped"), "{error}");
+}
