@@ -5,7 +5,7 @@ use super::rlimits;
 use crate::error::{Error, Result};
 use crate::names::RLIMITS;
 use crate::plan::scheduling::{forbids_birth, scheduler};
-use crate::spec::{Process, Spec};
+use crate::spec::Spec;
 use crate::sys::{identity, process, terminal};
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -56,10 +56,9 @@ fn holder(number: u32) -> Option<String> {
     })
 }
 
-/// Sets what the parent sets: a limit on processes, a scheduling policy that no child inherits.
+/// Sets a scheduling policy that no child inherits.
 pub fn settle(pid: i32, spec: &Spec) -> Result<()> {
     let Some(wanted) = &spec.process else { return Ok(()) };
-    limit_processes(pid, wanted)?;
     if !forbids_birth(wanted) {
         return Ok(());
     }
@@ -71,7 +70,9 @@ pub fn settle(pid: i32, spec: &Spec) -> Result<()> {
     })
 }
 
-fn limit_processes(pid: i32, wanted: &Process) -> Result<()> {
+/// Sets the limit on processes, which would have forbidden the birth where the user has as many.
+pub fn limit_processes(pid: i32, spec: &Spec) -> Result<()> {
+    let Some(wanted) = &spec.process else { return Ok(()) };
     let name = RLIMITS.iter().find(|(_, kind)| *kind == libc::RLIMIT_NPROC).map_or("", |(name, _)| name);
     let limits = wanted.rlimits.iter().enumerate().filter(|(_, limit)| &*limit.kind == name);
     for (i, limit) in limits {

@@ -299,6 +299,7 @@ impl<'a> Making<'a> {
             }
             sync::HOOKS => self.run_hooks(pid, plan),
             sync::CONFINED => plan.confined.as_ref().map_or(Ok(()), |sets| confined::check(pid, sets)),
+            sync::PROCESSES => born::limit_processes(pid, self.spec),
             sync::BORN => born::settle(pid, self.spec),
             _ => Ok(()),
         }

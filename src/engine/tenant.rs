@@ -110,6 +110,7 @@ pub fn converse(
                             confined::check(pid, sets)?;
                         }
                     }
+                    (sync::PROCESSES, _) => born::limit_processes(pid, spec)?,
                     (sync::BORN, _) => {
                         born::settle(pid, spec)?;
                         if let Some(terminal) = terminal.take() {

@@ -66,7 +66,9 @@ pub mod sync {
     pub const RESCTRL: u32 = 7;
     /// See for yourself that I have given up what the container does not have: next I make the process that it sees.
     pub const CONFINED: u32 = 8;
-    /// I was born and lead my session: set what would have forbidden my birth, give the terminal its size before my program
+    /// I was born: set my limit on processes.
+    pub const PROCESSES: u32 = 10;
+    /// I was born and lead my session: set the policy that would have forbidden my birth, give the terminal its size before my program
     /// looks, and its mode back.
     pub const BORN: u32 = 9;
 }

@@ -164,7 +164,13 @@ impl Program<'_, '_> {
             script.push(Field::None, Step::Spawn { flags: 0 });
             let session = if process.terminal { Field::Fixed("/process/terminal") } else { Field::None };
             script.push(session, Step::Session {});
-            if scheduling::waits_for_parent(process) {
+            if process.rlimits.iter().any(|limit| &*limit.kind == "RLIMIT_NPROC")
+                && self.is_the_parents(libc::RLIMIT_NPROC)
+            {
+                let point = super::sync::PROCESSES;
+                script.push(Field::Fixed("/process/rlimits"), Step::Sync { point });
+            }
+            if process.terminal || scheduling::forbids_birth(process) {
                 script.push(Field::None, Step::Sync { point: super::sync::BORN });
             }
         }
@@ -181,9 +187,10 @@ impl Program<'_, '_> {
         Ok(checked)
     }
 
-    /// A limit on processes would forbid the birth: the parent sets it.
+    /// A limit on processes may forbid the birth: the parent sets it, where it has the right to.
     fn is_the_parents(&self, kind: u32) -> bool {
-        self.birth == Birth::Late && kind == libc::RLIMIT_NPROC
+        let may = self.user_namespace || self.host.permitted & SYS_RESOURCE != 0;
+        self.birth == Birth::Late && kind == libc::RLIMIT_NPROC && may
     }
 
     /// The image's /etc/passwd is opened with what the program may do itself, hence after the identity. A hook's environment

@@ -233,3 +233,20 @@ fn the_end_of_the_container_ends_its_execs() {
     container.call(&["kill", &container.id, "KILL"]).ok();
     assert_eq!(exec.wait().unwrap().code(), Some(137));
 }
+
+/// Setting it on another process takes CAP_SYS_RESOURCE, which a nested rruntime may lack; a terminal makes it wait anyway.
+#[test]
+fn a_limit_on_processes_is_set_for_an_ordinary_user_of_exec_too() {
+    let container = Container::new().sh("while :; do sleep 1; done").edit(|config| {
+        config["process"]["rlimits"] = serde_json::json!([
+            {"type": "RLIMIT_NOFILE", "soft": 512, "hard": 1024},
+            {"type": "RLIMIT_NPROC", "soft": 700, "hard": 800},
+        ]);
+    });
+    let container = container.started();
+    for words in [&["--user", "65534"][..], &["--user", "65534", "--tty=no"], &[]] {
+        let shell = ["sh", "-c", "ulimit -u; ulimit -Hn"];
+        let out = container.call(&[&["exec"], words, &[&*container.id], &shell[..]].concat()).ok();
+        assert_eq!(out, "700\n1024\n", "{words:?}");
+    }
+}
