@@ -6,7 +6,7 @@ use super::{Engine, SPEC_VERSION};
 use crate::cgroup::is_frozen;
 use crate::error::Result;
 use crate::state::owner::Owners;
-use crate::state::{Brief, Entry, Life, Phase, Record, is_init};
+use crate::state::{Brief, Entry, Life, Phase, Record};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -86,7 +86,7 @@ pub fn status(entry: &Entry, record: &Record) -> Status {
             Phase::Creating => Status::Creating,
             // Before the start too: whoever talked to a frozen init would wait until it is thawed.
             Phase::Created if record.cgroup.as_ref().is_some_and(is_frozen) => Status::Paused,
-            Phase::Created if entry.awaits_start() && is_init(process.pid) => Status::Created,
+            Phase::Created if entry.awaits_start(process.pid) => Status::Created,
             Phase::Created => Status::Running,
         },
     }

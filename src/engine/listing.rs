@@ -11,7 +11,7 @@ use super::{Engine, SPEC_VERSION};
 use crate::error::{Error, Kind, Result};
 use crate::state::brief::{self, LONGEST};
 use crate::state::owner::Owners;
-use crate::state::{Brief, Entry, Life, Store, boot_id, is_init};
+use crate::state::{Brief, Entry, Life, Store, boot_id};
 use nix::sched::{CloneFlags, CpuSet, sched_getaffinity, unshare};
 use nix::unistd::Pid;
 use std::collections::BTreeMap;
@@ -128,9 +128,7 @@ fn look_at(store: &Store, ids: &[String], owners: &Owners, boot: Option<&str>) -
         let brief = brief?;
         let status = match life? {
             Life::Ended => Status::Stopped,
-            Life::Alive
-                if brief.awaited_start && store.awaits_start(id) && brief.pid.is_some_and(is_init) =>
-            {
+            Life::Alive if brief.awaited_start && store.awaits_start(id, brief.pid.unwrap_or_default()) => {
                 Status::Created
             }
             Life::Alive => Status::Running,

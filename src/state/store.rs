@@ -2,7 +2,7 @@
 
 use super::brief::{Brief, LONGEST};
 use super::id;
-use super::process::{Inode, boot_id};
+use super::process::{Inode, boot_id, is_init};
 use super::record::Record;
 use crate::error::{Error, Kind, Result};
 use crate::sys::{Errno, SysResult, file, identity, lock};
@@ -139,8 +139,8 @@ impl Store {
     }
 
     /// Whether the container waits for `start`, without its directory being opened.
-    pub fn awaits_start(&self, id: &str) -> bool {
-        self.dir.as_ref().is_some_and(|dir| awaited(dir.as_fd(), &format!("{id}/")))
+    pub fn awaits_start(&self, id: &str, pid: i32) -> bool {
+        self.dir.as_ref().is_some_and(|dir| awaited(dir.as_fd(), &format!("{id}/"), pid))
     }
 
     /// Every container's id, sorted. What cannot be a container's directory is passed over.
@@ -168,11 +168,12 @@ impl Store {
 }
 
 /// Whether somebody waits for the word to start below `prefix`: a pipe that nobody reads cannot be opened for writing.
-fn awaited(dir: BorrowedFd, prefix: &str) -> bool {
+fn awaited(dir: BorrowedFd, prefix: &str, pid: i32) -> bool {
     let name = |name: &CStr| CString::new(format!("{prefix}{}", name.to_string_lossy())).unwrap_or_default();
     let flags = libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOFOLLOW;
     match file::openat2(dir, &name(START_WORD), flags, 0, 0) {
-        Ok(_) => true,
+        // Another process may keep a copy of init's end.
+        Ok(_) => is_init(pid),
         // The name of a pipe that nobody reads any more.
         Err(Errno(libc::ENXIO)) => false,
         // Nobody but its owner may write to it; that it is there has to suffice.
@@ -274,7 +275,9 @@ impl Entry {
 
     /// Lets `list` be short about this container, whose record is published. Without it, it only takes longer.
     pub fn write_brief(&self, record: &Record, pidfd: BorrowedFd) {
-        if let Some(target) = Brief::encode(record, Inode::of(pidfd), self.awaits_start()) {
+        if let Some(target) =
+            Brief::encode(record, Inode::of(pidfd), self.awaits_start(record.pid.unwrap_or_default()))
+        {
             // Ignored: see above.
             let _ = file::symlinkat(&target, self.dir(), BRIEF);
         }
@@ -314,8 +317,8 @@ impl Entry {
     }
 
     /// Whether the container waits for `start`.
-    pub fn awaits_start(&self) -> bool {
-        awaited(self.dir(), "")
+    pub fn awaits_start(&self, pid: i32) -> bool {
+        awaited(self.dir(), "", pid)
     }
 
     /// Whether another command holds the lock at this moment.
