@@ -42,8 +42,7 @@ impl Init<'_> {
 
     pub fn pass(&self, kind: Kind, value: i64, file: Fd) -> Outcome<()> {
         let message = Message { value, step: self.number, ..Message::of(kind) };
-        let socket = self.socket.ok_or(Fail(Part::Control, Errno(libc::EBADF)))?;
-        sys::send(socket, &message.encode(), file).part(Part::Control)
+        sys::send(self.control, &message.encode(), file).part(Part::Control)
     }
 
     /// Waits for rruntime's word.
@@ -70,9 +69,9 @@ impl Init<'_> {
 
     /// From here on nothing is open but what the program keeps and the conversation, by two pipes: what is seen of this
     /// process leads to nothing of the host's. A socket would lead to rruntime (SO_PEERPIDFD).
-    pub fn confine(&mut self, first: u32, [word, answer, socket]: [Handle; 3]) -> Outcome<()> {
-        const ENDS: usize = 5;
-        let ends = [Handle::WORD, Handle::ANSWER, word, answer, socket];
+    pub fn confine(&mut self, first: u32, word: Handle, answer: Handle) -> Outcome<()> {
+        const ENDS: usize = 4;
+        let ends = [Handle::WORD, Handle::ANSWER, word, answer];
         let mut held = [Fd::CWD; ENDS];
         for (held, end) in held.iter_mut().zip(ends) {
             if let Some(end) = self.end(end)? {
@@ -86,10 +85,9 @@ impl Init<'_> {
             next += 1;
         }
         sys::close_range(next as u32, 0).part(Part::Whole)?;
-        let [heard, told, word, answer, socket] = held;
+        let [heard, told, word, answer] = held;
         (self.word, self.control) = (heard, told);
         self.start = (word != Fd::CWD).then_some((word, answer));
-        self.socket = (socket != Fd::CWD).then_some(socket);
         Ok(())
     }
 

@@ -53,8 +53,6 @@ pub struct Init<'a> {
     /// Where rruntime is told something, and where its words come from.
     control: Fd,
     word: Fd,
-    /// What descriptors are sent by.
-    socket: Option<Fd>,
     /// The two ends at which start is awaited: the word's and the answer's.
     start: Option<(Fd, Fd)>,
     /// The root filesystem's mount.
@@ -116,7 +114,6 @@ fn run(bytes: &'static [u8]) -> i32 {
         header,
         control,
         word: control,
-        socket: Some(control),
         start: None,
         root: None,
         host_proc: None,

@@ -97,7 +97,8 @@ impl<'a> Init<'a> {
                 self.listen_pid = Some(listen::variable(pid));
                 Ok(())
             }
-            Step::Confine { first, word, answer, socket } => self.confine(first, [word, answer, socket]),
+            Step::Confine { first, word, answer } => self.confine(first, word, answer),
+            Step::Dumpable {} => sys::set_dumpable(true).part(Part::Prctl),
             Step::AwaitStart {} => self.await_start(),
             Step::Seccomp { flags, program, notify } => self.load_filter(flags, program.0, notify),
             Step::Arguments { argv, env } => self.arrange(argv, env),
@@ -107,18 +108,13 @@ impl<'a> Init<'a> {
         }
     }
 
-    fn load_filter(&mut self, flags: u32, program: &[u8], notify: bool) -> Outcome<()> {
+    fn load_filter(&self, flags: u32, program: &[u8], notify: bool) -> Outcome<()> {
         let listener = sys::seccomp(flags, program).part(Part::Seccomp)?;
         if notify {
             self.tell(Kind::Listener, i64::from(listener.0))?;
-            if self.hear()? == Kind::Pass as u32 {
-                self.pass(Kind::Listener, 0, listener)?;
-            }
+            self.expect_go()?;
             // A copy of ours would keep the kernel waiting for an agent that has died.
             sys::close(listener);
-            if let Some(socket) = self.socket.take() {
-                sys::close(socket);
-            }
         }
         Ok(())
     }

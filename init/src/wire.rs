@@ -508,9 +508,11 @@ steps! {
     /// The coming exec adds LISTEN_PID with the number of this process in its own pid namespace (sd_listen_fds(3)).
     ListenPid {}
     /// Closes everything from `first` on but the conversation with rruntime, which goes on there by two pipes, and behind it
-    /// the two ends at which start is awaited, if there are any: `word` is read, `answer` is written. A `socket` stays open
-    /// until it has passed the seccomp listener.
-    Confine { first: u32, word: Handle, answer: Handle, socket: Handle }
+    /// the two ends at which start is awaited, if there are any: `word` is read, `answer` is written.
+    Confine { first: u32, word: Handle, answer: Handle }
+    /// prctl(PR_SET_DUMPABLE, 1): rruntime, which lacks CAP_SYS_PTRACE here, may take the seccomp listener. Nothing that the
+    /// container does not have is left in this process.
+    Dumpable {}
     /// Reports readiness and waits for start: from rruntime, or where it says so by the word that `Confine` has kept.
     AwaitStart {}
     /// Lays out what the program gets, and gives it the usual signals: what `Exec` needs beyond the call itself.
@@ -613,14 +615,12 @@ pub enum Kind {
     Failed,
     /// init: a descriptor comes with this message: the console's master.
     Console,
-    /// init: the seccomp listener is descriptor `value` of this process; or, after `Pass`, comes with this message.
+    /// init: the seccomp listener is descriptor `value` of this process. (That of 0.1.0 sends it with this message.)
     Listener,
     /// rruntime: go on.
     Go,
     /// rruntime: wait for start at the ends that are kept for it; I shall be gone.
     Detach,
-    /// rruntime: send the descriptor, I may not fetch it.
-    Pass,
     /// init: `step` could not do in `part` what the container can do without; otherwise as `Failed`. At most one a step.
     Warned,
     /// init: `step` has attached the mount whose number is `value`; the payload has the rest of its `MountId`. The second

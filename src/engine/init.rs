@@ -369,16 +369,12 @@ impl Init {
             if let Event::ListenerAt(number) = said.event
                 && due
             {
-                match fetch_listener(self.process().pid, self.process().pidfd.as_fd(), number)? {
-                    Some(listener) => {
-                        self.say(Kind::Go)?;
-                        said.event = Event::Listener(listener);
-                    }
-                    None => {
-                        self.say(Kind::Pass)?;
-                        continue;
-                    }
-                }
+                said.event = Event::Listener(fetch_listener(
+                    self.process().pid,
+                    self.process().pidfd.as_fd(),
+                    number,
+                )?);
+                self.say(Kind::Go)?;
             }
             // One a step: a process that another one has taken over could warn for ever.
             if matches!(said.event, Event::Warned { .. }) {
@@ -466,19 +462,17 @@ fn expect(talks: &mut VecDeque<(u32, Talk)>, said: &Said) -> Result<()> {
     }
 }
 
-/// A copy of the listener that is descriptor `number` of this process; `None` where we may not trace it, and it has to send
-/// it by itself.
-pub fn fetch_listener(pid: i32, pidfd: BorrowedFd, number: i32) -> Result<Option<OwnedFd>> {
+/// A copy of the listener that is descriptor `number` of this process.
+pub fn fetch_listener(pid: i32, pidfd: BorrowedFd, number: i32) -> Result<OwnedFd> {
     // Anything else could do something when we close it.
     let link = std::fs::read_link(format!("/proc/{pid}/fd/{number}"));
     if link.is_ok_and(|link| link.as_os_str() != "anon_inode:seccomp notify") {
         return Err(Error::new("the container's init hands over something that is no seccomp listener"));
     }
-    match crate::sys::process::pidfd_getfd(pidfd, number) {
-        Ok(listener) => Ok(Some(listener)),
-        Err(Errno(libc::EPERM | libc::ENOSYS)) => Ok(None),
-        Err(e) => Err(e.because("fetch the seccomp listener from init")),
-    }
+    crate::sys::process::pidfd_getfd(pidfd, number).map_err(|e| {
+        e.because("take the seccomp listener from init")
+            .remedy("the runtime has to be allowed to trace it: ptrace(2)")
+    })
 }
 
 /// The most that a message takes.

@@ -183,13 +183,9 @@ impl<'a> Starting<'a> {
             match said.event {
                 // The profile did not let init hand it over before.
                 Event::ListenerAt(number) => {
-                    match init::fetch_listener(pid, self.first()?.as_fd(), number)? {
-                        Some(listener) => {
-                            waiting.say(Word::Go)?;
-                            self.send_listener(listener)?;
-                        }
-                        None => waiting.say(Word::Pass)?,
-                    }
+                    let listener = init::fetch_listener(pid, self.first()?.as_fd(), number)?;
+                    waiting.say(Word::Go)?;
+                    self.send_listener(listener)?;
                 }
                 Event::Listener(listener) => self.send_listener(listener)?,
                 Event::Failed { message, note } => return Err(self.explain(&message, &note)),

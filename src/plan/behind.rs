@@ -55,11 +55,6 @@ pub fn lacking(filter: &Filter, needs: Needs) -> Option<&'static str> {
     needs.calls().find_map(|(name, arguments)| (!allows(filter, native, name, arguments)).then_some(name))
 }
 
-/// Whether init may send a descriptor behind this filter.
-pub fn sends_descriptors(filter: &Filter) -> bool {
-    Arch::native().is_some_and(|native| allows(filter, native, "sendmsg", [0; 6]))
-}
-
 /// Whether the kernel carries this call out under the filter.
 fn allows(filter: &Filter, native: Arch, name: &str, arguments: [u64; 6]) -> bool {
     let Some(number) = Syscall::by_name(name).and_then(|call| call.number(native)) else { return false };

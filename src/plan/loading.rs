@@ -31,12 +31,6 @@ impl Program<'_, '_> {
             let field = format!("{}/syscalls", filter.field);
             Err(Error::new(reason).kind(Kind::Config).field(field).value(call).remedy(remedy))
         };
-        // rruntime may not take a descriptor from the process of an ordinary user that joins: that has to send it.
-        let late = self.birth == Birth::Late;
-        if filter.notify && late && !self.host.privileged && !behind::sends_descriptors(filter) {
-            let reason = "a profile with SCMP_ACT_NOTIFY has to allow the sendmsg syscall, for an ordinary user's exec";
-            return refuse("sendmsg", reason.to_owned(), "the listener is handed over behind the filter");
-        }
         let Some(call) = behind::lacking(filter, needs) else { return Ok(Loading::First) };
         if filter.notify && matches!(call, "write" | "read") {
             let reason = format!("a profile with SCMP_ACT_NOTIFY has to allow the {call} syscall");

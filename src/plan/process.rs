@@ -18,6 +18,7 @@ use crate::spec::{Capabilities, Process, Text};
 use crate::wire::{Bytes, Handle, Step};
 use std::ffi::CStr;
 
+const SYS_PTRACE: u64 = 1 << 19;
 const SYS_ADMIN: u64 = 1 << 21;
 const SYS_RESOURCE: u64 = 1 << 24;
 
@@ -142,10 +143,13 @@ impl Program<'_, '_> {
         script.push(self.program_field(), resolve);
         let Ends { word, answer } =
             self.start.flatten().unwrap_or(Ends { word: Handle::NONE, answer: Handle::NONE });
-        // rruntime may not take the listener of a joiner from an ordinary user's: that sends it before it makes anybody.
-        let sends = self.filter.is_some_and(|filter| filter.notify) && !self.host.privileged;
-        let socket = if sends { Handle::CONTROL } else { Handle::NONE };
-        script.push(Field::None, Step::Confine { first: 3 + self.preserve_fds, word, answer, socket });
+        script.push(Field::None, Step::Confine { first: 3 + self.preserve_fds, word, answer });
+        // rruntime takes the listener from init, which is not dumpable: without CAP_SYS_PTRACE, or from an ordinary user's
+        // joiner, that is refused.
+        let may_trace = self.host.privileged && self.host.permitted & SYS_PTRACE != 0;
+        if self.filter.is_some_and(|filter| filter.notify) && !may_trace {
+            script.push(Field::None, Step::Dumpable {});
+        }
         let argv = StringList::of(process.args.iter().map(|a| &**a));
         // An empty HOME is as good as none, and is replaced.
         let env = StringList::of(process.env.iter().map(|e| &**e).filter(|e| *e != "HOME="));

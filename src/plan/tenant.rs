@@ -120,10 +120,7 @@ pub fn host_hook<'a>(hook: &'a Hook<'a>, rootfs: &str, to: Destination) -> Tenan
     script.push(Field::None, Step::Chdir { path: &rootfs, patient: false });
     script.push(Field::None, Step::Spawn { flags: 0 });
     script.push(Field::None, Step::Session {});
-    script.push(
-        Field::None,
-        Step::Confine { first: 3, word: Handle::NONE, answer: Handle::NONE, socket: Handle::NONE },
-    );
+    script.push(Field::None, Step::Confine { first: 3, word: Handle::NONE, answer: Handle::NONE });
     let argv = match &hook.args[..] {
         [] => StringList::of([&*hook.path]),
         args => StringList::of(args.iter().map(|arg| &**arg)),

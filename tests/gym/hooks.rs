@@ -60,8 +60,13 @@ fn a_tracer_meets_nobody_where_a_command_sends_nobody() {
     let container = hunting(&runtime::ours(), terms, "trace");
     let allowed = caught::allowed(&container.config);
     let before = spy::report(&container).len();
+    let file = container.dir.join("mounts.json");
+    std::fs::write(&file, r#"[{"destination": "/gym", "type": "tmpfs", "source": "tmpfs"}]"#).unwrap();
+    let file = file.to_str().unwrap();
     for _ in 0..rounds(5) {
-        let commands: [&[&str]; 7] = [
+        let commands: [&[&str]; 9] = [
+            &["mounts", "add", &container.id, file],
+            &["mounts", "remove", &container.id, file],
             &["update", "--pids-limit", "1000", &container.id],
             &["pause", &container.id],
             &["resume", &container.id],
@@ -78,7 +83,11 @@ fn a_tracer_meets_nobody_where_a_command_sends_nobody() {
         }
     }
     let tally = caught::tally_since(&container, before, &allowed);
-    judge(stand::HOOKS, tally.met == 0, &format!("update, pause, resume, kill, events, ps, state: {tally}"));
+    judge(
+        stand::HOOKS,
+        tally.met == 0,
+        &format!("mounts, update, pause, resume, kill, events, ps, state: {tally}"),
+    );
     // The control: this very hunter does meet what joins.
     assert!(execs(&container, Wanted::Met(1)).met > 0, "the hunter meets nobody, so the case shows nothing");
     // It sees its own end, and nothing before that.

@@ -210,3 +210,31 @@ fn time_namespaces_and_resource_limits_below_the_hard_limit_work() {
         });
     assert_eq!(container.run().ok(), "100\nshifted\n");
 }
+
+/// An ordinary user's rruntime takes the listener from init, and from a joiner that was never its own user namespace's.
+#[test]
+fn the_seccomp_agent_gets_its_listener_where_the_profile_forbids_to_send_it() {
+    use std::os::unix::fs::PermissionsExt;
+    for no_new_privs in [true, false] {
+        let container = Container::ordinary().sh("while :; do sleep 1; done");
+        let path = container.dir.join("agent.sock");
+        let agent = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o777)).unwrap();
+        let container = container.edit(|config| {
+            config["process"]["noNewPrivileges"] = no_new_privs.into();
+            config["linux"]["seccomp"] = json!({
+                "defaultAction": "SCMP_ACT_ALLOW",
+                "listenerPath": path,
+                "syscalls": [
+                    {"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"},
+                    {"names": ["sendmsg"], "action": "SCMP_ACT_ERRNO"},
+                ],
+            });
+        });
+        let container = container.started();
+        container.call(&["exec", &container.id, "true"]).ok();
+        agent.set_nonblocking(true).unwrap();
+        let told = std::iter::from_fn(|| agent.accept().ok()).count();
+        assert_eq!(told, 2, "create and exec, no_new_privs {no_new_privs}");
+    }
+}
