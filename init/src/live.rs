@@ -110,7 +110,7 @@ impl Init<'_> {
 
     /// umount2(2) takes a path only: that of our own descriptor, in the host's procfs.
     fn detach(&self, mount: Fd) -> Outcome<()> {
-        let proc = self.host_proc.ok_or(Fail(Part::Plan, Errno(libc::EBADF)))?;
+        let proc = self.host_proc()?;
         sys::fchdir(proc).part(Part::Chdir)?;
         sys::umount2(descriptor_path(mount, &mut [0; DESCRIPTOR_PATH]), libc::MNT_DETACH).part(Part::Unmount)
     }

@@ -131,7 +131,7 @@ impl<'a> Init<'a> {
         let missing = Missing::Directory { mode: 0o755 };
         let at = if strict { self.plain_directory(target)? } else { self.destination(target, missing)? };
         if copy_up {
-            let proc = self.host_proc.ok_or(Fail(Part::Plan, Errno(libc::EBADF)))?;
+            let proc = self.host_proc()?;
             copy::tree(proc, at, mount)?;
         }
         set_attributes(mount, Attributes { set: later, clear: 0, ..attributes }, false)?;

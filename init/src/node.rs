@@ -174,12 +174,17 @@ impl Init<'_> {
         }
     }
 
+    /// The host's procfs; steps that need it come between `OpenHostProc` and `CloseHostProc`.
+    pub fn host_proc(&self) -> Outcome<Fd> {
+        self.host_proc.ok_or(Fail(Part::Plan, Errno(libc::EBADF)))
+    }
+
     fn pristine_proc(&self) -> Outcome<Fd> {
         self.proc.ok_or(Fail(Part::Plan, Errno(libc::EBADF)))
     }
 
     pub fn write_self(&self, file: &CStr, value: &[u8]) -> Outcome<()> {
-        let proc = self.host_proc.ok_or(Fail(Part::Plan, Errno(libc::EBADF)))?;
+        let proc = self.host_proc()?;
         // "self" is a link, and the only one that this lookup may meet.
         let own = sys::openat2(proc, c"self", libc::O_PATH | libc::O_DIRECTORY, 0, libc::RESOLVE_BENEATH);
         write_control(own.part(Part::Open)?, file, value)
@@ -200,7 +205,7 @@ impl Init<'_> {
     /// For who has joined: the container's first process may have gone into namespaces of a user namespace of its own, in
     /// which it is root. Of the namespaces that we are in by now, so that nothing can change between the look and the use.
     pub fn belongs(&self, file: &CStr, owner: bool, to: &[u8]) -> Outcome<()> {
-        let proc = self.host_proc.ok_or(Fail(Part::Plan, Errno(libc::EBADF)))?;
+        let proc = self.host_proc()?;
         // A magic link, as below.
         let mut found = sys::openat2(proc, file, libc::O_RDONLY, 0, 0).part(Part::Open)?;
         if owner {
@@ -222,7 +227,7 @@ impl Init<'_> {
     }
 
     pub fn enter_time_namespace(&self) -> Outcome<()> {
-        let proc = self.host_proc.ok_or(Fail(Part::Plan, Errno(libc::EBADF)))?;
+        let proc = self.host_proc()?;
         // A magic link is what a namespace file is; the procfs is the host's and nothing of the container's.
         let namespace =
             sys::openat2(proc, c"self/ns/time_for_children", libc::O_RDONLY, 0, 0).part(Part::Open)?;
