@@ -1,7 +1,5 @@
 //! The architectures (strictly: system call conventions) that a filter can tell apart.
 
-use super::vocabulary::{ARCHES, find};
-
 /// An architecture that we have a table of system call numbers for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Arch {
@@ -75,17 +73,6 @@ impl Arch {
         }
     }
 
-    /// What `config.json` may write; `None`: no such architecture.
-    pub fn by_name(name: &str) -> Option<Named> {
-        find(ARCHES, name)
-    }
-
-    /// The name in `config.json`.
-    pub fn name(self) -> &'static str {
-        let entry = ARCHES.iter().find(|(_, named)| *named == Named::Known(self));
-        entry.expect("every architecture has a name").0
-    }
-
     pub(super) const fn column(self) -> usize {
         self as usize
     }
@@ -117,20 +104,5 @@ impl Arch {
             Arch::S390x => Order::HighFirst,
             _ => Order::LowFirst,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_architecture_is_found_by_its_name() {
-        for (column, arch) in Arch::ALL.iter().enumerate() {
-            assert_eq!(arch.column(), column);
-            assert_eq!(Arch::by_name(arch.name()), Some(Named::Known(*arch)));
-        }
-        assert_eq!(Arch::by_name("SCMP_ARCH_MIPS"), Some(Named::WithoutTable));
-        assert_eq!(Arch::by_name("SCMP_ARCH_Z80"), None);
     }
 }

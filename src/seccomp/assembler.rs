@@ -33,7 +33,10 @@ pub mod code {
 /// Longest conditional jump.
 const FAR: usize = u8::MAX as usize;
 
-/// Something to jump to that several places want.
+/// BPF_MAXINSNS: the kernel takes no longer program.
+pub const LONGEST: usize = 4096;
+
+/// Something to jump to that several instructions want.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Label(u32);
 
@@ -46,7 +49,7 @@ pub enum Target {
 }
 
 #[derive(Debug)]
-struct Place {
+struct Labelled {
     /// The nearest copy or stepping stone, counted from the end of the program.
     at: Option<usize>,
     /// What is returned there; `None`: some longer code.
@@ -57,17 +60,17 @@ struct Place {
 #[derive(Debug, Default)]
 pub struct Assembler {
     backward: Vec<Instruction>,
-    places: Vec<Place>,
+    labels: Vec<Labelled>,
 }
 
 impl Assembler {
     pub fn with_capacity(instructions: usize) -> Assembler {
-        Assembler { backward: Vec::with_capacity(instructions), places: Vec::with_capacity(16) }
+        Assembler { backward: Vec::with_capacity(instructions), labels: Vec::with_capacity(16) }
     }
 
     /// The label of "return this value".
     pub fn returning(&mut self, value: u32) -> Label {
-        let known = self.places.iter().position(|place| place.returned == Some(value));
+        let known = self.labels.iter().position(|label| label.returned == Some(value));
         known.map_or_else(|| self.new_label(Some(value)), |index| Label(index as u32))
     }
 
@@ -77,14 +80,14 @@ impl Assembler {
     }
 
     fn new_label(&mut self, returned: Option<u32>) -> Label {
-        self.places.push(Place { at: None, returned });
-        Label((self.places.len() - 1) as u32)
+        self.labels.push(Labelled { at: None, returned });
+        Label((self.labels.len() - 1) as u32)
     }
 
-    /// Puts `label` at a place that is already written.
+    /// Puts `label` at a position that is already written.
     pub fn bind(&mut self, label: Label, target: Target) {
         let at = self.within(target, FAR);
-        self.places[label.0 as usize].at = Some(at);
+        self.labels[label.0 as usize].at = Some(at);
     }
 
     /// A conditional jump on the accumulator.
@@ -129,12 +132,12 @@ impl Assembler {
         let near = |at: usize| len - 1 - at <= distance;
         let (label, found) = match target {
             Target::At(at) => (None, Some(at)),
-            Target::Label(label) => (Some(label), self.places[label.0 as usize].at),
+            Target::Label(label) => (Some(label), self.labels[label.0 as usize].at),
         };
         if let Some(at) = found.filter(|at| near(*at)) {
             return at;
         }
-        let returned = label.and_then(|label| self.places[label.0 as usize].returned);
+        let returned = label.and_then(|label| self.labels[label.0 as usize].returned);
         let stone = match (returned, found) {
             (Some(value), _) => Instruction { code: code::RETURN, jt: 0, jf: 0, k: value },
             (None, Some(at)) => Instruction { code: code::JUMP, jt: 0, jf: 0, k: (len - 1 - at) as u32 },
@@ -142,7 +145,7 @@ impl Assembler {
         };
         self.push(stone);
         if let Some(label) = label {
-            self.places[label.0 as usize].at = Some(len);
+            self.labels[label.0 as usize].at = Some(len);
         }
         len
     }

@@ -31,7 +31,7 @@ pub mod tables;
 pub mod vocabulary;
 
 pub use arch::Arch;
-pub use assembler::Instruction;
+pub use assembler::{Instruction, LONGEST};
 pub use vocabulary::flags_of_kernel;
 
 use crate::error::{Error, Kind, Result};
@@ -51,9 +51,6 @@ pub struct Filter {
     /// What the profile asks for and does not get, each with its field.
     pub warnings: Vec<String>,
 }
-
-/// BPF_MAXINSNS: the kernel takes no longer program.
-pub const LONGEST: usize = 4096;
 
 /// Compiles a profile for a machine of the architecture `native` whose kernel has the filter flags `supported`
 /// ([`flags_of_kernel`]). `None`: the profile says nothing at all, there is no filter to load.

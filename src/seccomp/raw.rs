@@ -3,8 +3,8 @@
 //! The kernel has the last word on a program. What it would refuse with a bare EINVAL at the last step is refused here
 //! before anything is made, as far as form goes: length, jumps that leave the program, an end without a return.
 
-use super::assembler::{Instruction, code};
-use super::{Filter, LONGEST};
+use super::Filter;
+use super::assembler::{Instruction, LONGEST, code};
 use crate::error::{Error, Kind, Result};
 
 /// Where the program is in config.json.

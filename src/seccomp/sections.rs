@@ -11,9 +11,8 @@
 //! convention are killed as libseccomp does it, not ENOSYS as runc does it; rules that contradict each other are
 //! not refused, the one asked first wins.
 
-use super::LONGEST;
 use super::arch::{Arch, Width};
-use super::assembler::{Assembler, Instruction, Label, Target, code};
+use super::assembler::{Assembler, Instruction, LONGEST, Label, Target, code};
 use super::blocks::{self, Choice, Reading};
 use super::condition::{self, Condition, Conditions};
 use super::multiplex::multiplexed;
@@ -32,7 +31,7 @@ const WRONG_ARCH: u32 = libc::SECCOMP_RET_KILL_THREAD;
 
 /// One rule of one number.
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+struct NumberRule {
     number: u32,
     /// Position in the profile.
     turn: u32,
@@ -113,10 +112,10 @@ impl Writer<'_> {
         ranges::overlay(&background, &points)
     }
 
-    fn add_entries(&mut self, arch: Arch, entries: &mut Vec<Entry>) {
+    fn add_entries(&mut self, arch: Arch, entries: &mut Vec<NumberRule>) {
         let width = arch.width();
         for (turn, rule) in self.profile.rules.iter().enumerate() {
-            let entry = |number, conditions| Entry {
+            let entry = |number, conditions| NumberRule {
                 number,
                 turn: turn as u32,
                 returned: rule.returned,
@@ -142,11 +141,11 @@ impl Writer<'_> {
     }
 
     /// The answer of one number: of the first rule without conditions, wherever it stands; else of all its rules.
-    fn answer(&mut self, entries: &[Entry]) -> Label {
+    fn answer(&mut self, entries: &[NumberRule]) -> Label {
         let width = entries[0].width;
         let conditions = &self.conditions;
         let holds =
-            |e: &&Entry| e.conditions == ALWAYS || conditions[e.conditions as usize].always_hold(width);
+            |e: &&NumberRule| e.conditions == ALWAYS || conditions[e.conditions as usize].always_hold(width);
         if let Some(entry) = entries.iter().find(holds) {
             return self.assembler.returning(entry.returned);
         }
@@ -160,7 +159,7 @@ impl Writer<'_> {
     }
 
     /// The answer of rules that all have conditions: a list of them, in the order in which they are asked.
-    fn ordered(&mut self, entries: &[Entry], width: Width) -> Label {
+    fn ordered(&mut self, entries: &[NumberRule], width: Width) -> Label {
         let listed: usize = self.lists.iter().map(|(list, _)| list.rules.len()).sum();
         let mut rules: Vec<(u32, Label)> = Vec::new();
         for entry in entries {

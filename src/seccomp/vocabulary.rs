@@ -124,6 +124,19 @@ pub fn describe(returned: u32) -> String {
     }
 }
 
+impl Arch {
+    /// What `config.json` may write; `None`: no such architecture.
+    pub fn by_name(name: &str) -> Option<Named> {
+        find(ARCHES, name)
+    }
+
+    /// The name in `config.json`.
+    pub fn name(self) -> &'static str {
+        let entry = ARCHES.iter().find(|(_, named)| *named == Named::Known(self));
+        entry.expect("every architecture has a name").0
+    }
+}
+
 impl Action {
     /// The value that the filter returns. `errno`: that of the profile, if it has one.
     ///
@@ -183,6 +196,16 @@ mod tests {
         distinct(ACTIONS);
         distinct(OPERATORS);
         distinct(ARCHES);
+    }
+
+    #[test]
+    fn every_architecture_is_found_by_its_name() {
+        for (column, arch) in Arch::ALL.iter().enumerate() {
+            assert_eq!(arch.column(), column);
+            assert_eq!(Arch::by_name(arch.name()), Some(Named::Known(*arch)));
+        }
+        assert_eq!(Arch::by_name("SCMP_ARCH_MIPS"), Some(Named::WithoutTable));
+        assert_eq!(Arch::by_name("SCMP_ARCH_Z80"), None);
     }
 
     #[test]

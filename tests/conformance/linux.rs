@@ -296,7 +296,7 @@ pub const ROWS: &[Row] = &[
         "as listed, and the machine's own",
         &[
             "seccomp_differential/main.rs::random_profiles_are_decided_alike",
-            "src/seccomp/arch.rs::every_architecture_is_found_by_its_name",
+            "src/seccomp/vocabulary.rs::every_architecture_is_found_by_its_name",
         ],
     ),
     row(
