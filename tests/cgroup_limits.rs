@@ -147,7 +147,7 @@ fn unified_entries_are_written_line_by_line() {
         ["hugetlb.1GB.max 1", "io.max 259:0 rbps=2 ", "io.max 253:0 rbps=3"]
     );
     let (limits, _) = check(json, &unified()).unwrap();
-    assert_eq!(limits.controllers(), ["hugetlb", "io"]);
+    assert_eq!(v2::controllers(&limits), ["hugetlb", "io"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 mod cgroup_support;
 use cgroup_support::{Place, legacy, run_inside, same};
-use rruntime::cgroup::Cgroup;
+use rruntime::cgroup::{Cgroup, Limits};
 
 /// A layout with this v1 controller.
 fn with(controller: &str) -> Option<rruntime::host::cgroups::Layout> {
@@ -147,7 +147,7 @@ fn a_cpuset_is_inherited_at_every_level_and_then_narrowed() {
     let place = Place::new(layout, "cpuset");
     let outer = place.create();
     let below = place.below("x/y");
-    let cgroup = Cgroup::create(&below, &[]).unwrap();
+    let cgroup = Cgroup::make(&below, &Limits::default()).unwrap();
     // The kernel goes by a process's own mask too: that of whoever runs the tests may be narrower than the machine.
     let allowed = std::fs::read_to_string("/proc/self/status").unwrap();
     let printed = run_inside(&below, "grep Cpus_allowed_list /proc/self/status");

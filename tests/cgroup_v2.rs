@@ -3,7 +3,7 @@
 
 mod cgroup_support;
 use cgroup_support::{Place, Shell, join, run_inside, same, unified, unified_with};
-use rruntime::cgroup::Cgroup;
+use rruntime::cgroup::{Cgroup, Limits};
 use std::os::fd::AsRawFd;
 
 #[test]
@@ -96,7 +96,7 @@ fn a_parent_with_processes_leaves_a_usable_cgroup_and_a_clear_error_for_limits()
     let mut shell = Shell::waiting("true");
     join(&place.location, shell.pid());
     let limits = place.limits("{\"memory\":{\"limit\":8388608}}");
-    let inner = Cgroup::create(&place.below("inner"), &limits.controllers()).unwrap();
+    let inner = Cgroup::make(&place.below("inner"), &limits).unwrap();
     join(&place.below("inner"), shell.pid());
     join(&place.location, shell.pid());
     let error = inner.apply(&limits).unwrap_err().to_string();
@@ -113,7 +113,7 @@ fn a_process_in_a_cgroup_below_is_found_there() {
     let mut shells = [Shell::waiting("true"), Shell::waiting("true")];
     // Before there is a cgroup below: one that hands down controllers takes no process.
     join(&place.location, shells[0].pid());
-    Cgroup::create(&place.below("init.scope"), &[]).unwrap();
+    Cgroup::make(&place.below("init.scope"), &Limits::default()).unwrap();
     join(&place.below("init.scope"), shells[1].pid());
     let directory = place.location.legs[0].directory();
     for (shell, expected) in shells.iter().zip([directory.clone(), format!("{directory}/init.scope")]) {
@@ -134,7 +134,7 @@ fn a_symbolic_link_or_another_file_system_on_the_way_is_refused() {
     let place = Place::new(layout, "beneath");
     let mut location = place.location.clone();
     location.legs[0].path = "../rr-test-outside".into();
-    assert!(Cgroup::create(&location, &[]).is_err());
+    assert!(Cgroup::make(&location, &Limits::default()).is_err());
     assert!(Cgroup::open(&location).is_err());
 }
 
@@ -277,7 +277,7 @@ fn controllers_reach_a_cgroup_below_new_parents() {
     let place = Place::new(layout, "deep");
     let outer = place.create();
     let limits = place.limits("{\"pids\":{\"limit\":7}}");
-    let inner = Cgroup::create(&place.below("a/b/c"), &limits.controllers()).unwrap();
+    let inner = Cgroup::make(&place.below("a/b/c"), &limits).unwrap();
     inner.apply(&limits).unwrap();
     let directory = format!("{}/a/b/c/pids.max", place.location.legs[0].directory());
     assert_eq!(std::fs::read_to_string(directory).unwrap().trim(), "7");
@@ -312,7 +312,7 @@ fn one_life() {
     }
     let place = Place::new(layout, "one-life");
     let limits = place.limits(&format!("{{{}}}", resources.join(",")));
-    let cgroup = Cgroup::create(&place.location, &limits.controllers()).unwrap();
+    let cgroup = Cgroup::make(&place.location, &limits).unwrap();
     cgroup.apply(&limits).unwrap();
     cgroup.birth().unwrap();
     cgroup.remove(cgroup_support::soon()).unwrap();

@@ -4,7 +4,7 @@
 #[path = "cli/support.rs"]
 mod support;
 
-use rruntime::cgroup::{Cgroup, Location, locate};
+use rruntime::cgroup::{Cgroup, Limits, Location, locate};
 use rruntime::host::cgroups::detect;
 use rruntime::state::{Missing, Phase, Process, Record, Store};
 use std::fs;
@@ -29,7 +29,7 @@ impl Container {
         }
         let path = format!("/rruntime-test-{}-{name}", std::process::id());
         let location = locate(&detect().unwrap(), Some(&path), "web").unwrap();
-        Cgroup::create(&location, &[]).unwrap();
+        Cgroup::make(&location, &Limits::default()).unwrap();
         let cat = || Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let processes: Vec<Child> = (0..count).map(|_| cat()).collect();
         for (process, leg) in processes.iter().flat_map(|p| location.legs.iter().map(move |leg| (p, leg))) {

@@ -170,7 +170,7 @@ fn check(rule: &DeviceRule, index: usize, rules: &mut Vec<Rule>) -> Result<()> {
 
 impl Range {
     /// True if every device of `other` is one of ours.
-    pub(super) fn covers(&self, other: &Range) -> bool {
+    pub(in crate::cgroup) fn covers(&self, other: &Range) -> bool {
         (self.class == Class::Any || self.class == other.class)
             && (self.major.is_none() || self.major == other.major)
             && (self.minor.is_none() || self.minor == other.minor)
@@ -223,8 +223,13 @@ pub(super) mod tests {
         Rules::from_spec(&resources.devices).unwrap()
     }
 
+    /// A list as it is written, and pruned.
+    pub(in crate::cgroup) fn literal_and_pruned(list: Vec<Rule>) -> (Rules, Rules) {
+        (Rules(list.clone()), Rules::pruned(list))
+    }
+
     /// The rule list read literally: the last rule that matches an access bit decides it.
-    fn decide(rules: &Rules, class: Class, major: u32, minor: u32, access: u8) -> bool {
+    pub(in crate::cgroup) fn decide(rules: &Rules, class: Class, major: u32, minor: u32, access: u8) -> bool {
         let device = Range { class, major: Some(major), minor: Some(minor) };
         [MKNOD, READ, WRITE].iter().filter(|bit| access & **bit != 0).all(|bit| {
             let last = rules.0.iter().rev().find(|r| r.access & bit != 0 && r.range.covers(&device));
@@ -274,75 +279,5 @@ pub(super) mod tests {
         assert!(!rules(r#"[{"allow":true,"access":"rw"}]"#).allows_everything());
         let taken = r#"[{"allow":true,"access":"rwm"},{"allow":false,"access":"r","type":"b","major":8}]"#;
         assert!(!rules(taken).allows_everything());
-    }
-
-    /// A BPF machine small enough to be obviously right, for the instructions that `program` uses.
-    fn run(
-        program: &[crate::sys::bpf::Instruction],
-        class: Class,
-        major: u32,
-        minor: u32,
-        access: u8,
-    ) -> bool {
-        let kind = if class == Class::Block { 1 } else { 2 };
-        let context = [u32::from(access) << 16 | kind, major, minor];
-        let mut r = [0_u32; 16];
-        let mut at = 0_i64;
-        loop {
-            let i = program[at as usize];
-            at += 1;
-            let (to, from) = (usize::from(i.registers & 15), usize::from(i.registers >> 4));
-            let k = i.immediate as u32;
-            match i.code {
-                0x61 => r[to] = context[i.offset as usize / 4],
-                0xbc => r[to] = r[from],
-                0xb4 => r[to] = k,
-                0x54 => r[to] &= k,
-                0x74 => r[to] >>= k,
-                0x05 => at += i64::from(i.offset),
-                0x56 => at += if r[to] == k { 0 } else { i64::from(i.offset) },
-                0x46 => at += if r[to] & k == 0 { 0 } else { i64::from(i.offset) },
-                0x95 => return r[0] == 1,
-                other => panic!("instruction {other:#x}"),
-            }
-        }
-    }
-
-    proptest::proptest! {
-        /// The pruned list, the program and the list as written decide alike; v1's exceptions too, where they exist.
-        #[test]
-        fn the_program_decides_as_the_rules_say(
-            list in proptest::collection::vec(
-                (proptest::bool::ANY, 0..4_u8, proptest::option::of(0..3_u32), proptest::option::of(0..3_u32), 1..8_u8),
-                0..8,
-            ),
-        ) {
-            let mut plain = Vec::new();
-            for (allow, class, major, minor, access) in list {
-                let (class, major, minor, access) = match class {
-                    0 => (Class::Any, None, None, ALL),
-                    1 => (Class::Block, major, minor, access),
-                    _ => (Class::Char, major, minor, access),
-                };
-                plain.push(Rule { allow, range: Range { class, major, minor }, access });
-            }
-            let literal = Rules(plain.clone());
-            let pruned = Rules::pruned(plain);
-            let program = crate::cgroup::program::assemble(&pruned);
-            let v1 = super::super::exceptions::Exceptions::of(&pruned).ok();
-            for class in [Class::Block, Class::Char] {
-                for (major, minor) in (0..4).flat_map(|a| (0..4).map(move |b| (a, b))) {
-                    for access in 1..8 {
-                        let expected = decide(&literal, class, major, minor, access);
-                        proptest::prop_assert_eq!(run(&program, class, major, minor, access), expected);
-                        if let (Some(v1), true) = (&v1, access.is_power_of_two()) {
-                            let device = Range { class, major: Some(major), minor: Some(minor) };
-                            let excepted = v1.except.iter().any(|(r, bits)| r.covers(&device) && bits & access != 0);
-                            proptest::prop_assert_eq!(excepted != v1.allow_by_default, expected);
-                        }
-                    }
-                }
-            }
-        }
     }
 }

@@ -5,10 +5,10 @@
 //! wake-up, and before the first; v1 signals the descriptor once more when the cgroup is removed, and as soon as memory has
 //! run out: before anybody is killed, and again if that was not enough, so that one kill may be told twice there.
 
-use super::location::Version;
+use super::files::held::{Cgroup, Held, on};
+use super::files::walk::INSIDE;
+use super::location::{Leg, Version};
 use super::stats::parse;
-use super::tree::{Cgroup, Held, INSIDE};
-use super::write::on;
 use crate::error::Result;
 use crate::sys::{Errno, SysResult, event, file};
 use nix::poll::{PollFd, PollFlags};
@@ -18,7 +18,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 /// Something to poll, that tells of kills.
 pub struct Watch {
     source: Source,
-    leg: super::Leg,
+    leg: Leg,
 }
 
 enum Source {

@@ -137,7 +137,7 @@ impl<'a> Making<'a> {
     /// has asked for without one, and nothing has to be said about it.
     fn make_cgroup(&mut self, plan: Plan<'a>, plan_options: &plan::Options) -> Result<Plan<'a>> {
         let Some(location) = &self.prepared.host.cgroup else { return Ok(plan) };
-        match Cgroup::create(location, &self.prepared.limits.controllers()) {
+        match Cgroup::make(location, &self.prepared.limits) {
             Ok(cgroup) => {
                 self.record.cgroup = Some(cgroup.location()?);
                 self.cgroup = Some(cgroup);

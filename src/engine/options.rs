@@ -2,7 +2,7 @@
 //!
 //! Paths are taken relative to the caller's working directory; the engine never changes it.
 
-pub use crate::cgroup::below::Below;
+pub use crate::cgroup::Below;
 use crate::spec::Resources;
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -74,13 +74,13 @@ impl Place {
     }
 
     pub fn create(&self) -> Cgroup {
-        Cgroup::create(&self.location, &[]).unwrap()
+        Cgroup::make(&self.location, &Limits::default()).unwrap()
     }
 
     /// Makes the cgroup with these limits.
     pub fn limited(&self, resources: &str) -> Cgroup {
         let limits = self.limits(resources);
-        let cgroup = Cgroup::create(&self.location, &limits.controllers()).unwrap();
+        let cgroup = Cgroup::make(&self.location, &limits).unwrap();
         cgroup.guard_devices(&limits).unwrap();
         cgroup.apply(&limits).unwrap();
         cgroup
@@ -181,7 +181,7 @@ pub mod same {
             assert!(membership.lines().filter(|l| l.ends_with(&line)).count() >= place.location.legs.len());
         }
 
-        let error = Cgroup::create(&place.location, &[]).err().unwrap().to_string();
+        let error = Cgroup::make(&place.location, &Limits::default()).err().unwrap().to_string();
         assert!(error.contains("container's cgroup is not empty"), "{error}");
         let error = Cgroup::open(&place.location).unwrap().unwrap().remove(Instant::now()).unwrap_err();
         assert!(error.to_string().contains("process(es)"), "{error}");
@@ -231,17 +231,17 @@ pub mod same {
         let place = Place::new(layout, "was-frozen");
         let cgroup = place.create();
         cgroup.freeze().unwrap();
-        let error = Cgroup::create(&place.location, &[]).err().unwrap().to_string();
+        let error = Cgroup::make(&place.location, &Limits::default()).err().unwrap().to_string();
         assert!(error.contains("unexpectedly frozen"), "{error}");
         cgroup.thaw().unwrap();
-        Cgroup::create(&place.location, &[]).unwrap();
+        Cgroup::make(&place.location, &Limits::default()).unwrap();
     }
 
     pub fn children_go_too(layout: Layout) {
         let place = Place::new(layout, "parent");
         let cgroup = place.create();
         let below = place.below("a/b");
-        Cgroup::create(&below, &[]).unwrap();
+        Cgroup::make(&below, &Limits::default()).unwrap();
         let shell = Shell::inside(&below, "sleep 100");
         assert!(cgroup.pids().unwrap().contains(&shell.pid()));
         cgroup.kill(SIGKILL).unwrap();

@@ -1,7 +1,7 @@
 //! The texts of the kernel's counters, to numbers. Pure. A line or key that is not understood is passed over: newer
 //! kernels add some, and a number that nobody asked for must not cost the others.
 
-use super::{BlkioEntry, Pressure, Stall};
+use super::counters::{BlkioEntry, Pressure, Stall};
 
 /// One number. "max" is the largest; a negative one, which races in the kernel's sums have produced, is 0.
 pub fn number(text: &str) -> Option<u64> {

@@ -20,7 +20,7 @@ fn held(version: Version, controllers: &[&str], files: &[(&str, &str)]) -> Held 
     HELD.with_borrow_mut(|kept| kept.push(Scratch(path)));
     let controllers = controllers.iter().map(|&name| name.to_owned()).collect();
     let leg = Leg { version, controllers, mount: "/m".into(), path: "c".into(), inode: None };
-    Held { leg, parent, name: c"c".into(), dir, origin: crate::cgroup::tree::Origin::Found }
+    Held { leg, parent, name: c"c".into(), dir, origin: crate::cgroup::files::held::Origin::Found }
 }
 
 /// Removed at the end of the test's thread.

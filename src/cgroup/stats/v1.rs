@@ -1,7 +1,9 @@
 //! The counters of cgroup v1: one hierarchy's part each, told by its controllers.
 
-use super::{Blkio, BlkioEntry, Hugetlb, MemoryUse, Stats, huge_page_sizes, parse};
-use crate::cgroup::tree::Held;
+use super::counters::{Blkio, BlkioEntry, Hugetlb, MemoryUse, Stats};
+use super::parse;
+use super::source::huge_page_sizes;
+use crate::cgroup::files::held::Held;
 use crate::error::Result;
 
 /// USER_HZ is 100 on every architecture that is built for: one tick in nanoseconds.

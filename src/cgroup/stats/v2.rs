@@ -1,10 +1,10 @@
 //! The counters of cgroup v2, turned into v1's terms: microseconds into nanoseconds, swap into memory with swap.
 
-use super::{Hugetlb, MemoryUse, Pressure, Stats, huge_page_sizes, parse};
-use crate::cgroup::tree::{Held, collect};
-use crate::cgroup::write::on;
+use super::counters::{Hugetlb, MemoryUse, Pressure, Stats};
+use super::parse;
+use super::source::huge_page_sizes;
+use crate::cgroup::files::held::Held;
 use crate::error::Result;
-use std::os::fd::AsFd;
 
 /// `counted`: whether a v1 hierarchy counts this already.
 pub fn read(held: &Held, counted: &dyn Fn(&str) -> bool, stats: &mut Stats) -> Result<()> {
@@ -90,9 +90,7 @@ fn pids(held: &Held, stats: &mut Stats) -> Result<()> {
         return Ok(());
     }
     // Without the controller: processes instead of tasks.
-    let mut pids = Vec::new();
-    collect(held.dir.as_fd(), &mut pids).map_err(|errno| on(&held.leg, "list the processes of", errno))?;
-    stats.pids.current = pids.len() as u64;
+    stats.pids.current = held.pids()?.len() as u64;
     Ok(())
 }
 

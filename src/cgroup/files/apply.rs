@@ -1,103 +1,16 @@
-//! One write to a control file, and carrying out a list of them.
+//! Carrying out a list of writes.
 //!
 //! The kernel checks some files against each other (limit and swap, quota and period), in an order that depends
 //! on the old values. A write that may be refused for that reason is marked, tried in its place, and tried once
 //! more after all others; that covers raising and lowering alike without reading the old values.
 
-use super::limits::Amount;
-use super::location::{Leg, Version};
-use super::tree::{Cgroup, Held, INSIDE};
-use super::{Limits, v1, v2};
+use super::held::{Cgroup, Held};
+use crate::cgroup::limits::{Amount, Limits};
+use crate::cgroup::location::Version;
+use crate::cgroup::render::write::{Missing, Refused, Write};
+use crate::cgroup::render::{v1, v2};
 use crate::error::{Error, Kind, Result};
-use crate::sys::{Errno, SysResult, file};
-use std::borrow::Cow;
-use std::ffi::CString;
-use std::os::fd::AsFd;
-
-/// A control file, what goes into it, and the field of config.json that asked for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Write {
-    /// The part of the file's name before the first dot.
-    pub controller: String,
-    pub file: Cow<'static, str>,
-    pub value: String,
-    pub field: String,
-    pub missing: Missing,
-    pub refused: Refused,
-}
-
-/// What to do where the file is not there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Missing {
-    Fail,
-    Ignore,
-    /// Write this file with this value in its place.
-    Instead((Cow<'static, str>, String)),
-}
-
-/// What to do when the kernel says EINVAL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
-    Fail,
-    /// Try once more after all other files.
-    Again,
-}
-
-impl Write {
-    /// `field` is below /linux/resources.
-    pub(super) fn new(file: impl Into<Cow<'static, str>>, value: String, field: &str) -> Write {
-        Write::at(file, value, &format!("/linux/resources/{field}"))
-    }
-
-    pub(super) fn at(file: impl Into<Cow<'static, str>>, value: String, field: &str) -> Write {
-        let file = file.into();
-        Write {
-            controller: file.split('.').next().unwrap_or_default().to_owned(),
-            file,
-            value,
-            field: field.to_owned(),
-            missing: Missing::Fail,
-            refused: Refused::Fail,
-        }
-    }
-
-    pub(super) fn missing(mut self, missing: Missing) -> Write {
-        self.missing = missing;
-        self
-    }
-
-    pub(super) fn again(mut self) -> Write {
-        self.refused = Refused::Again;
-        self
-    }
-}
-
-/// The error for a limit whose controller this host does not have.
-pub(super) fn no_controller(write: &Write) -> Error {
-    Error::new(format!("the cgroup controller {} is not available here", write.controller))
-        .kind(Kind::Unsupported)
-        .field(write.field.clone())
-        .value(&write.value)
-        .remedy("remove the limit, or mount or enable the controller")
-}
-
-impl Limits {
-    /// The v2 controllers that these limits need, for [`Cgroup::create`].
-    pub fn controllers(&self) -> Vec<String> {
-        let mut names: Vec<String> = Vec::new();
-        for write in v2::files(self) {
-            if write.controller != "cgroup" && !names.contains(&write.controller) {
-                names.push(write.controller);
-            }
-        }
-        names
-    }
-
-    /// A field that asks for a limit, if there is one.
-    pub fn first_field(&self) -> Option<String> {
-        v1::files(self).into_iter().chain(v2::files(self)).map(|write| write.field).next()
-    }
-}
+use crate::sys::{Errno, SysResult};
 
 impl Cgroup {
     /// Writes the limits of a new container, without the device rules ([`Cgroup::guard_devices`]).
@@ -144,7 +57,7 @@ impl Cgroup {
             } else if unified.is_none() || !elsewhere.iter().any(|w| w.field == write.field) {
                 match write.missing {
                     Missing::Ignore => {}
-                    _ => return Err(no_controller(&write)),
+                    _ => return Err(write.no_controller()),
                 }
             }
         }
@@ -211,20 +124,6 @@ impl Held {
         }
     }
 
-    /// Writes a file of this directory; never creates one.
-    pub(super) fn write(&self, name: &str, value: &str) -> SysResult<()> {
-        let name = CString::new(name).map_err(|_| Errno(libc::EINVAL))?;
-        file::write_at(self.dir.as_fd(), &name, value.as_bytes(), INSIDE)
-    }
-
-    /// Reads a file of this directory.
-    pub(super) fn read(&self, name: &str) -> SysResult<String> {
-        const LIMIT: usize = 16 << 20;
-        let name = CString::new(name).map_err(|_| Errno(libc::EINVAL))?;
-        let bytes = file::read_at(self.dir.as_fd(), &name, LIMIT, INSIDE)?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
-    }
-
     fn explain(&self, write: &Write, errno: Errno) -> Error {
         let path = format!("{}/{}", self.leg.directory(), write.file);
         let error = match errno.0 {
@@ -235,7 +134,7 @@ impl Held {
                 ))
                 .remedy("choose a /linux/cgroupsPath whose parent has none")
             }
-            libc::ENOENT if self.missing_controller(&write.controller) => return no_controller(write),
+            libc::ENOENT if self.missing_controller(&write.controller) => return write.no_controller(),
             libc::ENOENT => Error::new(format!("this kernel has no {path}"))
                 .kind(Kind::Unsupported)
                 .remedy("remove the limit"),
@@ -272,9 +171,4 @@ impl Held {
                 .read("cgroup.controllers")
                 .is_ok_and(|text| text.split_whitespace().any(|c| c == controller))
     }
-}
-
-/// For messages that are about a whole leg.
-pub(super) fn on(leg: &Leg, doing: &str, errno: Errno) -> Error {
-    errno.because(format!("{doing} {}", leg.directory()))
 }

@@ -7,7 +7,7 @@
 //!
 //! Nothing is emitted after a rule that decides everything, because verifiers refuse unreachable instructions.
 
-use super::devices::{self, Class, Rule, Rules};
+use crate::cgroup::devices::{self, Class, Rule, Rules};
 use crate::sys::bpf::Instruction;
 
 /// Registers: the context comes in r1, the result goes out in r0.
@@ -92,4 +92,75 @@ fn emit(rule: &Rule, program: &mut Vec<Instruction>) {
         program.push(op(JUMP_IF_NOT, register, 0, (length - i - 1) as i16, value));
     }
     program.extend(decision);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cgroup::devices::tests::{decide, literal_and_pruned};
+    use crate::cgroup::devices::{ALL, Range};
+    use crate::cgroup::render::exceptions::Exceptions;
+
+    /// A BPF machine small enough to be obviously right, for the instructions that `program` uses.
+    fn run(program: &[Instruction], class: Class, major: u32, minor: u32, access: u8) -> bool {
+        let kind = if class == Class::Block { 1 } else { 2 };
+        let context = [u32::from(access) << 16 | kind, major, minor];
+        let mut r = [0_u32; 16];
+        let mut at = 0_i64;
+        loop {
+            let i = program[at as usize];
+            at += 1;
+            let (to, from) = (usize::from(i.registers & 15), usize::from(i.registers >> 4));
+            let k = i.immediate as u32;
+            match i.code {
+                0x61 => r[to] = context[i.offset as usize / 4],
+                0xbc => r[to] = r[from],
+                0xb4 => r[to] = k,
+                0x54 => r[to] &= k,
+                0x74 => r[to] >>= k,
+                0x05 => at += i64::from(i.offset),
+                0x56 => at += if r[to] == k { 0 } else { i64::from(i.offset) },
+                0x46 => at += if r[to] & k == 0 { 0 } else { i64::from(i.offset) },
+                0x95 => return r[0] == 1,
+                other => panic!("instruction {other:#x}"),
+            }
+        }
+    }
+
+    proptest::proptest! {
+        /// The pruned list, the program and the list as written decide alike; v1's exceptions too, where they exist.
+        #[test]
+        fn the_program_decides_as_the_rules_say(
+            list in proptest::collection::vec(
+                (proptest::bool::ANY, 0..4_u8, proptest::option::of(0..3_u32), proptest::option::of(0..3_u32), 1..8_u8),
+                0..8,
+            ),
+        ) {
+            let mut plain = Vec::new();
+            for (allow, class, major, minor, access) in list {
+                let (class, major, minor, access) = match class {
+                    0 => (Class::Any, None, None, ALL),
+                    1 => (Class::Block, major, minor, access),
+                    _ => (Class::Char, major, minor, access),
+                };
+                plain.push(Rule { allow, range: Range { class, major, minor }, access });
+            }
+            let (literal, pruned) = literal_and_pruned(plain);
+            let program = assemble(&pruned);
+            let v1 = Exceptions::of(&pruned).ok();
+            for class in [Class::Block, Class::Char] {
+                for (major, minor) in (0..4).flat_map(|a| (0..4).map(move |b| (a, b))) {
+                    for access in 1..8 {
+                        let expected = decide(&literal, class, major, minor, access);
+                        proptest::prop_assert_eq!(run(&program, class, major, minor, access), expected);
+                        if let (Some(v1), true) = (&v1, access.is_power_of_two()) {
+                            let device = Range { class, major: Some(major), minor: Some(minor) };
+                            let excepted = v1.except.iter().any(|(r, bits)| r.covers(&device) && bits & access != 0);
+                            proptest::prop_assert_eq!(excepted != v1.allow_by_default, expected);
+                        }
+                    }
+                }
+            }
+        }
+    }
 }

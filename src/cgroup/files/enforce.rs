@@ -3,12 +3,12 @@
 //! At no moment may more be allowed than the old or the new rules allow, and on an update nothing that both allow
 //! may be refused in between: v1 gets only the differences, v2 a replacement in one step.
 
-use super::Limits;
-use super::devices::Rules;
-use super::exceptions::Exceptions;
-use super::program;
-use super::tree::{Cgroup, Held, INSIDE, Origin};
-use super::write::on;
+use super::held::{Cgroup, Held, Origin, on};
+use super::walk::INSIDE;
+use crate::cgroup::devices::Rules;
+use crate::cgroup::limits::Limits;
+use crate::cgroup::render::exceptions::Exceptions;
+use crate::cgroup::render::program;
 use crate::error::{Error, Kind, Result};
 use crate::sys::{Errno, bpf, file};
 use std::os::fd::{AsFd, OwnedFd};

@@ -4,9 +4,9 @@
 //! held: no `..`, no link, no other file system (GHSA-5g49-rx9x-qfc6). A path that begins with a slash begins at the
 //! container's group too. Nothing is made: a group that is not there is an error.
 
-use super::location::Version;
-use super::tree::{Cgroup, DIRECTORY, Held, INSIDE, c};
-use super::write::on;
+use super::held::{Cgroup, Held, on};
+use super::walk::{DIRECTORY, INSIDE, c};
+use crate::cgroup::location::Version;
 use crate::error::{Error, Kind, Result};
 use crate::sys::{Errno, SysResult, file};
 use std::os::fd::{AsFd, OwnedFd};

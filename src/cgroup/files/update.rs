@@ -3,10 +3,10 @@
 //! What a file says is read before it is written, so that what was written already can be set back when the kernel
 //! refuses a later one. Device rules are left alone: others (an engine's plugin for GPUs) may have changed them.
 
-use super::Limits;
-use super::location::Version;
-use super::tree::{Cgroup, Held};
-use super::write::{Missing, Write};
+use super::held::{Cgroup, Held};
+use crate::cgroup::limits::Limits;
+use crate::cgroup::location::Version;
+use crate::cgroup::render::write::{Missing, Write};
 use crate::error::{Error, Result};
 use crate::sys::{Errno, SysResult};
 

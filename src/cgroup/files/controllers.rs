@@ -3,7 +3,8 @@
 //! A parent does it for all its children, also other people's; so only what is missing is written, and nothing is
 //! ever taken away. Writing costs a lock over all of the hierarchy, reading one short file does not.
 
-use super::tree::{DIRECTORY, Held, INSIDE, c, enter, split};
+use super::held::{Held, enter, split};
+use super::walk::{DIRECTORY, INSIDE, c};
 use crate::sys::{Errno, file};
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -4,7 +4,7 @@
 //! silently allow more than was asked (a v1 kernel takes "a 1:3 rwm" for everything). A running container gets
 //! only the difference, so that nothing it may use is away for a moment.
 
-use super::devices::{Class, MKNOD, READ, Range, Rule, Rules, WRITE, letters};
+use crate::cgroup::devices::{Class, MKNOD, READ, Range, Rule, Rules, WRITE, letters};
 use crate::error::{Error, Kind, Result};
 use std::collections::BTreeMap;
 
@@ -115,8 +115,8 @@ impl Exceptions {
 
 #[cfg(test)]
 mod tests {
-    use super::super::devices::tests::{DOCKER, rules};
     use super::*;
+    use crate::cgroup::devices::tests::{DOCKER, rules};
 
     fn lines(changes: &[Change]) -> Vec<String> {
         changes.iter().map(|c| format!("{} {}", if c.allow { "allow" } else { "deny" }, c.line)).collect()

@@ -4,12 +4,10 @@
 //! `cgroup.kill` (v2, Linux 5.14) has no such race. Without it the cgroup is frozen first, so that nobody forks
 //! between the list and the signals, and thawed at the end.
 
-use super::location::Version;
-use super::tree::{Cgroup, collect};
-use super::write::on;
+use super::held::{Cgroup, on};
+use crate::cgroup::location::Version;
 use crate::error::Result;
 use crate::sys::{Errno, signal};
-use std::os::fd::AsFd;
 use std::time::Duration;
 
 /// How long a signal waits for every process to stop first.
@@ -50,10 +48,7 @@ impl Cgroup {
 
     fn signal_listed(&self, number: i32) -> Result<()> {
         let Some(held) = self.freezer().or(self.held.first()) else { return Ok(()) };
-        let mut pids = Vec::new();
-        collect(held.dir.as_fd(), &mut pids)
-            .map_err(|errno| on(&held.leg, "list the processes of", errno))?;
-        for pid in pids.into_iter().filter(|pid| *pid > 0) {
+        for pid in held.pids()?.into_iter().filter(|pid| *pid > 0) {
             match signal::kill(pid, number) {
                 Ok(()) | Err(Errno(libc::ESRCH)) => {}
                 Err(errno) => return Err(errno.because(format!("send signal {number} to process {pid}"))),

@@ -6,9 +6,9 @@
 //! the first; v1 alone has to be asked again, with growing pauses. Processes are never moved elsewhere to make
 //! room: they would escape their limits.
 
-use super::location::Version;
-use super::tree::{Cgroup, Held, below, c_bytes};
-use super::write::on;
+use super::held::{Cgroup, Held, on};
+use super::walk::{below, c_bytes};
+use crate::cgroup::location::Version;
 use crate::error::{Error, Result};
 use crate::sys::{Errno, SysResult, file};
 use std::os::fd::{AsFd, BorrowedFd};

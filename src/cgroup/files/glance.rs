@@ -1,8 +1,9 @@
 //! Whether a container is frozen, asked cheaply. Opening a cgroup as `tree` does takes five calls before the first
 //! question; here it is the mount, the group, and the one file that tells, below it and without following links.
 
-use super::location::{Leg, Location, Version};
-use super::tree::{DIRECTORY, INSIDE, c, enter, is_the_same};
+use super::held::{enter, is_the_same};
+use super::walk::{DIRECTORY, INSIDE, c};
+use crate::cgroup::location::{Leg, Location, Version};
 use crate::sys::{SysResult, file};
 use std::os::fd::AsFd;
 

@@ -1,14 +1,14 @@
 //! Limits as files of cgroup v2. Pure: what would be written, in which order; and the conversions that the
 //! specification's v1 values need.
 
-use super::limits::{Amount, CpuLimits, Direction, IoLimits, Limits, MemoryLimits, Throttle};
 use super::write::{Missing, Write};
+use crate::cgroup::limits::{Amount, CpuLimits, Direction, IoLimits, Limits, MemoryLimits, Throttle};
 
 /// Everything but the device rules, which are a program (`program`).
 pub fn files(limits: &Limits) -> Vec<Write> {
     let mut files = Vec::new();
     if let Some(pids) = limits.pids {
-        files.push(Write::new("pids.max", most(pids), "pids/limit"));
+        files.push(Write::new("pids.max", pids.or("max"), "pids/limit"));
     }
     memory(&limits.memory, &mut files);
     io(&limits.io, &mut files);
@@ -33,11 +33,15 @@ pub fn files(limits: &Limits) -> Vec<Write> {
     files
 }
 
-fn most(amount: Amount) -> String {
-    match amount {
-        Amount::Unlimited => "max".to_owned(),
-        Amount::Of(n) => n.to_string(),
+/// The controllers that these limits need.
+pub fn controllers(limits: &Limits) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for write in files(limits) {
+        if write.controller != "cgroup" && !names.contains(&write.controller) {
+            names.push(write.controller);
+        }
     }
+    names
 }
 
 /// memory.swap.max counts swap alone, the specification's value memory and swap together.
@@ -49,16 +53,16 @@ fn memory(memory: &MemoryLimits, files: &mut Vec<Write>) {
         (None, _) => None,
     };
     if let Some(swap) = swap {
-        let write = Write::new("memory.swap.max", most(swap), "memory/swap");
+        let write = Write::new("memory.swap.max", swap.or("max"), "memory/swap");
         // Without swap accounting there is no file; no swap and no limit are then the truth already.
         let vacuous = matches!(swap, Amount::Unlimited | Amount::Of(0));
         files.push(if vacuous { write.missing(Missing::Ignore) } else { write });
     }
     if let Some(limit) = memory.limit {
-        files.push(Write::new("memory.max", most(limit), "memory/limit"));
+        files.push(Write::new("memory.max", limit.or("max"), "memory/limit"));
     }
     if let Some(reservation) = memory.reservation {
-        files.push(Write::new("memory.low", most(reservation), "memory/reservation"));
+        files.push(Write::new("memory.low", reservation.or("max"), "memory/reservation"));
     }
 }
 
@@ -76,7 +80,7 @@ fn cpu(cpu: &CpuLimits, files: &mut Vec<Write>) {
         files.push(Write::new("cpu.max.burst", burst.to_string(), "cpu/burst").again());
     }
     if cpu.quota.is_some() || cpu.period.is_some() {
-        let quota = most(cpu.quota.unwrap_or(Amount::Unlimited));
+        let quota = cpu.quota.unwrap_or(Amount::Unlimited).or("max");
         let period = cpu.period.unwrap_or(DEFAULT_PERIOD);
         let field = if cpu.quota.is_some() { "cpu/quota" } else { "cpu/period" };
         files.push(Write::new("cpu.max", format!("{quota} {period}"), field).again());

@@ -4,9 +4,9 @@
 //! forks while others freeze keeps the state at FREEZING. Whoever fails to freeze thaws before reporting, so that
 //! nothing stays stopped by accident.
 
-use super::location::Version;
-use super::tree::{Cgroup, Held, INSIDE, below, c_bytes};
-use super::write::on;
+use super::held::{Cgroup, Held, on};
+use super::walk::{INSIDE, below, c_bytes};
+use crate::cgroup::location::Version;
 use crate::error::{Error, Result};
 use crate::sys::poll::until;
 use crate::sys::{Errno, file};

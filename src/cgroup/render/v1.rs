@@ -1,7 +1,7 @@
 //! Limits as files of cgroup v1. Pure: what would be written, in which order.
 
-use super::limits::{Amount, CpuLimits, Direction, IoLimits, Limits, MemoryLimits};
 use super::write::{Missing, Write};
+use crate::cgroup::limits::{Amount, CpuLimits, Direction, IoLimits, Limits, MemoryLimits};
 
 /// Everything but the device rules, which depend on what the kernel has already (`devices`).
 pub fn files(limits: &Limits) -> Vec<Write> {
@@ -10,7 +10,7 @@ pub fn files(limits: &Limits) -> Vec<Write> {
     cpu(&limits.cpu, &mut files);
     memory(&limits.memory, &mut files);
     if let Some(pids) = limits.pids {
-        files.push(Write::new("pids.max", most(pids), "pids/limit"));
+        files.push(Write::new("pids.max", pids.or("max"), "pids/limit"));
     }
     block_io(&limits.io, &mut files);
     for (i, (size, bytes)) in limits.hugepages.iter().enumerate() {
@@ -31,21 +31,6 @@ pub fn files(limits: &Limits) -> Vec<Write> {
     }
     super::v2::rdma(limits, &mut files);
     files
-}
-
-fn most(amount: Amount) -> String {
-    match amount {
-        Amount::Unlimited => "max".to_owned(),
-        Amount::Of(n) => n.to_string(),
-    }
-}
-
-/// v1 memory and quota files take -1 for "no limit".
-fn signed(amount: Amount) -> String {
-    match amount {
-        Amount::Unlimited => "-1".to_owned(),
-        Amount::Of(n) => n.to_string(),
-    }
 }
 
 fn cpuset(cpu: &CpuLimits, files: &mut Vec<Write>) {
@@ -73,7 +58,7 @@ fn cpu(cpu: &CpuLimits, files: &mut Vec<Write>) {
         files.push(Write::new("cpu.cfs_period_us", period.to_string(), "cpu/period").again());
     }
     if let Some(quota) = cpu.quota {
-        files.push(Write::new("cpu.cfs_quota_us", signed(quota), "cpu/quota").again());
+        files.push(Write::new("cpu.cfs_quota_us", quota.or("-1"), "cpu/quota").again());
     }
     if let Some(period) = cpu.realtime_period {
         files.push(Write::new("cpu.rt_period_us", period.to_string(), "cpu/realtimePeriod").again());
@@ -88,10 +73,10 @@ fn cpu(cpu: &CpuLimits, files: &mut Vec<Write>) {
 fn memory(memory: &MemoryLimits, files: &mut Vec<Write>) {
     const SWAP: &str = "memory.memsw.limit_in_bytes";
     if let Some(limit) = memory.limit {
-        files.push(Write::new("memory.limit_in_bytes", signed(limit), "memory/limit").again());
+        files.push(Write::new("memory.limit_in_bytes", limit.or("-1"), "memory/limit").again());
     }
     match (memory.swap, memory.limit) {
-        (Some(swap), _) => files.push(Write::new(SWAP, signed(swap), "memory/swap").again()),
+        (Some(swap), _) => files.push(Write::new(SWAP, swap.or("-1"), "memory/swap").again()),
         // Without a limit of memory there is none of memory and swap either.
         (None, Some(Amount::Unlimited)) => {
             files.push(Write::new(SWAP, "-1".to_owned(), "memory/limit").missing(Missing::Ignore));
@@ -99,7 +84,7 @@ fn memory(memory: &MemoryLimits, files: &mut Vec<Write>) {
         (None, _) => {}
     }
     if let Some(reservation) = memory.reservation {
-        files.push(Write::new("memory.soft_limit_in_bytes", signed(reservation), "memory/reservation"));
+        files.push(Write::new("memory.soft_limit_in_bytes", reservation.or("-1"), "memory/reservation"));
     }
     if memory.oom_killer_disabled {
         files.push(Write::new("memory.oom_control", "1".to_owned(), "memory/disableOOMKiller"));

@@ -1,0 +1,67 @@
+//! How a process gets into the cgroup: born there on v2, by itself through a file on v1.
+
+use super::held::{Cgroup, on};
+use super::walk::{DIRECTORY, INSIDE, c};
+use crate::cgroup::location::Version;
+use crate::error::{Error, Kind, Result};
+use crate::sys::{Errno, file};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+impl Cgroup {
+    /// The v2 directory to be born in (`CLONE_INTO_CGROUP`), also on a hybrid host.
+    pub fn birth(&self) -> Option<BorrowedFd<'_>> {
+        self.unified().map(|held| held.dir.as_fd())
+    }
+
+    /// The file of the v1 hierarchy at `mount` through which a process enters by writing 0; `None` if the hierarchy's
+    /// directory is gone. A thread that moves itself needs no lock over all processes, and so no RCU grace
+    /// period, which costs any other move some 12 ms.
+    pub fn entrance(&self, mount: &str) -> Result<Option<OwnedFd>> {
+        let held = self.held.iter().find(|held| held.leg.version == Version::V1 && held.leg.mount == mount);
+        held.map(|held| {
+            file::openat2(held.dir.as_fd(), c"tasks", libc::O_WRONLY, 0, INSIDE).map_err(
+                |errno| match errno {
+                    // It was there a moment ago.
+                    Errno(libc::ENOENT | libc::ENODEV) => {
+                        Error::new("the container has ended meanwhile").kind(Kind::WrongState)
+                    }
+                    errno => on(&held.leg, "open the tasks file of", errno),
+                },
+            )
+        })
+        .transpose()
+    }
+
+    /// The directory that process `pid`, one of this cgroup, is in now: below [`Cgroup::birth`] if the container
+    /// manages cgroups of its own. A v2 cgroup that hands controllers to children takes no process itself
+    /// (EBUSY); who joins such a container is born here instead.
+    pub fn beside(&self, pid: i32) -> Result<OwnedFd> {
+        let doing = || format!("finding the cgroup of process {pid}");
+        let held = self.unified().ok_or_else(|| Error::new("there is no cgroup v2 here").doing(doing()))?;
+        let text = std::fs::read_to_string(format!("/proc/{pid}/cgroup"))
+            .map_err(|e| Error::io(format!("read /proc/{pid}/cgroup"), &e).doing(doing()))?;
+        let path = text.lines().find_map(|l| l.strip_prefix("0::/")).unwrap_or_default();
+        let below = path.strip_prefix(&held.leg.path).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        let Some(below) = below else {
+            return Err(Error::new("the process has left the container's cgroup").value(path).doing(doing()));
+        };
+        let below = if below.is_empty() { "." } else { &below[1..] };
+        c(below)
+            .and_then(|below| file::openat2(held.dir.as_fd(), &below, DIRECTORY, 0, INSIDE))
+            .map_err(|errno| on(&held.leg, "open below", errno).doing(doing()))
+    }
+
+    /// The file of the v2 hierarchy through which a process enters by writing 0, for the one that has something to do
+    /// before: of the cgroup, or where that hands controllers to children, of the one that process `beside` is in.
+    /// `None` without v2.
+    pub fn unified_entrance(&self, beside: Option<i32>) -> Result<Option<OwnedFd>> {
+        let Some(held) = self.unified() else { return Ok(None) };
+        let failed = |errno| on(&held.leg, "open the processes of", errno);
+        let handed_down =
+            file::read_at(held.dir.as_fd(), c"cgroup.subtree_control", 4096, INSIDE).map_err(failed)?;
+        let beside = beside.filter(|_| !handed_down.trim_ascii().is_empty());
+        let below = beside.map(|pid| self.beside(pid)).transpose()?;
+        let dir = below.as_ref().unwrap_or(&held.dir);
+        file::openat2(dir.as_fd(), c"cgroup.procs", libc::O_WRONLY, 0, INSIDE).map(Some).map_err(failed)
+    }
+}

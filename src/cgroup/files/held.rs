@@ -1,0 +1,141 @@
+//! A container's cgroup, held: one directory in each hierarchy.
+//!
+//! Each hierarchy is entered once, at its mount; from there every step is relative to a held descriptor and is resolved
+//! below it. A directory that has the path and another inode number is another group: the recorded one is gone then.
+
+use super::walk::{DIRECTORY, INSIDE, c, collect};
+use crate::cgroup::location::{Leg, Location, Version};
+use crate::error::{Error, Result};
+use crate::sys::{Errno, SysResult, file};
+use std::ffi::CString;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// A container's cgroup, open in every hierarchy.
+pub struct Cgroup {
+    pub(in crate::cgroup) held: Vec<Held>,
+}
+
+/// One hierarchy's directory, and its parent, from which it is removed.
+pub(in crate::cgroup) struct Held {
+    pub leg: Leg,
+    pub parent: OwnedFd,
+    pub name: CString,
+    pub dir: OwnedFd,
+    pub origin: Origin,
+}
+
+/// Who made the directory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::cgroup) enum Origin {
+    /// We did, just now: nothing is attached to it.
+    Made,
+    Found,
+}
+
+impl Cgroup {
+    /// Where it is, with the numbers by which it will be known.
+    pub fn location(&self) -> Result<Location> {
+        let identified = |held: &Held| {
+            let number = inode(held.dir.as_fd()).map_err(|errno| on(&held.leg, "look at", errno))?;
+            Ok(Leg { inode: Some(number), ..held.leg.clone() })
+        };
+        Ok(Location { legs: self.held.iter().map(identified).collect::<Result<_>>()? })
+    }
+
+    /// Opens the cgroup; `None` if it is gone, also where another has its path. In a hierarchy where only this leg is gone, the rest counts.
+    pub fn open(location: &Location) -> Result<Option<Cgroup>> {
+        let mut held = Vec::with_capacity(location.legs.len());
+        for leg in &location.legs {
+            match find(leg) {
+                Ok(found) => held.push(found),
+                Err(Errno(libc::ENOENT | libc::ENODEV)) => {}
+                Err(errno) => return Err(on(leg, "open", errno)),
+            }
+        }
+        Ok((!held.is_empty()).then_some(Cgroup { held }))
+    }
+
+    /// The processes of this cgroup and of the ones below it, in no order. On v1, of one hierarchy: the freezer's
+    /// or the first.
+    pub fn pids(&self) -> Result<Vec<i32>> {
+        let Some(held) = self.freezer().or(self.held.first()) else { return Ok(Vec::new()) };
+        held.pids()
+    }
+
+    pub(in crate::cgroup) fn unified(&self) -> Option<&Held> {
+        self.held.iter().find(|h| h.leg.version == Version::V2)
+    }
+
+    /// The hierarchy that can freeze: the v1 freezer, or v2.
+    pub(in crate::cgroup) fn freezer(&self) -> Option<&Held> {
+        self.held.iter().find(|h| h.leg.has("freezer")).or_else(|| self.unified())
+    }
+}
+
+/// The hierarchy's mount. It comes from the kernel's table or is the usual place, so links in it are the host's.
+pub(in crate::cgroup) fn enter(leg: &Leg) -> SysResult<OwnedFd> {
+    file::openat2(file::cwd(), &c(&leg.mount)?, DIRECTORY, 0, 0)
+}
+
+/// The path above the last component ("" for none), and the last component.
+pub(in crate::cgroup) fn split(leg: &Leg) -> (&str, &str) {
+    leg.path.rsplit_once('/').unwrap_or(("", &leg.path))
+}
+
+/// Names of state files are checked again here: they decide what is removed.
+pub(in crate::cgroup) fn sane(leg: &Leg) -> SysResult<()> {
+    let bad = leg.path.split('/').any(|c| c.is_empty() || c == "." || c == "..");
+    if bad { Err(Errno(libc::EINVAL)) } else { Ok(()) }
+}
+
+/// `ENOENT` where the directory is another than the recorded one, which is gone then.
+pub(in crate::cgroup) fn is_the_same(leg: &Leg, dir: BorrowedFd) -> SysResult<()> {
+    match leg.inode {
+        Some(number) if inode(dir)? != number => Err(Errno(libc::ENOENT)),
+        _ => Ok(()),
+    }
+}
+
+fn inode(dir: BorrowedFd) -> SysResult<u64> {
+    Ok(nix::sys::stat::fstat(dir)?.st_ino)
+}
+
+impl Held {
+    /// Writes a file of this directory; never creates one.
+    pub(in crate::cgroup) fn write(&self, name: &str, value: &str) -> SysResult<()> {
+        file::write_at(self.dir.as_fd(), &c(name)?, value.as_bytes(), INSIDE)
+    }
+
+    /// Reads a file of this directory.
+    pub(in crate::cgroup) fn read(&self, name: &str) -> SysResult<String> {
+        const LIMIT: usize = 16 << 20;
+        let bytes = file::read_at(self.dir.as_fd(), &c(name)?, LIMIT, INSIDE)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// The processes of this directory and of those below it, in no order.
+    pub(in crate::cgroup) fn pids(&self) -> Result<Vec<i32>> {
+        let mut pids = Vec::new();
+        collect(self.dir.as_fd(), &mut pids)
+            .map_err(|errno| on(&self.leg, "list the processes of", errno))?;
+        Ok(pids)
+    }
+}
+
+fn find(leg: &Leg) -> SysResult<Held> {
+    sane(leg)?;
+    let (above, name) = split(leg);
+    let mut parent = enter(leg)?;
+    if !above.is_empty() {
+        parent = file::openat2(parent.as_fd(), &c(above)?, DIRECTORY, 0, INSIDE)?;
+    }
+    let name = c(name)?;
+    let dir = file::openat2(parent.as_fd(), &name, DIRECTORY, 0, INSIDE)?;
+    is_the_same(leg, dir.as_fd())?;
+    Ok(Held { leg: leg.clone(), parent, name, dir, origin: Origin::Found })
+}
+
+/// For messages that are about a whole leg.
+pub(in crate::cgroup) fn on(leg: &Leg, doing: &str, errno: Errno) -> Error {
+    errno.because(format!("{doing} {}", leg.directory()))
+}

@@ -1,0 +1,154 @@
+//! A new container's cgroup. A container never shares one: one that has processes already, or is frozen, is refused,
+//! because its limits and its `kill` would hit strangers, and a frozen one would stop the start for ever.
+
+use super::controllers::hand_down;
+use super::held::{Cgroup, Held, Origin, enter, on, sane, split};
+use super::walk::{DIRECTORY, INSIDE, c};
+use crate::cgroup::limits::Limits;
+use crate::cgroup::location::{Leg, Location, Version};
+use crate::cgroup::render::v2;
+use crate::error::{Error, Result};
+use crate::sys::{Errno, SysResult, file};
+use std::ffi::CStr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+impl Cgroup {
+    /// Makes the cgroup, or takes an existing one that has no processes and is not frozen.
+    ///
+    /// Parents that are missing are made; on v2 they hand down the controllers that `limits` need, on v1 new cpuset
+    /// directories get the CPUs and memory nodes of their parents. What was made is removed again when something fails.
+    pub fn make(location: &Location, limits: &Limits) -> Result<Cgroup> {
+        let controllers = v2::controllers(limits);
+        let mut cgroup = Cgroup { held: Vec::with_capacity(location.legs.len()) };
+        for leg in &location.legs {
+            match make(leg, &controllers) {
+                Ok(held) => cgroup.held.push(held),
+                Err(error) => {
+                    cgroup.forget();
+                    return Err(error);
+                }
+            }
+        }
+        if let Err(error) = cgroup.vacant() {
+            cgroup.forget();
+            return Err(error);
+        }
+        Ok(cgroup)
+    }
+
+    /// Refuses a cgroup that others use before anything is recorded: what is recorded as a container's is what a
+    /// clean-up ends. Looks at one hierarchy, and says nothing about one that cannot be opened; [`Cgroup::make`]
+    /// looks at all of them.
+    pub fn refuse_occupied(location: &Location) -> Result<()> {
+        match Cgroup::open(&location.freezer()) {
+            Ok(Some(cgroup)) => cgroup.vacant(),
+            Ok(None) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Refuses a cgroup that was there before us and is in use.
+    fn vacant(&self) -> Result<()> {
+        for held in self.held.iter().filter(|h| h.origin == Origin::Found) {
+            let count = held.pids()?.len();
+            if count > 0 {
+                return Err(Error::new(format!(
+                    "container's cgroup is not empty: {count} process(es) found"
+                ))
+                .field("/linux/cgroupsPath")
+                .value(held.leg.directory())
+                .remedy("choose another path, or end the processes"));
+            }
+        }
+        let found = self.freezer().filter(|h| h.origin == Origin::Found);
+        if let Some(held) = found
+            && self.is_frozen()?
+        {
+            return Err(Error::new("container's cgroup unexpectedly frozen")
+                .field("/linux/cgroupsPath")
+                .value(held.leg.directory())
+                .remedy("choose another path, or thaw the cgroup"));
+        }
+        Ok(())
+    }
+
+    /// Removes what `make` made, as far as it goes: the error that led here is the one to report.
+    fn forget(&self) {
+        for held in self.held.iter().filter(|h| h.origin == Origin::Made) {
+            // The caller reports the first error; a directory that stays is empty.
+            let _ = file::unlinkat(held.parent.as_fd(), &held.name, libc::AT_REMOVEDIR);
+        }
+    }
+}
+
+fn make(leg: &Leg, controllers: &[String]) -> Result<Held> {
+    let failed = |errno| {
+        let error = on(leg, "make the cgroup", errno);
+        match errno.0 {
+            libc::EACCES | libc::EPERM | libc::EROFS => error.field("/linux/cgroupsPath").remedy(
+                "an ordinary user needs a delegated cgroup (systemd-run --user --scope), or no limits and no \
+                 cgroupsPath",
+            ),
+            _ => error,
+        }
+    };
+    sane(leg).map_err(failed)?;
+    let (above, name) = split(leg);
+    let name = c(name).map_err(failed)?;
+    let root = enter(leg).map_err(|errno| errno.because(format!("open {}", leg.mount)))?;
+    let parent =
+        if above.is_empty() { None } else { Some(descend(leg, root.as_fd(), above).map_err(failed)?) };
+    if leg.version == Version::V2 {
+        hand_down(root.as_fd(), above, parent.as_ref().map(AsFd::as_fd), controllers);
+    }
+    let parent = parent.unwrap_or(root);
+    let (dir, origin) = step(leg, parent.as_fd(), &name).map_err(failed)?;
+    Ok(Held { leg: leg.clone(), parent, name, dir, origin })
+}
+
+/// Opens the directories of `path` below `root`, making what is missing.
+fn descend(leg: &Leg, root: BorrowedFd, path: &str) -> SysResult<OwnedFd> {
+    match file::openat2(root, &c(path)?, DIRECTORY, 0, INSIDE) {
+        Err(Errno(libc::ENOENT)) => {}
+        other => return other,
+    }
+    let mut at: Option<OwnedFd> = None;
+    for component in path.split('/') {
+        let parent = at.as_ref().map_or(root, AsFd::as_fd);
+        at = Some(step(leg, parent, &c(component)?)?.0);
+    }
+    at.ok_or(Errno(libc::EINVAL))
+}
+
+/// Makes one directory, or opens the one that is there. A new one that cannot be used does not stay.
+fn step(leg: &Leg, parent: BorrowedFd, name: &CStr) -> SysResult<(OwnedFd, Origin)> {
+    let origin = match file::mkdirat(parent, name, 0o755) {
+        Ok(()) => Origin::Made,
+        Err(Errno(libc::EEXIST)) => Origin::Found,
+        Err(errno) => return Err(errno),
+    };
+    let opened = file::openat2(parent, name, DIRECTORY, 0, INSIDE).and_then(|dir| {
+        if leg.has("cpuset") {
+            inherit_cpuset(parent, dir.as_fd(), origin)?;
+        }
+        Ok(dir)
+    });
+    if opened.is_err() && origin == Origin::Made {
+        // The caller reports why; a directory that stays is empty.
+        let _ = file::unlinkat(parent, name, libc::AT_REMOVEDIR);
+    }
+    Ok((opened?, origin))
+}
+
+/// A new v1 cpuset has no CPUs and no memory, and takes no process until it has.
+fn inherit_cpuset(parent: BorrowedFd, dir: BorrowedFd, origin: Origin) -> SysResult<()> {
+    const LIMIT: usize = 64 << 10;
+    for name in [c"cpuset.cpus", c"cpuset.mems"] {
+        let empty =
+            origin == Origin::Made || file::read_at(dir, name, LIMIT, INSIDE)?.trim_ascii().is_empty();
+        if empty {
+            let above = file::read_at(parent, name, LIMIT, INSIDE)?;
+            file::write_at(dir, name, above.trim_ascii(), INSIDE)?;
+        }
+    }
+    Ok(())
+}
