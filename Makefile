@@ -18,7 +18,7 @@ BINARY   = target/rruntime
 RUNTIME ?=
 export RUNTIME
 
-.PHONY: help run test test-long install uninstall bench lint engines build deps clean conformance
+.PHONY: help run test test-long install uninstall bench lint engines build package deps clean conformance
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -57,12 +57,16 @@ bench: deps ## measure rruntime against crun and runc; tables land in target/ben
 
 lint: ## formatting, clippy, licences and advisories
 	$(CARGO) fmt --check
-	@if [ -f init/Cargo.toml ]; then $(CARGO) fmt --check --manifest-path init/Cargo.toml; fi
+	rustfmt --check --edition 2024 init/src/main.rs
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	@if command -v cargo-deny >/dev/null 2>&1; then \
 		$(CARGO) deny --offline check bans licenses sources && \
 		{ $(CARGO) deny check advisories || echo "skipped: advisories (the advisory database is not at hand)"; }; \
 	else echo "skipped: cargo-deny is not installed (cargo install cargo-deny)"; fi
+
+package: ## the crate as cargo packs it, installed from another directory and another home: it must be the same binary
+	@$(MAKE) --no-print-directory build
+	@hack/check-package
 
 conformance: ## write docs/conformance.md from the tables in tests/conformance
 	RRUNTIME_WRITE_PAGES=1 $(CARGO) test --locked --test conformance the_page_is_what_the_tables_say

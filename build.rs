@@ -5,7 +5,8 @@
 
 use anyhow::{Context, Result, ensure};
 use std::env;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const FLAGS: &[&str] = &[
@@ -24,24 +25,46 @@ const WITHOUT_UNWINDING: &str =
     "SECTIONS { /DISCARD/ : { *(.eh_frame) *(.eh_frame_hdr) } } INSERT AFTER .text;\n";
 
 fn main() -> Result<()> {
-    println!("cargo::rerun-if-changed=init/src");
-    println!("cargo::rerun-if-changed=init/Cargo.toml");
-    println!("cargo::rerun-if-changed=init/Cargo.lock");
+    // All that is below: the sources, the manifest, the lock file.
+    println!("cargo::rerun-if-changed=init");
     let out = PathBuf::from(env::var_os("OUT_DIR").context("cargo sets OUT_DIR")?);
     let target = env::var("TARGET").context("cargo sets TARGET")?;
     if env::var("PROFILE").as_deref() == Ok("release") && target.starts_with("x86_64") {
         let script = out.join("without-unwinding.ld");
-        std::fs::write(&script, WITHOUT_UNWINDING).context("write the linker's script")?;
+        fs::write(&script, WITHOUT_UNWINDING).context("write the linker's script")?;
         println!("cargo::rustc-link-arg-bin=rruntime=-Wl,-T,{}", script.display());
     }
-    let directory = out.join("init");
+    let program = build_init(&out, &target)?;
+    fs::copy(&program, out.join("rruntime-init")).with_context(|| format!("copy {}", program.display()))?;
+    Ok(())
+}
+
+/// Builds init from a copy: cargo leaves a folder with a Cargo.toml out of the package that it makes of ours, so the
+/// manifest has another name here, and cargo reads no manifest of another name.
+fn build_init(out: &Path, target: &str) -> Result<PathBuf> {
+    let (copy, directory) = (out.join("init-source"), out.join("init"));
+    if copy.exists() {
+        fs::remove_dir_all(&copy).with_context(|| format!("remove {}", copy.display()))?;
+    }
+    fs::create_dir_all(copy.join("src")).with_context(|| format!("make {}", copy.display()))?;
+    let mut files = vec![
+        (PathBuf::from("init/manifest.toml"), copy.join("Cargo.toml")),
+        (PathBuf::from("init/Cargo.lock"), copy.join("Cargo.lock")),
+    ];
+    for entry in fs::read_dir("init/src").context("read init/src")? {
+        let entry = entry.context("read init/src")?;
+        files.push((entry.path(), copy.join("src").join(entry.file_name())));
+    }
+    for (from, to) in files {
+        fs::copy(&from, &to).with_context(|| format!("copy {} to {}", from.display(), to.display()))?;
+    }
     let mut flags: Vec<String> = FLAGS.iter().map(ToString::to_string).collect();
     if let Ok(linker) = env::var("RUSTC_LINKER") {
         flags.push(format!("-Clinker={linker}"));
     }
     let mut cargo = Command::new(env::var_os("CARGO").context("cargo sets CARGO")?);
-    cargo.args(["build", "--release", "--locked", "--manifest-path", "init/Cargo.toml", "--target", &target]);
-    cargo.arg("--target-dir").arg(&directory);
+    cargo.args(["build", "--release", "--locked", "--target", target]);
+    cargo.arg("--manifest-path").arg(copy.join("Cargo.toml")).arg("--target-dir").arg(&directory);
     // What was meant for the outer build must not reach the inner one.
     for name in ["RUSTFLAGS", "CARGO_BUILD_TARGET", "RUSTC_WORKSPACE_WRAPPER", "RUSTC_WRAPPER"] {
         cargo.env_remove(name);
@@ -49,8 +72,5 @@ fn main() -> Result<()> {
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
     let status = cargo.status().context("start cargo for init")?;
     ensure!(status.success(), "building init failed: {status}");
-    let program = directory.join(&target).join("release/rruntime-init");
-    std::fs::copy(&program, out.join("rruntime-init"))
-        .with_context(|| format!("copy {}", program.display()))?;
-    Ok(())
+    Ok(directory.join(target).join("release/rruntime-init"))
 }
