@@ -34,9 +34,27 @@ fn main() -> Result<()> {
         fs::write(&script, WITHOUT_UNWINDING).context("write the linker's script")?;
         println!("cargo::rustc-link-arg-bin=rruntime=-Wl,-T,{}", script.display());
     }
+    if reads_packed_relocations() {
+        println!("cargo::rustc-link-arg-bin=rruntime=-Wl,-z,pack-relative-relocs");
+    }
     let program = build_init(&out, &target)?;
     fs::copy(&program, out.join("rruntime-init")).with_context(|| format!("copy {}", program.display()))?;
     Ok(())
+}
+
+/// Whether the C library that is linked in can relocate a program with packed relocations (`DT_RELR`): a tenth of the
+/// file less to read and to write before main. glibc can since 2.36, and says so here for the one it is built with; a
+/// library that is not linked in, or not from this machine, may be any other.
+fn reads_packed_relocations() -> bool {
+    let features = env::var("CARGO_CFG_TARGET_FEATURE").unwrap_or_default();
+    let is_static = features.split(',').any(|feature| feature == "crt-static");
+    let is_here = env::var("TARGET") == env::var("HOST");
+    let Ok(output) = Command::new("getconf").arg("GNU_LIBC_VERSION").output() else { return false };
+    let text = String::from_utf8_lossy(&output.stdout);
+    let version = text.trim().strip_prefix("glibc ").and_then(|version| version.split_once('.'));
+    let Some((major, minor)) = version else { return false };
+    let version = (major.parse().unwrap_or(0), minor.parse().unwrap_or(0));
+    is_static && is_here && version >= (2, 36)
 }
 
 /// Builds init from a copy: cargo leaves a folder with a Cargo.toml out of the package that it makes of ours, so the
