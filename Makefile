@@ -14,6 +14,9 @@ FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 HOST    := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 BINARY   = target/rruntime
 
+# Manual pages and completions, made with the binary: install only copies, and runs nothing as root.
+PAGES    = target/pages
+
 # The runtime that run, engines and bench look at. RUNTIME=runc puts another one in its place.
 RUNTIME ?=
 export RUNTIME
@@ -30,6 +33,9 @@ run: deps ## build rruntime and run bundles/hello: a container that prints what 
 build: ## build the release binary, target/rruntime
 	RRUNTIME_COMMIT=$$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown) $(CARGO) build --release --locked
 	@ln -sfn $(HOST)/release/rruntime $(BINARY)
+	@rm -rf $(PAGES) && mkdir -p $(PAGES)
+	@$(BINARY) manual --directory $(PAGES)
+	@for shell in bash zsh fish; do $(BINARY) completion $$shell > $(PAGES)/$$shell || exit 1; done
 
 # Test programs whose subject differs between cgroup v1 and v2: they run a second time on the other.
 BOTH     = --test cgroup_v2 --test cli_cgroup --test config --test lifecycle --test limits --test budget --test hosts \
@@ -72,17 +78,19 @@ conformance: ## write docs/conformance.md from the tables in tests/conformance
 	RRUNTIME_WRITE_PAGES=1 $(CARGO) test --locked --test conformance the_page_is_what_the_tables_say
 
 install: ## binary, manual pages, completions to $(DESTDIR)$(PREFIX); build first, as yourself
-	@test -x $(BINARY) || { echo "make install: $(BINARY) is not there; run 'make build' first" >&2; exit 1; }
-	install -d $(addprefix $(DESTDIR),$(BINDIR) $(MANDIR) $(BASHDIR) $(ZSHDIR) $(FISHDIR))
-	install -m 0755 $(BINARY) $(DESTDIR)$(BINDIR)/rruntime
-	$(BINARY) manual --directory $(DESTDIR)$(MANDIR)
-	$(BINARY) completion bash > $(DESTDIR)$(BASHDIR)/rruntime
-	$(BINARY) completion zsh > $(DESTDIR)$(ZSHDIR)/_rruntime
-	$(BINARY) completion fish > $(DESTDIR)$(FISHDIR)/rruntime.fish
+	@test -x $(BINARY) -a -f $(PAGES)/rruntime.8 || { echo "make install: $(BINARY) and its pages are not there; run 'make build' first" >&2; exit 1; }
+	@# A directory that is there keeps its mode: install -d would set it.
+	@for each in $(BINDIR) $(MANDIR) $(BASHDIR) $(ZSHDIR) $(FISHDIR); do \
+		test -d "$(DESTDIR)$$each" || install -d "$(DESTDIR)$$each" || exit 1; done
+	install -m 0755 $(BINARY) "$(DESTDIR)$(BINDIR)/rruntime"
+	install -m 0644 $(PAGES)/*.8 "$(DESTDIR)$(MANDIR)"
+	install -m 0644 $(PAGES)/bash "$(DESTDIR)$(BASHDIR)/rruntime"
+	install -m 0644 $(PAGES)/zsh "$(DESTDIR)$(ZSHDIR)/_rruntime"
+	install -m 0644 $(PAGES)/fish "$(DESTDIR)$(FISHDIR)/rruntime.fish"
 
 uninstall: ## remove what install put there
-	rm -f $(DESTDIR)$(BINDIR)/rruntime $(DESTDIR)$(MANDIR)/rruntime.8 $(DESTDIR)$(MANDIR)/rruntime-*.8
-	rm -f $(DESTDIR)$(BASHDIR)/rruntime $(DESTDIR)$(ZSHDIR)/_rruntime $(DESTDIR)$(FISHDIR)/rruntime.fish
+	rm -f "$(DESTDIR)$(BINDIR)/rruntime" "$(DESTDIR)$(MANDIR)/rruntime.8" "$(DESTDIR)$(MANDIR)"/rruntime-*.8
+	rm -f "$(DESTDIR)$(BASHDIR)/rruntime" "$(DESTDIR)$(ZSHDIR)/_rruntime" "$(DESTDIR)$(FISHDIR)/rruntime.fish"
 
 deps: ## install what the build and the tests need (asks for nothing when it is all there)
 	@hack/install-deps
