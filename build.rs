@@ -19,8 +19,8 @@ const FLAGS: &[&str] = &[
     "-Clink-arg=-Wl,--build-id=none,-z,norelro,--gc-sections",
 ];
 
-/// A release ends where it panics, and is stripped: nothing in it can use tables to unwind the stack, and they are a
-/// twelfth of the file. rustc leaves them out at request, but then for tests too, which do unwind; so the linker does.
+/// init and a release end where they panic, and are stripped: nothing in them can use tables to unwind the stack, and they
+/// are a twelfth of each file. rustc leaves them out at request, but then for tests too, which do unwind; so the linker does.
 const WITHOUT_UNWINDING: &str =
     "SECTIONS { /DISCARD/ : { *(.eh_frame) *(.eh_frame_hdr) } } INSERT AFTER .text;\n";
 
@@ -29,15 +29,20 @@ fn main() -> Result<()> {
     println!("cargo::rerun-if-changed=init");
     let out = PathBuf::from(env::var_os("OUT_DIR").context("cargo sets OUT_DIR")?);
     let target = env::var("TARGET").context("cargo sets TARGET")?;
-    if env::var("PROFILE").as_deref() == Ok("release") && target.starts_with("x86_64") {
+    let mut flags: Vec<String> = FLAGS.iter().map(ToString::to_string).collect();
+    if target.starts_with("x86_64") {
         let script = out.join("without-unwinding.ld");
         fs::write(&script, WITHOUT_UNWINDING).context("write the linker's script")?;
-        println!("cargo::rustc-link-arg-bin=rruntime=-Wl,-T,{}", script.display());
+        let argument = format!("-Wl,-T,{}", script.display());
+        if env::var("PROFILE").as_deref() == Ok("release") {
+            println!("cargo::rustc-link-arg-bin=rruntime={argument}");
+        }
+        flags.push(format!("-Clink-arg={argument}"));
     }
     if reads_packed_relocations() {
         println!("cargo::rustc-link-arg-bin=rruntime=-Wl,-z,pack-relative-relocs");
     }
-    let program = build_init(&out, &target)?;
+    let program = build_init(&out, &target, flags)?;
     fs::copy(&program, out.join("rruntime-init")).with_context(|| format!("copy {}", program.display()))?;
     Ok(())
 }
@@ -59,24 +64,15 @@ fn reads_packed_relocations() -> bool {
 
 /// Builds init from a copy: cargo leaves a folder with a Cargo.toml out of the package that it makes of ours, so the
 /// manifest has another name here, and cargo reads no manifest of another name.
-fn build_init(out: &Path, target: &str) -> Result<PathBuf> {
+fn build_init(out: &Path, target: &str, mut flags: Vec<String>) -> Result<PathBuf> {
     let (copy, directory) = (out.join("init-source"), out.join("init"));
     if copy.exists() {
         fs::remove_dir_all(&copy).with_context(|| format!("remove {}", copy.display()))?;
     }
-    fs::create_dir_all(copy.join("src")).with_context(|| format!("make {}", copy.display()))?;
-    let mut files = vec![
-        (PathBuf::from("init/manifest.toml"), copy.join("Cargo.toml")),
-        (PathBuf::from("init/Cargo.lock"), copy.join("Cargo.lock")),
-    ];
-    for entry in fs::read_dir("init/src").context("read init/src")? {
-        let entry = entry.context("read init/src")?;
-        files.push((entry.path(), copy.join("src").join(entry.file_name())));
-    }
-    for (from, to) in files {
-        fs::copy(&from, &to).with_context(|| format!("copy {} to {}", from.display(), to.display()))?;
-    }
-    let mut flags: Vec<String> = FLAGS.iter().map(ToString::to_string).collect();
+    copy_folder(Path::new("init"), &copy)?;
+    let manifest = copy.join("manifest.toml");
+    fs::rename(&manifest, copy.join("Cargo.toml"))
+        .with_context(|| format!("rename {}", manifest.display()))?;
     if let Ok(linker) = env::var("RUSTC_LINKER") {
         flags.push(format!("-Clinker={linker}"));
     }
@@ -91,4 +87,18 @@ fn build_init(out: &Path, target: &str) -> Result<PathBuf> {
     let status = cargo.status().context("start cargo for init")?;
     ensure!(status.success(), "building init failed: {status}");
     Ok(directory.join(target).join("release/rruntime-init"))
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).with_context(|| format!("make {}", to.display()))?;
+    for entry in fs::read_dir(from).with_context(|| format!("read {}", from.display()))? {
+        let path = entry.with_context(|| format!("read {}", from.display()))?.path();
+        let copy = to.join(path.file_name().unwrap_or_default());
+        if path.is_dir() {
+            copy_folder(&path, &copy)?;
+        } else {
+            fs::copy(&path, &copy).with_context(|| format!("copy {}", path.display()))?;
+        }
+    }
+    Ok(())
 }
