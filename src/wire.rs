@@ -1,6 +1,6 @@
 //! What rruntime and its sealed init say to each other; the text is shared with init.
 
-#[path = "../init/src/wire.rs"]
+#[path = "../init/src/wire/mod.rs"]
 mod shared;
 
 pub use shared::*;

@@ -13,6 +13,11 @@ pub struct Fail(pub Part, pub Errno);
 
 pub type Outcome<T> = Result<T, Fail>;
 
+/// A step comes before the one that opens what it needs, or has no descriptor where it must have one.
+pub const NOT_OPEN: Fail = Fail(Part::Plan, Errno(libc::EBADF));
+/// A step that no plan of rruntime's holds.
+pub const NO_SENSE: Fail = Fail(Part::Plan, Errno(libc::EPROTO));
+
 /// Names the part of a step that a system call stands for.
 pub trait In<T> {
     fn part(self, part: Part) -> Outcome<T>;
@@ -26,12 +31,18 @@ impl<T> In<T> for sys::Sys<T> {
 
 impl Init<'_> {
     pub fn handle(&self, handle: Handle) -> Outcome<Fd> {
-        self.header.descriptor(handle).map(Fd).ok_or(Fail(Part::Plan, Errno(libc::EBADF)))
+        self.open_handle(handle)?.ok_or(NOT_OPEN)
+    }
+
+    /// `None` where rruntime says that there is none for it.
+    pub fn open_handle(&self, handle: Handle) -> Outcome<Option<Fd>> {
+        let number = self.header.descriptor(handle).ok_or(NOT_OPEN)?;
+        Ok((number >= 0).then_some(Fd(number)))
     }
 
     /// The root filesystem; steps that need it come after `Root`, or work on the caller's own root.
     pub fn root(&self) -> Outcome<Fd> {
-        self.root.ok_or(Fail(Part::Plan, Errno(libc::EBADF)))
+        self.root.ok_or(NOT_OPEN)
     }
 
     /// By write(2), which every profile knows: a part of the conversation takes place behind the container's filter.
@@ -87,7 +98,11 @@ impl Init<'_> {
         sys::close_range(next as u32, 0).part(Part::Whole)?;
         let [heard, told, word, answer] = held;
         (self.word, self.control) = (heard, told);
-        self.start = (word != Fd::CWD).then_some((word, answer));
+        self.start = match (word, answer) {
+            (Fd::CWD, Fd::CWD) => None,
+            (Fd::CWD, _) | (_, Fd::CWD) => return Err(NO_SENSE),
+            ends => Some(ends),
+        };
         Ok(())
     }
 
@@ -97,11 +112,13 @@ impl Init<'_> {
 
     pub fn await_start(&mut self) -> Outcome<()> {
         self.tell(Kind::Ready, 0)?;
-        if self.hear()? == Kind::Go as u32 {
-            return Ok(());
+        match self.hear()? {
+            word if word == Kind::Go as u32 => return Ok(()),
+            word if word == Kind::Detach as u32 => {}
+            _ => return Err(Fail(Part::Control, Errno(libc::EPROTO))),
         }
         // `create` ends here. The word may come from any later command; one that died before its word is no start.
-        let (word, answer) = self.start.ok_or(Fail(Part::Plan, Errno(libc::EBADF)))?;
+        let (word, answer) = self.start.ok_or(NOT_OPEN)?;
         sys::close(self.control);
         sys::close(self.word);
         (self.word, self.control) = (word, answer);

@@ -43,17 +43,22 @@ fn directory(proc: Fd, source: Fd, target: Fd, depth: u32) -> Outcome<()> {
             break;
         }
         let mut rest = &buffer[..filled];
-        // struct linux_dirent64: inode u64, offset u64, length u16, kind u8, name.
-        while let Some(length) = rest.get(16..18).map(|l| usize::from(u16::from_ne_bytes([l[0], l[1]]))) {
-            let (Some(entry), Some(after)) = (rest.get(19..length), rest.get(length..)) else { break };
-            rest = after;
-            let Ok(name) = CStr::from_bytes_until_nul(entry) else { continue };
+        while !rest.is_empty() {
+            let name;
+            (name, rest) = entry(rest).ok_or(Fail(Part::Copy, Errno(libc::EIO)))?;
             if !matches!(name.to_bytes(), b"." | b"..") {
                 one(proc, source, target, name, depth)?;
             }
         }
     }
     own(&sys::stat(source, c"", 0).part(Part::Copy)?, target)
+}
+
+/// The first name, and what is behind its entry. struct linux_dirent64: inode u64, offset u64, length u16, kind u8, name.
+fn entry(entries: &[u8]) -> Option<(&CStr, &[u8])> {
+    let length = u16::from_ne_bytes(entries.get(16..18)?.try_into().ok()?);
+    let (entry, after) = entries.split_at_checked(usize::from(length))?;
+    Some((CStr::from_bytes_until_nul(entry.get(19..)?).ok()?, after))
 }
 
 fn one(proc: Fd, source: Fd, target: Fd, name: &CStr, depth: u32) -> Outcome<()> {

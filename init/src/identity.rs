@@ -1,7 +1,7 @@
 //! Who the process is: namespaces, names, user, groups, capabilities, session.
 
 use crate::Init;
-use crate::control::{Fail, In, Outcome};
+use crate::control::{Fail, In, NOT_OPEN, Outcome};
 use crate::sys::{self, Errno, Fd, InterfaceRequest};
 use crate::wire::{Kind, LEADS, Part};
 
@@ -71,7 +71,7 @@ impl Init<'_> {
     }
 
     pub fn take_streams(&mut self) -> Outcome<()> {
-        let Some(slave) = self.console else { return Ok(()) };
+        let slave = self.console.ok_or(NOT_OPEN)?;
         for stream in 0..3 {
             sys::dup3(slave, stream).part(Part::Dup)?;
         }

@@ -5,11 +5,13 @@
 //! removed is the very mount that was added, wherever a path may lead by now.
 
 use crate::Init;
-use crate::control::{Fail, In, Outcome};
+use crate::control::{Fail, In, NO_SENSE, Outcome};
 use crate::path::{DESCRIPTOR_PATH, IN_ROOT, descriptor_path};
 use crate::sys::{self, Errno, Fd};
 use crate::wire::{Kind, MOST_KEPT, Message, MountId, Part};
 use core::ffi::CStr;
+
+const TOO_MANY: Fail = Fail(Part::TooMany, Errno(libc::E2BIG));
 
 /// Mounts that this plan has attached.
 pub struct Kept {
@@ -24,19 +26,22 @@ impl Kept {
     /// Whether one more can be kept: asked before it is attached.
     pub fn room(&self) -> Outcome<()> {
         match self.count {
-            Some(MOST_KEPT..) => Err(Fail(Part::TooMany, Errno(libc::E2BIG))),
+            Some(MOST_KEPT..) => Err(TOO_MANY),
             _ => Ok(()),
         }
     }
 
+    /// What is attached would stay if a later step failed: `Mount` has no descriptor to take it away by.
+    pub fn none(&self) -> Outcome<()> {
+        if self.count.is_none() { Ok(()) } else { Err(NO_SENSE) }
+    }
+
     /// Takes the descriptor, if mounts are kept.
-    fn keep(&mut self, mount: Fd) -> bool {
-        let Some(count) = &mut self.count else { return false };
-        if let Some(place) = self.mounts.get_mut(*count) {
-            *place = mount;
-            *count += 1;
-        }
-        true
+    fn keep(&mut self, mount: Fd) -> Outcome<bool> {
+        let Some(count) = &mut self.count else { return Ok(false) };
+        *self.mounts.get_mut(*count).ok_or(TOO_MANY)? = mount;
+        *count += 1;
+        Ok(true)
     }
 
     pub fn last(&self) -> Option<Fd> {
@@ -51,7 +56,7 @@ impl Init<'_> {
 
     /// Takes the descriptor of what was attached, if mounts are kept, and tells which it is.
     pub fn keep_mount(&mut self, mount: Fd) -> Outcome<bool> {
-        if !self.kept.keep(mount) {
+        if !self.kept.keep(mount)? {
             return Ok(false);
         }
         self.tell_mount(mount)?;

@@ -37,12 +37,12 @@ mod search;
 mod step;
 #[allow(unsafe_code, reason = "the system calls")]
 mod sys;
-#[allow(dead_code, reason = "the encoding half is rruntime's")]
+#[allow(dead_code, unused_imports, reason = "the encoding half is rruntime's")]
 mod wire;
 
-use crate::control::Fail;
-use crate::sys::{Errno, Fd};
-use crate::wire::{Handle, Header, Part, Reader, Step, Wire};
+use crate::control::NO_SENSE;
+use crate::sys::Fd;
+use crate::wire::{Handle, Header, Reader, Step, Wire};
 use core::ffi::CStr;
 
 /// What init holds while it works. Descriptors are absent until the step that opens them.
@@ -82,8 +82,8 @@ pub struct Init<'a> {
     /// The number of a spawned process in its own pid namespace.
     born: i32,
     arranged: Option<program::Arranged<'a>>,
-    /// A `Chdir` was refused and is to be tried again.
-    chdir_again: bool,
+    /// The working directory is the program's: the next `Chdir` has nothing left to do.
+    entered: bool,
     /// Whose rights this process has for a moment.
     searcher: Option<wire::Searcher<'a>>,
     /// The words that go with a failure: the file system's own, or the first bytes of a program.
@@ -130,7 +130,7 @@ fn run(bytes: &'static [u8]) -> i32 {
         home: None,
         listen_pid: None,
         born: 0,
-        chdir_again: false,
+        entered: false,
         searcher: None,
         note: [0; wire::PAYLOAD],
         noted: 0,
@@ -142,7 +142,7 @@ fn run(bytes: &'static [u8]) -> i32 {
         init.number = number;
         let outcome = match Step::take(&mut reader) {
             Some(step) => init.step(step),
-            None => Err(Fail(Part::Plan, Errno(libc::EPROTO))),
+            None => Err(NO_SENSE),
         };
         if let Err(fail) = outcome {
             init.take_back();
@@ -151,7 +151,7 @@ fn run(bytes: &'static [u8]) -> i32 {
         }
     }
     // Every plan ends with an exec, or says that it is finished.
-    init.report(header.steps, Fail(Part::Plan, Errno(libc::EPROTO)));
+    init.report(header.steps, NO_SENSE);
     1
 }
 

@@ -2,11 +2,13 @@
 //! is attached to an open destination. No path is looked up twice, so there is nothing to race with.
 
 use crate::Init;
-use crate::control::{Fail, In, Outcome};
+use crate::control::{Fail, In, NOT_OPEN, Outcome};
 use crate::copy;
 use crate::path::{IN_ROOT, Missing};
 use crate::sys::{self, Errno, Fd};
-use crate::wire::{Attributes, Handle, Kind, Links, PAYLOAD, Part, Step, Strings};
+use crate::wire::{
+    Attributes, Bind, Filesystem, Handle, Kind, Links, Mount, PAYLOAD, Part, Remount, Root, Strings,
+};
 use core::ffi::CStr;
 
 const FLAG: u32 = libc::FSCONFIG_SET_FLAG;
@@ -39,15 +41,14 @@ fn same_file(seen: Fd, mount: Fd) -> Outcome<()> {
     }
 }
 
-impl<'a> Init<'a> {
+impl Init<'_> {
     pub fn host_propagation(&self, flags: u64, recursive: bool) -> Outcome<()> {
         let change = libc::mount_attr { attr_set: 0, attr_clr: 0, propagation: flags, userns_fd: 0 };
         let at = if recursive { libc::AT_RECURSIVE } else { 0 };
         sys::mount_setattr(Fd::CWD, c"/", at, &change).part(Part::MountSetattr)
     }
 
-    pub fn attach_root(&mut self, step: Step<'a>) -> Outcome<()> {
-        let Step::Root { tree, path, attach, attributes } = step else { return Ok(()) };
+    pub fn attach_root(&mut self, Root { tree, path, attach, attributes }: Root) -> Outcome<()> {
         let mount = self.tree(tree, path, libc::AT_RECURSIVE as u32)?;
         set_attributes(mount, attributes, true)?;
         sys::move_mount(mount, Fd::CWD, attach).part(Part::MoveMount)?;
@@ -112,12 +113,8 @@ impl<'a> Init<'a> {
         Ok(())
     }
 
-    pub fn filesystem(&mut self, step: Step<'a>) -> Outcome<()> {
-        let Step::Filesystem { kind, source, target, options, attributes, strict, copy_up, label, pidns } =
-            step
-        else {
-            return Ok(());
-        };
+    pub fn filesystem(&mut self, new: Filesystem) -> Outcome<()> {
+        let Filesystem { kind, source, target, options, attributes, strict, copy_up, label, pidns } = new;
         // What is copied in could not be written to a mount that is read-only from the start.
         let (first, later) = if copy_up { (0, attributes.set) } else { (attributes.set, 0) };
         let context = match pidns {
@@ -142,8 +139,8 @@ impl<'a> Init<'a> {
     }
 
     /// mount(2), on the working directory: the one form of the destination that is no path.
-    pub fn mount_here(&self, step: Step<'a>) -> Outcome<()> {
-        let Step::Mount { kind, source, target, flags, data } = step else { return Ok(()) };
+    pub fn mount_here(&self, Mount { kind, source, target, flags, data }: Mount) -> Outcome<()> {
+        self.kept.none()?;
         let at = self.destination(target, Missing::Directory { mode: 0o755 })?;
         sys::fchdir(at).part(Part::Chdir)?;
         sys::close(at);
@@ -208,10 +205,8 @@ impl<'a> Init<'a> {
         self.noted = sys::read(context, &mut self.note[..PAYLOAD]).unwrap_or(0);
     }
 
-    pub fn bind(&mut self, step: Step<'a>) -> Outcome<()> {
-        let Step::Bind { tree, source, flags, target, links, attributes, recursive_attributes } = step else {
-            return Ok(());
-        };
+    pub fn bind(&mut self, bind: Bind) -> Outcome<()> {
+        let Bind { tree, source, flags, target, links, attributes, recursive_attributes } = bind;
         let mount = self.tree(tree, source, flags)?;
         let kind = sys::stat(mount, c"", 0).part(Part::Verify)?.mode & libc::S_IFMT;
         if kind == libc::S_IFLNK && links.has(Links::COPY) {
@@ -231,12 +226,13 @@ impl<'a> Init<'a> {
         self.cover(target, mount, false)
     }
 
-    pub fn remount(&self, target: &CStr, attributes: Attributes, recursive: Attributes) -> Outcome<()> {
+    pub fn remount(&self, change: Remount) -> Outcome<()> {
+        let Remount { target, attributes, recursive_attributes } = change;
         let mount = match self.kept.last() {
             Some(last) if target.is_empty() => last,
             _ => self.lookup(target).part(Part::OpenTarget)?,
         };
-        set_attributes(mount, recursive, true)?;
+        set_attributes(mount, recursive_attributes, true)?;
         set_attributes(mount, attributes, false)?;
         if !target.is_empty() {
             sys::close(mount);
@@ -289,7 +285,7 @@ impl<'a> Init<'a> {
                 Some(first) => sys::clone_tree(first, c"", libc::AT_EMPTY_PATH).part(Part::OpenTree)?,
             }
         } else {
-            let null = self.null.ok_or(Fail(Part::Plan, Errno(libc::EBADF)))?;
+            let null = self.null.ok_or(NOT_OPEN)?;
             sys::clone_tree(null, c"", libc::AT_EMPTY_PATH).part(Part::OpenTree)?
         };
         sys::move_mount(mount, target, c"").part(Part::MoveMount)?;

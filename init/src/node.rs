@@ -5,11 +5,11 @@
 //! CVE-2025-52565), and control files are written through a procfs that nobody can mount over (CVE-2025-52881).
 
 use crate::Init;
-use crate::control::{Fail, In, Outcome};
+use crate::control::{Fail, In, NOT_OPEN, Outcome};
 use crate::decimal::{self, DIGITS};
 use crate::path::{IN_ROOT, Missing};
 use crate::sys::{self, Errno, Fd};
-use crate::wire::{Kind, Part};
+use crate::wire::{Device, Kind, Part};
 use core::ffi::CStr;
 
 const DEVPTS_MAGIC: i64 = 0x1cd1;
@@ -52,7 +52,7 @@ impl Init<'_> {
         outcome
     }
 
-    pub fn device(&self, path: &CStr, mode: u32, number: u64, uid: u32, gid: u32) -> Outcome<()> {
+    pub fn device(&self, Device { path, mode, number, uid, gid }: Device) -> Outcome<()> {
         self.in_directory(path, |parent, name| {
             match sys::mknodat(parent, name, mode, number) {
                 Ok(()) if (uid, gid) == (0, 0) => return Ok(()),
@@ -176,11 +176,11 @@ impl Init<'_> {
 
     /// The host's procfs; steps that need it come between `OpenHostProc` and `CloseHostProc`.
     pub fn host_proc(&self) -> Outcome<Fd> {
-        self.host_proc.ok_or(Fail(Part::Plan, Errno(libc::EBADF)))
+        self.host_proc.ok_or(NOT_OPEN)
     }
 
     fn pristine_proc(&self) -> Outcome<Fd> {
-        self.proc.ok_or(Fail(Part::Plan, Errno(libc::EBADF)))
+        self.proc.ok_or(NOT_OPEN)
     }
 
     pub fn write_self(&self, file: &CStr, value: &[u8]) -> Outcome<()> {

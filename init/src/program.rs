@@ -1,7 +1,7 @@
 //! The last steps: the working directory, the program, exec.
 
 use crate::Init;
-use crate::control::{Fail, In, Outcome};
+use crate::control::{Fail, In, NO_SENSE, Outcome};
 use crate::path::Missing;
 use crate::sys::{self, Errno, Fd};
 use crate::wire::{Part, Searcher, Strings};
@@ -17,7 +17,7 @@ pub struct Arranged<'a> {
 
 impl<'a> Init<'a> {
     pub fn change_directory(&mut self, path: &CStr, patient: bool) -> Outcome<()> {
-        if !patient && !self.chdir_again {
+        if !patient && self.entered {
             return Ok(());
         }
         self.entered(sys::chdir(path), patient)
@@ -39,7 +39,7 @@ impl<'a> Init<'a> {
     fn entered(&mut self, entered: sys::Sys<()>, patient: bool) -> Outcome<()> {
         match entered {
             Err(Errno(libc::EACCES | libc::EPERM)) if patient => {
-                self.chdir_again = true;
+                self.entered = false;
                 return Ok(());
             }
             other => other.part(Part::Chdir)?,
@@ -47,7 +47,10 @@ impl<'a> Init<'a> {
         // A directory that a leaked descriptor leads to lies outside of the root: CVE-2024-21626.
         let mut buffer = [0; libc::PATH_MAX as usize];
         match sys::getcwd(&mut buffer) {
-            Ok(found) if found.first() == Some(&b'/') => Ok(()),
+            Ok(found) if found.first() == Some(&b'/') => {
+                self.entered = true;
+                Ok(())
+            }
             Ok(_) | Err(Errno(libc::ENOENT)) => Err(Fail(Part::OutsideRoot, Errno(libc::EPERM))),
             Err(errno) => Err(Fail(Part::Chdir, errno)),
         }
@@ -97,31 +100,28 @@ impl<'a> Init<'a> {
         Ok(())
     }
 
-    pub fn exec_resolved(&mut self) -> Outcome<()> {
+    pub fn exec_resolved(&mut self) -> Fail {
         if let Some(program) = self.program {
             return self.exec(program);
         }
         let mut fail = Fail(Part::NotFound, Errno(libc::ENOENT));
         for candidate in self.candidates.iter() {
             match self.exec(candidate) {
-                Err(Fail(_, Errno(libc::ENOENT | libc::ENOTDIR))) => {}
-                Err(other) => fail = other,
-                Ok(()) => {}
+                Fail(_, Errno(libc::ENOENT | libc::ENOTDIR)) => {}
+                other => fail = other,
             }
         }
-        Err(fail)
+        fail
     }
 
     /// Returns only with the reason why the program did not start.
-    pub fn exec(&mut self, program: &CStr) -> Outcome<()> {
-        let Some(Arranged { argv, env, room }) = &mut self.arranged else {
-            return Err(Fail(Part::Plan, Errno(libc::E2BIG)));
-        };
+    pub fn exec(&mut self, program: &CStr) -> Fail {
+        let Some(Arranged { argv, env, room }) = &mut self.arranged else { return NO_SENSE };
         let home = self.home.as_ref().and_then(home::Variable::as_c_str);
         let pid = self.listen_pid.as_ref().and_then(listen::Variable::as_c_str);
         let errno = sys::execve(program, room, argv.iter(), env.iter().chain(home).chain(pid));
         self.noted = self.head;
-        Err(Fail(Part::Exec, errno))
+        Fail(Part::Exec, errno)
     }
 }
 

@@ -1,20 +1,19 @@
 //! One step: what it is, and who does it.
 
 use crate::Init;
-use crate::control::{In, Outcome};
-use crate::listen;
-use crate::sys::{self, Fd};
+use crate::control::{In, NO_SENSE, Outcome};
+use crate::sys;
 use crate::wire::{Kind, Part, Step};
-use crate::{home, keyring};
+use crate::{keyring, listen};
 
 impl<'a> Init<'a> {
     pub fn step(&mut self, step: Step<'a>) -> Outcome<()> {
         match step {
             Step::Undumpable {} => sys::set_dumpable(false).part(Part::Prctl),
             Step::Sync { point } => self.sync(point),
-            Step::EnterCgroup { tasks } => match self.handle(tasks)? {
-                Fd(..0) => Ok(()),
-                file => sys::write(file, b"0").part(Part::Write).map(drop),
+            Step::EnterCgroup { tasks } => match self.open_handle(tasks)? {
+                None => Ok(()),
+                Some(file) => sys::write(file, b"0").part(Part::Write).map(drop),
             },
             Step::OpenHostProc {} => self.open_host_proc(),
             Step::CloseHostProc {} => {
@@ -38,22 +37,20 @@ impl<'a> Init<'a> {
 
             Step::HostPropagation { flags, recursive } => self.host_propagation(flags, recursive),
             Step::Copy { tree, path, flags, mapped } => self.copy_tree(tree, path, flags, mapped),
-            Step::Root { .. } => self.attach_root(step),
+            Step::Root(root) => self.attach_root(root),
             Step::OpenRoot {} => self.open_root(),
             Step::OpenProc {} => self.open_proc(),
-            Step::Filesystem { .. } => self.filesystem(step),
-            Step::Bind { .. } => self.bind(step),
-            Step::Mount { .. } => self.mount_here(step),
+            Step::Filesystem(new) => self.filesystem(new),
+            Step::Bind(bind) => self.bind(bind),
+            Step::Mount(mount) => self.mount_here(mount),
             Step::KeepMounts {} => {
                 self.keep_mounts();
                 Ok(())
             }
             Step::FindMount { path, mount } => self.find_mount(path, mount),
             Step::Unmount { path, mount } => self.unmount(path, mount),
-            Step::Remount { target, attributes, recursive_attributes } => {
-                self.remount(target, attributes, recursive_attributes)
-            }
-            Step::Device { path, mode, number, uid, gid } => self.device(path, mode, number, uid, gid),
+            Step::Remount(change) => self.remount(change),
+            Step::Device(device) => self.device(device),
             Step::Symlink { to, path } => self.symlink(to, path),
             Step::OpenNull {} => self.open_null(),
             Step::Console { bind, held } => self.open_console(bind, held),
@@ -93,7 +90,7 @@ impl<'a> Init<'a> {
                 Ok(())
             }
             Step::ListenPid {} => {
-                let pid = if self.born != 0 { self.born } else { sys::getpid() };
+                let pid = if self.born != 0 { self.born } else { sys::getpid().part(Part::Whole)? };
                 self.listen_pid = Some(listen::variable(pid));
                 Ok(())
             }
@@ -102,13 +99,17 @@ impl<'a> Init<'a> {
             Step::AwaitStart {} => self.await_start(),
             Step::Seccomp { flags, program, notify } => self.load_filter(flags, program.0, notify),
             Step::Arguments { argv, env } => self.arrange(argv, env),
-            Step::Exec {} => self.exec_resolved(),
-            Step::ExecPath { path } => self.exec(path),
+            Step::Exec {} => Err(self.exec_resolved()),
+            Step::ExecPath { path } => Err(self.exec(path)),
             Step::Finish {} => sys::exit(0),
         }
     }
 
     fn load_filter(&self, flags: u32, program: &[u8], notify: bool) -> Outcome<()> {
+        let new_listener = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER as u32;
+        if notify != (flags & new_listener != 0) {
+            return Err(NO_SENSE);
+        }
         let listener = sys::seccomp(flags, program).part(Part::Seccomp)?;
         if notify {
             self.tell(Kind::Listener, i64::from(listener.0))?;

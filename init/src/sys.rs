@@ -224,9 +224,9 @@ pub fn fchownat(dir: Fd, p: &CStr, uid: u32, gid: u32) -> Sys<()> {
     call(libc::SYS_fchownat, [dir.raw(), path(p), uid as usize, gid as usize, flags, 0]).map(drop)
 }
 
-/// getpid(2): in our own pid namespace. It cannot fail.
-pub fn getpid() -> i32 {
-    call(libc::SYS_getpid, [0; 6]).map_or(0, |pid| pid as i32)
+/// getpid(2): in our own pid namespace.
+pub fn getpid() -> Sys<i32> {
+    call(libc::SYS_getpid, [0; 6]).map(|pid| pid as i32)
 }
 
 pub fn umask(mask: u32) {
@@ -571,6 +571,9 @@ pub fn prlimit(resource: u32, soft: u64, hard: u64) -> Sys<()> {
 
 /// setgroups(2); `ids` holds little-endian u32, which is how both processors have them in memory.
 pub fn setgroups(ids: &[u8]) -> Sys<()> {
+    if ids.len() % 4 != 0 {
+        return Err(Errno(libc::EINVAL));
+    }
     // The kernel reads the list with copies of any alignment.
     call(libc::SYS_setgroups, [ids.len() / 4, ids.as_ptr() as usize, 0, 0, 0, 0]).map(drop)
 }
@@ -631,7 +634,9 @@ pub fn seccomp(flags: u32, program: &[u8]) -> Sys<Fd> {
         length: u16,
         instructions: *const u8,
     }
-    let program = Program { length: (program.len() / 8) as u16, instructions: program.as_ptr() };
+    let whole = program.len() % 8 == 0;
+    let length = u16::try_from(program.len() / 8).ok().filter(|_| whole).ok_or(Errno(libc::EINVAL))?;
+    let program = Program { length, instructions: program.as_ptr() };
     let args = [1 /* SECCOMP_SET_MODE_FILTER */, flags as usize, &raw const program as usize, 0, 0, 0];
     call(libc::SYS_seccomp, args).map(fd)
 }
@@ -644,7 +649,11 @@ pub fn sched_setaffinity(mask: &[u8]) -> Sys<()> {
     call(libc::SYS_sched_setaffinity, [0, mask.len(), mask.as_ptr() as usize, 0, 0, 0]).map(drop)
 }
 
+/// sched_setattr(2): `attributes` begins with its own length.
 pub fn sched_setattr(attributes: &[u8]) -> Sys<()> {
+    if attributes.first_chunk() != Some(&(attributes.len() as u32).to_le_bytes()) {
+        return Err(Errno(libc::EINVAL));
+    }
     call(libc::SYS_sched_setattr, [0, attributes.as_ptr() as usize, 0, 0, 0, 0]).map(drop)
 }
 

@@ -5,7 +5,7 @@ use super::program_head;
 use crate::error::{Error, Kind};
 use crate::plan::{Field, Script};
 use crate::spec::Spec;
-use crate::wire::{Message, Part, Step};
+use crate::wire::{Bind, Device, Filesystem, Message, Mount, Part, Remount, Step};
 use std::ffi::CStr;
 
 /// The error behind init's message.
@@ -76,14 +76,14 @@ fn name_field(error: Error, step: &Step, field: Field, spec: &Spec) -> Error {
         (Step::Sysctl { value, .. }, _) => error.field(pointer).value(String::from_utf8_lossy(value.0)),
         (Step::Mask { path, .. } | Step::Readonly { path }, _) => error.field(pointer).value(text(path)),
         (Step::Chdir { path, .. } | Step::Cwd { path, .. }, _) => error.field(pointer).value(text(path)),
-        (Step::Device { path, .. }, _) => {
+        (Step::Device(Device { path, .. }), _) => {
             pointer.push_str("/path");
             error.field(pointer).value(text(path))
         }
         (
-            Step::Filesystem { target: path, .. }
-            | Step::Mount { target: path, .. }
-            | Step::Remount { target: path, .. }
+            Step::Filesystem(Filesystem { target: path, .. })
+            | Step::Mount(Mount { target: path, .. })
+            | Step::Remount(Remount { target: path, .. })
             | Step::FindMount { path, .. }
             | Step::Unmount { path, .. },
             Field::Mount(_),
@@ -154,13 +154,13 @@ fn activity(step: &Step) -> String {
         Step::Root { .. } => "attach the root filesystem".into(),
         Step::OpenRoot {} => "open the container's root".into(),
         Step::OpenProc {} => "mount a private proc".into(),
-        Step::Filesystem { kind, target, .. } | Step::Mount { kind, target, .. } => {
+        Step::Filesystem(Filesystem { kind, target, .. }) | Step::Mount(Mount { kind, target, .. }) => {
             format!("mount {} on {}", text(kind), text(target))
         }
         Step::FindMount { path, .. } | Step::Unmount { path, .. } => format!("unmount {}", text(path)),
-        Step::Bind { target, .. } => format!("bind to {}", text(target)),
-        Step::Remount { target, .. } => format!("change the mount on {}", text(target)),
-        Step::Device { path, .. } => format!("make the device {}", text(path)),
+        Step::Bind(Bind { target, .. }) => format!("bind to {}", text(target)),
+        Step::Remount(Remount { target, .. }) => format!("change the mount on {}", text(target)),
+        Step::Device(Device { path, .. }) => format!("make the device {}", text(path)),
         Step::Symlink { path, .. } => format!("make the link {}", text(path)),
         Step::OpenNull {} => "verify /dev/null".into(),
         Step::Console { .. } => "open a terminal".into(),
@@ -189,7 +189,7 @@ fn activity(step: &Step) -> String {
 
 fn remedy(step: &Step, field: Field, part: Part, errno: i32) -> Option<&'static str> {
     Some(match (step, part, errno) {
-        (Step::Filesystem { kind, .. }, Part::FsCreate | Part::FsMount, libc::EPERM)
+        (Step::Filesystem(Filesystem { kind, .. }), Part::FsCreate | Part::FsMount, libc::EPERM)
             if matches!(kind.to_bytes(), b"proc" | b"sysfs") =>
         {
             "the runtime's own /proc or /sys has parts masked, so the kernel allows no new one: run it outside of \
@@ -198,7 +198,7 @@ fn remedy(step: &Step, field: Field, part: Part, errno: i32) -> Option<&'static 
         (Step::EnterCgroup { .. }, _, libc::EINVAL) => {
             "a process with a real-time policy may enter a cpu cgroup only if that has real-time runtime"
         }
-        (Step::Filesystem { kind, .. }, Part::FsOpen | Part::FsCreate, libc::EPERM)
+        (Step::Filesystem(Filesystem { kind, .. }), Part::FsOpen | Part::FsCreate, libc::EPERM)
             if matches!(kind.to_bytes(), b"sysfs" | b"mqueue" | b"cgroup" | b"cgroup2") =>
         {
             match kind.to_bytes() {

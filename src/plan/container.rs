@@ -12,7 +12,7 @@ use crate::seccomp::Filter;
 use crate::spec::destination::{absolute, is_root};
 use crate::spec::validate::sysctl_path;
 use crate::spec::{IdMapping, Spec};
-use crate::wire::{Attributes, Bytes, Searcher, Step};
+use crate::wire::{Attributes, Bytes, Root, Searcher, Step};
 use std::borrow::Cow;
 use std::path::Path;
 
@@ -345,12 +345,12 @@ impl<'a> Builder<'a, '_> {
         let open = Open::Tree { path, flags: libc::AT_RECURSIVE as u32, mapping: None, copier, field };
         // Nothing that happens to our copy of the host's tree may reach the host, and nothing of ours either.
         self.push(Step::HostPropagation { flags: libc::MS_PRIVATE, recursive: true });
-        let step = Step::Root {
+        let step = Step::Root(Root {
             tree: self.opens.add(open),
             path: &by_path,
             attach: &attach,
             attributes: Attributes { propagation, ..Attributes::NONE },
-        };
+        });
         self.script.push(field, step);
     }
 

@@ -7,7 +7,7 @@ use super::script::{Copier, Field, Open, Opens, Script, c};
 use crate::error::{Error, Kind, Result};
 use crate::spec::validate::is_bind;
 use crate::spec::{Device, Spec};
-use crate::wire::{Attributes, Links, Step};
+use crate::wire::{self, Attributes, Bind, Links, Step};
 use std::borrow::Cow;
 
 /// Made in every container: path, major, minor.
@@ -116,7 +116,7 @@ impl<'a> Node<'a> {
             Nodes::Bind(copier) if !fifo => {
                 let source = if copier == Copier::Late { c(&self.path) } else { c("") };
                 let open = Open::Device { path: self.path, number: self.number, copier, field: self.field };
-                let bind = Step::Bind {
+                let bind = Step::Bind(Bind {
                     tree: opens.add(open),
                     source: &source,
                     flags: 0,
@@ -125,13 +125,13 @@ impl<'a> Node<'a> {
                     // Of the caller's own user namespace it would be a peer: what is mounted on it would show there.
                     attributes: Attributes { propagation: libc::MS_PRIVATE, ..Attributes::NONE },
                     recursive_attributes: Attributes::NONE,
-                };
+                });
                 script.push(self.field, bind);
             }
             _ => {
                 let Node { mode, number, uid, gid, .. } = self;
                 let number = if fifo { 0 } else { number };
-                script.push(self.field, Step::Device { path: &target, mode, number, uid, gid });
+                script.push(self.field, Step::Device(wire::Device { path: &target, mode, number, uid, gid }));
             }
         }
     }

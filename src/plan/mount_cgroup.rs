@@ -11,7 +11,7 @@ use crate::cgroup::{Leg, Location, Version};
 use crate::host::cgroups::Layout;
 use crate::plan::Field;
 use crate::spec::destination::absolute;
-use crate::wire::{Attributes, Handle, Step, Strings};
+use crate::wire::{Attributes, Filesystem, Handle, Step, Strings};
 use std::borrow::Cow;
 use std::ffi::CStr;
 
@@ -95,7 +95,7 @@ fn filesystem<'s>(
     options: Strings<'s>,
     attributes: Attributes,
 ) -> Step<'s> {
-    Step::Filesystem {
+    Step::Filesystem(Filesystem {
         kind,
         source,
         target,
@@ -105,5 +105,5 @@ fn filesystem<'s>(
         copy_up: false,
         label: c"",
         pidns: Handle::NONE,
-    }
+    })
 }

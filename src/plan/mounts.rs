@@ -9,7 +9,7 @@ use super::script::{Copier, Field, Mapping, Open, Opens, Owners, Script, StringL
 use crate::error::{Error, Kind, Result};
 use crate::spec::destination::absolute;
 use crate::spec::{Mount, Spec, annotations, idmap};
-use crate::wire::{Attributes, Handle, Links, Step};
+use crate::wire::{self, Attributes, Bind, Filesystem, Handle, Links, Remount, Step};
 use std::borrow::Cow;
 use std::ffi::CStr;
 use std::path::Path;
@@ -88,11 +88,11 @@ impl<'a> Mounts<'a, '_> {
             let entry = Entry { mount, index: i, flags, target };
             self.check_proc(entry)?;
             if flags.remount {
-                let step = Step::Remount {
+                let step = Step::Remount(Remount {
                     target,
                     attributes: flags.attributes(),
                     recursive_attributes: flags.recursive_attributes(),
-                };
+                });
                 script.push(Field::Mount(i), step);
             } else if flags.bind.is_some() {
                 self.push_bind(entry, script, opens)?;
@@ -149,7 +149,13 @@ impl<'a> Mounts<'a, '_> {
                     .remedy("mount it on the host and bind it"));
             }
             let (bits, data) = legacy::arguments(flags.set, &data, i)?;
-            let step = Step::Mount { kind: &c(kind), source: &source, target, flags: bits, data: &data };
+            let step = Step::Mount(wire::Mount {
+                kind: &c(kind),
+                source: &source,
+                target,
+                flags: bits,
+                data: &data,
+            });
             script.push(Field::Mount(i), step);
         } else if self.is_on_device(kind, named) {
             let open = Open::Filesystem {
@@ -159,7 +165,7 @@ impl<'a> Mounts<'a, '_> {
                 attributes: flags.set,
                 field: Field::Mount(i),
             };
-            let step = Step::Bind {
+            let step = Step::Bind(Bind {
                 tree: opens.add(open),
                 source: c"",
                 flags: 0,
@@ -167,13 +173,13 @@ impl<'a> Mounts<'a, '_> {
                 links: Links::FOLLOW,
                 attributes: Attributes::NONE,
                 recursive_attributes: Attributes::NONE,
-            };
+            });
             script.push(Field::Mount(i), step);
         } else {
             let options = StringList::of(&data);
             let strict =
                 matches!((kind, &*absolute(&mount.destination)), ("proc", "/proc") | ("sysfs", "/sys"));
-            let step = Step::Filesystem {
+            let step = Step::Filesystem(Filesystem {
                 kind: &c(kind),
                 source: &source,
                 target,
@@ -183,7 +189,7 @@ impl<'a> Mounts<'a, '_> {
                 label: &c(on_root.unwrap_or_default()),
                 pidns: if kind == "proc" { self.pidns } else { Handle::NONE },
                 attributes: Attributes { set: flags.set, ..Attributes::NONE },
-            };
+            });
             // Beside a container that runs it stays open.
             let opens_proc = copy_up && self.moment == Moment::Building;
             if opens_proc {
@@ -292,7 +298,7 @@ impl<'a> Mounts<'a, '_> {
             Some((flag, true)) if flag != libc::MS_SHARED => flag,
             _ => self.base_propagation,
         };
-        let step = Step::Bind {
+        let step = Step::Bind(Bind {
             tree: opens.add(open),
             source: &path,
             flags: tree,
@@ -300,7 +306,7 @@ impl<'a> Mounts<'a, '_> {
             links: flags.links,
             attributes: flags.attributes(),
             recursive_attributes: Attributes { propagation, ..flags.recursive_attributes() },
-        };
+        });
         script.push(field, step);
     }
 
@@ -329,7 +335,10 @@ impl<'a> Mounts<'a, '_> {
         script: &mut Script,
     ) {
         let target = if self.moment == Moment::Running { c"" } else { target };
-        script.push(Field::Mount(i), Step::Remount { target, attributes: one, recursive_attributes: tree });
+        script.push(
+            Field::Mount(i),
+            Step::Remount(Remount { target, attributes: one, recursive_attributes: tree }),
+        );
     }
 
     /// Nothing but a procfs belongs on /proc, and little may cover what is in it.

@@ -163,6 +163,10 @@ impl Program<'_, '_> {
         if needed != to_load {
             self.push_rights(sets, to_load, to_load, script);
         }
+        // A process that is born late learns its number from its birth; another asks, before a filter can answer.
+        if self.listening && !late {
+            script.push(Field::None, Step::ListenPid {});
+        }
         let checked = self.push_first_filter(sets, to_load, loading, script);
         if late {
             script.push(Field::None, Step::Spawn { flags: 0 });
@@ -178,7 +182,7 @@ impl Program<'_, '_> {
                 script.push(Field::None, Step::Sync { point: super::sync::BORN });
             }
         }
-        if self.listening {
+        if self.listening && late {
             script.push(Field::None, Step::ListenPid {});
         }
         if self.start.is_some() {

@@ -351,7 +351,7 @@ mod tests {
     #[test]
     fn steps_come_back_as_they_were_pushed() {
         let options = StringList::of(["size=1k", "mode=755"]);
-        let mount = Step::Filesystem {
+        let mount = Step::Filesystem(crate::wire::Filesystem {
             kind: c"tmpfs",
             source: c"tmpfs",
             target: c"/dev",
@@ -361,7 +361,7 @@ mod tests {
             label: c"",
             pidns: Handle::NONE,
             attributes: crate::wire::Attributes { set: 1, clear: 2, propagation: 3 },
-        };
+        });
         let mut script = Script::default();
         script.push(Field::None, Step::Undumpable {});
         script.push(Field::Mount(4), mount);

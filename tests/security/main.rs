@@ -30,6 +30,7 @@ mod older_kernel;
 mod procfs;
 mod protected;
 mod races;
+mod sealed;
 mod state;
 mod strangers;
 mod trees;
