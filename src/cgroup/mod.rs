@@ -3,16 +3,17 @@
 //! ```text
 //!  spec::Resources ──Limits::from_spec──▶ Limits ──render: v1::files / v2::files──▶ [Write] ─┐
 //!                                            └──devices──▶ program or v1 changes ────────────┤
-//!  cgroupsPath ──locate──▶ Location ──Cgroup::make / open──▶ Cgroup (held fds) ◀─────────────┘ files: apply
+//!  cgroupsPath ──locate──▶ Location ──make / open──▶ Driver: Cgroup (held fds) ◀─────────────┘ files: apply
 //! ```
 //!
 //! Deciding is pure; drivers only write, relative to directories that are held open, and never create a file.
 //! Every step below a mount refuses links, `..` and other file systems, so that whatever a path contains, nothing
 //! outside of the hierarchy is touched. On v2 nobody is ever moved: processes are born in the cgroup
 //! (`Cgroup::birth`). Processes are never moved out either: what is left in a cgroup is ended or waited for.
-//! Arrows point one way: {files, stats, oom} → resources → render → {limits, devices, location}.
+//! Arrows point one way: driver → {files, stats, oom} → resources → render → {limits, devices, location}.
 
 pub mod devices;
+mod driver;
 pub mod files;
 pub mod limits;
 pub mod location;
@@ -21,6 +22,7 @@ pub mod render;
 mod resources;
 pub mod stats;
 
+pub use driver::{CgroupManager, Driver, none};
 pub use files::below::Below;
 pub use files::freeze::{is_freezing_group, is_frozen_group};
 pub use files::glance::is_frozen;

@@ -64,12 +64,6 @@ impl Engine {
         for warning in &checked.warnings {
             (self.warn)(warning);
         }
-        if self.cgroup_manager == CgroupManager::Systemd {
-            return Err(Error::new("cgroups made by systemd are not built yet")
-                .kind(Kind::Unsupported)
-                .field("--systemd-cgroup")
-                .remedy("leave --systemd-cgroup or --cgroup-manager out, and let the engine use its cgroupfs driver"));
-        }
         netdevices::check(spec)?;
         check_hooks(spec)
     }

@@ -16,7 +16,7 @@ use super::prepare::{self, Prepared};
 use super::start_pipes::Starter;
 use super::{CreateOptions, Engine, Keyring, RootChange};
 use super::{listener, notify, preserve, start_pipes};
-use crate::cgroup::Cgroup;
+use crate::cgroup::Driver;
 use crate::error::Result;
 use crate::host::{self, mountinfo};
 use crate::plan::{self, Plan, SessionKeyring};
@@ -39,7 +39,7 @@ pub struct Made {
     /// Steps and fields, for what may still fail after start.
     pub script: plan::Script,
     pub prepared: Prepared,
-    pub cgroup: Option<Cgroup>,
+    pub driver: Driver,
 }
 
 impl Engine {
@@ -95,7 +95,9 @@ impl Engine {
         self.check(spec, &facts, plan_options.no_pivot)?;
         let rdt = spec.linux.as_ref().and_then(|linux| linux.intel_rdt.as_ref());
         let rdt = rdt.map(|rdt| resctrl::Request::find(&options.id, rdt)).transpose()?;
-        let mut prepared = self.prepare_with(facts, spec, &options.id)?;
+        let path = spec.linux.as_ref().and_then(|linux| linux.cgroups_path.as_deref());
+        let mut prepared =
+            self.prepare_with(facts, spec, |layout| self.cgroup_manager.locate(layout, path, &options.id))?;
         self.check_without_cgroup(spec, &prepared)?;
         let plan = prepare::plan(&prepared, spec, &bundle.path, &plan_options)?;
         for warning in prepared.warnings.drain(..).chain(plan.warnings.iter().cloned()) {
@@ -108,7 +110,7 @@ impl Engine {
         record.resctrl = rdt.as_ref().map(|rdt| rdt.place.clone());
         record.notify = notify::is_bound(spec, &self.store, &options.id);
         let free = prepared.host.cgroup.as_ref().map_or(Ok(()), |location| {
-            self.store.claim(location, &options.id).and_then(|()| Cgroup::refuse_occupied(location))
+            self.store.claim(location, &options.id).and_then(|()| Driver::refuse_occupied(location))
         });
         if let Err(error) = free.and_then(|()| entry.write_intent(&record)) {
             self.store.release_all(&options.id);
@@ -125,15 +127,15 @@ impl Engine {
             record,
             receivers,
             init: None,
-            cgroup: None,
+            driver: Driver::None,
             rdt,
             moved: None,
         };
         match making.build(plan, &plan_options, &entry, starter) {
             Ok((script, master)) => {
-                let Making { prepared, record, init, cgroup, .. } = making;
+                let Making { prepared, record, init, driver, .. } = making;
                 let init = init.expect("a container that was built has its init");
-                Ok(Made { entry, record, init, master, script, prepared, cgroup })
+                Ok(Made { entry, record, init, master, script, prepared, driver })
             }
             Err(error) => {
                 making.undo(entry);

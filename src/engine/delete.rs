@@ -4,11 +4,11 @@
 //! record, so that the next one goes on. With force it also clears what a killed `create` left: then parts of
 //! what the record names may never have existed, and absence is no error.
 
-use super::group::Group;
 use super::hooks::Occasion;
 use super::inspect::status;
 use super::kill::shares_pids;
 use super::{Engine, Force, Status};
+use crate::cgroup::{Cgroup, Driver};
 use crate::error::{Error, Kind, Result};
 use crate::spec::{Spec, load};
 use crate::state::{Entry, Record};
@@ -61,7 +61,7 @@ impl Engine {
     /// Ends and removes all that there is of the container. The caller holds the lock of `entry`.
     pub(super) fn destroy(&self, entry: Entry, record: &Record) -> Result<()> {
         end_processes(record, self.watch.patience())?;
-        Group::open(record.cgroup.as_ref())?.remove(Instant::now() + self.watch.patience())?;
+        Driver::open(record.cgroup.as_ref())?.remove(Instant::now() + self.watch.patience())?;
         if let Some(place) = &record.resctrl {
             place.remove()?;
         }
@@ -112,14 +112,14 @@ fn end_processes(record: &Record, patience: Duration) -> Result<()> {
     };
     // With the first process of its pid namespace the kernel has ended all others.
     if pidfd.is_some() || record.pid.is_none() || shares_pids(record) {
-        let group = Group::open(record.cgroup.as_ref())?;
+        let driver = Driver::open(record.cgroup.as_ref())?;
         match pidfd.as_ref().map(|pidfd| process::pidfd_send_signal(pidfd.as_fd(), libc::SIGKILL)) {
             None | Some(Ok(()) | Err(Errno(libc::ESRCH))) => {}
             // An AppArmor profile may take no signal from outside; cgroup.kill asks no profile.
-            Some(Err(Errno(libc::EPERM | libc::EACCES))) if !group.is_none() => {}
+            Some(Err(Errno(libc::EPERM | libc::EACCES))) if driver.cgroup().is_some() => {}
             Some(Err(e)) => return Err(e.because("kill the container's first process")),
         }
-        group.kill(libc::SIGKILL)?;
+        driver.kill(libc::SIGKILL)?;
     }
     match &pidfd {
         Some(pidfd) => wait_for_end(pidfd.as_fd(), patience),
@@ -133,9 +133,9 @@ fn end_strangers(record: &Record) -> Result<()> {
     let Some(location) = record.cgroup.as_ref().filter(|location| location.is_known_by_inode()) else {
         return Ok(());
     };
-    let group = Group::open(Some(location))?;
-    match group.pids()? {
-        Some(pids) if !pids.is_empty() => group.kill(libc::SIGKILL),
+    let driver = Driver::open(Some(location))?;
+    match driver.cgroup().map(Cgroup::pids).transpose()? {
+        Some(pids) if !pids.is_empty() => driver.kill(libc::SIGKILL),
         _ => Ok(()),
     }
 }

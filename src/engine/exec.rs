@@ -1,14 +1,13 @@
 //! `exec`: another process in a container, by the same sealed init with another plan: join, then become the
 //! program.
 
-use super::group::none;
 use super::inspect::status;
 use super::pidfd::{self, Whose};
 use super::prepare::Prepared;
 use super::tenant::{self, Birthplace, Passed};
 use super::{Engine, ExecOptions, ExecProcess, Listening, Orphans, Paused, Status, Wait};
 use super::{console, foreground, listener, pid_file, tracers};
-use crate::cgroup::Cgroup;
+use crate::cgroup::{Cgroup, none};
 use crate::error::{Error, Kind, Result};
 use crate::plan::tenant::{self as plan, Destination};
 use crate::spec::{Capabilities, Process, Spec, Text, load};
@@ -34,7 +33,7 @@ impl Engine {
         listener::choose(&mut spec, record.seccomp_receiver.as_deref());
         let file = read_process_file(options)?;
         let process = process(options, &spec, file.as_deref())?;
-        let prepared = self.prepare(&spec, id)?;
+        let prepared = self.prepare(&spec, &record)?;
         self.check_process(&process, &prepared.facts)?;
         // The process of `exec` is not the config's, but what went wrong is told in the same terms.
         let spec = Spec { process: Some(process), ..spec };

@@ -1,9 +1,8 @@
 //! What a container is doing: `state`, `list`, `ps`. Reads only, takes no lock, and asks the kernel rather than
 //! the record: the pid with its start time, the start socket, the freezer.
 
-use super::group::Group;
 use super::{Engine, SPEC_VERSION};
-use crate::cgroup::is_frozen;
+use crate::cgroup::{Cgroup, is_frozen};
 use crate::error::Result;
 use crate::state::owner::Owners;
 use crate::state::{Brief, Entry, Life, Phase, Record};
@@ -64,7 +63,9 @@ impl Engine {
     /// The processes of the container, in the caller's pid namespace, ascending.
     pub fn pids(&self, id: &str) -> Result<Vec<i32>> {
         let (_, record) = self.look(id)?;
-        if let Some(mut pids) = Group::open(record.cgroup.as_ref())?.pids()? {
+        let cgroup = record.cgroup.as_ref().map(Cgroup::open).transpose()?.flatten();
+        if let Some(cgroup) = cgroup {
+            let mut pids = cgroup.pids()?;
             pids.sort_unstable();
             return Ok(pids);
         }

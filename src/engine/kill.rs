@@ -3,9 +3,9 @@
 //! The pid is held by a descriptor and its start time is compared before anything is sent: a pid that belongs
 //! to somebody else by now gets no signal. No lock is taken, so a command that hangs can be ended.
 
-use super::group::{Group, none};
 use super::inspect::status;
 use super::{Engine, Status, Target};
+use crate::cgroup::{Cgroup, Driver, none};
 use crate::error::{Error, Kind, Result};
 use crate::state::Record;
 use crate::sys::{Errno, process};
@@ -15,11 +15,11 @@ impl Engine {
     pub fn kill(&self, id: &str, signal: i32, target: Target) -> Result<()> {
         let (entry, record) = self.reach(id)?;
         let stopped = status(&entry, &record) == Status::Stopped;
-        let group = Group::open(record.cgroup.as_ref())?;
+        let driver = Driver::open(record.cgroup.as_ref())?;
         if target == Target::All || (signal == libc::SIGKILL && shares_pids(&record)) {
             // Nothing else ends what the first process leaves behind in a pid namespace that is not its own.
-            if group.pids()?.is_some_and(|pids| !pids.is_empty()) {
-                return group.kill(signal);
+            if driver.cgroup().map(Cgroup::pids).transpose()?.is_some_and(|pids| !pids.is_empty()) {
+                return driver.kill(signal);
             }
         }
         match (stopped, target) {
@@ -27,10 +27,12 @@ impl Engine {
             (true, Target::All) => Ok(()),
             (true, Target::FirstProcess) => Err(not_running(id)),
             // The first process of a pid namespace takes the others along; no other signal reaches them by it.
-            (false, Target::All) if group.is_none() && (signal != libc::SIGKILL || shares_pids(&record)) => {
+            (false, Target::All)
+                if driver.cgroup().is_none() && (signal != libc::SIGKILL || shares_pids(&record)) =>
+            {
                 Err(none("signalled as a whole"))
             }
-            (false, _) => kill_first(id, &record, &group, signal),
+            (false, _) => kill_first(id, &record, driver.cgroup(), signal),
         }
     }
 }
@@ -40,17 +42,12 @@ pub fn not_running(id: &str) -> Error {
     Error::new("container not running").kind(Kind::WrongState).value(id)
 }
 
-fn kill_first(id: &str, record: &Record, group: &Group, signal: i32) -> Result<()> {
+fn kill_first(id: &str, record: &Record, cgroup: Option<&Cgroup>, signal: i32) -> Result<()> {
     let Some(first) = record.process() else { return Err(not_running(id)) };
     let sent = first.open().and_then(|pidfd| process::pidfd_send_signal(pidfd.as_fd(), signal));
     match sent {
         // A frozen process of cgroup v1 gets even SIGKILL only when it is thawed.
-        Ok(()) if signal == libc::SIGKILL => {
-            if group.is_frozen()? {
-                group.thaw()?;
-            }
-            group.thaw_below()
-        }
+        Ok(()) if signal == libc::SIGKILL => cgroup.map_or(Ok(()), Cgroup::thaw_all),
         Ok(()) => Ok(()),
         Err(Errno(libc::ESRCH)) => Err(not_running(id)),
         Err(Errno(libc::EINVAL)) => Err(Error::new("the kernel knows no such signal")

@@ -23,7 +23,7 @@ use super::prepare::{self, Prepared};
 use super::start_pipes::{self, Starter};
 use super::{CreateOptions, Engine, Status, Wait};
 use super::{confined, diagnose, idmaps, listener, notify, pid_file, rlimits};
-use crate::cgroup::{Cgroup, Limits};
+use crate::cgroup::{Cgroup, Driver, Limits};
 use crate::error::{Context, Error, Result};
 use crate::host::cgroups::Layout;
 use crate::plan::{self, Field, Plan, Script, sync};
@@ -46,7 +46,7 @@ pub struct Making<'a> {
     /// Who wants a descriptor of the process.
     pub receivers: Vec<Receiver>,
     pub init: Option<Init>,
-    pub cgroup: Option<Cgroup>,
+    pub driver: Driver,
     pub rdt: Option<resctrl::Request>,
     /// The host's network devices that are in the container.
     pub moved: Option<Moved>,
@@ -73,16 +73,14 @@ impl<'a> Making<'a> {
         }
         let given = Given {
             start: start_pipes.as_ref().map(|pipes| (pipes.word.as_fd(), pipes.answer.as_fd())),
-            cgroup: self.cgroup.as_ref(),
+            cgroup: self.driver.cgroup(),
             ..Given::default()
         };
         let opened = open::open(&plan.opens, given, self.spec)?;
         self.record.user_namespaces = belonging::known_before(plan.created, &plan.opens, &opened)?;
         // Nothing that the container's image or volumes hold is opened by a process without its device rules.
-        if let Some(cgroup) = &self.cgroup {
-            let doing = || "set the limits of the container's cgroup".into();
-            cgroup.guard_devices(&self.prepared.limits).doing(doing)?;
-        }
+        let doing = || "set the limits of the container's cgroup".into();
+        self.driver.guard_devices(&self.prepared.limits).doing(doing)?;
         let mut limits = Some(std::mem::take(&mut self.prepared.limits));
         let when = moment(&plan, &self.prepared.host.cgroups);
         if when == Moment::BeforeClone {
@@ -90,7 +88,7 @@ impl<'a> Making<'a> {
         }
         let init = init::start(init::Start {
             namespaces: plan.clone_flags,
-            cgroup: self.cgroup.as_ref().and_then(Cgroup::birth),
+            cgroup: self.driver.cgroup().and_then(Cgroup::birth),
             preserve_fds: self.record.preserve_fds,
             ..init::Start::of(&plan.script, &opened.numbers, &self.engine.watch)
         })?;
@@ -137,10 +135,10 @@ impl<'a> Making<'a> {
     /// has asked for without one, and nothing has to be said about it.
     fn make_cgroup(&mut self, plan: Plan<'a>, plan_options: &plan::Options) -> Result<Plan<'a>> {
         let Some(location) = &self.prepared.host.cgroup else { return Ok(plan) };
-        match Cgroup::make(location, &self.prepared.limits) {
-            Ok(cgroup) => {
-                self.record.cgroup = Some(cgroup.location()?);
-                self.cgroup = Some(cgroup);
+        match Driver::make(location, &self.prepared.limits) {
+            Ok(driver) => {
+                self.driver = driver;
+                self.record.cgroup = self.driver.cgroup().map(Cgroup::location).transpose()?;
                 Ok(plan)
             }
             Err(error) if self.may_do_without(&error) => {
@@ -178,12 +176,8 @@ impl<'a> Making<'a> {
     }
 
     fn apply(&self, limits: Option<Limits>) -> Result<()> {
-        match (&self.cgroup, limits) {
-            (Some(cgroup), Some(limits)) => {
-                cgroup.apply(&limits).doing(|| "set the limits of the container's cgroup".into())
-            }
-            _ => Ok(()),
-        }
+        let Some(limits) = limits else { return Ok(()) };
+        self.driver.apply(&limits).doing(|| "set the limits of the container's cgroup".into())
     }
 
     /// Follows init until it is ready; does the host's part where it waits for that.
@@ -324,7 +318,7 @@ impl<'a> Making<'a> {
             user_namespaces: &self.record.user_namespaces,
             first: (first.pid, first.pidfd.as_fd()),
             location: self.record.cgroup.as_ref(),
-            cgroup: self.cgroup.as_ref(),
+            cgroup: self.driver.cgroup(),
             own: None,
         };
         occasion("createContainer").run_inside(&hooks.create_container, &inside)
@@ -365,7 +359,7 @@ impl<'a> Making<'a> {
             init.end();
         }
         self.record.pid = None;
-        drop(self.cgroup.take());
+        drop(std::mem::take(&mut self.driver));
         if let Some(Err(error)) = self.rdt.as_ref().map(resctrl::Request::undo) {
             (self.engine.warn)(&format!("cleaning up after a failure: {error}"));
         }

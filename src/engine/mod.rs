@@ -18,7 +18,6 @@ mod diagnose;
 pub mod events;
 mod exec;
 mod foreground;
-mod group;
 mod hooks;
 mod idmaps;
 pub mod init;

@@ -2,7 +2,7 @@
 //!
 //! Paths are taken relative to the caller's working directory; the engine never changes it.
 
-pub use crate::cgroup::Below;
+pub use crate::cgroup::{Below, CgroupManager};
 use crate::spec::Resources;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -15,17 +15,6 @@ pub enum Rootless {
     Auto,
     Yes,
     No,
-}
-
-/// Who makes cgroups.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CgroupManager {
-    /// We do, in the mounted hierarchies.
-    #[default]
-    Cgroupfs,
-    Systemd,
-    /// Nobody: the container stays in the caller's, without limits of its own.
-    Disabled,
 }
 
 /// How the root of the file system is changed.

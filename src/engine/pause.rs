@@ -1,9 +1,9 @@
 //! `pause` and `resume`: the freezer of the container's cgroup.
 
-use super::group::Group;
 use super::inspect::status;
 use super::kill::not_running;
 use super::{Engine, Status};
+use crate::cgroup::Driver;
 use crate::error::{Error, Kind, Result};
 
 impl Engine {
@@ -12,9 +12,9 @@ impl Engine {
         let (entry, record) = self.hold(id)?;
         match status(&entry, &record) {
             Status::Running | Status::Created => {
-                let group = Group::open(record.cgroup.as_ref())?;
+                let driver = Driver::open(record.cgroup.as_ref())?;
                 entry.remove_brief()?;
-                group.freeze()
+                driver.freeze()
             }
             Status::Paused => Err(Error::new("container not running")
                 .kind(Kind::AlreadySo)
@@ -29,7 +29,7 @@ impl Engine {
         let (entry, record) = self.hold(id)?;
         match status(&entry, &record) {
             Status::Paused => {
-                Group::open(record.cgroup.as_ref())?.thaw()?;
+                Driver::open(record.cgroup.as_ref())?.thaw()?;
                 entry.renew_brief(&record);
                 Ok(())
             }

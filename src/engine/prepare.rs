@@ -3,14 +3,15 @@
 
 use super::open_files::open_files;
 use super::{CgroupManager, Engine, Rootless};
-use crate::cgroup::{DeviceRules, Limits, locate};
+use crate::cgroup::{DeviceRules, Limits, Location};
 use crate::error::{Error, Kind, Result};
 use crate::host::cgroups::Layout;
-use crate::host::{self, Facts, cgroups};
+use crate::host::{self, Facts};
 use crate::plan::{self, Host};
 use crate::seccomp::tables::Syscall;
 use crate::seccomp::{self, Arch, Filter};
 use crate::spec::{Resources, Seccomp, Spec, Text, annotations};
+use crate::state::Record;
 
 /// What planning needs.
 pub struct Prepared {
@@ -22,18 +23,19 @@ pub struct Prepared {
 }
 
 impl Engine {
-    /// Asks the host, compiles the filter, checks the limits.
-    pub(super) fn prepare(&self, spec: &Spec, id: &str) -> Result<Prepared> {
-        let facts = host::probe()?;
-        self.prepare_with(facts, spec, id)
+    /// Asks the host, compiles the filter, checks the limits of a container that exists.
+    pub(super) fn prepare(&self, spec: &Spec, record: &Record) -> Result<Prepared> {
+        self.prepare_with(host::probe()?, spec, |_| Ok(record.cgroup.clone()))
     }
 
-    pub(super) fn prepare_with(&self, facts: Facts, spec: &Spec, id: &str) -> Result<Prepared> {
-        let layout = match (cgroups::detect(), self.cgroup_manager) {
-            // Nothing is asked of the hierarchies, so there need not be any.
-            (Err(_), CgroupManager::Disabled) => Layout::Legacy { hierarchies: Vec::new(), unified: None },
-            (layout, _) => layout?,
-        };
+    /// The same for a container whose cgroup is where `locate` says.
+    pub(super) fn prepare_with(
+        &self,
+        facts: Facts,
+        spec: &Spec,
+        locate: impl FnOnce(&Layout) -> Result<Option<Location>>,
+    ) -> Result<Prepared> {
+        let layout = self.cgroup_manager.layout()?;
         let linux = spec.linux.as_ref();
         let mut warnings = Vec::new();
         let none = Resources::default();
@@ -47,11 +49,7 @@ impl Engine {
         };
         let (limits, more) = Limits::from_spec(resources, &layout, rules)?;
         warnings.extend(more);
-        let path = linux.and_then(|linux| linux.cgroups_path.as_deref());
-        let cgroup = match self.cgroup_manager {
-            CgroupManager::Disabled => None,
-            CgroupManager::Cgroupfs | CgroupManager::Systemd => Some(locate(&layout, path, id)?),
-        };
+        let cgroup = locate(&layout)?;
         let filter = compile(spec, &facts, &mut warnings)?;
         let open_files = open_files().map_err(|e| e.because("getrlimit"))?;
         let host = Host {
@@ -71,7 +69,7 @@ impl Engine {
     /// What a container without a cgroup cannot have: a limit is refused, since its author counts on it. Device
     /// rules are in every engine's config, and said to be without effect.
     pub(super) fn check_without_cgroup(&self, spec: &Spec, prepared: &Prepared) -> Result<()> {
-        if self.cgroup_manager != CgroupManager::Disabled {
+        if prepared.host.cgroup.is_some() {
             return Ok(());
         }
         if let Some(field) = prepared.limits.first_field() {

@@ -48,8 +48,8 @@ impl Engine {
         match run.after_exit {
             AfterExit::Keep => code,
             AfterExit::Delete => {
-                let Made { entry, record, cgroup, .. } = made;
-                drop(cgroup);
+                let Made { entry, record, driver, .. } = made;
+                drop(driver);
                 if entry.relock().is_ok() {
                     self.destroy(entry, &record)?;
                 }
@@ -74,8 +74,8 @@ impl Engine {
         match started {
             Ok(proxy) => Ok((made, proxy)),
             Err(error) => {
-                let Made { entry, record, init, cgroup, .. } = made;
-                drop(cgroup);
+                let Made { entry, record, init, driver, .. } = made;
+                drop(driver);
                 init.end();
                 if run.after_exit == AfterExit::Delete
                     && let Err(more) = self.destroy(entry, &record)

@@ -228,9 +228,7 @@ impl<'a> Starting<'a> {
     }
 
     fn prepared_again(&self) -> Result<Prepared> {
-        let mut prepared = self.engine.prepare(self.spec, &self.record.id)?;
-        prepared.host.cgroup = self.record.cgroup.clone();
-        Ok(prepared)
+        self.engine.prepare(self.spec, self.record)
     }
 
     fn send_listener(&self, listener: OwnedFd) -> Result<()> {

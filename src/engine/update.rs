@@ -9,12 +9,11 @@
 //! step, after the kernel took it; so the next update completes its values from the truth. Device rules are not
 //! touched, as runc leaves them: a plugin of the engine may have added some.
 
-use super::group::none;
 use super::inspect::status;
 use super::kill::not_running;
 use super::shares::{self, Shares};
 use super::{Changes, Engine, Status, UpdateOptions};
-use crate::cgroup::{Cgroup, DeviceRules, Limits, Location};
+use crate::cgroup::{DeviceRules, Driver, Limits, Location, none};
 use crate::error::Result;
 use crate::host::cgroups::Layout;
 use crate::spec::merge::{SwapCount, complete, merge};
@@ -64,14 +63,15 @@ impl Engine {
         }
         merge(&mut present, &wanted);
         let limits_now = encoded(&present);
-        let cgroup = Cgroup::open(&location)?.ok_or_else(|| none("updated"))?;
+        let driver = Driver::open(Some(&location))?;
+        let cgroup = driver.needed("updated")?;
         let shares = Shares::plan(id, options, &record).map_err(|e| e.rename_field(name))?;
         shares.announce(&entry, &mut record)?;
         record.limits = Some(limits_now);
         entry.prepare(&record)?;
-        let undo = cgroup.update(&limits).map_err(|e| shares.forget(&entry, e).rename_field(name))?;
+        let undo = driver.update(&limits).map_err(|e| shares.forget(&entry, e).rename_field(name))?;
         shares
-            .carry_out(&cgroup)
+            .carry_out(cgroup)
             .and_then(|()| entry.publish())
             .map_err(|error| shares.forget(&entry, undo.back(error)).rename_field(name))
     }

@@ -76,6 +76,14 @@ impl Cgroup {
         }
     }
 
+    /// Lets every process go on, those of the groups below too.
+    pub fn thaw_all(&self) -> Result<()> {
+        if self.is_frozen()? {
+            self.thaw()?;
+        }
+        self.thaw_below()
+    }
+
     /// Thaws the groups below. A container with v1 groups of its own may have frozen itself in one, and what is frozen
     /// there does not die.
     pub fn thaw_below(&self) -> Result<()> {

@@ -1,0 +1,155 @@
+//! The seat of the drivers: who makes a container's cgroup, writes its limits, stops, ends and removes it.
+//!
+//! ```text
+//!  what the caller asks for ──CgroupManager::locate──▶ Location ──make──▶ Driver     a container in the making
+//!                                record ─────────────▶ Location ──open──▶ Driver     one that exists, whatever is asked
+//! ```
+//!
+//! Nothing outside of this file asks which driver a container has. A further one is a file beside `files/`, an arm of
+//! [`CgroupManager::locate`], what [`Location`] keeps to find it again, and a variant of [`Driver`]: the compiler then
+//! names the rest. Whoever makes it, a cgroup is directories: what puts processes there or reads goes by [`Driver::cgroup`].
+
+use super::files::held::Cgroup;
+use super::files::update::Undo;
+use super::limits::Limits;
+use super::location::{self, Location};
+use crate::error::{Error, Kind, Result};
+use crate::host::cgroups::{Layout, detect};
+use std::time::Instant;
+
+/// Who makes cgroups, as `--cgroup-manager` has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CgroupManager {
+    /// We do, in the mounted hierarchies.
+    #[default]
+    Cgroupfs,
+    Systemd,
+    /// Nobody: the container stays in the caller's, without limits of its own.
+    Disabled,
+}
+
+impl CgroupManager {
+    /// The host's hierarchies. Where nothing is asked of them, there need not be any.
+    pub fn layout(self) -> Result<Layout> {
+        match (detect(), self) {
+            (Err(_), CgroupManager::Disabled) => {
+                Ok(Layout::Legacy { hierarchies: Vec::new(), unified: None })
+            }
+            (layout, _) => layout,
+        }
+    }
+
+    /// Where the cgroup of container `id` will be; `None` if it is to have none.
+    pub fn locate(self, layout: &Layout, cgroups_path: Option<&str>, id: &str) -> Result<Option<Location>> {
+        match self {
+            CgroupManager::Cgroupfs => location::locate(layout, cgroups_path, id).map(Some),
+            CgroupManager::Disabled => Ok(None),
+            CgroupManager::Systemd => Err(Error::new("cgroups made by systemd are not built yet")
+                .kind(Kind::Unsupported)
+                .field("--systemd-cgroup")
+                .remedy("leave --systemd-cgroup or --cgroup-manager out, and let the engine use its cgroupfs driver")),
+        }
+    }
+}
+
+/// A container's cgroup in the hands of its driver.
+#[derive(Default)]
+pub enum Driver {
+    /// There is none: not yet, not any more, or never. Every question has its quiet answer then.
+    #[default]
+    None,
+    /// Directories and control files of the mounted hierarchies.
+    Files(Cgroup),
+}
+
+impl Driver {
+    /// Refuses a cgroup that others use, before anything is recorded ([`Cgroup::refuse_occupied`]).
+    pub fn refuse_occupied(location: &Location) -> Result<()> {
+        Cgroup::refuse_occupied(location)
+    }
+
+    /// Makes the cgroup of a new container ([`Cgroup::make`]).
+    pub fn make(location: &Location, limits: &Limits) -> Result<Driver> {
+        Cgroup::make(location, limits).map(Driver::Files)
+    }
+
+    /// The cgroup of a container that exists, where there still is one.
+    pub fn open(location: Option<&Location>) -> Result<Driver> {
+        let cgroup = location.map_or(Ok(None), Cgroup::open)?;
+        Ok(cgroup.map_or(Driver::None, Driver::Files))
+    }
+
+    /// Its directories, whoever made them.
+    pub fn cgroup(&self) -> Option<&Cgroup> {
+        match self {
+            Driver::None => None,
+            Driver::Files(cgroup) => Some(cgroup),
+        }
+    }
+
+    /// The same for what cannot be done without one.
+    pub fn needed(&self, what: &str) -> Result<&Cgroup> {
+        self.cgroup().ok_or_else(|| none(what))
+    }
+
+    /// Device rules of a new container: in force before it has a process ([`Cgroup::guard_devices`]).
+    pub fn guard_devices(&self, limits: &Limits) -> Result<()> {
+        match self {
+            Driver::None => Ok(()),
+            Driver::Files(cgroup) => cgroup.guard_devices(limits),
+        }
+    }
+
+    /// The limits of a new container ([`Cgroup::apply`]).
+    pub fn apply(&self, limits: &Limits) -> Result<()> {
+        match self {
+            Driver::None => Ok(()),
+            Driver::Files(cgroup) => cgroup.apply(limits),
+        }
+    }
+
+    /// Other limits, all of them or none ([`Cgroup::update`]).
+    pub fn update(&self, limits: &Limits) -> Result<Undo<'_>> {
+        match self {
+            Driver::None => Err(none("updated")),
+            Driver::Files(cgroup) => cgroup.update(limits),
+        }
+    }
+
+    pub fn freeze(&self) -> Result<()> {
+        match self {
+            Driver::None => Err(none("paused")),
+            Driver::Files(cgroup) => cgroup.freeze(),
+        }
+    }
+
+    pub fn thaw(&self) -> Result<()> {
+        match self {
+            Driver::None => Err(none("resumed")),
+            Driver::Files(cgroup) => cgroup.thaw(),
+        }
+    }
+
+    /// Sends a signal to every process ([`Cgroup::kill`]).
+    pub fn kill(&self, signal: i32) -> Result<()> {
+        match self {
+            Driver::None => Ok(()),
+            Driver::Files(cgroup) => cgroup.kill(signal),
+        }
+    }
+
+    /// Takes it away once it is empty ([`Cgroup::remove`]).
+    pub fn remove(self, deadline: Instant) -> Result<()> {
+        match self {
+            Driver::None => Ok(()),
+            Driver::Files(cgroup) => cgroup.remove(deadline),
+        }
+    }
+}
+
+/// Without a cgroup there is nothing to do this with.
+pub fn none(what: &str) -> Error {
+    Error::new(format!("a container without a cgroup cannot be {what}"))
+        .kind(Kind::Unsupported)
+        .remedy("its cgroup was removed, or it was made with --cgroup-manager disabled or by a user who may make none")
+}
