@@ -41,7 +41,7 @@ impl Init<'_> {
             InterfaceRequest { name: *b"lo\0\0\0\0\0\0\0\0\0\0\0\0\0\0", flags: 0, rest: [0; 22] };
         sys::interface_flags(socket, &mut request).part(Part::Ioctl)?;
         request.flags |= libc::IFF_UP as u16;
-        sys::set_interface_flags(socket, &request).part(Part::Ioctl)?;
+        sys::set_interface_flags(socket, &mut request).part(Part::Ioctl)?;
         sys::close(socket);
         Ok(())
     }

@@ -143,6 +143,27 @@ fn what_init_would_hand_on_in_part_is_refused() {
     let mut attributes = [0; 48];
     attributes[0] = 56;
     assert_fails(&[Step::Scheduler { attributes: Bytes(&attributes) }], Part::Whole);
+    assert_fails(&[Step::MemoryPolicy { mode: 0, nodes: Bytes(&[1; 3]) }], Part::Whole);
+}
+
+#[test]
+fn no_child_shares_the_memory_of_init() {
+    assert_fails(&[Step::Spawn { flags: libc::CLONE_VM as u32 }], Part::Clone);
+}
+
+#[test]
+fn the_safe_system_call_is_given_no_address() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("init/src/sys");
+    let mut calls = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        for call in text.split(" call(libc").skip(1).map(|rest| rest.split(']').next().unwrap()) {
+            calls += 1;
+            let address = ["path(", "as_ptr", "as_mut_ptr", "&raw", "*const", "*mut"];
+            assert!(!address.iter().any(|word| call.contains(word)), "call({call}");
+        }
+    }
+    assert!(calls > 20, "{calls}");
 }
 
 #[test]

@@ -1,0 +1,93 @@
+//! The process itself: its namespaces, children, session and end.
+
+use super::{Errno, Fd, Sys, call, call_memory, path};
+use core::ffi::CStr;
+
+pub fn exit(code: i32) -> ! {
+    // It comes back only where the container's filter refuses this call too, as it refused execve.
+    let _ = call(libc::SYS_exit_group, [code as usize]);
+    crate::arch::die()
+}
+
+/// getpid(2): in our own pid namespace.
+pub fn getpid() -> Sys<i32> {
+    call(libc::SYS_getpid, []).map(|pid| pid as i32)
+}
+
+pub fn setns(namespace: Fd, flags: u64) -> Sys<()> {
+    call(libc::SYS_setns, [namespace.raw(), flags as usize]).map(drop)
+}
+
+pub fn unshare(flags: u64) -> Sys<()> {
+    call(libc::SYS_unshare, [flags as usize]).map(drop)
+}
+
+/// clone(flags | CLONE_PARENT): a child that is a copy of us; our parent is its parent. `None` in the child, where `own`
+/// is its number in its own pid namespace. The number that we get is the one in ours.
+pub fn clone_sibling(flags: u32, own: &mut i32) -> Sys<Option<u32>> {
+    let flags = flags as usize | (libc::CLONE_PARENT | libc::CLONE_CHILD_SETTID) as usize;
+    clone_with(flags, Some(own))
+}
+
+/// As fork(2), without a signal at the child's end; with CLONE_PARENT our parent is the child's too. `None` in the child.
+pub fn clone(flags: usize) -> Sys<Option<u32>> {
+    clone_with(flags, None)
+}
+
+/// Processors differ in the order of the last two arguments: where the child's number goes, and that of a TLS block.
+fn clone_with(flags: usize, own: Option<&mut i32>) -> Sys<Option<u32>> {
+    if flags & libc::CLONE_VM as usize != 0 {
+        return Err(Errno(libc::EINVAL));
+    }
+    let number = own.map_or(0, |own| &raw mut *own as usize);
+    let (fourth, fifth) = if cfg!(target_arch = "x86_64") { (number, 0) } else { (0, number) };
+    // SAFETY: the child goes on in a copy of our memory and stack; there, its number is written to what was borrowed.
+    match unsafe { call_memory(libc::SYS_clone, [flags, 0, 0, fourth, fifth]) }? {
+        0 => Ok(None),
+        pid => Ok(Some(pid as u32)),
+    }
+}
+
+/// wait4(-1, status, __WALL): the exit code of a child that has ended, or 128 and the signal.
+pub fn wait() -> Sys<i32> {
+    let mut status = 0i32;
+    let args = [usize::MAX, &raw mut status as usize, libc::__WALL as usize, 0];
+    loop {
+        // SAFETY: it writes one number, to `status`.
+        match unsafe { call_memory(libc::SYS_wait4, args) } {
+            Err(Errno(libc::EINTR)) => {}
+            Err(errno) => return Err(errno),
+            Ok(_) if status & 0x7f == 0 => return Ok(status >> 8 & 0xff),
+            Ok(_) => return Ok(128 + (status & 0x7f)),
+        }
+    }
+}
+
+pub fn sethostname(name: &[u8]) -> Sys<()> {
+    // SAFETY: it reads the bytes of this slice.
+    unsafe { call_memory(libc::SYS_sethostname, [name.as_ptr() as usize, name.len()]) }.map(drop)
+}
+
+pub fn setdomainname(name: &[u8]) -> Sys<()> {
+    // SAFETY: it reads the bytes of this slice.
+    unsafe { call_memory(libc::SYS_setdomainname, [name.as_ptr() as usize, name.len()]) }.map(drop)
+}
+
+pub fn setsid() -> Sys<()> {
+    call(libc::SYS_setsid, []).map(drop)
+}
+
+/// The name in ps(1), cut after 15 bytes.
+pub fn set_name(name: &CStr) -> Sys<()> {
+    // SAFETY: it reads 15 bytes, or as many as there are before the NUL.
+    unsafe { call_memory(libc::SYS_prctl, [libc::PR_SET_NAME as usize, path(name)]) }.map(drop)
+}
+
+pub fn set_dumpable(dumpable: bool) -> Sys<()> {
+    prctl(libc::PR_SET_DUMPABLE, usize::from(dumpable), 0)
+}
+
+/// For options that take numbers.
+pub(super) fn prctl(option: i32, a: usize, b: usize) -> Sys<()> {
+    call(libc::SYS_prctl, [option as usize, a, b, 0, 0]).map(drop)
+}

@@ -1,0 +1,98 @@
+//! Sockets, descriptors that pass over them, and network interfaces.
+
+use super::{Errno, Fd, Sys, call, call_memory, fd};
+
+pub fn socket(family: i32, kind: i32) -> Sys<Fd> {
+    call(libc::SYS_socket, [family as usize, (kind | libc::SOCK_CLOEXEC) as usize, 0]).map(fd)
+}
+
+/// struct ifreq, as far as flags go.
+#[repr(C)]
+pub struct InterfaceRequest {
+    pub name: [u8; libc::IFNAMSIZ],
+    pub flags: u16,
+    pub rest: [u8; 22],
+}
+
+/// SIOCGIFFLAGS: fills the flags of the interface that `request` names.
+pub fn interface_flags(socket: Fd, request: &mut InterfaceRequest) -> Sys<()> {
+    let args = [socket.raw(), libc::SIOCGIFFLAGS as usize, request as *mut InterfaceRequest as usize];
+    // SAFETY: it reads and writes a struct ifreq, of 40 bytes as this one has.
+    unsafe { call_memory(libc::SYS_ioctl, args) }.map(drop)
+}
+
+/// SIOCSIFFLAGS.
+pub fn set_interface_flags(socket: Fd, request: &mut InterfaceRequest) -> Sys<()> {
+    let args = [socket.raw(), libc::SIOCSIFFLAGS as usize, request as *mut InterfaceRequest as usize];
+    // SAFETY: as above.
+    unsafe { call_memory(libc::SYS_ioctl, args) }.map(drop)
+}
+
+/// One control message: its header (16 bytes), the descriptor, padding.
+#[repr(C, align(8))]
+struct Rights {
+    length: usize,
+    level: i32,
+    kind: i32,
+    descriptor: i32,
+    padding: i32,
+}
+
+impl Rights {
+    const LENGTH: usize = 20;
+}
+
+/// sendmsg(2) of one message with a descriptor.
+pub fn send(socket: Fd, bytes: &[u8], pass: Fd) -> Sys<()> {
+    let part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    let rights = Rights {
+        length: Rights::LENGTH,
+        level: libc::SOL_SOCKET,
+        kind: libc::SCM_RIGHTS,
+        descriptor: pass.0,
+        padding: 0,
+    };
+    // SAFETY: all zeroes is a valid value of this plain struct.
+    let mut message: libc::msghdr = unsafe { core::mem::zeroed() };
+    message.msg_iov = (&raw const part).cast_mut();
+    message.msg_iovlen = 1;
+    message.msg_control = (&raw const rights).cast_mut().cast();
+    message.msg_controllen = size_of::<Rights>() as _;
+    let args = [socket.raw(), &raw const message as usize, libc::MSG_NOSIGNAL as usize];
+    // SAFETY: it reads the message, the bytes and the rights that it leads to, all of which live until it returns.
+    unsafe { call_memory(libc::SYS_sendmsg, args) }.map(drop)
+}
+
+/// socketpair(AF_UNIX, SOCK_SEQPACKET).
+pub fn socket_pair() -> Sys<[Fd; 2]> {
+    let mut ends = [0i32; 2];
+    let kind = (libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC) as usize;
+    let args = [libc::AF_UNIX as usize, kind, 0, ends.as_mut_ptr() as usize];
+    // SAFETY: it writes two numbers.
+    unsafe { call_memory(libc::SYS_socketpair, args) }?;
+    Ok(ends.map(Fd))
+}
+
+/// recvmsg(2) of a message that is one descriptor. `None` at the end, or where no descriptor came.
+pub fn receive_descriptor(socket: Fd) -> Sys<Option<Fd>> {
+    let mut byte = 0u8;
+    let mut part = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
+    let mut rights = Rights { length: 0, level: 0, kind: 0, descriptor: -1, padding: 0 };
+    // SAFETY: all zeroes is a valid value of this plain struct.
+    let mut message: libc::msghdr = unsafe { core::mem::zeroed() };
+    message.msg_iov = &raw mut part;
+    message.msg_iovlen = 1;
+    message.msg_control = (&raw mut rights).cast();
+    message.msg_controllen = Rights::LENGTH as _;
+    let args = [socket.raw(), &raw mut message as usize, libc::MSG_CMSG_CLOEXEC as usize];
+    loop {
+        // SAFETY: it writes one byte and one control message, where the message leads to, and the lengths in it.
+        match unsafe { call_memory(libc::SYS_recvmsg, args) } {
+            Err(Errno(libc::EINTR)) => {}
+            Err(errno) => return Err(errno),
+            Ok(_) => break,
+        }
+    }
+    let passed = rights.level == libc::SOL_SOCKET && rights.kind == libc::SCM_RIGHTS;
+    Ok((passed && rights.descriptor >= 0).then_some(Fd(rights.descriptor)))
+}
