@@ -38,8 +38,7 @@ build: ## build the release binary, target/rruntime
 	@for shell in bash zsh fish; do $(BINARY) completion $$shell > $(PAGES)/$$shell || exit 1; done
 
 # Test programs whose subject differs between cgroup v1 and v2: they run a second time on the other.
-BOTH     = --test cgroup_v2 --test cli_cgroup --test config --test lifecycle --test limits --test budget --test hosts \
-           --test events --test update --test security --test ipc --test gym
+BOTH     = --test cgroup --test config --test lifecycle --test security
 
 test: deps ## unit and integration tests; on a host with cgroup v1, those about cgroups on v2 as well
 	@if command -v cargo-nextest >/dev/null 2>&1; then \
@@ -50,8 +49,8 @@ test: deps ## unit and integration tests; on a host with cgroup v1, those about 
 	fi
 
 test-long: deps ## the gym's races twenty times longer: hostile containers against all that comes within their reach
-	@set -ex; GYM_ROUNDS=20 $(CARGO) test --locked --test gym -- --nocapture --test-threads 1; \
-	GYM_ROUNDS=20 hack/v2-view $(CARGO) test --locked --test gym -- --nocapture --test-threads 1
+	@set -ex; GYM_ROUNDS=20 $(CARGO) test --locked --test security gym:: -- --nocapture --test-threads 1; \
+	GYM_ROUNDS=20 hack/v2-view $(CARGO) test --locked --test security gym:: -- --nocapture --test-threads 1
 
 engines: deps ## podman, containerd and docker drive the runtime (skips the ones not installed)
 	@if [ -z "$(RUNTIME)" ]; then $(MAKE) --no-print-directory build; fi
@@ -75,7 +74,7 @@ package: ## the crate as cargo packs it, installed from another directory and an
 	@hack/check-package
 
 conformance: ## write docs/conformance.md from the tables in tests/conformance
-	RRUNTIME_WRITE_PAGES=1 $(CARGO) test --locked --test conformance the_page_is_what_the_tables_say
+	RRUNTIME_WRITE_PAGES=1 $(CARGO) test --locked --test spec the_page_is_what_the_tables_say
 
 install: ## binary, manual pages, completions to $(DESTDIR)$(PREFIX); build first, as yourself
 	@test -x $(BINARY) -a -f $(PAGES)/rruntime.8 || { echo "make install: $(BINARY) and its pages are not there; run 'make build' first" >&2; exit 1; }

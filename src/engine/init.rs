@@ -23,7 +23,7 @@ use std::rc::Rc;
 
 pub static IMAGE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rruntime-init"));
 
-/// The size of init, which has a budget (`tests/budget`).
+/// The size of init, which has a budget (`tests/lifecycle/budget`).
 pub const IMAGE_SIZE: usize = IMAGE.len();
 
 /// How init is started.

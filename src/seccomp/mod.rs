@@ -14,7 +14,7 @@
 //!  assembler.rs instructions, back to front     evaluate.rs  runs a program
 //! ```
 //!
-//! Meaning and order of rules are libseccomp's (the oracle of `tests/seccomp_differential`), the answer for newer
+//! Meaning and order of rules are libseccomp's (the oracle of `tests/spec/seccomp`), the answer for newer
 //! calls is runc's. Deliberately different: see [`sections`].
 
 pub mod arch;

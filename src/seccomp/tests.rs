@@ -7,7 +7,7 @@ use super::vocabulary::describe;
 use super::*;
 use crate::error::Detail;
 
-const DOCKER: &str = include_str!("../../tests/seccomp_differential/profiles/docker.json");
+const DOCKER: &str = include_str!("../../tests/spec/seccomp/profiles/docker.json");
 /// Linux 6.18.
 const ALL_FLAGS: u32 = 0b100111;
 

@@ -1,6 +1,6 @@
 //! create, start, run, state, delete, ps: what they do, and what they say when they cannot.
 
-use crate::leftovers::assert_nothing_left;
+use crate::support::leftovers::assert_nothing_left;
 use crate::support::{Container, Ended, finish, wait_until};
 use serde_json::{Value, json};
 use std::fs;

@@ -1,6 +1,6 @@
 //! A command that is killed at any instant leaves what `delete --force` can take away.
 
-use crate::leftovers::{assert_nothing_left, processes};
+use crate::support::leftovers::{assert_nothing_left, processes};
 use crate::support::{Container, RRUNTIME, wait_until};
 use serde_json::json;
 use std::fs;

@@ -1,6 +1,5 @@
 //! pause and resume.
 
-use crate::skip;
 use crate::support::{Container, wait_until};
 use serde_json::{Value, json};
 use std::fs;

@@ -1,6 +1,6 @@
 //! Commands whose container's process is held up: they say who holds it, and end when they are asked to.
 
-use crate::leftovers::assert_nothing_left;
+use crate::support::leftovers::assert_nothing_left;
 use crate::support::{Container, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;

@@ -1,6 +1,6 @@
 //! Hooks: six kinds at six points, each with the container's state on its standard input.
 
-use crate::leftovers::assert_nothing_left;
+use crate::support::leftovers::assert_nothing_left;
 use crate::support::{Container, Ended, wait_until};
 use serde_json::{Value, json};
 use std::fs;

@@ -1,10 +1,10 @@
 //! The life of a container, driven by the real binary.
 
-#[path = "../support/leftovers.rs"]
-mod leftovers;
+#[macro_use]
 #[path = "../support/mod.rs"]
 mod support;
 
+mod budget;
 mod commands;
 mod crash;
 mod descriptors;
@@ -13,14 +13,16 @@ mod failures;
 mod freezer;
 mod held;
 mod hooks;
+mod hosts;
 mod listing;
+mod rootless;
 mod signals;
 mod terminal;
 mod threads;
 mod upgrade;
 
-use leftovers::assert_nothing_left;
 use support::Container;
+use support::leftovers::assert_nothing_left;
 
 #[test]
 fn run_gives_the_exit_code_of_the_program_and_leaves_nothing() {

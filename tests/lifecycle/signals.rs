@@ -1,6 +1,6 @@
 //! kill, and signals that a foreground run passes on.
 
-use crate::leftovers::{assert_nothing_left, processes};
+use crate::support::leftovers::{assert_nothing_left, processes};
 use crate::support::{Container, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;

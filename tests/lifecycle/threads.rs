@@ -1,6 +1,6 @@
 //! A first process whose main thread has ended while another thread goes on: it runs.
 
-use crate::leftovers::assert_nothing_left;
+use crate::support::leftovers::assert_nothing_left;
 use crate::support::{Container, wait_until};
 use std::fs;
 use std::process::Command;

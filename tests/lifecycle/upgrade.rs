@@ -3,7 +3,7 @@
 //! `tests/data/state/v1` has the records of version 1 as the first release wrote them. They stay as they are,
 //! whatever the record becomes: a container outlives the binary that made it.
 
-use crate::leftovers::assert_nothing_left;
+use crate::support::leftovers::assert_nothing_left;
 use crate::support::{Container, Ended, finish};
 use std::fs;
 use std::os::unix::fs::symlink;

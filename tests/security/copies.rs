@@ -2,7 +2,6 @@
 //! copied is the container's own memory.
 
 use crate::live::mounts;
-use crate::needs;
 use crate::races::Flipper;
 use crate::support::{Container, limited};
 use nix::sys::stat::{Mode, SFlag, mknod};

@@ -1,6 +1,5 @@
 //! Where HOME is looked up, /etc/passwd is the image's: nothing gets opened that the program itself could not open.
 
-use crate::skip;
 use crate::support::{Container, copy_program, wait_until};
 use serde_json::json;
 use std::fs;

@@ -5,6 +5,7 @@
 //! The victim is a canary: a tree in target/tmp with a mark in each of its directories. Every test looks at it
 //! before and after, and containers look for the mark in everything that they can see.
 
+#[macro_use]
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -15,6 +16,7 @@ mod copies;
 mod cwd;
 mod descriptors;
 mod destinations;
+mod gym;
 mod home;
 mod hooks;
 mod identity;

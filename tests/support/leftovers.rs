@@ -1,7 +1,7 @@
 //! What a container may leave behind: cgroups, state, mounts on the host, processes anywhere.
 #![allow(dead_code, reason = "each test program uses its own part of this")]
 
-use super::support::{Container, wait_until};
+use super::{Container, wait_until};
 use std::fs;
 
 /// Nothing of the container is on this machine. A process that was killed a moment ago may take its time.

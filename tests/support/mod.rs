@@ -2,6 +2,9 @@
 //! clean-up that leaves nothing.
 #![allow(dead_code, reason = "each test program uses its own part of this")]
 
+pub mod cgroups;
+pub mod cli;
+pub mod leftovers;
 pub mod mountinfo;
 pub mod ordinary;
 

@@ -1,0 +1,13 @@
+//! The command line: what is typed, what is printed, what is installed.
+
+#[macro_use]
+#[path = "../support/mod.rs"]
+mod support;
+
+mod compat;
+mod exec;
+mod install;
+mod log;
+mod shell;
+mod state;
+mod usage;

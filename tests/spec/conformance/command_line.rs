@@ -1,0 +1,339 @@
+//! The command line: each command, and each option of `--help`, which is printed from the definitions that parse.
+//! A row without words of its own has those of the help.
+
+use crate::conformance::row::{Row, row};
+
+const EXEC_USER: &str = "lifecycle/exec.rs::user_and_groups_are_as_asked";
+
+pub const ROWS: &[Row] = &[
+    row("--debug", "", &["cli/log.rs::debug_tells_every_step_and_the_field_that_asks_for_it"]),
+    row(
+        "--log",
+        "",
+        &[
+            "cli/usage.rs::with_a_log_file_stderr_has_the_plain_line_alone_and_the_file_grows",
+            "cli/log.rs::the_journal_gets_a_record_with_priority_and_identifier",
+            "cli/log.rs::syslog_gets_a_line_with_the_priority",
+        ],
+    ),
+    row(
+        "--log-format",
+        "",
+        &[
+            "src/report/line.rs::json_has_the_three_keys_on_one_line",
+            "cli/usage.rs::with_a_log_file_stderr_has_the_plain_line_alone_and_the_file_grows",
+        ],
+    ),
+    row(
+        "--root",
+        "",
+        &[
+            "cli/state.rs::a_named_root_that_is_missing_is_an_error_of_list_and_means_no_container_elsewhere",
+            "lifecycle/rootless/life.rs::without_a_root_option_state_is_below_the_runtime_directory_and_nobody_elses",
+        ],
+    ),
+    row("--systemd-cgroup", "", &["spec/bad_input/arguments.rs::what_is_not_built_yet_says_so"]),
+    row(
+        "--allow-annotation",
+        "",
+        &[
+            "config/ipc/annotations.rs::later_commands_go_by_what_create_was_allowed",
+            "config/ipc/annotations.rs::only_annotations_that_reach_the_host_can_be_allowed",
+        ],
+    ),
+    row(
+        "--rootless",
+        "",
+        &[
+            "lifecycle/rootless/cgroups.rs::rootless_takes_three_words_and_no_other",
+            "lifecycle/rootless/cgroups.rs::rootless_false_forgives_nothing",
+        ],
+    ),
+    row("--log-level", "", &["cli/log.rs::the_level_decides_which_records_are_written"]),
+    row("--systemd-log", "", &["cli/log.rs::systemd_log_is_the_journal_under_the_programs_name"]),
+    row(
+        "--cgroup-manager",
+        "",
+        &[
+            "cgroup/update/disabled.rs::the_container_stays_in_the_callers_cgroup",
+            "cgroup/update/disabled.rs::a_limit_is_refused_by_its_field",
+            "cgroup/update/disabled.rs::the_other_managers_are_known_and_no_more",
+        ],
+    ),
+    row("--version", "", &["cli/usage.rs::the_version_has_the_lines_that_engines_read"]),
+    row("--help", "", &["cli/usage.rs::help_begins_with_the_name_everywhere"]),
+    row(
+        "mounts",
+        "",
+        &[
+            "config/mounts/live.rs::file_systems_and_binds_come_and_go",
+            "config/mounts/live.rs::all_or_none_are_added",
+            "config/mounts/live.rs::what_was_not_added_stays",
+            "security/mounts.rs::a_link_of_a_running_container_leads_no_mount_to_the_host",
+            "security/mounts.rs::a_removal_never_uncovers_what_is_masked",
+        ],
+    ),
+    row("create", "", &["lifecycle/main.rs::a_created_container_waits_for_start"]),
+    row("run", "", &["lifecycle/main.rs::run_gives_the_exit_code_of_the_program_and_leaves_nothing"]),
+    row(
+        "{create,run} --bundle",
+        "",
+        &[
+            "lifecycle/commands.rs::the_bundle_is_the_working_directory_by_default",
+            "spec/bad_input/arguments.rs::a_bundle_that_is_none_is_refused",
+        ],
+    ),
+    row(
+        "{create,run} --config",
+        "",
+        &["spec/conformance/options.rs::another_file_stands_in_for_config_json"],
+    ),
+    row(
+        "{create,run} --console-socket",
+        "",
+        &[
+            "lifecycle/terminal.rs::the_master_of_a_created_container_comes_through_the_console_socket",
+            "lifecycle/terminal.rs::a_detached_run_sends_its_terminal",
+        ],
+    ),
+    row(
+        "{create,run} --pid-file",
+        "",
+        &[
+            "spec/conformance/options.rs::the_pid_file_has_the_first_processs_number",
+            "security/state.rs::the_callers_umask_does_not_let_others_change_the_pid_file",
+        ],
+    ),
+    row(
+        "{create,run} --no-pivot",
+        "",
+        &[
+            "config/rootfs.rs::without_pivot_root_the_container_has_its_own_root_as_well",
+            "lifecycle/hosts/roots.rs::nobody_climbs_out_of_the_root",
+        ],
+    ),
+    row(
+        "{create,run} --no-new-keyring",
+        "",
+        &[
+            "lifecycle/commands.rs::a_session_keyring_is_made_unless_it_is_not_wanted",
+            "security/keyring.rs::another_container_of_the_same_user_finds_neither_the_keyring_nor_its_key",
+            "security/keyring.rs::a_process_of_exec_has_the_containers_keyring",
+        ],
+    ),
+    row(
+        "{create,run,exec} --preserve-fds",
+        "",
+        &[
+            "lifecycle/descriptors.rs::preserved_descriptors_keep_their_numbers_and_no_others_come",
+            "lifecycle/descriptors.rs::a_preserved_descriptor_that_is_not_open_is_refused_and_not_replaced_by_one_of_ours",
+        ],
+    ),
+    row("run --detach", "", &["lifecycle/commands.rs::a_detached_run_returns_while_the_program_runs"]),
+    row("run --keep", "", &["lifecycle/commands.rs::a_kept_container_is_there_after_its_end"]),
+    row(
+        "{create,run} --no-subreaper",
+        "",
+        &["spec/conformance/options.rs::without_a_subreaper_orphans_are_left_to_others"],
+    ),
+    row("start", "", &["lifecycle/main.rs::a_created_container_waits_for_start"]),
+    row("state", "", &["lifecycle/commands.rs::state_tells_what_the_kernel_and_the_config_say"]),
+    row(
+        "kill",
+        "",
+        &[
+            "cli/state.rs::kill_sends_term_or_what_is_asked_for",
+            "lifecycle/signals.rs::kill_knows_signals_by_every_form_of_their_name_and_by_number",
+        ],
+    ),
+    row(
+        "kill --all",
+        "",
+        &["lifecycle/signals.rs::kill_all_reaches_every_process_with_and_without_a_pid_namespace"],
+    ),
+    row("delete", "", &["cli/state.rs::only_a_stopped_or_created_container_is_deleted_without_force"]),
+    row(
+        "delete --force",
+        "",
+        &["cgroup/commands.rs::delete_by_force_ends_all_even_when_paused_and_leaves_nothing"],
+    ),
+    row(
+        "exec",
+        "",
+        &["lifecycle/exec.rs::a_process_of_exec_is_in_every_namespace_and_the_cgroup_of_the_container"],
+    ),
+    row(
+        "exec --console-socket",
+        "",
+        &["lifecycle/terminal.rs::exec_gives_a_terminal_in_the_foreground_and_through_a_console_socket"],
+    ),
+    row(
+        "exec --{cwd,env}",
+        "",
+        &["lifecycle/exec.rs::the_working_directory_and_the_environment_are_as_asked"],
+    ),
+    row(
+        "exec --tty",
+        "",
+        &["lifecycle/terminal.rs::exec_gives_a_terminal_in_the_foreground_and_through_a_console_socket"],
+    ),
+    row("exec --user", "", &[EXEC_USER, "security/identity.rs::exec_as_a_user_is_that_user_or_an_error"]),
+    row("exec --additional-gids", "", &[EXEC_USER]),
+    row("exec --process", "", &["lifecycle/exec.rs::a_process_file_says_everything"]),
+    row(
+        "exec --{detach,pid-file}",
+        "",
+        &["lifecycle/exec.rs::a_detached_exec_returns_and_its_pid_file_names_the_process"],
+    ),
+    row(
+        "exec --{process-label,apparmor}",
+        "",
+        &[
+            "spec/conformance/options.rs::labels_of_exec_are_refused_by_name_where_the_kernel_has_no_such_module",
+            "security/procfs.rs::a_label_of_exec_never_goes_to_a_file_of_the_image",
+        ],
+    ),
+    row("exec --no-new-privs", "", &["lifecycle/exec.rs::no_new_privileges_is_off_or_on_as_asked"]),
+    row(
+        "exec --cap",
+        "",
+        &[
+            "lifecycle/exec.rs::capabilities_are_added_to_the_containers_and_never_inheritable",
+            "security/identity.rs::exec_with_a_capability_makes_nothing_inheritable",
+        ],
+    ),
+    row(
+        "exec --ignore-paused",
+        "",
+        &[
+            "spec/conformance/options.rs::exec_can_wait_for_a_paused_container",
+            "cgroup/limits/freezer.rs::exec_in_a_paused_container_is_refused",
+        ],
+    ),
+    row(
+        "exec --cgroup",
+        "",
+        &[
+            "cgroup/update/groups.rs::the_process_is_in_the_group_and_the_others_stay",
+            "cgroup/update/groups.rs::on_v1_each_controller_may_have_a_group_of_its_own",
+            "cgroup/update/groups.rs::no_path_leaves_the_containers_group",
+            "security/cgroup.rs::exec_into_a_cgroup_that_climbs_is_refused",
+        ],
+    ),
+    row("list", "", &["lifecycle/listing.rs::list_shows_every_container_of_the_root_and_what_it_does"]),
+    row(
+        "list --{format,quiet}",
+        "",
+        &["lifecycle/listing.rs::list_shows_every_container_of_the_root_and_what_it_does"],
+    ),
+    row("ps", "", &["cgroup/commands.rs::ps_shows_every_process_of_the_cgroup"]),
+    row("ps --format", "", &["cli/state.rs::ps_shows_the_processes_as_the_hosts_ps_does"]),
+    row("{pause,resume}", "", &["lifecycle/freezer.rs::a_paused_container_does_nothing_until_it_is_resumed"]),
+    row("spec", "", &["cli/usage.rs::spec_writes_a_configuration_once"]),
+    row("spec --{bundle,rootless}", "", &["cli/usage.rs::spec_writes_a_configuration_once"]),
+    row("spec --file", "", &["cli/usage.rs::spec_writes_another_file_and_the_name_it_was_called_by"]),
+    row("features", "", &["cli/usage.rs::features_has_the_form_of_the_specification"]),
+    row(
+        "{kill,delete} --regex",
+        "",
+        &[
+            "cli/state.rs::an_expression_means_every_container_that_it_matches",
+            "src/sys/regex.rs::extended_expressions_are_found_anywhere_unless_anchored",
+        ],
+    ),
+    row(
+        "{create,run,exec} --pidfd-socket",
+        "",
+        &[
+            "config/ipc/pidfd.rs::create_sends_a_descriptor_of_the_first_process",
+            "config/ipc/pidfd.rs::run_sends_one_that_tells_of_the_end",
+            "config/ipc/pidfd.rs::exec_sends_one_of_its_own_process",
+        ],
+    ),
+    row(
+        "events",
+        "",
+        &[
+            "cgroup/events/peer.rs::runc_says_the_same_of_the_same_cgroup",
+            "cgroup/events/stream.rs::a_kill_for_want_of_memory_is_told_when_it_happens",
+        ],
+    ),
+    row(
+        "events --interval",
+        "",
+        &["cgroup/events/stream.rs::statistics_come_at_every_interval_until_the_container_ends"],
+    ),
+    row(
+        "events --stats",
+        "",
+        &["cgroup/events/stats.rs::memory_is_told_with_its_limit_and_what_it_is_used_for"],
+    ),
+    row(
+        "update",
+        "",
+        &[
+            "cgroup/update/states.rs::a_created_container_keeps_its_new_limit_when_it_starts",
+            "cgroup/update/rollback.rs::limits_that_were_written_before_the_refused_one_are_set_back",
+            "cgroup/update/checks.rs::a_wrong_value_is_named_by_its_option_and_nothing_changes",
+        ],
+    ),
+    row(
+        "update --resources",
+        "",
+        &[
+            "cgroup/update/json.rs::a_file_and_standard_input_are_read_alike",
+            "cgroup/update/json.rs::rates_of_a_device_are_set_changed_and_taken_away",
+            "cgroup/update/json.rs::a_wrong_value_is_named_by_its_pointer_and_nothing_changes",
+        ],
+    ),
+    row("update --blkio-weight", "", &["cgroup/update/options.rs::the_weight_of_block_io"]),
+    row(
+        "update --cpu-{period,quota,burst}",
+        "",
+        &[
+            "cgroup/update/options.rs::quota_period_and_burst",
+            "cgroup/update/merging.rs::a_quota_keeps_the_period_of_the_last_update",
+            "cgroup/update/merging.rs::a_burst_is_held_against_the_quota_of_the_last_update",
+        ],
+    ),
+    row("update --cpu-{share,idle}", "", &["cgroup/update/options.rs::shares_and_idleness"]),
+    row("update --cpu-rt-{period,runtime}", "", &["cgroup/update/options.rs::real_time_limits_are_v1s"]),
+    row("update --cpuset-{cpus,mems}", "", &["cgroup/update/options.rs::processors_and_memory_nodes"]),
+    row("update --memory", "", &["cgroup/update/options.rs::memory_in_bytes_and_with_units"]),
+    row("update --memory-reservation", "", &["cgroup/update/options.rs::memory_reservation"]),
+    row(
+        "update --memory-swap",
+        "",
+        &[
+            "cgroup/update/options.rs::memory_and_swap_are_raised_and_lowered_together",
+            "cgroup/update/merging.rs::swap_alone_is_counted_from_the_memory_limit_of_the_last_update",
+        ],
+    ),
+    row("update --pids-limit", "", &["cgroup/update/options.rs::the_number_of_tasks"]),
+    row(
+        "update --{l3-cache,mem-bw}-schema",
+        "",
+        &["cgroup/update/checks.rs::a_wrong_value_is_named_by_its_option_and_nothing_changes"],
+    ),
+    row("info", "", &["cli/shell.rs::info_and_features_tell_of_this_host"]),
+    row("info --format", "", &["cli/shell.rs::info_and_features_tell_of_this_host"]),
+    row("features --host", "", &["cli/shell.rs::info_and_features_tell_of_this_host"]),
+    row(
+        "completion",
+        "",
+        &[
+            "cli/shell.rs::every_shell_takes_its_script",
+            "cli/shell.rs::bash_completes_commands_options_values_and_containers",
+        ],
+    ),
+    row("completion --shell", "", &["cli/shell.rs::every_shell_takes_its_script"]),
+    row(
+        "manual",
+        "",
+        &[
+            "src/cli/manual.rs::every_command_and_option_has_its_entry",
+            "cli/shell.rs::man_reads_every_page_without_a_complaint",
+        ],
+    ),
+    row("manual --directory", "", &["cli/shell.rs::man_reads_every_page_without_a_complaint"]),
+];

@@ -1,0 +1,297 @@
+//! config.md of runtime-spec 1.3.0: what is not Linux's own.
+
+use crate::conformance::row::{Row, row};
+
+pub const ROWS: &[Row] = &[
+    row(
+        "ociVersion",
+        "1.0.0 to 1.x; another major version or no semantic version is refused",
+        &[
+            "spec/validate.rs::each_rule_names_its_field_and_says_why",
+            "src/spec/validate.rs::versions_are_semantic",
+        ],
+    ),
+    row(
+        "root",
+        "required",
+        &["spec/bad_input/config.rs::each_mistake_in_a_config_is_named_and_leaves_nothing"],
+    ),
+    row(
+        "root.path",
+        "absolute, or relative to the bundle; links of the host are followed; opened once, everything below it is resolved by the kernel inside it",
+        &[
+            "config/rootfs.rs::the_root_may_be_an_absolute_path_or_a_link",
+            "config/rootfs.rs::the_parent_of_the_root_is_the_root",
+        ],
+    ),
+    row(
+        "root.readonly",
+        "the root cannot be written, mounts on it can",
+        &["config/rootfs.rs::a_read_only_root_cannot_be_written_while_mounts_on_it_can"],
+    ),
+    row(
+        "mounts",
+        "made in the order of the file; needs a mount namespace",
+        &["config/filesystems.rs::later_mounts_cover_earlier_ones_in_the_order_of_the_config"],
+    ),
+    row(
+        "mounts[].destination",
+        "made if missing, with its parents, never outside of the root; a relative one is taken from / with a warning",
+        &[
+            "config/filesystems.rs::a_missing_destination_is_made_with_all_its_parents",
+            "config/filesystems.rs::a_destination_behind_links_stays_inside_the_rootfs",
+            "config/filesystems.rs::a_mount_without_a_slash_at_its_beginning_is_taken_from_the_root",
+        ],
+    ),
+    row(
+        "mounts[].type",
+        "any file system of the kernel; `cgroup` shows the container's own group on both versions; `bind` and `none` with a bind option",
+        &[
+            "config/filesystems.rs::dockers_mounts_are_there_with_their_options",
+            "config/filesystems.rs::the_cgroup_mount_shows_the_containers_own_cgroup_as_its_root",
+            "config/binds.rs::the_type_bind_alone_binds",
+        ],
+    ),
+    row(
+        "mounts[].source",
+        "of a bind: absolute, or relative to the bundle; missing is an error",
+        &[
+            "config/binds.rs::a_relative_source_is_in_the_bundle",
+            "config/binds.rs::a_missing_source_is_refused_by_its_field_and_leaves_nothing",
+        ],
+    ),
+    row(
+        "mounts[].options",
+        "the options of the table below; what is not in it goes to the file system as data",
+        &[
+            "config/filesystems.rs::a_tmpfs_takes_its_size_mode_owner_and_flags",
+            "config/filesystems.rs::an_option_that_the_file_system_does_not_know_is_refused_with_the_kernels_words",
+        ],
+    ),
+    row(
+        "mounts[].{uidMappings,gidMappings}",
+        "the bind is id-mapped (mount_setattr); both or neither",
+        &["config/binds.rs::a_bind_with_a_map_of_its_own_shows_mapped_owners"],
+    ),
+    row(
+        "mounts[].{uidMappings,gidMappings}[].{containerID,hostID,size}",
+        "a range; empty, overlapping and overflowing ranges are refused",
+        &[
+            "config/binds.rs::a_bind_with_a_map_of_its_own_shows_mapped_owners",
+            "spec/validate.rs::each_rule_names_its_field_and_says_why",
+        ],
+    ),
+    row("process", "required", &["spec/validate.rs::each_rule_names_its_field_and_says_why"]),
+    row(
+        "process.terminal",
+        "a terminal of the container's own devpts is its streams and /dev/console",
+        &[
+            "config/terminal.rs::the_streams_of_the_program_are_the_terminal",
+            "lifecycle/terminal.rs::the_master_of_a_created_container_comes_through_the_console_socket",
+        ],
+    ),
+    row(
+        "process.consoleSize{,.height,.width}",
+        "the terminal's size when the program starts",
+        &["config/terminal.rs::the_terminal_has_the_size_of_the_config"],
+    ),
+    row(
+        "process.cwd",
+        "entered by root or the user, verified to be inside; made if missing and the user may search the way to it",
+        &[
+            "config/program.rs::a_missing_working_directory_is_made_and_an_existing_one_entered",
+            "security/cwd.rs::no_directory_is_made_where_the_user_may_not_search",
+            "security/descriptors.rs::a_working_directory_behind_a_leaked_descriptor_is_refused",
+        ],
+    ),
+    row(
+        "process.env",
+        "exactly these, and HOME from the image's passwd where it is missing; one that the program may not read is a warning",
+        &[
+            "config/program.rs::the_environment_is_the_configs_and_nothing_else",
+            "config/program.rs::without_a_home_the_one_of_the_containers_passwd_is_given",
+            "security/home.rs::a_passwd_that_the_program_may_not_read_is_a_warning",
+        ],
+    ),
+    row(
+        "process.args",
+        "as they are; the program is looked for in the container's PATH",
+        &[
+            "config/program.rs::arguments_reach_the_program_as_they_are",
+            "config/program.rs::the_program_is_looked_for_in_the_containers_path",
+        ],
+    ),
+    row(
+        "process.commandLine",
+        "Windows alone: ignored beside args, an error in their place",
+        &["spec/validate.rs::each_rule_names_its_field_and_says_why"],
+    ),
+    row("process.user", "who the program runs as", &["config/identity.rs::the_user_and_the_groups_are_set"]),
+    row(
+        "process.user.{uid,gid}",
+        "numbers, never looked up; mapped into a user namespace or refused",
+        &[
+            "config/identity.rs::the_user_and_the_groups_are_set",
+            "config/users.rs::an_id_that_the_map_lacks_is_refused_by_its_field",
+            "security/identity.rs::a_user_of_the_config_beyond_the_kernels_ids_is_refused",
+        ],
+    ),
+    row(
+        "process.user.umask",
+        "nine bits; 0022 without it",
+        &["config/identity.rs::the_umask_is_the_configs_or_the_usual_one"],
+    ),
+    row(
+        "process.user.additionalGids",
+        "these and no others: the caller's groups are dropped",
+        &[
+            "config/identity.rs::the_user_and_the_groups_are_set",
+            "config/identity.rs::without_additional_groups_the_callers_are_gone",
+        ],
+    ),
+    row(
+        "process.user.username",
+        "Windows alone: ignored",
+        &["spec/bad_input/warnings.rs::unknown_fields_are_ignored_in_silence"],
+    ),
+    row(
+        "process.capabilities{,.bounding,.permitted,.effective,.inheritable,.ambient}",
+        "each set as given; what kernel or caller lacks is left out with a warning; contradictions between the sets are refused",
+        &[
+            "config/identity.rs::root_has_the_sets_of_the_config",
+            "config/identity.rs::inheritable_and_ambient_sets_are_roots_too",
+            "config/identity.rs::another_user_than_root_has_its_ambient_set",
+            "config/identity.rs::an_unknown_capability_is_left_out_with_a_warning",
+        ],
+    ),
+    row(
+        "process.rlimits",
+        "set before the program; one entry a type",
+        &["config/limits.rs::every_resource_limit_is_set"],
+    ),
+    row(
+        "process.rlimits[].{type,hard,soft}",
+        "the sixteen of the kernel; the largest number is unlimited; soft above hard is refused",
+        &[
+            "config/limits.rs::every_resource_limit_is_set",
+            "config/limits.rs::the_largest_number_is_unlimited",
+            "config/limits.rs::an_unknown_limit_and_one_given_twice_are_refused_by_their_fields",
+        ],
+    ),
+    row(
+        "process.noNewPrivileges",
+        "PR_SET_NO_NEW_PRIVS",
+        &[
+            "config/identity.rs::no_new_privileges_is_set_only_if_asked_for",
+            "config/identity.rs::a_set_user_id_program_gives_its_owners_rights_unless_they_are_refused",
+        ],
+    ),
+    row(
+        "process.{apparmorProfile,selinuxLabel}",
+        "written through a private procfs for the next exec; an error where the kernel has no such module",
+        &[
+            "config/labels.rs::a_program_and_what_exec_starts_are_confined_by_the_profile",
+            "config/labels.rs::a_program_and_its_file_systems_have_their_selinux_labels",
+            "config/program.rs::a_security_label_that_the_kernel_does_not_know_is_refused_by_its_field",
+            "security/procfs.rs::a_label_never_goes_to_a_file_of_the_image",
+        ],
+    ),
+    row(
+        "process.oomScoreAdj",
+        "-1000 to 1000; without it the caller's",
+        &[
+            "config/limits.rs::the_score_of_the_oom_killer_is_set_in_both_directions",
+            "config/limits.rs::without_a_score_the_callers_is_kept",
+        ],
+    ),
+    row(
+        "process.scheduler{,.policy,.nice,.priority}",
+        "sched_setattr(2)",
+        &[
+            "config/scheduling.rs::the_policy_nice_value_and_priority_are_set",
+            "config/scheduling.rs::realtime_policies_are_set_where_the_cgroup_allows_them",
+        ],
+    ),
+    row(
+        "process.scheduler.flags",
+        "sched_setattr(2)",
+        &["config/scheduling.rs::the_reset_on_fork_flag_has_its_effect"],
+    ),
+    row(
+        "process.scheduler.{runtime,deadline,period}",
+        "SCHED_DEADLINE, in nanoseconds",
+        &["config/scheduling.rs::a_deadline_policy_has_its_three_times"],
+    ),
+    row(
+        "process.ioPriority{,.class,.priority}",
+        "ioprio_set(2)",
+        &["config/scheduling.rs::the_io_priority_is_set"],
+    ),
+    row(
+        "process.execCPUAffinity{,.initial,.final}",
+        "processors of what exec starts: before, and after it is in the container's cgroup",
+        &[
+            "config/affinity.rs::exec_runs_on_the_final_cpus_or_else_on_the_initial_ones",
+            "config/affinity.rs::initial_counts_before_the_cgroup_and_final_after_it",
+        ],
+    ),
+    row(
+        "hostname",
+        "needs a uts namespace; at most 64 bytes",
+        &["config/names.rs::the_host_and_domain_names_are_the_containers_own"],
+    ),
+    row(
+        "domainname",
+        "needs a uts namespace; at most 64 bytes",
+        &["config/names.rs::the_host_and_domain_names_are_the_containers_own"],
+    ),
+    row(
+        "hooks",
+        "run in order, with the state on standard input",
+        &["lifecycle/hooks.rs::the_six_kinds_run_in_their_order"],
+    ),
+    row(
+        "hooks.{prestart,createRuntime,createContainer,startContainer,poststart,poststop}",
+        "at their point and in their namespaces; a failure ends the start, of poststart too; of poststop it is a warning",
+        &[
+            "lifecycle/hooks.rs::create_start_and_delete_each_run_their_own_kinds",
+            "lifecycle/hooks.rs::each_kind_gets_the_state_with_the_status_of_its_point",
+            "lifecycle/hooks.rs::hooks_run_in_the_namespaces_of_their_kind",
+            "lifecycle/hooks.rs::a_failing_hook_ends_the_start_with_its_words_and_nothing_stays",
+            "lifecycle/hooks.rs::a_failing_poststop_hook_is_a_warning_and_the_next_one_runs",
+            "lifecycle/hooks.rs::hooks_begin_in_the_bundle_in_the_root_file_system_and_in_the_working_directory",
+            "lifecycle/hooks.rs::a_create_container_hook_is_born_outside_of_a_pid_namespace_that_was_joined",
+            "lifecycle/hooks.rs::poststop_hooks_run_where_the_bundle_is_gone",
+        ],
+    ),
+    row(
+        "hooks.{prestart,createRuntime,createContainer,startContainer,poststart,poststop}[].{path,args,env}",
+        "an absolute path, of the host or, for startContainer, of the container; exactly these arguments and variables",
+        &[
+            "lifecycle/hooks.rs::arguments_and_environment_are_exactly_those_of_the_config",
+            "lifecycle/hooks.rs::create_container_hooks_see_paths_of_the_host_and_start_container_hooks_those_of_the_container",
+            "lifecycle/hooks.rs::the_image_does_not_choose_the_program_of_a_create_container_hook",
+        ],
+    ),
+    row(
+        "hooks.{prestart,createRuntime,createContainer,startContainer,poststart,poststop}[].timeout",
+        "seconds; the hook is killed, which is its failure",
+        &[
+            "lifecycle/hooks.rs::a_hook_that_outruns_its_timeout_is_killed",
+            "lifecycle/hooks.rs::a_hook_within_its_timeout_is_waited_for",
+        ],
+    ),
+    row(
+        "annotations",
+        "kept, and shown by state",
+        &["lifecycle/commands.rs::state_tells_what_the_kernel_and_the_config_say"],
+    ),
+    row(
+        "{windows,solaris,vm,zos,freebsd}",
+        "another platform's: ignored in silence, with everything below it",
+        &[
+            "spec/bad_input/warnings.rs::unknown_fields_are_ignored_in_silence",
+            "spec/oracle.rs::good_examples_load",
+        ],
+    ),
+];

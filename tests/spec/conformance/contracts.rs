@@ -1,0 +1,144 @@
+//! Annotations, environment variables and descriptors: what passes between rruntime and who calls it.
+
+use crate::conformance::row::{Row, row};
+
+const WARNING: &str = "config/ipc/annotations.rs::what_belongs_to_systemd_or_to_a_handler_is_a_warning";
+
+const IGNORED: &str =
+    "config/ipc/annotations.rs::what_reaches_the_host_is_ignored_with_a_warning_unless_it_is_allowed";
+
+pub const ANNOTATIONS: &[Row] = &[
+    row(
+        "run.oci.hooks.{stdout,stderr}",
+        "where it is allowed: what hooks say goes to this file",
+        &["lifecycle/hooks.rs::the_words_of_hooks_go_to_the_files_of_the_annotations", IGNORED],
+    ),
+    row(
+        "run.oci.keep_original_groups",
+        "the caller's groups stay: an ordinary user's and in a user namespace; the host's root's where it is allowed",
+        &[
+            "config/ipc/annotations.rs::the_callers_groups_stay_if_the_config_says_so",
+            "config/ipc/annotations.rs::an_ordinary_users_groups_stay_without_being_allowed",
+        ],
+    ),
+    row(
+        "run.oci.mount_context_type",
+        "the word before linux.mountLabel: context, fscontext, defcontext, rootcontext",
+        &["config/ipc/annotations.rs::paths_and_words_are_checked"],
+    ),
+    row(
+        "run.oci.pidfd_receiver",
+        "where it is allowed: as --pidfd-socket",
+        &["config/ipc/pidfd.rs::the_annotation_names_a_receiver_too", IGNORED],
+    ),
+    row(
+        "run.oci.seccomp.receiver",
+        "where it is allowed: as linux.seccomp.listenerPath",
+        &[
+            IGNORED,
+            "config/ipc/annotations.rs::the_seccomp_listener_goes_to_the_receiver_of_the_annotation_or_of_the_environment",
+        ],
+    ),
+    row(
+        "run.oci.seccomp_bpf_data",
+        "a finished filter, where linux.seccomp is absent; beside it an error: an image's author does not replace a profile",
+        &[
+            "config/ipc/annotations.rs::a_finished_filter_is_loaded_where_there_is_no_profile",
+            "config/ipc/annotations.rs::a_finished_filter_does_not_take_the_place_of_the_profile",
+            "config/ipc/annotations.rs::a_finished_filter_that_is_none_is_refused_before_anything_is_made",
+        ],
+    ),
+    row(
+        "run.oci.seccomp_fail_unknown_syscall",
+        "an unknown call of a profile is an error, not a warning",
+        &["config/ipc/annotations.rs::an_unknown_system_call_is_an_error_if_the_config_says_so"],
+    ),
+    row(
+        "{run.oci.handler,module.wasm.image/variant,run.oci.seccomp.plugins,run.oci.systemd.force_cgroup_v1}",
+        "asks for what rruntime has not: an error",
+        &["config/ipc/annotations.rs::a_handler_that_is_not_there_is_an_error"],
+    ),
+    row(
+        "{run.oci.delegate-cgroup,run.oci.systemd.subgroup,krun.}",
+        "shapes systemd's cgroups, or a virtual machine: a warning",
+        &[WARNING],
+    ),
+    row(
+        "any other",
+        "kept in the state, no effect",
+        &["lifecycle/commands.rs::state_tells_what_the_kernel_and_the_config_say"],
+    ),
+];
+
+pub const ENVIRONMENT: &[Row] = &[
+    row(
+        "LISTEN_FDS, LISTEN_FDNAMES, LISTEN_PID",
+        "the sockets keep their numbers, the program is told with its own pid",
+        &[
+            "config/ipc/listen.rs::sockets_keep_their_numbers_and_the_program_is_told",
+            "config/ipc/listen.rs::what_is_meant_for_another_process_is_not_passed_on",
+            "config/ipc/listen.rs::preserved_descriptors_come_after_the_sockets",
+        ],
+    ),
+    row(
+        "NOTIFY_SOCKET",
+        "the container has a socket of ours; readiness and nothing else is passed on, with the pid",
+        &[
+            "config/ipc/notify.rs::start_waits_until_the_program_is_ready_and_hands_its_pid_on",
+            "config/ipc/notify.rs::nothing_else_that_the_container_says_reaches_the_service_manager",
+            "config/ipc/notify.rs::the_container_sees_a_socket_of_ours_and_can_change_nothing_around_it",
+            "config/ipc/notify.rs::a_socket_that_lingers_makes_nobody_deaf",
+        ],
+    ),
+    row(
+        "RUN_OCI_SECCOMP_RECEIVER",
+        "as run.oci.seccomp.receiver",
+        &[
+            "config/ipc/annotations.rs::the_seccomp_listener_goes_to_the_receiver_of_the_annotation_or_of_the_environment",
+        ],
+    ),
+    row(
+        "XDG_RUNTIME_DIR",
+        "an ordinary user's state directory is below it",
+        &[
+            "lifecycle/rootless/life.rs::without_a_root_option_state_is_below_the_runtime_directory_and_nobody_elses",
+        ],
+    ),
+    row(
+        "the caller's environment",
+        "stays outside",
+        &["config/program.rs::the_environment_is_the_configs_and_nothing_else"],
+    ),
+    row(
+        "the caller's descriptors",
+        "0 to 2 and --preserve-fds alone are passed on; a closed one of 0 to 2 is open on nothing",
+        &[
+            "lifecycle/descriptors.rs::what_a_careless_caller_left_open_does_not_reach_the_process",
+            "lifecycle/descriptors.rs::closed_standard_streams_are_open_on_nothing",
+        ],
+    ),
+    row(
+        "the caller's signals",
+        "nothing blocked, ignored ones stay ignored",
+        &[
+            "lifecycle/signals.rs::the_program_begins_with_no_signal_blocked_and_those_ignored_that_the_caller_ignores",
+        ],
+    ),
+    row(
+        "the program's name (argv[0])",
+        "called runc or crun, it answers as that one does, its name in the messages included",
+        &[
+            "cli/usage.rs::the_name_it_is_called_by_is_the_name_it_uses",
+            "cli/compat.rs::a_life_is_told_as_runc_tells_it",
+            "cli/compat.rs::a_life_is_told_as_crun_tells_it",
+        ],
+    ),
+    row(
+        "exit code",
+        "the process's own, 128 and the number of the signal that ended it; 1 on our own errors, of exec 255",
+        &[
+            "lifecycle/main.rs::a_program_that_a_signal_ends_gives_128_and_its_number",
+            "lifecycle/exec.rs::exec_gives_the_exit_code_or_128_and_the_signal",
+        ],
+    ),
+];

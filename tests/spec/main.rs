@@ -1,0 +1,11 @@
+//! What is read: config.json and its rules, beside the oracles; profiles; and the page of what becomes of each field.
+
+#[macro_use]
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bad_input;
+mod conformance;
+mod oracle;
+mod seccomp;
+mod validate;
