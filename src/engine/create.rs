@@ -19,7 +19,7 @@ use super::{listener, notify, preserve, start_pipes};
 use crate::cgroup::Driver;
 use crate::error::Result;
 use crate::host::{self, mountinfo};
-use crate::plan::{self, Plan, SessionKeyring};
+use crate::plan::{self, Plan, SessionKeyring, StartWord};
 use crate::resctrl;
 use crate::spec::{Namespace, Spec, annotations};
 use crate::state::{Entry, Phase, Record};
@@ -90,7 +90,7 @@ impl Engine {
             },
             preserve_fds,
             listening: options.listening.count > 0,
-            detached_start: start_pipes::wanted(starter, spec),
+            start: start_pipes::word(starter, spec, &facts),
         };
         self.check(spec, &facts, plan_options.no_pivot)?;
         let rdt = spec.linux.as_ref().and_then(|linux| linux.intel_rdt.as_ref());
@@ -241,7 +241,7 @@ fn fresh_keyring() -> Result<SessionKeyring> {
 }
 
 /// The options of the plan, from what [`intent`] has noted of them: for a `start` that has to plan again.
-pub fn planned_options(record: &Record) -> plan::Options {
+pub fn planned_options(record: &Record, start: StartWord) -> plan::Options {
     plan::Options {
         id: record.id.clone(),
         no_pivot: record.no_pivot,
@@ -250,6 +250,6 @@ pub fn planned_options(record: &Record) -> plan::Options {
         keyring: record.session_keyring().map(|name| SessionKeyring { name: name.into_owned(), hidden: 0 }),
         preserve_fds: record.preserve_fds,
         listening: record.listening,
-        detached_start: true,
+        start,
     }
 }

@@ -159,12 +159,12 @@ pub fn start(start: Start) -> Result<Init> {
         streams: start.streams,
         keep_capabilities: start.namespaces & libc::CLONE_NEWUSER as u64 != 0,
     };
-    let first = match launch::launch(&request) {
+    let first = match launch(&request, start.watch)? {
         // A policy of the host against executable memory files shows at the exec.
         Err(LaunchError::Exec(Errno(libc::EACCES | libc::EPERM))) => {
             let file = image_file().map_err(|e| e.because("make a tmpfs for init"))?;
             request.program = file.as_fd();
-            launch::launch(&request)
+            launch(&request, start.watch)?
         }
         other => other,
     }
@@ -183,6 +183,16 @@ pub fn start(start: Start) -> Result<Init> {
         watch: Rc::clone(start.watch),
         holds_terminal: start.script.holds_terminal(),
     })
+}
+
+/// Its cgroup may be frozen in the moment of its birth.
+fn launch(request: &Launch, watch: &Watch) -> Result<std::result::Result<launch::Child, LaunchError>> {
+    let begun = match launch::begin(request) {
+        Ok(begun) => begun,
+        Err(error) => return Ok(Err(error)),
+    };
+    watch.wait_until(begun.pid(), |patience| begun.has_left(patience))?;
+    Ok(begun.finish())
 }
 
 /// The error for a birth in a frozen cgroup.

@@ -26,7 +26,7 @@ use super::{confined, diagnose, idmaps, listener, notify, pid_file, rlimits};
 use crate::cgroup::{Cgroup, Driver, Limits};
 use crate::error::{Context, Error, Result};
 use crate::host::cgroups::Layout;
-use crate::plan::{self, Field, Plan, Script, sync};
+use crate::plan::{self, Field, Plan, Script, StartWord, sync};
 use crate::resctrl;
 use crate::spec::destination::absolute;
 use crate::spec::{self, Spec};
@@ -67,7 +67,10 @@ impl<'a> Making<'a> {
         let console = console::plan(process, self.options.console_socket.as_deref(), wait)?;
         let plan = self.make_cgroup(plan, plan_options)?;
         self.make_rdt()?;
-        let start_pipes = plan_options.detached_start.then(|| start_pipes::make(entry)).transpose()?;
+        let start_pipes = start_pipes::make(entry, plan_options.start)?;
+        if plan_options.start != StartWord::Named && start_pipes::shows(starter, self.spec) {
+            start_pipes::show(entry)?;
+        }
         if self.record.notify {
             notify::make_directory(entry)?;
         }

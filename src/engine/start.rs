@@ -11,7 +11,7 @@ use super::start_pipes::{self, Starter};
 use super::{Engine, Status, diagnose, listener, start_old};
 use crate::cgroup::Cgroup;
 use crate::error::{Error, Kind, Result};
-use crate::plan::Script;
+use crate::plan::{Script, StartWord};
 use crate::spec::{Spec, load};
 use crate::state::{Entry, Record, is_init};
 use crate::sys::{Errno, SysResult};
@@ -43,10 +43,10 @@ impl Engine {
         }
         let config = entry.config()?;
         let spec = self.spec_again(&config, &record)?;
-        let waiting = Waiting::of(&entry).map_err(|e| match e {
-            // Ended by somebody else since a moment ago.
-            Errno(libc::ECONNREFUSED | libc::ENXIO) => stopped(id),
-            e => e.because("reach the container's init").value(id),
+        let waiting = Waiting::of(&entry, &record).map_err(|e| match e {
+            // Another command has ended it since a moment ago.
+            Errno(libc::ECONNREFUSED | libc::ENXIO | libc::ESRCH) => stopped(id),
+            e => start_pipes::unreachable(e).value(id),
         })?;
         let proxy = self.proxy(&entry, &record, notify)?;
         let starting = Starting::new(self, &spec, &record, None);
@@ -110,16 +110,12 @@ impl Engine {
     /// Says start to a container that this process has made.
     pub(super) fn start_made(&self, made: &Made, spec: &Spec) -> Result<()> {
         let starting = Starting::new(self, spec, &made.record, Some(made));
-        if !start_pipes::wanted(Starter::Us, spec) {
-            return starting.run(&Waiting::Here(
-                made.init.pipes().ok_or_else(|| Error::new("the container's init has no way to be told"))?,
-            ));
+        let no_way = || Error::new("the container's init has no way to be told");
+        starting.run(&Waiting::Here(made.init.pipes().ok_or_else(no_way)?))?;
+        if start_pipes::shows(Starter::Us, spec) {
+            start_pipes::hide(&made.entry)?;
+            made.entry.renew_brief(&made.record);
         }
-        made.init.say(Word::Detach)?;
-        let waiting = Waiting::of(&made.entry).map_err(|e| e.because("reach the container's init"))?;
-        starting.run(&waiting)?;
-        waiting.remove(&made.entry)?;
-        made.entry.renew_brief(&made.record);
         Ok(())
     }
 
@@ -188,7 +184,7 @@ impl<'a> Starting<'a> {
                     self.send_listener(listener)?;
                 }
                 Event::Listener(listener) => self.send_listener(listener)?,
-                Event::Failed { message, note } => return Err(self.explain(&message, &note)),
+                Event::Failed { message, note } => return Err(self.explain(&message, &note, waiting.word())),
                 Event::Closed => return Ok(()),
                 Event::Reached(_)
                 | Event::Ready
@@ -212,14 +208,14 @@ impl<'a> Starting<'a> {
 
     /// The plan that `create` carried out tells what the step was: planning is pure, and its inputs are in the config
     /// and the record.
-    fn explain(&self, message: &Message, note: &[u8]) -> Error {
+    fn explain(&self, message: &Message, note: &[u8], word: StartWord) -> Error {
         let explained = |script: &Script| {
             diagnose::explain(script, message, note, self.spec).doing("error during container init")
         };
         if let Some(made) = self.made {
             return explained(&made.script);
         }
-        let options = planned_options(self.record);
+        let options = planned_options(self.record, word);
         let planned = self.prepared_again().and_then(|prepared| {
             prepare::plan(&prepared, self.spec, &self.record.bundle, &options)
                 .map(|plan| explained(&plan.script))
@@ -281,24 +277,32 @@ impl start_old::Host for Starting<'_> {
 enum Waiting<'i> {
     /// At its conversation with this process, which has made it.
     Here(&'i Pipes),
-    /// At the pipes of the state directory.
-    Named(Pipes),
+    /// At its pipes.
+    Apart(Pipes, StartWord),
     /// At the socket of 0.1.0.
     Old(OwnedFd),
 }
 
 impl Waiting<'_> {
-    fn of(entry: &Entry) -> SysResult<Waiting<'static>> {
-        match start_pipes::open(entry) {
+    fn of(entry: &Entry, record: &Record) -> SysResult<Waiting<'static>> {
+        match start_pipes::open(entry, record) {
             Err(Errno(libc::ENOENT)) => start_old::connect(entry).map(Waiting::Old),
-            other => other.map(Waiting::Named),
+            other => other.map(|(pipes, word)| Waiting::Apart(pipes, word)),
+        }
+    }
+
+    fn word(&self) -> StartWord {
+        match self {
+            Waiting::Here(_) => StartWord::Maker,
+            Waiting::Apart(_, word) => *word,
+            Waiting::Old(_) => StartWord::Named,
         }
     }
 
     fn say(&self, word: Word) -> Result<()> {
         match self {
             Waiting::Here(pipes) => pipes.say(word),
-            Waiting::Named(pipes) => pipes.say(word),
+            Waiting::Apart(pipes, _) => pipes.say(word),
             Waiting::Old(control) => init::say(control.as_fd(), word),
         }
     }
@@ -307,7 +311,7 @@ impl Waiting<'_> {
     fn answer(&self) -> BorrowedFd<'_> {
         match self {
             Waiting::Here(pipes) => pipes.answer(),
-            Waiting::Named(pipes) => pipes.answer(),
+            Waiting::Apart(pipes, _) => pipes.answer(),
             Waiting::Old(control) => control.as_fd(),
         }
     }
@@ -315,7 +319,7 @@ impl Waiting<'_> {
     fn hear(&self) -> Result<Option<Said>> {
         match self {
             Waiting::Here(pipes) => pipes.hear(),
-            Waiting::Named(pipes) => pipes.hear(),
+            Waiting::Apart(pipes, _) => pipes.hear(),
             Waiting::Old(control) => init::hear(control.as_fd()).map(Some),
         }
     }
@@ -323,7 +327,8 @@ impl Waiting<'_> {
     fn remove(&self, entry: &Entry) -> Result<()> {
         match self {
             Waiting::Here(_) => Ok(()),
-            Waiting::Named(_) => start_pipes::remove(entry),
+            Waiting::Apart(_, StartWord::Named) => start_pipes::remove_named(entry),
+            Waiting::Apart(..) => start_pipes::hide(entry),
             Waiting::Old(_) => start_old::remove(entry),
         }
     }

@@ -29,6 +29,8 @@ pub struct Watch {
 const ENDING: [i32; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
 /// Milliseconds between two looks at a process that is waited for.
 const LOOK: u16 = 1000;
+/// The same for what cannot be polled.
+const GLANCE: Duration = Duration::from_millis(100);
 
 impl Watch {
     /// Waits without a word, and to the end.
@@ -59,16 +61,30 @@ impl Watch {
             if over() {
                 return Ok(false);
             }
-            match hold(pid) {
-                Some(hold) if told != Some(hold) => {
-                    (self.tell)(&format!("still waiting for process {pid}: it {}", hold.words(pid)));
-                    told = Some(hold);
-                }
-                _ => {}
-            }
+            self.tell_hold(pid, &mut told);
             patience = PollTimeout::from(LOOK);
         }
         Ok(true)
+    }
+
+    /// Until `over`, which waits by itself as long as it is told to.
+    pub fn wait_until(&self, pid: i32, mut over: impl FnMut(Duration) -> bool) -> Result<()> {
+        let mut told = None;
+        while !over(GLANCE) {
+            self.check()?;
+            self.tell_hold(pid, &mut told);
+        }
+        Ok(())
+    }
+
+    fn tell_hold(&self, pid: i32, told: &mut Option<Hold>) {
+        match hold(pid) {
+            Some(hold) if *told != Some(hold) => {
+                (self.tell)(&format!("still waiting for process {pid}: it {}", hold.words(pid)));
+                *told = Some(hold);
+            }
+            _ => {}
+        }
     }
 
     /// Whether one of them could be read in time. Signals count first: what can be read may never end.

@@ -28,8 +28,19 @@ pub struct Options {
     pub preserve_fds: u32,
     /// Some of them are sockets that a service manager has opened for the process.
     pub listening: bool,
-    /// Wait for `start` at the two pipes of the state directory; otherwise rruntime itself says start.
-    pub detached_start: bool,
+    pub start: StartWord,
+}
+
+/// How the container hears that it may start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StartWord {
+    /// From the process that has made it, in the conversation that goes on.
+    #[default]
+    Maker,
+    /// By two pipes that `start` takes from init.
+    Taken,
+    /// By two pipes with names in the state directory, where `start` may not be allowed to take anything from init.
+    Named,
 }
 
 /// What a container's session keyring is made with: words that nobody can guess.
@@ -68,8 +79,7 @@ pub fn container<'a>(
     options: &Options,
 ) -> Result<Plan<'a>> {
     let mut opens = Opens::default();
-    let ends = options
-        .detached_start
+    let ends = (options.start != StartWord::Maker)
         .then(|| Ends { word: opens.add(Open::StartWord), answer: opens.add(Open::StartAnswer) });
     let namespaces = Namespaces::of(spec, &mut opens);
     let mut builder = Builder {
@@ -435,8 +445,9 @@ impl<'a> Builder<'a, '_> {
             self.push(Step::Rlimit { resource: libc::RLIMIT_NOFILE, soft, hard });
         }
         // Without a pid namespace of its own a container's processes are seen by the caller's anyway. In a new one there is
-        // nobody, until somebody is let in while it waits for another command.
-        let alone = !self.namespaces.has(PID) || (self.birth() == Birth::Inside && ends.is_none());
+        // nobody, until another process is let in while it waits for hooks or for `start`.
+        let hooks = self.spec.hooks.as_ref().is_some_and(|hooks| !hooks.start_container.is_empty());
+        let alone = !self.namespaces.has(PID) || (self.birth() == Birth::Inside && ends.is_none() && !hooks);
         let program = Program {
             process,
             file: None,
@@ -446,6 +457,7 @@ impl<'a> Builder<'a, '_> {
             preserve_fds: self.options.preserve_fds,
             listening: self.options.listening,
             start: Some(ends),
+            hands_over: self.options.start == StartWord::Taken,
             birth: self.birth(),
             tracers: if alone { Tracers::None } else { Tracers::Possible },
         };

@@ -23,7 +23,7 @@ pub mod script;
 mod settings;
 pub mod tenant;
 
-pub use container::{Options, Plan, SessionKeyring, container};
+pub use container::{Options, Plan, SessionKeyring, StartWord, container};
 pub use script::{Field, Open, Opens, Script};
 
 use crate::cgroup::Location;

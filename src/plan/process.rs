@@ -67,6 +67,8 @@ pub struct Program<'a, 'p> {
     pub listening: bool,
     /// Wait for start before exec; `Some` ends where another command says it.
     pub start: Option<Option<Ends>>,
+    /// `start` takes these ends from it.
+    pub hands_over: bool,
     pub birth: Birth,
     pub tracers: Tracers,
 }
@@ -144,10 +146,11 @@ impl Program<'_, '_> {
         let Ends { word, answer } =
             self.start.flatten().unwrap_or(Ends { word: Handle::NONE, answer: Handle::NONE });
         script.push(Field::None, Step::Confine { first: 3 + self.preserve_fds, word, answer });
-        // rruntime takes the listener from init, which is not dumpable: without CAP_SYS_PTRACE, or from an ordinary user's
-        // joiner, that is refused.
+        // rruntime takes the listener, and `start` its pipes, from init, which is not dumpable: without CAP_SYS_PTRACE, or
+        // from an ordinary user's joiner, that is refused.
         let may_trace = self.host.privileged && self.host.permitted & SYS_PTRACE != 0;
-        if self.filter.is_some_and(|filter| filter.notify) && !may_trace {
+        let notify = self.filter.is_some_and(|filter| filter.notify);
+        if (notify || self.hands_over) && !may_trace {
             script.push(Field::None, Step::Dumpable {});
         }
         let argv = StringList::of(process.args.iter().map(|a| &**a));

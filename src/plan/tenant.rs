@@ -88,6 +88,7 @@ pub fn exec<'a>(
         preserve_fds,
         listening: false,
         start: None,
+        hands_over: false,
         birth: Birth::Late,
         tracers,
     };
@@ -160,6 +161,7 @@ pub fn own_hook<'a>(
         preserve_fds: 0,
         listening: false,
         start: None,
+        hands_over: false,
         birth: Birth::Late,
         tracers,
     };

@@ -4,7 +4,7 @@
 //! <root>/<id>/state.json    the record, mode 0600, replaced by rename, never half written
 //!             brief         what `list` shows of the record, in a link's target
 //!             config.json   a copy of the bytes that the container was made from
-//!             start.sock    made by the engine; it exists as long as the container waits for `start`
+//!             start.awaited made by the engine; removed when the container has started (start.sock: by 0.1.0)
 //!             notify/       made by the engine where a service manager wants news; bound into the container
 //!       cgroup:<hash>       which container has a cgroup, in a link's target
 //! ```
@@ -28,4 +28,4 @@ pub mod store;
 pub use brief::Brief;
 pub use process::{Inode, Life, Process, boot_id, is_init};
 pub use record::{AddedMount, Phase, Record};
-pub use store::{Entry, Missing, START_ANSWER, START_SOCKET, START_WORD, Store};
+pub use store::{Entry, Missing, START_ANSWER, START_AWAITED, START_SOCKET, START_WORD, Store};

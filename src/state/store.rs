@@ -21,7 +21,9 @@ const STATE: &CStr = c"state.json";
 const STATE_NEXT: &CStr = c".state.json.next";
 const BRIEF: &CStr = c"brief";
 const CONFIG: &CStr = c"config.json";
-/// The pipes by which a created container is told to start, and answers; somebody reads the word as long as that is awaited.
+/// As long as it is there, the container's init may wait for the word to start.
+pub const START_AWAITED: &CStr = c"start.awaited";
+/// The pipes of start where `start` cannot take them from init; init reads the word as long as it waits for it.
 pub const START_WORD: &CStr = c"start.word";
 pub const START_ANSWER: &CStr = c"start.answer";
 /// The socket on which a container that 0.1.0 has created waits instead.
@@ -29,7 +31,8 @@ pub const START_SOCKET: &CStr = c"start.sock";
 /// The one directory of ours.
 const NOTIFY: &CStr = c"notify";
 /// In the order of their removal: as long as the record is there, `list` and `delete` know what this was.
-const OURS: [&CStr; 7] = [BRIEF, START_WORD, START_ANSWER, START_SOCKET, CONFIG, STATE_NEXT, STATE];
+const OURS: [&CStr; 8] =
+    [BRIEF, START_AWAITED, START_WORD, START_ANSWER, START_SOCKET, CONFIG, STATE_NEXT, STATE];
 
 /// A larger config.json is refused before it is read.
 const LARGEST_CONFIG: usize = 64 << 20;
@@ -167,9 +170,13 @@ impl Store {
     }
 }
 
-/// Whether somebody waits for the word to start below `prefix`: a pipe that nobody reads cannot be opened for writing.
+/// Whether init waits for the word to start below `prefix`. A pipe that nobody reads cannot be opened for writing.
 fn awaited(dir: BorrowedFd, prefix: &str, pid: i32) -> bool {
     let name = |name: &CStr| CString::new(format!("{prefix}{}", name.to_string_lossy())).unwrap_or_default();
+    let exists = |file: &CStr| file::openat2(dir, &name(file), libc::O_PATH | libc::O_NOFOLLOW, 0, 0).is_ok();
+    if exists(START_AWAITED) {
+        return is_init(pid);
+    }
     let flags = libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOFOLLOW;
     match file::openat2(dir, &name(START_WORD), flags, 0, 0) {
         // Another process may keep a copy of init's end.
@@ -178,7 +185,7 @@ fn awaited(dir: BorrowedFd, prefix: &str, pid: i32) -> bool {
         Err(Errno(libc::ENXIO)) => false,
         // Nobody but its owner may write to it; that it is there has to suffice.
         Err(Errno(libc::EACCES)) => true,
-        Err(_) => file::openat2(dir, &name(START_SOCKET), libc::O_PATH | libc::O_NOFOLLOW, 0, 0).is_ok(),
+        Err(_) => exists(START_SOCKET),
     }
 }
 

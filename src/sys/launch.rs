@@ -1,14 +1,19 @@
-//! Starting a program in a new process: clone3 with shared memory and vfork semantics, then execveat.
+//! Starting a program in a new process: clone3 with shared memory, then execveat.
 //!
-//! The child runs a few system calls on a stack of its own while the caller's thread is suspended, so nothing
-//! of a large or threaded process is copied and no lock can be held by anybody who matters. It never
-//! allocates, never returns, and answers through a value that both share.
+//! The child runs a few system calls on a stack of its own, so nothing of a large or threaded process is copied and no
+//! lock can be held that matters. It never allocates, never returns, touches nothing but what was made for it, and answers
+//! through a value that both share.
+//!
+//! It is not vfork, which is deaf to all but SIGKILL: a child that is born in a cgroup which is frozen in that very moment
+//! would hold its parent until somebody thaws the group.
 
 use super::{Errno, SysResult};
-use std::ffi::CStr;
+use std::cell::UnsafeCell;
+use std::ffi::{CStr, CString};
 use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::ptr;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// A program to start, and what its process is like.
@@ -66,118 +71,228 @@ const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 const STACK: usize = 64 * 1024;
 const AMBIENT_LAST: usize = 63;
 
-/// What the child is told and what it answers; it lives on the caller's stack.
-struct Shared<'a> {
-    launch: &'a Launch<'a>,
-    argv: *const *const libc::c_char,
-    failed: Option<LaunchError>,
+/// A launch on its way: the child has our memory until [`Begun::has_left`].
+pub struct Begun {
+    child: Option<Child>,
+    /// What the child works on, made by a box. Where it does not leave in time it keeps this for ever.
+    shared: NonNull<Shared>,
 }
 
-pub fn launch(launch: &Launch) -> Result<Child, LaunchError> {
-    let argv: Vec<*const libc::c_char> =
-        launch.arguments.iter().map(|a| a.as_ptr()).chain([ptr::null()]).collect();
-    let mut shared = Shared { launch, argv: argv.as_ptr(), failed: None };
-    let mut stack = Vec::<u128>::with_capacity(STACK / size_of::<u128>());
+/// What the child is told and what it answers.
+struct Shared {
+    /// The child's to run on; nobody else touches it.
+    stack: UnsafeCell<Vec<u128>>,
+    program: RawFd,
+    /// Of `strings`, and a null pointer.
+    argv: Vec<*const libc::c_char>,
+    _strings: Vec<CString>,
+    pass: Vec<RawFd>,
+    streams: [Option<RawFd>; 3],
+    keep_capabilities: bool,
+    /// The kernel clears it and wakes who waits for that, when the child has left our memory (CLONE_CHILD_CLEARTID).
+    present: AtomicU32,
+    failed: UnsafeCell<Option<LaunchError>>,
+}
+
+/// Starts the child. What it was given has to stay open until it has left.
+pub fn begin(launch: &Launch) -> Result<Begun, LaunchError> {
+    let strings: Vec<CString> = launch.arguments.iter().map(|&argument| argument.to_owned()).collect();
+    let made = Box::new(Shared {
+        stack: UnsafeCell::new(Vec::with_capacity(STACK / size_of::<u128>())),
+        program: launch.program.as_raw_fd(),
+        argv: strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect(),
+        _strings: strings,
+        pass: launch.pass.to_vec(),
+        streams: launch.streams.map(|stream| stream.map(|stream| stream.as_raw_fd())),
+        keep_capabilities: launch.keep_capabilities,
+        present: AtomicU32::new(1),
+        failed: UnsafeCell::new(None),
+    });
+    let raw = NonNull::from(Box::leak(made));
+    // SAFETY: it stays until the child has left.
+    let shared = unsafe { raw.as_ref() };
     let mut pidfd: RawFd = -1;
-    let mut flags = (libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD) as u64 | launch.namespaces;
+    let mut flags =
+        (libc::CLONE_VM | libc::CLONE_CHILD_CLEARTID | libc::CLONE_PIDFD) as u64 | launch.namespaces;
     if launch.cgroup.is_some() {
         flags |= CLONE_INTO_CGROUP;
     }
+    // SAFETY: there is no child yet.
+    let stack = unsafe { (*shared.stack.get()).as_mut_ptr() };
     let args = [
         flags,
         &raw mut pidfd as u64,
-        0,
+        shared.present.as_ptr() as u64,
         0,
         libc::SIGCHLD as u64,
-        stack.as_mut_ptr() as u64,
+        stack as u64,
         STACK as u64,
         0,
         0,
         0,
         launch.cgroup.map_or(0, |c| c.as_raw_fd() as u64),
     ];
-    // SAFETY: the stack is ours and unused, `child` never returns, and this thread sleeps (CLONE_VFORK) until
-    // the child has left our memory, so what it borrows stays alive.
-    let returned = unsafe { clone3_on_stack(&args, child, (&raw mut shared).cast()) };
+    // SAFETY: the stack is the child's alone, `child` never returns, and `Begun` keeps what it works on until it has left.
+    let returned = unsafe { clone3_on_stack(&args, child, raw.as_ptr().cast()) };
     if returned < 0 {
+        // SAFETY: there is no child, and nobody else has it.
+        drop(unsafe { Box::from_raw(raw.as_ptr()) });
         return Err(LaunchError::Clone(Errno(-returned as i32)));
     }
     // SAFETY: the kernel has just returned this descriptor to us alone.
-    let child = Child { pid: returned as i32, pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) } };
-    match shared.failed.take() {
-        None => Ok(child),
-        Some(error) => {
-            // It has ended itself; only its exit code is left to fetch.
-            let _ = super::wait::reap(child.pidfd.as_fd());
-            Err(error)
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    Ok(Begun { child: Some(Child { pid: returned as i32, pidfd }), shared: raw })
+}
+
+impl Begun {
+    /// The child's pid.
+    pub fn pid(&self) -> i32 {
+        self.child.as_ref().map_or(0, |child| child.pid)
+    }
+
+    /// Whether the child runs the program by now, or has ended. Waits for it at most so long.
+    pub fn has_left(&self, patience: Duration) -> bool {
+        // SAFETY: `drop` alone takes it away.
+        let present = unsafe { &self.shared.as_ref().present };
+        let now = present.load(Ordering::Acquire);
+        if now != 0 {
+            let patience = libc::timespec {
+                tv_sec: patience.as_secs() as libc::time_t,
+                tv_nsec: patience.subsec_nanos().into(),
+            };
+            // SAFETY: futex reads the word and the time, which are there. It returns at once if the word has changed.
+            unsafe {
+                libc::syscall(libc::SYS_futex, present.as_ptr(), libc::FUTEX_WAIT, now, &raw const patience);
+            }
+        }
+        present.load(Ordering::Acquire) == 0
+    }
+
+    /// The child, which has left; or what kept it from running the program.
+    pub fn finish(mut self) -> Result<Child, LaunchError> {
+        while !self.has_left(Duration::from_secs(1)) {}
+        // SAFETY: the child has left our memory.
+        let failed = unsafe { (*self.shared.as_ref().failed.get()).take() };
+        match (self.child.take(), failed) {
+            (Some(child), None) => Ok(child),
+            (Some(child), Some(error)) => {
+                // It has ended itself; only its exit code is left to fetch.
+                let _ = super::wait::reap(child.pidfd.as_fd());
+                Err(error)
+            }
+            (None, _) => Err(LaunchError::Setup(Errno(libc::ESRCH))),
+        }
+    }
+}
+
+impl Drop for Begun {
+    /// Ends a child that was given up. In a frozen cgroup of v1 even that comes only when it is thawed.
+    fn drop(&mut self) {
+        if let Some(child) = &self.child {
+            child.end(Duration::from_millis(100));
+        }
+        if self.has_left(Duration::ZERO) {
+            // SAFETY: the child has left our memory, and nobody else has it.
+            drop(unsafe { Box::from_raw(self.shared.as_ptr()) });
         }
     }
 }
 
 /// The child, between clone and exec.
 extern "C" fn child(argument: *mut libc::c_void) -> ! {
-    // SAFETY: `launch` passes its `Shared`, and sleeps while we use it.
-    let shared = unsafe { &mut *argument.cast::<Shared>() };
-    let error = match prepare(shared.launch) {
+    // SAFETY: `begin` passes its `Shared`, of which it leaves alone what is in cells until we have left.
+    let shared = unsafe { &*argument.cast::<Shared>() };
+    let error = match prepare(shared) {
         Err(errno) => LaunchError::Setup(errno),
         Ok(()) => {
             let environment: [*const libc::c_char; 1] = [ptr::null()];
+            let (argv, environment) = (shared.argv.as_ptr() as usize, environment.as_ptr() as usize);
+            let empty = c"".as_ptr() as usize;
+            let arguments =
+                [shared.program as usize, empty, argv, environment, libc::AT_EMPTY_PATH as usize, 0];
             // SAFETY: argv and the environment end with null pointers and hold NUL-terminated strings.
-            unsafe {
-                libc::syscall(
-                    libc::SYS_execveat,
-                    shared.launch.program.as_raw_fd(),
-                    c"".as_ptr(),
-                    shared.argv,
-                    environment.as_ptr(),
-                    libc::AT_EMPTY_PATH,
-                );
+            match unsafe { call(libc::SYS_execveat, arguments) } {
+                Ok(_) => LaunchError::Exec(Errno(0)),
+                Err(errno) => LaunchError::Exec(errno),
             }
-            LaunchError::Exec(super::last_errno())
         }
     };
-    shared.failed = Some(error);
+    // SAFETY: our parent reads it when we have left.
+    unsafe { *shared.failed.get() = Some(error) };
     loop {
         // SAFETY: ends this process without touching anything that we share with the parent.
-        unsafe { libc::syscall(libc::SYS_exit_group, 127) };
+        let _ = unsafe { call(libc::SYS_exit_group, [127, 0, 0, 0, 0, 0]) };
     }
 }
 
-fn prepare(launch: &Launch) -> SysResult<()> {
-    for (number, stream) in launch.streams.iter().enumerate() {
+fn prepare(shared: &Shared) -> SysResult<()> {
+    let numbers = |number, a: i32, b: i32, c: usize| {
+        // SAFETY: these calls take numbers; the table of descriptors is the child's own copy.
+        unsafe { call(number, [a as usize, b as usize, c, 0, 0, 0]) }
+    };
+    for (number, stream) in (0..).zip(shared.streams) {
         if let Some(stream) = stream {
-            // SAFETY: dup2 takes numbers; the table of descriptors is the child's own copy.
-            super::check(unsafe { libc::dup2(stream.as_raw_fd(), number as i32) }.into())?;
+            // dup3 refuses what is at its place already.
+            if stream == number {
+                numbers(libc::SYS_fcntl, stream, libc::F_SETFD, 0)?;
+            } else {
+                numbers(libc::SYS_dup3, stream, number, 0)?;
+            }
         }
     }
     // What a careless caller left open without close-on-exec does not reach the container (CVE-2024-21626).
-    // SAFETY: close_range takes numbers and here only sets a flag in the child's own table.
-    super::check(unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) })?;
-    for fd in launch.pass {
-        // SAFETY: F_SETFD takes numbers; the table of descriptors is the child's own copy.
-        super::check(unsafe { libc::fcntl(*fd, libc::F_SETFD, 0) }.into())?;
+    numbers(libc::SYS_close_range, 3, -1, libc::CLOSE_RANGE_CLOEXEC as usize)?;
+    for fd in &shared.pass {
+        numbers(libc::SYS_fcntl, *fd, libc::F_SETFD, 0)?;
     }
-    if launch.keep_capabilities { keep_capabilities() } else { Ok(()) }
+    if shared.keep_capabilities { keep_capabilities() } else { Ok(()) }
 }
 
 /// Permitted becomes inheritable and ambient, which an exec by an unmapped user keeps.
 fn keep_capabilities() -> SysResult<()> {
     let header: [u32; 2] = [0x2008_0522 /* _LINUX_CAPABILITY_VERSION_3 */, 0];
     let mut data = [0u32; 6];
+    let sets = [header.as_ptr() as usize, data.as_mut_ptr() as usize, 0, 0, 0, 0];
     // SAFETY: version 3 has two sets of three words each, which is what `data` holds.
-    super::check(unsafe { libc::syscall(libc::SYS_capget, header.as_ptr(), data.as_mut_ptr()) })?;
+    unsafe { call(libc::SYS_capget, sets) }?;
     data[2] = data[1];
     data[5] = data[4];
+    let sets = [header.as_ptr() as usize, data.as_mut_ptr() as usize, 0, 0, 0, 0];
     // SAFETY: as above.
-    super::check(unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), data.as_ptr()) })?;
+    unsafe { call(libc::SYS_capset, sets) }?;
     let permitted = u64::from(data[1]) | u64::from(data[4]) << 32;
     for capability in (0..=AMBIENT_LAST).filter(|c| permitted & (1 << c) != 0) {
+        let (ambient, raise) = (libc::PR_CAP_AMBIENT as usize, libc::PR_CAP_AMBIENT_RAISE as usize);
         // SAFETY: prctl takes numbers.
-        let raised =
-            unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE, capability, 0, 0) };
-        super::check(raised.into())?;
+        unsafe { call(libc::SYS_prctl, [ambient, raise, capability, 0, 0, 0]) }?;
     }
     Ok(())
+}
+
+/// A system call of the child's. Not libc's: that leaves its errno in the memory of a thread that goes on meanwhile.
+///
+/// # Safety
+/// As the call asks of its pointers.
+unsafe fn call(number: libc::c_long, arguments: [usize; 6]) -> SysResult<usize> {
+    let returned: isize;
+    let [a, b, c, d, e, f] = arguments;
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the registers are those of the system call interface; the caller answers for what they point to.
+    unsafe {
+        std::arch::asm!(
+            "syscall", inlateout("rax") number as isize => returned, in("rdi") a, in("rsi") b, in("rdx") c,
+            in("r10") d, in("r8") e, in("r9") f, out("rcx") _, out("r11") _, options(nostack),
+        );
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: as above.
+    unsafe {
+        std::arch::asm!(
+            "svc #0", in("x8") number, inlateout("x0") a => returned, in("x1") b, in("x2") c, in("x3") d,
+            in("x4") e, in("x5") f, options(nostack),
+        );
+    }
+    if returned < 0 { Err(Errno(-returned as i32)) } else { Ok(returned as usize) }
 }
 
 /// clone3(2) whose child calls `function(argument)` on the stack that `args` names.
@@ -230,4 +345,83 @@ unsafe fn clone3_on_stack(
         );
     }
     returned
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, File};
+    use std::path::{Path, PathBuf};
+
+    fn begin_in(cgroup: Option<&File>, arguments: &[&CStr]) -> Result<Begun, LaunchError> {
+        let program = File::open("/bin/sleep").unwrap();
+        begin(&Launch {
+            program: program.as_fd(),
+            arguments,
+            namespaces: 0,
+            cgroup: cgroup.map(File::as_fd),
+            pass: &[],
+            streams: [None; 3],
+            keep_capabilities: false,
+        })
+    }
+
+    /// A group of cgroup v2 that goes with it.
+    struct Frozen(PathBuf);
+
+    impl Frozen {
+        fn new() -> Option<Frozen> {
+            let places = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(Path::new);
+            let root = places.into_iter().find(|place| place.join("cgroup.controllers").exists())?;
+            let group = root.join(format!("rr-test-{}-launch", std::process::id()));
+            fs::create_dir(&group).ok()?;
+            fs::write(group.join("cgroup.freeze"), "1").unwrap();
+            Some(Frozen(group))
+        }
+    }
+
+    impl Drop for Frozen {
+        fn drop(&mut self) {
+            for _ in 0..100 {
+                if fs::remove_dir(&self.0).is_ok() {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+    }
+
+    #[test]
+    fn a_child_that_is_born_frozen_holds_nobody_and_can_be_given_up() {
+        let Some(frozen) = Frozen::new() else { return eprintln!("skipped: no cgroup v2 to write to") };
+        let group = File::open(&frozen.0).unwrap();
+        let begun = begin_in(Some(&group), &[c"sleep", c"100"]).unwrap();
+        assert!(!begun.has_left(Duration::from_millis(200)), "it runs in a frozen group");
+        drop(begun);
+        assert_eq!(fs::read_to_string(frozen.0.join("cgroup.procs")).unwrap(), "");
+
+        let begun = begin_in(Some(&group), &[c"sleep", c"0"]).unwrap();
+        fs::write(frozen.0.join("cgroup.freeze"), "0").unwrap();
+        let child = begun.finish().unwrap();
+        assert_eq!(super::super::wait::reap(child.pidfd.as_fd()), Ok(super::super::wait::Ended::Exited(0)));
+    }
+
+    #[test]
+    fn what_the_child_cannot_do_is_answered() {
+        let program = File::open("/etc/passwd").unwrap();
+        let launch = |pass: &[RawFd]| {
+            let begun = begin(&Launch {
+                program: program.as_fd(),
+                arguments: &[c"x"],
+                namespaces: 0,
+                cgroup: None,
+                pass,
+                streams: [None; 3],
+                keep_capabilities: false,
+            });
+            begun.unwrap().finish()
+        };
+        assert!(matches!(launch(&[]), Err(LaunchError::Exec(Errno(libc::EACCES)))));
+        assert!(matches!(launch(&[1 << 20]), Err(LaunchError::Setup(Errno(libc::EBADF)))));
+    }
 }

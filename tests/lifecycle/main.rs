@@ -17,6 +17,7 @@ mod hosts;
 mod listing;
 mod rootless;
 mod signals;
+mod start_word;
 mod terminal;
 mod threads;
 mod upgrade;

@@ -95,7 +95,7 @@ fn another_user_can_neither_look_nor_connect() {
     let text = |path: PathBuf| path.to_str().unwrap().to_owned();
     assert!(public.as_nobody(&["ls", &text(public.directory.clone())]), "the control");
     assert!(!public.as_nobody(&["ls", &text(public.root())]));
-    for name in ["", "state.json", "config.json", "start.word", "start.answer"] {
+    for name in ["", "state.json", "config.json", "start.awaited"] {
         assert!(public.own().join(name).exists(), "{name}");
         assert!(!public.as_nobody(&["stat", &text(public.own().join(name))]), "{name}");
     }
