@@ -21,17 +21,14 @@ use crate::spec::destination::absolute;
 use crate::spec::{Mount, Spec, load, validate};
 use crate::state::{AddedMount, Entry, Record};
 use crate::sys::file::{self, cwd};
+use crate::sys::process;
 use crate::sys::wait::{self, Ended};
-use crate::sys::{process, socket};
 use crate::wire::{Kind as Word, MOST_KEPT, MountId};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 /// Some thousand mounts.
 const FILE_LIMIT: usize = 1 << 20;
-
-/// Seconds for all mounts of a file; copying into a tmpfs may take a while.
-const PATIENCE: i64 = 120;
 
 impl Engine {
     /// All mounts of the file, or none: what was mounted before one fails is taken away again.
@@ -203,25 +200,17 @@ impl Work<'_> {
             ..Given::default()
         };
         let mut init = self.start(tenant, given, process.pid)?;
-        // A file system that a process of the container serves may never answer.
-        socket::be_patient(init.control(), PATIENCE).map_err(|e| e.because("setsockopt"))?;
-        let outcome = self.converse(&mut init, tenant, attached);
-        if let Err(error) = &outcome
-            && error.detail().errno == Some(libc::EAGAIN)
-        {
+        if let Err(error) = self.converse(&mut init, tenant, attached) {
             init.end();
-            return Err(Error::new(format!("the mounts were not done after {PATIENCE} s")).remedy(
-                "does something in the container serve a file system on the way? a part may be mounted",
-            ));
+            return Err(error);
         }
         let ended = wait::reap(init.process().pidfd.as_fd()).map_err(|e| e.because("wait for init"))?;
-        match (outcome, ended) {
-            (Err(error), _) => Err(error),
-            (Ok(()), Ended::Exited(0)) => Ok(()),
-            (Ok(()), _) if cgroup.is_some() => Err(Error::new("the process that copies was killed").remedy(
+        match ended {
+            Ended::Exited(0) => Ok(()),
+            _ if cgroup.is_some() => Err(Error::new("the process that copies was killed").remedy(
                 "is there memory left in the container's cgroup? what tmpcopyup copies is the container's: set its size=",
             )),
-            (Ok(()), _) => Err(Error::new("the process that changes the mounts was killed")
+            _ => Err(Error::new("the process that changes the mounts was killed")
                 .remedy("`mounts remove` takes away what it has done")),
         }
     }

@@ -101,13 +101,6 @@ fn connect_as(kind: SockType, path: &Path) -> SysResult<OwnedFd> {
     Ok(socket)
 }
 
-/// setsockopt(socket, SO_RCVTIMEO): a receive that waits longer than this many seconds is EAGAIN.
-pub fn be_patient(socket: BorrowedFd, seconds: i64) -> SysResult<()> {
-    let limit = nix::sys::time::TimeVal::new(seconds, 0);
-    nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::ReceiveTimeout, &limit)
-        .map_err(|e| Errno(e as i32))
-}
-
 /// Sends one message, with the descriptors `pass`. A stream whose reader is slow takes it in pieces: all of them, or it
 /// is an error.
 pub fn send(socket: BorrowedFd, mut bytes: &[u8], pass: &[RawFd]) -> SysResult<()> {
