@@ -191,6 +191,8 @@ impl<'a> Making<'a> {
         mut limits: Option<Limits>,
     ) -> Result<Option<OwnedFd>> {
         let (mut kept_master, mut hidden) = (None, None);
+        // init asks twice about what it makes: at the place above, and when it is there.
+        let mut shown = None;
         loop {
             match self.init_mut().hear()? {
                 Event::Reached(point) => {
@@ -200,7 +202,10 @@ impl<'a> Making<'a> {
                 // `Init::hear` answers the last two.
                 Event::Spawned | Event::Mount { .. } | Event::Copied(..) | Event::Blocked(_) => {}
                 Event::Link { step, found, root } => {
-                    self.look_behind_link(&plan.script, step, found.as_fd(), root)?;
+                    let warning = self.look_behind_link(&plan.script, step, found.as_fd(), root)?;
+                    if let Some(warning) = warning.filter(|_| shown.replace(step) != Some(step)) {
+                        (self.engine.warn)(&warning);
+                    }
                     self.init_mut().say(Word::Go)?;
                 }
                 Event::Console { master, mode } => {
@@ -238,9 +243,17 @@ impl<'a> Making<'a> {
     }
 
     /// A link may lead a mount to the host only where pods expect that; and nowhere into a proc or a sysfs.
-    fn look_behind_link(&self, script: &Script, step: u32, found: BorrowedFd, root: i32) -> Result<()> {
-        let (Some(init), Some((_, field))) = (&self.init, script.step(step as usize)) else { return Ok(()) };
-        let Some(pointer) = field.pointer(self.spec) else { return Ok(()) };
+    fn look_behind_link(
+        &self,
+        script: &Script,
+        step: u32,
+        found: BorrowedFd,
+        root: i32,
+    ) -> Result<Option<String>> {
+        let (Some(init), Some((_, field))) = (&self.init, script.step(step as usize)) else {
+            return Ok(None);
+        };
+        let Some(pointer) = field.pointer(self.spec) else { return Ok(None) };
         let (words, key) = match field {
             Field::Mount(i) => (self.spec.mounts.get(i).map(|mount| &*mount.destination), "destination"),
             Field::Device(i) => {
@@ -253,16 +266,12 @@ impl<'a> Making<'a> {
         let named = Named::of(self.spec, &[], u64::from(self.record.namespaces_joined));
         let link = || links::first_link(init, root, &words).unwrap_or_else(|| words.clone().into_owned());
         match links::judge(init, found, &words, &named)? {
-            Leads::Nowhere => Ok(()),
+            Leads::Nowhere => Ok(None),
             Leads::Kernel => Err(links::into_kernel(&link()).field(format!("{pointer}/{key}")).value(&words)),
-            Leads::Host => {
-                (self.engine.warn)(&format!(
-                    "{pointer}/{key} = \"{words}\": the link {} leads it onto a mount that is shared with the host, where it \
-                     shows",
-                    link()
-                ));
-                Ok(())
-            }
+            Leads::Host => Ok(Some(format!(
+                "{pointer}/{key} = \"{words}\": the link {} leads it onto a mount that is shared with the host, where it shows",
+                link()
+            ))),
         }
     }
 

@@ -61,6 +61,9 @@ fn a_link_onto_what_the_host_shares_is_told_and_no_other() {
             assert_eq!(ended.err.contains("/mounts/11/destination"), peer, "{what}");
             let told = ended.err.matches("shared with the host").count();
             assert_eq!(told, ended.err.matches("/mounts/11/destination").count(), "{what}");
+            let mut warnings: Vec<&str> = ended.err.lines().collect();
+            warnings.sort_unstable();
+            assert!(warnings.windows(2).all(|pair| pair[0] != pair[1]), "twice: {what}");
         }
     }
 }
