@@ -23,10 +23,14 @@ pub struct Watch {
     pub tell: Hear,
     /// A signal has asked the command to end.
     ended: Cell<bool>,
+    /// How often something was read while signals were there.
+    preferred: Cell<u32>,
 }
 
 /// What asks a command to end.
 const ENDING: [i32; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
+/// What is read at most before a signal that is there counts.
+const MOST_READ: u32 = 64;
 /// Milliseconds between two looks at a process that is waited for.
 const LOOK: u16 = 1000;
 /// The same for what cannot be polled.
@@ -39,7 +43,7 @@ impl Watch {
     }
 
     pub fn new(signals: Option<Signals>, tell: Hear) -> Watch {
-        Watch { signals, tell, ended: Cell::new(false) }
+        Watch { signals, tell, ended: Cell::new(false), preferred: Cell::new(0) }
     }
 
     /// How long what is killed may take to end. A process that sleeps on a file system that does not answer never does, and
@@ -87,7 +91,8 @@ impl Watch {
         }
     }
 
-    /// Whether one of them could be read in time. Signals count first: what can be read may never end.
+    /// Whether one of them could be read in time. What can be read counts first, for a signal may be meant for a program
+    /// that runs already; but it may never end.
     fn wait_once(&self, fds: &[BorrowedFd], patience: PollTimeout) -> Result<bool> {
         let all = fds.iter().copied().chain(self.fd());
         let mut watched: Vec<PollFd> = all.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
@@ -96,10 +101,14 @@ impl Watch {
             Err(e) => return Err(Errno::from(e).because("poll")),
         }
         let ready = |polled: &PollFd| polled.any().unwrap_or(false);
-        if watched[fds.len()..].iter().any(ready) {
+        let (watched, signals) = watched.split_at(fds.len());
+        let readable = watched.iter().any(ready);
+        let signalled = signals.iter().any(ready);
+        self.preferred.set(if signalled && readable { self.preferred.get() + 1 } else { 0 });
+        if signalled && !(1..MOST_READ).contains(&self.preferred.get()) {
             self.check()?;
         }
-        Ok(watched[..fds.len()].iter().any(ready))
+        Ok(readable)
     }
 
     /// What to poll beside what is waited for; [`Watch::check`] says what came.
