@@ -121,19 +121,10 @@ fn check(rule: &DeviceRule, index: usize, rules: &mut Vec<Rule>) -> Result<()> {
         other => return wrong("type", &other, "a device type is a, b or c"),
     };
     let mut access = 0;
-    for letter in rule.access.as_deref().unwrap_or_default().chars() {
-        access |= match letter {
-            'r' => READ,
-            'w' => WRITE,
-            'm' => MKNOD,
-            _ => {
-                return wrong(
-                    "access",
-                    &rule.access.as_deref().unwrap_or_default(),
-                    "access is made of r, w and m",
-                );
-            }
-        };
+    let letters = rule.access.as_deref().unwrap_or_default();
+    for letter in letters.chars() {
+        let Some(bit) = bit(letter) else { return wrong("access", &letters, "access is made of r, w and m") };
+        access |= bit;
     }
     match (access, rule.allow) {
         // Who denies without saying what denies everything.
@@ -141,20 +132,13 @@ fn check(rule: &DeviceRule, index: usize, rules: &mut Vec<Rule>) -> Result<()> {
         (0, true) => return wrong("access", &"", "access may not be empty: it is made of r, w and m"),
         _ => {}
     }
-    let mut numbers = [None, None];
-    for ((name, number), out) in [("major", rule.major), ("minor", rule.minor)].into_iter().zip(&mut numbers)
-    {
-        *out = match number {
-            None | Some(-1) => None,
-            Some(n) => match u32::try_from(n) {
-                Ok(n) => Some(n),
-                Err(_) => {
-                    return wrong(name, &n, "a device number is 0 to 4294967295, or -1 for every number");
-                }
-            },
-        };
+    let every = |number: Option<i64>| number.filter(|n| *n != -1);
+    for (name, number) in [("major", rule.major), ("minor", rule.minor)] {
+        if let Some(n) = every(number).filter(|n| u32::try_from(*n).is_err()) {
+            return wrong(name, &n, "a device number is 0 to 4294967295, or -1 for every number");
+        }
     }
-    let [major, minor] = numbers;
+    let [major, minor] = [rule.major, rule.minor].map(|number| every(number).map(|n| n as u32));
     let whole = major.is_none() && minor.is_none() && access == ALL;
     let classes: &[Class] = match class {
         Class::Any if !whole => &[Class::Block, Class::Char],
@@ -204,12 +188,14 @@ impl fmt::Display for Range {
     }
 }
 
+const LETTERS: [(u8, char); 3] = [(READ, 'r'), (WRITE, 'w'), (MKNOD, 'm')];
+
 pub(super) fn letters(access: u8) -> String {
-    [(READ, 'r'), (WRITE, 'w'), (MKNOD, 'm')]
-        .iter()
-        .filter(|(bit, _)| access & bit != 0)
-        .map(|(_, c)| c)
-        .collect()
+    LETTERS.iter().filter(|(bit, _)| access & bit != 0).map(|(_, letter)| letter).collect()
+}
+
+pub(super) fn bit(letter: char) -> Option<u8> {
+    LETTERS.iter().find(|(_, known)| *known == letter).map(|(bit, _)| *bit)
 }
 
 #[cfg(test)]

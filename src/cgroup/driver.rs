@@ -92,6 +92,20 @@ impl Driver {
         self.cgroup().ok_or_else(|| none(what))
     }
 
+    /// Stops every process ([`Cgroup::freeze`]): by file, whoever has made the cgroup.
+    pub fn freeze(&self) -> Result<()> {
+        self.needed("paused")?.freeze()
+    }
+
+    pub fn thaw(&self) -> Result<()> {
+        self.needed("resumed")?.thaw()
+    }
+
+    /// Sends a signal to every process ([`Cgroup::kill`]).
+    pub fn kill(&self, signal: i32) -> Result<()> {
+        self.cgroup().map_or(Ok(()), |cgroup| cgroup.kill(signal))
+    }
+
     /// Device rules of a new container: in force before it has a process ([`Cgroup::guard_devices`]).
     pub fn guard_devices(&self, limits: &Limits) -> Result<()> {
         match self {
@@ -113,28 +127,6 @@ impl Driver {
         match self {
             Driver::None => Err(none("updated")),
             Driver::Files(cgroup) => cgroup.update(limits),
-        }
-    }
-
-    pub fn freeze(&self) -> Result<()> {
-        match self {
-            Driver::None => Err(none("paused")),
-            Driver::Files(cgroup) => cgroup.freeze(),
-        }
-    }
-
-    pub fn thaw(&self) -> Result<()> {
-        match self {
-            Driver::None => Err(none("resumed")),
-            Driver::Files(cgroup) => cgroup.thaw(),
-        }
-    }
-
-    /// Sends a signal to every process ([`Cgroup::kill`]).
-    pub fn kill(&self, signal: i32) -> Result<()> {
-        match self {
-            Driver::None => Ok(()),
-            Driver::Files(cgroup) => cgroup.kill(signal),
         }
     }
 

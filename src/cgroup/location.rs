@@ -64,9 +64,12 @@ impl Location {
 
     /// The one hierarchy that can freeze, and on which every process of a container is: the v1 freezer, or v2.
     pub fn freezer(&self) -> Location {
+        Location { legs: self.freezing_leg().cloned().into_iter().collect() }
+    }
+
+    pub(super) fn freezing_leg(&self) -> Option<&Leg> {
         let unified = |leg: &&Leg| leg.version == Version::V2;
-        let leg = self.legs.iter().find(|leg| leg.has("freezer")).or_else(|| self.legs.iter().find(unified));
-        Location { legs: leg.cloned().into_iter().collect() }
+        self.legs.iter().find(|leg| leg.has("freezer")).or_else(|| self.legs.iter().find(unified))
     }
 
     /// The hierarchies that a recorded cgroup is in, without asking the host for its mounts.
@@ -96,13 +99,12 @@ impl Location {
 ///
 /// Errors: `..` in the path, an empty path after normalising, a slice of systemd (`slice:prefix:name`).
 pub fn locate(layout: &Layout, cgroups_path: Option<&str>, id: &str) -> Result<Location> {
-    let own = |text: &'static str| {
-        fs::read_to_string(text)
-            .map_err(|e| Error::io(format!("read {text}"), &e).doing("finding the caller's own cgroup"))
+    const OWN: &str = "/proc/self/cgroup";
+    let membership = match cgroups_path {
+        Some(path) if path.starts_with('/') => String::new(),
+        _ => fs::read_to_string(OWN)
+            .map_err(|e| Error::io(format!("read {OWN}"), &e).doing("finding the caller's own cgroup"))?,
     };
-    let wanted = cgroups_path.unwrap_or_default();
-    let absolute = wanted.starts_with('/');
-    let membership = if absolute { String::new() } else { own("/proc/self/cgroup")? };
     place(layout, cgroups_path, id, &membership)
 }
 
@@ -128,39 +130,22 @@ fn place(layout: &Layout, cgroups_path: Option<&str>, id: &str, membership: &str
         let own = inside(mount, own.unwrap_or("/"))?;
         Ok(if own.is_empty() { path.clone() } else { format!("{own}/{path}") })
     };
+    let leg = |version, controllers: &[String], mount: &Mount, own| -> Result<Leg> {
+        let (path, mount) = (below(mount, own)?, mount.path.clone());
+        Ok(Leg { version, controllers: controllers.to_vec(), mount, path, inode: None })
+    };
     let mut legs = Vec::new();
     match layout {
         Layout::Unified { mount } => {
             let mount = Mount { path: mount.clone(), root: "/".to_owned() };
-            let own = own_cgroup(membership, "").map(parent);
-            legs.push(Leg {
-                version: Version::V2,
-                controllers: Vec::new(),
-                path: below(&mount, own)?,
-                mount: mount.path,
-                inode: None,
-            });
+            legs.push(leg(Version::V2, &[], &mount, own_cgroup(membership, "").map(parent))?);
         }
         Layout::Legacy { hierarchies, unified } => {
-            for hierarchy in hierarchies {
-                let own = own_cgroup(membership, &hierarchy.controllers[0]);
-                legs.push(Leg {
-                    version: Version::V1,
-                    controllers: hierarchy.controllers.clone(),
-                    path: below(&hierarchy.mount, own)?,
-                    mount: hierarchy.mount.path.clone(),
-                    inode: None,
-                });
+            for Hierarchy { controllers, mount } in hierarchies {
+                legs.push(leg(Version::V1, controllers, mount, own_cgroup(membership, &controllers[0]))?);
             }
             if let Some(mount) = unified {
-                let own = own_cgroup(membership, "");
-                legs.push(Leg {
-                    version: Version::V2,
-                    controllers: Vec::new(),
-                    path: below(mount, own)?,
-                    mount: mount.path.clone(),
-                    inode: None,
-                });
+                legs.push(leg(Version::V2, &[], mount, own_cgroup(membership, ""))?);
             }
         }
     }

@@ -28,10 +28,7 @@ impl Limits {
         if let Some(cpu) = &resources.cpu {
             limits.cpu = check.cpu(cpu);
         }
-        limits.pids = resources.pids.as_ref().and_then(|p| p.limit).map(|n| match u64::try_from(n) {
-            Ok(n) => Amount::Of(n),
-            Err(_) => Amount::Unlimited,
-        });
+        limits.pids = resources.pids.as_ref().and_then(|pids| pids.limit).map(unsigned);
         if let Some(io) = &resources.block_io {
             limits.io = check.io(io);
         }
@@ -67,9 +64,14 @@ impl Limits {
     }
 }
 
-/// Bytes: 0 is "not set", -1 no limit.
+/// -1 is no limit.
+fn unsigned(value: i64) -> Amount {
+    u64::try_from(value).map_or(Amount::Unlimited, Amount::Of)
+}
+
+/// Bytes: 0 is "not set".
 fn amount(value: Option<i64>) -> Option<Amount> {
-    value.filter(|n| *n != 0).map(|n| u64::try_from(n).map_or(Amount::Unlimited, Amount::Of))
+    value.filter(|n| *n != 0).map(unsigned)
 }
 
 /// Collects what this host cannot do.

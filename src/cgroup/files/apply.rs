@@ -7,7 +7,7 @@
 use super::held::{Cgroup, Held};
 use crate::cgroup::limits::{Amount, Limits};
 use crate::cgroup::location::Version;
-use crate::cgroup::render::write::{Missing, Refused, Write};
+use crate::cgroup::render::write::{IfAbsent, IfRefused, Write};
 use crate::cgroup::render::{v1, v2};
 use crate::error::{Error, Kind, Result};
 use crate::sys::{Errno, SysResult};
@@ -31,7 +31,7 @@ impl Cgroup {
         let mut again = Vec::new();
         for (held, write) in self.routed(limits)? {
             match put(held, &write) {
-                Err(Errno(libc::EINVAL)) if write.refused == Refused::Again => again.push((held, write)),
+                Err(Errno(libc::EINVAL)) if write.if_refused == IfRefused::Again => again.push((held, write)),
                 Err(errno) => return Err(held.explain(&write, errno)),
                 Ok(()) => {}
             }
@@ -55,8 +55,8 @@ impl Cgroup {
             if let Some(held) = leg(&write.controller) {
                 routed.push((held, write));
             } else if unified.is_none() || !elsewhere.iter().any(|w| w.field == write.field) {
-                match write.missing {
-                    Missing::Ignore => {}
+                match write.if_absent {
+                    IfAbsent::Ignore => {}
                     _ => return Err(write.no_controller()),
                 }
             }
@@ -64,11 +64,9 @@ impl Cgroup {
         // v2 calls the block I/O controller by another name.
         let on_v1 = |controller: &str| leg(if controller == "io" { "blkio" } else { controller }).is_some();
         elsewhere.retain(|write| !on_v1(&write.controller));
-        routed.extend(
-            unified.into_iter().flat_map(|unified| {
-                elsewhere.drain(..).map(move |write| (unified, write)).collect::<Vec<_>>()
-            }),
-        );
+        if let Some(unified) = unified {
+            routed.extend(elsewhere.into_iter().map(|write| (unified, write)));
+        }
         Ok(routed)
     }
 
@@ -110,57 +108,55 @@ impl Held {
             Err(Errno(libc::ENOENT)) => {}
             other => return other,
         }
-        // Missing files of a v2 controller appear when the parents hand the controller down.
+        // IfAbsent files of a v2 controller appear when the parents hand the controller down.
         if self.leg.version == Version::V2 && self.hand_down(std::slice::from_ref(&write.controller)) {
             match self.write(&write.file, &write.value) {
                 Err(Errno(libc::ENOENT)) => {}
                 other => return other,
             }
         }
-        match &write.missing {
-            Missing::Fail => Err(Errno(libc::ENOENT)),
-            Missing::Ignore => Ok(()),
-            Missing::Instead((file, value)) => self.write(file, value),
+        match &write.if_absent {
+            IfAbsent::Fail => Err(Errno(libc::ENOENT)),
+            IfAbsent::Ignore => Ok(()),
+            IfAbsent::Instead((file, value)) => self.write(file, value),
         }
     }
 
     fn explain(&self, write: &Write, errno: Errno) -> Error {
         let path = format!("{}/{}", self.leg.directory(), write.file);
-        let error = match errno.0 {
-            libc::ENOENT if self.missing_controller(&write.controller) && self.parent_is_populated() => {
-                Error::new(format!(
+        if errno.0 == libc::ENOENT {
+            let error = match (self.missing_controller(&write.controller), self.parent_is_populated()) {
+                (true, true) => Error::new(format!(
                     "the parent cgroup has processes, so it cannot hand down the controller {}",
                     write.controller
                 ))
-                .remedy("choose a /linux/cgroupsPath whose parent has none")
+                .remedy("choose a /linux/cgroupsPath whose parent has none"),
+                (true, false) => return write.no_controller(),
+                (false, _) => Error::new(format!("this kernel has no {path}"))
+                    .kind(Kind::Unsupported)
+                    .remedy("remove the limit"),
+            };
+            return error.field(write.field.clone()).value(&write.value);
+        }
+        let remedy = match (errno.0, &*write.controller, &*write.file) {
+            (libc::EBUSY, "memory", _) => "the limit is below the memory in use",
+            (libc::EINVAL, _, "cpu.weight" | "cpu.shares") => {
+                "an idle cgroup takes no weight: set cpu.idle to 0 first"
             }
-            libc::ENOENT if self.missing_controller(&write.controller) => return write.no_controller(),
-            libc::ENOENT => Error::new(format!("this kernel has no {path}"))
-                .kind(Kind::Unsupported)
-                .remedy("remove the limit"),
-            libc::EBUSY if write.controller == "memory" => {
-                errno.because(format!("write {path}")).remedy("the limit is below the memory in use")
+            (libc::EACCES | libc::EINVAL | libc::ENODEV | libc::ERANGE, "cpuset", _) => {
+                "is it a part of what the parent cgroup and this machine have?"
             }
-            libc::EINVAL if matches!(&*write.file, "cpu.weight" | "cpu.shares") => errno
-                .because(format!("write {path}"))
-                .remedy("an idle cgroup takes no weight: set cpu.idle to 0 first"),
-            libc::EACCES | libc::EINVAL | libc::ENODEV | libc::ERANGE if write.controller == "cpuset" => {
-                errno
-                    .because(format!("write {path}"))
-                    .remedy("is it a part of what the parent cgroup and this machine have?")
+            (libc::EBUSY | libc::ENOSPC, "cpuset", _) => {
+                "a cgroup below it, or a real-time process in it, needs more"
             }
-            libc::EBUSY | libc::ENOSPC if write.controller == "cpuset" => errno
-                .because(format!("write {path}"))
-                .remedy("a cgroup below it, or a real-time process in it, needs more"),
-            libc::ENODEV if write.controller.ends_with("io") => errno
-                .because(format!("write {path}"))
-                .remedy("the numbers have to be those of a whole block device"),
-            libc::EOPNOTSUPP => errno
-                .because(format!("write {path}"))
-                .remedy("the cgroup or a parent is threaded, or the file belongs to another I/O scheduler"),
-            _ => errno.because(format!("write {path}")),
+            (libc::ENODEV, "io" | "blkio", _) => "the numbers have to be those of a whole block device",
+            (libc::EOPNOTSUPP, ..) => {
+                "the cgroup or a parent is threaded, or the file belongs to another I/O scheduler"
+            }
+            _ => "",
         };
-        error.field(write.field.clone()).value(&write.value)
+        let error = errno.because(format!("write {path}")).field(write.field.clone()).value(&write.value);
+        if remedy.is_empty() { error } else { error.remedy(remedy) }
     }
 
     /// True if the controller itself is missing in this v2 cgroup, and not only a file of it.

@@ -8,8 +8,8 @@ use super::held::{Cgroup, Held, on};
 use super::walk::{DIRECTORY, INSIDE, c};
 use crate::cgroup::location::Version;
 use crate::error::{Error, Kind, Result};
-use crate::sys::{Errno, SysResult, file};
-use std::os::fd::{AsFd, OwnedFd};
+use crate::sys::{Errno, file};
+use std::os::fd::AsFd;
 
 /// A path below the container's cgroup, in the hierarchies of these v1 controllers or, without any, in all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,11 +56,11 @@ impl Cgroup {
                     .remedy("name a group below it, without \"..\"")
             })?;
             for held in &mut self.held {
-                if !below.is_about(held) {
+                if !below.controllers.is_empty() && !below.controllers.iter().any(|name| held.leg.has(name)) {
                     continue;
                 }
                 // Beside v1 hierarchies v2 has no controllers, and nobody need make a group there.
-                match held.open_below(&path) {
+                match c(&path).and_then(|path| file::openat2(held.dir.as_fd(), &path, DIRECTORY, 0, INSIDE)) {
                     Err(Errno(libc::ENOENT)) if v1 && held.leg.version == Version::V2 => {}
                     Err(errno) => return Err(held.not_below(&path, errno)),
                     Ok(dir) => held.dir = dir,
@@ -68,12 +68,6 @@ impl Cgroup {
             }
         }
         Ok(self)
-    }
-}
-
-impl Below {
-    fn is_about(&self, held: &Held) -> bool {
-        self.controllers.is_empty() || self.controllers.iter().any(|controller| held.leg.has(controller))
     }
 }
 
@@ -87,10 +81,6 @@ fn inside(path: &str) -> Option<String> {
 }
 
 impl Held {
-    fn open_below(&self, path: &str) -> SysResult<OwnedFd> {
-        file::openat2(self.dir.as_fd(), &c(path)?, DIRECTORY, 0, INSIDE)
-    }
-
     fn not_below(&self, path: &str, errno: Errno) -> Error {
         let error = on(&self.leg, "open the group below", errno).field("--cgroup").value(path);
         match errno.0 {

@@ -18,18 +18,15 @@ impl Cgroup {
     /// period, which costs any other move some 12 ms.
     pub fn entrance(&self, mount: &str) -> Result<Option<OwnedFd>> {
         let held = self.held.iter().find(|held| held.leg.version == Version::V1 && held.leg.mount == mount);
-        held.map(|held| {
-            file::openat2(held.dir.as_fd(), c"tasks", libc::O_WRONLY, 0, INSIDE).map_err(
-                |errno| match errno {
-                    // It was there a moment ago.
-                    Errno(libc::ENOENT | libc::ENODEV) => {
-                        Error::new("the container has ended meanwhile").kind(Kind::WrongState)
-                    }
-                    errno => on(&held.leg, "open the tasks file of", errno),
-                },
-            )
-        })
-        .transpose()
+        let Some(held) = held else { return Ok(None) };
+        match file::openat2(held.dir.as_fd(), c"tasks", libc::O_WRONLY, 0, INSIDE) {
+            Ok(tasks) => Ok(Some(tasks)),
+            // It was there a moment ago.
+            Err(Errno(libc::ENOENT | libc::ENODEV)) => {
+                Err(Error::new("the container has ended meanwhile").kind(Kind::WrongState))
+            }
+            Err(errno) => Err(on(&held.leg, "open the tasks file of", errno)),
+        }
     }
 
     /// The directory that process `pid`, one of this cgroup, is in now: below [`Cgroup::birth`] if the container

@@ -11,7 +11,6 @@ mod controllers;
 mod enforce;
 mod entrance;
 pub mod freeze;
-pub mod glance;
 pub mod held;
 mod kill;
 mod make;

@@ -7,7 +7,7 @@
 //! room: they would escape their limits.
 
 use super::held::{Cgroup, Held, on};
-use super::walk::{below, c_bytes};
+use super::walk::{below, c};
 use crate::cgroup::location::Version;
 use crate::error::{Error, Result};
 use crate::sys::{Errno, SysResult, file};
@@ -77,7 +77,7 @@ fn rmdir(parent: BorrowedFd, name: &std::ffi::CStr) -> SysResult<()> {
 
 /// Removes what can be removed below a directory, deepest first.
 fn remove_below(dir: BorrowedFd) -> SysResult<()> {
-    below(dir, &mut |anchor, path| match rmdir(anchor, &c_bytes(path)?) {
+    below(dir, &mut |anchor, path| match rmdir(anchor, &c(path)?) {
         // Still busy: the caller waits and comes again.
         Ok(()) | Err(Errno(libc::EBUSY | libc::ENOTEMPTY)) => Ok(()),
         Err(errno) => Err(errno),

@@ -6,7 +6,7 @@
 use super::held::{Cgroup, Held};
 use crate::cgroup::limits::Limits;
 use crate::cgroup::location::Version;
-use crate::cgroup::render::write::{Missing, Write};
+use crate::cgroup::render::write::{IfAbsent, Write};
 use crate::error::{Error, Result};
 use crate::sys::{Errno, SysResult};
 
@@ -43,7 +43,7 @@ impl<'c> Undo<'c> {
             Some(value) => before.held.write(&before.file, value),
             None => Err(Errno(libc::EINVAL)),
         };
-        // Backwards; and what depends on an earlier file once more, as with limits (see `write`).
+        // Backwards; and what depends on an earlier file once more, as with limits (see `apply`).
         let again: Vec<Before> =
             self.before.into_iter().rev().filter(|before| write(before).is_err()).collect();
         let stay: Vec<String> =
@@ -87,8 +87,8 @@ fn present(held: &Held, write: &Write) -> Option<(String, String)> {
     {
         found = read(&write.file);
     }
-    match &write.missing {
-        Missing::Instead((file, _)) if found.is_none() => read(file),
+    match &write.if_absent {
+        IfAbsent::Instead((file, _)) if found.is_none() => read(file),
         _ => found,
     }
 }

@@ -20,7 +20,7 @@ pub(in crate::cgroup) fn collect(dir: BorrowedFd, pids: &mut Vec<i32>) -> SysRes
 
 fn collect_from(dir: BorrowedFd, path: &[u8], pids: &mut Vec<i32>) -> SysResult<()> {
     const LIMIT: usize = 16 << 20;
-    match file::read_at(dir, &c_bytes(path)?, LIMIT, INSIDE) {
+    match file::read_at(dir, &c(path)?, LIMIT, INSIDE) {
         Ok(bytes) => {
             pids.extend(String::from_utf8_lossy(&bytes).lines().filter_map(|l| l.parse::<i32>().ok()));
             Ok(())
@@ -71,16 +71,11 @@ fn each(anchor: BorrowedFd, path: &mut Vec<u8>, names: Vec<CString>, visit: &mut
 /// Apart from its caller, which calls itself: the buffer of a listing is large.
 #[inline(never)]
 fn open_and_list(anchor: BorrowedFd, path: &[u8]) -> SysResult<(OwnedFd, Vec<CString>)> {
-    let dir =
-        file::openat2(anchor, &c_bytes(if path.is_empty() { b"." } else { path })?, DIRECTORY, 0, INSIDE)?;
+    let dir = file::openat2(anchor, &c(if path.is_empty() { b"." } else { path })?, DIRECTORY, 0, INSIDE)?;
     let names = dents::subdirectories(dir.as_fd())?;
     Ok((dir, names))
 }
 
-pub(in crate::cgroup) fn c_bytes(path: &[u8]) -> SysResult<CString> {
-    CString::new(path).map_err(|_| Errno(libc::EINVAL))
-}
-
-pub(in crate::cgroup) fn c(text: &str) -> SysResult<CString> {
-    CString::new(text).map_err(|_| Errno(libc::EINVAL))
+pub(in crate::cgroup) fn c(path: impl AsRef<[u8]>) -> SysResult<CString> {
+    CString::new(path.as_ref()).map_err(|_| Errno(libc::EINVAL))
 }

@@ -4,7 +4,7 @@
 //! silently allow more than was asked (a v1 kernel takes "a 1:3 rwm" for everything). A running container gets
 //! only the difference, so that nothing it may use is away for a moment.
 
-use crate::cgroup::devices::{Class, MKNOD, READ, Range, Rule, Rules, WRITE, letters};
+use crate::cgroup::devices::{Class, Range, Rule, Rules, bit, letters};
 use crate::error::{Error, Kind, Result};
 use std::collections::BTreeMap;
 
@@ -70,15 +70,7 @@ impl Exceptions {
             let number = |text: &str| if text == "*" { Some(None) } else { text.parse().ok().map(Some) };
             let (major, minor) = numbers.split_once(':')?;
             let range = Range { class, major: number(major)?, minor: number(minor)? };
-            let bits = access.chars().fold(0, |bits, c| {
-                bits | match c {
-                    'r' => READ,
-                    'w' => WRITE,
-                    'm' => MKNOD,
-                    _ => 0,
-                }
-            });
-            *state.except.entry(range).or_default() |= bits;
+            *state.except.entry(range).or_default() |= access.chars().filter_map(bit).sum::<u8>();
         }
         Some(state)
     }

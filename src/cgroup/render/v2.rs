@@ -1,27 +1,17 @@
 //! Limits as files of cgroup v2. Pure: what would be written, in which order; and the conversions that the
 //! specification's v1 values need.
 
-use super::write::{Missing, Write};
+use super::write::{IfAbsent, Write};
 use crate::cgroup::limits::{Amount, CpuLimits, Direction, IoLimits, Limits, MemoryLimits, Throttle};
 
 /// Everything but the device rules, which are a program (`program`).
 pub fn files(limits: &Limits) -> Vec<Write> {
     let mut files = Vec::new();
-    if let Some(pids) = limits.pids {
-        files.push(Write::new("pids.max", pids.or("max"), "pids/limit"));
-    }
+    files.extend(Write::set("pids.max", most(limits.pids), "pids/limit"));
     memory(&limits.memory, &mut files);
     io(&limits.io, &mut files);
     cpu(&limits.cpu, &mut files);
-    for (i, (size, bytes)) in limits.hugepages.iter().enumerate() {
-        let field = format!("hugepageLimits/{i}/limit");
-        files.push(Write::new(format!("hugetlb.{size}.max"), bytes.to_string(), &field));
-        // Reservation accounting is the better limit where the kernel has it (5.7).
-        files.push(
-            Write::new(format!("hugetlb.{size}.rsvd.max"), bytes.to_string(), &field)
-                .missing(Missing::Ignore),
-        );
-    }
+    hugepages(limits, "max", &mut files);
     rdma(limits, &mut files);
     for (file, content) in &limits.unified {
         // Some files take one line a write (io.max). An empty line is how others are emptied (cpuset.cpus).
@@ -44,6 +34,10 @@ pub fn controllers(limits: &Limits) -> Vec<String> {
     names
 }
 
+pub(super) fn most(amount: Option<Amount>) -> Option<String> {
+    amount.map(|amount| amount.or("max"))
+}
+
 /// memory.swap.max counts swap alone, the specification's value memory and swap together.
 fn memory(memory: &MemoryLimits, files: &mut Vec<Write>) {
     let swap = match (memory.swap, memory.limit) {
@@ -56,75 +50,62 @@ fn memory(memory: &MemoryLimits, files: &mut Vec<Write>) {
         let write = Write::new("memory.swap.max", swap.or("max"), "memory/swap");
         // Without swap accounting there is no file; no swap and no limit are then the truth already.
         let vacuous = matches!(swap, Amount::Unlimited | Amount::Of(0));
-        files.push(if vacuous { write.missing(Missing::Ignore) } else { write });
+        files.push(if vacuous { write.if_absent(IfAbsent::Ignore) } else { write });
     }
-    if let Some(limit) = memory.limit {
-        files.push(Write::new("memory.max", limit.or("max"), "memory/limit"));
-    }
-    if let Some(reservation) = memory.reservation {
-        files.push(Write::new("memory.low", reservation.or("max"), "memory/reservation"));
-    }
+    files.extend(Write::set("memory.max", most(memory.limit), "memory/limit"));
+    files.extend(Write::set("memory.low", most(memory.reservation), "memory/reservation"));
 }
 
 /// The weight is refused while the cgroup is idle, a burst while it is above the old quota: both are written
 /// again after what they wait for.
 fn cpu(cpu: &CpuLimits, files: &mut Vec<Write>) {
     const DEFAULT_PERIOD: u64 = 100_000;
-    if let Some(shares) = cpu.shares {
-        files.push(Write::new("cpu.weight", weight_of_shares(shares).to_string(), "cpu/shares").again());
-    }
-    if let Some(idle) = cpu.idle {
-        files.push(Write::new("cpu.idle", idle.to_string(), "cpu/idle"));
-    }
-    if let Some(burst) = cpu.burst {
-        files.push(Write::new("cpu.max.burst", burst.to_string(), "cpu/burst").again());
-    }
+    files.extend(Write::set("cpu.weight", cpu.shares.map(weight_of_shares), "cpu/shares").map(Write::again));
+    files.extend(Write::set("cpu.idle", cpu.idle, "cpu/idle"));
+    files.extend(Write::set("cpu.max.burst", cpu.burst, "cpu/burst").map(Write::again));
     if cpu.quota.is_some() || cpu.period.is_some() {
         let quota = cpu.quota.unwrap_or(Amount::Unlimited).or("max");
         let period = cpu.period.unwrap_or(DEFAULT_PERIOD);
         let field = if cpu.quota.is_some() { "cpu/quota" } else { "cpu/period" };
         files.push(Write::new("cpu.max", format!("{quota} {period}"), field).again());
     }
-    if let Some(cpus) = &cpu.cpus {
-        files.push(Write::new("cpuset.cpus", cpus.clone(), "cpu/cpus"));
-    }
-    if let Some(mems) = &cpu.mems {
-        files.push(Write::new("cpuset.mems", mems.clone(), "cpu/mems"));
+    cpuset(cpu, files);
+}
+
+/// The same files on both versions.
+pub(super) fn cpuset(cpu: &CpuLimits, files: &mut Vec<Write>) {
+    files.extend(Write::set("cpuset.cpus", cpu.cpus.as_ref(), "cpu/cpus"));
+    files.extend(Write::set("cpuset.mems", cpu.mems.as_ref(), "cpu/mems"));
+}
+
+/// `limit` is the last part of the file's name.
+pub(super) fn hugepages(limits: &Limits, limit: &str, files: &mut Vec<Write>) {
+    for (i, (size, bytes)) in limits.hugepages.iter().enumerate() {
+        let write = |file| Write::new(file, bytes.to_string(), &format!("hugepageLimits/{i}/limit"));
+        files.push(write(format!("hugetlb.{size}.{limit}")));
+        // Reservation accounting is the better limit where the kernel has it (5.7).
+        files.push(write(format!("hugetlb.{size}.rsvd.{limit}")).if_absent(IfAbsent::Ignore));
     }
 }
 
 fn io(io: &IoLimits, files: &mut Vec<Write>) {
     if let Some(weight) = io.weight {
-        let instead = ("io.weight".into(), weight_of_blkio(weight).to_string());
-        files.push(
-            Write::new("io.bfq.weight", weight.to_string(), "blockIO/weight")
-                .missing(Missing::Instead(instead)),
-        );
+        let write = Write::new("io.bfq.weight", weight.to_string(), "blockIO/weight");
+        files.push(write.instead("io.weight", weight_of_blkio(weight).to_string()));
     }
     for device in &io.device_weights {
         let of = format!("{}:{}", device.major, device.minor);
-        let instead = ("io.weight".into(), format!("{of} {}", weight_of_blkio(device.weight)));
-        files.push(
-            Write::at("io.bfq.weight", format!("{of} {}", device.weight), &device.field)
-                .missing(Missing::Instead(instead)),
-        );
+        let write = Write::at("io.bfq.weight", format!("{of} {}", device.weight), &device.field);
+        files.push(write.instead("io.weight", format!("{of} {}", weight_of_blkio(device.weight))));
     }
-    let mut rest = &io.throttles[..];
-    let mut done: Vec<(i64, i64)> = Vec::new();
     // One write for each device, with all its rates.
-    while let Some((first, others)) = rest.split_first() {
-        rest = others;
-        if done.contains(&(first.major, first.minor)) {
+    for (i, first) in io.throttles.iter().enumerate() {
+        let same = |other: &&Throttle| (other.major, other.minor) == (first.major, first.minor);
+        if io.throttles[..i].iter().any(|other| same(&other)) {
             continue;
         }
-        done.push((first.major, first.minor));
-        let mut line = format!("{}:{}", first.major, first.minor);
-        for throttle in std::iter::once(first)
-            .chain(others.iter().filter(|t| (t.major, t.minor) == (first.major, first.minor)))
-        {
-            line.push_str(&rate(throttle));
-        }
-        files.push(Write::at("io.max", line, &first.field));
+        let rates: String = io.throttles[i..].iter().filter(same).map(rate).collect();
+        files.push(Write::at("io.max", format!("{}:{}{rates}", first.major, first.minor), &first.field));
     }
 }
 

@@ -11,13 +11,13 @@ pub struct Write {
     pub file: Cow<'static, str>,
     pub value: String,
     pub field: String,
-    pub missing: Missing,
-    pub refused: Refused,
+    pub if_absent: IfAbsent,
+    pub if_refused: IfRefused,
 }
 
 /// What to do where the file is not there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Missing {
+pub enum IfAbsent {
     Fail,
     Ignore,
     /// Write this file with this value in its place.
@@ -26,7 +26,7 @@ pub enum Missing {
 
 /// What to do when the kernel says EINVAL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub enum IfRefused {
     Fail,
     /// Try once more after all other files.
     Again,
@@ -38,6 +38,11 @@ impl Write {
         Write::at(file, value, &format!("/linux/resources/{field}"))
     }
 
+    /// The write of a value that may be set or not.
+    pub(super) fn set(file: &'static str, value: Option<impl ToString>, field: &str) -> Option<Write> {
+        value.map(|value| Write::new(file, value.to_string(), field))
+    }
+
     pub(super) fn at(file: impl Into<Cow<'static, str>>, value: String, field: &str) -> Write {
         let file = file.into();
         Write {
@@ -45,18 +50,23 @@ impl Write {
             file,
             value,
             field: field.to_owned(),
-            missing: Missing::Fail,
-            refused: Refused::Fail,
+            if_absent: IfAbsent::Fail,
+            if_refused: IfRefused::Fail,
         }
     }
 
-    pub(super) fn missing(mut self, missing: Missing) -> Write {
-        self.missing = missing;
+    pub(super) fn if_absent(mut self, to_do: IfAbsent) -> Write {
+        self.if_absent = to_do;
         self
     }
 
+    /// Where the file is not there, this one with this value.
+    pub(super) fn instead(self, file: &'static str, value: String) -> Write {
+        self.if_absent(IfAbsent::Instead((file.into(), value)))
+    }
+
     pub(super) fn again(mut self) -> Write {
-        self.refused = Refused::Again;
+        self.if_refused = IfRefused::Again;
         self
     }
 
