@@ -2,6 +2,8 @@
 
 use crate::support::cgroups::{Place, legacy, run_inside, same};
 use rruntime::cgroup::{Cgroup, Limits};
+use std::fs;
+use std::path::Path;
 
 /// A layout with this v1 controller.
 fn with(controller: &str) -> Option<rruntime::host::cgroups::Layout> {
@@ -11,6 +13,18 @@ fn with(controller: &str) -> Option<rruntime::host::cgroups::Layout> {
         return None;
     }
     Some(layout)
+}
+
+/// What ran before may have left a directory where a hierarchy would be.
+#[test]
+fn a_plain_directory_is_no_controller() {
+    let directory = std::env::temp_dir().join(format!("rr-cpu-{}", std::process::id()));
+    fs::create_dir(&directory).unwrap();
+    assert!(!crate::support::is_hierarchy(&directory));
+    fs::remove_dir(&directory).unwrap();
+    let Some(layout) = legacy() else { return };
+    let place = Place::new(layout, "hierarchy");
+    assert!(place.location.legs.iter().any(|leg| crate::support::is_hierarchy(Path::new(&leg.mount))));
 }
 
 #[test]

@@ -289,7 +289,13 @@ pub fn has_controller(name: &str) -> bool {
         let list = fs::read_to_string("/sys/fs/cgroup/cgroup.controllers").unwrap_or_default();
         return list.split_whitespace().any(|controller| controller == name);
     }
-    Path::new("/sys/fs/cgroup").join(name).is_dir()
+    is_hierarchy(&Path::new("/sys/fs/cgroup").join(name))
+}
+
+/// Whether a v1 hierarchy is mounted there: a plain directory may have the name of a controller that nobody mounted.
+pub fn is_hierarchy(path: &Path) -> bool {
+    let kind = nix::sys::statfs::statfs(path).map(|found| found.filesystem_type());
+    kind == Ok(nix::sys::statfs::CGROUP_SUPER_MAGIC)
 }
 
 /// Why a test about this controller, named as v1 has it, cannot run; `None` if it can.

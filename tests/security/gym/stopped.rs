@@ -152,7 +152,7 @@ pub fn frozen_below(runtime: &Runtime) -> Outcome {
 
 #[test]
 fn an_exec_into_a_frozen_group_is_refused_or_answers_sigterm() {
-    if !is_v2() && !Path::new("/sys/fs/cgroup/freezer").exists() {
+    if !is_v2() && !has_controller("freezer") {
         skip!("there is no freezer");
     }
     let outcome = frozen_below(&runtime::ours());
