@@ -315,7 +315,7 @@ fn one_life() {
     cgroup.apply(&limits).unwrap();
     cgroup.birth().unwrap();
     cgroup.remove(crate::support::cgroups::soon()).unwrap();
-    std::mem::forget(place);
+    place.leave();
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod listing;
 mod rootless;
 mod signals;
 mod start_word;
+mod swept;
 mod terminal;
 mod threads;
 mod upgrade;

@@ -3,12 +3,14 @@
 //! Every cgroup is called `rr-test-PID-NAME` and is removed when its test ends, passed or not.
 #![allow(dead_code)]
 
+use super::sweep;
 use rruntime::cgroup::{Cgroup, DeviceRules, Limits, Location, locate};
 use rruntime::host::cgroups::{Layout, detect};
 use rruntime::spec::Resources;
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -52,13 +54,22 @@ pub fn unified_with(controller: &str) -> Option<Layout> {
 pub struct Place {
     pub layout: Layout,
     pub location: Location,
+    /// Its directory has nothing in it and tells later runs, by its lock, that the test lives.
+    lock: (File, PathBuf),
 }
 
 impl Place {
     pub fn new(layout: Layout, name: &str) -> Place {
-        let path = format!("/rr-test-{}-{name}", std::process::id());
-        let location = locate(&layout, Some(&path), "unused").unwrap();
-        Place { layout, location }
+        let name = format!("{}{}-{name}", sweep::PREFIX, std::process::id());
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&name);
+        let location = locate(&layout, Some(&format!("/{name}")), "unused").unwrap();
+        Place { layout, location, lock: (sweep::make_locked(&directory), directory) }
+    }
+
+    /// For a test that has removed the cgroup itself, and counts the calls that it takes.
+    pub fn leave(self) {
+        fs::remove_dir(&self.lock.1).unwrap();
+        std::mem::forget(self);
     }
 
     /// A cgroup below this one.
@@ -102,9 +113,10 @@ impl Drop for Place {
         if let Ok(Some(cgroup)) = Cgroup::open(&self.location) {
             let gone = cgroup.kill(nix::libc::SIGKILL).and_then(|()| cgroup.remove(soon()));
             if let Err(error) = gone {
-                eprintln!("left behind: {error}");
+                return eprintln!("left behind: {error}");
             }
         }
+        fs::remove_dir(&self.lock.1).unwrap_or_else(|e| eprintln!("left behind: {e}"));
     }
 }
 

@@ -7,9 +7,10 @@ pub mod cli;
 pub mod leftovers;
 pub mod mountinfo;
 pub mod ordinary;
+pub mod sweep;
 
 use serde_json::Value;
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -40,6 +41,8 @@ pub struct Container {
     pub allowed: Vec<&'static str>,
     /// Another binary in place of ours: a peer, or an older one.
     pub runtime: Option<PathBuf>,
+    /// As long as it is held, what is below `dir` belongs to a living test.
+    pub lock: File,
 }
 
 /// What a command printed and how it ended.
@@ -82,13 +85,14 @@ impl Container {
     /// A container whose files are below this directory.
     pub fn below(base: &Path) -> Container {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let id = format!("rr-test-{}-{number}", std::process::id());
+        let id = format!("{}{}-{number}", sweep::PREFIX, std::process::id());
         let dir = base.join(&id);
+        let lock = sweep::make_locked(&dir);
         fs::create_dir_all(dir.join("bundle")).expect("the test's directory is writable");
         make_rootfs(&dir.join("bundle/rootfs"));
         let mut config: Value = serde_json::from_str(CONFIG).expect("the config is JSON");
         config["linux"]["cgroupsPath"] = format!("/{id}").into();
-        Container { id, dir, config, ids: None, runtime: None, allowed: Vec::new() }
+        Container { id, dir, config, ids: None, runtime: None, allowed: Vec::new(), lock }
     }
 
     /// What runs in the container.
@@ -228,17 +232,7 @@ impl Container {
 
     /// The directories named like this container in any cgroup hierarchy.
     pub fn cgroups(&self) -> Vec<PathBuf> {
-        let mut found = Vec::new();
-        let base = Path::new("/sys/fs/cgroup");
-        let mut tops = vec![base.to_owned()];
-        tops.extend(fs::read_dir(base).into_iter().flatten().flatten().map(|entry| entry.path()));
-        for top in tops {
-            let candidate = top.join(&self.id);
-            if candidate.is_dir() {
-                found.push(candidate);
-            }
-        }
-        found
+        hierarchies().into_iter().map(|top| top.join(&self.id)).filter(|group| group.is_dir()).collect()
     }
 
     /// The file of the container's cgroup on v2, or of this v1 controller.
@@ -276,6 +270,13 @@ pub fn limited(resources: Value) -> Container {
         let all = config["linux"]["resources"].as_object_mut().expect("the config has resources");
         all.extend(resources.as_object().expect("resources are an object").clone());
     })
+}
+
+/// Where a cgroup of a test can be: at the top of every hierarchy.
+pub fn hierarchies() -> Vec<PathBuf> {
+    let base = Path::new("/sys/fs/cgroup");
+    let below = fs::read_dir(base).into_iter().flatten().flatten().map(|entry| entry.path());
+    std::iter::once(base.to_owned()).chain(below).collect()
 }
 
 /// True where /sys/fs/cgroup is a cgroup2 mount.

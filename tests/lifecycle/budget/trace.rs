@@ -1,11 +1,11 @@
 //! A command under strace, and the view in which cgroup v2 is alone.
 
+use crate::support::sweep::V2_VIEW;
 use crate::support::{Container, RRUNTIME, is_v2};
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Command, Stdio};
 
-const VIEW: &str = "RRUNTIME_TEST_V2_VIEW";
 /// Calls that make a process.
 const FORKS: [&str; 4] = ["clone(", "clone3(", "fork(", "vfork("];
 
@@ -14,13 +14,13 @@ pub fn in_v2_view(test: &str, body: impl FnOnce()) {
     if is_v2() {
         return body();
     }
-    assert!(std::env::var_os(VIEW).is_none(), "the view has no cgroup v2");
+    assert!(std::env::var_os(V2_VIEW).is_none(), "the view has no cgroup v2");
     let script = "mount -t cgroup2 none /sys/fs/cgroup && exec \"$0\" --exact --nocapture \"$1\"";
     let output = Command::new("unshare")
         .args(["-m", "sh", "-c", script])
         .arg(std::env::current_exe().expect("a test has a file"))
         .arg(format!("budget::{test}"))
-        .env(VIEW, "1")
+        .env(V2_VIEW, "1")
         .output()
         .expect("unshare is part of every Linux");
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
