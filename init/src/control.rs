@@ -1,7 +1,7 @@
 //! Talking to rruntime: one message at a time over a SEQPACKET socket, then over two pipes, before a container can see this
-//! process; and once `create` has gone over two pipes with names in the state directory. On the socket an end of file means that rruntime has died, and then so does init: a
-//! half-made container must not wait for ever. At the pipes, which init itself holds open, there is none: it waits until it
-//! is told or killed.
+//! process; and once `create` has gone over two pipes with names in the state directory. On the socket an end of file means
+//! that rruntime has died, and then so does init: a half-made container must not wait for ever. At the pipes, which init
+//! itself holds open, there is none: it waits until it is told or killed.
 
 use crate::Init;
 use crate::sys::{self, Errno, Fd};

@@ -1,3 +1,5 @@
+//! Options and operands, as people and engines type them.
+
 use super::*;
 
 fn definitions() -> Vec<Arg> {

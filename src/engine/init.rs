@@ -330,6 +330,7 @@ impl Init {
     /// would not come.
     fn end_maker(&self, maker: Option<&launch::Child>) -> Result<()> {
         let maker = maker.unwrap_or(&self.first);
+        // It may have ended by itself.
         let _ = crate::sys::process::pidfd_send_signal(maker.pidfd.as_fd(), libc::SIGKILL);
         self.watch.wait(&[maker.pidfd.as_fd()], maker.pid)?;
         // Nothing but its exit code is left.

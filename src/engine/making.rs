@@ -390,7 +390,8 @@ enum Moment {
     Last,
 }
 
-/// On v1 the process enters its cgroups by itself and finds its limits there; on v2 they are set while the child works. A first process that spawns the real one must not meet a limit of one task.
+/// On v1 the process enters its cgroups by itself and finds its limits there; on v2 they are set while the child works. A
+/// first process that spawns the real one must not meet a limit of one task.
 fn moment(plan: &Plan, cgroups: &Layout) -> Moment {
     match (plan.staged, cgroups) {
         (true, _) => Moment::Last,

@@ -68,7 +68,7 @@ pub mod sync {
     pub const CONFINED: u32 = 8;
     /// I was born: set my limit on processes.
     pub const PROCESSES: u32 = 10;
-    /// I was born and lead my session: set the policy that would have forbidden my birth, give the terminal its size before my program
-    /// looks, and its mode back.
+    /// I was born and lead my session: set the policy that would have forbidden my birth, give the terminal its size before
+    /// my program looks, and its mode back.
     pub const BORN: u32 = 9;
 }

@@ -1,3 +1,5 @@
+//! Numbers of a resctrl tree that is made of files.
+
 use super::*;
 use serde_json::json;
 use std::fs;
@@ -26,6 +28,7 @@ impl Tree {
 
 impl Drop for Tree {
     fn drop(&mut self) {
+        // What stays is in the scratch space of the machine.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

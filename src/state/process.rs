@@ -69,7 +69,7 @@ impl Process {
     }
 
     /// A descriptor by which its namespaces can be joined: a main thread that has ended has none any more, but another
-    /// thread has. `ESRCH` if the process has ended, `EINVAL` if the kernel has no descriptors of threads (before Linux 6.9).
+    /// thread has. `ESRCH` if the process has ended, `EINVAL` if the kernel has no descriptors of threads (before 6.9).
     pub fn open_to_join(&self) -> SysResult<OwnedFd> {
         match self.hold()? {
             (pidfd, Life::Alive) => Ok(pidfd),

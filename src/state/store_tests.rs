@@ -1,3 +1,5 @@
+//! The state directory under several hands, and after a crash.
+
 use super::*;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

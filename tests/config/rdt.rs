@@ -48,6 +48,7 @@ impl Looks {
             // A monitoring group has no schemata.
             let _ = fs::remove_file(self.0.join(group).join(name));
         }
+        // A group that monitors has none.
         let _ = fs::remove_dir(self.0.join(group).join("mon_groups"));
     }
 
@@ -87,6 +88,7 @@ impl Looks {
 
 impl Drop for Looks {
     fn drop(&mut self) {
+        // What stays is in scratch space.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -326,6 +326,7 @@ fn a_passwd_of_the_image_that_never_ends_holds_up_nobody() {
         let container = Container::new().sh("exit 7");
         for name in ["etc/passwd", "etc/group"] {
             let path = container.rootfs().join(name);
+            // The image may have none.
             let _ = fs::remove_file(&path);
             make(&path);
         }

@@ -1,5 +1,5 @@
-//! Who is joined: a first process that has gone into a user namespace of its own making is not followed, one that stays in the
-//! container's is.
+//! Who is joined: a first process that has gone into a user namespace of its own making is not followed, one that stays
+//! in the container's is.
 
 use crate::canary::in_user_namespace;
 use crate::support::{Container, Ended, wait_until};

@@ -250,6 +250,7 @@ fn something_else_at_a_place_of_the_runtime_harms_nobody() {
             if directory {
                 fs::create_dir_all(at.join("below")).unwrap();
             } else {
+                // The image may have none.
                 let _ = fs::remove_dir(&at);
                 fs::create_dir_all(at.parent().unwrap()).unwrap();
                 fs::write(&at, "something else").unwrap();

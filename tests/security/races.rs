@@ -43,6 +43,7 @@ impl Drop for Flipper {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
+            // A panic of the thread has been printed.
             let _ = thread.join();
         }
     }

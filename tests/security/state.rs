@@ -51,11 +51,13 @@ impl Public {
 impl Drop for Public {
     fn drop(&mut self) {
         let root = self.root();
+        // There may be no container any more.
         let _ = Command::new(crate::support::RRUNTIME)
             .arg("--root")
             .arg(&root)
             .args(["delete", "--force", &self.container.id])
             .output();
+        // What stays is in scratch space.
         let _ = fs::remove_dir_all(&self.directory);
     }
 }

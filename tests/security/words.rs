@@ -20,6 +20,7 @@ fn assert_errors_are_clean(container: &Container) {
     let log = container.dir.join("log");
     for format in ["text", "json"] {
         for to_file in [false, true] {
+            // The first time there is none.
             let _ = fs::remove_file(&log);
             let mut command = container.command(&["--log-format", format]);
             if to_file {

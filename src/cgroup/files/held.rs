@@ -42,7 +42,8 @@ impl Cgroup {
         Ok(Location { legs: self.held.iter().map(identified).collect::<Result<_>>()? })
     }
 
-    /// Opens the cgroup; `None` if it is gone, also where another has its path. In a hierarchy where only this leg is gone, the rest counts.
+    /// Opens the cgroup; `None` if it is gone, also where another has its path. In a hierarchy where only this leg is gone,
+    /// the rest counts.
     pub fn open(location: &Location) -> Result<Option<Cgroup>> {
         let mut held = Vec::with_capacity(location.legs.len());
         for leg in &location.legs {

@@ -1,3 +1,5 @@
+//! Numbers of groups that are files in a scratch directory.
+
 use super::*;
 use serde_json::{Value, json};
 use std::fs;
@@ -28,6 +30,7 @@ struct Scratch(std::path::PathBuf);
 
 impl Drop for Scratch {
     fn drop(&mut self) {
+        // What stays is in the scratch space of the machine.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

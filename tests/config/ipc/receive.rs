@@ -74,6 +74,7 @@ impl Manager {
 
 impl Drop for Manager {
     fn drop(&mut self) {
+        // What stays is in scratch space.
         let _ = fs::remove_dir_all(&self.dir);
     }
 }
@@ -111,6 +112,7 @@ impl Receiver {
 
 impl Drop for Receiver {
     fn drop(&mut self) {
+        // What stays is in scratch space.
         let _ = fs::remove_dir_all(&self.dir);
     }
 }

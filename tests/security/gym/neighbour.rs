@@ -44,6 +44,7 @@ pub fn make(container: Container, wrap: impl Fn(Command) -> Command) {
     ];
     let created = bounded(wrap(container.command(&words)), LIMIT);
     if created.is_some_and(|status| status.success()) {
+        // What became of it is seen by its pid.
         let _ = bounded(container.command(&["start", &container.id]), LIMIT);
     }
     let pid = fs::read_to_string(&pid_file).ok().and_then(|pid| pid.trim().parse().ok());

@@ -1,5 +1,5 @@
-//! Which rows of the table of attacks (docs/security.md, The table of attacks) are closed in this tree: in a closed row a spy
-//! that catches anything is a failure; in an open one the gym says what it caught.
+//! Which rows of the table of attacks (docs/security.md, The table of attacks) are closed in this tree: in a closed row a
+//! spy that catches anything is a failure; in an open one the gym says what it caught.
 
 #[derive(Clone, Copy, PartialEq)]
 pub enum Stand {
