@@ -7,6 +7,7 @@ use super::limits::{
 use super::render::{v1, v2};
 use crate::error::{Error, Kind, Result};
 use crate::host::cgroups::Layout;
+use crate::spec::locate::escaped;
 use crate::spec::{BlockIo, Cpu, Memory, Network, Resources};
 
 impl Limits {
@@ -200,7 +201,7 @@ impl Check {
     fn unified(&mut self, resources: &Resources, limits: &mut Limits) {
         for (file, content) in &resources.unified {
             if !self.v2 {
-                let field = format!("unified/{}", file.replace('~', "~0").replace('/', "~1"));
+                let field = format!("unified/{}", escaped(file));
                 self.wrong(&field, content, "this host has cgroup v1, and these are parameters of cgroup v2");
             }
             limits.unified.push((file.to_string(), content.to_string()));

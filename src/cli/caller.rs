@@ -4,6 +4,7 @@
 use crate::engine::Listening;
 use crate::error::{Error, Kind, Result};
 use std::env;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// LISTEN_FDS and LISTEN_FDNAMES, where LISTEN_PID says that they are meant for this process (sd_listen_fds(3)). A
@@ -21,7 +22,14 @@ pub fn listening() -> Result<Listening> {
             .field("LISTEN_FDS")
             .value(count));
     };
-    Ok(Listening { count, names: env::var("LISTEN_FDNAMES").ok() })
+    Ok(Listening { count, names: text("LISTEN_FDNAMES")? })
+}
+
+/// A variable whose value goes into the config or the record, which are text.
+pub fn text(variable: &str) -> Result<Option<String>> {
+    env::var_os(variable).map(OsString::into_string).transpose().map_err(|value| {
+        Error::new("not UTF-8").kind(Kind::Argument).field(variable.to_owned()).value(value.to_string_lossy())
+    })
 }
 
 /// A variable that names a socket.

@@ -48,7 +48,7 @@ pub fn parse(arguments: &Arguments) -> Result<CreateOptions> {
         listening: caller::listening()?,
         notify_socket: caller::socket("NOTIFY_SOCKET"),
         pidfd_socket: arguments.path("pidfd-socket"),
-        seccomp_receiver: caller::socket("RUN_OCI_SECCOMP_RECEIVER"),
+        seccomp_receiver: caller::text("RUN_OCI_SECCOMP_RECEIVER")?.filter(|path| !path.is_empty()),
     })
 }
 

@@ -5,7 +5,7 @@ use super::list::{Form, form};
 use super::session::Session;
 use super::{Command, Count, FAILURE, OptionsEnd, streams, version};
 use crate::error::Result;
-use crate::host::{self, cgroups::Layout, survey};
+use crate::host::{self, cgroups::Layout, subordinate, survey};
 use crate::names;
 use crate::spec::cpus;
 use crate::sys::identity;
@@ -151,6 +151,10 @@ fn security() -> Section {
 fn ids() -> Section {
     let uid = identity::euid();
     let user = crate::state::owner::Owners::of_host().name(uid);
+    let count = |file| {
+        let ranges = subordinate::ranges(file, &user, uid);
+        Fact::Number(ranges.iter().map(|(_, count)| u64::from(*count)).sum())
+    };
     let tool = |name| match survey::program(name) {
         Some(path) => text(path.display()),
         None => Fact::Missing("install uidmap: ordinary users need it for more than one id"),
@@ -160,8 +164,8 @@ fn ids() -> Section {
         vec![
             ("newuidmap", tool("newuidmap")),
             ("newgidmap", tool("newgidmap")),
-            ("subordinate user ids", Fact::Number(survey::subordinate_ids("/etc/subuid", &user, uid))),
-            ("subordinate group ids", Fact::Number(survey::subordinate_ids("/etc/subgid", &user, uid))),
+            ("subordinate user ids", count(subordinate::UIDS)),
+            ("subordinate group ids", count(subordinate::GIDS)),
         ],
     )
 }

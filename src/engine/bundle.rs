@@ -3,9 +3,8 @@
 use super::{CgroupManager, CreateOptions, Engine, netdevices, own_maps};
 use crate::error::{Context, Error, Kind, Result};
 use crate::host::Facts;
-use crate::plan::script::c;
 use crate::spec::{Hook, Process, Spec, cpus, load, validate};
-use crate::sys::file::{self, cwd};
+use crate::sys::file;
 use std::path::{Path, PathBuf};
 
 /// A config.json is some ten kilobytes; nobody writes this much by intent.
@@ -35,7 +34,7 @@ impl Bundle {
             Some(config) => config.clone(),
             None => path.join("config.json"),
         };
-        let bytes = file::read_at(cwd(), &c(&config.to_string_lossy()), CONFIG_LIMIT, 0).map_err(|e| {
+        let bytes = file::read_path(&config, CONFIG_LIMIT).map_err(|e| {
             let error = e.because(format!("read {}", config.display())).kind(Kind::Argument);
             match &options.config {
                 Some(given) => error.field("--config").value(given.display()),

@@ -55,13 +55,12 @@ impl Engine {
         let mut spec = bundle.spec()?;
         spec.allowed = self.allowed_annotations(&spec)?;
         self.tell_ignored(&spec)?;
-        let receiver = options.seccomp_receiver.as_ref().map(|path| path.to_string_lossy());
-        listener::choose(&mut spec, receiver.as_deref());
+        listener::choose(&mut spec, options.seccomp_receiver.as_deref());
         if let Some(process) = &mut spec.process {
             preserve::announce(&options.listening, process);
         }
         if notify::wanted(options.notify_socket.as_deref(), &spec) {
-            notify::add(&mut spec, &self.store, &options.id);
+            notify::add(&mut spec, &self.store, &options.id)?;
         }
         Ok(spec)
     }
@@ -226,7 +225,7 @@ fn intent(
         listening: planned.listening,
         poststop: 0,
         notify: false,
-        seccomp_receiver: options.seccomp_receiver.as_ref().map(|path| path.to_string_lossy().into_owned()),
+        seccomp_receiver: options.seccomp_receiver.clone(),
     }
 }
 

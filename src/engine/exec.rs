@@ -12,10 +12,10 @@ use crate::error::{Error, Kind, Result};
 use crate::plan::tenant::{self as plan, Destination};
 use crate::spec::{Capabilities, Process, Spec, Text, load};
 use crate::state::{Life, Record};
-use crate::sys::file::{self, cwd};
+use crate::sys::file;
 use crate::sys::wait::Ended;
 use std::borrow::Cow;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::AsFd;
 
 const PROCESS_LIMIT: usize = 32 * 1024 * 1024;
@@ -156,7 +156,7 @@ fn check_status(id: &str, status: Status, options: &ExecOptions) -> Result<()> {
 
 fn read_process_file(options: &ExecOptions) -> Result<Option<Vec<u8>>> {
     let ExecProcess::File(path) = &options.process else { return Ok(None) };
-    let bytes = file::read_at(cwd(), &crate::plan::script::c(&path.to_string_lossy()), PROCESS_LIMIT, 0);
+    let bytes = file::read_path(path, PROCESS_LIMIT);
     bytes.map(Some).map_err(|e| e.because("read the process file").field("--process").value(path.display()))
 }
 
@@ -179,12 +179,7 @@ fn process<'a>(options: &'a ExecOptions, spec: &Spec<'a>, file: Option<&'a [u8]>
         }
         (ExecProcess::Command(arguments), _) => {
             let own = spec.process.clone().unwrap_or_default();
-            Process {
-                args: arguments.iter().map(|argument| text(argument)).collect(),
-                terminal: false,
-                console_size: None,
-                ..own
-            }
+            Process { args: texts(arguments, "/process/args")?, terminal: false, console_size: None, ..own }
         }
         (ExecProcess::File(_), None) => Process::default(),
     };
@@ -192,9 +187,9 @@ fn process<'a>(options: &'a ExecOptions, spec: &Spec<'a>, file: Option<&'a [u8]>
         process.terminal = terminal;
     }
     if let Some(cwd) = &options.cwd {
-        process.cwd = text(cwd);
+        process.cwd = text(cwd, || "/process/cwd".to_owned())?;
     }
-    process.env.extend(options.env.iter().map(|variable| text(variable)));
+    process.env.extend(texts(&options.env, "/process/env")?);
     if let Some(user) = options.user {
         process.user.uid = user.uid;
         process.user.gid = user.gid.unwrap_or(process.user.gid);
@@ -225,7 +220,13 @@ fn add_capabilities<'a>(process: &mut Process<'a>, names: &'a [String]) {
     }
 }
 
-/// The kernel takes any bytes; what is not UTF-8 arrives with replacement characters.
-fn text(argument: &OsStr) -> Text<'_> {
-    Text(argument.to_string_lossy())
+fn texts<'a>(list: &'a [OsString], pointer: &str) -> Result<Vec<Text<'a>>> {
+    (0..).zip(list).map(|(i, word)| text(word, || format!("{pointer}/{i}"))).collect()
+}
+
+/// The kernel takes any bytes; a process, which is JSON elsewhere, is text.
+fn text(word: &OsStr, pointer: impl Fn() -> String) -> Result<Text<'_>> {
+    let refused =
+        || Error::new("not UTF-8").kind(Kind::Argument).field(pointer()).value(word.to_string_lossy());
+    word.to_str().map(|word| Text(Cow::Borrowed(word))).ok_or_else(refused)
 }

@@ -13,11 +13,10 @@ use crate::plan::Script;
 use crate::plan::script::Talk;
 use crate::sys::launch::{self, Launch, LaunchError};
 use crate::sys::memory::{self, Content};
-use crate::sys::{Errno, SysResult, file, mount, socket};
+use crate::sys::{Errno, SysResult, c, file, mount, socket};
 use crate::wire::{Kind, LEADS, Message, MountId, PAYLOAD, Step};
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 use std::collections::VecDeque;
-use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::rc::Rc;
 
@@ -141,7 +140,7 @@ pub fn start(start: Start) -> Result<Init> {
     }
     let plan = memory::sealed(c"rruntime-plan", Content::Data, &start.script.file(&handles))
         .map_err(|e| e.because("memfd_create for the plan"))?;
-    let number = CString::new(plan.as_raw_fd().to_string()).unwrap_or_default();
+    let number = c(plan.as_raw_fd().to_string()).unwrap_or_default();
     // A negative handle is one that there is none for.
     let mut pass: Vec<RawFd> = handles.into_iter().filter(|fd| *fd >= 0).collect();
     pass.push(plan.as_raw_fd());
@@ -234,7 +233,7 @@ fn nameless_file() -> SysResult<OwnedFd> {
             let executable =
                 fstatvfs(&writable).is_ok_and(|found| !found.flags().contains(FsFlags::ST_NOEXEC));
             // A program cannot be executed while it is open for writing.
-            let path = CString::new(format!("/proc/self/fd/{}", writable.as_raw_fd())).unwrap_or_default();
+            let path = c(format!("/proc/self/fd/{}", writable.as_raw_fd())).unwrap_or_default();
             let readable = file::openat2(file::cwd(), &path, libc::O_RDONLY, 0, 0)?;
             if executable { Ok(readable) } else { Err(Errno(libc::EACCES)) }
         });

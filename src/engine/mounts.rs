@@ -148,7 +148,7 @@ fn check_status(id: &str, entry: &Entry, record: &Record) -> Result<()> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    file::read_at(cwd(), &crate::plan::script::c(&path.to_string_lossy()), FILE_LIMIT, 0)
+    file::read_path(path, FILE_LIMIT)
         .map_err(|e| e.because("read the file with the mounts").kind(Kind::Argument).value(path.display()))
 }
 

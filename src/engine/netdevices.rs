@@ -23,6 +23,7 @@
 use super::addresses::{settle, stays};
 use crate::error::{Error, Kind, Result};
 use crate::names;
+use crate::spec::locate::escaped;
 use crate::spec::{Linux, NetDevice, Spec};
 use crate::sys::file::{cwd, openat2};
 use crate::sys::netlink::{Address, Departures, Link, Netlink, Refused};
@@ -35,10 +36,10 @@ const NETWORK: u64 = libc::CLONE_NEWNET as u64;
 
 /// The devices of the config, each with its JSON pointer.
 fn wanted<'a>(spec: &'a Spec) -> impl Iterator<Item = (String, &'a str, &'a NetDevice<'a>)> {
-    spec.linux.iter().flat_map(|linux| &linux.net_devices).map(|(name, device)| {
-        let key = name.replace('~', "~0").replace('/', "~1");
-        (format!("/linux/netDevices/{key}"), &**name, device)
-    })
+    spec.linux
+        .iter()
+        .flat_map(|linux| &linux.net_devices)
+        .map(|(name, device)| (format!("/linux/netDevices/{}", escaped(name)), &**name, device))
 }
 
 /// What can be known before anything changes.

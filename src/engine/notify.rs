@@ -50,27 +50,34 @@ pub fn wanted(host: Option<&Path>, spec: &Spec) -> bool {
 }
 
 /// Adds the mount and the variable to the config.
-pub fn add(spec: &mut Spec, store: &Store, id: &str) {
+pub fn add(spec: &mut Spec, store: &Store, id: &str) -> Result<()> {
     spec.mounts.push(Mount {
         destination: Text::from(INSIDE),
         kind: Some(Text::from("bind")),
-        source: Some(Text::from(source(store, id))),
+        source: Some(Text::from(source(store, id)?)),
         options: ["bind", "nosuid", "noexec", "nodev", "ro"].map(Text::from).to_vec(),
         ..Mount::default()
     });
     if let Some(process) = &mut spec.process {
         process.env.push(Text::from(format!("{VARIABLE}{INSIDE}/notify.sock")));
     }
+    Ok(())
 }
 
 /// Whether [`add`] was called: the directory is bound.
 pub fn is_bound(spec: &Spec, store: &Store, id: &str) -> bool {
-    let source = source(store, id);
-    spec.mounts.iter().any(|mount| mount.source.as_deref() == Some(&*source))
+    let source = source(store, id).ok();
+    source.is_some() && spec.mounts.iter().any(|mount| mount.source.as_deref() == source.as_deref())
 }
 
-fn source(store: &Store, id: &str) -> String {
-    store.path().join(id).join("notify").to_string_lossy().into_owned()
+/// As the source of a mount, which is text.
+fn source(store: &Store, id: &str) -> Result<String> {
+    store.path().join(id).join("notify").into_os_string().into_string().map_err(|path| {
+        Error::new("the state directory's path is not UTF-8, so NOTIFY_SOCKET cannot be passed on")
+            .kind(Kind::Argument)
+            .field("--root")
+            .value(path.to_string_lossy())
+    })
 }
 
 /// Makes the directory that is bound. Whatever the umask is, the container's user may look for the socket in it.

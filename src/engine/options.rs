@@ -88,7 +88,7 @@ pub struct CreateOptions {
     /// Receives a descriptor of the container's first process.
     pub pidfd_socket: Option<PathBuf>,
     /// Gets the seccomp listener where neither the profile nor an annotation names an agent.
-    pub seccomp_receiver: Option<PathBuf>,
+    pub seccomp_receiver: Option<String>,
 }
 
 /// The second half of `run`.

@@ -1,6 +1,7 @@
 //! `--pid-file`: the number of the new process, for whoever started us.
 
 use crate::error::{Error, Kind, Result};
+use std::ffi::OsString;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -14,7 +15,10 @@ pub fn write(path: &Path, pid: i32) -> Result<()> {
     let name = path.file_name().ok_or_else(|| {
         Error::new("the pid file needs a name").kind(Kind::Argument).field("--pid-file").value(path.display())
     })?;
-    let temporary = path.with_file_name(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
+    let mut temporary = OsString::from(".");
+    temporary.push(name);
+    temporary.push(format!(".{}", std::process::id()));
+    let temporary = path.with_file_name(temporary);
     // The directory may be anybody's and the umask anything: what somebody has put at this name is not written
     // through, and nobody else may change the number.
     let _ = std::fs::remove_file(&temporary);

@@ -71,7 +71,7 @@ impl Engine {
         spec.allowed = self.allowed_before(&spec, record)?;
         listener::choose(&mut spec, record.seccomp_receiver.as_deref());
         if record.notify {
-            notify::add(&mut spec, &self.store, &record.id);
+            notify::add(&mut spec, &self.store, &record.id)?;
         }
         Ok(spec)
     }

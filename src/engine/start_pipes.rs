@@ -15,9 +15,9 @@ use crate::host::Facts;
 use crate::plan::StartWord;
 use crate::spec::Spec;
 use crate::state::{Entry, Record, START_ANSWER, START_AWAITED, START_WORD};
-use crate::sys::{Errno, SysResult, file, process};
+use crate::sys::{Errno, SysResult, c, file, process};
 use nix::sys::statfs::{FsType, fstatfs};
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 /// Who says start.
@@ -82,7 +82,7 @@ fn nameless() -> SysResult<OwnedFd> {
 
 /// The same pipe, open once more: its flags are ours alone.
 fn reopen(end: &OwnedFd, flags: i32) -> SysResult<OwnedFd> {
-    let path = CString::new(format!("/proc/self/fd/{}", end.as_raw_fd())).unwrap_or_default();
+    let path = c(format!("/proc/self/fd/{}", end.as_raw_fd())).unwrap_or_default();
     file::openat2(file::cwd(), &path, flags, 0, 0)
 }
 

@@ -2,6 +2,7 @@
 
 pub mod cgroups;
 pub mod mountinfo;
+pub mod subordinate;
 pub mod survey;
 
 use crate::error::{Error, Kind, Result};

@@ -89,18 +89,6 @@ pub fn program(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|directory| directory.join(name)).find(|file| file.is_file())
 }
 
-/// How many ids /etc/subuid or /etc/subgid give to this user, by name or by number.
-pub fn subordinate_ids(file: &str, user: &str, uid: u32) -> u64 {
-    let table = fs::read_to_string(file).unwrap_or_default();
-    let count = |line: &str| {
-        let mut fields = line.split(':');
-        let owner = fields.next()?;
-        let ours = owner == user || owner.parse() == Ok(uid);
-        ours.then(|| fields.nth(1)?.trim().parse::<u64>().ok())?
-    };
-    table.lines().filter_map(count).sum()
-}
-
 /// A file of /proc or /sys with one value.
 pub fn value(file: &str) -> Option<String> {
     fs::read_to_string(file).ok().map(|text| text.trim().to_owned())
@@ -131,14 +119,5 @@ mod tests {
             (layout_name(&layout), controllers(&layout)),
             ("v1", vec!["cpu".into(), "cpuacct".into()])
         );
-    }
-
-    #[test]
-    fn subordinate_ids_are_found_by_name_and_by_number() {
-        let dir = std::env::temp_dir().join(format!("rruntime-survey-{}", std::process::id()));
-        fs::write(&dir, "ann:100000:65536\n1000:300000:10\nbob:1:2\nbad\n").unwrap();
-        assert_eq!(subordinate_ids(dir.to_str().unwrap(), "ann", 1000), 65546);
-        assert_eq!(subordinate_ids("/nonexistent", "ann", 1000), 0);
-        fs::remove_file(dir).unwrap();
     }
 }

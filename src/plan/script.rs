@@ -4,7 +4,9 @@ use super::Host;
 use super::mounts::Moment;
 use super::namespaces::USER;
 use crate::cgroup::{Location, Version};
+use crate::spec::locate::escaped;
 use crate::spec::{IdMapping, Spec};
+use crate::sys;
 use crate::wire::{Handle, Header, Reader, Sink, Step, Strings, Wire};
 use std::borrow::Cow;
 use std::ffi::CString;
@@ -40,7 +42,7 @@ impl Field {
             Field::Rlimit(i) => format!("/process/rlimits/{i}"),
             Field::Sysctl(i) => {
                 let key = spec.linux.as_ref()?.sysctl.keys().nth(i)?;
-                format!("/linux/sysctl/{}", key.replace('~', "~0").replace('/', "~1"))
+                format!("/linux/sysctl/{}", escaped(key))
             }
         })
     }
@@ -175,11 +177,9 @@ impl StringList {
         list
     }
 
-    /// Validation has refused strings with a NUL inside; what follows one would be lost here.
     pub fn push(&mut self, string: &str) {
         self.count += 1;
-        self.bytes.extend_from_slice(string.split('\0').next().unwrap_or_default().as_bytes());
-        self.bytes.push(0);
+        self.bytes.extend_from_slice(c(string).as_bytes_with_nul());
     }
 
     pub fn wire(&self) -> Strings<'_> {
@@ -187,9 +187,9 @@ impl StringList {
     }
 }
 
-/// `text` with a NUL at its end; validation has refused a NUL inside.
+/// `text` with a NUL at its end. Validation has refused a NUL inside; of what has one nothing is left, and no other name.
 pub fn c(text: &str) -> CString {
-    CString::new(text.split('\0').next().unwrap_or_default()).unwrap_or_default()
+    sys::c(text).unwrap_or_default()
 }
 
 /// The owners that a mount shows instead of the file system's (mount_setattr(2)).

@@ -9,9 +9,8 @@ use super::line::{self, Format, Level};
 use crate::error::{Error, Kind, Result};
 use crate::sys::memory::{self, Content};
 use crate::sys::poll::until;
-use crate::sys::{Errno, SysResult, file, socket};
+use crate::sys::{Errno, SysResult, c, file, socket};
 use nix::poll::{PollFd, PollFlags, poll};
-use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -105,7 +104,7 @@ fn open_file(path: &Path) -> Result<OwnedFd> {
             .value(path.display())
             .remedy("the directory must exist and be writable, and somebody must read from a pipe")
     };
-    let name = CString::new(path.as_os_str().as_bytes()).map_err(|_| failed(Errno(libc::EINVAL)))?;
+    let name = c(path).map_err(failed)?;
     let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND | libc::O_NOCTTY | libc::O_NONBLOCK;
     file::openat2(file::cwd(), &name, flags, 0o644, 0).map_err(failed)
 }

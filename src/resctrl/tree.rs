@@ -3,7 +3,7 @@
 use super::schema::Write;
 use crate::error::{Error, Kind, Result};
 use crate::host::cgroups::mounts_of;
-use crate::sys::{Errno, SysResult, dents, file};
+use crate::sys::{Errno, SysResult, c, dents, file};
 use nix::sys::statfs::{FsType, fstatfs};
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, OwnedFd};
@@ -48,8 +48,7 @@ impl Tree {
     pub fn open(mount: &Path) -> Result<Option<Tree>> {
         let shown = mount.display();
         let failed = |errno: Errno| errno.because(format!("open {shown}")).field("/linux/intelRdt");
-        let path =
-            CString::new(mount.as_os_str().as_encoded_bytes()).map_err(|_| failed(Errno(libc::EINVAL)))?;
+        let path = c(mount).map_err(failed)?;
         let top = match file::openat2(file::cwd(), &path, DIRECTORY, 0, 0) {
             Err(Errno(libc::ENOENT | libc::ENOTDIR)) => return Ok(None),
             other => other.map_err(failed)?,
@@ -192,7 +191,7 @@ impl Tree {
 fn below(group: &str, file: &str) -> SysResult<CString> {
     let path = if group.is_empty() { file.to_owned() } else { format!("{group}/{file}") };
     let bad = path.split('/').any(|part| matches!(part, "" | "." | ".."));
-    if bad { Err(Errno(libc::EINVAL)) } else { CString::new(path).map_err(|_| Errno(libc::EINVAL)) }
+    if bad { Err(Errno(libc::EINVAL)) } else { c(path) }
 }
 
 fn monitor_path(group: &str, monitor: &str) -> SysResult<CString> {

@@ -12,10 +12,15 @@ pub fn pointer_at(text: &[u8], end: usize) -> String {
         pointer.push('/');
         match part {
             Part::Index(i) => pointer.push_str(&i.to_string()),
-            Part::Key(key) => pointer.push_str(&key.replace('~', "~0").replace('/', "~1")),
+            Part::Key(key) => pointer.push_str(&escaped(key)),
         }
         pointer
     })
+}
+
+/// A key as a JSON pointer has it.
+pub fn escaped(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
 }
 
 /// How many bytes were read up to a line (from 1) and `column` bytes of it.

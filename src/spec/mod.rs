@@ -7,7 +7,7 @@ pub mod destination;
 pub mod idmap;
 pub mod linux;
 pub mod load;
-mod locate;
+pub mod locate;
 pub mod merge;
 mod objects;
 pub mod resources;

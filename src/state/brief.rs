@@ -8,6 +8,7 @@
 use super::process::{self, Inode, Life, Process};
 use super::record::{Phase, Record};
 use crate::spec::load;
+use crate::sys::c;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ffi::CString;
@@ -45,8 +46,8 @@ impl Brief {
         let whole = record.phase == Phase::Created && record.process().is_some();
         let boot = record.boot.clone().filter(|_| inode.is_none());
         let brief = Brief { inode, awaited_start, boot, ..Brief::from(record.clone()) };
-        let text = serde_json::to_vec(&brief).ok().filter(|text| whole && text.len() < LONGEST)?;
-        CString::new(text).ok()
+        let text = serde_json::to_string(&brief).ok().filter(|text| whole && text.len() < LONGEST)?;
+        c(text).ok()
     }
 
     pub(super) fn decode(target: &[u8]) -> Option<Brief> {

@@ -9,7 +9,7 @@ use super::id;
 use super::store::{Store, names};
 use crate::cgroup::Location;
 use crate::error::{Error, Kind, Result};
-use crate::sys::{Errno, SysResult, file, lock};
+use crate::sys::{Errno, SysResult, c, file, lock};
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -27,7 +27,7 @@ impl Store {
         let name = name(location);
         let failed =
             |e: Errno| e.because(format!("write {}/{}", self.path().display(), name.to_string_lossy()));
-        let target = CString::new(id).map_err(|_| failed(Errno(libc::EINVAL)))?;
+        let target = c(id).map_err(failed)?;
         for _ in 0..ROUNDS {
             match file::symlinkat(&target, root, &name) {
                 Err(Errno(libc::EEXIST)) => {}
@@ -118,7 +118,7 @@ fn name(location: &Location) -> CString {
         .first()
         .or(location.legs.first())
         .map_or(String::new(), |leg| leg.directory());
-    CString::new(format!("{PREFIX}{:016x}", hash(path.as_bytes()))).expect("a number holds no NUL")
+    c(format!("{PREFIX}{:016x}", hash(path.as_bytes()))).expect("a number holds no NUL")
 }
 
 /// FNV-1a: the same in every version of this program.

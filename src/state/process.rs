@@ -1,12 +1,11 @@
 //! A process that stays the same one: its pid with its start time, so that a pid that the kernel has given to
 //! somebody else since is never taken for the container's.
 
-use crate::sys::{self, Errno, SysResult, file};
+use crate::sys::{self, Errno, SysResult, c, file};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::fstat;
 use nix::sys::statfs::{FsType, fstatfs};
 use serde::{Deserialize, Serialize};
-use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::OnceLock;
@@ -157,8 +156,7 @@ pub fn boot_id() -> Option<String> {
 
 /// Whether this process is still init, by the name that init gives itself: the exec of the program takes it away.
 pub fn is_init(pid: i32) -> bool {
-    let name = CString::new(format!("/proc/{pid}/comm")).unwrap_or_default();
-    file::read_at(file::cwd(), &name, 64, 0).is_ok_and(|name| name.trim_ascii() == b"rruntime:init")
+    file::read_path(format!("/proc/{pid}/comm"), 64).is_ok_and(|name| name.trim_ascii() == b"rruntime:init")
 }
 
 struct Stat {
@@ -167,8 +165,7 @@ struct Stat {
 }
 
 fn read(pid: i32) -> SysResult<Stat> {
-    let path = CString::new(format!("/proc/{pid}/stat")).expect("a number holds no NUL");
-    let opened = file::openat2(file::cwd(), &path, libc::O_RDONLY, 0, 0)?;
+    let opened = file::openat2(file::cwd(), &c(format!("/proc/{pid}/stat"))?, libc::O_RDONLY, 0, 0)?;
     // One read holds the whole line: at most 52 numbers and a name of 15 bytes.
     let mut buffer = [0; 2048];
     let length = file::read(opened.as_fd(), &mut buffer)?;

@@ -5,7 +5,7 @@ use super::id;
 use super::process::{Inode, boot_id, is_init};
 use super::record::Record;
 use crate::error::{Error, Kind, Result};
-use crate::sys::{Errno, SysResult, file, identity, lock};
+use crate::sys::{Errno, SysResult, c, file, identity, lock};
 use crate::time;
 use nix::fcntl::renameat;
 use nix::sys::stat::fstat;
@@ -136,7 +136,7 @@ impl Store {
 
     /// What `list` shows of a container. `None` for whatever takes a closer look: [`Store::peek`].
     pub fn brief(&self, id: &str, buffer: &mut [u8; LONGEST]) -> Option<Brief> {
-        let path = CString::new(format!("{id}/brief")).ok()?;
+        let path = c(format!("{id}/brief")).ok()?;
         let target = file::readlinkat(self.dir.as_ref()?.as_fd(), &path, buffer).ok()?;
         Brief::decode(target).filter(|brief| brief.is_of(id))
     }
@@ -172,7 +172,7 @@ impl Store {
 
 /// Whether init waits for the word to start below `prefix`. A pipe that nobody reads cannot be opened for writing.
 fn awaited(dir: BorrowedFd, prefix: &str, pid: i32) -> bool {
-    let name = |name: &CStr| CString::new(format!("{prefix}{}", name.to_string_lossy())).unwrap_or_default();
+    let name = |name: &CStr| c(format!("{prefix}{}", name.to_string_lossy())).unwrap_or_default();
     let exists = |file: &CStr| file::openat2(dir, &name(file), libc::O_PATH | libc::O_NOFOLLOW, 0, 0).is_ok();
     if exists(START_AWAITED) {
         return is_init(pid);
@@ -532,9 +532,8 @@ fn make_root(root: &Path) -> Result<()> {
 
 /// What is in a directory; nothing if it cannot be read.
 pub(super) fn names(dir: BorrowedFd) -> Vec<CString> {
-    use std::os::unix::ffi::OsStringExt;
     let entries = std::fs::read_dir(format!("/proc/self/fd/{}", dir.as_raw_fd())).into_iter().flatten();
-    entries.flatten().filter_map(|entry| CString::new(entry.file_name().into_vec()).ok()).collect()
+    entries.flatten().filter_map(|entry| c(entry.file_name()).ok()).collect()
 }
 
 fn open_dir(dir: BorrowedFd, name: &CStr, flags: i32) -> SysResult<OwnedFd> {
@@ -542,13 +541,12 @@ fn open_dir(dir: BorrowedFd, name: &CStr, flags: i32) -> SysResult<OwnedFd> {
 }
 
 fn c_path(path: &Path) -> Result<CString> {
-    use std::os::unix::ffi::OsStrExt;
-    CString::new(path.as_os_str().as_bytes())
+    c(path)
         .map_err(|_| Error::new("a path cannot hold a NUL byte").kind(Kind::Argument).value(path.display()))
 }
 
 fn c_id(id: &str) -> CString {
-    CString::new(id).expect("a checked id holds no NUL")
+    c(id).expect("a checked id holds no NUL")
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Files relative to held descriptors: openat2, mkdirat, whole-file reads and one-call writes.
 
-use super::{Errno, SysResult, check};
-use std::ffi::CStr;
+use super::{Errno, SysResult, c, check};
+use std::ffi::{CStr, OsStr};
 use std::mem::size_of;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
@@ -70,7 +70,7 @@ pub fn reopen_nonblocking(fd: BorrowedFd) -> Option<OwnedFd> {
     if !matches!(kind(fd), Ok(libc::S_IFIFO | libc::S_IFCHR)) {
         return None;
     }
-    let path = std::ffi::CString::new(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok()?;
+    let path = c(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok()?;
     openat2(cwd(), &path, libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY, 0, 0).ok()
 }
 
@@ -149,6 +149,11 @@ pub fn write_at(dir: BorrowedFd, path: &CStr, bytes: &[u8], resolve: u64) -> Sys
 pub fn read_at(dir: BorrowedFd, path: &CStr, limit: usize, resolve: u64) -> SysResult<Vec<u8>> {
     let file = openat2(dir, path, libc::O_RDONLY | libc::O_NOCTTY | libc::O_NONBLOCK, 0, resolve)?;
     read_all(std::os::fd::AsFd::as_fd(&file), limit)
+}
+
+/// The same for a path of the host, as it is: its bytes need not be text.
+pub fn read_path(path: impl AsRef<OsStr>, limit: usize) -> SysResult<Vec<u8>> {
+    read_at(cwd(), &c(path)?, limit, 0)
 }
 
 /// Reads `fd` to its end; more than `limit` bytes is `EFBIG`.

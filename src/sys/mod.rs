@@ -27,7 +27,8 @@ pub mod terminal;
 pub mod wait;
 
 use crate::error::Error;
-use std::ffi::c_long;
+use std::ffi::{CString, OsStr, c_long};
+use std::os::unix::ffi::OsStrExt;
 
 /// An errno value, as the kernel returned it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,6 +47,11 @@ impl From<nix::errno::Errno> for Errno {
     fn from(e: nix::errno::Errno) -> Self {
         Errno(e as i32)
     }
+}
+
+/// The one maker of C strings: bytes as they are. A NUL inside is refused, which would make another name of it.
+pub fn c(text: impl AsRef<OsStr>) -> SysResult<CString> {
+    CString::new(text.as_ref().as_bytes()).map_err(|_| Errno(libc::EINVAL))
 }
 
 /// The return value of `libc::syscall` and of libc's wrappers, as a `Result`.

@@ -1,8 +1,9 @@
 //! The mount interface by descriptors, as far as the parent needs it.
 
-use super::{Errno, SysResult, check};
-use std::ffi::{CStr, CString};
+use super::{Errno, SysResult, c, check};
+use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::ptr;
 
 /// open_tree(dir, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags): a detached copy.
@@ -62,9 +63,10 @@ pub fn filesystem(
         let set = match option.to_bytes().iter().position(|byte| *byte == b'=') {
             None => fsconfig(context, libc::FSCONFIG_SET_FLAG, Some(option), None),
             Some(at) => {
-                let key = CString::new(&option.to_bytes()[..at]).unwrap_or_default();
-                let value = CString::new(&option.to_bytes()[at + 1..]).unwrap_or_default();
-                fsconfig(context, libc::FSCONFIG_SET_STRING, Some(&key), Some(&value))
+                let bytes = option.to_bytes_with_nul();
+                let key = c(OsStr::from_bytes(&bytes[..at])).map_err(said("fsconfig"))?;
+                let value = CStr::from_bytes_with_nul(&bytes[at + 1..]).ok();
+                fsconfig(context, libc::FSCONFIG_SET_STRING, Some(&key), value)
             }
         };
         set.map_err(said("fsconfig"))?;

@@ -1,7 +1,7 @@
 //! POSIX extended regular expressions, by the C library: a crate for them would be a tenth of the binary.
 
+use super::c;
 use crate::error::{Error, Kind, Result};
-use std::ffi::CString;
 use std::mem::MaybeUninit;
 
 /// A compiled expression. The C library may keep pointers into itself, so it stays where it was made.
@@ -17,7 +17,7 @@ impl Regex {
                 .value(expression)
                 .remedy("a POSIX extended regular expression is expected: regex(7)")
         };
-        let text = CString::new(expression).map_err(|_| refused("it holds a NUL byte".to_owned()))?;
+        let text = c(expression).map_err(|_| refused("it holds a NUL byte".to_owned()))?;
         let mut compiled: Box<MaybeUninit<libc::regex_t>> = Box::new(MaybeUninit::zeroed());
         // SAFETY: the first argument is room for one regex_t, the second is NUL-terminated.
         let code = unsafe {
@@ -36,7 +36,7 @@ impl Regex {
 
     /// regexec(3): whether the expression is found anywhere in `text`.
     pub fn is_in(&self, text: &str) -> bool {
-        let Ok(text) = CString::new(text) else { return false };
+        let Ok(text) = c(text) else { return false };
         // SAFETY: the expression is compiled, the text is NUL-terminated, and no matches are asked for.
         unsafe { libc::regexec(&*self.0, text.as_ptr(), 0, std::ptr::null_mut(), 0) == 0 }
     }

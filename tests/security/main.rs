@@ -10,6 +10,7 @@
 mod support;
 
 mod binary;
+mod bytes;
 mod canary;
 mod cgroup;
 mod copies;

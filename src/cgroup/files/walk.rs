@@ -2,9 +2,10 @@
 //!
 //! Every step is relative to a held descriptor and is resolved below it: no links, no `..`, no other file system.
 
-use crate::sys::{Errno, SysResult, dents, file};
-use std::ffi::CString;
+use crate::sys::{self, Errno, SysResult, dents, file};
+use std::ffi::{CString, OsStr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 
 /// How every step below a mount resolves.
 pub(in crate::cgroup) const INSIDE: u64 =
@@ -77,5 +78,5 @@ fn open_and_list(anchor: BorrowedFd, path: &[u8]) -> SysResult<(OwnedFd, Vec<CSt
 }
 
 pub(in crate::cgroup) fn c(path: impl AsRef<[u8]>) -> SysResult<CString> {
-    CString::new(path.as_ref()).map_err(|_| Errno(libc::EINVAL))
+    sys::c(OsStr::from_bytes(path.as_ref()))
 }

@@ -5,6 +5,7 @@
 
 use super::Checked;
 use crate::error::{Error, Kind, Result};
+use crate::spec::locate::escaped;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -35,7 +36,6 @@ impl At<'_> {
     }
 }
 
-/// RFC 6901: `~` and `/` in keys are escaped.
 impl fmt::Display for At<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(parent) = self.parent {
@@ -44,7 +44,7 @@ impl fmt::Display for At<'_> {
         match self.segment {
             Segment::Root => Ok(()),
             Segment::Index(index) => write!(f, "/{index}"),
-            Segment::Key(key) => write!(f, "/{}", key.replace('~', "~0").replace('/', "~1")),
+            Segment::Key(key) => write!(f, "/{}", escaped(key)),
         }
     }
 }
