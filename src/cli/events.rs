@@ -4,7 +4,7 @@ use super::arguments::{Arguments, option, switch};
 use super::duration::{self, Length};
 use super::session::Session;
 use super::{Command, Count, FAILURE, OptionsEnd, streams};
-use crate::engine::events::{Event, Stats, Stream};
+use crate::engine::running::events::{Event, Stats, Stream};
 use crate::error::{Error, Kind, Result};
 use crate::report::json;
 use clap::Arg;

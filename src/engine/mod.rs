@@ -5,56 +5,14 @@
 //! exceptions. `run` and `exec` in the foreground adopt orphans, and use our own standard streams. A
 //! plan with very many descriptors raises the soft limit of open files while they are open (`open_files`).
 
-mod addresses;
-mod allowed;
-mod belonging;
-mod born;
-mod bundle;
-mod confined;
-mod console;
-mod create;
-mod delete;
-mod diagnose;
-pub mod events;
-mod exec;
-mod foreground;
-mod hooks;
-mod idmaps;
-pub mod init;
-pub mod inspect;
-pub mod kill;
-mod links;
-mod listener;
-mod listing;
-mod making;
-mod mounts;
-mod netdevices;
-mod notify;
-mod notify_reader;
-mod open;
-mod open_files;
+mod caller;
+pub mod child;
+mod life;
 pub mod options;
-mod own_maps;
-pub mod pause;
-mod pid_file;
-mod pidfd;
-mod pipes;
-mod prepare;
-mod preserve;
-mod program_head;
-mod rlimits;
-mod run;
-mod shares;
-mod sources;
-mod start;
-mod start_old;
-mod start_pipes;
-mod tenant;
-mod tracers;
-mod update;
+pub mod running;
 mod watch;
 
-pub use inspect::{ContainerState, Status};
+pub use life::inspect::{ContainerState, Status};
 pub use options::*;
 pub use watch::Watch;
 

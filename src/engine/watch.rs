@@ -4,7 +4,7 @@
 //! There is no clock: copying, slow file systems and hooks may take long, and only their author knows how long. Instead
 //! the wait says what holds it, and a signal that asks a command to end does end it, with what it has begun.
 
-use super::Hear;
+use crate::engine::Hear;
 use crate::error::{Error, Kind, Result};
 use crate::names::signal_name;
 use crate::sys::Errno;
@@ -176,7 +176,8 @@ fn hold(pid: i32) -> Option<Hold> {
     match state? {
         'T' => Some(Hold::Stopped),
         't' => {
-            let tracer = super::confined::number(&read("status"), "TracerPid", 10).unwrap_or(0);
+            let tracer =
+                crate::engine::child::confined::number(&read("status"), "TracerPid", 10).unwrap_or(0);
             Some(Hold::Traced(tracer as i32))
         }
         _ if asleep_in.contains("request_wait_answer") => Some(Hold::Fuse),

@@ -5,7 +5,7 @@
 //! need what this program has not is an error or a warning, never silence.
 //!
 //! One that reaches the host (opens a file there, connects to a socket, gives a right of the caller's) is done only where
-//! the administrator allows it (`engine/allowed.rs`), whatever this program is called.
+//! the administrator allows it (`engine/life/allowed.rs`), whatever this program is called.
 
 use super::Spec;
 use super::text::Text;

@@ -3,7 +3,7 @@
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
-use rruntime::engine::init::IMAGE;
+use rruntime::engine::child::image::IMAGE;
 use rruntime::plan::script::StringList;
 use rruntime::wire::{Bytes, Handle, Header, Kind, Message, Mount, Part, Step, Strings, Wire};
 use std::fs::{self, File, Permissions};

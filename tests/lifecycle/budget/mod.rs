@@ -121,7 +121,7 @@ fn a_waiting_container_holds_little_memory_of_its_own() {
 
 #[test]
 fn the_sealed_init_is_small() {
-    let size = rruntime::engine::init::IMAGE_SIZE;
+    let size = rruntime::engine::child::image::IMAGE_SIZE;
     eprintln!("{size} bytes");
     assert!(size <= 64 * 1024, "{size} bytes");
 }

@@ -1,0 +1,42 @@
+//! The seccomp listener goes to the agent that the config names (config-linux.md, The Container Process State).
+
+use crate::engine::{Status, state_json};
+use crate::error::{Error, Kind, Result};
+use crate::spec::{Spec, Text, annotations};
+use crate::state::Record;
+use crate::sys::socket;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::path::Path;
+
+/// An agent for a profile that names none: the caller's, else that of the annotation, where it is allowed.
+pub fn choose<'a>(spec: &mut Spec<'a>, caller: Option<&str>) {
+    let named = caller.or(annotations::allowed(spec, annotations::SECCOMP_RECEIVER));
+    let named = named.map(|path| Text::from(path.to_owned()));
+    if let Some(profile) = spec.linux.as_mut().and_then(|linux| linux.seccomp.as_mut())
+        && profile.listener_path.as_deref().is_none_or(str::is_empty)
+    {
+        profile.listener_path = named;
+    }
+}
+
+/// Sends the listener of the process `pid`.
+pub fn send(spec: &Spec, record: &Record, status: Status, pid: i32, listener: BorrowedFd) -> Result<()> {
+    let profile = spec.linux.as_ref().and_then(|linux| linux.seccomp.as_ref());
+    let path = profile.and_then(|profile| profile.listener_path.as_deref()).unwrap_or_default();
+    let named = |error: Error| error.field("/linux/seccomp/listenerPath").value(path);
+    if path.is_empty() {
+        return Err(named(Error::new("SCMP_ACT_NOTIFY needs an agent").kind(Kind::Config)));
+    }
+    let agent = socket::connect_stream(Path::new(path))
+        .map_err(|e| named(e.because("connect to the seccomp agent").remedy("is the agent running?")))?;
+    let metadata = profile.and_then(|profile| profile.listener_metadata.as_deref()).unwrap_or_default();
+    let quoted = |text: &str| serde_json::to_string(text).expect("a string can always be encoded");
+    let message = format!(
+        r#"{{"ociVersion":{},"fds":["seccompFd"],"pid":{pid},"metadata":{},"state":{}}}"#,
+        quoted(crate::engine::SPEC_VERSION),
+        quoted(metadata),
+        state_json(record, status)
+    );
+    socket::send(agent.as_fd(), message.as_bytes(), &[listener.as_raw_fd()])
+        .map_err(|e| named(e.because("send to the seccomp agent")))
+}

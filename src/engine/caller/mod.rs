@@ -1,0 +1,10 @@
+//! What the caller of a command gives, and what it gets.
+
+pub mod console;
+pub mod foreground;
+pub mod listener;
+pub mod notify;
+pub mod notify_reader;
+pub mod pid_file;
+pub mod pidfd;
+pub mod preserve;

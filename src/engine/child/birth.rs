@@ -1,0 +1,131 @@
+//! Starting init with a script, in the namespaces and the cgroup that it is given.
+
+use crate::cgroup::is_frozen_group;
+use crate::engine::Watch;
+use crate::engine::child::image::{image, image_file};
+use crate::engine::child::init::Init;
+use crate::engine::child::pipes;
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::plan::Script;
+use crate::sys::launch::{self, Launch, LaunchError};
+use crate::sys::memory::{self, Content};
+use crate::sys::{Errno, c, socket};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::rc::Rc;
+
+/// How init is started.
+pub struct Start<'a> {
+    pub script: &'a Script,
+    /// What the plan asked to open, in its order; handle 0 is init's end of the control socket.
+    pub handles: &'a [RawFd],
+    pub namespaces: u64,
+    pub cgroup: Option<BorrowedFd<'a>>,
+    pub preserve_fds: u32,
+    pub streams: Streams<'a>,
+    pub watch: &'a Rc<Watch>,
+}
+
+impl<'a> Start<'a> {
+    /// In our own namespaces, cgroup and streams.
+    pub fn of(script: &'a Script, handles: &'a [RawFd], watch: &'a Rc<Watch>) -> Start<'a> {
+        Start { script, handles, namespaces: 0, cgroup: None, preserve_fds: 0, streams: [None; 3], watch }
+    }
+}
+
+/// Standard input, output and error; those that are not given are our own.
+pub type Streams<'a> = [Option<BorrowedFd<'a>>; 3];
+
+/// Starts init.
+pub fn start(start: Start) -> Result<Init> {
+    if start.cgroup.is_some_and(is_frozen_group) {
+        return Err(frozen());
+    }
+    let (ours, theirs) = socket::pair().map_err(|e| e.because("socketpair"))?;
+    let (pipes, their_pipes) = match start.script.confines().then(pipes::pair).transpose() {
+        Ok(pair) => pair.unzip(),
+        Err(e) => return Err(e.because("pipe2 for the conversation with init")),
+    };
+    let mut handles = start.handles.to_vec();
+    let ends =
+        [Some(&theirs), their_pipes.as_ref().map(|p| &p.word), their_pipes.as_ref().map(|p| &p.answer)];
+    for (handle, end) in handles.iter_mut().zip(ends) {
+        *handle = end.map_or(-1, AsRawFd::as_raw_fd);
+    }
+    let plan = memory::sealed(c"rruntime-plan", Content::Data, &start.script.file(&handles))
+        .map_err(|e| e.because("memfd_create for the plan"))?;
+    let number = c(plan.as_raw_fd().to_string()).unwrap_or_default();
+    // A negative handle is one that there is none for.
+    let mut pass: Vec<RawFd> = handles.into_iter().filter(|fd| *fd >= 0).collect();
+    pass.push(plan.as_raw_fd());
+    pass.extend(3..3 + start.preserve_fds as RawFd);
+    let image = image().map_err(|e| {
+        e.because("make the memory file for init")
+            .remedy("is there memory left, and may /dev/shm or /tmp hold programs?")
+    })?;
+    let mut request = Launch {
+        program: image.as_fd(),
+        arguments: &[c"rruntime", c"init", &number],
+        namespaces: start.namespaces,
+        cgroup: start.cgroup,
+        pass: &pass,
+        streams: start.streams,
+        keep_capabilities: start.namespaces & libc::CLONE_NEWUSER as u64 != 0,
+    };
+    let first = match launch(&request, start.watch)? {
+        // A policy of the host against executable memory files shows at the exec.
+        Err(LaunchError::Exec(Errno(libc::EACCES | libc::EPERM))) => {
+            let file = image_file().map_err(|e| e.because("make a tmpfs for init"))?;
+            request.program = file.as_fd();
+            launch(&request, start.watch)?
+        }
+        other => other,
+    }
+    .map_err(|e| launch_error(e, start.namespaces))?;
+    Ok(Init::of(first, (ours, pipes), start.script, start.watch))
+}
+
+/// Its cgroup may be frozen in the moment of its birth.
+fn launch(request: &Launch, watch: &Watch) -> Result<std::result::Result<launch::Child, LaunchError>> {
+    let begun = match launch::begin(request) {
+        Ok(begun) => begun,
+        Err(error) => return Ok(Err(error)),
+    };
+    watch.wait_until(begun.pid(), |patience| begun.has_left(patience))?;
+    Ok(begun.finish())
+}
+
+/// The error for a birth in a frozen cgroup.
+pub fn frozen() -> Error {
+    Error::new("cannot start a process in a frozen cgroup")
+        .kind(ErrorKind::WrongState)
+        .remedy("the container, or its administrator, has frozen it: thaw it first")
+}
+
+fn launch_error(error: LaunchError, namespaces: u64) -> Error {
+    match error {
+        LaunchError::Clone(Errno(libc::EPERM)) => Errno(libc::EPERM)
+            .because("clone the container's first process")
+            .field("/linux/namespaces")
+            .remedy("an ordinary user needs {\"type\": \"user\"} with id mappings; a host may forbid that"),
+        LaunchError::Clone(Errno(libc::ENOSPC)) => Errno(libc::ENOSPC)
+            .because("clone the container's first process")
+            .field("/linux/namespaces")
+            .remedy(
+                "a limit of /proc/sys/user/max_*_namespaces is reached, or namespaces are nested too deep",
+            ),
+        LaunchError::Clone(Errno(libc::EINVAL)) if namespaces != 0 => Errno(libc::EINVAL)
+            .because("clone the container's first process")
+            .field("/linux/namespaces")
+            .remedy("does the kernel have all of these namespaces? see /proc/self/ns"),
+        LaunchError::Clone(Errno(libc::EAGAIN)) => Errno(libc::EAGAIN)
+            .because("clone the container's first process")
+            .remedy("a limit on processes is reached: pids.max of a cgroup above, or RLIMIT_NPROC"),
+        LaunchError::Clone(errno) => errno.because("clone the container's first process"),
+        LaunchError::Setup(errno) => errno
+            .because("set up the container's first process")
+            .remedy("are all descriptors that --preserve-fds names open?"),
+        LaunchError::Exec(errno) => errno
+            .because("execute init")
+            .remedy("does a policy of the host forbid to execute memory files and tmpfs?"),
+    }
+}

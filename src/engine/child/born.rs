@@ -1,0 +1,83 @@
+//! What rruntime does to a process that was born in a container, while it waits: what would have forbidden its birth, and
+//! the mode of its terminal.
+
+use crate::engine::child::rlimits;
+use crate::error::{Error, Result};
+use crate::names::RLIMITS;
+use crate::plan::scheduling::{forbids_birth, scheduler};
+use crate::spec::Spec;
+use crate::sys::{identity, process, terminal};
+use std::fs;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// A terminal that nobody but its program can open yet.
+#[derive(Debug)]
+pub struct Hidden {
+    pub master: OwnedFd,
+    /// What its mode was before it was taken away; 0: it was not.
+    pub mode: u32,
+}
+
+impl Hidden {
+    /// The terminal is the program's: from here on it is a terminal like any other.
+    pub fn show(&self) -> Result<()> {
+        show(self.master.as_fd(), self.mode)
+    }
+
+    /// The error of a process that could not make the terminal its own, because a process of the container's did so first.
+    pub fn taken(&self, error: Error) -> Error {
+        let number = terminal::number(self.master.as_fd()).ok();
+        let holder = number.and_then(holder).unwrap_or_else(|| "a process of the container".to_owned());
+        error
+            .doing(format!("{holder} has made the new terminal its own"))
+            .remedy("end that process, or try again")
+    }
+}
+
+/// Gives a terminal its mode back. `mode` 0: it was never taken away.
+pub fn show(master: BorrowedFd, mode: u32) -> Result<()> {
+    if mode == 0 {
+        return Ok(());
+    }
+    terminal::set_mode(master, mode)
+        .map_err(|e| e.because("set the mode of the terminal").field("/process/terminal"))
+}
+
+/// "process PID (NAME)" whose controlling terminal is this number of a devpts. Which devpts, the kernel does not say.
+fn holder(number: u32) -> Option<String> {
+    // UNIX98 slaves begin at major 136, with 256 minors each, as field 7 of /proc/PID/stat has them.
+    let device = ((136 + number / 256) << 8) | (number % 256);
+    fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
+        let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+        let (head, rest) = stat.rsplit_once(')')?;
+        let terminal: u32 = rest.split_ascii_whitespace().nth(4)?.parse().ok()?;
+        let (pid, name) = head.split_once(" (")?;
+        (terminal == device).then(|| format!("process {pid} ({name})"))
+    })
+}
+
+/// Sets a scheduling policy that no child inherits.
+pub fn settle(pid: i32, spec: &Spec) -> Result<()> {
+    let Some(wanted) = &spec.process else { return Ok(()) };
+    if !forbids_birth(wanted) {
+        return Ok(());
+    }
+    let Some(attributes) = scheduler(wanted)? else { return Ok(()) };
+    process::sched_setattr(pid, &attributes).map_err(|e| {
+        e.because("set the scheduler")
+            .field("/process/scheduler")
+            .remedy("it needs CAP_SYS_NICE on the host; a deadline policy also needs a process that may run on every CPU, and time that the host's CPUs have left")
+    })
+}
+
+/// Sets the limit on processes, which would have forbidden the birth where the user has as many.
+pub fn limit_processes(pid: i32, spec: &Spec) -> Result<()> {
+    let Some(wanted) = &spec.process else { return Ok(()) };
+    let name = RLIMITS.iter().find(|(_, kind)| *kind == libc::RLIMIT_NPROC).map_or("", |(name, _)| name);
+    let limits = wanted.rlimits.iter().enumerate().filter(|(_, limit)| &*limit.kind == name);
+    for (i, limit) in limits {
+        identity::prlimit(pid, libc::RLIMIT_NPROC, Some((limit.soft, limit.hard)))
+            .map_err(|e| rlimits::refused(e, i, limit))?;
+    }
+    Ok(())
+}

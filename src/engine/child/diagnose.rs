@@ -1,0 +1,348 @@
+//! From "step 17 failed in move_mount with EINVAL" to what a person can act on: what was being done, for which
+//! field, why, and what helps. The texts about the program itself are those that engines look for.
+
+use crate::engine::child::program_head;
+use crate::error::{Error, Kind};
+use crate::plan::{Field, Script};
+use crate::spec::Spec;
+use crate::wire::{Bind, Device, Filesystem, Message, Mount, Part, Remount, Step};
+use std::ffi::CStr;
+
+/// The error behind init's message.
+pub fn explain(script: &Script, message: &Message, note: &[u8], spec: &Spec) -> Error {
+    let part = Part::ALL.iter().find(|(part, _)| *part as u32 == message.part).copied();
+    let (part, words) = part.unwrap_or((Part::Whole, ""));
+    let errno = message.errno;
+    let Some((step, field)) = script.step(message.step as usize) else {
+        return Error::os(format!("init, in a step that the plan does not have: {words}"), errno);
+    };
+    let error = match &step {
+        Step::Resolve { candidates, .. } => {
+            let first = candidates.iter().next().map(text).unwrap_or_default();
+            program_missing(spec, &first, part, errno)
+        }
+        Step::Exec { .. } => not_started(&program(spec), errno, note),
+        Step::ExecPath { path, .. } => not_started(&text(path), errno, note),
+        // By the first process's pidfd: it lived when exec or the hook began.
+        Step::Join { .. } if errno == libc::ESRCH => {
+            Error::new("the container has ended meanwhile").kind(Kind::WrongState)
+        }
+        // In a pid namespace whose PID 1 has ended nobody is born any more.
+        Step::Spawn { .. } if errno == libc::ENOMEM => {
+            Error::new("the container has ended meanwhile").kind(Kind::WrongState)
+        }
+        Step::Belongs { file, .. } if part == Part::Stranger => Error::new(format!(
+            "the container's first process has left the container's user namespace ({})",
+            text(file).rsplit('/').next().unwrap_or_default()
+        ))
+        .kind(Kind::WrongState)
+        .remedy("what it shows there is its own work, not the container's: end the container"),
+        _ => Error::os(reason(words, note), errno).doing(activity(&step)),
+    };
+    if let Some(label) = refused_label(&step, part, note, spec) {
+        let remedy = "this kernel has no SELinux, or its policy does not know the label";
+        return error.field("/linux/mountLabel").value(label).remedy(remedy);
+    }
+    let error = match remedy(&step, field, part, errno) {
+        Some(remedy) => error.remedy(remedy),
+        None => error,
+    };
+    name_field(error, &step, field, spec)
+}
+
+/// The mount label, if that is what a file system did not take.
+fn refused_label<'a>(step: &Step, part: Part, note: &[u8], spec: &'a Spec) -> Option<&'a str> {
+    let label = spec.linux.as_ref()?.mount_label.as_deref().filter(|label| !label.is_empty())?;
+    let refused = match (step, part) {
+        (Step::Filesystem { .. } | Step::Mask { .. }, Part::FsConfig) => {
+            note.windows(7).any(|word| word == b"context")
+        }
+        (Step::Filesystem { .. }, Part::Label) => true,
+        _ => false,
+    };
+    refused.then_some(label)
+}
+
+fn name_field(error: Error, step: &Step, field: Field, spec: &Spec) -> Error {
+    let Some(mut pointer) = field.pointer(spec) else { return error };
+    match (step, field) {
+        (Step::Bind { .. } | Step::Copy { .. }, Field::Mount(i)) => {
+            let source = spec.mounts.get(i).and_then(|mount| mount.source.as_deref()).unwrap_or_default();
+            error.field(pointer).value(source)
+        }
+        (Step::Rlimit { soft, hard, .. }, _) => {
+            error.field(pointer).value(format!("soft {soft}, hard {hard}"))
+        }
+        (Step::Sysctl { value, .. }, _) => error.field(pointer).value(String::from_utf8_lossy(value.0)),
+        (Step::Mask { path, .. } | Step::Readonly { path }, _) => error.field(pointer).value(text(path)),
+        (Step::Chdir { path, .. } | Step::Cwd { path, .. }, _) => error.field(pointer).value(text(path)),
+        (Step::Device(Device { path, .. }), _) => {
+            pointer.push_str("/path");
+            error.field(pointer).value(text(path))
+        }
+        (
+            Step::Filesystem(Filesystem { target: path, .. })
+            | Step::Mount(Mount { target: path, .. })
+            | Step::Remount(Remount { target: path, .. })
+            | Step::FindMount { path, .. }
+            | Step::Unmount { path, .. },
+            Field::Mount(_),
+        ) => error.field(pointer).value(text(path)),
+        (Step::LabelFile { value, .. } | Step::SelfFile { value, .. }, _) => error
+            .field(pointer)
+            .value(String::from_utf8_lossy(value.0).trim_end().trim_start_matches("exec ")),
+        (Step::User { uid, gid }, _) => error.field(pointer).value(format!("{uid}:{gid}")),
+        (Step::Hostname { name } | Step::Domainname { name }, _) => {
+            error.field(pointer).value(String::from_utf8_lossy(name.0))
+        }
+        (Step::CpuAffinity { .. }, _) => {
+            let affinity = spec.process.as_ref().and_then(|process| process.exec_cpu_affinity.as_ref());
+            let list = affinity.and_then(|affinity| match pointer.ends_with("final") {
+                true => affinity.final_.as_deref(),
+                false => affinity.initial.as_deref(),
+            });
+            error.field(pointer).value(list.unwrap_or_default())
+        }
+        (Step::Resolve { .. } | Step::Exec { .. }, _) => error.field(pointer).value(program(spec)),
+        _ => error.field(pointer),
+    }
+}
+
+fn text(path: &CStr) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+fn program(spec: &Spec) -> String {
+    spec.process
+        .as_ref()
+        .and_then(|process| process.args.first())
+        .map(ToString::to_string)
+        .unwrap_or_default()
+}
+
+/// The system call, or what the file system itself has said in its log ("e tmpfs: Bad value for 'size'").
+fn reason(words: &'static str, note: &[u8]) -> String {
+    let said = String::from_utf8_lossy(note);
+    let said = said.trim_end().trim_start_matches("e ").trim_start_matches("w ");
+    match (said.is_empty(), words.is_empty()) {
+        (false, _) => said.to_owned(),
+        (true, false) => words.to_owned(),
+        (true, true) => "refused".to_owned(),
+    }
+}
+
+/// What a step does, for people.
+fn activity(step: &Step) -> String {
+    match step {
+        Step::EnterCgroup { .. } => "enter the container's cgroup".into(),
+        Step::Join { .. } => "join a namespace".into(),
+        Step::Belongs { .. } => "see whose namespaces these are".into(),
+        Step::Unshare { .. } => "make new namespaces".into(),
+        Step::Spawn { .. } => "make the process in its namespaces".into(),
+        Step::BecomeRoot { .. } => "become root of the user namespace".into(),
+        Step::SelfFile { file, .. } | Step::LabelFile { file, .. } => {
+            format!("write /proc/self/{}", text(file))
+        }
+        Step::EnterTimeNamespace {} => "enter the time namespace".into(),
+        Step::Hostname { .. } => "set the hostname".into(),
+        Step::Domainname { .. } => "set the domain name".into(),
+        Step::LoopbackUp {} => "bring the loopback interface up".into(),
+        Step::Keyring { .. } => "make a session keyring".into(),
+        Step::JoinKeyring { .. } => "join the container's session keyring".into(),
+        Step::HostPropagation { .. } => "detach the mount table from the host's".into(),
+        Step::Copy { path, .. } => format!("copy the tree at {}", text(path)),
+        Step::Root { .. } => "attach the root filesystem".into(),
+        Step::OpenRoot {} => "open the container's root".into(),
+        Step::OpenProc {} => "mount a private proc".into(),
+        Step::Filesystem(Filesystem { kind, target, .. }) | Step::Mount(Mount { kind, target, .. }) => {
+            format!("mount {} on {}", text(kind), text(target))
+        }
+        Step::FindMount { path, .. } | Step::Unmount { path, .. } => format!("unmount {}", text(path)),
+        Step::Bind(Bind { target, .. }) => format!("bind to {}", text(target)),
+        Step::Remount(Remount { target, .. }) => format!("change the mount on {}", text(target)),
+        Step::Device(Device { path, .. }) => format!("make the device {}", text(path)),
+        Step::Symlink { path, .. } => format!("make the link {}", text(path)),
+        Step::OpenNull {} => "verify /dev/null".into(),
+        Step::Console { .. } => "open a terminal".into(),
+        Step::Pivot {} | Step::Chroot { .. } => "change the root".into(),
+        Step::RootAttributes { .. } => "set the root's mount attributes".into(),
+        Step::Sysctl { path, .. } => format!("write /proc/sys/{}", text(path)),
+        Step::Mask { path, .. } => format!("mask {}", text(path)),
+        Step::Readonly { path } => format!("make {} read-only", text(path)),
+        Step::CpuAffinity { .. } => "set the CPU affinity".into(),
+        Step::Scheduler { .. } => "set the scheduler".into(),
+        Step::IoPriority { .. } => "set the I/O priority".into(),
+        Step::MemoryPolicy { .. } => "set the memory policy".into(),
+        Step::Personality { .. } => "set the personality".into(),
+        Step::Rlimit { .. } => "set a resource limit".into(),
+        Step::Chdir { path, .. } | Step::Cwd { path, .. } => format!("chdir to cwd ({:?})", text(path)),
+        Step::Home { .. } => "look up HOME in /etc/passwd".into(),
+        Step::Groups { .. } => "set the groups".into(),
+        Step::User { .. } => "change the user".into(),
+        Step::Bounding { .. } | Step::Capabilities { .. } | Step::Ambient { .. } => "set capabilities".into(),
+        Step::NoNewPrivileges {} => "set no_new_privs".into(),
+        Step::Session {} => "make a session".into(),
+        Step::Seccomp { .. } => "load the seccomp filter".into(),
+        other => format!("{other:?}").split([' ', '{']).next().unwrap_or_default().to_lowercase(),
+    }
+}
+
+fn remedy(step: &Step, field: Field, part: Part, errno: i32) -> Option<&'static str> {
+    Some(match (step, part, errno) {
+        (Step::Filesystem(Filesystem { kind, .. }), Part::FsCreate | Part::FsMount, libc::EPERM)
+            if matches!(kind.to_bytes(), b"proc" | b"sysfs") =>
+        {
+            "the runtime's own /proc or /sys has parts masked, so the kernel allows no new one: run it outside of \
+             that container, or bind the one that is there"
+        }
+        (Step::EnterCgroup { .. }, _, libc::EINVAL) => {
+            "a process with a real-time policy may enter a cpu cgroup only if that has real-time runtime"
+        }
+        (Step::Filesystem(Filesystem { kind, .. }), Part::FsOpen | Part::FsCreate, libc::EPERM)
+            if matches!(kind.to_bytes(), b"sysfs" | b"mqueue" | b"cgroup" | b"cgroup2") =>
+        {
+            match kind.to_bytes() {
+                b"sysfs" => {
+                    "in a user namespace it takes the container's own network namespace: add {\"type\": \"network\"}, \
+                     or bind the host's /sys instead"
+                }
+                b"mqueue" => {
+                    "in a user namespace it takes the container's own ipc namespace: add {\"type\": \"ipc\"}, or bind \
+                     the host's /dev/mqueue instead"
+                }
+                _ => {
+                    "in a user namespace it takes the container's own cgroup namespace, and cgroup v2: add \
+                     {\"type\": \"cgroup\"}, or leave the mount out"
+                }
+            }
+        }
+        (Step::Bind { .. }, Part::OtherLink, _) => {
+            "copy-symlink makes a link that is missing, and accepts the same link: remove what is there"
+        }
+        (Step::FindMount { .. } | Step::Unmount { .. }, Part::NoMount | Part::OtherMount, _) => {
+            "the container has taken it away, has moved what is on the way, or has mounted something over it"
+        }
+        (Step::Unmount { .. }, Part::Unmount, libc::EINVAL) => {
+            "the kernel has locked it: it came with a namespace, or covers what its user may not see"
+        }
+        (Step::Filesystem { .. } | Step::Mount { .. }, Part::FsOpen | Part::Mount, libc::ENODEV) => {
+            "this kernel has no such file system"
+        }
+        (Step::Filesystem { .. } | Step::Bind { .. }, Part::OpenTarget, libc::ELOOP) => {
+            "a symbolic link is in the way of the destination, and here none is allowed"
+        }
+        (Step::Filesystem { .. } | Step::Bind { .. }, Part::MoveMount, libc::ENOTDIR | libc::EINVAL) => {
+            "a directory goes onto a directory and a file onto a file"
+        }
+        (_, Part::MakeTarget, libc::EROFS) => "make the destination in the image, or the root writable",
+        (Step::HostPropagation { .. }, Part::MountSetattr, libc::EINVAL) => {
+            "the caller's root is a directory of a mount, not a mount (a chroot): bind it onto itself first"
+        }
+        (_, Part::MountSetattr, libc::ENOSYS) => "Linux 5.12 or newer is needed",
+        (_, Part::MountSetattr, libc::EPERM) => {
+            "in a user namespace, flags that the host has set on a mount cannot be taken away"
+        }
+        (Step::Copy { .. }, Part::OpenSource, libc::EINVAL) => {
+            "in a user namespace the kernel shows no directory without what is mounted below it: let the option be rbind; \
+             and an unbindable mount cannot be copied"
+        }
+        (Step::Root { .. } | Step::Copy { .. } | Step::Bind { .. }, _, libc::EACCES) => {
+            "the container's user must be able to pass every directory above it"
+        }
+        (Step::Pivot {}, Part::PivotRoot, libc::EINVAL) => {
+            "the host runs from its initramfs? then --no-pivot is needed"
+        }
+        (Step::Device { .. }, Part::Mknod, libc::EPERM) => "making device nodes needs CAP_MKNOD on the host",
+        (Step::CpuAffinity { .. }, _, libc::EINVAL) => {
+            "none of these CPUs is online and in the cpuset that the process is in: for initial the caller's, for final \
+             the container's"
+        }
+        (Step::Scheduler { .. }, _, libc::EPERM) => {
+            "a realtime policy and a lower nice value need CAP_SYS_NICE on the host; a deadline policy also needs a process \
+             that may run on every CPU"
+        }
+        (Step::Scheduler { .. }, _, libc::EBUSY) => "the host's CPUs have no time left for such a deadline",
+        (Step::IoPriority { .. }, _, libc::EPERM) => "the realtime class needs CAP_SYS_NICE on the host",
+        (Step::Rlimit { .. }, _, libc::EPERM) => "raising a hard limit needs CAP_SYS_RESOURCE on the host",
+        (Step::Seccomp { .. }, _, libc::EINVAL) => "the kernel knows no such filter or flag",
+        (Step::LabelFile { .. } | Step::SelfFile { .. }, Part::Open, libc::ENOENT) => {
+            "this kernel has no such security module, or it is not enabled"
+        }
+        (Step::LabelFile { .. } | Step::SelfFile { .. }, Part::Write, libc::ENOENT) => {
+            "the profile is not loaded"
+        }
+        (Step::LabelFile { .. } | Step::SelfFile { .. }, Part::Write, libc::EINVAL) => {
+            "this kernel has no such security module, or its policy does not know the label"
+        }
+        (Step::Resolve { .. }, Part::NotFound, _) if field == Field::None => {
+            "startContainer hooks are programs of the container"
+        }
+        (Step::Home { .. }, _, libc::EAGAIN) => {
+            "HOME is / now: a process holds a lease on the file; set HOME in process.env"
+        }
+        (Step::Home { .. }, ..) => {
+            "HOME is / now: set it in process.env, or let the process's user read the file"
+        }
+        (Step::Chdir { .. }, Part::Chdir, libc::ENOENT) => {
+            "only a container that is created gets its working directory made; name one that is there"
+        }
+        (Step::Cwd { .. }, Part::OpenTarget, libc::EACCES) => {
+            "it is missing, and is made only where the process's user may search the way to it: make it in the image, or \
+             open the directories above it to that user"
+        }
+        (Step::Chdir { .. } | Step::Cwd { .. }, Part::OutsideRoot, _) => {
+            "choose a directory inside the container"
+        }
+        (Step::User { .. } | Step::BecomeRoot { .. } | Step::Groups { .. }, _, libc::EINVAL) => {
+            "the id is not mapped: extend linux.uidMappings and linux.gidMappings"
+        }
+        (Step::Groups { .. }, _, libc::EPERM) => "an ordinary user's namespace may not change groups",
+        (Step::OpenNull {}, Part::Unexpected, _) => {
+            "the image has put something else in the place of /dev/null"
+        }
+        (Step::Console { .. }, Part::OpenTarget, libc::ENOENT) => {
+            "a terminal needs a devpts mounted on /dev/pts"
+        }
+        (Step::Sysctl { .. }, Part::Open, libc::ENOENT) => "this kernel has no such parameter",
+        _ => return None,
+    })
+}
+
+/// No program that could be executed was found.
+fn program_missing(spec: &Spec, first: &str, part: Part, errno: i32) -> Error {
+    let wanted = program(spec);
+    if part == Part::NotFound && !wanted.contains('/') {
+        return Error::new(format!("exec: {wanted:?}: executable file not found in $PATH"))
+            .kind(Kind::NotFound)
+            .remedy("give the program's whole path, or set PATH in process.env");
+    }
+    match part {
+        Part::NotFound => Error::os(format!("exec: {first:?}: stat {first}"), errno).kind(Kind::NotFound),
+        _ => {
+            let error = Error::os(format!("exec: {wanted:?}"), errno).kind(Kind::NotExecutable);
+            match errno {
+                libc::EISDIR => error.remedy("name a program in it"),
+                libc::EACCES => error.remedy("the process's user must be allowed to execute it (chmod +x)"),
+                _ => error,
+            }
+        }
+    }
+}
+
+/// The kernel refused a program that is there; its first bytes tell why.
+fn not_started(program: &str, errno: i32, head: &[u8]) -> Error {
+    let error = Error::os(format!("exec {program}"), errno);
+    match errno {
+        libc::ENOENT => match program_head::interpreter(head) {
+            Some(interpreter) => error.kind(Kind::NotFound).remedy(format!(
+                "the program is there; the interpreter that it names, {interpreter}, is not"
+            )),
+            None => error.kind(Kind::NotFound),
+        },
+        libc::ENOEXEC => error.kind(Kind::NotExecutable).remedy(program_head::foreign(head)),
+        libc::EACCES | libc::EPERM => error
+            .kind(Kind::NotExecutable)
+            .remedy("is the file system mounted noexec, and may the process's user execute the program?"),
+        _ => error,
+    }
+}

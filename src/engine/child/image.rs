@@ -1,0 +1,69 @@
+//! The sealed init as a file that can be executed.
+//!
+//! Nothing of rruntime's own binary is ever visible in a container: what runs there is a memory file that nobody
+//! can write, or, where the host forbids to execute memory files, a file on a read-only tmpfs that is mounted
+//! nowhere (CVE-2019-5736).
+
+use crate::sys::memory::{self, Content};
+use crate::sys::{Errno, SysResult, c, file, mount};
+use nix::sys::statvfs::{FsFlags, fstatvfs};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+pub static IMAGE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rruntime-init"));
+
+/// The size of init, which has a budget (`tests/lifecycle/budget`).
+pub const IMAGE_SIZE: usize = IMAGE.len();
+
+/// In memory where the host allows that.
+pub fn image() -> SysResult<OwnedFd> {
+    match memory::sealed(c"rruntime-init", Content::Program, IMAGE) {
+        // vm.memfd_noexec=2
+        Err(Errno(libc::EACCES)) => image_file(),
+        other => other,
+    }
+}
+
+/// init as a file of a tmpfs that is mounted nowhere and read-only by the time it runs.
+pub fn image_file() -> SysResult<OwnedFd> {
+    let tmpfs = match mount::detached_tmpfs() {
+        // An ordinary user may mount nothing here.
+        Err(Errno(libc::EPERM)) => return nameless_file(),
+        other => other?,
+    };
+    let flags = libc::O_CREAT | libc::O_EXCL | libc::O_WRONLY;
+    write_image(file::openat2(tmpfs.as_fd(), c"init", flags, 0o500, 0)?.as_fd())?;
+    mount::set_attributes(tmpfs.as_fd(), libc::MOUNT_ATTR_RDONLY)?;
+    file::openat2(tmpfs.as_fd(), c"init", libc::O_RDONLY, 0, 0)
+}
+
+/// init as a file that has never had a name and is used for this one process. The container's root, who is the
+/// user, could write to it once init has gone: then it is nobody's program any more.
+fn nameless_file() -> SysResult<OwnedFd> {
+    let mut refused = Errno(libc::EACCES);
+    for place in [c"/dev/shm", c"/tmp", c"/var/tmp"] {
+        let flags = libc::O_TMPFILE | libc::O_EXCL | libc::O_RDWR;
+        let made = file::openat2(file::cwd(), place, flags, 0o500, 0).and_then(|writable| {
+            write_image(writable.as_fd())?;
+            let executable =
+                fstatvfs(&writable).is_ok_and(|found| !found.flags().contains(FsFlags::ST_NOEXEC));
+            // A program cannot be executed while it is open for writing.
+            let path = c(format!("/proc/self/fd/{}", writable.as_raw_fd())).unwrap_or_default();
+            let readable = file::openat2(file::cwd(), &path, libc::O_RDONLY, 0, 0)?;
+            if executable { Ok(readable) } else { Err(Errno(libc::EACCES)) }
+        });
+        match made {
+            Ok(file) => return Ok(file),
+            Err(errno) => refused = errno,
+        }
+    }
+    Err(refused)
+}
+
+fn write_image(file: BorrowedFd) -> SysResult<()> {
+    let mut rest = IMAGE;
+    while !rest.is_empty() {
+        let written = file::write(file, rest)?;
+        rest = &rest[written..];
+    }
+    Ok(())
+}

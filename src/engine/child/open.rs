@@ -1,0 +1,289 @@
+//! Opens what a plan needs before its process exists: trees, witnesses, device nodes, namespaces.
+//!
+//! These are paths of the host that the config's author names; nothing below the root filesystem is opened here
+//! except the root itself. Each object is checked on the descriptor that is used.
+
+use crate::cgroup::Cgroup;
+use crate::engine::child::{
+    open_files::Room,
+    sources::{Map, Sources},
+};
+use crate::error::{Error, Kind, Result};
+use crate::names;
+use crate::plan::script::{Copier, Mapping, Owners, c};
+use crate::plan::{Field, Open, Opens};
+use crate::spec::Spec;
+use crate::spec::destination::absolute;
+use crate::sys::file::{self, cwd, openat2};
+use crate::sys::{Errno, mount};
+use std::borrow::Cow;
+use std::ffi::CString;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+/// Opened descriptors, in the order of the plan.
+#[derive(Debug, Default)]
+pub struct Opened {
+    pub numbers: Vec<RawFd>,
+    /// Keeps the descriptors open until init has them.
+    owned: Vec<OwnedFd>,
+    /// What init may ask of us about the trees that it copies by itself.
+    pub sources: Sources,
+    /// Closed before this goes.
+    _room: Option<Room>,
+}
+
+/// The descriptors that the engine already has.
+#[derive(Clone, Copy, Default)]
+pub struct Given<'a> {
+    /// The pipes of start: word and answer.
+    pub start: Option<(BorrowedFd<'a>, BorrowedFd<'a>)>,
+    pub pidfd: Option<BorrowedFd<'a>>,
+    pub pid_namespace: Option<BorrowedFd<'a>>,
+    pub cgroup: Option<&'a Cgroup>,
+    /// The file by which a process enters the v2 cgroup.
+    pub unified: Option<BorrowedFd<'a>>,
+}
+
+impl Opened {
+    /// One of [`Opened::numbers`] that is open.
+    pub fn borrow(&self, number: RawFd) -> BorrowedFd<'_> {
+        let owned = self.owned.iter().find(|fd| fd.as_raw_fd() == number);
+        owned.expect("a number is that of a descriptor").as_fd()
+    }
+
+    /// init has them now.
+    pub fn into_sources(self) -> Sources {
+        self.sources
+    }
+}
+
+pub fn open(opens: &Opens, given: Given, spec: &Spec) -> Result<Opened> {
+    let mut opened = Opened { _room: Room::for_plan(opens)?, ..Opened::default() };
+    for (handle, wanted) in opens.iter().enumerate() {
+        let fd = match wanted {
+            // Filled in when init is started.
+            Open::Control | Open::Word | Open::Answer => {
+                opened.numbers.push(-1);
+                continue;
+            }
+            Open::StartWord => {
+                opened.numbers.push(given.start.map_or(-1, |(word, _)| word.as_raw_fd()));
+                continue;
+            }
+            Open::StartAnswer => {
+                opened.numbers.push(given.start.map_or(-1, |(_, answer)| answer.as_raw_fd()));
+                continue;
+            }
+            Open::Pidfd => {
+                opened.numbers.push(given.pidfd.map_or(-1, |fd| fd.as_raw_fd()));
+                continue;
+            }
+            Open::PidNamespace => {
+                opened.numbers.push(given.pid_namespace.map_or(-1, |fd| fd.as_raw_fd()));
+                continue;
+            }
+            Open::Unified => {
+                opened.numbers.push(given.unified.map_or(-1, |fd| fd.as_raw_fd()));
+                continue;
+            }
+            Open::Tasks { mount } => {
+                let entrance = given.cgroup.map(|cgroup| cgroup.entrance(mount)).transpose()?.flatten();
+                let Some(entrance) = entrance else {
+                    opened.numbers.push(-1);
+                    continue;
+                };
+                entrance
+            }
+            Open::Tree { path, flags, mapping, copier: Copier::Engine, field } => {
+                let tree = tree(path, *flags, *field, spec)?;
+                if let Some(mapping) = mapping {
+                    let owners = owners(mapping, *field, spec)?;
+                    owners.map(tree.as_fd())?;
+                }
+                tree
+            }
+            Open::Tree { path, flags, mapping, copier, field } => {
+                let seen = witness(path, *flags, *field, spec)?;
+                if *copier == Copier::Early {
+                    let owners = mapping.as_ref().map(|mapping| owners(mapping, *field, spec)).transpose()?;
+                    opened.sources.add(handle, path, *flags, field.pointer(spec), owners, seen.as_fd())?;
+                }
+                seen
+            }
+            Open::Filesystem { kind, source, options, attributes, field } => {
+                filesystem(kind, source, options, *attributes, *field, spec)?
+            }
+            Open::Device { path, number, copier, field } => {
+                let node = device(path, *number, *copier, *field, spec)?;
+                if *copier == Copier::Early {
+                    opened.sources.add(handle, path, 0, field.pointer(spec), None, node.as_fd())?;
+                }
+                node
+            }
+            Open::Namespace { path, flag, field } => namespace(path, *flag, *field, spec)?,
+        };
+        opened.numbers.push(fd.as_raw_fd());
+        opened.owned.push(fd);
+    }
+    Ok(opened)
+}
+
+/// A detached copy; `flags` (`AT_*`) are those of open_tree(2).
+fn tree(path: &str, flags: u32, field: Field, spec: &Spec) -> Result<OwnedFd> {
+    let tree = mount::clone_tree(cwd(), &c(path), flags as i32).map_err(|e| missing(e, path, field, spec))?;
+    if field == Field::Fixed("/root/path") {
+        must_be_directory(tree.as_fd(), path)?;
+    }
+    must_be_procfs_on_proc(tree.as_fd(), path, field, spec)?;
+    Ok(tree)
+}
+
+/// A new file system on a device that the config names.
+fn filesystem(
+    kind: &str,
+    source: &str,
+    options: &[Cow<str>],
+    attributes: u64,
+    field: Field,
+    spec: &Spec,
+) -> Result<OwnedFd> {
+    let options: Vec<CString> = options.iter().map(|option| c(option)).collect();
+    let refused = match mount::filesystem(&c(kind), &c(source), &options, attributes) {
+        Ok(mount) => return Ok(mount),
+        Err(refused) => refused,
+    };
+    let error = Error::os(refused.reason(), refused.errno.0)
+        .doing(format!("mount {kind} from {source}"))
+        .remedy(match refused.errno.0 {
+            libc::ENODEV => "this kernel has no such file system",
+            libc::ENOENT => "nothing is at the path of its source on the host",
+            libc::ENOTBLK => "its source is no block device",
+            _ => "can it be mounted on the host like this?",
+        });
+    Err(match field.pointer(spec) {
+        Some(pointer) => error.field(pointer).value(source),
+        None => error,
+    })
+}
+
+/// The user namespace by whose maps a mount shows its owners.
+fn owners(mapping: &Mapping, field: Field, spec: &Spec) -> Result<Map> {
+    let pointer = field.pointer(spec).map(|pointer| format!("{pointer}/uidMappings"));
+    let namespace = match &mapping.owners {
+        Owners::Ranges { uids, gids } => {
+            crate::engine::child::idmaps::namespace(uids, gids).map_err(|e| match &pointer {
+                Some(pointer) => e.field(pointer.clone()),
+                None => e,
+            })?
+        }
+        Owners::Namespace(path) => namespace(path, libc::CLONE_NEWUSER as u64, field, spec)?,
+    };
+    Ok(Map { namespace, recursive: mapping.recursive, pointer })
+}
+
+fn witness(path: &str, flags: u32, field: Field, spec: &Spec) -> Result<OwnedFd> {
+    let link = if flags & libc::AT_SYMLINK_NOFOLLOW as u32 != 0 { libc::O_NOFOLLOW } else { 0 };
+    let found =
+        openat2(cwd(), &c(path), libc::O_PATH | link, 0, 0).map_err(|e| missing(e, path, field, spec))?;
+    if field == Field::Fixed("/root/path") {
+        must_be_directory(found.as_fd(), path)?;
+    }
+    must_be_procfs_on_proc(found.as_fd(), path, field, spec)?;
+    Ok(found)
+}
+
+/// What is bound on /proc must be a procfs: programs in the container trust what they read there
+/// (CVE-2019-16884).
+fn must_be_procfs_on_proc(fd: BorrowedFd, path: &str, field: Field, spec: &Spec) -> Result<()> {
+    let Field::Mount(i) = field else { return Ok(()) };
+    let on_proc = spec.mounts.get(i).is_some_and(|m| absolute(&m.destination) == "/proc");
+    if !on_proc || file::is_procfs(fd).map_err(|e| e.because(format!("look at {path}")))? {
+        return Ok(());
+    }
+    Err(Error::new("only a file system of type proc may be bound on /proc")
+        .kind(Kind::Config)
+        .field(format!("/mounts/{i}/source"))
+        .value(path)
+        .remedy("mount a proc file system there, or bind the host's /proc"))
+}
+
+fn must_be_directory(fd: BorrowedFd, path: &str) -> Result<()> {
+    let kind = file::kind(fd).map_err(|e| e.because(format!("look at {path}")))?;
+    if kind == libc::S_IFDIR {
+        return Ok(());
+    }
+    Err(Error::os("the root filesystem", libc::ENOTDIR)
+        .kind(Kind::Config)
+        .field("/root/path")
+        .value(path)
+        .remedy("name the directory that becomes / of the container"))
+}
+
+/// A node with the expected number; a copy that can be attached, or a witness.
+fn device(path: &str, number: u64, copier: Copier, field: Field, spec: &Spec) -> Result<OwnedFd> {
+    let fd =
+        if copier == Copier::Engine { tree(path, 0, field, spec) } else { witness(path, 0, field, spec) }?;
+    let found = file::device_number(fd.as_fd()).map_err(|e| e.because(format!("look at {path}")))?;
+    if found == Some(number) {
+        return Ok(fd);
+    }
+    let error = Error::new("the host has another device, or none, at this path")
+        .value(path)
+        .remedy("in a user namespace devices come from the host; let the path and the numbers be the host's");
+    Err(match field.pointer(spec) {
+        Some(pointer) => error.field(pointer),
+        None => error,
+    })
+}
+
+fn namespace(path: &str, flag: u64, field: Field, spec: &Spec) -> Result<OwnedFd> {
+    let pointer = |error: Error| match field.pointer(spec) {
+        Some(pointer) => error.field(format!("{pointer}/path")).value(path),
+        None => error.value(path),
+    };
+    let fd = openat2(cwd(), &c(path), libc::O_RDONLY, 0, 0).map_err(|e| {
+        pointer(e.because("open the namespace to join").remedy(match e {
+            Errno(libc::EACCES | libc::EPERM) => {
+                "the runtime has to be allowed to trace the process that holds it: ptrace(2)"
+            }
+            _ => "is the process that holds it alive?",
+        }))
+    })?;
+    let named = |flag: u64| names::NAMESPACES.iter().find(|n| n.flag == flag);
+    let kind = |flag: u64| named(flag).map_or("unknown", |n| n.kind);
+    match crate::sys::namespace::kind(fd.as_fd()) {
+        Ok(found) if found == flag => Ok(fd),
+        Ok(found) => Err(pointer(
+            Error::new(format!("this is a {} namespace, not a {} namespace", kind(found), kind(flag)))
+                .kind(Kind::Config),
+        )),
+        Err(_) => Err(pointer(Error::new("this file is no namespace").kind(Kind::Config).remedy(format!(
+            "a path like /proc/PID/ns/{} is expected",
+            named(flag).map_or("*", |n| n.proc_name)
+        )))),
+    }
+}
+
+/// A path of the host that is not there or cannot be used.
+fn missing(errno: Errno, path: &str, field: Field, spec: &Spec) -> Error {
+    let (what, pointer) = match field {
+        Field::Fixed("/root/path") => ("the root filesystem", Some("/root/path".to_owned())),
+        Field::Mount(i) => ("the mount's source", Some(format!("/mounts/{i}/source"))),
+        other => ("open", other.pointer(spec)),
+    };
+    let error = errno.because(what).value(path);
+    let error = match errno {
+        Errno(libc::ENOENT) => error.remedy("nothing is at this path on the host"),
+        Errno(libc::EMFILE) => {
+            error.remedy("each bind takes a descriptor: raise the hard limit of open files (ulimit -Hn)")
+        }
+        Errno(libc::EINVAL) => {
+            error.remedy("it may be on a mount that cannot be copied (unbindable, locked)")
+        }
+        _ => error,
+    };
+    match pointer {
+        Some(pointer) => error.field(pointer),
+        None => error,
+    }
+}

@@ -1,0 +1,94 @@
+//! Annotations that reach the host: whether they may.
+//!
+//! Engines copy an image's annotations into the config, so whoever wrote the image wrote them: a path to append to or a
+//! socket to connect to, as root. Each is done only if the caller names it (`--allow-annotation`), or the administrator's
+//! list, a file that nobody but its owner can change: one name a line, `#` begins a comment. The others are ignored, with a
+//! warning. What was allowed at create is in the record, and holds for start, exec and delete.
+
+use crate::engine::Engine;
+use crate::error::{Error, Kind, Result};
+use crate::host::{self, Facts};
+use crate::plan::script::c;
+use crate::spec::Spec;
+use crate::spec::annotations::{self, KEEP_GROUPS};
+use crate::state::Record;
+use crate::sys::Errno;
+use crate::sys::file::{self, cwd};
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+
+pub const LIST: &str = "/etc/rruntime/annotations.allow";
+const LIST_LIMIT: usize = 64 * 1024;
+
+impl Engine {
+    /// Of the config's annotations that reach the host, those that may. Without any the list is not read.
+    pub(in crate::engine) fn allowed_annotations(&self, spec: &Spec) -> Result<Vec<String>> {
+        let there: Vec<&str> = present(spec).collect();
+        if there.is_empty() {
+            return Ok(Vec::new());
+        }
+        let list = read_list()?;
+        let may = |name: &&str| {
+            self.allowed_annotations.iter().any(|allowed| allowed == name)
+                || list.lines().any(|line| line.split('#').next().unwrap_or_default().trim() == *name)
+        };
+        Ok(there.into_iter().filter(may).map(str::to_owned).collect())
+    }
+
+    /// The same for a container that exists.
+    pub(in crate::engine) fn allowed_before(&self, spec: &Spec, record: &Record) -> Result<Vec<String>> {
+        record.allowed_annotations.clone().map_or_else(|| self.allowed_annotations(spec), Ok)
+    }
+
+    pub(in crate::engine) fn tell_ignored(&self, spec: &Spec) -> Result<()> {
+        for name in present(spec).filter(|name| annotations::allowed(spec, name).is_none()) {
+            if name == KEEP_GROUPS && keeps_groups(spec, &host::probe()?) {
+                continue;
+            }
+            (self.warn)(&format!(
+                "{} is ignored: it reaches the host, and an image may have brought it (the administrator allows it by a \
+                 line \"{name}\" in {LIST}, the caller by --allow-annotation {name})",
+                annotations::pointer(name)
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn present<'s>(spec: &'s Spec) -> impl Iterator<Item = &'static str> + use<'s> {
+    annotations::reaching().filter(|name| annotations::find(&spec.annotations, name).is_some())
+}
+
+/// The caller's groups stay. They are no more than an ordinary user's own, and in a user namespace no more than its
+/// owner's (podman's `--group-add keep-groups` is this annotation); those of the host's root are another matter.
+pub fn keeps_groups(spec: &Spec, facts: &Facts) -> bool {
+    let hosts_root = facts.administrator && !facts.in_user_namespace;
+    match annotations::find(&spec.annotations, KEEP_GROUPS) {
+        Some(_) => !hosts_root || annotations::allowed(spec, KEEP_GROUPS).is_some(),
+        None => false,
+    }
+}
+
+fn read_list() -> Result<String> {
+    let named = |error: Error| error.kind(Kind::Config).value(LIST);
+    let flags = libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
+    let list = match file::openat2(cwd(), &c(LIST), flags, 0, 0) {
+        Ok(list) => list,
+        Err(Errno(libc::ENOENT | libc::ENOTDIR)) => return Ok(String::new()),
+        Err(e) => return Err(named(e.because("open the list of allowed annotations"))),
+    };
+    let found = list.try_clone().and_then(|list| File::from(list).metadata());
+    let found = found.map_err(|e| named(Error::io("look at the list of allowed annotations", &e)))?;
+    // In a user namespace the host's root, who owns the root directory, has another number.
+    let root = std::fs::metadata("/").map_err(|e| Error::io("look at /", &e))?.uid();
+    if !found.is_file() || found.mode() & 0o022 != 0 || (found.uid() != 0 && found.uid() != root) {
+        return Err(named(
+            Error::new("the list of allowed annotations can be changed by others than root")
+                .remedy("it has to be a regular file that root owns and nobody else may write"),
+        ));
+    }
+    let bytes = file::read_all(list.as_fd(), LIST_LIMIT);
+    let bytes = bytes.map_err(|e| named(e.because("read the list of allowed annotations")))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

@@ -1,0 +1,143 @@
+//! A bundle as it is on the disk: config.json, read once, parsed and checked before anything changes.
+
+use crate::engine::life::{netdevices, own_maps};
+use crate::engine::{CgroupManager, CreateOptions, Engine};
+use crate::error::{Context, Error, Kind, Result};
+use crate::host::Facts;
+use crate::spec::{Hook, Process, Spec, cpus, load, validate};
+use crate::sys::file;
+use std::path::{Path, PathBuf};
+
+/// A config.json is some ten kilobytes; nobody writes this much by intent.
+const CONFIG_LIMIT: usize = 32 * 1024 * 1024;
+
+/// The bytes of a config, and where its relative paths begin.
+#[derive(Debug)]
+pub struct Bundle {
+    pub path: PathBuf,
+    /// What the reader calls the config.
+    name: String,
+    pub bytes: Vec<u8>,
+}
+
+impl Bundle {
+    pub fn read(options: &CreateOptions) -> Result<Bundle> {
+        let path = std::path::absolute(&options.bundle)
+            .map_err(|e| Error::io("find the working directory", &e).field("--bundle"))?;
+        // The config is UTF-8, and paths are put together from both.
+        if path.to_str().is_none() {
+            return Err(Error::new("the path of the bundle is not UTF-8")
+                .kind(Kind::Argument)
+                .field("--bundle")
+                .value(path.display()));
+        }
+        let config = match &options.config {
+            Some(config) => config.clone(),
+            None => path.join("config.json"),
+        };
+        let bytes = file::read_path(&config, CONFIG_LIMIT).map_err(|e| {
+            let error = e.because(format!("read {}", config.display())).kind(Kind::Argument);
+            match &options.config {
+                Some(given) => error.field("--config").value(given.display()),
+                None => error
+                    .field("--bundle")
+                    .value(options.bundle.display())
+                    .remedy("a bundle is a directory with config.json in it; `rruntime spec` writes one"),
+            }
+        })?;
+        let name =
+            options.config.as_deref().map_or("config.json".into(), |given| given.display().to_string());
+        Ok(Bundle { path, name, bytes })
+    }
+
+    pub fn spec(&self) -> Result<Spec<'_>> {
+        let mut spec: Spec = load::parse(&self.name, &self.bytes)?;
+        own_maps::complete(&mut spec)?;
+        Ok(spec)
+    }
+}
+
+impl Engine {
+    /// Everything that can be known to be wrong before the first side effect.
+    pub(in crate::engine) fn check(&self, spec: &Spec, facts: &Facts, no_pivot: bool) -> Result<()> {
+        let checked = validate::validate(spec, &self.facts_for_rules(facts, no_pivot))?;
+        for warning in &checked.warnings {
+            (self.warn)(warning);
+        }
+        netdevices::check(spec)?;
+        check_hooks(spec)
+    }
+
+    /// The process of `exec`, by the same rules as the config's.
+    pub(in crate::engine) fn check_process(&self, process: &Process, facts: &Facts) -> Result<()> {
+        let checked = validate::process(process, &self.facts_for_rules(facts, false))?;
+        check_affinity(process)?;
+        for warning in &checked.warnings {
+            (self.warn)(warning);
+        }
+        Ok(())
+    }
+
+    pub(in crate::engine) fn facts_for_rules(&self, facts: &Facts, no_pivot: bool) -> validate::Facts {
+        validate::Facts {
+            last_capability: u8::try_from(facts.last_capability).unwrap_or(u8::MAX),
+            unprivileged: !facts.administrator,
+            no_pivot,
+            systemd_cgroup: self.cgroup_manager == CgroupManager::Systemd,
+        }
+    }
+}
+
+/// The kernel ignores a CPU that it does not have; whoever lists one counts on it.
+fn check_affinity(process: &Process) -> Result<()> {
+    let Some(affinity) = &process.exec_cpu_affinity else { return Ok(()) };
+    // Where the kernel does not say, it decides alone.
+    let Ok(possible) = std::fs::read_to_string("/sys/devices/system/cpu/possible") else { return Ok(()) };
+    let possible = possible.trim();
+    let all = cpus::mask(possible).unwrap_or_default();
+    for (name, list) in [("initial", &affinity.initial), ("final", &affinity.final_)] {
+        let list = list.as_deref().unwrap_or_default();
+        let missing = cpus::mask(list).ok().and_then(|mask| cpus::missing(&mask, &all));
+        if let Some(cpu) = missing {
+            return Err(Error::new(format!("this machine has no CPU {cpu}"))
+                .kind(Kind::Config)
+                .field(format!("/process/execCPUAffinity/{name}"))
+                .value(list)
+                .remedy(format!("it has {possible}")));
+        }
+    }
+    Ok(())
+}
+
+/// Hooks that run on the host must be there; a poststop hook that is missing would be found out far too late.
+fn check_hooks(spec: &Spec) -> Result<()> {
+    let Some(hooks) = &spec.hooks else { return Ok(()) };
+    let kinds: [(&str, &[Hook]); 5] = [
+        ("prestart", &hooks.prestart),
+        ("createRuntime", &hooks.create_runtime),
+        ("createContainer", &hooks.create_container),
+        ("poststart", &hooks.poststart),
+        ("poststop", &hooks.poststop),
+    ];
+    let mut problems = Vec::new();
+    for (kind, list) in kinds {
+        for (i, hook) in list.iter().enumerate() {
+            let found = check_executable(Path::new(&*hook.path)).at(|| format!("/hooks/{kind}/{i}/path"));
+            if let Err(error) = found {
+                problems.push(error.value(&hook.path));
+            }
+        }
+    }
+    Error::all(problems).map_or(Ok(()), Err)
+}
+
+fn check_executable(path: &Path) -> Result<()> {
+    let refused = |errno: i32| {
+        Error::os("the hook", errno)
+            .kind(Kind::Config)
+            .remedy("hooks are programs of the host, by absolute path, and executable")
+    };
+    nix::unistd::access(path, nix::unistd::AccessFlags::X_OK).map_err(|e| refused(e as i32))?;
+    // Directories are executable to access(2).
+    if path.is_dir() { Err(refused(libc::EISDIR)) } else { Ok(()) }
+}

@@ -1,0 +1,264 @@
+//! `create`, and the first half of `run`: from a bundle to a container that waits for start.
+//!
+//! ```text
+//!  read, check, prepare, plan        nothing on the host has changed
+//!  state directory with the intent   from here on `delete --force` finds everything
+//!  making.rs                         cgroup, init, the conversation with it, the record with the pid
+//! ```
+//!
+//! Whatever fails after the intent undoes everything, in the reverse order, by the same code as `delete`.
+
+use crate::cgroup::Driver;
+use crate::engine::caller::{
+    listener, notify,
+    pidfd::{self, Whose},
+    preserve,
+};
+use crate::engine::child::init::Init;
+use crate::engine::life::{
+    bundle::Bundle,
+    making::Making,
+    prepare::{self, Prepared},
+    start_pipes,
+    start_pipes::Starter,
+};
+use crate::engine::{CreateOptions, Engine, Keyring, RootChange};
+use crate::error::Result;
+use crate::host::{self, mountinfo};
+use crate::plan::{self, Plan, SessionKeyring, StartWord};
+use crate::resctrl;
+use crate::spec::{Namespace, Spec, annotations};
+use crate::state::{Entry, Phase, Record};
+use crate::sys::random;
+use crate::time;
+use crate::wire::{Kind as Word, Step};
+use std::os::fd::OwnedFd;
+use std::time::SystemTime;
+
+/// A container whose process waits for start.
+pub struct Made {
+    pub entry: Entry,
+    pub record: Record,
+    pub init: Init,
+    /// The master of its terminal, where nobody else has got it.
+    pub master: Option<OwnedFd>,
+    /// Steps and fields, for what may still fail after start.
+    pub script: plan::Script,
+    pub prepared: Prepared,
+    pub driver: Driver,
+}
+
+impl Engine {
+    pub fn create(&self, options: &CreateOptions) -> Result<()> {
+        let bundle = Bundle::read(options)?;
+        let spec = self.spec(&bundle, options)?;
+        let made = self.make(options, &bundle, &spec, Starter::Command)?;
+        made.init.say(Word::Detach)
+    }
+
+    /// The config with what the caller adds to it.
+    pub(in crate::engine) fn spec<'b>(
+        &self,
+        bundle: &'b Bundle,
+        options: &CreateOptions,
+    ) -> Result<Spec<'b>> {
+        let mut spec = bundle.spec()?;
+        spec.allowed = self.allowed_annotations(&spec)?;
+        self.tell_ignored(&spec)?;
+        listener::choose(&mut spec, options.seccomp_receiver.as_deref());
+        if let Some(process) = &mut spec.process {
+            preserve::announce(&options.listening, process);
+        }
+        if notify::wanted(options.notify_socket.as_deref(), &spec) {
+            notify::add(&mut spec, &self.store, &options.id)?;
+        }
+        Ok(spec)
+    }
+
+    /// Makes the container up to the point where its process waits for start.
+    pub(in crate::engine) fn make(
+        &self,
+        options: &CreateOptions,
+        bundle: &Bundle,
+        spec: &Spec,
+        starter: Starter,
+    ) -> Result<Made> {
+        crate::state::id::check(&options.id)?;
+        let preserve_fds = preserve::check(&options.listening, options.preserve_fds)?;
+        let facts = host::probe()?;
+        let plan_options = plan::Options {
+            id: options.id.clone(),
+            no_pivot: options.root_change == RootChange::MoveMount,
+            left_below: match options.root_change {
+                RootChange::MoveMount => left_below(spec, &facts)?,
+                _ => Vec::new(),
+            },
+            keyring: match options.keyring {
+                Keyring::New => Some(fresh_keyring()?),
+                Keyring::Inherit => None,
+            },
+            preserve_fds,
+            listening: options.listening.count > 0,
+            start: start_pipes::word(starter, spec, &facts),
+        };
+        self.check(spec, &facts, plan_options.no_pivot)?;
+        let rdt = spec.linux.as_ref().and_then(|linux| linux.intel_rdt.as_ref());
+        let rdt = rdt.map(|rdt| resctrl::Request::find(&options.id, rdt)).transpose()?;
+        let path = spec.linux.as_ref().and_then(|linux| linux.cgroups_path.as_deref());
+        let mut prepared =
+            self.prepare_with(facts, spec, |layout| self.cgroup_manager.locate(layout, path, &options.id))?;
+        self.check_without_cgroup(spec, &prepared)?;
+        let plan = prepare::plan(&prepared, spec, &bundle.path, &plan_options)?;
+        for warning in prepared.warnings.drain(..).chain(plan.warnings.iter().cloned()) {
+            (self.warn)(&warning);
+        }
+        self.tell_steps(&plan, spec);
+        let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), spec, Whose::First)?;
+        let entry = self.store.create(&options.id)?;
+        let mut record = intent(&plan_options, options, bundle, spec, &prepared, &plan);
+        record.resctrl = rdt.as_ref().map(|rdt| rdt.place.clone());
+        record.notify = notify::is_bound(spec, &self.store, &options.id);
+        let free = prepared.host.cgroup.as_ref().map_or(Ok(()), |location| {
+            self.store.claim(location, &options.id).and_then(|()| Driver::refuse_occupied(location))
+        });
+        if let Err(error) = free.and_then(|()| entry.write_intent(&record)) {
+            self.store.release_all(&options.id);
+            // Nothing but the directory exists, and it holds nothing that is worth an error of its own.
+            let _ = entry.remove();
+            return Err(error);
+        }
+        let mut making = Making {
+            engine: self,
+            options,
+            bundle,
+            spec,
+            prepared,
+            record,
+            receivers,
+            init: None,
+            driver: Driver::None,
+            rdt,
+            moved: None,
+        };
+        match making.build(plan, &plan_options, &entry, starter) {
+            Ok((script, master)) => {
+                let Making { prepared, record, init, driver, .. } = making;
+                let init = init.expect("a container that was built has its init");
+                Ok(Made { entry, record, init, master, script, prepared, driver })
+            }
+            Err(error) => {
+                making.undo(entry);
+                Err(error.doing("unable to start container process"))
+            }
+        }
+    }
+
+    fn tell_steps(&self, plan: &Plan, spec: &Spec) {
+        let Some(trace) = &self.trace else { return };
+        for (number, (step, field)) in plan.script.steps().enumerate() {
+            let from = field.pointer(spec).map(|pointer| format!(" for {pointer}")).unwrap_or_default();
+            let text = match step {
+                // Its name opens it.
+                Step::Keyring { .. } => "Keyring".to_owned(),
+                step => format!("{step:?}"),
+            };
+            trace(&format!("step {number}{from}: {text}"));
+        }
+    }
+}
+
+/// What is mounted below our root, if nothing holds it there: all of it is out of reach then, also for a process that
+/// makes mount tables of its own. In a user namespace, what came with its mount table is locked, and the whole procs and
+/// sysfs are covered, of which the kernel would give out unmasked ones (mount_too_revealing).
+fn left_below(spec: &Spec, facts: &host::Facts) -> Result<Vec<String>> {
+    let namespaces = spec.linux.as_ref().map_or(&[][..], |linux| &linux.namespaces);
+    // One that is joined has another tree, and others who live in it.
+    let joined = |namespace: &Namespace| {
+        &*namespace.kind == "mount" && namespace.path.as_deref().is_some_and(|path| !path.is_empty())
+    };
+    if namespaces.iter().any(joined) {
+        return Ok(Vec::new());
+    }
+    let locked = facts.in_user_namespace || namespaces.iter().any(|namespace| &*namespace.kind == "user");
+    let table = mountinfo::read("self")?;
+    let mut places: Vec<String> = if locked {
+        let whole = |line: &&mountinfo::Line| line.root == "/" && matches!(&*line.kind, "proc" | "sysfs");
+        table.iter().filter(whole).map(|line| line.point.clone()).collect()
+    } else {
+        let root = mountinfo::id_of_root()?;
+        table
+            .iter()
+            .filter(|line| line.parent == root && line.point != "/")
+            .map(|line| line.point.clone())
+            .collect()
+    };
+    // What lies above hides the way to what lies below it: the kernel takes the first away together with all on it.
+    places.sort_by_key(String::len);
+    Ok(places)
+}
+
+/// What there is to clean up if this command dies at the next instant.
+fn intent(
+    planned: &plan::Options,
+    options: &CreateOptions,
+    bundle: &Bundle,
+    spec: &Spec,
+    prepared: &Prepared,
+    plan: &Plan,
+) -> Record {
+    let root = spec.root.as_ref().map_or("", |root| &*root.path);
+    Record {
+        version: crate::state::record::VERSION,
+        id: options.id.clone(),
+        oci_version: spec.oci_version.to_string(),
+        rootfs: bundle.path.join(root),
+        bundle: bundle.path.clone(),
+        created: time::rfc3339_nano(SystemTime::now()),
+        owner_uid: prepared.facts.euid,
+        phase: Phase::Creating,
+        pid: None,
+        pid_start: None,
+        boot: crate::state::boot_id(),
+        cgroup: prepared.host.cgroup.clone(),
+        mounts: Vec::new(),
+        limits: None,
+        resctrl: None,
+        annotations: annotations::owned(&spec.annotations),
+        allowed_annotations: Some(spec.allowed.clone()),
+        namespaces_created: plan.created as u32,
+        namespaces_joined: plan.joined as u32,
+        user_namespaces: Vec::new(),
+        no_pivot: planned.no_pivot,
+        no_new_keyring: planned.keyring.is_none(),
+        keyring: planned.keyring.as_ref().map(|keyring| keyring.name.clone()),
+        preserve_fds: planned.preserve_fds,
+        listening: planned.listening,
+        poststop: 0,
+        notify: false,
+        seccomp_receiver: options.seccomp_receiver.clone(),
+    }
+}
+
+/// A name that nobody guesses, and a user id that nobody has: real ones end far below.
+fn fresh_keyring() -> Result<SessionKeyring> {
+    let mut bytes = [0; 20];
+    random::fill(&mut bytes).map_err(|e| e.because("getrandom"))?;
+    let (name, hidden) = bytes.split_at(16);
+    let name = name.iter().fold(String::from("_ses."), |name, byte| format!("{name}{byte:02x}"));
+    let hidden = hidden.iter().fold(0u32, |id, byte| id << 8 | u32::from(*byte));
+    Ok(SessionKeyring { name, hidden: (hidden | 1 << 31) & !1 })
+}
+
+/// The options of the plan, from what [`intent`] has noted of them: for a `start` that has to plan again.
+pub fn planned_options(record: &Record, start: StartWord) -> plan::Options {
+    plan::Options {
+        id: record.id.clone(),
+        no_pivot: record.no_pivot,
+        // Where they were makes no difference to the number of steps.
+        left_below: Vec::new(),
+        keyring: record.session_keyring().map(|name| SessionKeyring { name: name.into_owned(), hidden: 0 }),
+        preserve_fds: record.preserve_fds,
+        listening: record.listening,
+        start,
+    }
+}

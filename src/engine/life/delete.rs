@@ -1,0 +1,155 @@
+//! `delete`: everything that the record says was made is taken away again, the record last.
+//!
+//! Order: processes, cgroup, resctrl groups, poststop hooks, state directory. A delete that is killed on the way leaves the
+//! record, so that the next one goes on. With force it also clears what a killed `create` left: then parts of
+//! what the record names may never have existed, and absence is no error.
+
+use crate::cgroup::{Cgroup, Driver};
+use crate::engine::life::{hooks::Occasion, inspect::status, kill::shares_pids};
+use crate::engine::{Engine, Force, Status};
+use crate::error::{Error, Kind, Result};
+use crate::spec::{Spec, load};
+use crate::state::{Entry, Record};
+use crate::sys::poll::until;
+use crate::sys::{Errno, process};
+use nix::poll::{PollFd, PollFlags, poll};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+impl Engine {
+    pub fn delete(&self, id: &str, force: Force) -> Result<()> {
+        match self.delete_known(id, force) {
+            Err(e) if force == Force::Kill && e.detail().kind == Kind::NoSuchContainer => Ok(()),
+            other => other,
+        }
+    }
+
+    fn delete_known(&self, id: &str, force: Force) -> Result<()> {
+        if force == Force::Kill {
+            // Before the lock: a command that waits for this container's process holds it.
+            let entry = self.store.peek(id)?;
+            if let Ok(record) = entry.record() {
+                end_processes(&record, self.watch.patience())?;
+                end_strangers(&record)?;
+            }
+        }
+        let entry = self.store.lock(id)?;
+        let record = match (entry.record(), force) {
+            (Ok(record), _) => record,
+            // The program that wrote it knows what there is to end.
+            (Err(e), Force::Kill) if e.detail().kind == Kind::Unsupported => return Err(e.value(id)),
+            (Err(e), Force::Kill) => {
+                (self.warn)(&format!("container {id}: {e}: only its state directory is removed"));
+                self.store.release_all(id);
+                return entry.remove();
+            }
+            (Err(e), Force::OnlyStopped) => return Err(e.value(id)),
+        };
+        match (status(&entry, &record), force) {
+            // A created container has not run anything of the user's yet.
+            (Status::Stopped | Status::Created, _) | (_, Force::Kill) => self.destroy(entry, &record),
+            (other, Force::OnlyStopped) => {
+                Err(Error::new(format!("cannot delete container {id} that is not stopped: {other}"))
+                    .kind(Kind::WrongState)
+                    .remedy("end it with kill, or delete it with --force"))
+            }
+        }
+    }
+
+    /// Ends and removes all that there is of the container. The caller holds the lock of `entry`.
+    pub(in crate::engine) fn destroy(&self, entry: Entry, record: &Record) -> Result<()> {
+        end_processes(record, self.watch.patience())?;
+        Driver::open(record.cgroup.as_ref())?.remove(Instant::now() + self.watch.patience())?;
+        if let Some(place) = &record.resctrl {
+            place.remove()?;
+        }
+        // A container whose creation was cut short may have no config, and then it had no hooks to run.
+        if let Ok(bytes) = entry.config()
+            && has_poststop(&bytes)
+        {
+            self.poststop(&entry, &bytes, record);
+        }
+        if let Some(location) = &record.cgroup {
+            self.store.release(location, &record.id);
+        }
+        entry.remove()
+    }
+
+    /// Every hook runs, whatever became of the ones before it (config.md, Poststop). Of the container nothing is left but
+    /// its record, so nothing that goes wrong here is an error of the command. That a hook has run is noted: a delete that
+    /// comes after one that was killed goes on behind it.
+    fn poststop(&self, entry: &Entry, config: &[u8], record: &Record) {
+        let warn = |e: Error| (self.warn)(&e.doing("poststop hook").to_string());
+        let spec: Spec = match load::parse("config.json", config) {
+            Ok(spec) => spec,
+            Err(e) => return warn(e),
+        };
+        let occasion = Occasion::new("poststop", record, Status::Stopped, &self.watch);
+        let hooks = spec.hooks.as_ref().map_or(&[][..], |hooks| &hooks.poststop);
+        let mut record = record.clone();
+        for outcome in occasion.each_from(record.poststop, hooks) {
+            outcome.unwrap_or_else(warn);
+            record.poststop += 1;
+            entry.write(&record).unwrap_or_else(warn);
+        }
+    }
+}
+
+/// Spares most containers the parsing of their config.
+fn has_poststop(config: &[u8]) -> bool {
+    const KEY: &[u8] = b"\"poststop\"";
+    config.windows(KEY.len()).any(|window| window == KEY)
+}
+
+/// Kills what runs and waits until the first process has ended.
+fn end_processes(record: &Record, patience: Duration) -> Result<()> {
+    let pidfd = match record.process().map(|first| first.open()) {
+        Some(Ok(pidfd)) => Some(pidfd),
+        None | Some(Err(Errno(libc::ESRCH | libc::ENOENT | libc::EINVAL))) => None,
+        Some(Err(e)) => return Err(e.because("open the container's first process")),
+    };
+    // With the first process of its pid namespace the kernel has ended all others.
+    if pidfd.is_some() || record.pid.is_none() || shares_pids(record) {
+        let driver = Driver::open(record.cgroup.as_ref())?;
+        match pidfd.as_ref().map(|pidfd| process::pidfd_send_signal(pidfd.as_fd(), libc::SIGKILL)) {
+            None | Some(Ok(()) | Err(Errno(libc::ESRCH))) => {}
+            // An AppArmor profile may take no signal from outside; cgroup.kill asks no profile.
+            Some(Err(Errno(libc::EPERM | libc::EACCES))) if driver.cgroup().is_some() => {}
+            Some(Err(e)) => return Err(e.because("kill the container's first process")),
+        }
+        driver.kill(libc::SIGKILL)?;
+    }
+    match &pidfd {
+        Some(pidfd) => wait_for_end(pidfd.as_fd(), patience),
+        None => Ok(()),
+    }
+}
+
+/// Kills what is in the container's group besides, whoever has put it there. Not in a group of which it is not known
+/// whether it is the container's.
+fn end_strangers(record: &Record) -> Result<()> {
+    let Some(location) = record.cgroup.as_ref().filter(|location| location.is_known_by_inode()) else {
+        return Ok(());
+    };
+    let driver = Driver::open(Some(location))?;
+    match driver.cgroup().map(Cgroup::pids).transpose()? {
+        Some(pids) if !pids.is_empty() => driver.kill(libc::SIGKILL),
+        _ => Ok(()),
+    }
+}
+
+/// A process descriptor becomes readable when the process has ended, whoever its parent is.
+fn wait_for_end(pidfd: BorrowedFd, patience: Duration) -> Result<()> {
+    let deadline = Instant::now() + patience;
+    loop {
+        match poll(&mut [PollFd::new(pidfd, PollFlags::POLLIN)], until(Some(deadline))) {
+            Ok(0) => {
+                return Err(Error::new("container init still running")
+                    .remedy("it sleeps in the kernel, often on a file system that does not answer"));
+            }
+            Ok(_) => return Ok(()),
+            Err(nix::errno::Errno::EINTR) => {}
+            Err(e) => return Err(Errno::from(e).because("wait for the container's first process")),
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! Hooks (config.md, POSIX-platform Hooks): programs at six points of a container's life, each with the
+//! container's state on its standard input and, where the config says so, a time limit in seconds.
+//!
+//! prestart, createRuntime, poststart and poststop run on the host. createContainer runs in the container's
+//! namespaces with a path of the host, startContainer with a path of the container; both are started by the
+//! sealed init, so that nothing of ours is reachable from inside.
+
+use crate::cgroup::{Cgroup, Location};
+use crate::engine::caller::listener;
+use crate::engine::child::{
+    tenant::{self as joining, Passed},
+    tracers,
+};
+use crate::engine::{Status, Watch};
+use crate::error::{Context, Error, Result};
+use crate::plan::Host;
+use crate::plan::script::c;
+use crate::plan::tenant::{self, Destination};
+use crate::seccomp::Filter;
+use crate::spec::{Hook, Process, Spec, annotations};
+use crate::state::Record;
+use crate::sys::file::{self, cwd};
+use crate::sys::launch::Child;
+use crate::sys::poll::until;
+use crate::sys::{memory, process, spawn, wait};
+use nix::poll::{PollFd, PollFlags, poll};
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Stdio;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// What is kept of a failing hook's output.
+const OUTPUT_LIMIT: u64 = 4096;
+
+/// A point of a container's life at which hooks run.
+pub struct Occasion<'a> {
+    kind: &'static str,
+    record: &'a Record,
+    /// What the hooks read: `record` with the status of this point (runtime.md, State).
+    state: String,
+    /// A process without which the hooks are of no use: when it ends, the hook is ended.
+    first: Option<BorrowedFd<'a>>,
+    watch: Rc<Watch>,
+}
+
+impl<'a> Occasion<'a> {
+    pub fn new(kind: &'static str, record: &'a Record, status: Status, watch: &Rc<Watch>) -> Occasion<'a> {
+        let state = crate::engine::state_json(record, status);
+        Occasion { kind, record, state, first: None, watch: Rc::clone(watch) }
+    }
+
+    /// Ends a hook when this process ends.
+    pub fn before(self, first: BorrowedFd<'a>) -> Occasion<'a> {
+        Occasion { first: Some(first), ..self }
+    }
+
+    fn named(&self, index: usize, hook: &Hook, error: Error) -> Error {
+        error.field(format!("/hooks/{}/{index}", self.kind)).value(&hook.path)
+    }
+
+    /// Runs the hooks on the host, in order; the first that fails ends it.
+    pub fn run(&self, hooks: &[Hook]) -> Result<()> {
+        self.each(hooks).find(Result::is_err).unwrap_or(Ok(()))
+    }
+
+    /// Runs the hooks on the host one by one, whatever becomes of them, as the iterator is asked.
+    pub fn each(&self, hooks: &[Hook]) -> impl Iterator<Item = Result<()>> {
+        self.each_from(0, hooks)
+    }
+
+    /// The same for those behind the first `done`.
+    pub fn each_from(&self, done: usize, hooks: &[Hook]) -> impl Iterator<Item = Result<()>> {
+        hooks
+            .iter()
+            .enumerate()
+            .skip(done)
+            .map(|(i, hook)| self.run_on_host(hook).map_err(|e| self.named(i, hook, e)))
+    }
+
+    fn run_on_host(&self, hook: &Hook) -> Result<()> {
+        let (output, unopened) = match self.output() {
+            Ok(output) => (output, None),
+            Err(error) if self.is_last() => (Output::new()?, Some(error)),
+            Err(error) => return Err(error),
+        };
+        let mut command = spawn::program(&*hook.path);
+        if let Some((name, rest)) = hook.args.split_first() {
+            command.arg0(&**name).args(rest.iter().map(|arg| &**arg));
+        }
+        command.env_clear();
+        for variable in &hook.env {
+            if let Some((name, value)) = variable.split_once('=') {
+                command.env(name, value);
+            }
+        }
+        command.current_dir(self.directory()).stdin(Stdio::from(self.input()?));
+        command.stdout(Stdio::from(output.out)).stderr(Stdio::from(output.err));
+        // What the hook starts ends with it when it runs too long.
+        command.process_group(0);
+        let child = command.spawn().map_err(|e| Error::io("start the hook", &e))?;
+        let pid = child.id() as i32;
+        let pidfd = process::pidfd_open(pid).map_err(|e| e.because("open the hook's process"))?;
+        self.finish(&Child { pid, pidfd }, hook.timeout, output.kept)?;
+        unopened.map_or(Ok(()), Err)
+    }
+
+    /// These hooks clean up: they run in any case.
+    fn is_last(&self) -> bool {
+        self.kind == "poststop"
+    }
+
+    /// Where hooks of the host begin: in the bundle, which may be gone by the last of them.
+    fn directory(&self) -> &Path {
+        let bundle = &self.record.bundle;
+        if self.is_last() && std::fs::metadata(bundle.join(".")).is_err() { Path::new("/") } else { bundle }
+    }
+
+    /// The state as a file in memory: a hook that never reads it holds up nobody, whatever its size.
+    fn input(&self) -> Result<OwnedFd> {
+        memory::sealed(c"hook-state", memory::Content::Data, self.state.as_bytes())
+            .and_then(memory::rewound)
+            .map_err(|e| e.because("memfd_create for the hook's state"))
+    }
+
+    fn output(&self) -> Result<Output> {
+        let mut output = Output::new()?;
+        for (name, stream) in
+            [(annotations::HOOKS_STDOUT, &mut output.out), (annotations::HOOKS_STDERR, &mut output.err)]
+        {
+            if let Some(path) = self.record.allowed_annotation(name).filter(|path| !path.is_empty()) {
+                *stream = open_log(path).at(|| annotations::pointer(name))?;
+            }
+        }
+        Ok(output)
+    }
+
+    fn finish(&self, child: &Child, timeout: Option<i64>, mut output: File) -> Result<()> {
+        match self.wait(child.pidfd.as_fd(), timeout) {
+            Outcome::Ended => {}
+            Outcome::Interrupted(error) => {
+                end_all(child, self.watch.patience());
+                return Err(error);
+            }
+            Outcome::Late => {
+                end_all(child, self.watch.patience());
+                let seconds = timeout.unwrap_or_default();
+                return Err(Error::new(format!("the hook ran longer than its timeout of {seconds} s"))
+                    .remedy("raise the timeout (seconds), or see what the hook waits for"));
+            }
+            Outcome::Alone => {
+                end_all(child, self.watch.patience());
+                return Err(Error::new("the container's process was ended while the hook ran"));
+            }
+        }
+        let ended = wait::reap(child.pidfd.as_fd()).map_err(|e| e.because("wait for the hook"))?;
+        if ended == wait::Ended::Exited(0) {
+            return Ok(());
+        }
+        let mut said = String::new();
+        // What it said is a help, not a condition.
+        let _ = output.rewind().and_then(|()| output.take(OUTPUT_LIMIT).read_to_string(&mut said));
+        let how = match ended {
+            wait::Ended::Exited(code) => format!("the hook ended with exit status {code}"),
+            wait::Ended::Signaled(signal) => format!("the hook was ended by signal {signal}"),
+        };
+        let said = said.trim().replace('\n', "; ");
+        Err(Error::new(if said.is_empty() { how } else { format!("{how}: {said}") }))
+    }
+
+    fn wait(&self, hook: BorrowedFd, timeout: Option<i64>) -> Outcome {
+        let limit = timeout.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
+        // A limit beyond the clock's end is none.
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        loop {
+            let watched = [hook, self.first.unwrap_or(hook), self.watch.fd().unwrap_or(hook)];
+            let mut watched = watched.map(|process| PollFd::new(process, PollFlags::POLLIN));
+            match poll(&mut watched, until(deadline)) {
+                Err(nix::errno::Errno::EINTR) => {}
+                Ok(0) => return Outcome::Late,
+                _ if !watched[0].any().unwrap_or(true) && watched[2].any().unwrap_or(false) => {
+                    if let Err(error) = self.watch.check() {
+                        return Outcome::Interrupted(error);
+                    }
+                }
+                _ if watched[0].any().unwrap_or(true) => return Outcome::Ended,
+                _ => return Outcome::Alone,
+            }
+        }
+    }
+}
+
+/// Where a hook's words go, and what is kept of them for an error.
+struct Output {
+    kept: File,
+    out: OwnedFd,
+    err: OwnedFd,
+}
+
+impl Output {
+    /// Everything is kept.
+    fn new() -> Result<Output> {
+        let kept = memory::scratch(c"hook-output").map_err(|e| e.because("memfd_create"))?;
+        let again = || kept.try_clone().map_err(|e| Error::io("dup", &e));
+        let (out, err) = (again()?, again()?);
+        Ok(Output { kept: File::from(kept), out, err })
+    }
+}
+
+/// How a wait for a hook ended.
+enum Outcome {
+    Ended,
+    Late,
+    Alone,
+    Interrupted(Error),
+}
+
+/// A file that hooks add to. One that nobody reads (a pipe) is an error, not a wait. A device does something when it
+/// is opened (a watchdog reboots the host), and the annotation may be an image's: only /dev/null is as good as a file.
+fn open_log(path: &str) -> Result<OwnedFd> {
+    const NULL: u64 = libc::makedev(1, 3);
+    let flags = libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_NOCTTY | libc::O_NONBLOCK;
+    let refused = |e: crate::sys::Errno| e.because("open the file for the words of hooks").value(path);
+    if let Ok(there) = file::openat2(cwd(), &c(path), libc::O_PATH, 0, 0)
+        && file::device_number(there.as_fd()).map_err(refused)?.is_some_and(|number| number != NULL)
+    {
+        return Err(Error::new("a device does not take the words of hooks").value(path));
+    }
+    let opened = file::openat2(cwd(), &c(path), flags, 0o600, 0).map_err(refused)?;
+    file::set_blocking(opened.as_fd()).map_err(refused)?;
+    Ok(opened)
+}
+
+/// Ends the hook and what it has started: it leads a process group of its own, which is there as long as the hook is
+/// not reaped.
+fn end_all(child: &Child, patience: Duration) {
+    // Whoever has left the group, or has ended by itself, is no concern of ours.
+    let _ = process::kill_group(child.pid, libc::SIGKILL);
+    child.end(patience);
+}
+
+/// Where hooks inside the container go.
+pub struct Inside<'a> {
+    pub spec: &'a Spec<'a>,
+    pub host: &'a Host,
+    pub id: &'a str,
+    pub namespaces: u64,
+    /// That these belong to.
+    pub user_namespaces: &'a [u64],
+    /// The container's first process, by number and by descriptor.
+    pub first: (i32, BorrowedFd<'a>),
+    pub location: Option<&'a Location>,
+    pub cgroup: Option<&'a Cgroup>,
+    /// The container's process and filter, for hooks whose program is the image's.
+    pub own: Option<(&'a Process<'a>, Option<&'a Filter>)>,
+}
+
+impl Occasion<'_> {
+    /// Runs the hooks in the container's namespaces, in order; the first that fails ends it.
+    pub fn run_inside(&self, hooks: &[Hook], inside: &Inside) -> Result<()> {
+        for (i, hook) in hooks.iter().enumerate() {
+            self.run_one_inside(hook, inside).map_err(|e| self.named(i, hook, e))?;
+        }
+        Ok(())
+    }
+
+    fn run_one_inside(&self, hook: &Hook, inside: &Inside) -> Result<()> {
+        let to = Destination {
+            id: inside.id,
+            namespaces: inside.namespaces,
+            user_namespaces: inside.user_namespaces,
+            cgroup: inside.location,
+            in_resctrl: false,
+            keyring: None,
+        };
+        let tenant = match inside.own {
+            None => tenant::host_hook(hook, &self.record.rootfs.to_string_lossy(), to),
+            Some((process, filter)) => {
+                let tracers = tracers::of(process, filter, to.namespaces, inside.first.0)?;
+                tenant::own_hook(hook, process, to, inside.host, filter, tracers)?
+            }
+        };
+        let output = self.output()?;
+        let input = self.input()?;
+        let streams = [Some(input.as_fd()), Some(output.out.as_fd()), Some(output.err.as_fd())];
+        let mut init = joining::start(
+            &tenant,
+            inside.first,
+            inside.cgroup,
+            joining::Birthplace::OrBeside,
+            streams,
+            0,
+            &self.watch,
+        )?;
+        drop(input);
+        // What went wrong is told of the hook's program.
+        let program = Process { args: vec![hook.path.clone()], ..Process::default() };
+        let linux = inside.spec.linux.clone();
+        let spec = Spec { process: Some(program), linux, ..Spec::default() };
+        // The agent that answers for the container answers for a hook under the same filter.
+        let passed = |passed: Passed| match passed {
+            Passed::Console(_) => Ok(()),
+            Passed::Listener(fd) => {
+                listener::send(&spec, self.record, Status::Created, inside.first.0, fd.as_fd())
+            }
+            // No step of a hook's plan can be done without.
+            Passed::Warning(warning) => Err(warning),
+        };
+        match joining::converse(&mut init, &tenant, &spec, None, passed) {
+            Ok(()) => self.finish(init.process(), hook.timeout, output.kept),
+            Err(error) => {
+                init.end();
+                Err(error)
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What a container is doing: `state`, `list`, `ps`. Reads only, takes no lock, and asks the kernel rather than
+//! the record: the pid with its start time, the start socket, the freezer.
+
+use crate::cgroup::{Cgroup, is_frozen};
+use crate::engine::{Engine, SPEC_VERSION};
+use crate::error::Result;
+use crate::state::owner::Owners;
+use crate::state::{Brief, Entry, Life, Phase, Record};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+/// The states of the runtime-spec, `paused`, and what a damaged directory has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    Creating,
+    Created,
+    Running,
+    Paused,
+    Stopped,
+    /// The record cannot be read.
+    Unknown,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Status::Creating => "creating",
+            Status::Created => "created",
+            Status::Running => "running",
+            Status::Paused => "paused",
+            Status::Stopped => "stopped",
+            Status::Unknown => "unknown",
+        })
+    }
+}
+
+/// What `state` and `list` tell, in the order in which they tell it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ContainerState {
+    #[serde(rename = "ociVersion")]
+    pub oci_version: &'static str,
+    pub id: String,
+    /// 0 if the container is stopped.
+    pub pid: i32,
+    pub status: Status,
+    pub bundle: String,
+    pub rootfs: String,
+    pub created: String,
+    pub owner: String,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+}
+
+impl Engine {
+    pub fn state(&self, id: &str) -> Result<ContainerState> {
+        let (entry, record) = self.look(id)?;
+        Ok(describe(id, status(&entry, &record), record.into(), &Owners::of_host()))
+    }
+
+    /// The processes of the container, in the caller's pid namespace, ascending.
+    pub fn pids(&self, id: &str) -> Result<Vec<i32>> {
+        let (_, record) = self.look(id)?;
+        let cgroup = record.cgroup.as_ref().map(Cgroup::open).transpose()?.flatten();
+        if let Some(cgroup) = cgroup {
+            let mut pids = cgroup.pids()?;
+            pids.sort_unstable();
+            return Ok(pids);
+        }
+        let first = record.process().filter(|process| process.life() == Life::Alive);
+        if first.is_some() {
+            (self.warn)("a container without a cgroup: only its first process is known");
+        }
+        Ok(first.map(|process| process.pid).into_iter().collect())
+    }
+}
+
+/// What the container is doing now.
+pub fn status(entry: &Entry, record: &Record) -> Status {
+    match record.process() {
+        None if entry.is_busy() => Status::Creating,
+        None => Status::Stopped,
+        Some(process) if process.life() == Life::Ended => Status::Stopped,
+        Some(process) => match record.phase {
+            Phase::Creating => Status::Creating,
+            // Before the start too: whoever talked to a frozen init would wait until it is thawed.
+            Phase::Created if record.cgroup.as_ref().is_some_and(is_frozen) => Status::Paused,
+            Phase::Created if entry.awaits_start(process.pid) => Status::Created,
+            Phase::Created => Status::Running,
+        },
+    }
+}
+
+pub(in crate::engine) fn describe(
+    id: &str,
+    status: Status,
+    record: Brief,
+    owners: &Owners,
+) -> ContainerState {
+    let pid = if status == Status::Stopped { 0 } else { record.pid.unwrap_or(0) };
+    ContainerState {
+        // The version that the state's form is of (runtime.md, State), not the config's.
+        oci_version: SPEC_VERSION,
+        id: id.to_owned(),
+        pid,
+        status,
+        bundle: text(record.bundle),
+        rootfs: text(record.rootfs),
+        created: record.created,
+        owner: owners.name(record.owner_uid),
+        annotations: record.annotations,
+    }
+}
+
+fn text(path: PathBuf) -> String {
+    path.into_os_string().into_string().unwrap_or_else(|path| path.to_string_lossy().into_owned())
+}

@@ -1,0 +1,155 @@
+//! From a config to a plan with everything that it needs: host facts, the compiled filter, checked limits.
+//! Pure but for questions to the kernel; nothing is made here.
+
+use crate::cgroup::{DeviceRules, Limits, Location};
+use crate::engine::child::open_files::open_files;
+use crate::engine::{CgroupManager, Engine, Rootless};
+use crate::error::{Error, Kind, Result};
+use crate::host::cgroups::Layout;
+use crate::host::{self, Facts};
+use crate::plan::{self, Host};
+use crate::seccomp::tables::Syscall;
+use crate::seccomp::{self, Arch, Filter};
+use crate::spec::{Resources, Seccomp, Spec, Text, annotations};
+use crate::state::Record;
+
+/// What planning needs.
+pub struct Prepared {
+    pub facts: Facts,
+    pub host: Host,
+    pub filter: Option<Filter>,
+    pub limits: Limits,
+    pub warnings: Vec<String>,
+}
+
+impl Engine {
+    /// Asks the host, compiles the filter, checks the limits of a container that exists.
+    pub(in crate::engine) fn prepare(&self, spec: &Spec, record: &Record) -> Result<Prepared> {
+        self.prepare_with(host::probe()?, spec, |_| Ok(record.cgroup.clone()))
+    }
+
+    /// The same for a container whose cgroup is where `locate` says.
+    pub(in crate::engine) fn prepare_with(
+        &self,
+        facts: Facts,
+        spec: &Spec,
+        locate: impl FnOnce(&Layout) -> Result<Option<Location>>,
+    ) -> Result<Prepared> {
+        let layout = self.cgroup_manager.layout()?;
+        let linux = spec.linux.as_ref();
+        let mut warnings = Vec::new();
+        let none = Resources::default();
+        let resources = linux.and_then(|linux| linux.resources.as_ref()).unwrap_or(&none);
+        // In a user namespace the kernel gives access to no device, and an ordinary user may load no program.
+        let may = facts.administrator && !facts.in_user_namespace;
+        let rules = if may && self.cgroup_manager != CgroupManager::Disabled {
+            DeviceRules::Enforce
+        } else {
+            DeviceRules::Skip
+        };
+        let (limits, more) = Limits::from_spec(resources, &layout, rules)?;
+        warnings.extend(more);
+        let cgroup = locate(&layout)?;
+        let filter = compile(spec, &facts, &mut warnings)?;
+        let open_files = open_files().map_err(|e| e.because("getrlimit"))?;
+        let host = Host {
+            privileged: facts.privileged,
+            in_user_namespace: facts.in_user_namespace,
+            groups_are_fixed: facts.groups_are_fixed,
+            keep_groups: crate::engine::life::allowed::keeps_groups(spec, &facts),
+            permitted: facts.permitted,
+            last_capability: facts.last_capability,
+            open_files,
+            cgroups: layout,
+            cgroup,
+        };
+        Ok(Prepared { facts, host, filter, limits, warnings })
+    }
+
+    /// What a container without a cgroup cannot have: a limit is refused, since its author counts on it. Device
+    /// rules are in every engine's config, and said to be without effect.
+    pub(in crate::engine) fn check_without_cgroup(&self, spec: &Spec, prepared: &Prepared) -> Result<()> {
+        if prepared.host.cgroup.is_some() {
+            return Ok(());
+        }
+        if let Some(field) = prepared.limits.first_field() {
+            return Err(Error::new("a container without a cgroup has no limits")
+                .kind(Kind::Config)
+                .field(field)
+                .remedy("leave the limit out, or let --cgroup-manager be cgroupfs"));
+        }
+        let resources = spec.linux.as_ref().and_then(|linux| linux.resources.as_ref());
+        if resources.is_some_and(|resources| !resources.devices.is_empty()) {
+            (self.warn)(
+                "/linux/resources/devices has no effect: a container without a cgroup has no device rules",
+            );
+        }
+        Ok(())
+    }
+
+    /// Refused permissions on cgroups are forgiven to this caller.
+    pub(in crate::engine) fn forgives_cgroups(&self, facts: &Facts) -> bool {
+        match self.rootless {
+            Rootless::Auto => facts.euid != 0 || facts.in_user_namespace,
+            Rootless::Yes => true,
+            Rootless::No => false,
+        }
+    }
+}
+
+fn compile(spec: &Spec, facts: &Facts, warnings: &mut Vec<String>) -> Result<Option<Filter>> {
+    let profile = spec.linux.as_ref().and_then(|linux| linux.seccomp.as_ref());
+    if let Some(text) = annotations::find(&spec.annotations, annotations::SECCOMP_BPF) {
+        // Engines copy an image's annotations: its author does not choose the filter that is to contain the image.
+        if profile.is_some() {
+            return Err(Error::new("a filter of an annotation does not take the place of linux.seccomp")
+                .kind(Kind::Config)
+                .field(annotations::pointer(annotations::SECCOMP_BPF))
+                .remedy("leave the annotation out, or linux.seccomp if the annotation is to be trusted"));
+        }
+        return seccomp::raw::filter(text).map(Some);
+    }
+    let Some(profile) = profile else { return Ok(None) };
+    let (major, minor) = facts.kernel;
+    let native = Arch::native().ok_or_else(|| {
+        Error::new("there is no table of system calls for this processor")
+            .kind(Kind::Unsupported)
+            .field("/linux/seccomp")
+    })?;
+    if annotations::find(&spec.annotations, annotations::SECCOMP_FAIL_UNKNOWN).is_some() {
+        refuse_unknown_calls(profile)?;
+    }
+    let mut filter = seccomp::compile(profile, native, seccomp::flags_of_kernel(major, minor))?;
+    if let Some(filter) = &mut filter {
+        warnings.append(&mut filter.warnings);
+    }
+    Ok(filter)
+}
+
+/// What is a warning otherwise, because profiles are written for many kernels.
+fn refuse_unknown_calls(profile: &Seccomp) -> Result<()> {
+    for (i, rule) in profile.syscalls.iter().enumerate() {
+        let unknown = |(_, name): &(usize, &Text)| Syscall::by_name(name).is_none();
+        if let Some((j, name)) = rule.names.iter().enumerate().find(unknown) {
+            return Err(Error::new("is no system call that this program knows")
+                .kind(Kind::Config)
+                .field(format!("/linux/seccomp/syscalls/{i}/names/{j}"))
+                .value(name)
+                .remedy(format!(
+                    "the annotation {} asks for this error",
+                    annotations::SECCOMP_FAIL_UNKNOWN
+                )));
+        }
+    }
+    Ok(())
+}
+
+/// The plan of a container that was prepared.
+pub fn plan<'a>(
+    prepared: &Prepared,
+    spec: &'a Spec<'a>,
+    bundle: &'a std::path::Path,
+    options: &plan::Options,
+) -> Result<plan::Plan<'a>> {
+    plan::container(spec, bundle, &prepared.host, prepared.filter.as_ref(), options)
+}

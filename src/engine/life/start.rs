@@ -1,0 +1,344 @@
+//! `start`: the word for a created container, and the second half of `run`.
+
+use crate::cgroup::Cgroup;
+use crate::engine::caller::{
+    listener,
+    notify::{self, Proxy},
+};
+use crate::engine::child::{
+    diagnose, init,
+    message::{self, Event, Said},
+    pipes::Pipes,
+};
+use crate::engine::life::{
+    create::{Made, planned_options},
+    hooks::{Inside, Occasion},
+    inspect::status,
+    prepare::{self, Prepared},
+    start_old,
+    start_pipes::{self, Starter},
+};
+use crate::engine::{Engine, Status};
+use crate::error::{Error, Kind, Result};
+use crate::plan::{Script, StartWord};
+use crate::spec::{Spec, load};
+use crate::state::{Entry, Record, is_init};
+use crate::sys::{Errno, SysResult};
+use crate::wire::{Kind as Word, Message};
+use std::cell::Cell;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+impl Engine {
+    /// `notify`: where a service manager waits to hear that the program is ready.
+    pub fn start(&self, id: &str, notify: Option<&Path>) -> Result<()> {
+        let (entry, record) = self.hold(id)?;
+        match status(&entry, &record) {
+            Status::Created => {}
+            Status::Stopped => {
+                return Err(stopped(id));
+            }
+            Status::Paused => {
+                return Err(Error::new("cannot start a container in the paused state")
+                    .kind(Kind::WrongState)
+                    .value(id)
+                    .remedy("resume it first"));
+            }
+            _ => {
+                return Err(Error::new("cannot start an already running container")
+                    .kind(Kind::WrongState)
+                    .value(id));
+            }
+        }
+        let config = entry.config()?;
+        let spec = self.spec_again(&config, &record)?;
+        let waiting = Waiting::of(&entry, &record).map_err(|e| match e {
+            // Another command has ended it since a moment ago.
+            Errno(libc::ECONNREFUSED | libc::ENXIO | libc::ESRCH) => stopped(id),
+            e => start_pipes::unreachable(e).value(id),
+        })?;
+        let proxy = self.proxy(&entry, &record, notify)?;
+        let starting = Starting::new(self, &spec, &record, None);
+        let outcome = starting.run(&waiting);
+        // Started, or ended by what went wrong: in both cases nobody waits there any more.
+        waiting.remove(&entry)?;
+        entry.renew_brief(&record);
+        match outcome {
+            Err(error) if starting.hook_failed.get() => return Err(self.give_up(entry, &record, error)),
+            other => other?,
+        }
+        if let Err(error) = self.after_start(&spec, &record) {
+            return Err(self.give_up(entry, &record, error));
+        }
+        self.report_ready(&entry, &record, proxy);
+        Ok(())
+    }
+
+    /// The config that the container was made from, with what the caller of `create` has added.
+    fn spec_again<'c>(&self, config: &'c [u8], record: &Record) -> Result<Spec<'c>> {
+        let mut spec: Spec = load::parse("config.json", config)?;
+        spec.allowed = self.allowed_before(&spec, record)?;
+        listener::choose(&mut spec, record.seccomp_receiver.as_deref());
+        if record.notify {
+            notify::add(&mut spec, &self.store, &record.id)?;
+        }
+        Ok(spec)
+    }
+
+    pub(in crate::engine) fn proxy(
+        &self,
+        entry: &Entry,
+        record: &Record,
+        notify: Option<&Path>,
+    ) -> Result<Option<Proxy>> {
+        let host = notify.filter(|_| record.notify);
+        host.map(|host| Proxy::new(entry, host, record.pid.unwrap_or_default())).transpose()
+    }
+
+    /// Waits until the program says that it is ready. It runs already, whatever becomes of the news.
+    pub(in crate::engine) fn report_ready(&self, entry: &Entry, record: &Record, proxy: Option<Proxy>) {
+        let Some(proxy) = proxy else { return };
+        // Others may look at the container, and end it, while we wait.
+        entry.unlock();
+        // A process that is gone will not be ready.
+        let Some(Ok(first)) = record.process().map(|process| process.open()) else { return };
+        if let Err(error) = proxy.wait(first.as_fd(), &self.watch) {
+            (self.warn)(&format!("container {}: {error}", record.id));
+        }
+    }
+
+    /// A hook of start has failed: the container is ended and destroyed, and its poststop hooks run (runtime.md,
+    /// Lifecycle, steps 7 and 9).
+    fn give_up(&self, entry: Entry, record: &Record, error: Error) -> Error {
+        if let Err(more) = self.destroy(entry, record) {
+            (self.warn)(&format!("cleaning up after a failure: {more}"));
+        }
+        error
+    }
+
+    /// Says start to a container that this process has made.
+    pub(in crate::engine) fn start_made(&self, made: &Made, spec: &Spec) -> Result<()> {
+        let starting = Starting::new(self, spec, &made.record, Some(made));
+        let no_way = || Error::new("the container's init has no way to be told");
+        starting.run(&Waiting::Here(made.init.pipes().ok_or_else(no_way)?))?;
+        if start_pipes::shows(Starter::Us, spec) {
+            start_pipes::hide(&made.entry)?;
+            made.entry.renew_brief(&made.record);
+        }
+        Ok(())
+    }
+
+    /// poststart hooks: the user's program runs already. The first that fails is an error (runtime.md, Lifecycle,
+    /// step 9), and ends the container.
+    pub(in crate::engine) fn after_start(&self, spec: &Spec, record: &Record) -> Result<()> {
+        let Some(hooks) = &spec.hooks else { return Ok(()) };
+        Occasion::new("poststart", record, Status::Running, &self.watch).run(&hooks.poststart)
+    }
+}
+
+fn stopped(id: &str) -> Error {
+    Error::new("cannot start a container that has stopped").kind(Kind::WrongState).value(id)
+}
+
+/// A container that is being started.
+struct Starting<'a> {
+    engine: &'a Engine,
+    spec: &'a Spec<'a>,
+    record: &'a Record,
+    /// What this process knows if it has made the container itself.
+    made: Option<&'a Made>,
+    /// It was a hook that failed, not the program.
+    hook_failed: Cell<bool>,
+}
+
+impl<'a> Starting<'a> {
+    fn new(
+        engine: &'a Engine,
+        spec: &'a Spec<'a>,
+        record: &'a Record,
+        made: Option<&'a Made>,
+    ) -> Starting<'a> {
+        Starting { engine, spec, record, made, hook_failed: Cell::new(false) }
+    }
+
+    /// Says start, and returns when the user's program runs. Where that fails the container's process ends: it may not
+    /// go on without what could not be done for it.
+    fn run(&self, waiting: &Waiting) -> Result<()> {
+        let started = match waiting {
+            Waiting::Old(control) => start_old::start(control, self),
+            _ => self.run_hooks().and_then(|()| waiting.say(Word::Go)).and_then(|()| self.follow(waiting)),
+        };
+        started.map_err(|e| e.doing("unable to start container process")).inspect_err(|_| {
+            if let Ok(first) = self.first() {
+                // It may have ended by itself.
+                let _ = crate::sys::process::pidfd_send_signal(first.as_fd(), libc::SIGKILL);
+            }
+        })
+    }
+
+    fn follow(&self, waiting: &Waiting) -> Result<()> {
+        loop {
+            let pid = self.record.pid.unwrap_or_default();
+            // A neighbour that may trace can keep a copy of init's end: then it does not close at the exec.
+            let runs = || !is_init(pid);
+            if !self.engine.watch.wait_unless(&[waiting.answer()], pid, runs)? {
+                return Ok(());
+            }
+            let Some(said) = waiting.hear()? else { continue };
+            match said.event {
+                // The profile did not let init hand it over before.
+                Event::ListenerAt(number) => {
+                    let listener = init::fetch_listener(pid, self.first()?.as_fd(), number)?;
+                    waiting.say(Word::Go)?;
+                    self.send_listener(listener)?;
+                }
+                Event::Listener(listener) => self.send_listener(listener)?,
+                Event::Failed { message, note } => return Err(self.explain(&message, &note, waiting.word())),
+                Event::Closed => return Ok(()),
+                Event::Reached(_)
+                | Event::Ready
+                | Event::Spawned
+                | Event::Copied(..)
+                | Event::Blocked(_)
+                | Event::Console { .. }
+                | Event::Warned { .. }
+                | Event::Mount { .. }
+                | Event::Link { .. } => {
+                    return Err(Error::new("the container's init answers what it was not asked"));
+                }
+            }
+        }
+    }
+
+    fn first(&self) -> Result<OwnedFd> {
+        let gone = || Error::new("the container's init has ended").kind(Kind::WrongState);
+        self.record.process().ok_or_else(gone)?.open().map_err(|_| gone())
+    }
+
+    /// The plan that `create` carried out tells what the step was: planning is pure, and its inputs are in the config
+    /// and the record.
+    fn explain(&self, message: &Message, note: &[u8], word: StartWord) -> Error {
+        let explained = |script: &Script| {
+            diagnose::explain(script, message, note, self.spec).doing("error during container init")
+        };
+        if let Some(made) = self.made {
+            return explained(&made.script);
+        }
+        let options = planned_options(self.record, word);
+        let planned = self.prepared_again().and_then(|prepared| {
+            prepare::plan(&prepared, self.spec, &self.record.bundle, &options)
+                .map(|plan| explained(&plan.script))
+        });
+        planned.unwrap_or_else(|_| Error::os("the container's init failed after start", message.errno))
+    }
+
+    fn prepared_again(&self) -> Result<Prepared> {
+        self.engine.prepare(self.spec, self.record)
+    }
+
+    fn send_listener(&self, listener: OwnedFd) -> Result<()> {
+        let pid = self.record.pid.unwrap_or_default();
+        listener::send(self.spec, self.record, Status::Creating, pid, listener.as_fd())
+    }
+
+    fn run_hooks(&self) -> Result<()> {
+        let Some(hooks) = self.spec.hooks.as_ref().filter(|hooks| !hooks.start_container.is_empty()) else {
+            return Ok(());
+        };
+        let first = self.first()?;
+        let again;
+        let prepared = match self.made {
+            Some(made) => &made.prepared,
+            None => {
+                again = self.prepared_again()?;
+                &again
+            }
+        };
+        let cgroup = self.record.cgroup.as_ref().map(Cgroup::open).transpose()?.flatten();
+        let inside = Inside {
+            spec: self.spec,
+            host: &prepared.host,
+            id: &self.record.id,
+            namespaces: self.record.namespaces(),
+            user_namespaces: &self.record.user_namespaces,
+            first: (self.record.pid.unwrap_or_default(), first.as_fd()),
+            location: self.record.cgroup.as_ref(),
+            cgroup: cgroup.as_ref(),
+            own: self.spec.process.as_ref().map(|process| (process, prepared.filter.as_ref())),
+        };
+        let occasion = Occasion::new("startContainer", self.record, Status::Created, &self.engine.watch);
+        let ran = occasion.before(first.as_fd()).run_inside(&hooks.start_container, &inside);
+        ran.inspect_err(|_| self.hook_failed.set(true))
+    }
+}
+
+impl start_old::Host for Starting<'_> {
+    fn run_hooks(&self) -> Result<()> {
+        Starting::run_hooks(self)
+    }
+
+    fn send_listener(&self, listener: OwnedFd) -> Result<()> {
+        Starting::send_listener(self, listener)
+    }
+}
+
+/// Where a container's init waits for the word.
+enum Waiting<'i> {
+    /// At its conversation with this process, which has made it.
+    Here(&'i Pipes),
+    /// At its pipes.
+    Apart(Pipes, StartWord),
+    /// At the socket of 0.1.0.
+    Old(OwnedFd),
+}
+
+impl Waiting<'_> {
+    fn of(entry: &Entry, record: &Record) -> SysResult<Waiting<'static>> {
+        match start_pipes::open(entry, record) {
+            Err(Errno(libc::ENOENT)) => start_old::connect(entry).map(Waiting::Old),
+            other => other.map(|(pipes, word)| Waiting::Apart(pipes, word)),
+        }
+    }
+
+    fn word(&self) -> StartWord {
+        match self {
+            Waiting::Here(_) => StartWord::Maker,
+            Waiting::Apart(_, word) => *word,
+            Waiting::Old(_) => StartWord::Named,
+        }
+    }
+
+    fn say(&self, word: Word) -> Result<()> {
+        match self {
+            Waiting::Here(pipes) => pipes.say(word),
+            Waiting::Apart(pipes, _) => pipes.say(word),
+            Waiting::Old(control) => message::say(control.as_fd(), word),
+        }
+    }
+
+    /// What can be read when there is something to hear.
+    fn answer(&self) -> BorrowedFd<'_> {
+        match self {
+            Waiting::Here(pipes) => pipes.answer(),
+            Waiting::Apart(pipes, _) => pipes.answer(),
+            Waiting::Old(control) => control.as_fd(),
+        }
+    }
+
+    fn hear(&self) -> Result<Option<Said>> {
+        match self {
+            Waiting::Here(pipes) => pipes.hear(),
+            Waiting::Apart(pipes, _) => pipes.hear(),
+            Waiting::Old(control) => message::hear(control.as_fd()).map(Some),
+        }
+    }
+
+    fn remove(&self, entry: &Entry) -> Result<()> {
+        match self {
+            Waiting::Here(_) => Ok(()),
+            Waiting::Apart(_, StartWord::Named) => start_pipes::remove_named(entry),
+            Waiting::Apart(..) => start_pipes::hide(entry),
+            Waiting::Old(_) => start_old::remove(entry),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! A container that rruntime 0.1.0 has created waits on a socket in its state directory. Its init accepts there, asks for
+//! its startContainer hooks, and loads its filter only then.
+
+use crate::engine::child::message::{self, Event};
+use crate::error::{Error, Result};
+use crate::state::{Entry, START_SOCKET};
+use crate::sys::{SysResult, file, socket};
+use crate::wire::Kind;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+pub fn connect(entry: &Entry) -> SysResult<OwnedFd> {
+    // By the directory's descriptor: a path may be long, and the address of a socket is short.
+    let path = format!("/proc/self/fd/{}/{}", entry.dir().as_raw_fd(), START_SOCKET.to_string_lossy());
+    socket::connect(path.as_ref())
+}
+
+/// The container runs now, or has ended.
+pub fn remove(entry: &Entry) -> Result<()> {
+    file::unlinkat(entry.dir(), START_SOCKET, 0).map_err(|e| e.because("remove the start socket"))
+}
+
+/// What the caller does at init's wishes.
+pub trait Host {
+    fn run_hooks(&self) -> Result<()>;
+    fn send_listener(&self, listener: OwnedFd) -> Result<()>;
+}
+
+/// Says start, and returns when the program runs. Which step of its plan failed is not to be told: the plans of today have
+/// others.
+pub fn start(control: &OwnedFd, host: &dyn Host) -> Result<()> {
+    message::say(control.as_fd(), Kind::Go)?;
+    loop {
+        match message::hear(control.as_fd())?.event {
+            Event::Reached(_) => {
+                host.run_hooks()?;
+                message::say(control.as_fd(), Kind::Go)?;
+            }
+            Event::Listener(listener) => host.send_listener(listener)?,
+            Event::Failed { message, .. } => {
+                return Err(Error::os("the container's init failed after start", message.errno));
+            }
+            Event::Closed => return Ok(()),
+            Event::Ready
+            | Event::Spawned
+            | Event::ListenerAt(_)
+            | Event::Console { .. }
+            | Event::Copied(..)
+            | Event::Blocked(_)
+            | Event::Warned { .. }
+            | Event::Mount { .. }
+            | Event::Link { .. } => {}
+        }
+    }
+}

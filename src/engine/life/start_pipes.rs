@@ -1,0 +1,143 @@
+//! The two pipes by which a created container is told to start: its init reads the word from one and writes its answer to
+//! the other.
+//!
+//! Behind the container's filter init can read and write, and little else; a process of a neighbour that takes it over
+//! finds two ends of pipes. They have no names, by which such a process could come to the host's file system
+//! (open_by_handle_at(2)); `start` takes copies from init. Only where the kernel may refuse it that, the pipes stand in the
+//! state directory. That init holds them says that the program has not begun: both close at its exec, also where the
+//! command that gave the word did not live to see it.
+//!
+//! A container of rruntime 0.1.0 waits on a socket instead, `start.sock` (`start_old.rs`).
+
+use crate::engine::child::pipes::{Pipes, Theirs};
+use crate::error::{Error, Result};
+use crate::host::Facts;
+use crate::plan::StartWord;
+use crate::spec::Spec;
+use crate::state::{Entry, Record, START_ANSWER, START_AWAITED, START_WORD};
+use crate::sys::{Errno, SysResult, c, file, process};
+use nix::sys::statfs::{FsType, fstatfs};
+use std::ffi::CStr;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+/// Who says start.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Starter {
+    /// Another command, later, by these pipes.
+    Command,
+    /// This process.
+    Us,
+}
+
+/// Whether the container's state is "created" for a while. startContainer hooks ask for it.
+pub fn shows(starter: Starter, spec: &Spec) -> bool {
+    let hooks = spec.hooks.as_ref().is_some_and(|hooks| !hooks.start_container.is_empty());
+    starter == Starter::Command || hooks
+}
+
+/// How the container hears the word. `start` may take something from a process if it has CAP_SYS_PTRACE over it, which
+/// the owner of its user namespace has; and if Yama does not forbid it altogether.
+pub fn word(starter: Starter, spec: &Spec, facts: &Facts) -> StartWord {
+    const CAP_SYS_PTRACE: u32 = 19;
+    let own_user = spec
+        .linux
+        .as_ref()
+        .is_some_and(|linux| linux.namespaces.iter().any(|namespace| &*namespace.kind == "user"));
+    let may = own_user || facts.permitted & 1 << CAP_SYS_PTRACE != 0;
+    match starter {
+        Starter::Us => StartWord::Maker,
+        Starter::Command if may && !nobody_traces() => StartWord::Taken,
+        Starter::Command => StartWord::Named,
+    }
+}
+
+/// Whether the host forbids ptrace(2) and its like to all.
+fn nobody_traces() -> bool {
+    let scope = file::read_at(file::cwd(), c"/proc/sys/kernel/yama/ptrace_scope", 16, 0);
+    scope.is_ok_and(|scope| scope.trim_ascii() == b"3")
+}
+
+/// Makes both. init holds them open in both directions: it waits where nobody has come yet, and no signal ends it where
+/// nobody listens any more.
+pub fn make(entry: &Entry, word: StartWord) -> Result<Option<Theirs>> {
+    let both = || match word {
+        StartWord::Maker => Ok(None),
+        StartWord::Taken => Ok(Some(Theirs { word: nameless()?, answer: nameless()? })),
+        StartWord::Named => {
+            Ok(Some(Theirs { word: named(entry, START_WORD)?, answer: named(entry, START_ANSWER)? }))
+        }
+    };
+    both().map_err(|e: Errno| e.because("make the pipes of start"))
+}
+
+fn named(entry: &Entry, name: &CStr) -> SysResult<OwnedFd> {
+    file::mkfifoat(entry.dir(), name, 0o600)?;
+    file::openat2(entry.dir(), name, libc::O_RDWR | libc::O_NOFOLLOW, 0, 0)
+}
+
+fn nameless() -> SysResult<OwnedFd> {
+    let (end, _) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(Errno::from)?;
+    reopen(&end, libc::O_RDWR)
+}
+
+/// The same pipe, open once more: its flags are ours alone.
+fn reopen(end: &OwnedFd, flags: i32) -> SysResult<OwnedFd> {
+    let path = c(format!("/proc/self/fd/{}", end.as_raw_fd())).unwrap_or_default();
+    file::openat2(file::cwd(), &path, flags, 0, 0)
+}
+
+/// From now on the container's state is "created", as long as init waits.
+pub fn show(entry: &Entry) -> Result<()> {
+    let flags = libc::O_CREAT | libc::O_EXCL | libc::O_WRONLY;
+    file::openat2(entry.dir(), START_AWAITED, flags, 0o600, 0)
+        .map(drop)
+        .map_err(|e| e.because("write start.awaited"))
+}
+
+/// Our ends. `ENOENT` where a container has neither of these pipes, `ENXIO` or `ESRCH` where nobody waits for the word.
+pub fn open(entry: &Entry, record: &Record) -> SysResult<(Pipes, StartWord)> {
+    let flags = libc::O_NONBLOCK | libc::O_NOFOLLOW;
+    if file::openat2(entry.dir(), START_AWAITED, libc::O_PATH | libc::O_NOFOLLOW, 0, 0).is_err() {
+        let word = file::openat2(entry.dir(), START_WORD, libc::O_WRONLY | flags, 0, 0)?;
+        let answer = file::openat2(entry.dir(), START_ANSWER, libc::O_RDONLY | flags, 0, 0)?;
+        return Ok((Pipes::of(word, answer), StartWord::Named));
+    }
+    let first = record.process().ok_or(Errno(libc::ESRCH))?.open()?;
+    let take = |place: u32, flags| {
+        let number = 3 + record.preserve_fds + place;
+        let end =
+            process::pidfd_getfd(first.as_fd(), i32::try_from(number).map_err(|_| Errno(libc::EBADF))?)?;
+        // Only a pipe does nothing when it is opened again, whatever has become of init.
+        let pipe = fstatfs(&end).is_ok_and(|system| system.filesystem_type() == PIPEFS);
+        if pipe { reopen(&end, flags | libc::O_NONBLOCK) } else { Err(Errno(libc::EBADF)) }
+    };
+    // Behind the ends of the conversation with `create`: `Step::Confine`.
+    Ok((Pipes::of(take(2, libc::O_WRONLY)?, take(3, libc::O_RDONLY)?), StartWord::Taken))
+}
+
+/// PIPEFS_MAGIC of linux/magic.h.
+const PIPEFS: FsType = FsType(0x5049_5045);
+
+/// The error for a start that does not reach its init.
+pub fn unreachable(e: Errno) -> Error {
+    let error = e.because("reach the container's init");
+    match e {
+        Errno(libc::EPERM) => error.remedy("start needs CAP_SYS_PTRACE, as create had it"),
+        _ => error,
+    }
+}
+
+/// The container runs now, or has ended.
+pub fn hide(entry: &Entry) -> Result<()> {
+    remove(entry, &[START_AWAITED])
+}
+
+/// The same for the pipes that have names.
+pub fn remove_named(entry: &Entry) -> Result<()> {
+    remove(entry, &[START_WORD, START_ANSWER])
+}
+
+fn remove(entry: &Entry, names: &[&CStr]) -> Result<()> {
+    let removed = names.iter().try_for_each(|name| file::unlinkat(entry.dir(), name, 0));
+    removed.map_err(|e| e.because("remove the pipes of start"))
+}

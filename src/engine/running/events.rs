@@ -1,0 +1,189 @@
+//! `events`: what a container uses, once or again and again, and that memory ran out.
+//!
+//! One poll over the container's end, the out-of-memory signal, the reader, and the time. No lock is held: whoever
+//! watches a container for hours keeps nobody from ending it. The first process is held by a descriptor, so that a
+//! reused pid is never taken for it, and numbers that were read while the container ended are not told.
+
+use crate::cgroup::oom::{Seen, Watch as OomWatch};
+use crate::cgroup::{self, Cgroup};
+use crate::engine::Engine;
+use crate::error::{Error, Kind, Result};
+use crate::resctrl::{self, Place, Tree};
+use crate::sys::Errno;
+use crate::sys::poll::until;
+use nix::poll::{PollFd, PollFlags, poll};
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+/// Everything that is known of what a container uses. Its JSON is runc's.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stats {
+    pub cgroup: cgroup::stats::Stats,
+    /// Absent where the container has no `linux.intelRdt`.
+    pub intel_rdt: Option<resctrl::stats::Stats>,
+}
+
+impl Serialize for Stats {
+    fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut json = to.serialize_struct("Stats", 8)?;
+        json.serialize_field("cpu", &self.cgroup.cpu)?;
+        json.serialize_field("cpuset", &self.cgroup.cpuset)?;
+        json.serialize_field("memory", &self.cgroup.memory)?;
+        json.serialize_field("pids", &self.cgroup.pids)?;
+        json.serialize_field("blkio", &self.cgroup.blkio)?;
+        json.serialize_field("hugetlb", &self.cgroup.hugetlb)?;
+        match &self.intel_rdt {
+            Some(stats) => json.serialize_field("intel_rdt", stats)?,
+            None => json.serialize_field("intel_rdt", &resctrl::stats::Stats::default())?,
+        }
+        // runc counts only interfaces that its library made, and its command line makes none.
+        json.serialize_field("network_interfaces", &())?;
+        json.end()
+    }
+}
+
+/// What a stream tells.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    Stats(Box<Stats>),
+    /// Memory ran out and the kernel killed.
+    Oom,
+}
+
+/// How a stream runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Stream<'a> {
+    /// Between two statistics; the first comes after one interval. Not zero.
+    pub interval: Duration,
+    /// The other end of what is told goes here: the stream ends when nobody reads there any more.
+    pub reader: Option<BorrowedFd<'a>>,
+}
+
+impl Engine {
+    /// What the container uses now. Errors: it does not run; it has no cgroup.
+    pub fn stats(&self, id: &str) -> Result<Stats> {
+        let running = self.running(id)?;
+        let stats = running.stats()?;
+        if running.has_ended()? { Err(not_running(id)) } else { Ok(stats) }
+    }
+
+    /// Tells of the container until it ends, nobody reads any more, or `tell` has heard enough.
+    ///
+    /// Errors: as [`Engine::stats`]; those of `tell`. Statistics that cannot be read are a warning.
+    pub fn events(
+        &self,
+        id: &str,
+        stream: Stream,
+        tell: &mut dyn FnMut(Event) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        if stream.interval.is_zero() {
+            return Err(Error::new("the interval must be greater than 0").kind(Kind::Argument));
+        }
+        let running = self.running(id)?;
+        let mut oom = running.cgroup.watch_oom()?;
+        if oom.is_none() {
+            (self.warn)("memory is not counted for this container: there will be no oom events");
+        }
+        let mut due = Instant::now().checked_add(stream.interval);
+        loop {
+            let woken = await_any(&running.first, oom.as_ref(), stream.reader, due)?;
+            // Before the end: the kill that ended the container counts.
+            if let Some(watch) = oom.as_mut().filter(|_| woken.oom || woken.ended) {
+                match watch.look()? {
+                    Seen::Killed if tell(Event::Oom)?.is_break() => return Ok(()),
+                    Seen::Killed | Seen::Nothing => {}
+                    Seen::Gone => oom = None,
+                }
+            }
+            if woken.ended || woken.unread {
+                return Ok(());
+            }
+            let Some(time) = due.filter(|time| *time <= Instant::now()) else { continue };
+            // Ticks that went by while nobody looked are not made up for.
+            due = time.checked_add(stream.interval).map(|next| next.max(Instant::now()));
+            let flow = match running.stats() {
+                Ok(_) if running.has_ended()? => continue,
+                Ok(stats) => tell(Event::Stats(Box::new(stats)))?,
+                Err(error) => {
+                    (self.warn)(&error.to_string());
+                    continue;
+                }
+            };
+            if flow.is_break() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn running(&self, id: &str) -> Result<Running> {
+        let (_, record) = self.look(id)?;
+        let process = record.process().ok_or_else(|| not_running(id))?;
+        let first = process.open().map_err(|_| not_running(id))?;
+        let location = record.cgroup.as_ref().map(cgroup::stats::counting);
+        let cgroup = location.as_ref().map(Cgroup::open).transpose()?.flatten().ok_or_else(|| {
+            Error::new("a container without a cgroup has no statistics").kind(Kind::Unsupported).value(id)
+        })?;
+        Ok(Running { first, cgroup, place: record.resctrl })
+    }
+}
+
+/// A container that ran when it was looked up.
+struct Running {
+    /// Its first process.
+    first: OwnedFd,
+    cgroup: Cgroup,
+    place: Option<Place>,
+}
+
+impl Running {
+    fn stats(&self) -> Result<Stats> {
+        let intel_rdt = self.place.as_ref().map(shares).transpose()?.flatten();
+        Ok(Stats { cgroup: self.cgroup.stats()?, intel_rdt })
+    }
+
+    fn has_ended(&self) -> Result<bool> {
+        Ok(await_any(&self.first, None, None, Some(Instant::now()))?.ended)
+    }
+}
+
+/// What resctrl tells of the group; `None` if it is gone.
+fn shares(place: &Place) -> Result<Option<resctrl::stats::Stats>> {
+    Tree::open(&place.mount)?.map_or(Ok(None), |tree| tree.stats(place))
+}
+
+/// The text that scripts look for.
+fn not_running(id: &str) -> Error {
+    Error::new(format!("container with id {id} is not running")).kind(Kind::WrongState)
+}
+
+/// What ended a wait; nothing: it was time.
+struct Woken {
+    ended: bool,
+    oom: bool,
+    unread: bool,
+}
+
+/// Waits for whichever comes first.
+fn await_any(
+    first: &OwnedFd,
+    oom: Option<&OomWatch>,
+    reader: Option<BorrowedFd>,
+    due: Option<Instant>,
+) -> Result<Woken> {
+    let mut watched = vec![PollFd::new(first.as_fd(), PollFlags::POLLIN)];
+    // Asked for nothing, poll still tells that the other end was closed.
+    watched.extend(reader.map(|fd| PollFd::new(fd, PollFlags::empty())));
+    watched.extend(oom.map(OomWatch::poll));
+    match poll(&mut watched, until(due)) {
+        Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+        Err(e) => return Err(Errno::from(e).because("poll")),
+    }
+    let mut ready = watched.iter().map(|fd| fd.any().unwrap_or(false));
+    Ok(Woken {
+        ended: ready.next() == Some(true),
+        unread: reader.is_some() && ready.next() == Some(true),
+        oom: oom.is_some() && ready.next() == Some(true),
+    })
+}

@@ -1,0 +1,236 @@
+//! `exec`: another process in a container, by the same sealed init with another plan: join, then become the
+//! program.
+
+use crate::cgroup::{Cgroup, none};
+use crate::engine::caller::{
+    console, foreground, listener, pid_file,
+    pidfd::{self, Whose},
+};
+use crate::engine::child::{
+    tenant::{self, Birthplace, Passed},
+    tracers,
+};
+use crate::engine::life::{inspect::status, prepare::Prepared};
+use crate::engine::{Engine, ExecOptions, ExecProcess, Listening, Orphans, Paused, Status, Wait};
+use crate::error::{Error, Kind, Result};
+use crate::plan::tenant::{self as plan, Destination};
+use crate::spec::{Capabilities, Process, Spec, Text, load};
+use crate::state::{Life, Record};
+use crate::sys::file;
+use crate::sys::wait::Ended;
+use std::borrow::Cow;
+use std::ffi::{OsStr, OsString};
+use std::os::fd::AsFd;
+
+const PROCESS_LIMIT: usize = 32 * 1024 * 1024;
+
+impl Engine {
+    /// The exit code of the process; 0 when detached.
+    pub fn exec(&self, id: &str, options: &ExecOptions) -> Result<i32> {
+        crate::engine::caller::preserve::check(&Listening::default(), options.preserve_fds)?;
+        let (entry, record) = self.reach(id)?;
+        check_status(id, status(&entry, &record), options)?;
+        let record = self.with_user_namespaces(record)?;
+        let config = entry.config()?;
+        let mut spec: Spec = load::parse("config.json", &config)?;
+        spec.allowed = self.allowed_before(&spec, &record)?;
+        listener::choose(&mut spec, record.seccomp_receiver.as_deref());
+        let file = read_process_file(options)?;
+        let process = process(options, &spec, file.as_deref())?;
+        let prepared = self.prepare(&spec, &record)?;
+        self.check_process(&process, &prepared.facts)?;
+        // The process of `exec` is not the config's, but what went wrong is told in the same terms.
+        let spec = Spec { process: Some(process), ..spec };
+        self.exec_patiently(options, &record, &spec, &prepared)
+            .map_err(|e| e.doing("unable to start container process"))
+            .map_err(|e| match record.process().map(|first| first.life()) {
+                // What the kernel says of a pid namespace that has ended is that there is no memory.
+                Some(Life::Alive) => e,
+                _ => e.doing("the container has ended meanwhile").kind(Kind::WrongState),
+            })
+    }
+
+    /// A session leader of the container's can make a new terminal its own before the program does. Another one may be
+    /// luckier.
+    fn exec_patiently(
+        &self,
+        options: &ExecOptions,
+        record: &Record,
+        spec: &Spec,
+        prepared: &Prepared,
+    ) -> Result<i32> {
+        const TRIES: u32 = 10;
+        for _ in 1..TRIES {
+            match self.exec_process(options, record, spec, prepared) {
+                Err(error) if error.detail().kind == Kind::Taken => {}
+                other => return other,
+            }
+        }
+        self.exec_process(options, record, spec, prepared)
+    }
+
+    fn exec_process(
+        &self,
+        options: &ExecOptions,
+        record: &Record,
+        spec: &Spec,
+        prepared: &Prepared,
+    ) -> Result<i32> {
+        let process = spec.process.as_ref().expect("exec has put its process there");
+        let console = console::plan(process, options.console_socket.as_deref(), options.wait)?;
+        let gone = || Error::new("cannot exec in a stopped container").kind(Kind::WrongState);
+        let first = tenant::first(record, gone)?;
+        let (cgroup, birthplace) = birthplace(options, record)?;
+        let keyring = record.session_keyring();
+        let to = Destination {
+            id: &record.id,
+            namespaces: record.namespaces(),
+            user_namespaces: &record.user_namespaces,
+            cgroup: record.cgroup.as_ref(),
+            in_resctrl: record.resctrl.is_some(),
+            keyring: keyring.as_deref(),
+        };
+        let pid = record.pid.unwrap_or_default();
+        let filter = prepared.filter.as_ref();
+        let tracers = tracers::of(process, filter, to.namespaces, pid)?;
+        let linux = spec.linux.as_ref();
+        let tenant = plan::exec(process, linux, to, &prepared.host, filter, tracers, options.preserve_fds)?;
+        for warning in &tenant.warnings {
+            (self.warn)(warning);
+        }
+        let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), spec, Whose::Tenant)?;
+        let foreground = options.wait == Wait::Foreground;
+        let streams = [None, None, None];
+        let first = (pid, first.as_fd());
+        let mut init = tenant::start(
+            &tenant,
+            first,
+            cgroup.as_ref(),
+            birthplace,
+            streams,
+            options.preserve_fds,
+            &self.watch,
+        )?;
+        let mut master = None;
+        let passed = |passed: Passed| match passed {
+            Passed::Console(fd) => console::take(fd, &console, process).map(|kept| master = kept),
+            Passed::Listener(fd) => listener::send(spec, record, Status::Running, pid, fd.as_fd()),
+            Passed::Warning(warning) => {
+                (self.warn)(&warning.to_string());
+                Ok(())
+            }
+        };
+        let started =
+            tenant::converse(&mut init, &tenant, spec, record.resctrl.as_ref(), passed).and_then(|()| {
+                for receiver in &receivers {
+                    receiver.send(init.process().pidfd.as_fd())?;
+                }
+                options.pid_file.as_ref().map_or(Ok(()), |path| pid_file::write(path, init.process().pid))
+            });
+        let ended = match started {
+            Err(error) => Err(error),
+            Ok(()) if !foreground => return Ok(0),
+            Ok(()) => foreground::wait(init.process(), &self.watch, master, None, Orphans::Leave),
+        };
+        // A process that nobody can wait for any more may not go on.
+        ended.map(Ended::code).inspect_err(|_| init.end())
+    }
+}
+
+/// The container's cgroup, or the one below it that was asked for.
+fn birthplace(options: &ExecOptions, record: &Record) -> Result<(Option<Cgroup>, Birthplace)> {
+    let cgroup = record.cgroup.as_ref().map(Cgroup::open).transpose()?.flatten();
+    if options.cgroups.is_empty() {
+        return Ok((cgroup, Birthplace::OrBeside));
+    }
+    let cgroup = cgroup.ok_or_else(|| none("entered").field("--cgroup"))?;
+    Ok((Some(cgroup.below(&options.cgroups)?), Birthplace::Exactly))
+}
+
+fn check_status(id: &str, status: Status, options: &ExecOptions) -> Result<()> {
+    let wrong = |text: &'static str| Err(Error::new(text).kind(Kind::WrongState).value(id));
+    match status {
+        Status::Stopped | Status::Creating | Status::Unknown => wrong("cannot exec in a stopped container"),
+        Status::Paused if options.paused == Paused::Refuse => {
+            wrong("cannot exec in a paused container (use --ignore-paused to override)")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn read_process_file(options: &ExecOptions) -> Result<Option<Vec<u8>>> {
+    let ExecProcess::File(path) = &options.process else { return Ok(None) };
+    let bytes = file::read_path(path, PROCESS_LIMIT);
+    bytes.map(Some).map_err(|e| e.because("read the process file").field("--process").value(path.display()))
+}
+
+fn name(options: &ExecOptions) -> String {
+    match &options.process {
+        ExecProcess::File(path) => path.display().to_string(),
+        ExecProcess::Command(_) => "config.json".to_owned(),
+    }
+}
+
+/// The process to run: the file's, or the container's own with another program; then the options.
+fn process<'a>(options: &'a ExecOptions, spec: &Spec<'a>, file: Option<&'a [u8]>) -> Result<Process<'a>> {
+    let mut process: Process = match (&options.process, file) {
+        (ExecProcess::File(_), Some(bytes)) => {
+            let mut process: Process = load::parse(&name(options), bytes)?;
+            // The container's is for every exec; a file that has one of its own means that.
+            let own = || spec.process.as_ref()?.exec_cpu_affinity.clone();
+            process.exec_cpu_affinity = process.exec_cpu_affinity.take().or_else(own);
+            process
+        }
+        (ExecProcess::Command(arguments), _) => {
+            let own = spec.process.clone().unwrap_or_default();
+            Process { args: texts(arguments, "/process/args")?, terminal: false, console_size: None, ..own }
+        }
+        (ExecProcess::File(_), None) => Process::default(),
+    };
+    if let Some(terminal) = options.terminal {
+        process.terminal = terminal;
+    }
+    if let Some(cwd) = &options.cwd {
+        process.cwd = text(cwd, || "/process/cwd".to_owned())?;
+    }
+    process.env.extend(texts(&options.env, "/process/env")?);
+    if let Some(user) = options.user {
+        process.user.uid = user.uid;
+        process.user.gid = user.gid.unwrap_or(process.user.gid);
+    }
+    process.user.additional_gids.extend(&options.additional_gids);
+    if let Some(label) = &options.process_label {
+        process.selinux_label = Some(Text(Cow::Borrowed(label)));
+    }
+    if let Some(profile) = &options.apparmor {
+        process.apparmor_profile = Some(Text(Cow::Borrowed(profile)));
+    }
+    if let Some(no_new_privileges) = options.no_new_privileges {
+        process.no_new_privileges = no_new_privileges;
+    }
+    add_capabilities(&mut process, &options.capabilities);
+    Ok(process)
+}
+
+/// Never to the inheritable set: what a program inherits by it survives an exec by an ordinary user
+/// (CVE-2022-29162), and without it there is no ambient capability either.
+fn add_capabilities<'a>(process: &mut Process<'a>, names: &'a [String]) {
+    if names.is_empty() {
+        return;
+    }
+    let sets = process.capabilities.get_or_insert_with(Capabilities::default);
+    for set in [&mut sets.bounding, &mut sets.effective, &mut sets.permitted] {
+        set.extend(names.iter().map(|name| Text(Cow::Borrowed(&**name))));
+    }
+}
+
+fn texts<'a>(list: &'a [OsString], pointer: &str) -> Result<Vec<Text<'a>>> {
+    (0..).zip(list).map(|(i, word)| text(word, || format!("{pointer}/{i}"))).collect()
+}
+
+/// The kernel takes any bytes; a process, which is JSON elsewhere, is text.
+fn text(word: &OsStr, pointer: impl Fn() -> String) -> Result<Text<'_>> {
+    let refused =
+        || Error::new("not UTF-8").kind(Kind::Argument).field(pointer()).value(word.to_string_lossy());
+    word.to_str().map(|word| Text(Cow::Borrowed(word))).ok_or_else(refused)
+}

@@ -1,0 +1,8 @@
+//! What is done to a container that runs.
+
+pub mod events;
+pub mod exec;
+pub mod mounts;
+pub mod pause;
+pub mod shares;
+pub mod update;

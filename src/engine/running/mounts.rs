@@ -1,0 +1,320 @@
+//! `mounts add` and `mounts remove`: the mounts of a container that runs, by a file with a list of them as in
+//! `mounts` of config.json.
+//!
+//! The container's config stays as it is: what is added is gone with the container. Which mounts were added is in its
+//! record, and those alone are removed: where a path leads is the container's word.
+
+use crate::cgroup::{Cgroup, Location};
+use crate::engine::child::{
+    belonging, birth,
+    init::Init,
+    links::{self, Leads, Named},
+    message::Event,
+    open::{self, Given},
+    tenant as joining,
+};
+use crate::engine::life::inspect::status;
+use crate::engine::{Engine, Status};
+use crate::error::{Error, Kind, Result};
+use crate::plan::live;
+use crate::plan::namespaces::MOUNT;
+use crate::plan::tenant::{Destination, Tenant};
+use crate::plan::{Field, Open};
+use crate::spec::destination::absolute;
+use crate::spec::{Mount, Spec, load, validate};
+use crate::state::{AddedMount, Entry, Record};
+use crate::sys::file::{self, cwd};
+use crate::sys::process;
+use crate::sys::wait::{self, Ended};
+use crate::wire::{Kind as Word, MOST_KEPT, MountId};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+/// Some thousand mounts.
+const FILE_LIMIT: usize = 1 << 20;
+
+impl Engine {
+    /// All mounts of the file, or none: what was mounted before one fails is taken away again.
+    pub fn add_mounts(&self, id: &str, file: &Path) -> Result<()> {
+        let (entry, record) = self.hold(id)?;
+        check_status(id, &entry, &record)?;
+        let mut record = belonging::note_user_namespaces(&entry, record)?;
+        let bytes = read(file)?;
+        let list: Vec<Mount> = parse(file, &bytes)?;
+        let config = entry.config()?;
+        let spec: Spec = load::parse("config.json", &config)?;
+        let prepared = self.prepare(&spec, &record)?;
+        let facts = self.facts_for_rules(&prepared.facts, record.no_pivot);
+        for warning in &validate::more_mounts(&list, &spec, &facts)?.warnings {
+            (self.warn)(warning);
+        }
+        // What fails is told in terms of the file.
+        let own = Spec { mounts: spec.mounts.clone(), linux: spec.linux.clone(), ..Spec::default() };
+        let spec = Spec { mounts: list, ..spec };
+        let named = Named::of(&own, &spec.mounts, u64::from(record.namespaces_joined));
+        let cgroup = record.cgroup.as_ref().filter(|_| live::copies(&spec.mounts));
+        let to = Destination { cgroup, ..destination(&record) };
+        let planned = live::add(&spec.mounts, &spec, &record.bundle, to, &prepared.host);
+        let work = Work { record: &record, spec: &spec, cgroup, named, engine: self };
+        let mut added = Vec::new();
+        let outcome = planned.and_then(|tenant| work.finish(&tenant, &mut added));
+        if outcome.is_err() && !added.is_empty() {
+            work.take_back(&mut added);
+        }
+        let outcome = match added.is_empty() {
+            true => outcome,
+            false => remember(&entry, &mut record, &spec, &added).and(outcome),
+        };
+        outcome.map_err(|e| e.below("/mounts"))
+    }
+
+    /// The mounts that were added at the destinations of the file's entries, if all of them are there.
+    pub fn remove_mounts(&self, id: &str, file: &Path) -> Result<()> {
+        let (entry, record) = self.hold(id)?;
+        check_status(id, &entry, &record)?;
+        let mut record = belonging::note_user_namespaces(&entry, record)?;
+        let bytes = read(file)?;
+        let list: Vec<Mount> = parse(file, &bytes)?;
+        let chosen = choose(&list, &record)?;
+        let spec = Spec { mounts: list, ..Spec::default() };
+        let mut left = chosen.clone();
+        let named = Named::of(&spec, &[], 0);
+        let work = Work { record: &record, spec: &spec, cgroup: None, named, engine: self };
+        let outcome = work.finish(&work.removal(&chosen), &mut left);
+        let gone = |mount: &MountId| {
+            chosen.iter().any(|c| c.mount == *mount) && !left.iter().any(|l| l.mount == *mount)
+        };
+        record.mounts.retain(|known| !gone(&mount_id(known)));
+        entry.write(&record).and(outcome).map_err(|e| e.below("/mounts"))
+    }
+}
+
+/// A mount that is attached, and the entry of the file that it is of.
+#[derive(Clone, Copy, Debug)]
+struct Attached {
+    index: usize,
+    mount: MountId,
+}
+
+fn mount_id(known: &AddedMount) -> MountId {
+    MountId { number: known.number, device: known.device, inode: known.inode }
+}
+
+fn remember(entry: &Entry, record: &mut Record, spec: &Spec, added: &[Attached]) -> Result<()> {
+    record.mounts.extend(added.iter().filter_map(|&Attached { index, mount }| {
+        let destination = absolute(&spec.mounts.get(index)?.destination).into_owned();
+        let MountId { number, device, inode } = mount;
+        Some(AddedMount { destination, number, device, inode })
+    }));
+    entry.write(record)
+}
+
+/// For each entry of the file the last mount that was added at its destination. In the order in which they can be taken
+/// away: a later one may be on an earlier one.
+fn choose(list: &[Mount], record: &Record) -> Result<Vec<Attached>> {
+    let mut chosen: Vec<(usize, Attached)> = Vec::with_capacity(list.len());
+    for (index, entry) in list.iter().enumerate() {
+        let path = absolute(&entry.destination);
+        let refuse = |reason: &'static str| {
+            let error = Error::new(reason).kind(Kind::Config).field(format!("/{index}/destination"));
+            error.value(&entry.destination)
+        };
+        if entry.destination.is_empty() {
+            return Err(refuse("is missing or empty"));
+        }
+        let free = |at: &usize| !chosen.iter().any(|(taken, _)| taken == at);
+        let mut known = (0..record.mounts.len()).rev().filter(|&at| record.mounts[at].destination == path);
+        let Some(at) = known.find(free) else {
+            let pid = record.pid.unwrap_or_default();
+            return Err(refuse("no mount that `mounts add` has made and remembered is there")
+                .remedy(format!("to take away another one: umount --namespace {pid} {path}")));
+        };
+        chosen.push((at, Attached { index, mount: mount_id(&record.mounts[at]) }));
+    }
+    chosen.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    Ok(chosen.into_iter().map(|(_, attached)| attached).collect())
+}
+
+fn check_status(id: &str, entry: &Entry, record: &Record) -> Result<()> {
+    let wrong = |text: &'static str, remedy: &'static str| {
+        Err(Error::new(text).kind(Kind::WrongState).value(id).remedy(remedy))
+    };
+    match status(entry, record) {
+        Status::Created | Status::Running => {}
+        Status::Paused => return wrong("cannot change the mounts of a paused container", "resume it first"),
+        _ => return wrong("cannot change the mounts of a stopped container", "start a new one"),
+    }
+    if record.namespaces() & MOUNT == 0 {
+        return wrong("the container has no mount namespace of its own", "its mounts would be the host's");
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    file::read_path(path, FILE_LIMIT)
+        .map_err(|e| e.because("read the file with the mounts").kind(Kind::Argument).value(path.display()))
+}
+
+fn parse<'a>(path: &Path, bytes: &'a [u8]) -> Result<Vec<Mount<'a>>> {
+    if bytes.trim_ascii_start().first() == Some(&b'{') {
+        return Err(Error::new("the mounts have to be a JSON array")
+            .kind(Kind::Config)
+            .value(path.display())
+            .remedy("its entries are those of \"mounts\" in config.json, without anything around them"));
+    }
+    load::parse(&path.to_string_lossy(), bytes)
+}
+
+fn destination(record: &Record) -> Destination<'_> {
+    Destination {
+        id: &record.id,
+        namespaces: record.namespaces(),
+        user_namespaces: &record.user_namespaces,
+        cgroup: None,
+        in_resctrl: false,
+        keyring: None,
+    }
+}
+
+/// One change, and what it is about.
+struct Work<'a> {
+    record: &'a Record,
+    /// The file's entries are its mounts.
+    spec: &'a Spec<'a>,
+    /// Where the work is done: in our own cgroup without one, because the container's limits are for its processes.
+    cgroup: Option<&'a Location>,
+    named: Named<'a>,
+    engine: &'a Engine,
+}
+
+impl Work<'_> {
+    /// Lets init do it. `attached` is what is mounted afterwards.
+    fn finish(&self, tenant: &Tenant, attached: &mut Vec<Attached>) -> Result<()> {
+        let gone = || Error::new("the container has ended meanwhile").kind(Kind::WrongState);
+        let process = self.record.process().ok_or_else(gone)?;
+        let first = joining::first(self.record, gone)?;
+        let shows_processes = tenant.opens.iter().any(|open| *open == Open::PidNamespace);
+        let pid_namespace = shows_processes.then(|| pid_namespace(process.pid, first.as_fd())).transpose()?;
+        let cgroup = self.cgroup.map(Cgroup::open).transpose()?.flatten();
+        let given = Given {
+            cgroup: cgroup.as_ref(),
+            pidfd: Some(first.as_fd()),
+            pid_namespace: pid_namespace.as_ref().map(AsFd::as_fd),
+            ..Given::default()
+        };
+        let mut init = self.start(tenant, given, process.pid)?;
+        if let Err(error) = self.converse(&mut init, tenant, attached) {
+            init.end();
+            return Err(error);
+        }
+        let ended = wait::reap(init.process().pidfd.as_fd()).map_err(|e| e.because("wait for init"))?;
+        match ended {
+            Ended::Exited(0) => Ok(()),
+            _ if cgroup.is_some() => Err(Error::new("the process that copies was killed").remedy(
+                "is there memory left in the container's cgroup? what tmpcopyup copies is the container's: set its size=",
+            )),
+            _ => Err(Error::new("the process that changes the mounts was killed")
+                .remedy("`mounts remove` takes away what it has done")),
+        }
+    }
+
+    /// Born in the v2 cgroup that is given, or where it hands controllers down in that of the container's first process.
+    fn start(&self, tenant: &Tenant, given: Given, first: i32) -> Result<Init> {
+        let opened = open::open(&tenant.opens, given, self.spec)?;
+        let launch = |cgroup: Option<BorrowedFd>| {
+            let start = birth::Start::of(&tenant.script, &opened.numbers, &self.engine.watch);
+            birth::start(birth::Start { cgroup, ..start })
+        };
+        let started = match (launch(given.cgroup.and_then(Cgroup::birth)), given.cgroup) {
+            (Err(error), Some(cgroup)) if error.detail().errno == Some(libc::EBUSY) => {
+                launch(Some(cgroup.beside(first)?.as_fd()))
+            }
+            (started, _) => started,
+        };
+        Ok(started?.with(opened.into_sources(), &tenant.script))
+    }
+
+    fn converse(&self, init: &mut Init, tenant: &Tenant, attached: &mut Vec<Attached>) -> Result<()> {
+        let mut refused = None;
+        loop {
+            match init.hear()? {
+                Event::Mount { step, mount } => {
+                    let before = attached.len();
+                    attached.retain(|known| known.mount != mount);
+                    if let Some(index) = entry_of(tenant, step)
+                        && attached.len() == before
+                        && before < MOST_KEPT
+                    {
+                        attached.push(Attached { index, mount });
+                    }
+                }
+                Event::Link { step, found, root } => {
+                    let index = entry_of(tenant, step).unwrap_or_default();
+                    let looked = self.look_behind_link(init, index, found.as_fd(), root);
+                    init.say(if looked.is_ok() { Word::Go } else { Word::Detach })?;
+                    refused = looked.err();
+                }
+                Event::Failed { message, note } => {
+                    let explain = || {
+                        crate::engine::child::diagnose::explain(&tenant.script, &message, &note, self.spec)
+                    };
+                    return Err(refused.unwrap_or_else(explain));
+                }
+                Event::Warned { message, note } => {
+                    let warning =
+                        crate::engine::child::diagnose::explain(&tenant.script, &message, &note, self.spec);
+                    (self.engine.warn)(&warning.below("/mounts").to_string());
+                }
+                Event::Closed => return Ok(()),
+                // No plan of these asks for anything.
+                _ => {}
+            }
+        }
+    }
+
+    fn look_behind_link(&self, init: &Init, index: usize, found: BorrowedFd, root: i32) -> Result<()> {
+        let words = self.spec.mounts.get(index).map_or("/".into(), |mount| absolute(&mount.destination));
+        let refuse: fn(&str) -> Error = match links::judge(init, found, &words, &self.named)? {
+            Leads::Nowhere => return Ok(()),
+            Leads::Kernel => links::into_kernel,
+            Leads::Host => links::to_the_host,
+        };
+        let link = links::first_link(init, root, &words);
+        let error = refuse(link.as_deref().unwrap_or(&words));
+        Err(error.field(format!("/mounts/{index}/destination")).value(words))
+    }
+
+    fn removal(&self, list: &[Attached]) -> Tenant<'static> {
+        let added = |&Attached { index, mount }: &Attached| {
+            let destination = &*self.spec.mounts.get(index)?.destination;
+            Some(live::Added { index, destination, mount })
+        };
+        let list: Vec<_> = list.iter().filter_map(added).collect();
+        live::remove(&list, destination(self.record))
+    }
+
+    /// The process that has attached these was killed. What cannot be taken away stays in `left`.
+    fn take_back(&self, left: &mut Vec<Attached>) {
+        let list: Vec<Attached> = left.iter().rev().copied().collect();
+        // The failure that led here is the one to report; what stays is remembered.
+        let _ = self.finish(&self.removal(&list), left);
+    }
+}
+
+/// The entry of the file that a step is of.
+fn entry_of(tenant: &Tenant, step: u32) -> Option<usize> {
+    match tenant.script.step(step as usize)? {
+        (_, Field::Mount(index)) => Some(index),
+        _ => None,
+    }
+}
+
+/// The process lives after the look, so the number was its own.
+fn pid_namespace(pid: i32, pidfd: BorrowedFd) -> Result<OwnedFd> {
+    let path = crate::plan::script::c(&format!("/proc/{pid}/ns/pid"));
+    let namespace = file::openat2(cwd(), &path, libc::O_RDONLY, 0, 0)
+        .map_err(|e| e.because("open the container's pid namespace"))?;
+    process::pidfd_send_signal(pidfd, 0)
+        .map_err(|_| Error::new("the container has ended meanwhile").kind(Kind::WrongState))?;
+    Ok(namespace)
+}

@@ -1,0 +1,41 @@
+//! `pause` and `resume`: the freezer of the container's cgroup.
+
+use crate::cgroup::Driver;
+use crate::engine::life::{inspect::status, kill::not_running};
+use crate::engine::{Engine, Status};
+use crate::error::{Error, Kind, Result};
+
+impl Engine {
+    /// Returns when every process of the container is frozen.
+    pub fn pause(&self, id: &str) -> Result<()> {
+        let (entry, record) = self.hold(id)?;
+        match status(&entry, &record) {
+            Status::Running | Status::Created => {
+                let driver = Driver::open(record.cgroup.as_ref())?;
+                entry.remove_brief()?;
+                driver.freeze()
+            }
+            Status::Paused => Err(Error::new("container not running")
+                .kind(Kind::AlreadySo)
+                .value(id)
+                .remedy("it is paused already")),
+            _ => Err(not_running(id)),
+        }
+    }
+
+    /// Returns when no process of the container is frozen.
+    pub fn resume(&self, id: &str) -> Result<()> {
+        let (entry, record) = self.hold(id)?;
+        match status(&entry, &record) {
+            Status::Paused => {
+                Driver::open(record.cgroup.as_ref())?.thaw()?;
+                entry.renew_brief(&record);
+                Ok(())
+            }
+            Status::Running | Status::Created => {
+                Err(Error::new("container not paused").kind(Kind::AlreadySo).value(id))
+            }
+            _ => Err(Error::new("container not paused").kind(Kind::WrongState).value(id)),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! `update`: other limits for a container that exists.
+//!
+//! ```text
+//!  what it has (record, or config.json)  ┐
+//!  what is asked for (options or a file) ┴─▶ complete, check ─▶ limits ─▶ files, set back on failure ─▶ record
+//! ```
+//!
+//! Nothing is written before all of it is known to be right. What the container has afterwards is remembered in one
+//! step, after the kernel took it; so the next update completes its values from the truth. Device rules are not
+//! touched, as runc leaves them: a plugin of the engine may have added some.
+
+use crate::cgroup::{DeviceRules, Driver, Limits, Location, none};
+use crate::engine::life::{inspect::status, kill::not_running};
+use crate::engine::running::shares::{self, Shares};
+use crate::engine::{Changes, Engine, Status, UpdateOptions};
+use crate::error::Result;
+use crate::host::cgroups::Layout;
+use crate::spec::merge::{SwapCount, complete, merge};
+use crate::spec::{Resources, Spec, load, validate};
+use crate::state::Record;
+
+/// The pointers of limits that have an option, and the option.
+const OPTIONS: [(&str, &str); 15] = [
+    ("/blockIO/weight", "--blkio-weight"),
+    ("/cpu/period", "--cpu-period"),
+    ("/cpu/quota", "--cpu-quota"),
+    ("/cpu/burst", "--cpu-burst"),
+    ("/cpu/shares", "--cpu-share"),
+    ("/cpu/realtimePeriod", "--cpu-rt-period"),
+    ("/cpu/realtimeRuntime", "--cpu-rt-runtime"),
+    ("/cpu/cpus", "--cpuset-cpus"),
+    ("/cpu/mems", "--cpuset-mems"),
+    ("/cpu/idle", "--cpu-idle"),
+    ("/memory/limit", "--memory"),
+    ("/memory/reservation", "--memory-reservation"),
+    ("/memory/swap", "--memory-swap"),
+    ("/memory/kernel", "--kernel-memory"),
+    ("/pids/limit", "--pids-limit"),
+];
+
+impl Engine {
+    /// Changes limits of a container that is created, running or paused.
+    ///
+    /// Errors name the option, or the pointer into the given file. Of a wrong value nothing is changed; of one that
+    /// the kernel refuses, everything is set back.
+    pub fn update(&self, id: &str, options: &UpdateOptions) -> Result<()> {
+        let (entry, mut record) = self.hold(id)?;
+        match status(&entry, &record) {
+            Status::Created | Status::Running | Status::Paused => {}
+            Status::Creating | Status::Stopped | Status::Unknown => return Err(not_running(id)),
+        }
+        let location = record.cgroup.clone().ok_or_else(|| none("updated"))?;
+        let name = |pointer: &str| Some(field_name(&options.changes, pointer));
+        let config = if record.limits.is_none() { entry.config()? } else { Vec::new() };
+        let mut present = limits_of(&record, &config)?;
+        let wanted = self.checked(&options.changes, &present, &location).map_err(|e| e.rename_field(name))?;
+        let (limits, warnings) = Limits::from_spec(&wanted, &location.layout(), DeviceRules::Skip)
+            .map_err(|e| e.rename_field(name))?;
+        for warning in warnings {
+            let (pointer, rest) = warning.split_once(' ').unwrap_or((&warning, ""));
+            (self.warn)(&format!("{} {rest}", field_name(&options.changes, pointer)));
+        }
+        merge(&mut present, &wanted);
+        let limits_now = encoded(&present);
+        let driver = Driver::open(Some(&location))?;
+        let cgroup = driver.needed("updated")?;
+        let shares = Shares::plan(id, options, &record).map_err(|e| e.rename_field(name))?;
+        shares.announce(&entry, &mut record)?;
+        record.limits = Some(limits_now);
+        entry.prepare(&record)?;
+        let undo = driver.update(&limits).map_err(|e| shares.forget(&entry, e).rename_field(name))?;
+        shares
+            .carry_out(cgroup)
+            .and_then(|()| entry.publish())
+            .map_err(|error| shares.forget(&entry, undo.back(error)).rename_field(name))
+    }
+
+    /// What is asked for, complete and right.
+    fn checked<'a>(
+        &self,
+        changes: &'a Changes,
+        present: &Resources<'a>,
+        location: &Location,
+    ) -> Result<Resources<'a>> {
+        let mut wanted: Resources = match changes {
+            Changes::Given(resources) => (**resources).clone(),
+            Changes::File(bytes) => load::parse("the file of limits", bytes)?,
+        };
+        let count = match location.layout() {
+            Layout::Unified { .. } => SwapCount::Alone,
+            Layout::Legacy { .. } => SwapCount::WithMemory,
+        };
+        complete(&mut wanted, present, count);
+        let checked = validate::resources(&wanted)?;
+        for warning in &checked.warnings {
+            (self.warn)(warning);
+        }
+        if !wanted.devices.is_empty() {
+            (self.warn)("/devices is ignored: device rules stay as they are");
+            wanted.devices.clear();
+        }
+        Ok(wanted)
+    }
+}
+
+/// What the last update left, or what the container was made with.
+fn limits_of<'a>(record: &'a Record, config: &'a [u8]) -> Result<Resources<'a>> {
+    if let Some(limits) = &record.limits {
+        return load::parse("the limits in state.json", limits.as_bytes());
+    }
+    let spec: Spec = load::parse("config.json", config)?;
+    Ok(spec.linux.and_then(|linux| linux.resources).unwrap_or_default())
+}
+
+fn encoded(resources: &Resources) -> String {
+    serde_json::to_string(resources).expect("resources have only string keys")
+}
+
+/// What the caller calls the value at this pointer, which may begin at config.json or at the resources.
+fn field_name(changes: &Changes, pointer: &str) -> String {
+    if let Some((_, option)) = shares::OPTIONS.iter().find(|(field, _)| *field == pointer) {
+        return (*option).to_owned();
+    }
+    let below = pointer.strip_prefix("/linux/resources").unwrap_or(pointer);
+    let option = match changes {
+        Changes::File(_) => None,
+        Changes::Given(_) => OPTIONS.iter().find(|(pointer, _)| *pointer == below),
+    };
+    option.map_or(below, |(_, option)| option).to_owned()
+}
