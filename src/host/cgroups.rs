@@ -5,9 +5,9 @@
 //!
 //! Mount points found here are trusted as the kernel's own answer; nothing is looked up by guessing names.
 
+use super::mountinfo::{table, unescape};
 use crate::error::{Error, Kind, Result};
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
-use std::fs;
 
 /// Where the hierarchies are mounted when nobody chose another place.
 pub const MOUNT: &str = "/sys/fs/cgroup";
@@ -79,9 +79,7 @@ pub fn detect() -> Result<Layout> {
     if statfs(MOUNT).is_ok_and(|s| s.filesystem_type() == CGROUP2_SUPER_MAGIC) {
         return Ok(Layout::Unified { mount: MOUNT.to_owned() });
     }
-    let table = fs::read_to_string("/proc/self/mountinfo")
-        .map_err(|e| Error::io("read /proc/self/mountinfo", &e).doing("finding the cgroup mounts"))?;
-    from_mountinfo(&table)
+    from_mountinfo(&table("self").map_err(|e| e.doing("finding the cgroup mounts"))?)
 }
 
 /// Finds the hierarchies in the text of proc_pid_mountinfo(5).
@@ -136,33 +134,10 @@ fn parse(line: &str) -> Option<(Mount, &str, &str)> {
 
 /// Where file systems of this kind are mounted by their top directory, in the order of the kernel's table.
 pub fn mounts_of(kind: &str) -> Result<Vec<String>> {
-    let table = fs::read_to_string("/proc/thread-self/mountinfo")
-        .map_err(|e| Error::io("read mountinfo", &e).doing(format!("finding the mounts of {kind}")))?;
+    let table = table("thread-self").map_err(|e| e.doing(format!("finding the mounts of {kind}")))?;
     let found =
         table.lines().filter_map(parse).filter(|(mount, known, _)| *known == kind && mount.root == "/");
     Ok(found.map(|(mount, ..)| mount.path).collect())
-}
-
-/// mountinfo writes space, tab, newline and backslash as three octal digits.
-pub(super) fn unescape(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('\\') {
-        plain.push_str(&rest[..at]);
-        let code = rest.get(at + 1..at + 4).and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        match code.filter(u8::is_ascii) {
-            Some(code) => {
-                plain.push(char::from(code));
-                rest = &rest[at + 4..];
-            }
-            None => {
-                plain.push('\\');
-                rest = &rest[at + 1..];
-            }
-        }
-    }
-    plain.push_str(rest);
-    plain
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! takes too: not for the common path.
 
 use crate::error::{Error, Result};
-use crate::host::cgroups::unescape;
+use std::fmt::Display;
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
@@ -21,16 +21,23 @@ pub struct Line {
 
 /// `process` is a number, or `self`.
 pub fn read(process: &str) -> Result<Vec<Line>> {
-    let path = format!("/proc/{process}/mountinfo");
-    let table = fs::read_to_string(&path).map_err(|e| Error::io(format!("read {path}"), &e))?;
-    Ok(parse(&table))
+    Ok(parse(&table(process)?))
+}
+
+/// The text. Anybody who may mount names a mount as he likes: bytes that are no text are replaced, in their line alone.
+pub fn table(process: impl Display) -> Result<String> {
+    text(&format!("/proc/{process}/mountinfo"))
+}
+
+fn text(path: &str) -> Result<String> {
+    let bytes = fs::read(path).map_err(|e| Error::io(format!("read {path}"), &e))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The mount that what `file` is open on is on.
 pub fn id_of(file: BorrowedFd) -> Result<u64> {
     let path = format!("/proc/self/fdinfo/{}", file.as_raw_fd());
-    let text = fs::read_to_string(&path).map_err(|e| Error::io(format!("read {path}"), &e))?;
-    let id = text.lines().find_map(|line| line.strip_prefix("mnt_id:")?.trim().parse().ok());
+    let id = text(&path)?.lines().find_map(|line| line.strip_prefix("mnt_id:")?.trim().parse().ok());
     id.ok_or_else(|| Error::new("the kernel tells no mount id").value(path))
 }
 
@@ -50,6 +57,28 @@ fn line(text: &str) -> Option<Line> {
     let (id, parent) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
     let (root, point) = (unescape(words.nth(1)?), unescape(words.next()?));
     Some(Line { id, parent, root, point, kind: filesystem.split(' ').next()?.to_owned() })
+}
+
+/// mountinfo writes space, tab, newline and backslash as three octal digits.
+pub fn unescape(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        plain.push_str(&rest[..at]);
+        let code = rest.get(at + 1..at + 4).and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        match code.filter(u8::is_ascii) {
+            Some(code) => {
+                plain.push(char::from(code));
+                rest = &rest[at + 4..];
+            }
+            None => {
+                plain.push('\\');
+                rest = &rest[at + 1..];
+            }
+        }
+    }
+    plain.push_str(rest);
+    plain
 }
 
 #[cfg(test)]

@@ -127,3 +127,16 @@ fn a_state_directory_that_is_no_text_cannot_be_bound_for_notify_socket() {
     let said = run(Some("/nonexistent/socket")).fails();
     assert!(said.contains("not UTF-8") && said.contains("--root"), "{said}");
 }
+
+#[test]
+fn a_mount_of_the_host_whose_name_is_no_text_stops_no_container() {
+    let container = Container::new().args(&["/bin/echo", "runs"]);
+    container.write_config();
+    let place = container.dir.join(OsStr::from_bytes(NO_TEXT));
+    fs::create_dir(&place).unwrap();
+    let mut command = Command::new("unshare");
+    command.args(["-m", "sh", "-c", "mount -t tmpfs none \"$0\" && exec \"$@\""]).arg(&place);
+    let run = container.command(&["run", "--bundle", container.bundle().to_str().unwrap(), &container.id]);
+    command.arg(run.get_program()).args(run.get_args());
+    assert_eq!(finish(command).ok(), "runs\n");
+}

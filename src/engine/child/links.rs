@@ -6,6 +6,7 @@
 
 use crate::engine::child::init::Init;
 use crate::error::{Error, Kind, Result};
+use crate::host::mountinfo::{self, unescape};
 use crate::names;
 use crate::plan::namespaces::MOUNT;
 use crate::plan::script::c;
@@ -13,8 +14,7 @@ use crate::spec::destination::absolute;
 use crate::spec::{Mount, Spec};
 use crate::sys::{file, process};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, SYSFS_MAGIC, fstatfs};
-use std::fs;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leads {
@@ -69,16 +69,16 @@ pub fn judge(init: &Init, found: BorrowedFd, words: &str, named: &Named) -> Resu
     if !named.shared {
         return Ok(Leads::Nowhere);
     }
-    let number = mount_number(found)?;
-    let table = read(&format!("/proc/{}/mountinfo", init.process().pid))?;
+    let number = mountinfo::id_of(found)?;
+    let table = mountinfo::table(init.process().pid)?;
     let line = table.lines().map(Line::of).find(|line| line.number == number);
     // What is not in the table that init sees is nobody's any more.
     let Some(line) = line else { return Ok(Leads::Nowhere) };
     let Some(group) = line.group("shared:") else { return Ok(Leads::Nowhere) };
-    if entry.is_some_and(|entry| is_below(&unescaped(line.point), &absolute(&entry.destination))) {
+    if entry.is_some_and(|entry| is_below(&unescape(line.point), &absolute(&entry.destination))) {
         return Ok(Leads::Nowhere);
     }
-    let own = read("/proc/self/mountinfo")?;
+    let own = mountinfo::table("self")?;
     let receives = |line: Line| line.group("shared:") == Some(group) || line.group("master:") == Some(group);
     Ok(if own.lines().map(Line::of).any(receives) { Leads::Host } else { Leads::Nowhere })
 }
@@ -130,31 +130,6 @@ impl<'t> Line<'t> {
     }
 }
 
-fn mount_number(file: BorrowedFd) -> Result<u64> {
-    let text = read(&format!("/proc/self/fdinfo/{}", file.as_raw_fd()))?;
-    let number = text.lines().find_map(|line| line.strip_prefix("mnt_id:"));
-    number.and_then(|number| number.trim().parse().ok()).ok_or_else(|| Error::new("fdinfo names no mount"))
-}
-
-fn read(path: &str) -> Result<String> {
-    fs::read(path)
-        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-        .map_err(|e| Error::io(format!("read {path}"), &e))
-}
-
-/// Blanks and backslashes are octal numbers in mountinfo.
-fn unescaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('\\') {
-        out.push_str(before);
-        let code = after.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        out.push(code.map_or('\\', char::from));
-        rest = if code.is_some() { &after[3..] } else { after };
-    }
-    out + rest
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,7 +137,7 @@ mod tests {
     #[test]
     fn a_line_has_its_mount_its_place_and_its_groups() {
         let line = Line::of(r"36 35 98:0 /mnt1 /mnt\0402 rw,noatime shared:7 master:1 - ext3 /dev/root rw");
-        assert_eq!((line.number, &*unescaped(line.point)), (36, "/mnt 2"));
+        assert_eq!((line.number, &*unescape(line.point)), (36, "/mnt 2"));
         assert_eq!((line.group("shared:"), line.group("master:")), (Some("7"), Some("1")));
         let line = Line::of("36 35 98:0 / / rw - tmpfs x rw");
         assert_eq!((line.point, line.group("shared:")), ("/", None));
