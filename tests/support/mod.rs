@@ -84,8 +84,7 @@ impl Container {
 
     /// A container whose files are below this directory.
     pub fn below(base: &Path) -> Container {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let id = format!("{}{}-{number}", sweep::PREFIX, std::process::id());
+        let id = unused_id();
         let dir = base.join(&id);
         let lock = sweep::make_locked(&dir);
         fs::create_dir_all(dir.join("bundle")).expect("the test's directory is writable");
@@ -247,6 +246,17 @@ impl Container {
     pub fn assert_gone(&self) {
         assert_eq!(self.cgroups(), Vec::<PathBuf>::new(), "cgroups are left");
         assert!(!self.state_root().join(&self.id).exists(), "state is left");
+    }
+}
+
+/// A killed test, perhaps of another checkout, may have had our pid, and have left its cgroups.
+fn unused_id() -> String {
+    loop {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let id = format!("{}{}-{number}", sweep::PREFIX, std::process::id());
+        if !hierarchies().iter().any(|top| top.join(&id).exists()) {
+            return id;
+        }
     }
 }
 

@@ -10,6 +10,8 @@ use std::process::{Command, Stdio};
 use std::sync::Once;
 
 pub const PREFIX: &str = "rr-test-";
+/// No test lives as long as this.
+const LIFE: std::time::Duration = std::time::Duration::from_secs(3600);
 /// Set where the cgroups of v1 cannot be seen: what is swept there would leave them.
 pub const V2_VIEW: &str = "RRUNTIME_TEST_V2_VIEW";
 
@@ -45,6 +47,7 @@ fn once() {
         for base in [scratch, &std::env::temp_dir()] {
             sweep(base);
         }
+        hierarchies().iter().for_each(|top| sweep_groups(top));
     });
 }
 
@@ -58,16 +61,38 @@ fn named_like(base: &Path, prefix: &str) -> Vec<PathBuf> {
 pub fn sweep(base: &Path) {
     for directory in named_like(base, PREFIX).into_iter().filter(|path| path.is_dir()) {
         let name = directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let pid = name[PREFIX.len()..].split('-').next().and_then(|pid| pid.parse::<u32>().ok());
-        let may_live = pid.is_none_or(|pid| Path::new(&format!("/proc/{pid}")).exists());
         let Ok(lock) = File::open(&directory) else { continue };
         // Held until the directory is gone, so that a second sweep at the same time leaves it alone.
-        if may_live || lock.try_lock().is_err() {
+        if may_live(&directory) || lock.try_lock().is_err() {
             continue;
         }
         eprintln!("swept: {}, left by a test that was killed", directory.display());
         remove(&directory, &name);
     }
+}
+
+/// Cgroups whose directory is gone, or is another checkout's: only old and empty ones, of no living process.
+fn sweep_groups(top: &Path) {
+    let age = |path: &Path| path.metadata().ok()?.modified().ok()?.elapsed().ok();
+    for group in named_like(top, PREFIX).into_iter().filter(|path| path.is_dir() && !may_live(path)) {
+        if age(&group).is_some_and(|age| age > LIFE) && remove_empty(&group).is_ok() {
+            eprintln!("swept: {}, left by a test that was killed", group.display());
+        }
+    }
+}
+
+/// rmdir(2) removes no cgroup that has a process.
+fn remove_empty(group: &Path) -> std::io::Result<()> {
+    let below = named_like(group, "").into_iter().filter(|path| path.is_dir());
+    below.into_iter().try_for_each(|below| remove_empty(&below))?;
+    fs::remove_dir(group)
+}
+
+/// The pid is part of the name, and may be another process's by now: then the next sweep has its turn.
+fn may_live(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let pid = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
+    pid.is_none_or(|pid| Path::new(&format!("/proc/{pid}")).exists())
 }
 
 fn remove(directory: &Path, name: &str) {
