@@ -179,13 +179,7 @@ impl fmt::Display for Error {
         for other in &d.others {
             write!(f, "{other}; ")?;
         }
-        match (&d.field, &d.value) {
-            (Some(field), Some(value)) => write!(f, "{field} = {value:?}: ")?,
-            (Some(field), None) => write!(f, "{field}: ")?,
-            (None, Some(value)) => write!(f, "{value:?}: ")?,
-            (None, None) => {}
-        }
-        f.write_str(&d.cause())?;
+        f.write_str(&d.problem())?;
         if let Some(remedy) = &d.remedy {
             write!(f, " ({remedy})")?;
         }
@@ -194,6 +188,17 @@ impl fmt::Display for Error {
 }
 
 impl Detail {
+    /// The field, its value, and the root cause.
+    pub fn problem(&self) -> String {
+        let cause = self.cause();
+        match (&self.field, &self.value) {
+            (Some(field), Some(value)) => format!("{field} = {value:?}: {cause}"),
+            (Some(field), None) => format!("{field}: {cause}"),
+            (None, Some(value)) => format!("{value:?}: {cause}"),
+            (None, None) => cause.into_owned(),
+        }
+    }
+
     /// The root cause alone: the reason, with the system's word for the errno.
     pub fn cause(&self) -> Cow<'_, str> {
         let Some(errno) = self.errno else { return Cow::Borrowed(&self.reason) };

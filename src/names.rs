@@ -14,6 +14,30 @@ pub fn find<T: Copy>(table: &Table<T>, name: &str) -> Option<T> {
     table.iter().find(|(known, _)| *known == name).map(|&(_, value)| value)
 }
 
+/// The name that `word` stands for if a slip or two of the keyboard explain the difference.
+pub fn nearest<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    const LONGEST: usize = 64;
+    let slips = |name: &str| slips(word.as_bytes(), name.as_bytes());
+    let near = |&(slips, name): &(usize, &str)| slips <= (name.len() / 3).min(2);
+    let close = names.filter(|name| word.len() <= LONGEST && name.len().abs_diff(word.len()) <= 2);
+    close.map(|name| (slips(name), name)).filter(near).min_by_key(|&(slips, _)| slips).map(|(_, name)| name)
+}
+
+/// Letters that were lost, added, replaced or swapped with their neighbour (optimal string alignment).
+fn slips(a: &[u8], b: &[u8]) -> usize {
+    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
+    for (i, x) in a.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, y) in b.iter().enumerate() {
+            let least = (rows[i][j] + usize::from(x != y)).min(rows[i][j + 1] + 1).min(row[j] + 1);
+            let swapped = i > 0 && j > 0 && *x == b[j - 1] && a[i - 1] == *y;
+            row.push(if swapped { least.min(rows[i - 1][j - 1] + 1) } else { least });
+        }
+        rows.push(row);
+    }
+    rows[a.len()][b.len()]
+}
+
 // --- capabilities ---------------------------------------------------------------------------------------
 
 /// Capabilities in the order of their numbers (linux/capability.h): the index is the number.
@@ -511,6 +535,23 @@ mod tests {
         {
             assert_eq!(signal(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_slip_of_the_keyboard_is_understood_and_another_word_is_not() {
+        let names = || ["create", "delete", "state", "start", "ps", "nosuid"].into_iter();
+        for (word, wanted) in [
+            ("creat", Some("create")),
+            ("strat", Some("start")),
+            ("nosiud", Some("nosuid")),
+            ("deletee", Some("delete")),
+            ("px", None),
+            ("stop", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(word, names()), wanted, "{word}");
+        }
+        assert_eq!(nearest(&"x".repeat(1 << 20), names()), None);
     }
 
     #[test]

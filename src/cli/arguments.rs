@@ -265,11 +265,47 @@ fn usage_error(name: &str, error: &clap::Error) -> Error {
         ErrorKind::NoEquals => format!("{argument} takes its value after an equals sign"),
         _ => error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
     };
-    let remedy = match context(ContextKind::SuggestedArg) {
-        Some(other) => format!("did you mean {}? `{name} --help` lists the options", other.trim()),
-        None => format!("`{name} --help` lists the options"),
+    let remedy = match (habit(name, &argument), context(ContextKind::SuggestedArg)) {
+        (Some(remedy), _) => remedy.to_owned(),
+        (None, Some(other)) => format!("did you mean {}? `{name} --help` lists the options", other.trim()),
+        (None, None) => format!("`{name} --help` lists the options"),
     };
     Error::new(reason).kind(Kind::Argument).remedy(remedy)
+}
+
+const IN_CONFIG: &str =
+    "config.json in the bundle decides this, not the command line; `spec` writes one to begin with";
+const SIGNAL: &str = "the signal follows the id: `kill <container-id> 9`";
+
+/// (command, options of other programs, what helps). A kill with a signal for an option is no row: see [`habit`].
+const FOREIGN_OPTIONS: [(&str, &[&str], &str); 9] = [
+    ("create", &["-e", "--env", "-t", "--tty", "-u", "--user", "-v", "--volume", "--mount"], IN_CONFIG),
+    ("delete", &["-a", "--all"], "`delete --regex .` means every container"),
+    ("exec", &["-i", "--interactive"], "standard input is always connected: leave the option out"),
+    ("exec", &["-w", "--workdir"], "--cwd sets the working directory"),
+    ("list", &["-a", "--all"], "every container is listed: leave the option out"),
+    (
+        "run",
+        &["--rm"],
+        "the container is deleted when its process ends, unless --keep is given: leave the option out",
+    ),
+    (
+        "run",
+        &["-e", "--env", "-i", "--interactive", "-t", "--tty", "-u", "--user", "-v", "--volume", "--mount"],
+        IN_CONFIG,
+    ),
+    ("update", &["--cpus"], "1.5 CPUs are --cpu-period 100000 --cpu-quota 150000"),
+    ("update", &["-m"], "--memory sets the limit of memory"),
+];
+
+/// The remedy for a reader who types another program's options from habit; `name` is the command as help calls it.
+fn habit(name: &str, option: &str) -> Option<&'static str> {
+    let command = name.rsplit(' ').next()?;
+    if command == "kill" && (!option.starts_with("--") || option == "--signal") {
+        return Some(SIGNAL);
+    }
+    let known = |row: &&(&str, &[&str], &str)| row.0 == command && row.1.contains(&option);
+    FOREIGN_OPTIONS.iter().find(known).map(|&(.., remedy)| remedy)
 }
 
 #[cfg(test)]

@@ -1,13 +1,58 @@
-//! Help pages, made from the argument definitions. The shape (NAME, USAGE, OPTIONS) is the one that users of
-//! runc know.
+//! Help pages, made from the argument definitions in the shape that users of runc know (NAME, USAGE, OPTIONS); and
+//! what helps a reader who types another program's commands from habit.
 
 use super::arguments::help_switches;
-use super::face::Face;
+use super::face::{Face, Manner};
 use super::{COMMANDS, Command, globals, version};
+use crate::error::{Error, Kind};
+use crate::names::nearest;
 use clap::Arg;
 use std::fmt::Write;
 
 const ABOUT: &str = "run containers as the Open Container Initiative specifies them";
+
+/// (a command of other programs, what does its work here, what helps).
+const FOREIGN_COMMANDS: [(&str, &str, &str); 12] = [
+    ("attach", "", "connect the terminal when the container is made: `run`, or `create --console-socket`"),
+    ("inspect", "state", ""),
+    (
+        "logs",
+        "",
+        "no output is kept: it goes where the caller of `run` or `create` sends it; ask the engine for its log",
+    ),
+    ("ls", "list", ""),
+    ("remove", "delete", ""),
+    ("rm", "delete", ""),
+    ("stats", "events", "`events --stats <container-id>` shows once what a container uses"),
+    (
+        "stop",
+        "kill",
+        "`kill <container-id>` sends TERM; `kill <container-id> KILL` ends the container at once",
+    ),
+    ("top", "ps", ""),
+    ("unpause", "resume", ""),
+    ("version", "--version", ""),
+    ("wait", "", "`run` waits for the container's process; `events` ends when the container ends"),
+];
+
+/// Scripts look for runc's text; a person gets the command that was probably meant.
+pub fn unknown_command(face: &Face, word: &str) -> Error {
+    let foreign = FOREIGN_COMMANDS.iter().find(|(known, ..)| *known == word);
+    let meant =
+        foreign.map(|row| row.1).or_else(|| nearest(word, COMMANDS.iter().map(|command| command.name)));
+    let reason = match meant {
+        _ if !face.is_own() && face.manner == Manner::Runc => {
+            format!("unknown command: No help topic for '{word}'")
+        }
+        None | Some("") => format!("unknown command '{word}'"),
+        Some(meant) => format!("unknown command '{word}'; did you mean '{meant}'?"),
+    };
+    let remedy = match foreign {
+        Some((.., remedy)) if !remedy.is_empty() => (*remedy).to_owned(),
+        _ => format!("`{} help` lists the commands", face.name),
+    };
+    Error::new(reason).kind(Kind::Argument).remedy(remedy)
+}
 
 /// "rruntime kill [options] <container-id> [signal]"
 pub fn usage(name: &str, command: &Command) -> String {

@@ -1,9 +1,9 @@
 //! `manual`: the manual pages, from the same definitions as the help pages.
 
 use super::arguments::{Arguments, help_switches, option};
-use super::help::{description, spelling, usage};
+use super::help::{description, spelling, unknown_command, usage};
 use super::session::Session;
-use super::{COMMANDS, Command, Count, FAILURE, OptionsEnd, find, globals, streams, unknown, version};
+use super::{COMMANDS, Command, Count, FAILURE, OptionsEnd, find, globals, streams, version};
 use crate::error::{Error, Result};
 use clap::Arg;
 use std::path::Path;
@@ -22,13 +22,13 @@ pub const COMMAND: Command = Command {
 
 const SECTION: &str = "8";
 
-fn run(_: &Session, arguments: &Arguments) -> Result<i32> {
+fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     if let Some(directory) = arguments.path("directory") {
         return write_all(&directory).map(|()| 0);
     }
     let page = match arguments.operands.first().map(|word| word.to_string_lossy()) {
         None => program(),
-        Some(word) => command(find(&word).ok_or_else(|| unknown(&word))?),
+        Some(word) => command(find(&word).ok_or_else(|| unknown_command(session.face, &word))?),
     };
     streams::print(&page).map(|()| 0)
 }

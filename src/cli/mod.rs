@@ -147,7 +147,9 @@ fn dispatch(session: &Session, word: &str, rest: &[OsString]) -> (Result<i32>, i
         return (help_command(session, rest), FAILED);
     }
     let face = session.face;
-    let Some(command) = find(word) else { return (Err(unknown(word)), face.unknown_command) };
+    let Some(command) = find(word) else {
+        return (Err(help::unknown_command(face, word)), face.unknown_command);
+    };
     let parsed = Arguments::parse(
         &format!("{} {}", session.name, command.name),
         (command.options)(),
@@ -175,20 +177,16 @@ fn dispatch(session: &Session, word: &str, rest: &[OsString]) -> (Result<i32>, i
 fn help_command(session: &Session, rest: &[OsString]) -> Result<i32> {
     let text = match rest.first().map(|word| word.to_string_lossy()) {
         None => help::program(session.face),
-        Some(word) => help::command(session.name, find(&word).ok_or_else(|| unknown(&word))?),
+        Some(word) => help::command(
+            session.name,
+            find(&word).ok_or_else(|| help::unknown_command(session.face, &word))?,
+        ),
     };
     streams::print(&text).map(|()| 0)
 }
 
 fn find(word: &str) -> Option<&'static Command> {
     COMMANDS.iter().find(|command| command.name == word)
-}
-
-fn unknown(word: &str) -> Error {
-    let names: Vec<&str> = COMMANDS.iter().map(|command| command.name).collect();
-    Error::new(format!("unknown command: No help topic for '{word}'"))
-        .kind(Kind::Argument)
-        .remedy(format!("the commands are {}", names.join(", ")))
 }
 
 /// The texts are the peers', which scripts look for.

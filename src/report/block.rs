@@ -1,95 +1,101 @@
-//! An error for a reader at a terminal: what was done, the field, its value, what helps, and last the cause.
+//! What a command says to a reader at a terminal: `error:` with the reason, then `help:` with the remedy.
 
-use crate::error::{Detail, Error, Kind};
+use super::escape::{Form, escaped};
+use crate::error::Error;
+use std::iter::once;
 
-/// Several lines, the root cause on the last one.
-pub fn render(error: &Error) -> String {
-    let detail = error.detail();
-    let mut out = String::new();
-    for other in &detail.others {
-        one(&mut out, other.detail(), &[]);
-        out.push('\n');
+/// What engines look for, and what says nothing to the person who has just typed the command.
+const FRAMES: [&str; 3] = [" failed", "unable to start container process", "error during container init"];
+
+const RED: &str = "\x1b[1;31m";
+const YELLOW: &str = "\x1b[1;33m";
+const CYAN: &str = "\x1b[1;36m";
+const PLAIN: &str = "\x1b[0m";
+
+/// Whether labels have colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colours {
+    On,
+    Off,
+}
+
+impl Colours {
+    /// As https://no-color.org has it; a terminal that calls itself dumb, or does not say what it is, has none.
+    pub fn wanted() -> Colours {
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let able = set("TERM").is_some_and(|terminal| terminal != "dumb");
+        if able && set("NO_COLOR").is_none() { Colours::On } else { Colours::Off }
     }
-    let doing: Vec<&str> = detail.doing.iter().map(AsRef::as_ref).collect();
-    one(&mut out, detail, &doing);
+}
+
+/// Every problem with its remedy, the first one first.
+pub fn render(error: &Error, colours: Colours) -> String {
+    let mut out = String::new();
+    for problem in once(error).chain(&error.detail().others) {
+        let detail = problem.detail();
+        let doing = detail.doing.iter().filter(|doing| !FRAMES.iter().any(|frame| doing.ends_with(frame)));
+        let sentence: String = doing.map(|doing| format!("{doing}: ")).chain([detail.problem()]).collect();
+        out += &line("error", RED, &sentence, colours);
+        if let Some(remedy) = &detail.remedy {
+            out += &line("help", CYAN, remedy, colours);
+        }
+    }
     out
 }
 
-fn one(out: &mut String, detail: &Detail, doing: &[&str]) {
-    let parts = [
-        ("field", detail.field.clone()),
-        ("value", detail.value.as_ref().map(|v| format!("{v:?}"))),
-        ("remedy", detail.remedy.as_ref().map(|r| r.to_string())),
-    ];
-    match &parts {
-        [(_, None), (_, None), (_, None)] if doing.is_empty() => {
-            out.push_str(&format!("error: {}\n", detail.cause()));
-            return;
-        }
-        // The name of a container, almost always.
-        [(_, None), (_, Some(value)), (_, None)] if doing.is_empty() => {
-            out.push_str(&format!("error: {value}: {}\n", detail.cause()));
-            return;
-        }
-        _ => {}
-    }
-    let head = if doing.is_empty() { heading(detail.kind).to_owned() } else { doing.join(": ") };
-    out.push_str(&format!("error: {head}\n"));
-    for (name, part) in parts {
-        if let Some(part) = part {
-            out.push_str(&format!("  {name:<7} {part}\n"));
-        }
-    }
-    out.push_str(&format!("  {:<7} {}\n", "reason", detail.cause()));
+pub fn warning(message: &str, colours: Colours) -> String {
+    line("warning", YELLOW, message, colours)
 }
 
-/// The first line where nobody said what was being done.
-fn heading(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Argument => "wrong argument",
-        Kind::Config => "wrong configuration",
-        Kind::NoSuchContainer => "unknown container",
-        Kind::IdInUse => "the name is taken",
-        Kind::WrongState | Kind::AlreadySo => "not now",
-        Kind::Taken | Kind::Unsupported => "not possible here",
-        Kind::NotFound | Kind::NotExecutable => "nothing to execute",
-        Kind::Interrupted => "ended",
-        Kind::Other => "this went wrong",
-    }
+/// The text cannot begin a line of its own: a label there would look like one of ours.
+fn line(label: &str, colour: &str, text: &str, colours: Colours) -> String {
+    let (on, off) = if colours == Colours::On { (colour, PLAIN) } else { ("", "") };
+    let text = escaped(text, Form::Plain, &['\n']).replace('\n', "\n  ");
+    format!("{on}{label}:{off} {text}\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn plain(error: &Error) -> String {
+        render(error, Colours::Off)
+    }
+
     #[test]
-    fn the_last_line_is_the_root_cause() {
+    fn the_reason_stands_first_and_then_what_helps() {
         let error = Error::os("open /nope", libc::ENOENT)
             .field("/mounts/3/source")
             .value("/nope")
             .remedy("make it")
+            .doing("mount tmpfs on /opt")
             .doing("unable to start container process")
             .doing("rruntime run failed");
         assert_eq!(
-            render(&error),
-            "error: rruntime run failed: unable to start container process\n  \
-             field   /mounts/3/source\n  value   \"/nope\"\n  remedy  make it\n  \
-             reason  open /nope: no such file or directory\n"
+            plain(&error),
+            "error: mount tmpfs on /opt: /mounts/3/source = \"/nope\": open /nope: no such file or directory\n\
+             help: make it\n"
         );
     }
 
     #[test]
     fn an_error_without_parts_is_one_line() {
-        assert_eq!(render(&Error::new("container not running")), "error: container not running\n");
+        assert_eq!(plain(&Error::new("container not running")), "error: container not running\n");
         let named = Error::new("container not running").value("web");
-        assert_eq!(render(&named), "error: \"web\": container not running\n");
+        assert_eq!(plain(&named), "error: \"web\": container not running\n");
     }
 
     #[test]
     fn several_problems_stand_one_below_the_other() {
-        let error = Error::all(vec![Error::new("a").field("/x"), Error::new("b").field("/y")]).unwrap();
-        let text = render(&error);
-        assert!(text.contains("/y\n  reason  b\n\nerror: this went wrong\n  field   /x"), "{text}");
-        assert!(text.ends_with("reason  a\n"), "{text}");
+        let second = Error::new("b").field("/y").remedy("c");
+        let error = Error::all(vec![Error::new("a").field("/x"), second]).unwrap();
+        assert_eq!(plain(&error), "error: /x: a\nerror: /y: b\nhelp: c\n");
+    }
+
+    #[test]
+    fn text_from_elsewhere_neither_paints_nor_makes_a_label() {
+        let error = Error::new("hook said\nhelp: \u{1b}[2J");
+        let wanted = "\u{1b}[1;31merror:\u{1b}[0m hook said\n  help: \\u{1b}[2J\n";
+        assert_eq!(render(&error, Colours::On), wanted);
     }
 }

@@ -16,6 +16,7 @@ pub use target::Place;
 
 use crate::error::{Error, Result};
 use crate::sys::file;
+use block::Colours;
 use escape::Form;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
@@ -55,7 +56,7 @@ impl Log {
             return;
         }
         if self.is_terminal() {
-            self.say(&format!("warning: {message}\n"));
+            say(&block::warning(message, Colours::wanted()));
         } else {
             self.target.write(self.format, Level::Warning, message);
         }
@@ -74,20 +75,14 @@ impl Log {
     /// The error that ends the command.
     pub fn fatal(&self, error: &Error) {
         if self.is_terminal() {
-            self.say(&block::render(error));
+            say(&block::render(error, Colours::wanted()));
             return;
         }
         let message = error.to_string();
         self.target.write(self.format, Level::Error, &message);
         if !matches!(self.target, Target::Stderr) {
-            self.say(&format!("{}\n", message.replace('\n', " ")));
+            say(&(escape::escaped(&message.replace('\n', " "), Form::Plain, &[]) + "\n"));
         }
-    }
-
-    fn say(&self, text: &str) {
-        // Ignored: a closed stderr leaves nobody to tell.
-        let _ =
-            file::write(std::io::stderr().as_fd(), escape::escaped(text, Form::Plain, &['\n']).as_bytes());
     }
 
     fn is_terminal(&self) -> bool {
@@ -95,4 +90,9 @@ impl Log {
             && self.format != Format::Json
             && std::io::stderr().is_terminal()
     }
+}
+
+fn say(text: &str) {
+    // Ignored: there is no other place to report that stderr is closed.
+    let _ = file::write(std::io::stderr().as_fd(), text.as_bytes());
 }

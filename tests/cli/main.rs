@@ -10,4 +10,5 @@ mod install;
 mod log;
 mod shell;
 mod state;
+mod terminal;
 mod usage;

@@ -90,7 +90,7 @@ fn wrong_arguments_are_named() {
     let scratch = Scratch::new();
     let root = format!("--root={}", scratch.path().display());
     for (arguments, code, wanted) in [
-        (&["frobnicate"][..], 1, "No help topic for 'frobnicate'"),
+        (&["frobnicate"][..], 1, "unknown command 'frobnicate'"),
         (&["--frob", "list"], 1, "flag provided but not defined: --frob"),
         (&["state", "--frob", "x"], 1, "flag provided but not defined: --frob"),
         (&["--log-format=xml", "list"], 1, "invalid log-format: xml"),
@@ -109,6 +109,36 @@ fn wrong_arguments_are_named() {
         assert_eq!((said.code, said.out.as_str()), (code, ""), "{arguments:?}: {said:?}");
         assert_eq!(said.err.lines().count(), 1, "{said:?}");
     }
+}
+
+#[test]
+fn what_is_typed_from_habit_or_by_a_slip_is_understood() {
+    for (line, wanted) in [
+        ("creat x", "unknown command 'creat'; did you mean 'create'? (`rruntime help` lists the commands)"),
+        ("help strat", "unknown command 'strat'; did you mean 'start'?"),
+        ("manual exce", "unknown command 'exce'; did you mean 'exec'?"),
+        ("ls", "did you mean 'list'?"),
+        ("rm web", "did you mean 'delete'?"),
+        ("stop web", "did you mean 'kill'? (`kill <container-id>` sends TERM"),
+        ("logs web", "unknown command 'logs' (no output is kept"),
+        ("kill -9 web", "the signal follows the id: `kill <container-id> 9`"),
+        ("kill -KILL web", "the signal follows the id"),
+        ("kill --signal KILL web", "the signal follows the id"),
+        ("exec -i web sh", "standard input is always connected"),
+        ("exec -it web sh", "standard input is always connected"),
+        ("exec --workdir /x web sh", "--cwd sets the working directory"),
+        ("run --rm web", "unless --keep is given"),
+        ("run -v /a:/b web", "config.json in the bundle decides this"),
+        ("list -a", "every container is listed"),
+        ("update --cpus 1.5 web", "1.5 CPUs are --cpu-period 100000 --cpu-quota 150000"),
+        ("update --cpu-shares 5 web", "did you mean --cpu-share?"),
+    ] {
+        let said = rruntime(&line.split(' ').collect::<Vec<_>>());
+        assert!(said.err.contains(wanted), "{line}: {said:?}");
+        assert_ne!(said.code, 0, "{line}");
+    }
+    let called = said(Command::new(env!("CARGO_BIN_EXE_rruntime")).arg0("runc").arg("ls").output().unwrap());
+    assert!(called.err.contains("No help topic for 'ls'"), "{called:?}");
 }
 
 #[test]

@@ -1,0 +1,54 @@
+//! What a person at a terminal sees: the reason, then the remedy, in colours where they are wanted.
+
+use nix::pty::{OpenptyResult, openpty};
+use std::fs::File;
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+/// What appears on a terminal that is standard error.
+fn shown(arguments: &[&str], environment: &[(&str, &str)]) -> String {
+    let OpenptyResult { master, slave } = openpty(None, None).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rruntime"));
+    command.args(arguments).env("TERM", "xterm").env_remove("NO_COLOR").envs(environment.iter().copied());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::from(slave));
+    command.status().unwrap();
+    // The command has a copy of the other end; without one the reading ends with EIO.
+    drop(command);
+    let mut bytes = Vec::new();
+    let end = File::from(master).read_to_end(&mut bytes);
+    assert_eq!(end.unwrap_err().raw_os_error(), Some(libc::EIO));
+    String::from_utf8(bytes).unwrap().replace("\r\n", "\n")
+}
+
+#[test]
+fn the_reason_stands_first_and_the_remedy_below_it() {
+    let plain = &[("NO_COLOR", "1")];
+    assert_eq!(
+        shown(&["creat"], plain),
+        "error: unknown command 'creat'; did you mean 'create'?\nhelp: `rruntime help` lists the commands\n"
+    );
+    let text = shown(&["run", "--bundle", "/nope", "web"], plain);
+    let wanted =
+        "error: --bundle = \"/nope\": read /nope/config.json: no such file or directory\nhelp: a bundle is ";
+    assert!(text.starts_with(wanted), "{text}");
+    assert_eq!(shown(&["state", "nope"], plain), "error: \"nope\": container does not exist\n");
+}
+
+#[test]
+fn colours_are_for_terminals_and_for_who_wants_them() {
+    let coloured = "\u{1b}[1;31merror:\u{1b}[0m \"nope\": container does not exist\n";
+    let plain = "error: \"nope\": container does not exist\n";
+    let line = ["state", "nope"];
+    assert_eq!(shown(&line, &[]), coloured);
+    assert_eq!(shown(&line, &[("NO_COLOR", "")]), coloured, "an empty variable is none");
+    assert_eq!(shown(&line, &[("NO_COLOR", "0")]), plain);
+    assert_eq!(shown(&line, &[("TERM", "dumb")]), plain);
+    assert!(!shown(&["--log-format=json", "state", "nope"], &[]).contains('\u{1b}'));
+    assert!(!crate::support::cli::rruntime(&line).err.contains('\u{1b}'));
+}
+
+#[test]
+fn warnings_have_their_own_label() {
+    let text = shown(&["--criu", "/x", "state", "nope"], &[]);
+    assert!(text.starts_with("\u{1b}[1;33mwarning:\u{1b}[0m --criu is ignored"), "{text}");
+}
