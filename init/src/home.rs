@@ -11,13 +11,12 @@
 use crate::Init;
 use crate::control::{Fail, In, Outcome};
 use crate::sys::{self, Errno, Fd};
+use crate::variable::Variable;
 use crate::wire::Part;
 use core::ffi::CStr;
 
 /// What is read of the file at most.
 const LIMIT: usize = 1 << 20;
-const LONGEST: usize = 512;
-const NAME: &[u8] = b"HOME=";
 const PASSWD: &CStr = c"/etc/passwd";
 
 /// File systems whose regular files are the kernel's: reading one can do something, or show what is the host's.
@@ -50,25 +49,6 @@ const KERNELS: [u32; 24] = [
 
 const NO_FILE: Fail = Fail(Part::NotAFile, Errno(libc::EINVAL));
 
-/// `HOME=` with a directory, NUL-terminated.
-pub struct Variable([u8; LONGEST]);
-
-impl Variable {
-    fn of(directory: &[u8]) -> Variable {
-        let mut text = [0; LONGEST];
-        let room = LONGEST - NAME.len() - 1;
-        let fits = !directory.is_empty() && directory.len() <= room;
-        let directory = if fits { directory } else { b"/" };
-        text[..NAME.len()].copy_from_slice(NAME);
-        text[NAME.len()..NAME.len() + directory.len()].copy_from_slice(directory);
-        Variable(text)
-    }
-
-    pub fn as_c_str(&self) -> Option<&CStr> {
-        CStr::from_bytes_until_nul(&self.0).ok()
-    }
-}
-
 impl Init<'_> {
     /// The variable for user `uid`; `/` where the file knows no such user, and where it cannot be read.
     pub fn find_home(&mut self, uid: u32) {
@@ -76,8 +56,13 @@ impl Init<'_> {
             self.warn(fail);
             None
         });
-        self.home = Some(found.unwrap_or_else(|| Variable::of(b"/")));
+        self.home = found.or_else(|| home(b"/"));
     }
+}
+
+/// An empty directory, or one that is too long, is none.
+fn home(directory: &[u8]) -> Option<Variable> {
+    if directory.is_empty() { None } else { Variable::of(b"HOME=", directory) }
 }
 
 fn find(uid: u32) -> Outcome<Option<Variable>> {
@@ -118,12 +103,12 @@ fn search(file: Fd, uid: u32) -> sys::Sys<Option<Variable>> {
             if !core::mem::take(&mut too_long)
                 && let Some(directory) = home_in(line, uid)
             {
-                return Ok(Some(Variable::of(directory)));
+                return Ok(home(directory));
             }
         }
         if count == 0 {
             let last = &buffer[begin..filled];
-            return Ok(home_in(last, uid).filter(|_| !too_long).map(Variable::of));
+            return Ok(home_in(last, uid).filter(|_| !too_long).and_then(home));
         }
         if total > LIMIT {
             return Err(Errno(libc::EFBIG));

@@ -39,9 +39,9 @@ impl Init<'_> {
         let socket = sys::socket(libc::AF_INET, libc::SOCK_DGRAM).part(Part::Socket)?;
         let mut request =
             InterfaceRequest { name: *b"lo\0\0\0\0\0\0\0\0\0\0\0\0\0\0", flags: 0, rest: [0; 22] };
-        sys::interface_flags(socket, &mut request).part(Part::Ioctl)?;
+        sys::interface_flags(socket, libc::SIOCGIFFLAGS, &mut request).part(Part::Ioctl)?;
         request.flags |= libc::IFF_UP as u16;
-        sys::set_interface_flags(socket, &mut request).part(Part::Ioctl)?;
+        sys::interface_flags(socket, libc::SIOCSIFFLAGS, &mut request).part(Part::Ioctl)?;
         sys::close(socket);
         Ok(())
     }

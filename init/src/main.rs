@@ -27,7 +27,6 @@ mod holder;
 mod home;
 mod identity;
 mod keyring;
-mod listen;
 mod live;
 mod mount;
 mod node;
@@ -37,11 +36,13 @@ mod search;
 mod step;
 #[allow(unsafe_code, reason = "the system calls")]
 mod sys;
+mod variable;
 #[allow(dead_code, unused_imports, reason = "the encoding half is rruntime's")]
 mod wire;
 
 use crate::control::NO_SENSE;
 use crate::sys::Fd;
+use crate::variable::Variable;
 use crate::wire::{Handle, Header, Reader, Step, Wire};
 use core::ffi::CStr;
 
@@ -76,9 +77,9 @@ pub struct Init<'a> {
     program: Option<&'a CStr>,
     candidates: wire::Strings<'a>,
     /// `HOME=…` for the program.
-    home: Option<home::Variable>,
+    home: Option<Variable>,
     /// `LISTEN_PID=…` for the program.
-    listen_pid: Option<listen::Variable>,
+    listen_pid: Option<Variable>,
     /// The number of a spawned process in its own pid namespace.
     born: i32,
     arranged: Option<program::Arranged<'a>>,

@@ -4,8 +4,8 @@ use crate::Init;
 use crate::control::{Fail, In, NO_SENSE, Outcome};
 use crate::path::Missing;
 use crate::sys::{self, Errno, Fd};
+use crate::variable::Variable;
 use crate::wire::{Part, Searcher, Strings};
-use crate::{home, listen};
 use core::ffi::CStr;
 
 /// What the program begins with, and room for execve's pointers to it.
@@ -117,8 +117,8 @@ impl<'a> Init<'a> {
     /// Returns only with the reason why the program did not start.
     pub fn exec(&mut self, program: &CStr) -> Fail {
         let Some(Arranged { argv, env, room }) = &mut self.arranged else { return NO_SENSE };
-        let home = self.home.as_ref().and_then(home::Variable::as_c_str);
-        let pid = self.listen_pid.as_ref().and_then(listen::Variable::as_c_str);
+        let home = self.home.as_ref().and_then(Variable::as_c_str);
+        let pid = self.listen_pid.as_ref().and_then(Variable::as_c_str);
         let errno = sys::execve(program, room, argv.iter(), env.iter().chain(home).chain(pid));
         self.noted = self.head;
         Fail(Part::Exec, errno)

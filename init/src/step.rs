@@ -3,8 +3,9 @@
 use crate::Init;
 use crate::control::{In, NO_SENSE, Outcome};
 use crate::sys;
+use crate::variable::Variable;
 use crate::wire::{Kind, Part, Step};
-use crate::{keyring, listen};
+use crate::{decimal, keyring};
 
 impl<'a> Init<'a> {
     pub fn step(&mut self, step: Step<'a>) -> Outcome<()> {
@@ -91,7 +92,9 @@ impl<'a> Init<'a> {
             }
             Step::ListenPid {} => {
                 let pid = if self.born != 0 { self.born } else { sys::getpid().part(Part::Whole)? };
-                self.listen_pid = Some(listen::variable(pid));
+                let mut digits = [0; decimal::DIGITS];
+                decimal::write(pid.unsigned_abs(), &mut digits);
+                self.listen_pid = Variable::of(b"LISTEN_PID=", &digits);
                 Ok(())
             }
             Step::Confine { first, word, answer } => self.confine(first, word, answer),

@@ -3,6 +3,7 @@
 use super::file::size;
 use super::{Errno, Fd, Sys, call, call_memory, path};
 use core::ffi::CStr;
+use libc::{SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
 
 /// Maps a whole file that nobody can change, for good.
 pub fn map_sealed(file: Fd) -> Sys<&'static [u8]> {
@@ -31,17 +32,8 @@ fn mmap(file: Option<Fd>, length: usize) -> Sys<*mut u8> {
 }
 
 /// What callers ignore: nohup(1) and daemons, shells for their jobs in the background, runtimes of languages.
-const OFTEN_IGNORED: [i32; 9] = [
-    libc::SIGHUP,
-    libc::SIGINT,
-    libc::SIGQUIT,
-    libc::SIGPIPE,
-    libc::SIGTERM,
-    libc::SIGCHLD,
-    libc::SIGTSTP,
-    libc::SIGTTIN,
-    libc::SIGTTOU,
-];
+const OFTEN_IGNORED: [i32; 9] =
+    [SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM, SIGCHLD, SIGTSTP, SIGTTIN, SIGTTOU];
 
 /// Nothing of the caller's is ignored, and no signal blocked: what a program expects to find.
 pub fn default_signals() {

@@ -14,16 +14,9 @@ mod schedule;
 mod socket;
 mod terminal;
 
-pub use exec::{default_signals, execve, map_sealed, pointers};
-pub use file::*;
-pub use identity::*;
-pub use key::*;
-pub use mount::*;
-pub use process::*;
-pub use schedule::*;
-pub use socket::*;
-pub use terminal::*;
-
+pub use self::{
+    exec::*, file::*, identity::*, key::*, mount::*, process::*, schedule::*, socket::*, terminal::*,
+};
 use crate::arch::syscall;
 use core::ffi::CStr;
 

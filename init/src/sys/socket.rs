@@ -14,17 +14,10 @@ pub struct InterfaceRequest {
     pub rest: [u8; 22],
 }
 
-/// SIOCGIFFLAGS: fills the flags of the interface that `request` names.
-pub fn interface_flags(socket: Fd, request: &mut InterfaceRequest) -> Sys<()> {
-    let args = [socket.raw(), libc::SIOCGIFFLAGS as usize, request as *mut InterfaceRequest as usize];
-    // SAFETY: it reads and writes a struct ifreq, of 40 bytes as this one has.
-    unsafe { call_memory(libc::SYS_ioctl, args) }.map(drop)
-}
-
-/// SIOCSIFFLAGS.
-pub fn set_interface_flags(socket: Fd, request: &mut InterfaceRequest) -> Sys<()> {
-    let args = [socket.raw(), libc::SIOCSIFFLAGS as usize, request as *mut InterfaceRequest as usize];
-    // SAFETY: as above.
+/// SIOCGIFFLAGS, which fills the flags of the interface that is named, or SIOCSIFFLAGS, which sets them.
+pub fn interface_flags(socket: Fd, request: u64, interface: &mut InterfaceRequest) -> Sys<()> {
+    let args = [socket.raw(), request as usize, &raw mut *interface as usize];
+    // SAFETY: it reads and writes a struct ifreq, of 40 bytes as this one has; no request of a socket has a larger one.
     unsafe { call_memory(libc::SYS_ioctl, args) }.map(drop)
 }
 

@@ -98,14 +98,21 @@ impl core::fmt::Debug for Bytes<'_> {
     }
 }
 
-impl<'a> Wire<'a> for Bytes<'a> {
-    fn put(&self, out: &mut impl Sink) {
-        self.0.put(out);
-    }
-    fn take(from: &mut Reader<'a>) -> Option<Self> {
-        <&[u8]>::take(from).map(Bytes)
-    }
+/// Values that stand in the format as what is in them.
+macro_rules! wrappers {
+    ($( $name:ident $(<$l:lifetime>)? ($t:ty) )*) => { $(
+        impl<'a> Wire<'a> for $name $(<$l>)? {
+            fn put(&self, out: &mut impl Sink) {
+                self.0.put(out);
+            }
+            fn take(from: &mut Reader<'a>) -> Option<Self> {
+                <$t>::take(from).map($name)
+            }
+        }
+    )* };
 }
+pub(super) use wrappers;
+wrappers! { Handle(u32) Bytes<'a>(&'a [u8]) }
 
 /// Values that stand in the format field by field.
 macro_rules! records {
@@ -178,15 +185,6 @@ impl Handle {
     /// The pipes that take its place: what is read, and what is written.
     pub const WORD: Handle = Handle(1);
     pub const ANSWER: Handle = Handle(2);
-}
-
-impl<'a> Wire<'a> for Handle {
-    fn put(&self, out: &mut impl Sink) {
-        self.0.put(out);
-    }
-    fn take(from: &mut Reader<'a>) -> Option<Self> {
-        u32::take(from).map(Handle)
-    }
 }
 
 /// What a memory file begins with: the descriptors under the numbers that init has them (negative: there is none),

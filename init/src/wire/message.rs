@@ -1,6 +1,6 @@
 //! What init and rruntime say to each other while the steps are done.
 
-use super::format::{Reader, Wire};
+use super::format::{Reader, Sink, Wire, records};
 
 macro_rules! parts {
     ($( $name:ident = $text:literal ),* $(,)?) => {
@@ -115,14 +115,9 @@ pub enum Kind {
     Blocked,
 }
 
-/// A message on the control socket (`SOCK_SEQPACKET`): this header, then the payload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Message {
-    pub kind: u32,
-    pub step: u32,
-    pub part: u32,
-    pub errno: i32,
-    pub value: i64,
+records! {
+    /// A message on the control socket (`SOCK_SEQPACKET`): this header, then the payload.
+    Message { kind: u32, step: u32, part: u32, errno: i32, value: i64 }
 }
 
 /// Bytes that a message's payload has at most.
@@ -146,13 +141,6 @@ impl Message {
     }
 
     pub fn decode(bytes: &[u8]) -> Option<Message> {
-        let mut from = Reader::new(bytes.get(..Message::SIZE)?);
-        Some(Message {
-            kind: u32::take(&mut from)?,
-            step: u32::take(&mut from)?,
-            part: u32::take(&mut from)?,
-            errno: i32::take(&mut from)?,
-            value: i64::take(&mut from)?,
-        })
+        Message::take(&mut Reader::new(bytes))
     }
 }

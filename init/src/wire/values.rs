@@ -1,6 +1,6 @@
 //! Values that several steps are made of.
 
-use super::format::{Bytes, Reader, Sink, Wire, records};
+use super::format::{Bytes, Reader, Sink, Wire, records, wrappers};
 
 records! {
     /// Changes to the attributes of a mount: `MOUNT_ATTR_*` to set and clear, `MS_*` propagation (0: leave).
@@ -41,6 +41,7 @@ impl Attributes {
 /// What a bind does with symbolic links; without any of the bits it follows them on both sides.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Links(u32);
+wrappers! { Links(u32) }
 
 impl Links {
     pub const FOLLOW: Links = Links(0);
@@ -57,14 +58,5 @@ impl Links {
 
     pub fn with(self, bits: u32) -> Links {
         Links(self.0 | bits)
-    }
-}
-
-impl<'a> Wire<'a> for Links {
-    fn put(&self, out: &mut impl Sink) {
-        self.0.put(out);
-    }
-    fn take(from: &mut Reader<'a>) -> Option<Self> {
-        u32::take(from).map(Links)
     }
 }

@@ -123,7 +123,7 @@ fn a_waiting_container_holds_little_memory_of_its_own() {
 fn the_sealed_init_is_small() {
     let size = rruntime::engine::child::image::IMAGE_SIZE;
     eprintln!("{size} bytes");
-    assert!(size <= 64 * 1024, "{size} bytes");
+    assert!(size <= 48 * 1024, "{size} bytes");
 }
 
 /// Fewer pages to read and to write before main, at an address that nobody can guess. `build.rs` says when.
