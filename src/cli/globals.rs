@@ -11,7 +11,7 @@ use crate::spec::annotations;
 use clap::Arg;
 use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// What the words before the command ask for.
 pub enum Request<'a> {
@@ -102,7 +102,7 @@ fn session(face: &'static Face, arguments: &Arguments) -> Result<Session> {
         cgroup_manager: cgroup_manager(arguments)?,
         rootless: rootless(arguments.text("rootless")?)?,
         allowed_annotations: allowed_annotations(arguments.texts("allow-annotation")?)?,
-        log: Rc::new(log),
+        log: Arc::new(log),
     })
 }
 

@@ -1,14 +1,15 @@
 //! What the global options mean: where state is, where the log goes, how cgroups are made.
 
 use super::face::Face;
-use crate::engine::{CgroupManager, Engine, Hear, Rootless, Watch};
+use crate::engine::{CgroupManager, Engine, Event, Hold, Listener, Rootless, Watch};
 use crate::error::Result;
 use crate::report::Log;
 use crate::state::root::default_root;
 use crate::state::{Missing, Store};
 use crate::sys::signalfd::Signals;
+use crate::wire::Step;
 use std::path::PathBuf;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// One call of the program.
 pub struct Session {
@@ -20,7 +21,7 @@ pub struct Session {
     pub cgroup_manager: CgroupManager,
     pub rootless: Rootless,
     pub allowed_annotations: Vec<String>,
-    pub log: Rc<Log>,
+    pub log: Arc<Log>,
 }
 
 impl Session {
@@ -36,12 +37,15 @@ impl Session {
 
     /// For a command on one container: in a root that is missing there is none.
     pub fn engine_for_one(&self) -> Result<Engine> {
-        self.engine(Missing::Empty, Watch::none())
+        self.engine(Missing::Empty, Watch::new(None, self.listener()))
     }
 
     /// For a command on all containers: a root that was named and is missing is a mistake.
     pub fn engine_for_all(&self) -> Result<Engine> {
-        self.engine(if self.root.is_some() { Missing::Refuse } else { Missing::Empty }, Watch::none())
+        self.engine(
+            if self.root.is_some() { Missing::Refuse } else { Missing::Empty },
+            Watch::new(None, self.listener()),
+        )
     }
 
     /// The state directory, named or not.
@@ -51,25 +55,56 @@ impl Session {
 
     /// Signals are held back from the moment on at which a process may exist to receive them.
     fn watch(&self) -> Result<Watch> {
-        let log = Rc::clone(&self.log);
         let signals = Signals::hold().map_err(|e| e.because("signalfd"))?;
-        Ok(Watch::new(Some(signals), Box::new(move |message| log.warn(message))))
+        Ok(Watch::new(Some(signals), self.listener()))
+    }
+
+    fn listener(&self) -> Listener {
+        let log = Arc::clone(&self.log);
+        Arc::new(move |event| match event {
+            Event::Warning(error) => log.warn(&error.to_string()),
+            Event::Held { pid, hold } => {
+                log.warn(&format!("still waiting for process {pid}: it {}", held(hold, *pid)));
+            }
+            Event::Planned(_) if !log.wants_debug() => {}
+            Event::Planned(planned) => {
+                for (number, (step, field)) in planned.steps().enumerate() {
+                    let from = field.map(|pointer| format!(" for {pointer}")).unwrap_or_default();
+                    let text = match step {
+                        // Its name opens it.
+                        Step::Keyring { .. } => "Keyring".to_owned(),
+                        step => format!("{step:?}"),
+                    };
+                    log.debug(&format!("step {number}{from}: {text}"));
+                }
+            }
+        })
     }
 
     fn engine(&self, missing: Missing, watch: Watch) -> Result<Engine> {
         let root = self.root_path();
-        let log = Rc::clone(&self.log);
-        let debug = Rc::clone(&self.log);
-        let trace: Option<Hear> =
-            self.log.wants_debug().then(|| Box::new(move |message: &str| debug.debug(message)) as _);
         Ok(Engine {
-            store: Store::open(&root, missing)?,
+            store: Arc::new(Store::open(&root, missing)?),
             cgroup_manager: self.cgroup_manager,
             rootless: self.rootless,
             allowed_annotations: self.allowed_annotations.clone(),
-            warn: Box::new(move |message| log.warn(message)),
-            watch: Rc::new(watch),
-            trace,
+            watch: Arc::new(watch),
         })
+    }
+}
+
+/// What a process does that keeps it from going on, and what the reader can do about it.
+fn held(hold: &Hold, pid: i32) -> String {
+    let end = "SIGTERM ends this command";
+    match hold {
+        Hold::Stopped => format!("has been stopped by a signal (kill -CONT {pid} lets it go on; {end})"),
+        Hold::Traced { tracer, name } => format!("is held by its tracer, process {tracer} ({name}) ({end})"),
+        Hold::Frozen => {
+            format!("is in a frozen cgroup, of the container or above it (thaw that group; {end})")
+        }
+        Hold::Fuse => format!("waits for a file system in user space that does not answer ({end})"),
+        Hold::Asleep => {
+            format!("sleeps in the kernel, often for a file system that does not answer ({end})")
+        }
     }
 }

@@ -7,43 +7,50 @@
 
 mod caller;
 pub mod child;
+mod event;
+mod hold;
 mod life;
 pub mod options;
 pub mod running;
 mod watch;
 
+pub use event::{Event, Listener, Planned};
+pub use hold::Hold;
 pub use life::inspect::{ContainerState, Status};
 pub use options::*;
 pub use watch::Watch;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::state::{Entry, Record, Store};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 
 pub use crate::spec::template::OCI_VERSION as SPEC_VERSION;
 
-/// Somebody who takes a line of text.
-pub type Hear = Box<dyn Fn(&str)>;
-
-/// The engine over one state directory.
+/// The engine over one state directory. Many threads may call one; a clone with another `watch` is for a caller that hears
+/// each container by itself.
+#[derive(Clone)]
 pub struct Engine {
-    pub store: Store,
+    pub store: Arc<Store>,
     pub cgroup_manager: CgroupManager,
     pub rootless: Rootless,
     /// Annotations that may reach the host, besides those of the administrator's list.
     pub allowed_annotations: Vec<String>,
-    /// Where warnings go.
-    pub warn: Hear,
-    /// How it waits for what a container can hold up.
-    pub watch: Rc<Watch>,
-    /// Where every step of a plan is told, if anybody wants to know.
-    pub trace: Option<Hear>,
+    /// Who hears of its work, and what ends its waits for what a container can hold up.
+    pub watch: Arc<Watch>,
 }
 
 impl Engine {
+    fn tell(&self, event: &Event) {
+        (self.watch.listener)(event);
+    }
+
+    fn warn(&self, warning: Error) {
+        self.tell(&Event::Warning(&warning));
+    }
+
     /// The directory and the record of a container, for whoever only looks: nobody waits for us.
     fn look(&self, id: &str) -> Result<(Entry, Record)> {
         let entry = self.store.peek(id)?;
@@ -91,4 +98,13 @@ fn state_json(record: &Record, status: Status) -> String {
         annotations: &record.annotations,
     };
     serde_json::to_string(&state).expect("a state has only string keys")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn an_engine_may_be_called_by_any_thread() {
+        fn needs<T: Send + Sync>() {}
+        needs::<super::Engine>();
+    }
 }

@@ -4,32 +4,32 @@
 //! There is no clock: copying, slow file systems and hooks may take long, and only their author knows how long. Instead
 //! the wait says what holds it, and a signal that asks a command to end does end it, with what it has begun.
 
-use crate::engine::Hear;
+use crate::engine::event::{Event, Listener};
+use crate::engine::hold::{Hold, hold};
 use crate::error::{Error, Kind, Result};
 use crate::names::signal_name;
 use crate::sys::Errno;
 use crate::sys::signalfd::Signals;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::cell::Cell;
-use std::fs;
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
-/// What a command's waits have in common.
+/// What the waits of a caller have in common.
 pub struct Watch {
     /// Signals that end a wait; without them nothing does but what is waited for.
     pub signals: Option<Signals>,
-    /// Where it is told who holds a process up.
-    pub tell: Hear,
-    /// A signal has asked the command to end.
-    ended: Cell<bool>,
-    /// How often something was read while signals were there.
-    preferred: Cell<u32>,
+    pub listener: Listener,
+    /// The caller has been asked to end.
+    ended: AtomicBool,
+    /// How often something was read while there was something to look at.
+    preferred: AtomicU32,
 }
 
 /// What asks a command to end.
 const ENDING: [i32; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
-/// What is read at most before a signal that is there counts.
+/// What is read at most before what asks for an end counts.
 const MOST_READ: u32 = 64;
 /// Milliseconds between two looks at a process that is waited for.
 const LOOK: u16 = 1000;
@@ -39,17 +39,17 @@ const GLANCE: Duration = Duration::from_millis(100);
 impl Watch {
     /// Waits without a word, and to the end.
     pub fn none() -> Watch {
-        Watch::new(None, Box::new(|_| ()))
+        Watch::new(None, Arc::new(|_| ()))
     }
 
-    pub fn new(signals: Option<Signals>, tell: Hear) -> Watch {
-        Watch { signals, tell, ended: Cell::new(false), preferred: Cell::new(0) }
+    pub fn new(signals: Option<Signals>, listener: Listener) -> Watch {
+        Watch { signals, listener, ended: AtomicBool::new(false), preferred: AtomicU32::new(0) }
     }
 
     /// How long what is killed may take to end. A process that sleeps on a file system that does not answer never does, and
     /// a command that was asked to end leaves it, for `delete --force`.
     pub fn patience(&self) -> Duration {
-        Duration::from_secs(if self.ended.get() { 1 } else { 10 })
+        Duration::from_secs(if self.ended.load(Relaxed) { 1 } else { 10 })
     }
 
     /// Until one of these can be read, which the process `pid` has to do something for.
@@ -83,8 +83,8 @@ impl Watch {
 
     fn tell_hold(&self, pid: i32, told: &mut Option<Hold>) {
         match hold(pid) {
-            Some(hold) if *told != Some(hold) => {
-                (self.tell)(&format!("still waiting for process {pid}: it {}", hold.words(pid)));
+            Some(hold) if told.as_ref() != Some(&hold) => {
+                (self.listener)(&Event::Held { pid, hold: hold.clone() });
                 *told = Some(hold);
             }
             _ => {}
@@ -104,8 +104,9 @@ impl Watch {
         let (watched, signals) = watched.split_at(fds.len());
         let readable = watched.iter().any(ready);
         let signalled = signals.iter().any(ready);
-        self.preferred.set(if signalled && readable { self.preferred.get() + 1 } else { 0 });
-        if signalled && !(1..MOST_READ).contains(&self.preferred.get()) {
+        let preferred = if signalled && readable { self.preferred.load(Relaxed) + 1 } else { 0 };
+        self.preferred.store(preferred, Relaxed);
+        if signalled && !(1..MOST_READ).contains(&preferred) {
             self.check()?;
         }
         Ok(readable)
@@ -121,7 +122,7 @@ impl Watch {
         let Some(signals) = &self.signals else { return Ok(()) };
         while let Some(signal) = signals.take() {
             if ENDING.contains(&signal) {
-                self.ended.set(true);
+                self.ended.store(true, Relaxed);
                 let name = signal_name(signal).unwrap_or_else(|| "a signal".to_owned());
                 return Err(Error::new(format!("ended by {name} while it waited for the container"))
                     .kind(Kind::Interrupted));
@@ -129,89 +130,5 @@ impl Watch {
             signals.keep(signal);
         }
         Ok(())
-    }
-}
-
-/// What keeps a process from going on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Hold {
-    Stopped,
-    Traced(i32),
-    Frozen,
-    /// A file system in user space.
-    Fuse,
-    /// Uninterruptible sleep.
-    Asleep,
-}
-
-impl Hold {
-    fn words(self, pid: i32) -> String {
-        let end = "SIGTERM ends this command";
-        match self {
-            Hold::Stopped => format!("has been stopped by a signal (kill -CONT {pid} lets it go on; {end})"),
-            Hold::Traced(tracer) => {
-                let name = fs::read_to_string(format!("/proc/{tracer}/comm")).unwrap_or_default();
-                format!("is held by its tracer, process {tracer} ({}) ({end})", name.trim())
-            }
-            Hold::Frozen => {
-                format!("is in a frozen cgroup, of the container or above it (thaw that group; {end})")
-            }
-            Hold::Fuse => format!("waits for a file system in user space that does not answer ({end})"),
-            Hold::Asleep => {
-                format!("sleeps in the kernel, often for a file system that does not answer ({end})")
-            }
-        }
-    }
-}
-
-/// Asked of the kernel; what cannot be read holds nobody.
-fn hold(pid: i32) -> Option<Hold> {
-    let read = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
-    let asleep_in = read("wchan");
-    if ["do_freezer_trap", "__refrigerator"].contains(&&*asleep_in) {
-        return Some(Hold::Frozen);
-    }
-    let stat = read("stat");
-    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
-    match state? {
-        'T' => Some(Hold::Stopped),
-        't' => {
-            let tracer =
-                crate::engine::child::confined::number(&read("status"), "TracerPid", 10).unwrap_or(0);
-            Some(Hold::Traced(tracer as i32))
-        }
-        _ if asleep_in.contains("request_wait_answer") => Some(Hold::Fuse),
-        'D' => Some(Hold::Asleep),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::process::Command;
-
-    #[test]
-    fn a_process_that_is_stopped_is_held_and_one_that_sleeps_is_not() {
-        let mut child = Command::new("sleep").arg("100").spawn().unwrap();
-        let pid = child.id() as i32;
-        let signal = |name: &str| Command::new("kill").args([name, &pid.to_string()]).status().unwrap();
-        let state = |wanted: Option<Hold>| {
-            for _ in 0..500 {
-                if hold(pid) == wanted {
-                    return true;
-                }
-                std::thread::sleep(std::time::Duration::from_millis(10));
-            }
-            false
-        };
-        assert!(state(None));
-        signal("-STOP");
-        assert!(state(Some(Hold::Stopped)));
-        signal("-CONT");
-        assert!(state(None));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        assert!(state(None));
     }
 }

@@ -1,16 +1,16 @@
 //! Signals that arrive as something to read, for as long as they are held back from this thread.
 
 use super::{Errno, SysResult, check};
-use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::mem::{size_of, zeroed};
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
 
 /// Signals held back; dropped, the thread's mask is as it was.
 pub struct Signals {
     fd: OwnedFd,
     /// Taken and put back.
-    kept: RefCell<VecDeque<i32>>,
+    kept: Mutex<VecDeque<i32>>,
     before: libc::sigset_t,
 }
 
@@ -33,7 +33,7 @@ impl Signals {
             Ok(fd) => {
                 // SAFETY: the kernel has just returned this descriptor to us alone.
                 let fd = unsafe { OwnedFd::from_raw_fd(fd as i32) };
-                Ok(Signals { fd, kept: RefCell::default(), before })
+                Ok(Signals { fd, kept: Mutex::default(), before })
             }
             Err(errno) => {
                 // SAFETY: before was filled by the first call.
@@ -49,12 +49,12 @@ impl Signals {
 
     /// Puts a signal back for [`Signals::next`].
     pub fn keep(&self, signal: i32) {
-        self.kept.borrow_mut().push_back(signal);
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push_back(signal);
     }
 
     /// The next signal, of those that were put back first.
     pub fn next(&self) -> Option<i32> {
-        let kept = self.kept.borrow_mut().pop_front();
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         kept.or_else(|| self.take())
     }
 

@@ -11,7 +11,7 @@ use crate::sys::launch::{self, Launch, LaunchError};
 use crate::sys::memory::{self, Content};
 use crate::sys::{Errno, c, socket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// How init is started.
 pub struct Start<'a> {
@@ -22,12 +22,12 @@ pub struct Start<'a> {
     pub cgroup: Option<BorrowedFd<'a>>,
     pub preserve_fds: u32,
     pub streams: Streams<'a>,
-    pub watch: &'a Rc<Watch>,
+    pub watch: &'a Arc<Watch>,
 }
 
 impl<'a> Start<'a> {
     /// In our own namespaces, cgroup and streams.
-    pub fn of(script: &'a Script, handles: &'a [RawFd], watch: &'a Rc<Watch>) -> Start<'a> {
+    pub fn of(script: &'a Script, handles: &'a [RawFd], watch: &'a Arc<Watch>) -> Start<'a> {
         Start { script, handles, namespaces: 0, cgroup: None, preserve_fds: 0, streams: [None; 3], watch }
     }
 }

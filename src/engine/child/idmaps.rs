@@ -13,7 +13,7 @@ use crate::spec::IdMapping;
 use crate::sys::{file, identity, spawn};
 use crate::wire::Step;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Writes both maps of the process `pid`.
 pub fn write(pid: i32, uids: &[IdMapping], gids: &[IdMapping], facts: &Facts) -> Result<()> {
@@ -44,7 +44,7 @@ pub fn write(pid: i32, uids: &[IdMapping], gids: &[IdMapping], facts: &Facts) ->
 pub fn namespace(uids: &[IdMapping], gids: &[IdMapping]) -> Result<OwnedFd> {
     let mut script = Script::default();
     script.push(Field::None, Step::Sync { point: sync::MAP });
-    let watch = Rc::new(Watch::none());
+    let watch = Arc::new(Watch::none());
     let start = birth::Start::of(&script, &[-1], &watch);
     let mut holder = birth::start(birth::Start { namespaces: libc::CLONE_NEWUSER as u64, ..start })?;
     let pid = holder.process().pid;

@@ -11,7 +11,7 @@ use crate::sys::{Errno, launch, socket};
 use crate::wire::{Kind, LEADS, Step};
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// A running init.
 pub struct Init {
@@ -31,7 +31,7 @@ pub struct Init {
     talks: VecDeque<(u32, Talk)>,
     /// What a new process has said before the old one could report it: both speak on one socket.
     held: VecDeque<Said>,
-    watch: Rc<Watch>,
+    watch: Arc<Watch>,
     /// Steps before this one have warned, or will not any more.
     warned: u32,
     /// The process that spawns the one that goes on holds its terminal until that is there to take it.
@@ -44,7 +44,7 @@ impl Init {
         first: launch::Child,
         (control, pipes): (OwnedFd, Option<Pipes>),
         script: &Script,
-        watch: &Rc<Watch>,
+        watch: &Arc<Watch>,
     ) -> Init {
         Init {
             first,
@@ -56,7 +56,7 @@ impl Init {
             talks: script.talks().iter().copied().collect(),
             held: VecDeque::new(),
             warned: 0,
-            watch: Rc::clone(watch),
+            watch: Arc::clone(watch),
             holds_terminal: script.holds_terminal(),
         }
     }

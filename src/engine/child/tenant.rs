@@ -21,7 +21,7 @@ use crate::state::Record;
 use crate::sys::Errno;
 use crate::wire::{Kind, Message, Part, Step};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Which cgroup of v2 a tenant is born in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub fn start(
     birthplace: Birthplace,
     streams: Streams,
     preserve_fds: u32,
-    watch: &Rc<Watch>,
+    watch: &Arc<Watch>,
 ) -> Result<Init> {
     let (birth, unified) = match (tenant.entrance, cgroup) {
         (_, None) => (None, None),

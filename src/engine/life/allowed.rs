@@ -46,11 +46,11 @@ impl Engine {
             if name == KEEP_GROUPS && keeps_groups(spec, &host::probe()?) {
                 continue;
             }
-            (self.warn)(&format!(
+            self.warn(Error::new(format!(
                 "{} is ignored: it reaches the host, and an image may have brought it (the administrator allows it by a \
                  line \"{name}\" in {LIST}, the caller by --allow-annotation {name})",
                 annotations::pointer(name)
-            ));
+            )));
         }
         Ok(())
     }

@@ -62,7 +62,7 @@ impl Engine {
     pub(in crate::engine) fn check(&self, spec: &Spec, facts: &Facts, no_pivot: bool) -> Result<()> {
         let checked = validate::validate(spec, &self.facts_for_rules(facts, no_pivot))?;
         for warning in &checked.warnings {
-            (self.warn)(warning);
+            self.warn(Error::new(warning.clone()));
         }
         netdevices::check(spec)?;
         check_hooks(spec)
@@ -73,7 +73,7 @@ impl Engine {
         let checked = validate::process(process, &self.facts_for_rules(facts, false))?;
         check_affinity(process)?;
         for warning in &checked.warnings {
-            (self.warn)(warning);
+            self.warn(Error::new(warning.clone()));
         }
         Ok(())
     }

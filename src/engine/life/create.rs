@@ -22,8 +22,8 @@ use crate::engine::life::{
     start_pipes,
     start_pipes::Starter,
 };
-use crate::engine::{CreateOptions, Engine, Keyring, RootChange};
-use crate::error::Result;
+use crate::engine::{CreateOptions, Engine, Event, Keyring, Planned, RootChange};
+use crate::error::{Error, Result};
 use crate::host::{self, mountinfo};
 use crate::plan::{self, Plan, SessionKeyring, StartWord};
 use crate::resctrl;
@@ -31,7 +31,7 @@ use crate::spec::{Namespace, Spec, annotations};
 use crate::state::{Entry, Phase, Record};
 use crate::sys::random;
 use crate::time;
-use crate::wire::{Kind as Word, Step};
+use crate::wire::Kind as Word;
 use std::os::fd::OwnedFd;
 use std::time::SystemTime;
 
@@ -110,9 +110,9 @@ impl Engine {
         self.check_without_cgroup(spec, &prepared)?;
         let plan = prepare::plan(&prepared, spec, &bundle.path, &plan_options)?;
         for warning in prepared.warnings.drain(..).chain(plan.warnings.iter().cloned()) {
-            (self.warn)(&warning);
+            self.warn(Error::new(warning));
         }
-        self.tell_steps(&plan, spec);
+        self.tell(&Event::Planned(Planned { script: &plan.script, spec }));
         let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), spec, Whose::First)?;
         let entry = self.store.create(&options.id)?;
         let mut record = intent(&plan_options, options, bundle, spec, &prepared, &plan);
@@ -150,19 +150,6 @@ impl Engine {
                 making.undo(entry);
                 Err(error.doing("unable to start container process"))
             }
-        }
-    }
-
-    fn tell_steps(&self, plan: &Plan, spec: &Spec) {
-        let Some(trace) = &self.trace else { return };
-        for (number, (step, field)) in plan.script.steps().enumerate() {
-            let from = field.pointer(spec).map(|pointer| format!(" for {pointer}")).unwrap_or_default();
-            let text = match step {
-                // Its name opens it.
-                Step::Keyring { .. } => "Keyring".to_owned(),
-                step => format!("{step:?}"),
-            };
-            trace(&format!("step {number}{from}: {text}"));
         }
     }
 }

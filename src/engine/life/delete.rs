@@ -39,7 +39,7 @@ impl Engine {
             // The program that wrote it knows what there is to end.
             (Err(e), Force::Kill) if e.detail().kind == Kind::Unsupported => return Err(e.value(id)),
             (Err(e), Force::Kill) => {
-                (self.warn)(&format!("container {id}: {e}: only its state directory is removed"));
+                self.warn(Error::new(format!("container {id}: {e}: only its state directory is removed")));
                 self.store.release_all(id);
                 return entry.remove();
             }
@@ -79,7 +79,7 @@ impl Engine {
     /// its record, so nothing that goes wrong here is an error of the command. That a hook has run is noted: a delete that
     /// comes after one that was killed goes on behind it.
     fn poststop(&self, entry: &Entry, config: &[u8], record: &Record) {
-        let warn = |e: Error| (self.warn)(&e.doing("poststop hook").to_string());
+        let warn = |e: Error| self.warn(e.doing("poststop hook"));
         let spec: Spec = match load::parse("config.json", config) {
             Ok(spec) => spec,
             Err(e) => return warn(e),

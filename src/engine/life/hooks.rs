@@ -30,7 +30,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Stdio;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What is kept of a failing hook's output.
@@ -44,13 +44,13 @@ pub struct Occasion<'a> {
     state: String,
     /// A process without which the hooks are of no use: when it ends, the hook is ended.
     first: Option<BorrowedFd<'a>>,
-    watch: Rc<Watch>,
+    watch: Arc<Watch>,
 }
 
 impl<'a> Occasion<'a> {
-    pub fn new(kind: &'static str, record: &'a Record, status: Status, watch: &Rc<Watch>) -> Occasion<'a> {
+    pub fn new(kind: &'static str, record: &'a Record, status: Status, watch: &Arc<Watch>) -> Occasion<'a> {
         let state = crate::engine::state_json(record, status);
-        Occasion { kind, record, state, first: None, watch: Rc::clone(watch) }
+        Occasion { kind, record, state, first: None, watch: Arc::clone(watch) }
     }
 
     /// Ends a hook when this process ends.

@@ -3,7 +3,7 @@
 
 use crate::cgroup::{Cgroup, is_frozen};
 use crate::engine::{Engine, SPEC_VERSION};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::state::owner::Owners;
 use crate::state::{Brief, Entry, Life, Phase, Record};
 use serde::Serialize;
@@ -71,7 +71,7 @@ impl Engine {
         }
         let first = record.process().filter(|process| process.life() == Life::Alive);
         if first.is_some() {
-            (self.warn)("a container without a cgroup: only its first process is known");
+            self.warn(Error::new("a container without a cgroup: only its first process is known"));
         }
         Ok(first.map(|process| process.pid).into_iter().collect())
     }

@@ -43,7 +43,7 @@ impl Engine {
             Ok(entry) => entry,
             Err(e) => {
                 if e.detail().kind != Kind::NoSuchContainer {
-                    (self.warn)(&format!("container {id}: {e}"));
+                    self.warn(e.doing(format!("container {id}")));
                 }
                 return None;
             }
@@ -61,7 +61,7 @@ impl Engine {
             if self.store.peek(entry.id()).is_err() {
                 return None;
             }
-            (self.warn)(&format!("container {}: {error}", entry.id()));
+            self.warn(Error::new(format!("container {}: {error}", entry.id())));
         }
         let (created, uid) = entry.inode();
         Some(ContainerState {

@@ -213,7 +213,7 @@ impl<'a> Making<'a> {
                 Event::Link { step, found, root } => {
                     let warning = self.look_behind_link(&plan.script, step, found.as_fd(), root)?;
                     if let Some(warning) = warning.filter(|_| shown.replace(step) != Some(step)) {
-                        (self.engine.warn)(&warning);
+                        self.engine.warn(Error::new(warning));
                     }
                     self.init_mut().say(Word::Go)?;
                 }
@@ -232,7 +232,7 @@ impl<'a> Making<'a> {
                 }
                 Event::Warned { message, note } => {
                     let warning = diagnose::explain(&plan.script, &message, &note, self.spec);
-                    (self.engine.warn)(&warning.to_string());
+                    self.engine.warn(warning);
                 }
                 Event::Closed => return Err(self.died()),
                 // Fetched by `Init::hear`.
@@ -308,7 +308,9 @@ impl<'a> Making<'a> {
                 let process = process.map_err(|e| Error::io("dup", &e))?;
                 let joined = plan.joined & libc::CLONE_NEWNET as u64 != 0;
                 let company = if joined { Company::Shared } else { Company::Alone };
-                let moved = netdevices::move_in(self.spec, process.as_fd(), company, &self.engine.warn)?;
+                let moved = netdevices::move_in(self.spec, process.as_fd(), company, &|warning| {
+                    self.engine.warn(warning)
+                })?;
                 self.moved = Some(moved);
                 Ok(())
             }
@@ -374,7 +376,7 @@ impl<'a> Making<'a> {
     /// Takes everything away again. What fails here is a warning: the error that led here is the one to report.
     pub fn undo(mut self, entry: Entry) {
         if let Some(moved) = self.moved.take() {
-            moved.give_back(&self.engine.warn);
+            moved.give_back(&|warning| self.engine.warn(warning));
         }
         if let Some(init) = &self.init {
             init.end();
@@ -382,10 +384,10 @@ impl<'a> Making<'a> {
         self.record.pid = None;
         drop(std::mem::take(&mut self.driver));
         if let Some(Err(error)) = self.rdt.as_ref().map(resctrl::Request::undo) {
-            (self.engine.warn)(&format!("cleaning up after a failure: {error}"));
+            self.engine.warn(error.doing("cleaning up after a failure"));
         }
         if let Err(error) = self.engine.destroy(entry, &self.record) {
-            (self.engine.warn)(&format!("cleaning up after a failure: {error}"));
+            self.engine.warn(error.doing("cleaning up after a failure"));
         }
     }
 }

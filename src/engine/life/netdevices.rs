@@ -144,7 +144,7 @@ struct Inside {
 
 /// Moves the config's devices into the network namespace of `process`, sets them up, and restores their addresses.
 /// On an error everything is as before, unless the namespace is shared; what stays there is told to `warn`.
-pub fn move_in(spec: &Spec, process: BorrowedFd, company: Company, warn: &dyn Fn(&str)) -> Result<Moved> {
+pub fn move_in(spec: &Spec, process: BorrowedFd, company: Company, warn: &dyn Fn(Error)) -> Result<Moved> {
     let home = openat2(cwd(), c"/proc/thread-self/ns/net", libc::O_RDONLY, 0, 0)
         .map_err(|e| e.because("open our own network namespace").field("/linux/netDevices"))?;
     let inside = enter(process)?;
@@ -264,17 +264,17 @@ impl Moved {
     }
 
     /// Returns every device as it was, where nobody can have put another in its place.
-    pub fn give_back(mut self, warn: &dyn Fn(&str)) {
+    pub fn give_back(mut self, warn: &dyn Fn(Error)) {
         let devices = std::mem::take(&mut self.devices);
         for (i, device) in devices.iter().enumerate().rev() {
             let Device { home_name, name, .. } = device;
             if self.company == Company::Shared {
-                warn(&format!(
+                warn(Error::new(format!(
                     "the network device {home_name} (there: {name}) stays in the network namespace that the container \
                      was to join: processes that are there could have put another device in its place"
-                ));
+                )));
             } else if let Err(error) = self.return_one(device, i) {
-                warn(&format!("the network device {home_name} could not be put back as it was: {error}"));
+                warn(error.doing(format!("the network device {home_name} could not be put back as it was")));
             }
         }
     }
@@ -315,10 +315,10 @@ fn replaced() -> Error {
     Error::new("it has left the container's network namespace, and another device may have its number there")
 }
 
-/// A name that no other device has; 15 characters hold the highest pid and the highest number of an entry that any
-/// config has.
+/// A name that no other device has, nor one of another thread; 15 characters hold the highest number of a thread and the
+/// highest number of an entry that any config has.
 fn passage(entry: usize) -> String {
-    format!("rr{}-{entry}", std::process::id())
+    format!("rr{}-{entry}", nix::unistd::gettid())
 }
 
 fn taken() -> Error {

@@ -80,9 +80,9 @@ impl Engine {
         }
         let resources = spec.linux.as_ref().and_then(|linux| linux.resources.as_ref());
         if resources.is_some_and(|resources| !resources.devices.is_empty()) {
-            (self.warn)(
+            self.warn(Error::new(
                 "/linux/resources/devices has no effect: a container without a cgroup has no device rules",
-            );
+            ));
         }
         Ok(())
     }

@@ -78,7 +78,7 @@ impl Engine {
                 if run.after_exit == AfterExit::Delete
                     && let Err(more) = self.destroy(entry, &record)
                 {
-                    (self.warn)(&format!("cleaning up after a failure: {more}"));
+                    self.warn(more.doing("cleaning up after a failure"));
                 }
                 Err(error)
             }

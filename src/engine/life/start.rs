@@ -103,7 +103,7 @@ impl Engine {
         // A process that is gone will not be ready.
         let Some(Ok(first)) = record.process().map(|process| process.open()) else { return };
         if let Err(error) = proxy.wait(first.as_fd(), &self.watch) {
-            (self.warn)(&format!("container {}: {error}", record.id));
+            self.warn(error.doing(format!("container {}", record.id)));
         }
     }
 
@@ -111,7 +111,7 @@ impl Engine {
     /// Lifecycle, steps 7 and 9).
     fn give_up(&self, entry: Entry, record: &Record, error: Error) -> Error {
         if let Err(more) = self.destroy(entry, record) {
-            (self.warn)(&format!("cleaning up after a failure: {more}"));
+            self.warn(more.doing("cleaning up after a failure"));
         }
         error
     }

@@ -84,7 +84,7 @@ impl Engine {
         let running = self.running(id)?;
         let mut oom = running.cgroup.watch_oom()?;
         if oom.is_none() {
-            (self.warn)("memory is not counted for this container: there will be no oom events");
+            self.warn(Error::new("memory is not counted for this container: there will be no oom events"));
         }
         let mut due = Instant::now().checked_add(stream.interval);
         loop {
@@ -107,7 +107,7 @@ impl Engine {
                 Ok(_) if running.has_ended()? => continue,
                 Ok(stats) => tell(Event::Stats(Box::new(stats)))?,
                 Err(error) => {
-                    (self.warn)(&error.to_string());
+                    self.warn(error);
                     continue;
                 }
             };

@@ -96,7 +96,7 @@ impl Engine {
         let linux = spec.linux.as_ref();
         let tenant = plan::exec(process, linux, to, &prepared.host, filter, tracers, options.preserve_fds)?;
         for warning in &tenant.warnings {
-            (self.warn)(warning);
+            self.warn(Error::new(warning.clone()));
         }
         let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), spec, Whose::Tenant)?;
         let foreground = options.wait == Wait::Foreground;
@@ -116,7 +116,7 @@ impl Engine {
             Passed::Console(fd) => console::take(fd, &console, process).map(|kept| master = kept),
             Passed::Listener(fd) => listener::send(spec, record, Status::Running, pid, fd.as_fd()),
             Passed::Warning(warning) => {
-                (self.warn)(&warning.to_string());
+                self.warn(warning);
                 Ok(())
             }
         };

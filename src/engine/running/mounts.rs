@@ -46,7 +46,7 @@ impl Engine {
         let prepared = self.prepare(&spec, &record)?;
         let facts = self.facts_for_rules(&prepared.facts, record.no_pivot);
         for warning in &validate::more_mounts(&list, &spec, &facts)?.warnings {
-            (self.warn)(warning);
+            self.warn(Error::new(warning.clone()));
         }
         // What fails is told in terms of the file.
         let own = Spec { mounts: spec.mounts.clone(), linux: spec.linux.clone(), ..Spec::default() };
@@ -263,7 +263,7 @@ impl Work<'_> {
                 Event::Warned { message, note } => {
                     let warning =
                         crate::engine::child::diagnose::explain(&tenant.script, &message, &note, self.spec);
-                    (self.engine.warn)(&warning.below("/mounts").to_string());
+                    self.engine.warn(warning.below("/mounts"));
                 }
                 Event::Closed => return Ok(()),
                 // No plan of these asks for anything.

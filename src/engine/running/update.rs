@@ -13,7 +13,7 @@ use crate::cgroup::{DeviceRules, Driver, Limits, Location, none};
 use crate::engine::life::{inspect::status, kill::not_running};
 use crate::engine::running::shares::{self, Shares};
 use crate::engine::{Changes, Engine, Status, UpdateOptions};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::cgroups::Layout;
 use crate::spec::merge::{SwapCount, complete, merge};
 use crate::spec::{Resources, Spec, load, validate};
@@ -58,7 +58,7 @@ impl Engine {
             .map_err(|e| e.rename_field(name))?;
         for warning in warnings {
             let (pointer, rest) = warning.split_once(' ').unwrap_or((&warning, ""));
-            (self.warn)(&format!("{} {rest}", field_name(&options.changes, pointer)));
+            self.warn(Error::new(format!("{} {rest}", field_name(&options.changes, pointer))));
         }
         merge(&mut present, &wanted);
         let limits_now = encoded(&present);
@@ -93,10 +93,10 @@ impl Engine {
         complete(&mut wanted, present, count);
         let checked = validate::resources(&wanted)?;
         for warning in &checked.warnings {
-            (self.warn)(warning);
+            self.warn(Error::new(warning.clone()));
         }
         if !wanted.devices.is_empty() {
-            (self.warn)("/devices is ignored: device rules stay as they are");
+            self.warn(Error::new("/devices is ignored: device rules stay as they are"));
             wanted.devices.clear();
         }
         Ok(wanted)

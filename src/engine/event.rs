@@ -1,0 +1,36 @@
+//! What the engine tells while it works, beside what it returns: values for a caller to word, to log, or to ignore.
+//!
+//! A caller that has many containers gives each its own listener ([`crate::engine::Engine::heard_by`]).
+
+use crate::engine::hold::Hold;
+use crate::error::Error;
+use crate::plan::Script;
+use crate::spec::Spec;
+use crate::wire::Step;
+use std::sync::Arc;
+
+/// What happened.
+pub enum Event<'a> {
+    /// Something that the caller should know, and that does not end the call.
+    Warning(&'a Error),
+    /// What the call waits for cannot go on.
+    Held { pid: i32, hold: Hold },
+    /// What init is about to do.
+    Planned(Planned<'a>),
+}
+
+/// Hears events, on the thread of the call that they are of.
+pub type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
+
+/// The steps of a plan.
+pub struct Planned<'a> {
+    pub(in crate::engine) script: &'a Script,
+    pub(in crate::engine) spec: &'a Spec<'a>,
+}
+
+impl Planned<'_> {
+    /// Each with the field of `config.json` that it comes from, in their order: an error names a step by its place here.
+    pub fn steps(&self) -> impl Iterator<Item = (Step<'_>, Option<String>)> {
+        self.script.steps().map(|(step, field)| (step, field.pointer(self.spec)))
+    }
+}
