@@ -42,9 +42,25 @@ fn main() -> Result<()> {
     if reads_packed_relocations() {
         println!("cargo::rustc-link-arg-bin=rruntime=-Wl,-z,pack-relative-relocs");
     }
+    println!("cargo::rustc-env=RRUNTIME_WIRE_FORMAT={:016x}", wire_format()?);
     let program = build_init(&out, &target, flags)?;
     fs::copy(&program, out.join("rruntime-init")).with_context(|| format!("copy {}", program.display()))?;
     Ok(())
+}
+
+/// A digest (FNV-1a) of the format between rruntime and init: a script that one build has kept is read by another only if
+/// both have the same.
+fn wire_format() -> Result<u64> {
+    let files = fs::read_dir("init/src/wire")?.map(|file| Ok(file?.path()));
+    let mut files: Vec<PathBuf> = files.collect::<Result<_>>()?;
+    files.sort();
+    let mut digest = 0xcbf2_9ce4_8422_2325;
+    for file in files {
+        for byte in fs::read(&file).with_context(|| format!("read {}", file.display()))? {
+            digest = (digest ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+        }
+    }
+    Ok(digest)
 }
 
 /// Whether the C library that is linked in can relocate a program with packed relocations (`DT_RELR`): a tenth of the

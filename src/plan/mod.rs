@@ -2,14 +2,15 @@
 //!
 //! A plan has two halves. The child's half is a `Script`: a flat list of steps for the sealed init. The parent's
 //! half is plain data: namespaces to clone with, descriptors to open, id maps, limits. Nothing here opens,
-//! reads or writes a file; the same inputs give the same plan, which is how a later command can name the field
-//! behind a step that failed.
+//! reads or writes a file. A script is kept for as long as a step of it may fail: with the next caller's facts
+//! there would be another plan.
 
 pub mod affinity;
 pub mod behind;
 mod belonging;
 pub mod container;
 pub mod devices;
+pub mod kept;
 pub mod live;
 mod loading;
 mod mount_cgroup;

@@ -152,12 +152,21 @@ impl Script {
         self.origins.iter().map_while(move |field| Some((Step::take(&mut from)?, *field)))
     }
 
+    /// Where the steps come from, in their order.
+    pub fn origins(&self) -> impl Iterator<Item = Field> {
+        self.origins.iter().copied()
+    }
+
     /// The memory file that init reads: the descriptors under the numbers that init has them, then the steps.
     pub fn file(&self, descriptors: &[RawFd]) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.bytes.len() + descriptors.len() * 4 + 16);
-        Header::put(descriptors, self.origins.len() as u32, &mut out);
-        out.bytes(&self.bytes);
+        self.put(descriptors, &mut out);
         out
+    }
+
+    pub(super) fn put(&self, descriptors: &[RawFd], out: &mut Vec<u8>) {
+        Header::put(descriptors, self.origins.len() as u32, out);
+        out.bytes(&self.bytes);
     }
 }
 

@@ -4,6 +4,7 @@
 //! <root>/<id>/state.json    the record, mode 0600, replaced by rename, never half written
 //!             brief         what `list` shows of the record, in a link's target
 //!             config.json   a copy of the bytes that the container was made from
+//!             script        what its init does, where a later command says start (`plan/kept.rs`)
 //!             start.awaited made by the engine; removed when the container has started (start.sock: by 0.1.0)
 //!             notify/       made by the engine where a service manager wants news; bound into the container
 //!       cgroup:<hash>       which container has a cgroup, in a link's target

@@ -87,10 +87,10 @@ pub struct Record {
     /// The user namespaces that all of these belong to, by their inode numbers; first the one that its processes are in.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub user_namespaces: Vec<u64>,
-    /// The options of `create` that shaped the plan: with them a later command makes the same plan again.
+    /// The options of `create` that later commands go by.
     pub no_pivot: bool,
     pub no_new_keyring: bool,
-    /// The name of the session keyring: who knows it can join it, so nothing but this file tells it.
+    /// The name of the session keyring: who knows it can join it, so nothing but this file and `script` tells it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keyring: Option<String>,
     pub preserve_fds: u32,

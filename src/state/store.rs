@@ -21,6 +21,7 @@ const STATE: &CStr = c"state.json";
 const STATE_NEXT: &CStr = c".state.json.next";
 const BRIEF: &CStr = c"brief";
 const CONFIG: &CStr = c"config.json";
+const SCRIPT: &CStr = c"script";
 /// As long as it is there, the container's init may wait for the word to start.
 pub const START_AWAITED: &CStr = c"start.awaited";
 /// The pipes of start where `start` cannot take them from init; init reads the word as long as it waits for it.
@@ -31,8 +32,8 @@ pub const START_SOCKET: &CStr = c"start.sock";
 /// The one directory of ours.
 const NOTIFY: &CStr = c"notify";
 /// In the order of their removal: as long as the record is there, `list` and `delete` know what this was.
-const OURS: [&CStr; 8] =
-    [BRIEF, START_AWAITED, START_WORD, START_ANSWER, START_SOCKET, CONFIG, STATE_NEXT, STATE];
+const OURS: [&CStr; 9] =
+    [BRIEF, START_AWAITED, START_WORD, START_ANSWER, START_SOCKET, SCRIPT, CONFIG, STATE_NEXT, STATE];
 
 /// A larger config.json is refused before it is read.
 const LARGEST_CONFIG: usize = 64 << 20;
@@ -321,6 +322,16 @@ impl Entry {
     pub fn config(&self) -> Result<Vec<u8>> {
         file::read_at(self.dir(), CONFIG, LARGEST_CONFIG, libc::RESOLVE_NO_SYMLINKS)
             .map_err(|e| e.because(format!("read {}/config.json", self.path.display())))
+    }
+
+    /// Keeps the script of a container that waits ([`crate::plan::kept`]).
+    pub fn write_script(&self, bytes: &[u8]) -> Result<()> {
+        self.write_new(SCRIPT, bytes).map_err(|e| e.because(format!("write {}/script", self.path.display())))
+    }
+
+    /// What was kept of its script. Nothing by `run`, and by a program that kept none.
+    pub fn script(&self) -> Option<Vec<u8>> {
+        file::read_at(self.dir(), SCRIPT, LARGEST_CONFIG, libc::RESOLVE_NO_SYMLINKS).ok()
     }
 
     /// Whether the container waits for `start`.

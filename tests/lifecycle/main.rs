@@ -14,6 +14,7 @@ mod freezer;
 mod held;
 mod hooks;
 mod hosts;
+mod kept;
 mod listing;
 mod rootless;
 mod signals;

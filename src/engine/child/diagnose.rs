@@ -3,20 +3,42 @@
 
 use crate::engine::child::program_head;
 use crate::error::{Error, Kind};
-use crate::plan::{Field, Script};
+use crate::plan::{Script, kept::Kept};
 use crate::spec::Spec;
 use crate::wire::{Bind, Device, Filesystem, Message, Mount, Part, Remount, Step};
 use std::ffi::CStr;
 
 /// The error behind init's message.
 pub fn explain(script: &Script, message: &Message, note: &[u8], spec: &Spec) -> Error {
-    let part = Part::ALL.iter().find(|(part, _)| *part as u32 == message.part).copied();
-    let (part, words) = part.unwrap_or((Part::Whole, ""));
+    match script.step(message.step as usize) {
+        Some((step, field)) => explain_step(&step, field.pointer(spec), message, note, spec),
+        None => {
+            let (_, words) = part_of(message);
+            Error::os(format!("init, in a step that the plan does not have: {words}"), message.errno)
+        }
+    }
+}
+
+/// The same for a script that another command has kept. Of a step that this program cannot read the field is named.
+pub fn explain_kept(kept: Option<&Kept>, message: &Message, note: &[u8], spec: &Spec) -> Error {
+    let unread = || Error::os("the container's init failed after start", message.errno);
+    match kept.and_then(|kept| kept.step(message.step as usize)) {
+        Some((Some(step), pointer)) => explain_step(&step, pointer.map(str::to_owned), message, note, spec)
+            .doing("error during container init"),
+        Some((None, Some(pointer))) => unread().field(pointer),
+        Some((None, None)) | None => unread(),
+    }
+}
+
+fn part_of(message: &Message) -> (Part, &'static str) {
+    let part = Part::ALL.iter().find(|(part, _)| *part as u32 == message.part);
+    part.copied().unwrap_or((Part::Whole, ""))
+}
+
+fn explain_step(step: &Step, pointer: Option<String>, message: &Message, note: &[u8], spec: &Spec) -> Error {
+    let (part, words) = part_of(message);
     let errno = message.errno;
-    let Some((step, field)) = script.step(message.step as usize) else {
-        return Error::os(format!("init, in a step that the plan does not have: {words}"), errno);
-    };
-    let error = match &step {
+    let error = match step {
         Step::Resolve { candidates, .. } => {
             let first = candidates.iter().next().map(text).unwrap_or_default();
             program_missing(spec, &first, part, errno)
@@ -37,17 +59,20 @@ pub fn explain(script: &Script, message: &Message, note: &[u8], spec: &Spec) -> 
         ))
         .kind(Kind::WrongState)
         .remedy("what it shows there is its own work, not the container's: end the container"),
-        _ => Error::os(reason(words, note), errno).doing(activity(&step)),
+        _ => Error::os(reason(words, note), errno).doing(activity(step)),
     };
-    if let Some(label) = refused_label(&step, part, note, spec) {
+    if let Some(label) = refused_label(step, part, note, spec) {
         let remedy = "this kernel has no SELinux, or its policy does not know the label";
         return error.field("/linux/mountLabel").value(label).remedy(remedy);
     }
-    let error = match remedy(&step, field, part, errno) {
+    let error = match remedy(step, pointer.as_deref(), part, errno) {
         Some(remedy) => error.remedy(remedy),
         None => error,
     };
-    name_field(error, &step, field, spec)
+    match pointer {
+        Some(pointer) => name_field(error, step, pointer, spec),
+        None => error,
+    }
 }
 
 /// The mount label, if that is what a file system did not take.
@@ -63,10 +88,10 @@ fn refused_label<'a>(step: &Step, part: Part, note: &[u8], spec: &'a Spec) -> Op
     refused.then_some(label)
 }
 
-fn name_field(error: Error, step: &Step, field: Field, spec: &Spec) -> Error {
-    let Some(mut pointer) = field.pointer(spec) else { return error };
-    match (step, field) {
-        (Step::Bind { .. } | Step::Copy { .. }, Field::Mount(i)) => {
+fn name_field(error: Error, step: &Step, mut pointer: String, spec: &Spec) -> Error {
+    let mount = pointer.strip_prefix("/mounts/").and_then(|index| index.parse::<usize>().ok());
+    match (step, mount) {
+        (Step::Bind { .. } | Step::Copy { .. }, Some(i)) => {
             let source = spec.mounts.get(i).and_then(|mount| mount.source.as_deref()).unwrap_or_default();
             error.field(pointer).value(source)
         }
@@ -86,7 +111,7 @@ fn name_field(error: Error, step: &Step, field: Field, spec: &Spec) -> Error {
             | Step::Remount(Remount { target: path, .. })
             | Step::FindMount { path, .. }
             | Step::Unmount { path, .. },
-            Field::Mount(_),
+            Some(_),
         ) => error.field(pointer).value(text(path)),
         (Step::LabelFile { value, .. } | Step::SelfFile { value, .. }, _) => error
             .field(pointer)
@@ -187,7 +212,7 @@ fn activity(step: &Step) -> String {
     }
 }
 
-fn remedy(step: &Step, field: Field, part: Part, errno: i32) -> Option<&'static str> {
+fn remedy(step: &Step, pointer: Option<&str>, part: Part, errno: i32) -> Option<&'static str> {
     Some(match (step, part, errno) {
         (Step::Filesystem(Filesystem { kind, .. }), Part::FsCreate | Part::FsMount, libc::EPERM)
             if matches!(kind.to_bytes(), b"proc" | b"sysfs") =>
@@ -274,7 +299,7 @@ fn remedy(step: &Step, field: Field, part: Part, errno: i32) -> Option<&'static 
         (Step::LabelFile { .. } | Step::SelfFile { .. }, Part::Write, libc::EINVAL) => {
             "this kernel has no such security module, or its policy does not know the label"
         }
-        (Step::Resolve { .. }, Part::NotFound, _) if field == Field::None => {
+        (Step::Resolve { .. }, Part::NotFound, _) if pointer.is_none() => {
             "startContainer hooks are programs of the container"
         }
         (Step::Home { .. }, _, libc::EAGAIN) => {

@@ -25,7 +25,7 @@ use crate::engine::life::{
 use crate::engine::{CreateOptions, Engine, Event, Keyring, Planned, RootChange};
 use crate::error::{Error, Result};
 use crate::host::{self, mountinfo};
-use crate::plan::{self, Plan, SessionKeyring, StartWord};
+use crate::plan::{self, Plan, SessionKeyring};
 use crate::resctrl;
 use crate::spec::{Namespace, Spec, annotations};
 use crate::state::{Entry, Phase, Record};
@@ -234,18 +234,4 @@ fn fresh_keyring() -> Result<SessionKeyring> {
     let name = name.iter().fold(String::from("_ses."), |name, byte| format!("{name}{byte:02x}"));
     let hidden = hidden.iter().fold(0u32, |id, byte| id << 8 | u32::from(*byte));
     Ok(SessionKeyring { name, hidden: (hidden | 1 << 31) & !1 })
-}
-
-/// The options of the plan, from what [`intent`] has noted of them: for a `start` that has to plan again.
-pub fn planned_options(record: &Record, start: StartWord) -> plan::Options {
-    plan::Options {
-        id: record.id.clone(),
-        no_pivot: record.no_pivot,
-        // Where they were makes no difference to the number of steps.
-        left_below: Vec::new(),
-        keyring: record.session_keyring().map(|name| SessionKeyring { name: name.into_owned(), hidden: 0 }),
-        preserve_fds: record.preserve_fds,
-        listening: record.listening,
-        start,
-    }
 }

@@ -35,7 +35,7 @@ use crate::engine::life::{
 use crate::engine::{CreateOptions, Engine, Status, Wait};
 use crate::error::{Context, Error, Result};
 use crate::host::cgroups::Layout;
-use crate::plan::{self, Field, Plan, Script, StartWord, sync};
+use crate::plan::{self, Field, Plan, Script, StartWord, kept, sync};
 use crate::resctrl;
 use crate::spec::destination::absolute;
 use crate::spec::{self, Spec};
@@ -111,6 +111,9 @@ impl<'a> Making<'a> {
             self.apply(limits.take())?;
         }
         entry.write_config(&self.bundle.bytes)?;
+        if starter == Starter::Command {
+            entry.write_script(&kept::encode(&plan.script, self.spec))?;
+        }
         // What says "created" is written while the child builds its tree, and counts only when it is true: whoever
         // took a container in the making for a running one would `exec` in the host's tree.
         let hooks = self.spec.hooks.is_some();

@@ -11,16 +11,15 @@ use crate::engine::child::{
     pipes::Pipes,
 };
 use crate::engine::life::{
-    create::{Made, planned_options},
+    create::Made,
     hooks::{Inside, Occasion},
     inspect::status,
-    prepare::{self, Prepared},
     start_old,
     start_pipes::{self, Starter},
 };
 use crate::engine::{Engine, Status};
 use crate::error::{Error, Kind, Result};
-use crate::plan::{Script, StartWord};
+use crate::plan::{StartWord, kept};
 use crate::spec::{Spec, load};
 use crate::state::{Entry, Record, is_init};
 use crate::sys::{Errno, SysResult};
@@ -58,7 +57,7 @@ impl Engine {
             e => start_pipes::unreachable(e).value(id),
         })?;
         let proxy = self.proxy(&entry, &record, notify)?;
-        let starting = Starting::new(self, &spec, &record, None);
+        let starting = Starting::new(self, &spec, &entry, &record, None);
         let outcome = starting.run(&waiting);
         // Started, or ended by what went wrong: in both cases nobody waits there any more.
         waiting.remove(&entry)?;
@@ -118,7 +117,7 @@ impl Engine {
 
     /// Says start to a container that this process has made.
     pub(in crate::engine) fn start_made(&self, made: &Made, spec: &Spec) -> Result<()> {
-        let starting = Starting::new(self, spec, &made.record, Some(made));
+        let starting = Starting::new(self, spec, &made.entry, &made.record, Some(made));
         let no_way = || Error::new("the container's init has no way to be told");
         starting.run(&Waiting::Here(made.init.pipes().ok_or_else(no_way)?))?;
         if start_pipes::shows(Starter::Us, spec) {
@@ -144,6 +143,7 @@ fn stopped(id: &str) -> Error {
 struct Starting<'a> {
     engine: &'a Engine,
     spec: &'a Spec<'a>,
+    entry: &'a Entry,
     record: &'a Record,
     /// What this process knows if it has made the container itself.
     made: Option<&'a Made>,
@@ -155,10 +155,11 @@ impl<'a> Starting<'a> {
     fn new(
         engine: &'a Engine,
         spec: &'a Spec<'a>,
+        entry: &'a Entry,
         record: &'a Record,
         made: Option<&'a Made>,
     ) -> Starting<'a> {
-        Starting { engine, spec, record, made, hook_failed: Cell::new(false) }
+        Starting { engine, spec, entry, record, made, hook_failed: Cell::new(false) }
     }
 
     /// Says start, and returns when the user's program runs. Where that fails the container's process ends: it may not
@@ -193,7 +194,7 @@ impl<'a> Starting<'a> {
                     self.send_listener(listener)?;
                 }
                 Event::Listener(listener) => self.send_listener(listener)?,
-                Event::Failed { message, note } => return Err(self.explain(&message, &note, waiting.word())),
+                Event::Failed { message, note } => return Err(self.explain(&message, &note)),
                 Event::Closed => return Ok(()),
                 Event::Reached(_)
                 | Event::Ready
@@ -215,25 +216,14 @@ impl<'a> Starting<'a> {
         self.record.process().ok_or_else(gone)?.open().map_err(|_| gone())
     }
 
-    /// The plan that `create` carried out tells what the step was: planning is pure, and its inputs are in the config
-    /// and the record.
-    fn explain(&self, message: &Message, note: &[u8], word: StartWord) -> Error {
-        let explained = |script: &Script| {
-            diagnose::explain(script, message, note, self.spec).doing("error during container init")
-        };
+    /// The script that `create` carried out says what the step was.
+    fn explain(&self, message: &Message, note: &[u8]) -> Error {
         if let Some(made) = self.made {
-            return explained(&made.script);
+            let explained = diagnose::explain(&made.script, message, note, self.spec);
+            return explained.doing("error during container init");
         }
-        let options = planned_options(self.record, word);
-        let planned = self.prepared_again().and_then(|prepared| {
-            prepare::plan(&prepared, self.spec, &self.record.bundle, &options)
-                .map(|plan| explained(&plan.script))
-        });
-        planned.unwrap_or_else(|_| Error::os("the container's init failed after start", message.errno))
-    }
-
-    fn prepared_again(&self) -> Result<Prepared> {
-        self.engine.prepare(self.spec, self.record)
+        let bytes = self.entry.script().unwrap_or_default();
+        diagnose::explain_kept(kept::decode(&bytes).as_ref(), message, note, self.spec)
     }
 
     fn send_listener(&self, listener: OwnedFd) -> Result<()> {
@@ -250,7 +240,7 @@ impl<'a> Starting<'a> {
         let prepared = match self.made {
             Some(made) => &made.prepared,
             None => {
-                again = self.prepared_again()?;
+                again = self.engine.prepare(self.spec, self.record)?;
                 &again
             }
         };
@@ -297,14 +287,6 @@ impl Waiting<'_> {
         match start_pipes::open(entry, record) {
             Err(Errno(libc::ENOENT)) => start_old::connect(entry).map(Waiting::Old),
             other => other.map(|(pipes, word)| Waiting::Apart(pipes, word)),
-        }
-    }
-
-    fn word(&self) -> StartWord {
-        match self {
-            Waiting::Here(_) => StartWord::Maker,
-            Waiting::Apart(_, word) => *word,
-            Waiting::Old(_) => StartWord::Named,
         }
     }
 
