@@ -116,7 +116,7 @@ fn parse(session: &Session, arguments: &Arguments) -> Result<UpdateOptions> {
             for (name, ..) in LIMITS.iter().filter(|(name, ..)| arguments.value(name).is_some()) {
                 session.log.warn(&format!("--{name} is ignored: --resources says everything"));
             }
-            Changes::File(read(&file)?)
+            Changes::File { name: file.display().to_string(), bytes: read(&file)? }
         }
         None => Changes::Given(Box::new(given(arguments)?)),
     };

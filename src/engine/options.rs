@@ -151,8 +151,8 @@ pub struct ExecOptions {
 /// The limits that `update` asks for.
 #[derive(Clone, Debug)]
 pub enum Changes {
-    /// `linux.resources` as JSON, whose errors are named by pointer.
-    File(Vec<u8>),
+    /// `linux.resources` as JSON, whose errors are named by the file's name and a pointer.
+    File { name: String, bytes: Vec<u8> },
     /// From options, whose errors are named by option.
     Given(Box<Resources<'static>>),
 }

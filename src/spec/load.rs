@@ -27,13 +27,74 @@ fn explain(name: &str, bytes: &[u8], error: &serde_json::Error) -> Error {
     let pointer = pointer_at(bytes, read_until(bytes, error.line(), error.column()));
     let text = error.to_string();
     // The line and column say less than the pointer.
-    let reason = text.rsplit_once(" at line ").map_or(&*text, |(reason, _)| reason).to_owned();
-    let twice = reason.starts_with("duplicate field");
-    let error = Error::new(reason).kind(Kind::Config);
-    let error = if pointer.is_empty() { error.doing(name.to_owned()) } else { error.field(pointer) };
-    error.remedy(if twice {
-        "remove one of the two"
-    } else {
-        "the runtime-spec's config.md has the type of each field"
-    })
+    let text = text.rsplit_once(" at line ").map_or(&*text, |(text, _)| text);
+    let twice = text.strip_prefix("duplicate field ").map(|name| name.trim_matches('`'));
+    let error = match twice {
+        Some(name) => Error::new(format!("the field {name:?} stands twice")).remedy("remove one of the two"),
+        None => {
+            Error::new(in_words(text)).remedy("config.md of the runtime-spec gives the type of each field")
+        }
+    };
+    let error = error.kind(Kind::Config).doing(name.to_owned());
+    if pointer.is_empty() { error } else { error.field(pointer) }
+}
+
+/// What serde says of a wrong type, without the names of Rust's types.
+fn in_words(text: &str) -> String {
+    let parts = text.strip_prefix("invalid type: ").or_else(|| text.strip_prefix("invalid value: "));
+    let Some((found, wanted)) = parts.and_then(|parts| parts.rsplit_once(", expected ")) else {
+        return text.to_owned();
+    };
+    let found = match found {
+        "map" => "an object",
+        "sequence" => "a list",
+        // `integer `5``, `string "x"`: the value is enough.
+        _ => found.find(['`', '"']).map_or(found, |at| found[at..].trim_matches('`')),
+    };
+    let range = |least: i32, most: u32| format!("a whole number from {least} to {most}");
+    let wanted = match wanted {
+        "a sequence" => "a list".to_owned(),
+        "a boolean" => "true or false".to_owned(),
+        "u8" => range(0, u8::MAX.into()),
+        "u16" => range(0, u16::MAX.into()),
+        "u32" => range(0, u32::MAX),
+        "i32" => range(i32::MIN, i32::MAX as u32),
+        "u64" => "a whole number that is not negative".to_owned(),
+        "i64" => "a whole number".to_owned(),
+        _ if wanted == "a map" || wanted.starts_with("struct ") => "an object".to_owned(),
+        _ => wanted.to_owned(),
+    };
+    format!("must be {wanted}, not {found}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::Spec;
+
+    #[test]
+    fn a_wrong_type_is_told_in_words() {
+        for (text, wanted) in [
+            (r#"{"hostname": 5}"#, "x.json: /hostname: must be a string, not 5 ("),
+            (r#"{"hostname": true}"#, "must be a string, not true ("),
+            (
+                r#"{"process": {"user": {"uid": -1}}}"#,
+                "must be a whole number from 0 to 4294967295, not -1 (",
+            ),
+            (r#"{"process": {"user": {"uid": "root"}}}"#, "from 0 to 4294967295, not \"root\" ("),
+            (r#"{"process": {"user": {"uid": 1.5}}}"#, "from 0 to 4294967295, not 1.5 ("),
+            (
+                r#"{"process": {"terminal": "yes"}}"#,
+                "/process/terminal: must be true or false, not \"yes\" (",
+            ),
+            (r#"{"process": []}"#, "must be an object, not a list ("),
+            (r#"{"mounts": {}}"#, "must be a list, not an object ("),
+            (r#"{"process": {"cwd": "/", "cwd": "/"}}"#, "the field \"cwd\" stands twice (remove one"),
+            ("[1]", "x.json: must be an object, not a list ("),
+            ("{", "x.json is not valid JSON: "),
+        ] {
+            let error = parse::<Spec>("x.json", text.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(wanted), "{text}: {error}");
+        }
+    }
 }

@@ -145,7 +145,7 @@ fn agrees(config: &Value) -> Option<Result<(), String>> {
         // Out of the schema's range (int32, uint32, uint64), in that of oci-spec's types.
         Err(error) if WIDER_THERE.iter().any(|field| error.contains(field)) => return None,
         // Derived readers take a list of an object's values; the schema wants the object.
-        Err(error) if error.contains("invalid type: sequence, expected struct") => return None,
+        Err(error) if error.contains("must be an object, not a list") => return None,
         Err(error) => return Some(Err(format!("oci-spec accepts it, we do not: {error}"))),
     };
     Some(match serde_json::from_value::<Oracle>(ours.clone()) {

@@ -695,8 +695,13 @@ const ACCEPTED: &[(&str, &str, &str)] = &[
     ),
     (
         r#"{"mounts": [{"destination": "/a", "source": "b", "options": ["rbind", "size=1"]}]}"#,
-        "/mounts/0/options",
-        "means nothing to a bind mount",
+        "/mounts/0/options/1",
+        "has no effect on a bind mount",
+    ),
+    (
+        r#"{"mounts": [{"destination": "/a", "source": "b", "options": ["rbind", "nosiud"]}]}"#,
+        "/mounts/0/options/1",
+        "did you mean \"nosuid\"?",
     ),
     (
         r#"{"mounts": [{"destination": "/a", "source": "b", "type": "bind", "options": ["ro", "rprivate"]}]}"#,

@@ -3,6 +3,7 @@
 
 use crate::engine::child::program_head;
 use crate::error::{Error, Kind};
+use crate::names::{MOUNT_OPTIONS, mount_option, nearest};
 use crate::plan::{Script, kept::Kept};
 use crate::spec::Spec;
 use crate::wire::{Bind, Device, Filesystem, Message, Mount, Part, Remount, Step};
@@ -65,6 +66,15 @@ fn explain_step(step: &Step, pointer: Option<String>, message: &Message, note: &
         let remedy = "this kernel has no SELinux, or its policy does not know the label";
         return error.field("/linux/mountLabel").value(label).remedy(remedy);
     }
+    let refused = refused_option(step, pointer.as_deref(), errno, note, spec);
+    let error = match &refused {
+        Some((option, value, _)) => error.field(option.clone()).value(value),
+        None => error,
+    };
+    let error = match refused.and_then(|(.., meant)| meant) {
+        Some(meant) => error.remedy(format!("did you mean {meant:?}?")),
+        None => error,
+    };
     let error = match remedy(step, pointer.as_deref(), part, errno) {
         Some(remedy) => error.remedy(remedy),
         None => error,
@@ -88,9 +98,35 @@ fn refused_label<'a>(step: &Step, part: Part, note: &[u8], spec: &'a Spec) -> Op
     refused.then_some(label)
 }
 
+/// The index of the mount that a pointer names.
+fn mount_index(pointer: &str) -> Option<usize> {
+    pointer.strip_prefix("/mounts/").and_then(|index| index.parse().ok())
+}
+
+/// The option that a file system refuses, if it says which, or if one looks like a slip for a mount option: pointer,
+/// option, what was probably meant.
+fn refused_option<'s>(
+    step: &Step,
+    pointer: Option<&str>,
+    errno: i32,
+    note: &[u8],
+    spec: &'s Spec,
+) -> Option<(String, &'s str, Option<&'static str>)> {
+    let (Step::Filesystem(_) | Step::Mount(_), libc::EINVAL) = (step, errno) else { return None };
+    let said = String::from_utf8_lossy(note);
+    let named = said.split('\'').nth(1);
+    let names = || MOUNT_OPTIONS.iter().map(|known| known.name);
+    let meant = |option: &str| nearest(option, names()).filter(|_| mount_option(option).is_none());
+    let mount = spec.mounts.get(mount_index(pointer?)?)?;
+    let (i, option) = mount.options.iter().enumerate().find(|(_, option)| match named {
+        Some(named) => option.split('=').next() == Some(named),
+        None => meant(option).is_some(),
+    })?;
+    Some((format!("{}/options/{i}", pointer?), option, meant(option)))
+}
+
 fn name_field(error: Error, step: &Step, mut pointer: String, spec: &Spec) -> Error {
-    let mount = pointer.strip_prefix("/mounts/").and_then(|index| index.parse::<usize>().ok());
-    match (step, mount) {
+    match (step, mount_index(&pointer)) {
         (Step::Bind { .. } | Step::Copy { .. }, Some(i)) => {
             let source = spec.mounts.get(i).and_then(|mount| mount.source.as_deref()).unwrap_or_default();
             error.field(pointer).value(source)

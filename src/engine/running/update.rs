@@ -84,7 +84,7 @@ impl Engine {
     ) -> Result<Resources<'a>> {
         let mut wanted: Resources = match changes {
             Changes::Given(resources) => (**resources).clone(),
-            Changes::File(bytes) => load::parse("the file of limits", bytes)?,
+            Changes::File { name, bytes } => load::parse(name, bytes)?,
         };
         let count = match location.layout() {
             Layout::Unified { .. } => SwapCount::Alone,
@@ -123,7 +123,7 @@ fn field_name(changes: &Changes, pointer: &str) -> String {
     }
     let below = pointer.strip_prefix("/linux/resources").unwrap_or(pointer);
     let option = match changes {
-        Changes::File(_) => None,
+        Changes::File { .. } => None,
         Changes::Given(_) => OPTIONS.iter().find(|(pointer, _)| *pointer == below),
     };
     option.map_or(below, |(_, option)| option).to_owned()

@@ -3,7 +3,7 @@
 use super::Facts;
 use super::findings::{At, Findings, ROOT, has_nul};
 use super::namespaces::{Held, is_mapped, mappings};
-use crate::names::{Atime, Effect, mount_option};
+use crate::names::{Atime, Effect, MOUNT_OPTIONS, mount_option, nearest};
 use crate::spec::destination::is_root;
 use crate::spec::idmap::{self, OptionMap};
 use crate::spec::{Mount, Spec};
@@ -57,12 +57,12 @@ struct Words<'m> {
     option_map: OptionMap,
     copy_up: bool,
     /// The first option that is about links, and the first `r` flag of a superblock.
-    links: Option<&'m str>,
-    recursive_flag: Option<&'m str>,
-    flag: Option<&'m str>,
+    links: Option<(usize, &'m str)>,
+    recursive_flag: Option<(usize, &'m str)>,
+    flag: Option<(usize, &'m str)>,
     propagation: Option<&'m str>,
     /// The first option that is data for the filesystem.
-    data: Option<&'m str>,
+    data: Option<(usize, &'m str)>,
 }
 
 impl Words<'_> {
@@ -84,7 +84,7 @@ fn options<'m>(f: &mut Findings, at: &At, mount: &'m Mount) -> Words<'m> {
         }
         let Some(effect) = mount_option(option) else {
             f.no_nul(&at, option);
-            words.data = words.data.or(Some(option));
+            words.data = words.data.or(Some((i, option)));
             continue;
         };
         let contradicts = match effect {
@@ -110,9 +110,9 @@ fn options<'m>(f: &mut Findings, at: &At, mount: &'m Mount) -> Words<'m> {
                 words.id_map = true;
                 option_map(f, &at, option, &mut words.option_map);
             }
-            Effect::Links(_) => words.links = words.links.or(Some(option)),
-            Effect::Superblock(_) => words.flag = words.flag.or(Some(option)),
-            Effect::RecSuperblock(_) => words.recursive_flag = words.recursive_flag.or(Some(option)),
+            Effect::Links(_) => words.links = words.links.or(Some((i, option))),
+            Effect::Superblock(_) => words.flag = words.flag.or(Some((i, option))),
+            Effect::RecSuperblock(_) => words.recursive_flag = words.recursive_flag.or(Some((i, option))),
             Effect::TmpCopyUp => words.copy_up = true,
             _ => {}
         }
@@ -134,25 +134,29 @@ fn option_map(f: &mut Findings, at: &At, option: &str, map: &mut OptionMap) {
 fn origin(f: &mut Findings, at: &At, mount: &Mount, words: &Words) {
     let kind = mount.kind.as_deref().unwrap_or_default();
     let source = mount.source.as_deref().unwrap_or_default();
+    let options = at.key("options");
     f.no_nul(&at.key("type"), kind);
     f.no_nul(&at.key("source"), source);
     if words.bind {
         if source.is_empty() && !words.remount {
             f.refuse_field(&at.key("source"), "is missing or empty", "say what the bind mount shows");
         }
-        if let Some(data) = words.data {
-            f.warn(&at.key("options"), data, "means nothing to a bind mount: ignored");
+        if let Some((i, data)) = words.data {
+            let meant = nearest(data, MOUNT_OPTIONS.iter().map(|option| option.name));
+            let meant = meant.map(|name| format!("; did you mean {name:?}?")).unwrap_or_default();
+            let what = format!("has no effect on a bind mount: ignored{meant}");
+            f.warn(&options.index(i), data, what);
         }
-        if let Some(flag) = words.flag.filter(|_| !words.remount) {
-            f.warn(&at.key("options"), flag, "belongs to the file system and not to a bind of it: ignored");
+        if let Some((i, flag)) = words.flag.filter(|_| !words.remount) {
+            f.warn(&options.index(i), flag, "belongs to the file system and not to a bind of it: ignored");
         }
-        if let Some(flag) = words.recursive_flag {
+        if let Some((i, flag)) = words.recursive_flag {
             let reason = "is a flag of the file system, which a bind mount cannot change";
-            f.refuse(&at.key("options"), flag, reason, "mount the file system itself with it on the host");
+            f.refuse(&options.index(i), flag, reason, "mount the file system itself with it on the host");
         }
     }
-    if let Some(option) = words.links.filter(|_| !words.bind || words.remount) {
-        f.warn(&at.key("options"), option, "means nothing but to a new bind mount: ignored");
+    if let Some((i, option)) = words.links.filter(|_| !words.bind || words.remount) {
+        f.warn(&options.index(i), option, "has an effect on a new bind mount alone: ignored");
     }
     if !words.bind && (kind.is_empty() || kind == "none") && !words.remount && words.propagation.is_none() {
         f.refuse_field(&at.key("type"), "is missing", "name a filesystem type, or add the option \"bind\"");

@@ -12,12 +12,12 @@ const ROWS: &[Row] = &[
     (
         "a wrong type deep inside",
         |c| c["linux"]["resources"]["memory"] = json!({"limit": "lots"}),
-        &["/linux/resources/memory/limit", "lots", "invalid type", "config.md"],
+        &["/linux/resources/memory/limit", "must be a whole number, not \"lots\"", "config.md"],
     ),
     (
         "a wrong type in a list",
         |c| c["linux"]["resources"]["devices"][2]["allow"] = json!("yes"),
-        &["/linux/resources/devices/2/allow", "yes", "invalid type", "config.md"],
+        &["/linux/resources/devices/2/allow", "must be true or false, not \"yes\"", "config.md"],
     ),
     (
         "another major version",
@@ -243,7 +243,15 @@ const ROWS: &[Row] = &[
         |c| {
             mount(c, json!({"destination": "/opt", "type": "tmpfs", "source": "x", "options": ["size=many"]}))
         },
-        &["/mounts/7", "/opt", "size"],
+        &["/mounts/7/options/0", "size=many", "Bad value for 'size'"],
+    ),
+    (
+        "a misspelt mount option",
+        |c| {
+            let options = json!(["ro", "nosiud"]);
+            mount(c, json!({"destination": "/opt", "type": "tmpfs", "source": "x", "options": options}))
+        },
+        &["/mounts/7/options/1", "nosiud", "Unknown parameter 'nosiud'", "did you mean \"nosuid\"?"],
     ),
     (
         "a directory onto a file",
@@ -416,8 +424,8 @@ fn what_is_no_json_is_told_with_its_place() {
         ("{\"ociVersion\": \"1.0.0\",\n \"process\": oops}", ["config.json", "line 2", "jq"]),
         ("\u{0}\u{1}binary", ["config.json", "not valid JSON", "jq"]),
         ("{} trailing", ["config.json", "not valid JSON", "jq"]),
-        (twice, ["/process", "duplicate field `cwd`", "remove one"]),
-        ("[1]", ["config.json: invalid type", "sequence", "config.md"]),
+        (twice, ["/process", "stands twice", "remove one"]),
+        ("[1]", ["config.json: must be an object", "not a list", "config.md"]),
     ] {
         let container = Container::new();
         fs::write(container.bundle().join("config.json"), text).unwrap();
