@@ -93,7 +93,7 @@ fn state_json(record: &Record, status: Status) -> String {
         oci_version: SPEC_VERSION,
         id: &record.id,
         status,
-        pid: record.pid.filter(|_| status != Status::Stopped),
+        pid: record.pid().filter(|_| status != Status::Stopped),
         bundle: &record.bundle,
         annotations: &record.annotations,
     };

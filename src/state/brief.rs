@@ -43,7 +43,7 @@ pub struct Brief {
 impl Brief {
     /// The link's target. `None` for a record that one look at the process does not suffice for, and for a longer one.
     pub(super) fn encode(record: &Record, inode: Option<Inode>, awaited_start: bool) -> Option<CString> {
-        let whole = record.phase == Phase::Created && record.process().is_some();
+        let whole = record.phase == Phase::Created && record.process.is_some();
         let boot = record.boot.clone().filter(|_| inode.is_none());
         let brief = Brief { inode, awaited_start, boot, ..Brief::from(record.clone()) };
         let text = serde_json::to_string(&brief).ok().filter(|text| whole && text.len() < LONGEST)?;
@@ -97,8 +97,8 @@ impl From<Record> for Brief {
     fn from(record: Record) -> Brief {
         Brief {
             id: record.id,
-            pid: record.pid,
-            pid_start: record.pid_start,
+            pid: record.process.map(|process| process.pid),
+            pid_start: record.process.map(|process| process.start),
             inode: None,
             boot: None,
             awaited_start: true,

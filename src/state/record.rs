@@ -57,10 +57,9 @@ pub struct Record {
     pub created: String,
     pub owner_uid: u32,
     pub phase: Phase,
-    /// The container's first process, in the runtime's pid namespace.
-    pub pid: Option<i32>,
-    /// With `pid`: its start time (see [`Process`]).
-    pub pid_start: Option<u64>,
+    /// The first process, once there was one.
+    #[serde(skip)]
+    pub process: Option<Process>,
     /// The run of the kernel in which the container was made ([`super::boot_id`]).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub boot: Option<String>,
@@ -106,6 +105,14 @@ pub struct Record {
     pub seccomp_receiver: Option<String>,
 }
 
+/// How [`Record::process`] stands in the file, between the fields of the record.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Numbers {
+    pid: Option<i32>,
+    pid_start: Option<u64>,
+}
+
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
 fn is_none_of_them(number: &usize) -> bool {
     *number == 0
@@ -131,9 +138,9 @@ impl Record {
         Some(self.keyring.as_deref().map_or_else(|| format!("_ses.{}", self.id).into(), Cow::Borrowed))
     }
 
-    /// The first process, once there was one.
-    pub fn process(&self) -> Option<Process> {
-        Some(Process { pid: self.pid?, start: self.pid_start? })
+    /// The first process's number in the runtime's pid namespace.
+    pub fn pid(&self) -> Option<i32> {
+        self.process.map(|process| process.pid)
     }
 
     /// The record as it is true now. Processes and groups do not outlive the machine: what has their numbers and names
@@ -141,20 +148,23 @@ impl Record {
     pub fn in_boot(self, now: Option<&str>) -> Record {
         match (&self.boot, now) {
             (Some(then), Some(now)) if then != now => {
-                Record { pid: None, pid_start: None, cgroup: None, resctrl: None, ..self }
+                Record { process: None, cgroup: None, resctrl: None, ..self }
             }
             _ => self,
         }
     }
 
     pub fn encode(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("a record has only string keys and finite numbers")
+        let (pid, pid_start) = self.process.map(|process| (process.pid, process.start)).unzip();
+        let mut bytes = json(self);
+        add_fields(&mut bytes, &Numbers { pid, pid_start });
+        bytes
     }
 
     pub fn decode(bytes: &[u8]) -> Result<Record> {
-        let record: Record = load::read(bytes).map_err(|e| {
-            Error::new(format!("state.json is damaged: {e}")).remedy("delete it with --force")
-        })?;
+        let mut record: Record = part(bytes)?;
+        let Numbers { pid, pid_start } = part(bytes)?;
+        record.process = pid.zip(pid_start).map(|(pid, start)| Process { pid, start });
         if record.version > VERSION {
             return Err(Error::new(format!(
                 "state.json has version {}, this program knows {VERSION}",
@@ -165,6 +175,25 @@ impl Record {
         }
         Ok(record)
     }
+}
+
+fn json(part: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(part).expect("a record has only string keys and finite numbers")
+}
+
+/// Puts the fields of `part` behind those that are there, both objects with fields. (`serde(flatten)` would read every field
+/// into a tree first, by code of its own.)
+fn add_fields(bytes: &mut Vec<u8>, part: &impl Serialize) {
+    let more = json(part);
+    bytes.pop();
+    bytes.push(b',');
+    bytes.extend_from_slice(&more[1..]);
+}
+
+/// What `T` knows of the file's fields.
+fn part<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T> {
+    load::read(bytes)
+        .map_err(|e| Error::new(format!("state.json is damaged: {e}")).remedy("delete it with --force"))
 }
 
 #[cfg(test)]
@@ -182,9 +211,22 @@ mod tests {
         let record = Record::decode(FIRST.as_bytes()).unwrap();
         assert_eq!(record.id, "web");
         assert_eq!(record.phase, Phase::Created);
-        assert_eq!(record.process(), Some(Process { pid: 42, start: 777 }));
+        assert_eq!(record.process, Some(Process { pid: 42, start: 777 }));
         assert_eq!(record.annotations["a"], "b");
         assert_eq!(Record::decode(&record.encode()).unwrap(), record);
+    }
+
+    /// An older program reads what this one writes.
+    #[test]
+    fn the_process_stands_in_the_file_as_the_first_release_has_it() {
+        let record = Record::decode(FIRST.as_bytes()).unwrap();
+        let file: serde_json::Value = serde_json::from_slice(&record.encode()).unwrap();
+        assert_eq!((&file["pid"], &file["pid_start"], &file["id"]), (&42.into(), &777.into(), &"web".into()));
+        let before: serde_json::Value = serde_json::from_slice(&Record::default().encode()).unwrap();
+        assert!(before["pid"].is_null() && before["version"] == 0);
+        for damaged in [r#"{"version":1,"pid":"42"}"#, r#"{"version":1,"pid":42,"pid_start":-1}"#] {
+            assert!(Record::decode(damaged.as_bytes()).is_err(), "{damaged}");
+        }
     }
 
     #[test]
@@ -192,7 +234,7 @@ mod tests {
         let record = Record { boot: Some("then".into()), ..Record::decode(FIRST.as_bytes()).unwrap() };
         assert_eq!(record.clone().in_boot(Some("then")), record);
         let after = record.in_boot(Some("now"));
-        assert_eq!((after.process(), after.cgroup.is_none(), after.id.as_str()), (None, true, "web"));
+        assert_eq!((after.process, after.cgroup.is_none(), after.id.as_str()), (None, true, "web"));
         let old = Record::decode(FIRST.as_bytes()).unwrap();
         assert_eq!(old.clone().in_boot(Some("now")), old, "the first release noted none");
     }
@@ -200,7 +242,7 @@ mod tests {
     #[test]
     fn unknown_and_missing_fields_are_no_error() {
         let record = Record::decode(br#"{"version":1,"id":"x","from_the_future":[1]}"#).unwrap();
-        assert_eq!((record.id.as_str(), record.phase, record.process()), ("x", Phase::Creating, None));
+        assert_eq!((record.id.as_str(), record.phase, record.process), ("x", Phase::Creating, None));
     }
 
     #[test]

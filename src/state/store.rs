@@ -284,7 +284,7 @@ impl Entry {
     /// Lets `list` be short about this container, whose record is published. Without it, it only takes longer.
     pub fn write_brief(&self, record: &Record, pidfd: BorrowedFd) {
         if let Some(target) =
-            Brief::encode(record, Inode::of(pidfd), self.awaits_start(record.pid.unwrap_or_default()))
+            Brief::encode(record, Inode::of(pidfd), self.awaits_start(record.pid().unwrap_or_default()))
         {
             // Ignored: see above.
             let _ = file::symlinkat(&target, self.dir(), BRIEF);
@@ -293,8 +293,7 @@ impl Entry {
 
     /// The same for a container that was started or resumed.
     pub fn renew_brief(&self, record: &Record) {
-        if let (Ok(()), Some(Ok(first))) =
-            (self.remove_brief(), record.process().map(|process| process.open()))
+        if let (Ok(()), Some(Ok(first))) = (self.remove_brief(), record.process.map(|process| process.open()))
         {
             self.write_brief(record, first.as_fd());
         }

@@ -1,6 +1,7 @@
 //! The state directory under several hands, and after a crash.
 
 use super::*;
+use crate::state::Process;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
@@ -34,8 +35,12 @@ fn a_record_comes_back_as_it_was_written_and_nobody_else_can_read_it() {
     let scratch = Scratch::new();
     let store = scratch.store();
     let entry = store.create("web").unwrap();
-    let record =
-        Record { version: 1, id: "web".into(), pid: Some(7), pid_start: Some(9), ..Record::default() };
+    let record = Record {
+        version: 1,
+        id: "web".into(),
+        process: Some(Process { pid: 7, start: 9 }),
+        ..Record::default()
+    };
     entry.write(&record).unwrap();
     entry.write_config(b"{}").unwrap();
     assert_eq!(store.peek("web").unwrap().record().unwrap(), record);
@@ -103,12 +108,14 @@ fn a_second_command_waits_for_the_first() {
     assert!(!first.is_busy(), "one's own lock is no obstacle, and asking does not drop it");
     assert!(store.peek("web").unwrap().is_busy());
     let waiting = Arc::clone(&store);
-    let second = std::thread::spawn(move || waiting.lock("web").unwrap().record().unwrap().pid);
+    let second = std::thread::spawn(move || waiting.lock("web").unwrap().record().unwrap().process);
     std::thread::sleep(Duration::from_millis(30));
     assert!(!second.is_finished());
-    first.write(&Record { id: "web".into(), pid: Some(5), ..Record::default() }).unwrap();
+    first
+        .write(&Record { id: "web".into(), process: Some(Process { pid: 5, start: 1 }), ..Record::default() })
+        .unwrap();
     drop(first);
-    assert_eq!(second.join().unwrap(), Some(5));
+    assert_eq!(second.join().unwrap().map(|process| process.pid), Some(5));
     assert!(!store.peek("web").unwrap().is_busy());
 }
 

@@ -38,8 +38,7 @@ impl Container {
             version: 1,
             id: "web".into(),
             phase: Phase::Created,
-            pid: Some(first.pid),
-            pid_start: Some(first.start),
+            process: Some(first),
             cgroup: Some(location.clone()),
             namespaces_created: namespaces,
             ..Record::default()

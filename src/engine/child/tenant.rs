@@ -34,7 +34,7 @@ pub enum Birthplace {
 
 /// The process of a container whose namespaces are joined; `gone` where it has ended.
 pub fn first(record: &Record, gone: impl Fn() -> Error) -> Result<OwnedFd> {
-    record.process().ok_or_else(&gone)?.open_to_join().map_err(|e| match e {
+    record.process.ok_or_else(&gone)?.open_to_join().map_err(|e| match e {
         Errno(libc::EINVAL) => {
             Error::new("the main thread of the container's first process has ended, and other threads go on")
                 .kind(ErrorKind::Unsupported)

@@ -103,13 +103,13 @@ fn has_poststop(config: &[u8]) -> bool {
 
 /// Kills what runs and waits until the first process has ended.
 fn end_processes(record: &Record, patience: Duration) -> Result<()> {
-    let pidfd = match record.process().map(|first| first.open()) {
+    let pidfd = match record.process.map(|first| first.open()) {
         Some(Ok(pidfd)) => Some(pidfd),
         None | Some(Err(Errno(libc::ESRCH | libc::ENOENT | libc::EINVAL))) => None,
         Some(Err(e)) => return Err(e.because("open the container's first process")),
     };
     // With the first process of its pid namespace the kernel has ended all others.
-    if pidfd.is_some() || record.pid.is_none() || shares_pids(record) {
+    if pidfd.is_some() || record.process.is_none() || shares_pids(record) {
         let driver = Driver::open(record.cgroup.as_ref())?;
         match pidfd.as_ref().map(|pidfd| process::pidfd_send_signal(pidfd.as_fd(), libc::SIGKILL)) {
             None | Some(Ok(()) | Err(Errno(libc::ESRCH))) => {}

@@ -69,7 +69,7 @@ impl Engine {
             pids.sort_unstable();
             return Ok(pids);
         }
-        let first = record.process().filter(|process| process.life() == Life::Alive);
+        let first = record.process.filter(|process| process.life() == Life::Alive);
         if first.is_some() {
             self.warn(Error::new("a container without a cgroup: only its first process is known"));
         }
@@ -79,7 +79,7 @@ impl Engine {
 
 /// What the container is doing now.
 pub fn status(entry: &Entry, record: &Record) -> Status {
-    match record.process() {
+    match record.process {
         None if entry.is_busy() => Status::Creating,
         None => Status::Stopped,
         Some(process) if process.life() == Life::Ended => Status::Stopped,

@@ -43,7 +43,7 @@ pub fn not_running(id: &str) -> Error {
 }
 
 fn kill_first(id: &str, record: &Record, cgroup: Option<&Cgroup>, signal: i32) -> Result<()> {
-    let Some(first) = record.process() else { return Err(not_running(id)) };
+    let Some(first) = record.process else { return Err(not_running(id)) };
     let sent = first.open().and_then(|pidfd| process::pidfd_send_signal(pidfd.as_fd(), signal));
     match sent {
         // A frozen process of cgroup v1 gets even SIGKILL only when it is thawed.

@@ -327,7 +327,10 @@ impl<'a> Making<'a> {
 
     fn run_hooks(&mut self, pid: i32, plan: &Plan) -> Result<()> {
         let Some(hooks) = &self.spec.hooks else { return Ok(()) };
-        self.record.pid = Some(pid);
+        // One that was spawned is noted here first.
+        if self.record.process.is_none_or(|process| process.pid != pid) {
+            self.note_process(Phase::Creating)?;
+        }
         let first = self.init.as_ref().expect("init waits for its hooks").process();
         let occasion = |kind| {
             Occasion::new(kind, &self.record, Status::Creating, &self.engine.watch)
@@ -370,8 +373,7 @@ impl<'a> Making<'a> {
     fn note_process(&mut self, phase: Phase) -> Result<()> {
         let pid = self.init_mut().process().pid;
         let process = Process::of(pid).map_err(|e| e.because(format!("read /proc/{pid}/stat")))?;
-        self.record.pid = Some(pid);
-        self.record.pid_start = Some(process.start);
+        self.record.process = Some(process);
         self.record.phase = phase;
         Ok(())
     }
@@ -384,7 +386,7 @@ impl<'a> Making<'a> {
         if let Some(init) = &self.init {
             init.end();
         }
-        self.record.pid = None;
+        self.record.process = None;
         drop(std::mem::take(&mut self.driver));
         if let Some(Err(error)) = self.rdt.as_ref().map(resctrl::Request::undo) {
             self.engine.warn(error.doing("cleaning up after a failure"));

@@ -91,7 +91,7 @@ impl Engine {
         notify: Option<&Path>,
     ) -> Result<Option<Proxy>> {
         let host = notify.filter(|_| record.notify);
-        host.map(|host| Proxy::new(entry, host, record.pid.unwrap_or_default())).transpose()
+        host.map(|host| Proxy::new(entry, host, record.pid().unwrap_or_default())).transpose()
     }
 
     /// Waits until the program says that it is ready. It runs already, whatever becomes of the news.
@@ -100,7 +100,7 @@ impl Engine {
         // Others may look at the container, and end it, while we wait.
         entry.unlock();
         // A process that is gone will not be ready.
-        let Some(Ok(first)) = record.process().map(|process| process.open()) else { return };
+        let Some(Ok(first)) = record.process.map(|process| process.open()) else { return };
         if let Err(error) = proxy.wait(first.as_fd(), &self.watch) {
             self.warn(error.doing(format!("container {}", record.id)));
         }
@@ -179,7 +179,7 @@ impl<'a> Starting<'a> {
 
     fn follow(&self, waiting: &Waiting) -> Result<()> {
         loop {
-            let pid = self.record.pid.unwrap_or_default();
+            let pid = self.record.pid().unwrap_or_default();
             // A neighbour that may trace can keep a copy of init's end: then it does not close at the exec.
             let runs = || !is_init(pid);
             if !self.engine.watch.wait_unless(&[waiting.answer()], pid, runs)? {
@@ -213,7 +213,7 @@ impl<'a> Starting<'a> {
 
     fn first(&self) -> Result<OwnedFd> {
         let gone = || Error::new("the container's init has ended").kind(Kind::WrongState);
-        self.record.process().ok_or_else(gone)?.open().map_err(|_| gone())
+        self.record.process.ok_or_else(gone)?.open().map_err(|_| gone())
     }
 
     /// The script that `create` carried out says what the step was.
@@ -227,7 +227,7 @@ impl<'a> Starting<'a> {
     }
 
     fn send_listener(&self, listener: OwnedFd) -> Result<()> {
-        let pid = self.record.pid.unwrap_or_default();
+        let pid = self.record.pid().unwrap_or_default();
         listener::send(self.spec, self.record, Status::Creating, pid, listener.as_fd())
     }
 
@@ -251,7 +251,7 @@ impl<'a> Starting<'a> {
             id: &self.record.id,
             namespaces: self.record.namespaces(),
             user_namespaces: &self.record.user_namespaces,
-            first: (self.record.pid.unwrap_or_default(), first.as_fd()),
+            first: (self.record.pid().unwrap_or_default(), first.as_fd()),
             location: self.record.cgroup.as_ref(),
             cgroup: cgroup.as_ref(),
             own: self.spec.process.as_ref().map(|process| (process, prepared.filter.as_ref())),

@@ -102,7 +102,7 @@ pub fn open(entry: &Entry, record: &Record) -> SysResult<(Pipes, StartWord)> {
         let answer = file::openat2(entry.dir(), START_ANSWER, libc::O_RDONLY | flags, 0, 0)?;
         return Ok((Pipes::of(word, answer), StartWord::Named));
     }
-    let first = record.process().ok_or(Errno(libc::ESRCH))?.open()?;
+    let first = record.process.ok_or(Errno(libc::ESRCH))?.open()?;
     let take = |place: u32, flags| {
         let number = 3 + record.preserve_fds + place;
         let end =

@@ -119,7 +119,7 @@ impl Engine {
 
     fn running(&self, id: &str) -> Result<Running> {
         let (_, record) = self.look(id)?;
-        let process = record.process().ok_or_else(|| not_running(id))?;
+        let process = record.process.ok_or_else(|| not_running(id))?;
         let first = process.open().map_err(|_| not_running(id))?;
         let location = record.cgroup.as_ref().map(cgroup::stats::counting);
         let cgroup = location.as_ref().map(Cgroup::open).transpose()?.flatten().ok_or_else(|| {

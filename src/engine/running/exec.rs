@@ -43,7 +43,7 @@ impl Engine {
         let spec = Spec { process: Some(process), ..spec };
         self.exec_patiently(options, &record, &spec, &prepared)
             .map_err(|e| e.doing("unable to start container process"))
-            .map_err(|e| match record.process().map(|first| first.life()) {
+            .map_err(|e| match record.process.map(|first| first.life()) {
                 // What the kernel says of a pid namespace that has ended is that there is no memory.
                 Some(Life::Alive) => e,
                 _ => e.doing("the container has ended meanwhile").kind(Kind::WrongState),
@@ -90,7 +90,7 @@ impl Engine {
             in_resctrl: record.resctrl.is_some(),
             keyring: keyring.as_deref(),
         };
-        let pid = record.pid.unwrap_or_default();
+        let pid = record.pid().unwrap_or_default();
         let filter = prepared.filter.as_ref();
         let tracers = tracers::of(process, filter, to.namespaces, pid)?;
         let linux = spec.linux.as_ref();

@@ -125,7 +125,7 @@ fn choose(list: &[Mount], record: &Record) -> Result<Vec<Attached>> {
         let free = |at: &usize| !chosen.iter().any(|(taken, _)| taken == at);
         let mut known = (0..record.mounts.len()).rev().filter(|&at| record.mounts[at].destination == path);
         let Some(at) = known.find(free) else {
-            let pid = record.pid.unwrap_or_default();
+            let pid = record.pid().unwrap_or_default();
             return Err(refuse("no mount that `mounts add` has made and remembered is there")
                 .remedy(format!("to take away another one: umount --namespace {pid} {path}")));
         };
@@ -191,7 +191,7 @@ impl Work<'_> {
     /// Lets init do it. `attached` is what is mounted afterwards.
     fn finish(&self, tenant: &Tenant, attached: &mut Vec<Attached>) -> Result<()> {
         let gone = || Error::new("the container has ended meanwhile").kind(Kind::WrongState);
-        let process = self.record.process().ok_or_else(gone)?;
+        let process = self.record.process.ok_or_else(gone)?;
         let first = joining::first(self.record, gone)?;
         let shows_processes = tenant.opens.iter().any(|open| *open == Open::PidNamespace);
         let pid_namespace = shows_processes.then(|| pid_namespace(process.pid, first.as_fd())).transpose()?;
