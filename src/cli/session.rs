@@ -3,11 +3,11 @@
 use super::face::Face;
 use crate::engine::{CgroupManager, Engine, Event, Hold, Listener, Rootless, Watch};
 use crate::error::Result;
+use crate::plan::words;
 use crate::report::Log;
 use crate::state::root::default_root;
 use crate::state::{Missing, Store};
 use crate::sys::signalfd::Signals;
-use crate::wire::Step;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -68,14 +68,16 @@ impl Session {
             }
             Event::Planned(_) if !log.wants_debug() => {}
             Event::Planned(planned) => {
+                let from = |field: Option<String>| {
+                    field.map(|pointer| format!(" for {pointer}")).unwrap_or_default()
+                };
+                for (number, (deed, field)) in planned.deeds().enumerate() {
+                    log.debug(&format!("deed {number}{}: {}", from(field), words::deed(deed)));
+                }
                 for (number, (step, field)) in planned.steps().enumerate() {
-                    let from = field.map(|pointer| format!(" for {pointer}")).unwrap_or_default();
-                    let text = match step {
-                        // Its name opens it.
-                        Step::Keyring { .. } => "Keyring".to_owned(),
-                        step => format!("{step:?}"),
-                    };
-                    log.debug(&format!("step {number}{from}: {text}"));
+                    let values = words::values(&step);
+                    let values = if values.is_empty() { values } else { format!(": {values}") };
+                    log.debug(&format!("step {number}{}: {}{values}", from(field), words::step(&step)));
                 }
             }
         })

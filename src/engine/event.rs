@@ -5,6 +5,7 @@
 use crate::engine::hold::Hold;
 use crate::error::Error;
 use crate::plan::Script;
+use crate::plan::deeds::Deed;
 use crate::spec::Spec;
 use crate::wire::Step;
 use std::sync::Arc;
@@ -15,21 +16,27 @@ pub enum Event<'a> {
     Warning(&'a Error),
     /// What the call waits for cannot go on.
     Held { pid: i32, hold: Hold },
-    /// What init is about to do.
+    /// What is about to be done.
     Planned(Planned<'a>),
 }
 
 /// Hears events, on the thread of the call that they are of.
 pub type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
 
-/// The steps of a plan.
+/// Both halves of a plan.
 pub struct Planned<'a> {
+    pub(in crate::engine) deeds: &'a [Deed],
     pub(in crate::engine) script: &'a Script,
     pub(in crate::engine) spec: &'a Spec<'a>,
 }
 
 impl Planned<'_> {
-    /// Each with the field of `config.json` that it comes from, in their order: an error names a step by its place here.
+    /// What rruntime does on the host's side, in order, each with the field of `config.json` that it comes from.
+    pub fn deeds(&self) -> impl Iterator<Item = (Deed, Option<String>)> {
+        self.deeds.iter().map(|deed| (*deed, deed.field().pointer(self.spec)))
+    }
+
+    /// What init does, likewise: an error names a step by its place here.
     pub fn steps(&self) -> impl Iterator<Item = (Step<'_>, Option<String>)> {
         self.script.steps().map(|(step, field)| (step, field.pointer(self.spec)))
     }

@@ -9,6 +9,7 @@ pub mod affinity;
 pub mod behind;
 mod belonging;
 pub mod container;
+pub mod deeds;
 pub mod devices;
 pub mod kept;
 pub mod live;
@@ -23,6 +24,7 @@ pub mod scheduling;
 pub mod script;
 mod settings;
 pub mod tenant;
+pub mod words;
 
 pub use container::{Options, Plan, SessionKeyring, StartWord, container};
 pub use script::{Field, Open, Opens, Script};

@@ -4,9 +4,9 @@
 use crate::engine::child::program_head;
 use crate::error::{Error, Kind};
 use crate::names::{MOUNT_OPTIONS, mount_option, nearest};
-use crate::plan::{Script, kept::Kept};
+use crate::plan::{Script, kept::Kept, words};
 use crate::spec::Spec;
-use crate::wire::{Bind, Device, Filesystem, Message, Mount, Part, Remount, Step};
+use crate::wire::{Device, Filesystem, Message, Mount, Part, Remount, Step};
 use std::ffi::CStr;
 
 /// The error behind init's message.
@@ -60,7 +60,7 @@ fn explain_step(step: &Step, pointer: Option<String>, message: &Message, note: &
         ))
         .kind(Kind::WrongState)
         .remedy("what it shows there is its own work, not the container's: end the container"),
-        _ => Error::os(reason(words, note), errno).doing(activity(step)),
+        _ => Error::os(reason(words, note), errno).doing(words::step(step)),
     };
     if let Some(label) = refused_label(step, part, note, spec) {
         let remedy = "this kernel has no SELinux, or its policy does not know the label";
@@ -189,62 +189,6 @@ fn reason(words: &'static str, note: &[u8]) -> String {
         (false, _) => said.to_owned(),
         (true, false) => words.to_owned(),
         (true, true) => "refused".to_owned(),
-    }
-}
-
-/// What a step does, for people.
-fn activity(step: &Step) -> String {
-    match step {
-        Step::EnterCgroup { .. } => "enter the container's cgroup".into(),
-        Step::Join { .. } => "join a namespace".into(),
-        Step::Belongs { .. } => "see whose namespaces these are".into(),
-        Step::Unshare { .. } => "make new namespaces".into(),
-        Step::Spawn { .. } => "make the process in its namespaces".into(),
-        Step::BecomeRoot { .. } => "become root of the user namespace".into(),
-        Step::SelfFile { file, .. } | Step::LabelFile { file, .. } => {
-            format!("write /proc/self/{}", text(file))
-        }
-        Step::EnterTimeNamespace {} => "enter the time namespace".into(),
-        Step::Hostname { .. } => "set the hostname".into(),
-        Step::Domainname { .. } => "set the domain name".into(),
-        Step::LoopbackUp {} => "bring the loopback interface up".into(),
-        Step::Keyring { .. } => "make a session keyring".into(),
-        Step::JoinKeyring { .. } => "join the container's session keyring".into(),
-        Step::HostPropagation { .. } => "detach the mount table from the host's".into(),
-        Step::Copy { path, .. } => format!("copy the tree at {}", text(path)),
-        Step::Root { .. } => "attach the root filesystem".into(),
-        Step::OpenRoot {} => "open the container's root".into(),
-        Step::OpenProc {} => "mount a private proc".into(),
-        Step::Filesystem(Filesystem { kind, target, .. }) | Step::Mount(Mount { kind, target, .. }) => {
-            format!("mount {} on {}", text(kind), text(target))
-        }
-        Step::FindMount { path, .. } | Step::Unmount { path, .. } => format!("unmount {}", text(path)),
-        Step::Bind(Bind { target, .. }) => format!("bind to {}", text(target)),
-        Step::Remount(Remount { target, .. }) => format!("change the mount on {}", text(target)),
-        Step::Device(Device { path, .. }) => format!("make the device {}", text(path)),
-        Step::Symlink { path, .. } => format!("make the link {}", text(path)),
-        Step::OpenNull {} => "verify /dev/null".into(),
-        Step::Console { .. } => "open a terminal".into(),
-        Step::Pivot {} | Step::Chroot { .. } => "change the root".into(),
-        Step::RootAttributes { .. } => "set the root's mount attributes".into(),
-        Step::Sysctl { path, .. } => format!("write /proc/sys/{}", text(path)),
-        Step::Mask { path, .. } => format!("mask {}", text(path)),
-        Step::Readonly { path } => format!("make {} read-only", text(path)),
-        Step::CpuAffinity { .. } => "set the CPU affinity".into(),
-        Step::Scheduler { .. } => "set the scheduler".into(),
-        Step::IoPriority { .. } => "set the I/O priority".into(),
-        Step::MemoryPolicy { .. } => "set the memory policy".into(),
-        Step::Personality { .. } => "set the personality".into(),
-        Step::Rlimit { .. } => "set a resource limit".into(),
-        Step::Chdir { path, .. } | Step::Cwd { path, .. } => format!("chdir to cwd ({:?})", text(path)),
-        Step::Home { .. } => "look up HOME in /etc/passwd".into(),
-        Step::Groups { .. } => "set the groups".into(),
-        Step::User { .. } => "change the user".into(),
-        Step::Bounding { .. } | Step::Capabilities { .. } | Step::Ambient { .. } => "set capabilities".into(),
-        Step::NoNewPrivileges {} => "set no_new_privs".into(),
-        Step::Session {} => "make a session".into(),
-        Step::Seccomp { .. } => "load the seccomp filter".into(),
-        other => format!("{other:?}").split([' ', '{']).next().unwrap_or_default().to_lowercase(),
     }
 }
 

@@ -10,21 +10,22 @@
 
 use crate::cgroup::Driver;
 use crate::engine::caller::{
-    listener, notify,
+    console, listener, notify,
     pidfd::{self, Whose},
     preserve,
 };
 use crate::engine::child::init::Init;
 use crate::engine::life::{
     bundle::Bundle,
-    making::Making,
+    making::{Making, Parts, misplaced},
     prepare::{self, Prepared},
     start_pipes,
     start_pipes::Starter,
 };
-use crate::engine::{CreateOptions, Engine, Event, Keyring, Planned, RootChange};
+use crate::engine::{CreateOptions, Engine, Event, Keyring, Planned, RootChange, Wait};
 use crate::error::{Error, Result};
 use crate::host::{self, mountinfo};
+use crate::plan::deeds::{self, Deed, Wishes};
 use crate::plan::{self, Plan, SessionKeyring};
 use crate::resctrl;
 use crate::spec::{Namespace, Spec, annotations};
@@ -112,45 +113,66 @@ impl Engine {
         for warning in prepared.warnings.drain(..).chain(plan.warnings.iter().cloned()) {
             self.warn(Error::new(warning));
         }
-        self.tell(&Event::Planned(Planned { script: &plan.script, spec }));
         let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), spec, Whose::First)?;
-        let entry = self.store.create(&options.id)?;
         let mut record = intent(&plan_options, options, bundle, spec, &prepared, &plan);
         record.resctrl = rdt.as_ref().map(|rdt| rdt.place.clone());
         record.notify = notify::is_bound(spec, &self.store, &options.id);
-        let free = prepared.host.cgroup.as_ref().map_or(Ok(()), |location| {
-            self.store.claim(location, &options.id).and_then(|()| Driver::refuse_occupied(location))
-        });
-        if let Err(error) = free.and_then(|()| entry.write_intent(&record)) {
-            self.store.release_all(&options.id);
-            // Nothing but the directory exists, and it holds nothing that is worth an error of its own.
-            let _ = entry.remove();
-            return Err(error);
-        }
+        let wishes = Wishes {
+            start: plan_options.start,
+            shows_created: start_pipes::shows(starter, spec),
+            notify: record.notify,
+            pidfd: !receivers.is_empty(),
+            pid_file: options.pid_file.is_some(),
+        };
+        let layout = prepared.host.cgroup.as_ref().map(|_| &prepared.host.cgroups);
+        let deeds = deeds::create(&plan, spec, layout, wishes);
+        self.tell(&Event::Planned(Planned { deeds: &deeds, script: &plan.script, spec }));
+        // `run --detach` with a terminal has been refused before.
+        let wait = if starter == Starter::Us { Wait::Foreground } else { Wait::Detach };
+        let process =
+            spec.process.as_ref().ok_or_else(|| Error::new("a process is needed").field("/process"))?;
+        let console = console::plan(process, options.console_socket.as_deref(), wait)?;
         let mut making = Making {
             engine: self,
             options,
             bundle,
             spec,
+            plan_options,
+            plan,
             prepared,
             record,
+            console,
             receivers,
-            init: None,
-            driver: Driver::None,
             rdt,
-            moved: None,
+            ledger: Vec::with_capacity(deeds.len()),
+            made: Parts::default(),
         };
-        match making.build(plan, &plan_options, &entry, starter) {
-            Ok((script, master)) => {
-                let Making { prepared, record, init, driver, .. } = making;
-                let init = init.expect("a container that was built has its init");
-                Ok(Made { entry, record, init, master, script, prepared, driver })
-            }
+        match making.carry_out(&deeds) {
+            Ok(()) => making.finish(),
             Err(error) => {
-                making.undo(entry);
-                Err(error.doing("unable to start container process"))
+                let begun = making.ledger.contains(&Deed::WriteIntent);
+                making.undo();
+                Err(if begun { error.doing("unable to start container process") } else { error })
             }
         }
+    }
+}
+
+impl Making<'_> {
+    fn finish(self) -> Result<Made> {
+        let Making { plan, prepared, record, made, .. } = self;
+        let (Some(entry), Some(init)) = (made.entry, made.init) else {
+            return Err(misplaced(Deed::StartInit));
+        };
+        Ok(Made {
+            entry,
+            record,
+            init,
+            master: made.master,
+            script: plan.script,
+            prepared,
+            driver: made.driver,
+        })
     }
 }
 

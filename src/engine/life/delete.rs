@@ -5,9 +5,10 @@
 //! what the record names may never have existed, and absence is no error.
 
 use crate::cgroup::{Cgroup, Driver};
-use crate::engine::life::{hooks::Occasion, inspect::status, kill::shares_pids};
+use crate::engine::life::{hooks::Occasion, inspect::status, kill::shares_pids, making::misplaced};
 use crate::engine::{Engine, Force, Status};
 use crate::error::{Error, Kind, Result};
+use crate::plan::deeds::{self, Deed, Hooks};
 use crate::spec::{Spec, load};
 use crate::state::{Entry, Record};
 use crate::sys::poll::until;
@@ -58,21 +59,37 @@ impl Engine {
 
     /// Ends and removes all that there is of the container. The caller holds the lock of `entry`.
     pub(in crate::engine) fn destroy(&self, entry: Entry, record: &Record) -> Result<()> {
-        end_processes(record, self.watch.patience())?;
-        Driver::open(record.cgroup.as_ref())?.remove(Instant::now() + self.watch.patience())?;
-        if let Some(place) = &record.resctrl {
-            place.remove()?;
+        self.take_back(&deeds::DELETE, entry, record)
+    }
+
+    /// Goes a way back, up to the first deed that fails: the record stays, for another try.
+    pub(in crate::engine) fn take_back(&self, deeds: &[Deed], entry: Entry, record: &Record) -> Result<()> {
+        let mut entry = Some(entry);
+        for deed in deeds {
+            match (deed, &entry) {
+                (Deed::EndProcesses, _) => end_processes(record, self.watch.patience())?,
+                (Deed::RemoveCgroup, _) => {
+                    Driver::open(record.cgroup.as_ref())?.remove(Instant::now() + self.watch.patience())?;
+                }
+                (Deed::RemoveResctrl, _) => record.resctrl.as_ref().map_or(Ok(()), |place| place.remove())?,
+                (Deed::RunHooks(Hooks::Poststop), Some(entry)) => {
+                    // A container whose creation was cut short may have no config, and then it had no hooks to run.
+                    if let Ok(bytes) = entry.config()
+                        && has_poststop(&bytes)
+                    {
+                        self.poststop(entry, &bytes, record);
+                    }
+                }
+                (Deed::ReleaseCgroup, _) => {
+                    if let Some(location) = &record.cgroup {
+                        self.store.release(location, &record.id);
+                    }
+                }
+                (Deed::RemoveState, Some(_)) => entry.take().map_or(Ok(()), Entry::remove)?,
+                _ => return Err(misplaced(*deed)),
+            }
         }
-        // A container whose creation was cut short may have no config, and then it had no hooks to run.
-        if let Ok(bytes) = entry.config()
-            && has_poststop(&bytes)
-        {
-            self.poststop(&entry, &bytes, record);
-        }
-        if let Some(location) = &record.cgroup {
-            self.store.release(location, &record.id);
-        }
-        entry.remove()
+        Ok(())
     }
 
     /// Every hook runs, whatever became of the ones before it (config.md, Poststop). Of the container nothing is left but

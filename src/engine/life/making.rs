@@ -1,13 +1,4 @@
-//! A container in the making: what happens between the intent record and a process that waits for start.
-//!
-//! ```text
-//!  cgroup, descriptors, init         ┐ the parent sets limits while the child
-//!  limits ┆ the child's steps        ┘ builds its tree
-//!  Ready: record with the pid, pid file
-//! ```
-//!
-//! It holds what it has made, so that `undo` takes away that and nothing else: what bears the same name and was there
-//! before is somebody's.
+//! A container in the making: carries out the deeds of its plan (`plan/deeds.rs`), and takes them back.
 
 use crate::cgroup::{Cgroup, Driver, Limits};
 use crate::engine::caller::{
@@ -22,7 +13,8 @@ use crate::engine::child::{
     init::Init,
     links::{self, Leads, Named},
     message::Event,
-    open::{self, Given},
+    open::{self, Given, Opened},
+    pipes::Theirs,
     rlimits,
 };
 use crate::engine::life::{
@@ -30,15 +22,15 @@ use crate::engine::life::{
     hooks::{Inside, Occasion},
     netdevices::{self, Company, Moved},
     prepare::{self, Prepared},
-    start_pipes::{self, Starter},
+    start_pipes,
 };
-use crate::engine::{CreateOptions, Engine, Status, Wait};
+use crate::engine::{CreateOptions, Engine, Status};
 use crate::error::{Context, Error, Result};
-use crate::host::cgroups::Layout;
-use crate::plan::{self, Field, Plan, Script, StartWord, kept, sync};
+use crate::plan::deeds::{Deed, Hooks};
+use crate::plan::{self, Field, Plan, Script, kept, words};
 use crate::resctrl;
+use crate::spec::Spec;
 use crate::spec::destination::absolute;
-use crate::spec::{self, Spec};
 use crate::state::{Entry, Phase, Process, Record};
 use crate::sys::wait::{self, Ended};
 use crate::wire::Kind as Word;
@@ -50,128 +42,198 @@ pub struct Making<'a> {
     pub options: &'a CreateOptions,
     pub bundle: &'a Bundle,
     pub spec: &'a Spec<'a>,
+    pub plan_options: plan::Options,
+    pub plan: Plan<'a>,
     pub prepared: Prepared,
     pub record: Record,
+    pub console: Console,
     /// Who wants a descriptor of the process.
     pub receivers: Vec<Receiver>,
-    pub init: Option<Init>,
-    pub driver: Driver,
     pub rdt: Option<resctrl::Request>,
-    /// The host's network devices that are in the container.
-    pub moved: Option<Moved>,
+    /// What has been done, in order.
+    pub ledger: Vec<Deed>,
+    pub made: Parts,
 }
 
-impl<'a> Making<'a> {
-    /// The script that init works on, and the master of the terminal where nobody else has got it.
-    pub fn build(
-        &mut self,
-        plan: Plan<'a>,
-        plan_options: &plan::Options,
-        entry: &Entry,
-        starter: Starter,
-    ) -> Result<(plan::Script, Option<OwnedFd>)> {
-        let process = self.process();
-        // `run --detach` with a terminal has been refused before.
-        let wait = if starter == Starter::Us { Wait::Foreground } else { Wait::Detach };
-        let console = console::plan(process, self.options.console_socket.as_deref(), wait)?;
-        let plan = self.make_cgroup(plan, plan_options)?;
-        self.make_rdt()?;
-        let start_pipes = start_pipes::make(entry, plan_options.start)?;
-        if plan_options.start != StartWord::Named && start_pipes::shows(starter, self.spec) {
-            start_pipes::show(entry)?;
+/// What there is of it so far.
+#[derive(Default)]
+pub struct Parts {
+    pub entry: Option<Entry>,
+    pub driver: Driver,
+    pub init: Option<Init>,
+    /// The master of its terminal, where nobody else has got it.
+    pub master: Option<OwnedFd>,
+    /// The terminal that only its maker can open so far.
+    hidden: Option<Hidden>,
+    start_pipes: Option<Theirs>,
+    opened: Option<Opened>,
+    /// The host's network devices that are in the container.
+    moved: Option<Moved>,
+}
+
+impl Making<'_> {
+    /// Does these one after the other, up to the first that fails.
+    pub fn carry_out(&mut self, deeds: &[Deed]) -> Result<()> {
+        for deed in deeds {
+            self.do_one(*deed)?;
+            self.ledger.push(*deed);
         }
-        if self.record.notify {
-            notify::make_directory(entry)?;
+        Ok(())
+    }
+
+    fn do_one(&mut self, deed: Deed) -> Result<()> {
+        match deed {
+            Deed::MakeState => {
+                self.made.entry = Some(self.engine.store.create(&self.record.id)?);
+                Ok(())
+            }
+            Deed::ClaimCgroup => self.claim_cgroup(),
+            Deed::WriteIntent => self.entry()?.write_intent(&self.record),
+            Deed::MakeCgroup => self.make_cgroup(),
+            Deed::MakeResctrl => self.make_resctrl(),
+            Deed::MakeStartPipes => {
+                self.made.start_pipes = start_pipes::make(self.entry()?, self.plan_options.start)?;
+                Ok(())
+            }
+            Deed::ShowCreated => start_pipes::show(self.entry()?),
+            Deed::MakeNotifyDirectory => notify::make_directory(self.entry()?),
+            Deed::Open => self.open(),
+            Deed::GuardDevices => self
+                .made
+                .driver
+                .guard_devices(&self.prepared.limits)
+                .doing(|| words::deed(Deed::SetLimits).into()),
+            Deed::SetLimits => {
+                self.made.driver.apply(&self.prepared.limits).doing(|| words::deed(Deed::SetLimits).into())
+            }
+            Deed::StartInit => self.start_init(),
+            Deed::KeepConfig => self.entry()?.write_config(&self.bundle.bytes),
+            Deed::KeepScript => self.entry()?.write_script(&kept::encode(&self.plan.script, self.spec)),
+            Deed::RecordProcess => {
+                self.note_process(Phase::Creating)?;
+                self.entry()?.write(&self.record)
+            }
+            Deed::RecordCreated => {
+                self.note_process(Phase::Created)?;
+                self.entry()?.prepare(&self.record)
+            }
+            Deed::Meet(point) => self.follow(Some(point)),
+            Deed::Release => self.init()?.say(Word::Go),
+            Deed::WriteIdMaps => {
+                let pid = self.pid()?;
+                self.record.user_namespaces.insert(0, belonging::of_new(pid)?);
+                let maps = self.plan.id_maps.as_ref();
+                maps.map_or(Ok(()), |(uids, gids)| idmaps::write(pid, uids, gids, &self.prepared.facts))
+            }
+            Deed::RaiseLimits if self.prepared.facts.privileged => rlimits::raise(self.pid()?, self.spec),
+            // Only what an ordinary user may set by itself is in its config.
+            Deed::RaiseLimits => Ok(()),
+            Deed::JoinResctrl => {
+                let pid = self.pid()?;
+                self.rdt.as_ref().map_or(Ok(()), |rdt| rdt.join(pid))
+            }
+            Deed::MoveDevices => self.move_devices(),
+            Deed::RunHooks(hooks) => self.run_hooks(hooks),
+            Deed::CheckConfined => {
+                let pid = self.pid()?;
+                self.plan.confined.as_ref().map_or(Ok(()), |sets| confined::check(pid, sets))
+            }
+            Deed::LimitProcesses => born::limit_processes(self.pid()?, self.spec),
+            Deed::SettleBorn => born::settle(self.pid()?, self.spec),
+            Deed::AwaitReady => self.follow(None),
+            Deed::ShowTerminal => self.made.hidden.take().map_or(Ok(()), |terminal| terminal.show()),
+            Deed::GivePidfd => {
+                let process = self.init()?.process().pidfd.as_fd();
+                self.receivers.iter().try_for_each(|receiver| receiver.send(process))
+            }
+            Deed::Publish => self.entry()?.publish(),
+            Deed::WriteBrief => {
+                self.entry()?.write_brief(&self.record, self.init()?.process().pidfd.as_fd());
+                Ok(())
+            }
+            Deed::WritePidFile => {
+                let pid = self.pid()?;
+                self.options.pid_file.as_ref().map_or(Ok(()), |path| pid_file::write(path, pid))
+            }
+            Deed::GiveDevicesBack
+            | Deed::EndProcesses
+            | Deed::RemoveCgroup
+            | Deed::RemoveResctrl
+            | Deed::ReleaseCgroup
+            | Deed::RemoveState => Err(misplaced(deed)),
         }
+    }
+
+    fn entry(&self) -> Result<&Entry> {
+        self.made.entry.as_ref().ok_or_else(|| misplaced(Deed::MakeState))
+    }
+
+    fn init(&self) -> Result<&Init> {
+        self.made.init.as_ref().ok_or_else(|| misplaced(Deed::StartInit))
+    }
+
+    fn pid(&self) -> Result<i32> {
+        self.init().map(|init| init.process().pid)
+    }
+
+    /// Of two containers one gets a path; and a group that others use is nobody's.
+    fn claim_cgroup(&mut self) -> Result<()> {
+        let (store, id) = (&self.engine.store, &self.record.id);
+        let Some(location) = &self.prepared.host.cgroup else { return Ok(()) };
+        let claimed = store.claim(location, id).and_then(|()| Driver::refuse_occupied(location));
+        claimed.inspect_err(|_| store.release_all(id))
+    }
+
+    fn open(&mut self) -> Result<()> {
         let given = Given {
-            start: start_pipes.as_ref().map(|pipes| (pipes.word.as_fd(), pipes.answer.as_fd())),
-            cgroup: self.driver.cgroup(),
+            start: self.made.start_pipes.as_ref().map(|pipes| (pipes.word.as_fd(), pipes.answer.as_fd())),
+            cgroup: self.made.driver.cgroup(),
             ..Given::default()
         };
-        let opened = open::open(&plan.opens, given, self.spec)?;
-        self.record.user_namespaces = belonging::known_before(plan.created, &plan.opens, &opened)?;
-        // Nothing that the container's image or volumes hold is opened by a process without its device rules.
-        let doing = || "set the limits of the container's cgroup".into();
-        self.driver.guard_devices(&self.prepared.limits).doing(doing)?;
-        let mut limits = Some(std::mem::take(&mut self.prepared.limits));
-        let when = moment(&plan, &self.prepared.host.cgroups);
-        if when == Moment::BeforeClone {
-            self.apply(limits.take())?;
-        }
+        let opened = open::open(&self.plan.opens, given, self.spec)?;
+        self.record.user_namespaces = belonging::known_before(self.plan.created, &self.plan.opens, &opened)?;
+        self.made.opened = Some(opened);
+        Ok(())
+    }
+
+    fn start_init(&mut self) -> Result<()> {
+        let opened = self.made.opened.take().ok_or_else(|| misplaced(Deed::Open))?;
         let init = birth::start(birth::Start {
-            namespaces: plan.clone_flags,
-            cgroup: self.driver.cgroup().and_then(Cgroup::birth),
+            namespaces: self.plan.clone_flags,
+            cgroup: self.made.driver.cgroup().and_then(Cgroup::birth),
             preserve_fds: self.record.preserve_fds,
-            ..birth::Start::of(&plan.script, &opened.numbers, &self.engine.watch)
+            ..birth::Start::of(&self.plan.script, &opened.numbers, &self.engine.watch)
         })?;
-        self.init = Some(init.with(opened.into_sources(), &plan.script));
-        drop(start_pipes);
-        // The child builds its tree meanwhile.
-        if when == Moment::AfterClone {
-            self.apply(limits.take())?;
-        }
-        entry.write_config(&self.bundle.bytes)?;
-        if starter == Starter::Command {
-            entry.write_script(&kept::encode(&plan.script, self.spec))?;
-        }
-        // What says "created" is written while the child builds its tree, and counts only when it is true: whoever
-        // took a container in the making for a running one would `exec` in the host's tree.
-        let hooks = self.spec.hooks.is_some();
-        // It is seen when the process waits for its id maps, and belongs into the record.
-        let own_user = plan.id_maps.is_some();
-        if hooks && !plan.staged {
-            // Hooks may ask for the state.
-            self.note_process(Phase::Creating)?;
-            entry.write(&self.record)?;
-        } else if !plan.staged && !own_user {
-            self.note_process(Phase::Created)?;
-            entry.prepare(&self.record)?;
-        }
-        let master = self.converse(&plan, &console, limits)?;
-        if plan.staged || hooks || own_user {
-            self.note_process(Phase::Created)?;
-            entry.prepare(&self.record)?;
-        }
-        let process = self.init.as_ref().map(|init| init.process().pidfd.as_fd());
-        for (receiver, process) in self.receivers.iter().zip(process.into_iter().cycle()) {
-            receiver.send(process)?;
-        }
-        entry.publish()?;
-        if let Some(init) = &self.init {
-            entry.write_brief(&self.record, init.process().pidfd.as_fd());
-        }
-        if let Some(path) = &self.options.pid_file {
-            pid_file::write(path, self.init_mut().process().pid)?;
-        }
-        Ok((plan.script, master))
+        self.made.init = Some(init.with(opened.into_sources(), &self.plan.script));
+        self.made.start_pipes = None;
+        Ok(())
     }
 
     /// Makes the cgroup. A caller who may not, and has asked neither for a place nor for a limit, gets what it
     /// has asked for without one, and nothing has to be said about it.
-    fn make_cgroup(&mut self, plan: Plan<'a>, plan_options: &plan::Options) -> Result<Plan<'a>> {
-        let Some(location) = &self.prepared.host.cgroup else { return Ok(plan) };
+    fn make_cgroup(&mut self) -> Result<()> {
+        let Some(location) = &self.prepared.host.cgroup else { return Ok(()) };
         match Driver::make(location, &self.prepared.limits) {
             Ok(driver) => {
-                self.driver = driver;
-                self.record.cgroup = self.driver.cgroup().map(Cgroup::location).transpose()?;
-                Ok(plan)
-            }
-            Err(error) if self.may_do_without(&error) => {
-                self.engine.store.release(location, &self.record.id);
-                self.prepared.host.cgroup = None;
-                self.record.cgroup = None;
-                prepare::plan(&self.prepared, self.spec, &self.bundle.path, plan_options)
+                self.made.driver = driver;
+                self.record.cgroup = self.made.driver.cgroup().map(Cgroup::location).transpose()?;
+                Ok(())
             }
             Err(error) => {
                 // What is there now is not ours, and the clean-up that follows ends nothing there.
                 self.engine.store.release(location, &self.record.id);
                 self.record.cgroup = None;
-                Err(error)
+                if !self.may_do_without(&error) {
+                    return Err(error);
+                }
+                self.prepared.host.cgroup = None;
+                self.plan = prepare::plan(&self.prepared, self.spec, &self.bundle.path, &self.plan_options)?;
+                Ok(())
             }
         }
     }
 
-    fn make_rdt(&mut self) -> Result<()> {
+    fn make_resctrl(&mut self) -> Result<()> {
         let made = self.rdt.as_ref().map_or(Ok(()), resctrl::Request::make);
         if made.is_err() {
             // It has left nothing; what bears the same name now is somebody else's.
@@ -190,66 +252,48 @@ impl<'a> Making<'a> {
             && path.is_none_or(str::is_empty)
     }
 
-    fn apply(&self, limits: Option<Limits>) -> Result<()> {
-        let Some(limits) = limits else { return Ok(()) };
-        self.driver.apply(&limits).doing(|| "set the limits of the container's cgroup".into())
-    }
-
-    /// Follows init until it is ready; does the host's part where it waits for that.
-    fn converse(
-        &mut self,
-        plan: &Plan,
-        console: &Console,
-        mut limits: Option<Limits>,
-    ) -> Result<Option<OwnedFd>> {
-        let (mut kept_master, mut hidden) = (None, None);
+    /// Follows init until it waits at this point, or without one until it is ready.
+    fn follow(&mut self, until: Option<u32>) -> Result<()> {
         // init asks twice about what it makes: at the place above, and when it is there.
         let mut shown = None;
         loop {
-            match self.init_mut().hear()? {
-                Event::Reached(point) => {
-                    self.reach(point, plan)?;
-                    self.init_mut().say(Word::Go)?;
+            let init = self.made.init.as_mut().ok_or_else(|| misplaced(Deed::StartInit))?;
+            match init.hear()? {
+                Event::Reached(point) if until == Some(point) => return Ok(()),
+                Event::Ready if until.is_none() => return Ok(()),
+                Event::Reached(_) | Event::Ready => {
+                    return Err(Error::new("the container's init waits where its plan does not"));
                 }
                 // `Init::hear` answers the last two.
                 Event::Spawned | Event::Mount { .. } | Event::Copied(..) | Event::Blocked(_) => {}
                 Event::Link { step, found, root } => {
-                    let warning = self.look_behind_link(&plan.script, step, found.as_fd(), root)?;
+                    let warning = self.look_behind_link(&self.plan.script, step, found.as_fd(), root)?;
                     if let Some(warning) = warning.filter(|_| shown.replace(step) != Some(step)) {
                         self.engine.warn(Error::new(warning));
                     }
-                    self.init_mut().say(Word::Go)?;
+                    self.init()?.say(Word::Go)?;
                 }
                 Event::Console { master, mode } => {
                     let again = master.try_clone().map_err(|e| Error::io("dup", &e))?;
-                    hidden = Some(Hidden { master: again, mode });
-                    kept_master = console::take(master, console, self.process())?;
+                    self.made.hidden = Some(Hidden { master: again, mode });
+                    let process = self.spec.process.as_ref().ok_or_else(|| misplaced(Deed::ShowTerminal))?;
+                    self.made.master = console::take(master, &self.console, process)?;
                 }
                 Event::Listener(fd) => {
-                    let pid = self.init_mut().process().pid;
+                    let pid = self.pid()?;
                     listener::send(self.spec, &self.record, Status::Creating, pid, fd.as_fd())?;
                 }
                 Event::Failed { message, note } => {
-                    return Err(diagnose::explain(&plan.script, &message, &note, self.spec)
+                    return Err(diagnose::explain(&self.plan.script, &message, &note, self.spec)
                         .doing("error during container init"));
                 }
                 Event::Warned { message, note } => {
-                    let warning = diagnose::explain(&plan.script, &message, &note, self.spec);
+                    let warning = diagnose::explain(&self.plan.script, &message, &note, self.spec);
                     self.engine.warn(warning);
                 }
                 Event::Closed => return Err(self.died()),
                 // Fetched by `Init::hear`.
                 Event::ListenerAt(_) => {}
-                Event::Ready => {
-                    if let Some(sets) = &plan.confined {
-                        confined::check(self.init_mut().process().pid, sets)?;
-                    }
-                    if let Some(terminal) = hidden {
-                        terminal.show()?;
-                    }
-                    self.apply(limits.take())?;
-                    return Ok(kept_master);
-                }
             }
         }
     }
@@ -262,7 +306,7 @@ impl<'a> Making<'a> {
         found: BorrowedFd,
         root: i32,
     ) -> Result<Option<String>> {
-        let (Some(init), Some((_, field))) = (&self.init, script.step(step as usize)) else {
+        let (Some(init), Some((_, field))) = (&self.made.init, script.step(step as usize)) else {
             return Ok(None);
         };
         let Some(pointer) = field.pointer(self.spec) else { return Ok(None) };
@@ -287,75 +331,50 @@ impl<'a> Making<'a> {
         }
     }
 
-    fn process(&self) -> &'a spec::Process<'a> {
-        self.spec.process.as_ref().expect("validation asks for a process")
+    fn move_devices(&mut self) -> Result<()> {
+        let process = self.init()?.process().pidfd.try_clone().map_err(|e| Error::io("dup", &e))?;
+        let joined = self.plan.joined & libc::CLONE_NEWNET as u64 != 0;
+        let company = if joined { Company::Shared } else { Company::Alone };
+        self.made.moved = Some(netdevices::move_in(self.spec, process.as_fd(), company, &|warning| {
+            self.engine.warn(warning)
+        })?);
+        Ok(())
     }
 
-    fn init_mut(&mut self) -> &mut Init {
-        self.init.as_mut().expect("a conversation has somebody to talk to")
-    }
-
-    fn reach(&mut self, point: u32, plan: &Plan) -> Result<()> {
-        let pid = self.init_mut().process().pid;
-        match point {
-            sync::MAP => {
-                self.record.user_namespaces.insert(0, belonging::of_new(pid)?);
-                if let Some((uids, gids)) = &plan.id_maps {
-                    idmaps::write(pid, uids, gids, &self.prepared.facts)?;
-                }
-                if self.prepared.facts.privileged { rlimits::raise(pid, self.spec) } else { Ok(()) }
-            }
-            sync::RESCTRL => self.rdt.as_ref().map_or(Ok(()), |rdt| rdt.join(pid)),
-            sync::NETWORK => {
-                let process = self.init_mut().process().pidfd.try_clone();
-                let process = process.map_err(|e| Error::io("dup", &e))?;
-                let joined = plan.joined & libc::CLONE_NEWNET as u64 != 0;
-                let company = if joined { Company::Shared } else { Company::Alone };
-                let moved = netdevices::move_in(self.spec, process.as_fd(), company, &|warning| {
-                    self.engine.warn(warning)
-                })?;
-                self.moved = Some(moved);
-                Ok(())
-            }
-            sync::HOOKS => self.run_hooks(pid, plan),
-            sync::CONFINED => plan.confined.as_ref().map_or(Ok(()), |sets| confined::check(pid, sets)),
-            sync::PROCESSES => born::limit_processes(pid, self.spec),
-            sync::BORN => born::settle(pid, self.spec),
-            _ => Ok(()),
-        }
-    }
-
-    fn run_hooks(&mut self, pid: i32, plan: &Plan) -> Result<()> {
+    fn run_hooks(&mut self, kind: Hooks) -> Result<()> {
         let Some(hooks) = &self.spec.hooks else { return Ok(()) };
+        let pid = self.pid()?;
         // One that was spawned is noted here first.
         if self.record.process.is_none_or(|process| process.pid != pid) {
             self.note_process(Phase::Creating)?;
         }
-        let first = self.init.as_ref().expect("init waits for its hooks").process();
-        let occasion = |kind| {
-            Occasion::new(kind, &self.record, Status::Creating, &self.engine.watch)
-                .before(first.pidfd.as_fd())
-        };
-        occasion("prestart").run(&hooks.prestart)?;
-        occasion("createRuntime").run(&hooks.create_runtime)?;
+        let first = self.init()?.process();
+        let occasion = Occasion::new(kind.name(), &self.record, Status::Creating, &self.engine.watch)
+            .before(first.pidfd.as_fd());
         let inside = Inside {
             spec: self.spec,
             host: &self.prepared.host,
             id: &self.record.id,
             // A createContainer hook has all of our rights: it is not born where neighbours could trace it.
-            namespaces: plan.created | plan.joined & !(libc::CLONE_NEWPID as u64),
+            namespaces: self.plan.created | self.plan.joined & !(libc::CLONE_NEWPID as u64),
             user_namespaces: &self.record.user_namespaces,
             first: (first.pid, first.pidfd.as_fd()),
             location: self.record.cgroup.as_ref(),
-            cgroup: self.driver.cgroup(),
+            cgroup: self.made.driver.cgroup(),
             own: None,
         };
-        occasion("createContainer").run_inside(&hooks.create_container, &inside)
+        match kind {
+            Hooks::Prestart => occasion.run(&hooks.prestart),
+            Hooks::CreateRuntime => occasion.run(&hooks.create_runtime),
+            Hooks::CreateContainer => occasion.run_inside(&hooks.create_container, &inside),
+            Hooks::Poststop => Err(misplaced(Deed::RunHooks(kind))),
+        }
     }
 
     /// init has ended without a word.
-    fn died(&mut self) -> Error {
-        let ended = wait::reap(self.init_mut().process().pidfd.as_fd());
+    fn died(&self) -> Error {
+        let ended = self.init().map(|init| wait::reap(init.process().pidfd.as_fd()));
+        let Ok(ended) = ended else { return misplaced(Deed::StartInit) };
         let how = match ended {
             Ok(Ended::Signaled(libc::SIGKILL)) => {
                 return Error::new("the container's init was killed").remedy(
@@ -371,47 +390,48 @@ impl<'a> Making<'a> {
 
     /// From here on every command finds the process. The lock is ours until it is ready.
     fn note_process(&mut self, phase: Phase) -> Result<()> {
-        let pid = self.init_mut().process().pid;
+        let pid = self.pid()?;
         let process = Process::of(pid).map_err(|e| e.because(format!("read /proc/{pid}/stat")))?;
         self.record.process = Some(process);
         self.record.phase = phase;
         Ok(())
     }
 
-    /// Takes everything away again. What fails here is a warning: the error that led here is the one to report.
-    pub fn undo(mut self, entry: Entry) {
-        if let Some(moved) = self.moved.take() {
-            moved.give_back(&|warning| self.engine.warn(warning));
+    /// Goes the way back from what was done, and from nothing else: what bears the same name and was there before belongs
+    /// to others. What fails here is a warning: the error that led here is the one to report.
+    pub fn undo(mut self) {
+        let engine = self.engine;
+        let warn = |error: Error| engine.warn(error.doing("cleaning up after a failure"));
+        let mut rest = Vec::new();
+        for deed in plan::deeds::undo(&self.ledger) {
+            match deed {
+                Deed::GiveDevicesBack => {
+                    if let Some(moved) = self.made.moved.take() {
+                        moved.give_back(&|warning| engine.warn(warning));
+                    }
+                    continue;
+                }
+                Deed::EndProcesses => {
+                    if let Some(init) = &self.made.init {
+                        init.end();
+                    }
+                    self.record.process = None;
+                }
+                Deed::RemoveResctrl => {
+                    self.rdt.as_ref().map_or(Ok(()), resctrl::Request::undo).unwrap_or_else(warn)
+                }
+                _ => {}
+            }
+            rest.push(deed);
         }
-        if let Some(init) = &self.init {
-            init.end();
-        }
-        self.record.process = None;
-        drop(std::mem::take(&mut self.driver));
-        if let Some(Err(error)) = self.rdt.as_ref().map(resctrl::Request::undo) {
-            self.engine.warn(error.doing("cleaning up after a failure"));
-        }
-        if let Err(error) = self.engine.destroy(entry, &self.record) {
-            self.engine.warn(error.doing("cleaning up after a failure"));
+        drop(std::mem::take(&mut self.made.driver));
+        if let Some(entry) = self.made.entry.take() {
+            self.engine.take_back(&rest, entry, &self.record).unwrap_or_else(warn);
         }
     }
 }
 
-/// When limits are set; device rules always stand before the process exists.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Moment {
-    BeforeClone,
-    AfterClone,
-    /// When the container is ready.
-    Last,
-}
-
-/// On v1 the process enters its cgroups by itself and finds its limits there; on v2 they are set while the child works. A
-/// first process that spawns the real one must not meet a limit of one task.
-fn moment(plan: &Plan, cgroups: &Layout) -> Moment {
-    match (plan.staged, cgroups) {
-        (true, _) => Moment::Last,
-        (false, Layout::Legacy { .. }) => Moment::BeforeClone,
-        (false, Layout::Unified { .. }) => Moment::AfterClone,
-    }
+/// A plan never asks for what it has not prepared.
+pub fn misplaced(deed: Deed) -> Error {
+    Error::new(format!("the plan is out of order: {}", words::deed(deed)))
 }

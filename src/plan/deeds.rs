@@ -1,0 +1,343 @@
+//! The parent's part of a plan: what rruntime does on the host's side, in order, each deed with the field of config.json
+//! that it comes from.
+//!
+//! The engine does them one after the other and keeps a ledger of what was done; [`undo`] of that ledger is the way back,
+//! and `delete` is the way back from all of it.
+
+use super::script::{Field, Talk};
+use super::{Plan, StartWord, sync};
+use crate::host::cgroups::Layout;
+use crate::spec::Spec;
+
+/// One thing that is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    // A container in the making.
+    MakeState,
+    ClaimCgroup,
+    WriteIntent,
+    MakeCgroup,
+    MakeResctrl,
+    MakeStartPipes,
+    ShowCreated,
+    MakeNotifyDirectory,
+    Open,
+    GuardDevices,
+    SetLimits,
+    StartInit,
+    KeepConfig,
+    /// For a later command: `plan/kept.rs`.
+    KeepScript,
+    /// The record names the process: hooks may ask.
+    RecordProcess,
+    /// The record says that the container is created; it counts from `Publish` on.
+    RecordCreated,
+    /// Follow init until it waits at this point.
+    Meet(u32),
+    Release,
+    WriteIdMaps,
+    RaiseLimits,
+    JoinResctrl,
+    MoveDevices,
+    RunHooks(Hooks),
+    CheckConfined,
+    LimitProcesses,
+    SettleBorn,
+    AwaitReady,
+    ShowTerminal,
+    GivePidfd,
+    Publish,
+    WriteBrief,
+    WritePidFile,
+    // The way back.
+    GiveDevicesBack,
+    EndProcesses,
+    RemoveCgroup,
+    RemoveResctrl,
+    ReleaseCgroup,
+    RemoveState,
+}
+
+/// Hooks that the host's side runs; startContainer and poststart belong to start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hooks {
+    Prestart,
+    CreateRuntime,
+    CreateContainer,
+    Poststop,
+}
+
+impl Deed {
+    /// Where it comes from.
+    pub fn field(self) -> Field {
+        match self {
+            Deed::ClaimCgroup | Deed::MakeCgroup | Deed::RemoveCgroup | Deed::ReleaseCgroup => {
+                Field::Fixed("/linux/cgroupsPath")
+            }
+            Deed::MakeResctrl | Deed::JoinResctrl | Deed::RemoveResctrl => Field::Fixed("/linux/intelRdt"),
+            Deed::GuardDevices => Field::Fixed("/linux/resources/devices"),
+            Deed::SetLimits => Field::Fixed("/linux/resources"),
+            Deed::StartInit => Field::Fixed("/linux/namespaces"),
+            Deed::WriteIdMaps => Field::Fixed("/linux/uidMappings"),
+            Deed::RaiseLimits | Deed::LimitProcesses => Field::Fixed("/process/rlimits"),
+            Deed::MoveDevices | Deed::GiveDevicesBack => Field::Fixed("/linux/netDevices"),
+            Deed::CheckConfined => Field::Fixed("/process/capabilities"),
+            Deed::SettleBorn => Field::Fixed("/process/scheduler"),
+            Deed::ShowTerminal => Field::Fixed("/process/terminal"),
+            Deed::RunHooks(Hooks::Prestart) => Field::Fixed("/hooks/prestart"),
+            Deed::RunHooks(Hooks::CreateRuntime) => Field::Fixed("/hooks/createRuntime"),
+            Deed::RunHooks(Hooks::CreateContainer) => Field::Fixed("/hooks/createContainer"),
+            Deed::RunHooks(Hooks::Poststop) => Field::Fixed("/hooks/poststop"),
+            Deed::MakeState
+            | Deed::WriteIntent
+            | Deed::MakeStartPipes
+            | Deed::ShowCreated
+            | Deed::MakeNotifyDirectory
+            | Deed::Open
+            | Deed::KeepConfig
+            | Deed::KeepScript
+            | Deed::RecordProcess
+            | Deed::RecordCreated
+            | Deed::Meet(_)
+            | Deed::Release
+            | Deed::AwaitReady
+            | Deed::GivePidfd
+            | Deed::Publish
+            | Deed::WriteBrief
+            | Deed::WritePidFile
+            | Deed::EndProcesses
+            | Deed::RemoveState => Field::None,
+        }
+    }
+
+    /// What takes it back. The state directory goes with all that is in it.
+    fn undone_by(self) -> Option<Deed> {
+        match self {
+            Deed::MakeState => Some(Deed::RemoveState),
+            Deed::ClaimCgroup => Some(Deed::ReleaseCgroup),
+            Deed::WriteIntent => Some(Deed::RunHooks(Hooks::Poststop)),
+            Deed::MakeCgroup => Some(Deed::RemoveCgroup),
+            Deed::MakeResctrl => Some(Deed::RemoveResctrl),
+            Deed::StartInit => Some(Deed::EndProcesses),
+            Deed::MoveDevices => Some(Deed::GiveDevicesBack),
+            _ => None,
+        }
+    }
+}
+
+/// The way back from what was done: the ledger, read from its end.
+pub fn undo(ledger: &[Deed]) -> Vec<Deed> {
+    ledger.iter().rev().filter_map(|deed| deed.undone_by()).collect()
+}
+
+/// The way back from a container that was made, whatever of it there is.
+pub const DELETE: [Deed; 6] = [
+    Deed::EndProcesses,
+    Deed::RemoveCgroup,
+    Deed::RemoveResctrl,
+    Deed::RunHooks(Hooks::Poststop),
+    Deed::ReleaseCgroup,
+    Deed::RemoveState,
+];
+
+/// What the caller of a creation wants besides the container.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wishes {
+    pub start: StartWord,
+    /// The state is "created" for a while.
+    pub shows_created: bool,
+    /// The notify socket is bound into the container.
+    pub notify: bool,
+    pub pidfd: bool,
+    pub pid_file: bool,
+}
+
+/// The deeds of a creation, up to a process that waits for start.
+pub fn create(plan: &Plan, spec: &Spec, layout: Option<&Layout>, wishes: Wishes) -> Vec<Deed> {
+    let mut deeds = vec![Deed::MakeState];
+    let mut push = |wanted: bool, deed: Deed| {
+        if wanted {
+            deeds.push(deed);
+        }
+    };
+    let linux = spec.linux.as_ref();
+    let resctrl = linux.is_some_and(|linux| linux.intel_rdt.is_some());
+    let cgroup = layout.is_some();
+    // On v1 the process enters its cgroups by itself and finds its limits there; on v2 they are set while the child works.
+    // A first process that spawns the real one must not meet a limit of one task.
+    let legacy = matches!(layout, Some(Layout::Legacy { .. }));
+    push(cgroup, Deed::ClaimCgroup);
+    push(true, Deed::WriteIntent);
+    push(cgroup, Deed::MakeCgroup);
+    push(resctrl, Deed::MakeResctrl);
+    push(wishes.start != StartWord::Maker, Deed::MakeStartPipes);
+    push(wishes.shows_created && wishes.start != StartWord::Named, Deed::ShowCreated);
+    push(wishes.notify, Deed::MakeNotifyDirectory);
+    push(true, Deed::Open);
+    // Nothing that the container's image or volumes hold is opened by a process without its device rules.
+    push(cgroup, Deed::GuardDevices);
+    push(cgroup && legacy && !plan.staged, Deed::SetLimits);
+    push(true, Deed::StartInit);
+    push(cgroup && !legacy && !plan.staged, Deed::SetLimits);
+    push(true, Deed::KeepConfig);
+    push(wishes.start != StartWord::Maker, Deed::KeepScript);
+    // What says "created" is written while the child builds its tree, and counts only when it is published: a container in
+    // the making that was taken for a running one would let `exec` into the host's tree. Hooks may ask for the state
+    // before; and a new user namespace is seen only when its process waits for the id maps, and belongs into the record.
+    let hooks = spec.hooks.is_some();
+    let late = plan.staged || hooks || plan.id_maps.is_some();
+    push(hooks && !plan.staged, Deed::RecordProcess);
+    push(!late, Deed::RecordCreated);
+    for (_, talk) in plan.script.talks() {
+        let Talk::Reached(point) = *talk else { continue };
+        deeds.push(Deed::Meet(point));
+        deeds.extend_from_slice(at(point));
+        deeds.push(Deed::Release);
+    }
+    let mut push = |wanted: bool, deed: Deed| {
+        if wanted {
+            deeds.push(deed);
+        }
+    };
+    push(true, Deed::AwaitReady);
+    push(plan.confined.is_some(), Deed::CheckConfined);
+    push(spec.process.as_ref().is_some_and(|process| process.terminal), Deed::ShowTerminal);
+    push(cgroup && plan.staged, Deed::SetLimits);
+    push(late, Deed::RecordCreated);
+    push(wishes.pidfd, Deed::GivePidfd);
+    push(true, Deed::Publish);
+    push(true, Deed::WriteBrief);
+    push(wishes.pid_file, Deed::WritePidFile);
+    deeds
+}
+
+/// The host's part at a point where init waits.
+pub fn at(point: u32) -> &'static [Deed] {
+    match point {
+        sync::MAP => &[Deed::WriteIdMaps, Deed::RaiseLimits],
+        sync::LIMITS => &[Deed::RaiseLimits],
+        sync::RESCTRL => &[Deed::JoinResctrl],
+        sync::NETWORK => &[Deed::MoveDevices],
+        sync::HOOKS => &[
+            Deed::RunHooks(Hooks::Prestart),
+            Deed::RunHooks(Hooks::CreateRuntime),
+            Deed::RunHooks(Hooks::CreateContainer),
+        ],
+        sync::CONFINED => &[Deed::CheckConfined],
+        sync::PROCESSES => &[Deed::LimitProcesses],
+        sync::BORN => &[Deed::SettleBorn],
+        _ => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::script::Script;
+    use crate::wire::Step;
+
+    fn plan(points: &[u32]) -> Plan<'static> {
+        let mut script = Script::default();
+        points.iter().for_each(|point| script.push(Field::None, Step::Sync { point: *point }));
+        script.push(Field::None, Step::AwaitStart {});
+        Plan {
+            script,
+            opens: Default::default(),
+            clone_flags: 0,
+            staged: false,
+            confined: None,
+            created: 0,
+            joined: 0,
+            id_maps: None,
+            warnings: Vec::new(),
+        }
+    }
+
+    fn spec(config: &str) -> Spec<'_> {
+        crate::spec::load::parse("config.json", config.as_bytes()).unwrap()
+    }
+
+    const UNIFIED: Layout = Layout::Unified { mount: String::new() };
+    const LEGACY: Layout = Layout::Legacy { hierarchies: Vec::new(), unified: None };
+
+    fn place(deeds: &[Deed], deed: Deed) -> usize {
+        deeds.iter().position(|it| *it == deed).unwrap_or_else(|| panic!("{deed:?} is not in {deeds:?}"))
+    }
+
+    #[test]
+    fn limits_stand_before_a_process_that_enters_by_itself_and_come_beside_one_that_is_born_there() {
+        for (layout, before) in [(LEGACY, true), (UNIFIED, false)] {
+            let deeds = create(&plan(&[]), &spec("{}"), Some(&layout), Wishes::default());
+            assert_eq!(place(&deeds, Deed::SetLimits) < place(&deeds, Deed::StartInit), before);
+            assert!(place(&deeds, Deed::GuardDevices) < place(&deeds, Deed::StartInit));
+            let staged = Plan { staged: true, ..plan(&[]) };
+            let deeds = create(&staged, &spec("{}"), Some(&layout), Wishes::default());
+            assert!(place(&deeds, Deed::SetLimits) > place(&deeds, Deed::AwaitReady));
+        }
+        let deeds = create(&plan(&[]), &spec("{}"), None, Wishes::default());
+        assert!(!deeds.contains(&Deed::SetLimits) && !deeds.contains(&Deed::MakeCgroup));
+    }
+
+    #[test]
+    fn what_will_be_made_is_written_down_first_and_what_is_made_is_published_last() {
+        let wishes = Wishes {
+            start: StartWord::Taken,
+            shows_created: true,
+            notify: true,
+            pidfd: true,
+            pid_file: true,
+        };
+        let deeds =
+            create(&plan(&[sync::MAP, sync::HOOKS]), &spec(r#"{"hooks": {}}"#), Some(&LEGACY), wishes);
+        assert_eq!(deeds[..3], [Deed::MakeState, Deed::ClaimCgroup, Deed::WriteIntent]);
+        assert_eq!(
+            deeds[deeds.len() - 4..],
+            [Deed::GivePidfd, Deed::Publish, Deed::WriteBrief, Deed::WritePidFile]
+        );
+        assert!(place(&deeds, Deed::RecordProcess) < place(&deeds, Deed::RunHooks(Hooks::Prestart)));
+        assert!(place(&deeds, Deed::RunHooks(Hooks::CreateContainer)) < place(&deeds, Deed::RecordCreated));
+    }
+
+    #[test]
+    fn init_goes_on_only_after_the_hosts_part() {
+        let points = [
+            sync::RESCTRL,
+            sync::MAP,
+            sync::NETWORK,
+            sync::HOOKS,
+            sync::CONFINED,
+            sync::PROCESSES,
+            sync::BORN,
+        ];
+        let deeds = create(&plan(&points), &spec("{}"), None, Wishes::default());
+        for point in points {
+            let met = place(&deeds, Deed::Meet(point));
+            let part = at(point);
+            assert!(!part.is_empty());
+            assert_eq!(deeds[met + 1..=met + part.len()], *part);
+            assert_eq!(deeds[met + 1 + part.len()], Deed::Release);
+        }
+        assert!(place(&deeds, Deed::AwaitReady) > place(&deeds, Deed::Meet(sync::BORN)));
+    }
+
+    #[test]
+    fn the_way_back_is_the_ledger_from_its_end() {
+        let config = r#"{"linux": {"intelRdt": {}}}"#;
+        let deeds = create(&plan(&[sync::NETWORK]), &spec(config), Some(&UNIFIED), Wishes::default());
+        let all = undo(&deeds);
+        let expected = [
+            Deed::GiveDevicesBack,
+            Deed::EndProcesses,
+            Deed::RemoveResctrl,
+            Deed::RemoveCgroup,
+            Deed::RunHooks(Hooks::Poststop),
+            Deed::ReleaseCgroup,
+            Deed::RemoveState,
+        ];
+        assert_eq!(all, expected);
+        for done in 0..=deeds.len() {
+            assert!(all.ends_with(&undo(&deeds[..done])), "after {done}");
+        }
+        assert!(undo(&[]).is_empty());
+    }
+}
