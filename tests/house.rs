@@ -24,7 +24,7 @@ const ARROWS_UP: [(&str, &str); 0] = [];
 const CIRCLES: &[&[&str]] = &[
     &["src/plan/belonging.rs", "src/plan/tenant.rs"],
     &["src/plan/loading.rs", "src/plan/process.rs", "src/plan/scheduling.rs"],
-    &["src/plan/mount_legacy.rs", "src/plan/mounts.rs", "src/plan/namespaces.rs", "src/plan/script.rs"],
+    &["src/plan/mounts/mod.rs", "src/plan/namespaces.rs", "src/plan/script.rs"],
     &["src/spec/annotations.rs", "src/spec/validate.rs", "src/spec/validate/findings.rs"],
     &["src/spec/config.rs", "src/spec/linux.rs"],
 ];

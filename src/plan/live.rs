@@ -7,7 +7,7 @@
 
 use super::Host;
 use super::belonging;
-use super::mount_options::Flags;
+use super::mounts::options::Flags;
 use super::mounts::{Moment, Mounts};
 use super::namespaces::{MOUNT, PID, USER};
 use super::script::{Field, Open, Opens, Script, c, push_cgroup};

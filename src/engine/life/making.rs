@@ -98,13 +98,11 @@ impl Making<'_> {
             Deed::ShowCreated => start_pipes::show(self.entry()?),
             Deed::MakeNotifyDirectory => notify::make_directory(self.entry()?),
             Deed::Open => self.open(),
-            Deed::GuardDevices => self
-                .made
-                .driver
-                .guard_devices(&self.prepared.limits)
-                .doing(|| words::deed(Deed::SetLimits).into()),
+            Deed::GuardDevices => {
+                self.made.driver.guard_devices(&self.prepared.limits).doing(|| words::deed(Deed::SetLimits))
+            }
             Deed::SetLimits => {
-                self.made.driver.apply(&self.prepared.limits).doing(|| words::deed(Deed::SetLimits).into())
+                self.made.driver.apply(&self.prepared.limits).doing(|| words::deed(Deed::SetLimits))
             }
             Deed::StartInit => self.start_init(),
             Deed::KeepConfig => self.entry()?.write_config(&self.bundle.bytes),

@@ -1,15 +1,19 @@
 //! `mounts` of config.json: each entry becomes one new file system, one bind, or one change of a mount
 //! (config.md, Mounts; config-linux.md, mount options).
 
-use super::Host;
-use super::mount_legacy::{self as legacy, is_long};
-use super::mount_options::Flags;
-use super::namespaces::USER;
-use super::script::{Copier, Field, Mapping, Open, Opens, Owners, Script, StringList, c};
+mod cgroup;
+mod legacy;
+pub mod options;
+
 use crate::error::{Error, Kind, Result};
+use crate::plan::Host;
+use crate::plan::namespaces::USER;
+use crate::plan::script::{Copier, Field, Mapping, Open, Opens, Owners, Script, StringList, c};
 use crate::spec::destination::absolute;
 use crate::spec::{Mount, Spec, annotations, idmap};
 use crate::wire::{self, Attributes, Bind, Filesystem, Handle, Links, Remount, Step};
+use legacy::is_long;
+use options::Flags;
 use std::borrow::Cow;
 use std::ffi::CStr;
 use std::path::Path;

@@ -65,7 +65,7 @@ pub fn arguments(attributes: u64, options: &[Cow<str>], i: usize) -> Result<(u64
             .field(format!("/mounts/{i}/options"))
             .remedy("use shorter paths, or mount it on the host and bind it"));
     }
-    Ok((flags, super::script::c(&data)))
+    Ok((flags, crate::plan::script::c(&data)))
 }
 
 /// Layers are separated by colons, data layers by two; a colon of a name has a backslash before it.

@@ -3,13 +3,13 @@
 //! Without a cgroup namespace of its own a container is shown part of the host's hierarchies; in a user namespace that
 //! part is read-only, whoever owns it on the host (CVE-2023-25809).
 
-use super::mount_options::Flags;
-use super::mounts::{Entry, Mounts, Source, label_option};
-use super::namespaces::{CGROUP, USER};
-use super::script::{Opens, Script, StringList, c};
+use super::options::Flags;
+use super::{Entry, Mounts, Source, label_option};
 use crate::cgroup::{Leg, Location, Version};
 use crate::host::cgroups::Layout;
 use crate::plan::Field;
+use crate::plan::namespaces::{CGROUP, USER};
+use crate::plan::script::{Opens, Script, StringList, c};
 use crate::spec::destination::absolute;
 use crate::wire::{Attributes, Filesystem, Handle, Step, Strings};
 use std::borrow::Cow;
