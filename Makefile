@@ -62,7 +62,7 @@ bench: deps ## measure rruntime against crun and runc; tables land in target/ben
 
 lint: ## formatting, clippy, licences and advisories
 	$(CARGO) fmt --check
-	rustfmt --check --edition 2024 init/src/main.rs
+	rustfmt --check --edition 2024 init/src/main.rs hack/deps/src/main.rs
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	@if command -v cargo-deny >/dev/null 2>&1; then \
 		$(CARGO) deny --offline check bans licenses sources && \
