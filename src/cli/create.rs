@@ -3,7 +3,7 @@
 use super::arguments::{Arguments, option, switch};
 use super::session::Session;
 use super::{Command, Count, FAILURE, OptionsEnd, caller};
-use crate::engine::{CreateOptions, Keyring, RootChange};
+use crate::engine::{CreateOptions, Keyring, RootChange, Terminal};
 use crate::error::Result;
 use clap::Arg;
 use std::path::PathBuf;
@@ -35,12 +35,13 @@ pub fn options() -> Vec<Arg> {
     ]
 }
 
-pub fn parse(arguments: &Arguments) -> Result<CreateOptions> {
+pub fn parse(arguments: &Arguments) -> Result<CreateOptions<'static>> {
     Ok(CreateOptions {
         id: arguments.id(),
         bundle: arguments.path("bundle").unwrap_or_else(|| PathBuf::from(".")),
         config: arguments.path("config"),
-        console_socket: arguments.path("console-socket"),
+        terminal: arguments.path("console-socket").map(Terminal::Socket).unwrap_or_default(),
+        streams: [None; 3],
         pid_file: arguments.path("pid-file"),
         root_change: if arguments.switch("no-pivot") { RootChange::MoveMount } else { RootChange::PivotRoot },
         keyring: if arguments.switch("no-new-keyring") { Keyring::Inherit } else { Keyring::New },
@@ -54,7 +55,7 @@ pub fn parse(arguments: &Arguments) -> Result<CreateOptions> {
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     parse(arguments)
-        .and_then(|options| session.engine_for_new()?.create(&options))
-        .map(|()| 0)
+        .and_then(|options| session.engine_for_new()?.engine.create(&options))
+        .map(|_| 0)
         .map_err(|e| e.doing(format!("{} create failed", session.name)))
 }

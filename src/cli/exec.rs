@@ -1,13 +1,16 @@
 //! `exec`: another process in a running container.
 
 use super::arguments::{Arguments, option, options as several, switch, word_switch};
-use super::session::Session;
+use super::foreground::{self, Orphans};
+use super::session::{Attended, Session};
 use super::{Command, Count, OptionsEnd, user};
-use crate::engine::{Below, ExecOptions, ExecProcess, Paused, Wait};
+use crate::engine::{Below, ExecOptions, ExecProcess, Paused, Terminal};
 use crate::error::{Error, Kind, Result};
 use crate::names;
+use crate::sys::wait::Ended;
 use clap::Arg;
 use std::ffi::OsString;
+use std::os::fd::AsFd;
 
 pub const COMMAND: Command = Command {
     name: "exec",
@@ -53,8 +56,22 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     let exec = || {
         let mut options = parse(arguments)?;
         options.capabilities.retain(|name| is_capability(session, name));
-        let outcome = session.engine_for_process()?.exec(&arguments.id(), &options);
-        outcome.map_err(|e| e.rename_field(|pointer| typed(pointer, &options)))
+        let Attended { engine, signals } = session.engine_for_process()?;
+        let detached = arguments.switch("detach");
+        let input = std::io::stdin();
+        let terminal = match options.terminal {
+            Terminal::Nobody if !detached => Terminal::Caller { like: Some(input.as_fd()) },
+            terminal => terminal,
+        };
+        let options = ExecOptions { terminal, ..options };
+        let started = engine.exec(&arguments.id(), &options);
+        let mut started = started.map_err(|e| e.rename_field(|pointer| typed(pointer, &options)))?;
+        if detached {
+            return Ok(0);
+        }
+        // A process that nobody can wait for any more may not go on.
+        let ended = foreground::wait(&mut started, &signals, Orphans::Leave);
+        ended.map(Ended::code).inspect_err(|_| started.end(engine.watch.patience()))
     };
     exec().map_err(|e| e.doing("exec failed"))
 }
@@ -78,7 +95,7 @@ const TYPED: [Setting; 9] = [
     ("/cwd", "--cwd", |o| o.cwd.is_some()),
     ("/env", "--env", |o| !o.env.is_empty()),
     ("/selinuxLabel", "--process-label", |o| o.process_label.is_some()),
-    ("/terminal", "--tty", |o| o.terminal.is_some()),
+    ("/terminal", "--tty", |o| o.tty.is_some()),
     ("/user/additionalGids", "--additional-gids", |o| !o.additional_gids.is_empty()),
     ("/user", "--user", |o| o.user.is_some()),
 ];
@@ -97,20 +114,20 @@ fn typed(pointer: &str, options: &ExecOptions) -> Option<String> {
     })
 }
 
-fn parse(arguments: &Arguments) -> Result<ExecOptions> {
+fn parse(arguments: &Arguments) -> Result<ExecOptions<'static>> {
     Ok(ExecOptions {
         process: process(arguments)?,
         cwd: arguments.value("cwd").map(OsString::from),
         env: arguments.values("env").map(environment).collect::<Result<_>>()?,
-        terminal: arguments.given_switch("tty"),
+        tty: arguments.given_switch("tty"),
         user: arguments.given_text("user")?.filter(|text| !text.is_empty()).map(user::parse).transpose()?,
         additional_gids: gids(arguments)?,
         process_label: arguments.text("process-label")?.map(str::to_owned),
         apparmor: arguments.text("apparmor")?.map(str::to_owned),
         no_new_privileges: arguments.given_switch("no-new-privs"),
         capabilities: arguments.texts("cap")?.into_iter().map(str::to_owned).collect(),
-        wait: if arguments.switch("detach") { Wait::Detach } else { Wait::Foreground },
-        console_socket: arguments.path("console-socket"),
+        terminal: arguments.path("console-socket").map(Terminal::Socket).unwrap_or_default(),
+        streams: [None; 3],
         pid_file: arguments.path("pid-file"),
         pidfd_socket: arguments.path("pidfd-socket"),
         preserve_fds: arguments.number("preserve-fds")?,
@@ -165,8 +182,9 @@ fn below(text: &str) -> Result<Below> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
-    fn parsed(line: &str) -> Result<ExecOptions> {
+    fn parsed(line: &str) -> Result<ExecOptions<'static>> {
         let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
         parse(&Arguments::parse("rruntime exec", options(), COMMAND.options_end, &words).unwrap())
     }
@@ -176,8 +194,8 @@ mod tests {
         let got = parsed("--process /tmp/p --console-socket /tmp/s --tty --detach --pid-file /tmp/pid web")
             .unwrap();
         assert_eq!(got.process, ExecProcess::File("/tmp/p".into()));
-        assert_eq!((got.terminal, got.wait), (Some(true), Wait::Detach));
-        assert_eq!(got.console_socket, Some("/tmp/s".into()));
+        assert_eq!(got.tty, Some(true));
+        assert!(matches!(got.terminal, Terminal::Socket(path) if path == Path::new("/tmp/s")));
         assert_eq!(got.pid_file, Some("/tmp/pid".into()));
     }
 
@@ -195,7 +213,7 @@ mod tests {
         assert_eq!(got.additional_gids, [7, 8, 9]);
         assert_eq!(got.capabilities, ["CAP_KILL", "NET_RAW"]);
         assert_eq!(got.no_new_privileges, Some(true));
-        assert_eq!((got.preserve_fds, got.paused, got.terminal), (3, Paused::Ignore, None));
+        assert_eq!((got.preserve_fds, got.paused, got.tty), (3, Paused::Ignore, None));
         assert_eq!(got.cgroups[0].controllers, ["cpu", "cpuacct"]);
         assert_eq!((got.cgroups[0].path.as_str(), got.cgroups[1].path.as_str()), ("/a", "b"));
         assert_eq!((got.process_label.as_deref(), got.apparmor.as_deref()), (Some("l"), Some("a")));

@@ -18,6 +18,7 @@ mod events;
 mod exec;
 mod face;
 mod features;
+mod foreground;
 mod globals;
 mod help;
 mod info;

@@ -26,7 +26,7 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     // The count is checked.
     let operand = |i: usize| arguments.operands.get(i).map(OsString::as_os_str).unwrap_or_default();
     let (verb, id, file) = (operand(0), operand(1).to_string_lossy(), Path::new(operand(2)));
-    let engine = session.engine_for_process()?;
+    let engine = session.engine_for_process()?.engine;
     match &*verb.to_string_lossy() {
         "add" => engine.add_mounts(&id, file),
         "remove" => engine.remove_mounts(&id, file),

@@ -1,11 +1,15 @@
 //! `run`: create, start, wait and delete in one.
 
 use super::arguments::{Arguments, switch};
-use super::session::Session;
+use super::foreground::{self, Orphans};
+use super::session::{Attended, Session};
 use super::{Command, Count, FAILURE, OptionsEnd, create};
-use crate::engine::{AfterExit, Orphans, RunOptions, Wait};
-use crate::error::Result;
+use crate::engine::{AfterExit, CreateOptions, Terminal};
+use crate::error::{Error, Kind, Result};
+use crate::sys::identity;
+use crate::sys::wait::Ended;
 use clap::Arg;
+use std::os::fd::AsFd;
 
 pub const COMMAND: Command = Command {
     name: "run",
@@ -29,16 +33,34 @@ fn options() -> Vec<Arg> {
     options
 }
 
-fn parse(arguments: &Arguments) -> RunOptions {
-    RunOptions {
-        wait: if arguments.switch("detach") { Wait::Detach } else { Wait::Foreground },
-        after_exit: if arguments.switch("keep") { AfterExit::Keep } else { AfterExit::Delete },
-        orphans: if arguments.switch("no-subreaper") { Orphans::Leave } else { Orphans::Adopt },
-    }
+fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
+    run_it(session, arguments).map_err(|e| e.doing(format!("{} run failed", session.name)))
 }
 
-fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
-    create::parse(arguments)
-        .and_then(|options| session.engine_for_new()?.run(&options, &parse(arguments)))
-        .map_err(|e| e.doing(format!("{} run failed", session.name)))
+fn run_it(session: &Session, arguments: &Arguments) -> Result<i32> {
+    let options = create::parse(arguments)?;
+    let after = if arguments.switch("keep") { AfterExit::Keep } else { AfterExit::Delete };
+    let Attended { engine, signals } = session.engine_for_new()?;
+    if arguments.switch("detach") {
+        let started = engine.run(&options, after)?.process;
+        session.await_ready(&engine, &options.id, started);
+        return Ok(0);
+    }
+    let orphans = if arguments.switch("no-subreaper") { Orphans::Leave } else { Orphans::Adopt };
+    let input = std::io::stdin();
+    if matches!(options.terminal, Terminal::Socket(_)) {
+        return Err(Error::new("cannot use console socket if the runtime will not detach or allocate tty")
+            .kind(Kind::Argument)
+            .field("--console-socket"));
+    }
+    let options = CreateOptions { terminal: Terminal::Caller { like: Some(input.as_fd()) }, ..options };
+    if orphans == Orphans::Adopt {
+        identity::become_subreaper().map_err(|e| e.because("prctl PR_SET_CHILD_SUBREAPER"))?;
+    }
+    let mut running = engine.run(&options, after)?;
+    let code = foreground::wait(&mut running.process, &signals, orphans).map(Ended::code);
+    if after == AfterExit::Delete {
+        engine.finish(running)?;
+    }
+    code
 }

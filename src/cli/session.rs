@@ -1,13 +1,15 @@
 //! What the global options mean: where state is, where the log goes, how cgroups are made.
 
 use super::face::Face;
-use crate::engine::{CgroupManager, Engine, Event, Hold, Listener, Rootless, Watch};
+use crate::engine::{CgroupManager, Engine, Event, Hold, Listener, Rootless, Started, Stop, Watch};
 use crate::error::Result;
+use crate::names::signal_name;
 use crate::plan::words;
 use crate::report::Log;
 use crate::state::root::default_root;
 use crate::state::{Missing, Store};
 use crate::sys::signalfd::Signals;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -24,15 +26,41 @@ pub struct Session {
     pub log: Arc<Log>,
 }
 
+/// An engine whose waits a signal ends.
+pub struct Attended {
+    pub engine: Engine,
+    pub signals: Arc<Signals>,
+}
+
+/// What asks a command to end.
+const ENDING: [i32; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
+
+impl Stop for Signals {
+    fn fd(&self) -> BorrowedFd<'_> {
+        Signals::fd(self)
+    }
+
+    /// Signals that ask for no end are kept for the program.
+    fn reason(&self) -> Option<String> {
+        while let Some(signal) = self.take() {
+            if ENDING.contains(&signal) {
+                return Some(signal_name(signal).unwrap_or_else(|| "a signal".to_owned()));
+            }
+            self.keep(signal);
+        }
+        None
+    }
+}
+
 impl Session {
     /// For a command that makes containers: the root is made if it is missing.
-    pub fn engine_for_new(&self) -> Result<Engine> {
-        self.engine(Missing::Make, self.watch()?)
+    pub fn engine_for_new(&self) -> Result<Attended> {
+        self.attended(Missing::Make)
     }
 
     /// For a command that starts a process in a container, and waits for it.
-    pub fn engine_for_process(&self) -> Result<Engine> {
-        self.engine(Missing::Empty, self.watch()?)
+    pub fn engine_for_process(&self) -> Result<Attended> {
+        self.attended(Missing::Empty)
     }
 
     /// For a command on one container: in a root that is missing there is none.
@@ -54,9 +82,19 @@ impl Session {
     }
 
     /// Signals are held back from the moment on at which a process may exist to receive them.
-    fn watch(&self) -> Result<Watch> {
-        let signals = Signals::hold().map_err(|e| e.because("signalfd"))?;
-        Ok(Watch::new(Some(signals), self.listener()))
+    fn attended(&self, missing: Missing) -> Result<Attended> {
+        let signals = Arc::new(Signals::hold().map_err(|e| e.because("signalfd"))?);
+        let watch = Watch::new(Some(signals.clone()), self.listener());
+        Ok(Attended { engine: self.engine(missing, watch)?, signals })
+    }
+
+    /// Waits until the program of the container `id` says that it is ready, where a service manager waits for that. It runs
+    /// already, whatever becomes of the news.
+    pub fn await_ready(&self, engine: &Engine, id: &str, started: Started) {
+        let Started { pidfd, readiness: Some(proxy), .. } = started else { return };
+        if let Err(error) = proxy.wait(pidfd.as_fd(), &engine.watch) {
+            self.log.warn(&error.doing(format!("container {id}")).to_string());
+        }
     }
 
     fn listener(&self) -> Listener {

@@ -19,8 +19,8 @@ pub const COMMAND: Command = Command {
 };
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
-    session
-        .engine_for_process()?
-        .start(&arguments.id(), caller::socket("NOTIFY_SOCKET").as_deref())
-        .map(|()| 0)
+    let engine = session.engine_for_process()?.engine;
+    let started = engine.start(&arguments.id(), caller::socket("NOTIFY_SOCKET").as_deref())?;
+    session.await_ready(&engine, &arguments.id(), started);
+    Ok(0)
 }

@@ -1,9 +1,9 @@
 //! Carries plans out: the only code that changes the host.
 //!
-//! Each command of the command line is one call here, and a shim or a test makes the same calls: nothing is
-//! printed, the process does not exit, no process-wide state is changed, and every failure is an `Error`. There are two
-//! exceptions. `run` and `exec` in the foreground adopt orphans, and use our own standard streams. A
-//! plan with very many descriptors raises the soft limit of open files while they are open (`open_files`).
+//! Each command of the command line is one call here, and a shim or a test makes the same calls, from any thread: nothing
+//! is printed, the process does not exit, no call waits for a program to end, and every failure is an `Error`. No
+//! process-wide state is changed, with one exception: a plan with very many descriptors raises the soft limit of open
+//! files while they are open (`open_files`).
 
 mod caller;
 pub mod child;
@@ -12,13 +12,18 @@ mod hold;
 mod life;
 pub mod options;
 pub mod running;
+mod started;
 mod watch;
 
+pub use caller::console::copy_size;
+pub use caller::notify::Proxy;
 pub use event::{Event, Listener, Planned};
 pub use hold::Hold;
 pub use life::inspect::{ContainerState, Status};
+pub use life::run::Running;
 pub use options::*;
-pub use watch::Watch;
+pub use started::Started;
+pub use watch::{Stop, Watch};
 
 use crate::error::{Error, Result};
 use crate::state::{Entry, Record, Store};

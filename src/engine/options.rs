@@ -5,6 +5,7 @@
 pub use crate::cgroup::{Below, CgroupManager};
 use crate::spec::Resources;
 use std::ffi::OsString;
+use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 
 /// Whether refused cgroup operations are forgiven, as they must be for an ordinary user.
@@ -35,29 +36,27 @@ pub enum Keyring {
     Inherit,
 }
 
-/// Whether the command waits for the process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Wait {
+/// Who gets the master of a process's terminal, if the process is to have one.
+#[derive(Clone, Debug, Default)]
+pub enum Terminal<'a> {
+    /// There is nobody: a process that is to have a terminal is refused.
     #[default]
-    Foreground,
-    Detach,
+    Nobody,
+    /// The listener at this unix socket.
+    Socket(PathBuf),
+    /// The caller, with what is started. The new terminal has the size of `like`, where that is a terminal.
+    Caller { like: Option<BorrowedFd<'a>> },
 }
 
-/// What happens to a container of `run` after its process ended.
+/// Standard input, output and error; those that are not given are the caller's own.
+pub type Streams<'a> = [Option<BorrowedFd<'a>>; 3];
+
+/// What happens to a container of `run` after its process ended, or where it could not be started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AfterExit {
     #[default]
     Delete,
     Keep,
-}
-
-/// Who becomes the parent of the container's orphans while `run` waits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Orphans {
-    /// This process (a child subreaper), which reaps them.
-    #[default]
-    Adopt,
-    Leave,
 }
 
 /// Sockets that a service manager has opened for the process: the descriptors from 3 on (sd_listen_fds(3)).
@@ -69,14 +68,15 @@ pub struct Listening {
 }
 
 /// `create`, and the first half of `run`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CreateOptions {
+#[derive(Clone, Debug, Default)]
+pub struct CreateOptions<'a> {
     pub id: String,
     /// The bundle's directory; "." for the working directory.
     pub bundle: PathBuf,
     /// Instead of `config.json` in the bundle; relative to the working directory, not to the bundle.
     pub config: Option<PathBuf>,
-    pub console_socket: Option<PathBuf>,
+    pub terminal: Terminal<'a>,
+    pub streams: Streams<'a>,
     pub pid_file: Option<PathBuf>,
     pub root_change: RootChange,
     pub keyring: Keyring,
@@ -89,14 +89,6 @@ pub struct CreateOptions {
     pub pidfd_socket: Option<PathBuf>,
     /// Gets the seccomp listener where neither the profile nor an annotation names an agent.
     pub seccomp_receiver: Option<String>,
-}
-
-/// The second half of `run`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RunOptions {
-    pub wait: Wait,
-    pub after_exit: AfterExit,
-    pub orphans: Orphans,
 }
 
 /// What `exec` starts.
@@ -124,13 +116,14 @@ pub enum Paused {
 }
 
 /// `exec`. What is `None` or empty is as the process file, or the container's own process, says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExecOptions {
+#[derive(Clone, Debug)]
+pub struct ExecOptions<'a> {
     pub process: ExecProcess,
     pub cwd: Option<OsString>,
     /// `NAME=value`, appended in this order.
     pub env: Vec<OsString>,
-    pub terminal: Option<bool>,
+    /// Whether it has one.
+    pub tty: Option<bool>,
     pub user: Option<UserIds>,
     pub additional_gids: Vec<u32>,
     pub process_label: Option<String>,
@@ -138,8 +131,8 @@ pub struct ExecOptions {
     pub no_new_privileges: Option<bool>,
     /// Names of capabilities, added to the container's.
     pub capabilities: Vec<String>,
-    pub wait: Wait,
-    pub console_socket: Option<PathBuf>,
+    pub terminal: Terminal<'a>,
+    pub streams: Streams<'a>,
     pub pid_file: Option<PathBuf>,
     pub pidfd_socket: Option<PathBuf>,
     pub preserve_fds: u32,

@@ -7,19 +7,25 @@
 use crate::engine::event::{Event, Listener};
 use crate::engine::hold::{Hold, hold};
 use crate::error::{Error, Kind, Result};
-use crate::names::signal_name;
 use crate::sys::Errno;
-use crate::sys::signalfd::Signals;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
+/// What ends the waits of a caller's calls before what they wait for has come.
+pub trait Stop: Send + Sync {
+    /// Can be read when there is something to look at.
+    fn fd(&self) -> BorrowedFd<'_>;
+    /// Who or what ends them ("SIGTERM"), if anything does.
+    fn reason(&self) -> Option<String>;
+}
+
 /// What the waits of a caller have in common.
 pub struct Watch {
-    /// Signals that end a wait; without them nothing does but what is waited for.
-    pub signals: Option<Signals>,
+    /// Without it nothing ends a wait but what is waited for.
+    stop: Option<Arc<dyn Stop>>,
     pub listener: Listener,
     /// The caller has been asked to end.
     ended: AtomicBool,
@@ -27,8 +33,6 @@ pub struct Watch {
     preferred: AtomicU32,
 }
 
-/// What asks a command to end.
-const ENDING: [i32; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
 /// What is read at most before what asks for an end counts.
 const MOST_READ: u32 = 64;
 /// Milliseconds between two looks at a process that is waited for.
@@ -42,8 +46,8 @@ impl Watch {
         Watch::new(None, Arc::new(|_| ()))
     }
 
-    pub fn new(signals: Option<Signals>, listener: Listener) -> Watch {
-        Watch { signals, listener, ended: AtomicBool::new(false), preferred: AtomicU32::new(0) }
+    pub fn new(stop: Option<Arc<dyn Stop>>, listener: Listener) -> Watch {
+        Watch { stop, listener, ended: AtomicBool::new(false), preferred: AtomicU32::new(0) }
     }
 
     /// How long what is killed may take to end. A process that sleeps on a file system that does not answer never does, and
@@ -114,21 +118,14 @@ impl Watch {
 
     /// What to poll beside what is waited for; [`Watch::check`] says what came.
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
-        self.signals.as_ref().map(Signals::fd)
+        self.stop.as_ref().map(|stop| stop.fd())
     }
 
-    /// An error if a signal asks the command to end. Others are kept for the program.
+    /// An error if the caller has been asked to end.
     pub fn check(&self) -> Result<()> {
-        let Some(signals) = &self.signals else { return Ok(()) };
-        while let Some(signal) = signals.take() {
-            if ENDING.contains(&signal) {
-                self.ended.store(true, Relaxed);
-                let name = signal_name(signal).unwrap_or_else(|| "a signal".to_owned());
-                return Err(Error::new(format!("ended by {name} while it waited for the container"))
-                    .kind(Kind::Interrupted));
-            }
-            signals.keep(signal);
-        }
-        Ok(())
+        let Some(reason) = self.stop.as_ref().and_then(|stop| stop.reason()) else { return Ok(()) };
+        self.ended.store(true, Relaxed);
+        Err(Error::new(format!("ended by {reason} while it waited for the container"))
+            .kind(Kind::Interrupted))
     }
 }

@@ -47,21 +47,19 @@ pub fn openat2(dir: BorrowedFd, path: &CStr, flags: i32, mode: u32, resolve: u64
     }
 }
 
-/// fcntl(F_SETFL) without O_NONBLOCK, for a file whose open alone was not to wait.
+/// ioctl(FIONBIO, 0), for a file whose open alone was not to wait.
 pub fn set_blocking(fd: BorrowedFd) -> SysResult<()> {
-    set_flags(fd, |flags| flags & !libc::O_NONBLOCK)
+    set_waiting(fd, 0)
 }
 
-/// fcntl(F_SETFL) with O_NONBLOCK. The flag is everybody's who shares the open file.
+/// ioctl(FIONBIO, 1), which is O_NONBLOCK in one call. The flag is everybody's who shares the open file.
 pub fn set_nonblocking(fd: BorrowedFd) -> SysResult<()> {
-    set_flags(fd, |flags| flags | libc::O_NONBLOCK)
+    set_waiting(fd, 1)
 }
 
-fn set_flags(fd: BorrowedFd, change: impl Fn(i32) -> i32) -> SysResult<()> {
-    // SAFETY: fcntl takes numbers here.
-    let flags = check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) }.into())? as i32;
-    // SAFETY: as above.
-    check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, change(flags)) }.into()).map(drop)
+fn set_waiting(fd: BorrowedFd, never: libc::c_int) -> SysResult<()> {
+    // SAFETY: the number is there for the call, which reads it.
+    check(unsafe { libc::ioctl(fd.as_raw_fd(), libc::FIONBIO, &raw const never) }.into()).map(drop)
 }
 
 /// A pipe or a terminal, open once more for writing, so that O_NONBLOCK is ours alone. `None` for what never waits

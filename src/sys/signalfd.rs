@@ -52,10 +52,14 @@ impl Signals {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).push_back(signal);
     }
 
+    /// The next signal that was put back, of which the descriptor says nothing.
+    pub fn kept(&self) -> Option<i32> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
     /// The next signal, of those that were put back first.
     pub fn next(&self) -> Option<i32> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        kept.or_else(|| self.take())
+        self.kept().or_else(|| self.take())
     }
 
     /// The next signal that has arrived.

@@ -1,6 +1,6 @@
-//! The master of a container's pseudo terminal: handed to the engine's socket, or joined to our own terminal.
+//! The master of a container's pseudo terminal: sent to a socket, or given to the caller.
 
-use crate::engine::Wait;
+use crate::engine::Terminal;
 use crate::error::{Error, Kind, Result};
 use crate::spec::Process;
 use crate::sys::{socket, terminal};
@@ -9,29 +9,29 @@ use std::path::Path;
 
 /// Who gets the terminal.
 #[derive(Debug)]
-pub enum Console {
+pub enum Console<'a> {
     /// No terminal is asked for.
     None,
     /// The listener at the other end of `--console-socket`.
     Socket(OwnedFd),
-    /// Our own terminal, while we wait for the process.
-    Own,
+    /// The caller, who has a terminal like this.
+    Caller(Option<BorrowedFd<'a>>),
 }
 
-/// Decides before anything is made. `wait`: what this command does when the process runs.
-pub fn plan(process: &Process, socket: Option<&Path>, wait: Wait) -> Result<Console> {
-    match (process.terminal, socket, wait) {
-        (false, None, _) => Ok(Console::None),
-        (false, Some(path), _) => {
+/// Decides before anything is made.
+pub fn plan<'a>(process: &Process, wanted: &Terminal<'a>) -> Result<Console<'a>> {
+    match (process.terminal, wanted) {
+        (false, Terminal::Nobody | Terminal::Caller { .. }) => Ok(Console::None),
+        (false, Terminal::Socket(path)) => {
             Err(Error::new("there is no terminal to send, because process.terminal is false")
                 .kind(Kind::Argument)
                 .field("--console-socket")
                 .value(path.display())
                 .remedy("leave the option out, or ask for a terminal (exec: --tty)"))
         }
-        (true, Some(path), _) => connect(path).map(Console::Socket),
-        (true, None, Wait::Foreground) => Ok(Console::Own),
-        (true, None, Wait::Detach) => Err(Error::new(
+        (true, Terminal::Socket(path)) => connect(path).map(Console::Socket),
+        (true, Terminal::Caller { like }) => Ok(Console::Caller(*like)),
+        (true, Terminal::Nobody) => Err(Error::new(
             "cannot allocate a terminal for a process that nobody waits for without a console socket",
         )
         .kind(Kind::Argument)
@@ -56,15 +56,7 @@ pub fn send(socket: BorrowedFd, master: BorrowedFd, process: &Process) -> Result
         .map_err(|e| e.because("send the terminal").field("--console-socket"))
 }
 
-/// Gives a terminal that stays with us the size of our own before the program looks, or the one that the config
-/// asks for where we have none.
-pub fn keep(master: BorrowedFd, process: &Process) -> Result<()> {
-    resize(master, process)?;
-    copy_size(std::io::stdin().as_fd(), master);
-    Ok(())
-}
-
-/// Without a terminal on our side there is no size to follow.
+/// What is no terminal has no size to follow.
 pub fn copy_size(from: BorrowedFd, to: BorrowedFd) {
     if let Ok((rows, columns)) = terminal::size(from)
         && rows != 0
@@ -82,12 +74,19 @@ pub fn resize(master: BorrowedFd, process: &Process) -> Result<()> {
         .map_err(|e| e.because("set the terminal's size").field("/process/consoleSize"))
 }
 
-/// The master of a new terminal: to the socket, or kept (`Some`) for whoever waits here.
+/// The master of a new terminal: to the socket, or kept (`Some`) for the caller. What the caller has itself is its size
+/// before the program looks, else what the config asks for.
 pub fn take(master: OwnedFd, console: &Console, process: &Process) -> Result<Option<OwnedFd>> {
-    if let Console::Socket(socket) = console {
-        send(socket.as_fd(), master.as_fd(), process)?;
-        return Ok(None);
+    match console {
+        Console::Socket(socket) => send(socket.as_fd(), master.as_fd(), process).map(|()| None),
+        Console::Caller(like) => {
+            resize(master.as_fd(), process)?;
+            if let Some(like) = like {
+                copy_size(*like, master.as_fd());
+            }
+            Ok(Some(master))
+        }
+        // Validation and the plan have no terminal without a taker.
+        Console::None => Ok(None),
     }
-    keep(master.as_fd(), process)?;
-    Ok(Some(master))
 }

@@ -1,7 +1,6 @@
 //! What the caller of a command gives, and what it gets.
 
 pub mod console;
-pub mod foreground;
 pub mod listener;
 pub mod notify;
 pub mod notify_reader;

@@ -1,10 +1,10 @@
 //! Starting init with a script, in the namespaces and the cgroup that it is given.
 
 use crate::cgroup::is_frozen_group;
-use crate::engine::Watch;
 use crate::engine::child::image::{image, image_file};
 use crate::engine::child::init::Init;
 use crate::engine::child::pipes;
+use crate::engine::{Streams, Watch};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::plan::Script;
 use crate::sys::launch::{self, Launch, LaunchError};
@@ -31,9 +31,6 @@ impl<'a> Start<'a> {
         Start { script, handles, namespaces: 0, cgroup: None, preserve_fds: 0, streams: [None; 3], watch }
     }
 }
-
-/// Standard input, output and error; those that are not given are our own.
-pub type Streams<'a> = [Option<BorrowedFd<'a>>; 3];
 
 /// Starts init.
 pub fn start(start: Start) -> Result<Init> {

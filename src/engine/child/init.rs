@@ -66,6 +66,11 @@ impl Init {
         self.spawned.as_ref().unwrap_or(&self.first)
     }
 
+    /// That process, when nothing is left to say.
+    pub fn into_process(self) -> launch::Child {
+        self.spawned.unwrap_or(self.first)
+    }
+
     /// Ends it, and fetches its exit code if that comes in time.
     pub fn end(&self) {
         self.process().end(self.watch.patience());

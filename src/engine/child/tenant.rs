@@ -1,9 +1,8 @@
 //! A process that joins a container (`exec`, a hook inside): the sealed init with a tenant's script.
 
 use crate::cgroup::{Cgroup, is_freezing_group};
-use crate::engine::Watch;
 use crate::engine::child::{
-    birth::{self, Streams},
+    birth,
     born::{self, Hidden},
     confined,
     init::Init,
@@ -11,6 +10,7 @@ use crate::engine::child::{
     open::{self, Given},
     rlimits,
 };
+use crate::engine::{Streams, Watch};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::plan::affinity::Entrance;
 use crate::plan::sync;

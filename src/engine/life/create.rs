@@ -22,7 +22,7 @@ use crate::engine::life::{
     start_pipes,
     start_pipes::Starter,
 };
-use crate::engine::{CreateOptions, Engine, Event, Keyring, Planned, RootChange, Wait};
+use crate::engine::{CreateOptions, Engine, Event, Keyring, Planned, RootChange, Started};
 use crate::error::{Error, Result};
 use crate::host::{self, mountinfo};
 use crate::plan::deeds::{self, Deed, Wishes};
@@ -50,11 +50,13 @@ pub struct Made {
 }
 
 impl Engine {
-    pub fn create(&self, options: &CreateOptions) -> Result<()> {
+    /// The process waits for [`Engine::start`].
+    pub fn create(&self, options: &CreateOptions) -> Result<Started> {
         let bundle = Bundle::read(options)?;
         let spec = self.spec(&bundle, options)?;
         let made = self.make(options, &bundle, &spec, Starter::Command)?;
-        made.init.say(Word::Detach)
+        made.init.say(Word::Detach)?;
+        Ok(Started::of(made.init.into_process(), made.master))
     }
 
     /// The config with what the caller adds to it.
@@ -127,11 +129,9 @@ impl Engine {
         let layout = prepared.host.cgroup.as_ref().map(|_| &prepared.host.cgroups);
         let deeds = deeds::create(&plan, spec, layout, wishes);
         self.tell(&Event::Planned(Planned { deeds: &deeds, script: &plan.script, spec }));
-        // `run --detach` with a terminal has been refused before.
-        let wait = if starter == Starter::Us { Wait::Foreground } else { Wait::Detach };
         let process =
             spec.process.as_ref().ok_or_else(|| Error::new("a process is needed").field("/process"))?;
-        let console = console::plan(process, options.console_socket.as_deref(), wait)?;
+        let console = console::plan(process, &options.terminal)?;
         let mut making = Making {
             engine: self,
             options,

@@ -39,14 +39,14 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 /// A container in the making.
 pub struct Making<'a> {
     pub engine: &'a Engine,
-    pub options: &'a CreateOptions,
+    pub options: &'a CreateOptions<'a>,
     pub bundle: &'a Bundle,
     pub spec: &'a Spec<'a>,
     pub plan_options: plan::Options,
     pub plan: Plan<'a>,
     pub prepared: Prepared,
     pub record: Record,
-    pub console: Console,
+    pub console: Console<'a>,
     /// Who wants a descriptor of the process.
     pub receivers: Vec<Receiver>,
     pub rdt: Option<resctrl::Request>,
@@ -200,6 +200,7 @@ impl Making<'_> {
             namespaces: self.plan.clone_flags,
             cgroup: self.made.driver.cgroup().and_then(Cgroup::birth),
             preserve_fds: self.record.preserve_fds,
+            streams: self.options.streams,
             ..birth::Start::of(&self.plan.script, &opened.numbers, &self.engine.watch)
         })?;
         self.made.init = Some(init.with(opened.into_sources(), &self.plan.script));

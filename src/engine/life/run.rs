@@ -1,59 +1,38 @@
-//! `run`: create, start, wait and delete in one process, without planning twice.
+//! `run`: create and start in one, without planning twice; and what is left to do when the process has ended.
 
-use crate::engine::caller::{foreground, notify::Proxy};
+use crate::engine::caller::notify::Proxy;
 use crate::engine::life::{bundle::Bundle, create::Made, start_pipes::Starter};
-use crate::engine::{AfterExit, CreateOptions, Engine, Orphans, RunOptions, Wait};
+use crate::engine::{AfterExit, CreateOptions, Engine, Started, Terminal};
 use crate::error::{Error, Kind, Result};
 use crate::spec::Spec;
-use crate::sys::identity;
-use crate::sys::wait::Ended;
+use crate::state::{Entry, Record};
+
+/// A container that runs. Others may look at it, stop it and delete it.
+pub struct Running {
+    pub process: Started,
+    entry: Entry,
+    record: Record,
+}
 
 impl Engine {
-    /// The exit code of the process; 0 when detached.
-    pub fn run(&self, options: &CreateOptions, run: &RunOptions) -> Result<i32> {
+    /// Returns when the program runs. One that could not be started is deleted, if that is what `after` says.
+    pub fn run(&self, options: &CreateOptions, after: AfterExit) -> Result<Running> {
         let bundle = Bundle::read(options)?;
         let spec = self.spec(&bundle, options)?;
-        check_terminal(&spec, options, run)?;
-        match run.wait {
-            Wait::Detach => {
-                let made = self.make(options, &bundle, &spec, Starter::Us)?;
-                let (made, proxy) = self.start_or_undo(made, &spec, options, run)?;
-                self.report_ready(&made.entry, &made.record, proxy);
-                Ok(0)
-            }
-            Wait::Foreground => self.run_in_foreground(options, run, &bundle, &spec),
-        }
+        check_terminal(&spec, options)?;
+        let made = self.make(options, &bundle, &spec, Starter::Us)?;
+        let (made, readiness) = self.start_or_undo(made, &spec, options, after)?;
+        let Made { entry, record, init, master, .. } = made;
+        entry.unlock();
+        let process = Started { readiness, ..Started::of(init.into_process(), master) };
+        Ok(Running { process, entry, record })
     }
 
-    fn run_in_foreground(
-        &self,
-        options: &CreateOptions,
-        run: &RunOptions,
-        bundle: &Bundle,
-        spec: &Spec,
-    ) -> Result<i32> {
-        let orphans = run.orphans;
-        if orphans == Orphans::Adopt {
-            identity::become_subreaper().map_err(|e| e.because("prctl PR_SET_CHILD_SUBREAPER"))?;
-        }
-        let made = self.make(options, bundle, spec, Starter::Us)?;
-        let (mut made, proxy) = self.start_or_undo(made, spec, options, run)?;
-        // Others may look at the container and stop it while we wait.
-        made.entry.unlock();
-        let master = made.master.take();
-        let ended = foreground::wait(made.init.process(), &self.watch, master, proxy, orphans);
-        let code = ended.map(Ended::code);
-        match run.after_exit {
-            AfterExit::Keep => code,
-            AfterExit::Delete => {
-                let Made { entry, record, driver, .. } = made;
-                drop(driver);
-                if entry.relock().is_ok() {
-                    self.destroy(entry, &record)?;
-                }
-                code
-            }
-        }
+    /// Deletes a container whose process has ended, unless another command has done so.
+    pub fn finish(&self, running: Running) -> Result<()> {
+        let Running { process, entry, record } = running;
+        drop(process);
+        if entry.relock().is_ok() { self.destroy(entry, &record) } else { Ok(()) }
     }
 
     fn start_or_undo(
@@ -61,7 +40,7 @@ impl Engine {
         made: Made,
         spec: &Spec,
         options: &CreateOptions,
-        run: &RunOptions,
+        after: AfterExit,
     ) -> Result<(Made, Option<Proxy>)> {
         let started =
             self.proxy(&made.entry, &made.record, options.notify_socket.as_deref()).and_then(|proxy| {
@@ -75,7 +54,7 @@ impl Engine {
                 let Made { entry, record, init, driver, .. } = made;
                 drop(driver);
                 init.end();
-                if run.after_exit == AfterExit::Delete
+                if after == AfterExit::Delete
                     && let Err(more) = self.destroy(entry, &record)
                 {
                     self.warn(more.doing("cleaning up after a failure"));
@@ -86,19 +65,14 @@ impl Engine {
     }
 }
 
-fn check_terminal(spec: &Spec, options: &CreateOptions, run: &RunOptions) -> Result<()> {
+fn check_terminal(spec: &Spec, options: &CreateOptions) -> Result<()> {
     let terminal = spec.process.as_ref().is_some_and(|process| process.terminal);
-    if terminal && run.wait == Wait::Detach && options.console_socket.is_none() {
-        return Err(Error::new(
-            "cannot allocate tty if the runtime will detach without setting console socket",
-        )
-        .kind(Kind::Argument)
-        .field("--console-socket"));
+    match options.terminal {
+        Terminal::Nobody if terminal => {
+            Err(Error::new("cannot allocate tty if the runtime will detach without setting console socket")
+                .kind(Kind::Argument)
+                .field("--console-socket"))
+        }
+        _ => Ok(()),
     }
-    if options.console_socket.is_some() && run.wait == Wait::Foreground {
-        return Err(Error::new("cannot use console socket if the runtime will not detach or allocate tty")
-            .kind(Kind::Argument)
-            .field("--console-socket"));
-    }
-    Ok(())
 }

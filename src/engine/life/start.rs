@@ -17,7 +17,7 @@ use crate::engine::life::{
     start_old,
     start_pipes::{self, Starter},
 };
-use crate::engine::{Engine, Status};
+use crate::engine::{Engine, Started, Status};
 use crate::error::{Error, Kind, Result};
 use crate::plan::{StartWord, kept};
 use crate::spec::{Spec, load};
@@ -29,8 +29,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 impl Engine {
-    /// `notify`: where a service manager waits to hear that the program is ready.
-    pub fn start(&self, id: &str, notify: Option<&Path>) -> Result<()> {
+    /// Returns when the program runs. `notify`: where a service manager waits to hear that it is ready.
+    pub fn start(&self, id: &str, notify: Option<&Path>) -> Result<Started> {
         let (entry, record) = self.hold(id)?;
         match status(&entry, &record) {
             Status::Created => {}
@@ -51,12 +51,12 @@ impl Engine {
         }
         let config = entry.config()?;
         let spec = self.spec_again(&config, &record)?;
-        let waiting = Waiting::of(&entry, &record).map_err(|e| match e {
+        let (waiting, first) = Waiting::of(&entry, &record).map_err(|e| match e {
             // Another command has ended it since a moment ago.
             Errno(libc::ECONNREFUSED | libc::ENXIO | libc::ESRCH) => stopped(id),
             e => start_pipes::unreachable(e).value(id),
         })?;
-        let proxy = self.proxy(&entry, &record, notify)?;
+        let readiness = self.proxy(&entry, &record, notify)?;
         let starting = Starting::new(self, &spec, &entry, &record, None);
         let outcome = starting.run(&waiting);
         // Started, or ended by what went wrong: in both cases nobody waits there any more.
@@ -69,8 +69,7 @@ impl Engine {
         if let Err(error) = self.after_start(&spec, &record) {
             return Err(self.give_up(entry, &record, error));
         }
-        self.report_ready(&entry, &record, proxy);
-        Ok(())
+        Ok(Started { pid: record.pid().unwrap_or_default(), pidfd: first, terminal: None, readiness })
     }
 
     /// The config that the container was made from, with what the caller of `create` has added.
@@ -92,18 +91,6 @@ impl Engine {
     ) -> Result<Option<Proxy>> {
         let host = notify.filter(|_| record.notify);
         host.map(|host| Proxy::new(entry, host, record.pid().unwrap_or_default())).transpose()
-    }
-
-    /// Waits until the program says that it is ready. It runs already, whatever becomes of the news.
-    pub(in crate::engine) fn report_ready(&self, entry: &Entry, record: &Record, proxy: Option<Proxy>) {
-        let Some(proxy) = proxy else { return };
-        // Others may look at the container, and end it, while we wait.
-        entry.unlock();
-        // A process that is gone will not be ready.
-        let Some(Ok(first)) = record.process.map(|process| process.open()) else { return };
-        if let Err(error) = proxy.wait(first.as_fd(), &self.watch) {
-            self.warn(error.doing(format!("container {}", record.id)));
-        }
     }
 
     /// A hook of start has failed: the container is ended and destroyed, and its poststop hooks run (runtime.md,
@@ -283,11 +270,14 @@ enum Waiting<'i> {
 }
 
 impl Waiting<'_> {
-    fn of(entry: &Entry, record: &Record) -> SysResult<Waiting<'static>> {
-        match start_pipes::open(entry, record) {
-            Err(Errno(libc::ENOENT)) => start_old::connect(entry).map(Waiting::Old),
-            other => other.map(|(pipes, word)| Waiting::Apart(pipes, word)),
-        }
+    /// With the process that waits. `ESRCH` where it has ended.
+    fn of(entry: &Entry, record: &Record) -> SysResult<(Waiting<'static>, OwnedFd)> {
+        let first = record.process.ok_or(Errno(libc::ESRCH))?.open()?;
+        let waiting = match start_pipes::open(entry, record, first.as_fd()) {
+            Err(Errno(libc::ENOENT)) => Waiting::Old(start_old::connect(entry)?),
+            other => other.map(|(pipes, word)| Waiting::Apart(pipes, word))?,
+        };
+        Ok((waiting, first))
     }
 
     fn say(&self, word: Word) -> Result<()> {

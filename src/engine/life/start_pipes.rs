@@ -18,7 +18,7 @@ use crate::state::{Entry, Record, START_ANSWER, START_AWAITED, START_WORD};
 use crate::sys::{Errno, SysResult, c, file, process};
 use nix::sys::statfs::{FsType, fstatfs};
 use std::ffi::CStr;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 /// Who says start.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -94,19 +94,17 @@ pub fn show(entry: &Entry) -> Result<()> {
         .map_err(|e| e.because("write start.awaited"))
 }
 
-/// Our ends. `ENOENT` where a container has neither of these pipes, `ENXIO` or `ESRCH` where nobody waits for the word.
-pub fn open(entry: &Entry, record: &Record) -> SysResult<(Pipes, StartWord)> {
+/// Our ends to `first`. `ENOENT` where a container has neither of these pipes, `ENXIO` where nobody waits for the word.
+pub fn open(entry: &Entry, record: &Record, first: BorrowedFd) -> SysResult<(Pipes, StartWord)> {
     let flags = libc::O_NONBLOCK | libc::O_NOFOLLOW;
     if file::openat2(entry.dir(), START_AWAITED, libc::O_PATH | libc::O_NOFOLLOW, 0, 0).is_err() {
         let word = file::openat2(entry.dir(), START_WORD, libc::O_WRONLY | flags, 0, 0)?;
         let answer = file::openat2(entry.dir(), START_ANSWER, libc::O_RDONLY | flags, 0, 0)?;
         return Ok((Pipes::of(word, answer), StartWord::Named));
     }
-    let first = record.process.ok_or(Errno(libc::ESRCH))?.open()?;
     let take = |place: u32, flags| {
         let number = 3 + record.preserve_fds + place;
-        let end =
-            process::pidfd_getfd(first.as_fd(), i32::try_from(number).map_err(|_| Errno(libc::EBADF))?)?;
+        let end = process::pidfd_getfd(first, i32::try_from(number).map_err(|_| Errno(libc::EBADF))?)?;
         // Only a pipe does nothing when it is opened again, whatever has become of init.
         let pipe = fstatfs(&end).is_ok_and(|system| system.filesystem_type() == PIPEFS);
         if pipe { reopen(&end, flags | libc::O_NONBLOCK) } else { Err(Errno(libc::EBADF)) }

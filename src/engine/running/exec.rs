@@ -3,7 +3,7 @@
 
 use crate::cgroup::{Cgroup, none};
 use crate::engine::caller::{
-    console, foreground, listener, pid_file,
+    console, listener, pid_file,
     pidfd::{self, Whose},
 };
 use crate::engine::child::{
@@ -11,13 +11,12 @@ use crate::engine::child::{
     tracers,
 };
 use crate::engine::life::{inspect::status, prepare::Prepared};
-use crate::engine::{Engine, ExecOptions, ExecProcess, Listening, Orphans, Paused, Status, Wait};
+use crate::engine::{Engine, ExecOptions, ExecProcess, Listening, Paused, Started, Status};
 use crate::error::{Error, Kind, Result};
 use crate::plan::tenant::{self as plan, Destination};
 use crate::spec::{Capabilities, Process, Spec, Text, load};
 use crate::state::{Life, Record};
 use crate::sys::file;
-use crate::sys::wait::Ended;
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::AsFd;
@@ -25,8 +24,8 @@ use std::os::fd::AsFd;
 const PROCESS_LIMIT: usize = 32 * 1024 * 1024;
 
 impl Engine {
-    /// The exit code of the process; 0 when detached.
-    pub fn exec(&self, id: &str, options: &ExecOptions) -> Result<i32> {
+    /// Returns when the program runs.
+    pub fn exec(&self, id: &str, options: &ExecOptions) -> Result<Started> {
         crate::engine::caller::preserve::check(&Listening::default(), options.preserve_fds)?;
         let (entry, record) = self.reach(id)?;
         check_status(id, status(&entry, &record), options)?;
@@ -58,7 +57,7 @@ impl Engine {
         record: &Record,
         spec: &Spec,
         prepared: &Prepared,
-    ) -> Result<i32> {
+    ) -> Result<Started> {
         const TRIES: u32 = 10;
         for _ in 1..TRIES {
             match self.exec_process(options, record, spec, prepared) {
@@ -75,9 +74,10 @@ impl Engine {
         record: &Record,
         spec: &Spec,
         prepared: &Prepared,
-    ) -> Result<i32> {
-        let process = spec.process.as_ref().expect("exec has put its process there");
-        let console = console::plan(process, options.console_socket.as_deref(), options.wait)?;
+    ) -> Result<Started> {
+        let nothing = || Error::new("there is no process to start").field("/process");
+        let process = spec.process.as_ref().ok_or_else(nothing)?;
+        let console = console::plan(process, &options.terminal)?;
         let gone = || Error::new("cannot exec in a stopped container").kind(Kind::WrongState);
         let first = tenant::first(record, gone)?;
         let (cgroup, birthplace) = birthplace(options, record)?;
@@ -99,15 +99,13 @@ impl Engine {
             self.warn(Error::new(warning.clone()));
         }
         let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), spec, Whose::Tenant)?;
-        let foreground = options.wait == Wait::Foreground;
-        let streams = [None, None, None];
         let first = (pid, first.as_fd());
         let mut init = tenant::start(
             &tenant,
             first,
             cgroup.as_ref(),
             birthplace,
-            streams,
+            options.streams,
             options.preserve_fds,
             &self.watch,
         )?;
@@ -127,13 +125,14 @@ impl Engine {
                 }
                 options.pid_file.as_ref().map_or(Ok(()), |path| pid_file::write(path, init.process().pid))
             });
-        let ended = match started {
-            Err(error) => Err(error),
-            Ok(()) if !foreground => return Ok(0),
-            Ok(()) => foreground::wait(init.process(), &self.watch, master, None, Orphans::Leave),
-        };
-        // A process that nobody can wait for any more may not go on.
-        ended.map(Ended::code).inspect_err(|_| init.end())
+        match started {
+            Ok(()) => Ok(Started::of(init.into_process(), master)),
+            // A process that its caller does not know may not go on.
+            Err(error) => {
+                init.end();
+                Err(error)
+            }
+        }
     }
 }
 
@@ -172,7 +171,7 @@ fn name(options: &ExecOptions) -> String {
 }
 
 /// The process to run: the file's, or the container's own with another program; then the options.
-fn process<'a>(options: &'a ExecOptions, spec: &Spec<'a>, file: Option<&'a [u8]>) -> Result<Process<'a>> {
+fn process<'a>(options: &'a ExecOptions<'_>, spec: &Spec<'a>, file: Option<&'a [u8]>) -> Result<Process<'a>> {
     let mut process: Process = match (&options.process, file) {
         (ExecProcess::File(_), Some(bytes)) => {
             let mut process: Process = load::parse(&name(options), bytes)?;
@@ -187,7 +186,7 @@ fn process<'a>(options: &'a ExecOptions, spec: &Spec<'a>, file: Option<&'a [u8]>
         }
         (ExecProcess::File(_), None) => Process::default(),
     };
-    if let Some(terminal) = options.terminal {
+    if let Some(terminal) = options.tty {
         process.terminal = terminal;
     }
     if let Some(cwd) = &options.cwd {

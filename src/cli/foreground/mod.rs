@@ -1,0 +1,97 @@
+//! Waiting for a process whose caller waits for us: signals go on to it, its terminal is ours, its exit is ours.
+//!
+//! One poll over the process, the signals, the notify socket, and, with a terminal, both directions of its text.
+//! SIGCHLD needs no care: the process is watched by its descriptor, so that one that ends at once is not missed.
+
+mod relay;
+
+use crate::engine::Started;
+use crate::error::Result;
+use crate::sys::signalfd::Signals;
+use crate::sys::wait::{self, Ended};
+use crate::sys::{Errno, process};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use relay::Relay;
+use std::io::{stdin, stdout};
+use std::os::fd::AsFd;
+
+/// Who becomes the parent of the container's orphans while `run` waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Orphans {
+    /// This process (a child subreaper), which reaps them.
+    #[default]
+    Adopt,
+    Leave,
+}
+
+/// Waits until `child` has ended.
+pub fn wait(child: &mut Started, signals: &Signals, orphans: Orphans) -> Result<Ended> {
+    let mut proxy = child.readiness.take();
+    let master = child.terminal.take();
+    let child = &*child;
+    let (input, output) = (stdin(), stdout());
+    let mut relay = match master {
+        Some(master) => Some(Relay::new(master, input.as_fd(), output.as_fd())?),
+        None => None,
+    };
+    // What came while the process was made. The descriptor tells of the others.
+    while let Some(signal) = signals.kept() {
+        pass_on(signal, child, relay.as_ref(), orphans);
+    }
+    loop {
+        let mut watched =
+            [child.pidfd.as_fd(), signals.fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN)).to_vec();
+        if let Some(proxy) = &proxy {
+            watched.push(PollFd::new(proxy.fd(), PollFlags::POLLIN));
+        }
+        if let Some(relay) = &relay {
+            relay.watch(&mut watched);
+        }
+        match poll(&mut watched, PollTimeout::NONE) {
+            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(e) => return Err(Errno::from(e).because("poll")),
+        }
+        // The service manager watches the program by itself from here on; without it there is nobody to tell.
+        if proxy.as_mut().is_some_and(|proxy| proxy.hear().is_err()) {
+            proxy = None;
+        }
+        if let Some(relay) = &mut relay {
+            relay.copy();
+        }
+        while let Some(signal) = signals.next() {
+            pass_on(signal, child, relay.as_ref(), orphans);
+        }
+        if let Some(ended) =
+            wait::try_reap(child.pidfd.as_fd()).map_err(|e| e.because("wait for the process"))?
+        {
+            if let Some(proxy) = &mut proxy {
+                proxy.last_words();
+            }
+            if let Some(relay) = &mut relay {
+                relay.drain(signals);
+            }
+            return Ok(ended);
+        }
+    }
+}
+
+fn pass_on(signal: i32, child: &Started, relay: Option<&Relay>, orphans: Orphans) {
+    match signal {
+        libc::SIGCHLD if orphans == Orphans::Adopt => reap_orphans(child),
+        libc::SIGCHLD => {}
+        libc::SIGWINCH if relay.is_some() => {
+            if let Some(relay) = relay {
+                relay.follow_size();
+            }
+        }
+        // A process that has just ended gets no signal, and its end is what we are about to see.
+        _ => {
+            let _ = process::pidfd_send_signal(child.pidfd.as_fd(), signal);
+        }
+    }
+}
+
+/// Orphans of the container that came to us; our own child is left to its descriptor.
+fn reap_orphans(child: &Started) {
+    while wait::ended_other_than(child.pid).is_some_and(|pid| wait::reap_orphan(pid).is_ok()) {}
+}
