@@ -4,7 +4,7 @@
 //! The engine does them one after the other and keeps a ledger of what was done; [`undo`] of that ledger is the way back,
 //! and `delete` is the way back from all of it.
 
-use super::script::{Field, Talk};
+use super::script::{Field, Script, Talk};
 use super::{Plan, StartWord, sync};
 use crate::host::cgroups::Layout;
 use crate::spec::Spec;
@@ -49,7 +49,14 @@ pub enum Deed {
     Publish,
     WriteBrief,
     WritePidFile,
+    // A start.
+    SayStart,
+    /// Follow init until its program runs.
+    AwaitProgram,
+    HideCreated,
+    RenewBrief,
     // The way back.
+    KillFirst,
     GiveDevicesBack,
     EndProcesses,
     RemoveCgroup,
@@ -58,12 +65,14 @@ pub enum Deed {
     RemoveState,
 }
 
-/// Hooks that the host's side runs; startContainer and poststart belong to start.
+/// The six kinds of hooks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hooks {
     Prestart,
     CreateRuntime,
     CreateContainer,
+    StartContainer,
+    Poststart,
     Poststop,
 }
 
@@ -81,12 +90,15 @@ impl Deed {
             Deed::WriteIdMaps => Field::Fixed("/linux/uidMappings"),
             Deed::RaiseLimits | Deed::LimitProcesses => Field::Fixed("/process/rlimits"),
             Deed::MoveDevices | Deed::GiveDevicesBack => Field::Fixed("/linux/netDevices"),
+            Deed::SayStart | Deed::AwaitProgram => Field::Fixed("/process/args"),
             Deed::CheckConfined => Field::Fixed("/process/capabilities"),
             Deed::SettleBorn => Field::Fixed("/process/scheduler"),
             Deed::ShowTerminal => Field::Fixed("/process/terminal"),
             Deed::RunHooks(Hooks::Prestart) => Field::Fixed("/hooks/prestart"),
             Deed::RunHooks(Hooks::CreateRuntime) => Field::Fixed("/hooks/createRuntime"),
             Deed::RunHooks(Hooks::CreateContainer) => Field::Fixed("/hooks/createContainer"),
+            Deed::RunHooks(Hooks::StartContainer) => Field::Fixed("/hooks/startContainer"),
+            Deed::RunHooks(Hooks::Poststart) => Field::Fixed("/hooks/poststart"),
             Deed::RunHooks(Hooks::Poststop) => Field::Fixed("/hooks/poststop"),
             Deed::MakeState
             | Deed::WriteIntent
@@ -105,6 +117,9 @@ impl Deed {
             | Deed::Publish
             | Deed::WriteBrief
             | Deed::WritePidFile
+            | Deed::HideCreated
+            | Deed::RenewBrief
+            | Deed::KillFirst
             | Deed::EndProcesses
             | Deed::RemoveState => Field::None,
         }
@@ -188,12 +203,7 @@ pub fn create(plan: &Plan, spec: &Spec, layout: Option<&Layout>, wishes: Wishes)
     let late = plan.staged || hooks || plan.id_maps.is_some();
     push(hooks && !plan.staged, Deed::RecordProcess);
     push(!late, Deed::RecordCreated);
-    for (_, talk) in plan.script.talks() {
-        let Talk::Reached(point) = *talk else { continue };
-        deeds.push(Deed::Meet(point));
-        deeds.extend_from_slice(at(point));
-        deeds.push(Deed::Release);
-    }
+    meet(&plan.script, &mut deeds);
     let mut push = |wanted: bool, deed: Deed| {
         if wanted {
             deeds.push(deed);
@@ -211,6 +221,52 @@ pub fn create(plan: &Plan, spec: &Spec, layout: Option<&Layout>, wishes: Wishes)
     deeds
 }
 
+/// The deeds of a start; `shown`: the container's state is "created" until then.
+pub fn start(spec: &Spec, shown: bool) -> Vec<Deed> {
+    let none = Default::default();
+    let hooks = spec.hooks.as_ref().unwrap_or(&none);
+    let deeds = [
+        (!hooks.start_container.is_empty(), Deed::RunHooks(Hooks::StartContainer)),
+        (true, Deed::SayStart),
+        (true, Deed::AwaitProgram),
+        (shown, Deed::HideCreated),
+        (shown, Deed::RenewBrief),
+        (!hooks.poststart.is_empty(), Deed::RunHooks(Hooks::Poststart)),
+    ];
+    deeds.into_iter().filter_map(|(wanted, deed)| wanted.then_some(deed)).collect()
+}
+
+/// The way back from a start of which this has failed. A hook that fails destroys the container (runtime.md, Lifecycle,
+/// steps 7 and 9); a program that cannot be executed leaves one that has stopped.
+pub fn back_from_start(failed: Deed) -> &'static [Deed] {
+    match failed {
+        Deed::RunHooks(_) => &DELETE,
+        Deed::SayStart | Deed::AwaitProgram => &[Deed::KillFirst, Deed::HideCreated, Deed::RenewBrief],
+        _ => &[],
+    }
+}
+
+/// The deeds for a process that joins a container, from its start to its program.
+pub fn join(script: &Script, wishes: Wishes) -> Vec<Deed> {
+    let mut deeds = Vec::new();
+    meet(script, &mut deeds);
+    deeds.push(Deed::AwaitProgram);
+    deeds.extend(wishes.pidfd.then_some(Deed::GivePidfd));
+    deeds.extend(wishes.pid_file.then_some(Deed::WritePidFile));
+    deeds
+}
+
+/// Where init waits for the host's part.
+fn meet(script: &Script, deeds: &mut Vec<Deed>) {
+    for (_, talk) in script.talks() {
+        if let Talk::Reached(point) = *talk {
+            deeds.push(Deed::Meet(point));
+            deeds.extend_from_slice(at(point));
+            deeds.push(Deed::Release);
+        }
+    }
+}
+
 /// The host's part at a point where init waits.
 pub fn at(point: u32) -> &'static [Deed] {
     match point {
@@ -225,7 +281,7 @@ pub fn at(point: u32) -> &'static [Deed] {
         ],
         sync::CONFINED => &[Deed::CheckConfined],
         sync::PROCESSES => &[Deed::LimitProcesses],
-        sync::BORN => &[Deed::SettleBorn],
+        sync::BORN => &[Deed::SettleBorn, Deed::ShowTerminal],
         _ => &[],
     }
 }
@@ -233,7 +289,6 @@ pub fn at(point: u32) -> &'static [Deed] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::script::Script;
     use crate::wire::Step;
 
     fn plan(points: &[u32]) -> Plan<'static> {
@@ -318,6 +373,27 @@ mod tests {
             assert_eq!(deeds[met + 1 + part.len()], Deed::Release);
         }
         assert!(place(&deeds, Deed::AwaitReady) > place(&deeds, Deed::Meet(sync::BORN)));
+    }
+
+    #[test]
+    fn a_start_runs_its_hooks_around_the_program_and_a_hook_that_fails_ends_it_all() {
+        let config = r#"{"hooks": {"startContainer": [{"path": "/a"}], "poststart": [{"path": "/b"}]}}"#;
+        let hooks = [Hooks::StartContainer, Hooks::Poststart].map(Deed::RunHooks);
+        let expected =
+            [hooks[0], Deed::SayStart, Deed::AwaitProgram, Deed::HideCreated, Deed::RenewBrief, hooks[1]];
+        assert_eq!(start(&spec(config), true), expected);
+        assert_eq!(start(&spec("{}"), false), [Deed::SayStart, Deed::AwaitProgram]);
+        for deed in expected {
+            assert_eq!(back_from_start(deed) == DELETE, hooks.contains(&deed), "{deed:?}");
+        }
+    }
+
+    #[test]
+    fn what_joins_meets_the_host_before_its_program_and_is_given_after_it() {
+        let wishes = Wishes { pidfd: true, pid_file: true, ..Wishes::default() };
+        let deeds = join(&plan(&[sync::LIMITS, sync::BORN]).script, wishes);
+        assert_eq!(deeds[..3], [Deed::Meet(sync::LIMITS), Deed::RaiseLimits, Deed::Release]);
+        assert_eq!(deeds[7..], [Deed::AwaitProgram, Deed::GivePidfd, Deed::WritePidFile]);
     }
 
     #[test]

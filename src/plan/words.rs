@@ -175,6 +175,11 @@ pub fn deed(deed: Deed) -> String {
         Deed::Publish => "publish the record".into(),
         Deed::WriteBrief => "write what list shows".into(),
         Deed::WritePidFile => "write the pid file".into(),
+        Deed::SayStart => "say start".into(),
+        Deed::AwaitProgram => "wait until the program runs".into(),
+        Deed::HideCreated => "show the container as started".into(),
+        Deed::RenewBrief => "write anew what list shows".into(),
+        Deed::KillFirst => "kill the container's first process".into(),
         Deed::GiveDevicesBack => "give network devices back to the host".into(),
         Deed::EndProcesses => "end the container's processes".into(),
         Deed::RemoveCgroup => "remove the cgroup".into(),
@@ -206,6 +211,8 @@ impl Hooks {
             Hooks::Prestart => "prestart",
             Hooks::CreateRuntime => "createRuntime",
             Hooks::CreateContainer => "createContainer",
+            Hooks::StartContainer => "startContainer",
+            Hooks::Poststart => "poststart",
             Hooks::Poststop => "poststop",
         }
     }

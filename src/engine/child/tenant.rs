@@ -4,7 +4,7 @@ use crate::cgroup::{Cgroup, is_freezing_group};
 use crate::engine::child::{
     birth,
     born::{self, Hidden},
-    confined,
+    confined, diagnose,
     init::Init,
     message::Event,
     open::{self, Given},
@@ -13,8 +13,9 @@ use crate::engine::child::{
 use crate::engine::{Streams, Watch};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::plan::affinity::Entrance;
-use crate::plan::sync;
+use crate::plan::deeds::Deed;
 use crate::plan::tenant::Tenant;
+use crate::plan::words;
 use crate::resctrl::Place;
 use crate::spec::Spec;
 use crate::state::Record;
@@ -86,79 +87,123 @@ pub fn start(
     }
 }
 
-/// What a tenant sends for its caller: descriptors, and what it could not do and can do without.
-pub enum Passed {
+/// What a tenant sends for its caller: descriptors, its pid, and what it could not do and can do without.
+pub enum Passed<'a> {
+    Pidfd(BorrowedFd<'a>),
+    Pid(i32),
     Console(OwnedFd),
     Listener(OwnedFd),
     Warning(Error),
 }
 
-/// Follows init until the program runs. Behind the birth the container's processes may be able to speak for it: what it says
-/// then can only end it, or set what its config allows.
-pub fn converse(
-    init: &mut Init,
-    tenant: &Tenant,
-    spec: &Spec,
-    place: Option<&Place>,
-    mut passed: impl FnMut(Passed) -> Result<()>,
-) -> Result<()> {
-    let mut terminal: Option<Hidden> = None;
-    loop {
-        match init.hear()? {
-            Event::Reached(point) => {
-                let pid = init.process().pid;
-                match (point, place) {
-                    (sync::LIMITS, _) => rlimits::raise(pid, spec)?,
-                    (sync::RESCTRL, Some(place)) => join(place, pid)?,
-                    (sync::CONFINED, _) => {
-                        if let Some(sets) = &tenant.confined {
-                            confined::check(pid, sets)?;
-                        }
-                    }
-                    (sync::PROCESSES, _) => born::limit_processes(pid, spec)?,
-                    (sync::BORN, _) => {
-                        born::settle(pid, spec)?;
-                        if let Some(terminal) = terminal.take() {
-                            terminal.show()?;
-                            passed(Passed::Console(terminal.master))?;
-                        }
-                    }
-                    _ => {}
-                }
-                init.say(Kind::Go)?;
+/// A process on its way into a container, and who hears of it.
+pub struct Joining<'a, F> {
+    pub init: Init,
+    pub tenant: &'a Tenant<'a>,
+    pub spec: &'a Spec<'a>,
+    /// The container's resctrl groups.
+    pub place: Option<&'a Place>,
+    pub passed: F,
+    /// The terminal that only its maker can open so far.
+    terminal: Option<Hidden>,
+    /// The process has ended before its program ran, as one of a container that is ended does.
+    ended: bool,
+}
+
+impl<'a, F: FnMut(Passed) -> Result<()>> Joining<'a, F> {
+    pub fn new(
+        init: Init,
+        tenant: &'a Tenant<'a>,
+        spec: &'a Spec<'a>,
+        place: Option<&'a Place>,
+        passed: F,
+    ) -> Joining<'a, F> {
+        Joining { init, tenant, spec, place, passed, terminal: None, ended: false }
+    }
+
+    /// Does what the host's side has to do until the program runs. Behind the birth the container's processes may be able to
+    /// speak for init: what it says then can only end it, or set what its config allows.
+    pub fn carry_out(&mut self, deeds: &[Deed]) -> Result<()> {
+        deeds.iter().try_for_each(|deed| self.do_one(*deed))
+    }
+
+    fn do_one(&mut self, deed: Deed) -> Result<()> {
+        let pid = self.init.process().pid;
+        match deed {
+            Deed::GivePidfd => (self.passed)(Passed::Pidfd(self.init.process().pidfd.as_fd())),
+            Deed::WritePidFile => (self.passed)(Passed::Pid(pid)),
+            // Its exit code says why.
+            _ if self.ended => Ok(()),
+            Deed::Meet(point) => self.follow(Some(point)),
+            Deed::AwaitProgram => self.follow(None),
+            Deed::Release => self.init.say(Kind::Go),
+            Deed::RaiseLimits => rlimits::raise(pid, self.spec),
+            Deed::JoinResctrl => self.place.map_or(Ok(()), |place| join(place, pid)),
+            Deed::CheckConfined => {
+                self.tenant.confined.as_ref().map_or(Ok(()), |sets| confined::check(pid, sets))
             }
-            // `Init::hear` answers the last two.
-            Event::Spawned
-            | Event::Mount { .. }
-            | Event::Link { .. }
-            | Event::Copied(..)
-            | Event::Blocked(_) => {}
-            Event::Ready => init.say(Kind::Go)?,
-            // It goes on when it is the program's, and not somebody else's.
-            Event::Console { master, mode } => terminal = Some(Hidden { master, mode }),
-            Event::Listener(listener) => passed(Passed::Listener(listener))?,
-            // Fetched by `Init::hear`.
-            Event::ListenerAt(_) => {}
-            Event::Failed { message, note } => {
-                let error = crate::engine::child::diagnose::explain(&tenant.script, &message, &note, spec);
-                return Err(match &terminal {
-                    Some(terminal) if takes_terminal(tenant, &message) => {
-                        terminal.taken(error).kind(ErrorKind::Taken)
-                    }
-                    None if takes_terminal(tenant, &message) => error
-                        .doing("a process of the container makes every new terminal its own")
-                        .remedy("end that process")
-                        .kind(ErrorKind::Taken),
-                    _ => error,
-                });
+            Deed::LimitProcesses => born::limit_processes(pid, self.spec),
+            Deed::SettleBorn => born::settle(pid, self.spec),
+            Deed::ShowTerminal => {
+                let Some(terminal) = self.terminal.take() else { return Ok(()) };
+                terminal.show()?;
+                (self.passed)(Passed::Console(terminal.master))
             }
-            Event::Warned { message, note } => {
-                let warning = crate::engine::child::diagnose::explain(&tenant.script, &message, &note, spec);
-                passed(Passed::Warning(warning))?;
-            }
-            Event::Closed => return Ok(()),
+            _ => Err(misplaced(deed)),
         }
     }
+
+    /// Follows init until it waits at this point, or without one until its program runs.
+    fn follow(&mut self, until: Option<u32>) -> Result<()> {
+        loop {
+            match self.init.hear()? {
+                Event::Reached(point) if until == Some(point) => return Ok(()),
+                Event::Closed => {
+                    self.ended = until.is_some();
+                    return Ok(());
+                }
+                Event::Reached(_) => {
+                    return Err(Error::new("the container's init waits where its plan does not"));
+                }
+                // `Init::hear` answers the last two.
+                Event::Spawned
+                | Event::Mount { .. }
+                | Event::Link { .. }
+                | Event::Copied(..)
+                | Event::Blocked(_) => {}
+                Event::Ready => self.init.say(Kind::Go)?,
+                // It goes on when it is the program's, and not another session's.
+                Event::Console { master, mode } => self.terminal = Some(Hidden { master, mode }),
+                Event::Listener(listener) => (self.passed)(Passed::Listener(listener))?,
+                // Fetched by `Init::hear`.
+                Event::ListenerAt(_) => {}
+                Event::Failed { message, note } => return Err(self.failure(&message, &note)),
+                Event::Warned { message, note } => {
+                    let warning = diagnose::explain(&self.tenant.script, &message, &note, self.spec);
+                    (self.passed)(Passed::Warning(warning))?;
+                }
+            }
+        }
+    }
+
+    fn failure(&self, message: &Message, note: &[u8]) -> Error {
+        let error = diagnose::explain(&self.tenant.script, message, note, self.spec);
+        match &self.terminal {
+            Some(terminal) if takes_terminal(self.tenant, message) => {
+                terminal.taken(error).kind(ErrorKind::Taken)
+            }
+            None if takes_terminal(self.tenant, message) => error
+                .doing("a process of the container makes every new terminal its own")
+                .remedy("end that process")
+                .kind(ErrorKind::Taken),
+            _ => error,
+        }
+    }
+}
+
+/// A plan never asks for what it has not prepared.
+pub fn misplaced(deed: Deed) -> Error {
+    Error::new(format!("the plan is out of order: {}", words::deed(deed)))
 }
 
 /// A terminal that is another session's already is refused: to the process that is to have it, or to the one that was to

@@ -14,10 +14,10 @@ use crate::engine::caller::{
     pidfd::{self, Whose},
     preserve,
 };
-use crate::engine::child::init::Init;
+use crate::engine::child::{init::Init, tenant::misplaced};
 use crate::engine::life::{
     bundle::Bundle,
-    making::{Making, Parts, misplaced},
+    making::{Making, Parts},
     prepare::{self, Prepared},
     start_pipes,
     start_pipes::Starter,

@@ -5,7 +5,8 @@
 //! what the record names may never have existed, and absence is no error.
 
 use crate::cgroup::{Cgroup, Driver};
-use crate::engine::life::{hooks::Occasion, inspect::status, kill::shares_pids, making::misplaced};
+use crate::engine::child::tenant::misplaced;
+use crate::engine::life::{hooks::Occasion, inspect::status, kill::shares_pids};
 use crate::engine::{Engine, Force, Status};
 use crate::error::{Error, Kind, Result};
 use crate::plan::deeds::{self, Deed, Hooks};

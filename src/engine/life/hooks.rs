@@ -8,12 +8,13 @@
 use crate::cgroup::{Cgroup, Location};
 use crate::engine::caller::listener;
 use crate::engine::child::{
-    tenant::{self as joining, Passed},
+    tenant::{self as joining, Joining, Passed},
     tracers,
 };
 use crate::engine::{Status, Watch};
 use crate::error::{Context, Error, Result};
 use crate::plan::Host;
+use crate::plan::deeds::{self, Wishes};
 use crate::plan::script::c;
 use crate::plan::tenant::{self, Destination};
 use crate::seccomp::Filter;
@@ -286,7 +287,7 @@ impl Occasion<'_> {
         let output = self.output()?;
         let input = self.input()?;
         let streams = [Some(input.as_fd()), Some(output.out.as_fd()), Some(output.err.as_fd())];
-        let mut init = joining::start(
+        let init = joining::start(
             &tenant,
             inside.first,
             inside.cgroup,
@@ -302,14 +303,17 @@ impl Occasion<'_> {
         let spec = Spec { process: Some(program), linux, ..Spec::default() };
         // The agent that answers for the container answers for a hook under the same filter.
         let passed = |passed: Passed| match passed {
-            Passed::Console(_) => Ok(()),
+            Passed::Console(_) | Passed::Pidfd(_) | Passed::Pid(_) => Ok(()),
             Passed::Listener(fd) => {
                 listener::send(&spec, self.record, Status::Created, inside.first.0, fd.as_fd())
             }
             // No step of a hook's plan can be done without.
             Passed::Warning(warning) => Err(warning),
         };
-        match joining::converse(&mut init, &tenant, &spec, None, passed) {
+        let mut joining = Joining::new(init, &tenant, &spec, None, passed);
+        let joined = joining.carry_out(&deeds::join(&tenant.script, Wishes::default()));
+        let init = joining.init;
+        match joined {
             Ok(()) => self.finish(init.process(), hook.timeout, output.kept),
             Err(error) => {
                 init.end();

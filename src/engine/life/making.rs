@@ -16,6 +16,7 @@ use crate::engine::child::{
     open::{self, Given, Opened},
     pipes::Theirs,
     rlimits,
+    tenant::misplaced,
 };
 use crate::engine::life::{
     bundle::Bundle,
@@ -153,7 +154,12 @@ impl Making<'_> {
                 let pid = self.pid()?;
                 self.options.pid_file.as_ref().map_or(Ok(()), |path| pid_file::write(path, pid))
             }
-            Deed::GiveDevicesBack
+            Deed::SayStart
+            | Deed::AwaitProgram
+            | Deed::HideCreated
+            | Deed::RenewBrief
+            | Deed::KillFirst
+            | Deed::GiveDevicesBack
             | Deed::EndProcesses
             | Deed::RemoveCgroup
             | Deed::RemoveResctrl
@@ -366,7 +372,9 @@ impl Making<'_> {
             Hooks::Prestart => occasion.run(&hooks.prestart),
             Hooks::CreateRuntime => occasion.run(&hooks.create_runtime),
             Hooks::CreateContainer => occasion.run_inside(&hooks.create_container, &inside),
-            Hooks::Poststop => Err(misplaced(Deed::RunHooks(kind))),
+            Hooks::StartContainer | Hooks::Poststart | Hooks::Poststop => {
+                Err(misplaced(Deed::RunHooks(kind)))
+            }
         }
     }
 
@@ -428,9 +436,4 @@ impl Making<'_> {
             self.engine.take_back(&rest, entry, &self.record).unwrap_or_else(warn);
         }
     }
-}
-
-/// A plan never asks for what it has not prepared.
-pub fn misplaced(deed: Deed) -> Error {
-    Error::new(format!("the plan is out of order: {}", words::deed(deed)))
 }

@@ -45,7 +45,6 @@ impl Engine {
         let started =
             self.proxy(&made.entry, &made.record, options.notify_socket.as_deref()).and_then(|proxy| {
                 self.start_made(&made, spec)?;
-                self.after_start(spec, &made.record)?;
                 Ok(proxy)
             });
         match started {

@@ -9,6 +9,7 @@ use crate::engine::child::{
     diagnose, init,
     message::{self, Event, Said},
     pipes::Pipes,
+    tenant::misplaced,
 };
 use crate::engine::life::{
     create::Made,
@@ -19,12 +20,12 @@ use crate::engine::life::{
 };
 use crate::engine::{Engine, Started, Status};
 use crate::error::{Error, Kind, Result};
+use crate::plan::deeds::{self, Deed, Hooks};
 use crate::plan::{StartWord, kept};
 use crate::spec::{Spec, load};
 use crate::state::{Entry, Record, is_init};
 use crate::sys::{Errno, SysResult};
 use crate::wire::{Kind as Word, Message};
-use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
@@ -57,17 +58,16 @@ impl Engine {
             e => start_pipes::unreachable(e).value(id),
         })?;
         let readiness = self.proxy(&entry, &record, notify)?;
-        let starting = Starting::new(self, &spec, &entry, &record, None);
-        let outcome = starting.run(&waiting);
-        // Started, or ended by what went wrong: in both cases nobody waits there any more.
-        waiting.remove(&entry)?;
-        entry.renew_brief(&record);
-        match outcome {
-            Err(error) if starting.hook_failed.get() => return Err(self.give_up(entry, &record, error)),
-            other => other?,
-        }
-        if let Err(error) = self.after_start(&spec, &record) {
-            return Err(self.give_up(entry, &record, error));
+        let starting = Starting { engine: self, spec: &spec, entry: &entry, record: &record, made: None };
+        if let Err((failed, error)) = starting.carry_out(&deeds::start(&spec, true), &waiting) {
+            let back = deeds::back_from_start(failed);
+            let undone = if back == deeds::DELETE {
+                self.take_back(back, entry, &record)
+            } else {
+                starting.carry_out(back, &waiting).map_err(|(_, error)| error)
+            };
+            undone.unwrap_or_else(|more| self.warn(more.doing("cleaning up after a failure")));
+            return Err(error);
         }
         Ok(Started { pid: record.pid().unwrap_or_default(), pidfd: first, terminal: None, readiness })
     }
@@ -93,33 +93,19 @@ impl Engine {
         host.map(|host| Proxy::new(entry, host, record.pid().unwrap_or_default())).transpose()
     }
 
-    /// A hook of start has failed: the container is ended and destroyed, and its poststop hooks run (runtime.md,
-    /// Lifecycle, steps 7 and 9).
-    fn give_up(&self, entry: Entry, record: &Record, error: Error) -> Error {
-        if let Err(more) = self.destroy(entry, record) {
-            self.warn(more.doing("cleaning up after a failure"));
-        }
-        error
-    }
-
     /// Says start to a container that this process has made.
     pub(in crate::engine) fn start_made(&self, made: &Made, spec: &Spec) -> Result<()> {
-        let starting = Starting::new(self, spec, &made.entry, &made.record, Some(made));
+        let (entry, record) = (&made.entry, &made.record);
+        let starting = Starting { engine: self, spec, entry, record, made: Some(made) };
         let no_way = || Error::new("the container's init has no way to be told");
-        starting.run(&Waiting::Here(made.init.pipes().ok_or_else(no_way)?))?;
-        if start_pipes::shows(Starter::Us, spec) {
-            start_pipes::hide(&made.entry)?;
-            made.entry.renew_brief(&made.record);
-        }
-        Ok(())
+        let waiting = Waiting::Here(made.init.pipes().ok_or_else(no_way)?);
+        let deeds = deeds::start(spec, start_pipes::shows(Starter::Us, spec));
+        starting.carry_out(&deeds, &waiting).map_err(|(_, error)| error)
     }
+}
 
-    /// poststart hooks: the user's program runs already. The first that fails is an error (runtime.md, Lifecycle,
-    /// step 9), and ends the container.
-    pub(in crate::engine) fn after_start(&self, spec: &Spec, record: &Record) -> Result<()> {
-        let Some(hooks) = &spec.hooks else { return Ok(()) };
-        Occasion::new("poststart", record, Status::Running, &self.watch).run(&hooks.poststart)
-    }
+fn unable(error: Error) -> Error {
+    error.doing("unable to start container process")
 }
 
 fn stopped(id: &str) -> Error {
@@ -134,34 +120,47 @@ struct Starting<'a> {
     record: &'a Record,
     /// What this process knows if it has made the container itself.
     made: Option<&'a Made>,
-    /// It was a hook that failed, not the program.
-    hook_failed: Cell<bool>,
 }
 
-impl<'a> Starting<'a> {
-    fn new(
-        engine: &'a Engine,
-        spec: &'a Spec<'a>,
-        entry: &'a Entry,
-        record: &'a Record,
-        made: Option<&'a Made>,
-    ) -> Starting<'a> {
-        Starting { engine, spec, entry, record, made, hook_failed: Cell::new(false) }
+impl Starting<'_> {
+    /// Does these one after the other, up to the first that fails.
+    fn carry_out(&self, deeds: &[Deed], waiting: &Waiting) -> std::result::Result<(), (Deed, Error)> {
+        if let (Waiting::Old(control), Some(Deed::RunHooks(Hooks::StartContainer) | Deed::SayStart)) =
+            (waiting, deeds.first())
+        {
+            // There init asks for its hooks, and says itself when it goes on.
+            start_old::start(control, self).map_err(|(failed, error)| (failed, unable(error)))?;
+            let begun =
+                deeds.iter().position(|deed| *deed == Deed::AwaitProgram).map_or(0, |place| place + 1);
+            return self.carry_out(&deeds[begun..], waiting);
+        }
+        deeds.iter().try_for_each(|deed| self.do_one(*deed, waiting).map_err(|error| (*deed, error)))
     }
 
-    /// Says start, and returns when the user's program runs. Where that fails the container's process ends: it may not
-    /// go on without what could not be done for it.
-    fn run(&self, waiting: &Waiting) -> Result<()> {
-        let started = match waiting {
-            Waiting::Old(control) => start_old::start(control, self),
-            _ => self.run_hooks().and_then(|()| waiting.say(Word::Go)).and_then(|()| self.follow(waiting)),
-        };
-        started.map_err(|e| e.doing("unable to start container process")).inspect_err(|_| {
-            if let Ok(first) = self.first() {
-                // It may have ended by itself.
-                let _ = crate::sys::process::pidfd_send_signal(first.as_fd(), libc::SIGKILL);
+    fn do_one(&self, deed: Deed, waiting: &Waiting) -> Result<()> {
+        match deed {
+            Deed::RunHooks(Hooks::StartContainer) => self.run_hooks().map_err(unable),
+            Deed::SayStart => waiting.say(Word::Go).map_err(unable),
+            Deed::AwaitProgram => self.follow(waiting).map_err(unable),
+            Deed::HideCreated => waiting.remove(self.entry),
+            Deed::RenewBrief => {
+                self.entry.renew_brief(self.record);
+                Ok(())
             }
-        })
+            Deed::RunHooks(Hooks::Poststart) => {
+                let hooks = self.spec.hooks.as_ref().map_or(&[][..], |hooks| &hooks.poststart);
+                Occasion::new("poststart", self.record, Status::Running, &self.engine.watch).run(hooks)
+            }
+            // It may not go on without what could not be done for it.
+            Deed::KillFirst => {
+                if let Ok(first) = self.first() {
+                    // It may have ended by itself.
+                    let _ = crate::sys::process::pidfd_send_signal(first.as_fd(), libc::SIGKILL);
+                }
+                Ok(())
+            }
+            _ => Err(misplaced(deed)),
+        }
     }
 
     fn follow(&self, waiting: &Waiting) -> Result<()> {
@@ -244,8 +243,7 @@ impl<'a> Starting<'a> {
             own: self.spec.process.as_ref().map(|process| (process, prepared.filter.as_ref())),
         };
         let occasion = Occasion::new("startContainer", self.record, Status::Created, &self.engine.watch);
-        let ran = occasion.before(first.as_fd()).run_inside(&hooks.start_container, &inside);
-        ran.inspect_err(|_| self.hook_failed.set(true))
+        occasion.before(first.as_fd()).run_inside(&hooks.start_container, &inside)
     }
 }
 
@@ -307,7 +305,7 @@ impl Waiting<'_> {
 
     fn remove(&self, entry: &Entry) -> Result<()> {
         match self {
-            Waiting::Here(_) => Ok(()),
+            Waiting::Here(_) => start_pipes::hide(entry),
             Waiting::Apart(_, StartWord::Named) => start_pipes::remove_named(entry),
             Waiting::Apart(..) => start_pipes::hide(entry),
             Waiting::Old(_) => start_old::remove(entry),

@@ -3,6 +3,7 @@
 
 use crate::engine::child::message::{self, Event};
 use crate::error::{Error, Result};
+use crate::plan::deeds::{Deed, Hooks};
 use crate::state::{Entry, START_SOCKET};
 use crate::sys::{SysResult, file, socket};
 use crate::wire::Kind;
@@ -27,17 +28,18 @@ pub trait Host {
 
 /// Says start, and returns when the program runs. Which step of its plan failed is not to be told: the plans of today have
 /// others.
-pub fn start(control: &OwnedFd, host: &dyn Host) -> Result<()> {
-    message::say(control.as_fd(), Kind::Go)?;
+pub fn start(control: &OwnedFd, host: &dyn Host) -> std::result::Result<(), (Deed, Error)> {
+    let failed = |error| (Deed::AwaitProgram, error);
+    message::say(control.as_fd(), Kind::Go).map_err(failed)?;
     loop {
-        match message::hear(control.as_fd())?.event {
+        match message::hear(control.as_fd()).map_err(failed)?.event {
             Event::Reached(_) => {
-                host.run_hooks()?;
-                message::say(control.as_fd(), Kind::Go)?;
+                host.run_hooks().map_err(|error| (Deed::RunHooks(Hooks::StartContainer), error))?;
+                message::say(control.as_fd(), Kind::Go).map_err(failed)?;
             }
-            Event::Listener(listener) => host.send_listener(listener)?,
+            Event::Listener(listener) => host.send_listener(listener).map_err(failed)?,
             Event::Failed { message, .. } => {
-                return Err(Error::os("the container's init failed after start", message.errno));
+                return Err(failed(Error::os("the container's init failed after start", message.errno)));
             }
             Event::Closed => return Ok(()),
             Event::Ready

@@ -7,12 +7,13 @@ use crate::engine::caller::{
     pidfd::{self, Whose},
 };
 use crate::engine::child::{
-    tenant::{self, Birthplace, Passed},
+    tenant::{self, Birthplace, Joining, Passed},
     tracers,
 };
 use crate::engine::life::{inspect::status, prepare::Prepared};
 use crate::engine::{Engine, ExecOptions, ExecProcess, Listening, Paused, Started, Status};
 use crate::error::{Error, Kind, Result};
+use crate::plan::deeds::{self, Wishes};
 use crate::plan::tenant::{self as plan, Destination};
 use crate::spec::{Capabilities, Process, Spec, Text, load};
 use crate::state::{Life, Record};
@@ -100,7 +101,7 @@ impl Engine {
         }
         let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), spec, Whose::Tenant)?;
         let first = (pid, first.as_fd());
-        let mut init = tenant::start(
+        let init = tenant::start(
             &tenant,
             first,
             cgroup.as_ref(),
@@ -117,14 +118,18 @@ impl Engine {
                 self.warn(warning);
                 Ok(())
             }
+            Passed::Pidfd(pidfd) => receivers.iter().try_for_each(|receiver| receiver.send(pidfd)),
+            Passed::Pid(pid) => options.pid_file.as_ref().map_or(Ok(()), |path| pid_file::write(path, pid)),
         };
-        let started =
-            tenant::converse(&mut init, &tenant, spec, record.resctrl.as_ref(), passed).and_then(|()| {
-                for receiver in &receivers {
-                    receiver.send(init.process().pidfd.as_fd())?;
-                }
-                options.pid_file.as_ref().map_or(Ok(()), |path| pid_file::write(path, init.process().pid))
-            });
+        let wishes = Wishes {
+            pidfd: !receivers.is_empty(),
+            pid_file: options.pid_file.is_some(),
+            ..Wishes::default()
+        };
+        let place = record.resctrl.as_ref();
+        let mut joining = Joining::new(init, &tenant, spec, place, passed);
+        let started = joining.carry_out(&deeds::join(&tenant.script, wishes));
+        let init = joining.init;
         match started {
             Ok(()) => Ok(Started::of(init.into_process(), master)),
             // A process that its caller does not know may not go on.
