@@ -40,6 +40,21 @@ build: ## build the release binary, target/rruntime
 # Test programs whose subject differs between cgroup v1 and v2: they run a second time on the other.
 BOTH     = --test cgroup --test config --test lifecycle --test security
 
+# Tests hand the paths of what was built to many a shell. Where this directory's name has other characters than letters,
+# digits and ./_- in it, they are built in a directory of this user's below /var/tmp.
+ifeq ($(origin CARGO_TARGET_DIR),undefined)
+ifneq ($(shell case "$$PWD" in (*[!A-Za-z0-9./_-]*) echo odd ;; esac),)
+test test-long: export CARGO_TARGET_DIR := /var/tmp/rruntime-tests-$(shell id -u)-$(shell printf %s "$$PWD" | cksum | cut -d ' ' -f 1)
+test test-long: plain-target
+endif
+endif
+
+.PHONY: plain-target
+plain-target:
+	@mkdir -p "$$CARGO_TARGET_DIR" && [ -O "$$CARGO_TARGET_DIR" ] && [ ! -L "$$CARGO_TARGET_DIR" ] || \
+		{ echo "make test: $$CARGO_TARGET_DIR is not ours; remove it, or set CARGO_TARGET_DIR" >&2; exit 1; }
+	@echo "the name of this directory is not plain: tests are built in $$CARGO_TARGET_DIR"
+
 test: deps ## unit and integration tests; on a host with cgroup v1, those about cgroups on v2 as well
 	@if command -v cargo-nextest >/dev/null 2>&1; then \
 		set -ex; $(CARGO) nextest run --locked --no-fail-fast; $(CARGO) test --locked --doc --quiet; \
