@@ -3,6 +3,7 @@
 //! Paths are taken relative to the caller's working directory; the engine never changes it.
 
 pub use crate::cgroup::{Below, CgroupManager};
+pub use crate::spec::Listening;
 use crate::spec::Resources;
 use std::ffi::OsString;
 use std::os::fd::BorrowedFd;
@@ -57,14 +58,6 @@ pub enum AfterExit {
     #[default]
     Delete,
     Keep,
-}
-
-/// Sockets that a service manager has opened for the process: the descriptors from 3 on (sd_listen_fds(3)).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Listening {
-    pub count: u32,
-    /// LISTEN_FDNAMES, as it is.
-    pub names: Option<String>,
 }
 
 /// `create`, and the first half of `run`.

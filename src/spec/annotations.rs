@@ -91,7 +91,8 @@ pub fn find<'a>(annotations: &'a BTreeMap<Text, Text>, name: &str) -> Option<&'a
 
 /// The value of one that reaches the host, if it is there and allowed.
 pub fn allowed<'s>(spec: &'s Spec, name: &str) -> Option<&'s str> {
-    find(&spec.annotations, name).filter(|_| spec.allowed.iter().any(|allowed| allowed == name))
+    let mut allowed = spec.amendments.allowed_annotations.iter().flatten();
+    find(&spec.annotations, name).filter(|_| allowed.any(|allowed| allowed == name))
 }
 
 /// Copies, for the state.

@@ -3,6 +3,7 @@
 //! Enumerated strings stay text here; `validate` and `plan` resolve them, so that a message can name the field
 //! and the value. Unknown fields are ignored, as the specification says.
 
+use super::amendments::Amendments;
 use super::linux::Linux;
 use super::text::{Text, null_default, null_values};
 use serde::{Deserialize, Serialize};
@@ -29,9 +30,9 @@ pub struct Spec<'a> {
     pub annotations: BTreeMap<Text<'a>, Text<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub linux: Option<Linux<'a>>,
-    /// The annotations that reach the host and may: not of the config, but the caller's and the administrator's.
+    /// What it has been amended by: [`Spec::amend`].
     #[serde(skip)]
-    pub allowed: Vec<String>,
+    pub amendments: Amendments,
 }
 
 /// The process to run in the container.

@@ -1,5 +1,7 @@
 //! `config.json`: types that borrow from the file's bytes, loading, and validation of everything at once.
 
+pub mod amend;
+mod amendments;
 pub mod annotations;
 pub mod config;
 pub mod cpus;
@@ -16,6 +18,7 @@ pub mod template;
 pub mod text;
 pub mod validate;
 
+pub use amendments::{Amendments, Listening};
 pub use config::*;
 pub use linux::*;
 pub use resources::*;

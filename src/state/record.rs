@@ -7,7 +7,7 @@ use super::process::Process;
 use crate::cgroup::Location;
 use crate::error::{Error, Kind, Result};
 use crate::resctrl::Place;
-use crate::spec::load;
+use crate::spec::{Amendments, load};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -76,9 +76,8 @@ pub struct Record {
     pub resctrl: Option<Place>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
-    /// Those of them that reach the host and were allowed; absent: made by 0.1.0, which asked nobody.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub allowed_annotations: Option<Vec<String>>,
+    #[serde(skip)]
+    pub amendments: Amendments,
     /// `CLONE_NEW…` flags of the namespaces that were made for the container.
     pub namespaces_created: u32,
     /// `CLONE_NEW…` flags of the namespaces that it joined by path.
@@ -93,16 +92,9 @@ pub struct Record {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keyring: Option<String>,
     pub preserve_fds: u32,
-    /// Some of these are sockets of a service manager.
-    pub listening: bool,
     /// So many of the poststop hooks have run: `delete` goes on behind them.
     #[serde(skip_serializing_if = "is_none_of_them")]
     pub poststop: usize,
-    /// The container has a notify socket.
-    pub notify: bool,
-    /// The agent for the seccomp listener that the caller of `create` has named.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub seccomp_receiver: Option<String>,
 }
 
 /// How [`Record::process`] stands in the file, between the fields of the record.
@@ -126,7 +118,7 @@ impl Record {
 
     /// The value of an annotation that reaches the host, if it is there and was allowed.
     pub fn allowed_annotation(&self, name: &str) -> Option<&str> {
-        let allowed = self.allowed_annotations.iter().flatten().any(|allowed| allowed == name);
+        let allowed = self.amendments.allowed_annotations.iter().flatten().any(|allowed| allowed == name);
         self.annotations.get(name).filter(|_| allowed).map(String::as_str)
     }
 
@@ -158,11 +150,13 @@ impl Record {
         let (pid, pid_start) = self.process.map(|process| (process.pid, process.start)).unzip();
         let mut bytes = json(self);
         add_fields(&mut bytes, &Numbers { pid, pid_start });
+        add_fields(&mut bytes, &self.amendments);
         bytes
     }
 
     pub fn decode(bytes: &[u8]) -> Result<Record> {
         let mut record: Record = part(bytes)?;
+        record.amendments = part(bytes)?;
         let Numbers { pid, pid_start } = part(bytes)?;
         record.process = pid.zip(pid_start).map(|(pid, start)| Process { pid, start });
         if record.version > VERSION {
@@ -199,6 +193,7 @@ fn part<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::Listening;
 
     /// The file as the first release wrote it. This text stays as it is, whatever the record becomes.
     const FIRST: &str = r#"{"version":1,"id":"web","oci_version":"1.2.0","bundle":"/b","rootfs":"/b/rootfs",
@@ -214,6 +209,24 @@ mod tests {
         assert_eq!(record.process, Some(Process { pid: 42, start: 777 }));
         assert_eq!(record.annotations["a"], "b");
         assert_eq!(Record::decode(&record.encode()).unwrap(), record);
+    }
+
+    /// As the builds before `Amendments` wrote and read them.
+    #[test]
+    fn amendments_stand_in_the_file_between_the_fields_of_the_record() {
+        let text = br#"{"version":1,"id":"web","allowed_annotations":["a"],"listening":true,"notify":true,
+            "seccomp_receiver":"/agent"}"#;
+        let record = Record::decode(text).unwrap();
+        let allowed_annotations = Some(vec!["a".to_owned()]);
+        let seccomp_receiver = Some("/agent".to_owned());
+        let expected =
+            Amendments { allowed_annotations, seccomp_receiver, notify: true, ..Amendments::default() };
+        assert_eq!(record.amendments, expected);
+        let sockets = Listening { count: 2, names: Some("web:admin".into()) };
+        let record = Record { amendments: Amendments { sockets, ..expected }, ..record };
+        assert_eq!(Record::decode(&record.encode()).unwrap(), record);
+        let file: serde_json::Value = serde_json::from_slice(&record.encode()).unwrap();
+        assert_eq!((&file["notify"], &file["seccomp_receiver"]), (&true.into(), &"/agent".into()));
     }
 
     /// An older program reads what this one writes.

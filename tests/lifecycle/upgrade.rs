@@ -64,6 +64,37 @@ fn containers_of_the_first_release_are_understood() {
     assert_nothing_left(&container);
 }
 
+/// The first release did not note which annotations may reach the host: each command asks its own caller, for all that it
+/// does.
+#[test]
+fn what_a_container_of_the_first_release_may_is_asked_at_start_and_at_delete() {
+    const NAME: &str = "run.oci.hooks.stdout";
+    for allowed in [true, false] {
+        let mut container = Container::new().args(&["sleep", "100"]);
+        let file = container.dir.join("words");
+        let hook = |word: &str| serde_json::json!([{"path": "/bin/sh", "args": ["sh", "-c", format!("echo {word}")]}]);
+        container.config["hooks"] =
+            serde_json::json!({"poststart": hook("started"), "poststop": hook("stopped")});
+        container.config["annotations"] = serde_json::json!({NAME: file.to_str().unwrap()});
+        assert_eq!(container.create().code, 0);
+        let path = container.state_root().join(&container.id).join("state.json");
+        let mut record: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        assert_eq!(
+            record.as_object_mut().unwrap().remove("allowed_annotations"),
+            Some(serde_json::json!([]))
+        );
+        fs::write(&path, record.to_string()).unwrap();
+        if allowed {
+            container.allowed.push(NAME);
+        }
+        container.start().ok();
+        container.call(&["delete", "--force", &container.id]).ok();
+        let words = fs::read_to_string(&file).unwrap_or_default();
+        assert_eq!(words, if allowed { "started\nstopped\n" } else { "" });
+        assert_nothing_left(&container);
+    }
+}
+
 #[test]
 fn what_a_killed_create_of_the_first_release_left_is_deleted() {
     // Its init waits, and the record does not know it: the cgroup does.

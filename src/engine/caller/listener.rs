@@ -2,22 +2,11 @@
 
 use crate::engine::{Status, state_json};
 use crate::error::{Error, Kind, Result};
-use crate::spec::{Spec, Text, annotations};
+use crate::spec::Spec;
 use crate::state::Record;
 use crate::sys::socket;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::Path;
-
-/// An agent for a profile that names none: the caller's, else that of the annotation, where it is allowed.
-pub fn choose<'a>(spec: &mut Spec<'a>, caller: Option<&str>) {
-    let named = caller.or(annotations::allowed(spec, annotations::SECCOMP_RECEIVER));
-    let named = named.map(|path| Text::from(path.to_owned()));
-    if let Some(profile) = spec.linux.as_mut().and_then(|linux| linux.seccomp.as_mut())
-        && profile.listener_path.as_deref().is_none_or(str::is_empty)
-    {
-        profile.listener_path = named;
-    }
-}
 
 /// Sends the listener of the process `pid`.
 pub fn send(spec: &Spec, record: &Record, status: Status, pid: i32, listener: BorrowedFd) -> Result<()> {

@@ -21,8 +21,7 @@
 use crate::engine::Watch;
 use crate::engine::caller::notify_reader;
 use crate::error::{Error, Kind, Result};
-use crate::spec::{Mount, Spec, Text};
-use crate::state::{Entry, Store};
+use crate::state::Entry;
 use crate::sys::poll::until;
 use crate::sys::{Errno, SysResult, file, socket};
 use nix::poll::{PollFd, PollFlags, poll};
@@ -32,54 +31,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Where the container finds it; runc's place, which images and policies know.
-const INSIDE: &str = "/run/notify";
 const DIRECTORY: &CStr = c"notify";
 const SOCKET: &CStr = c"notify/notify.sock";
-const VARIABLE: &str = "NOTIFY_SOCKET=";
 /// How long the service manager may take to have read what we sent: a peer without BARRIER=1 never says so.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long the reader may take for what was said before the program ended.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Seconds that it may take to have room for a message.
 const SEND_PATIENCE: i64 = 10;
-
-/// Whether the container is to have a socket: somebody asks for news, and the config brings no socket of its own.
-pub fn wanted(host: Option<&Path>, spec: &Spec) -> bool {
-    let own = |spec: &Spec| spec.process.iter().flat_map(|p| &p.env).any(|v| v.starts_with(VARIABLE));
-    host.is_some() && !own(spec)
-}
-
-/// Adds the mount and the variable to the config.
-pub fn add(spec: &mut Spec, store: &Store, id: &str) -> Result<()> {
-    spec.mounts.push(Mount {
-        destination: Text::from(INSIDE),
-        kind: Some(Text::from("bind")),
-        source: Some(Text::from(source(store, id)?)),
-        options: ["bind", "nosuid", "noexec", "nodev", "ro"].map(Text::from).to_vec(),
-        ..Mount::default()
-    });
-    if let Some(process) = &mut spec.process {
-        process.env.push(Text::from(format!("{VARIABLE}{INSIDE}/notify.sock")));
-    }
-    Ok(())
-}
-
-/// Whether [`add`] was called: the directory is bound.
-pub fn is_bound(spec: &Spec, store: &Store, id: &str) -> bool {
-    let source = source(store, id).ok();
-    source.is_some() && spec.mounts.iter().any(|mount| mount.source.as_deref() == source.as_deref())
-}
-
-/// As the source of a mount, which is text.
-fn source(store: &Store, id: &str) -> Result<String> {
-    store.path().join(id).join("notify").into_os_string().into_string().map_err(|path| {
-        Error::new("the state directory's path is not UTF-8, so NOTIFY_SOCKET cannot be passed on")
-            .kind(Kind::Argument)
-            .field("--root")
-            .value(path.to_string_lossy())
-    })
-}
 
 /// Makes the directory that is bound. Whatever the umask is, the container's user may look for the socket in it.
 pub fn make_directory(entry: &Entry) -> Result<()> {

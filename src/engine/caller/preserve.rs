@@ -7,7 +7,6 @@
 
 use crate::engine::Listening;
 use crate::error::{Error, Kind, Result};
-use crate::spec::{Process, Text};
 use crate::sys::file;
 
 /// More descriptors than any process may have open.
@@ -35,16 +34,4 @@ pub fn check(listening: &Listening, count: u32) -> Result<u32> {
         }
     }
     Ok(total)
-}
-
-/// Tells the process of its sockets. What the config says of others is no longer true. init adds LISTEN_PID.
-pub fn announce(listening: &Listening, process: &mut Process) {
-    if listening.count == 0 {
-        return;
-    }
-    process.env.retain(|variable| !variable.starts_with("LISTEN_"));
-    process.env.push(Text::from(format!("LISTEN_FDS={}", listening.count)));
-    if let Some(names) = &listening.names {
-        process.env.push(Text::from(format!("LISTEN_FDNAMES={names}")));
-    }
 }

@@ -9,9 +9,9 @@ use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
 use crate::host::{self, Facts};
 use crate::plan::script::c;
-use crate::spec::Spec;
 use crate::spec::annotations::{self, KEEP_GROUPS};
-use crate::state::Record;
+use crate::spec::{Spec, load};
+use crate::state::{Entry, Record};
 use crate::sys::Errno;
 use crate::sys::file::{self, cwd};
 use std::fs::File;
@@ -36,9 +36,30 @@ impl Engine {
         Ok(there.into_iter().filter(may).map(str::to_owned).collect())
     }
 
-    /// The same for a container that exists.
-    pub(in crate::engine) fn allowed_before(&self, spec: &Spec, record: &Record) -> Result<Vec<String>> {
-        record.allowed_annotations.clone().map_or_else(|| self.allowed_annotations(spec), Ok)
+    /// Amends the config that a container was made from as it was then.
+    pub(in crate::engine) fn amend_again(
+        &self,
+        spec: &mut Spec,
+        entry: &Entry,
+        record: &Record,
+    ) -> Result<()> {
+        let mut amendments = record.amendments.clone();
+        if amendments.allowed_annotations.is_none() {
+            amendments.allowed_annotations = Some(self.allowed_annotations(spec)?);
+        }
+        spec.amend(amendments, entry.path())
+    }
+
+    /// The config that a container was made from, with what the caller of `create` has added.
+    pub(in crate::engine) fn spec_again<'c>(
+        &self,
+        config: &'c [u8],
+        entry: &Entry,
+        record: &Record,
+    ) -> Result<Spec<'c>> {
+        let mut spec: Spec = load::parse("config.json", config)?;
+        self.amend_again(&mut spec, entry, record)?;
+        Ok(spec)
     }
 
     pub(in crate::engine) fn tell_ignored(&self, spec: &Spec) -> Result<()> {

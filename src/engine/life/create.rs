@@ -10,7 +10,7 @@
 
 use crate::cgroup::Driver;
 use crate::engine::caller::{
-    console, listener, notify,
+    console,
     pidfd::{self, Whose},
     preserve,
 };
@@ -28,7 +28,8 @@ use crate::host::{self, mountinfo};
 use crate::plan::deeds::{self, Deed, Wishes};
 use crate::plan::{self, Plan, SessionKeyring};
 use crate::resctrl;
-use crate::spec::{Namespace, Spec, annotations};
+use crate::spec::amend::has_notify_socket;
+use crate::spec::{Amendments, Namespace, Spec, annotations};
 use crate::state::{Entry, Phase, Record};
 use crate::sys::random;
 use crate::time;
@@ -66,15 +67,14 @@ impl Engine {
         options: &CreateOptions,
     ) -> Result<Spec<'b>> {
         let mut spec = bundle.spec()?;
-        spec.allowed = self.allowed_annotations(&spec)?;
+        let amendments = Amendments {
+            allowed_annotations: Some(self.allowed_annotations(&spec)?),
+            seccomp_receiver: options.seccomp_receiver.clone(),
+            sockets: options.listening.clone(),
+            notify: options.notify_socket.is_some() && !has_notify_socket(&spec),
+        };
+        spec.amend(amendments, &self.store.path().join(&options.id))?;
         self.tell_ignored(&spec)?;
-        listener::choose(&mut spec, options.seccomp_receiver.as_deref());
-        if let Some(process) = &mut spec.process {
-            preserve::announce(&options.listening, process);
-        }
-        if notify::wanted(options.notify_socket.as_deref(), &spec) {
-            notify::add(&mut spec, &self.store, &options.id)?;
-        }
         Ok(spec)
     }
 
@@ -118,11 +118,10 @@ impl Engine {
         let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), spec, Whose::First)?;
         let mut record = intent(&plan_options, options, bundle, spec, &prepared, &plan);
         record.resctrl = rdt.as_ref().map(|rdt| rdt.place.clone());
-        record.notify = notify::is_bound(spec, &self.store, &options.id);
         let wishes = Wishes {
             start: plan_options.start,
             shows_created: start_pipes::shows(starter, spec),
-            notify: record.notify,
+            notify: spec.amendments.notify,
             pidfd: !receivers.is_empty(),
             pid_file: options.pid_file.is_some(),
         };
@@ -232,7 +231,7 @@ fn intent(
         limits: None,
         resctrl: None,
         annotations: annotations::owned(&spec.annotations),
-        allowed_annotations: Some(spec.allowed.clone()),
+        amendments: spec.amendments.clone(),
         namespaces_created: plan.created as u32,
         namespaces_joined: plan.joined as u32,
         user_namespaces: Vec::new(),
@@ -240,10 +239,7 @@ fn intent(
         no_new_keyring: planned.keyring.is_none(),
         keyring: planned.keyring.as_ref().map(|keyring| keyring.name.clone()),
         preserve_fds: planned.preserve_fds,
-        listening: planned.listening,
         poststop: 0,
-        notify: false,
-        seccomp_receiver: options.seccomp_receiver.clone(),
     }
 }
 

@@ -10,7 +10,6 @@ use crate::engine::life::{hooks::Occasion, inspect::status, kill::shares_pids};
 use crate::engine::{Engine, Force, Status};
 use crate::error::{Error, Kind, Result};
 use crate::plan::deeds::{self, Deed, Hooks};
-use crate::spec::{Spec, load};
 use crate::state::{Entry, Record};
 use crate::sys::poll::until;
 use crate::sys::{Errno, process};
@@ -98,17 +97,18 @@ impl Engine {
     /// comes after one that was killed goes on behind it.
     fn poststop(&self, entry: &Entry, config: &[u8], record: &Record) {
         let warn = |e: Error| self.warn(e.doing("poststop hook"));
-        let spec: Spec = match load::parse("config.json", config) {
+        let spec = match self.spec_again(config, entry, record) {
             Ok(spec) => spec,
             Err(e) => return warn(e),
         };
+        let record = &Record { amendments: spec.amendments.clone(), ..record.clone() };
         let occasion = Occasion::new("poststop", record, Status::Stopped, &self.watch);
         let hooks = spec.hooks.as_ref().map_or(&[][..], |hooks| &hooks.poststop);
-        let mut record = record.clone();
+        let mut noted = record.clone();
         for outcome in occasion.each_from(record.poststop, hooks) {
             outcome.unwrap_or_else(warn);
-            record.poststop += 1;
-            entry.write(&record).unwrap_or_else(warn);
+            noted.poststop += 1;
+            entry.write(&noted).unwrap_or_else(warn);
         }
     }
 }

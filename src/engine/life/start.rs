@@ -1,10 +1,7 @@
 //! `start`: the word for a created container, and the second half of `run`.
 
 use crate::cgroup::Cgroup;
-use crate::engine::caller::{
-    listener,
-    notify::{self, Proxy},
-};
+use crate::engine::caller::{listener, notify::Proxy};
 use crate::engine::child::{
     diagnose, init,
     message::{self, Event, Said},
@@ -22,7 +19,7 @@ use crate::engine::{Engine, Started, Status};
 use crate::error::{Error, Kind, Result};
 use crate::plan::deeds::{self, Deed, Hooks};
 use crate::plan::{StartWord, kept};
-use crate::spec::{Spec, load};
+use crate::spec::Spec;
 use crate::state::{Entry, Record, is_init};
 use crate::sys::{Errno, SysResult};
 use crate::wire::{Kind as Word, Message};
@@ -51,7 +48,8 @@ impl Engine {
             }
         }
         let config = entry.config()?;
-        let spec = self.spec_again(&config, &record)?;
+        let spec = self.spec_again(&config, &entry, &record)?;
+        let record = Record { amendments: spec.amendments.clone(), ..record };
         let (waiting, first) = Waiting::of(&entry, &record).map_err(|e| match e {
             // Another command has ended it since a moment ago.
             Errno(libc::ECONNREFUSED | libc::ENXIO | libc::ESRCH) => stopped(id),
@@ -72,24 +70,13 @@ impl Engine {
         Ok(Started { pid: record.pid().unwrap_or_default(), pidfd: first, terminal: None, readiness })
     }
 
-    /// The config that the container was made from, with what the caller of `create` has added.
-    fn spec_again<'c>(&self, config: &'c [u8], record: &Record) -> Result<Spec<'c>> {
-        let mut spec: Spec = load::parse("config.json", config)?;
-        spec.allowed = self.allowed_before(&spec, record)?;
-        listener::choose(&mut spec, record.seccomp_receiver.as_deref());
-        if record.notify {
-            notify::add(&mut spec, &self.store, &record.id)?;
-        }
-        Ok(spec)
-    }
-
     pub(in crate::engine) fn proxy(
         &self,
         entry: &Entry,
         record: &Record,
         notify: Option<&Path>,
     ) -> Result<Option<Proxy>> {
-        let host = notify.filter(|_| record.notify);
+        let host = notify.filter(|_| record.amendments.notify);
         host.map(|host| Proxy::new(entry, host, record.pid().unwrap_or_default())).transpose()
     }
 

@@ -33,10 +33,10 @@ impl Engine {
         let record = self.with_user_namespaces(record)?;
         let config = entry.config()?;
         let mut spec: Spec = load::parse("config.json", &config)?;
-        spec.allowed = self.allowed_before(&spec, &record)?;
-        listener::choose(&mut spec, record.seccomp_receiver.as_deref());
         let file = read_process_file(options)?;
+        // As config.json has it: a service manager's sockets, and ours for its news, are for the first process.
         let process = process(options, &spec, file.as_deref())?;
+        self.amend_again(&mut spec, &entry, &record)?;
         let prepared = self.prepare(&spec, &record)?;
         self.check_process(&process, &prepared.facts)?;
         // The process of `exec` is not the config's, but what went wrong is told in the same terms.

@@ -42,7 +42,7 @@ impl Engine {
         let bytes = read(file)?;
         let list: Vec<Mount> = parse(file, &bytes)?;
         let config = entry.config()?;
-        let spec: Spec = load::parse("config.json", &config)?;
+        let spec = self.spec_again(&config, &entry, &record)?;
         let prepared = self.prepare(&spec, &record)?;
         let facts = self.facts_for_rules(&prepared.facts, record.no_pivot);
         for warning in &validate::more_mounts(&list, &spec, &facts)?.warnings {

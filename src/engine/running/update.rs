@@ -16,8 +16,8 @@ use crate::engine::{Changes, Engine, Status, UpdateOptions};
 use crate::error::{Error, Result};
 use crate::host::cgroups::Layout;
 use crate::spec::merge::{SwapCount, complete, merge};
-use crate::spec::{Resources, Spec, load, validate};
-use crate::state::Record;
+use crate::spec::{Resources, load, validate};
+use crate::state::{Entry, Record};
 
 /// The pointers of limits that have an option, and the option.
 const OPTIONS: [(&str, &str); 15] = [
@@ -52,7 +52,7 @@ impl Engine {
         let location = record.cgroup.clone().ok_or_else(|| none("updated"))?;
         let name = |pointer: &str| Some(field_name(&options.changes, pointer));
         let config = if record.limits.is_none() { entry.config()? } else { Vec::new() };
-        let mut present = limits_of(&record, &config)?;
+        let mut present = self.limits_of(&entry, &record, &config)?;
         let wanted = self.checked(&options.changes, &present, &location).map_err(|e| e.rename_field(name))?;
         let (limits, warnings) = Limits::from_spec(&wanted, &location.layout(), DeviceRules::Skip)
             .map_err(|e| e.rename_field(name))?;
@@ -73,6 +73,15 @@ impl Engine {
             .carry_out(cgroup)
             .and_then(|()| entry.publish())
             .map_err(|error| shares.forget(&entry, undo.back(error)).rename_field(name))
+    }
+
+    /// What the last update left, or what the container was made with.
+    fn limits_of<'a>(&self, entry: &Entry, record: &'a Record, config: &'a [u8]) -> Result<Resources<'a>> {
+        if let Some(limits) = &record.limits {
+            return load::parse("the limits in state.json", limits.as_bytes());
+        }
+        let spec = self.spec_again(config, entry, record)?;
+        Ok(spec.linux.and_then(|linux| linux.resources).unwrap_or_default())
     }
 
     /// What is asked for, complete and right.
@@ -101,15 +110,6 @@ impl Engine {
         }
         Ok(wanted)
     }
-}
-
-/// What the last update left, or what the container was made with.
-fn limits_of<'a>(record: &'a Record, config: &'a [u8]) -> Result<Resources<'a>> {
-    if let Some(limits) = &record.limits {
-        return load::parse("the limits in state.json", limits.as_bytes());
-    }
-    let spec: Spec = load::parse("config.json", config)?;
-    Ok(spec.linux.and_then(|linux| linux.resources).unwrap_or_default())
 }
 
 fn encoded(resources: &Resources) -> String {

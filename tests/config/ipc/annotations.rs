@@ -356,6 +356,27 @@ fn the_seccomp_listener_goes_to_the_receiver_of_the_annotation_or_of_the_environ
     }
 }
 
+/// Later commands read the config as it was amended then, whatever their own callers name.
+#[test]
+fn every_command_knows_the_receiver_that_create_was_given() {
+    let receiver = Receiver::new("seccomp-later");
+    let container = asking(Container::new().args(&["sleep", "100"]));
+    container.write_config();
+    let mut line = container.command(&["create", "--bundle"]);
+    line.arg(container.bundle()).arg(&container.id).env("RUN_OCI_SECCOMP_RECEIVER", &receiver.path);
+    line.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    assert!(line.status().unwrap().success());
+    let list = container.dir.join("mounts.json");
+    std::fs::write(&list, r#"[{"destination": "/more", "type": "tmpfs", "source": "x"}]"#).unwrap();
+    container.call(&["mounts", "add", &container.id, list.to_str().unwrap()]).ok();
+    container.start().ok();
+    assert_eq!(receiver.next().fds.len(), 1);
+    container.call(&["update", "--pids-limit", "50", &container.id]).ok();
+    container.call(&["mounts", "remove", &container.id, list.to_str().unwrap()]).ok();
+    container.call(&["exec", &container.id, "true"]).ok();
+    assert_eq!(receiver.next().fds.len(), 1);
+}
+
 #[test]
 fn without_any_receiver_a_profile_that_asks_is_refused() {
     let container = asking(Container::new().args(&["true"]));

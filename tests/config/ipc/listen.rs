@@ -60,6 +60,17 @@ fn the_program_is_told_its_own_pid_also_without_a_pid_namespace() {
 }
 
 #[test]
+fn a_process_of_exec_is_told_of_no_socket() {
+    let container = Container::new().args(&["sleep", "100"]);
+    run(&container, "LISTEN_FDS=1 LISTEN_PID=$BASHPID", "--detach </dev/null >/dev/null 2>&1").ok();
+    assert_eq!(
+        container.exec_sh("env | grep LISTEN_; ls /proc/self/fd").ok(),
+        "0\n1\n2\n3\n",
+        "3 is the list's"
+    );
+}
+
+#[test]
 fn variables_of_the_config_that_say_something_else_are_replaced() {
     let container = Container::new().sh(TELL).edit(|config| {
         let env = config["process"]["env"].as_array_mut().unwrap();

@@ -106,7 +106,11 @@ fn a_detached_run_waits_too_and_the_container_can_be_used_meanwhile() {
     wait_until("it runs", || container.call(&["state", &container.id]).out.contains("running"));
     assert_eq!(run.try_wait().unwrap(), None);
     // Nobody holds the lock.
-    container.exec_sh("echo > /tmp/go").ok();
+    assert_eq!(
+        container.exec_sh("env | grep NOTIFY || echo > /tmp/go").ok(),
+        "",
+        "it is the first process's"
+    );
     container.call(&["pause", &container.id]).ok();
     container.call(&["resume", &container.id]).ok();
     assert_eq!(manager.next().text, "READY=1\n");

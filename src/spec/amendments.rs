@@ -1,0 +1,34 @@
+//! What a container has beside its config.json: from the caller of `create`, its environment, and the administrator. The
+//! record holds it; `amend.rs` puts it into the config.
+
+use serde::{Deserialize, Serialize};
+
+/// Sockets that a service manager has opened for the process: the descriptors from 3 on (sd_listen_fds(3)).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listening {
+    pub count: u32,
+    /// LISTEN_FDNAMES, as it is.
+    pub names: Option<String>,
+}
+
+impl Listening {
+    pub fn is_none(&self) -> bool {
+        self.count == 0
+    }
+}
+
+/// The fields stand in state.json between those of the record.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Amendments {
+    /// The annotations that reach the host and may; absent: made by 0.1.0, which asked nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed_annotations: Option<Vec<String>>,
+    /// The agent for the seccomp listener.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seccomp_receiver: Option<String>,
+    #[serde(skip_serializing_if = "Listening::is_none")]
+    pub sockets: Listening,
+    /// The first process has a notify socket of ours.
+    pub notify: bool,
+}
