@@ -146,7 +146,7 @@ fn what_is_wrong_with_a_mount_is_told_by_its_place_in_the_file() {
             "/0/source",
             "no such file",
         ),
-        (json!([{"destination": "/x", "type": 7}]), "/0/type", "expected"),
+        (json!([{"destination": "/x", "type": 7}]), "/0/type", "must be a string"),
         (
             json!([{"destination": "/x", "type": "tmpfs"}, {"destination": "/", "type": "tmpfs"}]),
             "/1/destination",
