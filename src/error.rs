@@ -191,12 +191,13 @@ impl Detail {
     /// The field, its value, and the root cause.
     pub fn problem(&self) -> String {
         let cause = self.cause();
-        match (&self.field, &self.value) {
-            (Some(field), Some(value)) => format!("{field} = {value:?}: {cause}"),
-            (Some(field), None) => format!("{field}: {cause}"),
-            (None, Some(value)) => format!("{value:?}: {cause}"),
-            (None, None) => cause.into_owned(),
-        }
+        let subject = match (&self.field, &self.value) {
+            (Some(field), Some(value)) => format!("{field} = {value:?}"),
+            (Some(field), None) => field.clone(),
+            (None, Some(value)) => format!("{value:?}"),
+            (None, None) => return cause.into_owned(),
+        };
+        sentence(&subject, &cause)
     }
 
     /// The root cause alone: the reason, with the system's word for the errno.
@@ -206,6 +207,29 @@ impl Detail {
         let text = text.split(" (os error").next().unwrap_or(&text).to_lowercase();
         Cow::Owned(format!("{}: {text}", self.reason))
     }
+}
+
+/// A text that begins with a verb goes on from its subject; any other stands behind a colon.
+pub fn sentence(subject: &str, text: &str) -> String {
+    const VERBS: [&str; 14] = [
+        "applies",
+        "belongs",
+        "cannot",
+        "conflicts",
+        "contains",
+        "contradicts",
+        "does",
+        "duplicates",
+        "has",
+        "is",
+        "lacks",
+        "must",
+        "names",
+        "needs",
+    ];
+    let verb = text.split(' ').next().unwrap_or_default();
+    let joint = if VERBS.contains(&verb) { "" } else { ":" };
+    format!("{subject}{joint} {text}")
 }
 
 impl std::error::Error for Error {}

@@ -118,24 +118,26 @@ fn check(rule: &DeviceRule, index: usize, rules: &mut Vec<Rule>) -> Result<()> {
         "" | "a" => Class::Any,
         "b" => Class::Block,
         "c" | "u" => Class::Char,
-        other => return wrong("type", &other, "a device type is a, b or c"),
+        other => return wrong("type", &other, "a device type must be a, b or c"),
     };
     let mut access = 0;
     let letters = rule.access.as_deref().unwrap_or_default();
     for letter in letters.chars() {
-        let Some(bit) = bit(letter) else { return wrong("access", &letters, "access is made of r, w and m") };
+        let Some(bit) = bit(letter) else {
+            return wrong("access", &letters, "access must consist of the letters r, w and m");
+        };
         access |= bit;
     }
     match (access, rule.allow) {
         // Who denies without saying what denies everything.
         (0, false) => access = ALL,
-        (0, true) => return wrong("access", &"", "access may not be empty: it is made of r, w and m"),
+        (0, true) => return wrong("access", &"", "access must not be empty: use the letters r, w and m"),
         _ => {}
     }
     let every = |number: Option<i64>| number.filter(|n| *n != -1);
     for (name, number) in [("major", rule.major), ("minor", rule.minor)] {
         if let Some(n) = every(number).filter(|n| u32::try_from(*n).is_err()) {
-            return wrong(name, &n, "a device number is 0 to 4294967295, or -1 for every number");
+            return wrong(name, &n, "a device number must be 0 to 4294967295, or -1 for every number");
         }
     }
     let [major, minor] = [rule.major, rule.minor].map(|number| every(number).map(|n| n as u32));

@@ -44,7 +44,7 @@ impl CgroupManager {
         match self {
             CgroupManager::Cgroupfs => location::locate(layout, cgroups_path, id).map(Some),
             CgroupManager::Disabled => Ok(None),
-            CgroupManager::Systemd => Err(Error::new("cgroups made by systemd are not built yet")
+            CgroupManager::Systemd => Err(Error::new("rruntime cannot create cgroups through systemd yet")
                 .kind(Kind::Unsupported)
                 .field("--systemd-cgroup")
                 .remedy("leave --systemd-cgroup or --cgroup-manager out, and let the engine use its cgroupfs driver")),
@@ -143,5 +143,5 @@ impl Driver {
 pub fn none(what: &str) -> Error {
     Error::new(format!("a container without a cgroup cannot be {what}"))
         .kind(Kind::Unsupported)
-        .remedy("its cgroup was removed, or it was made with --cgroup-manager disabled or by a user who may make none")
+        .remedy("its cgroup was removed, or it was created with --cgroup-manager disabled or by a user who may not create cgroups")
 }

@@ -112,7 +112,7 @@ pub fn locate(layout: &Layout, cgroups_path: Option<&str>, id: &str) -> Result<L
 fn place(layout: &Layout, cgroups_path: Option<&str>, id: &str, membership: &str) -> Result<Location> {
     let wanted = cgroups_path.unwrap_or_default();
     if !wanted.contains('/') && wanted.matches(':').count() == 2 {
-        return Err(refused(wanted, "this names a slice of systemd and a unit (slice:prefix:name)")
+        return Err(refused(wanted, "the path names a systemd slice and unit (slice:prefix:name)")
             .remedy("use --systemd-cgroup, or give a path such as /containers/NAME"));
     }
     let path = match cgroups_path {
@@ -120,7 +120,7 @@ fn place(layout: &Layout, cgroups_path: Option<&str>, id: &str, membership: &str
         Some(path) => normal(path)?,
     };
     if path.is_empty() {
-        return Err(refused(wanted, "this is the root of the hierarchy, which no container may have")
+        return Err(refused(wanted, "the root of the hierarchy cannot be the cgroup of a container")
             .remedy("name a directory below it"));
     }
     let below = |mount: &Mount, own: Option<&str>| -> Result<String> {
@@ -164,16 +164,18 @@ const LONGEST_NAME: usize = 255;
 fn normal(path: &str) -> Result<String> {
     let components: Vec<&str> = path.split('/').filter(|c| !c.is_empty() && *c != ".").collect();
     if components.contains(&"..") {
-        return Err(refused(path, "a cgroup path may not contain \"..\"").remedy("write the path without it"));
+        return Err(
+            refused(path, "a cgroup path must not contain \"..\"").remedy("write the path without it")
+        );
     }
     if path.contains('\0') || path.contains('\n') {
-        return Err(refused(path, "a cgroup path may not contain a newline or a NUL character"));
+        return Err(refused(path, "a cgroup path must not contain a newline or a NUL character"));
     }
     let path = components.join("/");
     if path.len() > LONGEST_PATH || components.iter().any(|component| component.len() > LONGEST_NAME) {
         // Shown in part: all of it would bury the message.
         let begin: String = path.chars().take(80).collect();
-        return Err(refused(&begin, "a cgroup path of this length has no place below its mount")
+        return Err(refused(&begin, "the cgroup path is too long")
             .remedy("use at most 3072 bytes, and 255 in one name"));
     }
     Ok(path)
@@ -201,7 +203,7 @@ fn inside(mount: &Mount, own: &str) -> Result<String> {
         _ => own,
     };
     if own.split('/').any(|c| c == "..") {
-        return Err(Error::new("the caller's own cgroup is outside of its cgroup namespace")
+        return Err(Error::new("the caller's own cgroup is outside its cgroup namespace")
             .value(own)
             .remedy("give an absolute /linux/cgroupsPath"));
     }

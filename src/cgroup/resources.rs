@@ -104,7 +104,7 @@ impl Check {
             check_before_update: memory.check_before_update == Some(true),
         };
         if memory.kernel.is_some_and(|n| n != 0) {
-            self.ignored("memory/kernel", "kernels no longer limit kernel memory apart");
+            self.ignored("memory/kernel", "kernels no longer limit kernel memory separately");
         }
         if memory.kernel_tcp.is_some_and(|n| n != 0) {
             self.ignored("memory/kernelTCP", "kernel memory for TCP is counted in memory/limit");
@@ -202,7 +202,11 @@ impl Check {
         for (file, content) in &resources.unified {
             if !self.v2 {
                 let field = format!("unified/{}", escaped(file));
-                self.wrong(&field, content, "this host has cgroup v1, and these are parameters of cgroup v2");
+                self.wrong(
+                    &field,
+                    content,
+                    "this host has cgroup v1, and these parameters are for cgroup v2",
+                );
             }
             limits.unified.push((file.to_string(), content.to_string()));
         }

@@ -22,7 +22,7 @@ pub fn switch(long: &'static str, help: &'static str) -> Arg {
         .num_args(0..=1)
         .require_equals(true)
         .default_missing_value("true")
-        .value_parser(|word: &str| yes_or_no(word).ok_or("not true or false"))
+        .value_parser(|word: &str| yes_or_no(word).ok_or("must be true or false"))
         .help(help)
 }
 
@@ -52,7 +52,7 @@ pub fn options(long: &'static str, value: &'static str, help: &'static str) -> A
 pub fn help_switches() -> [Arg; 2] {
     [
         switch("help", "show help").short('h').short_alias('?'),
-        switch("usage", "show the usage line alone").hide(true),
+        switch("usage", "show only the usage line").hide(true),
     ]
 }
 
@@ -147,7 +147,7 @@ impl Arguments {
     pub fn number(&self, name: &str) -> Result<u32> {
         let Some(text) = self.text(name)? else { return Ok(0) };
         text.parse().map_err(|_| {
-            Error::new("not a whole number from 0 to 4294967295")
+            Error::new("must be a whole number from 0 to 4294967295")
                 .kind(Kind::Argument)
                 .field(format!("--{name}"))
                 .value(text)
@@ -259,10 +259,10 @@ fn usage_error(name: &str, error: &clap::Error) -> Error {
     let reason = match error.kind() {
         ErrorKind::UnknownArgument => format!("flag provided but not defined: {argument}"),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => match context(ContextKind::InvalidValue) {
-            Some(value) if !value.is_empty() => format!("{argument} = {value:?}: not true or false"),
+            Some(value) if !value.is_empty() => format!("{argument} = {value:?} must be true or false"),
             _ => format!("flag needs an argument: {argument}"),
         },
-        ErrorKind::NoEquals => format!("{argument} takes its value after an equals sign"),
+        ErrorKind::NoEquals => format!("{argument} needs its value after an equals sign"),
         _ => error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
     };
     let remedy = match (habit(name, &argument), context(ContextKind::SuggestedArg)) {
@@ -274,7 +274,7 @@ fn usage_error(name: &str, error: &clap::Error) -> Error {
 }
 
 const IN_CONFIG: &str =
-    "config.json in the bundle decides this, not the command line; `spec` writes one to begin with";
+    "config.json in the bundle decides this, not the command line; `spec` writes an example";
 const SIGNAL: &str = "the signal follows the id: `kill <container-id> 9`";
 
 /// (command, options of other programs, what helps). A kill with a signal for an option is no row: see [`habit`].

@@ -99,7 +99,7 @@ fn wrong_options_are_named() {
         ("--bogus web", "flag provided but not defined: --bogus"),
         ("-z web", "flag provided but not defined: -z"),
         ("web --user", "flag needs an argument: --user"),
-        ("--tty=maybe web", "--tty = \"maybe\": not true or false"),
+        ("--tty=maybe web", "--tty = \"maybe\" must be true or false"),
     ] {
         let error = parse(OptionsEnd::Nowhere, line).unwrap_err();
         let said = error.to_string();

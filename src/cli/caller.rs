@@ -17,7 +17,7 @@ pub fn listening() -> Result<Listening> {
     let Some(count) = env::var_os("LISTEN_FDS") else { return Ok(Listening::default()) };
     let count = count.to_string_lossy();
     let Ok(count) = count.parse() else {
-        return Err(Error::new("not a number of descriptors")
+        return Err(Error::new("must be a number of descriptors")
             .kind(Kind::Argument)
             .field("LISTEN_FDS")
             .value(count));

@@ -8,8 +8,11 @@ use crate::sys::regex::Regex;
 use clap::Arg;
 
 pub fn option() -> Arg {
-    switch("regex", "the id is a POSIX extended regular expression: every container that it matches is meant")
-        .short('r')
+    switch(
+        "regex",
+        "act on every container whose id matches <container-id>, a POSIX extended regular expression",
+    )
+    .short('r')
 }
 
 /// Calls `act` with the id that was typed, or with every id that matches it. With an expression one container

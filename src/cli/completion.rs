@@ -19,8 +19,8 @@ pub const COMMAND: Command = Command {
     operands: "[bash|zsh|fish]",
     count: Count::Between(0, 1),
     options_end: OptionsEnd::Nowhere,
-    detail: "For this session of bash: source <(rruntime completion bash). `make install` puts the scripts where\n\
-             the shells look for them.",
+    detail: "For the current bash session: source <(rruntime completion bash). `make install` installs the\n\
+             scripts where the shells look for them.",
     options: || vec![option("shell", "SHELL", "bash, zsh or fish").short('s')],
     run,
     failure: FAILURE,
@@ -35,11 +35,11 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     let operand = arguments.operands.first().map(|word| word.to_string_lossy());
     let given = arguments.text("shell")?.or(operand.as_deref()).unwrap_or_default();
     let (_, script) = SHELLS.iter().find(|(shell, _)| *shell == given).ok_or_else(|| {
-        Error::new("no such shell")
+        Error::new("unknown shell")
             .kind(Kind::Argument)
             .field("--shell")
             .value(given)
-            .remedy("bash, zsh and fish are known")
+            .remedy("use bash, zsh or fish")
     })?;
     streams::print(&script(session.name)).map(|()| 0)
 }

@@ -14,8 +14,8 @@ pub const COMMAND: Command = Command {
     operands: "<container-id>",
     count: Count::Exactly(1),
     options_end: OptionsEnd::Nowhere,
-    detail: "Makes a container from a bundle: a directory with config.json and a root file system.\n\
-             Everything is set up, and nothing of the bundle runs until `start`.",
+    detail: "Creates a container from a bundle: a directory with config.json and a root file system.\n\
+             The container is set up completely, but its program does not run until `start`.",
     options,
     run,
     failure: FAILURE,
@@ -24,13 +24,13 @@ pub const COMMAND: Command = Command {
 pub fn options() -> Vec<Arg> {
     vec![
         option("bundle", "DIR", "the bundle (default: the working directory)").short('b'),
-        option("config", "FILE", "use this instead of the bundle's config.json").short('f'),
-        option("console-socket", "SOCKET", "unix socket that receives the terminal's master end").short('c'),
-        option("pid-file", "FILE", "write the process id of the container's first process here").short('p'),
-        switch("no-pivot", "move the root instead of pivot_root, as an initramfs needs it"),
+        option("config", "FILE", "use this file instead of the bundle's config.json").short('f'),
+        option("console-socket", "SOCKET", "unix socket that receives the master of the terminal").short('c'),
+        option("pid-file", "FILE", "write the id of the container's first process to this file").short('p'),
+        switch("no-pivot", "move the root mount instead of calling pivot_root; needed on an initramfs"),
         switch("no-new-keyring", "keep the caller's session keyring"),
-        option("pidfd-socket", "SOCKET", "unix socket that receives a descriptor of the first process"),
-        option("preserve-fds", "N", "pass N descriptors on: those after 2, and after LISTEN_FDS"),
+        option("pidfd-socket", "SOCKET", "unix socket that receives a pidfd of the first process"),
+        option("preserve-fds", "N", "pass on N descriptors, those after 2 and after LISTEN_FDS"),
         switch("no-subreaper", "do not adopt the container's orphans while `run` waits"),
     ]
 }

@@ -9,12 +9,12 @@ use clap::Arg;
 
 pub const COMMAND: Command = Command {
     name: "delete",
-    about: "delete a stopped container and all that belongs to it",
+    about: "delete a stopped container and everything that belongs to it",
     operands: "<container-id>",
     count: Count::Exactly(1),
     options_end: OptionsEnd::Nowhere,
-    detail: "One that runs is refused without --force; one that was created and never started is ended.\n\
-             Its poststop hooks run when it is gone.",
+    detail: "A running container is refused without --force. A container that was created but not started is killed.\n\
+             The poststop hooks run when the container is gone.",
     options,
     run,
     failure: FAILURE,
@@ -22,7 +22,7 @@ pub const COMMAND: Command = Command {
 
 fn options() -> Vec<Arg> {
     vec![
-        switch("force", "kill the container first if it runs; an unknown id is no error").short('f'),
+        switch("force", "kill the container first if it is running; ignore an unknown id").short('f'),
         chosen::option(),
     ]
 }

@@ -16,12 +16,12 @@ use std::time::Duration;
 
 pub const COMMAND: Command = Command {
     name: "events",
-    about: "show what a container uses, and that it ran out of memory",
+    about: "show the resource use and the out-of-memory events of a container",
     operands: "<container-id>",
     count: Count::Exactly(1),
     options_end: OptionsEnd::Nowhere,
-    detail: "Prints JSON, one object a line: of type \"stats\" after every interval, of type \"oom\" when the kernel has\n\
-             killed a process because memory ran out. Ends when the container ends.",
+    detail: "Prints JSON, one object per line: type \"stats\" at each interval, type \"oom\" when the kernel has killed\n\
+             a process because the container ran out of memory. Ends when the container ends.",
     options,
     run,
     failure: FAILURE,
@@ -32,7 +32,7 @@ const USUAL_INTERVAL: Duration = Duration::from_secs(5);
 fn options() -> Vec<Arg> {
     vec![
         option("interval", "DURATION", "time between two statistics: 500ms, 5s (default), 1m30s"),
-        switch("stats", "print the statistics once, at once"),
+        switch("stats", "print the statistics once and exit"),
     ]
 }
 
@@ -71,7 +71,7 @@ fn interval(arguments: &Arguments) -> Result<Duration> {
     match duration::parse(text) {
         Some(Length::Positive(interval)) => Ok(interval),
         Some(Length::ZeroOrLess) => Err(wrong("duration interval must be greater than 0")),
-        None => Err(wrong("not a length of time").remedy("write a number and a unit: 500ms, 5s, 1m30s")),
+        None => Err(wrong("must be a length of time").remedy("write a number and a unit: 500ms, 5s, 1m30s")),
     }
 }
 

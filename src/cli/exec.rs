@@ -18,9 +18,9 @@ pub const COMMAND: Command = Command {
     operands: "<container-id> <command> [arguments...]",
     count: Count::AtLeast(1),
     options_end: OptionsEnd::AfterOperand(2),
-    detail: "Everything from the command on belongs to it. With --process, no command is given.\n\
-             The exit code is that of the process, or 128 and the number of the signal that ended it;\n\
-             255 if it could not be started.",
+    detail: "Everything after the container id is the command and its arguments; --process replaces both.\n\
+             The exit code is that of the process, or 128 plus the number of the signal that ended it;\n\
+             255 if the process could not be started.",
     options,
     run,
     failure: |face| face.exec,
@@ -28,26 +28,27 @@ pub const COMMAND: Command = Command {
 
 fn options() -> Vec<Arg> {
     vec![
-        option("console-socket", "SOCKET", "unix socket that receives the terminal's master end"),
+        option("console-socket", "SOCKET", "unix socket that receives the master of the terminal"),
         option("cwd", "DIR", "working directory in the container"),
         several("env", "NAME=VALUE", "set an environment variable").short('e'),
-        word_switch("tty", "give the process a terminal; --tty=no: none, whatever --process says").short('t'),
+        word_switch("tty", "give the process a terminal; --tty=no overrides a terminal in --process")
+            .short('t'),
         option("user", "UID[:GID]", "numeric user and group").short('u'),
         several("additional-gids", "GID", "add a numeric group").short('g'),
-        option("process", "FILE", "take the whole process from this JSON file").short('p'),
+        option("process", "FILE", "read the whole process from this JSON file").short('p'),
         switch("detach", "do not wait for the process").short('d'),
-        option("pid-file", "FILE", "write the process id here"),
-        option("pidfd-socket", "SOCKET", "unix socket that receives a descriptor of the process"),
+        option("pid-file", "FILE", "write the process id to this file"),
+        option("pidfd-socket", "SOCKET", "unix socket that receives a pidfd of the process"),
         option("process-label", "LABEL", "SELinux label of the process"),
         option("apparmor", "PROFILE", "AppArmor profile of the process"),
         switch("no-new-privs", "set no_new_privs"),
         several("cap", "CAPABILITY", "add a capability").short('c'),
-        option("preserve-fds", "N", "pass the N descriptors after 2 on"),
-        switch("ignore-paused", "wait for a paused container to be resumed, instead of an error"),
+        option("preserve-fds", "N", "pass on the N descriptors after 2"),
+        switch("ignore-paused", "wait until a paused container is resumed instead of failing"),
         several(
             "cgroup",
             "[CONTROLLERS:]PATH",
-            "run in this group below the container's; on cgroup v1 for these controllers alone",
+            "run in this group below the container's cgroup; on cgroup v1, for these controllers only",
         ),
     ]
 }
@@ -139,9 +140,9 @@ fn parse(arguments: &Arguments) -> Result<ExecOptions<'static>> {
 fn process(arguments: &Arguments) -> Result<ExecProcess> {
     let command = &arguments.operands[1..];
     match arguments.path("process") {
-        Some(_) if !command.is_empty() => {
-            Err(Error::new("a command and --process are both given").kind(Kind::Argument).field("--process"))
-        }
+        Some(_) if !command.is_empty() => Err(Error::new("a command and --process exclude each other")
+            .kind(Kind::Argument)
+            .field("--process")),
         Some(file) => Ok(ExecProcess::File(file)),
         None if command.is_empty() => Err(Error::new("process args cannot be empty")
             .kind(Kind::Argument)
@@ -155,7 +156,7 @@ fn environment(variable: &OsString) -> Result<OsString> {
     if variable.as_encoded_bytes().iter().skip(1).any(|&b| b == b'=') {
         return Ok(variable.clone());
     }
-    Err(Error::new("an environment variable is NAME=VALUE")
+    Err(Error::new("an environment variable must be NAME=VALUE")
         .kind(Kind::Argument)
         .field("--env")
         .value(variable.to_string_lossy()))

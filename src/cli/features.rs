@@ -17,12 +17,12 @@ use serde::Serialize;
 
 pub const COMMAND: Command = Command {
     name: "features",
-    about: "show what this program can do, as JSON",
+    about: "show what this program supports, as JSON",
     operands: "",
     count: Count::Exactly(0),
     options_end: OptionsEnd::Nowhere,
-    detail: "The form is that of features.md in the runtime-spec. With --host it names only what this host can use:\n\
-             what its kernel lacks, and controllers that are not mounted, are left out.",
+    detail: "The format is that of features.md in the runtime-spec. --host leaves out what the kernel of this host\n\
+             lacks, and cgroup controllers that are not mounted.",
     options: || vec![switch("host", "leave out what this host cannot use")],
     run,
     failure: FAILURE,

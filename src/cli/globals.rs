@@ -25,29 +25,29 @@ pub enum Request<'a> {
 
 pub fn options() -> Vec<Arg> {
     vec![
-        switch("debug", "write every step of a container's making to the log"),
+        switch("debug", "log every step of making a container"),
         option(
             "log",
             "TARGET",
             "where the log goes: [file:]PATH, journald:ID or syslog:ID (default: stderr)",
         )
         .short('l'),
-        option("log-format", "FORMAT", "form of the log: text (default) or json"),
-        option("log-level", "LEVEL", "what is logged: error, warning (default) or debug"),
-        switch("systemd-log", "the log goes to the systemd journal, as with --log journald:NAME"),
+        option("log-format", "FORMAT", "format of the log: text (default) or json"),
+        option("log-level", "LEVEL", "lowest level to log: error, warning (default) or debug"),
+        switch("systemd-log", "log to the systemd journal, as --log journald:NAME does"),
         option(
             "root",
             "DIR",
-            "state directory (default: /run/rruntime; for an ordinary user below $XDG_RUNTIME_DIR)",
+            "state directory (default: /run/rruntime, or $XDG_RUNTIME_DIR/rruntime for an ordinary user)",
         )
         .short('r'),
-        switch("systemd-cgroup", "let systemd make cgroups (not built yet: an error)").short('s'),
-        option("cgroup-manager", "MANAGER", "who makes cgroups: cgroupfs (default), systemd or disabled"),
-        option("rootless", "WHEN", "forgive refused cgroup operations: true, false or auto (default)"),
+        switch("systemd-cgroup", "let systemd create cgroups (not supported yet)").short('s'),
+        option("cgroup-manager", "MANAGER", "what creates cgroups: cgroupfs (default), systemd or disabled"),
+        option("rootless", "WHEN", "ignore cgroup permission errors: true, false or auto (default)"),
         several(
             "allow-annotation",
             "NAME",
-            "do what this annotation asks of the host, though an image may have brought it; again for more of them",
+            "allow this annotation, which affects the host and may come from an image; may be repeated",
         ),
         switch("version", "show the version").short('v').short_alias('V'),
         // runc's users may still give it; CRIU is found by PATH.
@@ -81,7 +81,7 @@ fn session(face: &'static Face, arguments: &Arguments) -> Result<Session> {
             return Err(Error::new(format!("invalid log-format: {other}"))
                 .kind(Kind::Argument)
                 .field("--log-format")
-                .remedy("text and json are known"));
+                .remedy("use text or json"));
         }
     };
     let detail = detail(arguments)?;
@@ -93,7 +93,7 @@ fn session(face: &'static Face, arguments: &Arguments) -> Result<Session> {
         None => Log::stderr(format, detail),
     };
     if arguments.path("criu").is_some() {
-        log.warn("--criu is ignored: the program criu is found by PATH");
+        log.warn("--criu is ignored: rruntime looks for criu in PATH");
     }
     Ok(Session {
         face,
@@ -122,11 +122,11 @@ fn detail(arguments: &Arguments) -> Result<Detail> {
         Some("error" | "off") => Ok(Detail::Errors),
         Some("warning" | "warn" | "info") => Ok(Detail::Usual),
         Some("debug" | "trace") => Ok(Detail::Debug),
-        Some(other) => Err(Error::new("no such level")
+        Some(other) => Err(Error::new("unknown log level")
             .kind(Kind::Argument)
             .field("--log-level")
             .value(other)
-            .remedy("error, warning and debug are known")),
+            .remedy("use error, warning or debug")),
     }
 }
 
@@ -138,10 +138,10 @@ fn absolute_root(given: &OsStr) -> Result<PathBuf> {
             .kind(Kind::Argument)
             .field("--root")
             .value(given.to_string_lossy())
-            .remedy("name a directory for rruntime alone")
+            .remedy("name a directory that only rruntime uses")
     };
     if given.is_empty() {
-        return Err(refused("an empty path is no state directory"));
+        return Err(refused("an empty path cannot be the state directory"));
     }
     let absolute =
         std::path::absolute(Path::new(given)).map_err(|e| Error::io("read the working directory", &e))?;
@@ -154,7 +154,7 @@ fn absolute_root(given: &OsStr) -> Result<PathBuf> {
         }
     }
     if clean == Path::new("/") {
-        Err(refused("the root of the file system is no state directory"))
+        Err(refused("the root of the file system cannot be the state directory"))
     } else {
         Ok(clean)
     }
@@ -171,20 +171,20 @@ fn cgroup_manager(arguments: &Arguments) -> Result<CgroupManager> {
         (None | Some("cgroupfs"), None | Some(false)) => Ok(CgroupManager::Cgroupfs),
         (Some("disabled"), None | Some(false)) => Ok(CgroupManager::Disabled),
         (Some(word @ ("cgroupfs" | "systemd" | "disabled")), Some(_)) => {
-            refused("--systemd-cgroup says otherwise", word)
+            refused("conflicts with --systemd-cgroup", word)
         }
-        (Some(word), _) => refused("the managers are cgroupfs, systemd and disabled", word),
+        (Some(word), _) => refused("must be cgroupfs, systemd or disabled", word),
     }
 }
 
 fn allowed_annotations(names: Vec<&str>) -> Result<Vec<String>> {
     let reaches = |name: &&&str| annotations::reaching().any(|known| known == **name);
     match names.iter().find(|name| !reaches(name)) {
-        Some(name) => Err(Error::new("no annotation of this name reaches the host")
+        Some(name) => Err(Error::new("no annotation of this name affects the host")
             .kind(Kind::Argument)
             .field("--allow-annotation")
             .value(name)
-            .remedy(format!("these do: {}", annotations::reaching().collect::<Vec<_>>().join(", ")))),
+            .remedy(format!("use one of {}", annotations::reaching().collect::<Vec<_>>().join(", ")))),
         None => Ok(names.into_iter().map(str::to_owned).collect()),
     }
 }
@@ -196,7 +196,7 @@ fn rootless(word: Option<&str>) -> Result<Rootless> {
         Some(word) => match yes_or_no(word) {
             Some(true) => Ok(Rootless::Yes),
             Some(false) => Ok(Rootless::No),
-            None => Err(Error::new("not true, false or auto")
+            None => Err(Error::new("must be true, false or auto")
                 .kind(Kind::Argument)
                 .field("--rootless")
                 .value(word)),

@@ -13,17 +13,17 @@ const ABOUT: &str = "run containers as the Open Container Initiative specifies t
 
 /// (a command of other programs, what does its work here, what helps).
 const FOREIGN_COMMANDS: [(&str, &str, &str); 12] = [
-    ("attach", "", "connect the terminal when the container is made: `run`, or `create --console-socket`"),
+    ("attach", "", "connect the terminal when you create the container: `run`, or `create --console-socket`"),
     ("inspect", "state", ""),
     (
         "logs",
         "",
-        "no output is kept: it goes where the caller of `run` or `create` sends it; ask the engine for its log",
+        "no output is kept: it goes where the caller of `run` or `create` sends it; read it there, or from the engine that called",
     ),
     ("ls", "list", ""),
     ("remove", "delete", ""),
     ("rm", "delete", ""),
-    ("stats", "events", "`events --stats <container-id>` shows once what a container uses"),
+    ("stats", "events", "`events --stats <container-id>` shows what a container uses"),
     (
         "stop",
         "kill",

@@ -15,12 +15,12 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 pub const COMMAND: Command = Command {
     name: "info",
-    about: "show this host as containers see it",
+    about: "show what this host offers to containers",
     operands: "",
     count: Count::Exactly(0),
     options_end: OptionsEnd::Nowhere,
-    detail: "Kernel, cgroups, namespaces, security modules, id maps and limits. What is marked with ! keeps some\n\
-             containers from running, and says what helps. `features` has what this program can do.",
+    detail: "Shows the kernel, cgroups, namespaces, security modules, id maps and limits. A line with ! is something\n\
+             that some containers need and this host lacks, with the remedy. `features` shows what rruntime supports.",
     options,
     run,
     failure: FAILURE,
@@ -116,7 +116,7 @@ fn cgroups() -> Section {
                     facts.push((
                         wanted,
                         Fact::Missing(
-                            "limits of this controller are refused: enable it in the kernel or above",
+                            "limits of this controller are refused: enable it in the kernel or in the parent cgroup",
                         ),
                     ));
                 }

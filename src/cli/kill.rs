@@ -16,15 +16,15 @@ pub const COMMAND: Command = Command {
     operands: "<container-id> [signal]",
     count: Count::Between(1, 2),
     options_end: OptionsEnd::Nowhere,
-    detail: "The signal is a name, with or without SIG, or a number; TERM if none is given.\n\
-             Where the container shares the host's process ids, KILL ends all its processes.",
+    detail: "The signal is a number, or a name with or without SIG; the default is TERM.\n\
+             In a container that shares the host's pid namespace, KILL ends every process.",
     options,
     run,
     failure: FAILURE,
 };
 
 fn options() -> Vec<Arg> {
-    vec![switch("all", "send it to every process in the container").short('a'), chosen::option()]
+    vec![switch("all", "send the signal to every process in the container").short('a'), chosen::option()]
 }
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {

@@ -17,7 +17,7 @@ pub const COMMAND: Command = Command {
     operands: "",
     count: Count::Exactly(0),
     options_end: OptionsEnd::Nowhere,
-    detail: "The state directory is that of the global option --root.",
+    detail: "The global option --root names the state directory.",
     options,
     run,
     failure: FAILURE,
@@ -42,12 +42,12 @@ pub fn form(arguments: &Arguments) -> Result<Form> {
             .kind(Kind::Argument)
             .field("--format")
             .value(other)
-            .remedy("table and json are known")),
+            .remedy("use table or json")),
     }
 }
 
 fn options() -> Vec<Arg> {
-    vec![form_option(), switch("quiet", "show the ids alone").short('q')]
+    vec![form_option(), switch("quiet", "show only the ids").short('q')]
 }
 
 /// One container in crun's list.

@@ -10,11 +10,11 @@ use std::path::Path;
 
 pub const COMMAND: Command = Command {
     name: "manual",
-    about: "print a manual page, in the form that man -l reads",
+    about: "print a manual page in the format that man -l reads",
     operands: "[command]",
     count: Count::Between(0, 1),
     options_end: OptionsEnd::Nowhere,
-    detail: "Without a command: the page of the program itself. Try: rruntime manual exec | man -l -",
+    detail: "Without a command, prints the page of the program itself. Try: rruntime manual exec | man -l -",
     options: || vec![option("directory", "DIR", "write every page into this directory instead").short('d')],
     run,
     failure: FAILURE,
@@ -48,9 +48,9 @@ fn program() -> String {
     page.push_str(".SH SYNOPSIS\n.B rruntime\n[global options] command [options] [arguments...]\n");
     page.push_str(
         ".SH DESCRIPTION\n\
-         Makes containers from bundles: directories with a\n.I config.json\n\
-         and a root file system. Engines (podman, containerd, Docker) call it in the place of runc or crun; called by\n\
-         one of these names, it has that one's exit codes and forms of output.\n.SH COMMANDS\n",
+         Creates containers from bundles: directories with a\n.I config.json\n\
+         and a root file system. Engines (podman, containerd, Docker) call it instead of runc or crun. Called by one\n\
+         of these names, it has the exit codes and output formats of that program.\n.SH COMMANDS\n",
     );
     for each in COMMANDS {
         page.push_str(&format!(
@@ -61,12 +61,12 @@ fn program() -> String {
     }
     options(&mut page, "GLOBAL OPTIONS", globals::options());
     page.push_str(
-        ".SH FILES\n.TP\n.I /run/rruntime\nThe state of containers; of an ordinary user:\n.I $XDG_RUNTIME_DIR/rruntime\n\
-         .TP\n.I config.json\nWhat a container is to be, in a bundle: see the OCI runtime specification.\n\
+        ".SH FILES\n.TP\n.I /run/rruntime\nThe state of containers; for an ordinary user:\n.I $XDG_RUNTIME_DIR/rruntime\n\
+         .TP\n.I config.json\nThe configuration of a container, in its bundle: see the OCI runtime specification.\n\
          .SH EXIT STATUS\n\
-         0, or 1 after an error, which is told on standard error.\n.B run\nand\n.B exec\n\
-         in the foreground exit as the process does: with its code, or 128 and the number of the signal that ended it;\n\
-         .B exec\nwith 255 if it could not start the process.\n.SH SEE ALSO\n",
+         0 on success; 1 after an error, which is printed on standard error.\n.B run\nand\n.B exec\n\
+         in the foreground exit with the code of the process, or 128 plus the number of the signal that ended it;\n\
+         .B exec\nexits with 255 if it could not start the process.\n.SH SEE ALSO\n",
     );
     let pages: Vec<String> =
         COMMANDS.iter().map(|each| format!(".BR rruntime\\-{} ({SECTION})", roff(each.name))).collect();

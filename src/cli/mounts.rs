@@ -13,10 +13,10 @@ pub const COMMAND: Command = Command {
     operands: "add|remove <container-id> <file>",
     count: Count::Exactly(3),
     options_end: OptionsEnd::Nowhere,
-    detail: "The file is a JSON array of mounts, as config.json has them; for remove the destinations count.\n\
-             add: all or none. Binds, and file systems of type tmpfs, proc, sysfs, mqueue and devpts; a remount is\n\
-             refused. A destination that is missing is made, and stays if a later mount fails.\n\
-             remove: what `mounts add` has mounted at a destination, the last first. The mounts of config.json stay.",
+    detail: "The file is a JSON array of mounts, as in config.json; remove reads only the destinations.\n\
+             add: makes all mounts or none. It supports binds and file systems of type tmpfs, proc, sysfs, mqueue and\n\
+             devpts, but no remount. It creates a missing destination, which stays if a later mount fails.\n\
+             remove: unmounts what `mounts add` mounted at a destination, last first. Mounts of config.json stay.",
     options: Vec::new,
     run,
     failure: FAILURE,
@@ -30,7 +30,7 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     match &*verb.to_string_lossy() {
         "add" => engine.add_mounts(&id, file),
         "remove" => engine.remove_mounts(&id, file),
-        other => Err(Error::new("mounts can be added and removed")
+        other => Err(Error::new("mounts can only be added or removed")
             .kind(Kind::Argument)
             .value(other)
             .remedy("write `mounts add ID FILE` or `mounts remove ID FILE`")),

@@ -17,7 +17,7 @@ pub const COMMAND: Command = Command {
     operands: "<container-id> [ps options]",
     count: Count::AtLeast(1),
     options_end: OptionsEnd::AfterOperand(1),
-    detail: "What follows the id is given to the host's ps (-ef if nothing follows).",
+    detail: "Passes what follows the id to the host's ps (default: -ef).",
     options: || vec![form_option()],
     run,
     failure: |face| face.ps,
@@ -56,7 +56,7 @@ fn host_ps(options: &[OsString]) -> Result<String> {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let complaint = String::from_utf8_lossy(&output.stderr);
-    let complaint = complaint.lines().find(|line| !line.trim().is_empty()).unwrap_or("without a word").trim();
+    let complaint = complaint.lines().find(|line| !line.trim().is_empty()).unwrap_or("no message").trim();
     Err(Error::new(format!("ps failed ({}): {complaint}", output.status)))
 }
 

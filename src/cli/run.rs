@@ -17,8 +17,8 @@ pub const COMMAND: Command = Command {
     operands: "<container-id>",
     count: Count::Exactly(1),
     options_end: OptionsEnd::Nowhere,
-    detail: "Makes a container from a bundle, starts it, waits for its process and deletes it.\n\
-             The exit code is that of the process, or 128 and the number of the signal that ended it.",
+    detail: "Creates a container from a bundle, starts it, waits for its process and deletes it.\n\
+             The exit code is that of the process, or 128 plus the number of the signal that ended it.",
     options,
     run,
     failure: FAILURE,
@@ -28,7 +28,7 @@ fn options() -> Vec<Arg> {
     let mut options = create::options();
     options.extend([
         switch("detach", "do not wait for the process").short('d'),
-        switch("keep", "keep the container after its process ended"),
+        switch("keep", "keep the container after its process has ended"),
     ]);
     options
 }

@@ -137,7 +137,7 @@ impl Session {
 fn held(hold: &Hold, pid: i32) -> String {
     let end = "SIGTERM ends this command";
     match hold {
-        Hold::Stopped => format!("has been stopped by a signal (kill -CONT {pid} lets it go on; {end})"),
+        Hold::Stopped => format!("was stopped by a signal (kill -CONT {pid} resumes it; {end})"),
         Hold::Traced { tracer, name } => format!("is held by its tracer, process {tracer} ({name}) ({end})"),
         Hold::Frozen => {
             format!("is in a frozen cgroup, of the container or above it (thaw that group; {end})")

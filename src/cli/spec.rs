@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 pub const COMMAND: Command = Command {
     name: "spec",
-    about: "write a configuration to begin with",
+    about: "write an example config.json",
     operands: "",
     count: Count::Exactly(0),
     options_end: OptionsEnd::Nowhere,
@@ -30,9 +30,9 @@ pub const COMMAND: Command = Command {
 
 fn options() -> Vec<Arg> {
     vec![
-        option("bundle", "DIR", "write it here (default: the working directory)").short('b'),
+        option("bundle", "DIR", "write to this directory (default: the working directory)").short('b'),
         option("file", "NAME", "write this file instead of config.json; relative to the bundle").short('f'),
-        switch("rootless", "for an ordinary user"),
+        switch("rootless", "write a configuration for an ordinary user"),
     ]
 }
 

@@ -11,8 +11,8 @@ pub const COMMAND: Command = Command {
     operands: "<container-id>",
     count: Count::Exactly(1),
     options_end: OptionsEnd::Nowhere,
-    detail: "Returns when the program has begun; where a service manager waits (NOTIFY_SOCKET for create and\n\
-             start), when the program says that it is ready.",
+    detail: "Returns when the program runs; with NOTIFY_SOCKET set for create and start, returns when the\n\
+             program reports that it is ready.",
     options: Vec::new,
     run,
     failure: FAILURE,

@@ -11,7 +11,7 @@ pub const COMMAND: Command = Command {
     operands: "<container-id>",
     count: Count::Exactly(1),
     options_end: OptionsEnd::Nowhere,
-    detail: "Prints the state as JSON. A stopped container has the pid 0.",
+    detail: "Prints the state as JSON. The pid of a stopped container is 0.",
     options: Vec::new,
     run,
     failure: FAILURE,

@@ -20,11 +20,10 @@ pub const COMMAND: Command = Command {
     operands: "<container-id>",
     count: Count::Exactly(1),
     options_end: OptionsEnd::Nowhere,
-    detail: "What is not named stays as it is. Either every limit is changed, or none.\n\
-             Sizes are bytes, or have a unit: 64m, 1.5g; -1 takes a limit away.\n\
-             With --resources the limits come from a file (linux.resources as config.json has it)\n\
-             and the other options but --l3-cache-schema and --mem-bw-schema are ignored.\n\
-             Device rules stay as they are.",
+    detail: "Changes all limits that are given, or none if one is refused; other limits stay the same.\n\
+             Sizes are in bytes or have a unit: 64m, 1.5g; -1 removes a limit.\n\
+             --resources reads the limits from a file (linux.resources as in config.json); all other options\n\
+             except --l3-cache-schema and --mem-bw-schema are then ignored. Device rules do not change.",
     options,
     run,
     failure: FAILURE,
@@ -66,19 +65,19 @@ const LIMITS: [(&str, &str, &str, Slot); 16] = [
     ),
     ("cpuset-cpus", "LIST", "CPUs to use, as in 0-2,7", Slot::Text(|r| &mut cpu(r).cpus)),
     ("cpuset-mems", "LIST", "memory nodes to use", Slot::Text(|r| &mut cpu(r).mems)),
-    ("cpu-idle", "0|1", "run only when nobody else wants the CPU", Slot::Signed(|r| &mut cpu(r).idle)),
-    ("memory", "SIZE", "limit of memory", Slot::Size(|r| &mut memory(r).limit)),
+    ("cpu-idle", "0|1", "1: run only when no other cgroup needs the CPU", Slot::Signed(|r| &mut cpu(r).idle)),
+    ("memory", "SIZE", "memory limit", Slot::Size(|r| &mut memory(r).limit)),
     (
         "memory-reservation",
         "SIZE",
-        "memory that is taken away last (soft limit)",
+        "soft limit: memory below it is reclaimed last",
         Slot::Size(|r| &mut memory(r).reservation),
     ),
-    ("memory-swap", "SIZE", "limit of memory and swap together", Slot::Size(|r| &mut memory(r).swap)),
+    ("memory-swap", "SIZE", "limit for memory and swap together", Slot::Size(|r| &mut memory(r).swap)),
     (
         "pids-limit",
         "NUMBER",
-        "number of tasks; -1: no limit",
+        "largest number of tasks; -1: no limit",
         Slot::Signed(|r| &mut r.pids.get_or_insert_default().limit),
     ),
     ("kernel-memory", "SIZE", "", Slot::Size(|r| &mut memory(r).kernel)),
@@ -96,7 +95,7 @@ fn memory<'r>(resources: &'r mut Resources<'static>) -> &'r mut crate::spec::Mem
 fn options() -> Vec<Arg> {
     let limits = LIMITS.iter().map(|(name, value, help, _)| option(name, value, help).hide(help.is_empty()));
     let mut options = vec![
-        option("resources", "FILE", "take the limits from this JSON file; - for standard input").short('r'),
+        option("resources", "FILE", "read the limits from this JSON file; - for standard input").short('r'),
     ];
     options.extend(limits);
     options.push(option("l3-cache-schema", "SCHEMA", "Intel RDT: L3 cache allocation"));
@@ -114,9 +113,9 @@ fn parse(session: &Session, arguments: &Arguments) -> Result<UpdateOptions> {
     let changes = match arguments.path("resources") {
         Some(file) => {
             for (name, ..) in LIMITS.iter().filter(|(name, ..)| arguments.value(name).is_some()) {
-                session.log.warn(&format!("--{name} is ignored: --resources says everything"));
+                session.log.warn(&format!("--{name} is ignored because --resources is given"));
             }
-            Changes::File { name: file.display().to_string(), bytes: read(&file)? }
+            Changes::File { name: shown(&file), bytes: read(&file)? }
         }
         None => Changes::Given(Box::new(given(arguments)?)),
     };
@@ -125,6 +124,10 @@ fn parse(session: &Session, arguments: &Arguments) -> Result<UpdateOptions> {
         l3_cache_schema: owned("l3-cache-schema")?,
         mem_bw_schema: owned("mem-bw-schema")?,
     })
+}
+
+fn shown(file: &Path) -> String {
+    if file == Path::new("-") { "standard input".into() } else { file.display().to_string() }
 }
 
 /// Larger than any list of devices.
@@ -150,7 +153,7 @@ fn given(arguments: &Arguments) -> Result<Resources<'static>> {
     for (name, .., slot) in LIMITS {
         let Some(text) = arguments.text(name)?.filter(|text| !text.is_empty()) else { continue };
         let wrong = |what: &str| {
-            Error::new(format!("invalid value for {name}: this is not {what}"))
+            Error::new(format!("invalid value for {name}: must be {what}"))
                 .kind(Kind::Argument)
                 .field(format!("--{name}"))
                 .value(text)
@@ -158,14 +161,15 @@ fn given(arguments: &Arguments) -> Result<Resources<'static>> {
         match slot {
             Slot::Text(of) => *of(&mut resources) = Some(Text(Cow::Owned(text.to_owned()))),
             Slot::Unsigned(of) => {
-                *of(&mut resources) = Some(text.parse().map_err(|_| wrong("a whole number from 0 on"))?);
+                *of(&mut resources) =
+                    Some(text.parse().map_err(|_| wrong("a whole number that is not negative"))?);
             }
             Slot::Signed(of) => {
                 *of(&mut resources) = Some(text.parse().map_err(|_| wrong("a whole number"))?)
             }
             Slot::Size(of) => {
                 let size =
-                    size(text).ok_or_else(|| wrong("a size in bytes, one such as 64m or 1.5g, or -1"))?;
+                    size(text).ok_or_else(|| wrong("a size in bytes or with a unit (64m, 1.5g), or -1"))?;
                 *of(&mut resources) = Some(size);
             }
             Slot::Weight => {

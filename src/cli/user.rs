@@ -13,7 +13,7 @@ pub fn parse(text: &str) -> Result<UserIds> {
         None => (text, None),
     };
     let refused = || {
-        Error::new("not a numeric user: UID or UID:GID, each from 0 to 4294967294")
+        Error::new("must be UID or UID:GID, each a number from 0 to 4294967294")
             .kind(Kind::Argument)
             .field("--user")
             .value(text)
@@ -27,7 +27,7 @@ pub fn parse(text: &str) -> Result<UserIds> {
 /// One value of `--additional-gids`: numbers separated by commas.
 pub fn parse_gids(text: &str) -> Result<Vec<u32>> {
     text.split(',').map(id).collect::<Option<_>>().ok_or_else(|| {
-        Error::new("not a numeric group from 0 to 4294967294")
+        Error::new("must be numbers from 0 to 4294967294, separated by commas")
             .kind(Kind::Argument)
             .field("--additional-gids")
             .value(text)

@@ -38,7 +38,7 @@ fn text(path: &str) -> Result<String> {
 pub fn id_of(file: BorrowedFd) -> Result<u64> {
     let path = format!("/proc/self/fdinfo/{}", file.as_raw_fd());
     let id = text(&path)?.lines().find_map(|line| line.strip_prefix("mnt_id:")?.trim().parse().ok());
-    id.ok_or_else(|| Error::new("the kernel tells no mount id").value(path))
+    id.ok_or_else(|| Error::new("the kernel does not report a mount id").value(path))
 }
 
 /// That of our own root.

@@ -53,7 +53,7 @@ impl Place {
                 .kind(Kind::Argument)
                 .field("--log")
                 .value(text.display())
-                .remedy("as in journald:web")),
+                .remedy("write it as in journald:web")),
         }
     }
 }
@@ -102,7 +102,7 @@ fn open_file(path: &Path) -> Result<OwnedFd> {
         e.because("open the log file")
             .field("--log")
             .value(path.display())
-            .remedy("the directory must exist and be writable, and somebody must read from a pipe")
+            .remedy("the directory must exist and be writable, and a pipe must have a reader")
     };
     let name = c(path).map_err(failed)?;
     let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND | libc::O_NOCTTY | libc::O_NONBLOCK;
@@ -130,7 +130,7 @@ fn connect(path: &str) -> Result<OwnedFd> {
     socket::connect_datagram(Path::new(path), PATIENCE_SECONDS).map_err(|e| {
         e.because(format!("connect to {path}"))
             .field("--log")
-            .remedy("the service must run on this host; a file can always be named")
+            .remedy("start the service on this host, or name a file")
     })
 }
 

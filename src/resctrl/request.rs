@@ -37,8 +37,8 @@ impl Request {
             None => id,
         };
         if NOT_GROUPS.contains(&group) || rdt.enable_monitoring && NOT_GROUPS.contains(&id) {
-            let remedy = "give the container another id, or another closID";
-            return Err(Error::new("resctrl has a directory of this name itself")
+            let remedy = "choose another container id, or another closID";
+            return Err(Error::new("resctrl itself has a directory of this name")
                 .kind(Kind::Config)
                 .field("/linux/intelRdt/closID")
                 .value(group)
@@ -55,7 +55,7 @@ impl Request {
                     .kind(Kind::Config)
                     .field("/linux/intelRdt/closID")
                     .value(clos)
-                    .remedy("make it before, or give its schemata, and it will be made"));
+                    .remedy("create the group first, or set schemata to have it created"));
             }
             Some(clos) if there => {
                 schema::check_match(&writes, clos, &tree.schemata(Some(group))?)?;
@@ -122,13 +122,17 @@ fn check_monitor(tree: &Tree, group: &str, monitor: &str) -> Result<()> {
     };
     if !tree.monitors() {
         let remedy = "leave the field out: the hardware or the kernel has no monitoring";
-        return Err(refused("this machine does not monitor", Kind::Unsupported, remedy));
+        return Err(refused("this machine has no resctrl monitoring", Kind::Unsupported, remedy));
     }
     let within = if group.is_empty() { String::new() } else { format!("{group}/") };
     if tree.has_group(&format!("{within}mon_groups/{monitor}"))? {
         let remedy = "remove it if it is left over";
-        return Err(refused("there is a monitoring group of the container's name", Kind::Config, remedy)
-            .value(monitor));
+        return Err(refused(
+            "a monitoring group with the container's name exists already",
+            Kind::Config,
+            remedy,
+        )
+        .value(monitor));
     }
     Ok(())
 }

@@ -56,7 +56,7 @@ pub fn check_resources(writes: &[Write], default: &str) -> Result<()> {
                     .field(write.field)
                     .value(line)
                     .remedy(format!(
-                        "it allocates {has}; cdp and other mount options of resctrl change that"
+                        "it allocates {has}; mount options of resctrl such as cdp change that"
                     )));
             }
         }
@@ -77,12 +77,12 @@ pub fn check_match(writes: &[Write], group: &str, found: &str) -> Result<()> {
             if shares.is_empty() || !shares.iter().all(same) {
                 let found =
                     found.lines().map(str::trim).find(|line| line.starts_with(&format!("{resource}:")));
-                let has = found.unwrap_or("nothing of the kind");
-                return Err(Error::new(format!("the group {group:?} is there and has {has}"))
+                let has = found.unwrap_or("no such line");
+                return Err(Error::new(format!("the group {group:?} exists and has {has}"))
                     .kind(Kind::Config)
                     .field(write.field)
                     .value(line)
-                    .remedy("name another closID, or let the schema be the group's"));
+                    .remedy("use another closID, or the schema that the group has"));
             }
         }
     }

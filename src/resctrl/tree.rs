@@ -120,11 +120,12 @@ impl Tree {
         file::mkdirat(self.top.as_fd(), path, 0o755).map_err(|errno| {
             let error = self.because(errno, what);
             match errno.0 {
-                libc::ENOSPC => error
-                    .remedy("all groups that the hardware has are in use: remove one, or share it by closID"),
-                libc::EEXIST => error.remedy("somebody else has made it: remove it if it is left over"),
+                libc::ENOSPC => error.remedy(
+                    "all groups that the hardware has are in use: remove one, or share one by closID",
+                ),
+                libc::EEXIST => error.remedy("another program has created it: remove it if it is left over"),
                 libc::EACCES | libc::EPERM | libc::EROFS => {
-                    error.remedy("it takes root, a writable mount, and hardware that allocates")
+                    error.remedy("this needs root, a writable mount, and hardware that supports allocation")
                 }
                 _ => error,
             }

@@ -65,7 +65,7 @@ pub fn compile(seccomp: &Seccomp, native: Arch, supported: u32) -> Result<Option
     let Some(program) = sections::write(&profile) else {
         let reason =
             format!("the filter would have more than {LONGEST} instructions, the most that the kernel takes");
-        let remedy = "fewer rules with conditions or fewer architectures";
+        let remedy = "use fewer rules with conditions, or fewer architectures";
         return Err(Error::new(reason).kind(Kind::Config).field("/linux/seccomp/syscalls").remedy(remedy));
     };
     let mut flags = profile.flags;

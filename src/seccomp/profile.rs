@@ -85,7 +85,7 @@ impl Profile {
             let field = || format!("{FIELD}/architectures/{index}");
             match Arch::by_name(name) {
                 None => {
-                    let error = wrong("no such architecture").field(field()).value(name);
+                    let error = wrong("unknown architecture").field(field()).value(name);
                     return Err(error.remedy(known(super::vocabulary::ARCHES.iter().map(|(name, _)| *name))));
                 }
                 Some(Named::Known(arch)) if arch.order() == native.order() => {
@@ -95,7 +95,7 @@ impl Profile {
                 }
                 Some(_) => {
                     self.warnings.push(format!(
-                        "{}: {name} is not possible here: its programs will be killed",
+                        "{}: {name} is not supported here: its programs will be killed",
                         field()
                     ));
                 }
@@ -126,9 +126,7 @@ impl Profile {
                 return Err(wrong("cannot have the action SCMP_ACT_NOTIFY").field(field()).value(name));
             }
             match Syscall::by_name(name) {
-                None => {
-                    self.warnings.push(format!("{}: system call {name:?} is not known and ignored", field()))
-                }
+                None => self.warnings.push(format!("{}: system call {name:?} is unknown: ignored", field())),
                 Some(call) if returned == self.default => self.also_known.push(call),
                 Some(call) => {
                     self.rules.extend(alternatives.clone().map(|conditions| Rule {
@@ -174,7 +172,7 @@ impl Profile {
             let field = || format!("{FIELD}/flags/{index}");
             let flag = FLAGS.iter().find(|flag| flag.name == &**name);
             let flag = flag.ok_or_else(|| {
-                let error = wrong("no such flag").field(field()).value(name);
+                let error = wrong("unknown flag").field(field()).value(name);
                 error.remedy(known(FLAGS.iter().map(|flag| flag.name)))
             })?;
             if supported & flag.bit == 0 {
@@ -195,22 +193,22 @@ impl Profile {
 
 fn action(name: &str) -> Result<Action> {
     find(ACTIONS, name).ok_or_else(|| {
-        wrong("no such action").value(name).remedy(known(ACTIONS.iter().map(|(name, _)| *name)))
+        wrong("unknown action").value(name).remedy(known(ACTIONS.iter().map(|(name, _)| *name)))
     })
 }
 
 /// What could have been meant.
 fn known(names: impl Iterator<Item = &'static str>) -> String {
-    format!("known are {}", names.collect::<Vec<_>>().join(", "))
+    format!("use one of {}", names.collect::<Vec<_>>().join(", "))
 }
 
 fn condition(arg: &SyscallArg, rule: usize, index: usize) -> Result<Condition> {
     let field = |part| format!("{FIELD}/syscalls/{rule}/args/{index}/{part}");
     if arg.index as usize >= ARGUMENTS {
-        return Err(wrong("a system call has the arguments 0 to 5").field(field("index")).value(arg.index));
+        return Err(wrong("a system call has arguments 0 to 5").field(field("index")).value(arg.index));
     }
     let operator = find(OPERATORS, &arg.op).ok_or_else(|| {
-        let error = wrong("no such operator").field(field("op")).value(&arg.op);
+        let error = wrong("unknown operator").field(field("op")).value(&arg.op);
         error.remedy(known(OPERATORS.iter().map(|(name, _)| *name)))
     })?;
     // With MASKED_EQ the first value is the mask.

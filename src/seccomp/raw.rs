@@ -19,13 +19,13 @@ const RETURN_CLASS: u16 = 0x06;
 pub fn filter(text: &str) -> Result<Filter> {
     let refused = |reason: String| {
         Error::new(reason).kind(Kind::Config).field(FIELD).remedy(
-            "the value is the base64 of the struct sock_filter array that seccomp(2) takes, of this machine's order",
+            "write the array of struct sock_filter that seccomp(2) accepts, in this machine's byte order, as base64",
         )
     };
-    let bytes = decode(text).ok_or_else(|| refused("this is no base64".to_owned()))?;
+    let bytes = decode(text).ok_or_else(|| refused("the value is not base64".to_owned()))?;
     if bytes.is_empty() || bytes.len() % ENTRY != 0 || bytes.len() / ENTRY > LONGEST {
         return Err(refused(format!(
-            "{} bytes are no filter: one has 1 to {LONGEST} instructions of {ENTRY} bytes",
+            "{} bytes are not a filter, which has 1 to {LONGEST} instructions of {ENTRY} bytes each",
             bytes.len()
         )));
     }

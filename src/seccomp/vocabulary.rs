@@ -157,7 +157,7 @@ impl Action {
             }
             Some(number) if number > libc::SECCOMP_RET_DATA => {
                 return Err(
-                    wrong("is larger than 65535, the largest number that a tracer is told").value(number)
+                    wrong("is larger than 65535, the largest number that a tracer receives").value(number)
                 );
             }
             _ => {}

@@ -122,16 +122,16 @@ fn check_one(f: &mut Findings, at: &At, value: &str, standing: Standing) {
         }
         HonouredWord(words) if words.contains(&value) => {}
         HonouredWord(words) => f.unknown(at, value, words.iter().copied()),
-        SystemdCgroup => {
-            f.warn(at, value, "belongs to cgroups that systemd makes, and has no effect on others")
-        }
+        SystemdCgroup => f.warn(at, value, "applies only to cgroups that systemd creates: ignored"),
         Missing(what) => f.refuse(
             at,
             value,
-            format!("{what}: rruntime has none"),
+            format!("needs {what}, which rruntime does not have"),
             "leave the annotation out, or use a runtime that has it",
         ),
-        Tuning(what) => f.warn(at, value, format!("is for {what}, which rruntime has not")),
+        Tuning(what) => {
+            f.warn(at, value, format!("applies to {what}, which rruntime does not have: ignored"))
+        }
     }
 }
 

@@ -32,7 +32,7 @@ fn number(text: &str) -> Result<usize, &'static str> {
     }
     match text.parse() {
         Ok(cpu) if cpu < MOST => Ok(cpu),
-        _ => Err("is not a list of numbers and ranges: no kernel has one of so high a number"),
+        _ => Err("is not a list of numbers and ranges: no kernel has a number that high"),
     }
 }
 

@@ -31,7 +31,7 @@ pub fn parse(text: &str) -> Result<OptionMap> {
         }
     }
     if map.uids.is_empty() != map.gids.is_empty() {
-        return Err(wrong("has to give both uids and gids"));
+        return Err(wrong("must give both uids and gids"));
     }
     Ok(map)
 }
@@ -39,7 +39,7 @@ pub fn parse(text: &str) -> Result<OptionMap> {
 fn wrong(reason: &'static str) -> Error {
     Error::new(reason)
         .kind(Kind::Config)
-        .remedy("the form is idmap=uids=0-1000-10#10-2000-5;gids=0-1000-10: on disk, on the host, how many")
+        .remedy("write idmap=uids=0-1000-10#10-2000-5;gids=0-1000-10: first id on disk, first id on the host, number of ids")
 }
 
 fn parse_ranges(text: &str) -> Result<Vec<OptionRange>> {
@@ -76,7 +76,7 @@ fn absolute(&OptionRange { range, relative }: &OptionRange, own: &[IdMapping]) -
         part.host_id.checked_add(offset).filter(|_| fits)
     });
     let host_id = within.ok_or_else(|| {
-        Error::new("has a range that no single mapping of the container's user namespace holds")
+        Error::new("has a range that no single mapping of the container's user namespace covers")
             .kind(Kind::Config)
             .remedy("split the range where linux.uidMappings and linux.gidMappings are split")
     })?;

@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn a_wrong_type_is_told_in_words() {
         for (text, wanted) in [
-            (r#"{"hostname": 5}"#, "x.json: /hostname: must be a string, not 5 ("),
+            (r#"{"hostname": 5}"#, "x.json: /hostname must be a string, not 5 ("),
             (r#"{"hostname": true}"#, "must be a string, not true ("),
             (
                 r#"{"process": {"user": {"uid": -1}}}"#,
@@ -83,10 +83,7 @@ mod tests {
             ),
             (r#"{"process": {"user": {"uid": "root"}}}"#, "from 0 to 4294967295, not \"root\" ("),
             (r#"{"process": {"user": {"uid": 1.5}}}"#, "from 0 to 4294967295, not 1.5 ("),
-            (
-                r#"{"process": {"terminal": "yes"}}"#,
-                "/process/terminal: must be true or false, not \"yes\" (",
-            ),
+            (r#"{"process": {"terminal": "yes"}}"#, "/process/terminal must be true or false, not \"yes\" ("),
             (r#"{"process": []}"#, "must be an object, not a list ("),
             (r#"{"mounts": {}}"#, "must be a list, not an object ("),
             (r#"{"process": {"cwd": "/", "cwd": "/"}}"#, "the field \"cwd\" stands twice (remove one"),

@@ -130,7 +130,7 @@ fn hash(bytes: &[u8]) -> u64 {
 
 fn refused(location: &Location, holder: &str) -> Error {
     let directory = location.freezer().legs.first().map_or(String::new(), |leg| leg.directory());
-    Error::new(format!("container {holder} has this cgroup"))
+    Error::new(format!("container {holder} uses this cgroup"))
         .kind(Kind::Config)
         .field("/linux/cgroupsPath")
         .value(directory)
@@ -165,13 +165,13 @@ mod tests {
         store.claim(&at("x"), "first").unwrap();
         let text = |e: Error| e.to_string();
         assert!(
-            text(store.claim(&at("x"), "other").unwrap_err()).contains("container first has"),
+            text(store.claim(&at("x"), "other").unwrap_err()).contains("container first uses"),
             "it is made"
         );
         let record = Record { id: "first".into(), cgroup: Some(at("x")), ..Record::default() };
         first.write(&record).unwrap();
         first.unlock();
-        assert!(text(store.claim(&at("x"), "other").unwrap_err()).contains("container first has"));
+        assert!(text(store.claim(&at("x"), "other").unwrap_err()).contains("container first uses"));
         store.release(&at("x"), "other");
         store.claim(&at("y"), "other").unwrap();
         assert_eq!(links(), 2);

@@ -20,7 +20,7 @@ pub fn check(id: &str) -> Result<()> {
         .kind(Kind::Argument)
         .field("container-id")
         .value(id)
-        .remedy("letters, digits and _ + - . are allowed, 255 at most"))
+        .remedy("use letters, digits and _ + - . only, 255 at most"))
 }
 
 #[cfg(test)]

@@ -161,11 +161,11 @@ impl Record {
         record.process = pid.zip(pid_start).map(|(pid, start)| Process { pid, start });
         if record.version > VERSION {
             return Err(Error::new(format!(
-                "state.json has version {}, this program knows {VERSION}",
+                "state.json has version {}, but this rruntime reads version {VERSION}",
                 record.version
             ))
             .kind(Kind::Unsupported)
-            .remedy("use the newer rruntime that made the container"));
+            .remedy("use the newer rruntime that created the container"));
         }
         Ok(record)
     }

@@ -256,7 +256,7 @@ impl Entry {
         Err(Error::new(format!("this is the record of another container, {}", record.id))
             .kind(Kind::Unsupported)
             .value(self.path.join("state.json").display())
-            .remedy("the directory was renamed: give it the container's name again"))
+            .remedy("the directory was renamed: rename it back to the container's id"))
     }
 
     /// The first record of a new directory. Written in place: there is nothing yet that a reader could miss, and one who
@@ -476,10 +476,10 @@ impl Entry {
                     pause = (pause * 2).min(Duration::from_millis(20));
                 }
                 Err(Errno(libc::EWOULDBLOCK | libc::EINTR)) => {
-                    return Err(Error::new("another command works on this container")
+                    return Err(Error::new("another command is working on this container")
                         .kind(Kind::WrongState)
                         .value(&self.id)
-                        .remedy("wait for it to end, or end it"));
+                        .remedy("wait for that command to end, or end it"));
                 }
                 Err(e) => return Err(e.because(format!("lock {}", self.path.display()))),
             }
@@ -499,11 +499,16 @@ fn closed_to_others(dir: BorrowedFd, path: &Path, field: &str) -> Result<u32> {
     if stat.st_mode & 0o022 == 0 {
         return Ok(stat.st_uid);
     }
-    Err(Error::new(format!("others may write to this state directory (mode {:04o})", stat.st_mode & 0o7777))
-        .kind(Kind::Unsupported)
-        .field(field)
-        .value(path.display())
-        .remedy("see whether what is in it is yours, then chmod go-w; or name a directory of your own with --root"))
+    Err(Error::new(format!(
+        "other users may write to this state directory (mode {:04o})",
+        stat.st_mode & 0o7777
+    ))
+    .kind(Kind::Unsupported)
+    .field(field)
+    .value(path.display())
+    .remedy(
+        "check that its content is yours and run chmod go-w, or name a directory of your own with --root",
+    ))
 }
 
 /// Refuses to act on what another user, who is not root, has written: it would be done with our rights.

@@ -171,10 +171,10 @@ fn a_directory_that_others_may_write_and_a_record_of_another_name_are_refused() 
     for mode in [0o777, 0o1777, 0o770, 0o702] {
         chmod(store.path(), mode);
         let error = Store::open(store.path(), Missing::Refuse).unwrap_err().to_string();
-        assert!(error.contains("others may write") && error.contains("--root"), "{error}");
+        assert!(error.contains("other users may write") && error.contains("--root"), "{error}");
         chmod(store.path(), 0o700);
         chmod(entry.path(), mode);
-        assert!(entry.record().unwrap_err().to_string().contains("others may write"));
+        assert!(entry.record().unwrap_err().to_string().contains("other users may write"));
         chmod(entry.path(), 0o700);
     }
     for mode in [0o700, 0o711, 0o755, 0o1700] {

@@ -15,9 +15,9 @@ impl Regex {
                 .kind(Kind::Argument)
                 .field("--regex")
                 .value(expression)
-                .remedy("a POSIX extended regular expression is expected: regex(7)")
+                .remedy("write a POSIX extended regular expression: see regex(7)")
         };
-        let text = c(expression).map_err(|_| refused("it holds a NUL byte".to_owned()))?;
+        let text = c(expression).map_err(|_| refused("it contains a NUL byte".to_owned()))?;
         let mut compiled: Box<MaybeUninit<libc::regex_t>> = Box::new(MaybeUninit::zeroed());
         // SAFETY: the first argument is room for one regex_t, the second is NUL-terminated.
         let code = unsafe {

@@ -52,7 +52,7 @@ fn an_error_in_a_process_file_names_the_file_and_the_field() {
     let path = file.to_str().unwrap();
     for (text, wanted) in [
         (r#"{"args":["true"],"cwd":"rel","user":{"uid":0,"gid":0}}"#, "--process /cwd = \\\"rel\\\""),
-        (r#"{"args":["true"],"cwd":3}"#, "--process /cwd: "),
+        (r#"{"args":["true"],"cwd":3}"#, "--process /cwd must be a string"),
         (r#"{"args":"#, "process.json is not valid JSON"),
     ] {
         fs::write(&file, text).unwrap();

@@ -165,7 +165,7 @@ fn a_named_group_with_other_schemata_is_refused() {
         (json!({"closID": "/", "l3CacheSchema": "L3:0=f"}), "l3CacheSchema"),
     ] {
         let err = looks.refuses(&rdt);
-        assert!(err.contains(&format!("/linux/intelRdt/{field}")) && err.contains("is there"), "{err}");
+        assert!(err.contains(&format!("/linux/intelRdt/{field}")) && err.contains("exists and has"), "{err}");
     }
 }
 

@@ -258,7 +258,7 @@ fn a_state_directory_that_others_may_write_is_refused_by_every_command() {
         ] {
             let refused = container.call(command).fails();
             assert!(
-                refused.contains("others may write") && refused.contains("chmod go-w"),
+                refused.contains("other users may write") && refused.contains("chmod go-w"),
                 "{command:?}: {refused}"
             );
         }

@@ -218,12 +218,12 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         r#"{"mounts": [{"destination": "/a", "source": "/", "options": ["bind"], "uidMappings": [{"containerID": 0, "hostID": 1, "size": 1}]}]}"#,
         "/mounts/0/gidMappings",
-        "missing beside uidMappings",
+        "missing, but uidMappings is set",
     ),
     (
         r#"{"mounts": [{"destination": "/a", "source": "/", "options": ["bind"], "gidMappings": [{"containerID": 0, "hostID": 1, "size": 1}]}]}"#,
         "/mounts/0/uidMappings",
-        "missing beside gidMappings",
+        "missing, but gidMappings is set",
     ),
     (
         r#"{"mounts": [{"destination": "/a", "source": "/b", "options": ["bind", "idmap=uids=0-1-1"]}]}"#,
@@ -311,7 +311,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "/linux/sysctl/net~1..~1kernel~1x",
         "not the name of a sysctl",
     ),
-    (r#"{"linux": {"sysctl": {"kernel.hostname": "x"}}}"#, "/linux/sysctl/kernel.hostname", "conflicts"),
+    (r#"{"linux": {"sysctl": {"kernel.hostname": "x"}}}"#, "/linux/sysctl/kernel.hostname", "duplicates"),
     (
         r#"{"linux": {"sysctl": {"net.core.somaxconn": "1\u0000"}}}"#,
         "/linux/sysctl/net.core.somaxconn",
@@ -362,11 +362,11 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "/linux/netDevices",
         "needs a network namespace",
     ),
-    (r#"{"linux": {"netDevices": {"a:b": {}}}}"#, "/linux/netDevices/a:b", "not a name"),
+    (r#"{"linux": {"netDevices": {"a:b": {}}}}"#, "/linux/netDevices/a:b", "not a valid name"),
     (
         r#"{"linux": {"netDevices": {"eth0": {"name": "sixteen-letters-"}}}}"#,
         "/linux/netDevices/eth0/name",
-        "not a name",
+        "not a valid name",
     ),
     (
         r#"{"linux": {"netDevices": {"eth0": {"name": "a"}, "eth1": {"name": "a"}}}}"#,
@@ -403,7 +403,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         r#"{"linux": {"devices": [{"path": "/d", "type": "p", "fileMode": 65536}]}}"#,
         "/linux/devices/0/fileMode",
-        "no file mode",
+        "not a file mode",
     ),
     (
         r#"{"linux": {"devices": [{"path": "/d", "type": "p", "uid": 4294967295}]}}"#,
@@ -468,7 +468,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         r#"{"linux": {"memoryPolicy": {"mode": "MPOL_DEFAULT", "nodes": "0"}}}"#,
         "/linux/memoryPolicy/nodes",
-        "no meaning",
+        "does not apply",
     ),
     (
         r#"{"linux": {"memoryPolicy": {"mode": "MPOL_LOCAL", "flags": ["X"]}}}"#,
@@ -483,7 +483,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         r#"{"linux": {"memoryPolicy": {"mode": "MPOL_INTERLEAVE", "nodes": "0", "flags": ["MPOL_F_NUMA_BALANCING"]}}}"#,
         "/linux/memoryPolicy/flags",
-        "this mode does not take",
+        "this mode does not accept",
     ),
     (r#"{"linux": {"personality": {"domain": "BSD"}}}"#, "/linux/personality/domain", "not known"),
     (r#"{"linux": {"personality": {}}}"#, "/linux/personality/domain", "missing"),
@@ -533,12 +533,12 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         r#"{"linux": {"resources": {"devices": [{"allow": false, "access": "rx"}]}}}"#,
         "/linux/resources/devices/0/access",
-        "none of r, w and m",
+        "other than r, w and m",
     ),
     (
         r#"{"linux": {"resources": {"devices": [{"allow": true, "type": "c", "major": -2, "access": "r"}]}}}"#,
         "/linux/resources/devices/0/major",
-        "no device number",
+        "not a device number",
     ),
     (r#"{"linux": {"resources": {"memory": {"limit": -2}}}}"#, "/linux/resources/memory/limit", "negative"),
     (
@@ -559,7 +559,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         r#"{"linux": {"resources": {"memory": {"swap": 100}}}}"#,
         "/linux/resources/memory/swap",
-        "without a memory limit",
+        "without memory.limit",
     ),
     (
         r#"{"linux": {"resources": {"memory": {"swappiness": 101}}}}"#,
@@ -615,7 +615,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         r#"{"linux": {"resources": {"hugepageLimits": [{"pageSize": "../2MB", "limit": 1}]}}}"#,
         "/linux/resources/hugepageLimits/0/pageSize",
-        "size of a page",
+        "page size",
     ),
     (
         r#"{"linux": {"resources": {"hugepageLimits": [{"pageSize": "2MB", "limit": 1}, {"pageSize": "2MB", "limit": 1}]}}}"#,

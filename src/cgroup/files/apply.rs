@@ -130,7 +130,7 @@ impl Held {
                     "the parent cgroup has processes, so it cannot hand down the controller {}",
                     write.controller
                 ))
-                .remedy("choose a /linux/cgroupsPath whose parent has none"),
+                .remedy("choose a /linux/cgroupsPath with a parent that has no processes"),
                 (true, false) => return write.no_controller(),
                 (false, _) => Error::new(format!("this kernel has no {path}"))
                     .kind(Kind::Unsupported)
@@ -141,15 +141,15 @@ impl Held {
         let remedy = match (errno.0, &*write.controller, &*write.file) {
             (libc::EBUSY, "memory", _) => "the limit is below the memory in use",
             (libc::EINVAL, _, "cpu.weight" | "cpu.shares") => {
-                "an idle cgroup takes no weight: set cpu.idle to 0 first"
+                "an idle cgroup has no weight: set cpu.idle to 0 first"
             }
             (libc::EACCES | libc::EINVAL | libc::ENODEV | libc::ERANGE, "cpuset", _) => {
-                "is it a part of what the parent cgroup and this machine have?"
+                "the parent cgroup and this machine must have all that the value names"
             }
             (libc::EBUSY | libc::ENOSPC, "cpuset", _) => {
                 "a cgroup below it, or a real-time process in it, needs more"
             }
-            (libc::ENODEV, "io" | "blkio", _) => "the numbers have to be those of a whole block device",
+            (libc::ENODEV, "io" | "blkio", _) => "the numbers must be those of a whole block device",
             (libc::EOPNOTSUPP, ..) => {
                 "the cgroup or a parent is threaded, or the file belongs to another I/O scheduler"
             }

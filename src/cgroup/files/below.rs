@@ -30,15 +30,15 @@ impl Cgroup {
             let refused =
                 |reason: String| Error::new(reason).kind(Kind::Argument).field("--cgroup").value(&below.path);
             if below.controllers.is_empty() && wanted.len() > 1 {
-                return Err(refused("of several paths, each names its controllers".into())
-                    .remedy("write them as CONTROLLER:PATH, or one path for all"));
+                return Err(refused("of several paths, each must name its controllers".into())
+                    .remedy("write CONTROLLER:PATH for each, or one path for all controllers"));
             }
             for controller in &below.controllers {
                 if !v1 {
                     return Err(refused(format!(
-                        "cgroup v2 has one hierarchy, and none for {controller} alone"
+                        "cgroup v2 has one hierarchy for all controllers, so {controller} cannot have a path of its own"
                     ))
-                    .remedy("leave the controllers and the colon out"));
+                    .remedy("leave out the controllers and the colon"));
                 }
                 if named.contains(&controller) {
                     return Err(refused(format!("the controller {controller} is named twice")));
@@ -86,9 +86,9 @@ impl Held {
         match errno.0 {
             libc::ENOENT | libc::ENODEV => error
                 .kind(Kind::Argument)
-                .remedy("the group has to be there: make it, or let the container make it"),
+                .remedy("the group must exist: create it, or let the container create it"),
             libc::ELOOP | libc::EXDEV | libc::ENOTDIR => {
-                error.kind(Kind::Argument).remedy("the path is directories of cgroups and nothing else")
+                error.kind(Kind::Argument).remedy("the path may contain only cgroup directories")
             }
             _ => error,
         }

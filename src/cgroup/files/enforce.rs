@@ -30,7 +30,7 @@ impl Cgroup {
         if rules.allows_everything() {
             return Ok(());
         }
-        Err(Error::new("this host can enforce no device rules: the v1 devices controller is not mounted")
+        Err(Error::new("this host cannot enforce device rules: the v1 devices controller is not mounted")
             .kind(Kind::Unsupported)
             .field("/linux/resources/devices")
             .remedy("mount -t cgroup -o devices none /sys/fs/cgroup/devices"))

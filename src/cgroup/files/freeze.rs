@@ -136,7 +136,7 @@ impl Cgroup {
 
     fn need_freezer(&self) -> Result<&Held> {
         self.freezer().ok_or_else(|| {
-            Error::new("this host can freeze no processes: the v1 freezer controller is not mounted")
+            Error::new("this host cannot freeze processes: the v1 freezer controller is not mounted")
                 .kind(crate::error::Kind::Unsupported)
                 .remedy("mount -t cgroup -o freezer none /sys/fs/cgroup/freezer")
         })

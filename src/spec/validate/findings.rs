@@ -4,7 +4,7 @@
 //! format.
 
 use super::Checked;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, sentence};
 use crate::spec::locate::escaped;
 use std::borrow::Cow;
 use std::fmt;
@@ -95,14 +95,14 @@ impl Findings {
     /// The value is accepted and does not do what it says.
     pub fn warn(&mut self, at: &At, value: impl fmt::Display, what: impl fmt::Display) {
         if self.warnings.len() < MOST_TOLD {
-            self.warnings.push(format!("{at} = {:?}: {what}", shown(value)));
+            self.warnings.push(sentence(&format!("{at} = {:?}", shown(value)), &what.to_string()));
         }
     }
 
     /// A field as a whole does not do what it says.
     pub fn warn_field(&mut self, at: &At, what: impl fmt::Display) {
         if self.warnings.len() < MOST_TOLD {
-            self.warnings.push(format!("{at}: {what}"));
+            self.warnings.push(sentence(&at.to_string(), &what.to_string()));
         }
     }
 
@@ -113,7 +113,7 @@ impl Findings {
                 at,
                 text.escape_default(),
                 "contains a NUL byte",
-                "remove it: the kernel's strings end there",
+                "remove it: the kernel ends a string at a NUL byte",
             );
         }
     }
@@ -139,8 +139,8 @@ impl Findings {
         range: std::ops::RangeInclusive<N>,
     ) {
         if !range.contains(&value) {
-            let reason = format!("is not within {} to {}", range.start(), range.end());
-            self.refuse(at, value, reason, "use a number within that range");
+            let reason = format!("is outside the range {} to {}", range.start(), range.end());
+            self.refuse(at, value, reason, "use a number in that range");
         }
     }
 
@@ -149,7 +149,7 @@ impl Findings {
         if let Some(value) = value
             && value < -1
         {
-            self.refuse(at, value, "is negative", "use -1 for unlimited or a number from 0 on");
+            self.refuse(at, value, "is negative", "use -1 for unlimited, or a number that is not negative");
         }
     }
 
@@ -180,7 +180,7 @@ impl Findings {
     pub fn finish(mut self) -> Result<Checked> {
         if self.untold > 0 {
             let more = Error::new(format!("{} more problems", self.untold)).kind(Kind::Config);
-            self.problems.push(more.remedy("correct those that are named first"));
+            self.problems.push(more.remedy("correct the problems that are listed"));
         }
         match Error::all(self.problems) {
             Some(error) => Err(error),

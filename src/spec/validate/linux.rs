@@ -79,18 +79,28 @@ fn devices(f: &mut Findings, at: &At, devices: &[Device]) {
         if let Some(mode) = device.file_mode
             && mode > 0o177_777
         {
-            f.refuse(&at.key("fileMode"), mode, "is no file mode", "write it in decimal, as in 438 for 0666");
+            f.refuse(
+                &at.key("fileMode"),
+                mode,
+                "is not a file mode",
+                "write it in decimal, as in 438 for 0666",
+            );
         }
         for (name, id) in [("uid", device.uid), ("gid", device.gid)] {
             if id == Some(u32::MAX) {
-                f.refuse(&at.key(name), u32::MAX, "is the kernel's \"no id\"", "use an id below 4294967295");
+                f.refuse(
+                    &at.key(name),
+                    u32::MAX,
+                    "is what the kernel calls no id",
+                    "use an id below 4294967295",
+                );
             }
         }
         if let Some(earlier) = seen.insert(&device.path, device) {
             if (&earlier.kind, earlier.major, earlier.minor) == (&device.kind, device.major, device.minor) {
                 f.warn(&at.key("path"), &device.path, "is given twice");
             } else {
-                let remedy = "keep one device a path";
+                let remedy = "keep one device for each path";
                 f.refuse(&at.key("path"), &device.path, "is given twice, as different devices", remedy);
             }
         }
@@ -120,12 +130,7 @@ fn rootfs_propagation(f: &mut Findings, at: &At, mode: &str, facts: &Facts) {
 fn cgroups_path(f: &mut Findings, at: &At, path: &str, facts: &Facts) {
     f.no_nul(at, path);
     if path.split('/').any(|part| part == "..") {
-        f.refuse(
-            at,
-            path,
-            "has \"..\", with which it could leave its place",
-            "write the path without \"..\"",
-        );
+        f.refuse(at, path, "must not contain \"..\"", "write the path without \"..\"");
     }
     if facts.systemd_cgroup {
         let parts: Vec<&str> = path.split(':').collect();
@@ -192,7 +197,11 @@ fn memory_policy(f: &mut Findings, at: &At, policy: &MemoryPolicy) {
     let balancing = flags & libc::MPOL_F_NUMA_BALANCING as u32 != 0;
     if balancing && !matches!(&*policy.mode, "MPOL_BIND" | "MPOL_PREFERRED_MANY") {
         let remedy = "use MPOL_BIND, or remove the flag";
-        f.refuse_field(&at.key("flags"), "has MPOL_F_NUMA_BALANCING, which this mode does not take", remedy);
+        f.refuse_field(
+            &at.key("flags"),
+            "has MPOL_F_NUMA_BALANCING, which this mode does not accept",
+            remedy,
+        );
     }
     let at = at.key("nodes");
     let nodes = set(policy.nodes.as_ref());
@@ -201,7 +210,7 @@ fn memory_policy(f: &mut Findings, at: &At, policy: &MemoryPolicy) {
     }
     match (&*policy.mode, nodes) {
         ("MPOL_DEFAULT" | "MPOL_LOCAL", Some(nodes)) => {
-            f.refuse(&at, nodes, "has no meaning in this mode", "leave it out");
+            f.refuse(&at, nodes, "does not apply to this mode", "leave it out");
         }
         ("MPOL_BIND" | "MPOL_INTERLEAVE" | "MPOL_WEIGHTED_INTERLEAVE" | "MPOL_PREFERRED_MANY", None) => {
             f.refuse_field(&at, "is missing for this mode", "list the nodes, as in \"0-1\"");

@@ -26,9 +26,9 @@ pub fn list(f: &mut Findings, at: &At, mounts: &[Mount], spec: &Spec, facts: &Fa
         destination(f, &at.key("destination"), &mount.destination);
         let words = options(f, &at.key("options"), mount);
         if is_root(&mount.destination) && words.covers(mount) {
-            let reason = "is the root, which the container already has: nothing would see the mount";
+            let reason = "is the root, which is mounted already: no process would see this mount";
             let remedy =
-                "name another root by root.path; root.readonly or the option remount changes its flags";
+                "set root.path to use another root, root.readonly or the option remount to change its flags";
             f.refuse(&at.key("destination"), &mount.destination, reason, remedy);
         }
         origin(f, &at, mount, &words);
@@ -101,7 +101,7 @@ fn options<'m>(f: &mut Findings, at: &At, mount: &'m Mount) -> Words<'m> {
             _ => false,
         };
         if contradicts {
-            f.warn(&at, option, "contradicts an option before it: this one counts");
+            f.warn(&at, option, "contradicts an earlier option: the later one applies");
         }
         match effect {
             Effect::Bind { .. } => words.bind = true,
@@ -139,7 +139,7 @@ fn origin(f: &mut Findings, at: &At, mount: &Mount, words: &Words) {
     f.no_nul(&at.key("source"), source);
     if words.bind {
         if source.is_empty() && !words.remount {
-            f.refuse_field(&at.key("source"), "is missing or empty", "say what the bind mount shows");
+            f.refuse_field(&at.key("source"), "is missing or empty", "name the file or directory to bind");
         }
         if let Some((i, data)) = words.data {
             let meant = nearest(data, MOUNT_OPTIONS.iter().map(|option| option.name));
@@ -148,21 +148,21 @@ fn origin(f: &mut Findings, at: &At, mount: &Mount, words: &Words) {
             f.warn(&options.index(i), data, what);
         }
         if let Some((i, flag)) = words.flag.filter(|_| !words.remount) {
-            f.warn(&options.index(i), flag, "belongs to the file system and not to a bind of it: ignored");
+            f.warn(&options.index(i), flag, "applies to the file system, not to a bind mount of it: ignored");
         }
         if let Some((i, flag)) = words.recursive_flag {
             let reason = "is a flag of the file system, which a bind mount cannot change";
-            f.refuse(&options.index(i), flag, reason, "mount the file system itself with it on the host");
+            f.refuse(&options.index(i), flag, reason, "mount the file system with this flag on the host");
         }
     }
     if let Some((i, option)) = words.links.filter(|_| !words.bind || words.remount) {
-        f.warn(&options.index(i), option, "has an effect on a new bind mount alone: ignored");
+        f.warn(&options.index(i), option, "applies only to a new bind mount: ignored");
     }
     if !words.bind && (kind.is_empty() || kind == "none") && !words.remount && words.propagation.is_none() {
         f.refuse_field(&at.key("type"), "is missing", "name a filesystem type, or add the option \"bind\"");
     }
     if words.copy_up && kind != "tmpfs" {
-        f.warn(&at.key("options"), "tmpcopyup", "works on a tmpfs alone: ignored");
+        f.warn(&at.key("options"), "tmpcopyup", "applies only to a tmpfs: ignored");
     }
 }
 
@@ -182,7 +182,7 @@ fn id_mapping(
     }
     if !words.bind {
         let remedy = "add the option \"bind\", or remove the mapping";
-        f.refuse_field(at, "is id-mapped and not a bind mount", remedy);
+        f.refuse_field(at, "is id-mapped but not a bind mount", remedy);
     }
     if facts.unprivileged {
         f.refuse_field(
@@ -204,8 +204,12 @@ fn id_mapping(
             let remedy = "add uidMappings and gidMappings to the mount, or a user namespace";
             f.refuse_field(at, "is id-mapped without a mapping", remedy);
         }
-        (true, false) => f.refuse_field(&at.key("uidMappings"), "is missing beside gidMappings", "give both"),
-        (false, true) => f.refuse_field(&at.key("gidMappings"), "is missing beside uidMappings", "give both"),
+        (true, false) => {
+            f.refuse_field(&at.key("uidMappings"), "is missing, but gidMappings is set", "set both")
+        }
+        (false, true) => {
+            f.refuse_field(&at.key("gidMappings"), "is missing, but uidMappings is set", "set both")
+        }
         _ => {}
     }
 }

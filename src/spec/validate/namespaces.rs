@@ -53,7 +53,7 @@ pub fn namespaces(f: &mut Findings, spec: &Spec, facts: &Facts) {
         needs(f, &ROOT.key("mounts"), "mount");
     }
     if facts.unprivileged && !held.has(USER) {
-        let reason = "have no user namespace, which an ordinary user's container needs";
+        let reason = "lacks a user namespace, which an ordinary user's container needs";
         let remedy = "add {\"type\": \"user\"} with uidMappings and gidMappings, or run as root";
         f.refuse_field(&ROOT.key("linux").key("namespaces"), reason, remedy);
     }
@@ -98,7 +98,7 @@ fn listed(f: &mut Findings, at: &At, linux: &Linux) {
                 f.unknown(&at.key("type"), &namespace.kind, kinds);
             }
             Some(known) if seen & known.flag != 0 => {
-                let remedy = "the specification wants one entry a type: remove one";
+                let remedy = "remove one: the specification allows one entry for each type";
                 f.refuse(&at.key("type"), &namespace.kind, "is given twice", remedy);
             }
             Some(known) => seen |= known.flag,
@@ -122,7 +122,7 @@ fn uts(f: &mut Findings, spec: &Spec, held: Held) {
             needs(f, &at, "uts");
         }
         if name.len() > LONGEST_UTS_NAME {
-            f.refuse(&at, name, "is longer than 64 bytes", "shorten it: the kernel takes no more");
+            f.refuse(&at, name, "is longer than 64 bytes", "shorten it: the kernel accepts no more");
         }
         f.no_nul(&at, name);
     }
@@ -134,7 +134,10 @@ fn user(f: &mut Findings, at: &At, spec: &Spec, linux: &Linux, held: Held) {
         mappings(f, &at, ranges);
         if held.joins(USER) {
             if !ranges.is_empty() {
-                f.warn_field(&at, "the user namespace that is joined has mappings of its own: they count");
+                f.warn_field(
+                    &at,
+                    "the user namespace that is joined has its own mappings, which apply instead",
+                );
             }
         } else if held.makes(USER) {
             if ranges.is_empty() {
@@ -180,7 +183,7 @@ pub fn mappings(f: &mut Findings, at: &At, ranges: &[IdMapping]) {
         return f.refuse(
             at,
             ranges.len(),
-            "are more ranges than the kernel takes",
+            "has more ranges than the kernel accepts",
             "merge them into at most 340",
         );
     }
@@ -206,7 +209,12 @@ pub fn mappings(f: &mut Findings, at: &At, ranges: &[IdMapping]) {
                 ("hostID", range.host_id, earlier.host_id),
             ] {
                 if meets(a, b) {
-                    f.refuse(&at.key(side), a, format!("overlaps range {j}"), "let each id be in one range");
+                    f.refuse(
+                        &at.key(side),
+                        a,
+                        format!("overlaps range {j}"),
+                        "list each id in one range only",
+                    );
                 }
             }
         }
@@ -246,7 +254,7 @@ fn net_devices(f: &mut Findings, at: &At, linux: &Linux, held: Held, facts: &Fac
     for (host, device) in &linux.net_devices {
         let at = at.key(host);
         if let Some(remedy) = interface_problem(host) {
-            f.refuse_field(&at, "is not a name that a network device can have", remedy);
+            f.refuse_field(&at, "is not a valid name of a network device", remedy);
         }
         let renamed = device.name.as_deref().filter(|name| !name.is_empty());
         // The kernel puts the lowest number that is free in the place of `%d`.
@@ -258,16 +266,11 @@ fn net_devices(f: &mut Findings, at: &At, linux: &Linux, held: Held, facts: &Fac
         };
         if let Some(remedy) = problem {
             let name = renamed.unwrap_or_default();
-            f.refuse(&at.key("name"), name, "is not a name that a network device can have", remedy);
+            f.refuse(&at.key("name"), name, "is not a valid name of a network device", remedy);
         }
         let name = renamed.unwrap_or(host);
         if pattern.is_none() && !inside.insert(name) {
-            f.refuse(
-                &at.key("name"),
-                name,
-                "is the name of two devices in the container",
-                "give another name",
-            );
+            f.refuse(&at.key("name"), name, "names two devices in the container", "choose another name");
         }
     }
 }
@@ -280,7 +283,9 @@ fn interface_problem(name: &str) -> Option<&'static str> {
         "." | ".." => Some("choose another name"),
         _ if name.len() > 15 => Some("use at most 15 characters"),
         _ if name.bytes().any(|b| matches!(b, b'/' | b':' | b'%' | 0 | 0x0b) || b.is_ascii_whitespace()) => {
-            Some("use no /, :, spaces or NUL bytes, and % only as %d at the end of a name inside")
+            Some(
+                "do not use /, :, spaces or NUL bytes; % is allowed only as %d at the end of the name inside",
+            )
         }
         _ => None,
     }

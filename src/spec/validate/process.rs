@@ -81,7 +81,7 @@ const NO_ID: u32 = u32::MAX;
 fn user(f: &mut Findings, at: &At, user: &User) {
     let mut id = |at: &At, id: u32| {
         if id == NO_ID {
-            f.refuse(at, id, "is the kernel's \"no id\"", "use an id below 4294967295");
+            f.refuse(at, id, "is what the kernel calls no id", "use an id below 4294967295");
         }
     };
     id(&at.key("uid"), user.uid);
@@ -94,7 +94,7 @@ fn user(f: &mut Findings, at: &At, user: &User) {
         f.refuse(
             &at.key("additionalGids"),
             count,
-            "are more groups than the kernel takes",
+            "has more groups than the kernel accepts",
             "use at most 65536",
         );
     }
@@ -162,7 +162,7 @@ fn rlimits(f: &mut Findings, at: &At, rlimits: &[Rlimit]) {
     for (i, rlimit) in rlimits.iter().enumerate() {
         if let Some(number) = f.known(&at.index(i).key("type"), &names::RLIMITS, &rlimit.kind) {
             if seen & 1 << number != 0 {
-                let remedy = "the specification wants one entry a type: remove one";
+                let remedy = "remove one: the specification allows one entry for each type";
                 f.refuse(&at.index(i).key("type"), &rlimit.kind, "is given twice", remedy);
             }
             seen |= 1 << number;
@@ -195,14 +195,19 @@ fn scheduler(f: &mut Findings, at: &At, s: &Scheduler) {
     }
     for (name, value) in [("runtime", s.runtime), ("deadline", s.deadline), ("period", s.period)] {
         if value != 0 {
-            f.refuse(&at.key(name), value, "belongs to SCHED_DEADLINE", "leave it out, or use that policy");
+            f.refuse(
+                &at.key(name),
+                value,
+                "applies only to SCHED_DEADLINE",
+                "leave it out, or use that policy",
+            );
         }
     }
 }
 
 /// sched_setattr(2): 1024 ns ≤ runtime ≤ deadline ≤ period, where a period of 0 is the deadline.
 fn deadline(f: &mut Findings, at: &At, s: &Scheduler) {
-    let order = "the kernel wants runtime ≤ deadline ≤ period";
+    let order = "the kernel requires runtime ≤ deadline ≤ period";
     if s.runtime < 1024 {
         f.refuse(&at.key("runtime"), s.runtime, "is below 1024 ns", "give the run time in nanoseconds");
     }

@@ -35,14 +35,18 @@ fn device_rule(f: &mut Findings, at: &At, rule: &DeviceRule) {
         f.unknown(&at.key("type"), kind, ["a", "b", "c"].into_iter());
     }
     if access.is_empty() && rule.allow {
-        f.refuse_field(&at.key("access"), "is missing or empty", "say what is allowed: letters of \"rwm\"");
+        f.refuse_field(
+            &at.key("access"),
+            "is missing or empty",
+            "list what is allowed with the letters r, w and m",
+        );
     }
     if !access.bytes().all(|letter| b"rwm".contains(&letter)) {
         f.refuse(
             &at.key("access"),
             access,
-            "has a letter that is none of r, w and m",
-            "use letters of \"rwm\"",
+            "has a letter other than r, w and m",
+            "use the letters r, w and m",
         );
     }
     for (name, number) in [("major", rule.major), ("minor", rule.minor)] {
@@ -51,14 +55,14 @@ fn device_rule(f: &mut Findings, at: &At, rule: &DeviceRule) {
             f.refuse(
                 &at.key(name),
                 number,
-                "is no device number",
+                "is not a device number",
                 "leave it out, or use -1, for every number",
             );
         } else if number != -1 && matches!(kind, "" | "a") {
             f.warn(
                 &at.key(name),
                 number,
-                "narrows a rule for all types: it is for block and character devices of that number",
+                "limits a rule for all types to block and character devices with this number",
             );
         }
     }
@@ -81,7 +85,7 @@ fn memory(f: &mut Findings, at: &At, memory: &Memory) {
         match memory.limit.unwrap_or(0) {
             limit if limit <= 0 => {
                 let remedy = "set memory.limit as well: swap is the sum of both";
-                f.refuse(&at.key("swap"), swap, "is a limit without a memory limit", remedy);
+                f.refuse(&at.key("swap"), swap, "is set without memory.limit", remedy);
             }
             limit if swap < limit => {
                 let reason = format!("is below the memory limit {limit}");
@@ -211,14 +215,9 @@ fn hugepages(f: &mut Findings, at: &At, limits: &[HugepageLimit]) {
         let at = at.index(i);
         let size = &*limit.page_size;
         if !is_page_size(size) {
-            f.refuse(
-                &at.key("pageSize"),
-                size,
-                "is not the size of a page",
-                "write it as in 64KB, 2MB or 1GB",
-            );
+            f.refuse(&at.key("pageSize"), size, "is not a page size", "write it as in 64KB, 2MB or 1GB");
         } else if !seen.insert(size) {
-            f.refuse(&at.key("pageSize"), size, "is given twice", "keep one limit a size");
+            f.refuse(&at.key("pageSize"), size, "is given twice", "keep one limit for each size");
         }
     }
 }

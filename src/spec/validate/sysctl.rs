@@ -53,7 +53,7 @@ pub fn sysctls(f: &mut Findings, at: &At, sysctls: &BTreeMap<Text, Text>, has: i
             continue;
         };
         if path == "kernel/hostname" {
-            f.refuse_field(&at, "conflicts with the config's own field", "use hostname");
+            f.refuse_field(&at, "duplicates the field hostname", "set hostname instead");
             continue;
         }
         let namespace = match &*path {

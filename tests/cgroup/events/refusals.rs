@@ -31,7 +31,7 @@ fn an_interval_is_a_positive_length_of_time() {
     }
     for wrong in ["5", "", "abc", "1 s", "1d"] {
         let error = container.call(&["events", "--stats", "--interval", wrong, "x"]).fails();
-        assert!(error.contains("not a length of time"), "{error}");
+        assert!(error.contains("must be a length of time"), "{error}");
     }
 }
 

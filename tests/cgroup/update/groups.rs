@@ -84,7 +84,7 @@ fn on_v1_each_controller_may_have_a_group_of_its_own() {
     for (groups, reason) in [
         (&["memory:one", "cpu,memory:two"][..], "named twice"),
         (&["nothing:one"], "has no cgroup for the controller nothing"),
-        (&["one", "memory:two"], "each names its controllers"),
+        (&["one", "memory:two"], "each must name its controllers"),
         (&[":one"], "a controller's name is missing"),
     ] {
         let ended = exec(&container, groups, "echo INSIDE");
@@ -98,7 +98,7 @@ fn on_v1_each_controller_may_have_a_group_of_its_own() {
 fn a_group_that_is_not_there_is_an_error_that_makes_nothing() {
     let container = container();
     let error = exec(&container, &["nowhere"], "echo INSIDE").fails();
-    assert!(error.contains("--cgroup = \"nowhere\"") && error.contains("has to be there"), "{error}");
+    assert!(error.contains("--cgroup = \"nowhere\"") && error.contains("must exist"), "{error}");
     assert!(container.cgroups().iter().all(|dir| !dir.join("nowhere").exists()));
     // A file of the group is no group.
     assert!(exec(&container, &["cgroup.procs"], "echo INSIDE").out.is_empty());

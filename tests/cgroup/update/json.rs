@@ -184,7 +184,9 @@ fn a_wrong_value_is_named_by_its_pointer_and_nothing_changes() {
             resources["pids"] = pids.clone();
         }
         let error = update_json(&container, &resources).fails();
-        let named = [": ", " = "].iter().any(|behind| error.contains(&format!("{pointer}{behind}")));
+        let named = [" must ", ": ", " = ", " is ", " has ", " needs "]
+            .iter()
+            .any(|behind| error.contains(&format!("{pointer}{behind}")));
         assert!(named, "{resources}: {error}");
         assert_eq!(snapshot(&container), before, "{resources}");
     }

@@ -33,7 +33,7 @@ fn swap_alone_is_counted_from_the_memory_limit_of_the_last_update() {
 fn swap_without_any_memory_limit_is_refused() {
     let container = running(json!({}));
     let error = update(&container, &["--memory-swap", "96m"]).fails();
-    assert!(error.contains("--memory-swap") && error.contains("without a memory limit"), "{error}");
+    assert!(error.contains("--memory-swap") && error.contains("without memory.limit"), "{error}");
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn a_handler_that_is_not_there_is_an_error() {
         let container = annotated(Container::new().args(&["true"]), name, value);
         let error = container.run().fails();
         let pointer = format!("/annotations/{}", name.replace('/', "~1"));
-        assert!(error.contains(&pointer) && error.contains("rruntime has none"), "{error}");
+        assert!(error.contains(&pointer) && error.contains("which rruntime does not have"), "{error}");
         container.assert_gone();
     }
 }

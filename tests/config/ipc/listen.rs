@@ -88,7 +88,7 @@ fn a_socket_that_is_not_open_is_refused_and_not_replaced_by_one_of_ours() {
         assert!(error.contains("LISTEN_FDS") && error.contains("descriptor 8 is not open"), "{error}");
     }
     let error = run(&container, "LISTEN_FDS=many LISTEN_PID=$BASHPID", "").fails();
-    assert!(error.contains("LISTEN_FDS") && error.contains("not a number"), "{error}");
+    assert!(error.contains("LISTEN_FDS") && error.contains("must be a number"), "{error}");
     container.assert_gone();
 }
 

@@ -261,7 +261,7 @@ const ROWS: &[Row] = &[
     (
         "a cgroup path with ..",
         |c| c["linux"]["cgroupsPath"] = json!("/a/../../b"),
-        &["/linux/cgroupsPath", "/a/../../b", "could leave its place", "without \"..\""],
+        &["/linux/cgroupsPath", "/a/../../b", "must not contain \"..\"", "without \"..\""],
     ),
     (
         "a masked path that is relative",
@@ -342,7 +342,7 @@ const ROWS: &[Row] = &[
     (
         "a page size that is none",
         |c| c["linux"]["resources"]["hugepageLimits"] = json!([{"pageSize": "2MiB", "limit": 0}]),
-        &["/linux/resources/hugepageLimits/0/pageSize", "2MiB", "not the size of a page", "2MB"],
+        &["/linux/resources/hugepageLimits/0/pageSize", "2MiB", "not a page size", "2MB"],
     ),
     (
         "a cgroup file with a slash",

@@ -43,7 +43,7 @@ const ROWS: &[Row] = &[
                 json!({"destination": "/opt", "type": "tmpfs", "source": "x", "options": ["ro", "rw"]});
             c["mounts"].as_array_mut().unwrap().push(mount);
         },
-        &["/mounts/7/options/1", "rw", "this one counts"],
+        &["/mounts/7/options/1", "rw", "the later one applies"],
     ),
     (
         "a device twice",
