@@ -19,8 +19,10 @@ fn left(directory: &Path) -> (usize, usize, bool) {
 /// A container that runs, and a mount of the test's own.
 fn busy(base: &Path) -> Container {
     let container = Container::below(base).args(&["sleep", "1000"]).started();
-    let status =
-        Command::new("mount").args(["-t", "tmpfs", "none"]).arg(container.rootfs().join("tmp")).status();
+    // Not in the root filesystem: other tests look for what containers leave mounted there.
+    let place = container.dir.join("mounted");
+    fs::create_dir(&place).unwrap();
+    let status = Command::new("mount").args(["-t", "tmpfs", "none"]).arg(place).status();
     assert!(status.unwrap().success());
     container
 }
@@ -52,7 +54,7 @@ fn what_a_killed_test_left_is_swept_and_what_a_living_one_has_is_not() {
     assert_eq!(left(dead[0]), (0, 0, false));
     assert_eq!(left(&living.dir), (living.cgroups().len(), 1, true));
     assert_eq!(living.status(), "running");
-    assert!(Command::new("umount").arg(living.rootfs().join("tmp")).status().unwrap().success());
+    assert!(Command::new("umount").arg(living.dir.join("mounted")).status().unwrap().success());
     drop(living);
     fs::remove_dir(&base).unwrap();
 }
