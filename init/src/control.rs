@@ -5,7 +5,7 @@
 
 use crate::Init;
 use crate::sys::{self, Errno, Fd};
-use crate::wire::{Handle, Kind, Message, PAYLOAD, Part};
+use crate::wire::{Handle, Message, PAYLOAD, Part, Word};
 
 /// What failed, and how.
 #[derive(Clone, Copy)]
@@ -46,12 +46,12 @@ impl Init<'_> {
     }
 
     /// By write(2), which every profile knows: a part of the conversation takes place behind the container's filter.
-    pub fn tell(&self, kind: Kind, value: i64) -> Outcome<()> {
+    pub fn tell(&self, kind: Word, value: i64) -> Outcome<()> {
         let message = Message { value, step: self.number, ..Message::of(kind) };
         sys::write(self.control, &message.encode()).part(Part::Control).map(drop)
     }
 
-    pub fn pass(&self, kind: Kind, value: i64, file: Fd) -> Outcome<()> {
+    pub fn pass(&self, kind: Word, value: i64, file: Fd) -> Outcome<()> {
         let message = Message { value, step: self.number, ..Message::of(kind) };
         sys::send(self.control, &message.encode(), file).part(Part::Control)
     }
@@ -67,13 +67,13 @@ impl Init<'_> {
     }
 
     pub fn sync(&self, point: u32) -> Outcome<()> {
-        self.tell(Kind::Reached, i64::from(point))?;
+        self.tell(Word::Reached, i64::from(point))?;
         self.expect_go()
     }
 
     pub fn expect_go(&self) -> Outcome<()> {
         match self.hear()? {
-            kind if kind == Kind::Go as u32 => Ok(()),
+            kind if kind == Word::Go as u32 => Ok(()),
             _ => Err(Fail(Part::Control, Errno(libc::EPROTO))),
         }
     }
@@ -111,10 +111,10 @@ impl Init<'_> {
     }
 
     pub fn await_start(&mut self) -> Outcome<()> {
-        self.tell(Kind::Ready, 0)?;
+        self.tell(Word::Ready, 0)?;
         match self.hear()? {
-            word if word == Kind::Go as u32 => return Ok(()),
-            word if word == Kind::Detach as u32 => {}
+            word if word == Word::Go as u32 => return Ok(()),
+            word if word == Word::Detach as u32 => {}
             _ => return Err(Fail(Part::Control, Errno(libc::EPROTO))),
         }
         // `create` ends here. The word may come from any later command; one that died before its word is no start.
@@ -126,15 +126,15 @@ impl Init<'_> {
     }
 
     pub fn report(&self, step: u32, fail: Fail) {
-        self.complain(Kind::Failed, step, fail);
+        self.complain(Word::Failed, step, fail);
     }
 
     /// For something that the container can do without: rruntime words it, and the plan goes on.
     pub fn warn(&self, fail: Fail) {
-        self.complain(Kind::Warned, self.number, fail);
+        self.complain(Word::Warned, self.number, fail);
     }
 
-    fn complain(&self, kind: Kind, step: u32, Fail(part, Errno(errno)): Fail) {
+    fn complain(&self, kind: Word, step: u32, Fail(part, Errno(errno)): Fail) {
         // A pipe knows no end of a message.
         let value = self.noted as i64;
         let message = Message { kind: kind as u32, step, part: part as u32, errno, value };

@@ -3,7 +3,7 @@
 use crate::Init;
 use crate::control::{Fail, In, NOT_OPEN, Outcome};
 use crate::sys::{self, Errno, Fd, InterfaceRequest};
-use crate::wire::{Kind, LEADS, Part};
+use crate::wire::{LEADS, Part, Word};
 
 impl Init<'_> {
     /// From here on a child does the rest; it is rruntime's child, like this process, which ends.
@@ -11,7 +11,7 @@ impl Init<'_> {
         match sys::clone_sibling(flags, &mut self.born).part(Part::Clone)? {
             None => Ok(()),
             Some(pid) => {
-                self.tell(Kind::Spawned, i64::from(pid))?;
+                self.tell(Word::Spawned, i64::from(pid))?;
                 if self.holds_terminal {
                     // Our end frees the terminal, and it is to come when the child is there to take it: rruntime ends us
                     // then. Nobody writes to the terminal before, and where rruntime is gone the read ends.
@@ -94,7 +94,7 @@ impl Init<'_> {
     /// as to ask again: whoever asks first gets the terminal.
     fn take_over_terminal(&self, console: Fd) -> Outcome<()> {
         const MOST: u32 = 1 << 19;
-        self.tell(Kind::Reached, i64::from(LEADS))?;
+        self.tell(Word::Reached, i64::from(LEADS))?;
         let mut refused = Errno(libc::EPERM);
         for _ in 0..MOST {
             match sys::control_terminal(console) {

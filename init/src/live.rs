@@ -8,7 +8,7 @@ use crate::Init;
 use crate::control::{Fail, In, NO_SENSE, Outcome};
 use crate::path::{DESCRIPTOR_PATH, IN_ROOT, descriptor_path};
 use crate::sys::{self, Errno, Fd};
-use crate::wire::{Kind, MOST_KEPT, Message, MountId, Part};
+use crate::wire::{MOST_KEPT, Message, MountId, Part, Word};
 use core::ffi::CStr;
 
 const TOO_MANY: Fail = Fail(Part::TooMany, Errno(libc::E2BIG));
@@ -65,7 +65,7 @@ impl Init<'_> {
 
     fn tell_mount(&self, mount: Fd) -> Outcome<()> {
         let MountId { number, device, inode } = sys::place(mount).part(Part::Verify)?.mount;
-        let message = Message { step: self.number, value: number as i64, ..Message::of(Kind::Mount) };
+        let message = Message { step: self.number, value: number as i64, ..Message::of(Word::Mount) };
         let mut bytes = [0; Message::SIZE + 16];
         bytes[..Message::SIZE].copy_from_slice(&message.encode());
         bytes[Message::SIZE..][..8].copy_from_slice(&device.to_le_bytes());

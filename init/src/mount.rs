@@ -7,7 +7,7 @@ use crate::copy;
 use crate::path::{IN_ROOT, Missing};
 use crate::sys::{self, Errno, Fd};
 use crate::wire::{
-    Attributes, Bind, Filesystem, Handle, Kind, Links, Mount, PAYLOAD, Part, Remount, Root, Strings,
+    Attributes, Bind, Filesystem, Handle, Links, Mount, PAYLOAD, Part, Remount, Root, Strings, Word,
 };
 use core::ffi::CStr;
 
@@ -79,7 +79,7 @@ impl Init<'_> {
         let seen = self.handle(tree)?;
         let mount = match sys::clone_tree(Fd::CWD, path, flags as i32) {
             Err(Errno(libc::EACCES)) => {
-                self.tell(Kind::Blocked, i64::from(tree.0))?;
+                self.tell(Word::Blocked, i64::from(tree.0))?;
                 let place = sys::receive_descriptor(self.control).part(Part::Control)?;
                 let place = place.ok_or(Fail(Part::OpenSource, Errno(libc::EACCES)))?;
                 let mount = sys::clone_tree(place, c"", flags as i32 | libc::AT_EMPTY_PATH);
@@ -91,7 +91,7 @@ impl Init<'_> {
         .part(Part::OpenSource)?;
         same_file(seen, mount)?;
         if mapped {
-            self.pass(Kind::Copied, i64::from(tree.0), mount)?;
+            self.pass(Word::Copied, i64::from(tree.0), mount)?;
             self.expect_go()?;
         }
         sys::dup3(mount, seen.0).part(Part::Dup)?;

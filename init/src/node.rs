@@ -9,7 +9,7 @@ use crate::control::{Fail, In, NOT_OPEN, Outcome};
 use crate::decimal::{self, DIGITS};
 use crate::path::{IN_ROOT, Missing};
 use crate::sys::{self, Errno, Fd};
-use crate::wire::{Device, Kind, Part};
+use crate::wire::{Device, Part, Word};
 use core::ffi::CStr;
 
 const DEVPTS_MAGIC: i64 = 0x1cd1;
@@ -135,7 +135,7 @@ impl Init<'_> {
         if bind {
             self.bind_console(slave)?;
         }
-        self.pass(Kind::Console, i64::from(mode), master)?;
+        self.pass(Word::Console, i64::from(mode), master)?;
         sys::close(master);
         self.console = Some(slave);
         Ok(())

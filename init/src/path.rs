@@ -5,7 +5,7 @@
 
 use crate::control::{Fail, In, Outcome};
 use crate::sys::{self, Errno, Fd};
-use crate::wire::{Kind, Part};
+use crate::wire::{Part, Word};
 use crate::{Init, decimal};
 use core::ffi::CStr;
 
@@ -118,9 +118,9 @@ impl Init<'_> {
         if way != Way::Asked {
             return Ok(());
         }
-        self.pass(Kind::Link, i64::from(self.root()?.0), found)?;
+        self.pass(Word::Link, i64::from(self.root()?.0), found)?;
         match self.hear()? {
-            word if word == Kind::Go as u32 => Ok(()),
+            word if word == Word::Go as u32 => Ok(()),
             _ => Err(Fail(Part::LinkLeads, Errno(libc::EPERM))),
         }
     }

@@ -4,7 +4,7 @@ use crate::Init;
 use crate::control::{In, NO_SENSE, Outcome};
 use crate::sys;
 use crate::variable::Variable;
-use crate::wire::{Kind, Part, Step};
+use crate::wire::{Part, Step, Word};
 use crate::{decimal, keyring};
 
 impl<'a> Init<'a> {
@@ -115,7 +115,7 @@ impl<'a> Init<'a> {
         }
         let listener = sys::seccomp(flags, program).part(Part::Seccomp)?;
         if notify {
-            self.tell(Kind::Listener, i64::from(listener.0))?;
+            self.tell(Word::Listener, i64::from(listener.0))?;
             self.expect_go()?;
             // A copy of ours would keep the kernel waiting for an agent that has died.
             sys::close(listener);

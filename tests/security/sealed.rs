@@ -5,18 +5,18 @@ use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use rruntime::engine::child::image::IMAGE;
 use rruntime::plan::script::StringList;
-use rruntime::wire::{Bytes, Handle, Header, Kind, Message, Mount, Part, Step, Strings, Wire};
+use rruntime::wire::{Bytes, Handle, Header, Message, Mount, Part, Step, Strings, Wire, Word};
 use std::fs::{self, File, Permissions};
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-const FAILED: u32 = Kind::Failed as u32;
+const FAILED: u32 = Word::Failed as u32;
 
 /// What init says, and the code that it, or the program, ends with. Each of its messages that is no failure is answered by
 /// `word`. Handles 0 to 2 are the socket, 3 is not open.
-fn outcome(steps: &[Step], word: Kind) -> (Vec<Message>, i32) {
+fn outcome(steps: &[Step], word: Word) -> (Vec<Message>, i32) {
     let mut bytes = Vec::new();
     let argv = StringList::of(["true"]);
     let arguments = Step::Arguments { argv: argv.wire(), env: Strings::EMPTY };
@@ -27,7 +27,7 @@ fn outcome(steps: &[Step], word: Kind) -> (Vec<Message>, i32) {
     carried_out(&bytes, steps.len() + program.len(), word)
 }
 
-fn carried_out(steps: &[u8], count: usize, word: Kind) -> (Vec<Message>, i32) {
+fn carried_out(steps: &[u8], count: usize, word: Word) -> (Vec<Message>, i32) {
     let directory = std::env::temp_dir().join(format!("rruntime-sealed-{}", std::process::id()));
     fs::create_dir_all(&directory).unwrap();
     let (program, plan) = (directory.join("init"), directory.join("plan"));
@@ -63,7 +63,7 @@ fn carried_out(steps: &[u8], count: usize, word: Kind) -> (Vec<Message>, i32) {
 
 /// The last of `steps` fails in `part`.
 fn assert_fails(steps: &[Step], part: Part) {
-    let (said, code) = outcome(steps, Kind::Go);
+    let (said, code) = outcome(steps, Word::Go);
     let last = said.last().unwrap_or_else(|| panic!("{steps:?}: {code} without a word"));
     let found = (last.kind, last.step, last.part, code);
     assert_eq!(found, (FAILED, steps.len() as u32 - 1, part as u32, 1), "{steps:?}: {said:?}");
@@ -71,7 +71,7 @@ fn assert_fails(steps: &[Step], part: Part) {
 
 #[test]
 fn a_plan_that_makes_sense_is_carried_out() {
-    assert_eq!(outcome(&[Step::Umask { value: 0o22 }], Kind::Go), (vec![], 0));
+    assert_eq!(outcome(&[Step::Umask { value: 0o22 }], Word::Go), (vec![], 0));
 }
 
 #[test]
@@ -102,13 +102,13 @@ fn a_step_that_lacks_what_a_step_before_had_to_open_is_an_error() {
 
 #[test]
 fn a_group_that_is_gone_is_no_error() {
-    assert_eq!(outcome(&[Step::EnterCgroup { tasks: Handle(3) }], Kind::Go), (vec![], 0));
+    assert_eq!(outcome(&[Step::EnterCgroup { tasks: Handle(3) }], Word::Go), (vec![], 0));
 }
 
 #[test]
 fn only_detach_makes_init_wait_for_start() {
-    let (said, code) = outcome(&[Step::AwaitStart {}], Kind::Link);
-    assert_eq!(said.iter().map(|m| m.kind).collect::<Vec<_>>(), [Kind::Ready as u32, FAILED]);
+    let (said, code) = outcome(&[Step::AwaitStart {}], Word::Link);
+    assert_eq!(said.iter().map(|m| m.kind).collect::<Vec<_>>(), [Word::Ready as u32, FAILED]);
     assert_eq!((said[1].part, said[1].errno, code), (Part::Control as u32, libc::EPROTO, 1));
 }
 
@@ -120,7 +120,7 @@ fn the_program_begins_in_its_directory_though_one_step_alone_names_it() {
         Step::Arguments { argv: argv.wire(), env: Strings::EMPTY },
         Step::ExecPath { path: c"/bin/sh" },
     ];
-    assert_eq!(outcome(&steps, Kind::Go), (vec![], 0));
+    assert_eq!(outcome(&steps, Word::Go), (vec![], 0));
 }
 
 /// A filter that allows everything.
@@ -136,7 +136,7 @@ fn what_init_would_hand_on_in_part_is_refused() {
     let (two, wrapped) = (filter(2), filter(0x1_0001));
     assert_fails(&[Step::NoNewPrivileges {}, load(&wrapped)], Part::Seccomp);
     assert_fails(&[Step::NoNewPrivileges {}, load(&two[..12])], Part::Seccomp);
-    assert_eq!(outcome(&[Step::NoNewPrivileges {}, load(&two)], Kind::Go), (vec![], 0));
+    assert_eq!(outcome(&[Step::NoNewPrivileges {}, load(&two)], Word::Go), (vec![], 0));
     let unheard = Step::Seccomp { flags: 0, program: Bytes(&two), notify: true };
     assert_fails(&[Step::NoNewPrivileges {}, unheard], Part::Plan);
     assert_fails(&[Step::Groups { ids: Bytes(&[0; 5]) }], Part::Setgroups);
@@ -173,6 +173,6 @@ fn what_cannot_be_read_is_an_error_and_never_the_default() {
     let mut bytes = Vec::new();
     Step::BecomeRoot { keep_groups: true }.put(&mut bytes);
     bytes[2] = 2;
-    let (said, code) = carried_out(&bytes, 1, Kind::Go);
+    let (said, code) = carried_out(&bytes, 1, Word::Go);
     assert_eq!((said.len(), said[0].kind, said[0].part, code), (1, FAILED, Part::Plan as u32, 1));
 }

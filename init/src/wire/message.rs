@@ -78,11 +78,11 @@ parts! {
 /// end. Nothing waits for a word.
 pub const LEADS: u32 = u32::MAX;
 
-/// What a message is about. The numbers stay, so what is new comes last: a container that an earlier version made waits for
+/// What a message says. The numbers stay, so what is new comes last: a container that an earlier version made waits for
 /// `Go`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
-pub enum Kind {
+pub enum Word {
     /// init: `Sync` number `value` is reached.
     Reached = 1,
     /// init: the process `value` does the rest of the plan.
@@ -126,7 +126,7 @@ pub const PAYLOAD: usize = 1024;
 impl Message {
     pub const SIZE: usize = 24;
 
-    pub fn of(kind: Kind) -> Message {
+    pub fn of(kind: Word) -> Message {
         Message { kind: kind as u32, step: 0, part: 0, errno: 0, value: 0 }
     }
 

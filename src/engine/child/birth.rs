@@ -5,7 +5,7 @@ use crate::engine::child::image::{image, image_file};
 use crate::engine::child::init::Init;
 use crate::engine::child::pipes;
 use crate::engine::{Streams, Watch};
-use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::plan::Script;
 use crate::sys::launch::{self, Launch, LaunchError};
 use crate::sys::memory::{self, Content};
@@ -94,7 +94,7 @@ fn launch(request: &Launch, watch: &Watch) -> Result<std::result::Result<launch:
 /// The error for a birth in a frozen cgroup.
 pub fn frozen() -> Error {
     Error::new("cannot start a process in a frozen cgroup")
-        .kind(ErrorKind::WrongState)
+        .kind(Kind::WrongState)
         .remedy("the container, or its administrator, has frozen it: thaw it first")
 }
 

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::plan::Script;
 use crate::plan::script::Talk;
 use crate::sys::{Errno, launch, socket};
-use crate::wire::{Kind, LEADS, Step};
+use crate::wire::{LEADS, Step, Word};
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -129,7 +129,7 @@ impl Init {
                 }
                 Event::Copied(handle, copy) => {
                     self.sources.map(handle, copy.as_fd())?;
-                    self.say(Kind::Go)?;
+                    self.say(Word::Go)?;
                 }
                 Event::Blocked(handle) => {
                     let pid = self.process().pid;
@@ -166,7 +166,7 @@ impl Init {
                     self.process().pidfd.as_fd(),
                     number,
                 )?);
-                self.say(Kind::Go)?;
+                self.say(Word::Go)?;
             }
             // One a step: a process that another one has taken over could warn for ever.
             if matches!(said.event, Event::Warned { .. }) {
@@ -224,10 +224,10 @@ impl Init {
         self.talks.iter().filter(|(_, talk)| *talk == Talk::Spawned).count()
     }
 
-    pub fn say(&self, kind: Kind) -> Result<()> {
+    pub fn say(&self, word: Word) -> Result<()> {
         match &self.pipes {
-            Some(pipes) if self.on_pipes => pipes.say(kind),
-            _ => say(self.control.as_fd(), kind),
+            Some(pipes) if self.on_pipes => pipes.say(word),
+            _ => say(self.control.as_fd(), word),
         }
     }
 

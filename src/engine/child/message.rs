@@ -1,8 +1,8 @@
 //! What init and rruntime say to each other: one message at a time, read from bytes that a container may have written.
 
-use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::sys::socket;
-use crate::wire::{Kind, Message, MountId, PAYLOAD};
+use crate::wire::{Message, MountId, PAYLOAD, Word};
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 /// A message: what it says, at which step, and with `Spawned` the pid.
@@ -78,29 +78,29 @@ pub fn decode(bytes: &[u8], passed: Option<OwnedFd>) -> Result<Said> {
     let garbled = || Error::new("the container's init has sent something that is no message");
     let message = Message::decode(bytes).ok_or_else(garbled)?;
     let kinds = [
-        Kind::Reached,
-        Kind::Spawned,
-        Kind::Ready,
-        Kind::Failed,
-        Kind::Console,
-        Kind::Listener,
-        Kind::Warned,
-        Kind::Mount,
-        Kind::Link,
-        Kind::Copied,
-        Kind::Blocked,
+        Word::Reached,
+        Word::Spawned,
+        Word::Ready,
+        Word::Failed,
+        Word::Console,
+        Word::Listener,
+        Word::Warned,
+        Word::Mount,
+        Word::Link,
+        Word::Copied,
+        Word::Blocked,
     ];
     let kind = kinds.into_iter().find(|kind| *kind as u32 == message.kind).ok_or_else(garbled)?;
     let rest = &bytes[Message::SIZE..];
     let event = match (kind, passed) {
-        (Kind::Reached, _) => Event::Reached(message.value as u32),
-        (Kind::Spawned, _) => Event::Spawned,
-        (Kind::Ready, _) => Event::Ready,
-        (Kind::Console, Some(master)) => Event::Console { master, mode: message.value as u32 & 0o7777 },
-        (Kind::Listener, Some(listener)) => Event::Listener(listener),
-        (Kind::Listener, None) => Event::ListenerAt(i32::try_from(message.value).map_err(|_| garbled())?),
-        (Kind::Warned, _) => Event::Warned { message, note: rest.to_vec() },
-        (Kind::Mount, _) => {
+        (Word::Reached, _) => Event::Reached(message.value as u32),
+        (Word::Spawned, _) => Event::Spawned,
+        (Word::Ready, _) => Event::Ready,
+        (Word::Console, Some(master)) => Event::Console { master, mode: message.value as u32 & 0o7777 },
+        (Word::Listener, Some(listener)) => Event::Listener(listener),
+        (Word::Listener, None) => Event::ListenerAt(i32::try_from(message.value).map_err(|_| garbled())?),
+        (Word::Warned, _) => Event::Warned { message, note: rest.to_vec() },
+        (Word::Mount, _) => {
             let (Some((device, inode)), 16) = (rest.split_first_chunk(), rest.len()) else {
                 return Err(garbled());
             };
@@ -108,22 +108,20 @@ pub fn decode(bytes: &[u8], passed: Option<OwnedFd>) -> Result<Said> {
             let mount = MountId { number: message.value as u64, device: u64::from_le_bytes(*device), inode };
             Event::Mount { step: message.step, mount }
         }
-        (Kind::Link, Some(found)) => Event::Link { step: message.step, found, root: message.value as i32 },
-        (Kind::Copied, Some(copy)) => Event::Copied(message.value as u32, copy),
-        (Kind::Blocked, None) => Event::Blocked(message.value as u32),
-        (Kind::Failed, _) => Event::Failed { message, note: rest.to_vec() },
+        (Word::Link, Some(found)) => Event::Link { step: message.step, found, root: message.value as i32 },
+        (Word::Copied, Some(copy)) => Event::Copied(message.value as u32, copy),
+        (Word::Blocked, None) => Event::Blocked(message.value as u32),
+        (Word::Failed, _) => Event::Failed { message, note: rest.to_vec() },
         _ => return Err(garbled()),
     };
-    let pid = (kind == Kind::Spawned).then_some(message.value as i32);
+    let pid = (kind == Word::Spawned).then_some(message.value as i32);
     Ok(Said { event, step: message.step, pid })
 }
 
 /// One word to whoever is at the other end.
-pub fn say(control: BorrowedFd, kind: Kind) -> Result<()> {
-    socket::send(control, &Message::of(kind).encode(), &[]).map_err(|e| {
-        e.because("send to the container's init")
-            .kind(ErrorKind::Other)
-            .remedy("the process has ended meanwhile")
+pub fn say(control: BorrowedFd, word: Word) -> Result<()> {
+    socket::send(control, &Message::of(word).encode(), &[]).map_err(|e| {
+        e.because("send to the container's init").kind(Kind::Other).remedy("the process has ended meanwhile")
     })
 }
 
@@ -134,7 +132,7 @@ mod tests {
     /// A container that rruntime 0.1.0 has created waits for these numbers.
     #[test]
     fn the_words_for_a_waiting_init_keep_their_numbers() {
-        assert_eq!((Kind::Reached as u32, Kind::Failed as u32, Kind::Listener as u32), (1, 4, 6));
-        assert_eq!((Kind::Go as u32, Kind::Detach as u32), (7, 8));
+        assert_eq!((Word::Reached as u32, Word::Failed as u32, Word::Listener as u32), (1, 4, 6));
+        assert_eq!((Word::Go as u32, Word::Detach as u32), (7, 8));
     }
 }

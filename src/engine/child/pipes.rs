@@ -5,9 +5,9 @@
 //! waits: a message that comes in pieces, or an end that nobody reads, keeps no command from its signals.
 
 use crate::engine::child::message::{LONGEST, Said, decode};
-use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::sys::{Errno, SysResult, file};
-use crate::wire::{Kind, Message, PAYLOAD};
+use crate::wire::{Message, PAYLOAD, Word};
 use std::cell::RefCell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -45,9 +45,9 @@ impl Pipes {
         self.answer.as_fd()
     }
 
-    pub fn say(&self, kind: Kind) -> Result<()> {
-        file::write(self.word.as_fd(), &Message::of(kind).encode()).map(drop).map_err(|e| match e {
-            Errno(libc::EPIPE) => Error::new("the container has ended meanwhile").kind(ErrorKind::WrongState),
+    pub fn say(&self, word: Word) -> Result<()> {
+        file::write(self.word.as_fd(), &Message::of(word).encode()).map(drop).map_err(|e| match e {
+            Errno(libc::EPIPE) => Error::new("the container has ended meanwhile").kind(Kind::WrongState),
             e => e.because("say something to the container's init"),
         })
     }
@@ -72,7 +72,7 @@ impl Pipes {
 /// Takes a message from the front. What comes with one that failed, or warns, is as long as its value says.
 fn whole(begun: &mut Vec<u8>) -> Result<Option<Said>> {
     let Some(message) = Message::decode(begun) else { return Ok(None) };
-    let explained = message.kind == Kind::Failed as u32 || message.kind == Kind::Warned as u32;
+    let explained = message.kind == Word::Failed as u32 || message.kind == Word::Warned as u32;
     let payload = if explained { usize::try_from(message.value).unwrap_or(usize::MAX) } else { 0 };
     if payload > PAYLOAD {
         return Err(Error::new("the container's init has sent something that is no message"));
@@ -94,8 +94,8 @@ mod tests {
     #[test]
     fn messages_come_whole_however_they_were_written() {
         let (ours, theirs) = pair().unwrap();
-        let failed = Message { kind: Kind::Failed as u32, step: 7, part: 0, errno: 2, value: 3 };
-        let mut bytes = Message::of(Kind::Ready).encode().to_vec();
+        let failed = Message { kind: Word::Failed as u32, step: 7, part: 0, errno: 2, value: 3 };
+        let mut bytes = Message::of(Word::Ready).encode().to_vec();
         bytes.extend_from_slice(&failed.encode());
         bytes.extend_from_slice(b"abc");
         assert!(ours.hear().unwrap().is_none());
@@ -112,15 +112,15 @@ mod tests {
         );
         drop(theirs);
         assert!(matches!(ours.hear().unwrap().unwrap().event, Event::Closed));
-        assert!(ours.say(Kind::Go).is_err());
+        assert!(ours.say(Word::Go).is_err());
     }
 
     #[test]
     fn what_is_too_long_is_no_message_and_who_reads_nothing_holds_up_nobody() {
         let (ours, theirs) = pair().unwrap();
-        let long = Message { kind: Kind::Failed as u32, step: 0, part: 0, errno: 0, value: 1 << 40 };
+        let long = Message { kind: Word::Failed as u32, step: 0, part: 0, errno: 0, value: 1 << 40 };
         file::write(theirs.answer.as_fd(), &long.encode()).unwrap();
         assert!(ours.hear().is_err());
-        assert!((0..100_000).any(|_| ours.say(Kind::Go).is_err()));
+        assert!((0..100_000).any(|_| ours.say(Word::Go).is_err()));
     }
 }

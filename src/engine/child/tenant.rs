@@ -11,7 +11,7 @@ use crate::engine::child::{
     rlimits,
 };
 use crate::engine::{Streams, Watch};
-use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::plan::affinity::Entrance;
 use crate::plan::deeds::Deed;
 use crate::plan::tenant::Tenant;
@@ -20,7 +20,7 @@ use crate::resctrl::Place;
 use crate::spec::Spec;
 use crate::state::Record;
 use crate::sys::Errno;
-use crate::wire::{Kind, Message, Part, Step};
+use crate::wire::{Message, Part, Step, Word};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ pub fn first(record: &Record, gone: impl Fn() -> Error) -> Result<OwnedFd> {
     record.process.ok_or_else(&gone)?.open_to_join().map_err(|e| match e {
         Errno(libc::EINVAL) => {
             Error::new("the main thread of the container's first process has ended, and other threads go on")
-                .kind(ErrorKind::Unsupported)
+                .kind(Kind::Unsupported)
                 .remedy("a process can join them from Linux 6.9 on")
         }
         _ => gone(),
@@ -136,7 +136,7 @@ impl<'a, F: FnMut(Passed) -> Result<()>> Joining<'a, F> {
             _ if self.ended => Ok(()),
             Deed::Meet(point) => self.follow(Some(point)),
             Deed::AwaitProgram => self.follow(None),
-            Deed::Release => self.init.say(Kind::Go),
+            Deed::Release => self.init.say(Word::Go),
             Deed::RaiseLimits => rlimits::raise(pid, self.spec),
             Deed::JoinResctrl => self.place.map_or(Ok(()), |place| join(place, pid)),
             Deed::CheckConfined => {
@@ -171,7 +171,7 @@ impl<'a, F: FnMut(Passed) -> Result<()>> Joining<'a, F> {
                 | Event::Link { .. }
                 | Event::Copied(..)
                 | Event::Blocked(_) => {}
-                Event::Ready => self.init.say(Kind::Go)?,
+                Event::Ready => self.init.say(Word::Go)?,
                 // It goes on when it is the program's, and not another session's.
                 Event::Console { master, mode } => self.terminal = Some(Hidden { master, mode }),
                 Event::Listener(listener) => (self.passed)(Passed::Listener(listener))?,
@@ -189,13 +189,11 @@ impl<'a, F: FnMut(Passed) -> Result<()>> Joining<'a, F> {
     fn failure(&self, message: &Message, note: &[u8]) -> Error {
         let error = diagnose::explain(&self.tenant.script, message, note, self.spec);
         match &self.terminal {
-            Some(terminal) if takes_terminal(self.tenant, message) => {
-                terminal.taken(error).kind(ErrorKind::Taken)
-            }
+            Some(terminal) if takes_terminal(self.tenant, message) => terminal.taken(error).kind(Kind::Taken),
             None if takes_terminal(self.tenant, message) => error
                 .doing("a process of the container makes every new terminal its own")
                 .remedy("end that process")
-                .kind(ErrorKind::Taken),
+                .kind(Kind::Taken),
             _ => error,
         }
     }

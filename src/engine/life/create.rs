@@ -33,7 +33,7 @@ use crate::spec::{Amendments, Namespace, Spec, annotations};
 use crate::state::{Entry, Phase, Record};
 use crate::sys::random;
 use crate::time;
-use crate::wire::Kind as Word;
+use crate::wire::Word;
 use std::os::fd::OwnedFd;
 use std::time::SystemTime;
 

@@ -34,7 +34,7 @@ use crate::spec::Spec;
 use crate::spec::destination::absolute;
 use crate::state::{Entry, Phase, Process, Record};
 use crate::sys::wait::{self, Ended};
-use crate::wire::Kind as Word;
+use crate::wire::Word;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// A container in the making.

@@ -22,7 +22,7 @@ use crate::plan::{StartWord, kept};
 use crate::spec::Spec;
 use crate::state::{Entry, Record, is_init};
 use crate::sys::{Errno, SysResult};
-use crate::wire::{Kind as Word, Message};
+use crate::wire::{Message, Word};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::plan::deeds::{Deed, Hooks};
 use crate::state::{Entry, START_SOCKET};
 use crate::sys::{SysResult, file, socket};
-use crate::wire::Kind;
+use crate::wire::Word;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 pub fn connect(entry: &Entry) -> SysResult<OwnedFd> {
@@ -30,12 +30,12 @@ pub trait Host {
 /// others.
 pub fn start(control: &OwnedFd, host: &dyn Host) -> std::result::Result<(), (Deed, Error)> {
     let failed = |error| (Deed::AwaitProgram, error);
-    message::say(control.as_fd(), Kind::Go).map_err(failed)?;
+    message::say(control.as_fd(), Word::Go).map_err(failed)?;
     loop {
         match message::hear(control.as_fd()).map_err(failed)?.event {
             Event::Reached(_) => {
                 host.run_hooks().map_err(|error| (Deed::RunHooks(Hooks::StartContainer), error))?;
-                message::say(control.as_fd(), Kind::Go).map_err(failed)?;
+                message::say(control.as_fd(), Word::Go).map_err(failed)?;
             }
             Event::Listener(listener) => host.send_listener(listener).map_err(failed)?,
             Event::Failed { message, .. } => {

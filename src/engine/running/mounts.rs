@@ -26,7 +26,7 @@ use crate::state::{AddedMount, Entry, Record};
 use crate::sys::file::{self, cwd};
 use crate::sys::process;
 use crate::sys::wait::{self, Ended};
-use crate::wire::{Kind as Word, MOST_KEPT, MountId};
+use crate::wire::{MOST_KEPT, MountId, Word};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
