@@ -6,7 +6,7 @@ use super::session::Session;
 use super::{FAILED, OptionsEnd};
 use crate::engine::{CgroupManager, Rootless};
 use crate::error::{Error, Kind, Result};
-use crate::report::{Detail, Format, Log, Place};
+use crate::report::{Format, Log, Place, Verbosity};
 use crate::spec::annotations;
 use clap::Arg;
 use std::ffi::{OsStr, OsString};
@@ -115,13 +115,13 @@ pub fn usual_format(face: &Face) -> Format {
 }
 
 /// `--log-level` has the last word over `--debug`. The further words are youki's.
-fn detail(arguments: &Arguments) -> Result<Detail> {
+fn detail(arguments: &Arguments) -> Result<Verbosity> {
     match arguments.text("log-level")? {
-        None if arguments.switch("debug") => Ok(Detail::Debug),
-        None => Ok(Detail::Usual),
-        Some("error" | "off") => Ok(Detail::Errors),
-        Some("warning" | "warn" | "info") => Ok(Detail::Usual),
-        Some("debug" | "trace") => Ok(Detail::Debug),
+        None if arguments.switch("debug") => Ok(Verbosity::Debug),
+        None => Ok(Verbosity::Usual),
+        Some("error" | "off") => Ok(Verbosity::Errors),
+        Some("warning" | "warn" | "info") => Ok(Verbosity::Usual),
+        Some("debug" | "trace") => Ok(Verbosity::Debug),
         Some(other) => Err(Error::new("unknown log level")
             .kind(Kind::Argument)
             .field("--log-level")

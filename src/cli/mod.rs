@@ -41,7 +41,7 @@ mod user;
 mod version;
 
 use crate::error::{Error, Kind, Result};
-use crate::report::{Detail, Log};
+use crate::report::{Log, Verbosity};
 use arguments::Arguments;
 pub use face::Face;
 use face::Manner;
@@ -117,7 +117,7 @@ pub fn main(face: &'static Face, arguments: impl Iterator<Item = OsString>) -> i
     let (session, request) = match globals::parse(face, &words) {
         Ok(parsed) => parsed,
         Err((error, code)) => {
-            Log::stderr(globals::usual_format(face), Detail::Usual).fatal(&named(error, face));
+            Log::stderr(globals::usual_format(face), Verbosity::Usual).fatal(&named(error, face));
             return code;
         }
     };

@@ -24,7 +24,7 @@ use target::Target;
 
 /// Which records are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
-pub enum Detail {
+pub enum Verbosity {
     /// The error that ended the command, alone.
     Errors,
     /// Warnings too.
@@ -37,22 +37,22 @@ pub enum Detail {
 pub struct Log {
     target: Target,
     format: Format,
-    detail: Detail,
+    detail: Verbosity,
 }
 
 impl Log {
     /// To stderr: also what is used until the command line is understood.
-    pub fn stderr(format: Format, detail: Detail) -> Log {
+    pub fn stderr(format: Format, detail: Verbosity) -> Log {
         Log { target: Target::Stderr, format, detail }
     }
 
-    pub fn open(place: &Place, format: Format, detail: Detail) -> Result<Log> {
+    pub fn open(place: &Place, format: Format, detail: Verbosity) -> Result<Log> {
         Ok(Log { target: Target::open(place)?, format, detail })
     }
 
     /// Something that the reader should know and that does not end the command.
     pub fn warn(&self, message: &str) {
-        if self.detail < Detail::Usual {
+        if self.detail < Verbosity::Usual {
             return;
         }
         if self.is_terminal() {
@@ -63,7 +63,7 @@ impl Log {
     }
 
     pub fn wants_debug(&self) -> bool {
-        self.detail == Detail::Debug
+        self.detail == Verbosity::Debug
     }
 
     pub fn debug(&self, message: &str) {
