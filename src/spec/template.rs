@@ -148,7 +148,7 @@ fn linux(runner: Runner, cgroup: CgroupVersion) -> Linux<'static> {
 mod tests {
     use super::*;
     use crate::spec::load::parse;
-    use crate::spec::validate::{Checked, Facts, validate};
+    use crate::spec::validate::{Checked, Circumstances, validate};
 
     fn kinds(spec: &Spec) -> Vec<String> {
         let namespaces = spec.linux.iter().flat_map(|linux| &linux.namespaces);
@@ -160,7 +160,8 @@ mod tests {
         for runner in [Runner::Root, Runner::Ordinary { uid: 1000, gid: 100 }] {
             for cgroup in [CgroupVersion::V1, CgroupVersion::V2] {
                 let spec = template(runner, cgroup);
-                let facts = Facts { unprivileged: runner != Runner::Root, ..Facts::default() };
+                let facts =
+                    Circumstances { unprivileged: runner != Runner::Root, ..Circumstances::default() };
                 assert_eq!(validate(&spec, &facts).expect("is valid"), Checked::default());
                 let text = serde_json::to_string(&spec).expect("is JSON");
                 let again: Spec = parse("config.json", text.as_bytes()).expect("is a config");

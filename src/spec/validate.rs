@@ -32,7 +32,7 @@ pub struct Checked {
 
 /// What the rules need to know besides the config.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Facts {
+pub struct Circumstances {
     /// The highest capability number of this kernel (/proc/sys/kernel/cap_last_cap).
     pub last_capability: u8,
     /// The runtime has no rights of its own outside a user namespace that it makes.
@@ -44,14 +44,14 @@ pub struct Facts {
 }
 
 /// A privileged runtime on a kernel that has every capability we know.
-impl Default for Facts {
-    fn default() -> Facts {
-        Facts { last_capability: 40, unprivileged: false, no_pivot: false, systemd_cgroup: false }
+impl Default for Circumstances {
+    fn default() -> Circumstances {
+        Circumstances { last_capability: 40, unprivileged: false, no_pivot: false, systemd_cgroup: false }
     }
 }
 
 /// Checks a whole config. Every problem is in the error: the first itself, the rest in its `others`.
-pub fn validate(spec: &Spec, facts: &Facts) -> Result<Checked> {
+pub fn validate(spec: &Spec, facts: &Circumstances) -> Result<Checked> {
     let mut f = Findings::default();
     version(&mut f, &spec.oci_version);
     match &spec.process {
@@ -72,14 +72,14 @@ pub fn validate(spec: &Spec, facts: &Facts) -> Result<Checked> {
 }
 
 /// Checks a process that `exec -p` gives; pointers begin at the process.
-pub fn process(process: &Process, facts: &Facts) -> Result<Checked> {
+pub fn process(process: &Process, facts: &Circumstances) -> Result<Checked> {
     let mut f = Findings::default();
     process::process(&mut f, &ROOT, process, facts);
     f.finish()
 }
 
 /// Checks mounts that `mounts add` gives for the container of `spec`; pointers begin at the list.
-pub fn more_mounts(list: &[Mount], spec: &Spec, facts: &Facts) -> Result<Checked> {
+pub fn more_mounts(list: &[Mount], spec: &Spec, facts: &Circumstances) -> Result<Checked> {
     let mut f = Findings::default();
     mounts::list(&mut f, &ROOT, list, spec, facts);
     f.finish()

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use rruntime::spec::Spec;
 use rruntime::spec::load::parse;
-use rruntime::spec::validate::{Facts, validate};
+use rruntime::spec::validate::{Circumstances, validate};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -18,7 +18,7 @@ fn data(path: &str) -> String {
 fn refused(json: &str) -> Vec<String> {
     let error = match parse::<Spec>("config.json", json.as_bytes()) {
         Err(error) => error,
-        Ok(spec) => match validate(&spec, &Facts::default()) {
+        Ok(spec) => match validate(&spec, &Circumstances::default()) {
             Ok(_) => return Vec::new(),
             Err(error) => error,
         },
@@ -86,7 +86,7 @@ fn bad_examples_are_refused_by_name() {
 fn dockers_config_passes_without_a_warning() {
     let text = data("docker-default.json");
     let spec: Spec = parse("config.json", text.as_bytes()).expect("loads");
-    assert_eq!(validate(&spec, &Facts::default()).expect("is valid").warnings, Vec::<String>::new());
+    assert_eq!(validate(&spec, &Circumstances::default()).expect("is valid").warnings, Vec::<String>::new());
 }
 
 /// Our own reading of a config, written out again.
@@ -468,7 +468,7 @@ proptest! {
         match parse::<Spec>("config.json", text.as_bytes()) {
             Err(error) => prop_assert!(!error.to_string().contains('\n'), "{}", error),
             Ok(spec) => {
-                let facts = Facts { unprivileged, systemd_cgroup, ..Facts::default() };
+                let facts = Circumstances { unprivileged, systemd_cgroup, ..Circumstances::default() };
                 if let Err(error) = validate(&spec, &facts) {
                     for problem in std::iter::once(&error).chain(&error.detail().others) {
                         prop_assert!(problem.detail().field.is_some(), "{}", problem);
@@ -487,7 +487,7 @@ proptest! {
     #[test]
     fn bytes_that_are_no_config_get_an_answer(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         if let Ok(spec) = parse::<Spec>("config.json", &bytes) {
-            prop_assert!(validate(&spec, &Facts::default()).is_err());
+            prop_assert!(validate(&spec, &Circumstances::default()).is_err());
         }
     }
 }

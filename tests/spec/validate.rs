@@ -2,7 +2,7 @@
 
 use rruntime::spec::Spec;
 use rruntime::spec::load::parse;
-use rruntime::spec::validate::{Checked, Facts, process, resources, validate};
+use rruntime::spec::validate::{Checked, Circumstances, process, resources, validate};
 use serde_json::Value;
 
 const BASE: &str = r#"{
@@ -43,7 +43,7 @@ fn edited(patch: &str) -> String {
 }
 
 /// Every problem of a config, as (pointer, whole line).
-fn problems(json: &str, facts: &Facts) -> Vec<(String, String)> {
+fn problems(json: &str, facts: &Circumstances) -> Vec<(String, String)> {
     let spec: Spec = parse("config.json", json.as_bytes()).unwrap_or_else(|e| panic!("{json}: {e}"));
     let Err(error) = validate(&spec, facts) else { return Vec::new() };
     std::iter::once(&error)
@@ -57,7 +57,7 @@ fn problems(json: &str, facts: &Facts) -> Vec<(String, String)> {
         .collect()
 }
 
-fn accepted(json: &str, facts: &Facts) -> Checked {
+fn accepted(json: &str, facts: &Circumstances) -> Checked {
     let spec: Spec = parse("config.json", json.as_bytes()).unwrap_or_else(|e| panic!("{json}: {e}"));
     validate(&spec, facts).unwrap_or_else(|error| panic!("{json}: {error}"))
 }
@@ -652,7 +652,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
 #[test]
 fn each_rule_names_its_field_and_says_why() {
     for (patch, pointer, text) in REFUSED {
-        let found = problems(&edited(patch), &Facts::default());
+        let found = problems(&edited(patch), &Circumstances::default());
         assert!(
             found.iter().any(|(field, line)| field == pointer && line.contains(text)),
             "{patch}\n  wanted {pointer}: … {text}\n  found {found:#?}"
@@ -772,7 +772,7 @@ const ACCEPTED: &[(&str, &str, &str)] = &[
 #[test]
 fn what_peers_accept_is_accepted_and_a_warning_names_it() {
     for (patch, pointer, text) in ACCEPTED {
-        let warnings = accepted(&edited(patch), &Facts::default()).warnings;
+        let warnings = accepted(&edited(patch), &Circumstances::default()).warnings;
         if pointer.is_empty() {
             assert_eq!(warnings, Vec::<String>::new(), "{patch}");
         } else {
@@ -790,7 +790,8 @@ fn every_problem_is_told_at_once() {
         r#"{"ociVersion": "9.0.0", "process": {"cwd": "x", "args": []}, "root": null,
             "linux": {"namespaces": [{"type": "bogus"}], "sysctl": {"vm.x": "1"}}}"#,
     );
-    let found: Vec<String> = problems(&json, &Facts::default()).into_iter().map(|(field, _)| field).collect();
+    let found: Vec<String> =
+        problems(&json, &Circumstances::default()).into_iter().map(|(field, _)| field).collect();
     for pointer in [
         "/ociVersion",
         "/process/cwd",
@@ -808,8 +809,10 @@ fn every_problem_is_told_at_once() {
 #[test]
 fn ten_thousand_wrong_entries_are_told_as_a_hundred() {
     let entries = vec![r#""relative""#; 10_000].join(",");
-    let found =
-        problems(&edited(&format!(r#"{{"linux": {{"maskedPaths": [{entries}]}}}}"#)), &Facts::default());
+    let found = problems(
+        &edited(&format!(r#"{{"linux": {{"maskedPaths": [{entries}]}}}}"#)),
+        &Circumstances::default(),
+    );
     assert_eq!(found.len(), 101);
     assert!(found[100].1.contains("9900 more problems"), "{:?}", found[100]);
 }
@@ -817,7 +820,7 @@ fn ten_thousand_wrong_entries_are_told_as_a_hundred() {
 #[test]
 fn an_environment_value_is_never_repeated_in_a_message() {
     for patch in [r#"{"process": {"env": ["TOKEN=secret\u0000"]}}"#, r#"{"process": {"env": ["secret"]}}"#] {
-        let found = problems(&edited(patch), &Facts::default());
+        let found = problems(&edited(patch), &Circumstances::default());
         assert!(!found.is_empty() && found.iter().all(|(_, line)| !line.contains("secret")), "{found:?}");
     }
 }
@@ -846,18 +849,18 @@ fn ids_have_to_be_mapped_into_a_new_user_namespace() {
             "/mounts/0/options/0",
         ),
     ] {
-        let found = problems(&in_user_namespace(patch), &Facts::default());
+        let found = problems(&in_user_namespace(patch), &Circumstances::default());
         assert!(found.iter().any(|(field, _)| field == pointer), "{patch}: {found:?}");
     }
-    assert_eq!(accepted(&in_user_namespace("{}"), &Facts::default()).warnings, Vec::<String>::new());
+    assert_eq!(accepted(&in_user_namespace("{}"), &Circumstances::default()).warnings, Vec::<String>::new());
     let sysctl = r#"{"linux": {"sysctl": {"user.max_user_namespaces": "1"}}}"#;
-    assert_eq!(problems(&in_user_namespace(sysctl), &Facts::default()), Vec::new());
+    assert_eq!(problems(&in_user_namespace(sysctl), &Circumstances::default()), Vec::new());
 }
 
 #[test]
 fn mappings_beside_a_joined_user_namespace_are_a_warning() {
     let patch = r#"{"linux": {"namespaces": [{"type": "user", "path": "/proc/7/ns/user"}, {"type": "mount"}, {"type": "uts"}]}}"#;
-    let warnings = accepted(&in_user_namespace(patch), &Facts::default()).warnings;
+    let warnings = accepted(&in_user_namespace(patch), &Circumstances::default()).warnings;
     assert_eq!(warnings.len(), 2, "{warnings:?}");
 }
 
@@ -867,7 +870,7 @@ fn more_ranges_than_the_kernel_takes_are_refused() {
     let ranges = (0..341).map(range).collect::<Vec<_>>().join(",");
     let found = problems(
         &in_user_namespace(&format!(r#"{{"linux": {{"uidMappings": [{ranges}]}}}}"#)),
-        &Facts::default(),
+        &Circumstances::default(),
     );
     assert!(
         found.iter().any(|(field, line)| field == "/linux/uidMappings" && line.contains("more ranges")),
@@ -877,7 +880,7 @@ fn more_ranges_than_the_kernel_takes_are_refused() {
 
 #[test]
 fn an_ordinary_user_needs_a_user_namespace_and_may_not_map_mounts_or_move_devices() {
-    let facts = Facts { unprivileged: true, ..Facts::default() };
+    let facts = Circumstances { unprivileged: true, ..Circumstances::default() };
     let found = problems(BASE, &facts);
     assert!(found.iter().any(|(field, _)| field == "/linux/namespaces"), "{found:?}");
     for (patch, pointer) in [
@@ -892,7 +895,7 @@ fn an_ordinary_user_needs_a_user_namespace_and_may_not_map_mounts_or_move_device
 
 #[test]
 fn a_systemd_cgroup_path_has_three_parts() {
-    let facts = Facts { systemd_cgroup: true, ..Facts::default() };
+    let facts = Circumstances { systemd_cgroup: true, ..Circumstances::default() };
     for (path, good) in
         [("system.slice:r:a", true), (":r:a", true), ("/a/b", false), ("a:b:", false), ("a:b:c:d", false)]
     {
@@ -903,7 +906,7 @@ fn a_systemd_cgroup_path_has_three_parts() {
 
 #[test]
 fn private_propagation_needs_pivot_root() {
-    let facts = Facts { no_pivot: true, ..Facts::default() };
+    let facts = Circumstances { no_pivot: true, ..Circumstances::default() };
     let found = problems(&edited(r#"{"linux": {"rootfsPropagation": "rprivate"}}"#), &facts);
     assert!(found.iter().any(|(field, _)| field == "/linux/rootfsPropagation"), "{found:?}");
     assert_eq!(problems(&edited(r#"{"linux": {"rootfsPropagation": "rslave"}}"#), &facts), Vec::new());
@@ -911,7 +914,7 @@ fn private_propagation_needs_pivot_root() {
 
 #[test]
 fn a_capability_that_the_kernel_lacks_is_a_warning() {
-    let facts = Facts { last_capability: 37, ..Facts::default() };
+    let facts = Circumstances { last_capability: 37, ..Circumstances::default() };
     let json = edited(r#"{"process": {"capabilities": {"bounding": ["CAP_AUDIT_READ", "CAP_BPF"]}}}"#);
     let warnings = accepted(&json, &facts).warnings;
     assert!(warnings.len() == 1 && warnings[0].contains("CAP_BPF"), "{warnings:?}");
@@ -920,7 +923,7 @@ fn a_capability_that_the_kernel_lacks_is_a_warning() {
 #[test]
 fn a_process_and_resources_are_checked_alone_with_their_own_pointers() {
     let exec = parse("process.json", br#"{"args": ["sh"], "cwd": "x"}"#).expect("is a process");
-    let error = process(&exec, &Facts::default()).expect_err("cwd is relative");
+    let error = process(&exec, &Circumstances::default()).expect_err("cwd is relative");
     assert_eq!(error.detail().field.as_deref(), Some("/cwd"));
     let limits = parse("resources.json", br#"{"pids": {"limit": -5}}"#).expect("are resources");
     let error = resources(&limits).expect_err("the limit is negative");

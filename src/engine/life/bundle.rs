@@ -60,7 +60,7 @@ impl Bundle {
 impl Engine {
     /// Everything that can be known to be wrong before the first side effect.
     pub(in crate::engine) fn check(&self, spec: &Spec, facts: &Facts, no_pivot: bool) -> Result<()> {
-        let checked = validate::validate(spec, &self.facts_for_rules(facts, no_pivot))?;
+        let checked = validate::validate(spec, &self.circumstances(facts, no_pivot))?;
         for warning in &checked.warnings {
             self.warn(Error::new(warning.clone()));
         }
@@ -70,7 +70,7 @@ impl Engine {
 
     /// The process of `exec`, by the same rules as the config's.
     pub(in crate::engine) fn check_process(&self, process: &Process, facts: &Facts) -> Result<()> {
-        let checked = validate::process(process, &self.facts_for_rules(facts, false))?;
+        let checked = validate::process(process, &self.circumstances(facts, false))?;
         check_affinity(process)?;
         for warning in &checked.warnings {
             self.warn(Error::new(warning.clone()));
@@ -78,8 +78,8 @@ impl Engine {
         Ok(())
     }
 
-    pub(in crate::engine) fn facts_for_rules(&self, facts: &Facts, no_pivot: bool) -> validate::Facts {
-        validate::Facts {
+    pub(in crate::engine) fn circumstances(&self, facts: &Facts, no_pivot: bool) -> validate::Circumstances {
+        validate::Circumstances {
             last_capability: u8::try_from(facts.last_capability).unwrap_or(u8::MAX),
             unprivileged: !facts.administrator,
             no_pivot,

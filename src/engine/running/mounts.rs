@@ -44,7 +44,7 @@ impl Engine {
         let config = entry.config()?;
         let spec = self.spec_again(&config, &entry, &record)?;
         let prepared = self.prepare(&spec, &record)?;
-        let facts = self.facts_for_rules(&prepared.facts, record.no_pivot);
+        let facts = self.circumstances(&prepared.facts, record.no_pivot);
         for warning in &validate::more_mounts(&list, &spec, &facts)?.warnings {
             self.warn(Error::new(warning.clone()));
         }

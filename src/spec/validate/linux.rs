@@ -1,6 +1,6 @@
 //! `linux` without namespaces and limits: devices, paths, cgroup path, resctrl, memory policy, personality.
 
-use super::Facts;
+use super::Circumstances;
 use super::findings::{At, Findings, ROOT};
 use super::resources::{cpu_list, resources};
 use super::seccomp::seccomp;
@@ -9,7 +9,7 @@ use crate::spec::destination::is_root;
 use crate::spec::{Device, IntelRdt, Linux, MemoryPolicy, Personality, Text};
 use std::collections::BTreeMap;
 
-pub fn linux(f: &mut Findings, linux: &Linux, facts: &Facts) {
+pub fn linux(f: &mut Findings, linux: &Linux, facts: &Circumstances) {
     let at = &ROOT.key("linux");
     devices(f, &at.key("devices"), &linux.devices);
     paths(f, &at.key("maskedPaths"), &linux.masked_paths);
@@ -113,7 +113,7 @@ fn paths(f: &mut Findings, at: &At, paths: &[Text]) {
     }
 }
 
-fn rootfs_propagation(f: &mut Findings, at: &At, mode: &str, facts: &Facts) {
+fn rootfs_propagation(f: &mut Findings, at: &At, mode: &str, facts: &Circumstances) {
     match names::propagation_mode(mode) {
         None => {
             let known = names::MOUNT_OPTIONS.iter().map(|option| option.name);
@@ -127,7 +127,7 @@ fn rootfs_propagation(f: &mut Findings, at: &At, mode: &str, facts: &Facts) {
     }
 }
 
-fn cgroups_path(f: &mut Findings, at: &At, path: &str, facts: &Facts) {
+fn cgroups_path(f: &mut Findings, at: &At, path: &str, facts: &Circumstances) {
     f.no_nul(at, path);
     if path.split('/').any(|part| part == "..") {
         f.refuse(at, path, "must not contain \"..\"", "write the path without \"..\"");

@@ -1,6 +1,6 @@
 //! `mounts`: destinations, sources, options that contradict each other, owners' mappings.
 
-use super::Facts;
+use super::Circumstances;
 use super::findings::{At, Findings, ROOT, has_nul};
 use super::namespaces::{Held, is_mapped, mappings};
 use crate::names::{Atime, Effect, MOUNT_OPTIONS, mount_option, nearest};
@@ -14,12 +14,12 @@ pub fn is_bind(mount: &Mount) -> bool {
         || mount.options.iter().any(|o| &**o == "bind" || &**o == "rbind")
 }
 
-pub fn mounts(f: &mut Findings, spec: &Spec, facts: &Facts) {
+pub fn mounts(f: &mut Findings, spec: &Spec, facts: &Circumstances) {
     list(f, &ROOT.key("mounts"), &spec.mounts, spec, facts);
 }
 
 /// The mounts of a list at `at`, for the container of `spec`.
-pub fn list(f: &mut Findings, at: &At, mounts: &[Mount], spec: &Spec, facts: &Facts) {
+pub fn list(f: &mut Findings, at: &At, mounts: &[Mount], spec: &Spec, facts: &Circumstances) {
     let held = Held::of(spec);
     for (i, mount) in mounts.iter().enumerate() {
         let at = at.index(i);
@@ -172,7 +172,7 @@ fn id_mapping(
     mount: &Mount,
     words: &Words,
     (spec, held): (&Spec, &Held),
-    facts: &Facts,
+    facts: &Circumstances,
 ) {
     let (uids, gids) = (&mount.uid_mappings, &mount.gid_mappings);
     mappings(f, &at.key("uidMappings"), uids);

@@ -2,7 +2,7 @@
 //! the host instead of the container, so it is refused.
 
 use super::findings::{At, Findings, ROOT};
-use super::{Facts, sysctl};
+use super::{Circumstances, sysctl};
 use crate::names;
 use crate::spec::{IdMapping, Linux, Spec};
 use std::collections::BTreeSet;
@@ -46,7 +46,7 @@ impl Held {
     }
 }
 
-pub fn namespaces(f: &mut Findings, spec: &Spec, facts: &Facts) {
+pub fn namespaces(f: &mut Findings, spec: &Spec, facts: &Circumstances) {
     let held = Held::of(spec);
     uts(f, spec, held);
     if !spec.mounts.is_empty() && !held.has(MOUNT) {
@@ -240,7 +240,7 @@ fn time(f: &mut Findings, at: &At, linux: &Linux, held: Held) {
     }
 }
 
-fn net_devices(f: &mut Findings, at: &At, linux: &Linux, held: Held, facts: &Facts) {
+fn net_devices(f: &mut Findings, at: &At, linux: &Linux, held: Held, facts: &Circumstances) {
     if linux.net_devices.is_empty() {
         return;
     }

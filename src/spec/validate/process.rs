@@ -1,11 +1,11 @@
 //! `process`: arguments, environment, user, capabilities, limits, scheduling (config.md, Process).
 
-use super::Facts;
+use super::Circumstances;
 use super::findings::{At, Findings, has_nul};
 use crate::names;
 use crate::spec::{Capabilities, CpuAffinity, IoPriority, Process, Rlimit, Scheduler, Text, User, cpus};
 
-pub fn process(f: &mut Findings, at: &At, process: &Process, facts: &Facts) {
+pub fn process(f: &mut Findings, at: &At, process: &Process, facts: &Circumstances) {
     arguments(f, at, process);
     f.absolute_path(&at.key("cwd"), &process.cwd);
     environment(f, &at.key("env"), &process.env);
@@ -114,7 +114,7 @@ fn user(f: &mut Findings, at: &At, user: &User) {
 /// NGROUPS_MAX of the kernel.
 const MOST_GROUPS: usize = 65536;
 
-fn capabilities(f: &mut Findings, at: &At, sets: &Capabilities, facts: &Facts) {
+fn capabilities(f: &mut Findings, at: &At, sets: &Capabilities, facts: &Circumstances) {
     let mut mask = |name: &str, set: &[Text]| {
         let mut mask = 0u64;
         for (i, capability) in set.iter().enumerate() {
