@@ -7,7 +7,7 @@ use crate::names::signal_name;
 use crate::plan::words;
 use crate::report::Log;
 use crate::state::root::default_root;
-use crate::state::{Missing, Store};
+use crate::state::{NoRoot, Store};
 use crate::sys::signalfd::Signals;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
@@ -55,23 +55,23 @@ impl Stop for Signals {
 impl Session {
     /// For a command that makes containers: the root is made if it is missing.
     pub fn engine_for_new(&self) -> Result<Attended> {
-        self.attended(Missing::Make)
+        self.attended(NoRoot::Make)
     }
 
     /// For a command that starts a process in a container, and waits for it.
     pub fn engine_for_process(&self) -> Result<Attended> {
-        self.attended(Missing::Empty)
+        self.attended(NoRoot::Empty)
     }
 
     /// For a command on one container: in a root that is missing there is none.
     pub fn engine_for_one(&self) -> Result<Engine> {
-        self.engine(Missing::Empty, Watch::new(None, self.listener()))
+        self.engine(NoRoot::Empty, Watch::new(None, self.listener()))
     }
 
     /// For a command on all containers: a root that was named and is missing is a mistake.
     pub fn engine_for_all(&self) -> Result<Engine> {
         self.engine(
-            if self.root.is_some() { Missing::Refuse } else { Missing::Empty },
+            if self.root.is_some() { NoRoot::Refuse } else { NoRoot::Empty },
             Watch::new(None, self.listener()),
         )
     }
@@ -82,7 +82,7 @@ impl Session {
     }
 
     /// Signals are held back from the moment on at which a process may exist to receive them.
-    fn attended(&self, missing: Missing) -> Result<Attended> {
+    fn attended(&self, missing: NoRoot) -> Result<Attended> {
         let signals = Arc::new(Signals::hold().map_err(|e| e.because("signalfd"))?);
         let watch = Watch::new(Some(signals.clone()), self.listener());
         Ok(Attended { engine: self.engine(missing, watch)?, signals })
@@ -121,7 +121,7 @@ impl Session {
         })
     }
 
-    fn engine(&self, missing: Missing, watch: Watch) -> Result<Engine> {
+    fn engine(&self, missing: NoRoot, watch: Watch) -> Result<Engine> {
         let root = self.root_path();
         Ok(Engine {
             store: Arc::new(Store::open(&root, missing)?),

@@ -141,7 +141,7 @@ fn refused(location: &Location, holder: &str) -> Error {
 mod tests {
     use super::*;
     use crate::cgroup::{Leg, Version};
-    use crate::state::{Missing, Record};
+    use crate::state::{NoRoot, Record};
     use std::fs;
 
     fn at(path: &str) -> Location {
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn a_group_has_one_container_as_long_as_its_record_names_it() {
         let scratch = std::env::temp_dir().join(format!("rruntime-claims-{}", std::process::id()));
-        let store = Store::open(&scratch, Missing::Make).unwrap();
+        let store = Store::open(&scratch, NoRoot::Make).unwrap();
         let links = || fs::read_dir(&scratch).unwrap().flatten().filter(|e| e.path().is_symlink()).count();
         let first = store.create("first").unwrap();
         store.claim(&at("x"), "first").unwrap();

@@ -43,7 +43,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a root that is not there means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Missing {
+pub enum NoRoot {
     /// It is made, with its parents, for us alone (0700).
     Make,
     /// There are no containers.
@@ -64,13 +64,13 @@ pub struct Store {
 
 impl Store {
     /// `root` must be absolute.
-    pub fn open(root: &Path, missing: Missing) -> Result<Store> {
+    pub fn open(root: &Path, missing: NoRoot) -> Result<Store> {
         let path = root.to_path_buf();
         let name = c_path(root)?;
         let dir = match (open_dir(file::cwd(), &name, 0), missing) {
             (Ok(dir), _) => Some(dir),
-            (Err(Errno(libc::ENOENT)), Missing::Empty) => None,
-            (Err(Errno(libc::ENOENT)), Missing::Make) => {
+            (Err(Errno(libc::ENOENT)), NoRoot::Empty) => None,
+            (Err(Errno(libc::ENOENT)), NoRoot::Make) => {
                 make_root(root)?;
                 Some(open_dir(file::cwd(), &name, 0).map_err(|e| root_error(root, e))?)
             }

@@ -20,7 +20,7 @@ impl Scratch {
     }
 
     fn store(&self) -> Store {
-        Store::open(&self.0.join("a/b"), Missing::Make).unwrap()
+        Store::open(&self.0.join("a/b"), NoRoot::Make).unwrap()
     }
 }
 
@@ -67,7 +67,7 @@ fn of_two_creates_with_one_id_the_second_is_refused() {
 #[test]
 fn an_unknown_id_does_not_exist_whether_or_not_the_root_does() {
     let scratch = Scratch::new();
-    for store in [scratch.store(), Store::open(&scratch.0.join("none"), Missing::Empty).unwrap()] {
+    for store in [scratch.store(), Store::open(&scratch.0.join("none"), NoRoot::Empty).unwrap()] {
         let error = store.lock("web").unwrap_err();
         assert_eq!(error.detail().kind, Kind::NoSuchContainer);
         assert!(error.to_string().ends_with("container does not exist"));
@@ -78,11 +78,11 @@ fn an_unknown_id_does_not_exist_whether_or_not_the_root_does() {
 fn a_missing_root_is_made_taken_as_empty_or_refused_as_asked() {
     let scratch = Scratch::new();
     let root = scratch.0.join("x");
-    assert!(Store::open(&root, Missing::Refuse).is_err());
-    assert_eq!(Store::open(&root, Missing::Empty).unwrap().ids().unwrap(), Vec::<String>::new());
+    assert!(Store::open(&root, NoRoot::Refuse).is_err());
+    assert_eq!(Store::open(&root, NoRoot::Empty).unwrap().ids().unwrap(), Vec::<String>::new());
     assert!(!root.exists());
-    Store::open(&root, Missing::Make).unwrap();
-    assert!(Store::open(&root, Missing::Refuse).is_ok());
+    Store::open(&root, NoRoot::Make).unwrap();
+    assert!(Store::open(&root, NoRoot::Refuse).is_ok());
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn a_directory_that_others_may_write_and_a_record_of_another_name_are_refused() 
     let chmod = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     for mode in [0o777, 0o1777, 0o770, 0o702] {
         chmod(store.path(), mode);
-        let error = Store::open(store.path(), Missing::Refuse).unwrap_err().to_string();
+        let error = Store::open(store.path(), NoRoot::Refuse).unwrap_err().to_string();
         assert!(error.contains("other users may write") && error.contains("--root"), "{error}");
         chmod(store.path(), 0o700);
         chmod(entry.path(), mode);
@@ -179,7 +179,7 @@ fn a_directory_that_others_may_write_and_a_record_of_another_name_are_refused() 
     }
     for mode in [0o700, 0o711, 0o755, 0o1700] {
         chmod(store.path(), mode);
-        assert!(Store::open(store.path(), Missing::Refuse).is_ok(), "{mode:o}");
+        assert!(Store::open(store.path(), NoRoot::Refuse).is_ok(), "{mode:o}");
     }
     fs::rename(entry.path(), store.path().join("other")).unwrap();
     let error = store.peek("other").unwrap().record().unwrap_err().to_string();

@@ -4,7 +4,7 @@
 use crate::support::cli::{Said, Scratch, rruntime};
 use rruntime::cgroup::{Cgroup, Limits, Location, locate};
 use rruntime::host::cgroups::detect;
-use rruntime::state::{Missing, Phase, Process, Record, Store};
+use rruntime::state::{NoRoot, Phase, Process, Record, Store};
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -43,7 +43,7 @@ impl Container {
             namespaces_created: namespaces,
             ..Record::default()
         };
-        let store = Store::open(scratch.path(), Missing::Refuse).unwrap();
+        let store = Store::open(scratch.path(), NoRoot::Refuse).unwrap();
         store.create("web").unwrap().write(&record).unwrap();
         Some(Container { scratch, location, processes })
     }
