@@ -4,7 +4,7 @@
 //! part is read-only, whoever owns it on the host (CVE-2023-25809).
 
 use super::options::Flags;
-use super::{Entry, Mounts, Source, label_option};
+use super::{Listed, Mounts, Source, label_option};
 use crate::cgroup::{Leg, Location, Version};
 use crate::host::cgroups::Layout;
 use crate::plan::Field;
@@ -16,7 +16,7 @@ use std::borrow::Cow;
 use std::ffi::CStr;
 
 impl<'a> Mounts<'a, '_> {
-    pub(super) fn push_cgroup(&self, entry: Entry<'a, '_>, script: &mut Script, opens: &mut Opens<'a>) {
+    pub(super) fn push_cgroup(&self, entry: Listed<'a, '_>, script: &mut Script, opens: &mut Opens<'a>) {
         match &self.host.cgroups {
             Layout::Unified { mount } => self.push_unified(entry, mount, script, opens),
             Layout::Legacy { .. } => self.push_hierarchies(entry, script, opens),
@@ -26,7 +26,7 @@ impl<'a> Mounts<'a, '_> {
     /// The v2 file system.
     fn push_unified(
         &self,
-        entry: Entry<'a, '_>,
+        entry: Listed<'a, '_>,
         host_mount: &str,
         script: &mut Script,
         opens: &mut Opens<'a>,
@@ -44,7 +44,7 @@ impl<'a> Mounts<'a, '_> {
         let recursive_set = libc::MOUNT_ATTR_RDONLY;
         let flags = Flags { set: entry.flags.set, recursive_set, bind: Some(true), ..Flags::default() };
         let source = Source { path: Cow::Owned(host_mount.to_owned()), mapping: None };
-        self.push_tree(source, Entry { flags: &flags, ..entry }, script, opens);
+        self.push_tree(source, Listed { flags: &flags, ..entry }, script, opens);
         if !self.host.privileged {
             let label = StringList::of(label_option(self.spec));
             script.push(field, Step::Mask { path: entry.target, options: label.wire() });
@@ -52,8 +52,8 @@ impl<'a> Mounts<'a, '_> {
     }
 
     /// A directory with the v1 hierarchies, by name.
-    fn push_hierarchies(&self, entry: Entry<'a, '_>, script: &mut Script, opens: &mut Opens<'a>) {
-        let Entry { mount, index, flags, target } = entry;
+    fn push_hierarchies(&self, entry: Listed<'a, '_>, script: &mut Script, opens: &mut Opens<'a>) {
+        let Listed { mount, index, flags, target } = entry;
         let field = Field::Mount(index);
         let options = StringList::of(label_option(self.spec).into_iter().chain(["mode=755".to_owned()]));
         let attributes = Attributes { set: flags.set & !libc::MOUNT_ATTR_RDONLY, ..Attributes::NONE };
@@ -69,7 +69,7 @@ impl<'a> Mounts<'a, '_> {
                 let source = Source { path: Cow::Owned(leg.directory()), mapping: None };
                 let shown =
                     Flags { set: flags.set, clear: flags.clear, bind: Some(false), ..Flags::default() };
-                self.push_tree(source, Entry { flags: &shown, target: &below, ..entry }, script, opens);
+                self.push_tree(source, Listed { flags: &shown, target: &below, ..entry }, script, opens);
             }
             for alias in leg.controllers.iter().filter(|alias| *alias != name && !alias.contains('=')) {
                 let path = c(&format!("{}/{alias}", absolute(&mount.destination)));

@@ -76,7 +76,7 @@ pub struct Mounts<'a, 'p> {
 
 /// One of them.
 #[derive(Clone, Copy)]
-pub(super) struct Entry<'a, 'e> {
+pub(super) struct Listed<'a, 'e> {
     pub mount: &'a Mount<'a>,
     pub index: usize,
     pub flags: &'e Flags<'a>,
@@ -89,7 +89,7 @@ impl<'a> Mounts<'a, '_> {
         for (i, mount) in self.list.iter().enumerate() {
             let flags = &Flags::of(mount, i)?;
             let target: &CStr = &c(&absolute(&mount.destination));
-            let entry = Entry { mount, index: i, flags, target };
+            let entry = Listed { mount, index: i, flags, target };
             self.check_proc(entry)?;
             if flags.remount {
                 let step = Step::Remount(Remount {
@@ -116,11 +116,11 @@ impl<'a> Mounts<'a, '_> {
 
     fn push_filesystem(
         &self,
-        entry: Entry<'a, '_>,
+        entry: Listed<'a, '_>,
         script: &mut Script,
         opens: &mut Opens<'a>,
     ) -> Result<()> {
-        let Entry { mount, index: i, flags, target } = entry;
+        let Listed { mount, index: i, flags, target } = entry;
         let kind = mount.kind.as_deref().unwrap_or_default();
         if kind.is_empty() {
             return Err(Error::new("a mount needs a type, or the option bind or rbind")
@@ -218,8 +218,8 @@ impl<'a> Mounts<'a, '_> {
         ours && self.moment == Moment::Building && on_device
     }
 
-    fn push_bind(&self, entry: Entry<'a, '_>, script: &mut Script, opens: &mut Opens<'a>) -> Result<()> {
-        let Entry { mount, index: i, .. } = entry;
+    fn push_bind(&self, entry: Listed<'a, '_>, script: &mut Script, opens: &mut Opens<'a>) -> Result<()> {
+        let Listed { mount, index: i, .. } = entry;
         let Some(source) = mount.source.as_deref().filter(|source| !source.is_empty()) else {
             return Err(Error::new("a bind mount needs a source")
                 .kind(Kind::Config)
@@ -283,11 +283,11 @@ impl<'a> Mounts<'a, '_> {
     pub(super) fn push_tree(
         &self,
         source: Source<'a>,
-        entry: Entry<'a, '_>,
+        entry: Listed<'a, '_>,
         script: &mut Script,
         opens: &mut Opens<'a>,
     ) {
-        let Entry { index, flags, target, .. } = entry;
+        let Listed { index, flags, target, .. } = entry;
         let field = Field::Mount(index);
         let Source { path: source, mapping } = source;
         let copier = Copier::of(self.host, self.namespaces, self.moment);
@@ -315,7 +315,7 @@ impl<'a> Mounts<'a, '_> {
     }
 
     /// The mount's own propagation, where `push_tree` could not give it along.
-    fn push_propagation(&self, Entry { index: i, flags, target, .. }: Entry, script: &mut Script) {
+    fn push_propagation(&self, Listed { index: i, flags, target, .. }: Listed, script: &mut Script) {
         let Some((flag, recursive)) = flags.propagation else { return };
         if recursive && flag != libc::MS_SHARED && flags.bind.is_some() && !flags.remount {
             return;
@@ -346,7 +346,7 @@ impl<'a> Mounts<'a, '_> {
     }
 
     /// Nothing but a procfs belongs on /proc, and little may cover what is in it.
-    fn check_proc(&self, Entry { mount, index: i, flags, .. }: Entry) -> Result<()> {
+    fn check_proc(&self, Listed { mount, index: i, flags, .. }: Listed) -> Result<()> {
         let path = absolute(&mount.destination);
         let refuse = |reason: &'static str| {
             Err(Error::new(reason)
