@@ -6,7 +6,7 @@ use super::session::Session;
 use super::{FAILED, OptionsEnd};
 use crate::engine::{CgroupManager, Rootless};
 use crate::error::{Error, Kind, Result};
-use crate::report::{Format, Log, Place, Verbosity};
+use crate::report::{Format, Log, LogOption, Verbosity};
 use crate::spec::annotations;
 use clap::Arg;
 use std::ffi::{OsStr, OsString};
@@ -85,10 +85,10 @@ fn session(face: &'static Face, arguments: &Arguments) -> Result<Session> {
         }
     };
     let detail = detail(arguments)?;
-    let log = match arguments.path("log").map(|path| Place::parse(&path)).transpose()? {
+    let log = match arguments.path("log").map(|path| LogOption::parse(&path)).transpose()? {
         Some(place) => Log::open(&place, format, detail)?,
         None if arguments.switch("systemd-log") => {
-            Log::open(&Place::Journal(face.name.to_owned()), format, detail)?
+            Log::open(&LogOption::Journal(face.name.to_owned()), format, detail)?
         }
         None => Log::stderr(format, detail),
     };

@@ -12,7 +12,7 @@ mod line;
 mod target;
 
 pub use line::{Format, Level};
-pub use target::Place;
+pub use target::LogOption;
 
 use crate::error::{Error, Result};
 use crate::sys::file;
@@ -46,7 +46,7 @@ impl Log {
         Log { target: Target::Stderr, format, detail }
     }
 
-    pub fn open(place: &Place, format: Format, detail: Verbosity) -> Result<Log> {
+    pub fn open(place: &LogOption, format: Format, detail: Verbosity) -> Result<Log> {
         Ok(Log { target: Target::open(place)?, format, detail })
     }
 

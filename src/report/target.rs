@@ -25,29 +25,29 @@ const FACILITY: u8 = 1 << 3;
 
 /// `--log`, as it was typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum LogOption {
     File(PathBuf),
     /// With the identifier of the records.
     Journal(String),
     Syslog(String),
 }
 
-impl Place {
+impl LogOption {
     /// "[file:]PATH", "journald:ID" or "syslog:ID".
-    pub fn parse(text: &Path) -> Result<Place> {
+    pub fn parse(text: &Path) -> Result<LogOption> {
         let bytes = text.as_os_str().as_bytes();
         let service = |prefix: &str| bytes.strip_prefix(prefix.as_bytes());
         if let Some(path) = service("file:") {
-            return Ok(Place::File(std::ffi::OsStr::from_bytes(path).into()));
+            return Ok(LogOption::File(std::ffi::OsStr::from_bytes(path).into()));
         }
         let Some((id, journal)) =
             service("journald:").map(|id| (id, true)).or(service("syslog:").map(|id| (id, false)))
         else {
-            return Ok(Place::File(text.to_owned()));
+            return Ok(LogOption::File(text.to_owned()));
         };
         match std::str::from_utf8(id) {
             Ok(id) if !id.is_empty() && !id.contains(is_hidden) => {
-                Ok(if journal { Place::Journal(id.to_owned()) } else { Place::Syslog(id.to_owned()) })
+                Ok(if journal { LogOption::Journal(id.to_owned()) } else { LogOption::Syslog(id.to_owned()) })
             }
             _ => Err(Error::new("the service's name must be followed by an identifier for the records")
                 .kind(Kind::Argument)
@@ -69,11 +69,11 @@ pub enum Target {
 
 impl Target {
     /// Opens `place`. A file is made if it is missing, and appended to.
-    pub fn open(place: &Place) -> Result<Target> {
+    pub fn open(place: &LogOption) -> Result<Target> {
         Ok(match place {
-            Place::File(path) => Target::File(open_file(path)?),
-            Place::Journal(id) => Target::Journal { socket: connect(JOURNAL)?, id: id.clone() },
-            Place::Syslog(id) => Target::Syslog { socket: connect(SYSLOG)?, id: id.clone() },
+            LogOption::File(path) => Target::File(open_file(path)?),
+            LogOption::Journal(id) => Target::Journal { socket: connect(JOURNAL)?, id: id.clone() },
+            LogOption::Syslog(id) => Target::Syslog { socket: connect(SYSLOG)?, id: id.clone() },
         })
     }
 
@@ -189,11 +189,11 @@ mod tests {
 
     #[test]
     fn a_place_is_a_file_unless_a_service_is_named() {
-        let place = |text: &str| Place::parse(Path::new(text));
-        assert_eq!(place("/var/log/x").unwrap(), Place::File("/var/log/x".into()));
-        assert_eq!(place("file:x:y").unwrap(), Place::File("x:y".into()));
-        assert_eq!(place("journald:web").unwrap(), Place::Journal("web".into()));
-        assert_eq!(place("syslog:web").unwrap(), Place::Syslog("web".into()));
+        let place = |text: &str| LogOption::parse(Path::new(text));
+        assert_eq!(place("/var/log/x").unwrap(), LogOption::File("/var/log/x".into()));
+        assert_eq!(place("file:x:y").unwrap(), LogOption::File("x:y".into()));
+        assert_eq!(place("journald:web").unwrap(), LogOption::Journal("web".into()));
+        assert_eq!(place("syslog:web").unwrap(), LogOption::Syslog("web".into()));
         for wrong in ["journald:", "syslog:", "syslog:a\nb"] {
             assert!(place(wrong).unwrap_err().to_string().contains("--log"), "{wrong:?}");
         }

@@ -76,14 +76,14 @@ pub fn stat(dir: Fd, p: &CStr, flags: i32) -> Sys<Stat> {
 }
 
 /// Where in the mount table a file is.
-pub struct Place {
+pub struct Mounted {
     pub mount: MountId,
     /// The file is the top of its mount.
     pub is_root: bool,
 }
 
 /// statx(file, STATX_MNT_ID_UNIQUE, or STATX_MNT_ID on kernels that do not know it).
-pub fn place(file: Fd) -> Sys<Place> {
+pub fn place(file: Fd) -> Sys<Mounted> {
     const MOUNT_ROOT: u64 = 0x2000; // STATX_ATTR_MOUNT_ROOT, Linux 5.8
     // SAFETY: all zeroes is a valid value of this plain struct.
     let mut found: libc::statx = unsafe { core::mem::zeroed() };
@@ -97,7 +97,7 @@ pub fn place(file: Fd) -> Sys<Place> {
         mount.device = u64::from(found.stx_dev_major) << 32 | u64::from(found.stx_dev_minor);
         mount.inode = found.stx_ino;
     }
-    Ok(Place { mount, is_root: found.stx_attributes & MOUNT_ROOT != 0 })
+    Ok(Mounted { mount, is_root: found.stx_attributes & MOUNT_ROOT != 0 })
 }
 
 /// fstatfs(file): the magic number of its file system.
