@@ -3,7 +3,7 @@
 //! One function for each command used. Attributes are the kernel's `union bpf_attr`, written out as the struct of
 //! that command only; a kernel that knows a longer union reads the rest as zero.
 
-use super::{SysResult, check};
+use super::{Errno, SysResult, check};
 use std::mem::size_of;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
@@ -93,7 +93,14 @@ pub fn load_device_program(program: &[Instruction], log: Option<&mut [u8]>) -> S
         load.log_size = log.len() as u32;
         load.log_buf = log.as_mut_ptr() as u64;
     }
-    let fd = bpf(BPF_PROG_LOAD, &mut load)?;
+    // The verifier gives up where a signal is on its way to this thread, or to another of its process.
+    let mut tries = 0..10;
+    let fd = loop {
+        match bpf(BPF_PROG_LOAD, &mut load) {
+            Err(Errno(libc::EAGAIN)) if tries.next().is_some() => {}
+            other => break other?,
+        }
+    };
     // SAFETY: the kernel has just returned this descriptor to us alone.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }

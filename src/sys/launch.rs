@@ -132,8 +132,11 @@ pub fn begin(launch: &Launch) -> Result<Begun, LaunchError> {
         0,
         launch.cgroup.map_or(0, |c| c.as_raw_fd() as u64),
     ];
+    // A handler of the caller's that a signal ran in the child would work on our memory. init lets them through again.
+    let before = set_signals(u64::MAX);
     // SAFETY: the stack is the child's alone, `child` never returns, and `Begun` keeps what it works on until it has left.
     let returned = unsafe { clone3_on_stack(&args, child, raw.as_ptr().cast()) };
+    set_signals(before);
     if returned < 0 {
         // SAFETY: there is no child, and nobody else has it.
         drop(unsafe { Box::from_raw(raw.as_ptr()) });
@@ -142,6 +145,16 @@ pub fn begin(launch: &Launch) -> Result<Begun, LaunchError> {
     // SAFETY: the kernel has just returned this descriptor to us alone.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     Ok(Begun { child: Some(Child { pid: returned as i32, pidfd }), shared: raw })
+}
+
+/// rt_sigprocmask(SIG_SETMASK) of this thread, for all signals, also those that libc keeps for itself. Returns the mask that
+/// there was. Reference: sigprocmask(2), which cannot fail with these arguments.
+fn set_signals(mask: u64) -> u64 {
+    let mut before = 0u64;
+    let (mask, size) = (&raw const mask, size_of::<u64>());
+    // SAFETY: both masks are there for the call, and are as long as it says.
+    unsafe { libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, mask, &raw mut before, size) };
+    before
 }
 
 impl Begun {
@@ -404,6 +417,19 @@ mod tests {
         fs::write(frozen.0.join("cgroup.freeze"), "0").unwrap();
         let child = begun.finish().unwrap();
         assert_eq!(super::super::wait::reap(child.pidfd.as_fd()), Ok(super::super::wait::Ended::Exited(0)));
+    }
+
+    /// One that came between clone and exec would run the caller's handler, on the caller's memory.
+    #[test]
+    fn no_signal_comes_to_a_child_that_has_our_memory() {
+        let before = fs::read_to_string("/proc/thread-self/status").unwrap();
+        let child = begin_in(None, &[c"sleep", c"100"]).unwrap().finish().unwrap();
+        let status = fs::read_to_string(format!("/proc/{}/status", child.pid)).unwrap();
+        child.end(Duration::from_secs(10));
+        // All but SIGKILL and SIGSTOP.
+        assert!(status.contains("SigBlk:\tfffffffffffbfeff\n"), "{status}");
+        let mask = |text: &str| text.lines().find(|line| line.starts_with("SigBlk")).map(str::to_owned);
+        assert_eq!(mask(&before), mask(&fs::read_to_string("/proc/thread-self/status").unwrap()));
     }
 
     #[test]

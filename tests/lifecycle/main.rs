@@ -16,6 +16,7 @@ mod hooks;
 mod hosts;
 mod kept;
 mod listing;
+mod many;
 mod rootless;
 mod signals;
 mod start_word;

@@ -1,0 +1,300 @@
+//! One process with many containers: the library, called by eight threads at once.
+
+use crate::support::{Container, hierarchies, wait_until};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use rruntime::engine::{
+    AfterExit, CgroupManager, CreateOptions, Engine, Event, ExecOptions, ExecProcess, Force, Paused,
+    Rootless, Started, Status, Target, Terminal, Watch,
+};
+use rruntime::state::{NoRoot, Store};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{Read, Seek};
+use std::os::fd::AsFd;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+const THREADS: usize = 8;
+const CONTAINERS: usize = 300;
+/// What the heaps of threads that have ended may keep: a tenth of what one stack of 64 KiB for each process would be.
+const HEAP: u64 = 4 << 20;
+/// Set in the process that a test has for itself.
+const ALONE: &str = "RRUNTIME_TEST_ALONE";
+
+/// Runs the body in a process of its own, whose descriptors, threads and children are those of no other test.
+fn alone(test: &str, body: impl FnOnce()) {
+    if std::env::var_os(ALONE).is_some() {
+        return body();
+    }
+    let mut command = Command::new(std::env::current_exe().expect("a test has a file"));
+    let output = command.args(["--exact", "--nocapture", test]).env(ALONE, "1").output();
+    let output = output.expect("a test can be started");
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    eprint!("{err}");
+    assert!(output.status.success() && out.contains("1 passed"), "{out}\n{err}");
+}
+
+fn engine(container: &Container) -> Engine {
+    Engine {
+        store: Arc::new(Store::open(&container.state_root(), NoRoot::Make).unwrap()),
+        cgroup_manager: CgroupManager::Cgroupfs,
+        rootless: Rootless::Auto,
+        allowed_annotations: Vec::new(),
+        watch: Arc::new(Watch::none()),
+    }
+}
+
+/// The same for one container, whose warnings go to a list.
+fn heard(engine: &Engine, said: &Arc<Mutex<Vec<String>>>) -> Engine {
+    let said = Arc::clone(said);
+    let listener = move |event: &Event| {
+        if let Event::Warning(warning) = event {
+            said.lock().unwrap().push(warning.to_string());
+        }
+    };
+    Engine { watch: Arc::new(Watch::new(None, Arc::new(listener))), ..engine.clone() }
+}
+
+fn bundle(program: &[&str]) -> Container {
+    let container = Container::new().args(program).without_namespace("network").edit(|config| {
+        config["linux"].as_object_mut().unwrap().remove("cgroupsPath");
+    });
+    container.write_config();
+    container
+}
+
+fn options<'a>(container: &Container, id: &str, null: &'a File) -> CreateOptions<'a> {
+    let streams = [Some(null.as_fd()); 3];
+    CreateOptions { id: id.to_owned(), bundle: container.bundle(), streams, ..CreateOptions::default() }
+}
+
+fn echo<'a>(terminal: Terminal<'a>, output: &'a File) -> ExecOptions<'a> {
+    ExecOptions {
+        process: ExecProcess::Command(
+            ["sh", "-c", "echo $0 $(cat /proc/1/comm)", "out"].map(Into::into).to_vec(),
+        ),
+        cwd: None,
+        env: Vec::new(),
+        tty: Some(matches!(terminal, Terminal::Caller { .. })),
+        user: None,
+        additional_gids: Vec::new(),
+        process_label: None,
+        apparmor: None,
+        no_new_privileges: None,
+        capabilities: Vec::new(),
+        terminal,
+        streams: [None, Some(output.as_fd()), None],
+        pid_file: None,
+        pidfd_socket: None,
+        preserve_fds: 0,
+        paused: Paused::Refuse,
+        cgroups: Vec::new(),
+    }
+}
+
+/// Waits for a child by its descriptor: other threads wait for theirs.
+fn wait(process: &Started) -> WaitStatus {
+    waitid(Id::PIDFd(process.pidfd.as_fd()), WaitPidFlag::WEXITED).unwrap()
+}
+
+fn output(mut file: &File) -> String {
+    let mut text = String::new();
+    file.rewind().unwrap();
+    file.read_to_string(&mut text).unwrap();
+    text
+}
+
+/// One container's whole life but its end.
+fn make(engine: &Engine, container: &Container, id: &str, null: &File) -> Started {
+    let options = options(container, id, null);
+    // Every third by one call, in which this thread says start.
+    if id.ends_with(['0', '3', '6', '9']) {
+        return engine.run(&options, AfterExit::Delete).unwrap().process;
+    }
+    let created = engine.create(&options).unwrap();
+    let started = engine.start(id, None).unwrap();
+    assert_eq!(created.pid, started.pid);
+    created
+}
+
+fn join(engine: &Engine, container: &Container, id: &str) {
+    let file = tempfile(container, id);
+    let process = engine.exec(id, &echo(Terminal::Nobody, &file)).unwrap();
+    assert_eq!(wait(&process), WaitStatus::Exited(nix::unistd::Pid::from_raw(process.pid), 0), "{id}");
+    assert_eq!(output(&file), "out sleep\n", "{id}");
+}
+
+fn tempfile(container: &Container, id: &str) -> File {
+    let path = container.dir.join(format!("{id}.out"));
+    let file = File::options().read(true).write(true).create_new(true).open(&path).unwrap();
+    fs::remove_file(path).unwrap();
+    file
+}
+
+fn end(engine: &Engine, id: &str, process: &Started) {
+    engine.kill(id, libc::SIGKILL, Target::FirstProcess).unwrap();
+    assert!(matches!(wait(process), WaitStatus::Signaled(..)), "{id}");
+    assert_eq!(engine.state(id).unwrap().status, Status::Stopped);
+    engine.delete(id, Force::OnlyStopped).unwrap();
+}
+
+/// Says so when it goes, also where a test fails.
+#[derive(Default)]
+struct Over(Arc<AtomicBool>);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Deletes what a test that failed has left.
+struct Leavings(Engine);
+
+impl Drop for Leavings {
+    fn drop(&mut self) {
+        for state in self.0.list().unwrap_or_default() {
+            self.0.delete(&state.id, Force::Kill).unwrap_or_else(|e| eprintln!("{}: {e}", state.id));
+        }
+    }
+}
+
+/// What this process has, as the kernel counts it.
+fn holdings() -> BTreeMap<&'static str, String> {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = |name: &str| status.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
+    let entries = |directory: &str| fs::read_dir(directory).unwrap().count().to_string();
+    let me = std::process::id().to_string();
+    let children = fs::read_dir("/proc").unwrap().flatten().filter(|entry| {
+        let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        let parent = stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1).map(str::to_owned));
+        parent.as_deref() == Some(&*me)
+    });
+    BTreeMap::from([
+        ("descriptors", entries("/proc/self/fd")),
+        ("threads", entries("/proc/self/task")),
+        ("children", children.count().to_string()),
+        ("working directory", fs::read_link("/proc/self/cwd").unwrap().display().to_string()),
+        ("umask", line("Umask")),
+        ("blocked signals", line("SigBlk")),
+        ("ignored signals", line("SigIgn")),
+        ("caught signals", line("SigCgt")),
+        ("limits", fs::read_to_string("/proc/self/limits").unwrap()),
+        ("groups", fs::read_to_string("/proc/self/cgroup").unwrap()),
+    ])
+}
+
+/// Bytes that are this process's own.
+fn memory() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+}
+
+/// Every thread does its part of `count`, all at the same time.
+fn share(count: usize, part: impl Fn(usize) + Sync) {
+    thread::scope(|scope| {
+        for begin in 0..THREADS {
+            let part = &part;
+            scope.spawn(move || (begin..count).step_by(THREADS).for_each(part));
+        }
+    });
+}
+
+fn lives(engine: &Engine, container: &Container, round: &str, count: usize) {
+    let null = File::options().read(true).write(true).open("/dev/null").unwrap();
+    let id = |n: usize| format!("{}-{round}{n}", container.id);
+    let made: Mutex<BTreeMap<usize, (Started, Engine)>> = Mutex::default();
+    let said = Arc::default();
+    share(count, |n| {
+        let engine = heard(engine, &said);
+        let process = make(&engine, container, &id(n), &null);
+        made.lock().unwrap().insert(n, (process, engine));
+    });
+    let made = made.into_inner().unwrap();
+    assert_eq!(engine.list().unwrap().iter().filter(|state| state.status == Status::Running).count(), count);
+    share(count, |n| join(&made[&n].1, container, &id(n)));
+    share(count, |n| end(&made[&n].1, &id(n), &made[&n].0));
+    assert_eq!(*said.lock().unwrap(), [""; 0]);
+    assert_eq!(engine.list().unwrap().len(), 0);
+}
+
+#[test]
+fn three_hundred_containers_of_one_process_leave_it_as_it_was() {
+    alone("many::three_hundred_containers_of_one_process_leave_it_as_it_was", || {
+        let container = bundle(&["sleep", "1000"]);
+        let engine = engine(&container);
+        let _leavings = Leavings(engine.clone());
+        let before = holdings();
+        // What is asked of the host once, and the heaps of threads.
+        lives(&engine, &container, "first", 40);
+        let held = memory();
+        let over = Over::default();
+        thread::scope(|scope| {
+            // The caller's other threads start programs of their own meanwhile.
+            let going = Arc::clone(&over.0);
+            scope.spawn(move || {
+                while !going.load(Ordering::Relaxed) {
+                    assert!(Command::new("true").status().unwrap().success());
+                }
+            });
+            let over = over;
+            lives(&engine, &container, "second", CONTAINERS);
+            drop(over);
+        });
+        for (what, was) in before {
+            // A thread that was waited for is still listed for a moment.
+            wait_until(what, || holdings()[what] == was);
+        }
+        let grown = memory().saturating_sub(held);
+        eprintln!("{} KB of memory before, {} KB more after", held >> 10, grown >> 10);
+        assert!(grown < HEAP, "{grown} bytes more");
+        let named = |top: std::path::PathBuf| {
+            let groups = fs::read_dir(top).into_iter().flatten().flatten();
+            groups.filter(|group| group.file_name().to_string_lossy().starts_with(&container.id)).count()
+        };
+        assert_eq!(hierarchies().into_iter().map(named).sum::<usize>(), 0, "groups are left");
+    });
+}
+
+#[test]
+fn of_eight_threads_that_want_an_id_one_gets_it() {
+    let container = bundle(&["sleep", "1000"]);
+    let engine = engine(&container);
+    let _leavings = Leavings(engine.clone());
+    let null = File::options().read(true).write(true).open("/dev/null").unwrap();
+    let made = Mutex::new(Vec::new());
+    share(THREADS, |_| match engine.create(&options(&container, &container.id, &null)) {
+        Ok(process) => made.lock().unwrap().push(process),
+        Err(error) => assert!(error.to_string().contains("already exists"), "{error}"),
+    });
+    let made = made.into_inner().unwrap();
+    assert_eq!(made.len(), 1);
+    engine.delete(&container.id, Force::Kill).unwrap();
+    wait(&made[0]);
+}
+
+#[test]
+fn the_terminal_of_a_process_is_its_callers() {
+    let container = bundle(&["sleep", "1000"]);
+    let engine = engine(&container);
+    let _leavings = Leavings(engine.clone());
+    let null = File::options().read(true).write(true).open("/dev/null").unwrap();
+    let first = make(&engine, &container, &container.id, &null);
+    let mut process = engine.exec(&container.id, &echo(Terminal::Caller { like: None }, &null)).unwrap();
+    let mut terminal = File::from(process.terminal.take().expect("the caller wanted it"));
+    let mut text = Vec::new();
+    wait_until("the program's words", || {
+        let mut piece = [0; 64];
+        let length = terminal.read(&mut piece).unwrap_or(0);
+        text.extend_from_slice(&piece[..length]);
+        text.ends_with(b"out sleep\r\n")
+    });
+    wait(&process);
+    let refused = ExecOptions { tty: Some(true), ..echo(Terminal::Nobody, &null) };
+    let error = engine.exec(&container.id, &refused).unwrap_err().to_string();
+    assert!(error.contains("terminal"), "{error}");
+    end(&engine, &container.id, &first);
+}
