@@ -1,8 +1,8 @@
-//! The one error type: what was being done, which field asked for it, why it failed, and what helps.
+//! The one error type: what was being done, which field asked for it, why it failed, and the remedy.
 //!
 //! Lower layers build it with what they know; callers add what they know (`doing`, `field`). It is printed in
-//! one place (`report`). Engines keep only the last line of our output, so the whole story fits on one line:
-//! what was being done, the field and its value, the root cause, and in parentheses what helps.
+//! one place (`report`). Engines keep only the last line of our output, so everything fits on one line:
+//! what was being done, the field and its value, the root cause, and the remedy in parentheses.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,9 +1,9 @@
-//! One file, several faces: which one is told by the name it is called by.
+//! One file, several faces: the name it is called by decides which.
 //!
 //! The C `main` is ours: the standard library's start-up (a stack guard, a signal stack, a SIGPIPE handler) is
 //! 20 system calls that a program of a few milliseconds can do without. What it did for safety is done by the
 //! faces themselves (`cli::streams`): descriptors 0 to 2 are opened if they are closed, and a hook or a socket
-//! that nobody reads is an error and not the end of the runtime. `std::env::args_os` works: glibc hands the
+//! without a reader is an error and not the end of the runtime. `std::env::args_os` works: glibc hands the
 //! arguments to std's constructor before `main`.
 #![no_main]
 

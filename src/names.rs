@@ -104,7 +104,7 @@ pub fn capability_name(number: u8) -> Option<&'static str> {
     CAPABILITIES.get(usize::from(number)).copied()
 }
 
-/// One bit a capability; names that nobody knows are left out (`validate` has warned of them).
+/// One bit a capability; unknown names are left out (`validate` has warned about them).
 pub fn capability_mask<N: AsRef<str>>(names: impl IntoIterator<Item = N>) -> u64 {
     names.into_iter().filter_map(|name| capability(name.as_ref())).fold(0, |mask, number| mask | 1 << number)
 }

@@ -1,7 +1,7 @@
 //! Talking to rruntime: one message at a time over a SEQPACKET socket, then over two pipes, before a container can see this
 //! process; and once `create` has gone over two pipes with names in the state directory. On the socket an end of file means
 //! that rruntime has died, and then so does init: a half-made container must not wait for ever. At the pipes, which init
-//! itself holds open, there is none: it waits until it is told or killed.
+//! itself holds open, there is none: it waits until the word comes or it is killed.
 
 use crate::Init;
 use crate::sys::{self, Errno, Fd};
@@ -141,7 +141,7 @@ impl Init<'_> {
         let mut bytes = [0; Message::SIZE + PAYLOAD];
         bytes[..Message::SIZE].copy_from_slice(&message.encode());
         bytes[Message::SIZE..][..self.noted].copy_from_slice(&self.note[..self.noted]);
-        // If rruntime is gone there is nobody left to tell.
+        // If rruntime is gone there is no one to report to.
         let _ = sys::write(self.control, &bytes[..Message::SIZE + self.noted]);
     }
 }

@@ -88,7 +88,7 @@ fn regular(file: Fd) -> Outcome<()> {
     if mode & libc::S_IFMT == libc::S_IFREG { Ok(()) } else { Err(NO_FILE) }
 }
 
-/// Reads line by line through one buffer; a line that is longer than the buffer is nobody's.
+/// Reads line by line through one buffer; a line that is longer than the buffer belongs to no user.
 fn search(file: Fd, uid: u32) -> sys::Sys<Option<Variable>> {
     let mut buffer = [0u8; 4096];
     let (mut filled, mut total, mut too_long) = (0, 0, false);

@@ -14,7 +14,7 @@ impl Init<'_> {
                 self.tell(Word::Spawned, i64::from(pid))?;
                 if self.holds_terminal {
                     // Our end frees the terminal, and it is to come when the child is there to take it: rruntime ends us
-                    // then. Nobody writes to the terminal before, and where rruntime is gone the read ends.
+                    // then. Nothing writes to the terminal before, and where rruntime is gone the read ends.
                     let _ = sys::read(Fd(0), &mut [0; 1]);
                 }
                 sys::exit(0)
@@ -34,7 +34,7 @@ impl Init<'_> {
         sys::setresuid(0).part(Part::Setuid)
     }
 
-    /// The kernel brings a new network namespace's loopback up only when it is told to.
+    /// The kernel brings a new network namespace's loopback up only on request.
     pub fn loopback_up(&self) -> Outcome<()> {
         let socket = sys::socket(libc::AF_INET, libc::SOCK_DGRAM).part(Part::Socket)?;
         let mut request =
@@ -91,7 +91,7 @@ impl Init<'_> {
     }
 
     /// The terminal is our maker's until its end, which rruntime brings about now. There is no wait for it that is as quick
-    /// as to ask again: whoever asks first gets the terminal.
+    /// as to ask again: the first process to ask gets the terminal.
     fn take_over_terminal(&self, console: Fd) -> Outcome<()> {
         const MOST: u32 = 1 << 19;
         self.tell(Word::Reached, i64::from(LEADS))?;

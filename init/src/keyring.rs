@@ -3,9 +3,9 @@
 //! Keys are the kernel's for a user, not for a container: every process of the user id sees in /proc/keys what that user
 //! may view, and may link a key that the user may link, which makes it its own. So the user may only search this keyring.
 //! That is what joining it by name takes, and `exec` has no other way; the name protects it, which is random, and which
-//! nobody but the container's own processes can read. A keyring that has just been made may be viewed, and linked if
+//! only the container's own processes can read. A keyring that has just been made may be viewed, and linked if
 //! keyctl(KEYCTL_JOIN_SESSION_KEYRING) has made it. So it is made
-//! - in the first user namespace with a user id that nobody has, and given away when its permissions are set;
+//! - in the first user namespace with a user id that no process has, and given away when its permissions are set;
 //! - in another one, where that is not allowed, as a plain key, which may be viewed for a moment: names are the user
 //!   namespace's own, and the number is of no use without the name.
 

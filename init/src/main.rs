@@ -51,7 +51,7 @@ pub struct Init<'a> {
     /// The step that is being done.
     number: u32,
     header: Header<'a>,
-    /// Where rruntime is told something, and where its words come from.
+    /// Where messages to rruntime go, and where its words come from.
     control: Fd,
     word: Fd,
     /// The two ends at which start is awaited: the word's and the answer's.
@@ -59,7 +59,7 @@ pub struct Init<'a> {
     /// The root filesystem's mount.
     root: Option<Fd>,
     host_proc: Option<Fd>,
-    /// A procfs that nobody can mount over.
+    /// A procfs that cannot be mounted over.
     proc: Option<Fd>,
     /// The mounts that were made on /proc and on /sys.
     kernel_mounts: [Option<Fd>; 2],

@@ -313,7 +313,7 @@ impl Init<'_> {
     }
 
     /// Masked and read-only paths that are not there need no work; any other reason not to find one is an error. Those
-    /// of /proc and /sys are looked for in the mount that was made there: somebody who renames things in the root
+    /// of /proc and /sys are looked for in the mount that was made there: a process that renames things in the root
     /// filesystem meanwhile would otherwise make them absent, and later present again without their mask. A path that
     /// goes up may leave that mount again.
     fn present(&self, path: &CStr) -> Outcome<Option<Fd>> {

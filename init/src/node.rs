@@ -2,7 +2,7 @@
 //!
 //! A destination may hold whatever the image's author likes. What is there is opened without following its last
 //! link and verified on the open descriptor; a fake /dev/null or /dev/ptmx is refused (CVE-2025-31133,
-//! CVE-2025-52565), and control files are written through a procfs that nobody can mount over (CVE-2025-52881).
+//! CVE-2025-52565), and control files are written through a procfs that cannot be mounted over (CVE-2025-52881).
 
 use crate::Init;
 use crate::control::{Fail, In, NOT_OPEN, Outcome};
@@ -213,7 +213,7 @@ impl Init<'_> {
             let owner = sys::owner(namespace);
             sys::close(namespace);
             found = match owner {
-                // Neither our own nor one below it: nobody in the container can have made it.
+                // Neither our own nor one below it: no process of the container can have made it.
                 Err(Errno(libc::EPERM)) => return Ok(()),
                 owner => owner.part(Part::Ioctl)?,
             };
@@ -244,7 +244,7 @@ struct Terminal {
     mode: u32,
 }
 
-/// Its mode is taken away while it is locked, so that nobody without CAP_DAC_OVERRIDE can open it.
+/// Its mode is taken away while it is locked, so that no process without CAP_DAC_OVERRIDE can open it.
 fn new_terminal(devpts: Fd, noctty: i32) -> Outcome<Terminal> {
     let flags = libc::O_RDWR | libc::O_NOCTTY;
     let master = sys::openat2(devpts, c"ptmx", flags, 0, PRISTINE).part(Part::OpenTarget)?;
@@ -277,7 +277,7 @@ fn hold_terminal(devpts: Fd) -> Outcome<Terminal> {
     outcome
 }
 
-/// Takes the mode of a terminal that is still locked away, and returns it: until the terminal is the program's, nobody
+/// Takes the mode of a terminal that is still locked away, and returns it: until the terminal is the program's, no one
 /// else can open it and make it their own. Locking it instead would break every later open. 0 on kernels that cannot
 /// change the mode of what is only open as a path (before 6.6).
 fn hide(devpts: Fd, master: Fd) -> Outcome<u32> {

@@ -93,7 +93,7 @@ impl Init<'_> {
     fn find_or_make(&self, path: &CStr, missing: Missing, way: Way) -> Outcome<Fd> {
         let mut text = Text::new(path.to_bytes()).ok_or(TOO_LONG)?;
         // Each round makes components or expands one link. The bound ends a loop of links, and a race with
-        // somebody who removes what we make.
+        // a process that removes what we make.
         for _ in 0..libc::PATH_MAX / 2 {
             match self.lookup_by(text.c().ok_or(TOO_LONG)?, libc::O_PATH, way) {
                 Err(Errno(libc::ENOENT)) => self.make_some(&mut text, missing, way)?,
@@ -167,7 +167,7 @@ impl Init<'_> {
                 Err(Errno(libc::EEXIST)) if at == first => {
                     break expand(text, parent, c_name, at, length);
                 }
-                // Somebody was faster.
+                // Another process was faster.
                 Err(Errno(libc::EEXIST)) => break Ok(()),
                 Err(errno) => break Err(Fail(Part::MakeTarget, errno)),
             }

@@ -56,7 +56,7 @@ impl<'a> Init<'a> {
         }
     }
 
-    /// The first candidate that is an executable file. Of several failures the most telling is reported. Whoever is
+    /// The first candidate that is an executable file. Of several failures the most informative is reported. A process
     /// `elsewhere` finds nothing behind /proc/self: what is not found here is left to the exec.
     pub fn resolve(&mut self, candidates: Strings<'a>, elsewhere: bool) -> Outcome<()> {
         let mut fail = Fail(Part::NotFound, Errno(libc::ENOENT));

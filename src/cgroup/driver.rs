@@ -7,7 +7,7 @@
 //!
 //! Nothing outside of this file asks which driver a container has. A further one is a file beside `files/`, an arm of
 //! [`CgroupManager::locate`], what [`Location`] keeps to find it again, and a variant of [`Driver`]: the compiler then
-//! names the rest. Whoever makes it, a cgroup is directories: what puts processes there or reads goes by [`Driver::cgroup`].
+//! names the rest. Every driver's cgroup is directories: code that adds processes or reads uses [`Driver::cgroup`].
 
 use super::files::held::Cgroup;
 use super::files::update::Undo;
@@ -24,7 +24,7 @@ pub enum CgroupManager {
     #[default]
     Cgroupfs,
     Systemd,
-    /// Nobody: the container stays in the caller's, without limits of its own.
+    /// Nothing: the container stays in the caller's cgroup, without limits of its own.
     Disabled,
 }
 
@@ -79,7 +79,7 @@ impl Driver {
         Ok(cgroup.map_or(Driver::None, Driver::Files))
     }
 
-    /// Its directories, whoever made them.
+    /// Its directories, with every driver.
     pub fn cgroup(&self) -> Option<&Cgroup> {
         match self {
             Driver::None => None,
@@ -92,7 +92,7 @@ impl Driver {
         self.cgroup().ok_or_else(|| none(what))
     }
 
-    /// Stops every process ([`Cgroup::freeze`]): by file, whoever has made the cgroup.
+    /// Stops every process ([`Cgroup::freeze`]): by file, with every driver.
     pub fn freeze(&self) -> Result<()> {
         self.needed("paused")?.freeze()
     }
@@ -143,5 +143,5 @@ impl Driver {
 pub fn none(what: &str) -> Error {
     Error::new(format!("a container without a cgroup cannot be {what}"))
         .kind(Kind::Unsupported)
-        .remedy("its cgroup was removed, or it was created with --cgroup-manager disabled or by a user who may not create cgroups")
+        .remedy("the cgroup was removed, or the container was created with --cgroup-manager disabled or by an ordinary user")
 }

@@ -51,7 +51,7 @@ impl Leg {
 }
 
 impl Location {
-    /// Whether a group that has its path can be told from the container's own. A record of 0.1.0 cannot.
+    /// Whether another group at its path can be recognised. It cannot with a record of 0.1.0.
     pub fn is_known_by_inode(&self) -> bool {
         self.legs.iter().all(|leg| leg.inode.is_some())
     }

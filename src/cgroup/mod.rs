@@ -8,7 +8,7 @@
 //!
 //! Deciding is pure; drivers only write, relative to directories that are held open, and never create a file.
 //! Every step below a mount refuses links, `..` and other file systems, so that whatever a path contains, nothing
-//! outside of the hierarchy is touched. On v2 nobody is ever moved: processes are born in the cgroup
+//! outside of the hierarchy is touched. On v2 no process is ever moved: processes are born in the cgroup
 //! (`Cgroup::birth`). Processes are never moved out either: what is left in a cgroup is ended or waited for.
 //! Arrows point one way: driver → {files, stats, oom} → resources → render → {limits, devices, location}.
 

@@ -3,7 +3,7 @@
 //! v2 counts kills in memory.events, which can be polled; v1 signals an eventfd that is named in cgroup.event_control.
 //! Traps: a v2 file is polled against the time of its last read, so it is read again from its start after every
 //! wake-up, and before the first; v1 signals the descriptor once more when the cgroup is removed, and as soon as memory has
-//! run out: before anybody is killed, and again if that was not enough, so that one kill may be told twice there.
+//! run out: before a process is killed, and again if that was not enough, so that one kill may be reported twice there.
 
 use super::files::held::{Cgroup, Held, on};
 use super::files::walk::INSIDE;
@@ -15,7 +15,7 @@ use nix::poll::{PollFd, PollFlags};
 use nix::sys::uio::pread;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-/// Something to poll, that tells of kills.
+/// Something to poll that reports kills.
 pub struct Watch {
     source: Source,
     leg: Leg,
@@ -116,7 +116,7 @@ fn look_v1(signal: &OwnedFd, control: &OwnedFd) -> SysResult<Seen> {
     }
 }
 
-/// The count of memory.events, whose other lines tell of limits that were only touched.
+/// The count of memory.events, whose other lines count limits that were only touched.
 fn kills(events: &OwnedFd) -> SysResult<u64> {
     Ok(parse::value(&again(events)?, "oom_kill").unwrap_or(0))
 }

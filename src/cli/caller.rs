@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// LISTEN_FDS and LISTEN_FDNAMES, where LISTEN_PID says that they are meant for this process (sd_listen_fds(3)). A
-/// variable that a parent of ours has left over means somebody else's descriptors.
+/// variable left over from a parent of ours describes another program's descriptors.
 pub fn listening() -> Result<Listening> {
     let mine = env::var("LISTEN_PID").is_ok_and(|pid| pid.parse() == Ok(std::process::id()));
     if !mine {

@@ -70,14 +70,14 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
         if detached {
             return Ok(0);
         }
-        // A process that nobody can wait for any more may not go on.
+        // A process that no command waits for must not go on running.
         let ended = foreground::wait(&mut started, &signals, Orphans::Leave);
         ended.map(Ended::code).inspect_err(|_| started.end(engine.watch.patience()))
     };
     exec().map_err(|e| e.doing("exec failed"))
 }
 
-/// An unknown one is left out with a warning: the kernel may be older than whoever wrote the line.
+/// An unknown capability is left out with a warning: the command line may be written for a newer kernel.
 fn is_capability(session: &Session, name: &str) -> bool {
     let known = names::capability(name).is_some();
     if !known {

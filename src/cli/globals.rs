@@ -106,7 +106,7 @@ fn session(face: &'static Face, arguments: &Arguments) -> Result<Session> {
     })
 }
 
-/// How text looks when nobody asked for JSON.
+/// The log format without `--log-format json`.
 pub fn usual_format(face: &Face) -> Format {
     match face.manner {
         Manner::Runc => Format::Text,

@@ -15,7 +15,7 @@ pub fn open_closed() {
     let (input, output, error) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
     let mut polled =
         [input.as_fd(), output.as_fd(), error.as_fd()].map(|fd| PollFd::new(fd, PollFlags::empty()));
-    // Ignored: with three descriptors and no wait the call has nothing to fail on, and nothing would be known.
+    // Ignored: a call with three descriptors and no wait does not fail; if it did, no descriptor would look closed.
     let _ = poll(&mut polled, PollTimeout::ZERO);
     let closed = |fd: &&PollFd| fd.revents().is_some_and(|events| events.contains(PollFlags::POLLNVAL));
     for _ in polled.iter().filter(closed) {

@@ -9,11 +9,11 @@ use super::mountinfo::{table, unescape};
 use crate::error::{Error, Kind, Result};
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 
-/// Where the hierarchies are mounted when nobody chose another place.
+/// Where the hierarchies are usually mounted.
 pub const MOUNT: &str = "/sys/fs/cgroup";
 
 /// Controllers that a v1 mount may carry. The options of a v1 mount mix them with flags (`rw`, `xattr`,
-/// `clone_children` …), so that only a list tells them apart.
+/// `clone_children` …), so only a list distinguishes them.
 const V1_CONTROLLERS: [&str; 14] = [
     "cpu",
     "cpuacct",

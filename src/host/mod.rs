@@ -28,7 +28,7 @@ pub struct Facts {
     pub administrator: bool,
     /// In a user namespace other than the machine's first.
     pub in_user_namespace: bool,
-    /// The kernel lets nobody in the caller's user namespace change supplementary groups: they may be there to
+    /// The kernel lets no process of the caller's user namespace change supplementary groups, which may be set to
     /// take access away (user_namespaces(7), setgroups).
     pub groups_are_fixed: bool,
     pub permitted: u64,

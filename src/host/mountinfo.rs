@@ -1,5 +1,5 @@
-//! The mount table of a process, as proc_pid_mountinfo(5) tells it. Reading it takes a lock that every mount in the machine
-//! takes too: not for the common path.
+//! The mount table of a process, as proc_pid_mountinfo(5) describes it. Reading it takes the lock that every mount on
+//! the machine takes: not for the common path.
 
 use crate::error::{Error, Result};
 use std::fmt::Display;

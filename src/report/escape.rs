@@ -1,5 +1,5 @@
-//! Characters that a reader does not see, or that a terminal takes for an order: words of an image, a hook or an annotation
-//! may have them, and whoever reads a log must see that they are there.
+//! Characters that are invisible, or that a terminal takes for a command. Text of an image, a hook or an annotation
+//! may contain them, and the reader of a log must see that it does.
 //!
 //! These are the general categories Cc (control), Cf (format: marks that turn the direction of text, joiners, tags), Zl and
 //! Zp (separators of lines and paragraphs). Every format writes them with escapes of its own; what is not hidden stays.

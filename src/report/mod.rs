@@ -1,9 +1,9 @@
 //! What a command says besides its output: log records, warnings, and the error that ended it.
 //!
-//! Engines read this. Without `--log` the log goes to stderr; with it the log has everything and stderr gets
-//! the fatal error alone, as one plain line. A reader at a terminal gets a block instead. One record is one
-//! write, so that records of several commands on one file do not mix. Errors are printed here and nowhere else, and
-//! what a reader would not see in them (`escape`) is made visible here.
+//! Engines read this. Without `--log` the log goes to stderr. With it the log has everything and stderr gets only
+//! the fatal error, as one plain line. A person at a terminal gets lines with labels instead. One record is one
+//! write, so that records of several commands in one file do not mix. Only this module prints errors, and it makes
+//! invisible characters in them visible (`escape`).
 
 mod block;
 pub mod escape;
@@ -25,7 +25,7 @@ use target::Target;
 /// Which records are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 pub enum Verbosity {
-    /// The error that ended the command, alone.
+    /// Only the error that ended the command.
     Errors,
     /// Warnings too.
     Usual,
@@ -50,7 +50,7 @@ impl Log {
         Ok(Log { target: Target::open(place)?, format, detail })
     }
 
-    /// Something that the reader should know and that does not end the command.
+    /// A problem that does not end the command.
     pub fn warn(&self, message: &str) {
         if self.detail < Verbosity::Usual {
             return;

@@ -1,6 +1,6 @@
 //! Where log records go: standard error, a file, the systemd journal, or syslog.
 //!
-//! The two services are reached by datagrams on their well-known sockets. Nobody waits for a service that hangs, or for
+//! The two services are reached by datagrams on their well-known sockets. No command waits for a service that hangs, or for
 //! the reader of a pipe: a record that is not taken within a moment is lost, and the error of the command is on stderr
 //! anyway.
 
@@ -79,7 +79,7 @@ impl Target {
 
     pub fn write(&self, format: Format, level: Level, message: &str) {
         let now = SystemTime::now();
-        // Ignored: there is nobody left to tell that the log is full or gone.
+        // Ignored: there is no other place to report that the log is full or gone.
         let _ = match self {
             Target::Stderr => {
                 file::write(std::io::stderr().as_fd(), line::render(format, level, message, now).as_bytes())

@@ -7,7 +7,7 @@
 //!                                └ place.join(pid) … place.remove()
 //! ```
 //!
-//! `Request::find` only reads: whatever this machine or the config cannot do is told before anything has changed. Where
+//! `Request::find` only reads: what this machine or the config cannot do is an error before anything has changed. Where
 //! the field is absent nothing here runs, and the table of mounts is not read. Everything happens relative to the held
 //! top directory of a file system that says by its magic number that it is resctrl; names have one component.
 //!

@@ -100,7 +100,7 @@ impl Request {
     }
 
     /// Takes away what [`Request::make`] has made, also a group that `closID` names: the container that wanted it does not
-    /// come into being. A group that somebody has begun to use meanwhile stays.
+    /// come into being. A group that another process has begun to use meanwhile stays.
     pub fn undo(&self) -> Result<()> {
         if let Some(monitor) = &self.place.monitor {
             self.tree.remove_monitor(&self.place.group, monitor)?;

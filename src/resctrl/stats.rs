@@ -1,5 +1,5 @@
-//! What resctrl tells of a group of processes: the caches and the memory bandwidth that it may use (CAT, MBA) and has used
-//! (CMT, MBM). Reads only; what the kernel or the processor does not have is left out.
+//! What resctrl reports about a group of processes: the caches and the memory bandwidth that it may use (CAT, MBA) and
+//! has used (CMT, MBM). Reads only; what the kernel or the processor does not have is left out.
 
 use super::{Place, Tree};
 use crate::error::Result;

@@ -77,7 +77,7 @@ impl Arch {
         self as usize
     }
 
-    /// AUDIT_ARCH_* of `linux/audit.h`. x32 has that of x86_64 and is told apart by bit 30 of the number.
+    /// AUDIT_ARCH_* of `linux/audit.h`. x32 has that of x86_64; bit 30 of the call's number distinguishes it.
     pub const fn audit(self) -> u32 {
         match self {
             Arch::X86_64 | Arch::X32 => 0xc000_003e,

@@ -2,7 +2,7 @@
 //! architecture's numbers yet.
 //!
 //! A mistake in the profile must become an error here. A rule that was dropped silently would allow or forbid what
-//! its author did not write; what is dropped (names that no kernel of our tables has) is told as a warning.
+//! its author did not write; what is dropped (names that no kernel of our tables has) causes a warning.
 
 use super::arch::{Arch, Named};
 use super::condition::{ARGUMENTS, Condition, Conditions};
@@ -197,7 +197,7 @@ fn action(name: &str) -> Result<Action> {
     })
 }
 
-/// What could have been meant.
+/// The remedy for an unknown name.
 fn known(names: impl Iterator<Item = &'static str>) -> String {
     format!("use one of {}", names.collect::<Vec<_>>().join(", "))
 }

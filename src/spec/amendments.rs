@@ -21,7 +21,7 @@ impl Listening {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Amendments {
-    /// The annotations that reach the host and may; absent: made by 0.1.0, which asked nobody.
+    /// The annotations that reach the host and may; absent: made by 0.1.0, which did not ask.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allowed_annotations: Option<Vec<String>>,
     /// The agent for the seccomp listener.

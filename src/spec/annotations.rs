@@ -1,8 +1,8 @@
 //! The annotations of a config that mean something to a runtime: one table that the code, `features` and the rules read.
 //!
 //! An annotation may come from an image (config.md, Annotations; features.md, Unsafe annotations): every name that
-//! changes what this program does is told by `features`, so that an engine can refuse it from there. One that would
-//! need what this program has not is an error or a warning, never silence.
+//! changes what this program does is listed by `features`, so that an engine can refuse it. One that would
+//! need what this program lacks is an error or a warning, never ignored silently.
 //!
 //! One that reaches the host (opens a file there, connects to a socket, gives a right of the caller's) is done only where
 //! the administrator allows it (`engine/life/allowed.rs`), whatever this program is called.
@@ -35,9 +35,9 @@ pub enum Standing {
     HonouredWord(&'static [&'static str]),
     /// It shapes cgroups that systemd makes.
     SystemdCgroup,
-    /// It asks for something that this program has not.
+    /// It asks for something that this program lacks.
     Missing(&'static str),
-    /// It tunes a handler that this program has not.
+    /// It tunes a handler that this program lacks.
     Tuning(&'static str),
 }
 

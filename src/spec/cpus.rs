@@ -36,7 +36,7 @@ fn number(text: &str) -> Result<usize, &'static str> {
     }
 }
 
-/// The first CPU of `mask` that `all` has not.
+/// The first CPU of `mask` that `all` lacks.
 pub fn missing(mask: &[u8], all: &[u8]) -> Option<usize> {
     (0..mask.len() * 8).find(|cpu| has(mask, *cpu) && !has(all, *cpu))
 }

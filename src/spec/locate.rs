@@ -100,7 +100,7 @@ impl Walk<'_> {
                     self.path.pop();
                     index += 1;
                 }
-                // A wrong value is told by the position right before it.
+                // serde_json reports a wrong value at the position right before it.
                 None => {
                     self.path.push(Part::Index(index));
                     return false;

@@ -1,6 +1,6 @@
 //! The config that `rruntime spec` writes: a shell on a terminal, locked down, to be edited.
 //!
-//! Whoever swaps runc for rruntime finds the same process, namespaces, mounts and paths in it.
+//! It has the same process, namespaces, mounts and paths as the one that runc writes.
 
 use super::{
     Capabilities, DeviceRule, IdMapping, Linux, Mount, Namespace, Process, Resources, Rlimit, Root, Spec,
@@ -15,7 +15,7 @@ pub const OCI_VERSION: &str = "1.3.0";
 pub enum Runner {
     /// A runtime with root's rights.
     Root,
-    /// `--rootless`: an ordinary user, who becomes root of a user namespace with nobody else in it.
+    /// `--rootless`: an ordinary user, who becomes root of a user namespace that maps no other user.
     Ordinary { uid: u32, gid: u32 },
 }
 

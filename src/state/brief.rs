@@ -26,10 +26,10 @@ pub struct Brief {
     pid_start: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     inode: Option<Inode>,
-    /// Where there is no inode, which tells it too.
+    /// Absent where there is an inode, which shows the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     boot: Option<String>,
-    /// The start socket was there; whether it still is has to be asked. Nobody puts one there later.
+    /// The start socket was there; whether it still is has to be asked. None is put there later.
     #[serde(default)]
     pub awaited_start: bool,
     pub bundle: PathBuf,

@@ -3,7 +3,7 @@
 //!
 //! A link is made in one step, so of two creates at the same moment one gets the path; and it is found in one step, however
 //! many containers there are. It says nothing by itself: the record of the container that it names does. One that a killed
-//! command has left, and one whose hash alone is the same, is in nobody's way.
+//! command has left, and one that merely has the same hash, does no harm.
 
 use super::id;
 use super::store::{Store, names};
@@ -43,7 +43,7 @@ impl Store {
         Err(failed(Errno(libc::EAGAIN)))
     }
 
-    /// The container has it no more. A link that stays is in nobody's way.
+    /// The container no longer has it. A link that stays does no harm.
     pub fn release(&self, location: &Location, id: &str) {
         let Ok(root) = self.root() else { return };
         let name = name(location);

@@ -1,5 +1,5 @@
-//! A process that stays the same one: its pid with its start time, so that a pid that the kernel has given to
-//! somebody else since is never taken for the container's.
+//! A process that stays the same one: its pid with its start time, so that a pid that the kernel has reused for
+//! another process is never taken for the container's.
 
 use crate::sys::{self, Errno, SysResult, c, file};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -57,7 +57,7 @@ impl Process {
         let pidfd = sys::process::pidfd_open(self.pid)?;
         match self.main_thread() {
             Some(Life::Alive) => Ok((pidfd, Life::Alive)),
-            // A pidfd tells of the end of all threads.
+            // A pidfd becomes readable when all threads have ended.
             Some(Life::Ended)
                 if poll(&mut [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)], PollTimeout::ZERO) == Ok(0) =>
             {

@@ -88,7 +88,7 @@ pub struct Record {
     /// The options of `create` that later commands go by.
     pub no_pivot: bool,
     pub no_new_keyring: bool,
-    /// The name of the session keyring: who knows it can join it, so nothing but this file and `script` tells it.
+    /// The name of the session keyring: a process that knows it can join it, so only this file and `script` contain it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keyring: Option<String>,
     pub preserve_fds: u32,

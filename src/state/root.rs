@@ -1,4 +1,4 @@
-//! Where the state directory is when nobody says so.
+//! Where the state directory is without `--root`.
 
 use crate::sys::{file, identity};
 use std::env;
@@ -19,7 +19,7 @@ pub fn default_root() -> PathBuf {
     }
 }
 
-/// Root by id, somebody else by name, and not with every id of the host: an ordinary user in a namespace of
+/// Root by id, another user by name, and not with every id of the host: an ordinary user in a namespace of
 /// their own, who cannot write /run.
 fn is_mapped_user() -> bool {
     let named_otherwise = env::var_os("USER").is_some_and(|user| !user.is_empty() && user != "root");

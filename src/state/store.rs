@@ -114,7 +114,7 @@ impl Store {
             if !entry.is_removed() {
                 return Ok(entry);
             }
-            // Whoever held the lock before removed this directory; another may have taken its name.
+            // The holder of the lock has removed this directory; another may have its name by now.
         }
     }
 
@@ -171,7 +171,7 @@ impl Store {
     }
 }
 
-/// Whether init waits for the word to start below `prefix`. A pipe that nobody reads cannot be opened for writing.
+/// Whether init waits for the word to start below `prefix`. A pipe without a reader cannot be opened for writing.
 fn awaited(dir: BorrowedFd, prefix: &str, pid: i32) -> bool {
     let name = |name: &CStr| c(format!("{prefix}{}", name.to_string_lossy())).unwrap_or_default();
     let exists = |file: &CStr| file::openat2(dir, &name(file), libc::O_PATH | libc::O_NOFOLLOW, 0, 0).is_ok();
@@ -182,9 +182,9 @@ fn awaited(dir: BorrowedFd, prefix: &str, pid: i32) -> bool {
     match file::openat2(dir, &name(START_WORD), flags, 0, 0) {
         // Another process may keep a copy of init's end.
         Ok(_) => is_init(pid),
-        // The name of a pipe that nobody reads any more.
+        // The name of a pipe without a reader.
         Err(Errno(libc::ENXIO)) => false,
-        // Nobody but its owner may write to it; that it is there has to suffice.
+        // Only its owner may write to it; that it exists must suffice.
         Err(Errno(libc::EACCES)) => true,
         Err(_) => exists(START_SOCKET),
     }
@@ -271,7 +271,7 @@ impl Entry {
         self.publish()
     }
 
-    /// Writes a record beside the one that counts; nobody sees it before [`Entry::publish`].
+    /// Writes a record beside the one that counts; no command sees it before [`Entry::publish`].
     pub fn prepare(&self, record: &Record) -> Result<()> {
         self.write_new(STATE_NEXT, &record.encode()).map_err(|e| self.write_error(e))
     }
@@ -385,7 +385,7 @@ impl Entry {
         }
         match self.remove_directory() {
             Err(Errno(libc::ENOTEMPTY | libc::EEXIST)) => {
-                // Ignored: what stays is in the way of the next step, which tells of it.
+                // Ignored: what stays is in the way of the next step, which reports it.
                 let _ = self.empty_notify();
                 self.sweep();
                 self.remove_directory().map_err(|e| self.remove_error(e))
@@ -403,7 +403,7 @@ impl Entry {
     }
 
     /// What the container sees at the place of its notify socket. One with all rights may have written there, a tree of any
-    /// depth, and somebody may hold it still: so no path is walked, and what is below a directory comes up to be removed.
+    /// depth, and a process may still hold it: so no path is walked, and what is below a directory comes up to be removed.
     fn empty_notify(&self) -> SysResult<()> {
         let directory = |above: BorrowedFd, name: &CStr| {
             let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW;

@@ -5,7 +5,7 @@
 //! through a value that both share.
 //!
 //! It is not vfork, which is deaf to all but SIGKILL: a child that is born in a cgroup which is frozen in that very moment
-//! would hold its parent until somebody thaws the group.
+//! would hold its parent until the group is thawed.
 
 use super::{Errno, SysResult};
 use std::cell::UnsafeCell;
@@ -42,7 +42,7 @@ pub struct Child {
 
 impl Child {
     /// SIGKILL, and its exit code is fetched. A child that sleeps in the kernel on something that does not answer
-    /// is left to whoever inherits it.
+    /// is left to the process that inherits it.
     pub fn end(&self, patience: Duration) {
         // It may have ended by itself.
         let _ = super::process::pidfd_send_signal(self.pidfd.as_fd(), libc::SIGKILL);
@@ -78,9 +78,9 @@ pub struct Begun {
     shared: NonNull<Shared>,
 }
 
-/// What the child is told and what it answers.
+/// What the child gets and what it answers.
 struct Shared {
-    /// The child's to run on; nobody else touches it.
+    /// The child runs on it; no other code touches it.
     stack: UnsafeCell<Vec<u128>>,
     program: RawFd,
     /// Of `strings`, and a null pointer.
@@ -138,7 +138,7 @@ pub fn begin(launch: &Launch) -> Result<Begun, LaunchError> {
     let returned = unsafe { clone3_on_stack(&args, child, raw.as_ptr().cast()) };
     set_signals(before);
     if returned < 0 {
-        // SAFETY: there is no child, and nobody else has it.
+        // SAFETY: there is no child, and no other code has it.
         drop(unsafe { Box::from_raw(raw.as_ptr()) });
         return Err(LaunchError::Clone(Errno(-returned as i32)));
     }
@@ -205,7 +205,7 @@ impl Drop for Begun {
             child.end(Duration::from_millis(100));
         }
         if self.has_left(Duration::ZERO) {
-            // SAFETY: the child has left our memory, and nobody else has it.
+            // SAFETY: the child has left our memory, and no other code has it.
             drop(unsafe { Box::from_raw(self.shared.as_ptr()) });
         }
     }
@@ -311,7 +311,7 @@ unsafe fn call(number: libc::c_long, arguments: [usize; 6]) -> SysResult<usize> 
 /// clone3(2) whose child calls `function(argument)` on the stack that `args` names.
 ///
 /// # Safety
-/// `args` must describe a stack that nobody else uses, `function` must not return, and `argument` must stay
+/// `args` must describe a stack that no other code uses, `function` must not return, and `argument` must stay
 /// valid until the child has exec'd or ended.
 #[cfg(target_arch = "x86_64")]
 unsafe fn clone3_on_stack(
@@ -338,7 +338,7 @@ unsafe fn clone3_on_stack(
 /// clone3(2) whose child calls `function(argument)` on the stack that `args` names.
 ///
 /// # Safety
-/// `args` must describe a stack that nobody else uses, `function` must not return, and `argument` must stay
+/// `args` must describe a stack that no other code uses, `function` must not return, and `argument` must stay
 /// valid until the child has exec'd or ended.
 #[cfg(target_arch = "aarch64")]
 unsafe fn clone3_on_stack(

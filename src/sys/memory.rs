@@ -1,4 +1,4 @@
-//! Memory files: programs and plans that nobody can change once they are sealed.
+//! Memory files: programs and plans that no process can change once they are sealed.
 
 use super::{Errno, SysResult, check};
 use std::ffi::CStr;

@@ -37,8 +37,8 @@ pub fn pidfd_send_signal(pidfd: BorrowedFd, signal: i32) -> SysResult<()> {
     .map(drop)
 }
 
-/// kill(-leader, signal): every process of the group that `leader` leads. The caller has not reaped `leader`, so that
-/// the number is nobody else's. Reference: kill(2).
+/// kill(-leader, signal): every process of the group that `leader` leads. The caller has not reaped `leader`, so
+/// no other process has the number. Reference: kill(2).
 pub fn kill_group(leader: i32, signal: i32) -> SysResult<()> {
     // SAFETY: kill takes numbers.
     check(unsafe { libc::kill(-leader, signal) }.into()).map(drop)

@@ -15,7 +15,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Holds back every signal that can be, except those that tell of faults of our own.
+    /// Holds back every signal that can be, except those that report faults of our own.
     pub fn hold() -> SysResult<Signals> {
         // SAFETY: all zeroes is a valid value of both plain structs, which the calls below fill.
         let (mut set, mut before): (libc::sigset_t, libc::sigset_t) = unsafe { (zeroed(), zeroed()) };

@@ -54,7 +54,7 @@ pub fn connect_datagram(path: &Path, patience: i64) -> SysResult<OwnedFd> {
 }
 
 /// A DGRAM socket bound to `path`. Where the kernel knows how (Linux 6.16), a message with descriptors is refused to its
-/// sender (`EPERM`): closing what somebody else sends may take as long as they like.
+/// sender (`EPERM`): its sender decides how long closing the descriptors takes.
 pub fn bind_datagram(path: &Path) -> SysResult<OwnedFd> {
     const SO_PASSRIGHTS: libc::c_int = 83;
     let socket = new(SockType::Datagram)?;
@@ -95,7 +95,7 @@ fn new(kind: SockType) -> SysResult<OwnedFd> {
 
 fn connect_as(kind: SockType, path: &Path) -> SysResult<OwnedFd> {
     let socket = new(kind)?;
-    // A listener that accepts nobody, or reads nothing, does not hold us up for ever: EAGAIN.
+    // A listener that does not accept or read does not hold us up for ever: EAGAIN.
     nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::SendTimeout, &PATIENCE)?;
     nix::sys::socket::connect(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
     Ok(socket)

@@ -5,11 +5,11 @@ use super::{Errno, Fd, Sys, call, call_memory, path};
 use core::ffi::CStr;
 use libc::{SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
 
-/// Maps a whole file that nobody can change, for good.
+/// Maps a whole file that cannot change, for good.
 pub fn map_sealed(file: Fd) -> Sys<&'static [u8]> {
     let length = size(file)?;
     let memory = mmap(Some(file), length)?;
-    // SAFETY: the kernel has just mapped `length` readable bytes of a sealed file, and nobody unmaps them.
+    // SAFETY: the kernel has just mapped `length` readable bytes of a sealed file, and they are never unmapped.
     Ok(unsafe { core::slice::from_raw_parts(memory, length) })
 }
 

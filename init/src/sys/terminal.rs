@@ -26,7 +26,7 @@ pub fn unlock_terminal(master: Fd) -> Sys<()> {
 }
 
 /// TIOCGPTPEER: the other end, whatever is mounted where its name points. Without `O_NOCTTY` a session leader has it as its
-/// terminal from that moment on, if it is nobody's yet.
+/// terminal from that moment on, if no session has it yet.
 pub fn open_slave(master: Fd, noctty: i32) -> Sys<Fd> {
     let flags = libc::O_RDWR | noctty | libc::O_CLOEXEC;
     ioctl(master, libc::TIOCGPTPEER, flags as usize).map(fd)

@@ -96,7 +96,7 @@ records! {
 steps! {
     // Becoming: namespaces, identity, what must happen while the host's tree is still there.
 
-    /// prctl(PR_SET_DUMPABLE, 0): from here on nobody in a shared pid namespace can trace us or read our /proc.
+    /// prctl(PR_SET_DUMPABLE, 0): from here on no process in a shared pid namespace can trace us or read our /proc.
     /// Not before the id maps are written: an ordinary user's parent could not open them any more.
     Undumpable {}
     /// Tells rruntime that `point` is reached and waits for its word to go on.
@@ -106,7 +106,7 @@ steps! {
     EnterCgroup { tasks: Handle }
     /// Opens the host's /proc, for the files about ourselves.
     OpenHostProc {}
-    /// Closes it again, before anybody else can see this process: a program or a working directory behind
+    /// Closes it again, before another process can see this one: a program or a working directory behind
     /// /proc/self/fd could go through it to the host (CVE-2024-21626).
     CloseHostProc {}
     /// setns(2): joins the namespaces `flags` of the handle (a namespace file or a pidfd).
@@ -137,7 +137,7 @@ steps! {
     Domainname { name: Bytes<'a> }
     LoopbackUp {}
     /// A session keyring of our own with this name, which its user may search and no more. Where `hidden` is not 0 it
-    /// belongs to that user id, which is nobody's, until this is so.
+    /// belongs to that user id, which no process has, until this is so.
     Keyring { name: &'a CStr, hidden: u32 }
     /// The session keyring that the container has.
     JoinKeyring { name: &'a CStr }
@@ -149,12 +149,12 @@ steps! {
     Root(root: Root<'a>)
     /// The root that this process has become (exec: the container's).
     OpenRoot {}
-    /// A detached procfs that nobody can mount over.
+    /// A detached procfs that cannot be mounted over.
     OpenProc {}
     Filesystem(filesystem: Filesystem<'a>)
     Bind(bind: Bind<'a>)
     Mount(mount: Mount<'a>)
-    /// From here on what is attached is told to rruntime, and taken away again if a later step fails. The host's /proc is
+    /// From here on init reports each mount to rruntime, and takes it away again if a later step fails. The host's /proc is
     /// open.
     KeepMounts {}
     /// At `path` there must be the top of this mount.
@@ -168,7 +168,7 @@ steps! {
     /// Keeps a verified descriptor of the container's own /dev/null for `Mask`.
     OpenNull {}
     /// A pseudo terminal of the container's devpts: its master goes to rruntime, with `bind` its slave to /dev/console.
-    /// With `held` it is this process's own, in a session that it makes, until the one that it spawns takes it over: nobody
+    /// With `held` it is this process's own, in a session that it makes, until the one that it spawns takes it over: no one
     /// else can make it theirs.
     Console { bind: bool, held: bool }
     /// pivot_root(2) onto the root filesystem; the host's tree is gone afterwards.

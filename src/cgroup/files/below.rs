@@ -59,7 +59,7 @@ impl Cgroup {
                 if !below.controllers.is_empty() && !below.controllers.iter().any(|name| held.leg.has(name)) {
                     continue;
                 }
-                // Beside v1 hierarchies v2 has no controllers, and nobody need make a group there.
+                // Beside v1 hierarchies v2 has no controllers, so that no group is needed there.
                 match c(&path).and_then(|path| file::openat2(held.dir.as_fd(), &path, DIRECTORY, 0, INSIDE)) {
                     Err(Errno(libc::ENOENT)) if v1 && held.leg.version == Version::V2 => {}
                     Err(errno) => return Err(held.not_below(&path, errno)),

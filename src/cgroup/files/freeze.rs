@@ -1,7 +1,7 @@
 //! Stopping every process of a cgroup at once, and letting them go on.
 //!
-//! v2 tells by an event when all have stopped. v1 has to be asked, and may need to be told again: a task that
-//! forks while others freeze keeps the state at FREEZING. Whoever fails to freeze thaws before reporting, so that
+//! v2 reports by an event that all have stopped. v1 must be polled, and may need the order again: a task that
+//! forks while others freeze keeps the state at FREEZING. A failed freeze thaws before it reports, so that
 //! nothing stays stopped by accident.
 
 use super::held::{Cgroup, Held, enter, is_the_same, on};
@@ -44,7 +44,7 @@ fn state_file(leg: &Leg) -> (&'static str, &'static str) {
 }
 
 /// True if a container's cgroup is frozen or is being frozen, asked cheaply: the mount, the group and the one file that
-/// tells, where opening all of the cgroup takes more calls. One that cannot be read has no say.
+/// shows, where opening all of the cgroup takes more calls. One that cannot be read has no say.
 pub fn is_frozen(location: &Location) -> bool {
     location.freezing_leg().is_some_and(|leg| ask(leg).unwrap_or(false))
 }

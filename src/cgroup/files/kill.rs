@@ -1,7 +1,7 @@
 //! Signals to every process of a cgroup.
 //!
 //! Races with fork: a list of processes is old when it is read, and a fork bomb outruns any loop. The kernel's own
-//! `cgroup.kill` (v2, Linux 5.14) has no such race. Without it the cgroup is frozen first, so that nobody forks
+//! `cgroup.kill` (v2, Linux 5.14) has no such race. Without it the cgroup is frozen first, so that no process forks
 //! between the list and the signals, and thawed at the end.
 
 use super::held::{Cgroup, on};

@@ -2,7 +2,7 @@
 //!
 //! A directory goes only when it has no directories below and no process, and a process that was just killed may
 //! take its time. The first try costs one call and usually works. Then children go, deepest first, and the wait is
-//! for the kernel's word: v2 tells by an event when a cgroup is empty; on a hybrid host its v2 leg is therefore
+//! for the kernel's word: v2 reports by an event that a cgroup is empty; on a hybrid host its v2 leg is therefore
 //! the first; v1 alone has to be asked again, with growing pauses. Processes are never moved elsewhere to make
 //! room: they would escape their limits.
 
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 impl Cgroup {
     /// Removes the cgroup in every hierarchy, with the ones below it. One that is gone already is fine.
-    /// Error: it still has processes at the deadline; their number is told.
+    /// Error: it still has processes at the deadline; the error has their number.
     pub fn remove(self, deadline: Instant) -> Result<()> {
         let (v2, v1): (Vec<&Held>, Vec<&Held>) = self.held.iter().partition(|h| h.leg.version == Version::V2);
         for held in v2.into_iter().chain(v1) {

@@ -36,7 +36,7 @@ impl Cgroup {
 }
 
 impl<'c> Undo<'c> {
-    /// Sets everything back because of `error`, which then tells how that went.
+    /// Sets everything back because of `error`, and adds to it how that went.
     #[must_use]
     pub fn back(self, error: Error) -> Error {
         let write = |before: &Before| match &before.value {

@@ -1,5 +1,5 @@
 //! The texts of the kernel's counters, to numbers. Pure. A line or key that is not understood is passed over: newer
-//! kernels add some, and a number that nobody asked for must not cost the others.
+//! kernels add some, and an unknown number must not cost the known ones.
 
 use super::counters::{BlkioEntry, Pressure, Stall};
 

@@ -1,4 +1,4 @@
-//! The counters of cgroup v1: one hierarchy's part each, told by its controllers.
+//! The counters of cgroup v1: each hierarchy has the part of its controllers.
 
 use super::counters::{Blkio, BlkioEntry, Hugetlb, MemoryUse, Stats};
 use super::parse;
@@ -128,7 +128,7 @@ fn blkio(held: &Held, blkio: &mut Blkio) -> Result<()> {
 
 fn hugetlb(held: &Held, stats: &mut Stats) -> Result<()> {
     for size in huge_page_sizes() {
-        // What is reserved counts, where the kernel tells (Linux 5.7).
+        // Reserved pages count, where the kernel reports them (Linux 5.7).
         for kind in [".rsvd", ""] {
             let prefix = format!("hugetlb.{size}{kind}");
             let Some(usage) = held.number(&format!("{prefix}.usage_in_bytes"))? else { continue };

@@ -96,7 +96,7 @@ fn pids(held: &Held, stats: &mut Stats) -> Result<()> {
 
 fn hugetlb(held: &Held, stats: &mut Stats) -> Result<()> {
     for size in huge_page_sizes() {
-        // What is reserved counts, where the kernel tells (Linux 5.7).
+        // Reserved pages count, where the kernel reports them (Linux 5.7).
         let usage = match held.number(&format!("hugetlb.{size}.rsvd.current"))? {
             Some(reserved) => Some(reserved),
             None => held.number(&format!("hugetlb.{size}.current"))?,

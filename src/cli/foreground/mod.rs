@@ -34,7 +34,7 @@ pub fn wait(child: &mut Started, signals: &Signals, orphans: Orphans) -> Result<
         Some(master) => Some(Relay::new(master, input.as_fd(), output.as_fd())?),
         None => None,
     };
-    // What came while the process was made. The descriptor tells of the others.
+    // Signals that came while the process was made. The descriptor reports later ones.
     while let Some(signal) = signals.kept() {
         pass_on(signal, child, relay.as_ref(), orphans);
     }
@@ -51,7 +51,7 @@ pub fn wait(child: &mut Started, signals: &Signals, orphans: Orphans) -> Result<
             Ok(_) | Err(nix::errno::Errno::EINTR) => {}
             Err(e) => return Err(Errno::from(e).because("poll")),
         }
-        // The service manager watches the program by itself from here on; without it there is nobody to tell.
+        // The service manager watches the program by itself from here on; without it there is no one to report to.
         if proxy.as_mut().is_some_and(|proxy| proxy.hear().is_err()) {
             proxy = None;
         }

@@ -1,6 +1,6 @@
 //! Our terminal and the container's, joined.
 //!
-//! No direction of the text waits for the other, or for anything but the poll of the caller: a terminal that nobody reads
+//! No direction of the text waits for the other, or for anything but the poll of the caller: a terminal without a reader
 //! holds up what the process writes, and neither its signals nor its end.
 
 use crate::engine::copy_size;
@@ -76,7 +76,7 @@ impl<'a> Relay<'a> {
         }
     }
 
-    /// What the process wrote before its end, for as long as somebody reads it. A signal to us ends the wait: there is
+    /// What the process wrote before its end, for as long as it has a reader. A signal to us ends the wait: there is
     /// no process any more that it could be meant for.
     pub fn drain(&mut self, signals: &Signals) {
         loop {
@@ -112,7 +112,7 @@ struct Flow {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Open,
-    /// Everything was read, and the reader has not been told yet.
+    /// Everything was read, and the reader does not know yet.
     Ending,
     Over,
 }
@@ -163,7 +163,7 @@ impl Flow {
                 Ok(count) => self.written += count,
                 Err(Errno(libc::EAGAIN)) => {}
                 Err(_) => {
-                    // Nobody takes it any more.
+                    // There is no reader any more.
                     self.written = self.buffer.len();
                     self.state = State::Over;
                 }

@@ -52,7 +52,7 @@ impl fmt::Display for At<'_> {
 /// Longest value that a message repeats, in bytes.
 const VALUE_SHOWN: usize = 120;
 
-/// Most problems that one error tells, and most warnings: a list of a million wrong entries is one mistake.
+/// The most problems in one error, and the most warnings: a list of a million wrong entries is one mistake.
 const MOST_TOLD: usize = 100;
 
 /// Problems (which refuse the input) and warnings (which do not).
