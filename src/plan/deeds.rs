@@ -55,7 +55,14 @@ pub enum Deed {
     AwaitProgram,
     HideCreated,
     RenewBrief,
+    // An update.
+    AnnounceShares,
+    RecordLimits,
+    ChangeLimits,
+    SetShares,
     // The way back.
+    SetLimitsBack,
+    ForgetShares,
     KillFirst,
     GiveDevicesBack,
     EndProcesses,
@@ -85,7 +92,8 @@ impl Deed {
             }
             Deed::MakeResctrl | Deed::JoinResctrl | Deed::RemoveResctrl => Field::Fixed("/linux/intelRdt"),
             Deed::GuardDevices => Field::Fixed("/linux/resources/devices"),
-            Deed::SetLimits => Field::Fixed("/linux/resources"),
+            Deed::SetLimits | Deed::ChangeLimits | Deed::SetLimitsBack => Field::Fixed("/linux/resources"),
+            Deed::AnnounceShares | Deed::SetShares | Deed::ForgetShares => Field::Fixed("/linux/intelRdt"),
             Deed::StartInit => Field::Fixed("/linux/namespaces"),
             Deed::WriteIdMaps => Field::Fixed("/linux/uidMappings"),
             Deed::RaiseLimits | Deed::LimitProcesses => Field::Fixed("/process/rlimits"),
@@ -119,6 +127,7 @@ impl Deed {
             | Deed::WritePidFile
             | Deed::HideCreated
             | Deed::RenewBrief
+            | Deed::RecordLimits
             | Deed::KillFirst
             | Deed::EndProcesses
             | Deed::RemoveState => Field::None,
@@ -135,6 +144,8 @@ impl Deed {
             Deed::MakeResctrl => Some(Deed::RemoveResctrl),
             Deed::StartInit => Some(Deed::EndProcesses),
             Deed::MoveDevices => Some(Deed::GiveDevicesBack),
+            Deed::AnnounceShares => Some(Deed::ForgetShares),
+            Deed::ChangeLimits => Some(Deed::SetLimitsBack),
             _ => None,
         }
     }
@@ -245,6 +256,10 @@ pub fn back_from_start(failed: Deed) -> &'static [Deed] {
         _ => &[],
     }
 }
+
+/// The deeds of an update. What the container has afterwards is remembered in one step, when the kernel has taken all of it.
+pub const UPDATE: [Deed; 5] =
+    [Deed::AnnounceShares, Deed::RecordLimits, Deed::ChangeLimits, Deed::SetShares, Deed::Publish];
 
 /// The deeds for a process that joins a container, from its start to its program.
 pub fn join(script: &Script, wishes: Wishes) -> Vec<Deed> {
@@ -415,5 +430,7 @@ mod tests {
             assert!(all.ends_with(&undo(&deeds[..done])), "after {done}");
         }
         assert!(undo(&[]).is_empty());
+        assert_eq!(undo(&UPDATE), [Deed::SetLimitsBack, Deed::ForgetShares]);
+        assert!(place(&UPDATE, Deed::ChangeLimits) < place(&UPDATE, Deed::Publish));
     }
 }

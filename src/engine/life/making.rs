@@ -158,6 +158,12 @@ impl Making<'_> {
             | Deed::AwaitProgram
             | Deed::HideCreated
             | Deed::RenewBrief
+            | Deed::AnnounceShares
+            | Deed::RecordLimits
+            | Deed::ChangeLimits
+            | Deed::SetShares
+            | Deed::SetLimitsBack
+            | Deed::ForgetShares
             | Deed::KillFirst
             | Deed::GiveDevicesBack
             | Deed::EndProcesses

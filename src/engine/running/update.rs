@@ -10,11 +10,13 @@
 //! touched, as runc leaves them: a plugin of the engine may have added some.
 
 use crate::cgroup::{DeviceRules, Driver, Limits, Location, none};
+use crate::engine::child::tenant::misplaced;
 use crate::engine::life::{inspect::status, kill::not_running};
 use crate::engine::running::shares::{self, Shares};
 use crate::engine::{Changes, Engine, Status, UpdateOptions};
 use crate::error::{Error, Result};
 use crate::host::cgroups::Layout;
+use crate::plan::deeds::{self, Deed};
 use crate::spec::merge::{SwapCount, complete, merge};
 use crate::spec::{Resources, load, validate};
 use crate::state::{Entry, Record};
@@ -65,14 +67,30 @@ impl Engine {
         let driver = Driver::open(Some(&location))?;
         let cgroup = driver.needed("updated")?;
         let shares = Shares::plan(id, options, &record).map_err(|e| e.rename_field(name))?;
-        shares.announce(&entry, &mut record)?;
-        record.limits = Some(limits_now);
-        entry.prepare(&record)?;
-        let undo = driver.update(&limits).map_err(|e| shares.forget(&entry, e).rename_field(name))?;
-        shares
-            .carry_out(cgroup)
-            .and_then(|()| entry.publish())
-            .map_err(|error| shares.forget(&entry, undo.back(error)).rename_field(name))
+        let (mut before, mut ledger) = (None, Vec::new());
+        for deed in deeds::UPDATE {
+            let done = match deed {
+                Deed::AnnounceShares => shares.announce(&entry, &mut record),
+                Deed::RecordLimits => {
+                    record.limits = Some(limits_now.clone());
+                    entry.prepare(&record)
+                }
+                Deed::ChangeLimits => driver.update(&limits).map(|undo| before = Some(undo)),
+                Deed::SetShares => shares.carry_out(cgroup),
+                Deed::Publish => entry.publish(),
+                _ => Err(misplaced(deed)),
+            };
+            if let Err(error) = done {
+                let back = |error, deed| match (deed, before.take()) {
+                    (Deed::SetLimitsBack, Some(before)) => before.back(error),
+                    (Deed::ForgetShares, _) => shares.forget(&entry, error),
+                    _ => error,
+                };
+                return Err(deeds::undo(&ledger).into_iter().fold(error, back).rename_field(name));
+            }
+            ledger.push(deed);
+        }
+        Ok(())
     }
 
     /// What the last update left, or what the container was made with.
