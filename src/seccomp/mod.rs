@@ -84,6 +84,3 @@ pub fn compile(seccomp: &Seccomp, native: Arch, supported: u32) -> Result<Option
         warnings: profile.warnings,
     }))
 }
-
-#[cfg(test)]
-mod tests;

@@ -5,7 +5,7 @@ use crate::conformance::row::{Row, row};
 pub const ROWS: &[Row] = &[
     row(
         "ociVersion",
-        "1.0.0 to 1.x; another major version or no semantic version is refused",
+        "1.0.0 to 1.x; another major version, or text that is not a semantic version, is refused",
         &[
             "spec/validate.rs::each_rule_names_its_field_and_says_why",
             "src/spec/validate.rs::versions_are_semantic",
@@ -26,17 +26,17 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "root.readonly",
-        "the root cannot be written, mounts on it can",
+        "the root is read-only; mounts on it can still be writable",
         &["config/rootfs.rs::a_read_only_root_cannot_be_written_while_mounts_on_it_can"],
     ),
     row(
         "mounts",
-        "made in the order of the file; needs a mount namespace",
+        "made in the order of the list; a mount namespace is required",
         &["config/filesystems.rs::later_mounts_cover_earlier_ones_in_the_order_of_the_config"],
     ),
     row(
         "mounts[].destination",
-        "made if missing, with its parents, never outside of the root; a relative one is taken from / with a warning",
+        "created if missing, with its parents, never outside the root; a relative path is taken from / with a warning",
         &[
             "config/filesystems.rs::a_missing_destination_is_made_with_all_its_parents",
             "config/filesystems.rs::a_destination_behind_links_stays_inside_the_rootfs",
@@ -54,7 +54,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "mounts[].source",
-        "of a bind: absolute, or relative to the bundle; missing is an error",
+        "for a bind: absolute, or relative to the bundle; an error if missing",
         &[
             "config/binds.rs::a_relative_source_is_in_the_bundle",
             "config/binds.rs::a_missing_source_is_refused_by_its_field_and_leaves_nothing",
@@ -62,7 +62,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "mounts[].options",
-        "the options of the table below; what is not in it goes to the file system as data",
+        "the options of the table below; any other option goes to the file system as data",
         &[
             "config/filesystems.rs::a_tmpfs_takes_its_size_mode_owner_and_flags",
             "config/filesystems.rs::an_option_that_the_file_system_does_not_know_is_refused_with_the_kernels_words",
@@ -70,7 +70,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "mounts[].{uidMappings,gidMappings}",
-        "the bind is id-mapped (mount_setattr); both or neither",
+        "the bind is id-mapped (mount_setattr); both fields or neither",
         &["config/binds.rs::a_bind_with_a_map_of_its_own_shows_mapped_owners"],
     ),
     row(
@@ -97,7 +97,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "process.cwd",
-        "entered by root or the user, verified to be inside; made if missing and the user may search the way to it",
+        "entered by root or the user, and verified to be inside; created if missing and the user may search the directories above it",
         &[
             "config/program.rs::a_missing_working_directory_is_made_and_an_existing_one_entered",
             "security/cwd.rs::no_directory_is_made_where_the_user_may_not_search",
@@ -106,7 +106,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "process.env",
-        "exactly these, and HOME from the image's passwd where it is missing; one that the program may not read is a warning",
+        "exactly these, plus HOME from the image's passwd if it is not set; a warning if the program may not read that file",
         &[
             "config/program.rs::the_environment_is_the_configs_and_nothing_else",
             "config/program.rs::without_a_home_the_one_of_the_containers_passwd_is_given",
@@ -115,7 +115,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "process.args",
-        "as they are; the program is looked for in the container's PATH",
+        "unchanged; the program is looked up in the container's PATH",
         &[
             "config/program.rs::arguments_reach_the_program_as_they_are",
             "config/program.rs::the_program_is_looked_for_in_the_containers_path",
@@ -123,13 +123,13 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "process.commandLine",
-        "Windows alone: ignored beside args, an error in their place",
+        "Windows only: ignored if args is set, otherwise an error",
         &["spec/validate.rs::each_rule_names_its_field_and_says_why"],
     ),
     row("process.user", "who the program runs as", &["config/identity.rs::the_user_and_the_groups_are_set"]),
     row(
         "process.user.{uid,gid}",
-        "numbers, never looked up; mapped into a user namespace or refused",
+        "numbers, never looked up; refused if a user namespace does not map them",
         &[
             "config/identity.rs::the_user_and_the_groups_are_set",
             "config/users.rs::an_id_that_the_map_lacks_is_refused_by_its_field",
@@ -138,12 +138,12 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "process.user.umask",
-        "nine bits; 0022 without it",
+        "nine bits; the default is 0022",
         &["config/identity.rs::the_umask_is_the_configs_or_the_usual_one"],
     ),
     row(
         "process.user.additionalGids",
-        "these and no others: the caller's groups are dropped",
+        "exactly these: the caller's groups are dropped",
         &[
             "config/identity.rs::the_user_and_the_groups_are_set",
             "config/identity.rs::without_additional_groups_the_callers_are_gone",
@@ -151,12 +151,12 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "process.user.username",
-        "Windows alone: ignored",
+        "Windows only: ignored",
         &["spec/bad_input/warnings.rs::unknown_fields_are_ignored_in_silence"],
     ),
     row(
         "process.capabilities{,.bounding,.permitted,.effective,.inheritable,.ambient}",
-        "each set as given; what kernel or caller lacks is left out with a warning; contradictions between the sets are refused",
+        "each set as given; what the kernel or the caller lacks is left out with a warning; contradictions between the sets are refused",
         &[
             "config/identity.rs::root_has_the_sets_of_the_config",
             "config/identity.rs::inheritable_and_ambient_sets_are_roots_too",
@@ -166,12 +166,12 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "process.rlimits",
-        "set before the program; one entry a type",
+        "set before the program starts; one entry for each type",
         &["config/limits.rs::every_resource_limit_is_set"],
     ),
     row(
         "process.rlimits[].{type,hard,soft}",
-        "the sixteen of the kernel; the largest number is unlimited; soft above hard is refused",
+        "the kernel's sixteen limits; the largest number means unlimited; a soft limit above the hard limit is refused",
         &[
             "config/limits.rs::every_resource_limit_is_set",
             "config/limits.rs::the_largest_number_is_unlimited",
@@ -188,7 +188,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "process.{apparmorProfile,selinuxLabel}",
-        "written through a private procfs for the next exec; an error where the kernel has no such module",
+        "written through a private procfs for the next exec; an error if the kernel lacks the module",
         &[
             "config/labels.rs::a_program_and_what_exec_starts_are_confined_by_the_profile",
             "config/labels.rs::a_program_and_its_file_systems_have_their_selinux_labels",
@@ -198,7 +198,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "process.oomScoreAdj",
-        "-1000 to 1000; without it the caller's",
+        "-1000 to 1000; the default is the caller's",
         &[
             "config/limits.rs::the_score_of_the_oom_killer_is_set_in_both_directions",
             "config/limits.rs::without_a_score_the_callers_is_kept",
@@ -229,7 +229,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "process.execCPUAffinity{,.initial,.final}",
-        "processors of what exec starts: before, and after it is in the container's cgroup",
+        "the CPUs of a process of exec: before and after it enters the container's cgroup",
         &[
             "config/affinity.rs::exec_runs_on_the_final_cpus_or_else_on_the_initial_ones",
             "config/affinity.rs::initial_counts_before_the_cgroup_and_final_after_it",
@@ -252,7 +252,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "hooks.{prestart,createRuntime,createContainer,startContainer,poststart,poststop}",
-        "at their point and in their namespaces; a failure ends the start, of poststart too; of poststop it is a warning",
+        "each at its point and in its namespaces; a failure ends the start, also in poststart; in poststop it is a warning",
         &[
             "lifecycle/hooks.rs::create_start_and_delete_each_run_their_own_kinds",
             "lifecycle/hooks.rs::each_kind_gets_the_state_with_the_status_of_its_point",
@@ -275,7 +275,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "hooks.{prestart,createRuntime,createContainer,startContainer,poststart,poststop}[].timeout",
-        "seconds; the hook is killed, which is its failure",
+        "in seconds; a hook that exceeds it is killed and has failed",
         &[
             "lifecycle/hooks.rs::a_hook_that_outruns_its_timeout_is_killed",
             "lifecycle/hooks.rs::a_hook_within_its_timeout_is_waited_for",
@@ -288,7 +288,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "{windows,solaris,vm,zos,freebsd}",
-        "another platform's: ignored in silence, with everything below it",
+        "for other platforms: ignored silently, with everything below it",
         &[
             "spec/bad_input/warnings.rs::unknown_fields_are_ignored_in_silence",
             "spec/oracle.rs::good_examples_load",

@@ -10,12 +10,12 @@ const IGNORED: &str =
 pub const ANNOTATIONS: &[Row] = &[
     row(
         "run.oci.hooks.{stdout,stderr}",
-        "where it is allowed: what hooks say goes to this file",
+        "if allowed: the output of hooks goes to this file",
         &["lifecycle/hooks.rs::the_words_of_hooks_go_to_the_files_of_the_annotations", IGNORED],
     ),
     row(
         "run.oci.keep_original_groups",
-        "the caller's groups stay: an ordinary user's and in a user namespace; the host's root's where it is allowed",
+        "the caller's groups are kept: for an ordinary user and in a user namespace; for the host's root only if allowed",
         &[
             "config/ipc/annotations.rs::the_callers_groups_stay_if_the_config_says_so",
             "config/ipc/annotations.rs::an_ordinary_users_groups_stay_without_being_allowed",
@@ -28,12 +28,12 @@ pub const ANNOTATIONS: &[Row] = &[
     ),
     row(
         "run.oci.pidfd_receiver",
-        "where it is allowed: as --pidfd-socket",
+        "if allowed: as --pidfd-socket",
         &["config/ipc/pidfd.rs::the_annotation_names_a_receiver_too", IGNORED],
     ),
     row(
         "run.oci.seccomp.receiver",
-        "where it is allowed: as linux.seccomp.listenerPath",
+        "if allowed: as linux.seccomp.listenerPath",
         &[
             IGNORED,
             "config/ipc/annotations.rs::the_seccomp_listener_goes_to_the_receiver_of_the_annotation_or_of_the_environment",
@@ -41,7 +41,7 @@ pub const ANNOTATIONS: &[Row] = &[
     ),
     row(
         "run.oci.seccomp_bpf_data",
-        "a finished filter, where linux.seccomp is absent; beside it an error: an image's author does not replace a profile",
+        "a compiled filter, if linux.seccomp is absent; an error with it, because an image must not replace a profile",
         &[
             "config/ipc/annotations.rs::a_finished_filter_is_loaded_where_there_is_no_profile",
             "config/ipc/annotations.rs::a_finished_filter_does_not_take_the_place_of_the_profile",
@@ -55,17 +55,17 @@ pub const ANNOTATIONS: &[Row] = &[
     ),
     row(
         "{run.oci.handler,module.wasm.image/variant,run.oci.seccomp.plugins,run.oci.systemd.force_cgroup_v1}",
-        "asks for what rruntime has not: an error",
+        "needs what rruntime does not have: an error",
         &["config/ipc/annotations.rs::a_handler_that_is_not_there_is_an_error"],
     ),
     row(
         "{run.oci.delegate-cgroup,run.oci.systemd.subgroup,krun.}",
-        "shapes systemd's cgroups, or a virtual machine: a warning",
+        "applies to systemd's cgroups or to virtual machines: a warning",
         &[WARNING],
     ),
     row(
         "any other",
-        "kept in the state, no effect",
+        "kept in the state; no effect",
         &["lifecycle/commands.rs::state_tells_what_the_kernel_and_the_config_say"],
     ),
 ];
@@ -73,7 +73,7 @@ pub const ANNOTATIONS: &[Row] = &[
 pub const ENVIRONMENT: &[Row] = &[
     row(
         "LISTEN_FDS, LISTEN_FDNAMES, LISTEN_PID",
-        "the sockets keep their numbers, the program is told with its own pid",
+        "the sockets keep their numbers; LISTEN_PID is the program's own pid",
         &[
             "config/ipc/listen.rs::sockets_keep_their_numbers_and_the_program_is_told",
             "config/ipc/listen.rs::what_is_meant_for_another_process_is_not_passed_on",
@@ -82,7 +82,7 @@ pub const ENVIRONMENT: &[Row] = &[
     ),
     row(
         "NOTIFY_SOCKET",
-        "the container has a socket of ours; readiness and nothing else is passed on, with the pid",
+        "the container gets a socket of rruntime's, which passes on only readiness and the pid",
         &[
             "config/ipc/notify.rs::start_waits_until_the_program_is_ready_and_hands_its_pid_on",
             "config/ipc/notify.rs::nothing_else_that_the_container_says_reaches_the_service_manager",
@@ -111,7 +111,7 @@ pub const ENVIRONMENT: &[Row] = &[
     ),
     row(
         "the caller's descriptors",
-        "0 to 2 and --preserve-fds alone are passed on; a closed one of 0 to 2 is open on nothing",
+        "only 0 to 2 and --preserve-fds are passed on; a closed one of 0 to 2 is opened on /dev/null",
         &[
             "lifecycle/descriptors.rs::what_a_careless_caller_left_open_does_not_reach_the_process",
             "lifecycle/descriptors.rs::closed_standard_streams_are_open_on_nothing",
@@ -119,14 +119,14 @@ pub const ENVIRONMENT: &[Row] = &[
     ),
     row(
         "the caller's signals",
-        "nothing blocked, ignored ones stay ignored",
+        "none blocked; ignored signals stay ignored",
         &[
             "lifecycle/signals.rs::the_program_begins_with_no_signal_blocked_and_those_ignored_that_the_caller_ignores",
         ],
     ),
     row(
         "the program's name (argv[0])",
-        "called runc or crun, it answers as that one does, its name in the messages included",
+        "called as runc or crun, it behaves as that program, including the name in messages",
         &[
             "cli/usage.rs::the_name_it_is_called_by_is_the_name_it_uses",
             "cli/compat.rs::a_life_is_told_as_runc_tells_it",
@@ -135,7 +135,7 @@ pub const ENVIRONMENT: &[Row] = &[
     ),
     row(
         "exit code",
-        "the process's own, 128 and the number of the signal that ended it; 1 on our own errors, of exec 255",
+        "the code of the process, or 128 plus the number of the signal that ended it; 1 for an error of rruntime, 255 in exec",
         &[
             "lifecycle/main.rs::a_program_that_a_signal_ends_gives_128_and_its_number",
             "lifecycle/exec.rs::exec_gives_the_exit_code_or_128_and_the_signal",

@@ -15,11 +15,11 @@ pub const ROWS: &[Row] = &[
     row("linux.namespaces", "the eight kinds", &[FORM, TABLES]),
     row(
         "linux.capabilities",
-        "every one that this program knows",
+        "all that rruntime knows",
         &[TABLES, "src/names.rs::capability_names_and_numbers_are_those_of_the_caps_crate"],
     ),
     row("linux.cgroup{,.v1,.v2,.rdma}", "both versions", &[FORM, TABLES]),
-    row("linux.cgroup.{systemd,systemdUser}", "false until the driver is built", &[FORM]),
+    row("linux.cgroup.{systemd,systemdUser}", "false: there is no systemd driver yet", &[FORM]),
     row(
         "linux.seccomp{,.enabled,.actions,.operators,.archs,.knownFlags,.supportedFlags}",
         "the compiler's own tables",
@@ -27,7 +27,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "linux.{apparmor,selinux}{,.enabled}",
-        "true: what this program can do, not what this kernel has",
+        "true: what rruntime supports, not what this kernel has",
         &[TABLES],
     ),
     row("linux.intelRdt{,.enabled}", "as built", &[TABLES]),

@@ -9,7 +9,7 @@ pub const ROWS: &[Row] = &[
     row("linux", "may be absent", &["spec/oracle.rs::good_examples_load"]),
     row(
         "linux.namespaces",
-        "one entry a kind; a kind that is left out is the caller's",
+        "one entry for each kind; without one the container shares the caller's namespace",
         &[
             "config/namespaces.rs::every_namespace_without_a_path_is_new",
             "config/namespaces.rs::a_namespace_that_is_left_out_is_the_hosts",
@@ -22,7 +22,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "linux.namespaces[].path",
-        "joined, after its kind was verified on the descriptor",
+        "joined, after its kind has been verified on the descriptor",
         &[
             "config/namespaces.rs::namespaces_with_a_path_are_joined",
             "config/namespaces.rs::a_file_of_another_kind_of_namespace_is_refused_by_its_field",
@@ -30,7 +30,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "linux.{uidMappings,gidMappings}",
-        "maps of a new user namespace, which has to map id 0; an ordinary user's are written by newuidmap and newgidmap",
+        "the maps of a new user namespace, which must map id 0; for an ordinary user newuidmap and newgidmap write them",
         &[
             "config/users.rs::ids_are_mapped_inside_and_outside",
             "lifecycle/rootless/ranges.rs::ranges_from_etc_subuid_give_the_container_many_ids",
@@ -38,7 +38,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "linux.{uidMappings,gidMappings}[].{containerID,hostID,size}",
-        "a range, as /proc/PID/uid_map takes it",
+        "a range, as in /proc/PID/uid_map",
         &["config/users.rs::the_maps_read_inside_as_the_config_says"],
     ),
     row(
@@ -51,12 +51,12 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "linux.devices",
-        "made in /dev beside the default ones; bound from the host in a user namespace",
+        "created in /dev in addition to the default devices; in a user namespace, bound from the host",
         &["config/devices.rs::a_listed_device_has_its_kind_numbers_mode_and_owner", DEFAULTS],
     ),
     row(
         "linux.devices[].{type,path,major,minor,fileMode,uid,gid}",
-        "c, b, u, p; what is there already has to be the same device",
+        "c, b, u or p; an existing file must be the same device",
         &[
             "config/devices.rs::a_listed_device_has_its_kind_numbers_mode_and_owner",
             "config/devices.rs::a_device_that_the_image_has_already_is_kept_if_it_is_the_same_and_refused_if_not",
@@ -64,7 +64,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "linux.netDevices{,.*.name}",
-        "the interface is moved, renamed and set up, its addresses kept; it goes back if the container cannot be made, and stays in a namespace that was joined",
+        "the interface is moved, renamed and set up, and keeps its addresses; it returns if the container cannot be created, but stays in a namespace that was joined",
         &[
             "config/netdevices.rs::a_device_is_renamed_and_keeps_its_address_of_hardware_and_its_mtu",
             "config/netdevices.rs::permanent_global_addresses_are_kept_and_others_are_not",
@@ -76,7 +76,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "linux.cgroupsPath",
-        "absolute: below each mount; without it the id, beside or below the caller's group; `..` is refused",
+        "absolute: below each mount; by default the id, next to or below the caller's cgroup; `..` is refused",
         &[
             "config/resources.rs::the_container_is_in_the_cgroup_of_its_config",
             "src/cgroup/location.rs::no_path_means_the_id_below_the_callers_cgroup_on_v1_and_beside_it_on_v2",
@@ -90,7 +90,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "linux.resources.devices",
-        "a list on v1, a program on v2; the last rule that fits decides; the default devices are always allowed",
+        "a list on v1, a program on v2; the last matching rule decides; the default devices are always allowed",
         &[
             "cgroup/limits/devices.rs::the_last_rule_that_fits_decides",
             "cgroup/limits/devices.rs::the_default_devices_work_with_nothing_allowed_but_them",
@@ -99,7 +99,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "linux.resources.devices[].{allow,type,major,minor,access}",
-        "absent numbers mean every number, an absent type both types",
+        "without numbers, every number; without a type, both types",
         &[
             "cgroup/limits/devices.rs::a_rule_allows_the_access_that_it_names_and_no_more",
             "cgroup/limits/devices.rs::a_whole_class_can_be_allowed",
@@ -122,7 +122,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "linux.resources.memory.swap",
-        "memory and swap together; v2 gets the difference; below the limit is refused",
+        "memory plus swap; v2 gets the difference; a value below the limit is refused",
         &[
             "cgroup/limits/memory.rs::swap_counts_memory_and_swap_together",
             "cgroup/pure.rs::wrong_limits_are_refused_with_their_field",
@@ -130,7 +130,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "linux.resources.memory.{kernel,kernelTCP}",
-        "deprecated, gone from the kernel: a warning",
+        "deprecated and removed from the kernel: a warning",
         &["cgroup/pure.rs::what_a_version_does_not_have_but_peers_accept_is_a_warning"],
     ),
     row(
@@ -143,7 +143,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "linux.resources.memory.useHierarchy",
-        "read and without effect: kernels since 5.11 always use it",
+        "accepted without effect: kernels since 5.11 always use it",
         &["spec/oracle.rs::our_own_round_trip_keeps_every_field"],
     ),
     row(
@@ -157,7 +157,7 @@ pub const ROWS: &[Row] = &[
     row("linux.resources.cpu", "the fields below", &["config/resources.rs::cpu_time_and_weight_are_set"]),
     row(
         "linux.resources.cpu.shares",
-        "v2 gets the weight that means the same (runc's curve)",
+        "v2 gets the equivalent weight (runc's formula)",
         &[
             "cgroup/limits/cpu.rs::shares_are_shares_on_v1_and_the_weight_that_means_the_same_on_v2",
             "cgroup/pure.rs::shares_become_weights_that_keep_the_ends_and_the_default",
@@ -178,7 +178,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "linux.resources.cpu.{realtimePeriod,realtimeRuntime}",
-        "v1; refused on v2, which has neither",
+        "v1; refused on v2, which lacks both",
         &[
             "cgroup/pure.rs::real_time_limits_are_v1_files",
             "cgroup/pure.rs::wrong_limits_are_refused_with_their_field",
@@ -195,7 +195,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "linux.resources.pids{,.limit}",
-        "0 means none may be added, -1 no limit, absent nothing",
+        "0: no task may be added; -1: no limit; absent: unchanged",
         &[
             "cgroup/limits/tasks.rs::a_fork_beyond_the_limit_fails",
             "spec/oracle.rs::a_pids_limit_of_zero_differs_from_none",
@@ -204,7 +204,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "linux.resources.blockIO{,.weight}",
-        "bfq's weight, or the kernel's own where bfq is not there",
+        "the weight of bfq, or of the kernel without bfq",
         &[
             "cgroup/limits/files.rs::a_weight_is_set_or_refused_by_name",
             "cgroup/pure.rs::blkio_weights_become_io_weights_linearly",
@@ -212,7 +212,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "linux.resources.blockIO.leafWeight",
-        "gone from the kernel: a warning",
+        "removed from the kernel: a warning",
         &["cgroup/pure.rs::what_a_version_does_not_have_but_peers_accept_is_a_warning"],
     ),
     row(
@@ -222,7 +222,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "linux.resources.blockIO.weightDevice[].leafWeight",
-        "gone from the kernel: a warning",
+        "removed from the kernel: a warning",
         &["cgroup/pure.rs::a_leaf_weight_of_a_device_is_a_warning"],
     ),
     row(
@@ -307,7 +307,7 @@ pub const ROWS: &[Row] = &[
         "TSYNC, LOG, SPEC_ALLOW (also where no flags are given), WAIT_KILLABLE_RECV",
         &[
             "config/seccomp.rs::flags_of_the_filter_are_accepted_by_the_kernel",
-            "src/seccomp/tests.rs::flags_become_bits_and_their_absence_means_speculation",
+            "spec/seccomp/rules.rs::flags_become_bits_and_their_absence_means_speculation",
         ],
     ),
     row(

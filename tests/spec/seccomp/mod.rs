@@ -16,6 +16,7 @@ mod kernel;
 mod meaning;
 mod oracle;
 mod random;
+mod rules;
 mod tables;
 
 use meaning::meaning;

@@ -1,13 +1,14 @@
 //! The rules of compilation, one test each. Decisions are taken by running the compiled program.
 
-use super::arch::Order;
-use super::evaluate::{Call, Outcome, evaluate};
-use super::tables::{Syscall, X32_BIT};
-use super::vocabulary::describe;
-use super::*;
-use crate::error::Detail;
+use rruntime::error::{Detail, Kind, Result};
+use rruntime::seccomp::arch::{Arch, Order};
+use rruntime::seccomp::evaluate::{Call, Outcome, evaluate};
+use rruntime::seccomp::tables::{Syscall, X32_BIT};
+use rruntime::seccomp::vocabulary::{self, describe};
+use rruntime::seccomp::{Filter, compile, flags_of_kernel};
+use rruntime::spec::Seccomp;
 
-const DOCKER: &str = include_str!("../../tests/spec/seccomp/profiles/docker.json");
+const DOCKER: &str = include_str!("profiles/docker.json");
 /// Linux 6.18.
 const ALL_FLAGS: u32 = 0b100111;
 
