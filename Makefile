@@ -1,4 +1,4 @@
-# rruntime: what people type. Each target says in one line what it is for; `make help` prints them.
+# rruntime: the commands for people. Each target has one line of help; `make help` prints them.
 
 CARGO   ?= cargo
 PREFIX  ?= /usr/local
@@ -9,15 +9,15 @@ BASHDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
 FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 
-# .cargo/config.toml names the host as the target, so cargo puts the binary one folder deeper than usual. What is
-# installed is found by the link: under sudo there is often no rustc to ask.
+# .cargo/config.toml names the host as the target, so cargo puts the binary one folder deeper than usual. `install` uses
+# the link, because under sudo there is often no rustc to ask.
 HOST    := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 BINARY   = target/rruntime
 
-# Manual pages and completions, made with the binary: install only copies, and runs nothing as root.
+# Manual pages and completions, which the binary prints at build time: install only copies, and runs nothing as root.
 PAGES    = target/pages
 
-# The runtime that run, engines and bench look at. RUNTIME=runc puts another one in its place.
+# The runtime that run, engines and bench use. RUNTIME=runc chooses another one.
 RUNTIME ?=
 export RUNTIME
 
@@ -55,7 +55,7 @@ plain-target:
 		{ echo "make test: $$CARGO_TARGET_DIR is not ours; remove it, or set CARGO_TARGET_DIR" >&2; exit 1; }
 	@echo "the name of this directory is not plain: tests are built in $$CARGO_TARGET_DIR"
 
-test: deps ## unit and integration tests; on a host with cgroup v1, those about cgroups on v2 as well
+test: deps ## unit and integration tests; on a host with cgroup v1, run the cgroup tests on v2 too
 	@if command -v cargo-nextest >/dev/null 2>&1; then \
 		set -ex; $(CARGO) nextest run --locked --no-fail-fast; $(CARGO) test --locked --doc --quiet; \
 		hack/v2-view $(CARGO) nextest run --locked --no-fail-fast $(BOTH); \
@@ -63,37 +63,37 @@ test: deps ## unit and integration tests; on a host with cgroup v1, those about 
 		set -ex; $(CARGO) test --locked --no-fail-fast; hack/v2-view $(CARGO) test --locked --no-fail-fast $(BOTH); \
 	fi
 
-test-long: deps ## the gym's races twenty times longer: hostile containers against all that comes within their reach
+test-long: deps ## run the races of tests/security/gym twenty times longer
 	@set -ex; GYM_ROUNDS=20 $(CARGO) test --locked --test security gym:: -- --nocapture --test-threads 1; \
 	GYM_ROUNDS=20 hack/v2-view $(CARGO) test --locked --test security gym:: -- --nocapture --test-threads 1
 
-engines: deps ## podman, containerd and docker drive the runtime (skips the ones not installed)
+engines: deps ## test with podman, containerd and Docker (skips those that are not installed)
 	@if [ -z "$(RUNTIME)" ]; then $(MAKE) --no-print-directory build; fi
 	@tests/engines/run
 
-bench: deps ## measure rruntime against crun and runc; tables land in target/bench
+bench: deps ## compare the speed with crun and runc; writes tables to target/bench
 	@if [ -z "$(RUNTIME)" ]; then $(MAKE) --no-print-directory build; fi
 	@hack/bench
 
-lint: ## formatting, clippy, licences and advisories
+lint: ## check formatting, clippy, licences and advisories
 	$(CARGO) fmt --check
 	rustfmt --check --edition 2024 init/src/main.rs hack/deps/src/main.rs
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	@if command -v cargo-deny >/dev/null 2>&1; then \
 		$(CARGO) deny --offline check bans licenses sources && \
-		{ $(CARGO) deny check advisories || echo "skipped: advisories (the advisory database is not at hand)"; }; \
+		{ $(CARGO) deny check advisories || echo "skipped: advisories (the advisory database is not available)"; }; \
 	else echo "skipped: cargo-deny is not installed (cargo install cargo-deny)"; fi
 
-package: ## the crate as cargo packs it, installed from another directory and another home: it must be the same binary
+package: ## check that the packaged crate builds the same binary in another directory and another home
 	@$(MAKE) --no-print-directory build
 	@hack/check-package
 
 conformance: ## write docs/conformance.md from the tables in tests/conformance
 	RRUNTIME_WRITE_PAGES=1 $(CARGO) test --locked --test spec the_page_is_what_the_tables_say
 
-install: ## binary, manual pages, completions to $(DESTDIR)$(PREFIX); build first, as yourself
-	@test -x $(BINARY) -a -f $(PAGES)/rruntime.8 || { echo "make install: $(BINARY) and its pages are not there; run 'make build' first" >&2; exit 1; }
-	@# A directory that is there keeps its mode: install -d would set it.
+install: ## install binary, manual pages and completions in $(DESTDIR)$(PREFIX); run make build first
+	@test -x $(BINARY) -a -f $(PAGES)/rruntime.8 || { echo "make install: $(BINARY) or its pages are missing; run 'make build' first" >&2; exit 1; }
+	@# An existing directory keeps its mode; install -d would change it.
 	@for each in $(BINDIR) $(MANDIR) $(BASHDIR) $(ZSHDIR) $(FISHDIR); do \
 		test -d "$(DESTDIR)$$each" || install -d "$(DESTDIR)$$each" || exit 1; done
 	install -m 0755 $(BINARY) "$(DESTDIR)$(BINDIR)/rruntime"
@@ -102,11 +102,11 @@ install: ## binary, manual pages, completions to $(DESTDIR)$(PREFIX); build firs
 	install -m 0644 $(PAGES)/zsh "$(DESTDIR)$(ZSHDIR)/_rruntime"
 	install -m 0644 $(PAGES)/fish "$(DESTDIR)$(FISHDIR)/rruntime.fish"
 
-uninstall: ## remove what install put there
+uninstall: ## remove what make install has installed
 	rm -f "$(DESTDIR)$(BINDIR)/rruntime" "$(DESTDIR)$(MANDIR)/rruntime.8" "$(DESTDIR)$(MANDIR)"/rruntime-*.8
 	rm -f "$(DESTDIR)$(BASHDIR)/rruntime" "$(DESTDIR)$(ZSHDIR)/_rruntime" "$(DESTDIR)$(FISHDIR)/rruntime.fish"
 
-deps: ## install what the build and the tests need (asks for nothing when it is all there)
+deps: ## install what the build and the tests need (does nothing if it is all installed)
 	@hack/install-deps
 
 clean: ## remove target and everything in it
