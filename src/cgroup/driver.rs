@@ -29,7 +29,7 @@ pub enum CgroupManager {
 }
 
 impl CgroupManager {
-    /// The host's hierarchies. Where nothing is asked of them, there need not be any.
+    /// The host's hierarchies. They may be absent where they are not needed.
     pub fn layout(self) -> Result<Layout> {
         match (detect(), self) {
             (Err(_), CgroupManager::Disabled) => {
@@ -55,7 +55,7 @@ impl CgroupManager {
 /// A container's cgroup in the hands of its driver.
 #[derive(Default)]
 pub enum Driver {
-    /// There is none: not yet, not any more, or never. Every question has its quiet answer then.
+    /// There is no cgroup (yet, or any more). Every question has an empty answer then.
     #[default]
     None,
     /// Directories and control files of the mounted hierarchies.

@@ -27,11 +27,11 @@ impl Amount {
 pub enum DeviceRules {
     /// The listed rules and the ones that every container gets.
     Enforce,
-    /// None: in a user namespace the kernel refuses device nodes anyway, and an update leaves them alone.
+    /// None: in a user namespace the kernel refuses device nodes anyway, and an update does not change them.
     Skip,
 }
 
-/// Checked limits. Every absent part leaves the kernel's value alone.
+/// Checked limits. An absent part does not change the kernel's value.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Limits {
     pub memory: MemoryLimits,

@@ -1,4 +1,4 @@
-//! What was typed for one command: options parsed by clap, operands kept as they are.
+//! What was typed for one command: options parsed by clap, operands kept unchanged.
 //!
 //! clap alone cannot tell where a foreign command line begins (`ps ID -f` is ps's own -f), so the line is cut
 //! there first, by the same definitions that clap parses with.

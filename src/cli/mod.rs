@@ -105,7 +105,7 @@ const COMMANDS: &[Command] = &[
     update::COMMAND,
 ];
 
-/// A failure of our own, not of the container's process, in most commands.
+/// The exit code for an error of rruntime itself, in most commands.
 const FAILURE: fn(&Face) -> i32 = |_| FAILED;
 const FAILED: i32 = 1;
 

@@ -63,7 +63,7 @@ impl Session {
         self.attended(NoRoot::Empty)
     }
 
-    /// For a command on one container: in a root that is missing there is none.
+    /// For a command on one container: a missing root has no containers.
     pub fn engine_for_one(&self) -> Result<Engine> {
         self.engine(NoRoot::Empty, Watch::new(None, self.listener()))
     }

@@ -1,7 +1,7 @@
 //! `--user` and `--additional-gids` of exec: numbers, exactly.
 //!
 //! Anything else must be an error, never a default: a parser that reads "1x" as 0 makes a root process
-//! (CVE-2026-30892), and 4294967295 means "leave as it is" to setuid(2), which here is root.
+//! (CVE-2026-30892), and 4294967295 means "unchanged" to setuid(2), which here is root.
 
 use crate::engine::UserIds;
 use crate::error::{Error, Kind, Result};
@@ -35,7 +35,7 @@ pub fn parse_gids(text: &str) -> Result<Vec<u32>> {
 }
 
 fn id(text: &str) -> Option<u32> {
-    // Digits alone: the number parser would take a sign too.
+    // Only digits: the number parser would accept a sign too.
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     text.parse().ok().filter(|&id| digits && id != u32::MAX)
 }

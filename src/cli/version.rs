@@ -11,7 +11,7 @@ pub const COMMIT: &str = match option_env!("RRUNTIME_COMMIT") {
     None => "unknown",
 };
 
-/// What crun's users look for in its last line, as far as it is built here.
+/// What crun's users look for in its last line, as far as rruntime has it.
 const CRUN_FEATURES: &str = "+SELINUX +APPARMOR +CAP +SECCOMP +EBPF";
 
 /// The specification that this program follows.

@@ -24,7 +24,7 @@ pub fn read(process: &str) -> Result<Vec<Line>> {
     Ok(parse(&table(process)?))
 }
 
-/// The text. Anybody who may mount names a mount as he likes: bytes that are no text are replaced, in their line alone.
+/// The text. A user who may mount can give a mount any name: bytes that are not UTF-8 are replaced, only in their line.
 pub fn table(process: impl Display) -> Result<String> {
     text(&format!("/proc/{process}/mountinfo"))
 }
@@ -41,7 +41,7 @@ pub fn id_of(file: BorrowedFd) -> Result<u64> {
     id.ok_or_else(|| Error::new("the kernel does not report a mount id").value(path))
 }
 
-/// That of our own root.
+/// The id of our own root.
 pub fn id_of_root() -> Result<u64> {
     let root = fs::File::open("/").map_err(|e| Error::io("open /", &e))?;
     id_of(root.as_fd())

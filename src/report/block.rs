@@ -47,7 +47,7 @@ pub fn warning(message: &str, colours: Colours) -> String {
     line("warning", YELLOW, message, colours)
 }
 
-/// The text cannot begin a line of its own: a label there would look like one of ours.
+/// Lines within the text are indented: a label at the beginning of one would look like ours.
 fn line(label: &str, colour: &str, text: &str, colours: Colours) -> String {
     let (on, off) = if colours == Colours::On { (colour, PLAIN) } else { ("", "") };
     let text = escaped(text, Form::Plain, &['\n']).replace('\n', "\n  ");

@@ -5,7 +5,7 @@ use super::escape::{Form, escaped};
 use serde::Serialize;
 use std::borrow::Cow;
 
-/// `value` on one line. What a reader would not see is in strings alone, and escaped there.
+/// `value` on one line. Invisible characters occur only in strings, and are escaped there.
 pub fn compact(value: &impl Serialize) -> String {
     let text = serde_json::to_string(value).expect("our own types have string keys");
     match escaped(&text, Form::Json, &[]) {

@@ -11,7 +11,7 @@
 //! the field is absent nothing here runs, and the table of mounts is not read. Everything happens relative to the held
 //! top directory of a file system that says by its magic number that it is resctrl; names have one component.
 //!
-//! A group is removed only if it was made for this container alone: one that `closID` names is shared. Removing a group
+//! A group is removed only if it was made for this one container: one that `closID` names is shared. Removing a group
 //! moves its tasks to the default group, so a container's processes are ended before.
 
 mod place;

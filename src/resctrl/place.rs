@@ -12,7 +12,7 @@ pub struct Place {
     pub mount: PathBuf,
     /// The group's directory; empty for the default group.
     pub group: String,
-    /// The group was made for this container alone.
+    /// The group was made for this one container.
     pub own: bool,
     /// The container's own monitoring group, below `mon_groups` of the group.
     #[serde(skip_serializing_if = "Option::is_none")]

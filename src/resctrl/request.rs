@@ -1,4 +1,4 @@
-//! What a config asks of resctrl, held against what is there.
+//! What a config wants from resctrl, compared with what exists.
 
 use super::schema::{self, Write};
 use super::{Place, Tree};

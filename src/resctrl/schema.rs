@@ -64,7 +64,7 @@ pub fn check_resources(writes: &[Write], default: &str) -> Result<()> {
     Ok(())
 }
 
-/// A group that is there already has to have what the config says (config-linux.md): others use it too.
+/// An existing group must match the config (config-linux.md), because others use it too.
 pub fn check_match(writes: &[Write], group: &str, found: &str) -> Result<()> {
     for write in writes {
         for line in write.text.lines() {

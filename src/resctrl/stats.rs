@@ -72,7 +72,7 @@ fn is_zero(number: &u64) -> bool {
 impl Tree {
     /// The numbers of the container that has this place; `None` if its group is gone.
     ///
-    /// Errors: a file that is there and cannot be read.
+    /// Errors: an existing file that cannot be read.
     pub fn stats(&self, place: &Place) -> Result<Option<Stats>> {
         if !self.has_group(&place.group)? {
             return Ok(None);

@@ -84,12 +84,12 @@ pub fn pointer(name: &str) -> String {
     ROOT.key("annotations").key(name).to_string()
 }
 
-/// The value, if the annotation is there.
+/// The value, if the annotation is present.
 pub fn find<'a>(annotations: &'a BTreeMap<Text, Text>, name: &str) -> Option<&'a str> {
     annotations.get(name).map(|value| &**value)
 }
 
-/// The value of one that reaches the host, if it is there and allowed.
+/// The value of one that reaches the host, if it is present and allowed.
 pub fn allowed<'s>(spec: &'s Spec, name: &str) -> Option<&'s str> {
     let mut allowed = spec.amendments.allowed_annotations.iter().flatten();
     find(&spec.annotations, name).filter(|_| allowed.any(|allowed| allowed == name))

@@ -1,9 +1,9 @@
-//! A path of the container, as config.json writes it: read by its text alone, whatever is on the disk.
+//! A path of the container, as config.json writes it: only its text counts, not what is on the disk.
 
 use std::borrow::Cow;
 
-/// A destination from the root, without repeated slashes, `.` and a slash at the end. `..` takes away the part before
-/// it as it is written, whatever links are on the disk, and nothing above the root.
+/// A destination from the root, without repeated slashes, `.` and a slash at the end. `..` removes the part before
+/// it in the text, regardless of links on the disk, and never goes above the root.
 pub fn absolute(path: &str) -> Cow<'_, str> {
     let plain = path.starts_with('/')
         && (path.len() == 1 || !path.ends_with('/'))

@@ -50,7 +50,7 @@ pub fn complete<'a>(wanted: &mut Resources<'a>, present: &Resources<'a>, count: 
 fn kept_swap(limit: Option<i64>, had: &Memory, count: SwapCount) -> Option<i64> {
     let swap = given(had.swap)?;
     match (limit?, given(had.limit)) {
-        // Without a limit of memory there is none of memory and swap together.
+        // Without a limit of memory, memory and swap together have none.
         (-1, _) => None,
         (limit, Some(before)) if count == SwapCount::Alone && before > 0 && swap > 0 => {
             Some(limit.saturating_add(swap.saturating_sub(before)))

@@ -1,8 +1,8 @@
 //! Only an object is taken for an object.
 //!
-//! serde's derived code also takes a list in the place of a struct, its elements in the order of the fields:
+//! serde's derived code also accepts a list instead of a struct, its elements in the order of the fields:
 //! `"root": ["rootfs", true]` would be a read-only root, and an empty list a config with nothing set. Peers refuse
-//! that, and a config must mean one thing. This passes everything on as it is, but asks for a map where a struct
+//! that, and a config must mean one thing. This passes everything on unchanged, but asks for a map where a struct
 //! is wanted; the code that reads structs from lists is then never compiled.
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};

@@ -86,7 +86,7 @@ pub fn lives(briefs: &[Option<Brief>], boot: Option<&str>) -> Vec<Option<Life>> 
         None => {
             let brief = brief.as_ref()?;
             let life = brief.process()?.life();
-            // Its pid and start time may be a stranger's by now: the record knows.
+            // Another process may have its pid and start time by now: the record knows.
             (life == Life::Ended || !brief.is_of_another_boot(boot)).then_some(life)
         }
     };

@@ -79,7 +79,7 @@ impl Store {
         }
     }
 
-    /// Takes away a link that a killed command has left. Only one command at a time does that, so that none takes away what
+    /// Removes a link that a killed command has left. Only one command at a time does that, so that none removes what
     /// another has put in its place.
     fn sweep(&self, location: &Location, name: &CString, left_by: &str) -> SysResult<()> {
         let root = self.root().map_err(|_| Errno(libc::ENOENT))?;
@@ -104,7 +104,7 @@ enum Use {
     None,
 }
 
-/// `None` if the link is gone, or is none of ours.
+/// `None` if the link is gone, or is not a claim.
 fn holder(root: BorrowedFd, name: &CString) -> Option<String> {
     let mut buffer = [0; 512];
     let target = file::readlinkat(root, name, &mut buffer).ok()?;

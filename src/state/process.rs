@@ -40,7 +40,7 @@ impl Process {
         }
     }
 
-    /// What became of its main thread, which is there until it is reaped.
+    /// The state of its main thread, which exists until it is reaped.
     fn main_thread(&self) -> Option<Life> {
         let stat = read(self.pid).ok().filter(|stat| stat.start == self.start)?;
         Some(if stat.ended { Life::Ended } else { Life::Alive })
@@ -134,7 +134,7 @@ pub fn lives(asked: &[Option<(i32, u64)>]) -> Vec<Option<Life>> {
             let ended = ends.next()?.any()?;
             polled.then_some(if ended { Life::Ended } else { Life::Alive })
         }
-        // There is none, or the number is a thread's by now.
+        // It does not exist, or a thread has the number by now.
         Err(Errno(libc::ESRCH | libc::EINVAL | libc::ENOENT)) => Some(Life::Ended),
         Err(_) => None,
     };

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 /// The version that this program writes, and the newest that it reads.
 pub const VERSION: u32 = 1;
 
-/// How far `create` came. What the container does after that is asked of the kernel, not remembered.
+/// How far `create` came. The kernel, not the record, knows what the container does after that.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
@@ -116,7 +116,7 @@ impl Record {
         u64::from(self.namespaces_created | self.namespaces_joined)
     }
 
-    /// The value of an annotation that reaches the host, if it is there and was allowed.
+    /// The value of an annotation that reaches the host, if it is present and was allowed.
     pub fn allowed_annotation(&self, name: &str) -> Option<&str> {
         let allowed = self.amendments.allowed_annotations.iter().flatten().any(|allowed| allowed == name);
         self.annotations.get(name).filter(|_| allowed).map(String::as_str)
@@ -135,7 +135,7 @@ impl Record {
         self.process.map(|process| process.pid)
     }
 
-    /// The record as it is true now. Processes and groups do not outlive the machine: what has their numbers and names
+    /// The record as of now. Processes and groups do not survive a reboot: what has their numbers and names
     /// after it was started anew is others'.
     pub fn in_boot(self, now: Option<&str>) -> Record {
         match (&self.boot, now) {
@@ -195,7 +195,7 @@ mod tests {
     use super::*;
     use crate::spec::Listening;
 
-    /// The file as the first release wrote it. This text stays as it is, whatever the record becomes.
+    /// The file as the first release wrote it. This text never changes, even if the record does.
     const FIRST: &str = r#"{"version":1,"id":"web","oci_version":"1.2.0","bundle":"/b","rootfs":"/b/rootfs",
         "created":"2026-11-21T07:58:59.25Z","owner_uid":0,"phase":"created","pid":42,"pid_start":777,
         "cgroup":{"legs":[{"version":"v2","mount":"/sys/fs/cgroup","path":"web"}]},"annotations":{"a":"b"},"namespaces_created":131072,"namespaces_joined":0,

@@ -22,16 +22,16 @@ const STATE_NEXT: &CStr = c".state.json.next";
 const BRIEF: &CStr = c"brief";
 const CONFIG: &CStr = c"config.json";
 const SCRIPT: &CStr = c"script";
-/// As long as it is there, the container's init may wait for the word to start.
+/// As long as it exists, the container's init may wait for the word to start.
 pub const START_AWAITED: &CStr = c"start.awaited";
 /// The pipes of start where `start` cannot take them from init; init reads the word as long as it waits for it.
 pub const START_WORD: &CStr = c"start.word";
 pub const START_ANSWER: &CStr = c"start.answer";
 /// The socket on which a container that 0.1.0 has created waits instead.
 pub const START_SOCKET: &CStr = c"start.sock";
-/// The one directory of ours.
+/// The only directory in it.
 const NOTIFY: &CStr = c"notify";
-/// In the order of their removal: as long as the record is there, `list` and `delete` know what this was.
+/// In the order of their removal: as long as the record exists, `list` and `delete` know what this was.
 const OURS: [&CStr; 9] =
     [BRIEF, START_AWAITED, START_WORD, START_ANSWER, START_SOCKET, SCRIPT, CONFIG, STATE_NEXT, STATE];
 
@@ -118,7 +118,7 @@ impl Store {
         }
     }
 
-    /// The container's directory, for reading: whatever another command does meanwhile may or may not be seen.
+    /// The container's directory, for reading: changes by other commands in the meantime may or may not be seen.
     pub fn peek(&self, id: &str) -> Result<Entry> {
         id::check(id)?;
         let Some(root) = &self.dir else { return Err(no_such_container(id)) };
@@ -223,7 +223,7 @@ impl Entry {
         self.decoded()
     }
 
-    /// What is remembered, to be shown. A missing or damaged file is an error that says so.
+    /// The record, for display. A missing or damaged file is an error.
     pub fn read_record(&self) -> Result<Record> {
         self.closed_to_others()?;
         self.decoded()

@@ -87,7 +87,7 @@ impl Held {
                 .is_some_and(|has| controllers.iter().all(|c| has.contains(c)))
         };
         if has() {
-            // The controller is there, and only the file is not.
+            // The controller exists; only the file is missing.
             return false;
         }
         let Ok(root) = enter(&self.leg) else { return false };

@@ -19,7 +19,7 @@ impl Cgroup {
         limits.devices.as_ref().map_or(Ok(()), |rules| self.enforce(rules))
     }
 
-    /// On the v1 devices hierarchy, or, where there is none, on v2.
+    /// On the v1 devices hierarchy, or on v2 if that is not mounted.
     fn enforce(&self, rules: &Rules) -> Result<()> {
         if let Some(held) = self.held.iter().find(|h| h.leg.has("devices")) {
             return by_file(held, rules);

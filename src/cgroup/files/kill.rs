@@ -29,7 +29,7 @@ impl Cgroup {
         self.signal_each(number)
     }
 
-    /// Also the second half on hybrid hosts: a process may have been moved away in the v2 hierarchy alone.
+    /// Also the second half on hybrid hosts: a process may have been moved away only in the v2 hierarchy.
     fn signal_each(&self, number: i32) -> Result<()> {
         let was_frozen = self.is_frozen()?;
         // Where freezing does not work (no freezer, a task in uninterruptible sleep), the signals still go out.

@@ -119,7 +119,7 @@ fn descend(leg: &Leg, root: BorrowedFd, path: &str) -> SysResult<OwnedFd> {
     at.ok_or(Errno(libc::EINVAL))
 }
 
-/// Makes one directory, or opens the one that is there. A new one that cannot be used does not stay.
+/// Makes one directory, or opens the existing one. A new one that cannot be used is removed.
 fn step(leg: &Leg, parent: BorrowedFd, name: &CStr) -> SysResult<(OwnedFd, Origin)> {
     let origin = match file::mkdirat(parent, name, 0o755) {
         Ok(()) => Origin::Made,

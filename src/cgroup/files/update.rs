@@ -105,7 +105,7 @@ fn earlier(file: &str, value: &str, text: &str) -> Option<String> {
     let line = text.lines().next().unwrap_or_default();
     Some(match line.strip_prefix("oom_kill_disable ") {
         Some(number) => number.to_owned(),
-        // An empty write is none.
+        // There is nothing to write.
         None if line.is_empty() => "\n".to_owned(),
         None => line.to_owned(),
     })

@@ -76,7 +76,7 @@ impl Exceptions {
     }
 
     /// The writes that turn `self`, the kernel's present state, into `target`. What stays allowed is allowed at
-    /// every moment in between, and nothing is written that is so already.
+    /// every moment in between, and no rule is written that is in force already.
     pub fn towards(&self, target: &Exceptions) -> Vec<Change> {
         let mut changes = Vec::new();
         let same_default = self.allow_by_default == target.allow_by_default;

@@ -46,7 +46,7 @@ fn memory(memory: &MemoryLimits, files: &mut Vec<Write>) {
     files.extend(Write::set("memory.limit_in_bytes", signed(memory.limit), "memory/limit").map(Write::again));
     match (memory.swap, memory.limit) {
         (Some(swap), _) => files.push(Write::new(SWAP, swap.or("-1"), "memory/swap").again()),
-        // Without a limit of memory there is none of memory and swap either.
+        // Without a limit of memory, memory and swap have no limit either.
         (None, Some(Amount::Unlimited)) => {
             files.push(Write::new(SWAP, "-1".to_owned(), "memory/limit").if_absent(IfAbsent::Ignore));
         }

@@ -38,7 +38,7 @@ pub(super) fn most(amount: Option<Amount>) -> Option<String> {
     amount.map(|amount| amount.or("max"))
 }
 
-/// memory.swap.max counts swap alone, the specification's value memory and swap together.
+/// memory.swap.max counts only swap; the specification's value is memory and swap together.
 fn memory(memory: &MemoryLimits, files: &mut Vec<Write>) {
     let swap = match (memory.swap, memory.limit) {
         (Some(Amount::Of(both)), Some(Amount::Of(limit))) => Some(Amount::Of(both.saturating_sub(limit))),

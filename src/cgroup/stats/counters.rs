@@ -24,7 +24,7 @@ pub struct Cpu {
     pub psi: Option<Pressure>,
 }
 
-/// Nanoseconds. The lists are by processor, and v1's alone.
+/// In nanoseconds. The lists are by processor, and only v1 has them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct CpuUsage {
     #[serde(skip_serializing_if = "is_zero")]
@@ -70,7 +70,7 @@ pub struct Stall {
     pub total: u64,
 }
 
-/// v1's alone: what v2 has instead is in `cpuset.cpus.effective`, which runc does not report.
+/// Only in v1: v2 has `cpuset.cpus.effective` instead, which runc does not report.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Cpuset {
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -167,7 +167,7 @@ pub struct BlkioEntry {
 pub struct Hugetlb {
     #[serde(skip_serializing_if = "is_zero")]
     pub usage: u64,
-    /// v1's alone.
+    /// Only in v1.
     #[serde(skip_serializing_if = "is_zero")]
     pub max: u64,
     pub failcnt: u64,

@@ -26,7 +26,7 @@ impl Cgroup {
     /// Reads every number. What this host does not count stays at zero or absent.
     ///
     /// On a hybrid host the v1 hierarchies count, and the v2 leg adds what no v1 hierarchy has.
-    /// Errors: a file that is there and cannot be read.
+    /// Errors: an existing file that cannot be read.
     pub fn stats(&self) -> Result<Stats> {
         let mut stats = Stats::default();
         let v1 = |held: &&Held| held.leg.version == Version::V1;

@@ -21,7 +21,7 @@ impl Held {
         Ok(self.text(name)?.and_then(|text| parse::number(&text)))
     }
 
-    /// [`Held::number`], 0 where there is none.
+    /// [`Held::number`], or 0 without the file.
     pub(super) fn count(&self, name: &str) -> Result<u64> {
         self.number(name).map(Option::unwrap_or_default)
     }

@@ -72,7 +72,7 @@ fn memory(held: &Held, stats: &mut Stats) -> Result<()> {
     Ok(())
 }
 
-/// The kernel counts no failures here; the peak is there since Linux 5.19 (of swap since 6.5).
+/// The kernel counts no failures here; the peak exists since Linux 5.19 (of swap since 6.5).
 fn memory_use(held: &Held, prefix: &str) -> Result<MemoryUse> {
     let Some(usage) = held.number(&format!("{prefix}.current"))? else { return Ok(MemoryUse::default()) };
     Ok(MemoryUse {

@@ -106,7 +106,7 @@ fn options(table: &[(&str, Vec<Arg>)]) -> String {
     lines
 }
 
-/// What stands in the place of the first operand, and of the signal.
+/// What completes the first operand, and the signal.
 fn operand_words() -> String {
     let names = command_names();
     let mut lines = format!("    ' 0' | 'help 0') words='{names} help' ;;\n");

@@ -33,7 +33,7 @@ impl<'a> Relay<'a> {
             Err(Errno(libc::ENOTTY | libc::EINVAL | libc::ENODEV)) => None,
             Err(e) => return Err(e.because("put the terminal into raw mode")),
         };
-        // The master is ours alone.
+        // No other process has the master.
         file::set_nonblocking(master.as_fd()).map_err(|e| e.because("fcntl on the terminal"))?;
         let patient_output = file::reopen_nonblocking(output);
         let (out, into) = (Flow::default(), Flow::default());

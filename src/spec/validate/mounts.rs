@@ -66,7 +66,7 @@ struct Words<'m> {
 }
 
 impl Words<'_> {
-    /// Whether it is a new mount, and no change of one that is there.
+    /// Whether it is a new mount, not a change of an existing one.
     fn covers(&self, mount: &Mount) -> bool {
         !self.remount && (self.bind || !matches!(mount.kind.as_deref(), None | Some("" | "none")))
     }

@@ -257,7 +257,7 @@ fn net_devices(f: &mut Findings, at: &At, linux: &Linux, held: Held, facts: &Cir
             f.refuse_field(&at, "is not a valid name of a network device", remedy);
         }
         let renamed = device.name.as_deref().filter(|name| !name.is_empty());
-        // The kernel puts the lowest number that is free in the place of `%d`.
+        // The kernel replaces `%d` with the lowest free number.
         let pattern = renamed.and_then(|name| name.strip_suffix("%d"));
         let problem = match (pattern, renamed) {
             (Some(stem), _) => interface_problem(&format!("{stem}00")),

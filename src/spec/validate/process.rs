@@ -61,7 +61,7 @@ fn arguments(f: &mut Findings, at: &At, process: &Process) {
     }
 }
 
-/// Values may be secrets: a message shows the name alone.
+/// Values may be secrets: a message shows only the name.
 fn environment(f: &mut Findings, at: &At, env: &[Text]) {
     for (i, entry) in env.iter().enumerate() {
         match entry.split_once('=') {
