@@ -23,6 +23,15 @@ pub fn nearest<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> Option<&
     close.map(|name| (slips(name), name)).filter(near).min_by_key(|&(slips, _)| slips).map(|(_, name)| name)
 }
 
+/// The remedy for a name that is none of `names`.
+pub fn instead_of(word: &str, names: impl Iterator<Item = &'static str>) -> String {
+    let names: Vec<&str> = names.collect();
+    match nearest(word, names.iter().copied()) {
+        Some(meant) => format!("did you mean {meant:?}? The names are {}", names.join(", ")),
+        None => format!("use one of {}", names.join(", ")),
+    }
+}
+
 /// Letters that were lost, added, replaced or swapped with their neighbour (optimal string alignment).
 fn slips(a: &[u8], b: &[u8]) -> usize {
     let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];

@@ -9,6 +9,7 @@ use super::condition::{ARGUMENTS, Condition, Conditions};
 use super::tables::Syscall;
 use super::vocabulary::{ACTIONS, Action, FLAGS, OPERATORS, Operator, find, wrong};
 use crate::error::{Context, Error, Kind, Result};
+use crate::names::instead_of;
 use crate::spec::{Seccomp, seccomp::SyscallArg, seccomp::SyscallRule};
 
 /// A profile in numbers.
@@ -86,7 +87,8 @@ impl Profile {
             match Arch::by_name(name) {
                 None => {
                     let error = wrong("unknown architecture").field(field()).value(name);
-                    return Err(error.remedy(known(super::vocabulary::ARCHES.iter().map(|(name, _)| *name))));
+                    return Err(error
+                        .remedy(instead_of(name, super::vocabulary::ARCHES.iter().map(|(name, _)| *name))));
                 }
                 Some(Named::Known(arch)) if arch.order() == native.order() => {
                     if !self.arches.contains(&arch) {
@@ -173,7 +175,7 @@ impl Profile {
             let flag = FLAGS.iter().find(|flag| flag.name == &**name);
             let flag = flag.ok_or_else(|| {
                 let error = wrong("unknown flag").field(field()).value(name);
-                error.remedy(known(FLAGS.iter().map(|flag| flag.name)))
+                error.remedy(instead_of(name, FLAGS.iter().map(|flag| flag.name)))
             })?;
             if supported & flag.bit == 0 {
                 let (major, minor) = flag.since;
@@ -193,13 +195,8 @@ impl Profile {
 
 fn action(name: &str) -> Result<Action> {
     find(ACTIONS, name).ok_or_else(|| {
-        wrong("unknown action").value(name).remedy(known(ACTIONS.iter().map(|(name, _)| *name)))
+        wrong("unknown action").value(name).remedy(instead_of(name, ACTIONS.iter().map(|(name, _)| *name)))
     })
-}
-
-/// The remedy for an unknown name.
-fn known(names: impl Iterator<Item = &'static str>) -> String {
-    format!("use one of {}", names.collect::<Vec<_>>().join(", "))
 }
 
 fn condition(arg: &SyscallArg, rule: usize, index: usize) -> Result<Condition> {
@@ -209,7 +206,7 @@ fn condition(arg: &SyscallArg, rule: usize, index: usize) -> Result<Condition> {
     }
     let operator = find(OPERATORS, &arg.op).ok_or_else(|| {
         let error = wrong("unknown operator").field(field("op")).value(&arg.op);
-        error.remedy(known(OPERATORS.iter().map(|(name, _)| *name)))
+        error.remedy(instead_of(&arg.op, OPERATORS.iter().map(|(name, _)| *name)))
     })?;
     // With MASKED_EQ the first value is the mask.
     let (value, mask) = match operator {

@@ -165,11 +165,7 @@ impl Findings {
 
     /// A name that no table has.
     pub fn unknown(&mut self, at: &At, name: &str, names: impl Iterator<Item = &'static str>) {
-        let names: Vec<_> = names.collect();
-        let remedy = match crate::names::nearest(name, names.iter().copied()) {
-            Some(meant) => format!("did you mean {meant:?}? The names are {}", names.join(", ")),
-            None => format!("use one of {}", names.join(", ")),
-        };
+        let remedy = crate::names::instead_of(name, names);
         if name.is_empty() {
             self.refuse_field(at, "is missing or empty", remedy);
         } else {

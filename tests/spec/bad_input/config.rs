@@ -97,6 +97,11 @@ const ROWS: &[Row] = &[
         &["/linux/seccomp/syscalls/0/action", "SCMP_ACT_MAYBE", "SCMP_ACT_ALLOW"],
     ),
     (
+        "a misspelt seccomp action",
+        |c| c["linux"]["seccomp"]["syscalls"][0]["action"] = json!("SCMP_ACT_ALOW"),
+        &["/linux/seccomp/syscalls/0/action", "SCMP_ACT_ALOW", "did you mean \"SCMP_ACT_ALLOW\"?"],
+    ),
+    (
         "an unknown seccomp default action",
         |c| c["linux"]["seccomp"]["defaultAction"] = json!("SCMP_ACT_MAYBE"),
         &["/linux/seccomp/defaultAction", "SCMP_ACT_MAYBE", "SCMP_ACT_ALLOW"],
