@@ -1,7 +1,9 @@
 //! What the global options mean: where state is, where the log goes, how cgroups are made.
 
 use super::face::Face;
-use crate::engine::{CgroupManager, Engine, Event, Hold, Listener, Rootless, Started, Stop, Watch};
+use crate::engine::{
+    CgroupManager, Engine, Event, Hold, Listener, OpenFiles, Rootless, Started, Stop, Watch,
+};
 use crate::error::Result;
 use crate::names::signal_name;
 use crate::plan::words;
@@ -128,6 +130,7 @@ impl Session {
             cgroup_manager: self.cgroup_manager,
             rootless: self.rootless,
             allowed_annotations: self.allowed_annotations.clone(),
+            open_files: OpenFiles::Raise,
             watch: Arc::new(watch),
         })
     }

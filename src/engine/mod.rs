@@ -2,8 +2,7 @@
 //!
 //! Each command of the command line is one call here, and a shim or a test makes the same calls, from any thread: nothing
 //! is printed, the process does not exit, no call waits for a program to end, and every failure is an `Error`. No
-//! process-wide state is changed, with one exception: a plan with very many descriptors raises the soft limit of open
-//! files while they are open (`open_files`).
+//! process-wide state is changed, unless its caller asks for it ([`OpenFiles`]).
 
 mod caller;
 pub mod child;
@@ -25,6 +24,7 @@ pub use options::*;
 pub use started::Started;
 pub use watch::{Stop, Watch};
 
+use crate::cgroup::{Driver, Location};
 use crate::error::{Error, Result};
 use crate::state::{Entry, Record, Store};
 use serde::Serialize;
@@ -43,6 +43,7 @@ pub struct Engine {
     pub rootless: Rootless,
     /// Annotations that may reach the host, besides those of the administrator's list.
     pub allowed_annotations: Vec<String>,
+    pub open_files: OpenFiles,
     /// Who hears of its work, and what ends its waits for what a container can hold up.
     pub watch: Arc<Watch>,
 }
@@ -50,6 +51,16 @@ pub struct Engine {
 impl Engine {
     fn tell(&self, event: &Event) {
         (self.watch.listener)(event);
+    }
+
+    /// Who keeps a group from being frozen, or from being removed.
+    fn tell_holds(&self, location: Option<&Location>) {
+        // What cannot be read is told by the error that led here.
+        let Ok(driver) = Driver::open(location) else { return };
+        let pids = driver.cgroup().and_then(|cgroup| cgroup.pids().ok()).unwrap_or_default();
+        for (pid, hold) in pids.into_iter().filter_map(|pid| Some((pid, hold::hold(pid)?))) {
+            self.tell(&Event::Held { pid, hold });
+        }
     }
 
     fn warn(&self, warning: Error) {

@@ -19,6 +19,16 @@ pub enum Rootless {
     No,
 }
 
+/// A plan that opens more files than this process may (RLIMIT_NOFILE): each mount of a config may be one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OpenFiles {
+    /// It is refused: the limit is the whole process's.
+    #[default]
+    Keep,
+    /// The soft limit is raised while they are open: for a process that makes one call at a time.
+    Raise,
+}
+
 /// How the root of the file system is changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RootChange {

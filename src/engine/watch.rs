@@ -7,12 +7,13 @@
 use crate::engine::event::{Event, Listener};
 use crate::engine::hold::{Hold, hold};
 use crate::error::{Error, Kind, Result};
-use crate::sys::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::os::fd::BorrowedFd;
+use crate::sys::launch::Child;
+use crate::sys::{poll, process, wait};
+use nix::poll::{PollFd, PollFlags};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What ends the waits of a caller's calls before what they wait for has come.
 pub trait Stop: Send + Sync {
@@ -35,8 +36,8 @@ pub struct Watch {
 
 /// What is read at most before what asks for an end counts.
 const MOST_READ: u32 = 64;
-/// Milliseconds between two looks at a process that is waited for.
-const LOOK: u16 = 1000;
+/// Between two looks at a process that is waited for.
+const LOOK: Duration = Duration::from_secs(1);
 /// The same for what cannot be polled.
 const GLANCE: Duration = Duration::from_millis(100);
 
@@ -58,21 +59,53 @@ impl Watch {
 
     /// Until one of these can be read, which the process `pid` has to do something for.
     pub fn wait(&self, fds: &[BorrowedFd], pid: i32) -> Result<()> {
-        self.wait_unless(fds, pid, || false).map(drop)
+        self.wait_for(fds, pid, None, || false).map(drop)
     }
 
     /// The same, but not any longer once `over` says so, which is asked now and then; `false` in that case.
     pub fn wait_unless(&self, fds: &[BorrowedFd], pid: i32, over: impl Fn() -> bool) -> Result<bool> {
+        self.wait_for(fds, pid, None, over).map(|ready| ready.is_some())
+    }
+
+    /// The first of these that can be read; `None` at the deadline.
+    pub fn first(&self, fds: &[BorrowedFd], pid: i32, deadline: Option<Instant>) -> Result<Option<usize>> {
+        self.wait_for(fds, pid, deadline, || false)
+    }
+
+    /// Until a process that was killed has ended, whatever its parent is; `false` if that takes too long. What asks for an
+    /// end does not end this: it takes back what was begun.
+    pub fn end_of(&self, pidfd: BorrowedFd, pid: i32) -> Result<bool> {
+        let calm = Watch::new(None, Arc::clone(&self.listener));
+        let deadline = Some(Instant::now() + self.patience());
+        calm.wait_for(&[pidfd], pid, deadline, || false).map(|ready| ready.is_some())
+    }
+
+    /// Kills a process, and fetches its exit code if it is a child of ours and that comes in time.
+    pub fn end(&self, process: &Child) {
+        // It may have ended by itself.
+        let _ = process::pidfd_send_signal(process.pidfd.as_fd(), libc::SIGKILL);
+        if matches!(self.end_of(process.pidfd.as_fd(), process.pid), Ok(true)) {
+            // Another part of this program may have reaped it.
+            let _ = wait::reap(process.pidfd.as_fd());
+        }
+    }
+
+    fn wait_for(
+        &self,
+        fds: &[BorrowedFd],
+        pid: i32,
+        deadline: Option<Instant>,
+        over: impl Fn() -> bool,
+    ) -> Result<Option<usize>> {
         let mut told = None;
-        let mut patience = PollTimeout::from(LOOK);
-        while !self.wait_once(fds, patience)? {
-            if over() {
-                return Ok(false);
+        loop {
+            let look = Instant::now() + LOOK;
+            let ready = self.wait_once(fds, deadline.map_or(look, |deadline| deadline.min(look)))?;
+            if ready.is_some() || over() || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return Ok(ready);
             }
             self.tell_hold(pid, &mut told);
-            patience = PollTimeout::from(LOOK);
         }
-        Ok(true)
     }
 
     /// Until `over`, which waits by itself as long as it is told to.
@@ -95,20 +128,18 @@ impl Watch {
         }
     }
 
-    /// Whether one of them could be read in time. What can be read counts first, for a signal may be meant for a program
-    /// that runs already; but it may never end.
-    fn wait_once(&self, fds: &[BorrowedFd], patience: PollTimeout) -> Result<bool> {
-        let all = fds.iter().copied().chain(self.fd());
+    /// The first that can be read in time. What can be read counts first, for a signal may be meant for a program that runs
+    /// already; but it may never end.
+    fn wait_once(&self, fds: &[BorrowedFd], until: Instant) -> Result<Option<usize>> {
+        let stop = self.stop.as_ref().map(|stop| stop.fd());
+        let all = fds.iter().copied().chain(stop);
         let mut watched: Vec<PollFd> = all.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
-        match poll(&mut watched, patience) {
-            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
-            Err(e) => return Err(Errno::from(e).because("poll")),
-        }
+        poll::wait(&mut watched, Some(until)).map_err(|e| e.because("poll"))?;
         let ready = |polled: &PollFd| polled.any().unwrap_or(false);
         let (watched, signals) = watched.split_at(fds.len());
-        let readable = watched.iter().any(ready);
+        let readable = watched.iter().position(ready);
         let signalled = signals.iter().any(ready);
-        let preferred = if signalled && readable { self.preferred.load(Relaxed) + 1 } else { 0 };
+        let preferred = if signalled && readable.is_some() { self.preferred.load(Relaxed) + 1 } else { 0 };
         self.preferred.store(preferred, Relaxed);
         if signalled && !(1..MOST_READ).contains(&preferred) {
             self.check()?;
@@ -116,13 +147,8 @@ impl Watch {
         Ok(readable)
     }
 
-    /// What to poll beside what is waited for; [`Watch::check`] says what came.
-    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
-        self.stop.as_ref().map(|stop| stop.fd())
-    }
-
     /// An error if the caller has been asked to end.
-    pub fn check(&self) -> Result<()> {
+    fn check(&self) -> Result<()> {
         let Some(reason) = self.stop.as_ref().and_then(|stop| stop.reason()) else { return Ok(()) };
         self.ended.store(true, Relaxed);
         Err(Error::new(format!("ended by {reason} while it waited for the container"))

@@ -8,9 +8,8 @@ use super::escape::{Form, escaped, is_hidden};
 use super::line::{self, Format, Level};
 use crate::error::{Error, Kind, Result};
 use crate::sys::memory::{self, Content};
-use crate::sys::poll::until;
-use crate::sys::{Errno, SysResult, c, file, socket};
-use nix::poll::{PollFd, PollFlags, poll};
+use crate::sys::{Errno, SysResult, c, file, poll, socket};
+use nix::poll::{PollFd, PollFlags};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -116,7 +115,7 @@ fn append(file: BorrowedFd, mut rest: &[u8]) -> SysResult<()> {
             Ok(written) => rest = &rest[written..],
             Err(Errno(libc::EAGAIN)) => {
                 let deadline = Instant::now() + Duration::from_secs(PATIENCE_SECONDS as u64);
-                if poll(&mut [PollFd::new(file, PollFlags::POLLOUT)], until(Some(deadline))) != Ok(1) {
+                if !poll::wait(&mut [PollFd::new(file, PollFlags::POLLOUT)], Some(deadline))? {
                     return Err(Errno(libc::EAGAIN));
                 }
             }

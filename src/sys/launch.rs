@@ -14,7 +14,7 @@ use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A program to start, and what its process is like.
 pub struct Launch<'a> {
@@ -46,9 +46,7 @@ impl Child {
     pub fn end(&self, patience: Duration) {
         // It may have ended by itself.
         let _ = super::process::pidfd_send_signal(self.pidfd.as_fd(), libc::SIGKILL);
-        let mut watched = [libc::pollfd { fd: self.pidfd.as_raw_fd(), events: libc::POLLIN, revents: 0 }];
-        // SAFETY: the array has one element and is ours for the call.
-        if unsafe { libc::poll(watched.as_mut_ptr(), 1, patience.as_millis() as libc::c_int) } == 1 {
+        if super::poll::readable(self.pidfd.as_fd(), Some(Instant::now() + patience)) == Ok(true) {
             // Another part of this program may have reaped it.
             let _ = super::wait::reap(self.pidfd.as_fd());
         }

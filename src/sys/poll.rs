@@ -1,12 +1,30 @@
-//! How long a poll(2) may wait.
+//! poll(2), to its deadline whatever signals come between.
 
-use nix::poll::PollTimeout;
+use super::SysResult;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
-/// The time that is left until `deadline`, rounded up: a wait never ends a moment before it. `None` waits for ever.
-/// A wait that is too long for poll ends early, after 24 days, and begins again.
-pub fn until(deadline: Option<Instant>) -> PollTimeout {
-    let Some(deadline) = deadline else { return PollTimeout::NONE };
-    let left = deadline.saturating_duration_since(Instant::now());
-    PollTimeout::try_from(left.as_micros().div_ceil(1000)).unwrap_or(PollTimeout::MAX)
+/// Waits until there is something to say of one of these; `false` at the deadline. Without a deadline it waits for ever. A
+/// time beyond what poll takes ends early, after 24 days, and begins again.
+pub fn wait(watched: &mut [PollFd], deadline: Option<Instant>) -> SysResult<bool> {
+    loop {
+        let patience = deadline.map_or(PollTimeout::NONE, |deadline| {
+            // Rounded up: a wait never ends a moment before it.
+            let left = deadline.saturating_duration_since(Instant::now());
+            PollTimeout::try_from(left.as_micros().div_ceil(1000)).unwrap_or(PollTimeout::MAX)
+        });
+        match poll(watched, patience) {
+            Err(Errno::EINTR) => {}
+            Err(e) => return Err(e.into()),
+            Ok(0) if deadline.is_some_and(|deadline| Instant::now() < deadline) => {}
+            Ok(count) => return Ok(count > 0),
+        }
+    }
+}
+
+/// The same for one that is to be read.
+pub fn readable(fd: BorrowedFd, deadline: Option<Instant>) -> SysResult<bool> {
+    wait(&mut [PollFd::new(fd, PollFlags::POLLIN)], deadline)
 }

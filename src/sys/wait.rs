@@ -23,9 +23,33 @@ impl Ended {
 
 /// waitid(P_PIDFD, WEXITED): waits for a child that is about to end. By descriptor: a number that was reaped before
 /// could be another child's by now.
+///
+/// Where another part of this program has reaped it, or it was never a child of ours, the kernel may remember (Linux 6.15);
+/// else `ECHILD`.
 pub fn reap(pidfd: BorrowedFd) -> SysResult<Ended> {
-    let ended = wait(libc::P_PIDFD, pidfd.as_raw_fd() as libc::id_t, 0)?;
-    Ok(ended.expect("a blocking wait has a result"))
+    match wait(libc::P_PIDFD, pidfd.as_raw_fd() as libc::id_t, 0) {
+        Ok(Some(ended)) => Ok(ended),
+        Ok(None) | Err(Errno(libc::ECHILD)) => remembered(pidfd).ok_or(Errno(libc::ECHILD)),
+        Err(e) => Err(e),
+    }
+}
+
+/// ioctl(pidfd, PIDFD_GET_INFO) of a process that was reaped. Reference: linux/pidfd.h.
+fn remembered(pidfd: BorrowedFd) -> Option<Ended> {
+    const PIDFD_INFO_EXIT: u64 = 1 << 3;
+    /// struct pidfd_info in its first version: the mask at its beginning, the exit code at its end.
+    const SIZE: usize = 64;
+    const PIDFD_GET_INFO: libc::Ioctl = (3 << 30 | SIZE << 16 | 0xff << 8 | 11) as libc::Ioctl;
+    let mut info = [0u64; SIZE / 8];
+    info[0] = PIDFD_INFO_EXIT;
+    // SAFETY: the structure is ours for the call, and as long as the number of the call says.
+    check(unsafe { libc::ioctl(pidfd.as_raw_fd(), PIDFD_GET_INFO, info.as_mut_ptr()) }.into()).ok()?;
+    let status = (info[7] >> 32) as i32;
+    let ended = match libc::WIFSIGNALED(status) {
+        true => Ended::Signaled(libc::WTERMSIG(status)),
+        false => Ended::Exited(libc::WEXITSTATUS(status)),
+    };
+    (info[0] & PIDFD_INFO_EXIT != 0).then_some(ended)
 }
 
 /// waitid(P_PID, WEXITED) for an orphan that `ended_other_than` has found.
@@ -75,4 +99,25 @@ unsafe fn ended(info: &libc::siginfo_t) -> Ended {
     // SAFETY: as promised by the caller.
     let status = unsafe { info.si_status() };
     if info.si_code == libc::CLD_EXITED { Ended::Exited(status) } else { Ended::Signaled(status) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+    use std::process::Command;
+
+    /// A caller may wait for all children at once, ours too.
+    #[test]
+    fn how_a_child_has_ended_is_known_although_another_has_reaped_it() {
+        for (script, wanted) in [("exit 7", Ended::Exited(7)), ("kill -TERM $$", Ended::Signaled(15))] {
+            let mut child = Command::new("sh").args(["-c", script]).spawn().unwrap();
+            let pidfd = super::super::process::pidfd_open(child.id() as i32).unwrap();
+            child.wait().unwrap();
+            match reap(pidfd.as_fd()) {
+                Err(Errno(libc::ECHILD)) => eprintln!("skipped: before Linux 6.15"),
+                ended => assert_eq!(ended, Ok(wanted)),
+            }
+        }
+    }
 }

@@ -51,6 +51,16 @@ fn a_command_ends_when_it_is_asked_to_while_a_hook_runs() {
     container.assert_gone();
 }
 
+#[test]
+fn a_hook_that_is_stopped_is_named() {
+    let container = with_hook("createRuntime", "kill -STOP $$");
+    let mut child = begin(&container, "create");
+    wait_until("it is told who holds it", || log(&container).contains("stopped by a signal"));
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
+    assert!(!child.wait().unwrap().success());
+    container.assert_gone();
+}
+
 /// Who is born in a frozen group never gets to its program, and whoever waits for its birth hears no signal.
 #[test]
 fn nobody_is_born_in_a_frozen_group() {

@@ -3,10 +3,11 @@
 use crate::support::{Container, hierarchies, wait_until};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use rruntime::engine::{
-    AfterExit, CgroupManager, CreateOptions, Engine, Event, ExecOptions, ExecProcess, Force, Paused,
-    Rootless, Started, Status, Target, Terminal, Watch,
+    AfterExit, CgroupManager, CreateOptions, Engine, Event, ExecOptions, ExecProcess, Force, OpenFiles,
+    Paused, Rootless, Started, Status, Target, Terminal, Watch,
 };
 use rruntime::state::{NoRoot, Store};
+use rruntime::sys::identity::prlimit;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Seek};
@@ -42,6 +43,7 @@ fn engine(container: &Container) -> Engine {
         cgroup_manager: CgroupManager::Cgroupfs,
         rootless: Rootless::Auto,
         allowed_annotations: Vec::new(),
+        open_files: OpenFiles::Keep,
         watch: Arc::new(Watch::none()),
     }
 }
@@ -297,4 +299,71 @@ fn the_terminal_of_a_process_is_its_callers() {
     let error = engine.exec(&container.id, &refused).unwrap_err().to_string();
     assert!(error.contains("terminal"), "{error}");
     end(&engine, &container.id, &first);
+}
+
+#[test]
+fn a_plan_that_needs_more_files_than_its_caller_may_open_is_refused_by_name_or_makes_room() {
+    alone(
+        "many::a_plan_that_needs_more_files_than_its_caller_may_open_is_refused_by_name_or_makes_room",
+        || {
+            let container = bundle(&["sleep", "1000"]).edit(|config| {
+            let mounts = config["mounts"].as_array_mut().unwrap();
+            mounts.extend((0..300).map(|n| {
+                let destination = format!("/tmp/mount-{n}");
+                serde_json::json!({"destination": destination, "source": "/etc", "type": "bind", "options": ["bind"]})
+            }));
+        });
+            container.write_config();
+            let limit = || prlimit(0, libc::RLIMIT_NOFILE, None).unwrap();
+            let hard = limit().1;
+            prlimit(0, libc::RLIMIT_NOFILE, Some((256, hard))).unwrap();
+            let keeping = engine(&container);
+            let _leavings = Leavings(keeping.clone());
+            let null = File::options().read(true).write(true).open("/dev/null").unwrap();
+            let options = options(&container, &container.id, &null);
+            let error = keeping.create(&options).unwrap_err().to_string();
+            assert!(error.contains("/mounts") && error.contains("RLIMIT_NOFILE"), "{error}");
+            assert_eq!(keeping.list().unwrap().len(), 0);
+            let raising = Engine { open_files: OpenFiles::Raise, ..keeping.clone() };
+            let created = raising.create(&options).unwrap();
+            assert_eq!(limit(), (256, hard));
+            raising.delete(&container.id, Force::Kill).unwrap();
+            wait(&created);
+        },
+    );
+}
+
+/// A hook's exit status is known although the caller waits for every child of its process.
+#[test]
+fn a_caller_that_reaps_everything_makes_containers_with_hooks() {
+    alone("many::a_caller_that_reaps_everything_makes_containers_with_hooks", || {
+        let hook = |script: &str| serde_json::json!([{"path": "/bin/sh", "args": ["sh", "-c", script]}]);
+        let container = bundle(&["sleep", "1000"]).edit(|config| {
+            config["hooks"] =
+                serde_json::json!({"createRuntime": hook("sleep 0.1"), "poststart": hook("exit 0")});
+        });
+        container.write_config();
+        let engine = engine(&container);
+        let _leavings = Leavings(engine.clone());
+        let null = File::options().read(true).write(true).open("/dev/null").unwrap();
+        let over = Over::default();
+        let going = Arc::clone(&over.0);
+        let reaper = thread::spawn(move || {
+            while !going.load(Ordering::Relaxed) {
+                if waitid(Id::All, WaitPidFlag::WEXITED).is_err() {
+                    thread::sleep(std::time::Duration::from_millis(1));
+                }
+            }
+        });
+        let made = engine.run(&options(&container, &container.id, &null), AfterExit::Delete);
+        match made {
+            Err(error) if error.detail().errno == Some(libc::ECHILD) => {
+                eprintln!("skipped: before Linux 6.15")
+            }
+            made => drop(made.unwrap()),
+        }
+        engine.delete(&container.id, Force::Kill).unwrap();
+        drop(over);
+        reaper.join().unwrap();
+    });
 }

@@ -8,9 +8,8 @@ use super::held::{Cgroup, Held, enter, is_the_same, on};
 use super::walk::{DIRECTORY, INSIDE, below, c};
 use crate::cgroup::location::{Leg, Location, Version};
 use crate::error::{Error, Result};
-use crate::sys::poll::until;
-use crate::sys::{Errno, SysResult, file};
-use nix::poll::{PollFd, PollFlags, poll};
+use crate::sys::{Errno, SysResult, file, poll};
+use nix::poll::{PollFd, PollFlags};
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -174,11 +173,7 @@ impl Held {
             if deadline <= Instant::now() {
                 return Ok(false);
             }
-            let mut waited = [PollFd::new(events.as_fd(), PollFlags::POLLPRI)];
-            match poll(&mut waited, until(Some(deadline))) {
-                Ok(_) | Err(nix::errno::Errno::EINTR) => {}
-                Err(errno) => return Err(errno.into()),
-            }
+            poll::wait(&mut [PollFd::new(events.as_fd(), PollFlags::POLLPRI)], Some(deadline))?;
         }
     }
 }

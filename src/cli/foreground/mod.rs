@@ -9,8 +9,8 @@ use crate::engine::Started;
 use crate::error::Result;
 use crate::sys::signalfd::Signals;
 use crate::sys::wait::{self, Ended};
-use crate::sys::{Errno, process};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use crate::sys::{poll, process};
+use nix::poll::{PollFd, PollFlags};
 use relay::Relay;
 use std::io::{stdin, stdout};
 use std::os::fd::AsFd;
@@ -47,10 +47,7 @@ pub fn wait(child: &mut Started, signals: &Signals, orphans: Orphans) -> Result<
         if let Some(relay) = &relay {
             relay.watch(&mut watched);
         }
-        match poll(&mut watched, PollTimeout::NONE) {
-            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
-            Err(e) => return Err(Errno::from(e).because("poll")),
-        }
+        poll::wait(&mut watched, None).map_err(|e| e.because("poll"))?;
         // The service manager watches the program by itself from here on; without it there is no one to report to.
         if proxy.as_mut().is_some_and(|proxy| proxy.hear().is_err()) {
             proxy = None;

@@ -7,9 +7,10 @@ use crate::engine::copy_size;
 use crate::error::Result;
 use crate::sys::signalfd::Signals;
 use crate::sys::terminal::{self, Raw};
-use crate::sys::{Errno, file};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use crate::sys::{Errno, file, poll};
+use nix::poll::{PollFd, PollFlags};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Instant;
 
 /// Our terminal and the container's, joined.
 pub struct Relay<'a> {
@@ -91,7 +92,7 @@ impl<'a> Relay<'a> {
                 continue;
             }
             // Without an answer the text is looked at again, which tells more.
-            let _ = poll(&mut watched, PollTimeout::NONE);
+            let _ = poll::wait(&mut watched, None);
             if std::iter::from_fn(|| signals.next())
                 .any(|signal| signal != libc::SIGCHLD && signal != libc::SIGWINCH)
             {
@@ -178,5 +179,5 @@ impl Flow {
 fn ready(fd: BorrowedFd, events: PollFlags) -> bool {
     let mut watched = [PollFd::new(fd, events)];
     // An error is found by the call that follows.
-    poll(&mut watched, PollTimeout::ZERO).is_ok_and(|count| count > 0)
+    poll::wait(&mut watched, Some(Instant::now())) == Ok(true)
 }

@@ -22,9 +22,7 @@ use crate::engine::Watch;
 use crate::engine::caller::notify_reader;
 use crate::error::{Error, Kind, Result};
 use crate::state::Entry;
-use crate::sys::poll::until;
-use crate::sys::{Errno, SysResult, file, socket};
-use nix::poll::{PollFd, PollFlags, poll};
+use crate::sys::{Errno, SysResult, file, poll, socket};
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
@@ -101,11 +99,9 @@ impl Proxy {
             return self.told;
         }
         while !self.told {
-            let mut watched = [PollFd::new(self.news.as_fd(), PollFlags::POLLIN)];
-            match poll(&mut watched, until(Some(deadline))) {
-                Err(nix::errno::Errno::EINTR) => {}
+            match poll::readable(self.news.as_fd(), Some(deadline)) {
                 // The reader has ended, or the service manager: there is nobody left to tell.
-                Ok(1..) if self.hear().is_ok() => {}
+                Ok(true) if self.hear().is_ok() => {}
                 _ => break,
             }
         }
@@ -120,16 +116,8 @@ impl Proxy {
     /// kernel who we are, and we are about to end.
     pub fn wait(mut self, process: BorrowedFd, watch: &Watch) -> Result<()> {
         loop {
-            let signals = watch.fd().unwrap_or(process);
-            let watched = [self.news.as_fd(), process, signals];
-            let mut watched = watched.map(|fd| PollFd::new(fd, PollFlags::POLLIN));
-            match poll(&mut watched, until(None)) {
-                Err(nix::errno::Errno::EINTR) => continue,
-                Err(e) => return Err(Errno::from(e).because("poll")),
-                Ok(_) => {}
-            }
-            watch.check()?;
-            let [said, ended, _] = watched.map(|fd| fd.any().unwrap_or(true));
+            let first = watch.first(&[self.news.as_fd(), process], self.pid, None)?;
+            let (said, ended) = (first == Some(0), first == Some(1));
             if (said && self.hear()?) || (ended && self.last_words()) {
                 return self.barrier();
             }
@@ -146,14 +134,9 @@ impl Proxy {
         socket::send(self.host.as_fd(), b"BARRIER=1", &[theirs.as_raw_fd()]).map_err(refused)?;
         drop(theirs);
         let deadline = Instant::now() + PATIENCE;
-        loop {
-            let mut watched = [PollFd::new(ours.as_fd(), PollFlags::POLLIN)];
-            match poll(&mut watched, until(Some(deadline))) {
-                Err(nix::errno::Errno::EINTR) => {}
-                // Closed, or nobody there knows of barriers.
-                _ => return Ok(()),
-            }
-        }
+        // Closed, or nobody there knows of barriers.
+        let _ = poll::readable(ours.as_fd(), Some(deadline));
+        Ok(())
     }
 }
 

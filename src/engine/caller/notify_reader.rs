@@ -10,9 +10,8 @@
 //!                                  ◀── shut down ───── the program has ended: what is still there, then no more
 //! ```
 
-use crate::sys::poll::until;
-use crate::sys::{Errno, SysResult, socket};
-use nix::poll::{PollFd, PollFlags, poll};
+use crate::sys::{Errno, SysResult, poll, socket};
+use nix::poll::{PollFd, PollFlags};
 use std::os::fd::{AsFd, OwnedFd};
 
 /// The line that counts.
@@ -39,11 +38,10 @@ fn follow(inside: OwnedFd, news: OwnedFd) {
     while rest > 0 {
         if !ending {
             let mut watched = [&inside, &news].map(|fd| PollFd::new(fd.as_fd(), PollFlags::POLLIN));
-            match poll(&mut watched, until(None)) {
-                Err(nix::errno::Errno::EINTR) => continue,
-                Err(_) => break,
-                Ok(_) => ending = watched[1].any().unwrap_or(true),
+            if poll::wait(&mut watched, None).is_err() {
+                break;
             }
+            ending = watched[1].any().unwrap_or(true);
         }
         match socket::receive_datagram(inside.as_fd(), &mut buffer) {
             Ok(length) if !told && says_ready(&buffer[..length]) => {
@@ -108,8 +106,8 @@ mod tests {
         std::thread::sleep(Duration::from_millis(200));
         container.send(b"READY=1").unwrap();
         let begin = Instant::now();
-        let mut watched = [PollFd::new(news.as_fd(), PollFlags::POLLIN)];
-        assert_eq!(poll(&mut watched, 500u16), Ok(0), "the reader does not sleep");
+        let soon = Instant::now() + Duration::from_millis(500);
+        assert_eq!(poll::readable(news.as_fd(), Some(soon)), Ok(false), "the reader does not sleep");
         drop(news);
         assert!(begin.elapsed() < Duration::from_secs(10));
     }

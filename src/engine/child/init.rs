@@ -73,7 +73,7 @@ impl Init {
 
     /// Ends it, and fetches its exit code if that comes in time.
     pub fn end(&self) {
-        self.process().end(self.watch.patience());
+        self.watch.end(self.process());
     }
 
     /// One that copies these trees by itself.

@@ -4,6 +4,7 @@
 //! except the root itself. Each object is checked on the descriptor that is used.
 
 use crate::cgroup::Cgroup;
+use crate::engine::OpenFiles;
 use crate::engine::child::{
     open_files::Room,
     sources::{Map, Sources},
@@ -42,6 +43,7 @@ pub struct Given<'a> {
     pub cgroup: Option<&'a Cgroup>,
     /// The file by which a process enters the v2 cgroup.
     pub unified: Option<BorrowedFd<'a>>,
+    pub open_files: OpenFiles,
 }
 
 impl Opened {
@@ -58,7 +60,7 @@ impl Opened {
 }
 
 pub fn open(opens: &Opens, given: Given, spec: &Spec) -> Result<Opened> {
-    let mut opened = Opened { _room: Room::for_plan(opens)?, ..Opened::default() };
+    let mut opened = Opened { _room: Room::for_plan(opens, given.open_files)?, ..Opened::default() };
     for (handle, wanted) in opens.iter().enumerate() {
         let fd = match wanted {
             // Filled in when init is started.

@@ -7,15 +7,13 @@
 use crate::cgroup::{Cgroup, Driver};
 use crate::engine::child::tenant::misplaced;
 use crate::engine::life::{hooks::Occasion, inspect::status, kill::shares_pids};
-use crate::engine::{Engine, Force, Status};
+use crate::engine::{Engine, Force, Status, Watch};
 use crate::error::{Error, Kind, Result};
 use crate::plan::deeds::{self, Deed, Hooks};
 use crate::state::{Entry, Record};
-use crate::sys::poll::until;
 use crate::sys::{Errno, process};
-use nix::poll::{PollFd, PollFlags, poll};
-use std::os::fd::{AsFd, BorrowedFd};
-use std::time::{Duration, Instant};
+use std::os::fd::AsFd;
+use std::time::Instant;
 
 impl Engine {
     pub fn delete(&self, id: &str, force: Force) -> Result<()> {
@@ -30,7 +28,7 @@ impl Engine {
             // Before the lock: a command that waits for this container's process holds it.
             let entry = self.store.peek(id)?;
             if let Ok(record) = entry.record() {
-                end_processes(&record, self.watch.patience())?;
+                end_processes(&record, &self.watch)?;
                 end_strangers(&record)?;
             }
         }
@@ -67,9 +65,11 @@ impl Engine {
         let mut entry = Some(entry);
         for deed in deeds {
             match (deed, &entry) {
-                (Deed::EndProcesses, _) => end_processes(record, self.watch.patience())?,
+                (Deed::EndProcesses, _) => end_processes(record, &self.watch)?,
                 (Deed::RemoveCgroup, _) => {
-                    Driver::open(record.cgroup.as_ref())?.remove(Instant::now() + self.watch.patience())?;
+                    let removed =
+                        Driver::open(record.cgroup.as_ref())?.remove(Instant::now() + self.watch.patience());
+                    removed.inspect_err(|_| self.tell_holds(record.cgroup.as_ref()))?;
                 }
                 (Deed::RemoveResctrl, _) => record.resctrl.as_ref().map_or(Ok(()), |place| place.remove())?,
                 (Deed::RunHooks(Hooks::Poststop), Some(entry)) => {
@@ -120,7 +120,7 @@ fn has_poststop(config: &[u8]) -> bool {
 }
 
 /// Kills what runs and waits until the first process has ended.
-fn end_processes(record: &Record, patience: Duration) -> Result<()> {
+fn end_processes(record: &Record, watch: &Watch) -> Result<()> {
     let pidfd = match record.process.map(|first| first.open()) {
         Some(Ok(pidfd)) => Some(pidfd),
         None | Some(Err(Errno(libc::ESRCH | libc::ENOENT | libc::EINVAL))) => None,
@@ -138,8 +138,11 @@ fn end_processes(record: &Record, patience: Duration) -> Result<()> {
         driver.kill(libc::SIGKILL)?;
     }
     match &pidfd {
-        Some(pidfd) => wait_for_end(pidfd.as_fd(), patience),
-        None => Ok(()),
+        Some(pidfd) if !watch.end_of(pidfd.as_fd(), record.pid().unwrap_or_default())? => {
+            Err(Error::new("container init still running")
+                .remedy("it sleeps in the kernel, often on a file system that does not answer"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -153,21 +156,5 @@ fn end_strangers(record: &Record) -> Result<()> {
     match driver.cgroup().map(Cgroup::pids).transpose()? {
         Some(pids) if !pids.is_empty() => driver.kill(libc::SIGKILL),
         _ => Ok(()),
-    }
-}
-
-/// A process descriptor becomes readable when the process has ended, whoever its parent is.
-fn wait_for_end(pidfd: BorrowedFd, patience: Duration) -> Result<()> {
-    let deadline = Instant::now() + patience;
-    loop {
-        match poll(&mut [PollFd::new(pidfd, PollFlags::POLLIN)], until(Some(deadline))) {
-            Ok(0) => {
-                return Err(Error::new("container init still running")
-                    .remedy("it sleeps in the kernel, often on a file system that does not answer"));
-            }
-            Ok(_) => return Ok(()),
-            Err(nix::errno::Errno::EINTR) => {}
-            Err(e) => return Err(Errno::from(e).because("wait for the container's first process")),
-        }
     }
 }

@@ -22,9 +22,7 @@ use crate::spec::{Hook, Process, Spec, annotations};
 use crate::state::Record;
 use crate::sys::file::{self, cwd};
 use crate::sys::launch::Child;
-use crate::sys::poll::until;
 use crate::sys::{memory, process, spawn, wait};
-use nix::poll::{PollFd, PollFlags, poll};
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -140,22 +138,24 @@ impl<'a> Occasion<'a> {
     }
 
     fn finish(&self, child: &Child, timeout: Option<i64>, mut output: File) -> Result<()> {
-        match self.wait(child.pidfd.as_fd(), timeout) {
-            Outcome::Ended => {}
-            Outcome::Interrupted(error) => {
-                end_all(child, self.watch.patience());
-                return Err(error);
-            }
-            Outcome::Late => {
-                end_all(child, self.watch.patience());
+        let limit = timeout.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
+        // A limit beyond the clock's end is none.
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let watched = [Some(child.pidfd.as_fd()), self.first];
+        let watched: Vec<BorrowedFd> = watched.into_iter().flatten().collect();
+        let error = match self.watch.first(&watched, child.pid, deadline) {
+            Ok(Some(0)) => None,
+            Ok(Some(_)) => Some(Error::new("the container's process was ended while the hook ran")),
+            Ok(None) => {
                 let seconds = timeout.unwrap_or_default();
-                return Err(Error::new(format!("the hook ran longer than its timeout of {seconds} s"))
-                    .remedy("raise the timeout (seconds), or see what the hook waits for"));
+                let late = Error::new(format!("the hook ran longer than its timeout of {seconds} s"));
+                Some(late.remedy("raise the timeout (seconds), or see what the hook waits for"))
             }
-            Outcome::Alone => {
-                end_all(child, self.watch.patience());
-                return Err(Error::new("the container's process was ended while the hook ran"));
-            }
+            Err(error) => Some(error),
+        };
+        if let Some(error) = error {
+            self.end_all(child);
+            return Err(error);
         }
         let ended = wait::reap(child.pidfd.as_fd()).map_err(|e| e.because("wait for the hook"))?;
         if ended == wait::Ended::Exited(0) {
@@ -172,25 +172,12 @@ impl<'a> Occasion<'a> {
         Err(Error::new(if said.is_empty() { how } else { format!("{how}: {said}") }))
     }
 
-    fn wait(&self, hook: BorrowedFd, timeout: Option<i64>) -> Outcome {
-        let limit = timeout.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
-        // A limit beyond the clock's end is none.
-        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
-        loop {
-            let watched = [hook, self.first.unwrap_or(hook), self.watch.fd().unwrap_or(hook)];
-            let mut watched = watched.map(|process| PollFd::new(process, PollFlags::POLLIN));
-            match poll(&mut watched, until(deadline)) {
-                Err(nix::errno::Errno::EINTR) => {}
-                Ok(0) => return Outcome::Late,
-                _ if !watched[0].any().unwrap_or(true) && watched[2].any().unwrap_or(false) => {
-                    if let Err(error) = self.watch.check() {
-                        return Outcome::Interrupted(error);
-                    }
-                }
-                _ if watched[0].any().unwrap_or(true) => return Outcome::Ended,
-                _ => return Outcome::Alone,
-            }
-        }
+    /// Ends the hook and what it has started: it leads a process group of its own, which is there as long as the hook is
+    /// not reaped.
+    fn end_all(&self, child: &Child) {
+        // Whatever has left the group, or has ended by itself, is no concern of ours.
+        let _ = process::kill_group(child.pid, libc::SIGKILL);
+        self.watch.end(child);
     }
 }
 
@@ -211,14 +198,6 @@ impl Output {
     }
 }
 
-/// How a wait for a hook ended.
-enum Outcome {
-    Ended,
-    Late,
-    Alone,
-    Interrupted(Error),
-}
-
 /// A file that hooks add to. One that nobody reads (a pipe) is an error, not a wait. A device does something when it
 /// is opened (a watchdog reboots the host), and the annotation may be an image's: only /dev/null is as good as a file.
 fn open_log(path: &str) -> Result<OwnedFd> {
@@ -233,14 +212,6 @@ fn open_log(path: &str) -> Result<OwnedFd> {
     let opened = file::openat2(cwd(), &c(path), flags, 0o600, 0).map_err(refused)?;
     file::set_blocking(opened.as_fd()).map_err(refused)?;
     Ok(opened)
-}
-
-/// Ends the hook and what it has started: it leads a process group of its own, which is there as long as the hook is
-/// not reaped.
-fn end_all(child: &Child, patience: Duration) {
-    // Whoever has left the group, or has ended by itself, is no concern of ours.
-    let _ = process::kill_group(child.pid, libc::SIGKILL);
-    child.end(patience);
 }
 
 /// Where hooks inside the container go.

@@ -33,6 +33,7 @@ use crate::resctrl;
 use crate::spec::Spec;
 use crate::spec::destination::absolute;
 use crate::state::{Entry, Phase, Process, Record};
+use crate::sys::Errno;
 use crate::sys::wait::{self, Ended};
 use crate::wire::Word;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -198,6 +199,7 @@ impl Making<'_> {
         let given = Given {
             start: self.made.start_pipes.as_ref().map(|pipes| (pipes.word.as_fd(), pipes.answer.as_fd())),
             cgroup: self.made.driver.cgroup(),
+            open_files: self.engine.open_files,
             ..Given::default()
         };
         let opened = open::open(&self.plan.opens, given, self.spec)?;
@@ -386,8 +388,11 @@ impl Making<'_> {
 
     /// init has ended without a word.
     fn died(&self) -> Error {
-        let ended = self.init().map(|init| wait::reap(init.process().pidfd.as_fd()));
-        let Ok(ended) = ended else { return misplaced(Deed::StartInit) };
+        let Ok(process) = self.init().map(Init::process) else { return misplaced(Deed::StartInit) };
+        let ended = match self.engine.watch.end_of(process.pidfd.as_fd(), process.pid) {
+            Ok(true) => wait::reap(process.pidfd.as_fd()),
+            _ => Err(Errno(libc::ETIME)),
+        };
         let how = match ended {
             Ok(Ended::Signaled(libc::SIGKILL)) => {
                 return Error::new("the container's init was killed").remedy(

@@ -9,9 +9,8 @@ use crate::cgroup::{self, Cgroup};
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
 use crate::resctrl::{self, Place, Tree};
-use crate::sys::Errno;
-use crate::sys::poll::until;
-use nix::poll::{PollFd, PollFlags, poll};
+use crate::sys::poll;
+use nix::poll::{PollFd, PollFlags};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -176,10 +175,7 @@ fn await_any(
     // Asked for nothing, poll still tells that the other end was closed.
     watched.extend(reader.map(|fd| PollFd::new(fd, PollFlags::empty())));
     watched.extend(oom.map(OomWatch::poll));
-    match poll(&mut watched, until(due)) {
-        Ok(_) | Err(nix::errno::Errno::EINTR) => {}
-        Err(e) => return Err(Errno::from(e).because("poll")),
-    }
+    poll::wait(&mut watched, due).map_err(|e| e.because("poll"))?;
     let mut ready = watched.iter().map(|fd| fd.any().unwrap_or(false));
     Ok(Woken {
         ended: ready.next() == Some(true),

@@ -199,6 +199,7 @@ impl Work<'_> {
         let given = Given {
             cgroup: cgroup.as_ref(),
             pidfd: Some(first.as_fd()),
+            open_files: self.engine.open_files,
             pid_namespace: pid_namespace.as_ref().map(AsFd::as_fd),
             ..Given::default()
         };
@@ -207,6 +208,7 @@ impl Work<'_> {
             init.end();
             return Err(error);
         }
+        self.engine.watch.wait(&[init.process().pidfd.as_fd()], init.process().pid)?;
         let ended = wait::reap(init.process().pidfd.as_fd()).map_err(|e| e.because("wait for init"))?;
         match ended {
             Ended::Exited(0) => Ok(()),
