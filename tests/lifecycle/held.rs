@@ -82,13 +82,19 @@ fn nobody_is_born_in_a_frozen_group() {
 fn a_start_whose_pipes_another_process_keeps_open_ends_when_the_program_runs() {
     let container = Container::new().args(&["sleep", "100"]);
     assert_eq!(container.create().code, 0);
-    let directory = format!("/proc/{}/fd", container.pid());
-    let ends = fs::read_dir(directory).unwrap().flatten().map(|entry| entry.path());
-    let beyond = ends.filter(|end| !["0", "1", "2"].iter().any(|stdio| end.ends_with(stdio)));
-    let ends =
-        beyond.filter(|end| fs::read_link(end).is_ok_and(|link| link.to_string_lossy().starts_with("pipe:")));
+    let ends = || -> Vec<_> {
+        let ends = fs::read_dir(format!("/proc/{}/fd", container.pid()))
+            .unwrap()
+            .flatten()
+            .map(|entry| entry.path());
+        let beyond = ends.filter(|end| !["0", "1", "2"].iter().any(|stdio| end.ends_with(stdio)));
+        let is_pipe =
+            |end: &_| fs::read_link(end).is_ok_and(|link| link.to_string_lossy().starts_with("pipe:"));
+        beyond.filter(|end| is_pipe(end)).collect()
+    };
+    wait_until("the conversation with create is over", || ends().len() == 2);
     let open = |end| fs::OpenOptions::new().read(true).write(true).open(end).unwrap();
-    let kept: Vec<fs::File> = ends.map(open).collect();
+    let kept: Vec<fs::File> = ends().into_iter().map(open).collect();
     assert_eq!(kept.len(), 2);
     assert_eq!(container.status(), "created");
     container.start().ok();

@@ -6,11 +6,16 @@ use serde_json::json;
 use std::fs;
 use std::process::{Command, Stdio};
 
-/// What the container's first process holds beyond its standard streams.
-fn held(container: &Container) -> Vec<String> {
-    let entries = fs::read_dir(format!("/proc/{}/fd", container.pid())).unwrap().flatten();
-    let beyond = entries.filter(|entry| !["0", "1", "2"].iter().any(|stdio| entry.file_name() == *stdio));
-    beyond.map(|entry| fs::read_link(entry.path()).unwrap().to_string_lossy().into_owned()).collect()
+/// What the container's first process holds beyond its standard streams, once it has closed its conversation with `create`.
+fn held(container: &Container, expected: usize) -> Vec<String> {
+    let look = || -> Vec<String> {
+        let entries = fs::read_dir(format!("/proc/{}/fd", container.pid())).unwrap().flatten();
+        let beyond = entries.filter(|entry| !["0", "1", "2"].iter().any(|stdio| entry.file_name() == *stdio));
+        let links = beyond.filter_map(|entry| fs::read_link(entry.path()).ok());
+        links.map(|link| link.to_string_lossy().into_owned()).collect()
+    };
+    wait_until("init holds what it keeps", || look().len() == expected);
+    look()
 }
 
 /// The runtime as root that has no CAP_SYS_PTRACE. A container keeps its standard streams: they are files.
@@ -58,7 +63,7 @@ fn nothing_that_a_waiting_init_holds_has_a_name() {
                 .success()
         );
         let (kept_files, ends): (Vec<_>, Vec<_>) =
-            held(&container).into_iter().partition(|link| link == "/dev/null");
+            held(&container, kept + 2).into_iter().partition(|link| link == "/dev/null");
         assert_eq!((kept_files.len(), ends.len()), (kept, 2), "{ends:?}");
         assert!(ends.iter().all(|link| link.starts_with("pipe:")), "{ends:?}");
         container.start().ok();
@@ -70,7 +75,7 @@ fn nothing_that_a_waiting_init_holds_has_a_name() {
 fn who_may_not_trace_starts_its_containers_by_pipes_in_the_state_directory() {
     for user in [0, 1000] {
         let container = created_without_tracing(user);
-        let ends = held(&container);
+        let ends = held(&container, 2);
         assert!(ends.len() == 2 && ends.iter().all(|link| link.contains("/start.")), "{ends:?}");
         let ended = without_tracing(&container, &["start", &container.id]);
         assert!(ended.0, "{ended:?}");
