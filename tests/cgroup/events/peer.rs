@@ -47,6 +47,10 @@ impl Peer {
         let start: u64 = stat.rsplit(')').next().unwrap().split(' ').nth(20).unwrap().parse().unwrap();
         record["pid"] = json!(pid);
         record["pid_start"] = json!(start);
+        // The group at this path is runc's now, and not the one that ours had.
+        for leg in record["cgroup"]["legs"].as_array_mut().into_iter().flatten() {
+            leg.as_object_mut().unwrap().remove("inode");
+        }
         fs::create_dir_all(&state).unwrap();
         fs::write(state.join("state.json"), record.to_string()).unwrap();
         peer
