@@ -17,7 +17,7 @@ pub fn step(step: &Step) -> String {
         Step::OpenHostProc {} => "open the host's /proc".into(),
         Step::CloseHostProc {} => "close the host's /proc".into(),
         Step::Join { .. } => "join a namespace".into(),
-        Step::Belongs { .. } => "see whose namespaces these are".into(),
+        Step::Belongs { .. } => "check which user namespace these namespaces belong to".into(),
         Step::Unshare { .. } => "make new namespaces".into(),
         Step::Spawn { .. } => "make the process in its namespaces".into(),
         Step::LeaveSession {} => "leave the caller's session".into(),

@@ -111,7 +111,7 @@ fn what_a_killed_create_of_the_first_release_left_is_deleted() {
 #[test]
 fn whoever_comes_second_gets_a_clear_answer() {
     const CLEAR: [&str; 11] = [
-        "has ended meanwhile",
+        "has ended",
         "container does not exist",
         "container not running",
         "cannot start an already running container",

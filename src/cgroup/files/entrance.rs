@@ -23,7 +23,7 @@ impl Cgroup {
             Ok(tasks) => Ok(Some(tasks)),
             // It was there a moment ago.
             Err(Errno(libc::ENOENT | libc::ENODEV)) => {
-                Err(Error::new("the container has ended meanwhile").kind(Kind::WrongState))
+                Err(Error::new("the container has ended").kind(Kind::WrongState))
             }
             Err(errno) => Err(on(&held.leg, "open the tasks file of", errno)),
         }

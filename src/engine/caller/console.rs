@@ -31,12 +31,12 @@ pub fn plan<'a>(process: &Process, wanted: &Terminal<'a>) -> Result<Console<'a>>
         }
         (true, Terminal::Socket(path)) => connect(path).map(Console::Socket),
         (true, Terminal::Caller { like }) => Ok(Console::Caller(*like)),
-        (true, Terminal::Nobody) => Err(Error::new(
-            "cannot allocate a terminal for a process that nobody waits for without a console socket",
-        )
-        .kind(Kind::Argument)
-        .field("--console-socket")
-        .remedy("set --console-socket, or ask for no terminal (process.terminal; exec: --tty)")),
+        (true, Terminal::Nobody) => {
+            Err(Error::new("a detached process with a terminal needs a console socket")
+                .kind(Kind::Argument)
+                .field("--console-socket")
+                .remedy("set --console-socket, or ask for no terminal (process.terminal; exec: --tty)"))
+        }
     }
 }
 

@@ -58,7 +58,7 @@ pub fn note_user_namespaces(entry: &Entry, mut record: Record) -> Result<Record>
 
 fn found_now(record: &Record) -> Result<Vec<u64>> {
     let failed = |e: Errno| e.because("find the container's user namespace");
-    let gone = || Error::new("the container has ended meanwhile").kind(Kind::WrongState);
+    let gone = || Error::new("the container has ended").kind(Kind::WrongState);
     let process = record.process.ok_or_else(gone)?;
     let _held = process.open().map_err(|_| gone())?;
     let open = |name: &str| {

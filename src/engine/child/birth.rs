@@ -57,7 +57,7 @@ pub fn start(start: Start) -> Result<Init> {
     pass.extend(3..3 + start.preserve_fds as RawFd);
     let image = image().map_err(|e| {
         e.because("make the memory file for init")
-            .remedy("is there memory left, and may /dev/shm or /tmp hold programs?")
+            .remedy("free memory, or mount /dev/shm or /tmp without noexec")
     })?;
     let mut request = Launch {
         program: image.as_fd(),
@@ -113,16 +113,16 @@ fn launch_error(error: LaunchError, namespaces: u64) -> Error {
         LaunchError::Clone(Errno(libc::EINVAL)) if namespaces != 0 => Errno(libc::EINVAL)
             .because("clone the container's first process")
             .field("/linux/namespaces")
-            .remedy("does the kernel have all of these namespaces? see /proc/self/ns"),
+            .remedy("remove the namespaces that this kernel lacks: /proc/self/ns lists those it has"),
         LaunchError::Clone(Errno(libc::EAGAIN)) => Errno(libc::EAGAIN)
             .because("clone the container's first process")
             .remedy("a limit on processes is reached: pids.max of a cgroup above, or RLIMIT_NPROC"),
         LaunchError::Clone(errno) => errno.because("clone the container's first process"),
         LaunchError::Setup(errno) => errno
             .because("set up the container's first process")
-            .remedy("are all descriptors that --preserve-fds names open?"),
+            .remedy("check that all descriptors that --preserve-fds names are open"),
         LaunchError::Exec(errno) => errno
             .because("execute init")
-            .remedy("does a policy of the host forbid to execute memory files and tmpfs?"),
+            .remedy("allow the execution of memory files (vm.memfd_noexec) or of a tmpfs"),
     }
 }

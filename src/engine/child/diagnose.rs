@@ -48,11 +48,11 @@ fn explain_step(step: &Step, pointer: Option<String>, message: &Message, note: &
         Step::ExecPath { path, .. } => not_started(&text(path), errno, note),
         // By the first process's pidfd: it lived when exec or the hook began.
         Step::Join { .. } if errno == libc::ESRCH => {
-            Error::new("the container has ended meanwhile").kind(Kind::WrongState)
+            Error::new("the container has ended").kind(Kind::WrongState)
         }
         // In a pid namespace whose PID 1 has ended nobody is born any more.
         Step::Spawn { .. } if errno == libc::ENOMEM => {
-            Error::new("the container has ended meanwhile").kind(Kind::WrongState)
+            Error::new("the container has ended").kind(Kind::WrongState)
         }
         Step::Belongs { file, .. } if part == Part::Stranger => Error::new(format!(
             "the container's first process has left the container's user namespace ({})",
@@ -63,7 +63,7 @@ fn explain_step(step: &Step, pointer: Option<String>, message: &Message, note: &
         _ => Error::os(reason(words, note), errno).doing(words::step(step)),
     };
     if let Some(label) = refused_label(step, part, note, spec) {
-        let remedy = "this kernel has no SELinux, or its policy does not know the label";
+        let remedy = "this kernel has no SELinux, or its policy lacks the label";
         return error.field("/linux/mountLabel").value(label).remedy(remedy);
     }
     let refused = refused_option(step, pointer.as_deref(), errno, note, spec);
@@ -208,11 +208,11 @@ fn remedy(step: &Step, pointer: Option<&str>, part: Part, errno: i32) -> Option<
         {
             match kind.to_bytes() {
                 b"sysfs" => {
-                    "in a user namespace it takes the container's own network namespace: add {\"type\": \"network\"}, \
+                    "in a user namespace, sysfs needs a network namespace of the container's own: add {\"type\": \"network\"}, \
                      or bind the host's /sys instead"
                 }
                 b"mqueue" => {
-                    "in a user namespace it takes the container's own ipc namespace: add {\"type\": \"ipc\"}, or bind \
+                    "in a user namespace, mqueue needs an ipc namespace of the container's own: add {\"type\": \"ipc\"}, or bind \
                      the host's /dev/mqueue instead"
                 }
                 _ => {
@@ -255,7 +255,7 @@ fn remedy(step: &Step, pointer: Option<&str>, part: Part, errno: i32) -> Option<
             "the container's user must be able to pass every directory above it"
         }
         (Step::Pivot {}, Part::PivotRoot, libc::EINVAL) => {
-            "the host runs from its initramfs? then --no-pivot is needed"
+            "on a host that runs from its initramfs, use --no-pivot"
         }
         (Step::Device { .. }, Part::Mknod, libc::EPERM) => "making device nodes needs CAP_MKNOD on the host",
         (Step::CpuAffinity { .. }, _, libc::EINVAL) => {
@@ -277,7 +277,7 @@ fn remedy(step: &Step, pointer: Option<&str>, part: Part, errno: i32) -> Option<
             "the profile is not loaded"
         }
         (Step::LabelFile { .. } | Step::SelfFile { .. }, Part::Write, libc::EINVAL) => {
-            "this kernel has no such security module, or its policy does not know the label"
+            "this kernel has no such security module, or its policy lacks the label"
         }
         (Step::Resolve { .. }, Part::NotFound, _) if pointer.is_none() => {
             "startContainer hooks are programs of the container"
@@ -345,9 +345,9 @@ fn not_started(program: &str, errno: i32, head: &[u8]) -> Error {
             None => error.kind(Kind::NotFound),
         },
         libc::ENOEXEC => error.kind(Kind::NotExecutable).remedy(program_head::foreign(head)),
-        libc::EACCES | libc::EPERM => error
-            .kind(Kind::NotExecutable)
-            .remedy("is the file system mounted noexec, and may the process's user execute the program?"),
+        libc::EACCES | libc::EPERM => error.kind(Kind::NotExecutable).remedy(
+            "check that its file system is not mounted noexec, and that the process's user may execute it",
+        ),
         _ => error,
     }
 }

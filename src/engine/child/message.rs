@@ -121,7 +121,7 @@ pub fn decode(bytes: &[u8], passed: Option<OwnedFd>) -> Result<Said> {
 /// One word to whoever is at the other end.
 pub fn say(control: BorrowedFd, word: Word) -> Result<()> {
     socket::send(control, &Message::of(word).encode(), &[]).map_err(|e| {
-        e.because("send to the container's init").kind(Kind::Other).remedy("the process has ended meanwhile")
+        e.because("send to the container's init").kind(Kind::Other).remedy("the process has ended")
     })
 }
 

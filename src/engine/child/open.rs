@@ -160,7 +160,7 @@ fn filesystem(
             libc::ENODEV => "this kernel has no such file system",
             libc::ENOENT => "nothing is at the path of its source on the host",
             libc::ENOTBLK => "its source is no block device",
-            _ => "can it be mounted on the host like this?",
+            _ => "try the same mount on the host",
         });
     Err(match field.pointer(spec) {
         Some(pointer) => error.field(pointer).value(source),
@@ -248,7 +248,7 @@ fn namespace(path: &str, flag: u64, field: Field, spec: &Spec) -> Result<OwnedFd
             Errno(libc::EACCES | libc::EPERM) => {
                 "the runtime has to be allowed to trace the process that holds it: ptrace(2)"
             }
-            _ => "is the process that holds it alive?",
+            _ => "check that the process that holds it is alive",
         }))
     })?;
     let named = |flag: u64| names::NAMESPACES.iter().find(|n| n.flag == flag);

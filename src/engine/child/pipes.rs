@@ -47,7 +47,7 @@ impl Pipes {
 
     pub fn say(&self, word: Word) -> Result<()> {
         file::write(self.word.as_fd(), &Message::of(word).encode()).map(drop).map_err(|e| match e {
-            Errno(libc::EPIPE) => Error::new("the container has ended meanwhile").kind(Kind::WrongState),
+            Errno(libc::EPIPE) => Error::new("the container has ended").kind(Kind::WrongState),
             e => e.because("say something to the container's init"),
         })
     }

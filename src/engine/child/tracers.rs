@@ -34,7 +34,7 @@ fn beside(pid: i32) -> Result<Tracers> {
     let namespace = |process: &Path| stat(&process.join("ns/pid")).ok().map(|found| found.st_ino);
     let proc = Path::new("/proc");
     let Some(wanted) = namespace(&proc.join(pid.to_string())) else {
-        return Err(Error::new("the container has ended meanwhile").kind(Kind::WrongState));
+        return Err(Error::new("the container has ended").kind(Kind::WrongState));
     };
     let directories = fs::read_dir(proc).map_err(|e| Error::io("read /proc", &e))?;
     let numbered = |name: &std::ffi::OsStr| name.to_str().is_some_and(|n| n.parse::<u32>().is_ok());

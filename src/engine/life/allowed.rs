@@ -106,7 +106,7 @@ fn read_list() -> Result<String> {
     if !found.is_file() || found.mode() & 0o022 != 0 || (found.uid() != 0 && found.uid() != root) {
         return Err(named(
             Error::new("the list of allowed annotations can be changed by others than root")
-                .remedy("it has to be a regular file that root owns and nobody else may write"),
+                .remedy("it must be a regular file that only root owns and may write"),
         ));
     }
     let bytes = file::read_all(list.as_fd(), LIST_LIMIT);

@@ -396,7 +396,7 @@ impl Making<'_> {
         let how = match ended {
             Ok(Ended::Signaled(libc::SIGKILL)) => {
                 return Error::new("the container's init was killed").remedy(
-                    "by the kernel for want of memory? then linux.resources.memory.limit is too low",
+                    "probably by the kernel's out-of-memory killer: raise linux.resources.memory.limit",
                 );
             }
             Ok(Ended::Signaled(signal)) => format!("the container's init was ended by signal {signal}"),

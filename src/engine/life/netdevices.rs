@@ -171,7 +171,7 @@ fn inode(namespace: &OwnedFd) -> Result<(u64, u64)> {
 fn enter(process: BorrowedFd) -> Result<Inside> {
     let there = || -> Result<Inside> {
         namespace::enter(process, NETWORK).map_err(|e| {
-            let remedy = "it takes CAP_SYS_ADMIN and CAP_SYS_PTRACE over the container";
+            let remedy = "this needs CAP_SYS_ADMIN and CAP_SYS_PTRACE over the container";
             e.because("join the container's network namespace").remedy(remedy)
         })?;
         let socket = Netlink::open().map_err(|e| e.because("open a netlink socket"))?;
@@ -332,7 +332,7 @@ fn refused(refused: Refused, doing: &'static str) -> Error {
     let Refused { errno, words } = refused;
     let error = if words.is_empty() { errno.because(doing) } else { errno.because(words).doing(doing) };
     match errno.0 {
-        libc::EPERM => error.remedy("it takes CAP_NET_ADMIN over both network namespaces"),
+        libc::EPERM => error.remedy("this needs CAP_NET_ADMIN over both network namespaces"),
         libc::EINVAL => error.remedy("some kinds of devices belong to their namespace, and cannot be moved"),
         libc::EEXIST => error.remedy("another device has the name, or an alternative name, of this one"),
         libc::EBUSY => error.remedy("something on the host uses the device"),

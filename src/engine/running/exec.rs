@@ -46,7 +46,7 @@ impl Engine {
             .map_err(|e| match record.process.map(|first| first.life()) {
                 // What the kernel says of a pid namespace that has ended is that there is no memory.
                 Some(Life::Alive) => e,
-                _ => e.doing("the container has ended meanwhile").kind(Kind::WrongState),
+                _ => e.doing("the container has ended").kind(Kind::WrongState),
             })
     }
 

@@ -190,7 +190,7 @@ struct Work<'a> {
 impl Work<'_> {
     /// Lets init do it. `attached` is what is mounted afterwards.
     fn finish(&self, tenant: &Tenant, attached: &mut Vec<Attached>) -> Result<()> {
-        let gone = || Error::new("the container has ended meanwhile").kind(Kind::WrongState);
+        let gone = || Error::new("the container has ended").kind(Kind::WrongState);
         let process = self.record.process.ok_or_else(gone)?;
         let first = joining::first(self.record, gone)?;
         let shows_processes = tenant.opens.iter().any(|open| *open == Open::PidNamespace);
@@ -213,7 +213,7 @@ impl Work<'_> {
         match ended {
             Ended::Exited(0) => Ok(()),
             _ if cgroup.is_some() => Err(Error::new("the process that copies was killed").remedy(
-                "is there memory left in the container's cgroup? what tmpcopyup copies is the container's: set its size=",
+                "the container's cgroup may be out of memory, which what tmpcopyup copies is charged to: limit it with size=",
             )),
             _ => Err(Error::new("the process that changes the mounts was killed")
                 .remedy("`mounts remove` takes away what it has done")),
@@ -317,6 +317,6 @@ fn pid_namespace(pid: i32, pidfd: BorrowedFd) -> Result<OwnedFd> {
     let namespace = file::openat2(cwd(), &path, libc::O_RDONLY, 0, 0)
         .map_err(|e| e.because("open the container's pid namespace"))?;
     process::pidfd_send_signal(pidfd, 0)
-        .map_err(|_| Error::new("the container has ended meanwhile").kind(Kind::WrongState))?;
+        .map_err(|_| Error::new("the container has ended").kind(Kind::WrongState))?;
     Ok(namespace)
 }

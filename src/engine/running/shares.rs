@@ -104,5 +104,5 @@ fn join(place: &Place, cgroup: &Cgroup) -> Result<()> {
         }
     }
     Err(Error::new("the container starts processes faster than they can be moved to the resctrl group")
-        .remedy("pause it meanwhile"))
+        .remedy("pause it first"))
 }

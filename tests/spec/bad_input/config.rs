@@ -74,7 +74,7 @@ const ROWS: &[Row] = &[
             "/linux/namespaces/1/path",
             "/nonexistent/ns",
             "no such file",
-            "is the process that holds it alive?",
+            "check that the process that holds it is alive",
         ],
     ),
     (
