@@ -319,8 +319,11 @@ impl Entry {
 
     /// The bytes that the container was made from.
     pub fn config(&self) -> Result<Vec<u8>> {
-        file::read_at(self.dir(), CONFIG, LARGEST_CONFIG, libc::RESOLVE_NO_SYMLINKS)
-            .map_err(|e| e.because(format!("read {}/config.json", self.path.display())))
+        file::read_at(self.dir(), CONFIG, LARGEST_CONFIG, libc::RESOLVE_NO_SYMLINKS).map_err(|e| match e {
+            // Another command removes it at this moment.
+            Errno(libc::ENOENT) if self.is_removed() || self.is_busy() => no_such_container(&self.id),
+            e => e.because(format!("read {}/config.json", self.path.display())),
+        })
     }
 
     /// Keeps the script of a container that waits ([`crate::plan::kept`]).
