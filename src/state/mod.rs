@@ -29,4 +29,6 @@ pub mod store;
 pub use brief::Brief;
 pub use process::{Inode, Life, Process, boot_id, is_init};
 pub use record::{AddedMount, Phase, Record};
-pub use store::{Entry, NoRoot, START_ANSWER, START_AWAITED, START_SOCKET, START_WORD, Store};
+pub use store::{
+    Awaited, Entry, NoRoot, START_ANSWER, START_AWAITED, START_SOCKET, START_WORD, Store, awaited_at,
+};

@@ -171,12 +171,57 @@ impl Store {
     }
 }
 
+/// At which of init's descriptors it waits for the word to start, and which pipes these are: the target of `start.awaited`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Awaited {
+    /// The word's; the answer's is the next.
+    pub descriptor: u32,
+    pub word: u64,
+    pub answer: u64,
+}
+
+impl Awaited {
+    /// What /proc/PID/fd shows of a pipe.
+    pub fn name(inode: u64) -> String {
+        format!("pipe:[{inode}]")
+    }
+
+    fn parse(target: &[u8]) -> Option<Awaited> {
+        let mut numbers = std::str::from_utf8(target).ok()?.split(' ');
+        let descriptor = numbers.next()?.parse().ok()?;
+        Some(Awaited {
+            descriptor,
+            word: numbers.next()?.parse().ok()?,
+            answer: numbers.next()?.parse().ok()?,
+        })
+    }
+}
+
+/// Whether this process has that pipe there: it closes at the exec of the program, however that calls itself. Where it may
+/// not be looked at, the name that init gives itself must suffice.
+pub fn awaited_at(pid: i32, descriptor: u32, word: u64) -> bool {
+    let mut buffer = [0; 64];
+    let path = c(format!("/proc/{pid}/fd/{descriptor}")).unwrap_or_default();
+    match file::readlinkat(file::cwd(), &path, &mut buffer) {
+        Ok(link) => link == Awaited::name(word).as_bytes(),
+        Err(Errno(libc::EACCES | libc::EPERM)) => is_init(pid),
+        Err(_) => false,
+    }
+}
+
+/// The mark of a container that is created; inside, where init waits, unless that is the conversation with its maker.
+fn mark(dir: BorrowedFd, path: &CStr) -> Option<Option<Awaited>> {
+    file::readlinkat(dir, path, &mut [0; 128]).ok().map(Awaited::parse)
+}
+
 /// Whether init waits for the word to start below `prefix`. A pipe without a reader cannot be opened for writing.
 fn awaited(dir: BorrowedFd, prefix: &str, pid: i32) -> bool {
     let name = |name: &CStr| c(format!("{prefix}{}", name.to_string_lossy())).unwrap_or_default();
     let exists = |file: &CStr| file::openat2(dir, &name(file), libc::O_PATH | libc::O_NOFOLLOW, 0, 0).is_ok();
-    if exists(START_AWAITED) {
-        return is_init(pid);
+    match mark(dir, &name(START_AWAITED)) {
+        Some(Some(Awaited { descriptor, word, .. })) => return awaited_at(pid, descriptor, word),
+        Some(None) => return is_init(pid),
+        None => {}
     }
     let flags = libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOFOLLOW;
     match file::openat2(dir, &name(START_WORD), flags, 0, 0) {
@@ -334,6 +379,18 @@ impl Entry {
     /// What was kept of its script. Nothing by `run`, and by a program that kept none.
     pub fn script(&self) -> Option<Vec<u8>> {
         file::read_at(self.dir(), SCRIPT, LARGEST_CONFIG, libc::RESOLVE_NO_SYMLINKS).ok()
+    }
+
+    /// Marks it as created.
+    pub fn await_start(&self, at: Option<Awaited>) -> SysResult<()> {
+        let text = |at: Awaited| format!("{} {} {}", at.descriptor, at.word, at.answer);
+        let target = c(at.map_or_else(|| "maker".to_owned(), text))?;
+        file::symlinkat(&target, self.dir(), START_AWAITED)
+    }
+
+    /// That mark.
+    pub fn awaited(&self) -> Option<Option<Awaited>> {
+        mark(self.dir(), START_AWAITED)
     }
 
     /// Whether the container waits for `start`.

@@ -103,6 +103,12 @@ pub fn symlinkat(target: &CStr, dir: BorrowedFd, path: &CStr) -> SysResult<()> {
     check(unsafe { libc::symlinkat(target.as_ptr(), dir.as_raw_fd(), path.as_ptr()) }.into()).map(drop)
 }
 
+/// What /proc shows of an open file, which asks no file system. Reference: proc_pid_fd(5).
+pub fn link_of(fd: BorrowedFd) -> SysResult<Vec<u8>> {
+    let path = super::c(format!("/proc/self/fd/{}", fd.as_raw_fd()))?;
+    readlinkat(cwd(), &path, &mut [0; 256]).map(<[u8]>::to_vec)
+}
+
 /// readlinkat(dir, path): as much of the target as `buffer` takes. Reference: readlink(2).
 pub fn readlinkat<'b>(dir: BorrowedFd, path: &CStr, buffer: &'b mut [u8]) -> SysResult<&'b [u8]> {
     // SAFETY: path is NUL-terminated; the pointer and the length describe `buffer`, which outlives the call.

@@ -4,16 +4,19 @@
 //! lock can be held that matters. It never allocates, never returns, touches nothing but what was made for it, and answers
 //! through a value that both share.
 //!
-//! It is not vfork, which is deaf to all but SIGKILL: a child that is born in a cgroup which is frozen in that very moment
-//! would hold its parent until the group is thawed.
+//! The caller does not sleep in vfork, which is deaf to all but SIGKILL: a child that is born in a cgroup which is frozen in
+//! that very moment would hold it until the group is thawed. Yet in a cgroup the child must be vfork's: where memory runs
+//! out there, the kernel would kill it with every process that shares its memory, ours among them (oom_badness spares
+//! in_vfork alone). So a thread of a few instructions sleeps in vfork, and the caller waits for that thread.
 
 use super::{Errno, SysResult};
 use std::cell::UnsafeCell;
 use std::ffi::{CStr, CString};
+use std::marker::PhantomData;
 use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// A program to start, and what its process is like.
@@ -67,11 +70,14 @@ pub enum LaunchError {
 /// libc's constant of this name has a type that is too narrow for it.
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 const STACK: usize = 64 * 1024;
+/// For the thread that sleeps: two frames.
+const SLEEPER: usize = 16 * 1024;
 const AMBIENT_LAST: usize = 63;
 
 /// A launch on its way: the child has our memory until [`Begun::has_left`].
-pub struct Begun {
-    child: Option<Child>,
+pub struct Begun<'a> {
+    /// The child has descriptors of its own only once it is there, so what it was given stays open.
+    given: PhantomData<BorrowedFd<'a>>,
     /// What the child works on, made by a box. Where it does not leave in time it keeps this for ever.
     shared: NonNull<Shared>,
 }
@@ -87,13 +93,22 @@ struct Shared {
     pass: Vec<RawFd>,
     streams: [Option<RawFd>; 3],
     keep_capabilities: bool,
-    /// The kernel clears it and wakes who waits for that, when the child has left our memory (CLONE_CHILD_CLEARTID).
+    /// The kernel clears it and wakes who waits for that, when the child has left our memory, and the thread that slept
+    /// meanwhile is gone (CLONE_CHILD_CLEARTID).
     present: AtomicU32,
+    /// For clone3 of the child.
+    args: [u64; 11],
+    /// What clone3 returned; then the child's pid, and its pidfd.
+    cloned: AtomicI32,
+    pid: AtomicI32,
+    pidfd: AtomicI32,
+    /// The thread's to run on.
+    sleeper: UnsafeCell<Vec<u128>>,
     failed: UnsafeCell<Option<LaunchError>>,
 }
 
 /// Starts the child. What it was given has to stay open until it has left.
-pub fn begin(launch: &Launch) -> Result<Begun, LaunchError> {
+pub fn begin<'a>(launch: &Launch<'a>) -> Result<Begun<'a>, LaunchError> {
     let strings: Vec<CString> = launch.arguments.iter().map(|&argument| argument.to_owned()).collect();
     let made = Box::new(Shared {
         stack: UnsafeCell::new(Vec::with_capacity(STACK / size_of::<u128>())),
@@ -104,45 +119,85 @@ pub fn begin(launch: &Launch) -> Result<Begun, LaunchError> {
         streams: launch.streams.map(|stream| stream.map(|stream| stream.as_raw_fd())),
         keep_capabilities: launch.keep_capabilities,
         present: AtomicU32::new(1),
+        args: [0; 11],
+        cloned: AtomicI32::new(0),
+        pid: AtomicI32::new(0),
+        pidfd: AtomicI32::new(-1),
+        sleeper: UnsafeCell::new(Vec::with_capacity(SLEEPER / size_of::<u128>())),
         failed: UnsafeCell::new(None),
     });
     let raw = NonNull::from(Box::leak(made));
-    // SAFETY: it stays until the child has left.
-    let shared = unsafe { raw.as_ref() };
-    let mut pidfd: RawFd = -1;
-    let mut flags =
-        (libc::CLONE_VM | libc::CLONE_CHILD_CLEARTID | libc::CLONE_PIDFD) as u64 | launch.namespaces;
-    if launch.cgroup.is_some() {
-        flags |= CLONE_INTO_CGROUP;
-    }
-    // SAFETY: there is no child yet.
-    let stack = unsafe { (*shared.stack.get()).as_mut_ptr() };
-    let args = [
-        flags,
-        &raw mut pidfd as u64,
+    // SAFETY: it is ours alone until there is a child.
+    let shared = unsafe { &mut *raw.as_ptr() };
+    let flags = (libc::CLONE_VM | libc::CLONE_PIDFD | libc::CLONE_PARENT_SETTID) as u64 | launch.namespaces;
+    let apart = match launch.cgroup {
+        Some(_) => libc::CLONE_VFORK as u64 | CLONE_INTO_CGROUP,
+        None => libc::CLONE_CHILD_CLEARTID as u64,
+    };
+    shared.args = [
+        flags | apart,
+        shared.pidfd.as_ptr() as u64,
         shared.present.as_ptr() as u64,
-        0,
+        shared.pid.as_ptr() as u64,
         libc::SIGCHLD as u64,
-        stack as u64,
+        shared.stack.get_mut().as_mut_ptr() as u64,
         STACK as u64,
         0,
         0,
         0,
         launch.cgroup.map_or(0, |c| c.as_raw_fd() as u64),
     ];
+    let thread = [
+        THREAD | libc::CLONE_CHILD_CLEARTID as u64,
+        0,
+        shared.present.as_ptr() as u64,
+        0,
+        0,
+        shared.sleeper.get_mut().as_mut_ptr() as u64,
+        SLEEPER as u64,
+        0,
+        0,
+        0,
+        0,
+    ];
     // A handler of the caller's that a signal ran in the child would work on our memory. init lets them through again.
     let before = set_signals(u64::MAX);
-    // SAFETY: the stack is the child's alone, `child` never returns, and `Begun` keeps what it works on until it has left.
-    let returned = unsafe { clone3_on_stack(&args, child, raw.as_ptr().cast()) };
+    // SAFETY: each stack is of one process alone, neither function returns, and `Begun` keeps what they work on until both
+    // have left.
+    let returned = unsafe {
+        match launch.cgroup {
+            Some(_) => clone3_on_stack(&thread, sleep, raw.as_ptr().cast()),
+            None => clone3_on_stack(&shared.args, child, raw.as_ptr().cast()),
+        }
+    };
     set_signals(before);
     if returned < 0 {
         // SAFETY: there is no child, and no other code has it.
         drop(unsafe { Box::from_raw(raw.as_ptr()) });
         return Err(LaunchError::Clone(Errno(-returned as i32)));
     }
-    // SAFETY: the kernel has just returned this descriptor to us alone.
-    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-    Ok(Begun { child: Some(Child { pid: returned as i32, pidfd }), shared: raw })
+    Ok(Begun { given: PhantomData, shared: raw })
+}
+
+/// What threads share.
+const THREAD: u64 = (libc::CLONE_VM
+    | libc::CLONE_FS
+    | libc::CLONE_FILES
+    | libc::CLONE_SIGHAND
+    | libc::CLONE_THREAD
+    | libc::CLONE_SYSVSEM) as u64;
+
+/// A thread without anything of libc's: it makes the child, and sleeps until that has left.
+extern "C" fn sleep(argument: *mut libc::c_void) -> ! {
+    // SAFETY: `begin` passes its `Shared`, which stays until the kernel has cleared `present` at our end.
+    let shared = unsafe { &*argument.cast::<Shared>() };
+    // SAFETY: as in `begin`.
+    let returned = unsafe { clone3_on_stack(&shared.args, child, argument) };
+    shared.cloned.store(returned as i32, Ordering::Release);
+    loop {
+        // SAFETY: ends this thread alone.
+        let _ = unsafe { call(libc::SYS_exit, [0; 6]) };
+    }
 }
 
 /// rt_sigprocmask(SIG_SETMASK) of this thread, for all signals, also those that libc keeps for itself. Returns the mask that
@@ -155,16 +210,31 @@ fn set_signals(mask: u64) -> u64 {
     before
 }
 
-impl Begun {
-    /// The child's pid.
+impl Begun<'_> {
+    fn shared(&self) -> &Shared {
+        // SAFETY: `drop` alone takes it away.
+        unsafe { self.shared.as_ref() }
+    }
+
+    /// The child's pid, once there is one.
     pub fn pid(&self) -> i32 {
-        self.child.as_ref().map_or(0, |child| child.pid)
+        self.shared().pid.load(Ordering::Acquire)
+    }
+
+    /// Whose descriptor is taken once.
+    fn child(&self) -> Option<Child> {
+        // The kernel writes the pid last. A clone3 that fails leaves the number of a descriptor that it has closed again.
+        if self.pid() == 0 {
+            return None;
+        }
+        let pidfd = self.shared().pidfd.swap(-1, Ordering::AcqRel);
+        // SAFETY: the kernel has given this descriptor to us alone.
+        (pidfd >= 0).then(|| Child { pid: self.pid(), pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) } })
     }
 
     /// Whether the child runs the program by now, or has ended. Waits for it at most so long.
     pub fn has_left(&self, patience: Duration) -> bool {
-        // SAFETY: `drop` alone takes it away.
-        let present = unsafe { &self.shared.as_ref().present };
+        let present = &self.shared().present;
         let now = present.load(Ordering::Acquire);
         if now != 0 {
             let patience = libc::timespec {
@@ -180,11 +250,13 @@ impl Begun {
     }
 
     /// The child, which has left; or what kept it from running the program.
-    pub fn finish(mut self) -> Result<Child, LaunchError> {
+    pub fn finish(self) -> Result<Child, LaunchError> {
         while !self.has_left(Duration::from_secs(1)) {}
         // SAFETY: the child has left our memory.
-        let failed = unsafe { (*self.shared.as_ref().failed.get()).take() };
-        match (self.child.take(), failed) {
+        let failed = unsafe { (*self.shared().failed.get()).take() };
+        let cloned = self.shared().cloned.load(Ordering::Acquire);
+        match (self.child(), failed) {
+            _ if cloned < 0 => Err(LaunchError::Clone(Errno(-cloned))),
             (Some(child), None) => Ok(child),
             (Some(child), Some(error)) => {
                 // It has ended itself; only its exit code is left to fetch.
@@ -196,13 +268,15 @@ impl Begun {
     }
 }
 
-impl Drop for Begun {
-    /// Ends a child that was given up. In a frozen cgroup of v1 even that comes only when it is thawed.
+impl Drop for Begun<'_> {
+    /// Ends a child that was given up, whatever its cgroup.
     fn drop(&mut self) {
-        if let Some(child) = &self.child {
+        let deadline = Instant::now() + Duration::from_secs(1);
+        while self.pid() == 0 && !self.has_left(Duration::from_millis(1)) && Instant::now() < deadline {}
+        if let Some(child) = self.child() {
             child.end(Duration::from_millis(100));
         }
-        if self.has_left(Duration::ZERO) {
+        if self.has_left(Duration::from_millis(100)) {
             // SAFETY: the child has left our memory, and no other code has it.
             drop(unsafe { Box::from_raw(self.shared.as_ptr()) });
         }
@@ -364,8 +438,11 @@ mod tests {
     use std::fs::{self, File};
     use std::path::{Path, PathBuf};
 
-    fn begin_in(cgroup: Option<&File>, arguments: &[&CStr]) -> Result<Begun, LaunchError> {
-        let program = File::open("/bin/sleep").unwrap();
+    fn begin_in<'a>(
+        program: &'a File,
+        cgroup: Option<&'a File>,
+        arguments: &'a [&CStr],
+    ) -> Result<Begun<'a>, LaunchError> {
         begin(&Launch {
             program: program.as_fd(),
             arguments,
@@ -406,12 +483,13 @@ mod tests {
     fn a_child_that_is_born_frozen_holds_nobody_and_can_be_given_up() {
         let Some(frozen) = Frozen::new() else { return eprintln!("skipped: no cgroup v2 to write to") };
         let group = File::open(&frozen.0).unwrap();
-        let begun = begin_in(Some(&group), &[c"sleep", c"100"]).unwrap();
+        let program = File::open("/bin/sleep").unwrap();
+        let begun = begin_in(&program, Some(&group), &[c"sleep", c"100"]).unwrap();
         assert!(!begun.has_left(Duration::from_millis(200)), "it runs in a frozen group");
         drop(begun);
         assert_eq!(fs::read_to_string(frozen.0.join("cgroup.procs")).unwrap(), "");
 
-        let begun = begin_in(Some(&group), &[c"sleep", c"0"]).unwrap();
+        let begun = begin_in(&program, Some(&group), &[c"sleep", c"0"]).unwrap();
         fs::write(frozen.0.join("cgroup.freeze"), "0").unwrap();
         let child = begun.finish().unwrap();
         assert_eq!(super::super::wait::reap(child.pidfd.as_fd()), Ok(super::super::wait::Ended::Exited(0)));
@@ -421,7 +499,8 @@ mod tests {
     #[test]
     fn no_signal_comes_to_a_child_that_has_our_memory() {
         let before = fs::read_to_string("/proc/thread-self/status").unwrap();
-        let child = begin_in(None, &[c"sleep", c"100"]).unwrap().finish().unwrap();
+        let program = File::open("/bin/sleep").unwrap();
+        let child = begin_in(&program, None, &[c"sleep", c"100"]).unwrap().finish().unwrap();
         let status = fs::read_to_string(format!("/proc/{}/status", child.pid)).unwrap();
         child.end(Duration::from_secs(10));
         // All but SIGKILL and SIGSTOP.

@@ -229,6 +229,8 @@ fn three_hundred_containers_of_one_process_leave_it_as_it_was() {
         let container = bundle(&["sleep", "1000"]);
         let engine = engine(&container);
         let _leavings = Leavings(engine.clone());
+        // The thread that has made this one blocks its signals until it has done so.
+        thread::sleep(std::time::Duration::from_millis(100));
         let before = holdings();
         // What is asked of the host once, and the heaps of threads.
         lives(&engine, &container, "first", 40);

@@ -113,6 +113,41 @@ fn a_program_with_the_name_of_init_is_running() {
     assert!(container.call(&["list"]).ok().contains("running"));
 }
 
+/// The start was ended while a lease held the program back, which runs since.
+#[test]
+fn a_program_with_the_name_of_init_is_running_also_after_a_start_that_was_cut_short() {
+    let script = "printf rruntime:init > /proc/self/comm; touch /tmp/ready; while true; do sleep 0.1; done";
+    let container = Container::new().sh(script);
+    assert_eq!(container.create().code, 0);
+    let path = container.rootfs().join("bin/busybox");
+    let code = "import fcntl, os, signal, sys; signal.signal(signal.SIGIO, signal.SIG_IGN); \
+                f = os.open(sys.argv[1], os.O_RDONLY); fcntl.fcntl(f, fcntl.F_SETLEASE, fcntl.F_WRLCK); \
+                print('held', flush=True); sys.stdin.read()";
+    let mut holder = Command::new("python3");
+    holder.args(["-c", code]).arg(&path).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut holder = holder.spawn().unwrap();
+    let mut line = String::new();
+    let said =
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(holder.stdout.take().unwrap()), &mut line);
+    if said.is_err() || line.trim() != "held" {
+        holder.wait().unwrap();
+        crate::skip!("no lease can be taken here");
+    }
+    let mut start = container.command(&["start", &container.id]);
+    let mut start = start.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let in_open = || fs::read_to_string(format!("/proc/{}/wchan", container.pid())).unwrap_or_default();
+    wait_until("the program is held back", || in_open().contains("break_lease"));
+    start.kill().unwrap();
+    start.wait().unwrap();
+    drop(holder.stdin.take());
+    holder.wait().unwrap();
+    wait_until("the program runs", || container.rootfs().join("tmp/ready").exists());
+    assert_eq!(container.status(), "running");
+    assert!(container.call(&["list"]).ok().contains("running"));
+    let error = container.call(&["delete", &container.id]).fails();
+    assert!(error.contains("not stopped"), "{error}");
+}
+
 /// What waits for the hooks of `run` does not wait for ever.
 #[test]
 fn a_run_that_is_killed_in_a_start_container_hook_leaves_no_init() {

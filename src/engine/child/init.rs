@@ -36,7 +36,12 @@ pub struct Init {
     warned: u32,
     /// The process that spawns the one that goes on holds its terminal until that is there to take it.
     holds_terminal: bool,
+    /// How many messages it may still send.
+    left: usize,
 }
+
+/// A step warns, fails, or reports a mount, a link or a copy, some of them twice.
+const MOST_A_STEP: usize = 8;
 
 impl Init {
     /// With our ends of the conversation.
@@ -58,6 +63,7 @@ impl Init {
             warned: 0,
             watch: Arc::clone(watch),
             holds_terminal: script.holds_terminal(),
+            left: script.len() * MOST_A_STEP,
         }
     }
 
@@ -150,7 +156,14 @@ impl Init {
             let due = self.held.front().is_some_and(|said| said.step <= spawn);
             let mut said = match if due { self.held.pop_front() } else { None } {
                 Some(said) => said,
-                None => self.receive()?,
+                None => {
+                    // What can be spoken for by a process of the container could go on for ever.
+                    self.left = self
+                        .left
+                        .checked_sub(1)
+                        .ok_or_else(|| Error::new("the container's init says more than its plan has"))?;
+                    self.receive()?
+                }
             };
             if said.step > spawn {
                 self.held.push_back(said);

@@ -97,7 +97,9 @@ impl Making<'_> {
                 self.made.start_pipes = start_pipes::make(self.entry()?, self.plan_options.start)?;
                 Ok(())
             }
-            Deed::ShowCreated => start_pipes::show(self.entry()?),
+            Deed::ShowCreated => {
+                start_pipes::show(self.entry()?, &self.record, self.made.start_pipes.as_ref())
+            }
             Deed::MakeNotifyDirectory => notify::make_directory(self.entry()?),
             Deed::Open => self.open(),
             Deed::GuardDevices => {

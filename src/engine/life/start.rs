@@ -151,17 +151,21 @@ impl Starting<'_> {
     }
 
     fn follow(&self, waiting: &Waiting) -> Result<()> {
+        let mut listens = self.spec.linux.as_ref().is_some_and(|linux| linux.seccomp.is_some());
         loop {
             let pid = self.record.pid().unwrap_or_default();
             // A neighbour that may trace can keep a copy of init's end: then it does not close at the exec.
-            let runs = || !is_init(pid);
+            let runs = || match waiting {
+                Waiting::Here(_) => !is_init(pid),
+                _ => !self.entry.awaits_start(pid),
+            };
             if !self.engine.watch.wait_unless(&[waiting.answer()], pid, runs)? {
                 return Ok(());
             }
             let Some(said) = waiting.hear()? else { continue };
             match said.event {
                 // The profile did not let init hand it over before.
-                Event::ListenerAt(number) => {
+                Event::ListenerAt(number) if std::mem::take(&mut listens) => {
                     let listener = init::fetch_listener(pid, self.first()?.as_fd(), number)?;
                     waiting.say(Word::Go)?;
                     self.send_listener(listener)?;
@@ -172,6 +176,7 @@ impl Starting<'_> {
                 Event::Reached(_)
                 | Event::Ready
                 | Event::Spawned
+                | Event::ListenerAt(_)
                 | Event::Copied(..)
                 | Event::Blocked(_)
                 | Event::Console { .. }

@@ -14,11 +14,10 @@ use crate::error::{Error, Result};
 use crate::host::Facts;
 use crate::plan::StartWord;
 use crate::spec::Spec;
-use crate::state::{Entry, Record, START_ANSWER, START_AWAITED, START_WORD};
+use crate::state::{Awaited, Entry, Record, START_ANSWER, START_AWAITED, START_WORD, awaited_at};
 use crate::sys::{Errno, SysResult, c, file, process};
-use nix::sys::statfs::{FsType, fstatfs};
 use std::ffi::CStr;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// Who says start.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -86,35 +85,44 @@ fn reopen(end: &OwnedFd, flags: i32) -> SysResult<OwnedFd> {
     file::openat2(file::cwd(), &path, flags, 0, 0)
 }
 
-/// From now on the container's state is "created", as long as init waits.
-pub fn show(entry: &Entry) -> Result<()> {
-    let flags = libc::O_CREAT | libc::O_EXCL | libc::O_WRONLY;
-    file::openat2(entry.dir(), START_AWAITED, flags, 0o600, 0)
-        .map(drop)
-        .map_err(|e| e.because("write start.awaited"))
+/// From now on the container's state is "created", as long as init waits: at these pipes, or without any in the conversation
+/// with this process.
+pub fn show(entry: &Entry, record: &Record, pipes: Option<&Theirs>) -> Result<()> {
+    let note = || {
+        let Some(Theirs { word, answer }) = pipes else { return entry.await_start(None) };
+        // Behind the ends of the conversation with `create`: `Step::Confine`.
+        let descriptor = 3 + record.preserve_fds + 2;
+        entry.await_start(Some(Awaited { descriptor, word: inode(word)?, answer: inode(answer)? }))
+    };
+    note().map_err(|e: Errno| e.because("write start.awaited"))
+}
+
+fn inode(end: &OwnedFd) -> SysResult<u64> {
+    nix::sys::stat::fstat(end).map(|found| found.st_ino).map_err(Errno::from)
 }
 
 /// Our ends to `first`. `ENOENT` where a container has neither of these pipes, `ENXIO` where nobody waits for the word.
 pub fn open(entry: &Entry, record: &Record, first: BorrowedFd) -> SysResult<(Pipes, StartWord)> {
     let flags = libc::O_NONBLOCK | libc::O_NOFOLLOW;
-    if file::openat2(entry.dir(), START_AWAITED, libc::O_PATH | libc::O_NOFOLLOW, 0, 0).is_err() {
+    let Some(awaited) = entry.awaited() else {
         let word = file::openat2(entry.dir(), START_WORD, libc::O_WRONLY | flags, 0, 0)?;
         let answer = file::openat2(entry.dir(), START_ANSWER, libc::O_RDONLY | flags, 0, 0)?;
         return Ok((Pipes::of(word, answer), StartWord::Named));
-    }
-    let take = |place: u32, flags| {
-        let number = 3 + record.preserve_fds + place;
-        let end = process::pidfd_getfd(first, i32::try_from(number).map_err(|_| Errno(libc::EBADF))?)?;
-        // Only a pipe does nothing when it is opened again, whatever has become of init.
-        let pipe = fstatfs(&end).is_ok_and(|system| system.filesystem_type() == PIPEFS);
-        if pipe { reopen(&end, flags | libc::O_NONBLOCK) } else { Err(Errno(libc::EBADF)) }
     };
-    // Behind the ends of the conversation with `create`: `Step::Confine`.
-    Ok((Pipes::of(take(2, libc::O_WRONLY)?, take(3, libc::O_RDONLY)?), StartWord::Taken))
+    let Awaited { descriptor, word, answer } = awaited.ok_or(Errno(libc::ENXIO))?;
+    let take = |number: u32, inode: u64, flags| {
+        let end = process::pidfd_getfd(first, i32::try_from(number).map_err(|_| Errno(libc::EBADF))?)?;
+        // By its name in /proc, for which no file system is asked: a container's own may never answer.
+        let name = file::link_of(end.as_fd())?;
+        let same = name == Awaited::name(inode).as_bytes();
+        if same { reopen(&end, flags | libc::O_NONBLOCK) } else { Err(Errno(libc::EBADF)) }
+    };
+    if !awaited_at(record.pid().unwrap_or_default(), descriptor, word) {
+        return Err(Errno(libc::ENXIO));
+    }
+    let word = take(descriptor, word, libc::O_WRONLY)?;
+    Ok((Pipes::of(word, take(descriptor + 1, answer, libc::O_RDONLY)?), StartWord::Taken))
 }
-
-/// PIPEFS_MAGIC of linux/magic.h.
-const PIPEFS: FsType = FsType(0x5049_5045);
 
 /// The error for a start that does not reach its init.
 pub fn unreachable(e: Errno) -> Error {
