@@ -97,6 +97,8 @@ begin() { # ENGINE: makes the private world
   need_root "$engine"
   work=$(mktemp -d "${TMPDIR:-/tmp}/rruntime-$engine.XXXXXX")
   tag=rruntime-test-$engine-$$
+  # conmon takes arguments of ASCII alone, whatever the locale.
+  if [[ $runtime = *[!\ -~]* ]]; then cp "$runtime" "$work/" && runtime=$work/$(basename "$runtime"); fi
   daemons=()
   # containerd's shims put their sockets here whatever containerd is told
   had_containerd=$([ -e /run/containerd ] && echo yes || echo no)
