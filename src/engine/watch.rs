@@ -110,10 +110,13 @@ impl Watch {
 
     /// Until `over`, which waits by itself as long as it is told to.
     pub fn wait_until(&self, pid: i32, mut over: impl FnMut(Duration) -> bool) -> Result<()> {
-        let mut told = None;
+        let (mut told, mut look) = (None, Instant::now() + LOOK);
         while !over(GLANCE) {
             self.check()?;
-            self.tell_hold(pid, &mut told);
+            if Instant::now() >= look {
+                self.tell_hold(pid, &mut told);
+                look += LOOK;
+            }
         }
         Ok(())
     }

@@ -7,7 +7,8 @@
 //! The caller does not sleep in vfork, which is deaf to all but SIGKILL: a child that is born in a cgroup which is frozen in
 //! that very moment would hold it until the group is thawed. Yet in a cgroup the child must be vfork's: where memory runs
 //! out there, the kernel would kill it with every process that shares its memory, ours among them (oom_badness spares
-//! in_vfork alone). So a thread of a few instructions sleeps in vfork, and the caller waits for that thread.
+//! in_vfork alone). So a thread of a few instructions sleeps in vfork, and the caller waits for that thread; only in a
+//! cgroup that was just made, which no container can freeze, the caller sleeps itself.
 
 use super::{Errno, SysResult};
 use std::cell::UnsafeCell;
@@ -28,12 +29,22 @@ pub struct Launch<'a> {
     pub namespaces: u64,
     /// A cgroup v2 directory to be born in.
     pub cgroup: Option<BorrowedFd<'a>>,
+    /// Who sleeps in vfork meanwhile.
+    pub sleeper: Sleeper,
     /// Descriptors that the program gets under their own numbers. Of all others it sees 0, 1 and 2 alone.
     pub pass: &'a [RawFd],
     /// Standard streams of its own.
     pub streams: [Option<BorrowedFd<'a>>; 3],
     /// Keep the capabilities of a new user namespace over the exec, which drops them while no map is written.
     pub keep_capabilities: bool,
+}
+
+/// Who sleeps in vfork while a child is born in a cgroup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sleeper {
+    /// The caller: in a cgroup that was just made, and that no process of a container can freeze.
+    Caller,
+    Thread,
 }
 
 /// A process that runs the program. It is a child of the calling process and has to be waited for.
@@ -130,10 +141,11 @@ pub fn begin<'a>(launch: &Launch<'a>) -> Result<Begun<'a>, LaunchError> {
     // SAFETY: it is ours alone until there is a child.
     let shared = unsafe { &mut *raw.as_ptr() };
     let flags = (libc::CLONE_VM | libc::CLONE_PIDFD | libc::CLONE_PARENT_SETTID) as u64 | launch.namespaces;
-    let apart = match launch.cgroup {
-        Some(_) => libc::CLONE_VFORK as u64 | CLONE_INTO_CGROUP,
-        None => libc::CLONE_CHILD_CLEARTID as u64,
-    };
+    let thread = launch.cgroup.is_some() && launch.sleeper == Sleeper::Thread;
+    let mut apart = if thread { 0 } else { libc::CLONE_CHILD_CLEARTID as u64 };
+    if launch.cgroup.is_some() {
+        apart |= libc::CLONE_VFORK as u64 | CLONE_INTO_CGROUP;
+    }
     shared.args = [
         flags | apart,
         shared.pidfd.as_ptr() as u64,
@@ -147,7 +159,7 @@ pub fn begin<'a>(launch: &Launch<'a>) -> Result<Begun<'a>, LaunchError> {
         0,
         launch.cgroup.map_or(0, |c| c.as_raw_fd() as u64),
     ];
-    let thread = [
+    let of_thread = [
         THREAD | libc::CLONE_CHILD_CLEARTID as u64,
         0,
         shared.present.as_ptr() as u64,
@@ -165,9 +177,10 @@ pub fn begin<'a>(launch: &Launch<'a>) -> Result<Begun<'a>, LaunchError> {
     // SAFETY: each stack is of one process alone, neither function returns, and `Begun` keeps what they work on until both
     // have left.
     let returned = unsafe {
-        match launch.cgroup {
-            Some(_) => clone3_on_stack(&thread, sleep, raw.as_ptr().cast()),
-            None => clone3_on_stack(&shared.args, child, raw.as_ptr().cast()),
+        if thread {
+            clone3_on_stack(&of_thread, sleep, raw.as_ptr().cast())
+        } else {
+            clone3_on_stack(&shared.args, child, raw.as_ptr().cast())
         }
     };
     set_signals(before);
@@ -448,6 +461,7 @@ mod tests {
             arguments,
             namespaces: 0,
             cgroup: cgroup.map(File::as_fd),
+            sleeper: Sleeper::Thread,
             pass: &[],
             streams: [None; 3],
             keep_capabilities: false,
@@ -518,6 +532,7 @@ mod tests {
                 arguments: &[c"x"],
                 namespaces: 0,
                 cgroup: None,
+                sleeper: Sleeper::Thread,
                 pass,
                 streams: [None; 3],
                 keep_capabilities: false,

@@ -7,7 +7,7 @@ use crate::engine::child::pipes;
 use crate::engine::{Streams, Watch};
 use crate::error::{Error, Kind, Result};
 use crate::plan::Script;
-use crate::sys::launch::{self, Launch, LaunchError};
+use crate::sys::launch::{self, Launch, LaunchError, Sleeper};
 use crate::sys::memory::{self, Content};
 use crate::sys::{Errno, c, socket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
@@ -20,6 +20,7 @@ pub struct Start<'a> {
     pub handles: &'a [RawFd],
     pub namespaces: u64,
     pub cgroup: Option<BorrowedFd<'a>>,
+    pub sleeper: Sleeper,
     pub preserve_fds: u32,
     pub streams: Streams<'a>,
     pub watch: &'a Arc<Watch>,
@@ -28,7 +29,16 @@ pub struct Start<'a> {
 impl<'a> Start<'a> {
     /// In our own namespaces, cgroup and streams.
     pub fn of(script: &'a Script, handles: &'a [RawFd], watch: &'a Arc<Watch>) -> Start<'a> {
-        Start { script, handles, namespaces: 0, cgroup: None, preserve_fds: 0, streams: [None; 3], watch }
+        Start {
+            script,
+            handles,
+            namespaces: 0,
+            cgroup: None,
+            sleeper: Sleeper::Thread,
+            preserve_fds: 0,
+            streams: [None; 3],
+            watch,
+        }
     }
 }
 
@@ -64,6 +74,7 @@ pub fn start(start: Start) -> Result<Init> {
         arguments: &[c"rruntime", c"init", &number],
         namespaces: start.namespaces,
         cgroup: start.cgroup,
+        sleeper: start.sleeper,
         pass: &pass,
         streams: start.streams,
         keep_capabilities: start.namespaces & libc::CLONE_NEWUSER as u64 != 0,

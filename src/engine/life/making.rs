@@ -34,6 +34,7 @@ use crate::spec::Spec;
 use crate::spec::destination::absolute;
 use crate::state::{Entry, Phase, Process, Record};
 use crate::sys::Errno;
+use crate::sys::launch::Sleeper;
 use crate::sys::wait::{self, Ended};
 use crate::wire::Word;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -215,6 +216,7 @@ impl Making<'_> {
         let init = birth::start(birth::Start {
             namespaces: self.plan.clone_flags,
             cgroup: self.made.driver.cgroup().and_then(Cgroup::birth),
+            sleeper: Sleeper::Caller,
             preserve_fds: self.record.preserve_fds,
             streams: self.options.streams,
             ..birth::Start::of(&self.plan.script, &opened.numbers, &self.engine.watch)
