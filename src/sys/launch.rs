@@ -45,6 +45,8 @@ pub enum Sleeper {
     /// The caller: in a cgroup that was just made, and that no process of a container can freeze.
     Caller,
     Thread,
+    /// None: in a cgroup without a controller of memory, as on cgroup v1, whose groups a process enters by itself.
+    Nobody,
 }
 
 /// A process that runs the program. It is a child of the calling process and has to be waited for.
@@ -144,7 +146,10 @@ pub fn begin<'a>(launch: &Launch<'a>) -> Result<Begun<'a>, LaunchError> {
     let thread = launch.cgroup.is_some() && launch.sleeper == Sleeper::Thread;
     let mut apart = if thread { 0 } else { libc::CLONE_CHILD_CLEARTID as u64 };
     if launch.cgroup.is_some() {
-        apart |= libc::CLONE_VFORK as u64 | CLONE_INTO_CGROUP;
+        apart |= CLONE_INTO_CGROUP;
+    }
+    if launch.cgroup.is_some() && launch.sleeper != Sleeper::Nobody {
+        apart |= libc::CLONE_VFORK as u64;
     }
     shared.args = [
         flags | apart,

@@ -13,6 +13,11 @@ impl Cgroup {
         self.unified().map(|held| held.dir.as_fd())
     }
 
+    /// Whether memory is charged to another hierarchy than the one to be born in: that of cgroup v1.
+    pub fn is_hybrid(&self) -> bool {
+        self.held.iter().any(|held| held.leg.version == Version::V1)
+    }
+
     /// The file of the v1 hierarchy at `mount` through which a process enters by writing 0; `None` if the hierarchy's
     /// directory is gone. A thread that moves itself needs no lock over all processes, and so no RCU grace
     /// period, which costs any other move some 12 ms.

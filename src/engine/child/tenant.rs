@@ -20,6 +20,7 @@ use crate::resctrl::Place;
 use crate::spec::Spec;
 use crate::state::Record;
 use crate::sys::Errno;
+use crate::sys::launch::Sleeper;
 use crate::wire::{Message, Part, Step, Word};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -70,8 +71,9 @@ pub fn start(
         if birth.is_some_and(is_freezing_group) {
             return Err(birth::frozen());
         }
+        let sleeper = if cgroup.is_some_and(Cgroup::is_hybrid) { Sleeper::Nobody } else { Sleeper::Thread };
         let start = birth::Start::of(&tenant.script, &opened.numbers, watch);
-        birth::start(birth::Start { cgroup: birth, preserve_fds, streams, ..start })
+        birth::start(birth::Start { cgroup: birth, sleeper, preserve_fds, streams, ..start })
     };
     // A cgroup that hands controllers down takes no process.
     let full = |error: &Error| error.detail().errno == Some(libc::EBUSY);
