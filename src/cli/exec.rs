@@ -61,7 +61,7 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
         let detached = arguments.switch("detach");
         let input = std::io::stdin();
         let terminal = match options.terminal {
-            Terminal::Nobody if !detached => Terminal::Caller { like: Some(input.as_fd()) },
+            Terminal::None if !detached => Terminal::Caller { like: Some(input.as_fd()) },
             terminal => terminal,
         };
         let options = ExecOptions { terminal, ..options };

@@ -50,9 +50,9 @@ pub enum Keyring {
 /// Who gets the master of a process's terminal, if the process is to have one.
 #[derive(Clone, Debug, Default)]
 pub enum Terminal<'a> {
-    /// There is nobody: a process that is to have a terminal is refused.
+    /// A process that is to have a terminal is refused.
     #[default]
-    Nobody,
+    None,
     /// The listener at this unix socket.
     Socket(PathBuf),
     /// The caller, with what is started. The new terminal has the size of `like`, where that is a terminal.

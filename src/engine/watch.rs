@@ -108,13 +108,14 @@ impl Watch {
         }
     }
 
-    /// Until `over`, which waits by itself as long as it is told to.
-    pub fn wait_until(&self, pid: i32, mut over: impl FnMut(Duration) -> bool) -> Result<()> {
+    /// Until `over`, which waits by itself as long as it is told to. `pid` is asked anew at each look: a child may not be
+    /// there yet.
+    pub fn wait_until(&self, pid: impl Fn() -> i32, mut over: impl FnMut(Duration) -> bool) -> Result<()> {
         let (mut told, mut look) = (None, Instant::now() + LOOK);
         while !over(GLANCE) {
             self.check()?;
             if Instant::now() >= look {
-                self.tell_hold(pid, &mut told);
+                self.tell_hold(pid(), &mut told);
                 look += LOOK;
             }
         }
@@ -156,5 +157,42 @@ impl Watch {
         self.ended.store(true, Relaxed);
         Err(Error::new(format!("ended by {reason} while it waited for the container"))
             .kind(Kind::Interrupted))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+    use std::sync::atomic::AtomicI32;
+
+    /// A child of a launch is held before its caller knows its pid.
+    #[test]
+    fn who_is_held_is_looked_for_under_the_pid_of_that_moment() {
+        let mut child = Command::new("sleep").arg("100").spawn().unwrap();
+        let number = child.id() as i32;
+        assert!(Command::new("kill").args(["-STOP", &number.to_string()]).status().unwrap().success());
+        let (pid, told) = (AtomicI32::new(0), Arc::new(AtomicI32::new(0)));
+        let hear = Arc::clone(&told);
+        let listener = move |event: &Event| {
+            if let Event::Held { pid, hold: Hold::Stopped } = event {
+                hear.store(*pid, Relaxed);
+            }
+        };
+        let watch = Watch::new(None, Arc::new(listener));
+        let mut looks = 0;
+        let waited = watch.wait_until(
+            || pid.load(Relaxed),
+            |patience| {
+                pid.store(number, Relaxed);
+                std::thread::sleep(patience);
+                looks += 1;
+                told.load(Relaxed) != 0 || looks > 100
+            },
+        );
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(waited.is_ok());
+        assert_eq!(told.load(Relaxed), number);
     }
 }

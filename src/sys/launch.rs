@@ -45,8 +45,8 @@ pub enum Sleeper {
     /// The caller: in a cgroup that was just made, and that no process of a container can freeze.
     Caller,
     Thread,
-    /// None: in a cgroup without a controller of memory, as on cgroup v1, whose groups a process enters by itself.
-    Nobody,
+    /// In a cgroup without a controller of memory, as on cgroup v1, whose groups a process enters by itself.
+    None,
 }
 
 /// A process that runs the program. It is a child of the calling process and has to be waited for.
@@ -148,7 +148,7 @@ pub fn begin<'a>(launch: &Launch<'a>) -> Result<Begun<'a>, LaunchError> {
     if launch.cgroup.is_some() {
         apart |= CLONE_INTO_CGROUP;
     }
-    if launch.cgroup.is_some() && launch.sleeper != Sleeper::Nobody {
+    if launch.cgroup.is_some() && launch.sleeper != Sleeper::None {
         apart |= libc::CLONE_VFORK as u64;
     }
     shared.args = [

@@ -123,7 +123,7 @@ fn make(engine: &Engine, container: &Container, id: &str, null: &File) -> Starte
 
 fn join(engine: &Engine, container: &Container, id: &str) {
     let file = tempfile(container, id);
-    let process = engine.exec(id, &echo(Terminal::Nobody, &file)).unwrap();
+    let process = engine.exec(id, &echo(Terminal::None, &file)).unwrap();
     assert_eq!(wait(&process), WaitStatus::Exited(nix::unistd::Pid::from_raw(process.pid), 0), "{id}");
     assert_eq!(output(&file), "out sleep\n", "{id}");
 }
@@ -297,7 +297,7 @@ fn the_terminal_of_a_process_is_its_callers() {
         text.ends_with(b"out sleep\r\n")
     });
     wait(&process);
-    let refused = ExecOptions { tty: Some(true), ..echo(Terminal::Nobody, &null) };
+    let refused = ExecOptions { tty: Some(true), ..echo(Terminal::None, &null) };
     let error = engine.exec(&container.id, &refused).unwrap_err().to_string();
     assert!(error.contains("terminal"), "{error}");
     end(&engine, &container.id, &first);

@@ -21,7 +21,7 @@ pub enum Console<'a> {
 /// Decides before anything is made.
 pub fn plan<'a>(process: &Process, wanted: &Terminal<'a>) -> Result<Console<'a>> {
     match (process.terminal, wanted) {
-        (false, Terminal::Nobody | Terminal::Caller { .. }) => Ok(Console::None),
+        (false, Terminal::None | Terminal::Caller { .. }) => Ok(Console::None),
         (false, Terminal::Socket(path)) => {
             Err(Error::new("there is no terminal to send, because process.terminal is false")
                 .kind(Kind::Argument)
@@ -31,7 +31,7 @@ pub fn plan<'a>(process: &Process, wanted: &Terminal<'a>) -> Result<Console<'a>>
         }
         (true, Terminal::Socket(path)) => connect(path).map(Console::Socket),
         (true, Terminal::Caller { like }) => Ok(Console::Caller(*like)),
-        (true, Terminal::Nobody) => {
+        (true, Terminal::None) => {
             Err(Error::new("a detached process with a terminal needs a console socket")
                 .kind(Kind::Argument)
                 .field("--console-socket")

@@ -1,6 +1,6 @@
 //! Starting init with a script, in the namespaces and the cgroup that it is given.
 
-use crate::cgroup::is_frozen_group;
+use crate::cgroup::{Cgroup, is_freezing_group, is_frozen_group};
 use crate::engine::child::image::{image, image_file};
 use crate::engine::child::init::Init;
 use crate::engine::child::pipes;
@@ -14,6 +14,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 
 /// How init is started.
+#[derive(Clone, Copy)]
 pub struct Start<'a> {
     pub script: &'a Script,
     /// What the plan asked to open, in its order; handle 0 is init's end of the control socket.
@@ -39,6 +40,37 @@ impl<'a> Start<'a> {
             streams: [None; 3],
             watch,
         }
+    }
+}
+
+/// Which cgroup of v2 a process of a container that exists is born in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Birthplace {
+    /// The one that is given, and no other.
+    Exactly,
+    /// That, or the one of the container's first process where the container manages cgroups of its own.
+    OrBeside,
+}
+
+/// Starts init in a cgroup that has processes. `first` is the container's first process.
+pub fn start_in(start: Start, cgroup: &Cgroup, birthplace: Birthplace, first: i32) -> Result<Init> {
+    let sleeper = if cgroup.is_hybrid() { Sleeper::None } else { Sleeper::Thread };
+    let start_there = |group: Option<BorrowedFd>| {
+        // A container that manages cgroups of its own may freeze one while we look.
+        if group.is_some_and(is_freezing_group) {
+            return Err(frozen());
+        }
+        self::start(Start { cgroup: group, sleeper, ..start })
+    };
+    match (start_there(cgroup.birth()), birthplace) {
+        // A cgroup that hands controllers down takes no process.
+        (Err(error), Birthplace::OrBeside) if error.detail().errno == Some(libc::EBUSY) => {
+            start_there(Some(cgroup.beside(first)?.as_fd()))
+        }
+        (Err(error), Birthplace::Exactly) if error.detail().errno == Some(libc::EBUSY) => Err(error
+            .field("--cgroup")
+            .remedy("this group hands controllers down to those below it: name one of those")),
+        (started, _) => started,
     }
 }
 
@@ -98,7 +130,7 @@ fn launch(request: &Launch, watch: &Watch) -> Result<std::result::Result<launch:
         Ok(begun) => begun,
         Err(error) => return Ok(Err(error)),
     };
-    watch.wait_until(begun.pid(), |patience| begun.has_left(patience))?;
+    watch.wait_until(|| begun.pid(), |patience| begun.has_left(patience))?;
     Ok(begun.finish())
 }
 

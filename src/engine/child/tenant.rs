@@ -1,8 +1,8 @@
 //! A process that joins a container (`exec`, a hook inside): the sealed init with a tenant's script.
 
-use crate::cgroup::{Cgroup, is_freezing_group};
+use crate::cgroup::Cgroup;
 use crate::engine::child::{
-    birth,
+    birth::{self, Birthplace, Start},
     born::{self, Hidden},
     confined, diagnose,
     init::Init,
@@ -20,19 +20,9 @@ use crate::resctrl::Place;
 use crate::spec::Spec;
 use crate::state::Record;
 use crate::sys::Errno;
-use crate::sys::launch::Sleeper;
 use crate::wire::{Message, Part, Step, Word};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
-
-/// Which cgroup of v2 a tenant is born in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Birthplace {
-    /// The one that is given, and no other.
-    Exactly,
-    /// That, or the one of the container's first process where the container manages cgroups of its own.
-    OrBeside,
-}
 
 /// The process of a container whose namespaces are joined; `gone` where it has ended.
 pub fn first(record: &Record, gone: impl Fn() -> Error) -> Result<OwnedFd> {
@@ -56,36 +46,19 @@ pub fn start(
     preserve_fds: u32,
     watch: &Arc<Watch>,
 ) -> Result<Init> {
-    let (birth, unified) = match (tenant.entrance, cgroup) {
-        (_, None) => (None, None),
-        (Entrance::Birth, Some(cgroup)) => (cgroup.birth(), None),
+    let unified = match (tenant.entrance, cgroup) {
         (Entrance::Step, Some(cgroup)) => {
-            (None, cgroup.unified_entrance((birthplace == Birthplace::OrBeside).then_some(pid_of_first))?)
+            cgroup.unified_entrance((birthplace == Birthplace::OrBeside).then_some(pid_of_first))?
         }
+        _ => None,
     };
     let unified = unified.as_ref().map(AsFd::as_fd);
     let given = Given { pidfd: Some(first), cgroup, unified, ..Given::default() };
     let opened = open::open(&tenant.opens, given, &Spec::default())?;
-    let launch = |birth: Option<BorrowedFd>| {
-        // A container that manages cgroups of its own may freeze one while we look.
-        if birth.is_some_and(is_freezing_group) {
-            return Err(birth::frozen());
-        }
-        let sleeper = if cgroup.is_some_and(Cgroup::is_hybrid) { Sleeper::Nobody } else { Sleeper::Thread };
-        let start = birth::Start::of(&tenant.script, &opened.numbers, watch);
-        birth::start(birth::Start { cgroup: birth, sleeper, preserve_fds, streams, ..start })
-    };
-    // A cgroup that hands controllers down takes no process.
-    let full = |error: &Error| error.detail().errno == Some(libc::EBUSY);
-    match (launch(birth), cgroup.filter(|_| birth.is_some()), birthplace) {
-        (Err(error), Some(cgroup), Birthplace::OrBeside) if full(&error) => {
-            let beside = cgroup.beside(pid_of_first)?;
-            launch(Some(beside.as_fd()))
-        }
-        (Err(error), _, Birthplace::Exactly) if full(&error) => Err(error
-            .field("--cgroup")
-            .remedy("this group hands controllers down to those below it: name one of those")),
-        (started, ..) => started,
+    let start = Start { preserve_fds, streams, ..Start::of(&tenant.script, &opened.numbers, watch) };
+    match (tenant.entrance, cgroup) {
+        (Entrance::Birth, Some(cgroup)) => birth::start_in(start, cgroup, birthplace, pid_of_first),
+        _ => birth::start(start),
     }
 }
 

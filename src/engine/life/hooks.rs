@@ -8,6 +8,7 @@
 use crate::cgroup::{Cgroup, Location};
 use crate::engine::caller::listener;
 use crate::engine::child::{
+    birth::Birthplace,
     tenant::{self as joining, Joining, Passed},
     tracers,
 };
@@ -262,7 +263,7 @@ impl Occasion<'_> {
             &tenant,
             inside.first,
             inside.cgroup,
-            joining::Birthplace::OrBeside,
+            Birthplace::OrBeside,
             streams,
             0,
             &self.watch,

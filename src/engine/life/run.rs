@@ -67,7 +67,7 @@ impl Engine {
 fn check_terminal(spec: &Spec, options: &CreateOptions) -> Result<()> {
     let terminal = spec.process.as_ref().is_some_and(|process| process.terminal);
     match options.terminal {
-        Terminal::Nobody if terminal => {
+        Terminal::None if terminal => {
             Err(Error::new("cannot allocate tty if the runtime will detach without setting console socket")
                 .kind(Kind::Argument)
                 .field("--console-socket"))

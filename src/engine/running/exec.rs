@@ -7,7 +7,8 @@ use crate::engine::caller::{
     pidfd::{self, Whose},
 };
 use crate::engine::child::{
-    tenant::{self, Birthplace, Joining, Passed},
+    birth::Birthplace,
+    tenant::{self, Joining, Passed},
     tracers,
 };
 use crate::engine::life::{inspect::status, prepare::Prepared};
@@ -41,32 +42,23 @@ impl Engine {
         self.check_process(&process, &prepared.facts)?;
         // The process of `exec` is not the config's, but what went wrong is told in the same terms.
         let spec = Spec { process: Some(process), ..spec };
-        self.exec_patiently(options, &record, &spec, &prepared)
-            .map_err(|e| e.doing("unable to start container process"))
-            .map_err(|e| match record.process.map(|first| first.life()) {
+        // A session leader of the container's can make a new terminal its own before the program does. Another one may be
+        // luckier.
+        let mut tries = 10;
+        let started = loop {
+            tries -= 1;
+            match self.exec_process(options, &record, &spec, &prepared) {
+                Err(error) if error.detail().kind == Kind::Taken && tries > 0 => {}
+                other => break other,
+            }
+        };
+        started.map_err(|e| e.doing("unable to start container process")).map_err(|e| {
+            match record.process.map(|first| first.life()) {
                 // What the kernel says of a pid namespace that has ended is that there is no memory.
                 Some(Life::Alive) => e,
                 _ => e.doing("the container has ended").kind(Kind::WrongState),
-            })
-    }
-
-    /// A session leader of the container's can make a new terminal its own before the program does. Another one may be
-    /// luckier.
-    fn exec_patiently(
-        &self,
-        options: &ExecOptions,
-        record: &Record,
-        spec: &Spec,
-        prepared: &Prepared,
-    ) -> Result<Started> {
-        const TRIES: u32 = 10;
-        for _ in 1..TRIES {
-            match self.exec_process(options, record, spec, prepared) {
-                Err(error) if error.detail().kind == Kind::Taken => {}
-                other => return other,
             }
-        }
-        self.exec_process(options, record, spec, prepared)
+        })
     }
 
     fn exec_process(

@@ -6,7 +6,8 @@
 
 use crate::cgroup::{Cgroup, Location};
 use crate::engine::child::{
-    belonging, birth,
+    belonging,
+    birth::{self, Birthplace, Start},
     init::Init,
     links::{self, Leads, Named},
     message::Event,
@@ -223,17 +224,12 @@ impl Work<'_> {
     /// Born in the v2 cgroup that is given, or where it hands controllers down in that of the container's first process.
     fn start(&self, tenant: &Tenant, given: Given, first: i32) -> Result<Init> {
         let opened = open::open(&tenant.opens, given, self.spec)?;
-        let launch = |cgroup: Option<BorrowedFd>| {
-            let start = birth::Start::of(&tenant.script, &opened.numbers, &self.engine.watch);
-            birth::start(birth::Start { cgroup, ..start })
+        let start = Start::of(&tenant.script, &opened.numbers, &self.engine.watch);
+        let started = match given.cgroup {
+            Some(cgroup) => birth::start_in(start, cgroup, Birthplace::OrBeside, first)?,
+            None => birth::start(start)?,
         };
-        let started = match (launch(given.cgroup.and_then(Cgroup::birth)), given.cgroup) {
-            (Err(error), Some(cgroup)) if error.detail().errno == Some(libc::EBUSY) => {
-                launch(Some(cgroup.beside(first)?.as_fd()))
-            }
-            (started, _) => started,
-        };
-        Ok(started?.with(opened.into_sources(), &tenant.script))
+        Ok(started.with(opened.into_sources(), &tenant.script))
     }
 
     fn converse(&self, init: &mut Init, tenant: &Tenant, attached: &mut Vec<Attached>) -> Result<()> {
