@@ -1,6 +1,6 @@
 //! What the engine tells while it works, beside what it returns: values for a caller to word, to log, or to ignore.
 //!
-//! A caller that has many containers gives each its own listener ([`crate::engine::Engine::heard_by`]).
+//! A caller that has many containers gives each its own listener: a clone of the engine with another watch.
 
 use crate::engine::hold::Hold;
 use crate::error::Error;

@@ -180,71 +180,69 @@ pub struct Wishes {
 
 /// The deeds of a creation, up to a process that waits for start.
 pub fn create(plan: &Plan, spec: &Spec, layout: Option<&Layout>, wishes: Wishes) -> Vec<Deed> {
-    let mut deeds = vec![Deed::MakeState];
-    let mut push = |wanted: bool, deed: Deed| {
-        if wanted {
-            deeds.push(deed);
-        }
-    };
     let linux = spec.linux.as_ref();
     let resctrl = linux.is_some_and(|linux| linux.intel_rdt.is_some());
+    let terminal = spec.process.as_ref().is_some_and(|process| process.terminal);
     let cgroup = layout.is_some();
     // On v1 the process enters its cgroups by itself and finds its limits there; on v2 they are set while the child works.
     // A first process that spawns the real one must not meet a limit of one task.
     let legacy = matches!(layout, Some(Layout::Legacy { .. }));
-    push(cgroup, Deed::ClaimCgroup);
-    push(true, Deed::WriteIntent);
-    push(cgroup, Deed::MakeCgroup);
-    push(resctrl, Deed::MakeResctrl);
-    push(wishes.start != StartWord::Maker, Deed::MakeStartPipes);
-    push(wishes.shows_created && wishes.start != StartWord::Named, Deed::ShowCreated);
-    push(wishes.notify, Deed::MakeNotifyDirectory);
-    push(true, Deed::Open);
-    // Nothing that the container's image or volumes hold is opened by a process without its device rules.
-    push(cgroup, Deed::GuardDevices);
-    push(cgroup && legacy && !plan.staged, Deed::SetLimits);
-    push(true, Deed::StartInit);
-    push(cgroup && !legacy && !plan.staged, Deed::SetLimits);
-    push(true, Deed::KeepConfig);
-    push(wishes.start != StartWord::Maker, Deed::KeepScript);
     // What says "created" is written while the child builds its tree, and counts only when it is published: a container in
     // the making that was taken for a running one would let `exec` into the host's tree. Hooks may ask for the state
     // before; and a new user namespace is seen only when its process waits for the id maps, and belongs into the record.
     let hooks = spec.hooks.is_some();
     let late = plan.staged || hooks || plan.id_maps.is_some();
-    push(hooks && !plan.staged, Deed::RecordProcess);
-    push(!late, Deed::RecordCreated);
-    meet(&plan.script, &mut deeds);
-    let mut push = |wanted: bool, deed: Deed| {
-        if wanted {
-            deeds.push(deed);
-        }
-    };
-    push(true, Deed::AwaitReady);
-    push(plan.confined.is_some(), Deed::CheckConfined);
-    push(spec.process.as_ref().is_some_and(|process| process.terminal), Deed::ShowTerminal);
-    push(cgroup && plan.staged, Deed::SetLimits);
-    push(late, Deed::RecordCreated);
-    push(wishes.pidfd, Deed::GivePidfd);
-    push(true, Deed::Publish);
-    push(true, Deed::WriteBrief);
-    push(wishes.pid_file, Deed::WritePidFile);
+    let mut deeds = wanted([
+        (true, Deed::MakeState),
+        (cgroup, Deed::ClaimCgroup),
+        (true, Deed::WriteIntent),
+        (cgroup, Deed::MakeCgroup),
+        (resctrl, Deed::MakeResctrl),
+        (wishes.start != StartWord::Maker, Deed::MakeStartPipes),
+        (wishes.shows_created && wishes.start != StartWord::Named, Deed::ShowCreated),
+        (wishes.notify, Deed::MakeNotifyDirectory),
+        (true, Deed::Open),
+        // Nothing that the container's image or volumes hold is opened by a process without its device rules.
+        (cgroup, Deed::GuardDevices),
+        (cgroup && legacy && !plan.staged, Deed::SetLimits),
+        (true, Deed::StartInit),
+        (cgroup && !legacy && !plan.staged, Deed::SetLimits),
+        (true, Deed::KeepConfig),
+        (wishes.start != StartWord::Maker, Deed::KeepScript),
+        (hooks && !plan.staged, Deed::RecordProcess),
+        (!late, Deed::RecordCreated),
+    ]);
+    deeds.extend(meet(&plan.script));
+    deeds.extend(wanted([
+        (true, Deed::AwaitReady),
+        (plan.confined.is_some(), Deed::CheckConfined),
+        (terminal, Deed::ShowTerminal),
+        (cgroup && plan.staged, Deed::SetLimits),
+        (late, Deed::RecordCreated),
+        (wishes.pidfd, Deed::GivePidfd),
+        (true, Deed::Publish),
+        (true, Deed::WriteBrief),
+        (wishes.pid_file, Deed::WritePidFile),
+    ]));
     deeds
+}
+
+fn wanted<const N: usize>(deeds: [(bool, Deed); N]) -> Vec<Deed> {
+    deeds.into_iter().filter_map(|(wanted, deed)| wanted.then_some(deed)).collect()
 }
 
 /// The deeds of a start; `shown`: the container's state is "created" until then.
 pub fn start(spec: &Spec, shown: bool) -> Vec<Deed> {
     let none = Default::default();
     let hooks = spec.hooks.as_ref().unwrap_or(&none);
-    let deeds = [
+    wanted([
         (!hooks.start_container.is_empty(), Deed::RunHooks(Hooks::StartContainer)),
         (true, Deed::SayStart),
         (true, Deed::AwaitProgram),
         (shown, Deed::HideCreated),
         (shown, Deed::RenewBrief),
         (!hooks.poststart.is_empty(), Deed::RunHooks(Hooks::Poststart)),
-    ];
-    deeds.into_iter().filter_map(|(wanted, deed)| wanted.then_some(deed)).collect()
+    ])
 }
 
 /// The way back from a start of which this has failed. A hook that fails destroys the container (runtime.md, Lifecycle,
@@ -263,16 +261,18 @@ pub const UPDATE: [Deed; 5] =
 
 /// The deeds for a process that joins a container, from its start to its program.
 pub fn join(script: &Script, wishes: Wishes) -> Vec<Deed> {
-    let mut deeds = Vec::new();
-    meet(script, &mut deeds);
-    deeds.push(Deed::AwaitProgram);
-    deeds.extend(wishes.pidfd.then_some(Deed::GivePidfd));
-    deeds.extend(wishes.pid_file.then_some(Deed::WritePidFile));
+    let mut deeds = meet(script);
+    deeds.extend(wanted([
+        (true, Deed::AwaitProgram),
+        (wishes.pidfd, Deed::GivePidfd),
+        (wishes.pid_file, Deed::WritePidFile),
+    ]));
     deeds
 }
 
 /// Where init waits for the host's part.
-fn meet(script: &Script, deeds: &mut Vec<Deed>) {
+fn meet(script: &Script) -> Vec<Deed> {
+    let mut deeds = Vec::new();
     for (_, talk) in script.talks() {
         if let Talk::Reached(point) = *talk {
             deeds.push(Deed::Meet(point));
@@ -280,6 +280,7 @@ fn meet(script: &Script, deeds: &mut Vec<Deed>) {
             deeds.push(Deed::Release);
         }
     }
+    deeds
 }
 
 /// The host's part at a point where init waits.

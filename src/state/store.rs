@@ -175,7 +175,7 @@ impl Store {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Awaited {
     /// The word's; the answer's is the next.
-    pub descriptor: u32,
+    pub descriptor: i32,
     pub word: u64,
     pub answer: u64,
 }
@@ -199,10 +199,8 @@ impl Awaited {
 
 /// Whether this process has that pipe there: it closes at the exec of the program, however that calls itself. Where it may
 /// not be looked at, the name that init gives itself must suffice.
-pub fn awaited_at(pid: i32, descriptor: u32, word: u64) -> bool {
-    let mut buffer = [0; 64];
-    let path = c(format!("/proc/{pid}/fd/{descriptor}")).unwrap_or_default();
-    match file::readlinkat(file::cwd(), &path, &mut buffer) {
+pub fn awaited_at(pid: i32, descriptor: i32, word: u64) -> bool {
+    match file::link_of_process(pid, descriptor) {
         Ok(link) => link == Awaited::name(word).as_bytes(),
         Err(Errno(libc::EACCES | libc::EPERM)) => is_init(pid),
         Err(_) => false,

@@ -62,14 +62,18 @@ fn set_waiting(fd: BorrowedFd, never: libc::c_int) -> SysResult<()> {
     check(unsafe { libc::ioctl(fd.as_raw_fd(), libc::FIONBIO, &raw const never) }.into()).map(drop)
 }
 
+/// The same file, open once more: its flags are ours alone.
+pub fn reopen(fd: BorrowedFd, flags: i32) -> SysResult<OwnedFd> {
+    openat2(cwd(), &c(format!("/proc/self/fd/{}", fd.as_raw_fd()))?, flags, 0, 0)
+}
+
 /// A pipe or a terminal, open once more for writing, so that O_NONBLOCK is ours alone. `None` for what never waits
 /// (a regular file has a position that must stay shared) and for what cannot be opened again.
 pub fn reopen_nonblocking(fd: BorrowedFd) -> Option<OwnedFd> {
     if !matches!(kind(fd), Ok(libc::S_IFIFO | libc::S_IFCHR)) {
         return None;
     }
-    let path = c(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok()?;
-    openat2(cwd(), &path, libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY, 0, 0).ok()
+    reopen(fd, libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY).ok()
 }
 
 /// mkdirat(dir, path, mode). Reference: mkdir(2).
@@ -105,8 +109,12 @@ pub fn symlinkat(target: &CStr, dir: BorrowedFd, path: &CStr) -> SysResult<()> {
 
 /// What /proc shows of an open file, which asks no file system. Reference: proc_pid_fd(5).
 pub fn link_of(fd: BorrowedFd) -> SysResult<Vec<u8>> {
-    let path = super::c(format!("/proc/self/fd/{}", fd.as_raw_fd()))?;
-    readlinkat(cwd(), &path, &mut [0; 256]).map(<[u8]>::to_vec)
+    link_of_process("self", fd.as_raw_fd())
+}
+
+/// The same of a descriptor of another process. `EACCES` where that may not be looked at.
+pub fn link_of_process(pid: impl std::fmt::Display, number: i32) -> SysResult<Vec<u8>> {
+    readlinkat(cwd(), &c(format!("/proc/{pid}/fd/{number}"))?, &mut [0; 256]).map(<[u8]>::to_vec)
 }
 
 /// readlinkat(dir, path): as much of the target as `buffer` takes. Reference: readlink(2).

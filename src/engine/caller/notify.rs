@@ -134,7 +134,7 @@ impl Proxy {
         socket::send(self.host.as_fd(), b"BARRIER=1", &[theirs.as_raw_fd()]).map_err(refused)?;
         drop(theirs);
         let deadline = Instant::now() + PATIENCE;
-        // Closed, or nobody there knows of barriers.
+        // Closed, or the other end knows no barriers.
         let _ = poll::readable(ours.as_fd(), Some(deadline));
         Ok(())
     }

@@ -1,13 +1,13 @@
 //! The sealed init as a file that can be executed.
 //!
-//! Nothing of rruntime's own binary is ever visible in a container: what runs there is a memory file that nobody
-//! can write, or, where the host forbids to execute memory files, a file on a read-only tmpfs that is mounted
+//! Nothing of rruntime's own binary is ever visible in a container: what runs there is a memory file that no
+//! process can write, or, where the host forbids to execute memory files, a file on a read-only tmpfs that is mounted
 //! nowhere (CVE-2019-5736).
 
 use crate::sys::memory::{self, Content};
-use crate::sys::{Errno, SysResult, c, file, mount};
+use crate::sys::{Errno, SysResult, file, mount};
 use nix::sys::statvfs::{FsFlags, fstatvfs};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 pub static IMAGE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rruntime-init"));
 
@@ -37,7 +37,7 @@ pub fn image_file() -> SysResult<OwnedFd> {
 }
 
 /// init as a file that has never had a name and is used for this one process. The container's root, who is the
-/// user, could write to it once init has gone: then it is nobody's program any more.
+/// user, could write to it once init has gone: then no process runs it any more.
 fn nameless_file() -> SysResult<OwnedFd> {
     let mut refused = Errno(libc::EACCES);
     for place in [c"/dev/shm", c"/tmp", c"/var/tmp"] {
@@ -47,8 +47,7 @@ fn nameless_file() -> SysResult<OwnedFd> {
             let executable =
                 fstatvfs(&writable).is_ok_and(|found| !found.flags().contains(FsFlags::ST_NOEXEC));
             // A program cannot be executed while it is open for writing.
-            let path = c(format!("/proc/self/fd/{}", writable.as_raw_fd())).unwrap_or_default();
-            let readable = file::openat2(file::cwd(), &path, libc::O_RDONLY, 0, 0)?;
+            let readable = file::reopen(writable.as_fd(), libc::O_RDONLY)?;
             if executable { Ok(readable) } else { Err(Errno(libc::EACCES)) }
         });
         match made {

@@ -7,7 +7,7 @@ use crate::engine::child::sources::Sources;
 use crate::error::{Error, Result};
 use crate::plan::Script;
 use crate::plan::script::Talk;
-use crate::sys::{Errno, launch, socket};
+use crate::sys::{Errno, file, launch, socket};
 use crate::wire::{LEADS, Step, Word};
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -270,8 +270,8 @@ fn expect(talks: &mut VecDeque<(u32, Talk)>, said: &Said) -> Result<()> {
 /// A copy of the listener that is descriptor `number` of this process.
 pub fn fetch_listener(pid: i32, pidfd: BorrowedFd, number: i32) -> Result<OwnedFd> {
     // Anything else could do something when we close it.
-    let link = std::fs::read_link(format!("/proc/{pid}/fd/{number}"));
-    if link.is_ok_and(|link| link.as_os_str() != "anon_inode:seccomp notify") {
+    let link = file::link_of_process(pid, number);
+    if link.is_ok_and(|link| link != b"anon_inode:seccomp notify") {
         return Err(Error::new("the container's init hands over something that is no seccomp listener"));
     }
     crate::sys::process::pidfd_getfd(pidfd, number).map_err(|e| {

@@ -15,9 +15,9 @@ use crate::host::Facts;
 use crate::plan::StartWord;
 use crate::spec::Spec;
 use crate::state::{Awaited, Entry, Record, START_ANSWER, START_AWAITED, START_WORD, awaited_at};
-use crate::sys::{Errno, SysResult, c, file, process};
+use crate::sys::{Errno, SysResult, file, process};
 use std::ffi::CStr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Who says start.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,13 +76,7 @@ fn named(entry: &Entry, name: &CStr) -> SysResult<OwnedFd> {
 
 fn nameless() -> SysResult<OwnedFd> {
     let (end, _) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(Errno::from)?;
-    reopen(&end, libc::O_RDWR)
-}
-
-/// The same pipe, open once more: its flags are ours alone.
-fn reopen(end: &OwnedFd, flags: i32) -> SysResult<OwnedFd> {
-    let path = c(format!("/proc/self/fd/{}", end.as_raw_fd())).unwrap_or_default();
-    file::openat2(file::cwd(), &path, flags, 0, 0)
+    file::reopen(end.as_fd(), libc::O_RDWR)
 }
 
 /// From now on the container's state is "created", as long as init waits: at these pipes, or without any in the conversation
@@ -91,7 +85,7 @@ pub fn show(entry: &Entry, record: &Record, pipes: Option<&Theirs>) -> Result<()
     let note = || {
         let Some(Theirs { word, answer }) = pipes else { return entry.await_start(None) };
         // Behind the ends of the conversation with `create`: `Step::Confine`.
-        let descriptor = 3 + record.preserve_fds + 2;
+        let descriptor = 3 + record.preserve_fds as i32 + 2;
         entry.await_start(Some(Awaited { descriptor, word: inode(word)?, answer: inode(answer)? }))
     };
     note().map_err(|e: Errno| e.because("write start.awaited"))
@@ -110,12 +104,12 @@ pub fn open(entry: &Entry, record: &Record, first: BorrowedFd) -> SysResult<(Pip
         return Ok((Pipes::of(word, answer), StartWord::Named));
     };
     let Awaited { descriptor, word, answer } = awaited.ok_or(Errno(libc::ENXIO))?;
-    let take = |number: u32, inode: u64, flags| {
-        let end = process::pidfd_getfd(first, i32::try_from(number).map_err(|_| Errno(libc::EBADF))?)?;
+    let take = |number: i32, inode: u64, flags| {
+        let end = process::pidfd_getfd(first, number)?;
         // By its name in /proc, for which no file system is asked: a container's own may never answer.
         let name = file::link_of(end.as_fd())?;
         let same = name == Awaited::name(inode).as_bytes();
-        if same { reopen(&end, flags | libc::O_NONBLOCK) } else { Err(Errno(libc::EBADF)) }
+        if same { file::reopen(end.as_fd(), flags | libc::O_NONBLOCK) } else { Err(Errno(libc::EBADF)) }
     };
     if !awaited_at(record.pid().unwrap_or_default(), descriptor, word) {
         return Err(Errno(libc::ENXIO));
