@@ -291,13 +291,13 @@ fn stop(container: &Container, subject: &Subject) {
     crate::support::wait_until("the end of the container", || pid(subject));
 }
 
-#[test]
-fn a_life_is_told_as_runc_tells_it() {
+/// A container of the peer and one of ours in its manner, each in a cgroup of its own. Prints why where there can be none.
+fn beside(peer: &str, look: impl FnOnce(&Container, &[Subject; 2])) {
     if !nix::unistd::geteuid().is_root() {
         skip!("a mount needs root");
     }
     let container = sleeper();
-    let subjects = match both(&container, "runc") {
+    let subjects = match both(&container, peer) {
         Ok(subjects) => subjects,
         Err(reason) => skip!("{reason}"),
     };
@@ -307,50 +307,45 @@ fn a_life_is_told_as_runc_tells_it() {
     let cleanup = Cleanup(&subjects, &container.id);
     fs::write(container.bundle().join("config.json"), config_in(&container, &other.id)).unwrap();
     subjects[1].create(&container.bundle(), &container.id);
-    live("runc", &container, &subjects, LIFE, true);
-    let [theirs, ours] = subjects.each_ref().map(|subject| subject.run(&["state", &container.id]).ok());
-    let keys = |text: &str| -> Vec<String> {
-        text.lines().filter_map(|line| line.split('"').nth(1).map(str::to_owned)).collect()
-    };
-    assert_eq!(keys(&ours), keys(&theirs));
-    let [theirs, ours] = subjects.each_ref().map(|subject| subject.run(&["ps", &container.id]).ok());
-    assert_eq!(ours.lines().count(), theirs.lines().count());
-    for subject in &subjects {
-        stop(&container, subject);
-    }
-    live("runc", &container, &subjects, AFTER, true);
+    look(&container, &subjects);
     drop(cleanup);
 }
 
 #[test]
-fn a_life_is_told_as_crun_tells_it() {
-    if !nix::unistd::geteuid().is_root() {
-        skip!("a mount needs root");
-    }
-    let container = sleeper();
-    let subjects = match both(&container, "crun") {
-        Ok(subjects) => subjects,
-        Err(reason) => skip!("{reason}"),
-    };
-    let other = sleeper();
-    subjects[0].create(&container.bundle(), &container.id);
-    let cleanup = Cleanup(&subjects, &container.id);
-    fs::write(container.bundle().join("config.json"), config_in(&container, &other.id)).unwrap();
-    subjects[1].create(&container.bundle(), &container.id);
-    live("crun", &container, &subjects, LIFE, false);
-    let pid = |subject: &Subject| -> String {
-        let state = subject.run(&["state", &container.id]).ok();
-        serde_json::from_str::<serde_json::Value>(&state).unwrap()["pid"].to_string()
-    };
-    let [theirs, ours] = subjects.each_ref().map(|subject| {
-        let table = subject.run(&["ps", &container.id]).ok();
-        let list = subject.run(&["list", "-f", "json"]).ok();
-        let list: serde_json::Value = serde_json::from_str(&list).unwrap();
-        let keys: Vec<String> = list[0].as_object().unwrap().keys().cloned().collect();
-        (table.replace(&pid(subject), "PID"), keys)
+fn a_life_is_told_as_runc_tells_it() {
+    beside("runc", |container, subjects| {
+        live("runc", container, subjects, LIFE, true);
+        let [theirs, ours] = subjects.each_ref().map(|subject| subject.run(&["state", &container.id]).ok());
+        let keys = |text: &str| -> Vec<String> {
+            text.lines().filter_map(|line| line.split('"').nth(1).map(str::to_owned)).collect()
+        };
+        assert_eq!(keys(&ours), keys(&theirs));
+        let [theirs, ours] = subjects.each_ref().map(|subject| subject.run(&["ps", &container.id]).ok());
+        assert_eq!(ours.lines().count(), theirs.lines().count());
+        for subject in subjects {
+            stop(container, subject);
+        }
+        live("runc", container, subjects, AFTER, true);
     });
-    assert_eq!(ours, theirs);
-    drop(cleanup);
+}
+
+#[test]
+fn a_life_is_told_as_crun_tells_it() {
+    beside("crun", |container, subjects| {
+        live("crun", container, subjects, LIFE, false);
+        let pid = |subject: &Subject| -> String {
+            let state = subject.run(&["state", &container.id]).ok();
+            serde_json::from_str::<serde_json::Value>(&state).unwrap()["pid"].to_string()
+        };
+        let [theirs, ours] = subjects.each_ref().map(|subject| {
+            let table = subject.run(&["ps", &container.id]).ok();
+            let list = subject.run(&["list", "-f", "json"]).ok();
+            let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+            let keys: Vec<String> = list[0].as_object().unwrap().keys().cloned().collect();
+            (table.replace(&pid(subject), "PID"), keys)
+        });
+        assert_eq!(ours, theirs);
+    });
 }
 
 /// The container's config with another cgroup: two runtimes must not share one.

@@ -7,5 +7,6 @@ mod support;
 mod bad_input;
 mod conformance;
 mod oracle;
+mod random;
 mod seccomp;
 mod validate;

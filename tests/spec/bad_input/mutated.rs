@@ -2,7 +2,8 @@
 //!
 //! `RRUNTIME_MUTATIONS=N` runs N cases instead of a few hundred, `RRUNTIME_MUTATION_SEED=S` one case.
 
-use crate::bad_input::mutator::{Random, config};
+use crate::bad_input::mutator::config;
+use crate::random::Random;
 use crate::support::leftovers::processes;
 use crate::support::{Container, is_v2};
 use std::fs;

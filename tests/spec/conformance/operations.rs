@@ -107,7 +107,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "a pid that is another process's by now",
-        "the container has stopped; nobody else is signalled",
+        "the container has stopped; no other process is signalled",
         &["cli/state.rs::a_pid_that_belongs_to_somebody_else_by_now_is_left_alone"],
     ),
 ];

@@ -72,9 +72,9 @@ fn the_kernel_takes_dockers_filter_and_decides_as_we_say() {
 #[test]
 fn the_kernel_decides_random_rules_as_we_say() {
     let Some(Arch::X86_64) = Arch::native() else { return };
-    let mut random = super::random::Random(7);
+    let mut random = crate::random::Random(7);
     for _ in 0..200 {
-        let mut profile = super::random::profile(&mut random, super::Actions::OnePerCall);
+        let mut profile = super::profiles::profile(&mut random, super::Actions::OnePerCall);
         // ERRNO and ALLOW can be told apart from inside; the call is getpriority(2), which never fails with 4000.
         profile.default_action = "SCMP_ACT_ALLOW".into();
         profile.default_errno_ret = None;
@@ -85,7 +85,8 @@ fn the_kernel_decides_random_rules_as_we_say() {
             rule.args.iter_mut().for_each(|arg| arg.index %= 3);
         }
         let filter = compiled(&profile);
-        let calls: Vec<[u64; 6]> = (0..50).map(|_| super::random::arguments(&mut random, &profile)).collect();
+        let calls: Vec<[u64; 6]> =
+            (0..50).map(|_| super::profiles::arguments(&mut random, &profile)).collect();
         std::thread::spawn(move || {
             load(&filter);
             for arguments in calls {

@@ -15,13 +15,14 @@ mod engines;
 mod kernel;
 mod meaning;
 mod oracle;
-mod random;
+mod profiles;
 mod rules;
 mod tables;
 
+use crate::random::Random;
 use meaning::meaning;
 use oracle::{Oracle, Refused};
-use random::{Actions, Random};
+use profiles::Actions;
 use rruntime::seccomp::evaluate::{Call, evaluate};
 use rruntime::seccomp::{Arch, Filter, arch::Order, compile, flags_of_kernel, vocabulary::describe};
 use rruntime::spec::Seccomp;
@@ -86,7 +87,7 @@ fn compare_random(actions: Actions, seeds: std::ops::Range<u64>) -> Tally {
     let mut tally = Tally::default();
     for seed in seeds {
         let mut random = Random(seed);
-        let profile = random::profile(&mut random, actions);
+        let profile = profiles::profile(&mut random, actions);
         let oracle = match Oracle::new(&profile) {
             Ok(oracle) => oracle,
             Err(Refused::Contradiction) => {
@@ -100,9 +101,9 @@ fn compare_random(actions: Actions, seeds: std::ops::Range<u64>) -> Tally {
         let mut arches: Vec<Arch> = oracle.arches().collect();
         arches.push(random.pick(&oracle::ARCHES));
         for arch in arches {
-            for number in random::numbers(&profile, arch) {
+            for number in profiles::numbers(&profile, arch) {
                 for _ in 0..6 {
-                    let call = random::call(arch, number, random::arguments(&mut random, &profile));
+                    let call = profiles::call(arch, number, profiles::arguments(&mut random, &profile));
                     tally.compare(&profile, &filter, &oracle, &call);
                 }
             }
