@@ -25,8 +25,6 @@ const CIRCLES: &[&[&str]] = &[
     &["src/plan/belonging.rs", "src/plan/tenant.rs"],
     &["src/plan/loading.rs", "src/plan/process.rs", "src/plan/scheduling.rs"],
     &["src/plan/mounts/mod.rs", "src/plan/namespaces.rs", "src/plan/script.rs"],
-    &["src/spec/annotations.rs", "src/spec/validate.rs", "src/spec/validate/findings.rs"],
-    &["src/spec/config.rs", "src/spec/linux.rs"],
 ];
 /// A room has at most this many files.
 const ROOM: usize = 20;

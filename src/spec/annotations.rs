@@ -7,9 +7,8 @@
 //! One that reaches the host (opens a file there, connects to a socket, gives a right of the caller's) is done only where
 //! the administrator allows it (`engine/life/allowed.rs`), whatever this program is called.
 
-use super::Spec;
-use super::text::Text;
-use super::validate::findings::{At, Findings, ROOT};
+use super::findings::{At, Findings, ROOT};
+use super::{Spec, Text};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 

@@ -1,10 +1,22 @@
-//! crun's `idmap=uids=A-B-N#…;gids=…`: owners of a bind mount, in its options instead of `uidMappings`.
+//! Mappings of ids, and crun's `idmap=uids=A-B-N#…;gids=…`: owners of a bind mount, in its options instead of `uidMappings`.
 //!
 //! A is the first id on the file system, B what it is on the host, N how many. With `@` before a triple B is an id
 //! of the container's user namespace.
 
-use super::IdMapping;
+use super::fields::objects;
 use crate::error::{Error, Kind, Result};
+
+objects! {
+    /// A range of ids of a user namespace.
+    #[derive(Copy, PartialEq, Eq)]
+    pub struct IdMapping {
+        #[serde(rename = "containerID")]
+        pub container_id: u32,
+        #[serde(rename = "hostID")]
+        pub host_id: u32,
+        pub size: u32,
+    }
+}
 
 /// The ranges that an option names; none at all is the container's own mapping.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,6 +6,8 @@ pub mod annotations;
 pub mod config;
 pub mod cpus;
 pub mod destination;
+mod fields;
+mod findings;
 pub mod idmap;
 pub mod linux;
 pub mod load;
@@ -20,6 +22,7 @@ pub mod validate;
 
 pub use amendments::{Amendments, Listening};
 pub use config::*;
+pub use idmap::IdMapping;
 pub use linux::*;
 pub use resources::*;
 pub use seccomp::{Seccomp, SyscallArg, SyscallRule};

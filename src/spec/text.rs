@@ -1,11 +1,9 @@
-//! Strings and nulls as `config.json` has them.
+//! Strings as `config.json` has them.
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Visitor};
 use serde::{Serialize, Serializer};
 use std::borrow::{Borrow, Cow};
-use std::collections::BTreeMap;
 use std::fmt;
-use std::marker::PhantomData;
 use std::ops::Deref;
 
 /// A string that borrows from the input bytes wherever it has no escapes.
@@ -76,49 +74,4 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
         }
         d.deserialize_str(TextVisitor)
     }
-}
-
-/// `null` means "not set", as engines written in Go write it.
-pub fn null_default<'de, D, T>(d: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Default + Deserialize<'de>,
-{
-    Ok(Option::<T>::deserialize(d)?.unwrap_or_default())
-}
-
-/// A map in which `null` means a value that has nothing set (`"netDevices": {"eth0": null}`). Entries are inserted one by
-/// one: to collect them would bring a sort of ten kilobytes for each kind of value.
-pub fn null_values<'de, D, V>(d: D) -> Result<BTreeMap<Text<'de>, V>, D::Error>
-where
-    D: Deserializer<'de>,
-    V: Default + Deserialize<'de>,
-{
-    struct Values<V>(PhantomData<V>);
-
-    impl<'de, V: Default + Deserialize<'de>> Visitor<'de> for Values<V> {
-        type Value = BTreeMap<Text<'de>, V>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a map")
-        }
-
-        fn visit_none<E: serde::de::Error>(self) -> Result<Self::Value, E> {
-            Ok(BTreeMap::new())
-        }
-
-        fn visit_some<D: Deserializer<'de>>(self, map: D) -> Result<Self::Value, D::Error> {
-            map.deserialize_map(self)
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
-            let mut map = BTreeMap::new();
-            while let Some((key, value)) = entries.next_entry::<Text<'de>, Option<V>>()? {
-                map.insert(key, value.unwrap_or_default());
-            }
-            Ok(map)
-        }
-    }
-
-    d.deserialize_option(Values(PhantomData))
 }

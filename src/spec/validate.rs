@@ -5,7 +5,6 @@
 //! kernel (it would refuse later, with less to say) or from what runc refuses; what peers accept with a warning
 //! is a warning here, never a silent change. It runs at each start, so the good path formats nothing.
 
-pub(crate) mod findings;
 mod linux;
 mod mounts;
 mod namespaces;
@@ -14,21 +13,15 @@ mod resources;
 mod seccomp;
 mod sysctl;
 
+use super::findings::{At, Findings, ROOT};
 use super::{Hook, Hooks, Mount, Process, Resources, Root, Spec, Text};
 use crate::error::Result;
 use crate::names::HOOKS;
-use findings::{At, Findings, ROOT};
 use std::collections::BTreeMap;
 
+pub use super::findings::Checked;
 pub use mounts::is_bind;
 pub use sysctl::sysctl_path;
-
-/// What passed, and what its author should know.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Checked {
-    /// One line each, beginning with the JSON pointer.
-    pub warnings: Vec<String>,
-}
 
 /// What the rules need to know besides the config.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

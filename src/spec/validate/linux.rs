@@ -1,11 +1,11 @@
 //! `linux` without namespaces and limits: devices, paths, cgroup path, resctrl, memory policy, personality.
 
 use super::Circumstances;
-use super::findings::{At, Findings, ROOT};
 use super::resources::{cpu_list, resources};
 use super::seccomp::seccomp;
 use crate::names;
 use crate::spec::destination::is_root;
+use crate::spec::findings::{At, Findings, ROOT};
 use crate::spec::{Device, IntelRdt, Linux, MemoryPolicy, Personality, Text};
 use std::collections::BTreeMap;
 

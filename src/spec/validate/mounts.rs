@@ -1,10 +1,10 @@
 //! `mounts`: destinations, sources, options that contradict each other, owners' mappings.
 
 use super::Circumstances;
-use super::findings::{At, Findings, ROOT, has_nul};
 use super::namespaces::{Held, is_mapped, mappings};
 use crate::names::{Atime, Effect, MOUNT_OPTIONS, mount_option, nearest};
 use crate::spec::destination::is_root;
+use crate::spec::findings::{At, Findings, ROOT, has_nul};
 use crate::spec::idmap::{self, OptionMap};
 use crate::spec::{Mount, Spec};
 

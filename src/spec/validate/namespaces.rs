@@ -1,9 +1,9 @@
 //! `linux.namespaces`, and every field that needs one of them: a field whose namespace is missing would change
 //! the host instead of the container, so it is refused.
 
-use super::findings::{At, Findings, ROOT};
 use super::{Circumstances, sysctl};
 use crate::names;
+use crate::spec::findings::{At, Findings, ROOT};
 use crate::spec::{IdMapping, Linux, Spec};
 use std::collections::BTreeSet;
 

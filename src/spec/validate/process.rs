@@ -1,8 +1,8 @@
 //! `process`: arguments, environment, user, capabilities, limits, scheduling (config.md, Process).
 
 use super::Circumstances;
-use super::findings::{At, Findings, has_nul};
 use crate::names;
+use crate::spec::findings::{At, Findings, has_nul};
 use crate::spec::{Capabilities, CpuAffinity, IoPriority, Process, Rlimit, Scheduler, Text, User, cpus};
 
 pub fn process(f: &mut Findings, at: &At, process: &Process, facts: &Circumstances) {

@@ -1,6 +1,6 @@
 //! `linux.resources`: numbers that the kernel would refuse in the middle of a start, found before it.
 
-use super::findings::{At, Findings};
+use crate::spec::findings::{At, Findings};
 use crate::spec::{BlockIo, Cpu, DeviceRule, HugepageLimit, Memory, Network, Rdma, Resources, Text};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,8 +1,8 @@
 //! `linux.seccomp`: the profile's structure. Names of actions, operators, architectures and system calls are
 //! resolved by the compiler of profiles, which alone has their tables.
 
-use super::findings::{At, Findings};
 use crate::spec::Seccomp;
+use crate::spec::findings::{At, Findings};
 
 /// System calls have six arguments.
 const LAST_ARGUMENT: u32 = 5;

@@ -3,8 +3,8 @@
 //! Keys are compared as the file below /proc/sys that they name, never as text: `kernel/../vm/x` and its like
 //! have no such file name and are refused.
 
-use super::findings::{At, Findings, has_nul};
 use crate::spec::Text;
+use crate::spec::findings::{At, Findings, has_nul};
 use std::collections::BTreeMap;
 
 /// Files of the IPC namespace outside fs/mqueue (ipc/ipc_sysctl.c).

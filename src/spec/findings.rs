@@ -3,9 +3,8 @@
 //! A pointer is a chain of frames on the stack; it becomes text only for a finding. So the good path does not
 //! format.
 
-use super::Checked;
+use super::locate::escaped;
 use crate::error::{Error, Kind, Result, sentence};
-use crate::spec::locate::escaped;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -47,6 +46,13 @@ impl fmt::Display for At<'_> {
             Segment::Key(key) => write!(f, "/{}", escaped(key)),
         }
     }
+}
+
+/// What passed, and what its author should know.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// One line each, beginning with the JSON pointer.
+    pub warnings: Vec<String>,
 }
 
 /// Longest value that a message repeats, in bytes.
