@@ -142,6 +142,19 @@ pub const RLIMITS: [(&str, u32); 16] = [
 
 // --- namespaces -----------------------------------------------------------------------------------------
 
+/// `CLONE_NEW…` of each kind.
+pub mod namespaces {
+    pub const USER: u64 = libc::CLONE_NEWUSER as u64;
+    pub const IPC: u64 = libc::CLONE_NEWIPC as u64;
+    pub const UTS: u64 = libc::CLONE_NEWUTS as u64;
+    pub const NETWORK: u64 = libc::CLONE_NEWNET as u64;
+    pub const PID: u64 = libc::CLONE_NEWPID as u64;
+    pub const CGROUP: u64 = libc::CLONE_NEWCGROUP as u64;
+    /// linux/sched.h; overlaps the signal mask of clone(2), so only clone3(2), unshare(2) and setns(2) take it.
+    pub const TIME: u64 = 0x80;
+    pub const MOUNT: u64 = libc::CLONE_NEWNS as u64;
+}
+
 /// A kind of namespace under its three names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Namespace {
@@ -155,18 +168,15 @@ pub struct Namespace {
 
 /// In the order in which joining them works: the user namespace first gives the rights for the others.
 pub const NAMESPACES: [Namespace; 8] = [
-    Namespace { kind: "user", flag: libc::CLONE_NEWUSER as u64, proc_name: "user" },
-    Namespace { kind: "ipc", flag: libc::CLONE_NEWIPC as u64, proc_name: "ipc" },
-    Namespace { kind: "uts", flag: libc::CLONE_NEWUTS as u64, proc_name: "uts" },
-    Namespace { kind: "network", flag: libc::CLONE_NEWNET as u64, proc_name: "net" },
-    Namespace { kind: "pid", flag: libc::CLONE_NEWPID as u64, proc_name: "pid" },
-    Namespace { kind: "cgroup", flag: libc::CLONE_NEWCGROUP as u64, proc_name: "cgroup" },
-    Namespace { kind: "time", flag: CLONE_NEWTIME, proc_name: "time" },
-    Namespace { kind: "mount", flag: libc::CLONE_NEWNS as u64, proc_name: "mnt" },
+    Namespace { kind: "user", flag: namespaces::USER, proc_name: "user" },
+    Namespace { kind: "ipc", flag: namespaces::IPC, proc_name: "ipc" },
+    Namespace { kind: "uts", flag: namespaces::UTS, proc_name: "uts" },
+    Namespace { kind: "network", flag: namespaces::NETWORK, proc_name: "net" },
+    Namespace { kind: "pid", flag: namespaces::PID, proc_name: "pid" },
+    Namespace { kind: "cgroup", flag: namespaces::CGROUP, proc_name: "cgroup" },
+    Namespace { kind: "time", flag: namespaces::TIME, proc_name: "time" },
+    Namespace { kind: "mount", flag: namespaces::MOUNT, proc_name: "mnt" },
 ];
-
-/// linux/sched.h; overlaps the signal mask of clone(2), so only clone3(2), unshare(2) and setns(2) take it.
-pub const CLONE_NEWTIME: u64 = 0x80;
 
 /// The namespace of a `type`.
 pub fn namespace(kind: &str) -> Option<&'static Namespace> {

@@ -21,11 +21,7 @@ const LAYERS: [&[&str]; 8] = [
 /// (from, to) where an arrow goes up.
 const ARROWS_UP: [(&str, &str); 0] = [];
 /// Files that know each other, each group by any of its files.
-const CIRCLES: &[&[&str]] = &[
-    &["src/plan/belonging.rs", "src/plan/tenant.rs"],
-    &["src/plan/loading.rs", "src/plan/process.rs", "src/plan/scheduling.rs"],
-    &["src/plan/mounts/mod.rs", "src/plan/namespaces.rs", "src/plan/script.rs"],
-];
+const CIRCLES: &[&[&str]] = &[];
 /// A room has at most this many files.
 const ROOM: usize = 20;
 const LARGE_ROOMS: [(&str, usize); 4] =

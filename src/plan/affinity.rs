@@ -6,7 +6,8 @@
 //! a v2 cgroup some ten milliseconds more. Without `final` the kernel decides: of the CPUs that `initial` names, those
 //! of the cgroup, or all of the cgroup if there are none.
 
-use super::script::{Field, Open, Opens, Script, push_cgroup};
+use super::opens::{Open, Opens, push_cgroup};
+use super::script::{Field, Script};
 use crate::cgroup::{Location, Version};
 use crate::error::{Error, Kind, Result};
 use crate::spec::{Process, cpus};

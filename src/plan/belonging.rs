@@ -6,9 +6,8 @@
 //! container was made. That one is known by its inode number: nobody else gets it as long as a process is in it or below.
 //! Other namespaces in the same user namespace may be made and changed by who has the right to, and are followed.
 
-use super::namespaces::{CGROUP, IPC, MOUNT, NETWORK, TIME, USER, UTS};
 use super::script::{Field, Script};
-use super::tenant::Destination;
+use crate::names::namespaces::{CGROUP, IPC, MOUNT, NETWORK, TIME, USER, UTS};
 use crate::wire::{Bytes, Step};
 use std::ffi::CStr;
 
@@ -22,14 +21,15 @@ const OWNED: [(u64, &CStr); 6] = [
     (TIME, c"self/ns/time"),
 ];
 
-/// The looks after these namespaces were joined. The host's proc is open.
-pub fn push(to: Destination, joined: u64, script: &mut Script) {
-    let Some(own) = to.user_namespaces.first() else { return };
+/// The looks after these namespaces were joined, whose owners must be among `owners`, the container's own user namespace
+/// first; none where they are not known. The host's proc is open.
+pub fn push(owners: &[u64], joined: u64, script: &mut Script) {
+    let Some(own) = owners.first() else { return };
     if joined & USER != 0 {
         let own = own.to_le_bytes();
         script.push(Field::None, Step::Belongs { file: c"self/ns/user", owner: false, to: Bytes(&own) });
     }
-    let any: Vec<u8> = to.user_namespaces.iter().flat_map(|number| number.to_le_bytes()).collect();
+    let any: Vec<u8> = owners.iter().flat_map(|number| number.to_le_bytes()).collect();
     for (_, file) in OWNED.iter().filter(|(flag, _)| joined & flag != 0) {
         script.push(Field::None, Step::Belongs { file, owner: true, to: Bytes(&any) });
     }

@@ -1,13 +1,16 @@
 //! The plan of a new container: `create` and `run`.
 
 use super::devices::{self, Nodes};
-use super::mounts::{Moment, Mounts, label_option};
-use super::namespaces::{CGROUP, MOUNT, NETWORK, Namespaces, PID, TIME, USER, UTS};
-use super::process::{Birth, Ends, Program, Sets, Tracers, groups, searches_anywhere};
-use super::script::{Copier, Field, Open, Opens, Script, StringList, c, push_cgroup};
+use super::mounts::{Mounts, label_option};
+use super::namespaces::Namespaces;
+use super::opens::{Copier, Moment, Open, Opens, push_cgroup};
+use super::process::{groups, searches_anywhere};
+use super::program::{Birth, Ends, Program, Sets, Tracers};
+use super::script::{Field, Script, StringList, c};
 use super::{Host, settings, sync};
 use crate::error::{Error, Kind, Result};
 use crate::names;
+use crate::names::namespaces::{CGROUP, MOUNT, NETWORK, PID, TIME, USER, UTS};
 use crate::seccomp::Filter;
 use crate::spec::destination::{absolute, is_root};
 use crate::spec::validate::sysctl_path;

@@ -3,7 +3,8 @@
 //! Where the process may make nodes it makes them; in a user namespace the kernel forbids that, and the host's
 //! own nodes are bound instead.
 
-use super::script::{Copier, Field, Open, Opens, Script, c};
+use super::opens::{Copier, Open, Opens};
+use super::script::{Field, Script, c};
 use crate::error::{Error, Kind, Result};
 use crate::spec::validate::is_bind;
 use crate::spec::{Device, Spec};

@@ -7,12 +7,13 @@
 
 use super::Host;
 use super::belonging;
+use super::mounts::Mounts;
 use super::mounts::options::Flags;
-use super::mounts::{Moment, Mounts};
-use super::namespaces::{MOUNT, PID, USER};
-use super::script::{Field, Open, Opens, Script, c, push_cgroup};
+use super::opens::{Moment, Open, Opens, push_cgroup};
+use super::script::{Field, Script, c};
 use super::tenant::{Destination, Tenant};
 use crate::error::{Error, Kind, Result};
+use crate::names::namespaces::{MOUNT, PID, USER};
 use crate::spec::destination::absolute;
 use crate::spec::{Mount, Spec};
 use crate::wire::{Bytes, Handle, MOST_KEPT, MountId, Step};
@@ -89,12 +90,12 @@ pub fn add<'a>(
     let own_user = to.namespaces & USER;
     if own_user != 0 {
         script.push(Field::None, Step::Join { namespace: pidfd, flags: USER });
-        belonging::push(to, USER, &mut script);
+        belonging::push(to.user_namespaces, USER, &mut script);
         push_copies(&opens, &mut script);
     }
     let flags = to.namespaces & !USER & !PID;
     script.push(Field::None, Step::Join { namespace: pidfd, flags });
-    belonging::push(to, flags, &mut script);
+    belonging::push(to.user_namespaces, flags, &mut script);
     if own_user != 0 {
         script.push(Field::None, Step::BecomeRoot { keep_groups: false });
     }
@@ -163,7 +164,7 @@ pub fn remove<'a>(list: &[Added], to: Destination) -> Tenant<'a> {
     script.push(Field::None, Step::Undumpable {});
     let flags = to.namespaces & (USER | MOUNT);
     script.push(Field::None, Step::Join { namespace: pidfd, flags });
-    belonging::push(to, flags, &mut script);
+    belonging::push(to.user_namespaces, flags, &mut script);
     if flags & USER != 0 {
         script.push(Field::None, Step::BecomeRoot { keep_groups: false });
     }

@@ -2,7 +2,7 @@
 //! still has to do behind it (`behind.rs`).
 
 use super::behind::{self, Needs};
-use super::process::{Birth, Ends, Program, Sets, Tracers};
+use super::program::{Birth, Ends, Program, Sets, Tracers};
 use super::scheduling::waits_for_parent;
 use super::script::{Field, Script};
 use crate::error::{Error, Kind, Result};
@@ -80,7 +80,7 @@ impl Program<'_, '_> {
                 if to_load == 0 {
                     return None;
                 }
-                self.push_rights(sets, 0, 0, script);
+                sets.push(0, 0, script);
                 // rruntime looks for itself: what answers for a filter could say "done" to anything.
                 if self.birth == Birth::Late {
                     script.push(Field::None, Step::Sync { point: super::sync::CONFINED });

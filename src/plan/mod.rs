@@ -15,8 +15,10 @@ pub mod kept;
 pub mod live;
 mod loading;
 pub mod mounts;
-pub mod namespaces;
+mod namespaces;
+pub mod opens;
 pub mod process;
+pub mod program;
 pub mod scheduling;
 pub mod script;
 mod settings;
@@ -24,7 +26,8 @@ pub mod tenant;
 pub mod words;
 
 pub use container::{Options, Plan, SessionKeyring, StartWord, container};
-pub use script::{Field, Open, Opens, Script};
+pub use opens::{Open, Opens};
+pub use script::{Field, Script};
 
 use crate::cgroup::Location;
 use crate::host::cgroups::Layout;

@@ -4,20 +4,13 @@
 //! then spawns the real one: a pid namespace to join (it is entered by children only), and namespaces to join
 //! together with a new user namespace (joining needs the rights that the new one takes away).
 
-use super::script::{Field, Open, Opens, Script};
-use crate::names::{CLONE_NEWTIME, namespace};
+use super::opens::{Open, Opens};
+use super::script::{Field, Script};
+use crate::names::namespace;
+use crate::names::namespaces::{CGROUP, MOUNT, PID, TIME, USER};
 use crate::spec::Spec;
 use crate::wire::{Handle, Step};
 use std::borrow::Cow;
-
-pub const USER: u64 = libc::CLONE_NEWUSER as u64;
-pub const PID: u64 = libc::CLONE_NEWPID as u64;
-pub const MOUNT: u64 = libc::CLONE_NEWNS as u64;
-pub const NETWORK: u64 = libc::CLONE_NEWNET as u64;
-pub const IPC: u64 = libc::CLONE_NEWIPC as u64;
-pub const UTS: u64 = libc::CLONE_NEWUTS as u64;
-pub const CGROUP: u64 = libc::CLONE_NEWCGROUP as u64;
-pub const TIME: u64 = CLONE_NEWTIME;
 
 /// A namespace to join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +96,7 @@ impl Namespaces {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::names::namespaces::NETWORK;
     use crate::spec::{Linux, Namespace};
 
     fn of(namespaces: &[(&'static str, &'static str)]) -> Namespaces {

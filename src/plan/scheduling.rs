@@ -1,6 +1,6 @@
 //! `process.scheduler` and `process.ioPriority`, and what of a process its parent sets when it is born late.
 
-use super::process::Birth;
+use super::program::Birth;
 use super::script::{Field, Script};
 use crate::error::{Error, Kind, Result};
 use crate::names;

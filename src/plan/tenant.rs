@@ -2,13 +2,15 @@
 
 use super::affinity::{Entrance, push_entrance};
 use super::loading;
-use super::namespaces::USER;
-use super::process::{Birth, Program, Sets, Tracers, labels};
-use super::script::{Field, Open, Opens, Script, StringList, c, push_cgroup};
+use super::opens::{Open, Opens, push_cgroup};
+use super::process::labels;
+use super::program::{Birth, Program, Sets, Tracers};
+use super::script::{Field, Script, StringList, c};
 use super::{Host, settings};
 use super::{behind, belonging};
 use crate::cgroup::Location;
 use crate::error::Result;
+use crate::names::namespaces::USER;
 use crate::seccomp::Filter;
 use crate::spec::{Hook, Linux, Process};
 use crate::wire::{Bytes, Handle, Step};
@@ -201,7 +203,7 @@ fn push_setns(to: Destination, pidfd: Handle, script: &mut Script) {
     if to.namespaces != 0 {
         script.push(Field::None, Step::OpenHostProc {});
         script.push(Field::None, Step::Join { namespace: pidfd, flags: to.namespaces });
-        belonging::push(to, to.namespaces, script);
+        belonging::push(to.user_namespaces, to.namespaces, script);
         script.push(Field::None, Step::CloseHostProc {});
     }
 }

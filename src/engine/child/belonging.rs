@@ -5,7 +5,7 @@ use crate::engine::Engine;
 use crate::engine::child::open::Opened;
 use crate::error::{Error, Kind, Result};
 use crate::names;
-use crate::plan::namespaces::USER;
+use crate::names::namespaces::USER;
 use crate::plan::script::c;
 use crate::plan::{Open, Opens};
 use crate::state::{Entry, Record};

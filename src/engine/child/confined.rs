@@ -4,7 +4,7 @@
 //! was there before us. So the kernel is asked, before the process is seen by others or waits for them.
 
 use crate::error::{Error, Result};
-use crate::plan::process::Sets;
+use crate::plan::program::Sets;
 use crate::plan::script::c;
 use crate::sys::file::{self, cwd};
 

@@ -8,7 +8,7 @@ use crate::engine::child::init::Init;
 use crate::error::{Error, Kind, Result};
 use crate::host::mountinfo::{self, unescape};
 use crate::names;
-use crate::plan::namespaces::MOUNT;
+use crate::names::namespaces::MOUNT;
 use crate::plan::script::c;
 use crate::spec::destination::absolute;
 use crate::spec::{Mount, Spec};

@@ -11,7 +11,8 @@ use crate::engine::child::{
 };
 use crate::error::{Error, Kind, Result};
 use crate::names;
-use crate::plan::script::{Copier, Mapping, Owners, c};
+use crate::plan::opens::{Copier, Mapping, Owners};
+use crate::plan::script::c;
 use crate::plan::{Field, Open, Opens};
 use crate::spec::Spec;
 use crate::spec::destination::absolute;

@@ -5,8 +5,8 @@
 
 use crate::engine::child::confined::number;
 use crate::error::{Error, Kind, Result};
-use crate::plan::namespaces::PID;
-use crate::plan::process::Tracers;
+use crate::names::namespaces::PID;
+use crate::plan::program::Tracers;
 use crate::plan::tenant::lacks;
 use crate::seccomp::Filter;
 use crate::spec::Process;

@@ -22,7 +22,7 @@
 
 use crate::engine::life::addresses::{settle, stays};
 use crate::error::{Error, Kind, Result};
-use crate::names;
+use crate::names::{self, namespaces::NETWORK};
 use crate::spec::locate::escaped;
 use crate::spec::{Linux, NetDevice, Spec};
 use crate::sys::file::{cwd, openat2};
@@ -31,8 +31,6 @@ use crate::sys::{Errno, namespace};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::thread;
-
-const NETWORK: u64 = libc::CLONE_NEWNET as u64;
 
 /// The devices of the config, each with its JSON pointer.
 fn wanted<'a>(spec: &'a Spec) -> impl Iterator<Item = (String, &'a str, &'a NetDevice<'a>)> {

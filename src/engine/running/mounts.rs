@@ -17,8 +17,8 @@ use crate::engine::child::{
 use crate::engine::life::inspect::status;
 use crate::engine::{Engine, Status};
 use crate::error::{Error, Kind, Result};
+use crate::names::namespaces::MOUNT;
 use crate::plan::live;
-use crate::plan::namespaces::MOUNT;
 use crate::plan::tenant::{Destination, Tenant};
 use crate::plan::{Field, Open};
 use crate::spec::destination::absolute;

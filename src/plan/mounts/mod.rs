@@ -6,9 +6,10 @@ mod legacy;
 pub mod options;
 
 use crate::error::{Error, Kind, Result};
+use crate::names::namespaces::USER;
 use crate::plan::Host;
-use crate::plan::namespaces::USER;
-use crate::plan::script::{Copier, Field, Mapping, Open, Opens, Owners, Script, StringList, c};
+use crate::plan::opens::{Copier, Mapping, Moment, Open, Opens, Owners};
+use crate::plan::script::{Field, Script, StringList, c};
 use crate::spec::destination::absolute;
 use crate::spec::{Mount, Spec, annotations, idmap};
 use crate::wire::{self, Attributes, Bind, Filesystem, Handle, Links, Remount, Step};
@@ -47,15 +48,6 @@ const ON_DEVICES: [&str; 18] = [
     "ext2", "ext3", "ext4", "xfs", "btrfs", "bcachefs", "f2fs", "vfat", "msdos", "exfat", "ntfs3", "iso9660",
     "udf", "squashfs", "erofs", "jfs", "nilfs2", "fuseblk",
 ];
-
-/// When the mounts are made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moment {
-    /// While the container is built, and nothing of it runs.
-    Building,
-    /// Beside its processes, which may move what a path names at any time.
-    Running,
-}
 
 /// What all entries have in common.
 pub struct Mounts<'a, 'p> {

@@ -2,6 +2,7 @@
 
 use super::Circumstances;
 use super::namespaces::{Held, is_mapped, mappings};
+use crate::names::namespaces::USER;
 use crate::names::{Atime, Effect, MOUNT_OPTIONS, mount_option, nearest};
 use crate::spec::destination::is_root;
 use crate::spec::findings::{At, Findings, ROOT, has_nul};
@@ -200,7 +201,7 @@ fn id_mapping(
         return option_ranges(f, &at.key("options"), option, spec);
     }
     match (uids.is_empty(), gids.is_empty()) {
-        (true, true) if !held.has(libc::CLONE_NEWUSER as u64) => {
+        (true, true) if !held.has(USER) => {
             let remedy = "add uidMappings and gidMappings to the mount, or a user namespace";
             f.refuse_field(at, "is id-mapped without a mapping", remedy);
         }
@@ -234,7 +235,7 @@ fn option_ranges(f: &mut Findings, at: &At, option: &OptionMap, spec: &Spec) {
 /// tmpfs and devpts resolve `uid=` and `gid=` in the user namespace: an unmapped id is EINVAL there.
 fn owners(f: &mut Findings, at: &At, mount: &Mount, spec: &Spec, held: &Held) {
     let Some(linux) = &spec.linux else { return };
-    if !held.makes(libc::CLONE_NEWUSER as u64) || !matches!(mount.kind.as_deref(), Some("tmpfs" | "devpts")) {
+    if !held.makes(USER) || !matches!(mount.kind.as_deref(), Some("tmpfs" | "devpts")) {
         return;
     }
     for (i, option) in mount.options.iter().enumerate() {

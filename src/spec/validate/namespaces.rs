@@ -3,14 +3,10 @@
 
 use super::{Circumstances, sysctl};
 use crate::names;
+use crate::names::namespaces::{MOUNT, NETWORK, TIME, USER, UTS};
 use crate::spec::findings::{At, Findings, ROOT};
 use crate::spec::{IdMapping, Linux, Spec};
 use std::collections::BTreeSet;
-
-const USER: u64 = libc::CLONE_NEWUSER as u64;
-const UTS: u64 = libc::CLONE_NEWUTS as u64;
-const NETWORK: u64 = libc::CLONE_NEWNET as u64;
-const MOUNT: u64 = libc::CLONE_NEWNS as u64;
 
 /// The namespaces of a config, as `CLONE_NEW…` bits.
 #[derive(Clone, Copy, Default)]
@@ -225,10 +221,10 @@ fn time(f: &mut Findings, at: &At, linux: &Linux, held: Held) {
     if linux.time_offsets.is_empty() {
         return;
     }
-    if held.joins(names::CLONE_NEWTIME) {
+    if held.joins(TIME) {
         let remedy = "remove the offsets, or the path of the time namespace";
         f.refuse_field(at, "cannot change in a time namespace that is joined", remedy);
-    } else if !held.has(names::CLONE_NEWTIME) {
+    } else if !held.has(TIME) {
         needs(f, at, "time");
     }
     for (clock, offset) in &linux.time_offsets {
