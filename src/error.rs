@@ -10,9 +10,10 @@ use std::fmt;
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// What class of failure this is. Classes have fixed texts and exit codes that engines rely on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kind {
     /// Anything without a class of its own.
+    #[default]
     Other,
     /// `config.json` (or another JSON input) is wrong. Nothing was changed.
     Config,
@@ -43,7 +44,7 @@ pub enum Kind {
 pub struct Error(Box<Detail>);
 
 /// The parts of an [`Error`]; absent parts are not printed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Detail {
     pub kind: Kind,
     /// What was being done, outermost first ("creating container \"web\"", "mounting /proc").
@@ -63,16 +64,16 @@ pub struct Detail {
 
 impl Error {
     pub fn new(reason: impl Into<Cow<'static, str>>) -> Error {
-        Error(Box::new(Detail {
-            kind: Kind::Other,
-            doing: Vec::new(),
-            field: None,
-            value: None,
-            reason: reason.into(),
-            errno: None,
-            remedy: None,
-            others: Vec::new(),
-        }))
+        Error(Box::new(Detail { reason: reason.into(), ..Detail::default() }))
+    }
+
+    /// An argument that is refused: an option, or what else the caller gave, and its value.
+    pub fn argument(
+        field: impl Into<String>,
+        value: impl fmt::Display,
+        reason: impl Into<Cow<'static, str>>,
+    ) -> Error {
+        Error::new(reason).kind(Kind::Argument).field(field).value(value)
     }
 
     /// A system call that failed: `what` names the call and its object ("open /x").
@@ -133,34 +134,37 @@ impl Error {
 
     /// Another name for every field, given its present one: what a caller's reader calls it.
     #[must_use]
-    pub fn rename_field(mut self, rename: impl Fn(&str) -> Option<String> + Copy) -> Error {
-        if let Some(name) = self.0.field.as_deref().and_then(rename) {
-            self.0.field = Some(name);
-        }
-        self.0.others = self.0.others.into_iter().map(|other| other.rename_field(rename)).collect();
+    pub fn rename_field(mut self, rename: impl Fn(&str) -> Option<String>) -> Error {
+        self.each(&|problem| {
+            if let Some(name) = problem.field.as_deref().and_then(&rename) {
+                problem.field = Some(name);
+            }
+        });
         self
     }
 
     /// For a program that is called by another name: commands in remedies (`rruntime spec`) get that name.
     #[must_use]
     pub fn called(mut self, name: &str) -> Error {
-        if let Some(remedy) = &mut self.0.remedy
-            && remedy.contains("`rruntime ")
-        {
-            *remedy = Cow::Owned(remedy.replace("`rruntime ", &format!("`{name} ")));
-        }
-        self.0.others =
-            std::mem::take(&mut self.0.others).into_iter().map(|other| other.called(name)).collect();
+        self.each(&|problem| {
+            if let Some(remedy) = &mut problem.remedy {
+                *remedy = remedy.replace("`rruntime ", &format!("`{name} ")).into();
+            }
+        });
         self
+    }
+
+    /// Changes every problem of this error.
+    fn each(&mut self, change: &impl Fn(&mut Detail)) {
+        change(&mut self.0);
+        self.0.others.iter_mut().for_each(|other| other.each(change));
     }
 
     /// One error out of several problems of the same input; `None` if there are none.
     pub fn all(mut problems: Vec<Error>) -> Option<Error> {
-        if problems.is_empty() {
-            return None;
-        }
-        let mut first = problems.remove(0);
-        first.0.others = problems;
+        let others = problems.split_off(problems.len().min(1));
+        let mut first = problems.pop()?;
+        first.0.others = others;
         Some(first)
     }
 

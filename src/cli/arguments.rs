@@ -3,12 +3,10 @@
 //! clap alone cannot tell where a foreign command line begins (`ps ID -f` is ps's own -f), so the line is cut
 //! there first, by the same definitions that clap parses with.
 
-use super::OptionsEnd;
 use crate::error::{Error, Kind, Result};
 use clap::builder::OsStringValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches};
-use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -73,19 +71,13 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// `name` is the command as help calls it ("rruntime kill").
-    pub fn parse(
-        name: &str,
-        mut options: Vec<Arg>,
-        end: OptionsEnd,
-        words: &[OsString],
-    ) -> Result<Arguments> {
+    /// `name` is the command as help calls it ("rruntime kill"). From the operand of number `end` on, all are operands.
+    pub fn parse(name: &str, mut options: Vec<Arg>, end: usize, words: &[OsString]) -> Result<Arguments> {
         options.extend(help_switches());
-        let words = &*with_two_dashes(&options, end, words);
-        let (ours, theirs) = match end {
-            OptionsEnd::Nowhere => (words, &[][..]),
-            OptionsEnd::AfterOperand(n) => cut(&options, n, words),
-        };
+        let (ours, theirs) = words.split_at(operand_position(&options, end, words));
+        // "--" belongs to neither half.
+        let theirs = theirs.strip_prefix(&[OsString::from("--")]).unwrap_or(theirs);
+        let ours = with_two_dashes(&options, ours);
         let operands = Arg::new(OPERANDS).action(ArgAction::Append).value_parser(OsStringValueParser::new());
         let matches = clap::Command::new("")
             .no_binary_name(true)
@@ -147,10 +139,7 @@ impl Arguments {
     pub fn number(&self, name: &str) -> Result<u32> {
         let Some(text) = self.text(name)? else { return Ok(0) };
         text.parse().map_err(|_| {
-            Error::new("must be a whole number from 0 to 4294967295")
-                .kind(Kind::Argument)
-                .field(format!("--{name}"))
-                .value(text)
+            Error::argument(format!("--{name}"), text, "must be a whole number from 0 to 4294967295")
         })
     }
 
@@ -161,24 +150,17 @@ impl Arguments {
 }
 
 fn as_text<'a>(name: &str, value: &'a OsStr) -> Result<&'a str> {
-    value.to_str().ok_or_else(|| {
-        Error::new("not UTF-8").kind(Kind::Argument).field(format!("--{name}")).value(value.to_string_lossy())
-    })
+    let refused = || Error::argument(format!("--{name}"), value.to_string_lossy(), "not UTF-8");
+    value.to_str().ok_or_else(refused)
 }
 
 /// Go's programs take `-root DIR` for `--root DIR`, and scripts that were written for them use it.
-fn with_two_dashes<'a>(options: &[Arg], end: OptionsEnd, words: &'a [OsString]) -> Cow<'a, [OsString]> {
-    let ours = match end {
-        OptionsEnd::Nowhere => operand_position(options, usize::MAX, words),
-        OptionsEnd::AfterOperand(n) => operand_position(options, n, words),
-    };
-    let mut words = Cow::Borrowed(words);
+fn with_two_dashes(options: &[Arg], words: &[OsString]) -> Vec<OsString> {
+    let mut words = words.to_vec();
     let mut at = 0;
-    while at < ours {
+    while at < words.len() {
         if long_name_after_one_dash(options, &words[at]) {
-            let mut longer = OsString::from("-");
-            longer.push(&words[at]);
-            words.to_mut()[at] = longer;
+            words[at] = [OsStr::new("-"), &words[at]].into_iter().collect();
         }
         at += 1 + usize::from(takes_next(options, words[at].as_encoded_bytes()));
     }
@@ -189,17 +171,6 @@ fn long_name_after_one_dash(options: &[Arg], word: &OsStr) -> bool {
     let Some(name) = word.as_encoded_bytes().strip_prefix(b"-") else { return false };
     let name = name.split(|&b| b == b'=').next().unwrap_or_default();
     name.len() > 1 && options.iter().any(|arg| arg.get_long().is_some_and(|long| long.as_bytes() == name))
-}
-
-/// Splits after the `n`th operand, or at `--`, which belongs to neither half.
-fn cut<'a>(options: &[Arg], n: usize, words: &'a [OsString]) -> (&'a [OsString], &'a [OsString]) {
-    let at = operand_position(options, n, words);
-    let next = (at + 1).min(words.len());
-    if words.get(at).is_some_and(|word| word == "--") {
-        (&words[..at], &words[next..])
-    } else {
-        words.split_at(next)
-    }
 }
 
 /// Where the `n`th operand (from 1) or `--` stands; the number of words if neither comes.

@@ -12,7 +12,7 @@ fn definitions() -> Vec<Arg> {
     ]
 }
 
-fn parse(end: OptionsEnd, line: &str) -> Result<Arguments> {
+fn parse(end: usize, line: &str) -> Result<Arguments> {
     let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
     Arguments::parse("rruntime exec", definitions(), end, &words)
 }
@@ -24,7 +24,7 @@ fn operands(arguments: &Arguments) -> String {
 #[test]
 fn options_stand_before_and_after_the_id() {
     for line in ["-t -u 1 web", "web -t -u 1", "-t web -u 1", "-tu1 web", "-tu 1 web", "--tty --user=1 web"] {
-        let got = parse(OptionsEnd::Nowhere, line).unwrap();
+        let got = parse(usize::MAX, line).unwrap();
         assert!(got.switch("tty"), "{line}");
         assert!(!got.switch("detach"), "{line}");
         assert_eq!(got.text("user").unwrap(), Some("1"), "{line}");
@@ -46,7 +46,7 @@ fn from_the_second_operand_of_exec_everything_is_the_command() {
         ("--user=0 web ls -t", "web ls -t", false),
         ("web", "web", false),
     ] {
-        let got = parse(OptionsEnd::AfterOperand(2), line).unwrap();
+        let got = parse(2, line).unwrap();
         assert_eq!(operands(&got), wanted, "{line}");
         assert_eq!(got.switch("tty"), tty, "{line}");
         assert!(!got.switch("detach"), "{line}");
@@ -62,7 +62,7 @@ fn everything_after_the_id_belongs_to_ps() {
         ("--format json web aux", "web aux", Some("json")),
         ("-fjson web -u 0", "web -u 0", Some("json")),
     ] {
-        let got = parse(OptionsEnd::AfterOperand(1), line).unwrap();
+        let got = parse(1, line).unwrap();
         assert_eq!(operands(&got), wanted, "{line}");
         assert_eq!(got.text("format").unwrap(), format, "{line}");
     }
@@ -70,27 +70,27 @@ fn everything_after_the_id_belongs_to_ps() {
 
 #[test]
 fn a_switch_takes_a_value_only_after_an_equals_sign() {
-    let value = |line| parse(OptionsEnd::Nowhere, line).unwrap().given_switch("tty");
+    let value = |line| parse(usize::MAX, line).unwrap().given_switch("tty");
     assert_eq!(value("web"), None);
     assert_eq!(value("--tty web"), Some(true));
     assert_eq!(value("--tty=false web"), Some(false));
     assert_eq!(value("--tty --tty=0 web"), Some(false));
     assert_eq!(value("-t=T web"), Some(true));
-    assert!(parse(OptionsEnd::Nowhere, "-td web").unwrap().switch("detach"));
-    assert_eq!(operands(&parse(OptionsEnd::Nowhere, "--tty false").unwrap()), "false");
+    assert!(parse(usize::MAX, "-td web").unwrap().switch("detach"));
+    assert_eq!(operands(&parse(usize::MAX, "--tty false").unwrap()), "false");
 }
 
 #[test]
 fn the_last_of_several_counts_and_a_list_keeps_all() {
-    let got = parse(OptionsEnd::Nowhere, "-u 1 --user 2 -e A=1 --env B=2 -eC=3 web").unwrap();
+    let got = parse(usize::MAX, "-u 1 --user 2 -e A=1 --env B=2 -eC=3 web").unwrap();
     assert_eq!(got.text("user").unwrap(), Some("2"));
     assert_eq!(got.texts("env").unwrap(), ["A=1", "B=2", "C=3"]);
 }
 
 #[test]
 fn a_value_may_look_like_an_option() {
-    assert_eq!(parse(OptionsEnd::Nowhere, "--user -1 web").unwrap().text("user").unwrap(), Some("-1"));
-    assert_eq!(operands(&parse(OptionsEnd::AfterOperand(2), "--user -t web ls").unwrap()), "web ls");
+    assert_eq!(parse(usize::MAX, "--user -1 web").unwrap().text("user").unwrap(), Some("-1"));
+    assert_eq!(operands(&parse(2, "--user -t web ls").unwrap()), "web ls");
 }
 
 #[test]
@@ -101,12 +101,12 @@ fn wrong_options_are_named() {
         ("web --user", "flag needs an argument: --user"),
         ("--tty=maybe web", "--tty = \"maybe\" must be true or false"),
     ] {
-        let error = parse(OptionsEnd::Nowhere, line).unwrap_err();
+        let error = parse(usize::MAX, line).unwrap_err();
         let said = error.to_string();
         let before_remedy = said.rsplit_once(" (").map_or(&*said, |(before, _)| before);
         assert!(before_remedy.ends_with(wanted), "{line}: {error}");
         assert_eq!(error.detail().kind, Kind::Argument);
     }
-    let error = parse(OptionsEnd::Nowhere, "--detch web").unwrap_err().to_string();
+    let error = parse(usize::MAX, "--detch web").unwrap_err().to_string();
     assert!(error.contains("did you mean --detach?"), "{error}");
 }

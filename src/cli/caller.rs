@@ -2,7 +2,7 @@
 //! its notify socket, a seccomp agent.
 
 use crate::engine::Listening;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -17,19 +17,15 @@ pub fn listening() -> Result<Listening> {
     let Some(count) = env::var_os("LISTEN_FDS") else { return Ok(Listening::default()) };
     let count = count.to_string_lossy();
     let Ok(count) = count.parse() else {
-        return Err(Error::new("must be a number of descriptors")
-            .kind(Kind::Argument)
-            .field("LISTEN_FDS")
-            .value(count));
+        return Err(Error::argument("LISTEN_FDS", count, "must be a number of descriptors"));
     };
     Ok(Listening { count, names: text("LISTEN_FDNAMES")? })
 }
 
 /// A variable whose value goes into the config or the record, which are text.
 pub fn text(variable: &str) -> Result<Option<String>> {
-    env::var_os(variable).map(OsString::into_string).transpose().map_err(|value| {
-        Error::new("not UTF-8").kind(Kind::Argument).field(variable.to_owned()).value(value.to_string_lossy())
-    })
+    let refused = |value: OsString| Error::argument(variable, value.to_string_lossy(), "not UTF-8");
+    env::var_os(variable).map(OsString::into_string).transpose().map_err(refused)
 }
 
 /// A variable that names a socket.

@@ -7,23 +7,23 @@ mod bash;
 mod fish;
 mod zsh;
 
-use super::arguments::{Arguments, help_switches, option};
-use super::session::Session;
-use super::{COMMANDS, Command, Count, FAILURE, OptionsEnd, globals, streams};
-use crate::error::{Error, Kind, Result};
+use super::arguments::option;
+use super::commands::{COMMANDS, Command, ON_THE_HOST};
+use super::help::{description, shown};
+use super::{Arguments, Session, globals, streams};
+use crate::error::{Error, Result};
 use clap::Arg;
 
 pub const COMMAND: Command = Command {
     name: "completion",
     about: "print a completion script for a shell",
     operands: "[bash|zsh|fish]",
-    count: Count::Between(0, 1),
-    options_end: OptionsEnd::Nowhere,
+    count: 0..=1,
     detail: "For the current bash session: source <(rruntime completion bash). `make install` installs the\n\
              scripts where the shells look for them.",
     options: || vec![option("shell", "SHELL", "bash, zsh or fish").short('s')],
     run,
-    failure: FAILURE,
+    ..ON_THE_HOST
 };
 
 /// A script for the program of this name.
@@ -34,14 +34,11 @@ const SHELLS: [(&str, Script); 3] = [("bash", bash::script), ("zsh", zsh::script
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     let operand = arguments.operands.first().map(|word| word.to_string_lossy());
     let given = arguments.text("shell")?.or(operand.as_deref()).unwrap_or_default();
-    let (_, script) = SHELLS.iter().find(|(shell, _)| *shell == given).ok_or_else(|| {
-        Error::new("unknown shell")
-            .kind(Kind::Argument)
-            .field("--shell")
-            .value(given)
-            .remedy("use bash, zsh or fish")
-    })?;
-    streams::print(&script(session.name)).map(|()| 0)
+    let (_, script) = SHELLS
+        .iter()
+        .find(|(shell, _)| *shell == given)
+        .ok_or_else(|| Error::argument("--shell", given, "unknown shell").remedy("use bash, zsh or fish"))?;
+    streams::print(&script(session.face.name)).map(|()| 0)
 }
 
 /// What the value of an option can be.
@@ -76,41 +73,32 @@ fn value(arg: &Arg) -> Value {
     }
 }
 
-/// What the operands of a command are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Operands {
-    None,
+/// What can stand at the place of an operand.
+enum Operand {
     /// A container that exists.
     Container,
-    /// A container, then a signal.
-    ContainerAndSignal,
-    /// One of the words of the usage line: "[bash|zsh|fish]".
-    Words(&'static str),
-    /// One of the words, a container, a file.
-    WordContainerAndFile(&'static str),
-    /// The name of a command.
-    Command,
+    File,
+    /// One of the words, which are of this kind.
+    Words(&'static str, String),
 }
 
-fn operands(command: &Command) -> Operands {
-    let first = command.operands.split(' ').next().unwrap_or_default();
-    match (command.name, first) {
-        ("kill", _) => Operands::ContainerAndSignal,
+/// Those that can be completed, from the first on.
+fn operands(command: &Command) -> Vec<Operand> {
+    let operand = |shown: &'static str| match shown {
+        "<container-id>" => Some(Operand::Container),
+        "<file>" => Some(Operand::File),
+        words if words.contains('|') => {
+            Some(Operand::Words("word", words.trim_matches(['[', ']']).replace('|', " ")))
+        }
+        _ => None,
+    };
+    match command.name {
         // The id is new.
-        ("create" | "run", _) => Operands::None,
-        (_, "<container-id>") => Operands::Container,
-        ("manual", _) => Operands::Command,
-        ("mounts", words) => Operands::WordContainerAndFile(words),
-        (_, words) if words.contains('|') => Operands::Words(words.trim_matches(['[', ']', '<', '>'])),
-        _ => Operands::None,
+        "create" | "run" => Vec::new(),
+        "kill" => vec![Operand::Container, Operand::Words("signal", signals())],
+        "manual" => vec![Operand::Words("command", command_names())],
+        _ => command.operands.split(' ').map_while(operand).collect(),
     }
-}
-
-/// The options that help shows.
-fn shown(mut options: Vec<Arg>) -> Vec<Arg> {
-    options.extend(help_switches());
-    options.retain(|arg| !arg.is_hide_set());
-    options
 }
 
 /// "--bundle" and "-b".

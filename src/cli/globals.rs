@@ -1,12 +1,12 @@
 //! The options before the command.
 
+use super::FAILED;
 use super::arguments::{Arguments, operand_position, option, options as several, switch, yes_or_no};
 use super::face::{Face, Manner};
 use super::session::Session;
-use super::{FAILED, OptionsEnd};
 use crate::engine::{CgroupManager, Rootless};
 use crate::error::{Error, Kind, Result};
-use crate::report::{Format, Log, LogOption, Verbosity};
+use crate::report::{Format, Log, Verbosity};
 use crate::spec::annotations;
 use clap::Arg;
 use std::ffi::{OsStr, OsString};
@@ -61,7 +61,7 @@ pub fn parse<'a>(
     words: &'a [OsString],
 ) -> std::result::Result<(Session, Request<'a>), (Error, i32)> {
     let at = operand_position(&options(), 1, words);
-    let arguments = Arguments::parse(face.name, options(), OptionsEnd::Nowhere, &words[..at])
+    let arguments = Arguments::parse(face.name, options(), usize::MAX, &words[..at])
         .map_err(|e| (e, face.unknown_option))?;
     let session = session(face, &arguments).map_err(|e| (e, FAILED))?;
     let request = match words[at..].split_first() {
@@ -85,11 +85,9 @@ fn session(face: &'static Face, arguments: &Arguments) -> Result<Session> {
         }
     };
     let detail = detail(arguments)?;
-    let log = match arguments.path("log").map(|path| LogOption::parse(&path)).transpose()? {
+    let journal = || arguments.switch("systemd-log").then(|| format!("journald:{}", face.name).into());
+    let log = match arguments.path("log").or_else(journal) {
         Some(place) => Log::open(&place, format, detail)?,
-        None if arguments.switch("systemd-log") => {
-            Log::open(&LogOption::Journal(face.name.to_owned()), format, detail)?
-        }
         None => Log::stderr(format, detail),
     };
     if arguments.path("criu").is_some() {
@@ -97,7 +95,6 @@ fn session(face: &'static Face, arguments: &Arguments) -> Result<Session> {
     }
     Ok(Session {
         face,
-        name: face.name,
         root: arguments.given("root").map(absolute_root).transpose()?,
         cgroup_manager: cgroup_manager(arguments)?,
         rootless: rootless(arguments.text("rootless")?)?,
@@ -122,11 +119,10 @@ fn detail(arguments: &Arguments) -> Result<Verbosity> {
         Some("error" | "off") => Ok(Verbosity::Errors),
         Some("warning" | "warn" | "info") => Ok(Verbosity::Usual),
         Some("debug" | "trace") => Ok(Verbosity::Debug),
-        Some(other) => Err(Error::new("unknown log level")
-            .kind(Kind::Argument)
-            .field("--log-level")
-            .value(other)
-            .remedy("use error, warning or debug")),
+        Some(other) => {
+            Err(Error::argument("--log-level", other, "unknown log level")
+                .remedy("use error, warning or debug"))
+        }
     }
 }
 
@@ -134,10 +130,7 @@ fn detail(arguments: &Arguments) -> Result<Verbosity> {
 /// few ".." too many come to.
 fn absolute_root(given: &OsStr) -> Result<PathBuf> {
     let refused = |reason: &'static str| {
-        Error::new(reason)
-            .kind(Kind::Argument)
-            .field("--root")
-            .value(given.to_string_lossy())
+        Error::argument("--root", given.to_string_lossy(), reason)
             .remedy("name a directory that only rruntime uses")
     };
     if given.is_empty() {
@@ -163,9 +156,7 @@ fn absolute_root(given: &OsStr) -> Result<PathBuf> {
 /// `--systemd-cgroup` is runc's word for one of crun's three.
 fn cgroup_manager(arguments: &Arguments) -> Result<CgroupManager> {
     let systemd = arguments.given_switch("systemd-cgroup");
-    let refused = |reason: &'static str, word: &str| {
-        Err(Error::new(reason).kind(Kind::Argument).field("--cgroup-manager").value(word))
-    };
+    let refused = |reason: &'static str, word: &str| Err(Error::argument("--cgroup-manager", word, reason));
     match (arguments.text("cgroup-manager")?, systemd) {
         (None, Some(true)) | (Some("systemd"), None | Some(true)) => Ok(CgroupManager::Systemd),
         (None | Some("cgroupfs"), None | Some(false)) => Ok(CgroupManager::Cgroupfs),
@@ -178,29 +169,24 @@ fn cgroup_manager(arguments: &Arguments) -> Result<CgroupManager> {
 }
 
 fn allowed_annotations(names: Vec<&str>) -> Result<Vec<String>> {
-    let reaches = |name: &&&str| annotations::reaching().any(|known| known == **name);
-    match names.iter().find(|name| !reaches(name)) {
-        Some(name) => Err(Error::new("no annotation of this name affects the host")
-            .kind(Kind::Argument)
-            .field("--allow-annotation")
-            .value(name)
-            .remedy(format!("use one of {}", annotations::reaching().collect::<Vec<_>>().join(", ")))),
+    let known: Vec<&str> = annotations::reaching().collect();
+    match names.iter().find(|name| !known.contains(name)) {
+        Some(name) => {
+            let reason = "no annotation of this name affects the host";
+            Err(Error::argument("--allow-annotation", name, reason)
+                .remedy(format!("use one of {}", known.join(", "))))
+        }
         None => Ok(names.into_iter().map(str::to_owned).collect()),
     }
 }
 
 fn rootless(word: Option<&str>) -> Result<Rootless> {
-    match word {
-        None => Ok(Rootless::Auto),
-        Some(word) if word.eq_ignore_ascii_case("auto") => Ok(Rootless::Auto),
-        Some(word) => match yes_or_no(word) {
-            Some(true) => Ok(Rootless::Yes),
-            Some(false) => Ok(Rootless::No),
-            None => Err(Error::new("must be true, false or auto")
-                .kind(Kind::Argument)
-                .field("--rootless")
-                .value(word)),
-        },
+    let word = word.unwrap_or("auto");
+    match yes_or_no(word) {
+        Some(true) => Ok(Rootless::Yes),
+        Some(false) => Ok(Rootless::No),
+        None if word.eq_ignore_ascii_case("auto") => Ok(Rootless::Auto),
+        None => Err(Error::argument("--rootless", word, "must be true, false or auto")),
     }
 }
 

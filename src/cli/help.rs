@@ -2,14 +2,15 @@
 //! what helps a reader who types another program's commands from habit.
 
 use super::arguments::help_switches;
+use super::commands::{COMMANDS, Command};
 use super::face::{Face, Manner};
-use super::{COMMANDS, Command, globals, version};
+use super::{globals, version};
 use crate::error::{Error, Kind};
 use crate::names::nearest;
 use clap::Arg;
 use std::fmt::Write;
 
-const ABOUT: &str = "run containers as the Open Container Initiative specifies them";
+pub const ABOUT: &str = "run containers as the Open Container Initiative specifies them";
 
 /// (a command of other programs, what does its work here, what helps).
 const FOREIGN_COMMANDS: [(&str, &str, &str); 12] = [
@@ -93,16 +94,15 @@ pub fn program(face: &Face) -> String {
     page
 }
 
-fn list(page: &mut String, mut options: Vec<Arg>) {
+fn list(page: &mut String, options: Vec<Arg>) {
+    columns(page, shown(options).iter().map(|arg| (spelling(arg), description(arg))).collect());
+}
+
+/// The options that a reader is shown, with those that every command has.
+pub fn shown(mut options: Vec<Arg>) -> Vec<Arg> {
     options.extend(help_switches());
-    columns(
-        page,
-        options
-            .iter()
-            .filter(|arg| !arg.is_hide_set())
-            .map(|arg| (spelling(arg), description(arg)))
-            .collect(),
-    );
+    options.retain(|arg| !arg.is_hide_set());
+    options
 }
 
 /// "--bundle DIR, -b DIR"

@@ -1,9 +1,9 @@
 //! `manual`: the manual pages, from the same definitions as the help pages.
 
-use super::arguments::{Arguments, help_switches, option};
-use super::help::{description, spelling, unknown_command, usage};
-use super::session::Session;
-use super::{COMMANDS, Command, Count, FAILURE, OptionsEnd, find, globals, streams, version};
+use super::arguments::option;
+use super::commands::{COMMANDS, Command, ON_THE_HOST, find};
+use super::help::{self, description, shown, spelling, usage};
+use super::{Arguments, Session, globals, streams, version};
 use crate::error::{Error, Result};
 use clap::Arg;
 use std::path::Path;
@@ -12,12 +12,11 @@ pub const COMMAND: Command = Command {
     name: "manual",
     about: "print a manual page in the format that man -l reads",
     operands: "[command]",
-    count: Count::Between(0, 1),
-    options_end: OptionsEnd::Nowhere,
+    count: 0..=1,
     detail: "Without a command, prints the page of the program itself. Try: rruntime manual exec | man -l -",
     options: || vec![option("directory", "DIR", "write every page into this directory instead").short('d')],
     run,
-    failure: FAILURE,
+    ..ON_THE_HOST
 };
 
 const SECTION: &str = "8";
@@ -28,7 +27,7 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     }
     let page = match arguments.operands.first().map(|word| word.to_string_lossy()) {
         None => program(),
-        Some(word) => command(find(&word).ok_or_else(|| unknown_command(session.face, &word))?),
+        Some(word) => command(find(&word).ok_or_else(|| help::unknown_command(session.face, &word))?),
     };
     streams::print(&page).map(|()| 0)
 }
@@ -44,7 +43,7 @@ fn write_all(directory: &Path) -> Result<()> {
 }
 
 fn program() -> String {
-    let mut page = head("rruntime", "run containers as the Open Container Initiative specifies them");
+    let mut page = head("rruntime", help::ABOUT);
     page.push_str(".SH SYNOPSIS\n.B rruntime\n[global options] command [options] [arguments...]\n");
     page.push_str(
         ".SH DESCRIPTION\n\
@@ -99,11 +98,10 @@ fn head(name: &str, about: &str) -> String {
     )
 }
 
-fn options(page: &mut String, title: &str, mut options: Vec<Arg>) {
-    options.extend(help_switches());
+fn options(page: &mut String, title: &str, options: Vec<Arg>) {
     page.push_str(&format!(".SH {title}\n"));
-    for arg in options.iter().filter(|arg| !arg.is_hide_set()) {
-        page.push_str(&format!(".TP\n.B {}\n{}\n", roff(&spelling(arg)), roff(&description(arg))));
+    for arg in shown(options) {
+        page.push_str(&format!(".TP\n.B {}\n{}\n", roff(&spelling(&arg)), roff(&description(&arg))));
     }
 }
 

@@ -18,8 +18,6 @@ use std::sync::Arc;
 /// One call of the program.
 pub struct Session {
     pub face: &'static Face,
-    /// What this program is called in messages.
-    pub name: &'static str,
     /// `--root`, absolute; absent: the default.
     pub root: Option<PathBuf>,
     pub cgroup_manager: CgroupManager,
@@ -67,15 +65,12 @@ impl Session {
 
     /// For a command on one container: a missing root has no containers.
     pub fn engine_for_one(&self) -> Result<Engine> {
-        self.engine(NoRoot::Empty, Watch::new(None, self.listener()))
+        self.engine(NoRoot::Empty, None)
     }
 
     /// For a command on all containers: a root that was named and is missing is a mistake.
     pub fn engine_for_all(&self) -> Result<Engine> {
-        self.engine(
-            if self.root.is_some() { NoRoot::Refuse } else { NoRoot::Empty },
-            Watch::new(None, self.listener()),
-        )
+        self.engine(if self.root.is_some() { NoRoot::Refuse } else { NoRoot::Empty }, None)
     }
 
     /// The state directory, named or not.
@@ -86,8 +81,7 @@ impl Session {
     /// Signals are held back from the moment on at which a process may exist to receive them.
     fn attended(&self, missing: NoRoot) -> Result<Attended> {
         let signals = Arc::new(Signals::hold().map_err(|e| e.because("signalfd"))?);
-        let watch = Watch::new(Some(signals.clone()), self.listener());
-        Ok(Attended { engine: self.engine(missing, watch)?, signals })
+        Ok(Attended { engine: self.engine(missing, Some(signals.clone()))?, signals })
     }
 
     /// Waits until the program of the container `id` says that it is ready, where a service manager waits for that. It runs
@@ -123,15 +117,14 @@ impl Session {
         })
     }
 
-    fn engine(&self, missing: NoRoot, watch: Watch) -> Result<Engine> {
-        let root = self.root_path();
+    fn engine(&self, missing: NoRoot, stop: Option<Arc<dyn Stop>>) -> Result<Engine> {
         Ok(Engine {
-            store: Arc::new(Store::open(&root, missing)?),
+            store: Arc::new(Store::open(&self.root_path(), missing)?),
             cgroup_manager: self.cgroup_manager,
             rootless: self.rootless,
             allowed_annotations: self.allowed_annotations.clone(),
             open_files: OpenFiles::Raise,
-            watch: Arc::new(watch),
+            watch: Arc::new(Watch::new(stop, self.listener())),
         })
     }
 }

@@ -1,5 +1,6 @@
 //! Standard input, output and error.
 
+use super::face::{Face, Manner};
 use crate::error::{Error, Result};
 use crate::report::json;
 use crate::sys::signal;
@@ -7,6 +8,7 @@ use nix::fcntl::{OFlag, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::Mode;
 use std::io::{ErrorKind, Write};
+use std::ops::ControlFlow;
 use std::os::fd::{AsFd, IntoRawFd};
 
 /// Opens /dev/null wherever a caller left 0, 1 or 2 closed. Otherwise the next file that is opened gets that
@@ -33,12 +35,18 @@ pub fn ignore_broken_pipes() {
     let _ = signal::ignore(libc::SIGPIPE);
 }
 
-/// Writes all of a command's output. A reader that went away (`list | head -1`) has read enough.
+/// Writes all of a command's output.
 pub fn print(text: &str) -> Result<()> {
+    say(text).map(drop)
+}
+
+/// Writes a part of a command's output. A reader that went away (`list | head -1`) has read enough.
+pub fn say(text: &str) -> Result<ControlFlow<()>> {
     let mut output = std::io::stdout().lock();
     match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
-        Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(()),
-        other => other.map_err(|e| Error::io("write to standard output", &e)),
+        Ok(()) => Ok(ControlFlow::Continue(())),
+        Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
+        Err(e) => Err(Error::io("write to standard output", &e)),
     }
 }
 
@@ -47,7 +55,11 @@ pub fn print_pretty_json(value: &impl serde::Serialize) -> Result<()> {
     print(&(json::pretty(value, "  ") + "\n"))
 }
 
-/// `print` for a value as JSON on one line.
-pub fn print_json(value: &impl serde::Serialize) -> Result<()> {
-    print(&(json::compact(value) + "\n"))
+/// `print` for a list as JSON, as the readers of runc or crun expect it. A list that nothing was put into is Go's null.
+pub fn print_list<T: serde::Serialize>(face: &Face, list: &[T]) -> Result<()> {
+    match face.manner {
+        Manner::Crun => print_pretty_json(&list),
+        Manner::Runc if list.is_empty() => print("null\n"),
+        Manner::Runc => print(&(json::compact(&list) + "\n")),
+    }
 }

@@ -1,8 +1,33 @@
-//! Aligned columns as engines' scripts expect them: at least 12 wide, three spaces between, the last column as
-//! it is.
+//! `--format`, and tables: aligned columns as engines' scripts expect them, at least 12 wide, three spaces between, the
+//! last column as it is.
+
+use super::arguments::{Arguments, option};
+use crate::error::{Error, Result};
+use clap::Arg;
 
 const NARROWEST: usize = 12;
 const GAP: usize = 3;
+
+/// How a command shows what it found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    Table,
+    Json,
+}
+
+pub fn form_option() -> Arg {
+    option("format", "FORMAT", "table (default) or json").short('f')
+}
+
+pub fn form(arguments: &Arguments) -> Result<Form> {
+    match arguments.text("format")? {
+        None | Some("table") => Ok(Form::Table),
+        Some("json") => Ok(Form::Json),
+        Some(other) => {
+            Err(Error::argument("--format", other, "invalid format option").remedy("use table or json"))
+        }
+    }
+}
 
 pub fn render<const N: usize>(rows: &[[String; N]]) -> String {
     let mut widths = [NARROWEST; N];

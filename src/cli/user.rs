@@ -4,7 +4,7 @@
 //! (CVE-2026-30892), and 4294967295 means "unchanged" to setuid(2), which here is root.
 
 use crate::engine::UserIds;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 
 /// "UID" or "UID:GID".
 pub fn parse(text: &str) -> Result<UserIds> {
@@ -13,10 +13,7 @@ pub fn parse(text: &str) -> Result<UserIds> {
         None => (text, None),
     };
     let refused = || {
-        Error::new("must be UID or UID:GID, each a number from 0 to 4294967294")
-            .kind(Kind::Argument)
-            .field("--user")
-            .value(text)
+        Error::argument("--user", text, "must be UID or UID:GID, each a number from 0 to 4294967294")
             .remedy("look the numbers up in the container's /etc/passwd")
     };
     let uid = id(uid).ok_or_else(refused)?;
@@ -27,10 +24,8 @@ pub fn parse(text: &str) -> Result<UserIds> {
 /// One value of `--additional-gids`: numbers separated by commas.
 pub fn parse_gids(text: &str) -> Result<Vec<u32>> {
     text.split(',').map(id).collect::<Option<_>>().ok_or_else(|| {
-        Error::new("must be numbers from 0 to 4294967294, separated by commas")
-            .kind(Kind::Argument)
-            .field("--additional-gids")
-            .value(text)
+        let reason = "must be numbers from 0 to 4294967294, separated by commas";
+        Error::argument("--additional-gids", text, reason)
     })
 }
 

@@ -12,7 +12,6 @@ mod line;
 mod target;
 
 pub use line::{Format, Level};
-pub use target::LogOption;
 
 use crate::error::{Error, Result};
 use crate::sys::file;
@@ -20,6 +19,7 @@ use block::Colours;
 use escape::Form;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
+use std::path::Path;
 use target::Target;
 
 /// Which records are written.
@@ -46,7 +46,7 @@ impl Log {
         Log { target: Target::Stderr, format, detail }
     }
 
-    pub fn open(place: &LogOption, format: Format, detail: Verbosity) -> Result<Log> {
+    pub fn open(place: &Path, format: Format, detail: Verbosity) -> Result<Log> {
         Ok(Log { target: Target::open(place)?, format, detail })
     }
 

@@ -6,89 +6,73 @@
 
 use super::escape::{Form, escaped, is_hidden};
 use super::line::{self, Format, Level};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::sys::memory::{self, Content};
 use crate::sys::{Errno, SysResult, c, file, poll, socket};
 use nix::poll::{PollFd, PollFlags};
+use std::ffi::OsStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-const JOURNAL: &str = "/run/systemd/journal/socket";
-const SYSLOG: &str = "/dev/log";
 /// How long a service or a reader may take for one record.
 const PATIENCE_SECONDS: i64 = 1;
 /// `LOG_USER`, shifted as in a priority (RFC 3164, 4.1.1).
 const FACILITY: u8 = 1 << 3;
 
-/// `--log`, as it was typed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LogOption {
-    File(PathBuf),
-    /// With the identifier of the records.
-    Journal(String),
-    Syslog(String),
+#[derive(Clone, Copy, Debug)]
+pub enum Service {
+    Journal,
+    Syslog,
 }
 
-impl LogOption {
-    /// "[file:]PATH", "journald:ID" or "syslog:ID".
-    pub fn parse(text: &Path) -> Result<LogOption> {
-        let bytes = text.as_os_str().as_bytes();
-        let service = |prefix: &str| bytes.strip_prefix(prefix.as_bytes());
-        if let Some(path) = service("file:") {
-            return Ok(LogOption::File(std::ffi::OsStr::from_bytes(path).into()));
-        }
-        let Some((id, journal)) =
-            service("journald:").map(|id| (id, true)).or(service("syslog:").map(|id| (id, false)))
-        else {
-            return Ok(LogOption::File(text.to_owned()));
-        };
-        match std::str::from_utf8(id) {
-            Ok(id) if !id.is_empty() && !id.contains(is_hidden) => {
-                Ok(if journal { LogOption::Journal(id.to_owned()) } else { LogOption::Syslog(id.to_owned()) })
-            }
-            _ => Err(Error::new("the service's name must be followed by an identifier for the records")
-                .kind(Kind::Argument)
-                .field("--log")
-                .value(text.display())
-                .remedy("write it as in journald:web")),
-        }
-    }
-}
+/// How `--log` begins where it names a service, and the service's socket.
+const SERVICES: [(&str, &str, Service); 2] = [
+    ("journald:", "/run/systemd/journal/socket", Service::Journal),
+    ("syslog:", "/dev/log", Service::Syslog),
+];
 
 /// An opened place.
 #[derive(Debug)]
 pub enum Target {
     Stderr,
     File(OwnedFd),
-    Journal { socket: OwnedFd, id: String },
-    Syslog { socket: OwnedFd, id: String },
+    /// With the identifier of the records.
+    Service(Service, OwnedFd, String),
 }
 
 impl Target {
-    /// Opens `place`. A file is made if it is missing, and appended to.
-    pub fn open(place: &LogOption) -> Result<Target> {
-        Ok(match place {
-            LogOption::File(path) => Target::File(open_file(path)?),
-            LogOption::Journal(id) => Target::Journal { socket: connect(JOURNAL)?, id: id.clone() },
-            LogOption::Syslog(id) => Target::Syslog { socket: connect(SYSLOG)?, id: id.clone() },
-        })
+    /// Opens what `--log` names: "[file:]PATH", "journald:ID" or "syslog:ID". A file is made if it is missing, and
+    /// appended to.
+    pub fn open(place: &Path) -> Result<Target> {
+        let bytes = place.as_os_str().as_bytes();
+        let known = |row: &(_, _, _)| Some((*row, bytes.strip_prefix(str::as_bytes(row.0))?));
+        let Some(((_, path, service), id)) = SERVICES.iter().find_map(known) else {
+            let path = bytes.strip_prefix(b"file:").unwrap_or(bytes);
+            return open_file(Path::new(OsStr::from_bytes(path))).map(Target::File);
+        };
+        match std::str::from_utf8(id) {
+            Ok(id) if !id.is_empty() && !id.contains(is_hidden) => {
+                Ok(Target::Service(service, connect(path)?, id.to_owned()))
+            }
+            _ => {
+                let reason = "the service's name must be followed by an identifier for the records";
+                Err(Error::argument("--log", place.display(), reason).remedy("write it as in journald:web"))
+            }
+        }
     }
 
     pub fn write(&self, format: Format, level: Level, message: &str) {
-        let now = SystemTime::now();
+        let line = || line::render(format, level, message, SystemTime::now());
         // Ignored: there is no other place to report that the log is full or gone.
         let _ = match self {
-            Target::Stderr => {
-                file::write(std::io::stderr().as_fd(), line::render(format, level, message, now).as_bytes())
-                    .map(drop)
-            }
-            Target::File(file) => append(file.as_fd(), line::render(format, level, message, now).as_bytes()),
-            Target::Journal { socket, id } => {
+            Target::Stderr => file::write(std::io::stderr().as_fd(), line().as_bytes()).map(drop),
+            Target::File(file) => append(file.as_fd(), line().as_bytes()),
+            Target::Service(Service::Journal, socket, id) => {
                 journal(socket, id, level, &escaped(message, Form::Plain, &['\n']))
             }
-            Target::Syslog { socket, id } => {
+            Target::Service(Service::Syslog, socket, id) => {
                 let record = syslog_record(id, level, &escaped(message, Form::Plain, &[]));
                 socket::send(socket.as_fd(), record.as_bytes(), &[])
             }
@@ -184,17 +168,5 @@ mod tests {
     #[test]
     fn syslog_gets_the_priority_and_the_identifier() {
         assert_eq!(syslog_record("web", Level::Error, "bad"), "<11>web: bad");
-    }
-
-    #[test]
-    fn a_place_is_a_file_unless_a_service_is_named() {
-        let place = |text: &str| LogOption::parse(Path::new(text));
-        assert_eq!(place("/var/log/x").unwrap(), LogOption::File("/var/log/x".into()));
-        assert_eq!(place("file:x:y").unwrap(), LogOption::File("x:y".into()));
-        assert_eq!(place("journald:web").unwrap(), LogOption::Journal("web".into()));
-        assert_eq!(place("syslog:web").unwrap(), LogOption::Syslog("web".into()));
-        for wrong in ["journald:", "syslog:", "syslog:a\nb"] {
-            assert!(place(wrong).unwrap_err().to_string().contains("--log"), "{wrong:?}");
-        }
     }
 }

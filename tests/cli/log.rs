@@ -136,7 +136,7 @@ fn a_file_may_be_named_with_its_kind() {
 
 #[test]
 fn a_service_that_is_not_there_is_an_error_of_the_option() {
-    for place in ["journald:", "syslog:", "/nonexistent/x", "file:/nonexistent/x"] {
+    for place in ["journald:", "syslog:", "syslog:a\nb", "/nonexistent/x", "file:/nonexistent/x"] {
         let said = rruntime(&["--log", place, "list"]);
         assert!(said.code == 1 && said.err.contains("--log"), "{place}: {said:?}");
     }

@@ -1,6 +1,6 @@
 //! For bash: one function. It finds the command among the words, then offers what can stand at the cursor.
 
-use super::{COMMANDS, Operands, Value, command_names, globals, operands, shown, signals, spellings, value};
+use super::{COMMANDS, Operand, Value, command_names, globals, operands, shown, spellings, value};
 use clap::Arg;
 use std::collections::BTreeMap;
 
@@ -43,58 +43,45 @@ OPERANDS    esac
 complete -F _NAME NAME
 "#;
 
+/// Before a reply that is of paths.
+const FILES: &str = "compopt -o filenames 2>/dev/null; ";
+
 pub fn script(name: &str) -> String {
     let mut table = vec![("", shown(globals::options()))];
     table.extend(COMMANDS.iter().map(|command| (command.name, shown((command.options)()))));
     FRAME
-        .replace("VALUED", &valued(&table))
+        // An option is not the last word when its value is.
+        .replace("VALUED", &patterns(&table, |arg| value(arg) != Value::None))
         .replace("CHOICES", &choices(&table))
         .replace("OPTIONS", &options(&table))
         .replace("OPERANDS", &operand_words())
         .replace("NAME", name)
 }
 
-/// Options that are not the last word when their value is: "'create --bundle' | 'create -b'".
-fn valued(table: &[(&str, Vec<Arg>)]) -> String {
-    patterns(table, |arg| value(arg) != Value::None)
-}
-
+/// "'create --bundle' | 'create -b'"
 fn patterns(table: &[(&str, Vec<Arg>)], wanted: impl Fn(&Arg) -> bool) -> String {
-    let mut found = Vec::new();
-    for (command, options) in table {
-        for spelling in options.iter().filter(|arg| wanted(arg)).flat_map(spellings) {
-            found.push(format!("'{command} {spelling}'"));
-        }
-    }
-    found.join(" | ")
+    let of_command = |(command, options): &(&str, Vec<Arg>)| -> Vec<String> {
+        let spellings = options.iter().filter(|arg| wanted(arg)).flat_map(spellings);
+        spellings.map(|spelling| format!("'{command} {spelling}'")).collect()
+    };
+    table.iter().flat_map(of_command).collect::<Vec<_>>().join(" | ")
 }
 
 /// The values of options, one line for each kind of value.
 fn choices(table: &[(&str, Vec<Arg>)]) -> String {
     let mut kinds: BTreeMap<String, Value> = BTreeMap::new();
-    for arg in table.iter().flat_map(|(_, options)| options) {
-        let kind = value(arg);
-        let reply = match kind {
-            Value::None => continue,
-            Value::File => "compgen -f".to_owned(),
-            Value::Directory => "compgen -d".to_owned(),
-            Value::Choice(words) => format!("compgen -W '{}'", words.join(" ")),
-            Value::Free => String::new(),
-        };
-        kinds.insert(reply, kind);
-    }
-    let mut lines = String::new();
-    for (reply, kind) in kinds {
+    for kind in table.iter().flat_map(|(_, options)| options).map(value) {
         let action = match kind {
+            Value::None => continue,
+            Value::File => reply("compgen -f", FILES),
+            Value::Directory => reply("compgen -d", FILES),
+            Value::Choice(words) => reply(&format!("compgen -W '{}'", words.join(" ")), ""),
             Value::Free => "return".to_owned(),
-            Value::File | Value::Directory => {
-                format!("compopt -o filenames 2>/dev/null; COMPREPLY=($({reply} -- \"$current\")); return")
-            }
-            _ => format!("COMPREPLY=($({reply} -- \"$current\")); return"),
         };
-        lines.push_str(&format!("    {}) {action} ;;\n", patterns(table, |arg| value(arg) == kind)));
+        kinds.insert(action, kind);
     }
-    lines
+    let line = |(action, kind)| format!("    {}) {action} ;;\n", patterns(table, |arg| value(arg) == kind));
+    kinds.into_iter().map(line).collect()
 }
 
 fn options(table: &[(&str, Vec<Arg>)]) -> String {
@@ -106,34 +93,28 @@ fn options(table: &[(&str, Vec<Arg>)]) -> String {
     lines
 }
 
-/// What completes the first operand, and the signal.
 fn operand_words() -> String {
-    let names = command_names();
-    let mut lines = format!("    ' 0' | 'help 0') words='{names} help' ;;\n");
+    let mut lines = format!("    ' 0' | 'help 0') words='{} help' ;;\n", command_names());
     let mut with_id = Vec::new();
     for command in COMMANDS {
-        match operands(command) {
-            Operands::None => {}
-            Operands::Container => with_id.push(format!("'{} 0'", command.name)),
-            Operands::ContainerAndSignal => {
-                with_id.push(format!("'{} 0'", command.name));
-                lines.push_str(&format!("    '{} 1') words='{}' ;;\n", command.name, signals()));
-            }
-            Operands::Command => {
-                lines.push_str(&format!("    '{} 0') words='{}' ;;\n", command.name, names));
-            }
-            Operands::Words(words) | Operands::WordContainerAndFile(words) => {
-                let words = words.replace('|', " ");
-                lines.push_str(&format!("    '{} 0') words='{words}' ;;\n", command.name));
-            }
-        }
-        if let Operands::WordContainerAndFile(_) = operands(command) {
-            with_id.push(format!("'{} 1'", command.name));
-            let files = "compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- \"$current\")); return";
-            lines.push_str(&format!("    '{} 2') {files} ;;\n", command.name));
+        for (index, operand) in operands(command).into_iter().enumerate() {
+            let place = format!("'{} {index}'", command.name);
+            let action = match operand {
+                Operand::Container => {
+                    with_id.push(place);
+                    continue;
+                }
+                Operand::Words(_, words) => format!("words='{words}'"),
+                Operand::File => reply("compgen -f", FILES),
+            };
+            lines.push_str(&format!("    {place}) {action} ;;\n"));
         }
     }
     let ids = "words=$(\"${COMP_WORDS[0]}\" \"${root[@]}\" list -q 2>/dev/null)";
     lines.push_str(&format!("    {}) {ids} ;;\n", with_id.join(" | ")));
     lines
+}
+
+fn reply(words: &str, first: &str) -> String {
+    format!("{first}COMPREPLY=($({words} -- \"$current\")); return")
 }

@@ -1,6 +1,6 @@
 //! For fish: one `complete` for each option.
 
-use super::{COMMANDS, Operands, Value, command_names, globals, operands, quoted, shown, signals, value};
+use super::{COMMANDS, Operand, Value, description, globals, operands, quoted, shown, value};
 use clap::Arg;
 
 pub fn script(name: &str) -> String {
@@ -15,18 +15,17 @@ pub fn script(name: &str) -> String {
         ));
         let seen = format!("'__fish_seen_subcommand_from {}'", command.name);
         options(&mut out, name, &seen, shown((command.options)()));
-        let words = match operands(command) {
-            Operands::None => continue,
-            Operands::Container => format!("({name} list -q 2>/dev/null)"),
-            Operands::ContainerAndSignal => format!("({name} list -q 2>/dev/null) {}", signals()),
-            Operands::Command => command_names(),
-            Operands::WordContainerAndFile(words) => {
-                out.push_str(&format!("complete -c {name} -n {seen} -F\n"));
-                format!("({name} list -q 2>/dev/null) {}", words.replace('|', " "))
+        let mut words = Vec::new();
+        for operand in operands(command) {
+            match operand {
+                Operand::Container => words.push(format!("({name} list -q 2>/dev/null)")),
+                Operand::File => out.push_str(&format!("complete -c {name} -n {seen} -F\n")),
+                Operand::Words(_, those) => words.push(those),
             }
-            Operands::Words(words) => words.replace('|', " "),
-        };
-        out.push_str(&format!("complete -c {name} -n {seen} -a '{words}'\n"));
+        }
+        if !words.is_empty() {
+            out.push_str(&format!("complete -c {name} -n {seen} -a '{}'\n", words.join(" ")));
+        }
     }
     out
 }
@@ -47,7 +46,6 @@ fn options(out: &mut String, name: &str, condition: &str, options: Vec<Arg>) {
             Value::Choice(words) => format!(" -x -a '{}'", words.join(" ")),
             Value::Free => " -x".to_owned(),
         });
-        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-        out.push_str(&format!(" -d '{}'\n", quoted(&help)));
+        out.push_str(&format!(" -d '{}'\n", quoted(&description(&arg))));
     }
 }

@@ -1,6 +1,6 @@
 //! For zsh: `_arguments` with the options' own help.
 
-use super::{COMMANDS, Operands, Value, command_names, globals, operands, quoted, shown, signals, value};
+use super::{COMMANDS, Operand, Value, description, globals, operands, quoted, shown, value};
 use clap::Arg;
 
 pub fn script(name: &str) -> String {
@@ -23,19 +23,12 @@ pub fn script(name: &str) -> String {
     for command in COMMANDS {
         out.push_str(&format!("    {})\n      _arguments", command.name));
         specifications(&mut out, shown((command.options)()), "        ");
-        let container = format!(" '1:container:_{name}_containers'");
-        match operands(command) {
-            Operands::None => {}
-            Operands::Container => out.push_str(&container),
-            Operands::ContainerAndSignal => {
-                out.push_str(&format!("{container} '2:signal:({})'", signals()));
-            }
-            Operands::Command => out.push_str(&format!(" '1:command:({})'", command_names())),
-            Operands::WordContainerAndFile(words) => out.push_str(&format!(
-                " '1:word:({})' '2:container:_{name}_containers' '3:file:_files'",
-                words.replace('|', " ")
-            )),
-            Operands::Words(words) => out.push_str(&format!(" '1:word:({})'", words.replace('|', " "))),
+        for (operand, place) in operands(command).into_iter().zip(1..) {
+            out.push_str(&match operand {
+                Operand::Container => format!(" '{place}:container:_{name}_containers'"),
+                Operand::File => format!(" '{place}:file:_files'"),
+                Operand::Words(kind, words) => format!(" '{place}:{kind}:({words})'"),
+            });
         }
         out.push_str(" ;;\n");
     }
@@ -46,8 +39,7 @@ pub fn script(name: &str) -> String {
 /// "{-b,--bundle}'[help]:value:_files'", each on a line.
 fn specifications(out: &mut String, options: Vec<Arg>, indent: &str) {
     for arg in options {
-        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-        let help = quoted(&help).replace('[', "\\[").replace(']', "\\]").replace(':', "\\:");
+        let help = quoted(&description(&arg)).replace('[', "\\[").replace(']', "\\]").replace(':', "\\:");
         let action = match value(&arg) {
             Value::None => String::new(),
             Value::File => ":file:_files".to_owned(),

@@ -1,9 +1,10 @@
 //! `run`: create, start, wait and delete in one.
 
-use super::arguments::{Arguments, switch};
-use super::foreground::{self, Orphans};
-use super::session::{Attended, Session};
-use super::{Command, Count, FAILURE, OptionsEnd, create};
+use super::{Command, ON_A_CONTAINER, create};
+use crate::cli::arguments::switch;
+use crate::cli::foreground::{self, Orphans};
+use crate::cli::session::Attended;
+use crate::cli::{Arguments, Session};
 use crate::engine::{AfterExit, CreateOptions, Terminal};
 use crate::error::{Error, Kind, Result};
 use crate::sys::identity;
@@ -14,14 +15,11 @@ use std::os::fd::AsFd;
 pub const COMMAND: Command = Command {
     name: "run",
     about: "create and run a container",
-    operands: "<container-id>",
-    count: Count::Exactly(1),
-    options_end: OptionsEnd::Nowhere,
     detail: "Creates a container from a bundle, starts it, waits for its process and deletes it.\n\
              The exit code is that of the process, or 128 plus the number of the signal that ended it.",
     options,
     run,
-    failure: FAILURE,
+    ..ON_A_CONTAINER
 };
 
 fn options() -> Vec<Arg> {
@@ -34,7 +32,7 @@ fn options() -> Vec<Arg> {
 }
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
-    run_it(session, arguments).map_err(|e| e.doing(format!("{} run failed", session.name)))
+    run_it(session, arguments).map_err(|e| e.doing(format!("{} run failed", session.face.name)))
 }
 
 fn run_it(session: &Session, arguments: &Arguments) -> Result<i32> {

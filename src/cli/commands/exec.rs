@@ -1,9 +1,10 @@
 //! `exec`: another process in a running container.
 
-use super::arguments::{Arguments, option, options as several, switch, word_switch};
-use super::foreground::{self, Orphans};
-use super::session::{Attended, Session};
-use super::{Command, Count, OptionsEnd, user};
+use super::Command;
+use crate::cli::arguments::{option, options as several, switch, word_switch};
+use crate::cli::foreground::{self, Orphans};
+use crate::cli::session::Attended;
+use crate::cli::{Arguments, Session, user};
 use crate::engine::{Below, ExecOptions, ExecProcess, Paused, Terminal};
 use crate::error::{Error, Kind, Result};
 use crate::names;
@@ -16,8 +17,8 @@ pub const COMMAND: Command = Command {
     name: "exec",
     about: "execute a process in a running container",
     operands: "<container-id> <command> [arguments...]",
-    count: Count::AtLeast(1),
-    options_end: OptionsEnd::AfterOperand(2),
+    count: 1..=usize::MAX,
+    options_end: 2,
     detail: "Everything after the container id is the command and its arguments; --process replaces both.\n\
              The exit code is that of the process, or 128 plus the number of the signal that ended it;\n\
              255 if the process could not be started.",
@@ -121,7 +122,7 @@ fn parse(arguments: &Arguments) -> Result<ExecOptions<'static>> {
         cwd: arguments.value("cwd").map(OsString::from),
         env: arguments.values("env").map(environment).collect::<Result<_>>()?,
         tty: arguments.given_switch("tty"),
-        user: arguments.given_text("user")?.filter(|text| !text.is_empty()).map(user::parse).transpose()?,
+        user: arguments.text("user")?.map(user::parse).transpose()?,
         additional_gids: gids(arguments)?,
         process_label: arguments.text("process-label")?.map(str::to_owned),
         apparmor: arguments.text("apparmor")?.map(str::to_owned),
@@ -156,10 +157,7 @@ fn environment(variable: &OsString) -> Result<OsString> {
     if variable.as_encoded_bytes().iter().skip(1).any(|&b| b == b'=') {
         return Ok(variable.clone());
     }
-    Err(Error::new("an environment variable must be NAME=VALUE")
-        .kind(Kind::Argument)
-        .field("--env")
-        .value(variable.to_string_lossy()))
+    Err(Error::argument("--env", variable.to_string_lossy(), "an environment variable must be NAME=VALUE"))
 }
 
 fn gids(arguments: &Arguments) -> Result<Vec<u32>> {
@@ -169,13 +167,12 @@ fn gids(arguments: &Arguments) -> Result<Vec<u32>> {
 
 /// "PATH", or "CONTROLLER[,CONTROLLER]:PATH" for hierarchies of cgroup v1.
 fn below(text: &str) -> Result<Below> {
-    let refused = |reason| Error::new(reason).kind(Kind::Argument).field("--cgroup").value(text);
     let (controllers, path) = match text.split_once(':') {
         Some((names, path)) => (names.split(',').map(str::to_owned).collect(), path),
         None => (Vec::new(), text),
     };
     if controllers.iter().any(String::is_empty) {
-        return Err(refused("a controller's name is missing before the colon"));
+        return Err(Error::argument("--cgroup", text, "a controller's name is missing before the colon"));
     }
     Ok(Below { controllers, path: path.to_owned() })
 }

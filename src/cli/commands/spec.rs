@@ -1,8 +1,8 @@
 //! `spec`: a configuration to begin with.
 
-use super::arguments::{Arguments, option, switch};
-use super::session::Session;
-use super::{Command, Count, FAILURE, OptionsEnd};
+use super::{Command, ON_THE_HOST};
+use crate::cli::arguments::{option, switch};
+use crate::cli::{Arguments, Session};
 use crate::error::{Error, Kind, Result};
 use crate::host::cgroups;
 use crate::report::json;
@@ -18,14 +18,11 @@ use std::path::{Path, PathBuf};
 pub const COMMAND: Command = Command {
     name: "spec",
     about: "write an example config.json",
-    operands: "",
-    count: Count::Exactly(0),
-    options_end: OptionsEnd::Nowhere,
     detail: "Writes config.json for a shell in a terminal, with a root file system in \"rootfs\".\n\
              An existing file is not overwritten.",
     options,
     run,
-    failure: FAILURE,
+    ..ON_THE_HOST
 };
 
 fn options() -> Vec<Arg> {
@@ -44,7 +41,7 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     } else {
         Runner::Root
     };
-    let spec = Spec { hostname: Some(session.name.into()), ..template(runner, cgroup_version()) };
+    let spec = Spec { hostname: Some(session.face.name.into()), ..template(runner, cgroup_version()) };
     write_new(&file, json::pretty(&spec, "\t").as_bytes()).map(|()| 0)
 }
 

@@ -1,8 +1,8 @@
 //! `create`, and the options that `run` shares with it.
 
-use super::arguments::{Arguments, option, switch};
-use super::session::Session;
-use super::{Command, Count, FAILURE, OptionsEnd, caller};
+use super::{Command, ON_A_CONTAINER};
+use crate::cli::arguments::{option, switch};
+use crate::cli::{Arguments, Session, caller};
 use crate::engine::{CreateOptions, Keyring, RootChange, Terminal};
 use crate::error::Result;
 use clap::Arg;
@@ -11,14 +11,11 @@ use std::path::PathBuf;
 pub const COMMAND: Command = Command {
     name: "create",
     about: "create a container",
-    operands: "<container-id>",
-    count: Count::Exactly(1),
-    options_end: OptionsEnd::Nowhere,
     detail: "Creates a container from a bundle: a directory with config.json and a root file system.\n\
              The container is set up completely, but its program does not run until `start`.",
     options,
     run,
-    failure: FAILURE,
+    ..ON_A_CONTAINER
 };
 
 pub fn options() -> Vec<Arg> {
@@ -57,5 +54,5 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     parse(arguments)
         .and_then(|options| session.engine_for_new()?.engine.create(&options))
         .map(|_| 0)
-        .map_err(|e| e.doing(format!("{} create failed", session.name)))
+        .map_err(|e| e.doing(format!("{} create failed", session.face.name)))
 }

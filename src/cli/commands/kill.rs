@@ -1,8 +1,8 @@
 //! `kill`.
 
-use super::arguments::{Arguments, switch};
-use super::session::Session;
-use super::{Command, Count, FAILURE, OptionsEnd, chosen};
+use super::{Command, ON_A_CONTAINER};
+use crate::cli::arguments::switch;
+use crate::cli::{Arguments, Session, chosen};
 use crate::engine::Target;
 use crate::error::{Error, Kind, Result};
 use crate::names;
@@ -14,13 +14,12 @@ pub const COMMAND: Command = Command {
     name: "kill",
     about: "send a signal to a container's first process",
     operands: "<container-id> [signal]",
-    count: Count::Between(1, 2),
-    options_end: OptionsEnd::Nowhere,
+    count: 1..=2,
     detail: "The signal is a number, or a name with or without SIG; the default is TERM.\n\
              In a container that shares the host's pid namespace, KILL ends every process.",
     options,
     run,
-    failure: FAILURE,
+    ..ON_A_CONTAINER
 };
 
 fn options() -> Vec<Arg> {

@@ -1,20 +1,15 @@
 //! `state`.
 
-use super::arguments::Arguments;
-use super::session::Session;
-use super::{Command, Count, FAILURE, OptionsEnd, streams};
+use super::{Command, ON_A_CONTAINER};
+use crate::cli::{Arguments, Session, streams};
 use crate::error::Result;
 
 pub const COMMAND: Command = Command {
     name: "state",
     about: "show the state of a container",
-    operands: "<container-id>",
-    count: Count::Exactly(1),
-    options_end: OptionsEnd::Nowhere,
     detail: "Prints the state as JSON. The pid of a stopped container is 0.",
-    options: Vec::new,
     run,
-    failure: FAILURE,
+    ..ON_A_CONTAINER
 };
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {

@@ -1,8 +1,7 @@
 //! `mounts`: mounts of a running container, as crun has it.
 
-use super::arguments::Arguments;
-use super::session::Session;
-use super::{Command, Count, FAILURE, OptionsEnd};
+use super::{Command, ON_A_CONTAINER};
+use crate::cli::{Arguments, Session};
 use crate::error::{Error, Kind, Result};
 use std::ffi::OsString;
 use std::path::Path;
@@ -11,15 +10,13 @@ pub const COMMAND: Command = Command {
     name: "mounts",
     about: "add mounts to a running container, or remove them",
     operands: "add|remove <container-id> <file>",
-    count: Count::Exactly(3),
-    options_end: OptionsEnd::Nowhere,
+    count: 3..=3,
     detail: "The file is a JSON array of mounts, as in config.json; remove reads only the destinations.\n\
              add: makes all mounts or none. It supports binds and file systems of type tmpfs, proc, sysfs, mqueue and\n\
              devpts, but no remount. It creates a missing destination, which stays if a later mount fails.\n\
              remove: unmounts what `mounts add` mounted at a destination, last first. Mounts of config.json stay.",
-    options: Vec::new,
     run,
-    failure: FAILURE,
+    ..ON_A_CONTAINER
 };
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {

@@ -1,21 +1,16 @@
 //! `start`.
 
-use super::arguments::Arguments;
-use super::session::Session;
-use super::{Command, Count, FAILURE, OptionsEnd, caller};
+use super::{Command, ON_A_CONTAINER};
+use crate::cli::{Arguments, Session, caller};
 use crate::error::Result;
 
 pub const COMMAND: Command = Command {
     name: "start",
     about: "start the process of a created container",
-    operands: "<container-id>",
-    count: Count::Exactly(1),
-    options_end: OptionsEnd::Nowhere,
     detail: "Returns when the program runs; with NOTIFY_SOCKET set for create and start, returns when the\n\
              program reports that it is ready.",
-    options: Vec::new,
     run,
-    failure: FAILURE,
+    ..ON_A_CONTAINER
 };
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {

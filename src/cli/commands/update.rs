@@ -2,9 +2,9 @@
 //!
 //! The options are a table: what parses them, help, and the limits that come out of it all read it.
 
-use super::arguments::{Arguments, option};
-use super::session::Session;
-use super::{Command, Count, FAILURE, OptionsEnd};
+use super::{Command, ON_A_CONTAINER};
+use crate::cli::arguments::option;
+use crate::cli::{Arguments, Session};
 use crate::engine::{Changes, UpdateOptions};
 use crate::error::{Error, Kind, Result};
 use crate::spec::{Resources, Text};
@@ -17,16 +17,13 @@ use std::str::FromStr;
 pub const COMMAND: Command = Command {
     name: "update",
     about: "change the limits of a container",
-    operands: "<container-id>",
-    count: Count::Exactly(1),
-    options_end: OptionsEnd::Nowhere,
     detail: "Changes all limits that are given, or none if one is refused; other limits stay the same.\n\
              Sizes are in bytes or have a unit: 64m, 1.5g; -1 removes a limit.\n\
              --resources reads the limits from a file (linux.resources as in config.json); all other options\n\
              except --l3-cache-schema and --mem-bw-schema are then ignored. Device rules do not change.",
     options,
     run,
-    failure: FAILURE,
+    ..ON_A_CONTAINER
 };
 
 /// Where the value of an option goes.
@@ -109,7 +106,7 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
 }
 
 fn parse(session: &Session, arguments: &Arguments) -> Result<UpdateOptions> {
-    let owned = |name| Ok(arguments.text(name)?.filter(|text| !text.is_empty()).map(str::to_owned));
+    let owned = |name| Ok(arguments.text(name)?.map(str::to_owned));
     let changes = match arguments.path("resources") {
         Some(file) => {
             for (name, ..) in LIMITS.iter().filter(|(name, ..)| arguments.value(name).is_some()) {
@@ -151,12 +148,10 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 fn given(arguments: &Arguments) -> Result<Resources<'static>> {
     let mut resources = Resources::default();
     for (name, .., slot) in LIMITS {
-        let Some(text) = arguments.text(name)?.filter(|text| !text.is_empty()) else { continue };
+        let Some(text) = arguments.text(name)? else { continue };
         let wrong = |what: &str| {
-            Error::new(format!("invalid value for {name}: must be {what}"))
-                .kind(Kind::Argument)
-                .field(format!("--{name}"))
-                .value(text)
+            let reason = format!("invalid value for {name}: must be {what}");
+            Error::argument(format!("--{name}"), text, reason)
         };
         match slot {
             Slot::Text(of) => *of(&mut resources) = Some(Text(Cow::Owned(text.to_owned()))),

@@ -1,44 +1,26 @@
 //! `info`: this program, this host, and what of each other they can use.
 
-use super::arguments::{Arguments, option};
-use super::list::{Form, form};
-use super::session::Session;
-use super::{Command, Count, FAILURE, OptionsEnd, streams, version};
+use super::{Command, ON_THE_HOST};
+use crate::cli::facts::Fact;
+use crate::cli::table::{Form, form, form_option};
+use crate::cli::{Arguments, Session, streams, version};
 use crate::error::Result;
 use crate::host::{self, cgroups::Layout, subordinate, survey};
 use crate::names;
 use crate::spec::cpus;
 use crate::sys::identity;
-use clap::Arg;
 use nix::sys::utsname::uname;
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use std::borrow::Cow;
 
 pub const COMMAND: Command = Command {
     name: "info",
     about: "show what this host offers to containers",
-    operands: "",
-    count: Count::Exactly(0),
-    options_end: OptionsEnd::Nowhere,
     detail: "Shows the kernel, cgroups, namespaces, security modules, id maps and limits. A line with ! is something\n\
              that some containers need and this host lacks, with the remedy. `features` shows what rruntime supports.",
-    options,
+    options: || vec![form_option()],
     run,
-    failure: FAILURE,
+    ..ON_THE_HOST
 };
-
-fn options() -> Vec<Arg> {
-    vec![option("format", "FORMAT", "table (default) or json").short('f')]
-}
-
-/// One thing that is known about the host.
-enum Fact {
-    Text(String),
-    Number(u64),
-    Yes(bool),
-    List(Vec<String>),
-    /// It is not there; the text says what helps.
-    Missing(&'static str),
-}
 
 /// A headline and its facts, in order.
 struct Section(&'static str, Vec<(&'static str, Fact)>);
@@ -47,7 +29,7 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     let sections = [program(session), kernel(), caller(), cgroups(), security(), ids(), limits()];
     match form(arguments)? {
         Form::Table => streams::print(&table(&sections)),
-        Form::Json => streams::print_pretty_json(&Sections(&sections)),
+        Form::Json => streams::print_pretty_json(&object(sections)),
     }
     .map(|()| 0)
 }
@@ -56,27 +38,27 @@ fn program(session: &Session) -> Section {
     Section(
         "rruntime",
         vec![
-            ("version", text(version::VERSION)),
-            ("commit", text(version::COMMIT)),
-            ("specification", text(version::SPECIFICATION)),
-            ("state directory", text(session.root_path().display())),
+            ("version", Fact::text(version::VERSION)),
+            ("commit", Fact::text(version::COMMIT)),
+            ("specification", Fact::text(version::SPECIFICATION)),
+            ("state directory", Fact::text(session.root_path().display())),
         ],
     )
 }
 
 fn kernel() -> Section {
     let name = uname();
-    let part = |part: Option<&std::ffi::OsStr>| text(part.unwrap_or_default().to_string_lossy());
+    let part = |part: Option<&std::ffi::OsStr>| Fact::text(part.unwrap_or_default().to_string_lossy());
     let release = name.as_ref().ok().map(|name| name.release());
     let mut facts = vec![
         ("release", part(release)),
         ("machine", part(name.as_ref().ok().map(|name| name.machine()))),
-        ("namespaces", strings(&survey::namespaces())),
+        ("namespaces", Fact::list(survey::namespaces())),
     ];
     let missing: Vec<&str> =
         names::NAMESPACES.iter().map(|n| n.kind).filter(|k| !survey::namespaces().contains(k)).collect();
     if !missing.is_empty() {
-        facts.push(("namespaces that are missing", strings(&missing)));
+        facts.push(("namespaces that are missing", Fact::list(missing)));
     }
     let kernel = identity::kernel_version();
     if kernel < host::OLDEST_KERNEL {
@@ -95,9 +77,9 @@ fn caller() -> Section {
             facts.push(("in a user namespace", Fact::Yes(found.in_user_namespace)));
             let held = (0..64).filter(|bit| found.permitted >> bit & 1 == 1);
             let names: Vec<&str> = held.filter_map(names::capability_name).collect();
-            facts.push(("capabilities", strings(&names)));
+            facts.push(("capabilities", Fact::list(names)));
         }
-        Err(e) => facts.push(("problem", text(e))),
+        Err(e) => facts.push(("problem", Fact::text(e))),
     }
     Section("caller", facts)
 }
@@ -107,9 +89,9 @@ fn cgroups() -> Section {
         None => vec![("layout", Fact::Missing("mount -t cgroup2 none /sys/fs/cgroup"))],
         Some(layout) => {
             let controllers = survey::controllers(&layout);
-            let mut facts = vec![("layout", text(survey::layout_name(&layout)))];
+            let mut facts = vec![("layout", Fact::text(survey::layout_name(&layout)))];
             if let Layout::Unified { mount } = &layout {
-                facts.push(("mounted on", text(mount)));
+                facts.push(("mounted on", Fact::text(mount)));
             }
             for wanted in ["cpu", "memory", "pids"] {
                 if !controllers.iter().any(|name| name == wanted) {
@@ -156,7 +138,7 @@ fn ids() -> Section {
         Fact::Number(ranges.iter().map(|(_, count)| u64::from(*count)).sum())
     };
     let tool = |name| match survey::program(name) {
-        Some(path) => text(path.display()),
+        Some(path) => Fact::text(path.display()),
         None => Fact::Missing("install uidmap: ordinary users need it for more than one id"),
     };
     Section(
@@ -195,14 +177,6 @@ fn limits() -> Section {
     Section("limits", facts)
 }
 
-fn text(value: impl ToString) -> Fact {
-    Fact::Text(value.to_string())
-}
-
-fn strings(names: &[&str]) -> Fact {
-    Fact::List(names.iter().map(ToString::to_string).collect())
-}
-
 fn table(sections: &[Section]) -> String {
     let labels = sections.iter().flat_map(|Section(_, facts)| facts).map(|(label, _)| label.len());
     let width = labels.max().unwrap_or(0);
@@ -217,6 +191,7 @@ fn table(sections: &[Section]) -> String {
                 Fact::List(names) if names.is_empty() => (' ', "none".to_owned()),
                 Fact::List(names) => (' ', names.join(" ")),
                 Fact::Missing(help) => ('!', format!("missing: {help}")),
+                Fact::Object(_) => continue,
             };
             out.push_str(&format!("{mark} {label:width$}  {shown}\n"));
         }
@@ -225,39 +200,15 @@ fn table(sections: &[Section]) -> String {
 }
 
 /// The sections as one object, in order.
-struct Sections<'a>(&'a [Section]);
-
-impl Serialize for Sections<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|section| (key(section.0), section)))
-    }
-}
-
-impl Serialize for Section {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.1.len()))?;
-        for (label, fact) in &self.1 {
-            map.serialize_entry(&key(label), fact)?;
-        }
-        map.end()
-    }
-}
-
-/// What is missing is null.
-impl Serialize for Fact {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        match self {
-            Fact::Text(text) => serializer.serialize_str(text),
-            Fact::Number(number) => serializer.serialize_u64(*number),
-            Fact::Yes(yes) => serializer.serialize_bool(*yes),
-            Fact::List(names) => serializer.collect_seq(names),
-            Fact::Missing(_) => serializer.serialize_none(),
-        }
-    }
+fn object(sections: impl IntoIterator<Item = Section>) -> Fact {
+    let facts = |facts: Vec<(&'static str, Fact)>| facts.into_iter().map(|(label, fact)| (key(label), fact));
+    let members =
+        sections.into_iter().map(|Section(title, of)| (key(title), Fact::Object(facts(of).collect())));
+    Fact::Object(members.collect())
 }
 
 /// "state directory" → "stateDirectory"; what stands in parentheses is for people.
-fn key(label: &str) -> String {
+fn key(label: &str) -> Cow<'static, str> {
     let label = label.split(" (").next().unwrap_or(label);
     let mut key = String::new();
     for (index, word) in label.split([' ', '.', '-']).enumerate() {
@@ -268,7 +219,7 @@ fn key(label: &str) -> String {
         }
         key.push_str(letters.as_str());
     }
-    key
+    key.into()
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! `delete`.
 
-use super::arguments::{Arguments, switch};
-use super::session::Session;
-use super::{Command, Count, FAILURE, OptionsEnd, chosen};
+use super::{Command, ON_A_CONTAINER};
+use crate::cli::arguments::switch;
+use crate::cli::{Arguments, Session, chosen};
 use crate::engine::Force;
 use crate::error::Result;
 use clap::Arg;
@@ -10,14 +10,11 @@ use clap::Arg;
 pub const COMMAND: Command = Command {
     name: "delete",
     about: "delete a stopped container and everything that belongs to it",
-    operands: "<container-id>",
-    count: Count::Exactly(1),
-    options_end: OptionsEnd::Nowhere,
     detail: "A running container is refused without --force. A container that was created but not started is killed.\n\
              The poststop hooks run when the container is gone.",
     options,
     run,
-    failure: FAILURE,
+    ..ON_A_CONTAINER
 };
 
 fn options() -> Vec<Arg> {

@@ -1,10 +1,8 @@
 //! `ps`: the host's own `ps`, cut down to the container's processes.
 
-use super::arguments::Arguments;
-use super::face::Manner;
-use super::list::{Form, form, form_option};
-use super::session::Session;
-use super::{Command, Count, OptionsEnd, streams};
+use super::Command;
+use crate::cli::table::{Form, form, form_option};
+use crate::cli::{Arguments, Manner, Session, streams};
 use crate::error::{Error, Kind, Result};
 use crate::report::escape::{self, escaped};
 use crate::sys::spawn;
@@ -15,8 +13,8 @@ pub const COMMAND: Command = Command {
     name: "ps",
     about: "show the processes of a container",
     operands: "<container-id> [ps options]",
-    count: Count::AtLeast(1),
-    options_end: OptionsEnd::AfterOperand(1),
+    count: 1..=usize::MAX,
+    options_end: 1,
     detail: "Passes what follows the id to the host's ps (default: -ef).",
     options: || vec![form_option()],
     run,
@@ -28,9 +26,7 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     let pids = session.engine_for_one()?.pids(&arguments.id())?;
     let options = &arguments.operands[1..];
     match (form, session.face.manner) {
-        (Form::Json, Manner::Crun) => streams::print_pretty_json(&pids)?,
-        (Form::Json, _) if pids.is_empty() => streams::print("null\n")?,
-        (Form::Json, _) => streams::print_json(&pids)?,
+        (Form::Json, _) => streams::print_list(session.face, &pids)?,
         (Form::Table, Manner::Crun) if options.is_empty() => {
             let lines: String = pids.iter().map(|pid| format!("{pid}\n")).collect();
             streams::print(&format!("PID\n{lines}"))?;
