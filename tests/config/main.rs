@@ -5,28 +5,17 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-mod affinity;
-mod binds;
 mod devices;
-mod filesystems;
-mod identity;
 mod ipc;
-mod labels;
-mod limits;
 mod mounts;
 mod names;
 mod namespaces;
 mod netdevices;
-mod notify;
-mod paths;
-mod program;
-mod propagation;
+mod process;
 mod rdt;
 mod resources;
 mod rootfs;
-mod scheduling;
 mod seccomp;
-mod terminal;
 mod users;
 
 use support::mountinfo::{MountLine, add_mount, all_mounts, host_script, mount_at};

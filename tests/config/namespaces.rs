@@ -239,7 +239,7 @@ fn a_namespace_kept_alive_by_a_bind_mount_is_joined() {
         "unshare -n sh -c 'mount --bind /proc/$$/ns/net {0}; readlink /proc/$$/ns/net'; $RR",
         pinned.display()
     );
-    let out = super::host_script(&container, &script).ok();
+    let out = crate::host_script(&container, &script).ok();
     let lines: Vec<&str> = out.lines().collect();
     assert_eq!(lines[0], lines[1], "{out}");
 }

@@ -128,7 +128,7 @@ fn a_device_that_is_not_allowed_cannot_be_opened() {
     if !is_v2() && !has_controller("devices") {
         skip!("no device control");
     }
-    // Nobody has the major number 240: where the rules allow it the kernel finds no driver.
+    // No driver has the major number 240: where the rules allow it the kernel finds no driver.
     let script = "head -c 1 /dev/zero | wc -c; mknod /tmp/x c 240 0 && head -c 1 /tmp/x";
     let ended = Container::new().sh(script).run();
     assert_eq!(ended.out, "1\n");
@@ -201,7 +201,7 @@ fn the_container_is_in_the_cgroup_of_its_config() {
         assert!(!parent.join("below/it").exists());
         // The directories above it were made on the way, as peers make them; they are not the container's.
         for directory in [parent.join("below"), parent] {
-            // Whoever made them first removes them here.
+            // The test that made them removes them here.
             let _ = std::fs::remove_dir(directory);
         }
     }

@@ -255,7 +255,7 @@ fn user_network_and_pid_namespaces_are_joined_together() {
 fn a_new_user_namespace_joins_a_network_namespace_of_the_host() {
     let first = Container::new().sh("sleep 1000").started();
     let path = format!("/proc/{}/ns/net", first.pid());
-    // sysfs can be mounted only by whoever owns the network namespace.
+    // sysfs can be mounted only by the owner of the network namespace.
     let second = mapped()
         .namespace("network", Some(&path))
         .edit(|c| {

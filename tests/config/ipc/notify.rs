@@ -79,7 +79,7 @@ fn start_waits_until_the_program_is_ready_and_hands_its_pid_on() {
     let bundle = container.bundle();
     let create = ["create", "--bundle", bundle.to_str().unwrap(), &container.id];
     assert!(spawn(&container, &manager.path, &create).wait().unwrap().success());
-    // Nothing is ready before start, and create waits for nobody.
+    // Nothing is ready before start, and create does not wait.
     assert_eq!(manager.rest(), Vec::<String>::new());
     let mut start = spawn(&container, &manager.path, &["start", &container.id]);
     assert_eq!(manager.next().text, "READY=1\n");
@@ -105,7 +105,7 @@ fn a_detached_run_waits_too_and_the_container_can_be_used_meanwhile() {
     let mut run = spawn(&container, &manager.path, &run);
     wait_until("it runs", || container.call(&["state", &container.id]).out.contains("running"));
     assert_eq!(run.try_wait().unwrap(), None);
-    // Nobody holds the lock.
+    // No command holds the lock.
     assert_eq!(
         container.exec_sh("env | grep NOTIFY || echo > /tmp/go").ok(),
         "",
@@ -333,7 +333,7 @@ int main(int count, char **words) {
 }
 "#;
 
-/// The kernel waits for the data of such a socket in the close(2) of whoever has it last.
+/// The kernel waits for the data of such a socket in the close(2) of its last holder.
 #[test]
 fn a_socket_that_lingers_makes_nobody_deaf() {
     let container = Container::new().args(&["linger"]);

@@ -1,4 +1,4 @@
-//! `--pidfd-socket` and `run.oci.pidfd_receiver`: a descriptor of the process for whoever asked for one.
+//! `--pidfd-socket` and `run.oci.pidfd_receiver`: a descriptor of the process for the caller that asks for one.
 
 use crate::ipc::receive::{Receiver, pid_of, short_dir};
 use crate::support::Container;

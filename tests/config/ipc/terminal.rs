@@ -1,4 +1,4 @@
-//! The terminal of a run in the foreground, while nobody reads it.
+//! The terminal of a run in the foreground, while its output is not read.
 
 use crate::support::leftovers::assert_nothing_left;
 use crate::support::{Container, wait_until};
@@ -22,7 +22,7 @@ fn a_signal_reaches_a_process_whose_terminal_nobody_reads() {
     let container = with_terminal(Container::new().sh(script));
     let mut run = run(&container);
     wait_until("it runs", || container.call(&["state", &container.id]).out.contains("running"));
-    // Nobody has read a byte, and more was written than any pipe holds.
+    // Not a byte was read, and more was written than any pipe holds.
     let mut command = std::process::Command::new("kill");
     wait_until("the signal is passed on", || {
         command.args(["-TERM", &run.id().to_string()]).status().unwrap();

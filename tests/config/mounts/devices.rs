@@ -62,7 +62,7 @@ fn a_file_system_on_a_device_that_cannot_be_is_an_error_that_says_why() {
         assert!(err.contains("/mounts/7") && err.contains(word), "{source}: {err}");
         container.assert_gone();
     }
-    // Nobody but the host's root may trust what is on a disk.
+    // Only the host's root may trust what is on a disk.
     let container = in_user_namespace(Container::new())
         .args(&["true"])
         .edit(|config| add_mount(config, "/x", "ext4", &device.0, &[]));

@@ -50,7 +50,7 @@ fn without_a_mapping_the_containers_own_is_taken() {
     for option in ["idmap", "ridmap", "idmap="] {
         assert_eq!(inside(&["rbind", option], json!({})).unwrap(), "0:0 5:6 1000:1000", "{option}");
     }
-    // Without any option the host's owners show, who are nobody here.
+    // Without any option the host's owners show, which have no ids here.
     assert_eq!(inside(&["rbind"], json!({})).unwrap(), "65534:65534 65534:65534 65534:65534");
 }
 

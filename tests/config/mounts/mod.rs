@@ -1,14 +1,18 @@
 //! `mounts`: what options do, what comes to a running container and goes again, and what stays impossible. The oracle
 //! is /proc/self/mountinfo inside.
 
+mod binds;
 mod cgroups;
 mod devices;
+mod filesystems;
 mod idmap;
 mod links;
 mod live;
 mod many;
 mod options;
 mod overlay;
+mod paths;
+mod propagation;
 
 use crate::support::Container;
 use serde_json::json;

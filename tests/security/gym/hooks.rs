@@ -1,4 +1,4 @@
-//! Hooks, and the commands that send nobody into a container, hunted from inside.
+//! Hooks, and the commands that send no process into a container, hunted from inside.
 
 use crate::gym::caught::{self, Tally};
 use crate::gym::joiner::{execs, hunting};

@@ -160,7 +160,7 @@ fn quiet_status(command: &mut Command) -> bool {
     command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
-/// Starts a command that nobody listens to.
+/// Starts a command without a reader of its output.
 pub fn quiet(mut command: Command) -> Child {
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the command can be started")
 }

@@ -69,8 +69,8 @@ pub const ROWS: &[Row] = &[
             "config/mounts/live.rs::file_systems_and_binds_come_and_go",
             "config/mounts/live.rs::all_or_none_are_added",
             "config/mounts/live.rs::what_was_not_added_stays",
-            "security/mounts.rs::a_link_of_a_running_container_leads_no_mount_to_the_host",
-            "security/mounts.rs::a_removal_never_uncovers_what_is_masked",
+            "security/files/mounts.rs::a_link_of_a_running_container_leads_no_mount_to_the_host",
+            "security/files/mounts.rs::a_removal_never_uncovers_what_is_masked",
         ],
     ),
     row("create", "", &["lifecycle/main.rs::a_created_container_waits_for_start"]),
@@ -101,7 +101,7 @@ pub const ROWS: &[Row] = &[
         "",
         &[
             "spec/conformance/options.rs::the_pid_file_has_the_first_processs_number",
-            "security/state.rs::the_callers_umask_does_not_let_others_change_the_pid_file",
+            "security/input/state.rs::the_callers_umask_does_not_let_others_change_the_pid_file",
         ],
     ),
     row(
@@ -117,8 +117,8 @@ pub const ROWS: &[Row] = &[
         "",
         &[
             "lifecycle/commands.rs::a_session_keyring_is_made_unless_it_is_not_wanted",
-            "security/keyring.rs::another_container_of_the_same_user_finds_neither_the_keyring_nor_its_key",
-            "security/keyring.rs::a_process_of_exec_has_the_containers_keyring",
+            "security/processes/keyring.rs::another_container_of_the_same_user_finds_neither_the_keyring_nor_its_key",
+            "security/processes/keyring.rs::a_process_of_exec_has_the_containers_keyring",
         ],
     ),
     row(
@@ -177,7 +177,11 @@ pub const ROWS: &[Row] = &[
         "",
         &["lifecycle/terminal.rs::exec_gives_a_terminal_in_the_foreground_and_through_a_console_socket"],
     ),
-    row("exec --user", "", &[EXEC_USER, "security/identity.rs::exec_as_a_user_is_that_user_or_an_error"]),
+    row(
+        "exec --user",
+        "",
+        &[EXEC_USER, "security/input/identity.rs::exec_as_a_user_is_that_user_or_an_error"],
+    ),
     row("exec --additional-gids", "", &[EXEC_USER]),
     row("exec --process", "", &["lifecycle/exec.rs::a_process_file_says_everything"]),
     row(
@@ -190,7 +194,7 @@ pub const ROWS: &[Row] = &[
         "",
         &[
             "spec/conformance/options.rs::labels_of_exec_are_refused_by_name_where_the_kernel_has_no_such_module",
-            "security/procfs.rs::a_label_of_exec_never_goes_to_a_file_of_the_image",
+            "security/files/procfs.rs::a_label_of_exec_never_goes_to_a_file_of_the_image",
         ],
     ),
     row("exec --no-new-privs", "", &["lifecycle/exec.rs::no_new_privileges_is_off_or_on_as_asked"]),
@@ -199,7 +203,7 @@ pub const ROWS: &[Row] = &[
         "",
         &[
             "lifecycle/exec.rs::capabilities_are_added_to_the_containers_and_never_inheritable",
-            "security/identity.rs::exec_with_a_capability_makes_nothing_inheritable",
+            "security/input/identity.rs::exec_with_a_capability_makes_nothing_inheritable",
         ],
     ),
     row(
@@ -217,7 +221,7 @@ pub const ROWS: &[Row] = &[
             "cgroup/update/groups.rs::the_process_is_in_the_group_and_the_others_stay",
             "cgroup/update/groups.rs::on_v1_each_controller_may_have_a_group_of_its_own",
             "cgroup/update/groups.rs::no_path_leaves_the_containers_group",
-            "security/cgroup.rs::exec_into_a_cgroup_that_climbs_is_refused",
+            "security/input/cgroup.rs::exec_into_a_cgroup_that_climbs_is_refused",
         ],
     ),
     row("list", "", &["lifecycle/listing.rs::list_shows_every_container_of_the_root_and_what_it_does"]),

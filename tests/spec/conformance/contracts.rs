@@ -107,7 +107,7 @@ pub const ENVIRONMENT: &[Row] = &[
     row(
         "the caller's environment",
         "stays outside",
-        &["config/program.rs::the_environment_is_the_configs_and_nothing_else"],
+        &["config/process/program.rs::the_environment_is_the_configs_and_nothing_else"],
     ),
     row(
         "the caller's descriptors",

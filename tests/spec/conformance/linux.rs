@@ -80,7 +80,7 @@ pub const ROWS: &[Row] = &[
         &[
             "config/resources.rs::the_container_is_in_the_cgroup_of_its_config",
             "src/cgroup/location.rs::no_path_means_the_id_below_the_callers_cgroup_on_v1_and_beside_it_on_v2",
-            "security/cgroup.rs::a_cgroup_path_that_climbs_is_refused",
+            "security/input/cgroup.rs::a_cgroup_path_that_climbs_is_refused",
         ],
     ),
     row(
@@ -254,7 +254,7 @@ pub const ROWS: &[Row] = &[
         &[
             "cgroup/limits/files.rs::files_of_the_unified_map_are_written",
             "cgroup/limits/files.rs::the_unified_map_wins_over_the_older_field",
-            "security/cgroup.rs::a_unified_key_names_a_file_of_the_containers_cgroup",
+            "security/input/cgroup.rs::a_unified_key_names_a_file_of_the_containers_cgroup",
         ],
     ),
     row(
@@ -269,28 +269,28 @@ pub const ROWS: &[Row] = &[
         "linux.seccomp{,.defaultAction,.syscalls,.syscalls[].names,.syscalls[].action}",
         "compiled to BPF by rruntime itself; unknown calls are a warning, unknown words errors",
         &[
-            "config/seccomp.rs::dockers_profile_refuses_what_it_is_for_and_allows_the_rest",
-            "config/seccomp.rs::a_killed_program_ends_by_sigsys",
-            "config/seccomp.rs::a_logged_call_goes_on_and_an_untraced_trace_fails",
-            "config/seccomp.rs::an_unknown_call_is_a_warning_and_an_unknown_action_an_error",
+            "config/seccomp/profile.rs::dockers_profile_refuses_what_it_is_for_and_allows_the_rest",
+            "config/seccomp/profile.rs::a_killed_program_ends_by_sigsys",
+            "config/seccomp/profile.rs::a_logged_call_goes_on_and_an_untraced_trace_fails",
+            "config/seccomp/profile.rs::an_unknown_call_is_a_warning_and_an_unknown_action_an_error",
             "spec/seccomp/mod.rs::random_profiles_are_decided_alike",
         ],
     ),
     row(
         "linux.seccomp.defaultErrnoRet",
         "the errno of the default action",
-        &["config/seccomp.rs::the_default_action_has_its_own_errno"],
+        &["config/seccomp/profile.rs::the_default_action_has_its_own_errno"],
     ),
     row(
         "linux.seccomp.syscalls[].errnoRet",
         "the errno of the rule",
-        &["config/seccomp.rs::a_refused_call_fails_with_the_errno_of_the_rule"],
+        &["config/seccomp/profile.rs::a_refused_call_fails_with_the_errno_of_the_rule"],
     ),
     row(
         "linux.seccomp.syscalls[].args{,[].index,[].value,[].valueTwo,[].op}",
         "all 64 bits are compared; conditions on one argument are alternatives, on several all required",
         &[
-            "config/seccomp.rs::argument_operators_compare_what_the_program_passes",
+            "config/seccomp/profile.rs::argument_operators_compare_what_the_program_passes",
             "spec/seccomp/mod.rs::random_profiles_are_decided_alike",
         ],
     ),
@@ -306,7 +306,7 @@ pub const ROWS: &[Row] = &[
         "linux.seccomp.flags",
         "TSYNC, LOG, SPEC_ALLOW (also where no flags are given), WAIT_KILLABLE_RECV",
         &[
-            "config/seccomp.rs::flags_of_the_filter_are_accepted_by_the_kernel",
+            "config/seccomp/profile.rs::flags_of_the_filter_are_accepted_by_the_kernel",
             "spec/seccomp/rules.rs::flags_become_bits_and_their_absence_means_speculation",
         ],
     ),
@@ -314,45 +314,45 @@ pub const ROWS: &[Row] = &[
         "linux.seccomp.listenerPath",
         "the agent gets the listener and the state over SCM_RIGHTS; required with SCMP_ACT_NOTIFY",
         &[
-            "config/notify.rs::an_agent_answers_for_the_kernel",
-            "config/notify.rs::without_a_listener_path_the_action_is_refused_by_its_field",
+            "config/seccomp/agent.rs::an_agent_answers_for_the_kernel",
+            "config/seccomp/agent.rs::without_a_listener_path_the_action_is_refused_by_its_field",
         ],
     ),
     row(
         "linux.seccomp.listenerMetadata",
         "in the agent's state",
-        &["config/notify.rs::the_agent_is_told_whose_calls_they_are"],
+        &["config/seccomp/agent.rs::the_agent_is_told_whose_calls_they_are"],
     ),
     row(
         "linux.rootfsPropagation",
         "private, slave, shared, unbindable, each also recursive; private without it",
         &[
-            "config/propagation.rs::the_root_has_the_propagation_that_the_config_asks_for",
-            "config/propagation.rs::an_unknown_mode_is_refused_by_its_field",
+            "config/mounts/propagation.rs::the_root_has_the_propagation_that_the_config_asks_for",
+            "config/mounts/propagation.rs::an_unknown_mode_is_refused_by_its_field",
         ],
     ),
     row(
         "linux.maskedPaths",
         "files by a verified /dev/null, directories by one empty read-only tmpfs; missing ones are no error",
         &[
-            "config/paths.rs::a_masked_file_is_empty_and_a_masked_directory_too",
-            "security/null.rs::every_masked_path_is_the_null_device_or_an_empty_read_only_directory",
+            "config/mounts/paths.rs::a_masked_file_is_empty_and_a_masked_directory_too",
+            "security/files/null.rs::every_masked_path_is_the_null_device_or_an_empty_read_only_directory",
         ],
     ),
     row(
         "linux.readonlyPaths",
         "read-only with the mounts below; missing ones are no error",
         &[
-            "config/paths.rs::a_readonly_directory_and_a_readonly_file_can_be_read_and_not_written",
-            "config/paths.rs::a_mount_below_a_readonly_path_is_read_only_too",
+            "config/mounts/paths.rs::a_readonly_directory_and_a_readonly_file_can_be_read_and_not_written",
+            "config/mounts/paths.rs::a_mount_below_a_readonly_path_is_read_only_too",
         ],
     ),
     row(
         "linux.mountLabel",
         "context= of file systems that take one, an attribute of an mqueue's root; an error where the kernel has no SELinux",
         &[
-            "config/labels.rs::a_program_and_its_file_systems_have_their_selinux_labels",
-            "config/program.rs::a_security_label_that_the_kernel_does_not_know_is_refused_by_its_field",
+            "config/process/labels.rs::a_program_and_its_file_systems_have_their_selinux_labels",
+            "config/process/program.rs::a_security_label_that_the_kernel_does_not_know_is_refused_by_its_field",
         ],
     ),
     row(
@@ -368,19 +368,19 @@ pub const ROWS: &[Row] = &[
     row(
         "linux.memoryPolicy{,.mode,.nodes,.flags}",
         "set_mempolicy(2), for exec too",
-        &["config/scheduling.rs::the_memory_policy_is_set"],
+        &["config/process/scheduling.rs::the_memory_policy_is_set"],
     ),
     row(
         "linux.personality{,.domain}",
         "personality(2), for exec too",
         &[
-            "config/scheduling.rs::the_personality_is_set",
+            "config/process/scheduling.rs::the_personality_is_set",
             "lifecycle/failures.rs::exec_has_the_containers_personality",
         ],
     ),
     row(
         "linux.personality.flags",
         "none is defined by the specification; those of the kernel's own names are set, others a warning",
-        &["config/scheduling.rs::the_flags_of_a_personality_are_set_and_unknown_ones_are_a_warning"],
+        &["config/process/scheduling.rs::the_flags_of_a_personality_are_set_and_unknown_ones_are_a_warning"],
     ),
 ];

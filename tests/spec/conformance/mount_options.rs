@@ -2,21 +2,21 @@
 
 use crate::conformance::row::{Row, row};
 
-const SET: &str = "config/binds.rs::every_flag_of_one_mount_is_set";
-const CLEARED: &str = "config/binds.rs::every_flag_of_one_mount_is_cleared";
-const TREE: &str = "config/binds.rs::recursive_options_reach_the_mounts_below";
-const TREE_CLEARED: &str = "config/binds.rs::recursive_opposites_reach_the_mounts_below";
+const SET: &str = "config/mounts/binds.rs::every_flag_of_one_mount_is_set";
+const CLEARED: &str = "config/mounts/binds.rs::every_flag_of_one_mount_is_cleared";
+const TREE: &str = "config/mounts/binds.rs::recursive_options_reach_the_mounts_below";
+const TREE_CLEARED: &str = "config/mounts/binds.rs::recursive_opposites_reach_the_mounts_below";
 
 pub const ROWS: &[Row] = &[
     row(
         "{ro,nosuid,nodev,noexec,noatime,strictatime,relatime,nodiratime,nosymfollow}",
         "flag of this one mount",
-        &[SET, "config/binds.rs::options_of_one_mount_leave_the_mounts_below_alone"],
+        &[SET, "config/mounts/binds.rs::options_of_one_mount_leave_the_mounts_below_alone"],
     ),
     row(
         "{rw,suid,dev,exec,atime,norelatime,nostrictatime,diratime,symfollow}",
         "takes the flag away; on a bind also what the source had",
-        &[CLEARED, "config/binds.rs::a_source_keeps_its_own_flags_unless_an_option_changes_them"],
+        &[CLEARED, "config/mounts/binds.rs::a_source_keeps_its_own_flags_unless_an_option_changes_them"],
     ),
     row(
         "{rro,rnosuid,rnodev,rnoexec,rnoatime,rstrictatime,rrelatime,rnodiratime,rnosymfollow}",
@@ -31,23 +31,23 @@ pub const ROWS: &[Row] = &[
     row(
         "{bind,rbind}",
         "one mount, or with those below it",
-        &["config/binds.rs::bind_leaves_the_mounts_below_out_and_rbind_takes_them_along"],
+        &["config/mounts/binds.rs::bind_leaves_the_mounts_below_out_and_rbind_takes_them_along"],
     ),
     row(
         "{private,rprivate,slave,rslave,shared,rshared,unbindable,runbindable}",
         "propagation; without one private",
         &[
-            "config/propagation.rs::a_private_bind_is_cut_off_from_the_host",
-            "config/propagation.rs::a_slave_bind_sees_the_hosts_mounts_and_keeps_its_own",
-            "config/propagation.rs::a_shared_bind_passes_mounts_in_both_directions_where_the_root_is_shared",
-            "config/propagation.rs::an_unbindable_bind_is_marked_so",
+            "config/mounts/propagation.rs::a_private_bind_is_cut_off_from_the_host",
+            "config/mounts/propagation.rs::a_slave_bind_sees_the_hosts_mounts_and_keeps_its_own",
+            "config/mounts/propagation.rs::a_shared_bind_passes_mounts_in_both_directions_where_the_root_is_shared",
+            "config/mounts/propagation.rs::an_unbindable_bind_is_marked_so",
         ],
     ),
     row(
         "{idmap,ridmap}",
         "mapped owners, by the mount's own mapping, one in the option (`idmap=uids=0-1000-10`), or the container's; ridmap on the whole tree",
         &[
-            "config/binds.rs::a_bind_with_a_map_of_its_own_shows_mapped_owners",
+            "config/mounts/binds.rs::a_bind_with_a_map_of_its_own_shows_mapped_owners",
             "config/mounts/idmap.rs::a_mapping_in_the_option_is_as_crun_has_it",
             "config/users.rs::an_id_mapped_bind_shows_the_hosts_owners_as_the_containers",
             "config/mounts/idmap.rs::a_mapping_in_the_option_is_as_crun_has_it",
@@ -72,7 +72,7 @@ pub const ROWS: &[Row] = &[
     row(
         "{sync,async,dirsync,mand,nomand}",
         "flag of the superblock; a bind has none",
-        &["config/filesystems.rs::superblock_flags_reach_the_file_system"],
+        &["config/mounts/filesystems.rs::superblock_flags_reach_the_file_system"],
     ),
     row(
         "{rsync,rasync,rdirsync,rmand,rnomand}",
@@ -85,21 +85,21 @@ pub const ROWS: &[Row] = &[
     row(
         "{lazytime,nolazytime}",
         "flag of the superblock",
-        &["config/filesystems.rs::superblock_flags_reach_the_file_system"],
+        &["config/mounts/filesystems.rs::superblock_flags_reach_the_file_system"],
     ),
     row(
         "remount",
         "changes the mount that is there",
-        &["config/filesystems.rs::a_remount_changes_the_mount_that_is_there"],
+        &["config/mounts/filesystems.rs::a_remount_changes_the_mount_that_is_there"],
     ),
     row(
         "tmpcopyup",
         "a tmpfs that begins with a copy of what the image has there",
-        &["config/filesystems.rs::a_tmpfs_begins_with_a_copy_of_the_image_where_that_is_asked_for"],
+        &["config/mounts/filesystems.rs::a_tmpfs_begins_with_a_copy_of_the_image_where_that_is_asked_for"],
     ),
     row(
         "{defaults,iversion,noiversion,silent,loud}",
         "accepted, nothing to do: the mount calls by descriptor have no such flags",
-        &["config/filesystems.rs::options_without_a_meaning_of_their_own_are_accepted"],
+        &["config/mounts/filesystems.rs::options_without_a_meaning_of_their_own_are_accepted"],
     ),
 ];

@@ -36,7 +36,7 @@ pub const ROWS: &[Row] = &[
     row(
         "create, then a change of config.json",
         "has no effect",
-        &["security/state.rs::a_bundle_that_changes_after_create_changes_nothing"],
+        &["security/input/state.rs::a_bundle_that_changes_after_create_changes_nothing"],
     ),
     row(
         "start <container-id>",
@@ -59,7 +59,7 @@ pub const ROWS: &[Row] = &[
         "an error unless stopped (or created, as peers have it); removes what create made and nothing else",
         &[
             "cli/state.rs::only_a_stopped_or_created_container_is_deleted_without_force",
-            "security/inputs.rs::delete_with_force_removes_nothing_outside_of_the_state",
+            "security/input/extremes.rs::delete_with_force_removes_nothing_outside_of_the_state",
         ],
     ),
     row(

@@ -1,4 +1,4 @@
-// lease FILE REPORT: holds a write lease on FILE: whoever opens it waits until this process ends, or the lease is broken
+// lease FILE REPORT: holds a write lease on FILE: a process that opens it waits until this process ends, or the lease is broken
 // (/proc/sys/fs/lease-break-time). Writes "ready" to REPORT, and "asked" when an open waits.
 #include "common.h"
 

@@ -68,7 +68,7 @@ fn what_waits_for_start_is_a_sealed_memory_file() {
     }
 }
 
-/// Also by somebody with the capabilities that let it look at every process.
+/// Even for a container with the capabilities to look at every process.
 fn hunt(edit: impl FnOnce(&mut Value)) -> String {
     let before = checksum(Path::new(RRUNTIME));
     let container = Container::new().sh(HUNTER).edit(edit).started();

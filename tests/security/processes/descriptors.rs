@@ -177,7 +177,7 @@ fn descriptors(pid: i32) -> Vec<(u32, String)> {
     found
 }
 
-/// Through the descriptor of another process, as whoever may look at it would do.
+/// Through the descriptor of another process, as a process that may look at it would do.
 fn leads_to(pid: i32, number: u32, canary: &Canary) -> bool {
     let directory = format!("/proc/{pid}/fd/{number}");
     let near = ["", "/..", "/../.."].map(|up| format!("{directory}{up}/{MARK}"));

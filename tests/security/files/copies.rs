@@ -1,8 +1,8 @@
 //! `tmpcopyup` of what a container can change while it is copied: nothing is opened that was not looked at, and what is
 //! copied is the container's own memory.
 
-use crate::live::mounts;
-use crate::races::Flipper;
+use crate::files::live::mounts;
+use crate::files::races::Flipper;
 use crate::support::{Container, limited};
 use nix::sys::stat::{Mode, SFlag, mknod};
 use serde_json::json;

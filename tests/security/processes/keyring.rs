@@ -19,7 +19,7 @@ fn container(mapped: bool) -> Option<Container> {
         config["linux"].as_object_mut().unwrap().remove("seccomp");
     });
     let program = container.rootfs().join("bin/keys");
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/security/keys.c");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/security/processes/keys.c");
     let compiled = Command::new("cc").args(["-static", "-O1", "-o"]).arg(&program).arg(source).status();
     if !compiled.is_ok_and(|status| status.success()) {
         return None;
@@ -69,7 +69,7 @@ fn another_container_of_the_same_user_finds_neither_the_keyring_nor_its_key() {
         let record = fs::read_to_string(first.state_root().join(&first.id).join("state.json")).unwrap();
         let record: serde_json::Value = serde_json::from_str(&record).unwrap();
         let name = record["keyring"].as_str().unwrap_or_default();
-        // Whoever knows the name has it, in the same user namespace: so nothing tells it.
+        // A process that knows the name can join it, in the same user namespace: so nothing reveals the name.
         for words in [&["state", &first.id][..], &["list", "--format", "json"], &["list"]] {
             assert!(name.len() > 30 && !first.call(words).ok().contains(name), "{words:?}");
         }

@@ -2,7 +2,7 @@
 //! links: CVE-2021-30465, CVE-2024-45310 and CVE-2025-31133 where the enemy is awake.
 
 use crate::canary::{Canary, LOOK_AROUND, assert_saw_nothing, bind, in_user_namespace, own, protect};
-use crate::races::Flipper;
+use crate::files::races::Flipper;
 use crate::support::{Container, Ended};
 use serde_json::{Value, json};
 use std::fs;

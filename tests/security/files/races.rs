@@ -1,4 +1,4 @@
-//! Somebody else exchanges a directory and a link, as fast as the kernel can, while containers are made on top
+//! Another process exchanges a directory and a link, as fast as the kernel can, while containers are made on top
 //! of it: CVE-2021-30465, CVE-2024-45310, CVE-2025-31133, CVE-2025-52565, CVE-2025-52881.
 
 use crate::canary::{Canary, LOOK_AROUND, assert_saw_nothing, bind, protect, without_mount};

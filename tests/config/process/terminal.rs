@@ -28,7 +28,7 @@ fn receive(listener: &UnixListener) -> (String, File) {
         .flatten()
         .collect();
     assert_eq!(fds.len(), 1);
-    // SAFETY: the kernel has just made this descriptor for us; nobody else has it.
+    // SAFETY: the kernel has just made this descriptor for us; no other code has it.
     let master = unsafe { OwnedFd::from_raw_fd(fds[0]) };
     (String::from_utf8_lossy(&name[..length]).into_owned(), File::from(master))
 }

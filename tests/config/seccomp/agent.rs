@@ -73,7 +73,7 @@ fn receive(listener: &UnixListener) -> (String, OwnedFd) {
             _ => None,
         })
         .expect("a descriptor comes along");
-    // SAFETY: the kernel has just made this descriptor for us; nobody else has it.
+    // SAFETY: the kernel has just made this descriptor for us; no other code has it.
     let fd = unsafe { OwnedFd::from_raw_fd(fd) };
     (String::from_utf8_lossy(&text[..length]).into_owned(), fd)
 }

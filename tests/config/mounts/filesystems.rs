@@ -81,7 +81,7 @@ fn a_missing_destination_is_made_with_all_its_parents() {
 fn a_destination_is_made_with_its_usual_mode_under_any_umask() {
     let container =
         Container::new().edit(|c| add_mount(c, "/a/b", "tmpfs", "tmpfs", &[])).sh("stat -c '%a' /a");
-    let ended = super::host_script(&container, "umask 077; $RR");
+    let ended = crate::host_script(&container, "umask 077; $RR");
     assert_eq!(ended.ok(), "755\n");
 }
 

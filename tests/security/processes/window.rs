@@ -63,7 +63,7 @@ while :; do
 done
 "#;
 
-/// Whoever can trace it, with CAP_SYS_PTRACE, would have what it has.
+/// A process that can trace it, with CAP_SYS_PTRACE, would have what it has.
 #[test]
 fn a_joining_process_is_seen_with_the_containers_own_rights_only() {
     let container = Container::new().sh(READER).edit(|config| {

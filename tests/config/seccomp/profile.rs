@@ -43,7 +43,7 @@ fn a_refused_call_fails_with_the_errno_of_the_rule() {
 
 #[test]
 fn the_default_action_has_its_own_errno() {
-    let mut profile: Value = serde_json::from_str::<Value>(include_str!("../data/docker-default.json"))
+    let mut profile: Value = serde_json::from_str::<Value>(include_str!("../../data/docker-default.json"))
         .unwrap()["linux"]["seccomp"]
         .clone();
     profile["defaultErrnoRet"] = 95.into();

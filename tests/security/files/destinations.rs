@@ -1,7 +1,7 @@
 //! Where links lead mounts: into a proc or a sysfs never, onto a mount that the host shares only where the words of the
 //! entry say so, and everywhere else as ever.
 
-use crate::live::mounts;
+use crate::files::live::mounts;
 use crate::support::mountinfo::{add_mount, mount_at};
 use crate::support::{Container, Ended};
 use serde_json::json;

@@ -228,7 +228,7 @@ fn the_state_of_another_user_neither_holds_up_nor_deceives_who_looks() {
         command
     };
     for args in [&["list"][..], &["list", "--format", "json"], &["state", "trap"], &["state", "pipe"]] {
-        crate::inputs::in_time(command(args));
+        crate::input::extremes::in_time(command(args));
     }
     let table = crate::support::finish(command(&["list"])).ok();
     assert_eq!(table.lines().count(), 4, "{table}");

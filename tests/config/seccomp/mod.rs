@@ -1,0 +1,4 @@
+//! `linux.seccomp`, and the agent that answers for the kernel.
+
+mod agent;
+mod profile;
