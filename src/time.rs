@@ -7,27 +7,24 @@ const DAY: u64 = 86_400;
 
 /// "2026-11-21T07:58:59.25Z"; a moment before 1970 is shown as 1970.
 pub fn rfc3339_nano(moment: SystemTime) -> String {
-    let since = moment.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    let mut text = seconds_text(since.as_secs());
-    if since.subsec_nanos() > 0 {
-        let fraction = format!("{:09}", since.subsec_nanos());
-        text.push('.');
-        text.push_str(fraction.trim_end_matches('0'));
-    }
-    text.push('Z');
-    text
+    let (text, nanoseconds) = seconds(moment);
+    let fraction = format!(".{nanoseconds:09}");
+    text + fraction.trim_end_matches('0').trim_end_matches('.') + "Z"
 }
 
 /// "2026-11-21T07:58:59Z", as log lines have it.
 pub fn rfc3339(moment: SystemTime) -> String {
-    let since = moment.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    seconds_text(since.as_secs()) + "Z"
+    seconds(moment).0 + "Z"
 }
 
-fn seconds_text(seconds: u64) -> String {
-    let (year, month, day) = civil(seconds / DAY);
-    let second = seconds % DAY;
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60)
+/// The text up to its seconds, and the nanoseconds.
+fn seconds(moment: SystemTime) -> (String, u32) {
+    let since = moment.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let (year, month, day) = civil(since.as_secs() / DAY);
+    let second = since.as_secs() % DAY;
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    let text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
+    (text, since.subsec_nanos())
 }
 
 /// The Gregorian date of a day counted from 1970-01-01. Years are counted from March here, so that the leap

@@ -1,4 +1,4 @@
-//! Whose command line this is: rruntime's own, or that of the runtime by whose name it is called.
+//! Which command line this is: rruntime's own, or that of the runtime whose name it is called by.
 //!
 //! Scripts and engines that were written for a runtime look at its exit codes and at the shape of its output. So
 //! what differs between the command lines is data here, and nothing else in this folder compares names. What a
@@ -21,7 +21,7 @@ pub struct Face {
     pub ps: i32,
 }
 
-/// Whose habits output has.
+/// Which program's habits the output follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manner {
     /// Log records on stderr, tables with ID first, `null` for an empty list.

@@ -21,20 +21,12 @@ pub enum Level {
 }
 
 impl Level {
-    const fn name(self) -> &'static str {
+    /// Its name, and its severity as syslog(3) counts it.
+    pub const fn known_as(self) -> (&'static str, u8) {
         match self {
-            Level::Error => "error",
-            Level::Warning => "warning",
-            Level::Debug => "debug",
-        }
-    }
-
-    /// The severity of syslog(3).
-    pub const fn priority(self) -> u8 {
-        match self {
-            Level::Error => 3,
-            Level::Warning => 4,
-            Level::Debug => 7,
+            Level::Error => ("error", 3),
+            Level::Warning => ("warning", 4),
+            Level::Debug => ("debug", 7),
         }
     }
 }
@@ -48,16 +40,13 @@ struct Record<'a> {
 
 /// The line with its newline.
 pub fn render(format: Format, level: Level, message: &str, moment: SystemTime) -> String {
-    let time = rfc3339(moment);
+    let (time, (level, _)) = (rfc3339(moment), level.known_as());
     match format {
         Format::Text => {
-            format!("time={} level={} msg={}\n", quoted(&time), level.name(), value(message))
+            format!("time={} level={level} msg={}\n", quoted(&time), value(message))
         }
         Format::Plain => escaped(&message.replace('\n', " "), Form::Plain, &[]).into_owned() + "\n",
-        Format::Json => {
-            let record = Record { level: level.name(), msg: message, time: &time };
-            super::json::compact(&record) + "\n"
-        }
+        Format::Json => super::json::compact(&Record { level, msg: message, time: &time }) + "\n",
     }
 }
 

@@ -132,7 +132,7 @@ fn journal(socket: &OwnedFd, id: &str, level: Level, message: &str) -> SysResult
 
 /// With the identifier twice: as crun's users find it (`ID=`), and as `journalctl --identifier` does.
 fn journal_record(id: &str, level: Level, message: &str) -> Vec<u8> {
-    let priority = level.priority();
+    let priority = level.known_as().1;
     let mut record = format!("PRIORITY={priority}\nSYSLOG_IDENTIFIER={id}\nID={id}\nMESSAGE").into_bytes();
     if message.contains('\n') {
         record.push(b'\n');
@@ -148,7 +148,7 @@ fn journal_record(id: &str, level: Level, message: &str) -> Vec<u8> {
 /// "<11>web: message". The daemon adds the time by its own clock: local time costs a reader of time zone files, which is
 /// a twentieth of the binary.
 fn syslog_record(id: &str, level: Level, message: &str) -> String {
-    format!("<{}>{id}: {message}", FACILITY | level.priority())
+    format!("<{}>{id}: {message}", FACILITY | level.known_as().1)
 }
 
 #[cfg(test)]

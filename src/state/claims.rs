@@ -7,7 +7,7 @@
 
 use super::id;
 use super::store::{Store, names};
-use crate::cgroup::Location;
+use crate::cgroup::{Leg, Location};
 use crate::error::{Error, Kind, Result};
 use crate::sys::{Errno, SysResult, c, file, lock};
 use std::ffi::CString;
@@ -21,7 +21,7 @@ const ROUNDS: usize = 16;
 
 impl Store {
     /// Refuses a group that another container of this directory has, live or stopped. The caller holds the container's lock
-    /// and has not written its record yet.
+    /// and will write its record afterwards.
     pub fn claim(&self, location: &Location, id: &str) -> Result<()> {
         let root = self.root()?;
         let name = name(location);
@@ -46,22 +46,14 @@ impl Store {
     /// The container no longer has it. A link that stays does no harm.
     pub fn release(&self, location: &Location, id: &str) {
         let Ok(root) = self.root() else { return };
-        let name = name(location);
-        if holder(root, &name).is_some_and(|holder| holder == id) {
-            // Ignored: see above.
-            let _ = file::unlinkat(root, &name, 0);
-        }
+        release(root, &name(location), id);
     }
 
     /// The same where it is not known which it had.
     pub fn release_all(&self, id: &str) {
         let Ok(root) = self.root() else { return };
-        for name in names(root).iter().filter(|name| name.to_bytes().starts_with(PREFIX.as_bytes())) {
-            if holder(root, name).is_some_and(|holder| holder == id) {
-                // Ignored: as in `release`.
-                let _ = file::unlinkat(root, name, 0);
-            }
-        }
+        let claims = names(root).into_iter().filter(|name| name.to_bytes().starts_with(PREFIX.as_bytes()));
+        claims.for_each(|name| release(root, &name, id));
     }
 
     /// Whether the container that a link names has the group.
@@ -104,6 +96,13 @@ enum Use {
     None,
 }
 
+fn release(root: BorrowedFd, name: &CString, id: &str) {
+    if holder(root, name).is_some_and(|holder| holder == id) {
+        // Ignored: a link that stays does no harm.
+        let _ = file::unlinkat(root, name, 0);
+    }
+}
+
 /// `None` if the link is gone, or is not a claim.
 fn holder(root: BorrowedFd, name: &CString) -> Option<String> {
     let mut buffer = [0; 512];
@@ -112,13 +111,12 @@ fn holder(root: BorrowedFd, name: &CString) -> Option<String> {
 }
 
 fn name(location: &Location) -> CString {
-    let path = location
-        .freezer()
-        .legs
-        .first()
-        .or(location.legs.first())
-        .map_or(String::new(), |leg| leg.directory());
-    c(format!("{PREFIX}{:016x}", hash(path.as_bytes()))).expect("a number holds no NUL")
+    c(format!("{PREFIX}{:016x}", hash(directory(location).as_bytes()))).expect("a number holds no NUL")
+}
+
+fn directory(location: &Location) -> String {
+    let freezer = location.freezer();
+    freezer.legs.first().or(location.legs.first()).map_or(String::new(), Leg::directory)
 }
 
 /// FNV-1a: the same in every version of this program.
@@ -129,18 +127,17 @@ fn hash(bytes: &[u8]) -> u64 {
 }
 
 fn refused(location: &Location, holder: &str) -> Error {
-    let directory = location.freezer().legs.first().map_or(String::new(), |leg| leg.directory());
     Error::new(format!("container {holder} uses this cgroup"))
         .kind(Kind::Config)
         .field("/linux/cgroupsPath")
-        .value(directory)
+        .value(directory(location))
         .remedy("choose another path, or delete that container")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cgroup::{Leg, Version};
+    use crate::cgroup::Version;
     use crate::state::{NoRoot, Record};
     use std::fs;
 

@@ -28,8 +28,7 @@ pub enum Life {
 impl Process {
     /// The process that has `pid` now.
     pub fn of(pid: i32) -> SysResult<Process> {
-        let stat = read(pid)?;
-        Ok(Process { pid, start: stat.start })
+        read(pid).map(|(process, _)| process)
     }
 
     pub fn life(&self) -> Life {
@@ -42,8 +41,7 @@ impl Process {
 
     /// The state of its main thread, which exists until it is reaped.
     fn main_thread(&self) -> Option<Life> {
-        let stat = read(self.pid).ok().filter(|stat| stat.start == self.start)?;
-        Some(if stat.ended { Life::Ended } else { Life::Alive })
+        read(self.pid).ok().filter(|(now, _)| now == self).map(|(_, life)| life)
     }
 
     /// A descriptor of this process; `ESRCH` if it has ended.
@@ -159,26 +157,23 @@ pub fn is_init(pid: i32) -> bool {
     file::read_path(format!("/proc/{pid}/comm"), 64).is_ok_and(|name| name.trim_ascii() == b"rruntime:init")
 }
 
-struct Stat {
-    start: u64,
-    ended: bool,
-}
-
-fn read(pid: i32) -> SysResult<Stat> {
+/// The process that has `pid` now, and the state of its main thread.
+fn read(pid: i32) -> SysResult<(Process, Life)> {
     let opened = file::openat2(file::cwd(), &c(format!("/proc/{pid}/stat"))?, libc::O_RDONLY, 0, 0)?;
     // One read holds the whole line: at most 52 numbers and a name of 15 bytes.
     let mut buffer = [0; 2048];
     let length = file::read(opened.as_fd(), &mut buffer)?;
-    parse(&buffer[..length]).ok_or(Errno(libc::ESRCH))
+    let (start, life) = parse(&buffer[..length]).ok_or(Errno(libc::ESRCH))?;
+    Ok((Process { pid, start }, life))
 }
 
 /// The name (field 2) may hold spaces and parentheses; the last ")" ends it.
-fn parse(line: &[u8]) -> Option<Stat> {
+fn parse(line: &[u8]) -> Option<(u64, Life)> {
     let name_end = line.iter().rposition(|&b| b == b')')?;
     let mut fields = std::str::from_utf8(line.get(name_end + 1..)?).ok()?.split_ascii_whitespace();
     let state = fields.next()?;
     let start = fields.nth(18)?.parse().ok()?;
-    Some(Stat { start, ended: matches!(state, "Z" | "X" | "x") })
+    Some((start, if matches!(state, "Z" | "X" | "x") { Life::Ended } else { Life::Alive }))
 }
 
 #[cfg(test)]
@@ -189,8 +184,7 @@ mod tests {
     #[test]
     fn a_name_with_parentheses_does_not_shift_the_fields() {
         let line = b"42 (a) Z 1 (x)) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 777 20 21";
-        let stat = parse(line).unwrap();
-        assert_eq!((stat.start, stat.ended), (777, false));
+        assert_eq!(parse(line), Some((777, Life::Alive)));
         assert!(parse(b"42 (sh) S 1 2").is_none());
         assert!(parse(b"").is_none());
     }

@@ -39,8 +39,8 @@ pub struct AddedMount {
     pub inode: u64,
 }
 
-fn is_zero(number: &u64) -> bool {
-    *number == 0
+fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
+    *number == T::default()
 }
 
 /// One container.
@@ -93,7 +93,7 @@ pub struct Record {
     pub keyring: Option<String>,
     pub preserve_fds: u32,
     /// So many of the poststop hooks have run: `delete` goes on behind them.
-    #[serde(skip_serializing_if = "is_none_of_them")]
+    #[serde(skip_serializing_if = "is_zero")]
     pub poststop: usize,
 }
 
@@ -103,11 +103,6 @@ pub struct Record {
 struct Numbers {
     pid: Option<i32>,
     pid_start: Option<u64>,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
-fn is_none_of_them(number: &usize) -> bool {
-    *number == 0
 }
 
 impl Record {

@@ -58,7 +58,7 @@ pub struct Store {
     path: PathBuf,
     /// Absent if the root is.
     dir: Option<OwnedFd>,
-    /// Whose the root is.
+    /// The owner of the root.
     owner: u32,
 }
 
@@ -76,7 +76,7 @@ impl Store {
             }
             (Err(e), _) => return Err(root_error(root, e)),
         };
-        // Who may write there gives a container another's name, or lets us act on what was never made by us.
+        // A user who may write there could give a container another's name, or make us act on a record of their own.
         let owner = dir.as_ref().map_or(Ok(0), |dir| closed_to_others(dir.as_fd(), root, "--root"))?;
         Ok(Store { path, dir, owner })
     }
@@ -152,10 +152,10 @@ impl Store {
         if self.dir.is_none() {
             return Ok(Vec::new());
         }
-        let failed = |e: &std::io::Error| Error::io(format!("read {}", self.path.display()), e);
+        let failed = |e: std::io::Error| Error::io(format!("read {}", self.path.display()), &e);
         let mut ids = Vec::new();
-        for entry in std::fs::read_dir(&self.path).map_err(|e| failed(&e))? {
-            let entry = entry.map_err(|e| failed(&e))?;
+        for entry in std::fs::read_dir(&self.path).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
             let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
             match entry.file_name().into_string() {
                 Ok(id) if is_directory && id::is_valid(&id) => ids.push(id),
@@ -188,12 +188,8 @@ impl Awaited {
 
     fn parse(target: &[u8]) -> Option<Awaited> {
         let mut numbers = std::str::from_utf8(target).ok()?.split(' ');
-        let descriptor = numbers.next()?.parse().ok()?;
-        Some(Awaited {
-            descriptor,
-            word: numbers.next()?.parse().ok()?,
-            answer: numbers.next()?.parse().ok()?,
-        })
+        let mut next = || numbers.next()?.parse::<u64>().ok();
+        Some(Awaited { descriptor: next()?.try_into().ok()?, word: next()?, answer: next()? })
     }
 }
 
@@ -239,7 +235,7 @@ pub struct Entry {
     id: String,
     path: PathBuf,
     dir: OwnedFd,
-    /// Whose the directory above is.
+    /// The owner of the directory above.
     root_owner: u32,
     /// Whether this entry holds the lock: asking the kernel would change the lock itself.
     held: Cell<bool>,
@@ -287,7 +283,7 @@ impl Entry {
                 Err(Error::new("the container's creation or removal was interrupted: state.json is missing")
                     .remedy("delete it with --force"))
             }
-            Err(e) => Err(e.because(format!("read {}/state.json", self.path.display()))),
+            Err(e) => Err(self.failed("read", STATE)(e)),
         }
     }
 
@@ -305,7 +301,7 @@ impl Entry {
     /// The first record of a new directory. Written in place: there is nothing yet that a reader could miss, and one who
     /// comes in the middle finds the lock taken.
     pub fn write_intent(&self, record: &Record) -> Result<()> {
-        self.write_new(STATE, &record.encode()).map_err(|e| self.write_error(e))
+        self.write_new(STATE, &record.encode()).map_err(self.failed("write", STATE))
     }
 
     /// Replaces the record in one step. The caller holds the lock.
@@ -316,12 +312,12 @@ impl Entry {
 
     /// Writes a record beside the one that counts; no command sees it before [`Entry::publish`].
     pub fn prepare(&self, record: &Record) -> Result<()> {
-        self.write_new(STATE_NEXT, &record.encode()).map_err(|e| self.write_error(e))
+        self.write_new(STATE_NEXT, &record.encode()).map_err(self.failed("write", STATE))
     }
 
     /// Makes the record of [`Entry::prepare`] the one that counts.
     pub fn publish(&self) -> Result<()> {
-        file::renameat(self.dir(), STATE_NEXT, STATE).map_err(|e| self.write_error(e))
+        file::renameat(self.dir(), STATE_NEXT, STATE).map_err(self.failed("write", STATE))
     }
 
     /// Lets `list` be short about this container, whose record is published. Without it, it only takes longer.
@@ -346,18 +342,18 @@ impl Entry {
     pub fn remove_brief(&self) -> Result<()> {
         match file::unlinkat(self.dir(), BRIEF, 0) {
             Ok(()) | Err(Errno(libc::ENOENT)) => Ok(()),
-            Err(e) => Err(e.because(format!("remove {}/brief", self.path.display()))),
+            Err(e) => Err(self.failed("remove", BRIEF)(e)),
         }
     }
 
-    fn write_error(&self, e: Errno) -> Error {
-        e.because(format!("write {}/state.json", self.path.display()))
+    /// Says which file of this directory an error is about.
+    fn failed(&self, verb: &str, name: &CStr) -> impl Fn(Errno) -> Error {
+        move |e| e.because(format!("{verb} {}/{}", self.path.display(), name.to_string_lossy()))
     }
 
     /// Keeps the bytes that the container is made from.
     pub fn write_config(&self, bytes: &[u8]) -> Result<()> {
-        self.write_new(CONFIG, bytes)
-            .map_err(|e| e.because(format!("write {}/config.json", self.path.display())))
+        self.write_new(CONFIG, bytes).map_err(self.failed("write", CONFIG))
     }
 
     /// The bytes that the container was made from.
@@ -365,13 +361,13 @@ impl Entry {
         file::read_at(self.dir(), CONFIG, LARGEST_CONFIG, libc::RESOLVE_NO_SYMLINKS).map_err(|e| match e {
             // Another command removes it at this moment.
             Errno(libc::ENOENT) if self.is_removed() || self.is_busy() => no_such_container(&self.id),
-            e => e.because(format!("read {}/config.json", self.path.display())),
+            e => self.failed("read", CONFIG)(e),
         })
     }
 
     /// Keeps the script of a container that waits ([`crate::plan::kept`]).
     pub fn write_script(&self, bytes: &[u8]) -> Result<()> {
-        self.write_new(SCRIPT, bytes).map_err(|e| e.because(format!("write {}/script", self.path.display())))
+        self.write_new(SCRIPT, bytes).map_err(self.failed("write", SCRIPT))
     }
 
     /// What was kept of its script. Nothing by `run`, and by a program that kept none.
@@ -413,10 +409,9 @@ impl Entry {
     /// When the directory was last changed, and whose it is: all that a directory without a record tells.
     pub fn inode(&self) -> (String, u32) {
         use std::os::unix::fs::MetadataExt;
-        match std::fs::metadata(&self.path) {
-            Ok(meta) => (time::rfc3339_nano(meta.modified().unwrap_or(SystemTime::UNIX_EPOCH)), meta.uid()),
-            Err(_) => (time::rfc3339_nano(SystemTime::UNIX_EPOCH), 0),
-        }
+        let meta = std::fs::metadata(&self.path).ok();
+        let changed = meta.as_ref().and_then(|meta| meta.modified().ok()).unwrap_or(SystemTime::UNIX_EPOCH);
+        (time::rfc3339_nano(changed), meta.map_or(0, |meta| meta.uid()))
     }
 
     /// Lets other commands in while this one waits for something (`run` in the foreground).
@@ -446,17 +441,19 @@ impl Entry {
                 // Ignored: what stays is in the way of the next step, which reports it.
                 let _ = self.empty_notify();
                 self.sweep();
-                self.remove_directory().map_err(|e| self.remove_error(e))
+                self.remove_directory()
             }
-            other => other.map_err(|e| self.remove_error(e)),
+            other => other,
         }
+        .map_err(|e| self.remove_error(e))
     }
 
     fn remove_directory(&self) -> SysResult<()> {
         match std::fs::remove_dir(&self.path) {
-            Ok(()) => Ok(()),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            Err(e) => Err(Errno(e.raw_os_error().unwrap_or(libc::EIO))),
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                Err(Errno(e.raw_os_error().unwrap_or(libc::EIO)))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -621,7 +618,3 @@ fn c_path(path: &Path) -> Result<CString> {
 fn c_id(id: &str) -> CString {
     c(id).expect("a checked id holds no NUL")
 }
-
-#[cfg(test)]
-#[path = "store_tests.rs"]
-mod tests;

@@ -20,6 +20,7 @@ mod many;
 mod rootless;
 mod signals;
 mod start_word;
+mod store;
 mod swept;
 mod terminal;
 mod threads;

@@ -9,7 +9,7 @@ use crate::engine::Started;
 use crate::error::Result;
 use crate::sys::signalfd::Signals;
 use crate::sys::wait::{self, Ended};
-use crate::sys::{poll, process};
+use crate::sys::{file, poll, process};
 use nix::poll::{PollFd, PollFlags};
 use relay::Relay;
 use std::io::{stdin, stdout};
@@ -30,10 +30,10 @@ pub fn wait(child: &mut Started, signals: &Signals, orphans: Orphans) -> Result<
     let master = child.terminal.take();
     let child = &*child;
     let (input, output) = (stdin(), stdout());
-    let mut relay = match master {
-        Some(master) => Some(Relay::new(master, input.as_fd(), output.as_fd())?),
-        None => None,
-    };
+    // Our output by a way that never waits, where there is one.
+    let patient = master.as_ref().and_then(|_| file::reopen_nonblocking(output.as_fd()));
+    let output = patient.as_ref().map_or(output.as_fd(), AsFd::as_fd);
+    let mut relay = master.map(|master| Relay::new(master, input.as_fd(), output)).transpose()?;
     // Signals that came while the process was made. The descriptor reports later ones.
     while let Some(signal) = signals.kept() {
         pass_on(signal, child, relay.as_ref(), orphans);
@@ -73,14 +73,10 @@ pub fn wait(child: &mut Started, signals: &Signals, orphans: Orphans) -> Result<
 }
 
 fn pass_on(signal: i32, child: &Started, relay: Option<&Relay>, orphans: Orphans) {
-    match signal {
-        libc::SIGCHLD if orphans == Orphans::Adopt => reap_orphans(child),
-        libc::SIGCHLD => {}
-        libc::SIGWINCH if relay.is_some() => {
-            if let Some(relay) = relay {
-                relay.follow_size();
-            }
-        }
+    match (signal, relay) {
+        (libc::SIGCHLD, _) if orphans == Orphans::Adopt => reap_orphans(child),
+        (libc::SIGCHLD, _) => {}
+        (libc::SIGWINCH, Some(relay)) => relay.follow_size(),
         // A process that has just ended gets no signal, and its end is what we are about to see.
         _ => {
             let _ = process::pidfd_send_signal(child.pidfd.as_fd(), signal);

@@ -17,8 +17,6 @@ pub struct Relay<'a> {
     master: OwnedFd,
     input: BorrowedFd<'a>,
     output: BorrowedFd<'a>,
-    /// Our output by another way that never waits, where there is one.
-    patient_output: Option<OwnedFd>,
     /// From the container to us.
     out: Flow,
     /// From us to the container.
@@ -36,9 +34,8 @@ impl<'a> Relay<'a> {
         };
         // No other process has the master.
         file::set_nonblocking(master.as_fd()).map_err(|e| e.because("fcntl on the terminal"))?;
-        let patient_output = file::reopen_nonblocking(output);
         let (out, into) = (Flow::default(), Flow::default());
-        let relay = Relay { master, input, output, patient_output, out, into, _raw: raw };
+        let relay = Relay { master, input, output, out, into, _raw: raw };
         relay.follow_size();
         Ok(relay)
     }
@@ -58,18 +55,13 @@ impl<'a> Relay<'a> {
             watched.push(PollFd::new(self.input, PollFlags::POLLIN));
         }
         if self.out.writes() {
-            watched.push(PollFd::new(self.output(), PollFlags::POLLOUT));
+            watched.push(PollFd::new(self.output, PollFlags::POLLOUT));
         }
-    }
-
-    fn output(&self) -> BorrowedFd<'_> {
-        self.patient_output.as_ref().map_or(self.output, AsFd::as_fd)
     }
 
     /// Whatever can go on does.
     pub fn copy(&mut self) {
-        let output = self.patient_output.as_ref().map_or(self.output, AsFd::as_fd);
-        self.out.step(self.master.as_fd(), output);
+        self.out.step(self.master.as_fd(), self.output);
         self.into.step(self.input, self.master.as_fd());
         if self.into.ends() {
             // End of input: what a terminal's user types for it.
@@ -81,11 +73,10 @@ impl<'a> Relay<'a> {
     /// no process any more that it could be meant for.
     pub fn drain(&mut self, signals: &Signals) {
         loop {
-            let output = self.patient_output.as_ref().map_or(self.output, AsFd::as_fd);
-            self.out.step(self.master.as_fd(), output);
+            self.out.step(self.master.as_fd(), self.output);
             let mut watched = vec![PollFd::new(signals.fd(), PollFlags::POLLIN)];
             if self.out.writes() {
-                watched.push(PollFd::new(output, PollFlags::POLLOUT));
+                watched.push(PollFd::new(self.output, PollFlags::POLLOUT));
             } else if !self.out.reads() || !ready(self.master.as_fd(), PollFlags::POLLIN) {
                 return;
             } else {

@@ -1,11 +1,13 @@
 //! The state directory under several hands, and after a crash.
 
-use super::*;
-use crate::state::Process;
+use rruntime::error::Kind;
+use rruntime::state::{NoRoot, Process, Record, Store};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 /// A directory of this test alone, removed at its end.
 struct Scratch(PathBuf);
