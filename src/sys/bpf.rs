@@ -3,9 +3,9 @@
 //! One function for each command used. Attributes are the kernel's `union bpf_attr`, written out as the struct of
 //! that command only; a kernel that knows a longer union reads the rest as zero.
 
-use super::{Errno, SysResult, check};
+use super::{Errno, SysResult, check, owned};
 use std::mem::size_of;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 const BPF_PROG_LOAD: i32 = 5;
 const BPF_PROG_ATTACH: i32 = 8;
@@ -59,6 +59,17 @@ struct Attach {
     replace_bpf_fd: u32,
 }
 
+impl Attach {
+    fn of(cgroup: BorrowedFd, program: BorrowedFd) -> Attach {
+        Attach {
+            target_fd: cgroup.as_raw_fd() as u32,
+            attach_bpf_fd: program.as_raw_fd() as u32,
+            attach_type: BPF_CGROUP_DEVICE,
+            ..Attach::default()
+        }
+    }
+}
+
 #[repr(C)]
 #[derive(Default)]
 struct Query {
@@ -71,10 +82,10 @@ struct Query {
     padding: u32,
 }
 
-fn bpf<T>(command: i32, attributes: &mut T) -> SysResult<i64> {
+fn bpf<T>(command: i32, attributes: &mut T) -> i64 {
     // SAFETY: the pointer and the size describe `attributes`, a plain C struct that outlives the call; every
     // pointer stored in it was put there by a function of this file from a slice that outlives the call too.
-    check(unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_mut(attributes), size_of::<T>()) })
+    unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_mut(attributes), size_of::<T>()) }
 }
 
 /// bpf(BPF_PROG_LOAD) of a device program. With a `log`, the verifier writes its reasons there (NUL-terminated).
@@ -95,14 +106,13 @@ pub fn load_device_program(program: &[Instruction], log: Option<&mut [u8]>) -> S
     }
     // The verifier gives up where a signal is on its way to this thread, or to another of its process.
     let mut tries = 0..10;
-    let fd = loop {
-        match bpf(BPF_PROG_LOAD, &mut load) {
+    loop {
+        // SAFETY: the command returns a new descriptor.
+        match unsafe { owned(bpf(BPF_PROG_LOAD, &mut load)) } {
             Err(Errno(libc::EAGAIN)) if tries.next().is_some() => {}
-            other => break other?,
+            other => return other,
         }
-    };
-    // SAFETY: the kernel has just returned this descriptor to us alone.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+    }
 }
 
 /// bpf(BPF_PROG_ATTACH) of a device program to a cgroup directory, next to others, or in the place of `replaced`.
@@ -112,28 +122,16 @@ pub fn attach_device_program(
     replaced: Option<BorrowedFd>,
 ) -> SysResult<()> {
     let mut attach = Attach {
-        target_fd: cgroup.as_raw_fd() as u32,
-        attach_bpf_fd: program.as_raw_fd() as u32,
-        attach_type: BPF_CGROUP_DEVICE,
-        attach_flags: BPF_F_ALLOW_MULTI,
-        replace_bpf_fd: 0,
+        attach_flags: BPF_F_ALLOW_MULTI | if replaced.is_some() { BPF_F_REPLACE } else { 0 },
+        replace_bpf_fd: replaced.map_or(0, |replaced| replaced.as_raw_fd() as u32),
+        ..Attach::of(cgroup, program)
     };
-    if let Some(replaced) = replaced {
-        attach.attach_flags |= BPF_F_REPLACE;
-        attach.replace_bpf_fd = replaced.as_raw_fd() as u32;
-    }
-    bpf(BPF_PROG_ATTACH, &mut attach).map(drop)
+    check(bpf(BPF_PROG_ATTACH, &mut attach)).map(drop)
 }
 
 /// bpf(BPF_PROG_DETACH) of a device program from a cgroup directory.
 pub fn detach_device_program(cgroup: BorrowedFd, program: BorrowedFd) -> SysResult<()> {
-    let mut detach = Attach {
-        target_fd: cgroup.as_raw_fd() as u32,
-        attach_bpf_fd: program.as_raw_fd() as u32,
-        attach_type: BPF_CGROUP_DEVICE,
-        ..Attach::default()
-    };
-    bpf(BPF_PROG_DETACH, &mut detach).map(drop)
+    check(bpf(BPF_PROG_DETACH, &mut Attach::of(cgroup, program))).map(drop)
 }
 
 /// bpf(BPF_PROG_QUERY): the ids of the device programs attached to this cgroup itself, oldest first.
@@ -147,7 +145,7 @@ pub fn device_program_ids(cgroup: BorrowedFd) -> SysResult<Vec<u32>> {
         prog_cnt: ids.len() as u32,
         ..Query::default()
     };
-    bpf(BPF_PROG_QUERY, &mut query)?;
+    check(bpf(BPF_PROG_QUERY, &mut query))?;
     ids.truncate(query.prog_cnt as usize);
     Ok(ids)
 }
@@ -155,7 +153,6 @@ pub fn device_program_ids(cgroup: BorrowedFd) -> SysResult<Vec<u32>> {
 /// bpf(BPF_PROG_GET_FD_BY_ID).
 pub fn program_by_id(id: u32) -> SysResult<OwnedFd> {
     let mut attributes: [u32; 3] = [id, 0, 0];
-    let fd = bpf(BPF_PROG_GET_FD_BY_ID, &mut attributes)?;
-    // SAFETY: the kernel has just returned this descriptor to us alone.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+    // SAFETY: the command returns a new descriptor.
+    unsafe { owned(bpf(BPF_PROG_GET_FD_BY_ID, &mut attributes)) }
 }

@@ -1,9 +1,10 @@
 //! Files relative to held descriptors: openat2, mkdirat, whole-file reads and one-call writes.
 
-use super::{Errno, SysResult, c, check};
+use super::{Errno, SysResult, c, check, owned, uninterrupted};
+use nix::sys::stat::{Mode, fstat};
 use std::ffi::{CStr, OsStr};
 use std::mem::size_of;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// The caller's working directory as a descriptor argument.
 pub fn cwd() -> BorrowedFd<'static> {
@@ -23,43 +24,29 @@ pub fn openat2(dir: BorrowedFd, path: &CStr, flags: i32, mode: u32, resolve: u64
     how.mode = u64::from(mode);
     how.resolve = resolve;
     let scoped = resolve & (libc::RESOLVE_IN_ROOT | libc::RESOLVE_BENEATH) != 0;
+    let size = size_of::<libc::open_how>();
     let mut tries = TRIES;
     loop {
         tries -= 1;
-        // SAFETY: path is NUL-terminated and how outlives the call; the size is that of the struct passed.
-        let returned = check(unsafe {
-            libc::syscall(
-                libc::SYS_openat2,
-                dir.as_raw_fd(),
-                path.as_ptr(),
-                &how,
-                size_of::<libc::open_how>(),
-            )
-        });
-        match returned {
+        // SAFETY: path is NUL-terminated and how outlives the call; the size is that of the struct passed. The call returns
+        // a new descriptor.
+        let opened =
+            unsafe { owned(libc::syscall(libc::SYS_openat2, dir.as_raw_fd(), path.as_ptr(), &how, size)) };
+        match opened {
             // RESOLVE_IN_ROOT and RESOLVE_BENEATH return EAGAIN when a rename raced with a ".." step. Without them it
             // is a lease, which its holder may keep for 45 seconds.
             Err(Errno(libc::EAGAIN)) if scoped && tries > 0 => {}
             Err(Errno(libc::EINTR)) if tries > 0 => {}
-            // SAFETY: the kernel has just returned this descriptor to us alone.
-            other => return other.map(|fd| unsafe { OwnedFd::from_raw_fd(fd as i32) }),
+            other => return other,
         }
     }
 }
 
-/// ioctl(FIONBIO, 0), for a file whose open alone was not to wait.
-pub fn set_blocking(fd: BorrowedFd) -> SysResult<()> {
-    set_waiting(fd, 0)
-}
-
-/// ioctl(FIONBIO, 1), which is O_NONBLOCK in one call. The flag is everybody's who shares the open file.
-pub fn set_nonblocking(fd: BorrowedFd) -> SysResult<()> {
-    set_waiting(fd, 1)
-}
-
-fn set_waiting(fd: BorrowedFd, never: libc::c_int) -> SysResult<()> {
+/// ioctl(FIONBIO): O_NONBLOCK in one call. All that share the open file share the flag.
+pub fn set_nonblocking(fd: BorrowedFd, never_waits: bool) -> SysResult<()> {
+    let flag = libc::c_int::from(never_waits);
     // SAFETY: the number is there for the call, which reads it.
-    check(unsafe { libc::ioctl(fd.as_raw_fd(), libc::FIONBIO, &raw const never) }.into()).map(drop)
+    check(unsafe { libc::ioctl(fd.as_raw_fd(), libc::FIONBIO, &raw const flag) }).map(drop)
 }
 
 /// The same file, open once more: its flags are ours alone.
@@ -78,33 +65,28 @@ pub fn reopen_nonblocking(fd: BorrowedFd) -> Option<OwnedFd> {
 
 /// mkdirat(dir, path, mode). Reference: mkdir(2).
 pub fn mkdirat(dir: BorrowedFd, path: &CStr, mode: u32) -> SysResult<()> {
-    // SAFETY: path is NUL-terminated; the call keeps no pointer.
-    check(unsafe { libc::mkdirat(dir.as_raw_fd(), path.as_ptr(), mode) }.into()).map(drop)
+    Ok(nix::sys::stat::mkdirat(dir, path, Mode::from_bits_retain(mode))?)
 }
 
 /// mkfifoat(dir, path, mode). Reference: mkfifo(3).
 pub fn mkfifoat(dir: BorrowedFd, path: &CStr, mode: u32) -> SysResult<()> {
-    // SAFETY: path is NUL-terminated; the call keeps no pointer.
-    check(unsafe { libc::mkfifoat(dir.as_raw_fd(), path.as_ptr(), mode) }.into()).map(drop)
+    Ok(nix::unistd::mkfifoat(dir, path, Mode::from_bits_retain(mode))?)
 }
 
 /// unlinkat(dir, path, flags). Reference: unlink(2); `AT_REMOVEDIR` removes a directory.
 pub fn unlinkat(dir: BorrowedFd, path: &CStr, flags: i32) -> SysResult<()> {
     // SAFETY: path is NUL-terminated; the call keeps no pointer.
-    check(unsafe { libc::unlinkat(dir.as_raw_fd(), path.as_ptr(), flags) }.into()).map(drop)
+    check(unsafe { libc::unlinkat(dir.as_raw_fd(), path.as_ptr(), flags) }).map(drop)
 }
 
 /// renameat(dir, from, dir, to). Reference: rename(2).
 pub fn renameat(dir: BorrowedFd, from: &CStr, to: &CStr) -> SysResult<()> {
-    // SAFETY: both paths are NUL-terminated; the call keeps no pointer.
-    check(unsafe { libc::renameat(dir.as_raw_fd(), from.as_ptr(), dir.as_raw_fd(), to.as_ptr()) }.into())
-        .map(drop)
+    Ok(nix::fcntl::renameat(dir, from, dir, to)?)
 }
 
 /// symlinkat(target, dir, path). Reference: symlink(2).
 pub fn symlinkat(target: &CStr, dir: BorrowedFd, path: &CStr) -> SysResult<()> {
-    // SAFETY: both strings are NUL-terminated; the call keeps no pointer.
-    check(unsafe { libc::symlinkat(target.as_ptr(), dir.as_raw_fd(), path.as_ptr()) }.into()).map(drop)
+    Ok(nix::unistd::symlinkat(target, dir, path)?)
 }
 
 /// What /proc shows of an open file, which asks no file system. Reference: proc_pid_fd(5).
@@ -128,39 +110,25 @@ pub fn readlinkat<'b>(dir: BorrowedFd, path: &CStr, buffer: &'b mut [u8]) -> Sys
 
 /// write(fd, bytes), once. Control files of the kernel take a value in one write. Reference: write(2).
 pub fn write(fd: BorrowedFd, bytes: &[u8]) -> SysResult<usize> {
-    loop {
-        // SAFETY: the pointer and the length describe `bytes`, which outlives the call.
-        let n = unsafe { libc::write(fd.as_raw_fd(), bytes.as_ptr().cast(), bytes.len()) };
-        match check(n as i64) {
-            Err(Errno(libc::EINTR)) => {}
-            other => return other.map(|n| n as usize),
-        }
-    }
+    uninterrupted(|| Ok(nix::unistd::write(fd, bytes)?))
 }
 
 /// read(fd, buffer), once. Reference: read(2).
 pub fn read(fd: BorrowedFd, buffer: &mut [u8]) -> SysResult<usize> {
-    loop {
-        // SAFETY: the pointer and the length describe `buffer`, which is exclusively ours for the call.
-        let n = unsafe { libc::read(fd.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len()) };
-        match check(n as i64) {
-            Err(Errno(libc::EINTR)) => {}
-            other => return other.map(|n| n as usize),
-        }
-    }
+    uninterrupted(|| Ok(nix::unistd::read(fd, buffer)?))
 }
 
 /// Opens `path` below `dir`, writes `bytes` in one write, closes.
 pub fn write_at(dir: BorrowedFd, path: &CStr, bytes: &[u8], resolve: u64) -> SysResult<()> {
     let file = openat2(dir, path, libc::O_WRONLY | libc::O_NOCTTY, 0, resolve)?;
-    let written = write(std::os::fd::AsFd::as_fd(&file), bytes)?;
+    let written = write(file.as_fd(), bytes)?;
     if written == bytes.len() { Ok(()) } else { Err(Errno(libc::EIO)) }
 }
 
 /// Reads at most `limit` bytes of the file at `path` below `dir`; a longer file is `EFBIG`.
 pub fn read_at(dir: BorrowedFd, path: &CStr, limit: usize, resolve: u64) -> SysResult<Vec<u8>> {
     let file = openat2(dir, path, libc::O_RDONLY | libc::O_NOCTTY | libc::O_NONBLOCK, 0, resolve)?;
-    read_all(std::os::fd::AsFd::as_fd(&file), limit)
+    read_all(file.as_fd(), limit)
 }
 
 /// The same for a path of the host, as it is: its bytes need not be text.
@@ -194,7 +162,7 @@ pub fn read_all(fd: BorrowedFd, limit: usize) -> SysResult<Vec<u8>> {
 /// Whether descriptor `number` closes on exec; `EBADF` if it is not open. Reference: fcntl(2), F_GETFD.
 pub fn close_on_exec(number: i32) -> SysResult<bool> {
     // SAFETY: F_GETFD takes a number and touches no memory of ours.
-    let flags = check(unsafe { libc::fcntl(number, libc::F_GETFD) }.into())?;
+    let flags = check(unsafe { libc::fcntl(number, libc::F_GETFD) })?;
     Ok(flags & i64::from(libc::FD_CLOEXEC) != 0)
 }
 
@@ -218,17 +186,5 @@ pub fn identity(fd: BorrowedFd) -> SysResult<(u64, u64)> {
 
 /// Whether `fd` is open on a procfs. Reference: fstatfs(2).
 pub fn is_procfs(fd: BorrowedFd) -> SysResult<bool> {
-    // SAFETY: all zeroes is a valid value of this plain struct.
-    let mut found: libc::statfs = unsafe { std::mem::zeroed() };
-    // SAFETY: found is ours for the call; fstatfs works on O_PATH descriptors too.
-    check(unsafe { libc::fstatfs(fd.as_raw_fd(), &mut found) }.into())?;
-    Ok(found.f_type == libc::PROC_SUPER_MAGIC)
-}
-
-fn fstat(fd: BorrowedFd) -> SysResult<libc::stat> {
-    // SAFETY: all zeroes is a valid value of this plain struct.
-    let mut found: libc::stat = unsafe { std::mem::zeroed() };
-    // SAFETY: found is ours for the call; fstat works on O_PATH descriptors too.
-    check(unsafe { libc::fstat(fd.as_raw_fd(), &mut found) }.into())?;
-    Ok(found)
+    Ok(nix::sys::statfs::fstatfs(fd)?.filesystem_type() == nix::sys::statfs::PROC_SUPER_MAGIC)
 }

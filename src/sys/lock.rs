@@ -7,5 +7,5 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 /// Reference: flock(2).
 pub fn flock(fd: BorrowedFd, operation: i32) -> SysResult<()> {
     // SAFETY: no pointer is passed.
-    check(unsafe { libc::flock(fd.as_raw_fd(), operation) }.into()).map(drop)
+    check(unsafe { libc::flock(fd.as_raw_fd(), operation) }).map(drop)
 }

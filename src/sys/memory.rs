@@ -1,8 +1,8 @@
 //! Memory files: programs and plans that no process can change once they are sealed.
 
-use super::{Errno, SysResult, check};
+use super::{Errno, SysResult, check, owned};
 use std::ffi::CStr;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 const SEALS: i32 = libc::F_SEAL_WRITE | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
 
@@ -32,15 +32,13 @@ pub fn sealed(name: &CStr, content: Content, bytes: &[u8]) -> SysResult<OwnedFd>
         rest = &rest[written..];
     }
     // SAFETY: F_ADD_SEALS takes numbers.
-    check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, SEALS) }.into())?;
+    check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, SEALS) })?;
     Ok(file)
 }
 
 fn memfd_create(name: &CStr, flags: u32) -> SysResult<OwnedFd> {
-    // SAFETY: name is NUL-terminated.
-    let fd = check(unsafe { libc::memfd_create(name.as_ptr(), flags) }.into())?;
-    // SAFETY: the kernel has just returned this descriptor to us alone.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+    // SAFETY: name is NUL-terminated; the call returns a new descriptor.
+    unsafe { owned(libc::memfd_create(name.as_ptr(), flags)) }
 }
 
 /// An empty memory file to write to.

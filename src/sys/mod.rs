@@ -8,8 +8,6 @@ pub mod bpf;
 pub mod dents;
 pub mod event;
 pub mod file;
-pub mod identity;
-pub mod launch;
 pub mod lock;
 pub mod memory;
 pub mod mount;
@@ -19,15 +17,14 @@ pub mod poll;
 pub mod process;
 pub mod random;
 pub mod regex;
-pub mod signal;
-pub mod signalfd;
 pub mod socket;
-pub mod spawn;
 pub mod terminal;
-pub mod wait;
+
+pub use process::{identity, launch, signal, signalfd, spawn, wait};
 
 use crate::error::Error;
 use std::ffi::{CString, OsStr, c_long};
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
 /// An errno value, as the kernel returned it.
@@ -55,8 +52,28 @@ pub fn c(text: impl AsRef<OsStr>) -> SysResult<CString> {
 }
 
 /// The return value of `libc::syscall` and of libc's wrappers, as a `Result`.
-pub(crate) fn check(returned: c_long) -> SysResult<c_long> {
+pub(crate) fn check(returned: impl Into<c_long>) -> SysResult<c_long> {
+    let returned = returned.into();
     if returned < 0 { Err(last_errno()) } else { Ok(returned) }
+}
+
+/// The same of a call that returns a descriptor.
+///
+/// # Safety
+/// On success the call has made the descriptor for its caller alone.
+pub(crate) unsafe fn owned(returned: impl Into<c_long>) -> SysResult<OwnedFd> {
+    // SAFETY: as promised by the caller.
+    check(returned).map(|fd| unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+/// Makes a call again where a signal has interrupted it.
+pub(crate) fn uninterrupted<T>(mut call: impl FnMut() -> SysResult<T>) -> SysResult<T> {
+    loop {
+        match call() {
+            Err(Errno(libc::EINTR)) => {}
+            other => return other,
+        }
+    }
 }
 
 pub(crate) fn last_errno() -> Errno {

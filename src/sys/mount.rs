@@ -1,8 +1,8 @@
 //! The mount interface by descriptors, as far as the parent needs it.
 
-use super::{Errno, SysResult, c, check};
+use super::{Errno, SysResult, c, check, owned};
 use std::ffi::{CStr, CString, OsStr};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::ptr;
 
@@ -10,10 +10,8 @@ use std::ptr;
 /// Reference: open_tree(2). `AT_RECURSIVE` copies what is mounted below as well.
 pub fn clone_tree(dir: BorrowedFd, path: &CStr, flags: i32) -> SysResult<OwnedFd> {
     let flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC | flags as u32;
-    // SAFETY: path is NUL-terminated.
-    let fd = check(unsafe { libc::syscall(libc::SYS_open_tree, dir.as_raw_fd(), path.as_ptr(), flags) })?;
-    // SAFETY: the kernel has just returned this descriptor to us alone.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+    // SAFETY: path is NUL-terminated; the call returns a new descriptor.
+    unsafe { owned(libc::syscall(libc::SYS_open_tree, dir.as_raw_fd(), path.as_ptr(), flags)) }
 }
 
 /// A new tmpfs that is mounted nowhere.
@@ -77,12 +75,8 @@ pub fn filesystem(
 
 /// fsopen(kind, FSOPEN_CLOEXEC). Reference: fsopen(2).
 fn fsopen(kind: &CStr) -> SysResult<OwnedFd> {
-    // SAFETY: the name is NUL-terminated.
-    let context = check(unsafe {
-        libc::syscall(libc::SYS_fsopen, kind.as_ptr(), 1 /* FSOPEN_CLOEXEC */)
-    })?;
-    // SAFETY: the kernel has just returned this descriptor to us alone.
-    Ok(unsafe { OwnedFd::from_raw_fd(context as i32) })
+    // SAFETY: the name is NUL-terminated; the call returns a new descriptor.
+    unsafe { owned(libc::syscall(libc::SYS_fsopen, kind.as_ptr(), libc::FSOPEN_CLOEXEC)) }
 }
 
 /// fsconfig(context, command, key, value, 0). Reference: fsconfig(2).
@@ -96,44 +90,27 @@ fn fsconfig(context: BorrowedFd, command: u32, key: Option<&CStr>, value: Option
 
 /// fsmount(context, FSMOUNT_CLOEXEC, attributes). Reference: fsmount(2).
 fn fsmount(context: BorrowedFd, attributes: u64) -> SysResult<OwnedFd> {
-    // SAFETY: fsmount takes numbers.
-    let mount = check(unsafe {
-        libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), 1 /* FSMOUNT_CLOEXEC */, attributes as u32)
-    })?;
-    // SAFETY: the kernel has just returned this descriptor to us alone.
-    Ok(unsafe { OwnedFd::from_raw_fd(mount as i32) })
+    let (context, attributes) = (context.as_raw_fd(), attributes as u32);
+    // SAFETY: fsmount takes numbers; the call returns a new descriptor.
+    unsafe { owned(libc::syscall(libc::SYS_fsmount, context, libc::FSMOUNT_CLOEXEC, attributes)) }
 }
 
 /// mount_setattr(mount, "", AT_EMPTY_PATH) setting `attributes` (`MOUNT_ATTR_*`). Reference: mount_setattr(2).
 pub fn set_attributes(mount: BorrowedFd, attributes: u64) -> SysResult<()> {
-    let change = libc::mount_attr { attr_set: attributes, attr_clr: 0, propagation: 0, userns_fd: 0 };
-    mount_setattr(mount, libc::AT_EMPTY_PATH, &change)
+    mount_setattr(mount, 0, attributes, 0)
 }
 
 /// mount_setattr with MOUNT_ATTR_IDMAP: the mount shows owners by the id maps of `namespace`.
 /// Reference: mount_setattr(2), ID-mapped mounts; Linux 5.12.
 pub fn map_owners(mount: BorrowedFd, namespace: BorrowedFd, recursive: bool) -> SysResult<()> {
-    let change = libc::mount_attr {
-        attr_set: libc::MOUNT_ATTR_IDMAP,
-        attr_clr: 0,
-        propagation: 0,
-        userns_fd: namespace.as_raw_fd() as u64,
-    };
     let deep = if recursive { libc::AT_RECURSIVE } else { 0 };
-    mount_setattr(mount, libc::AT_EMPTY_PATH | deep, &change)
+    mount_setattr(mount, deep, libc::MOUNT_ATTR_IDMAP, namespace.as_raw_fd() as u64)
 }
 
-fn mount_setattr(mount: BorrowedFd, flags: i32, change: &libc::mount_attr) -> SysResult<()> {
-    // SAFETY: change outlives the call and its size is given.
-    check(unsafe {
-        libc::syscall(
-            libc::SYS_mount_setattr,
-            mount.as_raw_fd(),
-            c"".as_ptr(),
-            flags,
-            change,
-            size_of::<libc::mount_attr>(),
-        )
-    })
-    .map(drop)
+fn mount_setattr(mount: BorrowedFd, flags: i32, attr_set: u64, userns_fd: u64) -> SysResult<()> {
+    let change = libc::mount_attr { attr_set, attr_clr: 0, propagation: 0, userns_fd };
+    let (mount, flags, size) = (mount.as_raw_fd(), libc::AT_EMPTY_PATH | flags, size_of_val(&change));
+    // SAFETY: the path is NUL-terminated; change outlives the call and its size is given.
+    check(unsafe { libc::syscall(libc::SYS_mount_setattr, mount, c"".as_ptr(), flags, &change, size) })
+        .map(drop)
 }

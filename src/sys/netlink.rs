@@ -4,11 +4,12 @@
 //! Every length that the kernel sends is held against the end of the buffer; a message that does not fit is EBADMSG.
 //! The answers to a request lie in the socket when the request returns, so nothing here ever waits.
 
-use super::{Errno, SysResult, check};
+use super::socket::set_option;
+use super::{Errno, SysResult};
 use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, send,
 };
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// A network device.
 #[derive(Clone, Debug)]
@@ -67,17 +68,7 @@ impl Netlink {
     /// socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE) in the thread's network namespace.
     pub fn open() -> SysResult<Netlink> {
         let socket = socket()?;
-        let on: libc::c_int = 1;
-        // SAFETY: the pointer and the length describe `on`, which outlives the call.
-        check(i64::from(unsafe {
-            libc::setsockopt(
-                socket.as_raw_fd(),
-                libc::SOL_NETLINK,
-                libc::NETLINK_EXT_ACK,
-                (&raw const on).cast(),
-                size_of::<libc::c_int>() as libc::socklen_t,
-            )
-        }))?;
+        set_option(socket.as_fd(), libc::SOL_NETLINK, libc::NETLINK_EXT_ACK, 1)?;
         Ok(Netlink { socket, sequence: 0 })
     }
 
@@ -85,12 +76,13 @@ impl Netlink {
     pub fn link(&mut self, name: &str) -> NetResult<Option<Link>> {
         let request = Request::new(libc::RTM_GETLINK, REQUEST).link(0, 0, 0).name(name);
         let mut found = None;
-        match self.ask(request, |kind, payload| {
+        let asked = self.ask(request, |kind, payload| {
             if kind == libc::RTM_NEWLINK {
                 found = Some(link(payload)?);
             }
             Some(())
-        }) {
+        });
+        match asked {
             Err(Refused { errno: Errno(libc::ENODEV), .. }) => Ok(None),
             other => other.map(|()| found),
         }
@@ -116,19 +108,17 @@ impl Netlink {
     /// that is taken is refused when the device is there already, under its old name.
     pub fn move_link(&mut self, index: i32, namespace: BorrowedFd, name: &str) -> NetResult<()> {
         let number = namespace.as_raw_fd().to_ne_bytes();
-        let request = Request::new(libc::RTM_SETLINK, REQUEST | ACK).link(index, 0, 0).name(name);
-        self.ask(request.attribute(libc::IFLA_NET_NS_FD, &number), |_, _| Some(()))
+        self.order(Request::change(index, 0, 0).name(name).attribute(libc::IFLA_NET_NS_FD, &number))
     }
 
     /// Gives the device another name; one that ends in `%d` is a pattern.
     pub fn rename(&mut self, index: i32, name: &str) -> NetResult<()> {
-        let request = Request::new(libc::RTM_SETLINK, REQUEST | ACK).link(index, 0, 0).name(name);
-        self.ask(request, |_, _| Some(()))
+        self.order(Request::change(index, 0, 0).name(name))
     }
 
     pub fn set_up(&mut self, index: i32) -> NetResult<()> {
         let up = libc::IFF_UP as u32;
-        self.ask(Request::new(libc::RTM_SETLINK, REQUEST | ACK).link(index, up, up), |_, _| Some(()))
+        self.order(Request::change(index, up, up))
     }
 
     /// Gives the device an address as another one had it.
@@ -141,6 +131,11 @@ impl Netlink {
         for (kind, value) in &address.attributes {
             request = request.attribute(*kind, value);
         }
+        self.order(request)
+    }
+
+    /// Sends a request that is only acknowledged.
+    fn order(&mut self, request: Request) -> NetResult<()> {
         self.ask(request, |_, _| Some(()))
     }
 
@@ -154,16 +149,14 @@ impl Netlink {
         let mut buffer = vec![0; BUFFER];
         loop {
             let length = recv(self.socket.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT)?;
-            let mut rest = &buffer[..length];
-            while !rest.is_empty() {
-                let message = message(&mut rest).ok_or(DAMAGED)?;
+            for message in parts(&buffer[..length], message) {
+                let message = message?;
                 if message.sequence != self.sequence {
                     continue;
                 }
                 match i32::from(message.kind) {
-                    libc::NLMSG_ERROR => return outcome(&message),
-                    // Its payload is the dump's errno.
-                    libc::NLMSG_DONE => return outcome(&message),
+                    // The payload of a dump's end is its errno too.
+                    libc::NLMSG_ERROR | libc::NLMSG_DONE => return outcome(&message),
                     _ => each(message.kind, message.payload).ok_or(DAMAGED)?,
                 }
                 if !acknowledged {
@@ -210,9 +203,8 @@ impl Departures {
                 Err(nix::errno::Errno::EAGAIN) => return Ok(()),
                 other => other?,
             };
-            let mut rest = &buffer[..length];
-            while !rest.is_empty() {
-                let message = message(&mut rest).ok_or(DAMAGED)?;
+            for message in parts(&buffer[..length], message) {
+                let message = message?;
                 // Of another family than "any" are ports that leave a bridge.
                 if message.kind == libc::RTM_DELLINK && message.payload.first() == Some(&0) {
                     self.heard.push(link(message.payload).ok_or(DAMAGED)?.index);
@@ -239,6 +231,11 @@ struct Request {
 impl Request {
     fn new(kind: u16, flags: u16) -> Request {
         Request { kind, flags, bytes: vec![0; HEADER] }
+    }
+
+    /// A change of a device's name, place or flags.
+    fn change(index: i32, flags: u32, change: u32) -> Request {
+        Request::new(libc::RTM_SETLINK, REQUEST | ACK).link(index, flags, change)
     }
 
     /// struct ifinfomsg.
@@ -294,6 +291,14 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
 }
 
+/// All messages, or all attributes, that the kernel has put one behind the other.
+fn parts<'a, T>(
+    mut rest: &'a [u8],
+    first: impl Fn(&mut &'a [u8]) -> Option<T>,
+) -> impl Iterator<Item = SysResult<T>> {
+    std::iter::from_fn(move || (!rest.is_empty()).then(|| first(&mut rest).ok_or(DAMAGED)))
+}
+
 /// Takes the first message off `rest`.
 fn message<'a>(rest: &mut &'a [u8]) -> Option<Message<'a>> {
     let bytes = *rest;
@@ -326,10 +331,8 @@ fn outcome(message: &Message) -> NetResult<()> {
     if i32::from(message.kind) == libc::NLMSG_ERROR && message.flags & WITH_WORDS != 0 {
         let about = u32_at(message.payload, 4).ok_or(DAMAGED)? as usize;
         let about = if message.flags & CAPPED != 0 { HEADER } else { aligned(about) };
-        let mut rest = message.payload.get(4 + about..).unwrap_or_default();
-        while !rest.is_empty() {
-            let (kind, value) = attribute(&mut rest).ok_or(DAMAGED)?;
-            if kind == WORDS {
+        for attribute in parts(message.payload.get(4 + about..).unwrap_or_default(), attribute) {
+            if let (WORDS, value) = attribute? {
                 words = text(value);
             }
         }
@@ -342,27 +345,20 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn link(payload: &[u8]) -> Option<Link> {
-    let mut rest = payload.get(16..)?;
-    let mut link =
-        Link { index: u32_at(payload, 4)? as i32, flags: u32_at(payload, 8)?, name: String::new() };
-    while !rest.is_empty() {
-        if let (libc::IFLA_IFNAME, value) = attribute(&mut rest)? {
-            link.name = text(value);
+    let mut name = String::new();
+    for attribute in parts(payload.get(16..)?, attribute) {
+        if let (libc::IFLA_IFNAME, value) = attribute.ok()? {
+            name = text(value);
         }
     }
-    Some(link)
+    Some(Link { index: u32_at(payload, 4)? as i32, flags: u32_at(payload, 8)?, name })
 }
 
 fn address(payload: &[u8]) -> Option<Address> {
-    let mut rest = payload.get(8..)?;
+    let copied = |part: SysResult<(u16, &[u8])>| part.ok().map(|(kind, value)| (kind, value.to_vec()));
+    let attributes = parts(payload.get(8..)?, attribute).map(copied).collect::<Option<_>>()?;
     let index = u32_at(payload, 4)? as i32;
-    let mut address =
-        Address { index, family: payload[0], prefix: payload[1], scope: payload[3], attributes: Vec::new() };
-    while !rest.is_empty() {
-        let (kind, value) = attribute(&mut rest)?;
-        address.attributes.push((kind, value.to_vec()));
-    }
-    Some(address)
+    Some(Address { index, family: payload[0], prefix: payload[1], scope: payload[3], attributes })
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! Unix sockets of whole messages, with descriptors in them.
 
-use super::{Errno, SysResult};
+use super::{Errno, SysResult, check, uninterrupted};
 use nix::sys::socket::{
     AddressFamily, Backlog, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr,
+    recvmsg, sendmsg,
 };
 use nix::sys::time::TimeVal;
 use std::io::{IoSlice, IoSliceMut};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -58,35 +59,27 @@ pub fn connect_datagram(path: &Path, patience: i64) -> SysResult<OwnedFd> {
 pub fn bind_datagram(path: &Path) -> SysResult<OwnedFd> {
     const SO_PASSRIGHTS: libc::c_int = 83;
     let socket = new(SockType::Datagram)?;
-    let no: libc::c_int = 0;
-    // SAFETY: the pointer and the size are those of `no`, which outlives the call.
-    unsafe {
-        // An older kernel has no such option.
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_SOCKET,
-            SO_PASSRIGHTS,
-            (&raw const no).cast(),
-            size_of_val(&no) as libc::socklen_t,
-        );
-    }
+    // An older kernel has no such option.
+    let _ = set_option(socket.as_fd(), libc::SOL_SOCKET, SO_PASSRIGHTS, 0);
     nix::sys::socket::bind(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
     Ok(socket)
 }
 
 /// One datagram, cut to the buffer, without waiting and without the descriptors that come with it.
 pub fn receive_datagram(socket: BorrowedFd, buffer: &mut [u8]) -> SysResult<usize> {
-    loop {
-        match nix::sys::socket::recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT) {
-            Err(nix::errno::Errno::EINTR) => {}
-            other => return Ok(other?),
-        }
-    }
+    uninterrupted(|| Ok(nix::sys::socket::recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT)?))
 }
 
 /// shutdown(socket, SHUT_WR): the other end hears that no more is said.
 pub fn end_of_words(socket: BorrowedFd) -> SysResult<()> {
     Ok(nix::sys::socket::shutdown(socket.as_raw_fd(), nix::sys::socket::Shutdown::Write)?)
+}
+
+/// setsockopt(socket, level, option, value), for options that are a number and that nix does not know.
+pub(super) fn set_option(socket: BorrowedFd, level: i32, option: i32, value: libc::c_int) -> SysResult<()> {
+    let (at, size) = ((&raw const value).cast(), size_of_val(&value) as libc::socklen_t);
+    // SAFETY: the pointer and the size are those of `value`, which outlives the call.
+    check(unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, at, size) }).map(drop)
 }
 
 fn new(kind: SockType) -> SysResult<OwnedFd> {
@@ -107,19 +100,12 @@ pub fn send(socket: BorrowedFd, mut bytes: &[u8], pass: &[RawFd]) -> SysResult<(
     let rights = [ControlMessage::ScmRights(pass)];
     let mut control = if pass.is_empty() { &[][..] } else { &rights[..] };
     loop {
-        let flags = MsgFlags::MSG_NOSIGNAL;
-        match nix::sys::socket::sendmsg::<()>(
-            socket.as_raw_fd(),
-            &[IoSlice::new(bytes)],
-            control,
-            flags,
-            None,
-        ) {
-            Err(nix::errno::Errno::EINTR) => {}
-            Err(e) => return Err(e.into()),
-            Ok(sent) if sent < bytes.len() => (bytes, control) = (&bytes[sent..], &[]),
-            Ok(_) => return Ok(()),
+        let (parts, flags) = ([IoSlice::new(bytes)], MsgFlags::MSG_NOSIGNAL);
+        let sent = uninterrupted(|| Ok(sendmsg::<()>(socket.as_raw_fd(), &parts, control, flags, None)?))?;
+        if sent >= bytes.len() {
+            return Ok(());
         }
+        (bytes, control) = (&bytes[sent..], &[]);
     }
 }
 
@@ -139,34 +125,30 @@ fn receive_with(
     flags: MsgFlags,
 ) -> SysResult<(usize, Option<OwnedFd>)> {
     let mut space = nix::cmsg_space!([RawFd; 2]);
-    loop {
-        let mut parts = [IoSliceMut::new(buffer)];
-        let flags = flags | MsgFlags::MSG_CMSG_CLOEXEC;
-        match nix::sys::socket::recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut space), flags) {
-            Err(nix::errno::Errno::EINTR) => {}
-            // The other end died with messages of ours unread: the same as closed.
-            Err(nix::errno::Errno::ECONNRESET) => return Ok((0, None)),
-            Err(e) => return Err(Errno(e as i32)),
-            Ok(message) => {
-                let mut passed = None;
-                for part in message.cmsgs()? {
-                    if let ControlMessageOwned::ScmRights(numbers) = part {
-                        for number in numbers {
-                            // SAFETY: the kernel has just put this descriptor into our table, for us alone.
-                            passed = Some(unsafe { OwnedFd::from_raw_fd(number) });
-                        }
-                    }
-                }
-                return Ok((message.bytes, passed));
+    let mut parts = [IoSliceMut::new(buffer)];
+    let flags = flags | MsgFlags::MSG_CMSG_CLOEXEC;
+    let received = uninterrupted(|| {
+        let message = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut space), flags)?;
+        let mut passed = None;
+        for part in message.cmsgs()? {
+            let ControlMessageOwned::ScmRights(numbers) = part else { continue };
+            for number in numbers {
+                // SAFETY: the kernel has just put this descriptor into our table, for us alone.
+                passed = Some(unsafe { OwnedFd::from_raw_fd(number) });
             }
         }
+        Ok((message.bytes, passed))
+    });
+    match received {
+        // The other end died with messages of ours unread: the same as closed.
+        Err(Errno(libc::ECONNRESET)) => Ok((0, None)),
+        other => other,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::fd::AsFd;
 
     #[test]
     fn a_stream_that_takes_only_a_part_is_an_error() {

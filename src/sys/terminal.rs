@@ -1,14 +1,16 @@
 //! Terminals: size and raw mode.
 
-use super::{SysResult, check};
+use super::{SysResult, check, owned};
+use nix::sys::stat::{Mode, fchmod};
+use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 use std::mem::zeroed;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// ioctl(TIOCSWINSZ). Reference: ioctl_tty(2).
 pub fn set_size(terminal: BorrowedFd, rows: u16, columns: u16) -> SysResult<()> {
     let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: size is valid for the call, which reads a struct winsize.
-    check(unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCSWINSZ, &size) }.into()).map(drop)
+    check(unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCSWINSZ, &size) }).map(drop)
 }
 
 /// ioctl(TIOCGWINSZ): (rows, columns).
@@ -16,7 +18,7 @@ pub fn size(terminal: BorrowedFd) -> SysResult<(u16, u16)> {
     // SAFETY: all zeroes is a valid value of this plain struct.
     let mut size: libc::winsize = unsafe { zeroed() };
     // SAFETY: size is ours for the call, which fills a struct winsize.
-    check(unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCGWINSZ, &mut size) }.into())?;
+    check(unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCGWINSZ, &mut size) })?;
     Ok((size.ws_row, size.ws_col))
 }
 
@@ -24,44 +26,36 @@ pub fn size(terminal: BorrowedFd) -> SysResult<(u16, u16)> {
 pub fn number(master: BorrowedFd) -> SysResult<u32> {
     let mut number: libc::c_uint = 0;
     // SAFETY: number is ours for the call, which fills an unsigned int.
-    check(unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCGPTN, &mut number) }.into())?;
+    check(unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCGPTN, &mut number) })?;
     Ok(number)
 }
 
 /// ioctl(TIOCGPTPEER) and fchmod(2): the mode of a terminal, by its master. Reference: ioctl_tty(2).
 pub fn set_mode(master: BorrowedFd, mode: u32) -> SysResult<()> {
     let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
-    // SAFETY: the argument is a number.
-    let peer = check(unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCGPTPEER, flags) }.into())?;
-    // SAFETY: the kernel has just returned this descriptor to us alone.
-    let peer = unsafe { OwnedFd::from_raw_fd(peer as i32) };
-    // SAFETY: fchmod takes numbers.
-    check(unsafe { libc::fchmod(peer.as_raw_fd(), mode) }.into()).map(drop)
+    // SAFETY: the argument is a number; the call returns a new descriptor.
+    let peer = unsafe { owned(libc::ioctl(master.as_raw_fd(), libc::TIOCGPTPEER, flags)) }?;
+    Ok(fchmod(peer, Mode::from_bits_retain(mode))?)
 }
 
 /// A terminal in raw mode; dropped, it is as it was.
 pub struct Raw<'a> {
     terminal: BorrowedFd<'a>,
-    before: libc::termios,
+    before: Termios,
 }
 
 /// Puts a terminal into raw mode. `ENOTTY` if it is none. Reference: termios(3).
 pub fn raw(terminal: BorrowedFd) -> SysResult<Raw> {
-    // SAFETY: all zeroes is a valid value of this plain struct.
-    let mut before: libc::termios = unsafe { zeroed() };
-    // SAFETY: before is ours for the call.
-    check(unsafe { libc::tcgetattr(terminal.as_raw_fd(), &mut before) }.into())?;
-    let mut raw = before;
-    // SAFETY: raw is ours for the call.
-    unsafe { libc::cfmakeraw(&mut raw) };
-    // SAFETY: raw is valid for the call.
-    check(unsafe { libc::tcsetattr(terminal.as_raw_fd(), libc::TCSANOW, &raw) }.into())?;
+    let before = tcgetattr(terminal)?;
+    let mut raw = before.clone();
+    cfmakeraw(&mut raw);
+    tcsetattr(terminal, SetArg::TCSANOW, &raw)?;
     Ok(Raw { terminal, before })
 }
 
 impl Drop for Raw<'_> {
     fn drop(&mut self) {
-        // SAFETY: before is a copy of what tcgetattr gave. A terminal that has gone needs no repair.
-        unsafe { libc::tcsetattr(self.terminal.as_raw_fd(), libc::TCSANOW, &self.before) };
+        // A terminal that has gone needs no repair.
+        let _ = tcsetattr(self.terminal, SetArg::TCSANOW, &self.before);
     }
 }

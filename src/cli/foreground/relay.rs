@@ -33,7 +33,7 @@ impl<'a> Relay<'a> {
             Err(e) => return Err(e.because("put the terminal into raw mode")),
         };
         // No other process has the master.
-        file::set_nonblocking(master.as_fd()).map_err(|e| e.because("fcntl on the terminal"))?;
+        file::set_nonblocking(master.as_fd(), true).map_err(|e| e.because("fcntl on the terminal"))?;
         let (out, into) = (Flow::default(), Flow::default());
         let relay = Relay { master, input, output, out, into, _raw: raw };
         relay.follow_size();

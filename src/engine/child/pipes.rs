@@ -29,8 +29,8 @@ pub fn pair() -> SysResult<(Pipes, Theirs)> {
     let pipe = || nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(Errno::from);
     let (heard, word) = pipe()?;
     let (answer, told) = pipe()?;
-    file::set_nonblocking(word.as_fd())?;
-    file::set_nonblocking(answer.as_fd())?;
+    file::set_nonblocking(word.as_fd(), true)?;
+    file::set_nonblocking(answer.as_fd(), true)?;
     Ok((Pipes::of(word, answer), Theirs { word: heard, answer: told }))
 }
 

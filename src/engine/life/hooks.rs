@@ -211,7 +211,7 @@ fn open_log(path: &str) -> Result<OwnedFd> {
         return Err(Error::new("a device does not take the words of hooks").value(path));
     }
     let opened = file::openat2(cwd(), &c(path), flags, 0o600, 0).map_err(refused)?;
-    file::set_blocking(opened.as_fd()).map_err(refused)?;
+    file::set_nonblocking(opened.as_fd(), false).map_err(refused)?;
     Ok(opened)
 }
 

@@ -1,6 +1,6 @@
 //! Programs of the host that this one calls: hooks, newuidmap, ps.
 
-use super::check;
+use crate::sys::check;
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::process::CommandExt;

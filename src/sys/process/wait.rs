@@ -1,6 +1,6 @@
 //! Waiting for children.
 
-use super::{Errno, SysResult, check};
+use crate::sys::{Errno, SysResult, check, uninterrupted};
 use std::mem::zeroed;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -43,7 +43,7 @@ fn remembered(pidfd: BorrowedFd) -> Option<Ended> {
     let mut info = [0u64; SIZE / 8];
     info[0] = PIDFD_INFO_EXIT;
     // SAFETY: the structure is ours for the call, and as long as the number of the call says.
-    check(unsafe { libc::ioctl(pidfd.as_raw_fd(), PIDFD_GET_INFO, info.as_mut_ptr()) }.into()).ok()?;
+    check(unsafe { libc::ioctl(pidfd.as_raw_fd(), PIDFD_GET_INFO, info.as_mut_ptr()) }).ok()?;
     let status = (info[7] >> 32) as i32;
     let ended = match libc::WIFSIGNALED(status) {
         true => Ended::Signaled(libc::WTERMSIG(status)),
@@ -73,32 +73,22 @@ pub fn ended_other_than(pid: i32) -> Option<i32> {
     let mut info: libc::siginfo_t = unsafe { zeroed() };
     let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
     // SAFETY: info is ours for the call.
-    let found = check(unsafe { libc::waitid(libc::P_ALL, 0, &mut info, options) }.into());
+    let found = check(unsafe { libc::waitid(libc::P_ALL, 0, &mut info, options) });
     // SAFETY: waitid has filled the fields of a child event, or left the pid zero.
     let ended = unsafe { info.si_pid() };
     (found.is_ok() && ended != 0 && ended != pid).then_some(ended)
 }
 
 fn wait(kind: libc::idtype_t, id: libc::id_t, options: i32) -> SysResult<Option<Ended>> {
-    loop {
-        // SAFETY: all zeroes is a valid value of this plain struct.
-        let mut info: libc::siginfo_t = unsafe { zeroed() };
-        // SAFETY: info is ours for the call.
-        match check(unsafe { libc::waitid(kind, id, &mut info, libc::WEXITED | options) }.into()) {
-            Err(Errno(libc::EINTR)) => {}
-            Err(errno) => return Err(errno),
-            // SAFETY: waitid has filled the fields of a child event, or left the pid zero.
-            Ok(_) => return Ok(unsafe { (info.si_pid() != 0).then(|| ended(&info)) }),
-        }
-    }
-}
-
-/// # Safety
-/// `info` must come from waitid.
-unsafe fn ended(info: &libc::siginfo_t) -> Ended {
-    // SAFETY: as promised by the caller.
-    let status = unsafe { info.si_status() };
-    if info.si_code == libc::CLD_EXITED { Ended::Exited(status) } else { Ended::Signaled(status) }
+    // SAFETY: all zeroes is a valid value of this plain struct.
+    let mut info: libc::siginfo_t = unsafe { zeroed() };
+    // SAFETY: info is ours for the call.
+    uninterrupted(|| check(unsafe { libc::waitid(kind, id, &mut info, libc::WEXITED | options) }))?;
+    // SAFETY: waitid has filled the fields of a child event, or left the pid zero.
+    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+    let ended =
+        if info.si_code == libc::CLD_EXITED { Ended::Exited(status) } else { Ended::Signaled(status) };
+    Ok((pid != 0).then_some(ended))
 }
 
 #[cfg(test)]
@@ -112,7 +102,7 @@ mod tests {
     fn how_a_child_has_ended_is_known_although_another_has_reaped_it() {
         for (script, wanted) in [("exit 7", Ended::Exited(7)), ("kill -TERM $$", Ended::Signaled(15))] {
             let mut child = Command::new("sh").args(["-c", script]).spawn().unwrap();
-            let pidfd = super::super::process::pidfd_open(child.id() as i32).unwrap();
+            let pidfd = super::super::pidfd_open(child.id() as i32).unwrap();
             child.wait().unwrap();
             match reap(pidfd.as_fd()) {
                 Err(Errno(libc::ECHILD)) => eprintln!("skipped: before Linux 6.15"),

@@ -10,11 +10,13 @@
 //! in_vfork alone). So a thread of a few instructions sleeps in vfork, and the caller waits for that thread; only in a
 //! cgroup that was just made, which no container can freeze, the caller sleeps itself.
 
-use super::{Errno, SysResult};
+use super::raw::{CAPABILITY_HEADER, call, clone3_on_stack, end};
+use super::{pidfd_send_signal, wait};
+use crate::sys::{Errno, SysResult, poll};
 use std::cell::UnsafeCell;
 use std::ffi::{CStr, CString};
 use std::marker::PhantomData;
-use std::mem::size_of;
+use std::mem::{size_of, zeroed};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
@@ -61,10 +63,10 @@ impl Child {
     /// is left to the process that inherits it.
     pub fn end(&self, patience: Duration) {
         // It may have ended by itself.
-        let _ = super::process::pidfd_send_signal(self.pidfd.as_fd(), libc::SIGKILL);
-        if super::poll::readable(self.pidfd.as_fd(), Some(Instant::now() + patience)) == Ok(true) {
+        let _ = pidfd_send_signal(self.pidfd.as_fd(), libc::SIGKILL);
+        if poll::readable(self.pidfd.as_fd(), Some(Instant::now() + patience)) == Ok(true) {
             // Another part of this program may have reaped it.
-            let _ = super::wait::reap(self.pidfd.as_fd());
+            let _ = wait::reap(self.pidfd.as_fd());
         }
     }
 }
@@ -110,7 +112,7 @@ struct Shared {
     /// meanwhile is gone (CLONE_CHILD_CLEARTID).
     present: AtomicU32,
     /// For clone3 of the child.
-    args: [u64; 11],
+    args: libc::clone_args,
     /// What clone3 returned; then the child's pid, and its pidfd.
     cloned: AtomicI32,
     pid: AtomicI32,
@@ -123,6 +125,8 @@ struct Shared {
 /// Starts the child. What it was given has to stay open until it has left.
 pub fn begin<'a>(launch: &Launch<'a>) -> Result<Begun<'a>, LaunchError> {
     let strings: Vec<CString> = launch.arguments.iter().map(|&argument| argument.to_owned()).collect();
+    // SAFETY: all zeroes is a valid value of this plain struct.
+    let nothing: libc::clone_args = unsafe { zeroed() };
     let made = Box::new(Shared {
         stack: UnsafeCell::new(Vec::with_capacity(STACK / size_of::<u128>())),
         program: launch.program.as_raw_fd(),
@@ -132,7 +136,7 @@ pub fn begin<'a>(launch: &Launch<'a>) -> Result<Begun<'a>, LaunchError> {
         streams: launch.streams.map(|stream| stream.map(|stream| stream.as_raw_fd())),
         keep_capabilities: launch.keep_capabilities,
         present: AtomicU32::new(1),
-        args: [0; 11],
+        args: nothing,
         cloned: AtomicI32::new(0),
         pid: AtomicI32::new(0),
         pidfd: AtomicI32::new(-1),
@@ -142,47 +146,36 @@ pub fn begin<'a>(launch: &Launch<'a>) -> Result<Begun<'a>, LaunchError> {
     let raw = NonNull::from(Box::leak(made));
     // SAFETY: it is ours alone until there is a child.
     let shared = unsafe { &mut *raw.as_ptr() };
-    let flags = (libc::CLONE_VM | libc::CLONE_PIDFD | libc::CLONE_PARENT_SETTID) as u64 | launch.namespaces;
-    let thread = launch.cgroup.is_some() && launch.sleeper == Sleeper::Thread;
-    let mut apart = if thread { 0 } else { libc::CLONE_CHILD_CLEARTID as u64 };
-    if launch.cgroup.is_some() {
-        apart |= CLONE_INTO_CGROUP;
-    }
-    if launch.cgroup.is_some() && launch.sleeper != Sleeper::None {
-        apart |= libc::CLONE_VFORK as u64;
-    }
-    shared.args = [
-        flags | apart,
-        shared.pidfd.as_ptr() as u64,
-        shared.present.as_ptr() as u64,
-        shared.pid.as_ptr() as u64,
-        libc::SIGCHLD as u64,
-        shared.stack.get_mut().as_mut_ptr() as u64,
-        STACK as u64,
-        0,
-        0,
-        0,
-        launch.cgroup.map_or(0, |c| c.as_raw_fd() as u64),
-    ];
-    let of_thread = [
-        THREAD | libc::CLONE_CHILD_CLEARTID as u64,
-        0,
-        shared.present.as_ptr() as u64,
-        0,
-        0,
-        shared.sleeper.get_mut().as_mut_ptr() as u64,
-        SLEEPER as u64,
-        0,
-        0,
-        0,
-        0,
-    ];
+    let sleeper = launch.cgroup.map_or(Sleeper::None, |_| launch.sleeper);
+    let flag = |on: bool, flag: u64| if on { flag } else { 0 };
+    shared.args = libc::clone_args {
+        flags: (libc::CLONE_VM | libc::CLONE_PIDFD | libc::CLONE_PARENT_SETTID) as u64
+            | launch.namespaces
+            | flag(launch.cgroup.is_some(), CLONE_INTO_CGROUP)
+            | flag(sleeper != Sleeper::None, libc::CLONE_VFORK as u64)
+            | flag(sleeper != Sleeper::Thread, libc::CLONE_CHILD_CLEARTID as u64),
+        pidfd: shared.pidfd.as_ptr() as u64,
+        child_tid: shared.present.as_ptr() as u64,
+        parent_tid: shared.pid.as_ptr() as u64,
+        exit_signal: libc::SIGCHLD as u64,
+        stack: shared.stack.get_mut().as_mut_ptr() as u64,
+        stack_size: STACK as u64,
+        cgroup: launch.cgroup.map_or(0, |c| c.as_raw_fd() as u64),
+        ..nothing
+    };
+    let of_thread = libc::clone_args {
+        flags: THREAD | libc::CLONE_CHILD_CLEARTID as u64,
+        child_tid: shared.present.as_ptr() as u64,
+        stack: shared.sleeper.get_mut().as_mut_ptr() as u64,
+        stack_size: SLEEPER as u64,
+        ..nothing
+    };
     // A handler of the caller's that a signal ran in the child would work on our memory. init lets them through again.
     let before = set_signals(u64::MAX);
     // SAFETY: each stack is of one process alone, neither function returns, and `Begun` keeps what they work on until both
     // have left.
     let returned = unsafe {
-        if thread {
+        if sleeper == Sleeper::Thread {
             clone3_on_stack(&of_thread, sleep, raw.as_ptr().cast())
         } else {
             clone3_on_stack(&shared.args, child, raw.as_ptr().cast())
@@ -212,10 +205,7 @@ extern "C" fn sleep(argument: *mut libc::c_void) -> ! {
     // SAFETY: as in `begin`.
     let returned = unsafe { clone3_on_stack(&shared.args, child, argument) };
     shared.cloned.store(returned as i32, Ordering::Release);
-    loop {
-        // SAFETY: ends this thread alone.
-        let _ = unsafe { call(libc::SYS_exit, [0; 6]) };
-    }
+    end(libc::SYS_exit, 0)
 }
 
 /// rt_sigprocmask(SIG_SETMASK) of this thread, for all signals, also those that libc keeps for itself. Returns the mask that
@@ -278,7 +268,7 @@ impl Begun<'_> {
             (Some(child), None) => Ok(child),
             (Some(child), Some(error)) => {
                 // It has ended itself; only its exit code is left to fetch.
-                let _ = super::wait::reap(child.pidfd.as_fd());
+                let _ = wait::reap(child.pidfd.as_fd());
                 Err(error)
             }
             (None, _) => Err(LaunchError::Setup(Errno(libc::ESRCH))),
@@ -322,10 +312,7 @@ extern "C" fn child(argument: *mut libc::c_void) -> ! {
     };
     // SAFETY: our parent reads it when we have left.
     unsafe { *shared.failed.get() = Some(error) };
-    loop {
-        // SAFETY: ends this process without touching anything that we share with the parent.
-        let _ = unsafe { call(libc::SYS_exit_group, [127, 0, 0, 0, 0, 0]) };
-    }
+    end(libc::SYS_exit_group, 127)
 }
 
 fn prepare(shared: &Shared) -> SysResult<()> {
@@ -353,14 +340,11 @@ fn prepare(shared: &Shared) -> SysResult<()> {
 
 /// Permitted becomes inheritable and ambient, which an exec by an unmapped user keeps.
 fn keep_capabilities() -> SysResult<()> {
-    let header: [u32; 2] = [0x2008_0522 /* _LINUX_CAPABILITY_VERSION_3 */, 0];
     let mut data = [0u32; 6];
-    let sets = [header.as_ptr() as usize, data.as_mut_ptr() as usize, 0, 0, 0, 0];
+    let sets = [CAPABILITY_HEADER.as_ptr() as usize, data.as_mut_ptr() as usize, 0, 0, 0, 0];
     // SAFETY: version 3 has two sets of three words each, which is what `data` holds.
     unsafe { call(libc::SYS_capget, sets) }?;
-    data[2] = data[1];
-    data[5] = data[4];
-    let sets = [header.as_ptr() as usize, data.as_mut_ptr() as usize, 0, 0, 0, 0];
+    (data[2], data[5]) = (data[1], data[4]);
     // SAFETY: as above.
     unsafe { call(libc::SYS_capset, sets) }?;
     let permitted = u64::from(data[1]) | u64::from(data[4]) << 32;
@@ -372,105 +356,23 @@ fn keep_capabilities() -> SysResult<()> {
     Ok(())
 }
 
-/// A system call of the child's. Not libc's: that leaves its errno in the memory of a thread that goes on meanwhile.
-///
-/// # Safety
-/// As the call asks of its pointers.
-unsafe fn call(number: libc::c_long, arguments: [usize; 6]) -> SysResult<usize> {
-    let returned: isize;
-    let [a, b, c, d, e, f] = arguments;
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: the registers are those of the system call interface; the caller answers for what they point to.
-    unsafe {
-        std::arch::asm!(
-            "syscall", inlateout("rax") number as isize => returned, in("rdi") a, in("rsi") b, in("rdx") c,
-            in("r10") d, in("r8") e, in("r9") f, out("rcx") _, out("r11") _, options(nostack),
-        );
-    }
-    #[cfg(target_arch = "aarch64")]
-    // SAFETY: as above.
-    unsafe {
-        std::arch::asm!(
-            "svc #0", in("x8") number, inlateout("x0") a => returned, in("x1") b, in("x2") c, in("x3") d,
-            in("x4") e, in("x5") f, options(nostack),
-        );
-    }
-    if returned < 0 { Err(Errno(-returned as i32)) } else { Ok(returned as usize) }
-}
-
-/// clone3(2) whose child calls `function(argument)` on the stack that `args` names.
-///
-/// # Safety
-/// `args` must describe a stack that no other code uses, `function` must not return, and `argument` must stay
-/// valid until the child has exec'd or ended.
-#[cfg(target_arch = "x86_64")]
-unsafe fn clone3_on_stack(
-    args: &[u64; 11],
-    function: extern "C" fn(*mut libc::c_void) -> !,
-    argument: *mut libc::c_void,
-) -> isize {
-    let returned: isize;
-    // SAFETY: as promised by the caller; the parent goes on behind the label with the registers as declared.
-    unsafe {
-        std::arch::asm!(
-            "syscall", "test eax, eax", "jnz 2f",
-            "xor ebp, ebp", "mov rdi, r12", "call r13", "ud2",
-            "2:",
-            inlateout("rax") libc::SYS_clone3 as isize => returned,
-            in("rdi") args.as_ptr(), in("rsi") size_of::<[u64; 11]>(),
-            in("r12") argument, in("r13") function,
-            out("rcx") _, out("r11") _,
-        );
-    }
-    returned
-}
-
-/// clone3(2) whose child calls `function(argument)` on the stack that `args` names.
-///
-/// # Safety
-/// `args` must describe a stack that no other code uses, `function` must not return, and `argument` must stay
-/// valid until the child has exec'd or ended.
-#[cfg(target_arch = "aarch64")]
-unsafe fn clone3_on_stack(
-    args: &[u64; 11],
-    function: extern "C" fn(*mut libc::c_void) -> !,
-    argument: *mut libc::c_void,
-) -> isize {
-    let returned: isize;
-    // SAFETY: as promised by the caller; the parent goes on behind the label with the registers as declared.
-    unsafe {
-        std::arch::asm!(
-            "svc #0", "cbnz x0, 2f",
-            "mov x29, #0", "mov x0, x20", "blr x21", "brk #1",
-            "2:",
-            in("x8") libc::SYS_clone3, inlateout("x0") args.as_ptr() => returned,
-            in("x1") size_of::<[u64; 11]>(), in("x20") argument, in("x21") function,
-        );
-    }
-    returned
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::fs::{self, File};
     use std::path::{Path, PathBuf};
 
-    fn begin_in<'a>(
-        program: &'a File,
-        cgroup: Option<&'a File>,
-        arguments: &'a [&CStr],
-    ) -> Result<Begun<'a>, LaunchError> {
-        begin(&Launch {
+    fn launch<'a>(program: &'a File, arguments: &'a [&CStr]) -> Launch<'a> {
+        Launch {
             program: program.as_fd(),
             arguments,
             namespaces: 0,
-            cgroup: cgroup.map(File::as_fd),
+            cgroup: None,
             sleeper: Sleeper::Thread,
             pass: &[],
             streams: [None; 3],
             keep_capabilities: false,
-        })
+        }
     }
 
     /// A group of cgroup v2 that goes with it.
@@ -503,15 +405,16 @@ mod tests {
         let Some(frozen) = Frozen::new() else { return eprintln!("skipped: no cgroup v2 to write to") };
         let group = File::open(&frozen.0).unwrap();
         let program = File::open("/bin/sleep").unwrap();
-        let begun = begin_in(&program, Some(&group), &[c"sleep", c"100"]).unwrap();
+        let born = |seconds| Launch { cgroup: Some(group.as_fd()), ..launch(&program, seconds) };
+        let begun = begin(&born(&[c"sleep", c"100"])).unwrap();
         assert!(!begun.has_left(Duration::from_millis(200)), "it runs in a frozen group");
         drop(begun);
         assert_eq!(fs::read_to_string(frozen.0.join("cgroup.procs")).unwrap(), "");
 
-        let begun = begin_in(&program, Some(&group), &[c"sleep", c"0"]).unwrap();
+        let begun = begin(&born(&[c"sleep", c"0"])).unwrap();
         fs::write(frozen.0.join("cgroup.freeze"), "0").unwrap();
         let child = begun.finish().unwrap();
-        assert_eq!(super::super::wait::reap(child.pidfd.as_fd()), Ok(super::super::wait::Ended::Exited(0)));
+        assert_eq!(wait::reap(child.pidfd.as_fd()), Ok(wait::Ended::Exited(0)));
     }
 
     /// One that came between clone and exec would run the caller's handler, on the caller's memory.
@@ -519,7 +422,7 @@ mod tests {
     fn no_signal_comes_to_a_child_that_has_our_memory() {
         let before = fs::read_to_string("/proc/thread-self/status").unwrap();
         let program = File::open("/bin/sleep").unwrap();
-        let child = begin_in(&program, None, &[c"sleep", c"100"]).unwrap().finish().unwrap();
+        let child = begin(&launch(&program, &[c"sleep", c"100"])).unwrap().finish().unwrap();
         let status = fs::read_to_string(format!("/proc/{}/status", child.pid)).unwrap();
         child.end(Duration::from_secs(10));
         // All but SIGKILL and SIGSTOP.
@@ -531,20 +434,8 @@ mod tests {
     #[test]
     fn what_the_child_cannot_do_is_answered() {
         let program = File::open("/etc/passwd").unwrap();
-        let launch = |pass: &[RawFd]| {
-            let begun = begin(&Launch {
-                program: program.as_fd(),
-                arguments: &[c"x"],
-                namespaces: 0,
-                cgroup: None,
-                sleeper: Sleeper::Thread,
-                pass,
-                streams: [None; 3],
-                keep_capabilities: false,
-            });
-            begun.unwrap().finish()
-        };
-        assert!(matches!(launch(&[]), Err(LaunchError::Exec(Errno(libc::EACCES)))));
-        assert!(matches!(launch(&[1 << 20]), Err(LaunchError::Setup(Errno(libc::EBADF)))));
+        let started = |pass| begin(&Launch { pass, ..launch(&program, &[c"x"]) }).unwrap().finish();
+        assert!(matches!(started(&[]), Err(LaunchError::Exec(Errno(libc::EACCES)))));
+        assert!(matches!(started(&[1 << 20]), Err(LaunchError::Setup(Errno(libc::EBADF)))));
     }
 }

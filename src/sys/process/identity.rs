@@ -1,14 +1,13 @@
 //! What this process may do, and on which kernel.
 
-use super::{SysResult, check};
-use std::mem::zeroed;
+use super::raw::CAPABILITY_HEADER;
+use crate::sys::{SysResult, check};
 
 /// (effective, permitted) capabilities of the calling thread. Reference: capget(2).
 pub fn capabilities() -> SysResult<(u64, u64)> {
-    let header: [u32; 2] = [0x2008_0522 /* _LINUX_CAPABILITY_VERSION_3 */, 0];
     let mut data = [0u32; 6];
     // SAFETY: version 3 has two sets of three words each, which is what `data` holds.
-    check(unsafe { libc::syscall(libc::SYS_capget, header.as_ptr(), data.as_mut_ptr()) })?;
+    check(unsafe { libc::syscall(libc::SYS_capget, CAPABILITY_HEADER.as_ptr(), data.as_mut_ptr()) })?;
     let wide = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
     Ok((wide(data[0], data[3]), wide(data[1], data[4])))
 }
@@ -26,26 +25,18 @@ pub fn last_capability() -> u32 {
 
 /// (major, minor) of the running kernel; (0, 0) if it does not say.
 pub fn kernel_version() -> (u32, u32) {
-    // SAFETY: all zeroes is a valid value of this plain struct.
-    let mut name: libc::utsname = unsafe { zeroed() };
-    // SAFETY: name is ours for the call.
-    if unsafe { libc::uname(&mut name) } != 0 {
-        return (0, 0);
-    }
-    let release: Vec<u8> = name.release.iter().map(|&c| c as u8).take_while(|&c| c != 0).collect();
-    let text = String::from_utf8_lossy(&release);
+    let Ok(name) = nix::sys::utsname::uname() else { return (0, 0) };
+    let text = name.release().to_string_lossy();
     let mut numbers = text.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse().unwrap_or(0));
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
 pub fn euid() -> u32 {
-    // SAFETY: geteuid cannot fail and takes nothing.
-    unsafe { libc::geteuid() }
+    nix::unistd::geteuid().as_raw()
 }
 
 pub fn egid() -> u32 {
-    // SAFETY: getegid cannot fail and takes nothing.
-    unsafe { libc::getegid() }
+    nix::unistd::getegid().as_raw()
 }
 
 /// prlimit(pid, resource, limit): (soft, hard) of another process. Reference: prlimit(2).
@@ -60,6 +51,12 @@ pub fn prlimit(pid: i32, resource: u32, set: Option<(u64, u64)>) -> SysResult<(u
 
 /// prctl(PR_SET_CHILD_SUBREAPER): orphans below this process become its children.
 pub fn become_subreaper() -> SysResult<()> {
-    // SAFETY: prctl takes numbers.
-    check(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }.into()).map(drop)
+    Ok(nix::sys::prctl::set_child_subreaper(true)?)
+}
+
+/// sched_setattr(pid, attributes, 0): `attributes` is a struct sched_attr, its own size first. Reference:
+/// sched_setattr(2).
+pub fn sched_setattr(pid: i32, attributes: &[u8]) -> SysResult<()> {
+    // SAFETY: the structure says its own size in its first word, and the slice is that long.
+    check(unsafe { libc::syscall(libc::SYS_sched_setattr, pid, attributes.as_ptr(), 0) }).map(drop)
 }

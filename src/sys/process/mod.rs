@@ -1,0 +1,14 @@
+//! Processes: this one, those that it starts, and signals.
+
+pub mod identity;
+pub mod launch;
+pub mod pidfd;
+mod raw;
+pub mod signal;
+pub mod signalfd;
+pub mod spawn;
+pub mod wait;
+
+pub use identity::sched_setattr;
+pub use pidfd::{pidfd_getfd, pidfd_open, pidfd_open_thread, pidfd_send_signal};
+pub use signal::kill_group;
