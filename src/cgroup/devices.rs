@@ -72,10 +72,7 @@ impl Rules {
             }
         }
         rules.extend(DEFAULTS);
-        match Error::all(problems) {
-            None => Ok(Rules::pruned(rules)),
-            Some(error) => Err(error),
-        }
+        Error::all(problems).map_or(Ok(Rules::pruned(rules)), Err)
     }
 
     /// Leaves out what later rules decide anyway.
@@ -134,23 +131,25 @@ fn check(rule: &DeviceRule, index: usize, rules: &mut Vec<Rule>) -> Result<()> {
         (0, true) => return wrong("access", &"", "access must not be empty: use the letters r, w and m"),
         _ => {}
     }
-    let every = |number: Option<i64>| number.filter(|n| *n != -1);
-    for (name, number) in [("major", rule.major), ("minor", rule.minor)] {
-        if let Some(n) = every(number).filter(|n| u32::try_from(*n).is_err()) {
-            return wrong(name, &n, "a device number must be 0 to 4294967295, or -1 for every number");
-        }
+    let mut numbers = [None; 2];
+    for (kept, (name, given)) in numbers.iter_mut().zip([("major", rule.major), ("minor", rule.minor)]) {
+        let Some(number) = given.filter(|number| *number != -1) else { continue };
+        let Ok(number) = u32::try_from(number) else {
+            return wrong(name, &number, "a device number must be 0 to 4294967295, or -1 for every number");
+        };
+        *kept = Some(number);
     }
-    let [major, minor] = [rule.major, rule.minor].map(|number| every(number).map(|n| n as u32));
-    let whole = major.is_none() && minor.is_none() && access == ALL;
-    let classes: &[Class] = match class {
-        Class::Any if !whole => &[Class::Block, Class::Char],
-        Class::Any => &[Class::Any],
-        Class::Block => &[Class::Block],
-        Class::Char => &[Class::Char],
+    let [major, minor] = numbers;
+    // A rule for every type that is not for everything is one for each type.
+    let classes = match class {
+        Class::Any if (numbers, access) != ([None; 2], ALL) => &[Class::Block, Class::Char][..],
+        _ => &[class],
     };
-    for class in classes {
-        rules.push(Rule { allow: rule.allow, range: Range { class: *class, major, minor }, access });
-    }
+    rules.extend(classes.iter().map(|&class| Rule {
+        allow: rule.allow,
+        range: Range { class, major, minor },
+        access,
+    }));
     Ok(())
 }
 
@@ -174,19 +173,14 @@ impl Range {
 /// `c 1:*`, as the v1 files have it.
 impl fmt::Display for Range {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.class {
-            Class::Block => "b ",
-            Class::Char => "c ",
-            Class::Any => "a ",
-        })?;
-        match self.major {
-            Some(n) => write!(f, "{n}:")?,
-            None => f.write_str("*:")?,
-        }
-        match self.minor {
-            Some(n) => write!(f, "{n}"),
-            None => f.write_str("*"),
-        }
+        let class = match self.class {
+            Class::Block => 'b',
+            Class::Char => 'c',
+            Class::Any => 'a',
+        };
+        let [major, minor] =
+            [self.major, self.minor].map(|number| number.map_or("*".to_owned(), |number| number.to_string()));
+        write!(f, "{class} {major}:{minor}")
     }
 }
 

@@ -31,11 +31,9 @@ pub enum CgroupManager {
 impl CgroupManager {
     /// The host's hierarchies. They may be absent where they are not needed.
     pub fn layout(self) -> Result<Layout> {
-        match (detect(), self) {
-            (Err(_), CgroupManager::Disabled) => {
-                Ok(Layout::Legacy { hierarchies: Vec::new(), unified: None })
-            }
-            (layout, _) => layout,
+        match self {
+            CgroupManager::Disabled => Ok(detect().unwrap_or_default()),
+            _ => detect(),
         }
     }
 

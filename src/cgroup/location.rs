@@ -74,20 +74,17 @@ impl Location {
 
     /// The hierarchies that a recorded cgroup is in, without asking the host for its mounts.
     pub fn layout(&self) -> Layout {
-        let mount = |leg: &Leg| Mount { path: leg.mount.clone(), root: "/".to_owned() };
-        let v2 = self.legs.iter().find(|leg| leg.version == Version::V2);
-        match (&self.legs[..], v2) {
-            ([_], Some(leg)) => Layout::Unified { mount: leg.mount.clone() },
-            _ => Layout::Legacy {
-                hierarchies: self
-                    .legs
-                    .iter()
-                    .filter(|leg| leg.version == Version::V1)
-                    .map(|leg| Hierarchy { controllers: leg.controllers.clone(), mount: mount(leg) })
-                    .collect(),
-                unified: v2.map(mount),
-            },
+        let mut layout = Layout::default();
+        for leg in &self.legs {
+            let mount = Mount { path: leg.mount.clone(), root: "/".to_owned() };
+            match leg.version {
+                Version::V1 => {
+                    layout.hierarchies.push(Hierarchy { controllers: leg.controllers.clone(), mount })
+                }
+                Version::V2 => layout.unified = Some(mount),
+            }
         }
+        layout
     }
 }
 
@@ -135,19 +132,12 @@ fn place(layout: &Layout, cgroups_path: Option<&str>, id: &str, membership: &str
         Ok(Leg { version, controllers: controllers.to_vec(), mount, path, inode: None })
     };
     let mut legs = Vec::new();
-    match layout {
-        Layout::Unified { mount } => {
-            let mount = Mount { path: mount.clone(), root: "/".to_owned() };
-            legs.push(leg(Version::V2, &[], &mount, own_cgroup(membership, "").map(parent))?);
-        }
-        Layout::Legacy { hierarchies, unified } => {
-            for Hierarchy { controllers, mount } in hierarchies {
-                legs.push(leg(Version::V1, controllers, mount, own_cgroup(membership, &controllers[0]))?);
-            }
-            if let Some(mount) = unified {
-                legs.push(leg(Version::V2, &[], mount, own_cgroup(membership, ""))?);
-            }
-        }
+    for Hierarchy { controllers, mount } in &layout.hierarchies {
+        legs.push(leg(Version::V1, controllers, mount, own_cgroup(membership, &controllers[0]))?);
+    }
+    if let Some(mount) = &layout.unified {
+        let own = own_cgroup(membership, "");
+        legs.push(leg(Version::V2, &[], mount, if layout.is_unified() { own.map(parent) } else { own })?);
     }
     Ok(Location { legs })
 }
@@ -219,20 +209,14 @@ mod tests {
     fn hybrid() -> Layout {
         let mount =
             |name: &str, root: &str| Mount { path: format!("/sys/fs/cgroup/{name}"), root: root.into() };
-        Layout::Legacy {
-            hierarchies: vec![
-                Hierarchy {
-                    controllers: vec!["cpu".into(), "cpuacct".into()],
-                    mount: mount("cpu,cpuacct", "/"),
-                },
-                Hierarchy { controllers: vec!["memory".into()], mount: mount("memory", "/box") },
-            ],
-            unified: Some(mount("unified", "/")),
-        }
+        let cpu =
+            Hierarchy { controllers: vec!["cpu".into(), "cpuacct".into()], mount: mount("cpu,cpuacct", "/") };
+        let memory = Hierarchy { controllers: vec!["memory".into()], mount: mount("memory", "/box") };
+        Layout { hierarchies: vec![cpu, memory], unified: Some(mount("unified", "/")) }
     }
 
     fn unified() -> Layout {
-        Layout::Unified { mount: "/sys/fs/cgroup".into() }
+        Layout::v2("/sys/fs/cgroup")
     }
 
     fn paths(location: &Location) -> Vec<String> {

@@ -10,7 +10,7 @@ use super::files::walk::INSIDE;
 use super::location::{Leg, Version};
 use super::stats::parse;
 use crate::error::Result;
-use crate::sys::{Errno, SysResult, event, file};
+use crate::sys::{Errno, SysResult, event, file, unless_gone};
 use nix::poll::{PollFd, PollFlags};
 use nix::sys::uio::pread;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -51,10 +51,9 @@ impl Cgroup {
                 Version::V1 => v1(held),
                 Version::V2 => v2(held),
             };
-            match source {
-                Ok(source) => return Ok(Some(Watch { source, leg: held.leg.clone() })),
-                Err(Errno(libc::ENOENT | libc::ENODEV)) => {}
-                Err(errno) => return Err(on(&held.leg, "watch the memory of", errno)),
+            let source = unless_gone(source).map_err(|errno| on(&held.leg, "watch the memory of", errno))?;
+            if let Some(source) = source {
+                return Ok(Some(Watch { source, leg: held.leg.clone() }));
             }
         }
         Ok(None)
@@ -94,10 +93,8 @@ impl Watch {
                 if more { Seen::Killed } else { Seen::Nothing }
             }),
         };
-        match seen {
-            Err(Errno(libc::ENODEV | libc::ENOENT)) => Ok(Seen::Gone),
-            other => other.map_err(|errno| on(&self.leg, "watch the memory of", errno)),
-        }
+        let seen = unless_gone(seen).map_err(|errno| on(&self.leg, "watch the memory of", errno))?;
+        Ok(seen.unwrap_or(Seen::Gone))
     }
 }
 

@@ -53,10 +53,7 @@ impl Limits {
         if !check.v2 {
             check.v1_controllers(&limits, layout);
         }
-        match Error::all(check.problems) {
-            None => Ok((limits, check.warnings)),
-            Some(error) => Err(error),
-        }
+        Error::all(check.problems).map_or(Ok((limits, check.warnings)), Err)
     }
 
     /// A field that asks for a limit, if there is one.
@@ -137,14 +134,13 @@ impl Check {
         if let Some(shares) = limits.shares.filter(|n| !(2..=262_144).contains(n)) {
             self.warnings.push(format!("/linux/resources/cpu/shares = {shares}: the range is 2 to 262144"));
         }
-        if self.v2 {
-            for (field, value) in [
-                ("cpu/realtimeRuntime", limits.realtime_runtime.map(|n| n.to_string())),
-                ("cpu/realtimePeriod", limits.realtime_period.map(|n| n.to_string())),
-            ] {
-                if let Some(value) = value {
-                    self.wrong(field, value, "cgroup v2 has no real-time limits");
-                }
+        let realtime = [
+            ("cpu/realtimeRuntime", limits.realtime_runtime.map(i128::from)),
+            ("cpu/realtimePeriod", limits.realtime_period.map(i128::from)),
+        ];
+        for (field, value) in realtime {
+            if let Some(value) = value.filter(|_| self.v2) {
+                self.wrong(field, value, "cgroup v2 has no real-time limits");
             }
         }
         limits
@@ -162,13 +158,8 @@ impl Check {
                 self.ignored(&format!("{field}/leafWeight"), "kernels since 5.0 have no leaf weights");
             }
             let Some(weight) = device.weight.filter(|w| *w != 0) else { continue };
-            let field = format!("/linux/resources/{field}");
-            limits.device_weights.push(DeviceWeight {
-                field,
-                major: device.major,
-                minor: device.minor,
-                weight,
-            });
+            let (field, major, minor) = (format!("/linux/resources/{field}"), device.major, device.minor);
+            limits.device_weights.push(DeviceWeight { field, major, minor, weight });
         }
         for (name, direction, devices) in [
             ("throttleReadBpsDevice", Direction::ReadBytes, &io.throttle_read_bps_device),
@@ -214,7 +205,7 @@ impl Check {
 
     /// On v1 it is known beforehand which controllers there are, except the ones of a hybrid host's v2 leg.
     fn v1_controllers(&mut self, limits: &Limits, layout: &Layout) {
-        if matches!(layout, Layout::Legacy { unified: Some(_), .. }) {
+        if layout.unified.is_some() {
             return;
         }
         for write in v1::files(limits) {

@@ -32,12 +32,12 @@ const V1_CONTROLLERS: [&str; 14] = [
 ];
 
 /// The hierarchies of this host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Layout {
-    /// cgroup v2 only.
-    Unified { mount: String },
-    /// cgroup v1; `unified` is the v2 leg of a hybrid host.
-    Legacy { hierarchies: Vec<Hierarchy>, unified: Option<Mount> },
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// cgroup v1.
+    pub hierarchies: Vec<Hierarchy>,
+    /// cgroup v2: alone, or beside v1 on a hybrid host.
+    pub unified: Option<Mount>,
 }
 
 /// One v1 hierarchy: the controllers that are mounted together, or a named one without any (`name=systemd`).
@@ -58,34 +58,38 @@ pub struct Mount {
 }
 
 impl Layout {
-    /// True where cgroup v2 controls the resources.
-    pub fn is_unified(&self) -> bool {
-        matches!(self, Layout::Unified { .. })
+    /// cgroup v2 alone, mounted here as a whole.
+    pub fn v2(path: impl Into<String>) -> Layout {
+        let mount = Mount { path: path.into(), root: "/".to_owned() };
+        Layout { hierarchies: Vec::new(), unified: Some(mount) }
     }
 
-    /// True if a v1 hierarchy has this controller. On a unified host it is not known without asking.
+    /// The mount of cgroup v2 where it is alone, and so controls the resources.
+    pub fn only_v2(&self) -> Option<&Mount> {
+        self.unified.as_ref().filter(|_| self.hierarchies.is_empty())
+    }
+
+    pub fn is_unified(&self) -> bool {
+        self.only_v2().is_some()
+    }
+
+    /// True if a v1 hierarchy has this controller.
     pub fn has_v1(&self, controller: &str) -> bool {
-        match self {
-            Layout::Unified { .. } => false,
-            Layout::Legacy { hierarchies, .. } => {
-                hierarchies.iter().any(|h| h.controllers.iter().any(|c| c == controller))
-            }
-        }
+        self.hierarchies.iter().any(|h| h.controllers.iter().any(|c| c == controller))
     }
 }
 
 /// Finds the hierarchies. Errors: no cgroup file system is mounted; mountinfo is unreadable.
 pub fn detect() -> Result<Layout> {
     if statfs(MOUNT).is_ok_and(|s| s.filesystem_type() == CGROUP2_SUPER_MAGIC) {
-        return Ok(Layout::Unified { mount: MOUNT.to_owned() });
+        return Ok(Layout::v2(MOUNT));
     }
     from_mountinfo(&table("self").map_err(|e| e.doing("finding the cgroup mounts"))?)
 }
 
 /// Finds the hierarchies in the text of proc_pid_mountinfo(5).
 pub fn from_mountinfo(table: &str) -> Result<Layout> {
-    let mut hierarchies: Vec<Hierarchy> = Vec::new();
-    let mut unified: Option<Mount> = None;
+    let Layout { mut hierarchies, mut unified } = Layout::default();
     for line in table.lines() {
         let Some((mount, kind, options)) = parse(line) else { continue };
         match kind {
@@ -106,13 +110,12 @@ pub fn from_mountinfo(table: &str) -> Result<Layout> {
             _ => {}
         }
     }
-    match (hierarchies.is_empty(), unified) {
-        (false, unified) => Ok(Layout::Legacy { hierarchies, unified }),
-        (true, Some(mount)) => Ok(Layout::Unified { mount: mount.path }),
-        (true, None) => Err(Error::new("no cgroup file system is mounted")
+    if hierarchies.is_empty() && unified.is_none() {
+        return Err(Error::new("no cgroup file system is mounted")
             .kind(Kind::Unsupported)
-            .remedy("mount -t cgroup2 none /sys/fs/cgroup")),
+            .remedy("mount -t cgroup2 none /sys/fs/cgroup"));
     }
+    Ok(Layout { hierarchies, unified })
 }
 
 /// A hierarchy may be mounted more than once (containers with a cgroup mount show up in the host's table):
@@ -155,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_hybrid_table_gives_every_hierarchy_and_the_v2_leg() {
-        let Layout::Legacy { hierarchies, unified } = from_mountinfo(HYBRID).unwrap() else { panic!() };
+        let Layout { hierarchies, unified } = from_mountinfo(HYBRID).unwrap();
         assert_eq!(unified.unwrap().path, "/sys/fs/cgroup/unified");
         let found: Vec<_> =
             hierarchies.iter().map(|h| (h.controllers.join(","), h.mount.path.as_str())).collect();
@@ -172,7 +175,7 @@ mod tests {
     #[test]
     fn a_table_with_only_cgroup2_is_unified_wherever_it_is_mounted() {
         let table = "41 31 0:38 / /run/cg rw - cgroup2 cgroup2 rw\n";
-        assert_eq!(from_mountinfo(table).unwrap(), Layout::Unified { mount: "/run/cg".into() });
+        assert_eq!(from_mountinfo(table).unwrap(), Layout::v2("/run/cg"));
     }
 
     #[test]

@@ -22,15 +22,11 @@ pub fn controllers(layout: &Layout) -> Vec<String> {
         let list = fs::read_to_string(format!("{mount}/cgroup.controllers")).unwrap_or_default();
         list.split_whitespace().map(str::to_owned).collect()
     };
-    let mut found: Vec<String> = match layout {
-        Layout::Unified { mount } => of_v2(mount),
-        Layout::Legacy { hierarchies, unified } => hierarchies
-            .iter()
-            .flat_map(|hierarchy| hierarchy.controllers.iter().cloned())
-            .filter(|name| !name.starts_with("name="))
-            .chain(unified.iter().flat_map(|mount| of_v2(&mount.path)))
-            .collect(),
-    };
+    let of_v1 = layout.hierarchies.iter().flat_map(|hierarchy| hierarchy.controllers.iter().cloned());
+    let mut found: Vec<String> = of_v1
+        .filter(|name| !name.starts_with("name="))
+        .chain(layout.unified.iter().flat_map(|mount| of_v2(&mount.path)))
+        .collect();
     found.sort_unstable();
     found.dedup();
     found
@@ -38,10 +34,10 @@ pub fn controllers(layout: &Layout) -> Vec<String> {
 
 /// "v2", "v1" or "hybrid".
 pub fn layout_name(layout: &Layout) -> &'static str {
-    match layout {
-        Layout::Unified { .. } => "v2",
-        Layout::Legacy { unified: None, .. } => "v1",
-        Layout::Legacy { unified: Some(_), .. } => "hybrid",
+    match &layout.unified {
+        _ if layout.is_unified() => "v2",
+        None => "v1",
+        Some(_) => "hybrid",
     }
 }
 

@@ -186,7 +186,7 @@ pub fn create(plan: &Plan, spec: &Spec, layout: Option<&Layout>, wishes: Wishes)
     let cgroup = layout.is_some();
     // On v1 the process enters its cgroups by itself and finds its limits there; on v2 they are set while the child works.
     // A first process that spawns the real one must not meet a limit of one task.
-    let legacy = matches!(layout, Some(Layout::Legacy { .. }));
+    let legacy = layout.is_some_and(|layout| !layout.is_unified());
     // What says "created" is written while the child builds its tree, and counts only when it is published: a container in
     // the making that was taken for a running one would let `exec` into the host's tree. Hooks may ask for the state
     // before; and a new user namespace is seen only when its process waits for the id maps, and belongs into the record.
@@ -305,6 +305,7 @@ pub fn at(point: u32) -> &'static [Deed] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::cgroups::Mount;
     use crate::wire::Step;
 
     fn plan(points: &[u32]) -> Plan<'static> {
@@ -328,8 +329,9 @@ mod tests {
         crate::spec::load::parse("config.json", config.as_bytes()).unwrap()
     }
 
-    const UNIFIED: Layout = Layout::Unified { mount: String::new() };
-    const LEGACY: Layout = Layout::Legacy { hierarchies: Vec::new(), unified: None };
+    const ROOT: Mount = Mount { path: String::new(), root: String::new() };
+    const UNIFIED: Layout = Layout { hierarchies: Vec::new(), unified: Some(ROOT) };
+    const LEGACY: Layout = Layout { hierarchies: Vec::new(), unified: None };
 
     fn place(deeds: &[Deed], deed: Deed) -> usize {
         deeds.iter().position(|it| *it == deed).unwrap_or_else(|| panic!("{deed:?} is not in {deeds:?}"))

@@ -159,7 +159,3 @@ fn absent<T>(found: SysResult<T>, file: &str) -> Result<Option<T>> {
         Err(errno) => Err(errno.because(format!("read {file} of the resctrl group"))),
     }
 }
-
-#[cfg(test)]
-#[path = "stats_tests.rs"]
-mod tests;

@@ -40,6 +40,15 @@ impl Errno {
     }
 }
 
+/// `None` for a file of a kernel's file system that is not there, or whose object has gone.
+pub fn unless_gone<T>(found: SysResult<T>) -> SysResult<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(Errno(libc::ENOENT | libc::ENODEV)) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
 impl From<nix::errno::Errno> for Errno {
     fn from(e: nix::errno::Errno) -> Self {
         Errno(e as i32)

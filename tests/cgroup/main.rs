@@ -8,6 +8,7 @@ mod commands;
 mod events;
 mod limits;
 mod pure;
+mod stats;
 mod update;
 mod v1;
 mod v2;

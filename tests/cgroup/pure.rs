@@ -5,7 +5,7 @@ use rruntime::host::cgroups::{Hierarchy, Layout, Mount};
 use rruntime::spec::{Resources, validate};
 
 fn unified() -> Layout {
-    Layout::Unified { mount: "/sys/fs/cgroup".into() }
+    Layout::v2("/sys/fs/cgroup")
 }
 
 fn legacy() -> Layout {
@@ -18,7 +18,7 @@ fn legacy() -> Layout {
             mount: Mount { path: format!("/sys/fs/cgroup/{name}"), root: "/".into() },
         })
         .collect();
-    Layout::Legacy { hierarchies, unified: None }
+    Layout { hierarchies, unified: None }
 }
 
 /// As `create` and `update` do it: the rules of the specification first, then what this host can.
@@ -221,7 +221,7 @@ fn a_leaf_weight_of_a_device_is_a_warning() {
 
 #[test]
 fn a_v1_controller_that_is_not_mounted_is_an_error_with_field_value_and_remedy() {
-    let layout = Layout::Legacy { hierarchies: Vec::new(), unified: None };
+    let layout = Layout::default();
     let error = check("{\"cpu\":{\"shares\":512}}", &layout).unwrap_err();
     let text = error.to_string();
     assert!(text.contains("/linux/resources/cpu/shares = \"512\""), "{text}");

@@ -5,7 +5,7 @@
 use crate::host_script;
 use crate::support::Container;
 use rruntime::error::{Error, Result};
-use rruntime::resctrl::{Request, Tree};
+use rruntime::resctrl::{Place, Request, Tree};
 use rruntime::spec::IntelRdt;
 use serde_json::{Value, json};
 use std::fs;
@@ -27,6 +27,23 @@ impl Looks {
         let looks = Looks(top);
         looks.populate("");
         looks
+    }
+
+    /// With these files and no others.
+    fn with(files: &[(&str, &str)]) -> Looks {
+        let looks = Looks::new();
+        fs::remove_dir_all(&looks.0).unwrap();
+        for (file, text) in files {
+            let file = looks.0.join(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        }
+        looks
+    }
+
+    fn stats(&self, group: &str, monitor: Option<&str>) -> Option<Value> {
+        let place = Place { group: group.into(), monitor: monitor.map(Into::into), ..Place::default() };
+        self.tree().stats(&place).unwrap().map(|stats| serde_json::to_value(stats).unwrap())
     }
 
     /// What the kernel puts into a new group.
@@ -323,4 +340,66 @@ fn bad_values_are_refused_by_their_field() {
         assert!(err.contains(&format!("/linux/{field}")), "{field}: {err}");
         container.assert_gone();
     }
+}
+
+/// A machine that allocates and counts.
+const COUNTED: [(&str, &str); 10] = [
+    ("tasks", ""),
+    ("schemata", "    L3:0=7ff;1=7ff\n    MB:0=100;1=100\n"),
+    ("info/L3/cbm_mask", "7ff\n"),
+    ("info/L3/min_cbm_bits", "1\n"),
+    ("info/L3/num_closids", "16\n"),
+    ("info/MB/bandwidth_gran", "10\n"),
+    ("info/MB/delay_linear", "1\n"),
+    ("info/MB/min_bandwidth", "10\n"),
+    ("info/MB/num_closids", "8\n"),
+    ("info/L3_MON/mon_features", "llc_occupancy\nmbm_total_bytes\nmbm_local_bytes\n"),
+];
+
+#[test]
+fn a_group_is_told_with_its_limits_and_its_use() {
+    let mut files = COUNTED.to_vec();
+    files.extend([
+        ("gold/tasks", ""),
+        ("gold/schemata", "L3:0=f;1=f\nMB:0=50;1=20\n"),
+        ("gold/mon_data/mon_L3_00/llc_occupancy", "1\n"),
+        ("gold/mon_groups/web/mon_data/mon_L3_01/llc_occupancy", "40\n"),
+        ("gold/mon_groups/web/mon_data/mon_L3_01/mbm_total_bytes", "Unavailable\n"),
+        ("gold/mon_groups/web/mon_data/mon_L3_01/mbm_local_bytes", "6\n"),
+        ("gold/mon_groups/web/mon_data/mon_L3_00/llc_occupancy", "30\n"),
+        ("gold/mon_groups/web/mon_data/mon_L3_00/mbm_total_bytes", "5\n"),
+    ]);
+    let looks = Looks::with(&files);
+    let expected = json!({
+        "l3_cache_info": {"cbm_mask": "7ff", "min_cbm_bits": 1, "num_closids": 16},
+        "l3_cache_schema_root": "L3:0=7ff;1=7ff",
+        "l3_cache_schema": "L3:0=f;1=f",
+        "mem_bw_info": {"bandwidth_gran": 10, "delay_linear": 1, "min_bandwidth": 10, "num_closids": 8},
+        "mem_bw_schema_root": "MB:0=100;1=100",
+        "mem_bw_schema": "MB:0=50;1=20",
+        "schemata": ["L3:0=f;1=f", "MB:0=50;1=20"],
+        "mbm_stats": [{"mbm_total_bytes": 5, "mbm_local_bytes": 0}, {"mbm_total_bytes": 0, "mbm_local_bytes": 6}],
+        "cmt_stats": [{"llc_occupancy": 30}, {"llc_occupancy": 40}],
+    });
+    assert_eq!(looks.stats("gold", Some("web")), Some(expected));
+    let other = looks.stats("gold", None).unwrap();
+    assert_eq!(other["cmt_stats"], json!([{"llc_occupancy": 1}]), "without a group of its own: its class's");
+}
+
+#[test]
+fn what_the_processor_lacks_is_left_out() {
+    let looks = Looks::with(&[
+        ("schemata", "L2:0=ff\n"),
+        ("tasks", ""),
+        ("web/schemata", "L2:0=3\n"),
+        ("web/tasks", ""),
+    ]);
+    assert_eq!(looks.stats("web", None), Some(json!({"schemata": ["L2:0=3"]})));
+    assert_eq!(looks.stats("", None), Some(json!({"schemata": ["L2:0=ff"]})), "everybody's group");
+}
+
+#[test]
+fn a_group_that_is_gone_tells_nothing() {
+    let looks = Looks::with(&[("schemata", "L3:0=f\n"), ("tasks", "")]);
+    assert_eq!(looks.stats("missing", None), None);
 }

@@ -21,12 +21,8 @@ pub fn legacy() -> Option<Layout> {
 
 /// The v2 hierarchy: the only one, or the v2 leg of a hybrid host taken alone.
 pub fn unified() -> Option<Layout> {
-    let layout = match detect() {
-        Ok(Layout::Legacy { unified: Some(mount), .. }) => Some(Layout::Unified { mount: mount.path }),
-        Ok(layout @ Layout::Unified { .. }) => Some(layout),
-        _ => None,
-    };
-    usable(layout, "no cgroup v2 here")
+    let mount = detect().ok().and_then(|layout| layout.unified);
+    usable(mount.map(|mount| Layout::v2(mount.path)), "no cgroup v2 here")
 }
 
 fn usable(layout: Option<Layout>, reason: &str) -> Option<Layout> {
@@ -41,7 +37,7 @@ fn usable(layout: Option<Layout>, reason: &str) -> Option<Layout> {
 /// The v2 hierarchy, if it has this controller.
 pub fn unified_with(controller: &str) -> Option<Layout> {
     let layout = unified()?;
-    let Layout::Unified { mount } = &layout else { return None };
+    let mount = &layout.only_v2()?.path;
     let controllers = fs::read_to_string(format!("{mount}/cgroup.controllers")).unwrap();
     if controllers.split_whitespace().any(|c| c == controller) {
         return Some(layout);

@@ -104,22 +104,27 @@ impl Cgroup {
 
 impl Held {
     pub(super) fn put(&self, write: &Write) -> SysResult<()> {
-        match self.write(&write.file, &write.value) {
-            Err(Errno(libc::ENOENT)) => {}
-            other => return other,
+        let written = self.or_handed_down(&write.controller, || self.write(&write.file, &write.value));
+        match (written, &write.if_absent) {
+            (Err(Errno(libc::ENOENT)), IfAbsent::Ignore) => Ok(()),
+            (Err(Errno(libc::ENOENT)), IfAbsent::Instead((file, value))) => self.write(file, value),
+            (written, _) => written,
         }
-        // IfAbsent files of a v2 controller appear when the parents hand the controller down.
-        if self.leg.version == Version::V2 && self.hand_down(std::slice::from_ref(&write.controller)) {
-            match self.write(&write.file, &write.value) {
-                Err(Errno(libc::ENOENT)) => {}
-                other => return other,
-            }
+    }
+
+    /// Does something with a file of this controller; once more, where the file appears only when the parents hand the
+    /// controller down (v2).
+    pub(super) fn or_handed_down<T>(
+        &self,
+        controller: &String,
+        work: impl Fn() -> SysResult<T>,
+    ) -> SysResult<T> {
+        let done = work();
+        let absent = matches!(done, Err(Errno(libc::ENOENT)));
+        if absent && self.leg.version == Version::V2 && self.hand_down(std::slice::from_ref(controller)) {
+            return work();
         }
-        match &write.if_absent {
-            IfAbsent::Fail => Err(Errno(libc::ENOENT)),
-            IfAbsent::Ignore => Ok(()),
-            IfAbsent::Instead((file, value)) => self.write(file, value),
-        }
+        done
     }
 
     fn explain(&self, write: &Write, errno: Errno) -> Error {

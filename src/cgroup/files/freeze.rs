@@ -8,7 +8,7 @@ use super::held::{Cgroup, Held, enter, is_the_same, on};
 use super::walk::{DIRECTORY, INSIDE, below, c};
 use crate::cgroup::location::{Leg, Location, Version};
 use crate::error::{Error, Result};
-use crate::sys::{Errno, SysResult, file, poll};
+use crate::sys::{SysResult, file, poll, unless_gone};
 use nix::poll::{PollFd, PollFlags};
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -94,10 +94,7 @@ impl Cgroup {
     pub fn thaw(&self) -> Result<()> {
         let held = self.need_freezer()?;
         let (file, thawed) = state_file(&held.leg);
-        match held.write(file, thawed) {
-            Ok(()) | Err(Errno(libc::ENOENT | libc::ENODEV)) => Ok(()),
-            Err(errno) => Err(on(&held.leg, "thaw", errno)),
-        }
+        unless_gone(held.write(file, thawed)).map(drop).map_err(|errno| on(&held.leg, "thaw", errno))
     }
 
     /// Lets every process go on, those of the groups below too.
@@ -114,10 +111,7 @@ impl Cgroup {
         let Some(held) = self.freezer().filter(|held| held.leg.version == Version::V1) else { return Ok(()) };
         let thawed = below(held.dir.as_fd(), &mut |anchor, path| {
             let file = c([path, b"/freezer.state"].concat())?;
-            match file::write_at(anchor, &file, b"THAWED", INSIDE) {
-                Err(Errno(libc::ENOENT | libc::ENODEV)) => Ok(()),
-                other => other,
-            }
+            unless_gone(file::write_at(anchor, &file, b"THAWED", INSIDE)).map(drop)
         });
         thawed.map_err(|errno| on(&held.leg, "thaw below", errno))
     }
@@ -126,11 +120,9 @@ impl Cgroup {
     pub fn is_frozen(&self) -> Result<bool> {
         let Some(held) = self.freezer() else { return Ok(false) };
         let (file, thawed) = state_file(&held.leg);
-        match held.read(file) {
-            Ok(text) => Ok(text.trim() != thawed),
-            Err(Errno(libc::ENOENT | libc::ENODEV)) => Ok(false),
-            Err(errno) => Err(on(&held.leg, "read the freezer state of", errno)),
-        }
+        let state = unless_gone(held.read(file));
+        let state = state.map_err(|errno| on(&held.leg, "read the freezer state of", errno))?;
+        Ok(state.is_some_and(|state| state.trim() != thawed))
     }
 
     fn need_freezer(&self) -> Result<&Held> {

@@ -6,7 +6,7 @@
 use super::walk::{DIRECTORY, INSIDE, c, collect};
 use crate::cgroup::location::{Leg, Location, Version};
 use crate::error::{Error, Result};
-use crate::sys::{Errno, SysResult, file};
+use crate::sys::{Errno, SysResult, file, unless_gone};
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -47,11 +47,7 @@ impl Cgroup {
     pub fn open(location: &Location) -> Result<Option<Cgroup>> {
         let mut held = Vec::with_capacity(location.legs.len());
         for leg in &location.legs {
-            match find(leg) {
-                Ok(found) => held.push(found),
-                Err(Errno(libc::ENOENT | libc::ENODEV)) => {}
-                Err(errno) => return Err(on(leg, "open", errno)),
-            }
+            held.extend(unless_gone(find(leg)).map_err(|errno| on(leg, "open", errno))?);
         }
         Ok((!held.is_empty()).then_some(Cgroup { held }))
     }

@@ -10,7 +10,7 @@ use super::held::{Cgroup, Held, on};
 use super::walk::{below, c};
 use crate::cgroup::location::Version;
 use crate::error::{Error, Result};
-use crate::sys::{Errno, SysResult, file};
+use crate::sys::{Errno, SysResult, file, unless_gone};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -37,26 +37,20 @@ impl Held {
     fn remove(&self, deadline: Instant) -> SysResult<()> {
         let mut pause = Duration::from_micros(200);
         loop {
-            match rmdir(self.parent.as_fd(), &self.name) {
-                Ok(()) => return Ok(()),
-                Err(Errno(libc::EBUSY | libc::ENOTEMPTY)) => {}
-                Err(errno) => return Err(errno),
+            if rmdir(self.parent.as_fd(), &self.name)? {
+                return Ok(());
             }
-            remove_below(self.dir.as_fd())?;
-            match rmdir(self.parent.as_fd(), &self.name) {
-                Ok(()) => return Ok(()),
-                Err(Errno(libc::EBUSY | libc::ENOTEMPTY)) => {}
-                Err(errno) => return Err(errno),
+            // Deepest first; what is in use stays for the next round.
+            below(self.dir.as_fd(), &mut |anchor, path| rmdir(anchor, &c(path)?).map(drop))?;
+            if rmdir(self.parent.as_fd(), &self.name)? {
+                return Ok(());
             }
             if Instant::now() >= deadline {
                 return Err(Errno(libc::EBUSY));
             }
             let empty = match self.leg.version {
                 Version::V1 => false,
-                Version::V2 => match self.await_event("populated 0", deadline) {
-                    Err(Errno(libc::ENOENT | libc::ENODEV)) => true,
-                    other => other?,
-                },
+                Version::V2 => unless_gone(self.await_event("populated 0", deadline))?.unwrap_or(true),
             };
             if !empty || pause > Duration::from_micros(200) {
                 // v1 has no event; on v2 an empty cgroup may still be held for a moment by a child that goes.
@@ -67,19 +61,10 @@ impl Held {
     }
 }
 
-/// An absent directory is fine.
-fn rmdir(parent: BorrowedFd, name: &std::ffi::CStr) -> SysResult<()> {
-    match file::unlinkat(parent, name, libc::AT_REMOVEDIR) {
-        Err(Errno(libc::ENOENT | libc::ENODEV)) => Ok(()),
-        other => other,
+/// Whether the directory is away; false while it is in use.
+fn rmdir(parent: BorrowedFd, name: &std::ffi::CStr) -> SysResult<bool> {
+    match unless_gone(file::unlinkat(parent, name, libc::AT_REMOVEDIR)) {
+        Err(Errno(libc::EBUSY | libc::ENOTEMPTY)) => Ok(false),
+        other => other.map(|_| true),
     }
-}
-
-/// Removes what can be removed below a directory, deepest first.
-fn remove_below(dir: BorrowedFd) -> SysResult<()> {
-    below(dir, &mut |anchor, path| match rmdir(anchor, &c(path)?) {
-        // Still busy: the caller waits and comes again.
-        Ok(()) | Err(Errno(libc::EBUSY | libc::ENOTEMPTY)) => Ok(()),
-        Err(errno) => Err(errno),
-    })
 }

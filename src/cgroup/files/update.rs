@@ -5,7 +5,6 @@
 
 use super::held::{Cgroup, Held};
 use crate::cgroup::limits::Limits;
-use crate::cgroup::location::Version;
 use crate::cgroup::render::write::{IfAbsent, Write};
 use crate::error::{Error, Result};
 use crate::sys::{Errno, SysResult};
@@ -79,17 +78,11 @@ impl Before<'_> {
 
 /// The file that the write will find, and what is in it. A file that can only be written is not known beforehand.
 fn present(held: &Held, write: &Write) -> Option<(String, String)> {
-    let read = |file: &str| held.read(file).ok().map(|text| (file.to_owned(), text));
-    let mut found = read(&write.file);
-    if found.is_none()
-        && held.leg.version == Version::V2
-        && held.hand_down(std::slice::from_ref(&write.controller))
-    {
-        found = read(&write.file);
-    }
+    let read = |file: &str| held.read(file).map(|text| (file.to_owned(), text));
+    let found = held.or_handed_down(&write.controller, || read(&write.file));
     match &write.if_absent {
-        IfAbsent::Instead((file, _)) if found.is_none() => read(file),
-        _ => found,
+        IfAbsent::Instead((file, _)) if found.is_err() => read(file).ok(),
+        _ => found.ok(),
     }
 }
 

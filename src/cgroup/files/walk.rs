@@ -2,7 +2,7 @@
 //!
 //! Every step is relative to a held descriptor and is resolved below it: no links, no `..`, no other file system.
 
-use crate::sys::{self, Errno, SysResult, dents, file};
+use crate::sys::{self, Errno, SysResult, dents, file, unless_gone};
 use std::ffi::{CString, OsStr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -44,11 +44,8 @@ pub(in crate::cgroup) fn below(dir: BorrowedFd, visit: &mut Visit) -> SysResult<
 fn walk(anchor: BorrowedFd, path: &mut Vec<u8>, visit: &mut Visit) -> SysResult<()> {
     /// With one more name and a file's it still is a path.
     const LONG: usize = libc::PATH_MAX as usize - 600;
-    let (dir, names) = match open_and_list(anchor, path) {
-        // Removed by another command.
-        Err(Errno(libc::ENOENT | libc::ENODEV)) => return Ok(()),
-        other => other?,
-    };
+    // Another command may have removed it.
+    let Some((dir, names)) = unless_gone(open_and_list(anchor, path))? else { return Ok(()) };
     if path.len() > LONG {
         return each(dir.as_fd(), &mut Vec::new(), names, visit);
     }

@@ -87,18 +87,16 @@ impl Exceptions {
         if reset {
             changes.push(Change { allow: target.allow_by_default, line: "a".to_owned() });
         }
-        for (range, access) in &target.except {
-            let missing = access & !present.get(range).copied().unwrap_or(0);
-            if missing != 0 {
-                let line = format!("{range} {}", letters(missing));
-                changes.push(Change { allow: !target.allow_by_default, line });
-            }
-        }
-        for (range, access) in present {
-            let surplus = access & !target.except.get(range).copied().unwrap_or(0);
-            if surplus != 0 {
-                let line = format!("{range} {}", letters(surplus));
-                changes.push(Change { allow: target.allow_by_default, line });
+        // First what is missing, then what is too much.
+        for (wanted, there, allow) in [
+            (&target.except, present, !target.allow_by_default),
+            (present, &target.except, target.allow_by_default),
+        ] {
+            for (range, access) in wanted {
+                let access = access & !there.get(range).copied().unwrap_or(0);
+                if access != 0 {
+                    changes.push(Change { allow, line: format!("{range} {}", letters(access)) });
+                }
             }
         }
         changes

@@ -40,7 +40,3 @@ impl Cgroup {
         Ok(stats)
     }
 }
-
-#[cfg(test)]
-#[path = "tests.rs"]
-mod tests;

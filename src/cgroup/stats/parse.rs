@@ -132,3 +132,31 @@ pub fn page_size(directory: &str) -> Option<String> {
         size => format!("{size}KB"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_lists_and_page_sizes() {
+        assert_eq!(number(" 12\n"), Some(12));
+        assert_eq!(number("max\n"), Some(u64::MAX));
+        assert_eq!(number("-5\n"), Some(0));
+        for odd in ["", "x", "1 2", "-", "-x", "18446744073709551616"] {
+            assert_eq!(number(odd), None, "{odd}");
+        }
+        assert_eq!(list("0-1,4,6-7\n"), [0, 1, 4, 6, 7]);
+        for odd in ["", "\n", "a", "3-1", "-", "70000"] {
+            assert!(list(odd).is_empty(), "{odd}");
+        }
+        assert!(list("0-65535,0-65535").len() <= 8192);
+        assert_eq!(usage_all(""), (vec![], vec![]));
+        assert_eq!(usage_all("cpu system user\n0 1 2\n"), (vec![1], vec![2]), "the heading counts");
+        assert_eq!(pressure(""), Pressure::default());
+        assert_eq!(page_size("hugepages-2048kB").as_deref(), Some("2MB"));
+        assert_eq!(page_size("hugepages-1048576kB").as_deref(), Some("1GB"));
+        assert_eq!(page_size("hugepages-64kB").as_deref(), Some("64KB"));
+        assert_eq!(page_size("hugepages-kB"), None);
+        assert_eq!(page_size("else"), None);
+    }
+}

@@ -1,18 +1,18 @@
 //! The files that count: bounded, relative to the held directories, and all of them may be missing.
 
+use super::counters::{Memory, MemoryUse, Pids};
 use super::parse;
 use crate::cgroup::files::held::{Held, on};
 use crate::error::Result;
-use crate::sys::Errno;
+use crate::sys::{Errno, unless_gone};
 
 impl Held {
     /// The text of a file; `None` if this host does not have it, or the cgroup is gone.
     pub(super) fn text(&self, name: &str) -> Result<Option<String>> {
-        match self.read(name) {
-            Ok(text) => Ok(Some(text)),
-            // EOPNOTSUPP: pressure that is switched off; the processes of a threaded cgroup.
-            Err(Errno(libc::ENOENT | libc::ENODEV | libc::EOPNOTSUPP)) => Ok(None),
-            Err(errno) => Err(on(&self.leg, &format!("read {name} of"), errno)),
+        match unless_gone(self.read(name)) {
+            // Pressure that is switched off; the processes of a threaded cgroup.
+            Err(Errno(libc::EOPNOTSUPP)) => Ok(None),
+            other => other.map_err(|errno| on(&self.leg, &format!("read {name} of"), errno)),
         }
     }
 
@@ -26,9 +26,27 @@ impl Held {
         self.number(name).map(Option::unwrap_or_default)
     }
 
-    pub(super) fn pids_limit(&self) -> Result<u64> {
+    /// Tasks; `None` without the controller.
+    pub(super) fn tasks(&self) -> Result<Option<Pids>> {
+        let Some(current) = self.number("pids.current")? else { return Ok(None) };
         // "max" is no limit.
-        self.count("pids.max").map(|limit| if limit == u64::MAX { 0 } else { limit })
+        let limit = Some(self.count("pids.max")?).filter(|limit| *limit != u64::MAX);
+        Ok(Some(Pids { current, limit: limit.unwrap_or(0) }))
+    }
+
+    /// memory.stat, of which the line `cache` is the page cache; false where memory is not counted.
+    pub(super) fn memory_lines(&self, cache: &str, memory: &mut Memory) -> Result<bool> {
+        let Some(text) = self.text("memory.stat")? else { return Ok(false) };
+        memory.raw.extend(parse::pairs(&text).map(|(name, value)| (name.to_owned(), value)));
+        memory.cache = memory.raw.get(cache).copied().unwrap_or(0);
+        Ok(true)
+    }
+
+    /// Usage, limit, and the most that was used, by the last part of the files' names. This kernel may not count all kinds.
+    pub(super) fn memory_use(&self, kind: &str, names: [&str; 3]) -> Result<MemoryUse> {
+        let [usage, limit, max] = names.map(|name| format!("{kind}.{name}"));
+        let Some(usage) = self.number(&usage)? else { return Ok(MemoryUse::default()) };
+        Ok(MemoryUse { limit: self.count(&limit)?, usage, max: self.count(&max)?, failcnt: 0 })
     }
 }
 

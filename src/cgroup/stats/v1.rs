@@ -16,10 +16,7 @@ pub fn read(held: &Held, stats: &mut Stats) -> Result<()> {
             "cpuacct" => cpuacct(held, stats)?,
             "cpuset" => cpuset(held, stats)?,
             "memory" => memory(held, stats)?,
-            "pids" => {
-                stats.pids.current = held.count("pids.current")?;
-                stats.pids.limit = held.pids_limit()?;
-            }
+            "pids" => stats.pids = held.tasks()?.unwrap_or_default(),
             "blkio" => blkio(held, &mut stats.blkio)?,
             "hugetlb" => hugetlb(held, stats)?,
             _ => {}
@@ -76,27 +73,18 @@ fn cpuset(held: &Held, stats: &mut Stats) -> Result<()> {
 
 fn memory(held: &Held, stats: &mut Stats) -> Result<()> {
     let memory = &mut stats.memory;
-    let Some(text) = held.text("memory.stat")? else { return Ok(()) };
-    memory.raw.extend(parse::pairs(&text).map(|(name, value)| (name.to_owned(), value)));
-    memory.cache = memory.raw.get("cache").copied().unwrap_or(0);
-    memory.usage = memory_use(held, "memory")?;
-    memory.swap = memory_use(held, "memory.memsw")?;
-    memory.kernel = memory_use(held, "memory.kmem")?;
-    memory.kernel_tcp = memory_use(held, "memory.kmem.tcp")?;
+    if held.memory_lines("cache", memory)? {
+        let used = |kind: &str| -> Result<MemoryUse> {
+            let failcnt = held.count(&format!("{kind}.failcnt"))?;
+            let names = ["usage_in_bytes", "limit_in_bytes", "max_usage_in_bytes"];
+            Ok(MemoryUse { failcnt, ..held.memory_use(kind, names)? })
+        };
+        memory.usage = used("memory")?;
+        memory.swap = used("memory.memsw")?;
+        memory.kernel = used("memory.kmem")?;
+        memory.kernel_tcp = used("memory.kmem.tcp")?;
+    }
     Ok(())
-}
-
-fn memory_use(held: &Held, prefix: &str) -> Result<MemoryUse> {
-    // Swap and kernel memory may not be counted by this kernel.
-    let Some(usage) = held.number(&format!("{prefix}.usage_in_bytes"))? else {
-        return Ok(MemoryUse::default());
-    };
-    Ok(MemoryUse {
-        limit: held.count(&format!("{prefix}.limit_in_bytes"))?,
-        usage,
-        max: held.count(&format!("{prefix}.max_usage_in_bytes"))?,
-        failcnt: held.count(&format!("{prefix}.failcnt"))?,
-    })
 }
 
 /// The scheduler's counters if it counts (bfq), or else the throttling layer's, which sees every transfer.

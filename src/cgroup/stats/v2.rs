@@ -1,6 +1,6 @@
 //! The counters of cgroup v2, turned into v1's terms: microseconds into nanoseconds, swap into memory with swap.
 
-use super::counters::{Hugetlb, MemoryUse, Pressure, Stats};
+use super::counters::{Hugetlb, MemoryUse, Pids, Pressure, Stats};
 use super::parse;
 use super::source::huge_page_sizes;
 use crate::cgroup::files::held::Held;
@@ -15,7 +15,11 @@ pub fn read(held: &Held, counted: &dyn Fn(&str) -> bool, stats: &mut Stats) -> R
         memory(held, stats)?;
     }
     if !counted("pids") {
-        pids(held, stats)?;
+        stats.pids = match held.tasks()? {
+            Some(tasks) => tasks,
+            // Without the controller: processes.
+            None => Pids { current: held.pids()?.len() as u64, limit: 0 },
+        };
     }
     if !counted("blkio")
         && let Some(text) = held.text("io.stat")?
@@ -57,40 +61,19 @@ fn cpu(held: &Held, stats: &mut Stats) -> Result<()> {
 
 fn memory(held: &Held, stats: &mut Stats) -> Result<()> {
     let memory = &mut stats.memory;
-    let Some(text) = held.text("memory.stat")? else { return Ok(()) };
-    memory.raw.extend(parse::pairs(&text).map(|(name, value)| (name.to_owned(), value)));
-    memory.cache = memory.raw.get("file").copied().unwrap_or(0);
-    memory.usage = memory_use(held, "memory")?;
-    let swap = memory_use(held, "memory.swap")?;
-    memory.swap = MemoryUse {
-        limit: swap.limit.saturating_add(memory.usage.limit),
-        usage: swap.usage.saturating_add(memory.usage.usage),
-        // The two peaks need not have been at the same time.
-        max: 0,
-        failcnt: swap.failcnt,
-    };
-    Ok(())
-}
-
-/// The kernel counts no failures here; the peak exists since Linux 5.19 (of swap since 6.5).
-fn memory_use(held: &Held, prefix: &str) -> Result<MemoryUse> {
-    let Some(usage) = held.number(&format!("{prefix}.current"))? else { return Ok(MemoryUse::default()) };
-    Ok(MemoryUse {
-        limit: held.count(&format!("{prefix}.max"))?,
-        usage,
-        max: held.count(&format!("{prefix}.peak"))?,
-        failcnt: 0,
-    })
-}
-
-fn pids(held: &Held, stats: &mut Stats) -> Result<()> {
-    if let Some(current) = held.number("pids.current")? {
-        stats.pids.current = current;
-        stats.pids.limit = held.pids_limit()?;
-        return Ok(());
+    if held.memory_lines("file", memory)? {
+        // The kernel counts no failures here; the peak exists since Linux 5.19 (of swap since 6.5).
+        let used = |kind| held.memory_use(kind, ["current", "max", "peak"]);
+        memory.usage = used("memory")?;
+        let swap = used("memory.swap")?;
+        memory.swap = MemoryUse {
+            limit: swap.limit.saturating_add(memory.usage.limit),
+            usage: swap.usage.saturating_add(memory.usage.usage),
+            // The two peaks need not have been at the same time.
+            max: 0,
+            failcnt: 0,
+        };
     }
-    // Without the controller: processes instead of tasks.
-    stats.pids.current = held.pids()?.len() as u64;
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use crate::cli::facts::Fact;
 use crate::cli::table::{Form, form, form_option};
 use crate::cli::{Arguments, Session, streams, version};
 use crate::error::Result;
-use crate::host::{self, cgroups::Layout, subordinate, survey};
+use crate::host::{self, subordinate, survey};
 use crate::names;
 use crate::spec::cpus;
 use crate::sys::identity;
@@ -90,8 +90,8 @@ fn cgroups() -> Section {
         Some(layout) => {
             let controllers = survey::controllers(&layout);
             let mut facts = vec![("layout", Fact::text(survey::layout_name(&layout)))];
-            if let Layout::Unified { mount } = &layout {
-                facts.push(("mounted on", Fact::text(mount)));
+            if let Some(mount) = layout.only_v2() {
+                facts.push(("mounted on", Fact::text(&mount.path)));
             }
             for wanted in ["cpu", "memory", "pids"] {
                 if !controllers.iter().any(|name| name == wanted) {

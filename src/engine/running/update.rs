@@ -15,7 +15,6 @@ use crate::engine::life::{inspect::status, kill::not_running};
 use crate::engine::running::shares::{self, Shares};
 use crate::engine::{Changes, Engine, Status, UpdateOptions};
 use crate::error::{Error, Result};
-use crate::host::cgroups::Layout;
 use crate::plan::deeds::{self, Deed};
 use crate::spec::merge::{SwapCount, complete, merge};
 use crate::spec::{Resources, load, validate};
@@ -113,10 +112,8 @@ impl Engine {
             Changes::Given(resources) => (**resources).clone(),
             Changes::File { name, bytes } => load::parse(name, bytes)?,
         };
-        let count = match location.layout() {
-            Layout::Unified { .. } => SwapCount::Alone,
-            Layout::Legacy { .. } => SwapCount::WithMemory,
-        };
+        let v2 = location.layout().is_unified();
+        let count = if v2 { SwapCount::Alone } else { SwapCount::WithMemory };
         complete(&mut wanted, present, count);
         let checked = validate::resources(&wanted)?;
         for warning in &checked.warnings {

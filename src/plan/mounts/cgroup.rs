@@ -6,7 +6,6 @@
 use super::options::Flags;
 use super::{Listed, Mounts, Source, label_option};
 use crate::cgroup::{Leg, Location, Version};
-use crate::host::cgroups::Layout;
 use crate::names::namespaces::{CGROUP, USER};
 use crate::plan::Field;
 use crate::plan::opens::Opens;
@@ -18,9 +17,9 @@ use std::ffi::CStr;
 
 impl<'a> Mounts<'a, '_> {
     pub(super) fn push_cgroup(&self, entry: Listed<'a, '_>, script: &mut Script, opens: &mut Opens<'a>) {
-        match &self.host.cgroups {
-            Layout::Unified { mount } => self.push_unified(entry, mount, script, opens),
-            Layout::Legacy { .. } => self.push_hierarchies(entry, script, opens),
+        match self.host.cgroups.only_v2() {
+            Some(mount) => self.push_unified(entry, &mount.path, script, opens),
+            None => self.push_hierarchies(entry, script, opens),
         }
     }
 
