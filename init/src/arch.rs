@@ -26,25 +26,16 @@ extern "C" fn entry(stack: *const usize) -> ! {
 ///
 /// # Safety
 /// The arguments must be what the call `number` asks for; pointers must be good for as long as it runs.
-#[cfg(target_arch = "x86_64")]
 pub unsafe fn syscall(number: i64, args: [usize; 6]) -> isize {
     let returned: isize;
+    #[cfg(target_arch = "x86_64")]
     // SAFETY: the kernel changes rax, rcx and r11 only, and memory as the caller has promised.
     unsafe {
         asm!("syscall", inlateout("rax") number as isize => returned, in("rdi") args[0], in("rsi") args[1],
             in("rdx") args[2], in("r10") args[3], in("r8") args[4], in("r9") args[5],
             lateout("rcx") _, lateout("r11") _, options(nostack));
     }
-    returned
-}
-
-/// One system call.
-///
-/// # Safety
-/// The arguments must be what the call `number` asks for; pointers must be good for as long as it runs.
-#[cfg(target_arch = "aarch64")]
-pub unsafe fn syscall(number: i64, args: [usize; 6]) -> isize {
-    let returned: isize;
+    #[cfg(target_arch = "aarch64")]
     // SAFETY: the kernel changes x0 only, and memory as the caller has promised.
     unsafe {
         asm!("svc #0", in("x8") number, inlateout("x0") args[0] => returned, in("x1") args[1], in("x2") args[2],
@@ -55,13 +46,13 @@ pub unsafe fn syscall(number: i64, args: [usize; 6]) -> isize {
 
 /// Ends the process by an instruction that no processor has: the way out that no filter can refuse.
 pub fn die() -> ! {
-    // SAFETY: the instruction raises SIGILL, which the kernel forces on its default action; nothing comes back.
     #[cfg(target_arch = "x86_64")]
+    // SAFETY: the instruction raises SIGILL, which the kernel forces on its default action; nothing comes back.
     unsafe {
         asm!("ud2", options(noreturn, nostack))
     }
-    // SAFETY: as above, with SIGTRAP.
     #[cfg(target_arch = "aarch64")]
+    // SAFETY: as above, with SIGTRAP.
     unsafe {
         asm!("brk #1", options(noreturn, nostack))
     }
@@ -69,37 +60,17 @@ pub fn die() -> ! {
 
 /// # Safety
 /// As memcpy(3).
-#[cfg(target_arch = "x86_64")]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
+    #[cfg(target_arch = "x86_64")]
     // SAFETY: the caller promises `count` readable and writable bytes that do not overlap.
     unsafe {
         asm!("rep movsb", inout("rcx") count => _, inout("rdi") to => _, inout("rsi") from => _,
             options(nostack, preserves_flags));
     }
-    to
-}
-
-/// # Safety
-/// As memset(3).
-#[cfg(target_arch = "x86_64")]
-#[unsafe(no_mangle)]
-unsafe extern "C" fn memset(to: *mut u8, byte: i32, count: usize) -> *mut u8 {
-    // SAFETY: the caller promises `count` writable bytes.
-    unsafe {
-        asm!("rep stosb", inout("rcx") count => _, inout("rdi") to => _, in("al") byte as u8,
-            options(nostack, preserves_flags));
-    }
-    to
-}
-
-/// # Safety
-/// As memcpy(3).
-#[cfg(target_arch = "aarch64")]
-#[unsafe(no_mangle)]
-unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
+    #[cfg(target_arch = "aarch64")]
     for i in 0..count {
-        // SAFETY: the caller promises `count` bytes; volatile keeps the compiler from calling memcpy here.
+        // SAFETY: as above; volatile keeps the compiler from calling memcpy here.
         unsafe { to.add(i).write_volatile(from.add(i).read()) };
     }
     to
@@ -107,11 +78,17 @@ unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, count: usize) -> *mut 
 
 /// # Safety
 /// As memset(3).
-#[cfg(target_arch = "aarch64")]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memset(to: *mut u8, byte: i32, count: usize) -> *mut u8 {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the caller promises `count` writable bytes.
+    unsafe {
+        asm!("rep stosb", inout("rcx") count => _, inout("rdi") to => _, in("al") byte as u8,
+            options(nostack, preserves_flags));
+    }
+    #[cfg(target_arch = "aarch64")]
     for i in 0..count {
-        // SAFETY: the caller promises `count` bytes; volatile keeps the compiler from calling memset here.
+        // SAFETY: as above; volatile keeps the compiler from calling memset here.
         unsafe { to.add(i).write_volatile(byte as u8) };
     }
     to

@@ -47,8 +47,15 @@ impl Init<'_> {
 
     /// By write(2), which every profile knows: a part of the conversation takes place behind the container's filter.
     pub fn tell(&self, kind: Word, value: i64) -> Outcome<()> {
-        let message = Message { value, step: self.number, ..Message::of(kind) };
-        sys::write(self.control, &message.encode()).part(Part::Control).map(drop)
+        self.say(Message { value, step: self.number, ..Message::of(kind) }, &[])
+    }
+
+    /// A pipe knows no end of a message, so it goes in one piece with what explains it.
+    pub fn say(&self, message: Message, payload: &[u8]) -> Outcome<()> {
+        let mut bytes = [0; Message::SIZE + PAYLOAD];
+        bytes[..Message::SIZE].copy_from_slice(&message.encode());
+        bytes[Message::SIZE..][..payload.len()].copy_from_slice(payload);
+        sys::write(self.control, &bytes[..Message::SIZE + payload.len()]).part(Part::Control).map(drop)
     }
 
     pub fn pass(&self, kind: Word, value: i64, file: Fd) -> Outcome<()> {
@@ -135,13 +142,9 @@ impl Init<'_> {
     }
 
     fn complain(&self, kind: Word, step: u32, Fail(part, Errno(errno)): Fail) {
-        // A pipe knows no end of a message.
         let value = self.noted as i64;
         let message = Message { kind: kind as u32, step, part: part as u32, errno, value };
-        let mut bytes = [0; Message::SIZE + PAYLOAD];
-        bytes[..Message::SIZE].copy_from_slice(&message.encode());
-        bytes[Message::SIZE..][..self.noted].copy_from_slice(&self.note[..self.noted]);
         // If rruntime is gone there is no one to report to.
-        let _ = sys::write(self.control, &bytes[..Message::SIZE + self.noted]);
+        let _ = self.say(message, &self.note[..self.noted]);
     }
 }

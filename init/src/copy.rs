@@ -6,9 +6,9 @@
 //! is opened for reading, through the descriptor. Depth is bounded, and size by the tmpfs. Directories, files and links
 //! are copied with owner and mode; device nodes, sockets and pipes are left out.
 
-use crate::control::{Fail, In, Outcome};
+use crate::control::{In, Outcome};
 use crate::path;
-use crate::sys::{self, Errno, Fd, Stat};
+use crate::sys::{self, Errno, Fd, Stat, Sys};
 use crate::wire::Part;
 use core::ffi::CStr;
 
@@ -20,6 +20,10 @@ const PLAIN: u64 = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS | libc::RES
 /// Copies what is in `from` into `to`, and the mode and owner of `from` itself. Both may be O_PATH descriptors. `proc` is
 /// a procfs in which this process is.
 pub fn tree(proc: Fd, from: Fd, to: Fd) -> Outcome<()> {
+    copied(proc, from, to).part(Part::Copy)
+}
+
+fn copied(proc: Fd, from: Fd, to: Fd) -> Sys<()> {
     let source = readable_directory(from)?;
     let target = readable_directory(to)?;
     directory(proc, source, target, 0)?;
@@ -28,30 +32,30 @@ pub fn tree(proc: Fd, from: Fd, to: Fd) -> Outcome<()> {
     Ok(())
 }
 
-fn readable_directory(found: Fd) -> Outcome<Fd> {
-    sys::openat2(found, c".", libc::O_RDONLY | libc::O_DIRECTORY, 0, PLAIN).part(Part::Copy)
+fn readable_directory(found: Fd) -> Sys<Fd> {
+    sys::openat2(found, c".", libc::O_RDONLY | libc::O_DIRECTORY, 0, PLAIN)
 }
 
-fn directory(proc: Fd, source: Fd, target: Fd, depth: u32) -> Outcome<()> {
+fn directory(proc: Fd, source: Fd, target: Fd, depth: u32) -> Sys<()> {
     if depth > DEEPEST {
-        return Err(Fail(Part::Copy, Errno(libc::ELOOP)));
+        return Err(Errno(libc::ELOOP));
     }
     let mut buffer = [0u8; 2048];
     loop {
-        let filled = sys::entries(source, &mut buffer).part(Part::Copy)?;
+        let filled = sys::entries(source, &mut buffer)?;
         if filled == 0 {
             break;
         }
         let mut rest = &buffer[..filled];
         while !rest.is_empty() {
             let name;
-            (name, rest) = entry(rest).ok_or(Fail(Part::Copy, Errno(libc::EIO)))?;
+            (name, rest) = entry(rest).ok_or(Errno(libc::EIO))?;
             if !matches!(name.to_bytes(), b"." | b"..") {
                 one(proc, source, target, name, depth)?;
             }
         }
     }
-    own(&sys::stat(source, c"", 0).part(Part::Copy)?, target)
+    own(&sys::fstat(source)?, target)
 }
 
 /// The first name, and what is behind its entry. struct linux_dirent64: inode u64, offset u64, length u16, kind u8, name.
@@ -61,45 +65,42 @@ fn entry(entries: &[u8]) -> Option<(&CStr, &[u8])> {
     Some((CStr::from_bytes_until_nul(entry.get(19..)?).ok()?, after))
 }
 
-fn one(proc: Fd, source: Fd, target: Fd, name: &CStr, depth: u32) -> Outcome<()> {
+fn one(proc: Fd, source: Fd, target: Fd, name: &CStr, depth: u32) -> Sys<()> {
     let flags = libc::O_PATH | libc::O_NOFOLLOW;
     let opened = match sys::openat2(source, name, flags, 0, PLAIN) {
         // It has gone since the directory was read.
         Err(Errno(libc::ENOENT)) => return Ok(()),
         // What is mounted there belongs to others; of a directory the place is made.
         Err(Errno(libc::EXDEV)) if is_directory(source, name) => {
-            return sys::mkdirat(target, name, 0o700).part(Part::Copy);
+            return sys::mkdirat(target, name, 0o700);
         }
-        other => other.part(Part::Copy)?,
+        other => other?,
     };
-    let found = sys::stat(opened, c"", 0).part(Part::Copy)?;
-    match found.mode & libc::S_IFMT {
+    let found = sys::fstat(opened)?;
+    match found.kind() {
         libc::S_IFDIR => {
-            sys::mkdirat(target, name, 0o700).part(Part::Copy)?;
+            sys::mkdirat(target, name, 0o700)?;
             let below = readable_directory(opened)?;
             let flags = libc::O_RDONLY | libc::O_DIRECTORY;
-            let copy = sys::openat2(target, name, flags, 0, PLAIN).part(Part::Copy)?;
+            let copy = sys::openat2(target, name, flags, 0, PLAIN)?;
             directory(proc, below, copy, depth + 1)?;
             sys::close(below);
             sys::close(copy);
         }
         libc::S_IFREG => {
-            let readable = path::reopen(proc, opened, libc::O_RDONLY).part(Part::Copy)?;
+            let readable = path::reopen(proc, opened, libc::O_RDONLY)?;
             let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL;
-            let copy = sys::openat2(target, name, flags, 0o600, PLAIN).part(Part::Copy)?;
-            while sys::sendfile(copy, readable, CHUNK).part(Part::Copy)? != 0 {}
+            let copy = sys::openat2(target, name, flags, 0o600, PLAIN)?;
+            while sys::sendfile(copy, readable, CHUNK)? != 0 {}
             own(&found, copy)?;
             sys::close(readable);
             sys::close(copy);
         }
         libc::S_IFLNK => {
             let mut text = [0u8; libc::PATH_MAX as usize];
-            let room = text.len() - 1;
-            let length = sys::readlinkat(opened, c"", &mut text[..room]).part(Part::Copy)?.len();
-            text[length] = 0;
-            let to = CStr::from_bytes_until_nul(&text).map_err(|_| Fail(Part::Copy, Errno(libc::EINVAL)))?;
-            sys::symlinkat(to, target, name).part(Part::Copy)?;
-            sys::fchownat(target, name, found.uid, found.gid).part(Part::Copy)?;
+            let to = sys::link_text(opened, c"", &mut text)?;
+            sys::symlinkat(to, target, name)?;
+            sys::fchownat(target, name, found.uid, found.gid)?;
         }
         _ => {}
     }
@@ -108,12 +109,11 @@ fn one(proc: Fd, source: Fd, target: Fd, name: &CStr, depth: u32) -> Outcome<()>
 }
 
 fn is_directory(parent: Fd, name: &CStr) -> bool {
-    sys::stat(parent, name, libc::AT_SYMLINK_NOFOLLOW)
-        .is_ok_and(|found| found.mode & libc::S_IFMT == libc::S_IFDIR)
+    sys::stat(parent, name, libc::AT_SYMLINK_NOFOLLOW).is_ok_and(|found| found.kind() == libc::S_IFDIR)
 }
 
 /// Owner first: changing it takes set-id bits away.
-fn own(found: &Stat, to: Fd) -> Outcome<()> {
-    sys::fchownat(to, c"", found.uid, found.gid).part(Part::Copy)?;
-    sys::fchmod(to, found.mode & 0o7777).part(Part::Copy)
+fn own(found: &Stat, to: Fd) -> Sys<()> {
+    sys::fchownat(to, c"", found.uid, found.gid)?;
+    sys::fchmod(to, found.mode & 0o7777)
 }

@@ -20,7 +20,7 @@ const SYS_ADMIN: u64 = 1 << 21;
 const BIRTH: u32 = libc::CLONE_PARENT as u32;
 
 /// The calls of the holder, and the one that makes it; anything else ends it.
-const FILTER: [u8; 88] = {
+const FILTER: [[u8; 8]; 11] = {
     const LOAD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS
     const EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
     const RETURN: u16 = 0x06; // BPF_RET | BPF_K
@@ -29,34 +29,26 @@ const FILTER: [u8; 88] = {
     #[cfg(target_arch = "aarch64")]
     const ARCH: u32 = 0xc000_00b7;
     // seccomp_data: number u32, architecture u32, instruction pointer u64, arguments u64.
-    let program: [(u16, u8, u8, u32); 11] = [
-        (LOAD, 0, 0, 4),
-        (EQUAL, 0, 7, ARCH),
-        (LOAD, 0, 0, 0),
-        (EQUAL, 6, 0, libc::SYS_fsopen as u32),
-        (EQUAL, 5, 0, libc::SYS_sendmsg as u32),
-        (EQUAL, 4, 0, libc::SYS_exit_group as u32),
-        (EQUAL, 0, 2, libc::SYS_clone as u32),
-        (LOAD, 0, 0, 16),
-        (EQUAL, 1, 0, BIRTH),
-        (RETURN, 0, 0, libc::SECCOMP_RET_KILL_PROCESS),
-        (RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
-    ];
-    let mut bytes = [0; 88];
-    let mut i = 0;
-    while i < program.len() {
-        let (code, yes, no, k) = program[i];
-        let (code, k) = (code.to_le_bytes(), k.to_le_bytes());
-        let instruction = [code[0], code[1], yes, no, k[0], k[1], k[2], k[3]];
-        let mut j = 0;
-        while j < 8 {
-            bytes[8 * i + j] = instruction[j];
-            j += 1;
-        }
-        i += 1;
-    }
-    bytes
+    [
+        instruction(LOAD, 0, 0, 4),
+        instruction(EQUAL, 0, 7, ARCH),
+        instruction(LOAD, 0, 0, 0),
+        instruction(EQUAL, 6, 0, libc::SYS_fsopen as u32),
+        instruction(EQUAL, 5, 0, libc::SYS_sendmsg as u32),
+        instruction(EQUAL, 4, 0, libc::SYS_exit_group as u32),
+        instruction(EQUAL, 0, 2, libc::SYS_clone as u32),
+        instruction(LOAD, 0, 0, 16),
+        instruction(EQUAL, 1, 0, BIRTH),
+        instruction(RETURN, 0, 0, libc::SECCOMP_RET_KILL_PROCESS),
+        instruction(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ]
 };
+
+/// struct sock_filter: a code, where a jump goes if the answer is yes or no, and a value.
+const fn instruction(code: u16, yes: u8, no: u8, k: u32) -> [u8; 8] {
+    let (code, k) = (code.to_le_bytes(), k.to_le_bytes());
+    [code[0], code[1], yes, no, k[0], k[1], k[2], k[3]]
+}
 
 impl Init<'_> {
     /// The context of a proc of this pid namespace. This process has no other children.
@@ -88,7 +80,7 @@ impl Init<'_> {
         sys::close_range(1, 0).part(Part::Whole)?;
         sys::capset(SYS_ADMIN, SYS_ADMIN, 0).part(Part::Capset)?;
         sys::set_no_new_privileges().part(Part::Prctl)?;
-        sys::seccomp(0, &FILTER).part(Part::Seccomp)?;
+        sys::seccomp(0, FILTER.as_flattened()).part(Part::Seccomp)?;
         if sys::clone(BIRTH as usize).part(Part::Clone)?.is_none() {
             let context = sys::fsopen(c"proc").part(Part::FsOpen)?;
             sys::send(Fd(0), &[0], context).part(Part::Control)?;

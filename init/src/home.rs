@@ -84,7 +84,7 @@ fn find(uid: u32) -> Outcome<Option<Variable>> {
 }
 
 fn regular(file: Fd) -> Outcome<()> {
-    let mode = sys::stat(file, c"", 0).part(Part::Verify)?.mode;
+    let mode = sys::fstat(file).part(Part::Verify)?.mode;
     if mode & libc::S_IFMT == libc::S_IFREG { Ok(()) } else { Err(NO_FILE) }
 }
 

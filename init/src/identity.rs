@@ -108,8 +108,8 @@ impl Init<'_> {
     /// Streams that the kernel or the file system will not give away stay as they are.
     pub fn own_streams(&self, uid: u32) -> Outcome<()> {
         for stream in 0..3 {
-            let Ok(found) = sys::stat(Fd(stream), c"", 0) else { continue };
-            let null = found.mode & libc::S_IFMT == libc::S_IFCHR && found.rdev == (1 << 8 | 3);
+            let Ok(found) = sys::fstat(Fd(stream)) else { continue };
+            let null = found.kind() == libc::S_IFCHR && found.rdev == (1 << 8 | 3);
             if null || found.uid == uid {
                 continue;
             }

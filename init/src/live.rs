@@ -66,11 +66,7 @@ impl Init<'_> {
     fn tell_mount(&self, mount: Fd) -> Outcome<()> {
         let MountId { number, device, inode } = sys::place(mount).part(Part::Verify)?.mount;
         let message = Message { step: self.number, value: number as i64, ..Message::of(Word::Mount) };
-        let mut bytes = [0; Message::SIZE + 16];
-        bytes[..Message::SIZE].copy_from_slice(&message.encode());
-        bytes[Message::SIZE..][..8].copy_from_slice(&device.to_le_bytes());
-        bytes[Message::SIZE + 8..].copy_from_slice(&inode.to_le_bytes());
-        sys::write(self.control, &bytes).part(Part::Control).map(drop)
+        self.say(message, [device.to_le_bytes(), inode.to_le_bytes()].as_flattened())
     }
 
     /// A step has failed: what the steps before have attached goes again, the last first.

@@ -32,7 +32,7 @@ pub fn set_attributes(mount: Fd, attributes: Attributes, recursive: bool) -> Out
 
 /// Holds what is found at a path now against what rruntime has looked at.
 fn same_file(seen: Fd, mount: Fd) -> Outcome<()> {
-    let (expected, found) = (sys::stat(seen, c"", 0), sys::stat(mount, c"", 0));
+    let (expected, found) = (sys::fstat(seen), sys::fstat(mount));
     let (expected, found) = (expected.part(Part::Verify)?, found.part(Part::Verify)?);
     if (expected.device, expected.inode) == (found.device, found.inode) {
         Ok(())
@@ -125,8 +125,10 @@ impl Init<'_> {
         if !label.is_empty() {
             set_label(mount, label)?;
         }
-        let missing = Missing::Directory { mode: 0o755 };
-        let at = if strict { self.plain_directory(target)? } else { self.destination(target, missing)? };
+        let at = match strict {
+            true => self.plain_directory(target)?,
+            false => self.destination(target, Missing::Directory)?,
+        };
         if copy_up {
             let proc = self.host_proc()?;
             copy::tree(proc, at, mount)?;
@@ -141,7 +143,7 @@ impl Init<'_> {
     /// mount(2), on the working directory: the one form of the destination that is no path.
     pub fn mount_here(&self, Mount { kind, source, target, flags, data }: Mount) -> Outcome<()> {
         self.kept.none()?;
-        let at = self.destination(target, Missing::Directory { mode: 0o755 })?;
+        let at = self.destination(target, Missing::Directory)?;
         sys::fchdir(at).part(Part::Chdir)?;
         sys::close(at);
         sys::mount(source, c".", kind, flags, data).part(Part::Mount)
@@ -174,11 +176,7 @@ impl Init<'_> {
         options: Strings,
         attributes: u64,
     ) -> Outcome<Fd> {
-        let made = configure(context, source, options);
-        if made.is_err() {
-            self.note_from(context);
-        }
-        made?;
+        configure(context, source, options).inspect_err(|_| self.note_from(context))?;
         let mount = sys::fsmount(context, attributes).part(Part::FsMount)?;
         sys::close(context);
         Ok(mount)
@@ -208,13 +206,13 @@ impl Init<'_> {
     pub fn bind(&mut self, bind: Bind) -> Outcome<()> {
         let Bind { tree, source, flags, target, links, attributes, recursive_attributes } = bind;
         let mount = self.tree(tree, source, flags)?;
-        let kind = sys::stat(mount, c"", 0).part(Part::Verify)?.mode & libc::S_IFMT;
+        let kind = sys::fstat(mount).part(Part::Verify)?.kind();
         if kind == libc::S_IFLNK && links.has(Links::COPY) {
             return self.copy_link(mount, target);
         }
         set_attributes(mount, recursive_attributes, true)?;
         set_attributes(mount, attributes, false)?;
-        let missing = if kind == libc::S_IFDIR { Missing::Directory { mode: 0o755 } } else { Missing::File };
+        let missing = if kind == libc::S_IFDIR { Missing::Directory } else { Missing::File };
         let at = if links.has(Links::KEEP_TARGET) {
             self.link_or_make(target, missing)?
         } else {
@@ -274,7 +272,7 @@ impl Init<'_> {
 
     pub fn mask(&mut self, path: &CStr, options: Strings) -> Outcome<()> {
         let Some(target) = self.present(path)? else { return Ok(()) };
-        let directory = sys::stat(target, c"", 0).part(Part::Verify)?.mode & libc::S_IFMT == libc::S_IFDIR;
+        let directory = sys::fstat(target).part(Part::Verify)?.kind() == libc::S_IFDIR;
         let mount = if directory {
             match self.empty {
                 None => {

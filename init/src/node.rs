@@ -7,7 +7,7 @@
 use crate::Init;
 use crate::control::{Fail, In, NOT_OPEN, Outcome};
 use crate::decimal::{self, DIGITS};
-use crate::path::{IN_ROOT, Missing};
+use crate::path::{IN_ROOT, Missing, Text};
 use crate::sys::{self, Errno, Fd};
 use crate::wire::{Device, Part, Word};
 use core::ffi::CStr;
@@ -18,37 +18,21 @@ const NULL_DEVICE: u64 = 1 << 8 | 3;
 /// Control files: no links, and no step into something mounted over the procfs.
 const PRISTINE: u64 = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_XDEV;
 
-/// The directory of `path` (made if it is missing), and the name in it.
-pub fn split(path: &CStr) -> (&[u8], &[u8]) {
-    let bytes = path.to_bytes();
-    match bytes.iter().rposition(|&b| b == b'/') {
-        Some(slash) => (&bytes[..slash], &bytes[slash + 1..]),
-        None => (&[], bytes),
-    }
-}
-
-/// A NUL-terminated copy of a name.
-pub fn terminated<'b>(name: &[u8], buffer: &'b mut [u8; 4096]) -> Outcome<&'b CStr> {
-    let too_long = Fail(Part::OpenTarget, Errno(libc::ENAMETOOLONG));
-    buffer.get_mut(..name.len()).ok_or(too_long)?.copy_from_slice(name);
-    *buffer.get_mut(name.len()).ok_or(too_long)? = 0;
-    CStr::from_bytes_until_nul(buffer).map_err(|_| too_long)
-}
-
 impl Init<'_> {
     /// Opens the directory that `path` is in, and gives the rest to `work`.
     pub fn in_directory<T>(&self, path: &CStr, work: impl FnOnce(Fd, &CStr) -> Outcome<T>) -> Outcome<T> {
-        let (directory, name) = split(path);
-        let mut buffer = [0; 4096];
+        let bytes = path.to_bytes();
+        let (directory, name) = match bytes.iter().rposition(|&b| b == b'/') {
+            Some(slash) => (&bytes[..slash], &bytes[slash + 1..]),
+            None => (&[][..], bytes),
+        };
         let parent = if directory.iter().all(|&b| b == b'/') {
             self.root()?
         } else {
-            self.destination(terminated(directory, &mut buffer)?, Missing::Directory { mode: 0o755 })?
+            self.destination(Text::new(directory)?.c()?, Missing::Directory)?
         };
-        let outcome = work(parent, terminated(name, &mut buffer)?);
-        if self.root != Some(parent) {
-            sys::close(parent);
-        }
+        let outcome = work(parent, Text::new(name)?.c()?);
+        self.close_unless_root(parent);
         outcome
     }
 
@@ -62,8 +46,8 @@ impl Init<'_> {
             // Who shares the directory may exchange names: what gets the owner is what was looked at.
             let node =
                 sys::openat2(parent, name, libc::O_PATH | libc::O_NOFOLLOW, 0, 0).part(Part::Verify)?;
-            let there = sys::stat(node, c"", 0).part(Part::Verify)?;
-            let same_kind = there.mode & libc::S_IFMT == mode & libc::S_IFMT;
+            let there = sys::fstat(node).part(Part::Verify)?;
+            let same_kind = there.kind() == mode & libc::S_IFMT;
             let fifo = mode & libc::S_IFMT == libc::S_IFIFO;
             if !same_kind || (!fifo && there.rdev != number) {
                 return Err(Fail(Part::Unexpected, Errno(libc::EEXIST)));
@@ -78,16 +62,13 @@ impl Init<'_> {
 
     /// `copy-symlink`: the link that `source` is open on, made again at `target`.
     pub fn copy_link(&self, source: Fd, target: &CStr) -> Outcome<()> {
-        let mut text = [0; 4096];
-        let length = sys::readlinkat(source, c"", &mut text[..4095]).part(Part::OpenSource)?.len();
-        let to = CStr::from_bytes_with_nul(&text[..=length])
-            .map_err(|_| Fail(Part::OpenSource, Errno(libc::EINVAL)))?;
+        let mut text = [0; libc::PATH_MAX as usize];
+        let to = sys::link_text(source, c"", &mut text).part(Part::OpenSource)?;
         self.in_directory(target, |parent, name| match sys::symlinkat(to, parent, name) {
             Ok(()) => Ok(()),
             Err(Errno(libc::EEXIST)) => {
-                let mut there = [0; 4096];
-                match sys::readlinkat(parent, name, &mut there) {
-                    Ok(found) if found == to.to_bytes() => Ok(()),
+                match sys::link_text(parent, name, &mut [0; libc::PATH_MAX as usize]) {
+                    Ok(found) if found == to => Ok(()),
                     _ => Err(Fail(Part::OtherLink, Errno(libc::EEXIST))),
                 }
             }
@@ -105,8 +86,8 @@ impl Init<'_> {
     pub fn open_null(&mut self) -> Outcome<()> {
         let flags = libc::O_PATH | libc::O_NOFOLLOW;
         let null = sys::openat2(self.root()?, c"dev/null", flags, 0, IN_ROOT).part(Part::OpenTarget)?;
-        let found = sys::stat(null, c"", 0).part(Part::Verify)?;
-        if found.mode & libc::S_IFMT != libc::S_IFCHR || found.rdev != NULL_DEVICE {
+        let found = sys::fstat(null).part(Part::Verify)?;
+        if found.kind() != libc::S_IFCHR || found.rdev != NULL_DEVICE {
             return Err(Fail(Part::Unexpected, Errno(libc::EEXIST)));
         }
         self.null = Some(null);
@@ -179,27 +160,9 @@ impl Init<'_> {
         self.host_proc.ok_or(NOT_OPEN)
     }
 
-    fn pristine_proc(&self) -> Outcome<Fd> {
+    /// The procfs that cannot be mounted over.
+    pub fn pristine_proc(&self) -> Outcome<Fd> {
         self.proc.ok_or(NOT_OPEN)
-    }
-
-    pub fn write_self(&self, file: &CStr, value: &[u8]) -> Outcome<()> {
-        let proc = self.host_proc()?;
-        // "self" is a link, and the only one that this lookup may meet.
-        let own = sys::openat2(proc, c"self", libc::O_PATH | libc::O_DIRECTORY, 0, libc::RESOLVE_BENEATH);
-        write_control(own.part(Part::Open)?, file, value)
-    }
-
-    pub fn write_label(&self, file: &CStr, value: &[u8]) -> Outcome<()> {
-        let proc = self.pristine_proc()?;
-        let own = sys::openat2(proc, c"self", libc::O_PATH | libc::O_DIRECTORY, 0, libc::RESOLVE_BENEATH);
-        write_control(own.part(Part::Open)?, file, value)
-    }
-
-    pub fn write_sysctl(&self, path: &CStr, value: &[u8]) -> Outcome<()> {
-        let flags = libc::O_PATH | libc::O_DIRECTORY;
-        let sys_dir = sys::openat2(self.pristine_proc()?, c"sys", flags, 0, PRISTINE).part(Part::Open)?;
-        write_control(sys_dir, path, value)
     }
 
     /// For who has joined: the container's first process may have gone into namespaces of a user namespace of its own, in
@@ -218,7 +181,7 @@ impl Init<'_> {
                 owner => owner.part(Part::Ioctl)?,
             };
         }
-        let number = sys::stat(found, c"", 0).part(Part::Verify)?.inode.to_le_bytes();
+        let number = sys::fstat(found).part(Part::Verify)?.inode.to_le_bytes();
         sys::close(found);
         match to.chunks_exact(number.len()).any(|known| known == number) {
             true => Ok(()),
@@ -287,7 +250,7 @@ fn hide(devpts: Fd, master: Fd) -> Outcome<u32> {
     let name = CStr::from_bytes_until_nul(&text).map_err(|_| Fail(Part::Plan, Errno(libc::EINVAL)))?;
     let found =
         sys::openat2(devpts, name, libc::O_PATH | libc::O_NOFOLLOW, 0, PRISTINE).part(Part::OpenTarget)?;
-    let mode = sys::stat(found, c"", 0).part(Part::Verify)?.mode & 0o7777;
+    let mode = sys::fstat(found).part(Part::Verify)?.mode & 0o7777;
     let hidden = sys::fchmodat2(found, 0);
     sys::close(found);
     match hidden {
@@ -297,9 +260,20 @@ fn hide(devpts: Fd, master: Fd) -> Outcome<u32> {
     }
 }
 
-fn write_control(directory: Fd, file: &CStr, value: &[u8]) -> Outcome<()> {
-    let flags = libc::O_WRONLY | libc::O_NOCTTY;
-    let opened = sys::openat2(directory, file, flags, 0, PRISTINE).part(Part::Open)?;
+/// Writes a file about ourselves. "self" is a link, and the only one that this lookup may meet.
+pub fn write_self(proc: Fd, file: &CStr, value: &[u8]) -> Outcome<()> {
+    write_control(proc, c"self", libc::RESOLVE_BENEATH, file, value)
+}
+
+pub fn write_sysctl(proc: Fd, path: &CStr, value: &[u8]) -> Outcome<()> {
+    write_control(proc, c"sys", PRISTINE, path, value)
+}
+
+fn write_control(proc: Fd, directory: &CStr, resolve: u64, file: &CStr, value: &[u8]) -> Outcome<()> {
+    let flags = libc::O_PATH | libc::O_DIRECTORY;
+    let directory = sys::openat2(proc, directory, flags, 0, resolve).part(Part::Open)?;
+    let opened =
+        sys::openat2(directory, file, libc::O_WRONLY | libc::O_NOCTTY, 0, PRISTINE).part(Part::Open)?;
     let written = sys::write(opened, value).part(Part::Write)?;
     sys::close(opened);
     sys::close(directory);

@@ -14,7 +14,7 @@ pub const IN_ROOT: u64 = libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_MAGICLINKS;
 /// What a missing destination becomes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
-    Directory { mode: u32 },
+    Directory,
     File,
 }
 
@@ -28,37 +28,35 @@ enum Way {
     Asked,
 }
 
-/// A path that is being rewritten while links are expanded.
-struct Text {
+/// A path, or a part of one, with its NUL; it may be rewritten.
+pub struct Text {
     bytes: [u8; libc::PATH_MAX as usize],
     length: usize,
 }
 
 impl Text {
-    fn new(path: &[u8]) -> Option<Text> {
+    pub fn new(path: &[u8]) -> Outcome<Text> {
         let mut text = Text { bytes: [0; libc::PATH_MAX as usize], length: 0 };
         text.push(path)?;
-        Some(text)
+        Ok(text)
     }
 
-    fn push(&mut self, more: &[u8]) -> Option<()> {
+    fn push(&mut self, more: &[u8]) -> Outcome<()> {
         let end = self.length + more.len();
         // One byte stays free for the NUL.
-        self.bytes.get_mut(self.length..end)?.copy_from_slice(more);
-        if end >= self.bytes.len() {
-            return None;
-        }
+        let room = self.bytes.get_mut(self.length..=end).ok_or(TOO_LONG)?;
+        room[..more.len()].copy_from_slice(more);
+        room[more.len()] = 0;
         self.length = end;
-        self.bytes[end] = 0;
-        Some(())
+        Ok(())
     }
 
     fn bytes(&self) -> &[u8] {
         &self.bytes[..self.length]
     }
 
-    fn c(&self) -> Option<&CStr> {
-        CStr::from_bytes_with_nul(&self.bytes[..=self.length]).ok()
+    pub fn c(&self) -> Outcome<&CStr> {
+        CStr::from_bytes_with_nul(&self.bytes[..=self.length]).map_err(|_| TOO_LONG)
     }
 }
 
@@ -72,8 +70,7 @@ impl Init<'_> {
 
     /// Opens the directory at `path`, made if it is missing, where no link is on the way.
     pub fn plain_directory(&self, path: &CStr) -> Outcome<Fd> {
-        let missing = Missing::Directory { mode: 0o755 };
-        self.find_or_make(path, missing, Way::Plain)
+        self.find_or_make(path, Missing::Directory, Way::Plain)
     }
 
     /// Opens what is at `path`; what is missing of it is made, also where a dangling link points to.
@@ -91,11 +88,11 @@ impl Init<'_> {
     }
 
     fn find_or_make(&self, path: &CStr, missing: Missing, way: Way) -> Outcome<Fd> {
-        let mut text = Text::new(path.to_bytes()).ok_or(TOO_LONG)?;
+        let mut text = Text::new(path.to_bytes())?;
         // Each round makes components or expands one link. The bound ends a loop of links, and a race with
         // a process that removes what we make.
         for _ in 0..libc::PATH_MAX / 2 {
-            match self.lookup_by(text.c().ok_or(TOO_LONG)?, libc::O_PATH, way) {
+            match self.lookup_by(text.c()?, libc::O_PATH, way) {
                 Err(Errno(libc::ENOENT)) => self.make_some(&mut text, missing, way)?,
                 other => {
                     let found = other.part(Part::OpenTarget)?;
@@ -152,13 +149,13 @@ impl Init<'_> {
             let length = rest.iter().position(|&b| b == b'/').unwrap_or(rest.len());
             let (name, after) = rest.split_at(length);
             let next = after.iter().position(|&b| b != b'/');
-            let name = Text::new(name).ok_or(TOO_LONG)?;
-            let c_name = name.c().ok_or(TOO_LONG)?;
+            let name = Text::new(name)?;
+            let c_name = name.c()?;
             // Of what has just been made the link there is no name: it has to be looked up again.
             if at != first && matches!(name.bytes(), b"." | b"..") {
                 break Ok(());
             }
-            let kind = if next.is_none() { missing } else { Missing::Directory { mode: 0o755 } };
+            let kind = if next.is_none() { missing } else { Missing::Directory };
             match self.as_root(|| make(parent, c_name, kind))? {
                 Ok(()) => {}
                 Err(Errno(libc::EEXIST)) if at == first && way == Way::Plain => {
@@ -202,8 +199,8 @@ impl Init<'_> {
             let behind = path[middle..high].iter().position(|&b| b == b'/').map(|n| name_from(middle + n));
             let before = || path[low..middle].iter().rposition(|&b| b == b'/').map(|n| low + n + 1);
             let Some(begin) = behind.or_else(before) else { break };
-            let prefix = Text::new(&path[..begin]).ok_or(TOO_LONG)?;
-            match self.lookup_by(prefix.c().ok_or(TOO_LONG)?, libc::O_PATH | libc::O_DIRECTORY, way) {
+            let prefix = Text::new(&path[..begin])?;
+            match self.lookup_by(prefix.c()?, libc::O_PATH | libc::O_DIRECTORY, way) {
                 Err(Errno(libc::ENOENT)) => high = name_before(begin),
                 other => {
                     self.close_unless_root(parent);
@@ -214,7 +211,7 @@ impl Init<'_> {
         Ok((parent, low))
     }
 
-    fn close_unless_root(&self, file: Fd) {
+    pub fn close_unless_root(&self, file: Fd) {
         if self.root != Some(file) {
             sys::close(file);
         }
@@ -244,7 +241,7 @@ fn make(parent: Fd, name: &CStr, missing: Missing) -> sys::Sys<()> {
             let flags = libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW | libc::O_WRONLY;
             sys::openat2(parent, name, flags, 0o644, 0).map(sys::close)
         }
-        Missing::Directory { mode } => sys::mkdirat(parent, name, mode),
+        Missing::Directory => sys::mkdirat(parent, name, 0o755),
     }
 }
 
@@ -252,12 +249,12 @@ fn make(parent: Fd, name: &CStr, missing: Missing) -> sys::Sys<()> {
 /// absolute one begins at the root again.
 fn expand(text: &mut Text, parent: Fd, name: &CStr, name_at: usize, length: usize) -> Outcome<()> {
     let mut buffer = [0; libc::PATH_MAX as usize];
-    let link = sys::readlinkat(parent, name, &mut buffer)
-        .map_err(|_| Fail(Part::MakeTarget, Errno(libc::EEXIST)))?;
+    let link = sys::link_text(parent, name, &mut buffer);
+    let link = link.map_err(|_| Fail(Part::MakeTarget, Errno(libc::EEXIST)))?.to_bytes();
     let from = if link.first() == Some(&b'/') { 0 } else { name_at };
-    let mut expanded = Text::new(&text.bytes()[..from]).ok_or(TOO_LONG)?;
-    expanded.push(link).ok_or(TOO_LONG)?;
-    expanded.push(&text.bytes()[name_at + length..]).ok_or(TOO_LONG)?;
+    let mut expanded = Text::new(&text.bytes()[..from])?;
+    expanded.push(link)?;
+    expanded.push(&text.bytes()[name_at + length..])?;
     *text = expanded;
     Ok(())
 }

@@ -28,8 +28,7 @@ impl<'a> Init<'a> {
     pub fn enter_or_make(&mut self, path: &CStr, user: Searcher<'a>) -> Outcome<()> {
         let mut entered = sys::chdir(path);
         if entered == Err(Errno(libc::ENOENT)) {
-            let missing = Missing::Directory { mode: 0o755 };
-            let made = self.searching(user, |init| init.lookup_or_make(path, missing))?;
+            let made = self.searching(user, |init| init.lookup_or_make(path, Missing::Directory))?;
             sys::close(made);
             entered = sys::chdir(path);
         }
@@ -132,7 +131,7 @@ fn leads_through_proc(path: &CStr) -> bool {
 
 fn runnable(path: &CStr) -> Outcome<()> {
     let found = sys::stat(Fd::CWD, path, 0).part(Part::NotFound)?;
-    if found.mode & libc::S_IFMT == libc::S_IFDIR {
+    if found.kind() == libc::S_IFDIR {
         return Err(Fail(Part::NotExecutable, Errno(libc::EISDIR)));
     }
     sys::executable(path).part(Part::NotExecutable)

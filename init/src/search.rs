@@ -41,18 +41,19 @@ impl<'a> Init<'a> {
 
 fn become_searcher(user: Searcher) -> Outcome<()> {
     change(user.uid, user.gid)?;
-    if user.uid == 0 {
-        let (effective, permitted, inheritable) = sys::capget().part(Part::Capset)?;
-        sys::capset(effective & !PASS_OVER, permitted, inheritable).part(Part::Capset)?;
-    }
-    Ok(())
+    pass_over(user, |effective, _| effective & !PASS_OVER)
 }
 
 fn become_root(user: Searcher) -> Outcome<()> {
     change(0, 0)?;
+    pass_over(user, |effective, permitted| effective | permitted & PASS_OVER)
+}
+
+/// Sets what is effective, for root alone, from what is effective and permitted.
+fn pass_over(user: Searcher, set: impl FnOnce(u64, u64) -> u64) -> Outcome<()> {
     if user.uid == 0 {
         let (effective, permitted, inheritable) = sys::capget().part(Part::Capset)?;
-        sys::capset(effective | permitted & PASS_OVER, permitted, inheritable).part(Part::Capset)?;
+        sys::capset(set(effective, permitted), permitted, inheritable).part(Part::Capset)?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use crate::control::{In, NO_SENSE, Outcome};
 use crate::sys;
 use crate::variable::Variable;
 use crate::wire::{Part, Step, Word};
-use crate::{decimal, keyring};
+use crate::{decimal, keyring, node};
 
 impl<'a> Init<'a> {
     pub fn step(&mut self, step: Step<'a>) -> Outcome<()> {
@@ -27,8 +27,8 @@ impl<'a> Init<'a> {
             Step::Spawn { flags } => self.spawn(flags),
             Step::LeaveSession {} => sys::setsid().part(Part::Setsid),
             Step::BecomeRoot { keep_groups } => self.become_root(keep_groups),
-            Step::SelfFile { file, value } => self.write_self(file, value.0),
-            Step::LabelFile { file, value } => self.write_label(file, value.0),
+            Step::SelfFile { file, value } => node::write_self(self.host_proc()?, file, value.0),
+            Step::LabelFile { file, value } => node::write_self(self.pristine_proc()?, file, value.0),
             Step::EnterTimeNamespace {} => self.enter_time_namespace(),
             Step::Hostname { name } => sys::sethostname(name.0).part(Part::Whole),
             Step::Domainname { name } => sys::setdomainname(name.0).part(Part::Whole),
@@ -58,7 +58,7 @@ impl<'a> Init<'a> {
             Step::Pivot {} => self.pivot(),
             Step::Chroot { elsewhere, left_below } => self.change_root(elsewhere, left_below),
             Step::RootAttributes { attributes, recursive } => self.root_attributes(attributes, recursive),
-            Step::Sysctl { path, value } => self.write_sysctl(path, value.0),
+            Step::Sysctl { path, value } => node::write_sysctl(self.pristine_proc()?, path, value.0),
             Step::Mask { path, options } => self.mask(path, options),
             Step::Readonly { path } => self.readonly(path),
 

@@ -64,6 +64,18 @@ pub struct Stat {
     pub gid: u32,
 }
 
+impl Stat {
+    /// `S_IF…`
+    pub fn kind(&self) -> u32 {
+        self.mode & libc::S_IFMT
+    }
+}
+
+/// Of an open file.
+pub fn fstat(file: Fd) -> Sys<Stat> {
+    stat(file, EMPTY, 0)
+}
+
 /// newfstatat(dir, path, AT_EMPTY_PATH | flags).
 pub fn stat(dir: Fd, p: &CStr, flags: i32) -> Sys<Stat> {
     // SAFETY: all zeroes is a valid value of this plain struct.
@@ -114,7 +126,7 @@ pub fn executable(p: &CStr) -> Sys<()> {
     unsafe { call_memory(libc::SYS_faccessat, [Fd::CWD.raw(), path(p), libc::X_OK as usize]) }.map(drop)
 }
 
-pub fn readlinkat<'b>(dir: Fd, p: &CStr, buffer: &'b mut [u8]) -> Sys<&'b [u8]> {
+fn readlinkat<'b>(dir: Fd, p: &CStr, buffer: &'b mut [u8]) -> Sys<&'b [u8]> {
     let args = [dir.raw(), path(p), buffer.as_mut_ptr() as usize, buffer.len()];
     // SAFETY: it reads a path that ends with a NUL, and writes at most the length of this slice.
     let length = unsafe { call_memory(libc::SYS_readlinkat, args) }?;
@@ -129,6 +141,14 @@ pub fn mkdirat(dir: Fd, p: &CStr, mode: u32) -> Sys<()> {
 pub fn mknodat(dir: Fd, p: &CStr, mode: u32, number: u64) -> Sys<()> {
     // SAFETY: it reads a path that ends with a NUL.
     unsafe { call_memory(libc::SYS_mknodat, [dir.raw(), path(p), mode as usize, number as usize]) }.map(drop)
+}
+
+/// The text of a link, with its NUL.
+pub fn link_text<'b>(dir: Fd, p: &CStr, buffer: &'b mut [u8; libc::PATH_MAX as usize]) -> Sys<&'b CStr> {
+    let room = buffer.len() - 1;
+    let length = readlinkat(dir, p, &mut buffer[..room])?.len();
+    buffer[length] = 0;
+    CStr::from_bytes_until_nul(buffer).map_err(|_| Errno(libc::EINVAL))
 }
 
 /// getdents64(2): whole entries, as many as fit; none at the end.

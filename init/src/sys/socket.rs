@@ -35,6 +35,15 @@ impl Rights {
     const LENGTH: usize = 20;
 }
 
+/// A message of one part, and one control message that takes `room`.
+fn message(part: *mut libc::iovec, rights: *mut Rights, room: usize) -> libc::msghdr {
+    // SAFETY: all zeroes is a valid value of this plain struct.
+    let mut message: libc::msghdr = unsafe { core::mem::zeroed() };
+    (message.msg_iov, message.msg_iovlen) = (part, 1);
+    (message.msg_control, message.msg_controllen) = (rights.cast(), room as _);
+    message
+}
+
 /// sendmsg(2) of one message with a descriptor.
 pub fn send(socket: Fd, bytes: &[u8], pass: Fd) -> Sys<()> {
     let part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
@@ -45,12 +54,7 @@ pub fn send(socket: Fd, bytes: &[u8], pass: Fd) -> Sys<()> {
         descriptor: pass.0,
         padding: 0,
     };
-    // SAFETY: all zeroes is a valid value of this plain struct.
-    let mut message: libc::msghdr = unsafe { core::mem::zeroed() };
-    message.msg_iov = (&raw const part).cast_mut();
-    message.msg_iovlen = 1;
-    message.msg_control = (&raw const rights).cast_mut().cast();
-    message.msg_controllen = size_of::<Rights>() as _;
+    let message = message((&raw const part).cast_mut(), (&raw const rights).cast_mut(), size_of::<Rights>());
     let args = [socket.raw(), &raw const message as usize, libc::MSG_NOSIGNAL as usize];
     // SAFETY: it reads the message, the bytes and the rights that it leads to, all of which live until it returns.
     unsafe { call_memory(libc::SYS_sendmsg, args) }.map(drop)
@@ -71,12 +75,7 @@ pub fn receive_descriptor(socket: Fd) -> Sys<Option<Fd>> {
     let mut byte = 0u8;
     let mut part = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
     let mut rights = Rights { length: 0, level: 0, kind: 0, descriptor: -1, padding: 0 };
-    // SAFETY: all zeroes is a valid value of this plain struct.
-    let mut message: libc::msghdr = unsafe { core::mem::zeroed() };
-    message.msg_iov = &raw mut part;
-    message.msg_iovlen = 1;
-    message.msg_control = (&raw mut rights).cast();
-    message.msg_controllen = Rights::LENGTH as _;
+    let mut message = message(&raw mut part, &raw mut rights, Rights::LENGTH);
     let args = [socket.raw(), &raw mut message as usize, libc::MSG_CMSG_CLOEXEC as usize];
     loop {
         // SAFETY: it writes one byte and one control message, where the message leads to, and the lengths in it.
