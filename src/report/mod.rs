@@ -9,6 +9,7 @@ mod block;
 pub mod escape;
 pub mod json;
 mod line;
+pub mod shape;
 mod target;
 
 pub use line::{Format, Level};

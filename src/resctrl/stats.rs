@@ -3,70 +3,47 @@
 
 use super::{Place, Tree};
 use crate::error::Result;
+use crate::report::shape::{empty, shape};
 use crate::sys::{Errno, SysResult};
-use serde::Serialize;
 
-/// In runc's shape. Lines of schemata as the kernel writes them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Stats {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub l3_cache_info: Option<CacheInfo>,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub l3_cache_schema_root: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub l3_cache_schema: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mem_bw_info: Option<BandwidthInfo>,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub mem_bw_schema_root: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub mem_bw_schema: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub schemata: Vec<String>,
-    /// By NUMA node; absent where the processor does not count.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mbm_stats: Option<Vec<Bandwidth>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cmt_stats: Option<Vec<Occupancy>>,
-}
+shape! {
+    /// In runc's shape. Lines of schemata as the kernel writes them.
+    Stats {
+        l3_cache_info: Option<CacheInfo>, unless "empty";
+        l3_cache_schema_root: String, unless "empty";
+        l3_cache_schema: String, unless "empty";
+        mem_bw_info: Option<BandwidthInfo>, unless "empty";
+        mem_bw_schema_root: String, unless "empty";
+        mem_bw_schema: String, unless "empty";
+        schemata: Vec<String>, unless "empty";
+        /// By NUMA node; absent where the processor does not count.
+        mbm_stats: Option<Vec<Bandwidth>>, unless "empty";
+        cmt_stats: Option<Vec<Occupancy>>, unless "empty";
+    }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct CacheInfo {
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub cbm_mask: String,
-    #[serde(skip_serializing_if = "is_zero")]
-    pub min_cbm_bits: u64,
-    #[serde(skip_serializing_if = "is_zero")]
-    pub num_closids: u64,
-}
+    CacheInfo {
+        cbm_mask: String, unless "empty";
+        min_cbm_bits: u64, unless "empty";
+        num_closids: u64, unless "empty";
+    }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct BandwidthInfo {
-    #[serde(skip_serializing_if = "is_zero")]
-    pub bandwidth_gran: u64,
-    #[serde(skip_serializing_if = "is_zero")]
-    pub delay_linear: u64,
-    #[serde(skip_serializing_if = "is_zero")]
-    pub min_bandwidth: u64,
-    #[serde(skip_serializing_if = "is_zero")]
-    pub num_closids: u64,
-}
+    BandwidthInfo {
+        bandwidth_gran: u64, unless "empty";
+        delay_linear: u64, unless "empty";
+        min_bandwidth: u64, unless "empty";
+        num_closids: u64, unless "empty";
+    }
 
-/// Bytes. What the hardware cannot tell at the moment ("Unavailable") is 0.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Bandwidth {
-    pub mbm_total_bytes: u64,
-    pub mbm_local_bytes: u64,
-}
+    /// Bytes. What the hardware cannot tell at the moment ("Unavailable") is 0.
+    Bandwidth {
+        mbm_total_bytes: u64;
+        mbm_local_bytes: u64;
+    }
 
-/// Bytes of the last-level cache.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Occupancy {
-    pub llc_occupancy: u64,
-}
-
-fn is_zero(number: &u64) -> bool {
-    *number == 0
+    /// Bytes of the last-level cache.
+    Occupancy {
+        llc_occupancy: u64;
+    }
 }
 
 impl Tree {

@@ -104,17 +104,9 @@ impl Reading {
         yes: Target,
         no: Target,
     ) -> Target {
-        use Operator as O;
         let (high, low) = condition.words();
         // The test of the low word, and whether its truth is that of the condition.
-        let (low_code, straight) = match condition.operator {
-            O::Equal | O::MaskedEqual => (code::EQUAL, true),
-            O::NotEqual => (code::EQUAL, false),
-            O::Greater => (code::GREATER, true),
-            O::GreaterOrEqual => (code::GREATER_OR_EQUAL, true),
-            O::Less => (code::GREATER_OR_EQUAL, false),
-            O::LessOrEqual => (code::GREATER, false),
-        };
+        let (low_code, straight) = condition.operator.comparison();
         let (true_, false_) = if straight { (yes, no) } else { (no, yes) };
         let mut start = true_;
         if low.mask != 0 {
@@ -123,15 +115,11 @@ impl Reading {
         if self.width == Width::Bits32 || high.mask == 0 {
             return start;
         }
-        match condition.operator {
-            O::Equal | O::NotEqual | O::MaskedEqual => {
-                self.test(assembler, condition, Half::High, code::EQUAL, high, (start, false_))
-            }
-            O::Greater | O::GreaterOrEqual | O::Less | O::LessOrEqual => {
-                let equal = assembler.branch(code::EQUAL, high.value, start, false_);
-                self.test(assembler, condition, Half::High, code::GREATER, high, (true_, equal))
-            }
+        if low_code == code::EQUAL {
+            return self.test(assembler, condition, Half::High, code::EQUAL, high, (start, false_));
         }
+        let equal = assembler.branch(code::EQUAL, high.value, start, false_);
+        self.test(assembler, condition, Half::High, code::GREATER, high, (true_, equal))
     }
 
     /// Load, mask if needed, compare one word.

@@ -6,6 +6,7 @@
 //! the beginning of another wins over it; else the order of the profile.
 
 use super::arch::Width;
+use super::assembler::code;
 use super::vocabulary::Operator;
 
 /// What is asked of one argument.
@@ -34,19 +35,12 @@ pub struct Conditions {
 struct Part {
     /// Argument and word: the higher is asked first.
     place: u8,
-    test: Test,
+    /// A jump's code, and whether the word is masked before.
+    test: (u16, bool),
     value: u32,
     mask: u32,
     /// Equality 3, less 2, greater 1; decides the order only.
     class: u8,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Test {
-    Equal,
-    Masked,
-    Greater,
-    GreaterOrEqual,
 }
 
 impl Condition {
@@ -67,25 +61,15 @@ impl Condition {
     }
 
     fn parts(&self, width: Width) -> impl Iterator<Item = Part> + use<> {
-        use Operator as O;
-        let class = match self.operator {
-            O::Equal | O::NotEqual | O::MaskedEqual => 3,
-            O::Less | O::LessOrEqual => 2,
-            O::Greater | O::GreaterOrEqual => 1,
+        let (low_test, straight) = self.operator.comparison();
+        let (high_test, class) = match (low_test, straight) {
+            (code::EQUAL, _) => (code::EQUAL, 3),
+            (_, straight) => (code::GREATER, if straight { 1 } else { 2 }),
         };
-        let low_test = match self.operator {
-            O::Equal | O::NotEqual => Test::Equal,
-            O::MaskedEqual => Test::Masked,
-            O::Greater | O::LessOrEqual => Test::Greater,
-            O::GreaterOrEqual | O::Less => Test::GreaterOrEqual,
-        };
-        let high_test = match low_test {
-            Test::GreaterOrEqual => Test::Greater,
-            other => other,
-        };
+        let masked = self.operator == Operator::MaskedEqual;
         let (high, low) = self.words();
         let part =
-            |place: u8, test, word: Word| Part { place, test, value: word.value, mask: word.mask, class };
+            |place, test, Word { value, mask }| Part { place, test: (test, masked), value, mask, class };
         let high = (width == Width::Bits64).then(|| part(self.argument * 2 + 1, high_test, high));
         high.into_iter().chain([part(self.argument * 2, low_test, low)])
     }
@@ -189,56 +173,4 @@ pub fn place<'a>(
         }
     }
     Some(count)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn on(argument: u8, operator: Operator, value: u64) -> Conditions {
-        let mut conditions = Conditions::default();
-        conditions.add(Condition { argument, operator, value, mask: u64::MAX });
-        conditions
-    }
-
-    fn order(rules: &[Conditions]) -> Vec<usize> {
-        let mut ordered: Vec<usize> = Vec::new();
-        for (index, rule) in rules.iter().enumerate() {
-            if let Some(at) = place(ordered.iter().map(|i| &rules[*i]), rule, Width::Bits64) {
-                ordered.insert(at, index);
-            }
-        }
-        ordered
-    }
-
-    #[test]
-    fn higher_arguments_are_asked_first() {
-        assert_eq!(order(&[on(0, Operator::Equal, 1), on(3, Operator::Equal, 1)]), [1, 0]);
-    }
-
-    #[test]
-    fn equality_comes_before_less_before_greater() {
-        let rules = [on(0, Operator::Greater, 1), on(0, Operator::Less, 9), on(0, Operator::Equal, 5)];
-        assert_eq!(order(&rules), [2, 1, 0]);
-    }
-
-    #[test]
-    fn the_narrower_of_two_ranges_is_asked_first() {
-        assert_eq!(order(&[on(0, Operator::Greater, 5), on(0, Operator::Greater, 10)]), [1, 0]);
-        assert_eq!(order(&[on(0, Operator::Less, 10), on(0, Operator::Less, 5)]), [1, 0]);
-    }
-
-    #[test]
-    fn a_rule_that_is_the_beginning_of_another_wins() {
-        let short = on(0, Operator::Equal, 1);
-        let long = short.with(Condition { argument: 2, operator: Operator::Equal, value: 7, mask: u64::MAX });
-        assert_eq!(order(&[short.clone(), long.clone()]), [0]);
-        assert_eq!(order(&[long, short]), [1, 0]);
-    }
-
-    #[test]
-    fn opposite_rules_are_both_kept() {
-        assert_eq!(order(&[on(0, Operator::Greater, 5), on(0, Operator::LessOrEqual, 5)]).len(), 2);
-        assert_eq!(order(&[on(0, Operator::Equal, 5), on(0, Operator::NotEqual, 5)]).len(), 2);
-    }
 }

@@ -7,7 +7,7 @@
 use super::arch::{Arch, Named};
 use super::condition::{ARGUMENTS, Condition, Conditions};
 use super::tables::Syscall;
-use super::vocabulary::{ACTIONS, Action, FLAGS, OPERATORS, Operator, find, wrong};
+use super::vocabulary::{ACTIONS, ARCHES, Action, FLAGS, OPERATORS, Operator, need, wrong};
 use crate::error::{Context, Error, Kind, Result};
 use crate::names::instead_of;
 use crate::spec::{Seccomp, seccomp::SyscallArg, seccomp::SyscallRule};
@@ -84,23 +84,12 @@ impl Profile {
         self.arches.push(native);
         for (index, name) in seccomp.architectures.iter().enumerate() {
             let field = || format!("{FIELD}/architectures/{index}");
-            match Arch::by_name(name) {
-                None => {
-                    let error = wrong("unknown architecture").field(field()).value(name);
-                    return Err(error
-                        .remedy(instead_of(name, super::vocabulary::ARCHES.iter().map(|(name, _)| *name))));
-                }
-                Some(Named::Known(arch)) if arch.order() == native.order() => {
-                    if !self.arches.contains(&arch) {
-                        self.arches.push(arch);
-                    }
-                }
-                Some(_) => {
-                    self.warnings.push(format!(
-                        "{}: {name} is not supported here: its programs will be killed",
-                        field()
-                    ));
-                }
+            match need(ARCHES, name, "unknown architecture").at(field)? {
+                Named::Known(arch) if self.arches.contains(&arch) => {}
+                Named::Known(arch) if arch.order() == native.order() => self.arches.push(arch),
+                _ => self
+                    .warnings
+                    .push(format!("{}: {name} is not supported here: its programs will be killed", field())),
             }
         }
         Ok(())
@@ -146,20 +135,18 @@ impl Profile {
     /// an alternative of its own, which is what profiles mean that were written before "and" existed.
     fn read_conditions(&mut self, args: &[SyscallArg], rule: usize) -> Result<()> {
         let mut all = Conditions::default();
+        let mut each = Vec::with_capacity(args.len());
         let mut repeated = false;
         for (index, arg) in args.iter().enumerate() {
             let condition = condition(arg, rule, index)?;
             repeated |= all.has(condition.argument);
             all.add(condition);
+            each.push(condition);
         }
-        if !repeated {
-            if !args.is_empty() {
-                self.conditions.push(all);
-            }
-            return Ok(());
-        }
-        for (index, arg) in args.iter().enumerate() {
-            self.conditions.push(Conditions::default().with(condition(arg, rule, index)?));
+        if repeated {
+            self.conditions.extend(each.into_iter().map(|condition| Conditions::default().with(condition)));
+        } else if !args.is_empty() {
+            self.conditions.push(all);
         }
         Ok(())
     }
@@ -194,9 +181,7 @@ impl Profile {
 }
 
 fn action(name: &str) -> Result<Action> {
-    find(ACTIONS, name).ok_or_else(|| {
-        wrong("unknown action").value(name).remedy(instead_of(name, ACTIONS.iter().map(|(name, _)| *name)))
-    })
+    need(ACTIONS, name, "unknown action")
 }
 
 fn condition(arg: &SyscallArg, rule: usize, index: usize) -> Result<Condition> {
@@ -204,10 +189,7 @@ fn condition(arg: &SyscallArg, rule: usize, index: usize) -> Result<Condition> {
     if arg.index as usize >= ARGUMENTS {
         return Err(wrong("a system call has arguments 0 to 5").field(field("index")).value(arg.index));
     }
-    let operator = find(OPERATORS, &arg.op).ok_or_else(|| {
-        let error = wrong("unknown operator").field(field("op")).value(&arg.op);
-        error.remedy(instead_of(&arg.op, OPERATORS.iter().map(|(name, _)| *name)))
-    })?;
+    let operator = need(OPERATORS, &arg.op, "unknown operator").at(|| field("op"))?;
     // With MASKED_EQ the first value is the mask.
     let (value, mask) = match operator {
         Operator::MaskedEqual => (arg.value_two & arg.value, arg.value),

@@ -41,26 +41,11 @@ fn add(ranges: &mut Vec<Range>, range: Range) {
     }
 }
 
-/// What the tree ends in.
+/// What the tree ends in: a range, and one number in it that may have another answer.
 #[derive(Clone, Copy, Debug)]
-enum Leaf {
-    Range(Range),
-    /// One number inside a range that has another answer.
-    Exception {
-        start: u32,
-        number: u32,
-        answer: Label,
-        otherwise: Label,
-    },
-}
-
-impl Leaf {
-    fn start(&self) -> u32 {
-        match self {
-            Leaf::Range(range) => range.start,
-            Leaf::Exception { start, .. } => *start,
-        }
-    }
+struct Leaf {
+    range: Range,
+    exception: Option<(u32, Label)>,
 }
 
 /// Writes the search for the number in the accumulator. Returns where it begins.
@@ -77,16 +62,11 @@ fn leaves(ranges: &[Range]) -> Vec<Leaf> {
             [before, lone, after, rest @ ..]
                 if before.answer == after.answer && after.start - lone.start == 1 =>
             {
-                leaves.push(Leaf::Exception {
-                    start: before.start,
-                    number: lone.start,
-                    answer: lone.answer,
-                    otherwise: before.answer,
-                });
+                leaves.push(Leaf { range: *before, exception: Some((lone.start, lone.answer)) });
                 rest
             }
             [range, rest @ ..] => {
-                leaves.push(Leaf::Range(*range));
+                leaves.push(Leaf { range: *range, exception: None });
                 rest
             }
             [] => return leaves,
@@ -96,13 +76,13 @@ fn leaves(ranges: &[Range]) -> Vec<Leaf> {
 
 fn write_tree(assembler: &mut Assembler, leaves: &[Leaf]) -> Target {
     match leaves {
-        [Leaf::Range(range)] => Target::Label(range.answer),
-        [Leaf::Exception { number, answer, otherwise, .. }] => {
-            assembler.branch(code::EQUAL, *number, Target::Label(*answer), Target::Label(*otherwise))
+        [Leaf { range, exception: None }] => Target::Label(range.answer),
+        [Leaf { range, exception: Some((number, answer)) }] => {
+            assembler.branch(code::EQUAL, *number, Target::Label(*answer), Target::Label(range.answer))
         }
         _ => {
             let (low, high) = leaves.split_at(leaves.len() / 2);
-            let border = high.first().expect("there is more than one leaf").start();
+            let border = high.first().expect("there is more than one leaf").range.start;
             let high = write_tree(assembler, high);
             let low = write_tree(assembler, low);
             assembler.branch(code::GREATER_OR_EQUAL, border, high, low)

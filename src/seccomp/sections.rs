@@ -102,7 +102,7 @@ impl Writer<'_> {
         for of_one_number in entries.chunk_by(|one, other| one.number == other.number) {
             points.push((of_one_number[0].number, self.answer(of_one_number)));
         }
-        let hides_setup = arches.contains(&Arch::S390x) && self.newest(Arch::S390x).is_some();
+        let hides_setup = arches.contains(&Arch::S390x) && self.profile.newest(Arch::S390x).is_some();
         if hides_setup {
             // s390x leaves 0 (setup, long gone) behind where the kernel does not know a number above 255.
             points.retain(|(number, _)| *number != 0);
@@ -214,10 +214,6 @@ impl Writer<'_> {
             arches => newer_than(arches.first().and_then(|arch| newest(*arch)), &mut ranges),
         }
         ranges
-    }
-
-    fn newest(&self, arch: Arch) -> Option<u32> {
-        self.profile.newest(arch)
     }
 
     fn write_lists(&mut self) {

@@ -2,7 +2,9 @@
 //! documentation and the tests read the same tables.
 
 use super::arch::{Arch, Named};
+use super::assembler::code;
 use crate::error::{Error, Kind, Result};
+use crate::names::instead_of;
 use std::ffi::c_ulong;
 
 /// `action` and `defaultAction` (config-linux.md, Seccomp).
@@ -108,28 +110,38 @@ pub fn find<T: Copy>(table: &[(&str, T)], word: &str) -> Option<T> {
     table.iter().find(|(name, _)| *name == word).map(|(_, value)| *value)
 }
 
+/// The same where the word must be one of the table's.
+pub(super) fn need<T: Copy>(table: &[(&'static str, T)], word: &str, otherwise: &'static str) -> Result<T> {
+    let names = table.iter().map(|(name, _)| *name);
+    find(table, word).ok_or_else(|| wrong(otherwise).value(word).remedy(instead_of(word, names)))
+}
+
 /// The name of a bit pattern that a filter returns, for people: "SCMP_ACT_ERRNO(38)".
 pub fn describe(returned: u32) -> String {
     let data = returned & libc::SECCOMP_RET_DATA;
-    match returned & !libc::SECCOMP_RET_DATA {
-        libc::SECCOMP_RET_KILL_THREAD => "SCMP_ACT_KILL_THREAD".into(),
-        libc::SECCOMP_RET_KILL_PROCESS => "SCMP_ACT_KILL_PROCESS".into(),
-        libc::SECCOMP_RET_TRAP => "SCMP_ACT_TRAP".into(),
-        libc::SECCOMP_RET_ERRNO => format!("SCMP_ACT_ERRNO({data})"),
-        libc::SECCOMP_RET_TRACE => format!("SCMP_ACT_TRACE({data})"),
-        libc::SECCOMP_RET_LOG => "SCMP_ACT_LOG".into(),
-        libc::SECCOMP_RET_USER_NOTIF => "SCMP_ACT_NOTIFY".into(),
-        libc::SECCOMP_RET_ALLOW => "SCMP_ACT_ALLOW".into(),
-        _ => format!("{returned:#x}"),
+    // The plain name of what has two comes last.
+    match ACTIONS.iter().rfind(|(_, action)| action.value() == returned & !libc::SECCOMP_RET_DATA) {
+        Some((name, Action::Errno | Action::Trace)) => format!("{name}({data})"),
+        Some((name, _)) => (*name).to_owned(),
+        None => format!("{returned:#x}"),
+    }
+}
+
+impl Operator {
+    /// The jump that asks for it, and whether its yes is ours.
+    pub(super) fn comparison(self) -> (u16, bool) {
+        match self {
+            Operator::Equal | Operator::MaskedEqual => (code::EQUAL, true),
+            Operator::NotEqual => (code::EQUAL, false),
+            Operator::Greater => (code::GREATER, true),
+            Operator::GreaterOrEqual => (code::GREATER_OR_EQUAL, true),
+            Operator::Less => (code::GREATER_OR_EQUAL, false),
+            Operator::LessOrEqual => (code::GREATER, false),
+        }
     }
 }
 
 impl Arch {
-    /// What `config.json` may write; `None`: no such architecture.
-    pub fn by_name(name: &str) -> Option<Named> {
-        find(ARCHES, name)
-    }
-
     /// The name in `config.json`.
     pub fn name(self) -> &'static str {
         let entry = ARCHES.iter().find(|(_, named)| *named == Named::Known(self));
@@ -144,35 +156,31 @@ impl Action {
     /// action that has none (the specification demands that error).
     pub fn returned(self, errno: Option<u32>) -> Result<u32> {
         let with_errno = matches!(self, Action::Errno | Action::Trace);
-        match errno {
-            Some(number) if !with_errno => {
-                return Err(
-                    wrong("only SCMP_ACT_ERRNO and SCMP_ACT_TRACE take an error number").value(number)
-                );
-            }
+        let problem = match errno {
+            Some(_) if !with_errno => "only SCMP_ACT_ERRNO and SCMP_ACT_TRACE take an error number",
             Some(number) if self == Action::Errno && number > LARGEST_ERRNO => {
-                return Err(
-                    wrong("is larger than 4095, the largest error number of the kernel").value(number)
-                );
+                "is larger than 4095, the largest error number of the kernel"
             }
             Some(number) if number > libc::SECCOMP_RET_DATA => {
-                return Err(
-                    wrong("is larger than 65535, the largest number that a tracer receives").value(number)
-                );
+                "is larger than 65535, the largest number that a tracer receives"
             }
-            _ => {}
-        }
-        let errno = errno.unwrap_or(libc::EPERM as u32);
-        Ok(match self {
+            _ if with_errno => return Ok(self.value() | errno.unwrap_or(libc::EPERM as u32)),
+            _ => return Ok(self.value()),
+        };
+        Err(wrong(problem).value(errno.unwrap_or_default()))
+    }
+
+    fn value(self) -> u32 {
+        match self {
             Action::KillThread => libc::SECCOMP_RET_KILL_THREAD,
             Action::KillProcess => libc::SECCOMP_RET_KILL_PROCESS,
             Action::Trap => libc::SECCOMP_RET_TRAP,
-            Action::Errno => libc::SECCOMP_RET_ERRNO | errno,
-            Action::Trace => libc::SECCOMP_RET_TRACE | errno,
+            Action::Errno => libc::SECCOMP_RET_ERRNO,
+            Action::Trace => libc::SECCOMP_RET_TRACE,
             Action::Allow => libc::SECCOMP_RET_ALLOW,
             Action::Log => libc::SECCOMP_RET_LOG,
             Action::Notify => libc::SECCOMP_RET_USER_NOTIF,
-        })
+        }
     }
 }
 
@@ -202,10 +210,10 @@ mod tests {
     fn every_architecture_is_found_by_its_name() {
         for (column, arch) in Arch::ALL.iter().enumerate() {
             assert_eq!(arch.column(), column);
-            assert_eq!(Arch::by_name(arch.name()), Some(Named::Known(*arch)));
+            assert_eq!(find(ARCHES, arch.name()), Some(Named::Known(*arch)));
         }
-        assert_eq!(Arch::by_name("SCMP_ARCH_MIPS"), Some(Named::WithoutTable));
-        assert_eq!(Arch::by_name("SCMP_ARCH_Z80"), None);
+        assert_eq!(find(ARCHES, "SCMP_ARCH_MIPS"), Some(Named::WithoutTable));
+        assert_eq!(find(ARCHES, "SCMP_ARCH_Z80"), None);
     }
 
     #[test]

@@ -1,180 +1,134 @@
 //! The numbers, in the shape of `runc events`: names, order and what is left out at zero are what containerd, CRI-O and
 //! scripts decode.
 
-use serde::{Serialize, Serializer};
+use crate::report::shape::{empty, shape};
+use serde::Serializer;
 use std::collections::BTreeMap;
 
-/// Everything that is counted.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Stats {
-    pub cpu: Cpu,
-    pub cpuset: Cpuset,
-    pub memory: Memory,
-    pub pids: Pids,
-    pub blkio: Blkio,
-    /// By page size, as the kernel writes it in file names ("2MB").
-    pub hugetlb: BTreeMap<String, Hugetlb>,
-}
+shape! {
+    /// Everything that is counted.
+    Stats {
+        cpu: Cpu;
+        cpuset: Cpuset;
+        memory: Memory;
+        pids: Pids;
+        blkio: Blkio;
+        /// By page size, as the kernel writes it in file names ("2MB").
+        hugetlb: BTreeMap<String, Hugetlb>;
+    }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Cpu {
-    pub usage: CpuUsage,
-    pub throttling: Throttling,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub psi: Option<Pressure>,
-}
+    Cpu {
+        usage: CpuUsage;
+        throttling: Throttling;
+        psi: Option<Pressure>, unless "empty";
+    }
 
-/// In nanoseconds. The lists are by processor, and only v1 has them.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct CpuUsage {
-    #[serde(skip_serializing_if = "is_zero")]
-    pub total: u64,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub percpu: Vec<u64>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub percpu_kernel: Vec<u64>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub percpu_user: Vec<u64>,
-    pub kernel: u64,
-    pub user: u64,
-}
+    /// In nanoseconds. The lists are by processor, and only v1 has them.
+    CpuUsage {
+        total: u64, unless "empty";
+        percpu: Vec<u64>, unless "empty";
+        percpu_kernel: Vec<u64>, unless "empty";
+        percpu_user: Vec<u64>, unless "empty";
+        kernel: u64;
+        user: u64;
+    }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Throttling {
-    #[serde(skip_serializing_if = "is_zero")]
-    pub periods: u64,
-    #[serde(skip_serializing_if = "is_zero")]
-    pub throttled_periods: u64,
-    /// Nanoseconds.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub throttled_time: u64,
-}
+    #[serde(rename_all = "camelCase")]
+    Throttling {
+        periods: u64, unless "empty";
+        throttled_periods: u64, unless "empty";
+        /// Nanoseconds.
+        throttled_time: u64, unless "empty";
+    }
 
-/// Pressure stall information: the share of time in which some, or all, processes waited (v2).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Pressure {
-    pub some: Stall,
-    pub full: Stall,
-}
+    /// Pressure stall information: the share of time in which some, or all, processes waited (v2).
+    Pressure {
+        some: Stall;
+        full: Stall;
+    }
 
-/// Percent over the last 10, 60 and 300 seconds; microseconds in all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Stall {
-    #[serde(serialize_with = "percent")]
-    pub avg10: f64,
-    #[serde(serialize_with = "percent")]
-    pub avg60: f64,
-    #[serde(serialize_with = "percent")]
-    pub avg300: f64,
-    pub total: u64,
-}
+    /// Percent over the last 10, 60 and 300 seconds; microseconds in all.
+    Stall {
+        #[serde(serialize_with = "percent")]
+        avg10: f64;
+        #[serde(serialize_with = "percent")]
+        avg60: f64;
+        #[serde(serialize_with = "percent")]
+        avg300: f64;
+        total: u64;
+    }
 
-/// Only in v1: v2 has `cpuset.cpus.effective` instead, which runc does not report.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Cpuset {
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub cpus: Vec<u16>,
-    pub cpu_exclusive: u64,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub mems: Vec<u16>,
-    pub mem_hardwall: u64,
-    pub mem_exclusive: u64,
-    pub memory_migrate: u64,
-    pub memory_spread_page: u64,
-    pub memory_spread_slab: u64,
-    pub memory_pressure: u64,
-    pub sched_load_balance: u64,
-    pub sched_relax_domain_level: i64,
-}
+    /// Only in v1: v2 has `cpuset.cpus.effective` instead, which runc does not report.
+    Cpuset {
+        cpus: Vec<u16>, unless "empty";
+        cpu_exclusive: u64;
+        mems: Vec<u16>, unless "empty";
+        mem_hardwall: u64;
+        mem_exclusive: u64;
+        memory_migrate: u64;
+        memory_spread_page: u64;
+        memory_spread_slab: u64;
+        memory_pressure: u64;
+        sched_load_balance: u64;
+        sched_relax_domain_level: i64;
+    }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Memory {
-    #[serde(skip_serializing_if = "is_zero")]
-    pub cache: u64,
-    pub usage: MemoryUse,
-    /// Memory and swap together, on v2 too.
-    pub swap: MemoryUse,
-    pub kernel: MemoryUse,
-    #[serde(rename = "kernelTCP")]
-    pub kernel_tcp: MemoryUse,
-    /// memory.stat, line by line.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub raw: BTreeMap<String, u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub psi: Option<Pressure>,
-}
+    Memory {
+        cache: u64, unless "empty";
+        usage: MemoryUse;
+        /// Memory and swap together, on v2 too.
+        swap: MemoryUse;
+        kernel: MemoryUse;
+        #[serde(rename = "kernelTCP")]
+        kernel_tcp: MemoryUse;
+        /// memory.stat, line by line.
+        raw: BTreeMap<String, u64>, unless "empty";
+        psi: Option<Pressure>, unless "empty";
+    }
 
-/// Bytes, and how often the limit was hit. No limit is the largest number.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct MemoryUse {
-    pub limit: u64,
-    #[serde(skip_serializing_if = "is_zero")]
-    pub usage: u64,
-    #[serde(skip_serializing_if = "is_zero")]
-    pub max: u64,
-    pub failcnt: u64,
-}
+    /// Bytes, and how often the limit was hit. No limit is the largest number.
+    MemoryUse {
+        limit: u64;
+        usage: u64, unless "empty";
+        max: u64, unless "empty";
+        failcnt: u64;
+    }
 
-/// Tasks. No limit is 0.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Pids {
-    #[serde(skip_serializing_if = "is_zero")]
-    pub current: u64,
-    #[serde(skip_serializing_if = "is_zero")]
-    pub limit: u64,
-}
+    /// Tasks. No limit is 0.
+    Pids {
+        current: u64, unless "empty";
+        limit: u64, unless "empty";
+    }
 
-/// Transfers by device and kind, those of the cgroups below included. v2 has the first two.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Blkio {
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub io_service_bytes_recursive: Vec<BlkioEntry>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub io_serviced_recursive: Vec<BlkioEntry>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub io_queue_recursive: Vec<BlkioEntry>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub io_service_time_recursive: Vec<BlkioEntry>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub io_wait_time_recursive: Vec<BlkioEntry>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub io_merged_recursive: Vec<BlkioEntry>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub io_time_recursive: Vec<BlkioEntry>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub sectors_recursive: Vec<BlkioEntry>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub psi: Option<Pressure>,
-}
+    /// Transfers by device and kind, those of the cgroups below included. v2 has the first two.
+    #[serde(rename_all = "camelCase")]
+    Blkio {
+        io_service_bytes_recursive: Vec<BlkioEntry>, unless "empty";
+        io_serviced_recursive: Vec<BlkioEntry>, unless "empty";
+        io_queue_recursive: Vec<BlkioEntry>, unless "empty";
+        io_service_time_recursive: Vec<BlkioEntry>, unless "empty";
+        io_wait_time_recursive: Vec<BlkioEntry>, unless "empty";
+        io_merged_recursive: Vec<BlkioEntry>, unless "empty";
+        io_time_recursive: Vec<BlkioEntry>, unless "empty";
+        sectors_recursive: Vec<BlkioEntry>, unless "empty";
+        psi: Option<Pressure>, unless "empty";
+    }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct BlkioEntry {
-    #[serde(skip_serializing_if = "is_zero")]
-    pub major: u64,
-    #[serde(skip_serializing_if = "is_zero")]
-    pub minor: u64,
-    /// "Read", "Write", "Sync" …; empty where the file does not tell kinds apart.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub op: String,
-    #[serde(skip_serializing_if = "is_zero")]
-    pub value: u64,
-}
+    BlkioEntry {
+        major: u64, unless "empty";
+        minor: u64, unless "empty";
+        /// "Read", "Write", "Sync" …; empty where the file does not tell kinds apart.
+        op: String, unless "empty";
+        value: u64, unless "empty";
+    }
 
-/// Bytes in huge pages of one size, and how often the limit was hit.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Hugetlb {
-    #[serde(skip_serializing_if = "is_zero")]
-    pub usage: u64,
-    /// Only in v1.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub max: u64,
-    pub failcnt: u64,
-}
-
-fn is_zero(number: &u64) -> bool {
-    *number == 0
+    /// Bytes in huge pages of one size, and how often the limit was hit.
+    Hugetlb {
+        usage: u64, unless "empty";
+        /// Only in v1.
+        max: u64, unless "empty";
+        failcnt: u64;
+    }
 }
 
 /// Whole numbers without a fraction, as Go writes them.
