@@ -1,10 +1,10 @@
 //! HOME, as passwd(5) of the container has it. The file is the image's, and a running container may exchange it: it may
 //! be a device that never ends, a pipe, the kernel's log (CVE-2026-47262), or a link to any of them.
 //!
-//! So what is there is looked at by an O_PATH descriptor, which opens nothing: it has to be a regular file and none of the
-//! kernel's own. Without a procfs of ours at hand it can be opened by its name only, which may have changed meanwhile: so
-//! this is done with the rights of the container's process and no more. Whatever gets opened and read, that process could
-//! open and read by itself; and no call here waits.
+//! So what is there is first looked at through an O_PATH descriptor, which opens nothing: it must be a regular file and none
+//! of the kernel's own. Without a procfs of ours it can be opened only by its name, and the name may have changed since.
+//! So it is opened with the rights of the container's process and no more: whatever gets opened and read, that process
+//! could open and read by itself. No call here waits.
 //!
 //! The id is compared as a number and nothing else: an image cannot name itself into another user.
 

@@ -1,8 +1,8 @@
 //! Mounts that come to a running container, and go again.
 //!
-//! The container's processes are its enemies here: between two looks a path may have another meaning. So what is added
-//! is held by descriptor until all of it has succeeded, and taken away by that descriptor if it has not; and what is
-//! removed is the very mount that was added, wherever a path may lead by now.
+//! The container's processes are the attackers here: between two looks a path may change its meaning. So what is added is
+//! held by descriptor until all of it has succeeded, and taken away by that descriptor if a part fails. What is removed
+//! is the very mount that was added, wherever its path leads by then.
 
 use crate::Init;
 use crate::control::{Fail, In, NO_SENSE, Outcome};
@@ -54,7 +54,7 @@ impl Init<'_> {
         self.kept.count = Some(0);
     }
 
-    /// Takes the descriptor of what was attached, if mounts are kept, and tells which it is.
+    /// Takes the descriptor of what was attached, if mounts are kept, and reports which mount it is.
     pub fn keep_mount(&mut self, mount: Fd) -> Outcome<bool> {
         if !self.kept.keep(mount)? {
             return Ok(false);

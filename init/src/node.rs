@@ -43,7 +43,7 @@ impl Init<'_> {
                 Ok(()) | Err(Errno(libc::EEXIST)) => {}
                 Err(errno) => return Err(Fail(Part::Mknod, errno)),
             }
-            // Who shares the directory may exchange names: what gets the owner is what was looked at.
+            // Another process may exchange names in the directory: the owner is set on what was looked at.
             let node =
                 sys::openat2(parent, name, libc::O_PATH | libc::O_NOFOLLOW, 0, 0).part(Part::Verify)?;
             let there = sys::fstat(node).part(Part::Verify)?;
@@ -165,8 +165,9 @@ impl Init<'_> {
         self.proc.ok_or(NOT_OPEN)
     }
 
-    /// For who has joined: the container's first process may have gone into namespaces of a user namespace of its own, in
-    /// which it is root. Of the namespaces that we are in by now, so that nothing can change between the look and the use.
+    /// For a process that has joined: the container's first process may have entered namespaces of a user namespace of its
+    /// own, in which it is root. Looks at the namespaces that this process is in, so that nothing can change between the
+    /// look and the use.
     pub fn belongs(&self, file: &CStr, owner: bool, to: &[u8]) -> Outcome<()> {
         let proc = self.host_proc()?;
         // A magic link, as below.
@@ -217,8 +218,8 @@ fn new_terminal(devpts: Fd, noctty: i32) -> Outcome<Terminal> {
     Ok(Terminal { master, slave, mode })
 }
 
-/// A terminal that is our own from the moment on at which it is open. A session leader of the container's that may open
-/// what has no mode, and that opens everything, can be faster: then it has that one, and we take the next.
+/// A terminal that is our own from the moment it is open. A session leader in the container that may open a file
+/// without a mode, and opens everything, can be faster: then it has that terminal, and we take the next.
 fn hold_terminal(devpts: Fd) -> Outcome<Terminal> {
     const TRIES: u32 = 32;
     let mut taken = [Fd::CWD; TRIES as usize];
@@ -230,7 +231,7 @@ fn hold_terminal(devpts: Fd) -> Outcome<Terminal> {
             break;
         }
         sys::close(terminal.slave);
-        // Kept open for now: its number is not to come again at once.
+        // Kept open for now, so that its number is not given out again at once.
         *place = terminal.master;
     }
     for master in taken.iter().filter(|fd| **fd != Fd::CWD) {

@@ -151,7 +151,7 @@ impl Init<'_> {
             let next = after.iter().position(|&b| b != b'/');
             let name = Text::new(name)?;
             let c_name = name.c()?;
-            // Of what has just been made the link there is no name: it has to be looked up again.
+            // Below a directory that was just made, "." and ".." are no names: the path is looked up again.
             if at != first && matches!(name.bytes(), b"." | b"..") {
                 break Ok(());
             }
@@ -218,7 +218,7 @@ impl Init<'_> {
     }
 }
 
-/// Opens the file behind an O_PATH descriptor, whatever its name stands for by now. `proc` is a procfs in which this
+/// Opens the file behind an O_PATH descriptor, whatever its name stands for now. `proc` is a procfs in which this
 /// process is.
 pub fn reopen(proc: Fd, found: Fd, flags: i32) -> sys::Sys<Fd> {
     // A magic link, of our own descriptor.

@@ -126,7 +126,7 @@ fn check(rule: &DeviceRule, index: usize, rules: &mut Vec<Rule>) -> Result<()> {
         access |= bit;
     }
     match (access, rule.allow) {
-        // Who denies without saying what denies everything.
+        // A rule that denies without saying what denies everything.
         (0, false) => access = ALL,
         (0, true) => return wrong("access", &"", "access must not be empty: use the letters r, w and m"),
         _ => {}

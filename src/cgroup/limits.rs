@@ -1,7 +1,7 @@
 //! What a container may use, independent of the version of cgroups: plain data, which `resources` makes and `render`
-//! turns into files. "Not set" and zero
-//! are kept apart where the specification does (pids); where peers take zero for "not set" (memory, cpu, block
-//! I/O weights), so do we, because engines write zeros for options that were not given.
+//! turns into files. "Not set" and zero are kept apart where the specification does so (pids). Where other runtimes take
+//! zero for "not set" (memory, cpu, block I/O weights), so does rruntime, because engines write zeros for options that
+//! were not given.
 
 use super::devices::Rules;
 

@@ -1,8 +1,8 @@
 //! Where a container's cgroup is: one directory in each hierarchy, decided once, recorded with the state.
 //!
 //! The path comes from `linux.cgroupsPath`. Threat: a path that climbs out of the hierarchy's mount (`..`) would
-//! let a config write limits and processes anywhere, so `..` is refused, not resolved. Opening is done by
-//! `tree`, below the mount and without following links.
+//! let a config write limits and processes anywhere, so `..` is refused, not resolved. `files/held.rs` opens the path
+//! below the mount, without following links.
 
 use crate::error::{Error, Kind, Result};
 use crate::host::cgroups::{Hierarchy, Layout, Mount};

@@ -83,7 +83,7 @@ impl Watch {
         }
     }
 
-    /// Does not wait. Several kills at once are one.
+    /// Does not wait. Several kills since the last look count as one.
     pub fn look(&mut self) -> Result<Seen> {
         let seen = match &mut self.source {
             Source::V1 { signal, control } => look_v1(signal, control),

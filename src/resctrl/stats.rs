@@ -55,7 +55,7 @@ impl Tree {
             return Ok(None);
         }
         let ours = self.lines(&place.group)?;
-        let everybodys = self.lines("")?;
+        let root = self.lines("")?;
         let line = |lines: &[String], kind: &str| {
             lines.iter().rfind(|line| line.contains(kind)).cloned().unwrap_or_default()
         };
@@ -66,7 +66,7 @@ impl Tree {
                 min_cbm_bits: self.number("info/L3", "min_cbm_bits")?,
                 num_closids: self.number("info/L3", "num_closids")?,
             });
-            stats.l3_cache_schema_root = line(&everybodys, "L3");
+            stats.l3_cache_schema_root = line(&root, "L3");
             stats.l3_cache_schema = line(&ours, "L3");
         }
         if self.text("info/MB", "num_closids")?.is_some() {
@@ -76,7 +76,7 @@ impl Tree {
                 min_bandwidth: self.number("info/MB", "min_bandwidth")?,
                 num_closids: self.number("info/MB", "num_closids")?,
             });
-            stats.mem_bw_schema_root = line(&everybodys, "MB");
+            stats.mem_bw_schema_root = line(&root, "MB");
             stats.mem_bw_schema = line(&ours, "MB");
         }
         stats.schemata = ours;

@@ -2,7 +2,7 @@
 //!
 //! The kernel checks some files against each other (limit and swap, quota and period), in an order that depends
 //! on the old values. A write that may be refused for that reason is marked, tried in its place, and tried once
-//! more after all others; that covers raising and lowering alike without reading the old values.
+//! more after all others. That works for raising and for lowering a limit, without reading the old values.
 
 use super::held::{Cgroup, Held};
 use crate::cgroup::limits::{Amount, Limits};
@@ -70,8 +70,8 @@ impl Cgroup {
         Ok(routed)
     }
 
-    /// On v2 the kernel would end processes to make a lower limit true; on v1 it refuses by itself, without a
-    /// look at swap.
+    /// On v2 the kernel would kill processes to enforce a lower limit; on v1 it refuses the limit, but does not look at
+    /// swap.
     pub(super) fn check_memory(&self, limits: &Limits) -> Result<()> {
         if !limits.memory.check_before_update {
             return Ok(());

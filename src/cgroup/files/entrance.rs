@@ -36,7 +36,7 @@ impl Cgroup {
 
     /// The directory that process `pid`, one of this cgroup, is in now: below [`Cgroup::birth`] if the container
     /// manages cgroups of its own. A v2 cgroup that hands controllers to children takes no process itself
-    /// (EBUSY); who joins such a container is born here instead.
+    /// (EBUSY); a process that joins such a container is born here instead.
     pub fn beside(&self, pid: i32) -> Result<OwnedFd> {
         let doing = || format!("finding the cgroup of process {pid}");
         let held = self.unified().ok_or_else(|| Error::new("there is no cgroup v2 here").doing(doing()))?;

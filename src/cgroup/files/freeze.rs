@@ -1,8 +1,8 @@
 //! Stopping every process of a cgroup at once, and letting them go on.
 //!
 //! v2 reports by an event that all have stopped. v1 must be polled, and may need the order again: a task that
-//! forks while others freeze keeps the state at FREEZING. A failed freeze thaws before it reports, so that
-//! nothing stays stopped by accident.
+//! forks while others freeze keeps the state at FREEZING. A freeze that fails thaws the group before it reports the error,
+//! so that nothing stays stopped by accident.
 
 use super::held::{Cgroup, Held, enter, is_the_same, on};
 use super::walk::{DIRECTORY, INSIDE, below, c};

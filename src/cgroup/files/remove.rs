@@ -1,10 +1,10 @@
 //! Taking a cgroup away.
 //!
-//! A directory goes only when it has no directories below and no process, and a process that was just killed may
-//! take its time. The first try costs one call and usually works. Then children go, deepest first, and the wait is
-//! for the kernel's word: v2 reports by an event that a cgroup is empty; on a hybrid host its v2 leg is therefore
-//! the first; v1 alone has to be asked again, with growing pauses. Processes are never moved elsewhere to make
-//! room: they would escape their limits.
+//! A directory can be removed only when it has no directories below it and no process, and a process that was just killed
+//! may take its time. The first try costs one call and usually works. Otherwise the directories below are removed, deepest
+//! first, and then the kernel must report that the cgroup is empty: v2 does so by an event, so a hybrid host's v2 leg
+//! comes first; v1 alone has to be asked again, with growing pauses. Processes are never moved elsewhere to make room:
+//! they would escape their limits.
 
 use super::held::{Cgroup, Held, on};
 use super::walk::{below, c};

@@ -4,11 +4,11 @@
 //! lock can be held that matters. It never allocates, never returns, touches nothing but what was made for it, and answers
 //! through a value that both share.
 //!
-//! The caller does not sleep in vfork, which is deaf to all but SIGKILL: a child that is born in a cgroup which is frozen in
-//! that very moment would hold it until the group is thawed. Yet in a cgroup the child must be vfork's: where memory runs
-//! out there, the kernel would kill it with every process that shares its memory, ours among them (oom_badness spares
-//! in_vfork alone). So a thread of a few instructions sleeps in vfork, and the caller waits for that thread; only in a
-//! cgroup that was just made, which no container can freeze, the caller sleeps itself.
+//! The caller does not sleep in vfork, which is deaf to all signals but SIGKILL: if the child's cgroup were frozen at the
+//! moment of birth, the caller would hang until the group is thawed. Yet a child in a cgroup must be made by vfork: where
+//! memory runs out there, the kernel would otherwise kill every process that shares the child's memory, ours included
+//! (oom_badness spares in_vfork alone). So a thread of a few instructions sleeps in vfork, and the caller waits for that
+//! thread. Only for a cgroup that was just made, which no container can freeze, does the caller sleep itself.
 
 use super::raw::{CAPABILITY_HEADER, call, clone3_on_stack, end};
 use super::{pidfd_send_signal, wait};
@@ -31,7 +31,7 @@ pub struct Launch<'a> {
     pub namespaces: u64,
     /// A cgroup v2 directory to be born in.
     pub cgroup: Option<BorrowedFd<'a>>,
-    /// Who sleeps in vfork meanwhile.
+    /// What sleeps in vfork until the child has left.
     pub sleeper: Sleeper,
     /// Descriptors that the program gets under their own numbers. Of all others it sees 0, 1 and 2 alone.
     pub pass: &'a [RawFd],
@@ -41,13 +41,13 @@ pub struct Launch<'a> {
     pub keep_capabilities: bool,
 }
 
-/// Who sleeps in vfork while a child is born in a cgroup.
+/// What sleeps in vfork while a child is born in a cgroup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sleeper {
     /// The caller: in a cgroup that was just made, and that no process of a container can freeze.
     Caller,
     Thread,
-    /// In a cgroup without a controller of memory, as on cgroup v1, whose groups a process enters by itself.
+    /// Nothing: in a cgroup without the memory controller, as with cgroup v1, whose groups a process enters by itself.
     None,
 }
 
@@ -108,8 +108,8 @@ struct Shared {
     pass: Vec<RawFd>,
     streams: [Option<RawFd>; 3],
     keep_capabilities: bool,
-    /// The kernel clears it and wakes who waits for that, when the child has left our memory, and the thread that slept
-    /// meanwhile is gone (CLONE_CHILD_CLEARTID).
+    /// The kernel clears it and wakes what waits for that, when the child has left our memory and the thread that slept
+    /// is gone (CLONE_CHILD_CLEARTID).
     present: AtomicU32,
     /// For clone3 of the child.
     args: libc::clone_args,
@@ -229,7 +229,7 @@ impl Begun<'_> {
         self.shared().pid.load(Ordering::Acquire)
     }
 
-    /// Whose descriptor is taken once.
+    /// Its descriptor can be taken only once.
     fn child(&self) -> Option<Child> {
         // The kernel writes the pid last. A clone3 that fails leaves the number of a descriptor that it has closed again.
         if self.pid() == 0 {
@@ -240,7 +240,7 @@ impl Begun<'_> {
         (pidfd >= 0).then(|| Child { pid: self.pid(), pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) } })
     }
 
-    /// Whether the child runs the program by now, or has ended. Waits for it at most so long.
+    /// Whether the child runs the program or has ended. Waits at most this long for that.
     pub fn has_left(&self, patience: Duration) -> bool {
         let present = &self.shared().present;
         let now = present.load(Ordering::Acquire);
@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_that_is_born_frozen_holds_nobody_and_can_be_given_up() {
+    fn a_child_that_is_born_frozen_holds_up_no_process_and_can_be_given_up() {
         let Some(frozen) = Frozen::new() else { return eprintln!("skipped: no cgroup v2 to write to") };
         let group = File::open(&frozen.0).unwrap();
         let program = File::open("/bin/sleep").unwrap();

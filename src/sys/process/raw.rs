@@ -1,5 +1,5 @@
 //! System calls that use nothing of libc's: for a process that has our memory, or a thread that libc does not know. libc's
-//! own leave their errno in the memory of a thread that runs meanwhile.
+//! own would store errno in the memory of a thread that keeps running.
 
 use crate::sys::{Errno, SysResult};
 use std::mem::size_of;

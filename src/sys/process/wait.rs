@@ -22,10 +22,10 @@ impl Ended {
 }
 
 /// waitid(P_PIDFD, WEXITED): waits for a child that is about to end. By descriptor: a number that was reaped before
-/// could be another child's by now.
+/// could belong to another child.
 ///
-/// Where another part of this program has reaped it, or it was never a child of ours, the kernel may remember (Linux 6.15);
-/// else `ECHILD`.
+/// If another part of this program has reaped it, or it was never our child, the kernel may remember (Linux 6.15);
+/// otherwise `ECHILD`.
 pub fn reap(pidfd: BorrowedFd) -> SysResult<Ended> {
     match wait(libc::P_PIDFD, pidfd.as_raw_fd() as libc::id_t, 0) {
         Ok(Some(ended)) => Ok(ended),
