@@ -2,7 +2,6 @@
 
 use super::{SysResult, check, owned};
 use nix::sys::stat::{Mode, fchmod};
-use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 use std::mem::zeroed;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -38,24 +37,30 @@ pub fn set_mode(master: BorrowedFd, mode: u32) -> SysResult<()> {
     Ok(fchmod(peer, Mode::from_bits_retain(mode))?)
 }
 
-/// A terminal in raw mode; dropped, it is as it was.
+/// A terminal in raw mode; dropped, it is as it was, to the last bit: nix keeps only the flags that it knows.
 pub struct Raw<'a> {
     terminal: BorrowedFd<'a>,
-    before: Termios,
+    before: libc::termios,
 }
 
 /// Puts a terminal into raw mode. `ENOTTY` if it is none. Reference: termios(3).
 pub fn raw(terminal: BorrowedFd) -> SysResult<Raw> {
-    let before = tcgetattr(terminal)?;
-    let mut raw = before.clone();
-    cfmakeraw(&mut raw);
-    tcsetattr(terminal, SetArg::TCSANOW, &raw)?;
+    // SAFETY: all zeroes is a valid value of this plain struct.
+    let mut before: libc::termios = unsafe { zeroed() };
+    // SAFETY: before is ours for the call.
+    check(unsafe { libc::tcgetattr(terminal.as_raw_fd(), &mut before) })?;
+    let mut raw = before;
+    // SAFETY: raw is ours for both calls.
+    check(unsafe {
+        libc::cfmakeraw(&mut raw);
+        libc::tcsetattr(terminal.as_raw_fd(), libc::TCSANOW, &raw)
+    })?;
     Ok(Raw { terminal, before })
 }
 
 impl Drop for Raw<'_> {
     fn drop(&mut self) {
-        // A terminal that has gone needs no repair.
-        let _ = tcsetattr(self.terminal, SetArg::TCSANOW, &self.before);
+        // SAFETY: before is a copy of what tcgetattr gave. A terminal that has gone needs no repair.
+        unsafe { libc::tcsetattr(self.terminal.as_raw_fd(), libc::TCSANOW, &self.before) };
     }
 }
