@@ -5,7 +5,7 @@
 //!
 //! Mount points found here are trusted as the kernel's own answer; nothing is looked up by guessing names.
 
-use super::mountinfo::{table, unescape};
+use super::mountinfo::{Line, lines, table, unescape};
 use crate::error::{Error, Kind, Result};
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 
@@ -90,12 +90,13 @@ pub fn detect() -> Result<Layout> {
 /// Finds the hierarchies in the text of proc_pid_mountinfo(5).
 pub fn from_mountinfo(table: &str) -> Result<Layout> {
     let Layout { mut hierarchies, mut unified } = Layout::default();
-    for line in table.lines() {
-        let Some((mount, kind, options)) = parse(line) else { continue };
-        match kind {
+    for line in lines(table) {
+        let mount = Mount::of(&line);
+        match line.kind {
             "cgroup2" if preferred(unified.as_ref(), &mount) => unified = Some(mount),
             "cgroup" => {
-                let controllers: Vec<String> = options
+                let controllers: Vec<String> = line
+                    .options
                     .split(',')
                     .filter(|o| V1_CONTROLLERS.contains(o) || o.starts_with("name="))
                     .map(str::to_owned)
@@ -125,22 +126,17 @@ fn preferred(known: Option<&Mount>, found: &Mount) -> bool {
     known.is_none_or(|known| !usual(known) && usual(found))
 }
 
-/// (mount, file system type, super block options) of a line.
-fn parse(line: &str) -> Option<(Mount, &str, &str)> {
-    let (front, back) = line.split_once(" - ")?;
-    let mut front = front.split(' ').skip(3);
-    let (root, path) = (front.next()?, front.next()?);
-    let mut back = back.split(' ');
-    let (kind, _source, options) = (back.next()?, back.next()?, back.next()?);
-    Some((Mount { path: unescape(path), root: unescape(root) }, kind, options))
+impl Mount {
+    fn of(line: &Line) -> Mount {
+        Mount { path: unescape(line.point), root: unescape(line.root) }
+    }
 }
 
 /// Where file systems of this kind are mounted by their top directory, in the order of the kernel's table.
 pub fn mounts_of(kind: &str) -> Result<Vec<String>> {
     let table = table("thread-self").map_err(|e| e.doing(format!("finding the mounts of {kind}")))?;
-    let found =
-        table.lines().filter_map(parse).filter(|(mount, known, _)| *known == kind && mount.root == "/");
-    Ok(found.map(|(mount, ..)| mount.path).collect())
+    let found = lines(&table).filter(|line| line.kind == kind && line.root == "/");
+    Ok(found.map(|line| unescape(line.point)).collect())
 }
 
 #[cfg(test)]

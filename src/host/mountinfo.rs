@@ -6,22 +6,27 @@ use std::fmt::Display;
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-/// One mount.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+/// One mount, in the kernel's words: [`unescape`] makes paths of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line<'t> {
     pub id: u64,
     /// The mount that it is on.
     pub parent: u64,
     /// What of its file system it shows.
-    pub root: String,
+    pub root: &'t str,
     /// Where it is, from the process's root.
-    pub point: String,
-    pub kind: String,
+    pub point: &'t str,
+    groups: &'t str,
+    pub kind: &'t str,
+    /// The options of its super block.
+    pub options: &'t str,
 }
 
-/// `process` is a number, or `self`.
-pub fn read(process: &str) -> Result<Vec<Line>> {
-    Ok(parse(&table(process)?))
+impl<'t> Line<'t> {
+    /// The number of its peer group (`shared:`), or of the one that it receives from (`master:`).
+    pub fn group(&self, name: &str) -> Option<&'t str> {
+        self.groups.split(' ').find_map(|word| word.strip_prefix(name))
+    }
 }
 
 /// The text. A user who may mount can give a mount any name: bytes that are not UTF-8 are replaced, only in their line.
@@ -47,16 +52,19 @@ pub fn id_of_root() -> Result<u64> {
     id_of(root.as_fd())
 }
 
-pub fn parse(table: &str) -> Vec<Line> {
-    table.lines().filter_map(line).collect()
+/// The lines of such a text.
+pub fn lines(table: &str) -> impl Iterator<Item = Line<'_>> {
+    table.lines().filter_map(line)
 }
 
-fn line(text: &str) -> Option<Line> {
+fn line(text: &str) -> Option<Line<'_>> {
     let (mount, filesystem) = text.split_once(" - ")?;
-    let mut words = mount.split(' ');
+    let mut words = mount.splitn(7, ' ');
     let (id, parent) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-    let (root, point) = (unescape(words.nth(1)?), unescape(words.next()?));
-    Some(Line { id, parent, root, point, kind: filesystem.split(' ').next()?.to_owned() })
+    let (root, point, groups) = (words.nth(1)?, words.next()?, words.nth(1).unwrap_or_default());
+    let mut words = filesystem.split(' ');
+    let (kind, options) = (words.next()?, words.nth(1)?);
+    Some(Line { id, parent, root, point, groups, kind, options })
 }
 
 /// mountinfo writes space, tab, newline and backslash as three octal digits.
@@ -87,12 +95,12 @@ mod tests {
 
     #[test]
     fn a_line_is_taken_apart() {
-        let table = "36 35 98:0 /a\\040b /c\\011d rw,noatime shared:7 master:1 - ext3 /dev/root rw\n\
+        let table = "36 35 98:0 /a\\040b /c\\011d rw,noatime shared:7 master:1 - ext3 /dev/root rw,x\n\
                      37 36 0:5 / /proc rw - proc proc rw\n";
-        let lines = parse(table);
-        let first =
-            Line { id: 36, parent: 35, root: "/a b".into(), point: "/c\td".into(), kind: "ext3".into() };
-        assert_eq!(lines[0], first);
-        assert_eq!((lines[1].parent, &*lines[1].kind), (36, "proc"));
+        let [first, second] = lines(table).collect::<Vec<_>>()[..] else { panic!("two lines") };
+        assert_eq!((first.id, first.parent, first.kind, first.options), (36, 35, "ext3", "rw,x"));
+        assert_eq!((&*unescape(first.root), &*unescape(first.point)), ("/a b", "/c\td"));
+        assert_eq!((first.group("shared:"), first.group("master:")), (Some("7"), Some("1")));
+        assert_eq!((second.parent, second.kind, second.group("shared:")), (36, "proc", None));
     }
 }

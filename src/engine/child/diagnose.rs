@@ -1,7 +1,7 @@
 //! From "step 17 failed in move_mount with EINVAL" to what a person can act on: what was being done, for which
 //! field, why, and what helps. The texts about the program itself are those that engines look for.
 
-use crate::engine::child::program_head;
+use crate::engine::child::{message::Trouble, program_head};
 use crate::error::{Error, Kind};
 use crate::names::{MOUNT_OPTIONS, mount_option, nearest};
 use crate::plan::{Script, kept::Kept, words};
@@ -10,9 +10,10 @@ use crate::wire::{Device, Filesystem, Message, Mount, Part, Remount, Step};
 use std::ffi::CStr;
 
 /// The error behind init's message.
-pub fn explain(script: &Script, message: &Message, note: &[u8], spec: &Spec) -> Error {
+pub fn explain(script: &Script, trouble: &Trouble, spec: &Spec) -> Error {
+    let message = &trouble.message;
     match script.step(message.step as usize) {
-        Some((step, field)) => explain_step(&step, field.pointer(spec), message, note, spec),
+        Some((step, field)) => explain_step(&step, field.pointer(spec), trouble, spec),
         None => {
             let (_, words) = part_of(message);
             Error::os(format!("init, in a step that the plan does not have: {words}"), message.errno)
@@ -21,10 +22,11 @@ pub fn explain(script: &Script, message: &Message, note: &[u8], spec: &Spec) -> 
 }
 
 /// The same for a script that another command has kept. Of a step that this program cannot read the field is named.
-pub fn explain_kept(kept: Option<&Kept>, message: &Message, note: &[u8], spec: &Spec) -> Error {
+pub fn explain_kept(kept: Option<&Kept>, trouble: &Trouble, spec: &Spec) -> Error {
+    let message = &trouble.message;
     let unread = || Error::os("the container's init failed after start", message.errno);
     match kept.and_then(|kept| kept.step(message.step as usize)) {
-        Some((Some(step), pointer)) => explain_step(&step, pointer.map(str::to_owned), message, note, spec)
+        Some((Some(step), pointer)) => explain_step(&step, pointer.map(str::to_owned), trouble, spec)
             .doing("error during container init"),
         Some((None, Some(pointer))) => unread().field(pointer),
         Some((None, None)) | None => unread(),
@@ -36,9 +38,9 @@ fn part_of(message: &Message) -> (Part, &'static str) {
     part.copied().unwrap_or((Part::Whole, ""))
 }
 
-fn explain_step(step: &Step, pointer: Option<String>, message: &Message, note: &[u8], spec: &Spec) -> Error {
-    let (part, words) = part_of(message);
-    let errno = message.errno;
+fn explain_step(step: &Step, pointer: Option<String>, trouble: &Trouble, spec: &Spec) -> Error {
+    let Trouble { message, note } = trouble;
+    let ((part, words), errno) = (part_of(message), message.errno);
     let error = match step {
         Step::Resolve { candidates, .. } => {
             let first = candidates.iter().next().map(text).unwrap_or_default();

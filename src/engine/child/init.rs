@@ -194,7 +194,7 @@ impl Init {
                 continue;
             }
             expect(&mut self.talks, &said)?;
-            if let (Event::Spawned, Some(pid)) = (&said.event, said.pid) {
+            if let Event::Spawned(pid) = said.event {
                 self.take_over(pid)?;
             }
             return Ok(said.event);
@@ -254,9 +254,9 @@ impl Init {
 fn expect(talks: &mut VecDeque<(u32, Talk)>, said: &Said) -> Result<()> {
     let talk = match &said.event {
         Event::Reached(point) => Talk::Reached(*point),
-        Event::Spawned => Talk::Spawned,
+        Event::Spawned(_) => Talk::Spawned,
         Event::Ready => Talk::Ready,
-        Event::Console { .. } => Talk::Console,
+        Event::Console(_) => Talk::Console,
         Event::Listener(_) | Event::ListenerAt(_) => Talk::Listener,
         _ => return Ok(()),
     };
@@ -289,16 +289,16 @@ mod tests {
     #[test]
     fn init_is_believed_what_its_script_lets_it_say_and_nothing_else() {
         let script = [(3, Talk::Spawned), (5, Talk::Reached(sync::BORN)), (6, Talk::Ready)];
-        let said = |step, event| Said { event, step, pid: None };
+        let said = |step, event| Said { event, step };
         let told =
             |after: usize, said: Said| expect(&mut script.into_iter().skip(after).collect(), &said).is_ok();
-        assert!(told(0, said(3, Event::Spawned)));
+        assert!(told(0, said(3, Event::Spawned(1))));
         assert!(told(1, said(5, Event::Reached(sync::BORN))));
         assert!(told(1, said(9, Event::Closed)), "an end can come at any time");
         for (after, event) in [
             (1, Event::Reached(sync::MAP)),
             (1, Event::Reached(sync::HOOKS)),
-            (1, Event::Spawned),
+            (1, Event::Spawned(1)),
             (1, Event::Ready),
             (1, Event::ListenerAt(0)),
             (2, Event::Reached(sync::BORN)),

@@ -4,7 +4,7 @@
 //! has too, where what is mounted shows on the host (a volume of a config whose rootfsPropagation is shared). init asks
 //! before it makes or mounts anything behind a link; the answer is about the descriptor on which it then works.
 
-use crate::engine::child::init::Init;
+use crate::engine::child::{init::Init, message::Link};
 use crate::error::{Error, Kind, Result};
 use crate::host::mountinfo::{self, unescape};
 use crate::names;
@@ -15,16 +15,6 @@ use crate::spec::{Mount, Spec};
 use crate::sys::{file, process};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, SYSFS_MAGIC, fstatfs};
 use std::os::fd::{AsFd, BorrowedFd};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Leads {
-    /// To a mount that is the container's own, or one that the words name.
-    Nowhere,
-    /// Into a proc or a sysfs.
-    Kernel,
-    /// Onto a mount in which the host sees what is mounted.
-    Host,
-}
 
 /// What is mounted by name: the config's mounts, and those that are added.
 pub struct Named<'a> {
@@ -57,8 +47,33 @@ fn is_below(path: &str, above: &str) -> bool {
     above == "/" || path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// `found` is where a link on the way of `words` has led `init`.
-pub fn judge(init: &Init, found: BorrowedFd, words: &str, named: &Named) -> Result<Leads> {
+/// Where a link leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leads {
+    /// To a mount that is the container's own, or one that the words name.
+    Nowhere,
+    /// Into a proc or a sysfs.
+    Kernel,
+    /// Onto a mount in which the host sees what is mounted.
+    Host,
+}
+
+/// Looks where a link on the way of `words`, which are in this field, has led init. Into a proc or a sysfs is an error;
+/// onto a mount that the host sees is for the caller to judge, who gets the link's name.
+pub fn look(init: &Init, link: &Link, words: &str, field: &str, named: &Named) -> Result<Option<String>> {
+    let name = || first_link(init, link.root, words).unwrap_or_else(|| words.to_owned());
+    match judge(init, link.found.as_fd(), words, named)? {
+        Leads::Nowhere => Ok(None),
+        Leads::Kernel => Err(Error::new(format!("the link {} leads into a proc or sysfs", name()))
+            .kind(Kind::Config)
+            .field(field)
+            .value(words)
+            .remedy("name the place itself, or take the link away")),
+        Leads::Host => Ok(Some(name())),
+    }
+}
+
+fn judge(init: &Init, found: BorrowedFd, words: &str, named: &Named) -> Result<Leads> {
     let entry = named.entry(words);
     let system = fstatfs(found).map_err(|e| Error::os("fstatfs", e as i32))?.filesystem_type();
     let kernel = [("proc", PROC_SUPER_MAGIC), ("sysfs", SYSFS_MAGIC)];
@@ -71,20 +86,22 @@ pub fn judge(init: &Init, found: BorrowedFd, words: &str, named: &Named) -> Resu
     }
     let number = mountinfo::id_of(found)?;
     let table = mountinfo::table(init.process().pid)?;
-    let line = table.lines().map(Line::of).find(|line| line.number == number);
-    // What is not in the table that init sees is nobody's any more.
-    let Some(line) = line else { return Ok(Leads::Nowhere) };
-    let Some(group) = line.group("shared:") else { return Ok(Leads::Nowhere) };
+    // What is not in the table that init sees is gone.
+    let line = mountinfo::lines(&table).find(|line| line.id == number);
+    let Some((line, group)) = line.and_then(|line| Some((line, line.group("shared:")?))) else {
+        return Ok(Leads::Nowhere);
+    };
     if entry.is_some_and(|entry| is_below(&unescape(line.point), &absolute(&entry.destination))) {
         return Ok(Leads::Nowhere);
     }
     let own = mountinfo::table("self")?;
-    let receives = |line: Line| line.group("shared:") == Some(group) || line.group("master:") == Some(group);
-    Ok(if own.lines().map(Line::of).any(receives) { Leads::Host } else { Leads::Nowhere })
+    let receives =
+        |line: mountinfo::Line| ["shared:", "master:"].iter().any(|of| line.group(of) == Some(group));
+    Ok(if mountinfo::lines(&own).any(receives) { Leads::Host } else { Leads::Nowhere })
 }
 
 /// The first link on the way of `words` below init's root, which is its descriptor `root`: for a message.
-pub fn first_link(init: &Init, root: i32, words: &str) -> Option<String> {
+fn first_link(init: &Init, root: i32, words: &str) -> Option<String> {
     let root = process::pidfd_getfd(init.process().pidfd.as_fd(), root).ok()?;
     let ends = words.match_indices('/').map(|(at, _)| at).skip(1).chain([words.len()]);
     let mut prefixes = ends.map(|end| &words[..end]);
@@ -98,50 +115,9 @@ pub fn first_link(init: &Init, root: i32, words: &str) -> Option<String> {
     prefixes.find(is_link).map(str::to_owned)
 }
 
-pub fn into_kernel(link: &str) -> Error {
-    Error::new(format!("the link {link} leads into a proc or sysfs"))
-        .kind(Kind::Config)
-        .remedy("name the place itself, or take the link away")
-}
-
-pub fn to_the_host(link: &str) -> Error {
-    Error::new(format!("the link {link} leads onto a mount that is shared with the host"))
-        .kind(Kind::Config)
-        .remedy("name the place itself: then it is meant to show on the host")
-}
-
-/// One line of mountinfo(5), as far as it counts here.
-struct Line<'t> {
-    number: u64,
-    point: &'t str,
-    groups: &'t str,
-}
-
-impl<'t> Line<'t> {
-    fn of(line: &'t str) -> Line<'t> {
-        let left = line.split(" - ").next().unwrap_or_default();
-        let mut words = left.splitn(7, ' ');
-        let number = words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
-        Line { number, point: words.nth(3).unwrap_or_default(), groups: words.nth(1).unwrap_or_default() }
-    }
-
-    fn group(&self, name: &str) -> Option<&'t str> {
-        self.groups.split(' ').find_map(|word| word.strip_prefix(name))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_line_has_its_mount_its_place_and_its_groups() {
-        let line = Line::of(r"36 35 98:0 /mnt1 /mnt\0402 rw,noatime shared:7 master:1 - ext3 /dev/root rw");
-        assert_eq!((line.number, &*unescape(line.point)), (36, "/mnt 2"));
-        assert_eq!((line.group("shared:"), line.group("master:")), (Some("7"), Some("1")));
-        let line = Line::of("36 35 98:0 / / rw - tmpfs x rw");
-        assert_eq!((line.point, line.group("shared:")), ("/", None));
-    }
 
     #[test]
     fn words_are_below_the_place_that_they_go_through() {

@@ -1,38 +1,32 @@
 //! What init and rruntime say to each other: one message at a time, read from bytes that a container may have written.
 
+use crate::engine::child::born::Hidden;
 use crate::error::{Error, Kind, Result};
 use crate::sys::socket;
-use crate::wire::{Message, MountId, PAYLOAD, Word};
+use crate::wire::Word::{
+    self, Blocked, Console, Copied, Failed, Listener, Mount, Reached, Ready, Spawned, Warned,
+};
+use crate::wire::{Message, MountId, PAYLOAD};
 use std::os::fd::{BorrowedFd, OwnedFd};
 
-/// A message: what it says, at which step, and with `Spawned` the pid.
+/// A message: what it says, and at which step.
 #[derive(Debug)]
 pub struct Said {
     pub event: Event,
     pub step: u32,
-    pub pid: Option<i32>,
 }
 
 /// What init says.
 #[derive(Debug)]
 pub enum Event {
     Reached(u32),
-    Spawned,
+    /// This process does the rest.
+    Spawned(i32),
     Ready,
-    Failed {
-        message: Message,
-        note: Vec<u8>,
-    },
-    /// The master of a terminal, and the mode that was taken away from its other end (0: none was).
-    Console {
-        master: OwnedFd,
-        mode: u32,
-    },
+    Failed(Trouble),
+    Console(Hidden),
     /// The container can do without what a step could not do.
-    Warned {
-        message: Message,
-        note: Vec<u8>,
-    },
+    Warned(Trouble),
     Listener(OwnedFd),
     /// The seccomp listener is this descriptor of init's.
     ListenerAt(i32),
@@ -41,12 +35,7 @@ pub enum Event {
         step: u32,
         mount: MountId,
     },
-    /// `step` has followed a link to this, below its descriptor `root`, and waits for an answer.
-    Link {
-        step: u32,
-        found: OwnedFd,
-        root: i32,
-    },
+    Link(Link),
     /// A copy of a source whose owners are to be mapped; answered by [`Init::hear`].
     Copied(u32, OwnedFd),
     /// A source that it cannot reach; answered by [`Init::hear`].
@@ -55,10 +44,29 @@ pub enum Event {
     Closed,
 }
 
+/// What a step could not do, and what explains it.
+#[derive(Debug)]
+pub struct Trouble {
+    pub message: Message,
+    pub note: Vec<u8>,
+}
+
+/// `step` has followed a link to what is found, below its descriptor `root`, and waits for an answer.
+#[derive(Debug)]
+pub struct Link {
+    pub step: u32,
+    pub found: OwnedFd,
+    pub root: i32,
+}
+
+/// What init may say.
+const HEARD: [Word; 11] =
+    [Reached, Spawned, Ready, Failed, Console, Listener, Warned, Mount, Word::Link, Copied, Blocked];
+
 /// The most that a message takes.
 pub const LONGEST: usize = Message::SIZE + PAYLOAD;
 
-/// One message from whoever is at the other end.
+/// One message from the other end.
 ///
 /// Without a deadline: a step takes as long as the file systems of the config take, and nobody but its author knows how
 /// long that is (a network file system, a large `tmpcopyup`). Who waits for the process first (`watch.rs`) is told what
@@ -73,52 +81,39 @@ pub fn hear(control: BorrowedFd) -> Result<Said> {
 /// A message with what came along; without any bytes the other end is closed.
 pub fn decode(bytes: &[u8], passed: Option<OwnedFd>) -> Result<Said> {
     if bytes.is_empty() {
-        return Ok(Said { event: Event::Closed, step: 0, pid: None });
+        return Ok(Said { event: Event::Closed, step: 0 });
     }
     let garbled = || Error::new("the container's init has sent something that is no message");
     let message = Message::decode(bytes).ok_or_else(garbled)?;
-    let kinds = [
-        Word::Reached,
-        Word::Spawned,
-        Word::Ready,
-        Word::Failed,
-        Word::Console,
-        Word::Listener,
-        Word::Warned,
-        Word::Mount,
-        Word::Link,
-        Word::Copied,
-        Word::Blocked,
-    ];
-    let kind = kinds.into_iter().find(|kind| *kind as u32 == message.kind).ok_or_else(garbled)?;
+    let kind = HEARD.into_iter().find(|kind| *kind as u32 == message.kind).ok_or_else(garbled)?;
+    let Message { step, value, .. } = message;
     let rest = &bytes[Message::SIZE..];
     let event = match (kind, passed) {
-        (Word::Reached, _) => Event::Reached(message.value as u32),
-        (Word::Spawned, _) => Event::Spawned,
-        (Word::Ready, _) => Event::Ready,
-        (Word::Console, Some(master)) => Event::Console { master, mode: message.value as u32 & 0o7777 },
-        (Word::Listener, Some(listener)) => Event::Listener(listener),
-        (Word::Listener, None) => Event::ListenerAt(i32::try_from(message.value).map_err(|_| garbled())?),
-        (Word::Warned, _) => Event::Warned { message, note: rest.to_vec() },
-        (Word::Mount, _) => {
+        (Reached, _) => Event::Reached(value as u32),
+        (Spawned, _) => Event::Spawned(value as i32),
+        (Ready, _) => Event::Ready,
+        (Failed, _) => Event::Failed(Trouble { message, note: rest.to_vec() }),
+        (Warned, _) => Event::Warned(Trouble { message, note: rest.to_vec() }),
+        (Console, Some(master)) => Event::Console(Hidden { master, mode: value as u32 & 0o7777 }),
+        (Listener, Some(listener)) => Event::Listener(listener),
+        (Listener, None) => Event::ListenerAt(i32::try_from(value).map_err(|_| garbled())?),
+        (Mount, _) => {
             let (Some((device, inode)), 16) = (rest.split_first_chunk(), rest.len()) else {
                 return Err(garbled());
             };
-            let inode = inode.try_into().map_or(0, u64::from_le_bytes);
-            let mount = MountId { number: message.value as u64, device: u64::from_le_bytes(*device), inode };
-            Event::Mount { step: message.step, mount }
+            let (device, inode) =
+                (u64::from_le_bytes(*device), inode.try_into().map_or(0, u64::from_le_bytes));
+            Event::Mount { step, mount: MountId { number: value as u64, device, inode } }
         }
-        (Word::Link, Some(found)) => Event::Link { step: message.step, found, root: message.value as i32 },
-        (Word::Copied, Some(copy)) => Event::Copied(message.value as u32, copy),
-        (Word::Blocked, None) => Event::Blocked(message.value as u32),
-        (Word::Failed, _) => Event::Failed { message, note: rest.to_vec() },
+        (Word::Link, Some(found)) => Event::Link(Link { step, found, root: value as i32 }),
+        (Copied, Some(copy)) => Event::Copied(value as u32, copy),
+        (Blocked, None) => Event::Blocked(value as u32),
         _ => return Err(garbled()),
     };
-    let pid = (kind == Word::Spawned).then_some(message.value as i32);
-    Ok(Said { event, step: message.step, pid })
+    Ok(Said { event, step })
 }
 
-/// One word to whoever is at the other end.
+/// One word to the other end.
 pub fn say(control: BorrowedFd, word: Word) -> Result<()> {
     socket::send(control, &Message::of(word).encode(), &[]).map_err(|e| {
         e.because("send to the container's init").kind(Kind::Other).remedy("the process has ended")

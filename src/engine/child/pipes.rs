@@ -89,7 +89,7 @@ fn whole(begun: &mut Vec<u8>) -> Result<Option<Said>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::child::message::Event;
+    use crate::engine::child::message::{Event, Trouble};
 
     #[test]
     fn messages_come_whole_however_they_were_written() {
@@ -107,7 +107,7 @@ mod tests {
             heard.extend(ours.hear().unwrap().map(|said| said.event));
         }
         assert!(
-            matches!(&heard[..], [Event::Ready, Event::Failed { note, .. }] if note == b"abc"),
+            matches!(&heard[..], [Event::Ready, Event::Failed(Trouble { note, .. })] if note == b"abc"),
             "{heard:?}"
         );
         drop(theirs);

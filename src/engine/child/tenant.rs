@@ -6,15 +6,15 @@ use crate::engine::child::{
     born::{self, Hidden},
     confined, diagnose,
     init::Init,
-    message::Event,
+    message::{Event, Trouble},
     open::{self, Given},
     rlimits,
 };
 use crate::engine::{Streams, Watch};
 use crate::error::{Error, Kind, Result};
 use crate::plan::affinity::Entrance;
-use crate::plan::deeds::Deed;
-use crate::plan::tenant::Tenant;
+use crate::plan::deeds::{self, Deed, Wishes};
+use crate::plan::tenant::{Destination, Tenant};
 use crate::plan::words;
 use crate::resctrl::Place;
 use crate::spec::Spec;
@@ -36,30 +36,55 @@ pub fn first(record: &Record, gone: impl Fn() -> Error) -> Result<OwnedFd> {
     })
 }
 
+/// Where it goes, and which namespaces it joins.
+pub fn destination(record: &Record) -> Destination<'_> {
+    Destination {
+        id: &record.id,
+        namespaces: record.namespaces(),
+        user_namespaces: &record.user_namespaces,
+        cgroup: record.cgroup.as_ref(),
+        in_resctrl: false,
+        keyring: None,
+    }
+}
+
+/// What a joining process begins with.
+pub struct Beginning<'a> {
+    /// The container's first process, by number; by descriptor it is given.
+    pub first: i32,
+    /// With the cgroup in which it is born.
+    pub given: Given<'a>,
+    pub birthplace: Birthplace,
+    pub streams: Streams<'a>,
+    pub preserve_fds: u32,
+}
+
+impl<'a> Beginning<'a> {
+    /// Beside the container's first process, with our own streams.
+    pub fn beside((first, pidfd): (i32, BorrowedFd<'a>), cgroup: Option<&'a Cgroup>) -> Beginning<'a> {
+        let given = Given { pidfd: Some(pidfd), cgroup, ..Given::default() };
+        let birthplace = Birthplace::OrBeside;
+        Beginning { first, given, birthplace, streams: [None; 3], preserve_fds: 0 }
+    }
+}
+
 /// Starts the sealed init on a tenant's script.
-pub fn start(
-    tenant: &Tenant,
-    (pid_of_first, first): (i32, BorrowedFd),
-    cgroup: Option<&Cgroup>,
-    birthplace: Birthplace,
-    streams: Streams,
-    preserve_fds: u32,
-    watch: &Arc<Watch>,
-) -> Result<Init> {
-    let unified = match (tenant.entrance, cgroup) {
+pub fn start(tenant: &Tenant, spec: &Spec, beginning: Beginning, watch: &Arc<Watch>) -> Result<Init> {
+    let Beginning { first, given, birthplace, streams, preserve_fds } = beginning;
+    let unified = match (tenant.entrance, given.cgroup) {
         (Entrance::Step, Some(cgroup)) => {
-            cgroup.unified_entrance((birthplace == Birthplace::OrBeside).then_some(pid_of_first))?
+            cgroup.unified_entrance((birthplace == Birthplace::OrBeside).then_some(first))?
         }
         _ => None,
     };
-    let unified = unified.as_ref().map(AsFd::as_fd);
-    let given = Given { pidfd: Some(first), cgroup, unified, ..Given::default() };
-    let opened = open::open(&tenant.opens, given, &Spec::default())?;
+    let given = Given { unified: unified.as_ref().map(AsFd::as_fd), ..given };
+    let opened = open::open(&tenant.opens, given, spec)?;
     let start = Start { preserve_fds, streams, ..Start::of(&tenant.script, &opened.numbers, watch) };
-    match (tenant.entrance, cgroup) {
-        (Entrance::Birth, Some(cgroup)) => birth::start_in(start, cgroup, birthplace, pid_of_first),
+    let init = match (tenant.entrance, given.cgroup) {
+        (Entrance::Birth, Some(cgroup)) => birth::start_in(start, cgroup, birthplace, first),
         _ => birth::start(start),
-    }
+    }?;
+    Ok(init.with(opened.into_sources(), &tenant.script))
 }
 
 /// What a tenant sends for its caller: descriptors, its pid, and what it could not do and can do without.
@@ -71,37 +96,40 @@ pub enum Passed<'a> {
     Warning(Error),
 }
 
+/// Starts a process and does what the host's side has to do until its program runs. Behind the birth the container's
+/// processes may be able to speak for init: what it says then can only end it, or set what its config allows.
+pub fn join(
+    tenant: &Tenant,
+    (spec, place): (&Spec, Option<&Place>),
+    beginning: Beginning,
+    wishes: Wishes,
+    watch: &Arc<Watch>,
+    passed: impl FnMut(Passed) -> Result<()>,
+) -> Result<Init> {
+    let init = start(tenant, spec, beginning, watch)?;
+    let mut joining = Joining { init, tenant, spec, place, passed, terminal: None, ended: false };
+    let deeds = deeds::join(&tenant.script, wishes);
+    let joined = deeds.into_iter().try_for_each(|deed| joining.do_one(deed));
+    // A process that its caller does not know may not go on.
+    joined.inspect_err(|_| joining.init.end())?;
+    Ok(joining.init)
+}
+
 /// A process on its way into a container, and who hears of it.
-pub struct Joining<'a, F> {
-    pub init: Init,
-    pub tenant: &'a Tenant<'a>,
-    pub spec: &'a Spec<'a>,
+struct Joining<'a, F> {
+    init: Init,
+    tenant: &'a Tenant<'a>,
+    spec: &'a Spec<'a>,
     /// The container's resctrl groups.
-    pub place: Option<&'a Place>,
-    pub passed: F,
+    place: Option<&'a Place>,
+    passed: F,
     /// The terminal that only its maker can open so far.
     terminal: Option<Hidden>,
     /// The process has ended before its program ran, as one of a container that is ended does.
     ended: bool,
 }
 
-impl<'a, F: FnMut(Passed) -> Result<()>> Joining<'a, F> {
-    pub fn new(
-        init: Init,
-        tenant: &'a Tenant<'a>,
-        spec: &'a Spec<'a>,
-        place: Option<&'a Place>,
-        passed: F,
-    ) -> Joining<'a, F> {
-        Joining { init, tenant, spec, place, passed, terminal: None, ended: false }
-    }
-
-    /// Does what the host's side has to do until the program runs. Behind the birth the container's processes may be able to
-    /// speak for init: what it says then can only end it, or set what its config allows.
-    pub fn carry_out(&mut self, deeds: &[Deed]) -> Result<()> {
-        deeds.iter().try_for_each(|deed| self.do_one(*deed))
-    }
-
+impl<F: FnMut(Passed) -> Result<()>> Joining<'_, F> {
     fn do_one(&mut self, deed: Deed) -> Result<()> {
         let pid = self.init.process().pid;
         match deed {
@@ -113,7 +141,7 @@ impl<'a, F: FnMut(Passed) -> Result<()>> Joining<'a, F> {
             Deed::AwaitProgram => self.follow(None),
             Deed::Release => self.init.say(Word::Go),
             Deed::RaiseLimits => rlimits::raise(pid, self.spec),
-            Deed::JoinResctrl => self.place.map_or(Ok(()), |place| join(place, pid)),
+            Deed::JoinResctrl => self.place.map_or(Ok(()), |place| place_in(place, pid)),
             Deed::CheckConfined => {
                 self.tenant.confined.as_ref().map_or(Ok(()), |sets| confined::check(pid, sets))
             }
@@ -140,36 +168,30 @@ impl<'a, F: FnMut(Passed) -> Result<()>> Joining<'a, F> {
                 Event::Reached(_) => {
                     return Err(Error::new("the container's init waits where its plan does not"));
                 }
-                // `Init::hear` answers the last two.
-                Event::Spawned
-                | Event::Mount { .. }
-                | Event::Link { .. }
-                | Event::Copied(..)
-                | Event::Blocked(_) => {}
                 Event::Ready => self.init.say(Word::Go)?,
                 // It goes on when it is the program's, and not another session's.
-                Event::Console { master, mode } => self.terminal = Some(Hidden { master, mode }),
+                Event::Console(hidden) => self.terminal = Some(hidden),
                 Event::Listener(listener) => (self.passed)(Passed::Listener(listener))?,
-                // Fetched by `Init::hear`.
-                Event::ListenerAt(_) => {}
-                Event::Failed { message, note } => return Err(self.failure(&message, &note)),
-                Event::Warned { message, note } => {
-                    let warning = diagnose::explain(&self.tenant.script, &message, &note, self.spec);
+                Event::Failed(trouble) => return Err(self.failure(&trouble)),
+                Event::Warned(trouble) => {
+                    let warning = diagnose::explain(&self.tenant.script, &trouble, self.spec);
                     (self.passed)(Passed::Warning(warning))?;
                 }
+                // `Init::hear` has answered what there is to answer.
+                _ => {}
             }
         }
     }
 
-    fn failure(&self, message: &Message, note: &[u8]) -> Error {
-        let error = diagnose::explain(&self.tenant.script, message, note, self.spec);
+    fn failure(&self, trouble: &Trouble) -> Error {
+        let error = diagnose::explain(&self.tenant.script, trouble, self.spec);
         match &self.terminal {
-            Some(terminal) if takes_terminal(self.tenant, message) => terminal.taken(error).kind(Kind::Taken),
-            None if takes_terminal(self.tenant, message) => error
+            _ if !takes_terminal(self.tenant, &trouble.message) => error,
+            Some(terminal) => terminal.taken(error).kind(Kind::Taken),
+            None => error
                 .doing("a process of the container makes every new terminal its own")
                 .remedy("end that process")
                 .kind(Kind::Taken),
-            _ => error,
         }
     }
 }
@@ -188,7 +210,7 @@ fn takes_terminal(tenant: &Tenant, message: &Message) -> bool {
 }
 
 /// A group that its administrator has removed has no tasks: those of the container are in the default group now.
-fn join(place: &Place, pid: i32) -> Result<()> {
+fn place_in(place: &Place, pid: i32) -> Result<()> {
     match place.join(pid) {
         Err(error) if error.detail().errno == Some(libc::ENOENT) => Ok(()),
         other => other,

@@ -188,18 +188,14 @@ fn left_below(spec: &Spec, facts: &host::Facts) -> Result<Vec<String>> {
         return Ok(Vec::new());
     }
     let locked = facts.in_user_namespace || namespaces.iter().any(|namespace| &*namespace.kind == "user");
-    let table = mountinfo::read("self")?;
-    let mut places: Vec<String> = if locked {
-        let whole = |line: &&mountinfo::Line| line.root == "/" && matches!(&*line.kind, "proc" | "sysfs");
-        table.iter().filter(whole).map(|line| line.point.clone()).collect()
-    } else {
-        let root = mountinfo::id_of_root()?;
-        table
-            .iter()
-            .filter(|line| line.parent == root && line.point != "/")
-            .map(|line| line.point.clone())
-            .collect()
+    let table = mountinfo::table("self")?;
+    let root = if locked { 0 } else { mountinfo::id_of_root()? };
+    let left = |line: &mountinfo::Line| match locked {
+        true => line.root == "/" && matches!(line.kind, "proc" | "sysfs"),
+        false => line.parent == root && line.point != "/",
     };
+    let mut places: Vec<String> =
+        mountinfo::lines(&table).filter(left).map(|line| mountinfo::unescape(line.point)).collect();
     // What lies above hides the way to what lies below it: the kernel takes the first away together with all on it.
     places.sort_by_key(String::len);
     Ok(places)

@@ -5,17 +5,17 @@
 //! namespaces with a path of the host, startContainer with a path of the container; both are started by the
 //! sealed init, so that nothing of ours is reachable from inside.
 
-use crate::cgroup::{Cgroup, Location};
+use crate::cgroup::Cgroup;
 use crate::engine::caller::listener;
 use crate::engine::child::{
-    birth::Birthplace,
-    tenant::{self as joining, Joining, Passed},
+    tenant::{self as joining, Beginning, Passed},
     tracers,
 };
 use crate::engine::{Status, Watch};
 use crate::error::{Context, Error, Result};
 use crate::plan::Host;
-use crate::plan::deeds::{self, Wishes};
+use crate::plan::deeds::Wishes;
+use crate::plan::namespaces::PID;
 use crate::plan::script::c;
 use crate::plan::tenant::{self, Destination};
 use crate::seccomp::Filter;
@@ -219,13 +219,8 @@ fn open_log(path: &str) -> Result<OwnedFd> {
 pub struct Inside<'a> {
     pub spec: &'a Spec<'a>,
     pub host: &'a Host,
-    pub id: &'a str,
-    pub namespaces: u64,
-    /// That these belong to.
-    pub user_namespaces: &'a [u64],
     /// The container's first process, by number and by descriptor.
     pub first: (i32, BorrowedFd<'a>),
-    pub location: Option<&'a Location>,
     pub cgroup: Option<&'a Cgroup>,
     /// The container's process and filter, for hooks whose program is the image's.
     pub own: Option<(&'a Process<'a>, Option<&'a Filter>)>,
@@ -241,16 +236,14 @@ impl Occasion<'_> {
     }
 
     fn run_one_inside(&self, hook: &Hook, inside: &Inside) -> Result<()> {
-        let to = Destination {
-            id: inside.id,
-            namespaces: inside.namespaces,
-            user_namespaces: inside.user_namespaces,
-            cgroup: inside.location,
-            in_resctrl: false,
-            keyring: None,
-        };
+        let to = joining::destination(self.record);
         let tenant = match inside.own {
-            None => tenant::host_hook(hook, &self.record.rootfs.to_string_lossy(), to),
+            None => {
+                // It has all of our rights: it is not born where neighbours could trace it.
+                let joined = u64::from(self.record.namespaces_joined) & PID;
+                let to = Destination { namespaces: to.namespaces & !joined, ..to };
+                tenant::host_hook(hook, &self.record.rootfs.to_string_lossy(), to)
+            }
             Some((process, filter)) => {
                 let tracers = tracers::of(process, filter, to.namespaces, inside.first.0)?;
                 tenant::own_hook(hook, process, to, inside.host, filter, tracers)?
@@ -259,16 +252,7 @@ impl Occasion<'_> {
         let output = self.output()?;
         let input = self.input()?;
         let streams = [Some(input.as_fd()), Some(output.out.as_fd()), Some(output.err.as_fd())];
-        let init = joining::start(
-            &tenant,
-            inside.first,
-            inside.cgroup,
-            Birthplace::OrBeside,
-            streams,
-            0,
-            &self.watch,
-        )?;
-        drop(input);
+        let beginning = Beginning { streams, ..Beginning::beside(inside.first, inside.cgroup) };
         // What went wrong is told of the hook's program.
         let program = Process { args: vec![hook.path.clone()], ..Process::default() };
         let linux = inside.spec.linux.clone();
@@ -282,15 +266,7 @@ impl Occasion<'_> {
             // No step of a hook's plan can be done without.
             Passed::Warning(warning) => Err(warning),
         };
-        let mut joining = Joining::new(init, &tenant, &spec, None, passed);
-        let joined = joining.carry_out(&deeds::join(&tenant.script, Wishes::default()));
-        let init = joining.init;
-        match joined {
-            Ok(()) => self.finish(init.process(), hook.timeout, output.kept),
-            Err(error) => {
-                init.end();
-                Err(error)
-            }
-        }
+        let init = joining::join(&tenant, (&spec, None), beginning, Wishes::default(), &self.watch, passed)?;
+        self.finish(init.process(), hook.timeout, output.kept)
     }
 }

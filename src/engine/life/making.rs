@@ -11,8 +11,8 @@ use crate::engine::child::{
     born::{self, Hidden},
     confined, diagnose, idmaps,
     init::Init,
-    links::{self, Leads, Named},
-    message::Event,
+    links::{self, Named},
+    message::{Event, Link},
     open::{self, Given, Opened},
     pipes::Theirs,
     rlimits,
@@ -28,7 +28,7 @@ use crate::engine::life::{
 use crate::engine::{CreateOptions, Engine, Status};
 use crate::error::{Context, Error, Result};
 use crate::plan::deeds::{Deed, Hooks};
-use crate::plan::{self, Field, Plan, Script, kept, words};
+use crate::plan::{self, Field, Plan, kept, words};
 use crate::resctrl;
 use crate::spec::Spec;
 use crate::spec::destination::absolute;
@@ -37,7 +37,7 @@ use crate::sys::Errno;
 use crate::sys::launch::Sleeper;
 use crate::sys::wait::{self, Ended};
 use crate::wire::Word;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 /// A container in the making.
 pub struct Making<'a> {
@@ -158,23 +158,7 @@ impl Making<'_> {
                 let pid = self.pid()?;
                 self.options.pid_file.as_ref().map_or(Ok(()), |path| pid_file::write(path, pid))
             }
-            Deed::SayStart
-            | Deed::AwaitProgram
-            | Deed::HideCreated
-            | Deed::RenewBrief
-            | Deed::AnnounceShares
-            | Deed::RecordLimits
-            | Deed::ChangeLimits
-            | Deed::SetShares
-            | Deed::SetLimitsBack
-            | Deed::ForgetShares
-            | Deed::KillFirst
-            | Deed::GiveDevicesBack
-            | Deed::EndProcesses
-            | Deed::RemoveCgroup
-            | Deed::RemoveResctrl
-            | Deed::ReleaseCgroup
-            | Deed::RemoveState => Err(misplaced(deed)),
+            _ => Err(misplaced(deed)),
         }
     }
 
@@ -281,16 +265,14 @@ impl Making<'_> {
                 Event::Reached(_) | Event::Ready => {
                     return Err(Error::new("the container's init waits where its plan does not"));
                 }
-                // `Init::hear` answers the last two.
-                Event::Spawned | Event::Mount { .. } | Event::Copied(..) | Event::Blocked(_) => {}
-                Event::Link { step, found, root } => {
-                    let warning = self.look_behind_link(&self.plan.script, step, found.as_fd(), root)?;
-                    if let Some(warning) = warning.filter(|_| shown.replace(step) != Some(step)) {
-                        self.engine.warn(Error::new(warning));
+                Event::Link(link) => {
+                    let warning = self.look_behind(&link)?;
+                    if let Some(warning) = warning.filter(|_| shown.replace(link.step) != Some(link.step)) {
+                        self.engine.warn(warning);
                     }
                     self.init()?.say(Word::Go)?;
                 }
-                Event::Console { master, mode } => {
+                Event::Console(Hidden { master, mode }) => {
                     let again = master.try_clone().map_err(|e| Error::io("dup", &e))?;
                     self.made.hidden = Some(Hidden { master: again, mode });
                     let process = self.spec.process.as_ref().ok_or_else(|| misplaced(Deed::ShowTerminal))?;
@@ -300,52 +282,41 @@ impl Making<'_> {
                     let pid = self.pid()?;
                     listener::send(self.spec, &self.record, Status::Creating, pid, fd.as_fd())?;
                 }
-                Event::Failed { message, note } => {
-                    return Err(diagnose::explain(&self.plan.script, &message, &note, self.spec)
+                Event::Failed(trouble) => {
+                    return Err(diagnose::explain(&self.plan.script, &trouble, self.spec)
                         .doing("error during container init"));
                 }
-                Event::Warned { message, note } => {
-                    let warning = diagnose::explain(&self.plan.script, &message, &note, self.spec);
-                    self.engine.warn(warning);
+                Event::Warned(trouble) => {
+                    self.engine.warn(diagnose::explain(&self.plan.script, &trouble, self.spec));
                 }
                 Event::Closed => return Err(self.died()),
-                // Fetched by `Init::hear`.
-                Event::ListenerAt(_) => {}
+                // `Init::hear` has answered what there is to answer.
+                _ => {}
             }
         }
     }
 
     /// A link may lead a mount to the host only where pods expect that; and nowhere into a proc or a sysfs.
-    fn look_behind_link(
-        &self,
-        script: &Script,
-        step: u32,
-        found: BorrowedFd,
-        root: i32,
-    ) -> Result<Option<String>> {
-        let (Some(init), Some((_, field))) = (&self.made.init, script.step(step as usize)) else {
-            return Ok(None);
-        };
-        let Some(pointer) = field.pointer(self.spec) else { return Ok(None) };
+    fn look_behind(&self, link: &Link) -> Result<Option<Error>> {
+        let step = self.plan.script.step(link.step as usize);
+        let named = step.and_then(|(_, field)| Some((field, field.pointer(self.spec)?)));
+        let Some((field, pointer)) = named else { return Ok(None) };
         let (words, key) = match field {
-            Field::Mount(i) => (self.spec.mounts.get(i).map(|mount| &*mount.destination), "destination"),
+            Field::Mount(i) => (self.spec.mounts.get(i).map(|mount| &mount.destination), "destination"),
             Field::Device(i) => {
-                let devices = self.spec.linux.as_ref().map_or(&[][..], |linux| &linux.devices);
-                (devices.get(i).map(|device| &*device.path), "path")
+                let linux = self.spec.linux.as_ref();
+                (linux.and_then(|linux| linux.devices.get(i)).map(|device| &device.path), "path")
             }
             _ => (None, ""),
         };
-        let words = absolute(words.unwrap_or("/"));
+        let words = absolute(words.map_or("/", |words| words));
+        let field = format!("{pointer}/{key}");
         let named = Named::of(self.spec, &[], u64::from(self.record.namespaces_joined));
-        let link = || links::first_link(init, root, &words).unwrap_or_else(|| words.clone().into_owned());
-        match links::judge(init, found, &words, &named)? {
-            Leads::Nowhere => Ok(None),
-            Leads::Kernel => Err(links::into_kernel(&link()).field(format!("{pointer}/{key}")).value(&words)),
-            Leads::Host => Ok(Some(format!(
-                "{pointer}/{key} = \"{words}\": the link {} leads it onto a mount that is shared with the host, where it shows",
-                link()
-            ))),
-        }
+        let name = links::look(self.init()?, link, &words, &field, &named)?;
+        Ok(name.map(|name| {
+            let shows = "a mount that is shared with the host, where it shows";
+            Error::new(format!("the link {name} leads it onto {shows}")).field(field).value(words)
+        }))
     }
 
     fn move_devices(&mut self) -> Result<()> {
@@ -371,12 +342,7 @@ impl Making<'_> {
         let inside = Inside {
             spec: self.spec,
             host: &self.prepared.host,
-            id: &self.record.id,
-            // A createContainer hook has all of our rights: it is not born where neighbours could trace it.
-            namespaces: self.plan.created | self.plan.joined & !(libc::CLONE_NEWPID as u64),
-            user_namespaces: &self.record.user_namespaces,
             first: (first.pid, first.pidfd.as_fd()),
-            location: self.record.cgroup.as_ref(),
             cgroup: self.made.driver.cgroup(),
             own: None,
         };
@@ -384,9 +350,7 @@ impl Making<'_> {
             Hooks::Prestart => occasion.run(&hooks.prestart),
             Hooks::CreateRuntime => occasion.run(&hooks.create_runtime),
             Hooks::CreateContainer => occasion.run_inside(&hooks.create_container, &inside),
-            Hooks::StartContainer | Hooks::Poststart | Hooks::Poststop => {
-                Err(misplaced(Deed::RunHooks(kind)))
-            }
+            _ => Err(misplaced(Deed::RunHooks(kind))),
         }
     }
 

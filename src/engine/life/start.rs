@@ -4,7 +4,7 @@ use crate::cgroup::Cgroup;
 use crate::engine::caller::{listener, notify::Proxy};
 use crate::engine::child::{
     diagnose, init,
-    message::{self, Event, Said},
+    message::{self, Event, Said, Trouble},
     pipes::Pipes,
     tenant::misplaced,
 };
@@ -22,7 +22,7 @@ use crate::plan::{StartWord, kept};
 use crate::spec::Spec;
 use crate::state::{Entry, Record, is_init};
 use crate::sys::{Errno, SysResult};
-use crate::wire::{Message, Word};
+use crate::wire::Word;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
@@ -116,7 +116,8 @@ impl Starting<'_> {
             (waiting, deeds.first())
         {
             // There init asks for its hooks, and says itself when it goes on.
-            start_old::start(control, self).map_err(|(failed, error)| (failed, unable(error)))?;
+            start_old::start(control, &|| self.run_hooks(), &|listener| self.send_listener(listener))
+                .map_err(|(failed, error)| (failed, unable(error)))?;
             let begun =
                 deeds.iter().position(|deed| *deed == Deed::AwaitProgram).map_or(0, |place| place + 1);
             return self.carry_out(&deeds[begun..], waiting);
@@ -171,20 +172,9 @@ impl Starting<'_> {
                     self.send_listener(listener)?;
                 }
                 Event::Listener(listener) => self.send_listener(listener)?,
-                Event::Failed { message, note } => return Err(self.explain(&message, &note)),
+                Event::Failed(trouble) => return Err(self.explain(&trouble)),
                 Event::Closed => return Ok(()),
-                Event::Reached(_)
-                | Event::Ready
-                | Event::Spawned
-                | Event::ListenerAt(_)
-                | Event::Copied(..)
-                | Event::Blocked(_)
-                | Event::Console { .. }
-                | Event::Warned { .. }
-                | Event::Mount { .. }
-                | Event::Link { .. } => {
-                    return Err(Error::new("the container's init answers what it was not asked"));
-                }
+                _ => return Err(Error::new("the container's init answers what it was not asked")),
             }
         }
     }
@@ -195,13 +185,12 @@ impl Starting<'_> {
     }
 
     /// The script that `create` carried out says what the step was.
-    fn explain(&self, message: &Message, note: &[u8]) -> Error {
+    fn explain(&self, trouble: &Trouble) -> Error {
         if let Some(made) = self.made {
-            let explained = diagnose::explain(&made.script, message, note, self.spec);
-            return explained.doing("error during container init");
+            return diagnose::explain(&made.script, trouble, self.spec).doing("error during container init");
         }
         let bytes = self.entry.script().unwrap_or_default();
-        diagnose::explain_kept(kept::decode(&bytes).as_ref(), message, note, self.spec)
+        diagnose::explain_kept(kept::decode(&bytes).as_ref(), trouble, self.spec)
     }
 
     fn send_listener(&self, listener: OwnedFd) -> Result<()> {
@@ -226,26 +215,12 @@ impl Starting<'_> {
         let inside = Inside {
             spec: self.spec,
             host: &prepared.host,
-            id: &self.record.id,
-            namespaces: self.record.namespaces(),
-            user_namespaces: &self.record.user_namespaces,
             first: (self.record.pid().unwrap_or_default(), first.as_fd()),
-            location: self.record.cgroup.as_ref(),
             cgroup: cgroup.as_ref(),
             own: self.spec.process.as_ref().map(|process| (process, prepared.filter.as_ref())),
         };
         let occasion = Occasion::new("startContainer", self.record, Status::Created, &self.engine.watch);
         occasion.before(first.as_fd()).run_inside(&hooks.start_container, &inside)
-    }
-}
-
-impl start_old::Host for Starting<'_> {
-    fn run_hooks(&self) -> Result<()> {
-        Starting::run_hooks(self)
-    }
-
-    fn send_listener(&self, listener: OwnedFd) -> Result<()> {
-        Starting::send_listener(self, listener)
     }
 }
 

@@ -1,7 +1,7 @@
 //! A container that rruntime 0.1.0 has created waits on a socket in its state directory. Its init accepts there, asks for
 //! its startContainer hooks, and loads its filter only then.
 
-use crate::engine::child::message::{self, Event};
+use crate::engine::child::message::{self, Event, Trouble};
 use crate::error::{Error, Result};
 use crate::plan::deeds::{Deed, Hooks};
 use crate::state::{Entry, START_SOCKET};
@@ -20,37 +20,27 @@ pub fn remove(entry: &Entry) -> Result<()> {
     file::unlinkat(entry.dir(), START_SOCKET, 0).map_err(|e| e.because("remove the start socket"))
 }
 
-/// What the caller does at init's wishes.
-pub trait Host {
-    fn run_hooks(&self) -> Result<()>;
-    fn send_listener(&self, listener: OwnedFd) -> Result<()>;
-}
-
-/// Says start, and returns when the program runs. Which step of its plan failed is not to be told: the plans of today have
-/// others.
-pub fn start(control: &OwnedFd, host: &dyn Host) -> std::result::Result<(), (Deed, Error)> {
+/// Says start, and returns when the program runs; meanwhile init asks for its hooks to be run and its listener to be sent.
+/// Which step of its plan failed cannot be told: the plans of today have others.
+pub fn start(
+    control: &OwnedFd,
+    run_hooks: &dyn Fn() -> Result<()>,
+    send_listener: &dyn Fn(OwnedFd) -> Result<()>,
+) -> std::result::Result<(), (Deed, Error)> {
     let failed = |error| (Deed::AwaitProgram, error);
     message::say(control.as_fd(), Word::Go).map_err(failed)?;
     loop {
         match message::hear(control.as_fd()).map_err(failed)?.event {
             Event::Reached(_) => {
-                host.run_hooks().map_err(|error| (Deed::RunHooks(Hooks::StartContainer), error))?;
+                run_hooks().map_err(|error| (Deed::RunHooks(Hooks::StartContainer), error))?;
                 message::say(control.as_fd(), Word::Go).map_err(failed)?;
             }
-            Event::Listener(listener) => host.send_listener(listener).map_err(failed)?,
-            Event::Failed { message, .. } => {
+            Event::Listener(listener) => send_listener(listener).map_err(failed)?,
+            Event::Failed(Trouble { message, .. }) => {
                 return Err(failed(Error::os("the container's init failed after start", message.errno)));
             }
             Event::Closed => return Ok(()),
-            Event::Ready
-            | Event::Spawned
-            | Event::ListenerAt(_)
-            | Event::Console { .. }
-            | Event::Copied(..)
-            | Event::Blocked(_)
-            | Event::Warned { .. }
-            | Event::Mount { .. }
-            | Event::Link { .. } => {}
+            _ => {}
         }
     }
 }

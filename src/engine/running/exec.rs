@@ -8,13 +8,13 @@ use crate::engine::caller::{
 };
 use crate::engine::child::{
     birth::Birthplace,
-    tenant::{self, Joining, Passed},
+    tenant::{self, Beginning, Passed},
     tracers,
 };
 use crate::engine::life::{inspect::status, prepare::Prepared};
 use crate::engine::{Engine, ExecOptions, ExecProcess, Listening, Paused, Started, Status};
 use crate::error::{Error, Kind, Result};
-use crate::plan::deeds::{self, Wishes};
+use crate::plan::deeds::Wishes;
 use crate::plan::tenant::{self as plan, Destination};
 use crate::spec::{Capabilities, Process, Spec, Text, load};
 use crate::state::{Life, Record};
@@ -76,12 +76,9 @@ impl Engine {
         let (cgroup, birthplace) = birthplace(options, record)?;
         let keyring = record.session_keyring();
         let to = Destination {
-            id: &record.id,
-            namespaces: record.namespaces(),
-            user_namespaces: &record.user_namespaces,
-            cgroup: record.cgroup.as_ref(),
             in_resctrl: record.resctrl.is_some(),
             keyring: keyring.as_deref(),
+            ..tenant::destination(record)
         };
         let pid = record.pid().unwrap_or_default();
         let filter = prepared.filter.as_ref();
@@ -92,16 +89,12 @@ impl Engine {
             self.warn(Error::new(warning.clone()));
         }
         let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), spec, Whose::Tenant)?;
-        let first = (pid, first.as_fd());
-        let init = tenant::start(
-            &tenant,
-            first,
-            cgroup.as_ref(),
+        let beginning = Beginning {
             birthplace,
-            options.streams,
-            options.preserve_fds,
-            &self.watch,
-        )?;
+            streams: options.streams,
+            preserve_fds: options.preserve_fds,
+            ..Beginning::beside((pid, first.as_fd()), cgroup.as_ref())
+        };
         let mut master = None;
         let passed = |passed: Passed| match passed {
             Passed::Console(fd) => console::take(fd, &console, process).map(|kept| master = kept),
@@ -118,18 +111,9 @@ impl Engine {
             pid_file: options.pid_file.is_some(),
             ..Wishes::default()
         };
-        let place = record.resctrl.as_ref();
-        let mut joining = Joining::new(init, &tenant, spec, place, passed);
-        let started = joining.carry_out(&deeds::join(&tenant.script, wishes));
-        let init = joining.init;
-        match started {
-            Ok(()) => Ok(Started::of(init.into_process(), master)),
-            // A process that its caller does not know may not go on.
-            Err(error) => {
-                init.end();
-                Err(error)
-            }
-        }
+        let about = (spec, record.resctrl.as_ref());
+        let init = tenant::join(&tenant, about, beginning, wishes, &self.watch, passed)?;
+        Ok(Started::of(init.into_process(), master))
     }
 }
 

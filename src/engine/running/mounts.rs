@@ -6,13 +6,11 @@
 
 use crate::cgroup::{Cgroup, Location};
 use crate::engine::child::{
-    belonging,
-    birth::{self, Birthplace, Start},
+    belonging, diagnose,
     init::Init,
-    links::{self, Leads, Named},
-    message::Event,
-    open::{self, Given},
-    tenant as joining,
+    links::{self, Named},
+    message::{Event, Link, Trouble},
+    tenant::{self as joining, Beginning},
 };
 use crate::engine::life::inspect::status;
 use crate::engine::{Engine, Status};
@@ -54,7 +52,7 @@ impl Engine {
         let spec = Spec { mounts: list, ..spec };
         let named = Named::of(&own, &spec.mounts, u64::from(record.namespaces_joined));
         let cgroup = record.cgroup.as_ref().filter(|_| live::copies(&spec.mounts));
-        let to = Destination { cgroup, ..destination(&record) };
+        let to = Destination { cgroup, ..joining::destination(&record) };
         let planned = live::add(&spec.mounts, &spec, &record.bundle, to, &prepared.host);
         let work = Work { record: &record, spec: &spec, cgroup, named, engine: self };
         let mut added = Vec::new();
@@ -166,17 +164,6 @@ fn parse<'a>(path: &Path, bytes: &'a [u8]) -> Result<Vec<Mount<'a>>> {
     load::parse(&path.to_string_lossy(), bytes)
 }
 
-fn destination(record: &Record) -> Destination<'_> {
-    Destination {
-        id: &record.id,
-        namespaces: record.namespaces(),
-        user_namespaces: &record.user_namespaces,
-        cgroup: None,
-        in_resctrl: false,
-        keyring: None,
-    }
-}
-
 /// One change, and what it is about.
 struct Work<'a> {
     record: &'a Record,
@@ -197,14 +184,10 @@ impl Work<'_> {
         let shows_processes = tenant.opens.iter().any(|open| *open == Open::PidNamespace);
         let pid_namespace = shows_processes.then(|| pid_namespace(process.pid, first.as_fd())).transpose()?;
         let cgroup = self.cgroup.map(Cgroup::open).transpose()?.flatten();
-        let given = Given {
-            cgroup: cgroup.as_ref(),
-            pidfd: Some(first.as_fd()),
-            open_files: self.engine.open_files,
-            pid_namespace: pid_namespace.as_ref().map(AsFd::as_fd),
-            ..Given::default()
-        };
-        let mut init = self.start(tenant, given, process.pid)?;
+        let mut beginning = Beginning::beside((process.pid, first.as_fd()), cgroup.as_ref());
+        beginning.given.open_files = self.engine.open_files;
+        beginning.given.pid_namespace = pid_namespace.as_ref().map(AsFd::as_fd);
+        let mut init = joining::start(tenant, self.spec, beginning, &self.engine.watch)?;
         if let Err(error) = self.converse(&mut init, tenant, attached) {
             init.end();
             return Err(error);
@@ -221,18 +204,8 @@ impl Work<'_> {
         }
     }
 
-    /// Born in the v2 cgroup that is given, or where it hands controllers down in that of the container's first process.
-    fn start(&self, tenant: &Tenant, given: Given, first: i32) -> Result<Init> {
-        let opened = open::open(&tenant.opens, given, self.spec)?;
-        let start = Start::of(&tenant.script, &opened.numbers, &self.engine.watch);
-        let started = match given.cgroup {
-            Some(cgroup) => birth::start_in(start, cgroup, Birthplace::OrBeside, first)?,
-            None => birth::start(start)?,
-        };
-        Ok(started.with(opened.into_sources(), &tenant.script))
-    }
-
     fn converse(&self, init: &mut Init, tenant: &Tenant, attached: &mut Vec<Attached>) -> Result<()> {
+        let explain = |trouble: &Trouble| diagnose::explain(&tenant.script, trouble, self.spec);
         let mut refused = None;
         loop {
             match init.hear()? {
@@ -246,23 +219,15 @@ impl Work<'_> {
                         attached.push(Attached { index, mount });
                     }
                 }
-                Event::Link { step, found, root } => {
-                    let index = entry_of(tenant, step).unwrap_or_default();
-                    let looked = self.look_behind_link(init, index, found.as_fd(), root);
+                Event::Link(link) => {
+                    let looked = self.look_behind(&link, init, tenant);
                     init.say(if looked.is_ok() { Word::Go } else { Word::Detach })?;
                     refused = looked.err();
                 }
-                Event::Failed { message, note } => {
-                    let explain = || {
-                        crate::engine::child::diagnose::explain(&tenant.script, &message, &note, self.spec)
-                    };
-                    return Err(refused.unwrap_or_else(explain));
+                Event::Failed(trouble) => {
+                    return Err(refused.unwrap_or_else(|| explain(&trouble)));
                 }
-                Event::Warned { message, note } => {
-                    let warning =
-                        crate::engine::child::diagnose::explain(&tenant.script, &message, &note, self.spec);
-                    self.engine.warn(warning.below("/mounts"));
-                }
+                Event::Warned(trouble) => self.engine.warn(explain(&trouble).below("/mounts")),
                 Event::Closed => return Ok(()),
                 // No plan of these asks for anything.
                 _ => {}
@@ -270,16 +235,16 @@ impl Work<'_> {
         }
     }
 
-    fn look_behind_link(&self, init: &Init, index: usize, found: BorrowedFd, root: i32) -> Result<()> {
+    fn look_behind(&self, link: &Link, init: &Init, tenant: &Tenant) -> Result<()> {
+        let index = entry_of(tenant, link.step).unwrap_or_default();
         let words = self.spec.mounts.get(index).map_or("/".into(), |mount| absolute(&mount.destination));
-        let refuse: fn(&str) -> Error = match links::judge(init, found, &words, &self.named)? {
-            Leads::Nowhere => return Ok(()),
-            Leads::Kernel => links::into_kernel,
-            Leads::Host => links::to_the_host,
-        };
-        let link = links::first_link(init, root, &words);
-        let error = refuse(link.as_deref().unwrap_or(&words));
-        Err(error.field(format!("/mounts/{index}/destination")).value(words))
+        let field = format!("/mounts/{index}/destination");
+        let Some(name) = links::look(init, link, &words, &field, &self.named)? else { return Ok(()) };
+        Err(Error::new(format!("the link {name} leads onto a mount that is shared with the host"))
+            .kind(Kind::Config)
+            .field(field)
+            .value(words)
+            .remedy("name the place itself: then it is meant to show on the host"))
     }
 
     fn removal(&self, list: &[Attached]) -> Tenant<'static> {
@@ -288,7 +253,8 @@ impl Work<'_> {
             Some(live::Added { index, destination, mount })
         };
         let list: Vec<_> = list.iter().filter_map(added).collect();
-        live::remove(&list, destination(self.record))
+        let to = Destination { cgroup: None, ..joining::destination(self.record) };
+        live::remove(&list, to)
     }
 
     /// The process that has attached these was killed. What cannot be taken away stays in `left`.
