@@ -111,6 +111,15 @@ impl Error {
         self
     }
 
+    /// The same where there is a field to name.
+    #[must_use]
+    pub fn field_if(self, pointer: Option<impl Into<String>>) -> Error {
+        match pointer {
+            Some(pointer) => self.field(pointer),
+            None => self,
+        }
+    }
+
     /// Takes `prefix` away from the pointer: it goes into a file that is only this part of a config.
     #[must_use]
     pub fn below(mut self, prefix: &str) -> Error {
@@ -124,6 +133,15 @@ impl Error {
     pub fn value(mut self, value: impl fmt::Display) -> Error {
         self.0.value.get_or_insert_with(|| value.to_string());
         self
+    }
+
+    /// The same where one is known.
+    #[must_use]
+    pub fn remedy_if(self, remedy: Option<impl Into<Cow<'static, str>>>) -> Error {
+        match remedy {
+            Some(remedy) => self.remedy(remedy),
+            None => self,
+        }
     }
 
     #[must_use]

@@ -101,6 +101,7 @@ impl Session {
                 log.warn(&format!("still waiting for process {pid}: it {}", held(hold, *pid)));
             }
             Event::Planned(_) if !log.wants_debug() => {}
+            Event::Done { .. } => {}
             Event::Planned(planned) => {
                 let from = |field: Option<String>| {
                     field.map(|pointer| format!(" for {pointer}")).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! What the engine tells while it works, beside what it returns: values for a caller to word, to log, or to ignore.
+//! What the engine reports while it works, beside what it returns: values for a caller to word, to log, or to ignore.
 //!
 //! A caller that has many containers gives each its own listener: a clone of the engine with another watch.
 
@@ -9,6 +9,7 @@ use crate::plan::deeds::Deed;
 use crate::spec::Spec;
 use crate::wire::Step;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// What happened.
 pub enum Event<'a> {
@@ -18,6 +19,8 @@ pub enum Event<'a> {
     Held { pid: i32, hold: Hold },
     /// What is about to be done.
     Planned(Planned<'a>),
+    /// A deed was done, or has failed: when it began, and how long it took. Heard by a watch `with_times`.
+    Done { deed: Deed, began: Instant, took: Duration },
 }
 
 /// Hears events, on the thread of the call that they are of.

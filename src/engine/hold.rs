@@ -1,6 +1,6 @@
 //! What keeps a process from going on, asked of the kernel.
 
-use crate::engine::child::confined::number;
+use crate::sys::process::{self, Stat, number};
 use std::fs;
 
 /// What keeps a process from going on.
@@ -21,24 +21,21 @@ pub enum Hold {
     Asleep,
 }
 
-/// Asked of the kernel; what cannot be read holds nobody.
+/// Asked of the kernel; a process of which nothing can be read is not held.
 pub fn hold(pid: i32) -> Option<Hold> {
     let read = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
     let asleep_in = read("wchan");
     if ["do_freezer_trap", "__refrigerator"].contains(&&*asleep_in) {
         return Some(Hold::Frozen);
     }
-    let stat = read("stat");
-    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
-    match state? {
-        'T' => Some(Hold::Stopped),
-        't' => {
-            let tracer = number(&read("status"), "TracerPid", 10).unwrap_or(0);
-            let name = fs::read_to_string(format!("/proc/{tracer}/comm")).unwrap_or_default();
-            Some(Hold::Traced { tracer: tracer as i32, name: name.trim().to_owned() })
+    match Stat::of(pid).ok()?.state {
+        b'T' => Some(Hold::Stopped),
+        b't' => {
+            let tracer = number(&read("status"), "TracerPid", 10).unwrap_or(0) as i32;
+            Some(Hold::Traced { tracer, name: process::name(tracer).unwrap_or_default() })
         }
         _ if asleep_in.contains("request_wait_answer") => Some(Hold::Fuse),
-        'D' => Some(Hold::Asleep),
+        b'D' => Some(Hold::Asleep),
         _ => None,
     }
 }

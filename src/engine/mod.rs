@@ -55,7 +55,7 @@ impl Engine {
 
     /// Who keeps a group from being frozen, or from being removed.
     fn tell_holds(&self, location: Option<&Location>) {
-        // What cannot be read is told by the error that led here.
+        // The error that led here says what cannot be read.
         let Ok(driver) = Driver::open(location) else { return };
         let pids = driver.cgroup().and_then(|cgroup| cgroup.pids().ok()).unwrap_or_default();
         for (pid, hold) in pids.into_iter().filter_map(|pid| Some((pid, hold::hold(pid)?))) {
@@ -67,19 +67,23 @@ impl Engine {
         self.tell(&Event::Warning(&warning));
     }
 
-    /// The directory and the record of a container, for whoever only looks: nobody waits for us.
+    fn warn_of(&self, warnings: &[String]) {
+        warnings.iter().for_each(|warning| self.warn(Error::new(warning.clone())));
+    }
+
+    /// The directory and the record of a container, to look at without a lock.
     fn look(&self, id: &str) -> Result<(Entry, Record)> {
         let entry = self.store.peek(id)?;
         let record = entry.read_record().map_err(|e| e.value(id))?;
         Ok((entry, record))
     }
 
-    /// The same for whoever acts on it and changes no record.
+    /// The same to act on the container without a change to its record.
     fn reach(&self, id: &str) -> Result<(Entry, Record)> {
         recorded(id, self.store.peek(id)?)
     }
 
-    /// The same for whoever changes something: no other command does, until the entry is dropped.
+    /// The same to change something: no other command can, until the entry is dropped.
     fn hold(&self, id: &str) -> Result<(Entry, Record)> {
         recorded(id, self.store.lock(id)?)
     }

@@ -25,7 +25,7 @@ pub enum OpenFiles {
     /// It is refused: the limit is the whole process's.
     #[default]
     Keep,
-    /// The soft limit is raised while they are open: for a process that makes one call at a time.
+    /// The soft limit, which is the whole process's, is raised while they are open.
     Raise,
 }
 

@@ -12,7 +12,7 @@ pub struct Started {
     pub pid: i32,
     /// Can be read when the process has ended.
     pub pidfd: OwnedFd,
-    /// The master of its terminal, where the caller is the one who gets it.
+    /// The master of its terminal, where the caller gets it.
     pub terminal: Option<OwnedFd>,
     /// What a service manager waits for, where there is one.
     pub readiness: Option<Proxy>,

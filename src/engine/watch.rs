@@ -1,14 +1,16 @@
-//! Waiting for a process that a container, or somebody on the host, can hold up: stop it, trace it, freeze its cgroup, let
+//! Waiting for a process that a container, or a user of the host, can hold up: stop it, trace it, freeze its cgroup, let
 //! it sleep on a file system that does not answer.
 //!
-//! There is no clock: copying, slow file systems and hooks may take long, and only their author knows how long. Instead
-//! the wait says what holds it, and a signal that asks a command to end does end it, with what it has begun.
+//! There is no time limit: copying, slow file systems and hooks may take long, and only their author knows how long.
+//! Instead the wait reports what holds it up, and a signal that ends the command also ends what it has begun.
 
 use crate::engine::event::{Event, Listener};
 use crate::engine::hold::{Hold, hold};
 use crate::error::{Error, Kind, Result};
+use crate::plan::deeds::Deed;
 use crate::sys::launch::Child;
-use crate::sys::{poll, process, wait};
+use crate::sys::wait::{self, Ended};
+use crate::sys::{poll, process};
 use nix::poll::{PollFd, PollFlags};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -28,27 +30,50 @@ pub struct Watch {
     /// Without it nothing ends a wait but what is waited for.
     stop: Option<Arc<dyn Stop>>,
     pub listener: Listener,
+    /// The listener hears of each deed how long it took.
+    timed: bool,
     /// The caller has been asked to end.
     ended: AtomicBool,
     /// How often something was read while there was something to look at.
     preferred: AtomicU32,
 }
 
-/// What is read at most before what asks for an end counts.
+/// The most that is read before a request to end counts.
 const MOST_READ: u32 = 64;
 /// Between two looks at a process that is waited for.
 const LOOK: Duration = Duration::from_secs(1);
-/// The same for what cannot be polled.
+/// Between two looks at what cannot be polled.
 const GLANCE: Duration = Duration::from_millis(100);
 
 impl Watch {
-    /// Waits without a word, and to the end.
+    /// Reports nothing, and waits to the end.
     pub fn none() -> Watch {
         Watch::new(None, Arc::new(|_| ()))
     }
 
     pub fn new(stop: Option<Arc<dyn Stop>>, listener: Listener) -> Watch {
-        Watch { stop, listener, ended: AtomicBool::new(false), preferred: AtomicU32::new(0) }
+        let (ended, preferred) = (AtomicBool::new(false), AtomicU32::new(0));
+        Watch { stop, listener, timed: false, ended, preferred }
+    }
+
+    /// The same, with the times of all deeds ([`Event::Done`]).
+    #[must_use]
+    pub fn with_times(self) -> Watch {
+        Watch { timed: true, ..self }
+    }
+
+    /// Does this deed.
+    pub(in crate::engine) fn timed<T, E>(
+        &self,
+        deed: Deed,
+        work: impl FnOnce() -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        let began = self.timed.then(Instant::now);
+        let done = work();
+        if let Some(began) = began {
+            (self.listener)(&Event::Done { deed, began, took: began.elapsed() });
+        }
+        done
     }
 
     /// How long what is killed may take to end. A process that sleeps on a file system that does not answer never does, and
@@ -57,7 +82,7 @@ impl Watch {
         Duration::from_secs(if self.ended.load(Relaxed) { 1 } else { 10 })
     }
 
-    /// Until one of these can be read, which the process `pid` has to do something for.
+    /// Until one of these can be read, for which the process `pid` has to act.
     pub fn wait(&self, fds: &[BorrowedFd], pid: i32) -> Result<()> {
         self.wait_for(fds, pid, None, || false).map(drop)
     }
@@ -88,6 +113,12 @@ impl Watch {
             // Another part of this program may have reaped it.
             let _ = wait::reap(process.pidfd.as_fd());
         }
+    }
+
+    /// Until a process of ours has ended, and how. Where the wait is ended, so is the process.
+    pub fn finish(&self, process: &Child) -> Result<Ended> {
+        self.wait(&[process.pidfd.as_fd()], process.pid).inspect_err(|_| self.end(process))?;
+        wait::reap(process.pidfd.as_fd()).map_err(|e| e.because("fetch the exit code of a process"))
     }
 
     fn wait_for(

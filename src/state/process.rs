@@ -1,7 +1,8 @@
 //! A process that stays the same one: its pid with its start time, so that a pid that the kernel has reused for
 //! another process is never taken for the container's.
 
-use crate::sys::{self, Errno, SysResult, c, file};
+use crate::sys::process::Stat;
+use crate::sys::{self, Errno, SysResult, file};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::fstat;
 use nix::sys::statfs::{FsType, fstatfs};
@@ -28,7 +29,7 @@ pub enum Life {
 impl Process {
     /// The process that has `pid` now.
     pub fn of(pid: i32) -> SysResult<Process> {
-        read(pid).map(|(process, _)| process)
+        Stat::of(pid).map(|stat| Process { pid, start: stat.start })
     }
 
     pub fn life(&self) -> Life {
@@ -41,7 +42,8 @@ impl Process {
 
     /// The state of its main thread, which exists until it is reaped.
     fn main_thread(&self) -> Option<Life> {
-        read(self.pid).ok().filter(|(now, _)| now == self).map(|(_, life)| life)
+        let stat = Stat::of(self.pid).ok().filter(|stat| stat.start == self.start)?;
+        Some(if matches!(stat.state, b'Z' | b'X' | b'x') { Life::Ended } else { Life::Alive })
     }
 
     /// A descriptor of this process; `ESRCH` if it has ended.
@@ -154,40 +156,13 @@ pub fn boot_id() -> Option<String> {
 
 /// Whether this process is still init, by the name that init gives itself: the exec of the program takes it away.
 pub fn is_init(pid: i32) -> bool {
-    file::read_path(format!("/proc/{pid}/comm"), 64).is_ok_and(|name| name.trim_ascii() == b"rruntime:init")
-}
-
-/// The process that has `pid` now, and the state of its main thread.
-fn read(pid: i32) -> SysResult<(Process, Life)> {
-    let opened = file::openat2(file::cwd(), &c(format!("/proc/{pid}/stat"))?, libc::O_RDONLY, 0, 0)?;
-    // One read holds the whole line: at most 52 numbers and a name of 15 bytes.
-    let mut buffer = [0; 2048];
-    let length = file::read(opened.as_fd(), &mut buffer)?;
-    let (start, life) = parse(&buffer[..length]).ok_or(Errno(libc::ESRCH))?;
-    Ok((Process { pid, start }, life))
-}
-
-/// The name (field 2) may hold spaces and parentheses; the last ")" ends it.
-fn parse(line: &[u8]) -> Option<(u64, Life)> {
-    let name_end = line.iter().rposition(|&b| b == b')')?;
-    let mut fields = std::str::from_utf8(line.get(name_end + 1..)?).ok()?.split_ascii_whitespace();
-    let state = fields.next()?;
-    let start = fields.nth(18)?.parse().ok()?;
-    Some((start, if matches!(state, "Z" | "X" | "x") { Life::Ended } else { Life::Alive }))
+    sys::process::name(pid).is_ok_and(|name| name == "rruntime:init")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::process::{Command, Stdio};
-
-    #[test]
-    fn a_name_with_parentheses_does_not_shift_the_fields() {
-        let line = b"42 (a) Z 1 (x)) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 777 20 21";
-        assert_eq!(parse(line), Some((777, Life::Alive)));
-        assert!(parse(b"42 (sh) S 1 2").is_none());
-        assert!(parse(b"").is_none());
-    }
 
     #[test]
     fn a_process_is_alive_until_it_ends_and_a_reused_pid_is_another() {

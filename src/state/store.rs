@@ -510,11 +510,7 @@ impl Entry {
     fn write_new(&self, name: &CStr, bytes: &[u8]) -> SysResult<()> {
         let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC | libc::O_NOFOLLOW;
         let opened = file::openat2(self.dir(), name, flags, 0o600, 0)?;
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            rest = &rest[file::write(opened.as_fd(), rest)?..];
-        }
-        Ok(())
+        file::write_all(opened.as_fd(), bytes)
     }
 
     /// flock(2) has no timeout, so a contended lock, and only that, is asked for again and again.

@@ -113,6 +113,14 @@ pub fn write(fd: BorrowedFd, bytes: &[u8]) -> SysResult<usize> {
     uninterrupted(|| Ok(nix::unistd::write(fd, bytes)?))
 }
 
+/// All of them, in as many writes as it takes.
+pub fn write_all(fd: BorrowedFd, mut bytes: &[u8]) -> SysResult<()> {
+    while !bytes.is_empty() {
+        bytes = &bytes[write(fd, bytes)?..];
+    }
+    Ok(())
+}
+
 /// read(fd, buffer), once. Reference: read(2).
 pub fn read(fd: BorrowedFd, buffer: &mut [u8]) -> SysResult<usize> {
     uninterrupted(|| Ok(nix::unistd::read(fd, buffer)?))

@@ -2,6 +2,8 @@
 
 use super::{Errno, SysResult, check, owned};
 use std::ffi::CStr;
+use std::fs::File;
+use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 const SEALS: i32 = libc::F_SEAL_WRITE | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
@@ -26,11 +28,7 @@ pub fn sealed(name: &CStr, content: Content, bytes: &[u8]) -> SysResult<OwnedFd>
         Err(Errno(libc::EINVAL)) => memfd_create(name, common)?,
         other => other?,
     };
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let written = super::file::write(file.as_fd(), rest)?;
-        rest = &rest[written..];
-    }
+    super::file::write_all(file.as_fd(), bytes)?;
     // SAFETY: F_ADD_SEALS takes numbers.
     check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, SEALS) })?;
     Ok(file)
@@ -44,6 +42,14 @@ fn memfd_create(name: &CStr, flags: u32) -> SysResult<OwnedFd> {
 /// An empty memory file to write to.
 pub fn scratch(name: &CStr) -> SysResult<OwnedFd> {
     memfd_create(name, libc::MFD_CLOEXEC)
+}
+
+/// What has been written to such a file, as text; no more than `limit` bytes.
+pub fn written(file: OwnedFd, limit: u64) -> String {
+    let mut bytes = Vec::new();
+    // What cannot be read is missing in a message.
+    let _ = rewound(file).map(|file| File::from(file).take(limit).read_to_end(&mut bytes));
+    String::from_utf8_lossy(&bytes).trim().to_owned()
 }
 
 /// The file with its position at the beginning, for a reader that shares it.

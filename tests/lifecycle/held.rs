@@ -1,12 +1,14 @@
 //! Commands whose container's process is held up: they say who holds it, and end when they are asked to.
 
 use crate::support::leftovers::assert_nothing_left;
+use crate::support::ordinary::ordinary_ids;
 use crate::support::{Container, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
 use std::fs;
-use std::process::{Child, Stdio};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Command, Stdio};
 
 /// Stops the process whose state comes in on standard input.
 const STOP: &str = "kill -STOP $(sed 's/.*\"pid\":\\([0-9]*\\).*/\\1/')";
@@ -58,6 +60,47 @@ fn a_hook_that_is_stopped_is_named() {
     wait_until("it is told who holds it", || log(&container).contains("stopped by a signal"));
     kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
     assert!(!child.wait().unwrap().success());
+    container.assert_gone();
+}
+
+#[test]
+fn a_helper_that_does_not_end_is_ended_with_the_command() {
+    let (uid, gid) = ordinary_ids();
+    let container = Container::ordinary().args(&["true"]).edit(|config| {
+        config["linux"]["uidMappings"] = json!([{"containerID": 0, "hostID": uid + 1, "size": 1}]);
+        config["linux"]["gidMappings"] = json!([{"containerID": 0, "hostID": gid, "size": 1}]);
+    });
+    container.write_config();
+    let (helper, begun) = (container.dir.join("newuidmap"), container.runtime_dir().join("begun"));
+    fs::write(&helper, format!("#!/bin/sh\necho $$ > {}\nexec /bin/sleep 1000\n", begun.display())).unwrap();
+    fs::set_permissions(&helper, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = container.command(&["create", "--bundle"]);
+    command.arg(container.bundle()).arg(&container.id).env("PATH", &container.dir);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_until("the helper runs", || fs::read_to_string(&begun).is_ok_and(|pid| pid.ends_with('\n')));
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
+    assert!(!child.wait().unwrap().success());
+    let pid: i32 = fs::read_to_string(&begun).unwrap().trim().parse().unwrap();
+    assert!(kill(Pid::from_raw(pid), None).is_err(), "the helper goes on");
+    container.assert_gone();
+}
+
+/// A process of the host that an administrator has put there: `delete` ends it only by force.
+#[test]
+fn a_delete_that_cannot_remove_the_group_names_who_keeps_it() {
+    let container = Container::new().args(&["true"]).started();
+    container.wait_for_status("stopped");
+    let mut stranger = Command::new("sleep").arg("1000").spawn().unwrap();
+    let pid = stranger.id();
+    for group in container.cgroups() {
+        fs::write(group.join("cgroup.procs"), pid.to_string()).unwrap();
+    }
+    kill(Pid::from_raw(pid as i32), Signal::SIGSTOP).unwrap();
+    let refused = container.call(&["delete", &container.id]).fails();
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
+    assert!(refused.contains(&format!("process {pid}: it was stopped by a signal")), "{refused}");
+    container.call(&["delete", &container.id]).ok();
     container.assert_gone();
 }
 

@@ -6,6 +6,7 @@ use rruntime::engine::{
     AfterExit, CgroupManager, CreateOptions, Engine, Event, ExecOptions, ExecProcess, Force, OpenFiles,
     Paused, Rootless, Started, Status, Target, Terminal, Watch,
 };
+use rruntime::plan::deeds::Deed;
 use rruntime::state::{NoRoot, Store};
 use rruntime::sys::identity::prlimit;
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Instant;
 
 const THREADS: usize = 8;
 const CONTAINERS: usize = 300;
@@ -303,6 +305,58 @@ fn the_terminal_of_a_process_is_its_callers() {
     end(&engine, &container.id, &first);
 }
 
+/// Its filter lets it make no terminal its own, which shows when the process is born, and its maker waits for that.
+#[test]
+fn a_process_that_gets_no_terminal_leaves_no_child_behind() {
+    alone("many::a_process_that_gets_no_terminal_leaves_no_child_behind", || {
+        let container = bundle(&["sleep", "1000"]).edit(|config| {
+            let take = serde_json::json!({"index": 1, "value": libc::TIOCSCTTY, "op": "SCMP_CMP_EQ"});
+            config["linux"]["seccomp"] = serde_json::json!({
+                "defaultAction": "SCMP_ACT_ALLOW",
+                "syscalls": [{"names": ["ioctl"], "action": "SCMP_ACT_ERRNO", "args": [take]}],
+            });
+        });
+        container.write_config();
+        let engine = engine(&container);
+        let _leavings = Leavings(engine.clone());
+        let null = File::options().read(true).write(true).open("/dev/null").unwrap();
+        let first = make(&engine, &container, &container.id, &null);
+        let before = holdings();
+        let error = engine.exec(&container.id, &echo(Terminal::Caller { like: None }, &null)).unwrap_err();
+        eprintln!("{error}");
+        assert_eq!(holdings(), before);
+        end(&engine, &container.id, &first);
+    });
+}
+
+#[test]
+fn a_caller_that_asks_hears_how_long_each_deed_took() {
+    let container = bundle(&["true"]);
+    let null = File::options().read(true).write(true).open("/dev/null").unwrap();
+    let options = options(&container, &container.id, &null);
+    for asks in [true, false] {
+        let times: Arc<Mutex<Vec<(Deed, Instant)>>> = Arc::default();
+        let heard = Arc::clone(&times);
+        let listener = move |event: &Event| {
+            if let Event::Done { deed, began, took } = event {
+                heard.lock().unwrap().push((*deed, *began + *took));
+            }
+        };
+        let watch = Watch::new(None, Arc::new(listener));
+        let watch = Arc::new(if asks { watch.with_times() } else { watch });
+        let engine = Engine { watch, ..engine(&container) };
+        let _leavings = Leavings(engine.clone());
+        let running = engine.run(&options, AfterExit::Delete).unwrap();
+        wait(&running.process);
+        engine.finish(running).unwrap();
+        let times = times.lock().unwrap();
+        assert!(times.is_sorted_by_key(|(_, end)| *end), "{times:?}");
+        let deeds = [Deed::MakeState, Deed::StartInit, Deed::AwaitReady, Deed::SayStart, Deed::RemoveState];
+        let heard = deeds.iter().filter(|deed| times.iter().any(|(done, _)| done == *deed)).count();
+        assert_eq!(heard, if asks { deeds.len() } else { 0 });
+    }
+}
+
 #[test]
 fn a_plan_that_needs_more_files_than_its_caller_may_open_is_refused_by_name_or_makes_room() {
     alone(
@@ -331,6 +385,14 @@ fn a_plan_that_needs_more_files_than_its_caller_may_open_is_refused_by_name_or_m
             assert_eq!(limit(), (256, hard));
             raising.delete(&container.id, Force::Kill).unwrap();
             wait(&created);
+            // One that is through takes no room away from one that is not.
+            share(5 * THREADS, |n| {
+                let id = format!("{}-{n}", container.id);
+                let created = raising.create(&CreateOptions { id: id.clone(), ..options.clone() }).unwrap();
+                raising.delete(&id, Force::Kill).unwrap();
+                wait(&created);
+            });
+            assert_eq!(limit(), (256, hard));
         },
     );
 }

@@ -5,6 +5,7 @@
 
 use crate::support::leftovers::assert_nothing_left;
 use crate::support::{Container, Ended, finish};
+use rruntime::wire::Word;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::{Command, Stdio};
@@ -210,4 +211,11 @@ fn a_record_that_is_no_plain_file_holds_nobody_up_and_leads_nowhere() {
     }
     let kept = fs::read_to_string(outside.join("state.json")).unwrap();
     assert!(kept.contains("link") && outside.join("config.json").exists() && root.join("stranger").exists());
+}
+
+/// A container that rruntime 0.1.0 has created waits for these numbers.
+#[test]
+fn the_words_for_a_waiting_init_keep_their_numbers() {
+    assert_eq!((Word::Reached as u32, Word::Failed as u32, Word::Listener as u32), (1, 4, 6));
+    assert_eq!((Word::Go as u32, Word::Detach as u32), (7, 8));
 }

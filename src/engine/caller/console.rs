@@ -49,13 +49,6 @@ fn connect(path: &Path) -> Result<OwnedFd> {
     })
 }
 
-/// Gives the terminal its size and sends it.
-pub fn send(socket: BorrowedFd, master: BorrowedFd, process: &Process) -> Result<()> {
-    resize(master, process)?;
-    socket::send(socket, b"/dev/ptmx", &[master.as_raw_fd()])
-        .map_err(|e| e.because("send the terminal").field("--console-socket"))
-}
-
 /// What is no terminal has no size to follow.
 pub fn copy_size(from: BorrowedFd, to: BorrowedFd) {
     if let Ok((rows, columns)) = terminal::size(from)
@@ -67,7 +60,7 @@ pub fn copy_size(from: BorrowedFd, to: BorrowedFd) {
 }
 
 /// The size that the config asks for, if it does.
-pub fn resize(master: BorrowedFd, process: &Process) -> Result<()> {
+fn resize(master: BorrowedFd, process: &Process) -> Result<()> {
     let Some(size) = &process.console_size else { return Ok(()) };
     let narrow = |n: u64| u16::try_from(n).unwrap_or(u16::MAX);
     terminal::set_size(master.as_fd(), narrow(size.height), narrow(size.width))
@@ -77,13 +70,16 @@ pub fn resize(master: BorrowedFd, process: &Process) -> Result<()> {
 /// The master of a new terminal: to the socket, or kept (`Some`) for the caller. What the caller has itself is its size
 /// before the program looks, else what the config asks for.
 pub fn take(master: OwnedFd, console: &Console, process: &Process) -> Result<Option<OwnedFd>> {
+    if !matches!(console, Console::None) {
+        resize(master.as_fd(), process)?;
+    }
     match console {
-        Console::Socket(socket) => send(socket.as_fd(), master.as_fd(), process).map(|()| None),
+        Console::Socket(socket) => {
+            let sent = socket::send(socket.as_fd(), b"/dev/ptmx", &[master.as_raw_fd()]);
+            sent.map(|()| None).map_err(|e| e.because("send the terminal").field("--console-socket"))
+        }
         Console::Caller(like) => {
-            resize(master.as_fd(), process)?;
-            if let Some(like) = like {
-                copy_size(*like, master.as_fd());
-            }
+            like.iter().for_each(|like| copy_size(*like, master.as_fd()));
             Ok(Some(master))
         }
         // Validation and the plan have no terminal without a taker.

@@ -14,7 +14,7 @@
 //! ```
 //!
 //! Whatever the container sends is bounded, never parsed beyond one fixed line, and never copied; descriptors that come
-//! with it are refused by the kernel or, before Linux 6.16, closed by a thread that nobody waits for
+//! with it are refused by the kernel or, before Linux 6.16, closed by a thread that nothing waits for
 //! (`notify_reader`). The wait ends when the process does. The lock is not held meanwhile: the container
 //! can be looked at, killed and deleted.
 
@@ -100,7 +100,7 @@ impl Proxy {
         }
         while !self.told {
             match poll::readable(self.news.as_fd(), Some(deadline)) {
-                // The reader has ended, or the service manager: there is nobody left to tell.
+                // The reader has ended, or the service manager: no one is left to tell.
                 Ok(true) if self.hear().is_ok() => {}
                 _ => break,
             }
@@ -144,7 +144,7 @@ fn refused(errno: Errno) -> Error {
     errno.because("tell the service manager that the container is ready").field("NOTIFY_SOCKET")
 }
 
-/// A socket that everybody in the container may write to. A container with all rights could write to the directory:
+/// A socket that every process of the container may write to. A container with all rights could write to the directory:
 /// what gets the permissions is held by a descriptor, and is a socket.
 fn bind(entry: &Entry) -> SysResult<OwnedFd> {
     match file::unlinkat(entry.dir(), SOCKET, 0) {

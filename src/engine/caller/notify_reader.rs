@@ -1,9 +1,9 @@
 //! The reader of a container's notify socket: a thread of its own, which may sleep for as long as the container likes.
 //!
-//! A message may carry descriptors. They are not received, but whoever reads the message closes them, and a TCP socket with
-//! unsent data and a long SO_LINGER makes that close(2) sleep. From Linux 6.16 on the kernel refuses such messages
-//! (`socket::bind_datagram`); before, the thread that forwards signals and waits for the program may not be the one that
-//! reads. A thread that sleeps there is no obstacle when the process ends: the kernel does not linger then.
+//! A message may carry descriptors. They are not received, but the thread that reads the message closes them, and a TCP
+//! socket with unsent data and a long SO_LINGER makes that close(2) sleep. From Linux 6.16 on the kernel refuses such
+//! messages (`socket::bind_datagram`); before, the thread that forwards signals and waits for the program may not be the
+//! one that reads. A thread that sleeps there is no obstacle when the process ends: the kernel does not linger then.
 //!
 //! ```text
 //!  container ── messages ──▶ reader ── READY, once ──▶ Proxy
@@ -102,7 +102,7 @@ mod tests {
         // The last copy is in the message, before there is a reader: who closes the last one sleeps.
         drop(sender);
         let news = start(inside.into()).unwrap();
-        // It sleeps: what comes next is not told, and nobody waits for it.
+        // It sleeps: what comes next is not reported, and nothing waits for it.
         std::thread::sleep(Duration::from_millis(200));
         container.send(b"READY=1").unwrap();
         let begin = Instant::now();

@@ -1,4 +1,4 @@
-//! `--pid-file`: the number of the new process, for whoever started us.
+//! `--pid-file`: the number of the new process, for the program that started us.
 
 use crate::error::{Error, Kind, Result};
 use std::ffi::OsString;
@@ -19,14 +19,14 @@ pub fn write(path: &Path, pid: i32) -> Result<()> {
     temporary.push(name);
     temporary.push(format!(".{}", std::process::id()));
     let temporary = path.with_file_name(temporary);
-    // The directory may be anybody's and the umask anything: what somebody has put at this name is not written
-    // through, and nobody else may change the number.
+    // The directory may be another user's and the umask anything: what stands at this name is not written
+    // through, and no other user may change the number.
     let _ = std::fs::remove_file(&temporary);
     let mut options = std::fs::OpenOptions::new();
     let mut file = options.write(true).create_new(true).mode(0o644).open(&temporary).map_err(refused)?;
     file.write_all(pid.to_string().as_bytes()).map_err(refused)?;
     std::fs::rename(&temporary, path).map_err(|e| {
-        // Nobody needs it any more.
+        // It is needed no more.
         let _ = std::fs::remove_file(&temporary);
         refused(e)
     })

@@ -1,4 +1,4 @@
-//! A descriptor of the new process for whoever asked for one: `--pidfd-socket`, and the annotation
+//! A descriptor of the new process for the socket that asked for one: `--pidfd-socket`, and the annotation
 //! `run.oci.pidfd_receiver`.
 //!
 //! A pid may be another process's by the time it is used; a descriptor may not. It is sent before the user's program

@@ -1,15 +1,14 @@
 //! The user namespaces that a container's namespaces belong to, by their inode numbers: found when it is made, kept in its
-//! record, and compared by whoever joins it ([`crate::plan`], belonging).
+//! record, and compared by every process that joins it ([`crate::plan`], belonging).
 
 use crate::engine::Engine;
 use crate::engine::child::open::Opened;
 use crate::error::{Error, Kind, Result};
 use crate::names;
 use crate::names::namespaces::USER;
-use crate::plan::script::c;
 use crate::plan::{Open, Opens};
 use crate::state::{Entry, Record};
-use crate::sys::file::{self, cwd};
+use crate::sys::process::open_of;
 use crate::sys::{Errno, SysResult, namespace};
 use nix::sys::stat::{fstat, stat};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -47,7 +46,7 @@ impl Engine {
     }
 }
 
-/// The same for who holds the container's lock.
+/// The same under the container's lock.
 pub fn note_user_namespaces(entry: &Entry, mut record: Record) -> Result<Record> {
     if record.user_namespaces.is_empty() && record.namespaces() != 0 {
         record.user_namespaces = found_now(&record)?;
@@ -61,9 +60,7 @@ fn found_now(record: &Record) -> Result<Vec<u64>> {
     let gone = || Error::new("the container has ended").kind(Kind::WrongState);
     let process = record.process.ok_or_else(gone)?;
     let _held = process.open().map_err(|_| gone())?;
-    let open = |name: &str| {
-        file::openat2(cwd(), &c(&format!("/proc/{}/ns/{name}", process.pid)), libc::O_RDONLY, 0, 0)
-    };
+    let open = |name: &str| open_of(process.pid, &format!("ns/{name}"), libc::O_RDONLY);
     let user = open("user").map_err(failed)?;
     let inode = |namespace: BorrowedFd| -> SysResult<u64> { Ok(fstat(namespace)?.st_ino) };
     let (found, ours) = (inode(user.as_fd()).map_err(failed)?, number_of("self").map_err(failed)?);

@@ -84,9 +84,9 @@ pub fn start(start: Start) -> Result<Init> {
         Ok(pair) => pair.unzip(),
         Err(e) => return Err(e.because("pipe2 for the conversation with init")),
     };
+    let (word, answer) = their_pipes.as_ref().map(|pipes| (&pipes.word, &pipes.answer)).unzip();
+    let ends = [Some(&theirs), word, answer];
     let mut handles = start.handles.to_vec();
-    let ends =
-        [Some(&theirs), their_pipes.as_ref().map(|p| &p.word), their_pipes.as_ref().map(|p| &p.answer)];
     for (handle, end) in handles.iter_mut().zip(ends) {
         *handle = end.map_or(-1, AsRawFd::as_raw_fd);
     }
@@ -142,30 +142,38 @@ pub fn frozen() -> Error {
 }
 
 fn launch_error(error: LaunchError, namespaces: u64) -> Error {
-    match error {
-        LaunchError::Clone(Errno(libc::EPERM)) => Errno(libc::EPERM)
-            .because("clone the container's first process")
-            .field("/linux/namespaces")
-            .remedy("an ordinary user needs {\"type\": \"user\"} with id mappings; a host may forbid that"),
-        LaunchError::Clone(Errno(libc::ENOSPC)) => Errno(libc::ENOSPC)
-            .because("clone the container's first process")
-            .field("/linux/namespaces")
-            .remedy(
-                "a limit of /proc/sys/user/max_*_namespaces is reached, or namespaces are nested too deep",
-            ),
-        LaunchError::Clone(Errno(libc::EINVAL)) if namespaces != 0 => Errno(libc::EINVAL)
-            .because("clone the container's first process")
-            .field("/linux/namespaces")
-            .remedy("remove the namespaces that this kernel lacks: /proc/self/ns lists those it has"),
-        LaunchError::Clone(Errno(libc::EAGAIN)) => Errno(libc::EAGAIN)
-            .because("clone the container's first process")
-            .remedy("a limit on processes is reached: pids.max of a cgroup above, or RLIMIT_NPROC"),
-        LaunchError::Clone(errno) => errno.because("clone the container's first process"),
-        LaunchError::Setup(errno) => errno
-            .because("set up the container's first process")
-            .remedy("check that all descriptors that --preserve-fds names are open"),
-        LaunchError::Exec(errno) => errno
-            .because("execute init")
-            .remedy("allow the execution of memory files (vm.memfd_noexec) or of a tmpfs"),
-    }
+    const NAMESPACES: Option<&str> = Some("/linux/namespaces");
+    let errno = match error {
+        LaunchError::Clone(errno) => errno,
+        LaunchError::Setup(errno) => {
+            return errno
+                .because("set up the container's first process")
+                .remedy("check that all descriptors that --preserve-fds names are open");
+        }
+        LaunchError::Exec(errno) => {
+            return errno
+                .because("execute init")
+                .remedy("allow the execution of memory files (vm.memfd_noexec) or of a tmpfs");
+        }
+    };
+    let (field, remedy) = match errno.0 {
+        libc::EPERM => (
+            NAMESPACES,
+            "an ordinary user needs {\"type\": \"user\"} with id mappings; a host may forbid that",
+        ),
+        libc::ENOSPC => (
+            NAMESPACES,
+            "a limit of /proc/sys/user/max_*_namespaces is reached, or namespaces are nested too deep",
+        ),
+        libc::EINVAL if namespaces != 0 => {
+            (NAMESPACES, "remove the namespaces that this kernel lacks: /proc/self/ns lists those it has")
+        }
+        libc::EAGAIN => {
+            (None, "a limit on processes is reached: pids.max of a cgroup above, or RLIMIT_NPROC")
+        }
+        _ => return errno.because(CLONE),
+    };
+    errno.because(CLONE).field_if(field).remedy(remedy)
 }
+
+const CLONE: &str = "clone the container's first process";

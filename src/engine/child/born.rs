@@ -6,11 +6,12 @@ use crate::error::{Error, Result};
 use crate::names::RLIMITS;
 use crate::plan::scheduling::{forbids_birth, scheduler};
 use crate::spec::Spec;
-use crate::sys::{identity, process, terminal};
+use crate::sys::process::{self, Stat};
+use crate::sys::{identity, terminal};
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// A terminal that nobody but its program can open yet.
+/// A terminal that only its program can open yet.
 #[derive(Debug)]
 pub struct Hidden {
     pub master: OwnedFd,
@@ -43,17 +44,17 @@ pub fn show(master: BorrowedFd, mode: u32) -> Result<()> {
         .map_err(|e| e.because("set the mode of the terminal").field("/process/terminal"))
 }
 
-/// "process PID (NAME)" whose controlling terminal is this number of a devpts. Which devpts, the kernel does not say.
+/// "process PID (NAME)", which has this number of a devpts as its controlling terminal. The kernel does not say of which
+/// devpts.
 fn holder(number: u32) -> Option<String> {
-    // UNIX98 slaves begin at major 136, with 256 minors each, as field 7 of /proc/PID/stat has them.
+    // UNIX98 slaves begin at major 136, with 256 minors each.
     let device = ((136 + number / 256) << 8) | (number % 256);
-    fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
-        let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
-        let (head, rest) = stat.rsplit_once(')')?;
-        let terminal: u32 = rest.split_ascii_whitespace().nth(4)?.parse().ok()?;
-        let (pid, name) = head.split_once(" (")?;
-        (terminal == device).then(|| format!("process {pid} ({name})"))
-    })
+    let pids =
+        fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let has = |pid: &i32| Stat::of(*pid).is_ok_and(|stat| stat.terminal as u32 == device);
+    pids.into_iter()
+        .find(has)
+        .map(|pid| format!("process {pid} ({})", process::name(pid).unwrap_or_default()))
 }
 
 /// Sets a scheduling policy that no child inherits.

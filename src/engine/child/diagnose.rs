@@ -6,7 +6,7 @@ use crate::error::{Error, Kind};
 use crate::names::{MOUNT_OPTIONS, mount_option, nearest};
 use crate::plan::{Script, kept::Kept, words};
 use crate::spec::Spec;
-use crate::wire::{Device, Filesystem, Message, Mount, Part, Remount, Step};
+use crate::wire::{Bytes, Device, Filesystem, Message, Mount, Part, Remount, Step};
 use std::ffi::CStr;
 
 /// The error behind init's message.
@@ -52,7 +52,7 @@ fn explain_step(step: &Step, pointer: Option<String>, trouble: &Trouble, spec: &
         Step::Join { .. } if errno == libc::ESRCH => {
             Error::new("the container has ended").kind(Kind::WrongState)
         }
-        // In a pid namespace whose PID 1 has ended nobody is born any more.
+        // A pid namespace whose PID 1 has ended takes no new process.
         Step::Spawn { .. } if errno == libc::ENOMEM => {
             Error::new("the container has ended").kind(Kind::WrongState)
         }
@@ -68,23 +68,20 @@ fn explain_step(step: &Step, pointer: Option<String>, trouble: &Trouble, spec: &
         let remedy = "this kernel has no SELinux, or its policy lacks the label";
         return error.field("/linux/mountLabel").value(label).remedy(remedy);
     }
-    let refused = refused_option(step, pointer.as_deref(), errno, note, spec);
-    let error = match &refused {
-        Some((option, value, _)) => error.field(option.clone()).value(value),
+    let error = match refused_option(step, pointer.as_deref(), errno, note, spec) {
+        Some((option, value, meant)) => {
+            error.field(option).value(value).remedy_if(meant.map(|meant| format!("did you mean {meant:?}?")))
+        }
         None => error,
     };
-    let error = match refused.and_then(|(.., meant)| meant) {
-        Some(meant) => error.remedy(format!("did you mean {meant:?}?")),
-        None => error,
-    };
-    let error = match remedy(step, pointer.as_deref(), part, errno) {
-        Some(remedy) => error.remedy(remedy),
-        None => error,
-    };
-    match pointer {
-        Some(pointer) => name_field(error, step, pointer, spec),
-        None => error,
+    let error = error.remedy_if(remedy(step, pointer.as_deref(), part, errno));
+    let Some(mut pointer) = pointer else { return error };
+    let value = value(step, &pointer, spec);
+    if let Step::Device(_) = step {
+        pointer.push_str("/path");
     }
+    let error = error.field(pointer);
+    if let Some(value) = value { error.value(value) } else { error }
 }
 
 /// The mount label, if that is what a file system did not take.
@@ -127,48 +124,42 @@ fn refused_option<'s>(
     Some((format!("{}/options/{i}", pointer?), option, meant(option)))
 }
 
-fn name_field(error: Error, step: &Step, mut pointer: String, spec: &Spec) -> Error {
-    match (step, mount_index(&pointer)) {
-        (Step::Bind { .. } | Step::Copy { .. }, Some(i)) => {
-            let source = spec.mounts.get(i).and_then(|mount| mount.source.as_deref()).unwrap_or_default();
-            error.field(pointer).value(source)
+/// What the config has at the pointer.
+fn value(step: &Step, pointer: &str, spec: &Spec) -> Option<String> {
+    let mount = mount_index(pointer);
+    Some(match step {
+        Step::Bind { .. } | Step::Copy { .. } => {
+            spec.mounts.get(mount?).and_then(|mount| mount.source.as_deref()).unwrap_or_default().to_owned()
         }
-        (Step::Rlimit { soft, hard, .. }, _) => {
-            error.field(pointer).value(format!("soft {soft}, hard {hard}"))
+        Step::Filesystem(Filesystem { target: path, .. })
+        | Step::Mount(Mount { target: path, .. })
+        | Step::Remount(Remount { target: path, .. })
+        | Step::FindMount { path, .. }
+        | Step::Unmount { path, .. } => mount.map(|_| text(path))?,
+        Step::Mask { path, .. }
+        | Step::Readonly { path }
+        | Step::Chdir { path, .. }
+        | Step::Cwd { path, .. }
+        | Step::Device(Device { path, .. }) => text(path),
+        Step::Sysctl { value: Bytes(value), .. }
+        | Step::Hostname { name: Bytes(value) }
+        | Step::Domainname { name: Bytes(value) } => String::from_utf8_lossy(value).into_owned(),
+        Step::LabelFile { value, .. } | Step::SelfFile { value, .. } => {
+            String::from_utf8_lossy(value.0).trim_end().trim_start_matches("exec ").to_owned()
         }
-        (Step::Sysctl { value, .. }, _) => error.field(pointer).value(String::from_utf8_lossy(value.0)),
-        (Step::Mask { path, .. } | Step::Readonly { path }, _) => error.field(pointer).value(text(path)),
-        (Step::Chdir { path, .. } | Step::Cwd { path, .. }, _) => error.field(pointer).value(text(path)),
-        (Step::Device(Device { path, .. }), _) => {
-            pointer.push_str("/path");
-            error.field(pointer).value(text(path))
-        }
-        (
-            Step::Filesystem(Filesystem { target: path, .. })
-            | Step::Mount(Mount { target: path, .. })
-            | Step::Remount(Remount { target: path, .. })
-            | Step::FindMount { path, .. }
-            | Step::Unmount { path, .. },
-            Some(_),
-        ) => error.field(pointer).value(text(path)),
-        (Step::LabelFile { value, .. } | Step::SelfFile { value, .. }, _) => error
-            .field(pointer)
-            .value(String::from_utf8_lossy(value.0).trim_end().trim_start_matches("exec ")),
-        (Step::User { uid, gid }, _) => error.field(pointer).value(format!("{uid}:{gid}")),
-        (Step::Hostname { name } | Step::Domainname { name }, _) => {
-            error.field(pointer).value(String::from_utf8_lossy(name.0))
-        }
-        (Step::CpuAffinity { .. }, _) => {
+        Step::Rlimit { soft, hard, .. } => format!("soft {soft}, hard {hard}"),
+        Step::User { uid, gid } => format!("{uid}:{gid}"),
+        Step::CpuAffinity { .. } => {
             let affinity = spec.process.as_ref().and_then(|process| process.exec_cpu_affinity.as_ref());
             let list = affinity.and_then(|affinity| match pointer.ends_with("final") {
                 true => affinity.final_.as_deref(),
                 false => affinity.initial.as_deref(),
             });
-            error.field(pointer).value(list.unwrap_or_default())
+            list.unwrap_or_default().to_owned()
         }
-        (Step::Resolve { .. } | Step::Exec { .. }, _) => error.field(pointer).value(program(spec)),
-        _ => error.field(pointer),
-    }
+        Step::Resolve { .. } | Step::Exec { .. } => program(spec),
+        _ => return None,
+    })
 }
 
 fn text(path: &CStr) -> String {
@@ -195,33 +186,29 @@ fn reason(words: &'static str, note: &[u8]) -> String {
 }
 
 fn remedy(step: &Step, pointer: Option<&str>, part: Part, errno: i32) -> Option<&'static str> {
+    let kind = match step {
+        Step::Filesystem(Filesystem { kind, .. }) => kind.to_bytes(),
+        _ => b"",
+    };
     Some(match (step, part, errno) {
-        (Step::Filesystem(Filesystem { kind, .. }), Part::FsCreate | Part::FsMount, libc::EPERM)
-            if matches!(kind.to_bytes(), b"proc" | b"sysfs") =>
-        {
+        (_, Part::FsCreate | Part::FsMount, libc::EPERM) if matches!(kind, b"proc" | b"sysfs") => {
             "the runtime's own /proc or /sys has parts masked, so the kernel allows no new one: run it outside of \
              that container, or bind the one that is there"
         }
         (Step::EnterCgroup { .. }, _, libc::EINVAL) => {
             "a process with a real-time policy may enter a cpu cgroup only if that has real-time runtime"
         }
-        (Step::Filesystem(Filesystem { kind, .. }), Part::FsOpen | Part::FsCreate, libc::EPERM)
-            if matches!(kind.to_bytes(), b"sysfs" | b"mqueue" | b"cgroup" | b"cgroup2") =>
-        {
-            match kind.to_bytes() {
-                b"sysfs" => {
-                    "in a user namespace, sysfs needs a network namespace of the container's own: add {\"type\": \"network\"}, \
-                     or bind the host's /sys instead"
-                }
-                b"mqueue" => {
-                    "in a user namespace, mqueue needs an ipc namespace of the container's own: add {\"type\": \"ipc\"}, or bind \
-                     the host's /dev/mqueue instead"
-                }
-                _ => {
-                    "in a user namespace it takes the container's own cgroup namespace, and cgroup v2: add \
-                     {\"type\": \"cgroup\"}, or leave the mount out"
-                }
-            }
+        (_, Part::FsOpen | Part::FsCreate, libc::EPERM) if kind == b"sysfs" => {
+            "in a user namespace, sysfs needs a network namespace of the container's own: add {\"type\": \"network\"}, \
+             or bind the host's /sys instead"
+        }
+        (_, Part::FsOpen | Part::FsCreate, libc::EPERM) if kind == b"mqueue" => {
+            "in a user namespace, mqueue needs an ipc namespace of the container's own: add {\"type\": \"ipc\"}, or bind \
+             the host's /dev/mqueue instead"
+        }
+        (_, Part::FsOpen | Part::FsCreate, libc::EPERM) if matches!(kind, b"cgroup" | b"cgroup2") => {
+            "in a user namespace it takes the container's own cgroup namespace, and cgroup v2: add \
+             {\"type\": \"cgroup\"}, or leave the mount out"
         }
         (Step::Bind { .. }, Part::OtherLink, _) => {
             "copy-symlink makes a link that is missing, and accepts the same link: remove what is there"

@@ -10,37 +10,47 @@ use crate::host::Facts;
 use crate::plan::script::c;
 use crate::plan::{Field, Script, sync};
 use crate::spec::IdMapping;
-use crate::sys::{file, identity, spawn};
+use crate::sys::wait::Ended;
+use crate::sys::{file, identity, memory, process, spawn};
 use crate::wire::Step;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::process::Stdio;
 use std::sync::Arc;
 
+/// The most that is kept of a helper's words.
+const SAID: u64 = 4096;
+
 /// Writes both maps of the process `pid`.
-pub fn write(pid: i32, uids: &[IdMapping], gids: &[IdMapping], facts: &Facts) -> Result<()> {
-    let directory = format!("/proc/{pid}");
-    let proc = file::openat2(file::cwd(), &c(&directory), libc::O_PATH | libc::O_DIRECTORY, 0, 0)
-        .map_err(|e| e.because(format!("open {directory}")))?;
+pub fn write(pid: i32, uids: &[IdMapping], gids: &[IdMapping], facts: &Facts, watch: &Watch) -> Result<()> {
+    let proc = open(pid)?;
     let proc = proc.as_fd();
-    if facts.privileged {
-        write_map(proc, "uid_map", uids).at(|| "/linux/uidMappings".into())?;
-        return write_map(proc, "gid_map", gids).at(|| "/linux/gidMappings".into());
-    }
-    let own = |maps: &[IdMapping], id: u32| matches!(maps, [map] if map.size == 1 && map.host_id == id);
+    let own = |maps: &[IdMapping], id: u32| {
+        facts.privileged || matches!(maps, [map] if map.size == 1 && map.host_id == id)
+    };
     if own(uids, identity::euid()) {
-        write_map(proc, "uid_map", uids).at(|| "/linux/uidMappings".into())?;
+        write_map(proc, "uid_map", uids)
     } else {
-        helper("newuidmap", pid, uids, "/linux/uidMappings")?;
+        helper("newuidmap", pid, uids, watch)
     }
+    .at(|| "/linux/uidMappings".into())?;
     if own(gids, identity::egid()) {
-        // The kernel's condition for a map by an ordinary user: groups that deny access cannot be dropped.
-        file::write_at(proc, c"setgroups", b"deny", 0).map_err(|e| e.because("write setgroups"))?;
-        write_map(proc, "gid_map", gids).at(|| "/linux/gidMappings".into())
+        if !facts.privileged {
+            // The kernel's condition for a map by an ordinary user: groups that deny access cannot be dropped.
+            file::write_at(proc, c"setgroups", b"deny", 0).map_err(|e| e.because("write setgroups"))?;
+        }
+        write_map(proc, "gid_map", gids)
     } else {
-        helper("newgidmap", pid, gids, "/linux/gidMappings")
+        helper("newgidmap", pid, gids, watch)
     }
+    .at(|| "/linux/gidMappings".into())
 }
 
-/// A user namespace with these maps and nobody in it, to map the owners of a mount by.
+fn open(pid: i32) -> Result<OwnedFd> {
+    process::open_of(pid, "", libc::O_PATH | libc::O_DIRECTORY)
+        .map_err(|e| e.because(format!("open /proc/{pid}")))
+}
+
+/// A user namespace with these maps without a process, to map the owners of a mount by.
 pub fn namespace(uids: &[IdMapping], gids: &[IdMapping]) -> Result<OwnedFd> {
     let mut script = Script::default();
     script.push(Field::None, Step::Sync { point: sync::MAP });
@@ -58,9 +68,7 @@ pub fn namespace(uids: &[IdMapping], gids: &[IdMapping]) -> Result<OwnedFd> {
 }
 
 fn map_and_open(pid: i32, uids: &[IdMapping], gids: &[IdMapping]) -> Result<OwnedFd> {
-    let directory = format!("/proc/{pid}");
-    let proc = file::openat2(file::cwd(), &c(&directory), libc::O_PATH | libc::O_DIRECTORY, 0, 0)
-        .map_err(|e| e.because(format!("open {directory}")))?;
+    let proc = open(pid)?;
     write_map(proc.as_fd(), "uid_map", uids)?;
     write_map(proc.as_fd(), "gid_map", gids)?;
     file::openat2(proc.as_fd(), c"ns/user", libc::O_RDONLY, 0, 0)
@@ -77,22 +85,20 @@ fn write_map(proc: BorrowedFd, name: &'static str, maps: &[IdMapping]) -> Result
     })
 }
 
-fn helper(program: &'static str, pid: i32, maps: &[IdMapping], pointer: &str) -> Result<()> {
+fn helper(program: &'static str, pid: i32, maps: &[IdMapping], watch: &Watch) -> Result<()> {
+    let said = memory::scratch(c"words").map_err(|e| e.because("memfd_create"))?;
+    let words = said.try_clone().map_err(|e| Error::io("dup", &e))?;
     let mut command = spawn::program(program);
-    command.arg(pid.to_string());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(words).arg(pid.to_string());
     for map in maps {
         command.args([map.container_id, map.host_id, map.size].map(|n| n.to_string()));
     }
-    let output = command.output().map_err(|e| {
-        Error::io(format!("run {program}"), &e)
-            .field(pointer)
-            .remedy("install uidmap, or map only your own id with size 1")
+    let helper = spawn::start(&mut command).map_err(|e| {
+        Error::io(format!("run {program}"), &e).remedy("install uidmap, or map only your own id with size 1")
     })?;
-    if output.status.success() {
-        return Ok(());
+    match watch.finish(&helper)? {
+        Ended::Exited(0) => Ok(()),
+        _ => Err(Error::new(format!("{program}: {}", memory::written(said, SAID)))
+            .remedy("/etc/subuid and /etc/subgid say which ids this user may map")),
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(Error::new(format!("{program}: {}", said.trim()))
-        .field(pointer)
-        .remedy("/etc/subuid and /etc/subgid say which ids this user may map"))
 }

@@ -7,7 +7,7 @@
 use crate::sys::memory::{self, Content};
 use crate::sys::{Errno, SysResult, file, mount};
 use nix::sys::statvfs::{FsFlags, fstatvfs};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 pub static IMAGE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rruntime-init"));
 
@@ -31,7 +31,7 @@ pub fn image_file() -> SysResult<OwnedFd> {
         other => other?,
     };
     let flags = libc::O_CREAT | libc::O_EXCL | libc::O_WRONLY;
-    write_image(file::openat2(tmpfs.as_fd(), c"init", flags, 0o500, 0)?.as_fd())?;
+    file::write_all(file::openat2(tmpfs.as_fd(), c"init", flags, 0o500, 0)?.as_fd(), IMAGE)?;
     mount::set_attributes(tmpfs.as_fd(), libc::MOUNT_ATTR_RDONLY)?;
     file::openat2(tmpfs.as_fd(), c"init", libc::O_RDONLY, 0, 0)
 }
@@ -43,7 +43,7 @@ fn nameless_file() -> SysResult<OwnedFd> {
     for place in [c"/dev/shm", c"/tmp", c"/var/tmp"] {
         let flags = libc::O_TMPFILE | libc::O_EXCL | libc::O_RDWR;
         let made = file::openat2(file::cwd(), place, flags, 0o500, 0).and_then(|writable| {
-            write_image(writable.as_fd())?;
+            file::write_all(writable.as_fd(), IMAGE)?;
             let executable =
                 fstatvfs(&writable).is_ok_and(|found| !found.flags().contains(FsFlags::ST_NOEXEC));
             // A program cannot be executed while it is open for writing.
@@ -56,13 +56,4 @@ fn nameless_file() -> SysResult<OwnedFd> {
         }
     }
     Err(refused)
-}
-
-fn write_image(file: BorrowedFd) -> SysResult<()> {
-    let mut rest = IMAGE;
-    while !rest.is_empty() {
-        let written = file::write(file, rest)?;
-        rest = &rest[written..];
-    }
-    Ok(())
 }

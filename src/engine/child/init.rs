@@ -1,13 +1,14 @@
 //! A running init, and the conversation with it.
 
 use crate::engine::Watch;
-use crate::engine::child::message::{Event, LONGEST, Said, decode, hear, say};
+use crate::engine::child::message::{Event, LONGEST, Said, decode, say};
 use crate::engine::child::pipes::Pipes;
 use crate::engine::child::sources::Sources;
 use crate::error::{Error, Result};
 use crate::plan::Script;
 use crate::plan::script::Talk;
-use crate::sys::{Errno, file, launch, socket};
+use crate::sys::launch::Child;
+use crate::sys::{Errno, file, process, socket, wait};
 use crate::wire::{LEADS, Step, Word};
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -16,18 +17,18 @@ use std::sync::Arc;
 /// A running init.
 pub struct Init {
     /// The process that does, or did, the first steps.
-    pub first: launch::Child,
+    pub first: Child,
     /// The process that it has spawned, if the plan says so.
-    pub spawned: Option<launch::Child>,
+    pub spawned: Option<Child>,
     /// The trees that it copies by itself.
     sources: Sources,
     control: OwnedFd,
     /// Where the conversation goes on once a container can see it.
     pipes: Option<Pipes>,
-    /// It does so.
+    /// It has moved there.
     on_pipes: bool,
-    /// What it has to say, and at which steps: whatever may trace a process that was born in a container can speak for it,
-    /// but says nothing else.
+    /// What it has to say, and at which steps. A tracer of a process that was born in a container can speak for it, but
+    /// cannot say anything else.
     talks: VecDeque<(u32, Talk)>,
     /// What a new process has said before the old one could report it: both speak on one socket.
     held: VecDeque<Said>,
@@ -46,7 +47,7 @@ const MOST_A_STEP: usize = 8;
 impl Init {
     /// With our ends of the conversation.
     pub fn of(
-        first: launch::Child,
+        first: Child,
         (control, pipes): (OwnedFd, Option<Pipes>),
         script: &Script,
         watch: &Arc<Watch>,
@@ -68,18 +69,21 @@ impl Init {
     }
 
     /// The process that becomes the user's program.
-    pub fn process(&self) -> &launch::Child {
+    pub fn process(&self) -> &Child {
         self.spawned.as_ref().unwrap_or(&self.first)
     }
 
     /// That process, when nothing is left to say.
-    pub fn into_process(self) -> launch::Child {
+    pub fn into_process(self) -> Child {
         self.spawned.unwrap_or(self.first)
     }
 
-    /// Ends it, and fetches its exit code if that comes in time.
+    /// Ends it, with the process that has made it, and fetches their exit codes if they come in time.
     pub fn end(&self) {
         self.watch.end(self.process());
+        if self.holds_terminal && self.spawned.is_some() {
+            self.watch.end(&self.first);
+        }
     }
 
     /// One that copies these trees by itself.
@@ -98,30 +102,27 @@ impl Init {
         self.control.as_fd()
     }
 
-    /// What a `Spawned` message leaves to do: the first process has ended, the second is ours.
+    /// What a `Spawned` message leaves to do: the first process has ended, the second goes on.
     fn take_over(&mut self, pid: i32) -> Result<()> {
-        let pidfd =
-            crate::sys::process::pidfd_open(pid).map_err(|e| e.because("open the spawned process"))?;
-        // Whoever could write to the socket of a joining process could name any process to be taken for it.
-        if !crate::sys::wait::is_child(pidfd.as_fd()) {
-            return Err(Error::new(format!("process {pid} is no child of this command")));
+        let pidfd = process::pidfd_open(pid).map_err(|e| e.because("open the spawned process"))?;
+        let born = Child { pid, pidfd };
+        // What can write to the socket of a joining process could name any process to be taken for it.
+        if !is_sibling(self.process(), &born) {
+            return Err(Error::new(format!("process {pid} was not made by the container's init")));
         }
-        let maker = self.spawned.replace(launch::Child { pid, pidfd });
-        if self.holds_terminal {
-            return Ok(());
-        }
-        self.end_maker(maker.as_ref())
+        let maker = self.spawned.replace(born);
+        if self.holds_terminal { Ok(()) } else { self.end_maker(maker.as_ref()) }
     }
 
-    /// The process that has made the one that goes on: it has nothing left to do, and where its filter refuses its end it
-    /// would not come.
-    fn end_maker(&self, maker: Option<&launch::Child>) -> Result<()> {
+    /// The process that has made the one that goes on has nothing left to do, and where its filter refuses its end it would
+    /// not come.
+    fn end_maker(&self, maker: Option<&Child>) -> Result<()> {
         let maker = maker.unwrap_or(&self.first);
         // It may have ended by itself.
-        let _ = crate::sys::process::pidfd_send_signal(maker.pidfd.as_fd(), libc::SIGKILL);
+        let _ = process::pidfd_send_signal(maker.pidfd.as_fd(), libc::SIGKILL);
+        // Nothing but its exit code is left, which another part of this program may have fetched.
         self.watch.wait(&[maker.pidfd.as_fd()], maker.pid)?;
-        // Nothing but its exit code is left.
-        let _ = crate::sys::wait::reap(maker.pidfd.as_fd());
+        let _ = wait::reap(maker.pidfd.as_fd());
         Ok(())
     }
 
@@ -129,7 +130,7 @@ impl Init {
     pub fn hear(&mut self) -> Result<Event> {
         loop {
             match self.next()? {
-                // Who shares its pid namespace may be able to speak for a process that was born later.
+                // A process of its pid namespace may be able to speak for one that was born later.
                 Event::Copied(..) | Event::Blocked(_) if self.later_births() != self.sources.later_births => {
                     return Err(Error::new("the container's init asks for something out of turn"));
                 }
@@ -203,32 +204,39 @@ impl Init {
 
     /// The next message, from the socket before those from the pipes that take its place.
     fn receive(&mut self) -> Result<Said> {
-        let pid = self.process().pid;
         loop {
-            let Some(pipes) = &self.pipes else {
-                self.watch.wait(&[self.control.as_fd()], pid)?;
-                return hear(self.control.as_fd());
-            };
-            if self.on_pipes {
-                if let Some(said) = pipes.hear()? {
-                    return Ok(said);
-                }
-                self.watch.wait(&[pipes.answer()], pid)?;
+            if let Some(pipes) = self.pipes.as_ref().filter(|_| self.on_pipes)
+                && let Some(said) = pipes.hear()?
+            {
+                return Ok(said);
+            }
+            let socket = (!self.on_pipes).then(|| self.control.as_fd());
+            // One that ends before it has its terminal leaves its maker, which has all ends of the conversation too.
+            let born = self.spawned.as_ref().filter(|_| self.holds_terminal).map(|born| born.pidfd.as_fd());
+            let heard = [socket, self.pipes.as_ref().map(Pipes::answer), born];
+            let heard: Vec<BorrowedFd> = heard.into_iter().flatten().collect();
+            let first = self.watch.first(&heard, self.process().pid, None)?;
+            if born.is_some() && first == Some(heard.len() - 1) {
+                self.holds_terminal = false;
+                self.end_maker(None)?;
                 continue;
             }
-            self.watch.wait(&[self.control.as_fd(), pipes.answer()], pid)?;
+            if self.on_pipes {
+                continue;
+            }
             let mut buffer = [0; LONGEST];
-            match socket::receive_now(self.control.as_fd(), &mut buffer) {
+            match (socket::receive_now(self.control.as_fd(), &mut buffer), &self.pipes) {
                 // It goes on there, or has ended.
-                Ok((0, _)) => self.on_pipes = true,
-                Ok((length, passed)) => return decode(&buffer[..length], passed),
-                Err(Errno(libc::EAGAIN)) => {
+                (Ok((0, _)), Some(_)) => self.on_pipes = true,
+                (Ok((length, passed)), _) => return decode(&buffer[..length], passed),
+                (Err(Errno(libc::EAGAIN)), None) => {}
+                (Err(Errno(libc::EAGAIN)), Some(pipes)) => {
                     if let Some(said) = pipes.hear()? {
                         self.on_pipes = true;
                         return Ok(said);
                     }
                 }
-                Err(e) => return Err(e.because("receive from the container's init")),
+                (Err(e), _) => return Err(e.because("receive from the container's init")),
             }
         }
     }
@@ -267,6 +275,19 @@ fn expect(talks: &mut VecDeque<(u32, Talk)>, said: &Said) -> Result<()> {
     }
 }
 
+/// Whether a process was born beside another one (CLONE_PARENT): as our child, or with the same parent, which need not be
+/// us.
+fn is_sibling(maker: &Child, born: &Child) -> bool {
+    let is_there = |process: &Child| process::pidfd_send_signal(process.pidfd.as_fd(), 0).is_ok();
+    let parent = |process: &Child| process::Stat::of(process.pid).ok().map(|stat| stat.parent);
+    wait::is_child(born.pidfd.as_fd()) || {
+        // A parent outside of our pid namespace has no number.
+        let same = parent(maker).is_some_and(|number| number != 0 && Some(number) == parent(born));
+        // The numbers are theirs if they have not been reaped by now.
+        same && is_there(maker) && is_there(born)
+    }
+}
+
 /// A copy of the listener that is descriptor `number` of this process.
 pub fn fetch_listener(pid: i32, pidfd: BorrowedFd, number: i32) -> Result<OwnedFd> {
     // Anything else could do something when we close it.
@@ -274,7 +295,7 @@ pub fn fetch_listener(pid: i32, pidfd: BorrowedFd, number: i32) -> Result<OwnedF
     if link.is_ok_and(|link| link != b"anon_inode:seccomp notify") {
         return Err(Error::new("the container's init hands over something that is no seccomp listener"));
     }
-    crate::sys::process::pidfd_getfd(pidfd, number).map_err(|e| {
+    process::pidfd_getfd(pidfd, number).map_err(|e| {
         e.because("take the seccomp listener from init")
             .remedy("the runtime has to be allowed to trace it: ptrace(2)")
     })
@@ -284,6 +305,26 @@ pub fn fetch_listener(pid: i32, pidfd: BorrowedFd, number: i32) -> Result<OwnedF
 mod tests {
     use super::*;
     use crate::plan::sync;
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+
+    /// The parent may be a keeper that has started the first of them for us.
+    #[test]
+    fn a_process_is_known_by_its_parent_where_that_is_not_us() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "sleep 100 & echo $!; sleep 100 & echo $!; wait"]).stdout(Stdio::piped());
+        let mut parent = command.spawn().unwrap();
+        let child = |pid: i32| Child { pid, pidfd: process::pidfd_open(pid).unwrap() };
+        let lines = BufReader::new(parent.stdout.take().unwrap()).lines().take(2);
+        let children: Vec<Child> = lines.map(|pid| child(pid.unwrap().parse().unwrap())).collect();
+        let told = [is_sibling(&children[0], &children[1]), is_sibling(&children[0], &child(1))];
+        for child in &children {
+            process::pidfd_send_signal(child.pidfd.as_fd(), libc::SIGKILL).unwrap();
+        }
+        parent.wait().unwrap();
+        assert_eq!(told, [true, false]);
+        assert!(!is_sibling(&children[0], &children[1]), "both have gone");
+    }
 
     /// Whatever may trace a process that was born in a container can write to its end of the conversation.
     #[test]

@@ -1,6 +1,6 @@
 //! Where a link of the image, or of a running container, has led the destination of a mount.
 //!
-//! Below the root a link leads wherever it likes: into a proc, whose files programs trust, or onto a mount that the host
+//! Below the root a link can lead anywhere: into a proc, whose files programs trust, or onto a mount that the host
 //! has too, where what is mounted shows on the host (a volume of a config whose rootfsPropagation is shared). init asks
 //! before it makes or mounts anything behind a link; the answer is about the descriptor on which it then works.
 
@@ -32,7 +32,7 @@ impl<'a> Named<'a> {
         Named { mounts: spec.mounts.iter().chain(more).collect(), shared }
     }
 
-    /// The mount below whose place these words are.
+    /// The mount that these words go through.
     fn entry(&self, words: &str) -> Option<&'a Mount<'a>> {
         let above = |mount: &&&Mount| {
             let place = absolute(&mount.destination);
@@ -86,7 +86,7 @@ fn judge(init: &Init, found: BorrowedFd, words: &str, named: &Named) -> Result<L
     }
     let number = mountinfo::id_of(found)?;
     let table = mountinfo::table(init.process().pid)?;
-    // What is not in the table that init sees is gone.
+    // A mount that is not in init's table is gone.
     let line = mountinfo::lines(&table).find(|line| line.id == number);
     let Some((line, group)) = line.and_then(|line| Some((line, line.group("shared:")?))) else {
         return Ok(Leads::Nowhere);

@@ -68,9 +68,9 @@ pub const LONGEST: usize = Message::SIZE + PAYLOAD;
 
 /// One message from the other end.
 ///
-/// Without a deadline: a step takes as long as the file systems of the config take, and nobody but its author knows how
-/// long that is (a network file system, a large `tmpcopyup`). Who waits for the process first (`watch.rs`) is told what
-/// holds it, and can be ended; and `delete --force` ends the process without waiting for our lock.
+/// Without a deadline: a step takes as long as the file systems of the config take, and only its author knows how
+/// long that is (a network file system, a large `tmpcopyup`). A caller that waits for the process first (`watch.rs`) hears
+/// what holds it, and can be ended; and `delete --force` ends the process without waiting for our lock.
 pub fn hear(control: BorrowedFd) -> Result<Said> {
     let mut buffer = [0; LONGEST];
     let (length, passed) =
@@ -118,16 +118,4 @@ pub fn say(control: BorrowedFd, word: Word) -> Result<()> {
     socket::send(control, &Message::of(word).encode(), &[]).map_err(|e| {
         e.because("send to the container's init").kind(Kind::Other).remedy("the process has ended")
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A container that rruntime 0.1.0 has created waits for these numbers.
-    #[test]
-    fn the_words_for_a_waiting_init_keep_their_numbers() {
-        assert_eq!((Word::Reached as u32, Word::Failed as u32, Word::Listener as u32), (1, 4, 6));
-        assert_eq!((Word::Go as u32, Word::Detach as u32), (7, 8));
-    }
 }

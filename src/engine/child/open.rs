@@ -6,6 +6,7 @@
 use crate::cgroup::Cgroup;
 use crate::engine::OpenFiles;
 use crate::engine::child::{
+    idmaps,
     open_files::Room,
     sources::{Map, Sources},
 };
@@ -58,75 +59,58 @@ impl Opened {
     pub fn into_sources(self) -> Sources {
         self.sources
     }
+
+    fn keep(&mut self, fd: OwnedFd) -> RawFd {
+        self.owned.push(fd);
+        self.owned[self.owned.len() - 1].as_raw_fd()
+    }
 }
 
+/// Opens them in their order; -1 stands for one that there is none for.
 pub fn open(opens: &Opens, given: Given, spec: &Spec) -> Result<Opened> {
     let mut opened = Opened { _room: Room::for_plan(opens, given.open_files)?, ..Opened::default() };
+    let there = |fd: Option<BorrowedFd>| fd.map_or(-1, |fd| fd.as_raw_fd());
     for (handle, wanted) in opens.iter().enumerate() {
-        let fd = match wanted {
+        let number = match wanted {
             // Filled in when init is started.
-            Open::Control | Open::Word | Open::Answer => {
-                opened.numbers.push(-1);
-                continue;
-            }
-            Open::StartWord => {
-                opened.numbers.push(given.start.map_or(-1, |(word, _)| word.as_raw_fd()));
-                continue;
-            }
-            Open::StartAnswer => {
-                opened.numbers.push(given.start.map_or(-1, |(_, answer)| answer.as_raw_fd()));
-                continue;
-            }
-            Open::Pidfd => {
-                opened.numbers.push(given.pidfd.map_or(-1, |fd| fd.as_raw_fd()));
-                continue;
-            }
-            Open::PidNamespace => {
-                opened.numbers.push(given.pid_namespace.map_or(-1, |fd| fd.as_raw_fd()));
-                continue;
-            }
-            Open::Unified => {
-                opened.numbers.push(given.unified.map_or(-1, |fd| fd.as_raw_fd()));
-                continue;
-            }
+            Open::Control | Open::Word | Open::Answer => -1,
+            Open::StartWord => there(given.start.map(|(word, _)| word)),
+            Open::StartAnswer => there(given.start.map(|(_, answer)| answer)),
+            Open::Pidfd => there(given.pidfd),
+            Open::PidNamespace => there(given.pid_namespace),
+            Open::Unified => there(given.unified),
             Open::Tasks { mount } => {
                 let entrance = given.cgroup.map(|cgroup| cgroup.entrance(mount)).transpose()?.flatten();
-                let Some(entrance) = entrance else {
-                    opened.numbers.push(-1);
-                    continue;
-                };
-                entrance
-            }
-            Open::Tree { path, flags, mapping, copier: Copier::Engine, field } => {
-                let tree = tree(path, *flags, *field, spec)?;
-                if let Some(mapping) = mapping {
-                    let owners = owners(mapping, *field, spec)?;
-                    owners.map(tree.as_fd())?;
-                }
-                tree
+                entrance.map_or(-1, |entrance| opened.keep(entrance))
             }
             Open::Tree { path, flags, mapping, copier, field } => {
-                let seen = witness(path, *flags, *field, spec)?;
-                if *copier == Copier::Early {
-                    let owners = mapping.as_ref().map(|mapping| owners(mapping, *field, spec)).transpose()?;
-                    opened.sources.add(handle, path, *flags, field.pointer(spec), owners, seen.as_fd())?;
+                let owners = || mapping.as_ref().map(|mapping| owners(mapping, *field, spec)).transpose();
+                if *copier == Copier::Engine {
+                    let tree = tree(path, *flags, *field, spec)?;
+                    owners()?.map_or(Ok(()), |owners| owners.map(tree.as_fd()))?;
+                    opened.keep(tree)
+                } else {
+                    let seen = witness(path, *flags, *field, spec)?;
+                    if *copier == Copier::Early {
+                        let pointer = field.pointer(spec);
+                        opened.sources.add(handle, path, *flags, pointer, owners()?, seen.as_fd())?;
+                    }
+                    opened.keep(seen)
                 }
-                seen
             }
             Open::Filesystem { kind, source, options, attributes, field } => {
-                filesystem(kind, source, options, *attributes, *field, spec)?
+                opened.keep(filesystem(kind, source, options, *attributes, *field, spec)?)
             }
             Open::Device { path, number, copier, field } => {
                 let node = device(path, *number, *copier, *field, spec)?;
                 if *copier == Copier::Early {
                     opened.sources.add(handle, path, 0, field.pointer(spec), None, node.as_fd())?;
                 }
-                node
+                opened.keep(node)
             }
-            Open::Namespace { path, flag, field } => namespace(path, *flag, *field, spec)?,
+            Open::Namespace { path, flag, field } => opened.keep(namespace(path, *flag, *field, spec)?),
         };
-        opened.numbers.push(fd.as_raw_fd());
-        opened.owned.push(fd);
+        opened.numbers.push(number);
     }
     Ok(opened)
 }
@@ -134,10 +118,7 @@ pub fn open(opens: &Opens, given: Given, spec: &Spec) -> Result<Opened> {
 /// A detached copy; `flags` (`AT_*`) are those of open_tree(2).
 fn tree(path: &str, flags: u32, field: Field, spec: &Spec) -> Result<OwnedFd> {
     let tree = mount::clone_tree(cwd(), &c(path), flags as i32).map_err(|e| missing(e, path, field, spec))?;
-    if field == Field::Fixed("/root/path") {
-        must_be_directory(tree.as_fd(), path)?;
-    }
-    must_be_procfs_on_proc(tree.as_fd(), path, field, spec)?;
+    check(tree.as_fd(), path, field, spec)?;
     Ok(tree)
 }
 
@@ -163,10 +144,8 @@ fn filesystem(
             libc::ENOTBLK => "its source is no block device",
             _ => "try the same mount on the host",
         });
-    Err(match field.pointer(spec) {
-        Some(pointer) => error.field(pointer).value(source),
-        None => error,
-    })
+    let pointer = field.pointer(spec);
+    Err(if pointer.is_some() { error.field_if(pointer).value(source) } else { error })
 }
 
 /// The user namespace by whose maps a mount shows its owners.
@@ -174,10 +153,7 @@ fn owners(mapping: &Mapping, field: Field, spec: &Spec) -> Result<Map> {
     let pointer = field.pointer(spec).map(|pointer| format!("{pointer}/uidMappings"));
     let namespace = match &mapping.owners {
         Owners::Ranges { uids, gids } => {
-            crate::engine::child::idmaps::namespace(uids, gids).map_err(|e| match &pointer {
-                Some(pointer) => e.field(pointer.clone()),
-                None => e,
-            })?
+            idmaps::namespace(uids, gids).map_err(|e| e.field_if(pointer.as_deref()))?
         }
         Owners::Namespace(path) => namespace(path, libc::CLONE_NEWUSER as u64, field, spec)?,
     };
@@ -188,38 +164,34 @@ fn witness(path: &str, flags: u32, field: Field, spec: &Spec) -> Result<OwnedFd>
     let link = if flags & libc::AT_SYMLINK_NOFOLLOW as u32 != 0 { libc::O_NOFOLLOW } else { 0 };
     let found =
         openat2(cwd(), &c(path), libc::O_PATH | link, 0, 0).map_err(|e| missing(e, path, field, spec))?;
-    if field == Field::Fixed("/root/path") {
-        must_be_directory(found.as_fd(), path)?;
-    }
-    must_be_procfs_on_proc(found.as_fd(), path, field, spec)?;
+    check(found.as_fd(), path, field, spec)?;
     Ok(found)
 }
 
-/// What is bound on /proc must be a procfs: programs in the container trust what they read there
+/// The root must be a directory; and what is bound on /proc a procfs: programs in the container trust what they read there
 /// (CVE-2019-16884).
-fn must_be_procfs_on_proc(fd: BorrowedFd, path: &str, field: Field, spec: &Spec) -> Result<()> {
-    let Field::Mount(i) = field else { return Ok(()) };
-    let on_proc = spec.mounts.get(i).is_some_and(|m| absolute(&m.destination) == "/proc");
-    if !on_proc || file::is_procfs(fd).map_err(|e| e.because(format!("look at {path}")))? {
-        return Ok(());
+fn check(fd: BorrowedFd, path: &str, field: Field, spec: &Spec) -> Result<()> {
+    let looked = |e: Errno| e.because(format!("look at {path}"));
+    match field {
+        Field::Fixed("/root/path") if file::kind(fd).map_err(looked)? != libc::S_IFDIR => {
+            Err(Error::os("the root filesystem", libc::ENOTDIR)
+                .kind(Kind::Config)
+                .field("/root/path")
+                .value(path)
+                .remedy("name the directory that becomes / of the container"))
+        }
+        Field::Mount(i)
+            if spec.mounts.get(i).is_some_and(|m| absolute(&m.destination) == "/proc")
+                && !file::is_procfs(fd).map_err(looked)? =>
+        {
+            Err(Error::new("only a file system of type proc may be bound on /proc")
+                .kind(Kind::Config)
+                .field(format!("/mounts/{i}/source"))
+                .value(path)
+                .remedy("mount a proc file system there, or bind the host's /proc"))
+        }
+        _ => Ok(()),
     }
-    Err(Error::new("only a file system of type proc may be bound on /proc")
-        .kind(Kind::Config)
-        .field(format!("/mounts/{i}/source"))
-        .value(path)
-        .remedy("mount a proc file system there, or bind the host's /proc"))
-}
-
-fn must_be_directory(fd: BorrowedFd, path: &str) -> Result<()> {
-    let kind = file::kind(fd).map_err(|e| e.because(format!("look at {path}")))?;
-    if kind == libc::S_IFDIR {
-        return Ok(());
-    }
-    Err(Error::os("the root filesystem", libc::ENOTDIR)
-        .kind(Kind::Config)
-        .field("/root/path")
-        .value(path)
-        .remedy("name the directory that becomes / of the container"))
 }
 
 /// A node with the expected number; a copy that can be attached, or a witness.
@@ -233,16 +205,12 @@ fn device(path: &str, number: u64, copier: Copier, field: Field, spec: &Spec) ->
     let error = Error::new("the host has another device, or none, at this path")
         .value(path)
         .remedy("in a user namespace devices come from the host; let the path and the numbers be the host's");
-    Err(match field.pointer(spec) {
-        Some(pointer) => error.field(pointer),
-        None => error,
-    })
+    Err(error.field_if(field.pointer(spec)))
 }
 
 fn namespace(path: &str, flag: u64, field: Field, spec: &Spec) -> Result<OwnedFd> {
-    let pointer = |error: Error| match field.pointer(spec) {
-        Some(pointer) => error.field(format!("{pointer}/path")).value(path),
-        None => error.value(path),
+    let pointer = |error: Error| {
+        error.field_if(field.pointer(spec).map(|pointer| format!("{pointer}/path"))).value(path)
     };
     let fd = openat2(cwd(), &c(path), libc::O_RDONLY, 0, 0).map_err(|e| {
         pointer(e.because("open the namespace to join").remedy(match e {
@@ -274,19 +242,12 @@ fn missing(errno: Errno, path: &str, field: Field, spec: &Spec) -> Error {
         Field::Mount(i) => ("the mount's source", Some(format!("/mounts/{i}/source"))),
         other => ("open", other.pointer(spec)),
     };
-    let error = errno.because(what).value(path);
-    let error = match errno {
-        Errno(libc::ENOENT) => error.remedy("nothing is at this path on the host"),
-        Errno(libc::EMFILE) => {
-            error.remedy("each bind takes a descriptor: raise the hard limit of open files (ulimit -Hn)")
-        }
-        Errno(libc::EINVAL) => {
-            error.remedy("it may be on a mount that cannot be copied (unbindable, locked)")
-        }
-        _ => error,
+    let remedy = match errno.0 {
+        libc::ENOENT => "nothing is at this path on the host",
+        libc::EMFILE => "each bind takes a descriptor: raise the hard limit of open files (ulimit -Hn)",
+        libc::EINVAL => "it may be on a mount that cannot be copied (unbindable, locked)",
+        _ => "",
     };
-    match pointer {
-        Some(pointer) => error.field(pointer),
-        None => error,
-    }
+    let error = errno.because(what).value(path).field_if(pointer);
+    if remedy.is_empty() { error } else { error.remedy(remedy) }
 }

@@ -1,23 +1,33 @@
 //! Room for the descriptors of a plan: each bind is one, and the usual soft limit is 1024.
 //!
-//! Where the caller allows it, the soft limit is raised while they are open and init is started, and then is what it was.
-//! init is born with the raised one; its plan sets the caller's again before the program (`plan::container`). Nothing else
-//! of the process changes, and a thread that starts a container meanwhile passes on at most a higher soft limit.
+//! Where the caller allows it, the soft limit is raised while they are open and init is started, and after the last plan
+//! that needs it the limit is what it was. init is born with the raised one; its plan sets the caller's again before the
+//! program (`plan::container`). Nothing else of the process changes.
 
 use crate::engine::OpenFiles;
 use crate::error::{Error, Result};
 use crate::plan::Opens;
 use crate::sys::{SysResult, identity};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// RLIMIT_NOFILE of this process: soft, hard.
+/// RLIMIT_NOFILE of this process, soft and hard, as it is where no plan has raised it.
 pub fn open_files() -> SysResult<(u64, u64)> {
-    identity::prlimit(0, libc::RLIMIT_NOFILE, None)
+    limits(*raised())
 }
 
-/// A soft limit that is raised until this is dropped.
+fn limits((users, before): (usize, (u64, u64))) -> SysResult<(u64, u64)> {
+    if users > 0 { Ok(before) } else { identity::prlimit(0, libc::RLIMIT_NOFILE, None) }
+}
+
+/// A soft limit that is raised until this and all others are dropped.
 #[derive(Debug)]
-pub struct Room {
-    before: (u64, u64),
+pub struct Room(());
+
+/// Of this process: how many plans have it raised, and what the limits were before the first of them.
+static RAISED: Mutex<(usize, (u64, u64))> = Mutex::new((0, (0, 0)));
+
+fn raised() -> MutexGuard<'static, (usize, (u64, u64))> {
+    RAISED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Room {
@@ -26,7 +36,8 @@ impl Room {
         if opens.are_few() {
             return Ok(None);
         }
-        let before = open_files().map_err(|e| e.because("getrlimit"))?;
+        let mut raised = raised();
+        let before = limits(*raised).map_err(|e| e.because("getrlimit"))?;
         if !opens.exceed(before.0) {
             return Ok(None);
         }
@@ -39,13 +50,18 @@ impl Room {
         }
         identity::prlimit(0, libc::RLIMIT_NOFILE, Some((before.1, before.1)))
             .map_err(|e| e.because("raise the limit of open files"))?;
-        Ok(Some(Room { before }))
+        *raised = (raised.0 + 1, before);
+        Ok(Some(Room(())))
     }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        // Lowering one's own soft limit is always allowed.
-        let _ = identity::prlimit(0, libc::RLIMIT_NOFILE, Some(self.before));
+        let mut raised = raised();
+        raised.0 -= 1;
+        if raised.0 == 0 {
+            // Lowering one's own soft limit is always allowed.
+            let _ = identity::prlimit(0, libc::RLIMIT_NOFILE, Some(raised.1));
+        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A socket would lead to us: the other end of a pair answers SO_PEERPIDFD with a descriptor of the process that made it
 //! (Linux 6.5), whatever pid namespace asks, and who may trace can take descriptors out of that process. Nothing here
-//! waits: a message that comes in pieces, or an end that nobody reads, keeps no command from its signals.
+//! waits: a message that comes in pieces, or an end that is not read, keeps no command from its signals.
 
 use crate::engine::child::message::{LONGEST, Said, decode};
 use crate::error::{Error, Kind, Result};

@@ -53,31 +53,3 @@ pub fn foreign(head: &[u8]) -> String {
     };
     format!("it is a program for {name}, this machine is {}", std::env::consts::ARCH)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_scripts_interpreter_is_named() {
-        assert_eq!(interpreter(b"#!/bin/foo -x\necho").as_deref(), Some("/bin/foo"));
-        assert_eq!(interpreter(b"#! /bin/foo\n").as_deref(), Some("/bin/foo"));
-        assert!(interpreter(b"#!/bin/sh\r\necho").is_some_and(|text| text.contains("DOS line ends")));
-        assert_eq!(interpreter(b"echo"), None);
-    }
-
-    #[test]
-    fn damaged_programs_have_no_interpreter() {
-        let mut head = b"\x7fELF\x02\x01".to_vec();
-        head.resize(64, 0xff);
-        assert_eq!(interpreter(&head), None);
-    }
-
-    #[test]
-    fn a_program_for_another_processor_is_named() {
-        let mut head = b"\x7fELF\x02\x01".to_vec();
-        head.resize(18, 0);
-        head.extend(183u16.to_le_bytes());
-        assert!(foreign(&head).contains("aarch64"));
-    }
-}

@@ -7,7 +7,8 @@
 
 use crate::error::{Error, Result};
 use crate::plan::script::c;
-use crate::sys::file::{self, cwd, openat2};
+use crate::sys::file::{self, openat2};
+use crate::sys::process::open_of;
 use crate::sys::{Errno, mount};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -27,7 +28,7 @@ impl Map {
             let error = e.because("map the owners of the mount").remedy(
                 "the file system of the source must support id-mapped mounts, and be mapped only once",
             );
-            at(error, self.pointer.as_deref())
+            error.field_if(self.pointer.as_deref())
         })
     }
 }
@@ -78,7 +79,8 @@ impl Sources {
         let map = source.map.take().ok_or_else(out_of_turn)?;
         let found = file::identity(copy).map_err(|e| e.because(format!("look at {}", source.path)))?;
         if Some(found) != source.seen {
-            return Err(at(Errno(libc::ESTALE).because("the mount's source"), source.pointer.as_deref()));
+            let stale = Errno(libc::ESTALE).because("the mount's source");
+            return Err(stale.field_if(source.pointer.as_deref()));
         }
         map.map(copy)
     }
@@ -90,14 +92,14 @@ impl Sources {
             return Err(out_of_turn());
         }
         let link = if source.flags & libc::AT_SYMLINK_NOFOLLOW as u32 != 0 { libc::O_NOFOLLOW } else { 0 };
-        let root = openat2(cwd(), &c(&format!("/proc/{pid}/root")), libc::O_PATH | libc::O_DIRECTORY, 0, 0);
+        let root = open_of(pid, "root", libc::O_PATH | libc::O_DIRECTORY);
         root.and_then(|root| {
             openat2(root.as_fd(), &c(&source.path), libc::O_PATH | link, 0, libc::RESOLVE_IN_ROOT)
         })
         .map_err(|e| {
             let error = e.because("the mount's source, in the container's mount table").value(&source.path);
             let remedy = "the container's user must be able to pass every directory above it";
-            at(error.remedy(remedy), source.pointer.as_deref())
+            error.remedy(remedy).field_if(source.pointer.as_deref())
         })
     }
 
@@ -108,11 +110,4 @@ impl Sources {
 
 fn out_of_turn() -> Error {
     Error::new("the container's init asks for something out of turn")
-}
-
-fn at(error: Error, pointer: Option<&str>) -> Error {
-    match pointer {
-        Some(pointer) => error.field(pointer.to_owned()),
-        None => error,
-    }
 }

@@ -109,7 +109,7 @@ pub fn join(
     let init = start(tenant, spec, beginning, watch)?;
     let mut joining = Joining { init, tenant, spec, place, passed, terminal: None, ended: false };
     let deeds = deeds::join(&tenant.script, wishes);
-    let joined = deeds.into_iter().try_for_each(|deed| joining.do_one(deed));
+    let joined = deeds.into_iter().try_for_each(|deed| watch.timed(deed, || joining.do_one(deed)));
     // A process that its caller does not know may not go on.
     joined.inspect_err(|_| joining.init.end())?;
     Ok(joining.init)

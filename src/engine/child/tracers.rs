@@ -3,13 +3,13 @@
 //!
 //! Asked only where a profile does not let init give up a right in time (`plan/behind.rs`).
 
-use crate::engine::child::confined::number;
 use crate::error::{Error, Kind, Result};
 use crate::names::namespaces::PID;
 use crate::plan::program::Tracers;
 use crate::plan::tenant::lacks;
 use crate::seccomp::Filter;
 use crate::spec::Process;
+use crate::sys::process::number;
 use nix::errno::Errno;
 use nix::sys::stat::stat;
 use std::fs;

@@ -13,7 +13,7 @@ const IFA_FLAGS: u16 = 8;
 const IFA_RT_PRIORITY: u16 = 9;
 const IFA_PROTO: u16 = 11;
 
-/// The flags that somebody has asked for; the others are the kernel's own, and it sets them again.
+/// The flags that were asked for; the others are the kernel's own, and it sets them again.
 const ASKED: u32 = libc::IFA_F_NODAD
     | libc::IFA_F_HOMEADDRESS
     | libc::IFA_F_MANAGETEMPADDR

@@ -1,8 +1,8 @@
 //! Annotations that reach the host: whether they may.
 //!
-//! Engines copy an image's annotations into the config, so whoever wrote the image wrote them: a path to append to or a
+//! Engines copy an image's annotations into the config, so the image's author wrote them: a path to append to or a
 //! socket to connect to, as root. Each is done only if the caller names it (`--allow-annotation`), or the administrator's
-//! list, a file that nobody but its owner can change: one name a line, `#` begins a comment. The others are ignored, with a
+//! list, a file that only its owner can change: one name a line, `#` begins a comment. The others are ignored, with a
 //! warning. What was allowed at create is in the record, and holds for start, exec and delete.
 
 use crate::engine::Engine;

@@ -8,7 +8,7 @@ use crate::spec::{Hook, Process, Spec, cpus, load, validate};
 use crate::sys::file;
 use std::path::{Path, PathBuf};
 
-/// A config.json is some ten kilobytes; nobody writes this much by intent.
+/// A config.json is some ten kilobytes; this much is not written by intent.
 const CONFIG_LIMIT: usize = 32 * 1024 * 1024;
 
 /// The bytes of a config, and where its relative paths begin.
@@ -61,9 +61,7 @@ impl Engine {
     /// Everything that can be known to be wrong before the first side effect.
     pub(in crate::engine) fn check(&self, spec: &Spec, facts: &Facts, no_pivot: bool) -> Result<()> {
         let checked = validate::validate(spec, &self.circumstances(facts, no_pivot))?;
-        for warning in &checked.warnings {
-            self.warn(Error::new(warning.clone()));
-        }
+        self.warn_of(&checked.warnings);
         netdevices::check(spec)?;
         check_hooks(spec)
     }
@@ -72,9 +70,7 @@ impl Engine {
     pub(in crate::engine) fn check_process(&self, process: &Process, facts: &Facts) -> Result<()> {
         let checked = validate::process(process, &self.circumstances(facts, false))?;
         check_affinity(process)?;
-        for warning in &checked.warnings {
-            self.warn(Error::new(warning.clone()));
-        }
+        self.warn_of(&checked.warnings);
         Ok(())
     }
 
@@ -88,7 +84,7 @@ impl Engine {
     }
 }
 
-/// The kernel ignores a CPU that it does not have; whoever lists one counts on it.
+/// The kernel ignores a CPU that it does not have; an author who lists one counts on it.
 fn check_affinity(process: &Process) -> Result<()> {
     let Some(affinity) = &process.exec_cpu_affinity else { return Ok(()) };
     // Where the kernel does not say, it decides alone.

@@ -30,7 +30,7 @@ use crate::plan::{self, Plan, SessionKeyring};
 use crate::resctrl;
 use crate::spec::amend::has_notify_socket;
 use crate::spec::{Amendments, Namespace, Spec, annotations};
-use crate::state::{Entry, Phase, Record};
+use crate::state::{Entry, Record};
 use crate::sys::random;
 use crate::time;
 use crate::wire::Word;
@@ -42,7 +42,7 @@ pub struct Made {
     pub entry: Entry,
     pub record: Record,
     pub init: Init,
-    /// The master of its terminal, where nobody else has got it.
+    /// The master of its terminal, unless it was sent to a socket.
     pub master: Option<OwnedFd>,
     /// Steps and fields, for what may still fail after start.
     pub script: plan::Script,
@@ -108,13 +108,12 @@ impl Engine {
         let rdt = spec.linux.as_ref().and_then(|linux| linux.intel_rdt.as_ref());
         let rdt = rdt.map(|rdt| resctrl::Request::find(&options.id, rdt)).transpose()?;
         let path = spec.linux.as_ref().and_then(|linux| linux.cgroups_path.as_deref());
-        let mut prepared =
+        let prepared =
             self.prepare_with(facts, spec, |layout| self.cgroup_manager.locate(layout, path, &options.id))?;
         self.check_without_cgroup(spec, &prepared)?;
         let plan = prepare::plan(&prepared, spec, &bundle.path, &plan_options)?;
-        for warning in prepared.warnings.drain(..).chain(plan.warnings.iter().cloned()) {
-            self.warn(Error::new(warning));
-        }
+        self.warn_of(&prepared.warnings);
+        self.warn_of(&plan.warnings);
         let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), spec, Whose::First)?;
         let mut record = intent(&plan_options, options, bundle, spec, &prepared, &plan);
         record.resctrl = rdt.as_ref().map(|rdt| rdt.place.clone());
@@ -219,27 +218,21 @@ fn intent(
         bundle: bundle.path.clone(),
         created: time::rfc3339_nano(SystemTime::now()),
         owner_uid: prepared.facts.euid,
-        phase: Phase::Creating,
-        process: None,
         boot: crate::state::boot_id(),
         cgroup: prepared.host.cgroup.clone(),
-        mounts: Vec::new(),
-        limits: None,
-        resctrl: None,
         annotations: annotations::owned(&spec.annotations),
         amendments: spec.amendments.clone(),
         namespaces_created: plan.created as u32,
         namespaces_joined: plan.joined as u32,
-        user_namespaces: Vec::new(),
         no_pivot: planned.no_pivot,
         no_new_keyring: planned.keyring.is_none(),
         keyring: planned.keyring.as_ref().map(|keyring| keyring.name.clone()),
         preserve_fds: planned.preserve_fds,
-        poststop: 0,
+        ..Record::default()
     }
 }
 
-/// A name that nobody guesses, and a user id that nobody has: real ones end far below.
+/// A name that cannot be guessed, and a user id without a user: real ones end far below.
 fn fresh_keyring() -> Result<SessionKeyring> {
     let mut bytes = [0; 20];
     random::fill(&mut bytes).map_err(|e| e.because("getrandom"))?;

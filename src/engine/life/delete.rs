@@ -45,7 +45,7 @@ impl Engine {
             (Err(e), Force::OnlyStopped) => return Err(e.value(id)),
         };
         match (status(&entry, &record), force) {
-            // A created container has not run anything of the user's yet.
+            // A created container has run no program of the user's yet.
             (Status::Stopped | Status::Created, _) | (_, Force::Kill) => self.destroy(entry, &record),
             (other, Force::OnlyStopped) => {
                 Err(Error::new(format!("cannot delete container {id} that is not stopped: {other}"))
@@ -60,40 +60,43 @@ impl Engine {
         self.take_back(&deeds::DELETE, entry, record)
     }
 
-    /// Goes a way back, up to the first deed that fails: the record stays, for another try.
+    /// Does these deeds of the way back, up to the first that fails: the record stays, for another try.
     pub(in crate::engine) fn take_back(&self, deeds: &[Deed], entry: Entry, record: &Record) -> Result<()> {
         let mut entry = Some(entry);
-        for deed in deeds {
-            match (deed, &entry) {
-                (Deed::EndProcesses, _) => end_processes(record, &self.watch)?,
-                (Deed::RemoveCgroup, _) => {
-                    let removed =
-                        Driver::open(record.cgroup.as_ref())?.remove(Instant::now() + self.watch.patience());
-                    removed.inspect_err(|_| self.tell_holds(record.cgroup.as_ref()))?;
-                }
-                (Deed::RemoveResctrl, _) => record.resctrl.as_ref().map_or(Ok(()), |place| place.remove())?,
-                (Deed::RunHooks(Hooks::Poststop), Some(entry)) => {
-                    // A container whose creation was cut short may have no config, and then it had no hooks to run.
-                    if let Ok(bytes) = entry.config()
-                        && has_poststop(&bytes)
-                    {
-                        self.poststop(entry, &bytes, record);
-                    }
-                }
-                (Deed::ReleaseCgroup, _) => {
-                    if let Some(location) = &record.cgroup {
-                        self.store.release(location, &record.id);
-                    }
-                }
-                (Deed::RemoveState, Some(_)) => entry.take().map_or(Ok(()), Entry::remove)?,
-                _ => return Err(misplaced(*deed)),
-            }
-        }
-        Ok(())
+        deeds
+            .iter()
+            .try_for_each(|&deed| self.watch.timed(deed, || self.take_one_back(deed, &mut entry, record)))
     }
 
-    /// Every hook runs, whatever became of the ones before it (config.md, Poststop). Of the container nothing is left but
-    /// its record, so nothing that goes wrong here is an error of the command. That a hook has run is noted: a delete that
+    fn take_one_back(&self, deed: Deed, entry: &mut Option<Entry>, record: &Record) -> Result<()> {
+        match (deed, &entry) {
+            (Deed::EndProcesses, _) => end_processes(record, &self.watch),
+            (Deed::RemoveCgroup, _) => {
+                let driver = Driver::open(record.cgroup.as_ref())?;
+                let removed = driver.remove(Instant::now() + self.watch.patience());
+                removed.inspect_err(|_| self.tell_holds(record.cgroup.as_ref()))
+            }
+            (Deed::RemoveResctrl, _) => record.resctrl.as_ref().map_or(Ok(()), |place| place.remove()),
+            (Deed::RunHooks(Hooks::Poststop), Some(entry)) => {
+                // A container whose creation was cut short may have no config, and then it had no hooks to run.
+                if let Ok(bytes) = entry.config()
+                    && has_poststop(&bytes)
+                {
+                    self.poststop(entry, &bytes, record);
+                }
+                Ok(())
+            }
+            (Deed::ReleaseCgroup, _) => {
+                record.cgroup.iter().for_each(|location| self.store.release(location, &record.id));
+                Ok(())
+            }
+            (Deed::RemoveState, Some(_)) => entry.take().map_or(Ok(()), Entry::remove),
+            _ => Err(misplaced(deed)),
+        }
+    }
+
+    /// Every hook runs, whatever became of the ones before it (config.md, Poststop). Only the record is left of the
+    /// container, so a failure here is not an error of the command. That a hook has run is noted: a delete that
     /// comes after one that was killed goes on behind it.
     fn poststop(&self, entry: &Entry, config: &[u8], record: &Record) {
         let warn = |e: Error| self.warn(e.doing("poststop hook"));
@@ -146,8 +149,7 @@ fn end_processes(record: &Record, watch: &Watch) -> Result<()> {
     }
 }
 
-/// Kills what is in the container's group besides, whoever has put it there. Not in a group of which it is not known
-/// whether it is the container's.
+/// Kills what others have put into the container's group. Not in a group that may not be the container's.
 fn end_strangers(record: &Record) -> Result<()> {
     let Some(location) = record.cgroup.as_ref().filter(|location| location.is_known_by_inode()) else {
         return Ok(());

@@ -13,9 +13,9 @@ use crate::engine::child::{
 };
 use crate::engine::{Status, Watch};
 use crate::error::{Context, Error, Result};
+use crate::names::namespaces::PID;
 use crate::plan::Host;
 use crate::plan::deeds::Wishes;
-use crate::plan::namespaces::PID;
 use crate::plan::script::c;
 use crate::plan::tenant::{self, Destination};
 use crate::seccomp::Filter;
@@ -24,8 +24,6 @@ use crate::state::Record;
 use crate::sys::file::{self, cwd};
 use crate::sys::launch::Child;
 use crate::sys::{memory, process, spawn, wait};
-use std::fs::File;
-use std::io::{Read, Seek};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -64,15 +62,10 @@ impl<'a> Occasion<'a> {
 
     /// Runs the hooks on the host, in order; the first that fails ends it.
     pub fn run(&self, hooks: &[Hook]) -> Result<()> {
-        self.each(hooks).find(Result::is_err).unwrap_or(Ok(()))
+        self.each_from(0, hooks).find(Result::is_err).unwrap_or(Ok(()))
     }
 
-    /// Runs the hooks on the host one by one, whatever becomes of them, as the iterator is asked.
-    pub fn each(&self, hooks: &[Hook]) -> impl Iterator<Item = Result<()>> {
-        self.each_from(0, hooks)
-    }
-
-    /// The same for those behind the first `done`.
+    /// Runs those behind the first `done` one by one, whatever becomes of them, as the iterator is asked.
     pub fn each_from(&self, done: usize, hooks: &[Hook]) -> impl Iterator<Item = Result<()>> {
         hooks
             .iter()
@@ -101,10 +94,8 @@ impl<'a> Occasion<'a> {
         command.stdout(Stdio::from(output.out)).stderr(Stdio::from(output.err));
         // What the hook starts ends with it when it runs too long.
         command.process_group(0);
-        let child = command.spawn().map_err(|e| Error::io("start the hook", &e))?;
-        let pid = child.id() as i32;
-        let pidfd = process::pidfd_open(pid).map_err(|e| e.because("open the hook's process"))?;
-        self.finish(&Child { pid, pidfd }, hook.timeout, output.kept)?;
+        let child = spawn::start(&mut command).map_err(|e| Error::io("start the hook", &e))?;
+        self.finish(&child, hook.timeout, output.kept)?;
         unopened.map_or(Ok(()), Err)
     }
 
@@ -119,7 +110,7 @@ impl<'a> Occasion<'a> {
         if self.is_last() && std::fs::metadata(bundle.join(".")).is_err() { Path::new("/") } else { bundle }
     }
 
-    /// The state as a file in memory: a hook that never reads it holds up nobody, whatever its size.
+    /// The state as a file in memory: a hook that never reads it holds up nothing, whatever its size.
     fn input(&self) -> Result<OwnedFd> {
         memory::sealed(c"hook-state", memory::Content::Data, self.state.as_bytes())
             .and_then(memory::rewound)
@@ -138,7 +129,7 @@ impl<'a> Occasion<'a> {
         Ok(output)
     }
 
-    fn finish(&self, child: &Child, timeout: Option<i64>, mut output: File) -> Result<()> {
+    fn finish(&self, child: &Child, timeout: Option<i64>, output: OwnedFd) -> Result<()> {
         let limit = timeout.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
         // A limit beyond the clock's end is none.
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
@@ -162,29 +153,25 @@ impl<'a> Occasion<'a> {
         if ended == wait::Ended::Exited(0) {
             return Ok(());
         }
-        let mut said = String::new();
-        // What it said is a help, not a condition.
-        let _ = output.rewind().and_then(|()| output.take(OUTPUT_LIMIT).read_to_string(&mut said));
         let how = match ended {
             wait::Ended::Exited(code) => format!("the hook ended with exit status {code}"),
             wait::Ended::Signaled(signal) => format!("the hook was ended by signal {signal}"),
         };
-        let said = said.trim().replace('\n', "; ");
+        let said = memory::written(output, OUTPUT_LIMIT).replace('\n', "; ");
         Err(Error::new(if said.is_empty() { how } else { format!("{how}: {said}") }))
     }
 
-    /// Ends the hook and what it has started: it leads a process group of its own, which is there as long as the hook is
-    /// not reaped.
+    /// Ends the hook and what it has started: it leads a process group of its own.
     fn end_all(&self, child: &Child) {
         // Whatever has left the group, or has ended by itself, is no concern of ours.
-        let _ = process::kill_group(child.pid, libc::SIGKILL);
+        let _ = process::kill_group(child.pidfd.as_fd(), child.pid, libc::SIGKILL);
         self.watch.end(child);
     }
 }
 
 /// Where a hook's words go, and what is kept of them for an error.
 struct Output {
-    kept: File,
+    kept: OwnedFd,
     out: OwnedFd,
     err: OwnedFd,
 }
@@ -195,11 +182,11 @@ impl Output {
         let kept = memory::scratch(c"hook-output").map_err(|e| e.because("memfd_create"))?;
         let again = || kept.try_clone().map_err(|e| Error::io("dup", &e));
         let (out, err) = (again()?, again()?);
-        Ok(Output { kept: File::from(kept), out, err })
+        Ok(Output { kept, out, err })
     }
 }
 
-/// A file that hooks add to. One that nobody reads (a pipe) is an error, not a wait. A device does something when it
+/// A file that hooks add to. A pipe without a reader is an error, not a wait. A device does something when it
 /// is opened (a watchdog reboots the host), and the annotation may be an image's: only /dev/null is as good as a file.
 fn open_log(path: &str) -> Result<OwnedFd> {
     const NULL: u64 = libc::makedev(1, 3);
@@ -253,7 +240,7 @@ impl Occasion<'_> {
         let input = self.input()?;
         let streams = [Some(input.as_fd()), Some(output.out.as_fd()), Some(output.err.as_fd())];
         let beginning = Beginning { streams, ..Beginning::beside(inside.first, inside.cgroup) };
-        // What went wrong is told of the hook's program.
+        // Errors name the hook's program.
         let program = Process { args: vec![hook.path.clone()], ..Process::default() };
         let linux = inside.spec.linux.clone();
         let spec = Spec { process: Some(program), linux, ..Spec::default() };

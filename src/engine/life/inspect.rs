@@ -26,18 +26,12 @@ pub enum Status {
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Status::Creating => "creating",
-            Status::Created => "created",
-            Status::Running => "running",
-            Status::Paused => "paused",
-            Status::Stopped => "stopped",
-            Status::Unknown => "unknown",
-        })
+        // As serde writes it.
+        f.pad(&format!("{self:?}").to_lowercase())
     }
 }
 
-/// What `state` and `list` tell, in the order in which they tell it.
+/// What `state` and `list` report, in this order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ContainerState {
     #[serde(rename = "ociVersion")]
@@ -85,7 +79,7 @@ pub fn status(entry: &Entry, record: &Record) -> Status {
         Some(process) if process.life() == Life::Ended => Status::Stopped,
         Some(process) => match record.phase {
             Phase::Creating => Status::Creating,
-            // Before the start too: whoever talked to a frozen init would wait until it is thawed.
+            // Before the start too: a command that talked to a frozen init would wait until it is thawed.
             Phase::Created if record.cgroup.as_ref().is_some_and(is_frozen) => Status::Paused,
             Phase::Created if entry.awaits_start(process.pid) => Status::Created,
             Phase::Created => Status::Running,

@@ -1,7 +1,7 @@
 //! `kill`: a signal for the container's first process, or for all of them.
 //!
 //! The pid is held by a descriptor and its start time is compared before anything is sent: a pid that belongs
-//! to somebody else by now gets no signal. No lock is taken, so a command that hangs can be ended.
+//! to another process by now gets no signal. No lock is taken, so a command that hangs can be ended.
 
 use crate::cgroup::{Cgroup, Driver, none};
 use crate::engine::life::inspect::status;

@@ -2,9 +2,9 @@
 //!
 //! A container costs four system calls: one for what is known of it ([`crate::state::brief`]) and three for its process;
 //! before its start one more, for the start socket. The two questions that cost most, to /proc and to the freezer, are
-//! spared: a process is known by the inode of its pidfd, and the freezer is asked only where `pause` was used. Who freezes
-//! a cgroup by hand sees that in `state`. Where there are many containers, threads share them; they only read, and nothing
-//! of theirs outlives the call.
+//! spared: a process is known by the inode of its pidfd, and the freezer is asked only where `pause` was used. A cgroup
+//! that was frozen by hand shows in `state`. Where there are many containers, threads share them; they only read, and
+//! nothing of theirs outlives the call.
 
 use crate::engine::life::inspect::{ContainerState, Status, describe, status};
 use crate::engine::{Engine, SPEC_VERSION};

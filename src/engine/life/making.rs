@@ -50,7 +50,7 @@ pub struct Making<'a> {
     pub prepared: Prepared,
     pub record: Record,
     pub console: Console<'a>,
-    /// Who wants a descriptor of the process.
+    /// Where a descriptor of the process goes.
     pub receivers: Vec<Receiver>,
     pub rdt: Option<resctrl::Request>,
     /// What has been done, in order.
@@ -64,7 +64,7 @@ pub struct Parts {
     pub entry: Option<Entry>,
     pub driver: Driver,
     pub init: Option<Init>,
-    /// The master of its terminal, where nobody else has got it.
+    /// The master of its terminal, unless it was sent to a socket.
     pub master: Option<OwnedFd>,
     /// The terminal that only its maker can open so far.
     hidden: Option<Hidden>,
@@ -77,8 +77,9 @@ pub struct Parts {
 impl Making<'_> {
     /// Does these one after the other, up to the first that fails.
     pub fn carry_out(&mut self, deeds: &[Deed]) -> Result<()> {
+        let engine = self.engine;
         for deed in deeds {
-            self.do_one(*deed)?;
+            engine.watch.timed(*deed, || self.do_one(*deed))?;
             self.ledger.push(*deed);
         }
         Ok(())
@@ -125,8 +126,8 @@ impl Making<'_> {
             Deed::WriteIdMaps => {
                 let pid = self.pid()?;
                 self.record.user_namespaces.insert(0, belonging::of_new(pid)?);
-                let maps = self.plan.id_maps.as_ref();
-                maps.map_or(Ok(()), |(uids, gids)| idmaps::write(pid, uids, gids, &self.prepared.facts))
+                let Some((uids, gids)) = &self.plan.id_maps else { return Ok(()) };
+                idmaps::write(pid, uids, gids, &self.prepared.facts, &self.engine.watch)
             }
             Deed::RaiseLimits if self.prepared.facts.privileged => rlimits::raise(self.pid()?, self.spec),
             // Only what an ordinary user may set by itself is in its config.
@@ -174,7 +175,7 @@ impl Making<'_> {
         self.init().map(|init| init.process().pid)
     }
 
-    /// Of two containers one gets a path; and a group that others use is nobody's.
+    /// Of two containers one gets a path; a group that others use is claimed by neither.
     fn claim_cgroup(&mut self) -> Result<()> {
         let (store, id) = (&self.engine.store, &self.record.id);
         let Some(location) = &self.prepared.host.cgroup else { return Ok(()) };
@@ -210,8 +211,8 @@ impl Making<'_> {
         Ok(())
     }
 
-    /// Makes the cgroup. A caller who may not, and has asked neither for a place nor for a limit, gets what it
-    /// has asked for without one, and nothing has to be said about it.
+    /// Makes the cgroup. A caller without the permission that has asked neither for a place nor for a limit gets a container
+    /// without one, and no warning.
     fn make_cgroup(&mut self) -> Result<()> {
         let Some(location) = &self.prepared.host.cgroup else { return Ok(()) };
         match Driver::make(location, &self.prepared.limits) {
@@ -237,7 +238,7 @@ impl Making<'_> {
     fn make_resctrl(&mut self) -> Result<()> {
         let made = self.rdt.as_ref().map_or(Ok(()), resctrl::Request::make);
         if made.is_err() {
-            // It has left nothing; what bears the same name now is somebody else's.
+            // It has left nothing; what bears the same name now belongs to others.
             self.rdt = None;
             self.record.resctrl = None;
         }
@@ -255,7 +256,7 @@ impl Making<'_> {
 
     /// Follows init until it waits at this point, or without one until it is ready.
     fn follow(&mut self, until: Option<u32>) -> Result<()> {
-        // init asks twice about what it makes: at the place above, and when it is there.
+        // init asks twice about what it makes: at the directory above it, and once it is there.
         let mut shown = None;
         loop {
             let init = self.made.init.as_mut().ok_or_else(|| misplaced(Deed::StartInit))?;
@@ -296,7 +297,7 @@ impl Making<'_> {
         }
     }
 
-    /// A link may lead a mount to the host only where pods expect that; and nowhere into a proc or a sysfs.
+    /// Pods expect that a link may lead a mount onto one of the host's, with a warning; into a proc or a sysfs none may.
     fn look_behind(&self, link: &Link) -> Result<Option<Error>> {
         let step = self.plan.script.step(link.step as usize);
         let named = step.and_then(|(_, field)| Some((field, field.pointer(self.spec)?)));
@@ -354,7 +355,7 @@ impl Making<'_> {
         }
     }
 
-    /// init has ended without a word.
+    /// init has ended without a message.
     fn died(&self) -> Error {
         let Ok(process) = self.init().map(Init::process) else { return misplaced(Deed::StartInit) };
         let ended = match self.engine.watch.end_of(process.pidfd.as_fd(), process.pid) {
@@ -383,8 +384,8 @@ impl Making<'_> {
         Ok(())
     }
 
-    /// Goes the way back from what was done, and from nothing else: what bears the same name and was there before belongs
-    /// to others. What fails here is a warning: the error that led here is the one to report.
+    /// Takes back what was done, and nothing else: what has the same name and was there before belongs to others. A failure
+    /// here is a warning, because the error that led here is the one to report.
     pub fn undo(mut self) {
         let engine = self.engine;
         let warn = |error: Error| engine.warn(error.doing("cleaning up after a failure"));

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!  check     nothing has changed: the devices are there, and the container's namespace is not ours
-//!  move in   init waits in its namespaces: all devices go in under names that nobody has, then each gets its own
+//!  move in   init waits in its namespaces: all devices go in under names that are free, then each gets its own
 //!            name and its addresses and is set up
 //!  hooks, sysctls, the rest of create: they find the devices in place
 //! ```
@@ -15,7 +15,7 @@
 //!
 //! What goes back to the host is trusted there. So nothing goes back from a namespace that was joined: its processes
 //! can put a device of theirs in the place of the host's, with its number and its name. From a namespace of the
-//! container's own goes back only what never left it: the kernel tells of every device that goes (RTM_DELLINK), and a
+//! container's own goes back only what never left it: the kernel reports every device that goes (RTM_DELLINK), and a
 //! socket has listened since before the move.
 //!
 //! Our own namespace is never left: only a thread that ends at once joins the container's, to open a socket there.
@@ -25,9 +25,8 @@ use crate::error::{Error, Kind, Result};
 use crate::names::{self, namespaces::NETWORK};
 use crate::spec::locate::escaped;
 use crate::spec::{Linux, NetDevice, Spec};
-use crate::sys::file::{cwd, openat2};
-use crate::sys::netlink::{Address, Departures, Link, Netlink, Refused};
-use crate::sys::{Errno, namespace};
+use crate::sys::netlink::{Address, Departures, Link, NetResult, Netlink, Refused};
+use crate::sys::{Errno, SysResult, file, namespace, process};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::thread;
@@ -58,14 +57,14 @@ pub fn check(spec: &Spec) -> Result<()> {
 
 /// A path may name the namespace that we are in, and then nothing would be the container's.
 fn must_not_be_ours(linux: &Linux) -> Result<()> {
-    let Ok(ours) = std::fs::metadata(OURS) else { return Ok(()) };
+    let Ok(ours) = ours().and_then(|ours| file::identity(ours.as_fd())) else { return Ok(()) };
     for (i, wanted) in linux.namespaces.iter().enumerate() {
         let path = wanted.path.as_deref().filter(|path| !path.is_empty());
         let network = names::namespace(&wanted.kind).is_some_and(|known| known.flag == NETWORK);
         let (true, Some(path)) = (network, path) else { continue };
-        // One that cannot be opened is told with the other namespaces.
+        // One that cannot be opened is reported with the other namespaces.
         let Ok(theirs) = std::fs::metadata(path) else { continue };
-        if (theirs.dev(), theirs.ino()) == (ours.dev(), ours.ino()) {
+        if (theirs.dev(), theirs.ino()) == ours {
             return Err(ours_alone().value(path).remedy(format!(
                 "/linux/namespaces/{i}/path is the runtime's own: leave it out, or name another namespace"
             )));
@@ -74,7 +73,10 @@ fn must_not_be_ours(linux: &Linux) -> Result<()> {
     Ok(())
 }
 
-const OURS: &str = "/proc/thread-self/ns/net";
+/// The network namespace of this thread.
+fn ours() -> SysResult<OwnedFd> {
+    process::open_of("thread-self", "ns/net", libc::O_RDONLY)
+}
 
 fn ours_alone() -> Error {
     Error::new("the network namespace is the host's: no device can be moved there")
@@ -88,8 +90,7 @@ fn open_host() -> Result<Netlink> {
 
 /// A device of the host that may move.
 fn find(host: &mut Netlink, name: &str) -> Result<Link> {
-    let found = host.link(name).map_err(|e| refused(e, "look for the network device"))?;
-    let link = found.ok_or_else(|| {
+    let link = host.link(name).to("look for the network device")?.ok_or_else(|| {
         Error::new("the host has no network device of this name")
             .kind(Kind::Config)
             .remedy("`ip link` lists those in the runtime's network namespace")
@@ -141,12 +142,13 @@ struct Inside {
 }
 
 /// Moves the config's devices into the network namespace of `process`, sets them up, and restores their addresses.
-/// On an error everything is as before, unless the namespace is shared; what stays there is told to `warn`.
+/// On an error everything is as before, unless the namespace is shared; `warn` hears what stays there.
 pub fn move_in(spec: &Spec, process: BorrowedFd, company: Company, warn: &dyn Fn(Error)) -> Result<Moved> {
-    let home = openat2(cwd(), c"/proc/thread-self/ns/net", libc::O_RDONLY, 0, 0)
-        .map_err(|e| e.because("open our own network namespace").field("/linux/netDevices"))?;
+    let failed = |e: Errno| e.because("open our own network namespace").field("/linux/netDevices");
+    let home = ours().map_err(failed)?;
     let inside = enter(process)?;
-    if inode(&home)? == inode(&inside.namespace)? {
+    let [here, there] = [&home, &inside.namespace].map(|namespace| file::identity(namespace.as_fd()));
+    if here.map_err(failed)? == there.map_err(failed)? {
         return Err(ours_alone());
     }
     let mut moved = Moved { host: open_host()?, home, inside, company, devices: Vec::new() };
@@ -159,12 +161,6 @@ pub fn move_in(spec: &Spec, process: BorrowedFd, company: Company, warn: &dyn Fn
     }
 }
 
-fn inode(namespace: &OwnedFd) -> Result<(u64, u64)> {
-    let file = namespace.try_clone().and_then(|fd| std::fs::File::from(fd).metadata());
-    let file = file.map_err(|e| Error::io("look at a network namespace", &e))?;
-    Ok((file.dev(), file.ino()))
-}
-
 /// Sockets in the network namespace of `process`, and that namespace.
 fn enter(process: BorrowedFd) -> Result<Inside> {
     let there = || -> Result<Inside> {
@@ -172,10 +168,10 @@ fn enter(process: BorrowedFd) -> Result<Inside> {
             let remedy = "this needs CAP_SYS_ADMIN and CAP_SYS_PTRACE over the container";
             e.because("join the container's network namespace").remedy(remedy)
         })?;
-        let socket = Netlink::open().map_err(|e| e.because("open a netlink socket"))?;
-        let departures = Departures::open().map_err(|e| e.because("open a netlink socket"))?;
-        let namespace = openat2(cwd(), c"/proc/thread-self/ns/net", libc::O_RDONLY, 0, 0)
-            .map_err(|e| e.because("open the container's network namespace"))?;
+        let (socket, departures) = Netlink::open()
+            .and_then(|socket| Ok((socket, Departures::open()?)))
+            .map_err(|e| e.because("open a netlink socket"))?;
+        let namespace = ours().map_err(|e| e.because("open the container's network namespace"))?;
         Ok(Inside { socket, departures, namespace })
     };
     let joined = thread::scope(|scope| {
@@ -200,27 +196,25 @@ impl Moved {
         Ok(())
     }
 
-    /// The specification wants a name that is taken to be an error; the kernel tells it after the move.
+    /// The specification wants a name that is taken to be an error; the kernel reports it only after the move.
     fn must_be_free(&mut self, key: &str, wanted: &NetDevice, pointer: &str) -> Result<()> {
         let (name, pointer) = match wanted.name.as_deref() {
             Some(name) if name.ends_with("%d") => return Ok(()),
             Some(name) if !name.is_empty() => (name, format!("{pointer}/name")),
             _ => (key, pointer.to_owned()),
         };
-        let found = self.inside.socket.link(name);
-        match found.map_err(|e| refused(e, "look into the container's network namespace"))? {
+        match self.inside.socket.link(name).to("look into the container's network namespace")? {
             Some(_) => Err(taken().field(pointer).value(name)),
             None => Ok(()),
         }
     }
 
-    /// First round: out of the host, under a name that nobody has.
+    /// First round: out of the host, under a name that is free.
     fn take(&mut self, key: &str, wanted: &NetDevice, pointer: &str) -> Result<()> {
         let link = find(&mut self.host, key)?;
         let name = wanted.name.as_deref().filter(|name| !name.is_empty());
         let name = name.unwrap_or(&link.name).to_owned();
-        let addresses = self.host.addresses(link.index);
-        let mut addresses = addresses.map_err(|e| refused(e, "read the device's addresses"))?;
+        let mut addresses = self.host.addresses(link.index).to("read the device's addresses")?;
         addresses.retain(stays);
         let passage = passage(self.devices.len());
         let result = self.host.move_link(link.index, self.inside.namespace.as_fd(), &passage);
@@ -230,7 +224,7 @@ impl Moved {
             Err(_) if matches!(self.host.link(&link.name), Ok(None)) => self.inside.socket.link(&link.name),
             Err(_) => Ok(None),
         };
-        let arrived = arrived.map_err(|e| refused(e, "find the device in the container"));
+        let arrived = arrived.to("find the device in the container");
         if let Ok(Some(arrived)) = &arrived {
             self.devices.push(Device {
                 pointer: pointer.to_owned(),
@@ -241,7 +235,7 @@ impl Moved {
                 addresses,
             });
         }
-        result.map_err(|e| refused(e, "move the device into the container"))?;
+        result.to("move the device into the container")?;
         match arrived? {
             Some(_) => Ok(()),
             None => Err(Error::new("the device has left the container's network namespace at once")),
@@ -257,11 +251,11 @@ impl Moved {
             _ => refused(e, "name the device").value(&device.name),
         })?;
         settle(&mut self.inside.socket, device.index, &device.addresses, (&device.home_name, &device.name))
-            .map_err(|e| refused(e, "give the device its addresses in the container"))?;
-        self.inside.socket.set_up(device.index).map_err(|e| refused(e, "set the device up in the container"))
+            .to("give the device its addresses in the container")?;
+        self.inside.socket.set_up(device.index).to("set the device up in the container")
     }
 
-    /// Returns every device as it was, where nobody can have put another in its place.
+    /// Returns every device as it was, where no process can have put another in its place.
     pub fn give_back(mut self, warn: &dyn Fn(Error)) {
         let devices = std::mem::take(&mut self.devices);
         for (i, device) in devices.iter().enumerate().rev() {
@@ -282,24 +276,19 @@ impl Moved {
             return Err(replaced());
         }
         let passage = passage(i);
-        let back = self.inside.socket.move_link(device.index, self.home.as_fd(), &passage);
-        back.map_err(|e| refused(e, "move it to the host"))?;
-        let found = self.host.link(&passage).map_err(|e| refused(e, "find it on the host"))?;
+        self.inside.socket.move_link(device.index, self.home.as_fd(), &passage).to("move it to the host")?;
+        let found = self.host.link(&passage).to("find it on the host")?;
         let link = found.ok_or_else(|| Error::new("it is not on the host"))?;
         // The one that left just now has to be the only one that ever did under this number.
         if !matches!(self.departures(device), Ok(1)) {
             let away = self.host.move_link(link.index, self.inside.namespace.as_fd(), &passage);
-            away.map_err(|e| refused(e, "move what came in its place away from the host"))?;
+            away.to("move what came in its place away from the host")?;
             return Err(replaced());
         }
-        let renamed = self.host.rename(link.index, &device.home_name);
-        renamed.map_err(|e| refused(e, "give it its name"))?;
+        self.host.rename(link.index, &device.home_name).to("give it its name")?;
         settle(&mut self.host, link.index, &device.addresses, (&device.home_name, &device.home_name))
-            .map_err(|e| refused(e, "give it its addresses"))?;
-        if device.was_up {
-            self.host.set_up(link.index).map_err(|e| refused(e, "set it up"))?;
-        }
-        Ok(())
+            .to("give it its addresses")?;
+        if device.was_up { self.host.set_up(link.index).to("set it up") } else { Ok(()) }
     }
 
     /// How often a device with this one's number has left the container's namespace.
@@ -323,6 +312,17 @@ fn taken() -> Error {
     Error::new("the container's network namespace has a device of this name already")
         .kind(Kind::Config)
         .remedy("give another \"name\"; one that ends in %d lets the kernel choose a number")
+}
+
+/// What was asked of the kernel, for an error.
+trait To<T> {
+    fn to(self, doing: &'static str) -> Result<T>;
+}
+
+impl<T> To<T> for NetResult<T> {
+    fn to(self, doing: &'static str) -> Result<T> {
+        self.map_err(|e| refused(e, doing))
+    }
 }
 
 /// A request that the kernel has refused, in its own words if it has any.

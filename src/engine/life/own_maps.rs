@@ -21,7 +21,7 @@ pub fn complete(spec: &mut Spec) -> Result<()> {
     }
     let (uid, gid) = (identity::euid(), identity::egid());
     let name = Owners::of_host().name(uid);
-    // Without their helpers, nobody can write more than one id.
+    // Without the helpers, an ordinary user can write only one id.
     let helpers = ["newuidmap", "newgidmap"].iter().all(|name| survey::program(name).is_some());
     let (uids, gids) = if helpers {
         (ranges(subordinate::UIDS, &name, uid), ranges(subordinate::GIDS, &name, uid))

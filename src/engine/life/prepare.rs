@@ -67,7 +67,7 @@ impl Engine {
     }
 
     /// What a container without a cgroup cannot have: a limit is refused, since its author counts on it. Device
-    /// rules are in every engine's config, and said to be without effect.
+    /// rules are in every engine's config, so a warning says that they have no effect.
     pub(in crate::engine) fn check_without_cgroup(&self, spec: &Spec, prepared: &Prepared) -> Result<()> {
         if prepared.host.cgroup.is_some() {
             return Ok(());

@@ -42,12 +42,8 @@ impl Engine {
         options: &CreateOptions,
         after: AfterExit,
     ) -> Result<(Made, Option<Proxy>)> {
-        let started =
-            self.proxy(&made.entry, &made.record, options.notify_socket.as_deref()).and_then(|proxy| {
-                self.start_made(&made, spec)?;
-                Ok(proxy)
-            });
-        match started {
+        let proxy = self.proxy(&made.entry, &made.record, options.notify_socket.as_deref());
+        match proxy.and_then(|proxy| self.start_made(&made, spec).map(|()| proxy)) {
             Ok(proxy) => Ok((made, proxy)),
             Err(error) => {
                 let Made { entry, record, init, driver, .. } = made;

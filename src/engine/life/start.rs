@@ -21,7 +21,7 @@ use crate::plan::deeds::{self, Deed, Hooks};
 use crate::plan::{StartWord, kept};
 use crate::spec::Spec;
 use crate::state::{Entry, Record, is_init};
-use crate::sys::{Errno, SysResult};
+use crate::sys::Errno;
 use crate::wire::Word;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -50,11 +50,21 @@ impl Engine {
         let config = entry.config()?;
         let spec = self.spec_again(&config, &entry, &record)?;
         let record = Record { amendments: spec.amendments.clone(), ..record };
-        let (waiting, first) = Waiting::of(&entry, &record).map_err(|e| match e {
+        let unreached = |e| match e {
             // Another command has ended it since a moment ago.
             Errno(libc::ECONNREFUSED | libc::ENXIO | libc::ESRCH) => stopped(id),
             e => start_pipes::unreachable(e).value(id),
-        })?;
+        };
+        let first = record.process.ok_or(Errno(libc::ESRCH)).and_then(|first| first.open());
+        let first = first.map_err(unreached)?;
+        let opened = match start_pipes::open(&entry, &record, first.as_fd()) {
+            Err(Errno(libc::ENOENT)) => None,
+            opened => Some(opened.map_err(unreached)?),
+        };
+        let waiting = match &opened {
+            Some((pipes, word)) => Waiting::Pipes(pipes, *word),
+            None => Waiting::Old(start_old::connect(&entry).map_err(unreached)?),
+        };
         let readiness = self.proxy(&entry, &record, notify)?;
         let starting = Starting { engine: self, spec: &spec, entry: &entry, record: &record, made: None };
         if let Err((failed, error)) = starting.carry_out(&deeds::start(&spec, true), &waiting) {
@@ -85,7 +95,7 @@ impl Engine {
         let (entry, record) = (&made.entry, &made.record);
         let starting = Starting { engine: self, spec, entry, record, made: Some(made) };
         let no_way = || Error::new("the container's init has no way to be told");
-        let waiting = Waiting::Here(made.init.pipes().ok_or_else(no_way)?);
+        let waiting = Waiting::Pipes(made.init.pipes().ok_or_else(no_way)?, StartWord::Maker);
         let deeds = deeds::start(spec, start_pipes::shows(Starter::Us, spec));
         starting.carry_out(&deeds, &waiting).map_err(|(_, error)| error)
     }
@@ -122,7 +132,9 @@ impl Starting<'_> {
                 deeds.iter().position(|deed| *deed == Deed::AwaitProgram).map_or(0, |place| place + 1);
             return self.carry_out(&deeds[begun..], waiting);
         }
-        deeds.iter().try_for_each(|deed| self.do_one(*deed, waiting).map_err(|error| (*deed, error)))
+        deeds.iter().try_for_each(|&deed| {
+            self.engine.watch.timed(deed, || self.do_one(deed, waiting)).map_err(|error| (deed, error))
+        })
     }
 
     fn do_one(&self, deed: Deed, waiting: &Waiting) -> Result<()> {
@@ -157,7 +169,7 @@ impl Starting<'_> {
             let pid = self.record.pid().unwrap_or_default();
             // A neighbour that may trace can keep a copy of init's end: then it does not close at the exec.
             let runs = || match waiting {
-                Waiting::Here(_) => !is_init(pid),
+                Waiting::Pipes(_, StartWord::Maker) => !is_init(pid),
                 _ => !self.entry.awaits_start(pid),
             };
             if !self.engine.watch.wait_unless(&[waiting.answer()], pid, runs)? {
@@ -226,29 +238,16 @@ impl Starting<'_> {
 
 /// Where a container's init waits for the word.
 enum Waiting<'i> {
-    /// At its conversation with this process, which has made it.
-    Here(&'i Pipes),
-    /// At its pipes.
-    Apart(Pipes, StartWord),
+    /// At these pipes; with `Maker`, in its conversation with this process, which has made it.
+    Pipes(&'i Pipes, StartWord),
     /// At the socket of 0.1.0.
     Old(OwnedFd),
 }
 
 impl Waiting<'_> {
-    /// With the process that waits. `ESRCH` where it has ended.
-    fn of(entry: &Entry, record: &Record) -> SysResult<(Waiting<'static>, OwnedFd)> {
-        let first = record.process.ok_or(Errno(libc::ESRCH))?.open()?;
-        let waiting = match start_pipes::open(entry, record, first.as_fd()) {
-            Err(Errno(libc::ENOENT)) => Waiting::Old(start_old::connect(entry)?),
-            other => other.map(|(pipes, word)| Waiting::Apart(pipes, word))?,
-        };
-        Ok((waiting, first))
-    }
-
     fn say(&self, word: Word) -> Result<()> {
         match self {
-            Waiting::Here(pipes) => pipes.say(word),
-            Waiting::Apart(pipes, _) => pipes.say(word),
+            Waiting::Pipes(pipes, _) => pipes.say(word),
             Waiting::Old(control) => message::say(control.as_fd(), word),
         }
     }
@@ -256,25 +255,21 @@ impl Waiting<'_> {
     /// What can be read when there is something to hear.
     fn answer(&self) -> BorrowedFd<'_> {
         match self {
-            Waiting::Here(pipes) => pipes.answer(),
-            Waiting::Apart(pipes, _) => pipes.answer(),
+            Waiting::Pipes(pipes, _) => pipes.answer(),
             Waiting::Old(control) => control.as_fd(),
         }
     }
 
     fn hear(&self) -> Result<Option<Said>> {
         match self {
-            Waiting::Here(pipes) => pipes.hear(),
-            Waiting::Apart(pipes, _) => pipes.hear(),
+            Waiting::Pipes(pipes, _) => pipes.hear(),
             Waiting::Old(control) => message::hear(control.as_fd()).map(Some),
         }
     }
 
     fn remove(&self, entry: &Entry) -> Result<()> {
         match self {
-            Waiting::Here(_) => start_pipes::hide(entry),
-            Waiting::Apart(_, StartWord::Named) => start_pipes::remove_named(entry),
-            Waiting::Apart(..) => start_pipes::hide(entry),
+            Waiting::Pipes(_, word) => start_pipes::remove(entry, *word),
             Waiting::Old(_) => start_old::remove(entry),
         }
     }

@@ -21,7 +21,7 @@ pub fn remove(entry: &Entry) -> Result<()> {
 }
 
 /// Says start, and returns when the program runs; meanwhile init asks for its hooks to be run and its listener to be sent.
-/// Which step of its plan failed cannot be told: the plans of today have others.
+/// Which step of its plan failed is unknown: today's plans have other steps.
 pub fn start(
     control: &OwnedFd,
     run_hooks: &dyn Fn() -> Result<()>,

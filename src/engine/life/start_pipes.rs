@@ -45,19 +45,19 @@ pub fn word(starter: Starter, spec: &Spec, facts: &Facts) -> StartWord {
     let may = own_user || facts.permitted & 1 << CAP_SYS_PTRACE != 0;
     match starter {
         Starter::Us => StartWord::Maker,
-        Starter::Command if may && !nobody_traces() => StartWord::Taken,
+        Starter::Command if may && !tracing_is_forbidden() => StartWord::Taken,
         Starter::Command => StartWord::Named,
     }
 }
 
 /// Whether the host forbids ptrace(2) and its like to all.
-fn nobody_traces() -> bool {
+fn tracing_is_forbidden() -> bool {
     let scope = file::read_at(file::cwd(), c"/proc/sys/kernel/yama/ptrace_scope", 16, 0);
     scope.is_ok_and(|scope| scope.trim_ascii() == b"3")
 }
 
-/// Makes both. init holds them open in both directions: it waits where nobody has come yet, and no signal ends it where
-/// nobody listens any more.
+/// Makes both. init holds them open in both directions: it waits as long as no other end is open, and no signal
+/// ends it once the other end is closed.
 pub fn make(entry: &Entry, word: StartWord) -> Result<Option<Theirs>> {
     let both = || match word {
         StartWord::Maker => Ok(None),
@@ -95,7 +95,7 @@ fn inode(end: &OwnedFd) -> SysResult<u64> {
     nix::sys::stat::fstat(end).map(|found| found.st_ino).map_err(Errno::from)
 }
 
-/// Our ends to `first`. `ENOENT` where a container has neither of these pipes, `ENXIO` where nobody waits for the word.
+/// Our ends to `first`. `ENOENT` where a container has neither of these pipes, `ENXIO` where no init waits for the word.
 pub fn open(entry: &Entry, record: &Record, first: BorrowedFd) -> SysResult<(Pipes, StartWord)> {
     let flags = libc::O_NONBLOCK | libc::O_NOFOLLOW;
     let Some(awaited) = entry.awaited() else {
@@ -127,17 +127,12 @@ pub fn unreachable(e: Errno) -> Error {
     }
 }
 
-/// The container runs now, or has ended.
-pub fn hide(entry: &Entry) -> Result<()> {
-    remove(entry, &[START_AWAITED])
-}
-
-/// The same for the pipes that have names.
-pub fn remove_named(entry: &Entry) -> Result<()> {
-    remove(entry, &[START_WORD, START_ANSWER])
-}
-
-fn remove(entry: &Entry, names: &[&CStr]) -> Result<()> {
+/// Takes away what shows that the container waits: it runs now, or has ended.
+pub fn remove(entry: &Entry, word: StartWord) -> Result<()> {
+    let names: &[&CStr] = match word {
+        StartWord::Named => &[START_WORD, START_ANSWER],
+        StartWord::Taken | StartWord::Maker => &[START_AWAITED],
+    };
     let removed = names.iter().try_for_each(|name| file::unlinkat(entry.dir(), name, 0));
     removed.map_err(|e| e.because("remove the pipes of start"))
 }

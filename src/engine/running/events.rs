@@ -1,8 +1,8 @@
 //! `events`: what a container uses, once or again and again, and that memory ran out.
 //!
-//! One poll over the container's end, the out-of-memory signal, the reader, and the time. No lock is held: whoever
-//! watches a container for hours keeps nobody from ending it. The first process is held by a descriptor, so that a
-//! reused pid is never taken for it, and numbers that were read while the container ended are not told.
+//! One poll over the container's end, the out-of-memory signal, the reader, and the time. No lock is held, so a caller that
+//! watches a container for hours does not keep others from ending it. The first process is held by a descriptor, so that
+//! a reused pid is never taken for it, and numbers that were read while the container ended are not reported.
 
 use crate::cgroup::oom::{Seen, Watch as OomWatch};
 use crate::cgroup::{self, Cgroup};
@@ -56,7 +56,7 @@ pub enum Event {
 pub struct Stream<'a> {
     /// Between two statistics; the first comes after one interval. Not zero.
     pub interval: Duration,
-    /// The other end of what is told goes here: the stream ends when nobody reads there any more.
+    /// The other end of the stream's output: the stream ends when its last reader has closed it.
     pub reader: Option<BorrowedFd<'a>>,
 }
 
@@ -68,7 +68,7 @@ impl Engine {
         if running.has_ended()? { Err(not_running(id)) } else { Ok(stats) }
     }
 
-    /// Tells of the container until it ends, nobody reads any more, or `tell` has heard enough.
+    /// Reports on the container until it ends, the reader is gone, or `tell` has heard enough.
     ///
     /// Errors: as [`Engine::stats`]; those of `tell`. Statistics that cannot be read are a warning.
     pub fn events(
@@ -100,7 +100,7 @@ impl Engine {
                 return Ok(());
             }
             let Some(time) = due.filter(|time| *time <= Instant::now()) else { continue };
-            // Ticks that went by while nobody looked are not made up for.
+            // Ticks that were missed are not made up for.
             due = time.checked_add(stream.interval).map(|next| next.max(Instant::now()));
             let flow = match running.stats() {
                 Ok(_) if running.has_ended()? => continue,
@@ -147,7 +147,7 @@ impl Running {
     }
 }
 
-/// What resctrl tells of the group; `None` if it is gone.
+/// What resctrl counts for the group; `None` if it is gone.
 fn shares(place: &Place) -> Result<Option<resctrl::stats::Stats>> {
     Tree::open(&place.mount)?.map_or(Ok(None), |tree| tree.stats(place))
 }
@@ -172,7 +172,7 @@ fn await_any(
     due: Option<Instant>,
 ) -> Result<Woken> {
     let mut watched = vec![PollFd::new(first.as_fd(), PollFlags::POLLIN)];
-    // Asked for nothing, poll still tells that the other end was closed.
+    // Asked for nothing, poll still reports that the other end was closed.
     watched.extend(reader.map(|fd| PollFd::new(fd, PollFlags::empty())));
     watched.extend(oom.map(OomWatch::poll));
     poll::wait(&mut watched, due).map_err(|e| e.because("poll"))?;

@@ -40,7 +40,7 @@ impl Engine {
         self.amend_again(&mut spec, &entry, &record)?;
         let prepared = self.prepare(&spec, &record)?;
         self.check_process(&process, &prepared.facts)?;
-        // The process of `exec` is not the config's, but what went wrong is told in the same terms.
+        // The process of `exec` is not the config's, but errors use the same terms.
         let spec = Spec { process: Some(process), ..spec };
         // A session leader of the container's can make a new terminal its own before the program does. Another one may be
         // luckier.
@@ -85,9 +85,7 @@ impl Engine {
         let tracers = tracers::of(process, filter, to.namespaces, pid)?;
         let linux = spec.linux.as_ref();
         let tenant = plan::exec(process, linux, to, &prepared.host, filter, tracers, options.preserve_fds)?;
-        for warning in &tenant.warnings {
-            self.warn(Error::new(warning.clone()));
-        }
+        self.warn_of(&tenant.warnings);
         let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), spec, Whose::Tenant)?;
         let beginning = Beginning {
             birthplace,
@@ -144,18 +142,11 @@ fn read_process_file(options: &ExecOptions) -> Result<Option<Vec<u8>>> {
     bytes.map(Some).map_err(|e| e.because("read the process file").field("--process").value(path.display()))
 }
 
-fn name(options: &ExecOptions) -> String {
-    match &options.process {
-        ExecProcess::File(path) => path.display().to_string(),
-        ExecProcess::Command(_) => "config.json".to_owned(),
-    }
-}
-
 /// The process to run: the file's, or the container's own with another program; then the options.
 fn process<'a>(options: &'a ExecOptions<'_>, spec: &Spec<'a>, file: Option<&'a [u8]>) -> Result<Process<'a>> {
     let mut process: Process = match (&options.process, file) {
-        (ExecProcess::File(_), Some(bytes)) => {
-            let mut process: Process = load::parse(&name(options), bytes)?;
+        (ExecProcess::File(path), Some(bytes)) => {
+            let mut process: Process = load::parse(&path.to_string_lossy(), bytes)?;
             // The container's is for every exec; a file that has one of its own means that.
             let own = || spec.process.as_ref()?.exec_cpu_affinity.clone();
             process.exec_cpu_affinity = process.exec_cpu_affinity.take().or_else(own);

@@ -22,9 +22,8 @@ use crate::plan::{Field, Open};
 use crate::spec::destination::absolute;
 use crate::spec::{Mount, Spec, load, validate};
 use crate::state::{AddedMount, Entry, Record};
-use crate::sys::file::{self, cwd};
-use crate::sys::process;
-use crate::sys::wait::{self, Ended};
+use crate::sys::wait::Ended;
+use crate::sys::{file, process};
 use crate::wire::{MOST_KEPT, MountId, Word};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -44,10 +43,8 @@ impl Engine {
         let spec = self.spec_again(&config, &entry, &record)?;
         let prepared = self.prepare(&spec, &record)?;
         let facts = self.circumstances(&prepared.facts, record.no_pivot);
-        for warning in &validate::more_mounts(&list, &spec, &facts)?.warnings {
-            self.warn(Error::new(warning.clone()));
-        }
-        // What fails is told in terms of the file.
+        self.warn_of(&validate::more_mounts(&list, &spec, &facts)?.warnings);
+        // Errors use the terms of the file.
         let own = Spec { mounts: spec.mounts.clone(), linux: spec.linux.clone(), ..Spec::default() };
         let spec = Spec { mounts: list, ..spec };
         let named = Named::of(&own, &spec.mounts, u64::from(record.namespaces_joined));
@@ -192,9 +189,7 @@ impl Work<'_> {
             init.end();
             return Err(error);
         }
-        self.engine.watch.wait(&[init.process().pidfd.as_fd()], init.process().pid)?;
-        let ended = wait::reap(init.process().pidfd.as_fd()).map_err(|e| e.because("wait for init"))?;
-        match ended {
+        match self.engine.watch.finish(init.process())? {
             Ended::Exited(0) => Ok(()),
             _ if cgroup.is_some() => Err(Error::new("the process that copies was killed").remedy(
                 "the container's cgroup may be out of memory, which what tmpcopyup copies is charged to: limit it with size=",
@@ -275,8 +270,7 @@ fn entry_of(tenant: &Tenant, step: u32) -> Option<usize> {
 
 /// The process lives after the look, so the number was its own.
 fn pid_namespace(pid: i32, pidfd: BorrowedFd) -> Result<OwnedFd> {
-    let path = crate::plan::script::c(&format!("/proc/{pid}/ns/pid"));
-    let namespace = file::openat2(cwd(), &path, libc::O_RDONLY, 0, 0)
+    let namespace = process::open_of(pid, "ns/pid", libc::O_RDONLY)
         .map_err(|e| e.because("open the container's pid namespace"))?;
     process::pidfd_send_signal(pidfd, 0)
         .map_err(|_| Error::new("the container has ended").kind(Kind::WrongState))?;

@@ -62,13 +62,13 @@ impl Engine {
             self.warn(Error::new(format!("{} {rest}", field_name(&options.changes, pointer))));
         }
         merge(&mut present, &wanted);
-        let limits_now = encoded(&present);
+        let limits_now = serde_json::to_string(&present).expect("resources have only string keys");
         let driver = Driver::open(Some(&location))?;
         let cgroup = driver.needed("updated")?;
         let shares = Shares::plan(id, options, &record).map_err(|e| e.rename_field(name))?;
         let (mut before, mut ledger) = (None, Vec::new());
         for deed in deeds::UPDATE {
-            let done = match deed {
+            let done = self.watch.timed(deed, || match deed {
                 Deed::AnnounceShares => shares.announce(&entry, &mut record),
                 Deed::RecordLimits => {
                     record.limits = Some(limits_now.clone());
@@ -78,7 +78,7 @@ impl Engine {
                 Deed::SetShares => shares.carry_out(cgroup),
                 Deed::Publish => entry.publish(),
                 _ => Err(misplaced(deed)),
-            };
+            });
             if let Err(error) = done {
                 let back = |error, deed| match (deed, before.take()) {
                     (Deed::SetLimitsBack, Some(before)) => before.back(error),
@@ -116,19 +116,13 @@ impl Engine {
         let count = if v2 { SwapCount::Alone } else { SwapCount::WithMemory };
         complete(&mut wanted, present, count);
         let checked = validate::resources(&wanted)?;
-        for warning in &checked.warnings {
-            self.warn(Error::new(warning.clone()));
-        }
+        self.warn_of(&checked.warnings);
         if !wanted.devices.is_empty() {
             self.warn(Error::new("/devices is ignored: device rules stay as they are"));
             wanted.devices.clear();
         }
         Ok(wanted)
     }
-}
-
-fn encoded(resources: &Resources) -> String {
-    serde_json::to_string(resources).expect("resources have only string keys")
 }
 
 /// What the caller calls the value at this pointer, which may begin at config.json or at the resources.

@@ -3,6 +3,7 @@
 pub mod identity;
 pub mod launch;
 pub mod pidfd;
+pub mod proc;
 mod raw;
 pub mod signal;
 pub mod signalfd;
@@ -10,5 +11,5 @@ pub mod spawn;
 pub mod wait;
 
 pub use identity::sched_setattr;
-pub use pidfd::{pidfd_getfd, pidfd_open, pidfd_open_thread, pidfd_send_signal};
-pub use signal::kill_group;
+pub use pidfd::{kill_group, pidfd_getfd, pidfd_open, pidfd_open_thread, pidfd_send_signal};
+pub use proc::{Stat, name, number, open_of};

@@ -8,12 +8,6 @@ pub fn kill(pid: i32, signal: i32) -> SysResult<()> {
     check(unsafe { libc::kill(pid, signal) }).map(drop)
 }
 
-/// kill(-leader, signal): every process of the group that `leader` leads. The caller has not reaped `leader`, so
-/// no other process has the number. Reference: kill(2).
-pub fn kill_group(leader: i32, signal: i32) -> SysResult<()> {
-    kill(-leader, signal)
-}
-
 /// signal(number, SIG_IGN), for the whole process. Reference: signal(2).
 pub fn ignore(number: i32) -> SysResult<()> {
     // SAFETY: SIG_IGN is no function, so no code of ours ever runs as a handler.

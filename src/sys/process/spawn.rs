@@ -1,5 +1,6 @@
 //! Programs of the host that this one calls: hooks, newuidmap, ps.
 
+use super::{launch::Child, pidfd_open};
 use crate::sys::check;
 use std::ffi::OsStr;
 use std::io;
@@ -19,4 +20,11 @@ pub fn program(name: impl AsRef<OsStr>) -> Command {
         });
     }
     command
+}
+
+/// Starts it; it is waited for by its descriptor, not by std.
+pub fn start(command: &mut Command) -> io::Result<Child> {
+    let pid = command.spawn()?.id() as i32;
+    let pidfd = pidfd_open(pid).map_err(|errno| io::Error::from_raw_os_error(errno.0))?;
+    Ok(Child { pid, pidfd })
 }

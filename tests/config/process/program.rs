@@ -1,6 +1,7 @@
 //! `process.args`, `env`, `cwd`: which program runs, where, with what.
 
 use crate::support::Container;
+use rruntime::engine::child::program_head::{foreign, interpreter};
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -238,4 +239,27 @@ fn empty_labels_ask_for_nothing() {
         })
         .sh("echo on");
     assert_eq!(container.run().ok(), "on\n");
+}
+
+#[test]
+fn a_scripts_interpreter_is_named() {
+    assert_eq!(interpreter(b"#!/bin/foo -x\necho").as_deref(), Some("/bin/foo"));
+    assert_eq!(interpreter(b"#! /bin/foo\n").as_deref(), Some("/bin/foo"));
+    assert!(interpreter(b"#!/bin/sh\r\necho").is_some_and(|text| text.contains("DOS line ends")));
+    assert_eq!(interpreter(b"echo"), None);
+}
+
+#[test]
+fn damaged_programs_have_no_interpreter() {
+    let mut head = b"\x7fELF\x02\x01".to_vec();
+    head.resize(64, 0xff);
+    assert_eq!(interpreter(&head), None);
+}
+
+#[test]
+fn a_program_for_another_processor_is_named() {
+    let mut head = b"\x7fELF\x02\x01".to_vec();
+    head.resize(18, 0);
+    head.extend(183u16.to_le_bytes());
+    assert!(foreign(&head).contains("aarch64"));
 }
