@@ -13,6 +13,7 @@ use crate::names;
 use crate::names::namespaces::{CGROUP, MOUNT, NETWORK, PID, TIME, USER, UTS};
 use crate::seccomp::Filter;
 use crate::spec::destination::{absolute, is_root};
+use crate::spec::text::given;
 use crate::spec::validate::sysctl_path;
 use crate::spec::{IdMapping, Spec};
 use crate::wire::{Attributes, Bytes, Root, Searcher, Step};
@@ -29,8 +30,6 @@ pub struct Options {
     /// The session keyring to make; absent: the caller's stays.
     pub keyring: Option<SessionKeyring>,
     pub preserve_fds: u32,
-    /// Some of them are sockets that a service manager has opened for the process.
-    pub listening: bool,
     pub start: StartWord,
 }
 
@@ -82,8 +81,11 @@ pub fn container<'a>(
     options: &Options,
 ) -> Result<Plan<'a>> {
     let mut opens = Opens::default();
-    let ends = (options.start != StartWord::Maker)
-        .then(|| Ends { word: opens.add(Open::StartWord), answer: opens.add(Open::StartAnswer) });
+    let taken = options.start == StartWord::Taken;
+    let ends = match options.start {
+        StartWord::Maker => Ends::NONE,
+        _ => Ends { word: opens.add(Open::StartWord), answer: opens.add(Open::StartAnswer), taken },
+    };
     let namespaces = Namespaces::of(spec, &mut opens);
     let mut builder = Builder {
         spec,
@@ -101,10 +103,8 @@ pub fn container<'a>(
     builder.build_tree()?;
     let confined = builder.run_program(filter, ends)?;
     builder.join_halves();
-    let linux = spec.linux.as_ref();
-    let id_maps = linux
-        .filter(|_| builder.namespaces.new & USER != 0)
-        .map(|linux| (linux.uid_mappings.clone(), linux.gid_mappings.clone()));
+    let maps = || (spec.linux().uid_mappings.clone(), spec.linux().gid_mappings.clone());
+    let id_maps = (builder.namespaces.new & USER != 0).then(maps);
     let staged = builder.namespaces.staged();
     Ok(Plan {
         clone_flags: if staged { 0 } else { builder.namespaces.at_clone() },
@@ -137,6 +137,11 @@ impl<'a> Builder<'a, '_> {
         self.script.push(Field::None, step);
     }
 
+    /// A step that comes from this field.
+    fn push_for(&mut self, field: &'static str, step: Step) {
+        self.script.push(Field::Fixed(field), step);
+    }
+
     fn birth(&self) -> Birth {
         if self.namespaces.joined() & PID != 0 { Birth::Late } else { Birth::Inside }
     }
@@ -148,8 +153,8 @@ impl<'a> Builder<'a, '_> {
     /// Namespaces, identity in them, and the files about ourselves that are the host's.
     fn become_member(&mut self) {
         push_cgroup(self.host.cgroup.as_ref(), &mut self.script, &mut self.opens);
-        if self.spec.linux.as_ref().is_some_and(|linux| linux.intel_rdt.is_some()) {
-            self.script.push(Field::Fixed("/linux/intelRdt"), Step::Sync { point: sync::RESCTRL });
+        if self.spec.linux().intel_rdt.is_some() {
+            self.push_for("/linux/intelRdt", Step::Sync { point: sync::RESCTRL });
         }
         let map = if self.namespaces.new & USER != 0 { sync::MAP } else { 0 };
         let oom = self.spec.process.as_ref().and_then(|process| process.oom_score_adj);
@@ -227,7 +232,7 @@ impl<'a> Builder<'a, '_> {
         if let Some(value) = oom {
             let value = value.to_string();
             let step = Step::SelfFile { file: c"oom_score_adj", value: Bytes(value.as_bytes()) };
-            self.script.push(Field::Fixed("/process/oomScoreAdj"), step);
+            self.push_for("/process/oomScoreAdj", step);
             if self.namespaces.new & TIME == 0 {
                 self.push(Step::CloseHostProc {});
             }
@@ -235,15 +240,12 @@ impl<'a> Builder<'a, '_> {
     }
 
     fn set_clocks(&mut self) {
-        let offsets = self.spec.linux.as_ref().map(|linux| &linux.time_offsets);
-        let text: String = offsets
-            .into_iter()
-            .flatten()
-            .map(|(clock, offset)| format!("{clock} {} {}\n", offset.secs, offset.nanosecs))
-            .collect();
+        let offsets = self.spec.linux().time_offsets.iter();
+        let lines = offsets.map(|(clock, offset)| format!("{clock} {} {}\n", offset.secs, offset.nanosecs));
+        let text: String = lines.collect();
         if !text.is_empty() {
             let step = Step::SelfFile { file: c"timens_offsets", value: Bytes(text.as_bytes()) };
-            self.script.push(Field::Fixed("/linux/timeOffsets"), step);
+            self.push_for("/linux/timeOffsets", step);
         }
         self.push(Step::EnterTimeNamespace {});
     }
@@ -259,19 +261,17 @@ impl<'a> Builder<'a, '_> {
         }
         if self.namespaces.has(UTS) {
             let spec = self.spec;
-            if let Some(name) = spec.hostname.as_deref().filter(|name| !name.is_empty()) {
-                self.script.push(Field::Fixed("/hostname"), Step::Hostname { name: Bytes(name.as_bytes()) });
+            if let Some(name) = given(&spec.hostname) {
+                self.push_for("/hostname", Step::Hostname { name: Bytes(name.as_bytes()) });
             }
-            if let Some(name) = spec.domainname.as_deref().filter(|name| !name.is_empty()) {
-                self.script
-                    .push(Field::Fixed("/domainname"), Step::Domainname { name: Bytes(name.as_bytes()) });
+            if let Some(name) = given(&spec.domainname) {
+                self.push_for("/domainname", Step::Domainname { name: Bytes(name.as_bytes()) });
             }
         }
-        if self.spec.linux.as_ref().is_some_and(|linux| !linux.net_devices.is_empty()) {
-            self.script.push(Field::Fixed("/linux/netDevices"), Step::Sync { point: sync::NETWORK });
+        if !self.spec.linux().net_devices.is_empty() {
+            self.push_for("/linux/netDevices", Step::Sync { point: sync::NETWORK });
         }
-        settings::push(self.spec.linux.as_ref(), &mut self.script)?;
-        Ok(())
+        settings::push(self.spec.linux(), &mut self.script)
     }
 
     /// The root filesystem and everything below it, up to the point where the host's tree is gone.
@@ -280,15 +280,13 @@ impl<'a> Builder<'a, '_> {
         let Some(root) = &spec.root else {
             return Err(Error::new("a root filesystem is needed").kind(Kind::Config).field("/root"));
         };
-        let own_mounts = self.namespaces.has(MOUNT);
-        if !own_mounts {
+        if !self.namespaces.has(MOUNT) {
             return Err(Error::new("a container without a mount namespace would mount into the host's tree")
                 .kind(Kind::Unsupported)
                 .field("/linux/namespaces")
                 .remedy("add {\"type\": \"mount\"}"));
         }
-        let propagation = spec.linux.as_ref().and_then(|linux| linux.rootfs_propagation.as_deref());
-        let propagation = propagation.filter(|mode| !mode.is_empty()).and_then(names::propagation_mode);
+        let propagation = given(&spec.linux().rootfs_propagation).and_then(names::propagation_mode);
         // A copy of a tree stays in the peer group of its original; unless the config shares on purpose, nothing
         // that is mounted inside may appear on the host. Sharing is for the volumes that ask for it: the root itself
         // never stays the host's peer, because what we mount on it is not the host's business, and pivot_root(2)
@@ -304,6 +302,8 @@ impl<'a> Builder<'a, '_> {
         self.push(Step::Umask { value: 0 });
         self.attach_root(&root.path, if base == libc::MS_PRIVATE { base } else { libc::MS_SLAVE });
         let mounts = Mounts {
+            script: &mut self.script,
+            opens: &mut self.opens,
             list: &spec.mounts,
             spec,
             bundle: self.bundle,
@@ -313,7 +313,7 @@ impl<'a> Builder<'a, '_> {
             moment: Moment::Building,
             pidns: self.namespaces.joined_handle(PID),
         };
-        mounts.push(&mut self.script, &mut self.opens)?;
+        mounts.push()?;
         let nodes = if self.user_namespace() || self.host.in_user_namespace {
             Nodes::Bind(self.copier())
         } else {
@@ -321,18 +321,14 @@ impl<'a> Builder<'a, '_> {
         };
         devices::push(spec, nodes, &mut self.script, &mut self.opens)?;
         if spec.process.as_ref().is_some_and(|process| process.terminal) {
-            self.script.push(
-                Field::Fixed("/process/terminal"),
-                Step::Console { bind: true, held: self.birth() == Birth::Late },
-            );
+            let held = self.birth() == Birth::Late;
+            self.push_for("/process/terminal", Step::Console { bind: true, held });
         }
-        let linux = spec.linux.as_ref();
-        let sysctls = linux.is_some_and(|linux| !linux.sysctl.is_empty());
-        if sysctls || spec.process.as_ref().is_some_and(Program::has_labels) {
+        if !spec.linux().sysctl.is_empty() || spec.process.as_ref().is_some_and(Program::has_labels) {
             self.push(Step::OpenProc {});
         }
         if self.hooks_before_pivot() {
-            self.script.push(Field::Fixed("/hooks"), Step::Sync { point: sync::HOOKS });
+            self.push_for("/hooks", Step::Sync { point: sync::HOOKS });
         }
         self.leave_host();
         self.finish_tree(root.readonly, propagation);
@@ -340,10 +336,8 @@ impl<'a> Builder<'a, '_> {
     }
 
     fn hooks_before_pivot(&self) -> bool {
-        self.spec.hooks.as_ref().is_some_and(|hooks| {
-            let kinds = [&hooks.prestart, &hooks.create_runtime, &hooks.create_container];
-            kinds.iter().any(|kind| !kind.is_empty())
-        })
+        let hooks = self.spec.hooks();
+        [&hooks.prestart, &hooks.create_runtime, &hooks.create_container].iter().any(|kind| !kind.is_empty())
     }
 
     /// Hooks expect to find the root filesystem at its own path; without hooks it is attached over the root,
@@ -379,8 +373,7 @@ impl<'a> Builder<'a, '_> {
 
     fn finish_tree(&mut self, readonly: bool, propagation: Option<(u64, bool)>) {
         let spec = self.spec;
-        let nulls = spec.linux.as_ref().is_some_and(|linux| !linux.masked_paths.is_empty());
-        if nulls {
+        if !spec.linux().masked_paths.is_empty() {
             self.push(Step::OpenNull {});
         }
         if let Some(process) = &spec.process {
@@ -393,27 +386,24 @@ impl<'a> Builder<'a, '_> {
                 keep_groups: groups.is_none(),
                 groups: Bytes(groups.as_deref().unwrap_or_default()),
             };
-            let step = Step::Cwd { path: &c(&process.cwd), user };
-            self.script.push(Field::Fixed("/process/cwd"), step);
+            self.push_for("/process/cwd", Step::Cwd { path: &c(&process.cwd), user });
         }
         if readonly {
             let attributes = Attributes { set: libc::MOUNT_ATTR_RDONLY, ..Attributes::NONE };
-            self.script
-                .push(Field::Fixed("/root/readonly"), Step::RootAttributes { attributes, recursive: false });
+            self.push_for("/root/readonly", Step::RootAttributes { attributes, recursive: false });
         }
         self.push_paths();
         // After the paths: an unbindable root cannot be copied, which is how they are made read-only.
         if let Some((flag, recursive)) = propagation {
             let attributes = Attributes { propagation: flag, ..Attributes::NONE };
-            let field = Field::Fixed("/linux/rootfsPropagation");
-            self.script.push(field, Step::RootAttributes { attributes, recursive });
+            self.push_for("/linux/rootfsPropagation", Step::RootAttributes { attributes, recursive });
         }
     }
 
     /// Kernel parameters before the read-only paths, which may cover them; masks at the end, over everything.
     fn push_paths(&mut self) {
         let spec = self.spec;
-        let Some(linux) = &spec.linux else { return };
+        let linux = spec.linux();
         for (i, (key, value)) in linux.sysctl.iter().enumerate() {
             let path = c(&sysctl_path(key).unwrap_or_default());
             self.script.push(Field::Sysctl(i), Step::Sysctl { path: &path, value: Bytes(value.as_bytes()) });
@@ -437,7 +427,7 @@ impl<'a> Builder<'a, '_> {
         }
     }
 
-    fn run_program(&mut self, filter: Option<&Filter>, ends: Option<Ends>) -> Result<Option<Sets>> {
+    fn run_program(&mut self, filter: Option<&Filter>, ends: Ends) -> Result<Option<Sets>> {
         let Some(process) = &self.spec.process else {
             return Err(Error::new("a process is needed").kind(Kind::Config).field("/process"));
         };
@@ -449,8 +439,9 @@ impl<'a> Builder<'a, '_> {
         }
         // Without a pid namespace of its own a container's processes are seen by the caller's anyway. In a new one there is
         // nobody, until another process is let in while it waits for hooks or for `start`.
-        let hooks = self.spec.hooks.as_ref().is_some_and(|hooks| !hooks.start_container.is_empty());
-        let alone = !self.namespaces.has(PID) || (self.birth() == Birth::Inside && ends.is_none() && !hooks);
+        let hooks = !self.spec.hooks().start_container.is_empty();
+        let alone =
+            !self.namespaces.has(PID) || (self.birth() == Birth::Inside && ends == Ends::NONE && !hooks);
         let program = Program {
             process,
             file: None,
@@ -458,9 +449,8 @@ impl<'a> Builder<'a, '_> {
             user_namespace: self.user_namespace(),
             filter,
             preserve_fds: self.options.preserve_fds,
-            listening: self.options.listening,
+            listening: !self.spec.amendments.sockets.is_none(),
             start: Some(ends),
-            hands_over: self.options.start == StartWord::Taken,
             birth: self.birth(),
             tracers: if alone { Tracers::None } else { Tracers::Possible },
         };

@@ -4,6 +4,7 @@
 //! The engine does them one after the other and keeps a ledger of what was done; [`undo`] of that ledger is the way back,
 //! and `delete` is the way back from all of it.
 
+pub use super::script::Hooks;
 use super::script::{Field, Script, Talk};
 use super::{Plan, StartWord, sync};
 use crate::host::cgroups::Layout;
@@ -72,66 +73,28 @@ pub enum Deed {
     RemoveState,
 }
 
-/// The six kinds of hooks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hooks {
-    Prestart,
-    CreateRuntime,
-    CreateContainer,
-    StartContainer,
-    Poststart,
-    Poststop,
-}
-
 impl Deed {
     /// Where it comes from.
     pub fn field(self) -> Field {
-        match self {
+        Field::Fixed(match self {
             Deed::ClaimCgroup | Deed::MakeCgroup | Deed::RemoveCgroup | Deed::ReleaseCgroup => {
-                Field::Fixed("/linux/cgroupsPath")
+                "/linux/cgroupsPath"
             }
-            Deed::MakeResctrl | Deed::JoinResctrl | Deed::RemoveResctrl => Field::Fixed("/linux/intelRdt"),
-            Deed::GuardDevices => Field::Fixed("/linux/resources/devices"),
-            Deed::SetLimits | Deed::ChangeLimits | Deed::SetLimitsBack => Field::Fixed("/linux/resources"),
-            Deed::AnnounceShares | Deed::SetShares | Deed::ForgetShares => Field::Fixed("/linux/intelRdt"),
-            Deed::StartInit => Field::Fixed("/linux/namespaces"),
-            Deed::WriteIdMaps => Field::Fixed("/linux/uidMappings"),
-            Deed::RaiseLimits | Deed::LimitProcesses => Field::Fixed("/process/rlimits"),
-            Deed::MoveDevices | Deed::GiveDevicesBack => Field::Fixed("/linux/netDevices"),
-            Deed::SayStart | Deed::AwaitProgram => Field::Fixed("/process/args"),
-            Deed::CheckConfined => Field::Fixed("/process/capabilities"),
-            Deed::SettleBorn => Field::Fixed("/process/scheduler"),
-            Deed::ShowTerminal => Field::Fixed("/process/terminal"),
-            Deed::RunHooks(Hooks::Prestart) => Field::Fixed("/hooks/prestart"),
-            Deed::RunHooks(Hooks::CreateRuntime) => Field::Fixed("/hooks/createRuntime"),
-            Deed::RunHooks(Hooks::CreateContainer) => Field::Fixed("/hooks/createContainer"),
-            Deed::RunHooks(Hooks::StartContainer) => Field::Fixed("/hooks/startContainer"),
-            Deed::RunHooks(Hooks::Poststart) => Field::Fixed("/hooks/poststart"),
-            Deed::RunHooks(Hooks::Poststop) => Field::Fixed("/hooks/poststop"),
-            Deed::MakeState
-            | Deed::WriteIntent
-            | Deed::MakeStartPipes
-            | Deed::ShowCreated
-            | Deed::MakeNotifyDirectory
-            | Deed::Open
-            | Deed::KeepConfig
-            | Deed::KeepScript
-            | Deed::RecordProcess
-            | Deed::RecordCreated
-            | Deed::Meet(_)
-            | Deed::Release
-            | Deed::AwaitReady
-            | Deed::GivePidfd
-            | Deed::Publish
-            | Deed::WriteBrief
-            | Deed::WritePidFile
-            | Deed::HideCreated
-            | Deed::RenewBrief
-            | Deed::RecordLimits
-            | Deed::KillFirst
-            | Deed::EndProcesses
-            | Deed::RemoveState => Field::None,
-        }
+            Deed::MakeResctrl | Deed::JoinResctrl | Deed::RemoveResctrl => "/linux/intelRdt",
+            Deed::AnnounceShares | Deed::SetShares | Deed::ForgetShares => "/linux/intelRdt",
+            Deed::GuardDevices => "/linux/resources/devices",
+            Deed::SetLimits | Deed::ChangeLimits | Deed::SetLimitsBack => "/linux/resources",
+            Deed::StartInit => "/linux/namespaces",
+            Deed::WriteIdMaps => "/linux/uidMappings",
+            Deed::RaiseLimits | Deed::LimitProcesses => "/process/rlimits",
+            Deed::MoveDevices | Deed::GiveDevicesBack => "/linux/netDevices",
+            Deed::SayStart | Deed::AwaitProgram => "/process/args",
+            Deed::CheckConfined => "/process/capabilities",
+            Deed::SettleBorn => "/process/scheduler",
+            Deed::ShowTerminal => "/process/terminal",
+            Deed::RunHooks(hooks) => return Field::Hooks(hooks),
+            _ => return Field::None,
+        })
     }
 
     /// What takes it back. The state directory goes with all that is in it.
@@ -180,8 +143,7 @@ pub struct Wishes {
 
 /// The deeds of a creation, up to a process that waits for start.
 pub fn create(plan: &Plan, spec: &Spec, layout: Option<&Layout>, wishes: Wishes) -> Vec<Deed> {
-    let linux = spec.linux.as_ref();
-    let resctrl = linux.is_some_and(|linux| linux.intel_rdt.is_some());
+    let resctrl = spec.linux().intel_rdt.is_some();
     let terminal = spec.process.as_ref().is_some_and(|process| process.terminal);
     let cgroup = layout.is_some();
     // On v1 the process enters its cgroups by itself and finds its limits there; on v2 they are set while the child works.
@@ -233,8 +195,7 @@ fn wanted<const N: usize>(deeds: [(bool, Deed); N]) -> Vec<Deed> {
 
 /// The deeds of a start; `shown`: the container's state is "created" until then.
 pub fn start(spec: &Spec, shown: bool) -> Vec<Deed> {
-    let none = Default::default();
-    let hooks = spec.hooks.as_ref().unwrap_or(&none);
+    let hooks = spec.hooks();
     wanted([
         (!hooks.start_container.is_empty(), Deed::RunHooks(Hooks::StartContainer)),
         (true, Deed::SayStart),

@@ -43,7 +43,7 @@ pub fn push<'a>(spec: &'a Spec<'a>, nodes: Nodes, script: &mut Script, opens: &m
     if dev_is_bound(spec) {
         return Ok(());
     }
-    let listed = spec.linux.as_ref().map_or(&[][..], |linux| &linux.devices);
+    let listed = &spec.linux().devices;
     for (path, major, minor) in DEFAULT_DEVICES {
         if listed.iter().any(|device| clean(&device.path) == path) {
             continue;

@@ -67,6 +67,8 @@ pub fn add<'a>(
     mounting.push(Field::None, Step::Umask { value: 0 });
     mounting.push(Field::None, Step::KeepMounts {});
     let mounts = Mounts {
+        script: &mut mounting,
+        opens: &mut opens,
         list,
         spec,
         bundle,
@@ -76,7 +78,7 @@ pub fn add<'a>(
         moment: Moment::Running,
         pidns,
     };
-    mounts.push(&mut mounting, &mut opens)?;
+    mounts.push()?;
     mounting.push(Field::None, Step::Finish {});
 
     let mut script = Script::default();

@@ -92,7 +92,7 @@ impl Program<'_, '_> {
 }
 
 /// What comes behind the filter if that is loaded first.
-pub fn needs(process: &Process, filter: Option<&Filter>, birth: Birth, start: Option<Option<Ends>>) -> Needs {
+pub fn needs(process: &Process, filter: Option<&Filter>, birth: Birth, start: Option<Ends>) -> Needs {
     let late = birth == Birth::Late;
     let gives_up = !process.no_new_privileges;
     let notify = filter.is_some_and(|filter| filter.notify);

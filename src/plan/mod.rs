@@ -30,7 +30,9 @@ pub use opens::{Open, Opens};
 pub use script::{Field, Script};
 
 use crate::cgroup::Location;
+use crate::error::{Error, Kind, Result};
 use crate::host::cgroups::Layout;
+use crate::names::{Table, find};
 
 /// What planning has to know of the machine and of the caller.
 #[derive(Debug)]
@@ -51,6 +53,12 @@ pub struct Host {
     pub cgroups: Layout,
     /// Where the container's cgroup will be; `None` without one.
     pub cgroup: Option<Location>,
+}
+
+/// What a name of the config stands for. Validation has refused names that no table has.
+fn known<T: Copy>(table: &Table<T>, name: &str, field: impl FnOnce() -> String) -> Result<T> {
+    let unknown = || Error::new("unknown name").kind(Kind::Config).field(field()).value(name);
+    find(table, name).ok_or_else(unknown)
 }
 
 /// Where init stops and rruntime does its part: the `point` of a `Step::Sync`.

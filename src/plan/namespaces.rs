@@ -9,6 +9,7 @@ use super::script::{Field, Script};
 use crate::names::namespace;
 use crate::names::namespaces::{CGROUP, MOUNT, PID, TIME, USER};
 use crate::spec::Spec;
+use crate::spec::text::given;
 use crate::wire::{Handle, Step};
 use std::borrow::Cow;
 
@@ -42,11 +43,10 @@ pub struct Namespaces {
 impl Namespaces {
     pub fn of<'a>(spec: &'a Spec<'a>, opens: &mut Opens<'a>) -> Namespaces {
         let mut found = Namespaces::default();
-        let Some(linux) = &spec.linux else { return found };
-        for (i, wanted) in linux.namespaces.iter().enumerate() {
+        for (i, wanted) in spec.linux().namespaces.iter().enumerate() {
             // Validation has refused unknown kinds.
             let Some(known) = namespace(&wanted.kind) else { continue };
-            match wanted.path.as_deref().filter(|path| !path.is_empty()) {
+            match given(&wanted.path) {
                 None => found.new |= known.flag,
                 Some(path) => {
                     let field = Field::Namespace(i);

@@ -7,15 +7,16 @@
 //! it. Only now is a process born that the container sees, or does one wait for start. `plan/behind.rs` says what becomes
 //! of profiles that forbid this.
 
-use super::Host;
 use super::loading::{Loading, push_filter};
 use super::program::{Birth, Ends, Program, Sets};
 use super::scheduling;
 use super::script::{Field, Script, StringList, c};
-use crate::error::{Error, Kind, Result};
+use super::{Host, known};
+use crate::error::Result;
 use crate::names;
-use crate::spec::{Process, Text};
-use crate::wire::{Bytes, Handle, Step};
+use crate::spec::Process;
+use crate::spec::text::given;
+use crate::wire::{Bytes, Step};
 use std::ffi::CStr;
 
 const SYS_PTRACE: u64 = 1 << 19;
@@ -67,14 +68,13 @@ impl Program<'_, '_> {
         };
         let resolve = Step::Resolve { candidates: candidates.wire(), elsewhere: late };
         script.push(self.program_field(), resolve);
-        let Ends { word, answer } =
-            self.start.flatten().unwrap_or(Ends { word: Handle::NONE, answer: Handle::NONE });
+        let Ends { word, answer, taken } = self.start.unwrap_or(Ends::NONE);
         script.push(Field::None, Step::Confine { first: 3 + self.preserve_fds, word, answer });
         // rruntime takes the listener, and `start` its pipes, from init, which is not dumpable: without CAP_SYS_PTRACE, or
         // from an ordinary user's joiner, that is refused.
         let may_trace = self.host.privileged && self.host.permitted & SYS_PTRACE != 0;
         let notify = self.filter.is_some_and(|filter| filter.notify);
-        if (notify || self.hands_over) && !may_trace {
+        if (notify || taken) && !may_trace {
             script.push(Field::None, Step::Dumpable {});
         }
         let argv = StringList::of(process.args.iter().map(|a| &**a));
@@ -231,22 +231,16 @@ pub fn searches_anywhere(process: &Process) -> bool {
 
 /// The labels that the coming exec takes on: field, file below /proc/self, content.
 pub fn labels(process: &Process) -> impl Iterator<Item = (Field, &'static CStr, String)> {
-    let some = |label: &Option<Text>| label.as_deref().filter(|text| !text.is_empty()).map(str::to_owned);
-    let selinux = some(&process.selinux_label)
-        .map(|label| (Field::Fixed("/process/selinuxLabel"), c"attr/exec", label));
-    let apparmor = some(&process.apparmor_profile).map(|profile| {
+    let selinux = given(&process.selinux_label)
+        .map(|label| (Field::Fixed("/process/selinuxLabel"), c"attr/exec", label.to_owned()));
+    let apparmor = given(&process.apparmor_profile).map(|profile| {
         (Field::Fixed("/process/apparmorProfile"), c"attr/apparmor/exec", format!("exec {profile}"))
     });
     selinux.into_iter().chain(apparmor)
 }
 
 pub fn rlimit(kind: &str, index: usize) -> Result<u32> {
-    names::find(&names::RLIMITS, kind).ok_or_else(|| {
-        Error::new("unknown resource limit")
-            .kind(Kind::Config)
-            .field(format!("/process/rlimits/{index}/type"))
-            .value(kind)
-    })
+    known(&names::RLIMITS, kind, || format!("/process/rlimits/{index}/type"))
 }
 
 /// The paths at which the program may be: as it stands if it has a slash, else in each directory of PATH.

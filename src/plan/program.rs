@@ -32,6 +32,13 @@ pub enum Tracers {
 pub struct Ends {
     pub word: Handle,
     pub answer: Handle,
+    /// `start` takes them from it.
+    pub taken: bool,
+}
+
+impl Ends {
+    /// It waits in the conversation with the process that has made it.
+    pub const NONE: Ends = Ends { word: Handle::NONE, answer: Handle::NONE, taken: false };
 }
 
 /// A process to become.
@@ -47,10 +54,8 @@ pub struct Program<'a, 'p> {
     pub preserve_fds: u32,
     /// Among them are sockets of a service manager: the program is told its own pid with them (sd_listen_fds(3)).
     pub listening: bool,
-    /// Wait for start before exec; `Some` ends where another command says it.
-    pub start: Option<Option<Ends>>,
-    /// `start` takes these ends from it.
-    pub hands_over: bool,
+    /// Where it waits for start before its exec, if it does.
+    pub start: Option<Ends>,
     pub birth: Birth,
     pub tracers: Tracers,
 }

@@ -1,8 +1,9 @@
 //! `process.scheduler` and `process.ioPriority`, and what of a process its parent sets when it is born late.
 
+use super::known;
 use super::program::Birth;
 use super::script::{Field, Script};
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::names;
 use crate::spec::Process;
 use crate::wire::{Bytes, Step};
@@ -13,9 +14,7 @@ pub fn push(process: &Process, birth: Birth, script: &mut Script) -> Result<()> 
         script.push(Field::Fixed("/process/scheduler"), Step::Scheduler { attributes: Bytes(&attributes) });
     }
     if let Some(io) = &process.io_priority {
-        let class = names::find(&names::IO_PRIORITY_CLASSES, &io.class).ok_or_else(|| {
-            Error::new("unknown class").kind(Kind::Config).field("/process/ioPriority/class").value(&io.class)
-        })?;
+        let class = known(&names::IO_PRIORITY_CLASSES, &io.class, || "/process/ioPriority/class".into())?;
         let value = u32::from(class) << 13 | (io.priority as u32 & 7);
         script.push(Field::Fixed("/process/ioPriority"), Step::IoPriority { value });
     }
@@ -41,18 +40,10 @@ pub fn forbids_birth(process: &Process) -> bool {
 /// `process.scheduler` as struct sched_attr in its first published size.
 pub fn scheduler(process: &Process) -> Result<Option<Vec<u8>>> {
     let Some(scheduler) = &process.scheduler else { return Ok(None) };
-    let unknown = |field: &str, value: &str| {
-        Error::new("unknown name")
-            .kind(Kind::Config)
-            .field(format!("/process/scheduler/{field}"))
-            .value(value)
-    };
-    let policy = names::find(&names::SCHEDULER_POLICIES, &scheduler.policy)
-        .ok_or_else(|| unknown("policy", &scheduler.policy))?;
+    let policy = known(&names::SCHEDULER_POLICIES, &scheduler.policy, || "/process/scheduler/policy".into())?;
     let mut flags = 0;
     for (i, flag) in scheduler.flags.iter().enumerate() {
-        flags |=
-            names::find(&names::SCHEDULER_FLAGS, flag).ok_or_else(|| unknown(&format!("flags/{i}"), flag))?;
+        flags |= known(&names::SCHEDULER_FLAGS, flag, || format!("/process/scheduler/flags/{i}"))?;
     }
     let mut attributes = Vec::with_capacity(48);
     attributes.extend_from_slice(&48u32.to_ne_bytes());

@@ -1,5 +1,6 @@
 //! The child's part of a plan: steps, encoded as init will read them, each with the field that it comes from.
 
+use crate::names::HOOKS;
 use crate::spec::Spec;
 use crate::spec::locate::escaped;
 use crate::sys;
@@ -19,8 +20,27 @@ pub enum Field {
     Masked(usize),
     Readonly(usize),
     Rlimit(usize),
+    Hooks(Hooks),
     /// In the order of the keys.
     Sysctl(usize),
+}
+
+/// The six kinds of hooks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hooks {
+    Prestart,
+    CreateRuntime,
+    CreateContainer,
+    StartContainer,
+    Poststart,
+    Poststop,
+}
+
+impl Hooks {
+    /// As in config.json.
+    pub fn name(self) -> &'static str {
+        HOOKS[self as usize]
+    }
 }
 
 impl Field {
@@ -35,8 +55,9 @@ impl Field {
             Field::Masked(i) => format!("/linux/maskedPaths/{i}"),
             Field::Readonly(i) => format!("/linux/readonlyPaths/{i}"),
             Field::Rlimit(i) => format!("/process/rlimits/{i}"),
+            Field::Hooks(hooks) => format!("/hooks/{}", hooks.name()),
             Field::Sysctl(i) => {
-                let key = spec.linux.as_ref()?.sysctl.keys().nth(i)?;
+                let key = spec.linux().sysctl.keys().nth(i)?;
                 format!("/linux/sysctl/{}", escaped(key))
             }
         })

@@ -1,13 +1,13 @@
 //! What every process of a container has from `linux`, the first and those of `exec` alike: memory policy, personality.
 
+use super::known;
 use super::script::{Field, Script};
 use crate::error::{Error, Kind, Result};
 use crate::names;
 use crate::spec::{Linux, MemoryPolicy, Personality, cpus};
 use crate::wire::{Bytes, Step};
 
-pub fn push(linux: Option<&Linux>, script: &mut Script) -> Result<()> {
-    let Some(linux) = linux else { return Ok(()) };
+pub fn push(linux: &Linux, script: &mut Script) -> Result<()> {
     if let Some(policy) = &linux.memory_policy {
         let (mode, nodes) = memory_policy(policy)?;
         script.push(Field::Fixed("/linux/memoryPolicy"), Step::MemoryPolicy { mode, nodes: Bytes(&nodes) });
@@ -21,17 +21,9 @@ pub fn push(linux: Option<&Linux>, script: &mut Script) -> Result<()> {
 
 /// The mode with its flags, and the nodes as a bit mask.
 fn memory_policy(policy: &MemoryPolicy) -> Result<(u32, Vec<u8>)> {
-    let unknown = |field: String, value: &str| {
-        Error::new("unknown name")
-            .kind(Kind::Config)
-            .field(format!("/linux/memoryPolicy/{field}"))
-            .value(value)
-    };
-    let mut mode = names::find(&names::MEMORY_POLICY_MODES, &policy.mode)
-        .ok_or_else(|| unknown("mode".into(), &policy.mode))?;
+    let mut mode = known(&names::MEMORY_POLICY_MODES, &policy.mode, || "/linux/memoryPolicy/mode".into())?;
     for (i, flag) in policy.flags.iter().enumerate() {
-        mode |= names::find(&names::MEMORY_POLICY_FLAGS, flag)
-            .ok_or_else(|| unknown(format!("flags/{i}"), flag))?;
+        mode |= known(&names::MEMORY_POLICY_FLAGS, flag, || format!("/linux/memoryPolicy/flags/{i}"))?;
     }
     let list = policy.nodes.as_deref().unwrap_or_default();
     let mut nodes = cpus::mask(list).map_err(|reason| {
@@ -44,12 +36,8 @@ fn memory_policy(policy: &MemoryPolicy) -> Result<(u32, Vec<u8>)> {
 
 /// Flags that nobody knows are left out: the specification defines none, and `validate` has warned of them.
 fn personality_value(personality: &Personality) -> Result<u64> {
-    let domain = names::find(&names::PERSONALITY_DOMAINS, &personality.domain).ok_or_else(|| {
-        Error::new("unknown name")
-            .kind(Kind::Config)
-            .field("/linux/personality/domain")
-            .value(&*personality.domain)
-    })?;
-    let known = personality.flags.iter().filter_map(|flag| names::find(&names::PERSONALITY_FLAGS, flag));
-    Ok(u64::from(known.fold(domain, |value, flag| value | flag)))
+    let domain =
+        known(&names::PERSONALITY_DOMAINS, &personality.domain, || "/linux/personality/domain".into())?;
+    let flags = personality.flags.iter().filter_map(|flag| names::find(&names::PERSONALITY_FLAGS, flag));
+    Ok(u64::from(flags.fold(domain, |value, flag| value | flag)))
 }

@@ -52,7 +52,7 @@ pub struct Destination<'i> {
 /// Joins, then is the process of `exec`.
 pub fn exec<'a>(
     process: &'a Process<'a>,
-    linux: Option<&Linux>,
+    linux: &Linux,
     to: Destination,
     host: &Host,
     filter: Option<&Filter>,
@@ -81,19 +81,7 @@ pub fn exec<'a>(
     }
     let cwd = c(&process.cwd);
     script.push(Field::Fixed("/process/cwd"), Step::Chdir { path: &cwd, patient: true });
-    let program = Program {
-        process,
-        file: None,
-        host,
-        user_namespace: to.namespaces & USER != 0,
-        filter,
-        preserve_fds,
-        listening: false,
-        start: None,
-        hands_over: false,
-        birth: Birth::Late,
-        tracers,
-    };
+    let program = Program { preserve_fds, ..program(process, to, host, filter, tracers) };
     tenant.confined = program.push(&mut tenant.script, &mut tenant.warnings)?;
     Ok(tenant)
 }
@@ -154,22 +142,32 @@ pub fn own_hook<'a>(
     push_self_files(&process, None, script);
     push_join(to, pidfd, host.keep_groups, script);
     script.push(Field::None, Step::Chdir { path: &c(&process.cwd), patient: true });
-    let program = Program {
-        process: &process,
-        file: Some(&hook.path),
+    let program = Program { file: Some(&hook.path), ..program(&process, to, host, filter, tracers) };
+    // What cannot be given was told when the container was made.
+    tenant.confined = program.push(&mut tenant.script, &mut Vec::new())?;
+    Ok(tenant)
+}
+
+/// What every process that joins is to become.
+fn program<'a, 'p>(
+    process: &'a Process<'a>,
+    to: Destination,
+    host: &'p Host,
+    filter: Option<&'p Filter>,
+    tracers: Tracers,
+) -> Program<'a, 'p> {
+    Program {
+        process,
+        file: None,
         host,
         user_namespace: to.namespaces & USER != 0,
         filter,
         preserve_fds: 0,
         listening: false,
         start: None,
-        hands_over: false,
         birth: Birth::Late,
         tracers,
-    };
-    // What cannot be given was told when the container was made.
-    tenant.confined = program.push(&mut tenant.script, &mut Vec::new())?;
-    Ok(tenant)
+    }
 }
 
 /// What the kernel takes through /proc/self and children inherit: written through the host's procfs, before

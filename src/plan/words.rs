@@ -1,7 +1,7 @@
 //! What steps and deeds are called, for `--debug`, errors, and whatever else tells a person what is done. Both matches are
 //! exhaustive: nothing is done that has no words.
 
-use super::deeds::{Deed, Hooks};
+use super::deeds::Deed;
 use super::sync;
 use crate::names::{CAPABILITIES, Effect, MOUNT_OPTIONS, NAMESPACES, RLIMITS};
 use crate::wire::{Attributes, Bind, Device, Filesystem, Mount, Remount, Root, Step, Strings};
@@ -207,20 +207,6 @@ fn host_part(point: u32) -> &'static str {
         sync::PROCESSES => "limit its number of processes",
         sync::BORN => "settle the process that was born",
         _ => "do its part",
-    }
-}
-
-impl Hooks {
-    /// As in config.json.
-    pub fn name(self) -> &'static str {
-        match self {
-            Hooks::Prestart => "prestart",
-            Hooks::CreateRuntime => "createRuntime",
-            Hooks::CreateContainer => "createContainer",
-            Hooks::StartContainer => "startContainer",
-            Hooks::Poststart => "poststart",
-            Hooks::Poststop => "poststop",
-        }
     }
 }
 

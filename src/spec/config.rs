@@ -9,6 +9,7 @@ use super::idmap::IdMapping;
 use super::linux::Linux;
 use super::text::Text;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 objects! {
     /// A whole `config.json`.
@@ -151,5 +152,19 @@ objects! {
         pub args: Vec<Text<'a>>,
         pub env: Vec<Text<'a>>,
         pub timeout: Option<i64>,
+    }
+}
+
+impl<'a> Spec<'a> {
+    /// Its Linux part, without anything where it has none.
+    pub fn linux(&self) -> &Linux<'a> {
+        static NONE: LazyLock<Linux> = LazyLock::new(Linux::default);
+        self.linux.as_ref().unwrap_or(&NONE)
+    }
+
+    /// Its hooks; none where it does not name them.
+    pub fn hooks(&self) -> &Hooks<'a> {
+        static NONE: LazyLock<Hooks> = LazyLock::new(Hooks::default);
+        self.hooks.as_ref().unwrap_or(&NONE)
     }
 }

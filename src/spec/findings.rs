@@ -112,6 +112,20 @@ impl Findings {
         }
     }
 
+    /// Checks what is there.
+    pub fn some<T>(&mut self, at: At, value: &Option<T>, mut check: impl FnMut(&mut Findings, &At, &T)) {
+        if let Some(value) = value {
+            check(self, &at, value);
+        }
+    }
+
+    /// Checks each entry of a list.
+    pub fn each<'l, T>(&mut self, at: At, list: &'l [T], mut check: impl FnMut(&mut Findings, &At, &'l T)) {
+        for (i, entry) in list.iter().enumerate() {
+            check(self, &at.index(i), entry);
+        }
+    }
+
     /// Kernel strings end at a NUL byte: what follows would be lost without a word.
     pub fn no_nul(&mut self, at: &At, text: &str) {
         if has_nul(text) {
@@ -147,6 +161,13 @@ impl Findings {
         if !range.contains(&value) {
             let reason = format!("is outside the range {} to {}", range.start(), range.end());
             self.refuse(at, value, reason, "use a number in that range");
+        }
+    }
+
+    /// 2^32-1 is the kernel's "no id": given to setuid(2) it changes nothing, so it must never get there.
+    pub fn id(&mut self, at: &At, id: u32) {
+        if id == u32::MAX {
+            self.refuse(at, id, "is what the kernel calls no id", "use an id below 4294967295");
         }
     }
 

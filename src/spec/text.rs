@@ -75,3 +75,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
         d.deserialize_str(TextVisitor)
     }
 }
+
+/// Engines written in Go cannot tell an empty string from an absent one, so neither do we.
+pub fn given<'t>(text: &'t Option<Text>) -> Option<&'t str> {
+    text.as_deref().filter(|text| !text.is_empty())
+}

@@ -54,13 +54,9 @@ pub fn validate(spec: &Spec, facts: &Circumstances) -> Result<Checked> {
     root(&mut f, spec.root.as_ref());
     mounts::mounts(&mut f, spec, facts);
     namespaces::namespaces(&mut f, spec, facts);
-    if let Some(hooks) = &spec.hooks {
-        self::hooks(&mut f, hooks);
-    }
+    f.some(ROOT.key("hooks"), &spec.hooks, hooks);
     annotations(&mut f, &spec.annotations);
-    if let Some(linux) = &spec.linux {
-        linux::linux(&mut f, linux, facts);
-    }
+    f.some(ROOT.key("linux"), &spec.linux, |f, at, linux| linux::linux(f, at, linux, facts));
     f.finish()
 }
 
@@ -74,7 +70,7 @@ pub fn process(process: &Process, facts: &Circumstances) -> Result<Checked> {
 /// Checks mounts that `mounts add` gives for the container of `spec`; pointers begin at the list.
 pub fn more_mounts(list: &[Mount], spec: &Spec, facts: &Circumstances) -> Result<Checked> {
     let mut f = Findings::default();
-    mounts::list(&mut f, &ROOT, list, spec, facts);
+    mounts::list(&mut f, ROOT, list, spec, facts);
     f.finish()
 }
 
@@ -90,11 +86,8 @@ pub fn resources(resources: &Resources) -> Result<Checked> {
 fn version(f: &mut Findings, version: &str) {
     let at = &ROOT.key("ociVersion");
     if version.is_empty() {
-        return f.refuse_field(
-            at,
-            "is missing or empty",
-            "write the version of the runtime-spec, as in \"1.3.0\"",
-        );
+        let remedy = "write the version of the runtime-spec, as in \"1.3.0\"";
+        return f.refuse_field(at, "is missing or empty", remedy);
     }
     match major(version) {
         Some("1") => {}
@@ -133,17 +126,13 @@ fn root(f: &mut Findings, root: Option<&Root>) {
     };
     let at = at.key("path");
     if root.path.is_empty() {
-        return f.refuse_field(
-            &at,
-            "is missing or empty",
-            "give the root filesystem's directory, as in \"rootfs\"",
-        );
+        let remedy = "give the root filesystem's directory, as in \"rootfs\"";
+        return f.refuse_field(&at, "is missing or empty", remedy);
     }
     f.no_nul(&at, &root.path);
 }
 
-fn hooks(f: &mut Findings, hooks: &Hooks) {
-    let at = ROOT.key("hooks");
+fn hooks(f: &mut Findings, at: &At, hooks: &Hooks) {
     let lists = [
         &hooks.prestart,
         &hooks.create_runtime,
@@ -153,34 +142,22 @@ fn hooks(f: &mut Findings, hooks: &Hooks) {
         &hooks.poststop,
     ];
     for (kind, list) in HOOKS.into_iter().zip(lists) {
-        let at = at.key(kind);
-        for (i, hook) in list.iter().enumerate() {
-            self::hook(f, &at.index(i), hook);
-        }
+        f.each(at.key(kind), list, hook);
     }
 }
 
 fn hook(f: &mut Findings, at: &At, hook: &Hook) {
     f.absolute_path(&at.key("path"), &hook.path);
-    for (i, arg) in hook.args.iter().enumerate() {
-        f.no_nul(&at.key("args").index(i), arg);
-    }
-    for (i, entry) in hook.env.iter().enumerate() {
-        let at = at.key("env");
-        f.no_nul(&at.index(i), entry);
+    f.each(at.key("args"), &hook.args, |f, at, arg| f.no_nul(at, arg));
+    f.each(at.key("env"), &hook.env, |f, at, entry| {
+        f.no_nul(at, entry);
         if !entry.contains('=') {
-            f.warn(&at.index(i), entry, "has no \"=\": most programs will not see it");
+            f.warn(at, entry, "has no \"=\": most programs will not see it");
         }
-    }
-    if let Some(timeout) = hook.timeout
-        && timeout <= 0
-    {
-        f.refuse(
-            &at.key("timeout"),
-            timeout,
-            "is not a positive number of seconds",
-            "leave it out for no timeout",
-        );
+    });
+    if let Some(timeout) = hook.timeout.filter(|timeout| *timeout <= 0) {
+        let remedy = "leave it out for no timeout";
+        f.refuse(&at.key("timeout"), timeout, "is not a positive number of seconds", remedy);
     }
 }
 

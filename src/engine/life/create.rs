@@ -101,7 +101,6 @@ impl Engine {
                 Keyring::Inherit => None,
             },
             preserve_fds,
-            listening: options.listening.count > 0,
             start: start_pipes::word(starter, spec, &facts),
         };
         self.check(spec, &facts, plan_options.no_pivot)?;

@@ -83,8 +83,8 @@ impl Engine {
         let pid = record.pid().unwrap_or_default();
         let filter = prepared.filter.as_ref();
         let tracers = tracers::of(process, filter, to.namespaces, pid)?;
-        let linux = spec.linux.as_ref();
-        let tenant = plan::exec(process, linux, to, &prepared.host, filter, tracers, options.preserve_fds)?;
+        let (linux, host) = (spec.linux(), &prepared.host);
+        let tenant = plan::exec(process, linux, to, host, filter, tracers, options.preserve_fds)?;
         self.warn_of(&tenant.warnings);
         let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), spec, Whose::Tenant)?;
         let beginning = Beginning {

@@ -5,38 +5,31 @@
 
 use super::options::Flags;
 use super::{Listed, Mounts, Source, label_option};
-use crate::cgroup::{Leg, Location, Version};
+use crate::cgroup::Version;
 use crate::names::namespaces::{CGROUP, USER};
 use crate::plan::Field;
-use crate::plan::opens::Opens;
-use crate::plan::script::{Script, StringList, c};
+use crate::plan::script::{StringList, c};
 use crate::spec::destination::absolute;
 use crate::wire::{Attributes, Filesystem, Handle, Step, Strings};
 use std::borrow::Cow;
 use std::ffi::CStr;
 
 impl<'a> Mounts<'a, '_> {
-    pub(super) fn push_cgroup(&self, entry: Listed<'a, '_>, script: &mut Script, opens: &mut Opens<'a>) {
+    pub(super) fn push_cgroup(&mut self, entry: Listed<'a, '_>) {
         match self.host.cgroups.only_v2() {
-            Some(mount) => self.push_unified(entry, &mount.path, script, opens),
-            None => self.push_hierarchies(entry, script, opens),
+            Some(mount) => self.push_unified(entry, &mount.path),
+            None => self.push_hierarchies(entry),
         }
     }
 
     /// The v2 file system.
-    fn push_unified(
-        &self,
-        entry: Listed<'a, '_>,
-        host_mount: &str,
-        script: &mut Script,
-        opens: &mut Opens<'a>,
-    ) {
+    fn push_unified(&mut self, entry: Listed<'a, '_>, host_mount: &str) {
         let field = Field::Mount(entry.index);
         if self.has(CGROUP) || !self.has(USER) {
             let source = c(entry.mount.source.as_deref().unwrap_or("cgroup"));
             let attributes = Attributes { set: entry.flags.set, ..Attributes::NONE };
             let target = entry.target;
-            script.push(field, filesystem(c"cgroup2", &source, target, Strings::EMPTY, attributes));
+            self.script.push(field, filesystem(c"cgroup2", &source, target, Strings::EMPTY, attributes));
             return;
         }
         // A user namespace without a cgroup namespace may not mount cgroups; what it is shown of the host's must not
@@ -44,47 +37,44 @@ impl<'a> Mounts<'a, '_> {
         let recursive_set = libc::MOUNT_ATTR_RDONLY;
         let flags = Flags { set: entry.flags.set, recursive_set, bind: Some(true), ..Flags::default() };
         let source = Source { path: Cow::Owned(host_mount.to_owned()), mapping: None };
-        self.push_tree(source, Listed { flags: &flags, ..entry }, script, opens);
+        self.push_tree(source, Listed { flags: &flags, ..entry });
         if !self.host.privileged {
             let label = StringList::of(label_option(self.spec));
-            script.push(field, Step::Mask { path: entry.target, options: label.wire() });
+            self.script.push(field, Step::Mask { path: entry.target, options: label.wire() });
         }
     }
 
     /// A directory with the v1 hierarchies, by name.
-    fn push_hierarchies(&self, entry: Listed<'a, '_>, script: &mut Script, opens: &mut Opens<'a>) {
+    fn push_hierarchies(&mut self, entry: Listed<'a, '_>) {
         let Listed { mount, index, flags, target } = entry;
         let field = Field::Mount(index);
         let options = StringList::of(label_option(self.spec).into_iter().chain(["mode=755".to_owned()]));
         let attributes = Attributes { set: flags.set & !libc::MOUNT_ATTR_RDONLY, ..Attributes::NONE };
-        script.push(field, filesystem(c"tmpfs", c"tmpfs", target, options.wire(), attributes));
-        for leg in self.v1_legs() {
+        self.script.push(field, filesystem(c"tmpfs", c"tmpfs", target, options.wire(), attributes));
+        let legs = self.host.cgroup.as_ref().map_or(&[][..], |location| &location.legs);
+        for leg in legs.iter().filter(|leg| leg.version == Version::V1) {
             let name = leg.mount.rsplit('/').next().unwrap_or_default();
             let below = c(&format!("{}/{name}", absolute(&mount.destination)));
             if self.has(CGROUP) {
                 let controllers = StringList::of(&leg.controllers);
                 let attributes = Attributes { set: flags.set, ..Attributes::NONE };
-                script.push(field, filesystem(c"cgroup", c"cgroup", &below, controllers.wire(), attributes));
+                self.script
+                    .push(field, filesystem(c"cgroup", c"cgroup", &below, controllers.wire(), attributes));
             } else {
                 let source = Source { path: Cow::Owned(leg.directory()), mapping: None };
                 let shown =
                     Flags { set: flags.set, clear: flags.clear, bind: Some(false), ..Flags::default() };
-                self.push_tree(source, Listed { flags: &shown, target: &below, ..entry }, script, opens);
+                self.push_tree(source, Listed { flags: &shown, target: &below, ..entry });
             }
             for alias in leg.controllers.iter().filter(|alias| *alias != name && !alias.contains('=')) {
                 let path = c(&format!("{}/{alias}", absolute(&mount.destination)));
-                script.push(field, Step::Symlink { to: &c(name), path: &path });
+                self.script.push(field, Step::Symlink { to: &c(name), path: &path });
             }
         }
         if flags.set & libc::MOUNT_ATTR_RDONLY != 0 {
             let change = Attributes { set: libc::MOUNT_ATTR_RDONLY, ..Attributes::NONE };
-            self.push_change(index, target, change, Attributes::NONE, script);
+            self.push_change(index, target, change, Attributes::NONE);
         }
-    }
-
-    fn v1_legs(&self) -> impl Iterator<Item = &Leg> {
-        let legs = self.host.cgroup.as_ref().map_or(&[][..], |location: &Location| &location.legs);
-        legs.iter().filter(|leg| leg.version == Version::V1)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::plan::Host;
 use crate::plan::opens::{Copier, Mapping, Moment, Open, Opens, Owners};
 use crate::plan::script::{Field, Script, StringList, c};
 use crate::spec::destination::absolute;
+use crate::spec::text::given;
 use crate::spec::{Mount, Spec, annotations, idmap};
 use crate::wire::{self, Attributes, Bind, Filesystem, Handle, Links, Remount, Step};
 use legacy::is_long;
@@ -51,6 +52,8 @@ const ON_DEVICES: [&str; 18] = [
 
 /// What all entries have in common.
 pub struct Mounts<'a, 'p> {
+    pub script: &'p mut Script,
+    pub opens: &'p mut Opens<'a>,
     pub list: &'a [Mount<'a>],
     /// The container's config, whose `mounts` may be others than these.
     pub spec: &'a Spec<'a>,
@@ -77,27 +80,24 @@ pub(super) struct Listed<'a, 'e> {
 }
 
 impl<'a> Mounts<'a, '_> {
-    pub fn push(&self, script: &mut Script, opens: &mut Opens<'a>) -> Result<()> {
+    pub fn push(mut self) -> Result<()> {
         for (i, mount) in self.list.iter().enumerate() {
             let flags = &Flags::of(mount, i)?;
             let target: &CStr = &c(&absolute(&mount.destination));
             let entry = Listed { mount, index: i, flags, target };
-            self.check_proc(entry)?;
+            check_proc(entry)?;
             if flags.remount {
-                let step = Step::Remount(Remount {
-                    target,
-                    attributes: flags.attributes(),
-                    recursive_attributes: flags.recursive_attributes(),
-                });
-                script.push(Field::Mount(i), step);
+                let (attributes, recursive_attributes) = (flags.attributes(), flags.recursive_attributes());
+                let step = Step::Remount(Remount { target, attributes, recursive_attributes });
+                self.script.push(Field::Mount(i), step);
             } else if flags.bind.is_some() {
-                self.push_bind(entry, script, opens)?;
+                self.push_bind(entry)?;
             } else if mount.kind.as_deref() == Some("cgroup") {
-                self.push_cgroup(entry, script, opens);
+                self.push_cgroup(entry);
             } else {
-                self.push_filesystem(entry, script, opens)?;
+                self.push_filesystem(entry)?;
             }
-            self.push_propagation(entry, script);
+            self.push_propagation(entry);
         }
         Ok(())
     }
@@ -106,24 +106,10 @@ impl<'a> Mounts<'a, '_> {
         self.namespaces & namespace != 0
     }
 
-    fn push_filesystem(
-        &self,
-        entry: Listed<'a, '_>,
-        script: &mut Script,
-        opens: &mut Opens<'a>,
-    ) -> Result<()> {
+    fn push_filesystem(&mut self, entry: Listed<'a, '_>) -> Result<()> {
         let Listed { mount, index: i, flags, target } = entry;
+        let field = Field::Mount(i);
         let kind = mount.kind.as_deref().unwrap_or_default();
-        if kind.is_empty() {
-            return Err(Error::new("a mount needs a type, or the option bind or rbind")
-                .kind(Kind::Config)
-                .field(format!("/mounts/{i}/type")));
-        }
-        if flags.idmap.is_some() || !mount.uid_mappings.is_empty() {
-            return Err(Error::new("only a bind mount can map owners")
-                .kind(Kind::Unsupported)
-                .field(format!("/mounts/{i}/uidMappings")));
-        }
         let mut data = flags.data.clone();
         if flags.set & libc::MOUNT_ATTR_RDONLY != 0 && !KERNEL_FILESYSTEMS.contains(&kind) {
             data.push(Cow::Borrowed("ro"));
@@ -133,7 +119,7 @@ impl<'a> Mounts<'a, '_> {
         if on_root.is_none() && !UNLABELLED.contains(&kind) {
             data.extend(label_option(self.spec).map(Cow::Owned));
         }
-        let named = mount.source.as_deref().filter(|source| !source.is_empty()).unwrap_or(kind);
+        let named = given(&mount.source).unwrap_or(kind);
         let source = c(named);
         let copy_up = flags.copy_up && kind == "tmpfs";
         if let Some(long) = data.iter().find(|option| is_long(option)) {
@@ -144,25 +130,19 @@ impl<'a> Mounts<'a, '_> {
                     .value(long)
                     .remedy("mount it on the host and bind it"));
             }
-            let (bits, data) = legacy::arguments(flags.set, &data, i)?;
-            let step = Step::Mount(wire::Mount {
-                kind: &c(kind),
-                source: &source,
-                target,
-                flags: bits,
-                data: &data,
-            });
-            script.push(Field::Mount(i), step);
+            let (flags, data) = legacy::arguments(flags.set, &data, i)?;
+            let (kind, source) = (&c(kind), &source);
+            self.script.push(field, Step::Mount(wire::Mount { kind, source, target, flags, data: &data }));
         } else if self.is_on_device(kind, named) {
             let open = Open::Filesystem {
                 kind: Cow::Borrowed(kind),
                 source: Cow::Borrowed(named),
                 options: data,
                 attributes: flags.set,
-                field: Field::Mount(i),
+                field,
             };
             let step = Step::Bind(Bind {
-                tree: opens.add(open),
+                tree: self.opens.add(open),
                 source: c"",
                 flags: 0,
                 target,
@@ -170,7 +150,7 @@ impl<'a> Mounts<'a, '_> {
                 attributes: Attributes::NONE,
                 recursive_attributes: Attributes::NONE,
             });
-            script.push(Field::Mount(i), step);
+            self.script.push(field, step);
         } else {
             let options = StringList::of(&data);
             let strict =
@@ -189,15 +169,15 @@ impl<'a> Mounts<'a, '_> {
             // Beside a container that runs it stays open.
             let opens_proc = copy_up && self.moment == Moment::Building;
             if opens_proc {
-                script.push(Field::Mount(i), Step::OpenHostProc {});
+                self.script.push(field, Step::OpenHostProc {});
             }
-            script.push(Field::Mount(i), step);
+            self.script.push(field, step);
             if opens_proc {
-                script.push(Field::None, Step::CloseHostProc {});
+                self.script.push(Field::None, Step::CloseHostProc {});
             }
         }
         if !flags.recursive_attributes().is_none() {
-            self.push_change(i, target, Attributes::NONE, flags.recursive_attributes(), script);
+            self.push_change(i, target, Attributes::NONE, flags.recursive_attributes());
         }
         Ok(())
     }
@@ -210,16 +190,15 @@ impl<'a> Mounts<'a, '_> {
         ours && self.moment == Moment::Building && on_device
     }
 
-    fn push_bind(&self, entry: Listed<'a, '_>, script: &mut Script, opens: &mut Opens<'a>) -> Result<()> {
+    fn push_bind(&mut self, entry: Listed<'a, '_>) -> Result<()> {
         let Listed { mount, index: i, .. } = entry;
-        let Some(source) = mount.source.as_deref().filter(|source| !source.is_empty()) else {
+        let Some(source) = given(&mount.source) else {
             return Err(Error::new("a bind mount needs a source")
                 .kind(Kind::Config)
                 .field(format!("/mounts/{i}/source")));
         };
         let mapping = self.mapping(mount, i, entry.flags)?;
-        let source = Source { path: in_bundle(self.bundle, source), mapping };
-        self.push_tree(source, entry, script, opens);
+        self.push_tree(Source { path: in_bundle(self.bundle, source), mapping }, entry);
         Ok(())
     }
 
@@ -242,9 +221,7 @@ impl<'a> Mounts<'a, '_> {
                 "leave the mapping out, or give the files to the container's ids on the host",
             ));
         }
-        let none = (&[][..], &[][..]);
-        let (uids, gids) =
-            self.spec.linux.as_ref().map_or(none, |linux| (&linux.uid_mappings[..], &linux.gid_mappings[..]));
+        let (uids, gids) = (&self.spec.linux().uid_mappings, &self.spec.linux().gid_mappings);
         let option = &flags.own_map;
         let at_option = |e: Error| e.field(format!("/mounts/{i}/options"));
         let owners = if own {
@@ -257,7 +234,7 @@ impl<'a> Mounts<'a, '_> {
         } else if let Some(path) = self.joined_user_namespace() {
             Owners::Namespace(path)
         } else if !uids.is_empty() {
-            Owners::Ranges { uids: uids.to_vec(), gids: gids.to_vec() }
+            Owners::Ranges { uids: uids.clone(), gids: gids.clone() }
         } else {
             return Err(unmapped("the option idmap needs a mapping", "add uidMappings and gidMappings"));
         };
@@ -266,19 +243,13 @@ impl<'a> Mounts<'a, '_> {
 
     /// Its mappings are its own, whatever the config says.
     fn joined_user_namespace(&self) -> Option<Cow<'a, str>> {
-        let namespaces = &self.spec.linux.as_ref()?.namespaces;
-        let path = namespaces.iter().find(|namespace| &*namespace.kind == "user")?.path.as_deref()?;
-        (!path.is_empty()).then_some(Cow::Borrowed(path))
+        let namespaces = &self.spec.linux().namespaces;
+        let user = namespaces.iter().find(|namespace| &*namespace.kind == "user")?;
+        given(&user.path).map(Cow::Borrowed)
     }
 
     /// Shows `source` at the entry's target, with the entry's flags.
-    pub(super) fn push_tree(
-        &self,
-        source: Source<'a>,
-        entry: Listed<'a, '_>,
-        script: &mut Script,
-        opens: &mut Opens<'a>,
-    ) {
+    pub(super) fn push_tree(&mut self, source: Source<'a>, entry: Listed<'a, '_>) {
         let Listed { index, flags, target, .. } = entry;
         let field = Field::Mount(index);
         let Source { path: source, mapping } = source;
@@ -295,7 +266,7 @@ impl<'a> Mounts<'a, '_> {
             _ => self.base_propagation,
         };
         let step = Step::Bind(Bind {
-            tree: opens.add(open),
+            tree: self.opens.add(open),
             source: &path,
             flags: tree,
             target,
@@ -303,63 +274,54 @@ impl<'a> Mounts<'a, '_> {
             attributes: flags.attributes(),
             recursive_attributes: Attributes { propagation, ..flags.recursive_attributes() },
         });
-        script.push(field, step);
+        self.script.push(field, step);
     }
 
     /// The mount's own propagation, where `push_tree` could not give it along.
-    fn push_propagation(&self, Listed { index: i, flags, target, .. }: Listed, script: &mut Script) {
+    fn push_propagation(&mut self, Listed { index: i, flags, target, .. }: Listed) {
         let Some((flag, recursive)) = flags.propagation else { return };
         if recursive && flag != libc::MS_SHARED && flags.bind.is_some() && !flags.remount {
             return;
         }
         let change = Attributes { propagation: flag, ..Attributes::NONE };
         if recursive {
-            self.push_change(i, target, Attributes::NONE, change, script);
+            self.push_change(i, target, Attributes::NONE, change);
         } else {
-            self.push_change(i, target, change, Attributes::NONE, script);
+            self.push_change(i, target, change, Attributes::NONE);
         }
     }
 
     /// An empty target is what init has mounted last: where the container runs already, a path could have another
     /// meaning by now.
-    pub(super) fn push_change(
-        &self,
-        i: usize,
-        target: &CStr,
-        one: Attributes,
-        tree: Attributes,
-        script: &mut Script,
-    ) {
+    pub(super) fn push_change(&mut self, i: usize, target: &CStr, one: Attributes, tree: Attributes) {
         let target = if self.moment == Moment::Running { c"" } else { target };
-        script.push(
-            Field::Mount(i),
-            Step::Remount(Remount { target, attributes: one, recursive_attributes: tree }),
-        );
-    }
-
-    /// Nothing but a procfs belongs on /proc, and little may cover what is in it.
-    fn check_proc(&self, Listed { mount, index: i, flags, .. }: Listed) -> Result<()> {
-        let path = absolute(&mount.destination);
-        let refuse = |reason: &'static str| {
-            Err(Error::new(reason)
-                .kind(Kind::Config)
-                .field(format!("/mounts/{i}/destination"))
-                .value(&mount.destination)
-                .remedy("mount a proc file system there, or choose another destination"))
-        };
-        if path == "/proc" && mount.kind.as_deref() != Some("proc") && flags.bind.is_none() {
-            return refuse("only a file system of type proc may be mounted on /proc");
-        }
-        let inside = path.starts_with("/proc/");
-        if inside && !PROC_FILES.contains(&&*path) && mount.kind.as_deref() != Some("proc") {
-            return refuse("a mount inside /proc could fake what the runtime and the container trust there");
-        }
-        Ok(())
+        let step = Remount { target, attributes: one, recursive_attributes: tree };
+        self.script.push(Field::Mount(i), Step::Remount(step));
     }
 }
 
+/// Nothing but a procfs belongs on /proc, and little may cover what is in it.
+fn check_proc(Listed { mount, index: i, flags, .. }: Listed) -> Result<()> {
+    let path = absolute(&mount.destination);
+    let refuse = |reason: &'static str| {
+        Err(Error::new(reason)
+            .kind(Kind::Config)
+            .field(format!("/mounts/{i}/destination"))
+            .value(&mount.destination)
+            .remedy("mount a proc file system there, or choose another destination"))
+    };
+    if path == "/proc" && mount.kind.as_deref() != Some("proc") && flags.bind.is_none() {
+        return refuse("only a file system of type proc may be mounted on /proc");
+    }
+    let inside = path.starts_with("/proc/");
+    if inside && !PROC_FILES.contains(&&*path) && mount.kind.as_deref() != Some("proc") {
+        return refuse("a mount inside /proc could fake what the runtime and the container trust there");
+    }
+    Ok(())
+}
+
 fn mount_label<'s>(spec: &'s Spec) -> Option<&'s str> {
-    spec.linux.as_ref()?.mount_label.as_deref().filter(|label| !label.is_empty())
+    given(&spec.linux().mount_label)
 }
 
 /// The option by which a file system gets `linux.mountLabel`.

@@ -5,48 +5,34 @@ use super::resources::{cpu_list, resources};
 use super::seccomp::seccomp;
 use crate::names;
 use crate::spec::destination::is_root;
-use crate::spec::findings::{At, Findings, ROOT};
-use crate::spec::{Device, IntelRdt, Linux, MemoryPolicy, Personality, Text};
+use crate::spec::findings::{At, Findings};
+use crate::spec::text::given;
+use crate::spec::{Device, IntelRdt, Linux, MemoryPolicy, Personality};
 use std::collections::BTreeMap;
 
-pub fn linux(f: &mut Findings, linux: &Linux, facts: &Circumstances) {
-    let at = &ROOT.key("linux");
+pub fn linux(f: &mut Findings, at: &At, linux: &Linux, facts: &Circumstances) {
     devices(f, &at.key("devices"), &linux.devices);
-    paths(f, &at.key("maskedPaths"), &linux.masked_paths);
-    if let Some(i) = linux.masked_paths.iter().position(|path| is_root(path)) {
-        let at = at.key("maskedPaths");
-        f.refuse(&at.index(i), &linux.masked_paths[i], "is the root, which cannot be masked", "leave it out");
-    }
-    paths(f, &at.key("readonlyPaths"), &linux.readonly_paths);
-    if let Some(mode) = set(linux.rootfs_propagation.as_ref()) {
+    f.each(at.key("maskedPaths"), &linux.masked_paths, |f, at, path| {
+        f.absolute_path(at, path);
+        if is_root(path) {
+            f.refuse(at, path, "is the root, which cannot be masked", "leave it out");
+        }
+    });
+    f.each(at.key("readonlyPaths"), &linux.readonly_paths, |f, at, path| {
+        f.absolute_path(at, path);
+    });
+    if let Some(mode) = given(&linux.rootfs_propagation) {
         rootfs_propagation(f, &at.key("rootfsPropagation"), mode, facts);
     }
-    if let Some(path) = set(linux.cgroups_path.as_ref()) {
+    if let Some(path) = given(&linux.cgroups_path) {
         cgroups_path(f, &at.key("cgroupsPath"), path, facts);
     }
-    if let Some(label) = &linux.mount_label {
-        f.no_nul(&at.key("mountLabel"), label);
-    }
-    if let Some(limits) = &linux.resources {
-        resources(f, &at.key("resources"), limits);
-    }
-    if let Some(profile) = &linux.seccomp {
-        seccomp(f, &at.key("seccomp"), profile);
-    }
-    if let Some(rdt) = &linux.intel_rdt {
-        intel_rdt(f, &at.key("intelRdt"), rdt);
-    }
-    if let Some(policy) = &linux.memory_policy {
-        memory_policy(f, &at.key("memoryPolicy"), policy);
-    }
-    if let Some(personality) = &linux.personality {
-        self::personality(f, &at.key("personality"), personality);
-    }
-}
-
-/// Engines written in Go cannot tell an empty string from an absent one, so neither do we.
-fn set<'t>(text: Option<&'t Text>) -> Option<&'t str> {
-    text.map(|text| &**text).filter(|text| !text.is_empty())
+    f.some(at.key("mountLabel"), &linux.mount_label, |f, at, label| f.no_nul(at, label));
+    f.some(at.key("resources"), &linux.resources, resources);
+    f.some(at.key("seccomp"), &linux.seccomp, seccomp);
+    f.some(at.key("intelRdt"), &linux.intel_rdt, intel_rdt);
+    f.some(at.key("memoryPolicy"), &linux.memory_policy, memory_policy);
+    f.some(at.key("personality"), &linux.personality, personality);
 }
 
 /// The highest numbers of the kernel's dev_t: 12 and 20 bits.
@@ -76,25 +62,12 @@ fn devices(f: &mut Findings, at: &At, devices: &[Device]) {
             kind => f.unknown(&at.key("type"), kind, ["c", "b", "u", "p"].into_iter()),
         }
         // Engines copy st_mode: the file type's bits may be there and mean nothing.
-        if let Some(mode) = device.file_mode
-            && mode > 0o177_777
-        {
-            f.refuse(
-                &at.key("fileMode"),
-                mode,
-                "is not a file mode",
-                "write it in decimal, as in 438 for 0666",
-            );
+        if let Some(mode) = device.file_mode.filter(|mode| *mode > 0o177_777) {
+            let remedy = "write it in decimal, as in 438 for 0666";
+            f.refuse(&at.key("fileMode"), mode, "is not a file mode", remedy);
         }
         for (name, id) in [("uid", device.uid), ("gid", device.gid)] {
-            if id == Some(u32::MAX) {
-                f.refuse(
-                    &at.key(name),
-                    u32::MAX,
-                    "is what the kernel calls no id",
-                    "use an id below 4294967295",
-                );
-            }
+            f.some(at.key(name), &id, |f, at, id| f.id(at, *id));
         }
         if let Some(earlier) = seen.insert(&device.path, device) {
             if (&earlier.kind, earlier.major, earlier.minor) == (&device.kind, device.major, device.minor) {
@@ -104,12 +77,6 @@ fn devices(f: &mut Findings, at: &At, devices: &[Device]) {
                 f.refuse(&at.key("path"), &device.path, "is given twice, as different devices", remedy);
             }
         }
-    }
-}
-
-fn paths(f: &mut Findings, at: &At, paths: &[Text]) {
-    for (i, path) in paths.iter().enumerate() {
-        f.absolute_path(&at.index(i), path);
     }
 }
 
@@ -149,32 +116,23 @@ fn intel_rdt(f: &mut Findings, at: &At, rdt: &IntelRdt) {
         && &**id != "/"
         && (matches!(&**id, "." | "..") || id.contains(['/', '\n', '\0']) || id.len() > LONGEST_NAME)
     {
-        let reason = "is not the name of a directory";
-        f.refuse(
-            &at.key("closID"),
-            id.escape_debug(),
-            reason,
-            "use a plain name, or / for the default class",
-        );
+        let remedy = "use a plain name, or / for the default class";
+        f.refuse(&at.key("closID"), id.escape_debug(), "is not the name of a directory", remedy);
     }
     let line = |f: &mut Findings, at: &At, text: &str| {
         if text.contains(['\n', '\0']) {
             f.refuse(at, text.escape_debug(), "is more than one line", "write one line of the schemata file");
         }
     };
-    for (i, schema) in rdt.schemata.iter().flatten().enumerate() {
-        let at = at.key("schemata");
-        let at = at.index(i);
-        line(f, &at, schema);
+    f.each(at.key("schemata"), rdt.schemata.as_deref().unwrap_or_default(), |f, at, schema| {
+        line(f, at, schema);
         if !schema.contains(':') {
             let reason = "does not begin with the name of a resource";
-            f.refuse(&at, schema.escape_debug(), reason, "write it as in L3:0=7f0;1=1f");
+            f.refuse(at, schema.escape_debug(), reason, "write it as in L3:0=7f0;1=1f");
         }
-    }
-    if let Some(schema) = &rdt.l3_cache_schema {
-        f.no_nul(&at.key("l3CacheSchema"), schema);
-    }
-    if let Some(schema) = set(rdt.mem_bw_schema.as_ref()) {
+    });
+    f.some(at.key("l3CacheSchema"), &rdt.l3_cache_schema, |f, at, schema| f.no_nul(at, schema));
+    if let Some(schema) = given(&rdt.mem_bw_schema) {
         let at = at.key("memBwSchema");
         line(f, &at, schema);
         if !schema.starts_with("MB:") {
@@ -186,9 +144,9 @@ fn intel_rdt(f: &mut Findings, at: &At, rdt: &IntelRdt) {
 fn memory_policy(f: &mut Findings, at: &At, policy: &MemoryPolicy) {
     f.known(&at.key("mode"), &names::MEMORY_POLICY_MODES, &policy.mode);
     let mut flags = 0;
-    for (i, flag) in policy.flags.iter().enumerate() {
-        flags |= f.known(&at.key("flags").index(i), &names::MEMORY_POLICY_FLAGS, flag).unwrap_or(0);
-    }
+    f.each(at.key("flags"), &policy.flags, |f, at, flag| {
+        flags |= f.known(at, &names::MEMORY_POLICY_FLAGS, flag).unwrap_or(0);
+    });
     let (relative, fixed) = (libc::MPOL_F_RELATIVE_NODES as u32, libc::MPOL_F_STATIC_NODES as u32);
     if flags & relative != 0 && flags & fixed != 0 {
         let reason = "has both MPOL_F_RELATIVE_NODES and MPOL_F_STATIC_NODES";
@@ -196,15 +154,11 @@ fn memory_policy(f: &mut Findings, at: &At, policy: &MemoryPolicy) {
     }
     let balancing = flags & libc::MPOL_F_NUMA_BALANCING as u32 != 0;
     if balancing && !matches!(&*policy.mode, "MPOL_BIND" | "MPOL_PREFERRED_MANY") {
-        let remedy = "use MPOL_BIND, or remove the flag";
-        f.refuse_field(
-            &at.key("flags"),
-            "has MPOL_F_NUMA_BALANCING, which this mode does not accept",
-            remedy,
-        );
+        let reason = "has MPOL_F_NUMA_BALANCING, which this mode does not accept";
+        f.refuse_field(&at.key("flags"), reason, "use MPOL_BIND, or remove the flag");
     }
     let at = at.key("nodes");
-    let nodes = set(policy.nodes.as_ref());
+    let nodes = given(&policy.nodes);
     if let Some(nodes) = nodes {
         cpu_list(f, &at, nodes);
     }
@@ -221,9 +175,9 @@ fn memory_policy(f: &mut Findings, at: &At, policy: &MemoryPolicy) {
 
 fn personality(f: &mut Findings, at: &At, personality: &Personality) {
     f.known(&at.key("domain"), &names::PERSONALITY_DOMAINS, &personality.domain);
-    for (i, flag) in personality.flags.iter().enumerate() {
+    f.each(at.key("flags"), &personality.flags, |f, at, flag| {
         if names::find(&names::PERSONALITY_FLAGS, flag).is_none() {
-            f.warn(&at.key("flags").index(i), flag, "is not a known personality flag: ignored");
+            f.warn(at, flag, "is not a known personality flag: ignored");
         }
-    }
+    });
 }

@@ -16,14 +16,13 @@ pub fn is_bind(mount: &Mount) -> bool {
 }
 
 pub fn mounts(f: &mut Findings, spec: &Spec, facts: &Circumstances) {
-    list(f, &ROOT.key("mounts"), &spec.mounts, spec, facts);
+    list(f, ROOT.key("mounts"), &spec.mounts, spec, facts);
 }
 
 /// The mounts of a list at `at`, for the container of `spec`.
-pub fn list(f: &mut Findings, at: &At, mounts: &[Mount], spec: &Spec, facts: &Circumstances) {
+pub fn list(f: &mut Findings, at: At, mounts: &[Mount], spec: &Spec, facts: &Circumstances) {
     let held = Held::of(spec);
-    for (i, mount) in mounts.iter().enumerate() {
-        let at = at.index(i);
+    f.each(at, mounts, |f, at, mount| {
         destination(f, &at.key("destination"), &mount.destination);
         let words = options(f, &at.key("options"), mount);
         if is_root(&mount.destination) && words.covers(mount) {
@@ -32,10 +31,10 @@ pub fn list(f: &mut Findings, at: &At, mounts: &[Mount], spec: &Spec, facts: &Ci
                 "set root.path to use another root, root.readonly or the option remount to change its flags";
             f.refuse(&at.key("destination"), &mount.destination, reason, remedy);
         }
-        origin(f, &at, mount, &words);
-        id_mapping(f, &at, mount, &words, (spec, &held), facts);
+        origin(f, at, mount, &words);
+        id_mapping(f, at, mount, &words, (spec, &held), facts);
         owners(f, &at.key("options"), mount, spec, &held);
-    }
+    });
 }
 
 fn destination(f: &mut Findings, at: &At, destination: &str) {
@@ -74,7 +73,7 @@ impl Words<'_> {
 }
 
 fn options<'m>(f: &mut Findings, at: &At, mount: &'m Mount) -> Words<'m> {
-    let mut words = Words { bind: mount.kind.as_deref() == Some("bind"), ..Words::default() };
+    let mut words = Words { bind: is_bind(mount), ..Words::default() };
     let (mut set, mut cleared) = (0u64, 0u64);
     let mut atime: Option<Atime> = None;
     for (i, option) in mount.options.iter().enumerate() {
@@ -105,7 +104,6 @@ fn options<'m>(f: &mut Findings, at: &At, mount: &'m Mount) -> Words<'m> {
             f.warn(&at, option, "contradicts an earlier option: the later one applies");
         }
         match effect {
-            Effect::Bind { .. } => words.bind = true,
             Effect::Remount => words.remount = true,
             Effect::IdMap { .. } => {
                 words.id_map = true;
@@ -186,11 +184,8 @@ fn id_mapping(
         f.refuse_field(at, "is id-mapped but not a bind mount", remedy);
     }
     if facts.unprivileged {
-        f.refuse_field(
-            at,
-            "is id-mapped, which an ordinary user may not do",
-            "remove the mapping, or run as root",
-        );
+        let remedy = "remove the mapping, or run as root";
+        f.refuse_field(at, "is id-mapped, which an ordinary user may not do", remedy);
     }
     let option = &words.option_map;
     if !option.uids.is_empty() {
@@ -200,29 +195,23 @@ fn id_mapping(
         }
         return option_ranges(f, &at.key("options"), option, spec);
     }
+    let mut both = |key, reason| f.refuse_field(&at.key(key), reason, "set both");
     match (uids.is_empty(), gids.is_empty()) {
         (true, true) if !held.has(USER) => {
             let remedy = "add uidMappings and gidMappings to the mount, or a user namespace";
             f.refuse_field(at, "is id-mapped without a mapping", remedy);
         }
-        (true, false) => {
-            f.refuse_field(&at.key("uidMappings"), "is missing, but gidMappings is set", "set both")
-        }
-        (false, true) => {
-            f.refuse_field(&at.key("gidMappings"), "is missing, but uidMappings is set", "set both")
-        }
+        (true, false) => both("uidMappings", "is missing, but gidMappings is set"),
+        (false, true) => both("gidMappings", "is missing, but uidMappings is set"),
         _ => {}
     }
 }
 
 /// What the kernel will be given for the ranges of an option.
 fn option_ranges(f: &mut Findings, at: &At, option: &OptionMap, spec: &Spec) {
-    let none = (&[][..], &[][..]);
-    let own = spec.linux.as_ref().map_or(none, |linux| (&linux.uid_mappings[..], &linux.gid_mappings[..]));
-    let uids = idmap::resolve(&option.uids, own.0);
-    let gids = idmap::resolve(&option.gids, own.1);
-    for resolved in [uids, gids] {
-        match resolved {
+    let own = spec.linux();
+    for (ranges, own) in [(&option.uids, &own.uid_mappings), (&option.gids, &own.gid_mappings)] {
+        match idmap::resolve(ranges, own) {
             Ok(ranges) => mappings(f, at, &ranges),
             Err(error) => {
                 let detail = error.detail();
@@ -234,7 +223,7 @@ fn option_ranges(f: &mut Findings, at: &At, option: &OptionMap, spec: &Spec) {
 
 /// tmpfs and devpts resolve `uid=` and `gid=` in the user namespace: an unmapped id is EINVAL there.
 fn owners(f: &mut Findings, at: &At, mount: &Mount, spec: &Spec, held: &Held) {
-    let Some(linux) = &spec.linux else { return };
+    let linux = spec.linux();
     if !held.makes(USER) || !matches!(mount.kind.as_deref(), Some("tmpfs" | "devpts")) {
         return;
     }

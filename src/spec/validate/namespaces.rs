@@ -5,6 +5,7 @@ use super::{Circumstances, sysctl};
 use crate::names;
 use crate::names::namespaces::{MOUNT, NETWORK, TIME, USER, UTS};
 use crate::spec::findings::{At, Findings, ROOT};
+use crate::spec::text::given;
 use crate::spec::{IdMapping, Linux, Spec};
 use std::collections::BTreeSet;
 
@@ -18,12 +19,10 @@ pub struct Held {
 impl Held {
     pub fn of(spec: &Spec) -> Held {
         let mut held = Held::default();
-        for namespace in spec.linux.iter().flat_map(|linux| &linux.namespaces) {
+        for namespace in &spec.linux().namespaces {
             let Some(known) = names::namespace(&namespace.kind) else { continue };
-            match namespace.path.as_deref() {
-                None | Some("") => held.made |= known.flag,
-                Some(_) => held.joined |= known.flag,
-            }
+            let how = if given(&namespace.path).is_some() { &mut held.joined } else { &mut held.made };
+            *how |= known.flag;
         }
         held
     }
@@ -53,14 +52,14 @@ pub fn namespaces(f: &mut Findings, spec: &Spec, facts: &Circumstances) {
         let remedy = "add {\"type\": \"user\"} with uidMappings and gidMappings, or run as root";
         f.refuse_field(&ROOT.key("linux").key("namespaces"), reason, remedy);
     }
-    let Some(linux) = &spec.linux else { return };
+    let linux = spec.linux();
     let at = ROOT.key("linux");
-    listed(f, &at.key("namespaces"), linux);
+    listed(f, at.key("namespaces"), linux);
     user(f, &at, spec, linux, held);
     if !held.has(MOUNT) {
         let root = ROOT.key("root");
         let readonly = spec.root.as_ref().is_some_and(|root| root.readonly);
-        let propagation = linux.rootfs_propagation.as_deref().is_some_and(|mode| !mode.is_empty());
+        let propagation = given(&linux.rootfs_propagation).is_some();
         for (at, used) in [
             (root.key("readonly"), readonly),
             (at.key("rootfsPropagation"), propagation),
@@ -84,10 +83,9 @@ fn needs(f: &mut Findings, at: &At, kind: &str) {
     f.refuse_field(at, reason, format!("add {{\"type\": \"{kind}\"}} to linux.namespaces, or remove it"));
 }
 
-fn listed(f: &mut Findings, at: &At, linux: &Linux) {
+fn listed(f: &mut Findings, at: At, linux: &Linux) {
     let mut seen = 0u64;
-    for (i, namespace) in linux.namespaces.iter().enumerate() {
-        let at = at.index(i);
+    f.each(at, &linux.namespaces, |f, at, namespace| {
         match names::namespace(&namespace.kind) {
             None => {
                 let kinds = names::NAMESPACES.iter().map(|known| known.kind);
@@ -99,12 +97,10 @@ fn listed(f: &mut Findings, at: &At, linux: &Linux) {
             }
             Some(known) => seen |= known.flag,
         }
-        if let Some(path) = &namespace.path
-            && !path.is_empty()
-        {
+        if let Some(path) = given(&namespace.path) {
             f.absolute_path(&at.key("path"), path);
         }
-    }
+    });
 }
 
 /// The kernel's __NEW_UTS_LEN.
@@ -112,7 +108,7 @@ const LONGEST_UTS_NAME: usize = 64;
 
 fn uts(f: &mut Findings, spec: &Spec, held: Held) {
     for (field, name) in [("hostname", &spec.hostname), ("domainname", &spec.domainname)] {
-        let Some(name) = name.as_deref().filter(|name| !name.is_empty()) else { continue };
+        let Some(name) = given(name) else { continue };
         let at = ROOT.key(field);
         if !held.has(UTS) {
             needs(f, &at, "uts");
@@ -130,10 +126,8 @@ fn user(f: &mut Findings, at: &At, spec: &Spec, linux: &Linux, held: Held) {
         mappings(f, &at, ranges);
         if held.joins(USER) {
             if !ranges.is_empty() {
-                f.warn_field(
-                    &at,
-                    "the user namespace that is joined has its own mappings, which apply instead",
-                );
+                let what = "the user namespace that is joined has its own mappings, which apply instead";
+                f.warn_field(&at, what);
             }
         } else if held.makes(USER) {
             if ranges.is_empty() {
@@ -147,21 +141,19 @@ fn user(f: &mut Findings, at: &At, spec: &Spec, linux: &Linux, held: Held) {
             needs(f, &at, "user");
         }
     }
-    if let Some(process) = &spec.process
-        && held.makes(USER)
-    {
+    if let Some(process) = spec.process.as_ref().filter(|_| held.makes(USER)) {
         let at = ROOT.key("process");
         let at = at.key("user");
-        let mut mapped = |at: &At, ranges: &[IdMapping], id: u32| {
+        let mapped = |f: &mut Findings, at: &At, ranges: &[IdMapping], id: u32| {
             if !ranges.is_empty() && !is_mapped(ranges, id) {
                 f.refuse(at, id, "is not mapped into the user namespace", "add it to a mapping in linux");
             }
         };
-        mapped(&at.key("uid"), &linux.uid_mappings, process.user.uid);
-        mapped(&at.key("gid"), &linux.gid_mappings, process.user.gid);
-        for (i, &gid) in process.user.additional_gids.iter().enumerate() {
-            mapped(&at.key("additionalGids").index(i), &linux.gid_mappings, gid);
-        }
+        mapped(f, &at.key("uid"), &linux.uid_mappings, process.user.uid);
+        mapped(f, &at.key("gid"), &linux.gid_mappings, process.user.gid);
+        f.each(at.key("additionalGids"), &process.user.additional_gids, |f, at, gid| {
+            mapped(f, at, &linux.gid_mappings, *gid);
+        });
     }
 }
 
@@ -176,12 +168,8 @@ const MOST_RANGES: usize = 340;
 /// user_namespaces(7): ranges are not empty, end before the "no id" 2^32-1, and do not overlap on either side.
 pub fn mappings(f: &mut Findings, at: &At, ranges: &[IdMapping]) {
     if ranges.len() > MOST_RANGES {
-        return f.refuse(
-            at,
-            ranges.len(),
-            "has more ranges than the kernel accepts",
-            "merge them into at most 340",
-        );
+        let remedy = "merge them into at most 340";
+        return f.refuse(at, ranges.len(), "has more ranges than the kernel accepts", remedy);
     }
     for (i, range) in ranges.iter().enumerate() {
         let at = at.index(i);
@@ -205,12 +193,8 @@ pub fn mappings(f: &mut Findings, at: &At, ranges: &[IdMapping]) {
                 ("hostID", range.host_id, earlier.host_id),
             ] {
                 if meets(a, b) {
-                    f.refuse(
-                        &at.key(side),
-                        a,
-                        format!("overlaps range {j}"),
-                        "list each id in one range only",
-                    );
+                    let reason = format!("overlaps range {j}");
+                    f.refuse(&at.key(side), a, reason, "list each id in one range only");
                 }
             }
         }
@@ -252,7 +236,7 @@ fn net_devices(f: &mut Findings, at: &At, linux: &Linux, held: Held, facts: &Cir
         if let Some(remedy) = interface_problem(host) {
             f.refuse_field(&at, "is not a valid name of a network device", remedy);
         }
-        let renamed = device.name.as_deref().filter(|name| !name.is_empty());
+        let renamed = given(&device.name);
         // The kernel replaces `%d` with the lowest free number.
         let pattern = renamed.and_then(|name| name.strip_suffix("%d"));
         let problem = match (pattern, renamed) {

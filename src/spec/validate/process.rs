@@ -8,124 +8,76 @@ use crate::spec::{Capabilities, CpuAffinity, IoPriority, Process, Rlimit, Schedu
 pub fn process(f: &mut Findings, at: &At, process: &Process, facts: &Circumstances) {
     arguments(f, at, process);
     f.absolute_path(&at.key("cwd"), &process.cwd);
-    environment(f, &at.key("env"), &process.env);
+    f.each(at.key("env"), &process.env, variable);
     user(f, &at.key("user"), &process.user);
-    if let Some(size) = &process.console_size {
-        let at = at.key("consoleSize");
+    f.some(at.key("consoleSize"), &process.console_size, |f, at, size| {
         f.range(&at.key("height"), size.height, 0..=u64::from(u16::MAX));
         f.range(&at.key("width"), size.width, 0..=u64::from(u16::MAX));
-    }
-    if let Some(capabilities) = &process.capabilities {
-        self::capabilities(f, &at.key("capabilities"), capabilities, facts);
-    }
-    rlimits(f, &at.key("rlimits"), &process.rlimits);
-    if let Some(score) = process.oom_score_adj {
-        f.range(&at.key("oomScoreAdj"), score, -1000..=1000);
-    }
-    for (name, label) in
-        [("apparmorProfile", &process.apparmor_profile), ("selinuxLabel", &process.selinux_label)]
-    {
-        if let Some(label) = label {
-            f.no_nul(&at.key(name), label);
-        }
-    }
-    if let Some(scheduler) = &process.scheduler {
-        self::scheduler(f, &at.key("scheduler"), scheduler);
-    }
-    if let Some(priority) = &process.io_priority {
-        io_priority(f, &at.key("ioPriority"), priority);
-    }
-    if let Some(affinity) = &process.exec_cpu_affinity {
-        cpu_affinity(f, &at.key("execCPUAffinity"), affinity);
-    }
+    });
+    f.some(at.key("capabilities"), &process.capabilities, |f, at, sets| capabilities(f, at, sets, facts));
+    rlimits(f, at.key("rlimits"), &process.rlimits);
+    f.some(at.key("oomScoreAdj"), &process.oom_score_adj, |f, at, score| f.range(at, *score, -1000..=1000));
+    f.some(at.key("apparmorProfile"), &process.apparmor_profile, |f, at, label| f.no_nul(at, label));
+    f.some(at.key("selinuxLabel"), &process.selinux_label, |f, at, label| f.no_nul(at, label));
+    f.some(at.key("scheduler"), &process.scheduler, scheduler);
+    f.some(at.key("ioPriority"), &process.io_priority, io_priority);
+    f.some(at.key("execCPUAffinity"), &process.exec_cpu_affinity, cpu_affinity);
 }
 
 fn arguments(f: &mut Findings, at: &At, process: &Process) {
     let at = at.key("args");
+    let remedy = "give the program and its arguments";
     match process.args.first() {
         None if process.command_line.is_some() => {
-            f.refuse_field(
-                &at,
-                "is missing (commandLine is for Windows)",
-                "give the program and its arguments",
-            );
+            f.refuse_field(&at, "is missing (commandLine is for Windows)", remedy);
         }
-        None => f.refuse_field(&at, "is missing or empty", "give the program and its arguments"),
+        None => f.refuse_field(&at, "is missing or empty", remedy),
         Some(program) if program.is_empty() => {
             f.refuse_field(&at.index(0), "is empty", "give the name or the path of the program");
         }
         Some(_) => {}
     }
-    for (i, arg) in process.args.iter().enumerate() {
-        f.no_nul(&at.index(i), arg);
-    }
+    f.each(at, &process.args, |f, at, arg| f.no_nul(at, arg));
 }
 
 /// Values may be secrets: a message shows only the name.
-fn environment(f: &mut Findings, at: &At, env: &[Text]) {
-    for (i, entry) in env.iter().enumerate() {
-        match entry.split_once('=') {
-            None => f.refuse_field(&at.index(i), "has no \"=\"", "write NAME=VALUE"),
-            Some(("", _)) => f.refuse_field(&at.index(i), "has an empty name", "write NAME=VALUE"),
-            Some((name, _)) if has_nul(entry) => {
-                f.refuse(&at.index(i), name.escape_default(), "contains a NUL byte", "remove it");
-            }
-            Some(_) => {}
+fn variable(f: &mut Findings, at: &At, entry: &Text) {
+    match entry.split_once('=') {
+        None => f.refuse_field(at, "has no \"=\"", "write NAME=VALUE"),
+        Some(("", _)) => f.refuse_field(at, "has an empty name", "write NAME=VALUE"),
+        Some((name, _)) if has_nul(entry) => {
+            f.refuse(at, name.escape_default(), "contains a NUL byte", "remove it");
         }
-    }
-}
-
-/// 2^32-1 is the kernel's "no id": given to setuid(2) it changes nothing, so it must never get there.
-const NO_ID: u32 = u32::MAX;
-
-fn user(f: &mut Findings, at: &At, user: &User) {
-    let mut id = |at: &At, id: u32| {
-        if id == NO_ID {
-            f.refuse(at, id, "is what the kernel calls no id", "use an id below 4294967295");
-        }
-    };
-    id(&at.key("uid"), user.uid);
-    id(&at.key("gid"), user.gid);
-    for (i, &gid) in user.additional_gids.iter().enumerate() {
-        id(&at.key("additionalGids").index(i), gid);
-    }
-    if user.additional_gids.len() > MOST_GROUPS {
-        let count = user.additional_gids.len();
-        f.refuse(
-            &at.key("additionalGids"),
-            count,
-            "has more groups than the kernel accepts",
-            "use at most 65536",
-        );
-    }
-    if let Some(umask) = user.umask
-        && umask > 0o777
-    {
-        let shown = format!("{umask} (0o{umask:o})");
-        f.refuse(
-            &at.key("umask"),
-            shown,
-            "has more than the nine permission bits",
-            "use at most 511 (0o777)",
-        );
+        Some(_) => {}
     }
 }
 
 /// NGROUPS_MAX of the kernel.
 const MOST_GROUPS: usize = 65536;
 
+fn user(f: &mut Findings, at: &At, user: &User) {
+    f.id(&at.key("uid"), user.uid);
+    f.id(&at.key("gid"), user.gid);
+    f.each(at.key("additionalGids"), &user.additional_gids, |f, at, gid| f.id(at, *gid));
+    let count = user.additional_gids.len();
+    if count > MOST_GROUPS {
+        let reason = "has more groups than the kernel accepts";
+        f.refuse(&at.key("additionalGids"), count, reason, "use at most 65536");
+    }
+    if let Some(umask) = user.umask.filter(|umask| *umask > 0o777) {
+        let (shown, remedy) = (format!("{umask} (0o{umask:o})"), "use at most 511 (0o777)");
+        f.refuse(&at.key("umask"), shown, "has more than the nine permission bits", remedy);
+    }
+}
+
 fn capabilities(f: &mut Findings, at: &At, sets: &Capabilities, facts: &Circumstances) {
     let mut mask = |name: &str, set: &[Text]| {
         let mut mask = 0u64;
-        for (i, capability) in set.iter().enumerate() {
-            match names::capability(capability) {
-                Some(number) if number <= facts.last_capability => mask |= 1 << number,
-                Some(_) => {
-                    f.warn(&at.key(name).index(i), capability, "this kernel has no such capability: ignored");
-                }
-                None => f.warn(&at.key(name).index(i), capability, "is not a known capability: ignored"),
-            }
-        }
+        f.each(at.key(name), set, |f, at, capability| match names::capability(capability) {
+            Some(number) if number <= facts.last_capability => mask |= 1 << number,
+            Some(_) => f.warn(at, capability, "this kernel has no such capability: ignored"),
+            None => f.warn(at, capability, "is not a known capability: ignored"),
+        });
         mask
     };
     let bounding = mask("bounding", &sets.bounding);
@@ -157,28 +109,28 @@ fn listed(mask: u64) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-fn rlimits(f: &mut Findings, at: &At, rlimits: &[Rlimit]) {
+fn rlimits(f: &mut Findings, at: At, rlimits: &[Rlimit]) {
     let mut seen = 0u32;
-    for (i, rlimit) in rlimits.iter().enumerate() {
-        if let Some(number) = f.known(&at.index(i).key("type"), &names::RLIMITS, &rlimit.kind) {
+    f.each(at, rlimits, |f, at, rlimit| {
+        if let Some(number) = f.known(&at.key("type"), &names::RLIMITS, &rlimit.kind) {
             if seen & 1 << number != 0 {
                 let remedy = "remove one: the specification allows one entry for each type";
-                f.refuse(&at.index(i).key("type"), &rlimit.kind, "is given twice", remedy);
+                f.refuse(&at.key("type"), &rlimit.kind, "is given twice", remedy);
             }
             seen |= 1 << number;
         }
         if rlimit.soft > rlimit.hard {
             let reason = format!("is above the hard limit {}", rlimit.hard);
-            f.refuse(&at.index(i).key("soft"), rlimit.soft, reason, "lower it or raise the hard limit");
+            f.refuse(&at.key("soft"), rlimit.soft, reason, "lower it or raise the hard limit");
         }
-    }
+    });
 }
 
 fn scheduler(f: &mut Findings, at: &At, s: &Scheduler) {
     f.range(&at.key("nice"), s.nice, -20..=19);
-    for (i, flag) in s.flags.iter().enumerate() {
-        f.known(&at.key("flags").index(i), &names::SCHEDULER_FLAGS, flag);
-    }
+    f.each(at.key("flags"), &s.flags, |f, at, flag| {
+        f.known(at, &names::SCHEDULER_FLAGS, flag);
+    });
     if f.known(&at.key("policy"), &names::SCHEDULER_POLICIES, &s.policy).is_none() {
         return;
     }
@@ -195,12 +147,8 @@ fn scheduler(f: &mut Findings, at: &At, s: &Scheduler) {
     }
     for (name, value) in [("runtime", s.runtime), ("deadline", s.deadline), ("period", s.period)] {
         if value != 0 {
-            f.refuse(
-                &at.key(name),
-                value,
-                "applies only to SCHED_DEADLINE",
-                "leave it out, or use that policy",
-            );
+            let remedy = "leave it out, or use that policy";
+            f.refuse(&at.key(name), value, "applies only to SCHED_DEADLINE", remedy);
         }
     }
 }
@@ -226,9 +174,8 @@ fn io_priority(f: &mut Findings, at: &At, priority: &IoPriority) {
 
 fn cpu_affinity(f: &mut Findings, at: &At, affinity: &CpuAffinity) {
     for (name, list) in [("initial", &affinity.initial), ("final", &affinity.final_)] {
-        if let Some(list) = list
-            && let Err(reason) = cpus::mask(list)
-        {
+        let list = list.as_deref().unwrap_or_default();
+        if let Err(reason) = cpus::mask(list) {
             f.refuse(&at.key(name), list.escape_debug(), reason, "write it as in 0-3,7");
         }
     }

@@ -5,25 +5,13 @@ use crate::spec::{BlockIo, Cpu, DeviceRule, HugepageLimit, Memory, Network, Rdma
 use std::collections::{BTreeMap, BTreeSet};
 
 pub fn resources(f: &mut Findings, at: &At, limits: &Resources) {
-    for (i, rule) in limits.devices.iter().enumerate() {
-        device_rule(f, &at.key("devices").index(i), rule);
-    }
-    if let Some(memory) = &limits.memory {
-        self::memory(f, &at.key("memory"), memory);
-    }
-    if let Some(cpu) = &limits.cpu {
-        self::cpu(f, &at.key("cpu"), cpu);
-    }
-    if let Some(pids) = &limits.pids {
-        f.limit(&at.key("pids").key("limit"), pids.limit);
-    }
-    if let Some(block_io) = &limits.block_io {
-        self::block_io(f, &at.key("blockIO"), block_io);
-    }
-    hugepages(f, &at.key("hugepageLimits"), &limits.hugepage_limits);
-    if let Some(network) = &limits.network {
-        self::network(f, &at.key("network"), network);
-    }
+    f.each(at.key("devices"), &limits.devices, device_rule);
+    f.some(at.key("memory"), &limits.memory, memory);
+    f.some(at.key("cpu"), &limits.cpu, cpu);
+    f.some(at.key("pids"), &limits.pids, |f, at, pids| f.limit(&at.key("limit"), pids.limit));
+    f.some(at.key("blockIO"), &limits.block_io, block_io);
+    hugepages(f, at.key("hugepageLimits"), &limits.hugepage_limits);
+    f.some(at.key("network"), &limits.network, network);
     rdma(f, &at.key("rdma"), &limits.rdma);
     unified(f, &at.key("unified"), &limits.unified);
 }
@@ -35,35 +23,21 @@ fn device_rule(f: &mut Findings, at: &At, rule: &DeviceRule) {
         f.unknown(&at.key("type"), kind, ["a", "b", "c"].into_iter());
     }
     if access.is_empty() && rule.allow {
-        f.refuse_field(
-            &at.key("access"),
-            "is missing or empty",
-            "list what is allowed with the letters r, w and m",
-        );
+        let remedy = "list what is allowed with the letters r, w and m";
+        f.refuse_field(&at.key("access"), "is missing or empty", remedy);
     }
     if !access.bytes().all(|letter| b"rwm".contains(&letter)) {
-        f.refuse(
-            &at.key("access"),
-            access,
-            "has a letter other than r, w and m",
-            "use the letters r, w and m",
-        );
+        let reason = "has a letter other than r, w and m";
+        f.refuse(&at.key("access"), access, reason, "use the letters r, w and m");
     }
     for (name, number) in [("major", rule.major), ("minor", rule.minor)] {
         let Some(number) = number else { continue };
         if !(-1..=i64::from(u32::MAX)).contains(&number) {
-            f.refuse(
-                &at.key(name),
-                number,
-                "is not a device number",
-                "leave it out, or use -1, for every number",
-            );
+            let remedy = "leave it out, or use -1, for every number";
+            f.refuse(&at.key(name), number, "is not a device number", remedy);
         } else if number != -1 && matches!(kind, "" | "a") {
-            f.warn(
-                &at.key(name),
-                number,
-                "limits a rule for all types to block and character devices with this number",
-            );
+            let what = "limits a rule for all types to block and character devices with this number";
+            f.warn(&at.key(name), number, what);
         }
     }
 }
@@ -78,9 +52,7 @@ fn memory(f: &mut Findings, at: &At, memory: &Memory) {
     ] {
         f.limit(&at.key(name), value);
     }
-    if let Some(swap) = memory.swap
-        && swap > 0
-    {
+    if let Some(swap) = memory.swap.filter(|swap| *swap > 0) {
         // swap counts memory and swap together; 0 and -1 as limits mean none.
         match memory.limit.unwrap_or(0) {
             limit if limit <= 0 => {
@@ -113,12 +85,8 @@ fn cpu(f: &mut Findings, at: &At, cpu: &Cpu) {
     if let Some(quota) = cpu.quota {
         f.limit(&at.key("quota"), Some(quota));
         if quota > 0 && quota < SHORTEST_QUOTA {
-            f.refuse(
-                &at.key("quota"),
-                quota,
-                "is below 1000 microseconds",
-                "raise it, or raise the period too",
-            );
+            let remedy = "raise it, or raise the period too";
+            f.refuse(&at.key("quota"), quota, "is below 1000 microseconds", remedy);
         }
         if let Some(burst) = cpu.burst
             && quota > 0
@@ -135,14 +103,9 @@ fn cpu(f: &mut Findings, at: &At, cpu: &Cpu) {
     {
         f.refuse(&at.key("realtimeRuntime"), runtime, format!("is above the period {period}"), "lower it");
     }
-    if let Some(idle) = cpu.idle {
-        f.range(&at.key("idle"), idle, 0..=1);
-    }
-    for (name, list) in [("cpus", &cpu.cpus), ("mems", &cpu.mems)] {
-        if let Some(list) = list {
-            cpu_list(f, &at.key(name), list);
-        }
-    }
+    f.some(at.key("idle"), &cpu.idle, |f, at, idle| f.range(at, *idle, 0..=1));
+    f.some(at.key("cpus"), &cpu.cpus, |f, at, list| cpu_list(f, at, list));
+    f.some(at.key("mems"), &cpu.mems, |f, at, list| cpu_list(f, at, list));
 }
 
 /// A list of CPUs or memory nodes, as in `0-3,7` (cpuset(7), List format); empty means not set.
@@ -175,25 +138,21 @@ pub fn cpu_list(f: &mut Findings, at: &At, list: &str) {
 fn block_io(f: &mut Findings, at: &At, block_io: &BlockIo) {
     weight(f, &at.key("weight"), block_io.weight);
     weight(f, &at.key("leafWeight"), block_io.leaf_weight);
-    for (i, device) in block_io.weight_device.iter().enumerate() {
-        let at = at.key("weightDevice");
-        let at = at.index(i);
-        numbers(f, &at, device.major, device.minor);
+    f.each(at.key("weightDevice"), &block_io.weight_device, |f, at, device| {
+        numbers(f, at, device.major, device.minor);
         weight(f, &at.key("weight"), device.weight);
         weight(f, &at.key("leafWeight"), device.leaf_weight);
         if device.weight.is_none() && device.leaf_weight.is_none() {
-            f.refuse_field(&at, "has neither weight nor leafWeight", "give one of them");
+            f.refuse_field(at, "has neither weight nor leafWeight", "give one of them");
         }
-    }
+    });
     for (name, devices) in [
         ("throttleReadBpsDevice", &block_io.throttle_read_bps_device),
         ("throttleWriteBpsDevice", &block_io.throttle_write_bps_device),
         ("throttleReadIOPSDevice", &block_io.throttle_read_iops_device),
         ("throttleWriteIOPSDevice", &block_io.throttle_write_iops_device),
     ] {
-        for (i, device) in devices.iter().enumerate() {
-            numbers(f, &at.key(name).index(i), device.major, device.minor);
-        }
+        f.each(at.key(name), devices, |f, at, device| numbers(f, at, device.major, device.minor));
     }
 }
 
@@ -209,17 +168,16 @@ fn numbers(f: &mut Findings, at: &At, major: i64, minor: i64) {
     f.range(&at.key("minor"), minor, 0..=i64::from(u32::MAX));
 }
 
-fn hugepages(f: &mut Findings, at: &At, limits: &[HugepageLimit]) {
+fn hugepages(f: &mut Findings, at: At, limits: &[HugepageLimit]) {
     let mut seen = BTreeSet::new();
-    for (i, limit) in limits.iter().enumerate() {
-        let at = at.index(i);
-        let size = &*limit.page_size;
+    f.each(at, limits, |f, at, limit| {
+        let (at, size) = (&at.key("pageSize"), &*limit.page_size);
         if !is_page_size(size) {
-            f.refuse(&at.key("pageSize"), size, "is not a page size", "write it as in 64KB, 2MB or 1GB");
+            f.refuse(at, size, "is not a page size", "write it as in 64KB, 2MB or 1GB");
         } else if !seen.insert(size) {
-            f.refuse(&at.key("pageSize"), size, "is given twice", "keep one limit for each size");
+            f.refuse(at, size, "is given twice", "keep one limit for each size");
         }
-    }
+    });
 }
 
 /// `^[1-9][0-9]*[KMG]B$`; it becomes part of a file's name.
@@ -235,13 +193,12 @@ fn is_word(name: &str) -> bool {
 }
 
 fn network(f: &mut Findings, at: &At, network: &Network) {
-    for (i, priority) in network.priorities.iter().enumerate() {
-        let at = at.key("priorities");
+    f.each(at.key("priorities"), &network.priorities, |f, at, priority| {
         if !is_word(&priority.name) {
             let value = priority.name.escape_debug();
-            f.refuse(&at.index(i).key("name"), value, "is not a network interface", "name an interface");
+            f.refuse(&at.key("name"), value, "is not a network interface", "name an interface");
         }
-    }
+    });
 }
 
 fn rdma(f: &mut Findings, at: &At, limits: &BTreeMap<Text, Rdma>) {

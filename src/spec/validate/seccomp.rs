@@ -3,6 +3,7 @@
 
 use crate::spec::Seccomp;
 use crate::spec::findings::{At, Findings};
+use crate::spec::text::given;
 
 /// System calls have six arguments.
 const LAST_ARGUMENT: u32 = 5;
@@ -12,28 +13,23 @@ pub fn seccomp(f: &mut Findings, at: &At, profile: &Seccomp) {
     if profile.default_action.is_empty() {
         f.refuse_field(&at.key("defaultAction"), missing, "name an action, as in \"SCMP_ACT_ERRNO\"");
     }
-    if let Some(path) = &profile.listener_path
-        && !path.is_empty()
-    {
+    if let Some(path) = given(&profile.listener_path) {
         f.absolute_path(&at.key("listenerPath"), path);
-    } else if profile.listener_metadata.as_ref().is_some_and(|metadata| !metadata.is_empty()) {
+    } else if given(&profile.listener_metadata).is_some() {
         f.refuse_field(&at.key("listenerMetadata"), "needs a listenerPath", "name the listener's socket");
     }
-    let at = at.key("syscalls");
-    for (i, rule) in profile.syscalls.iter().enumerate() {
-        let at = at.index(i);
+    f.each(at.key("syscalls"), &profile.syscalls, |f, at, rule| {
         if rule.names.is_empty() {
             f.refuse_field(&at.key("names"), missing, "name at least one system call");
         }
         if rule.action.is_empty() {
             f.refuse_field(&at.key("action"), missing, "name an action, as in \"SCMP_ACT_ALLOW\"");
         }
-        for (j, arg) in rule.args.iter().enumerate() {
-            let at = at.key("args");
-            f.range(&at.index(j).key("index"), arg.index, 0..=LAST_ARGUMENT);
+        f.each(at.key("args"), &rule.args, |f, at, arg| {
+            f.range(&at.key("index"), arg.index, 0..=LAST_ARGUMENT);
             if arg.op.is_empty() {
-                f.refuse_field(&at.index(j).key("op"), missing, "name an operator, as in \"SCMP_CMP_EQ\"");
+                f.refuse_field(&at.key("op"), missing, "name an operator, as in \"SCMP_CMP_EQ\"");
             }
-        }
-    }
+        });
+    });
 }
