@@ -1,10 +1,11 @@
-//! Whose the namespaces are that a process joins.
+//! Which user namespace the namespaces belong to that a process joins.
 //!
 //! A container's first process may make a user namespace, in which it has every right, and others in that: a mount namespace
-//! where its own file is at the place of a trusted program. Whoever joined these with the container's rights would give them
-//! to it. So a joining process looks, when it has joined, whether what it is in belongs to the user namespace in which the
-//! container was made. That one is known by its inode number: nobody else gets it as long as a process is in it or below.
-//! Other namespaces in the same user namespace may be made and changed by who has the right to, and are followed.
+//! where its own file is at the place of a trusted program. A process that joined these with the container's rights would
+//! hand them over. So a joining process checks, when it has joined, that what it is in belongs to the user namespace in
+//! which the container was made. That one is known by its inode number: the kernel gives it to no other as long as a
+//! process is in it or below. Other namespaces in the same user namespace may be made and changed by any process with the
+//! right to do so, and are followed.
 
 use super::script::{Field, Script};
 use crate::names::namespaces::{CGROUP, IPC, MOUNT, NETWORK, TIME, USER, UTS};

@@ -45,7 +45,7 @@ pub enum StartWord {
     Named,
 }
 
-/// What a container's session keyring is made with: words that nobody can guess.
+/// What a container's session keyring is made with: words that cannot be guessed.
 #[derive(Clone, Debug)]
 pub struct SessionKeyring {
     pub name: String,
@@ -161,13 +161,13 @@ impl<'a> Builder<'a, '_> {
         let needs_proc = oom.is_some() || self.namespaces.new & TIME != 0;
         if self.namespaces.staged() {
             self.open_host_proc(needs_proc, oom);
-            // Whoever lives in the namespaces that are joined must not be able to look at us.
+            // Processes in the namespaces that are joined must not be able to look into this one.
             if map == 0 || self.host.privileged {
                 self.push(Step::Undumpable {});
             }
             self.namespaces.push_joins(&mut self.script);
             match self.birth() {
-                // Who lives in a pid namespace that is joined must not see a process that builds a container: it has all
+                // Processes of a pid namespace that is joined must not see one that builds a container: it has all
                 // rights, and the host's mounts. The one that they see is born when it has neither.
                 Birth::Late if self.namespaces.at_clone() != 0 => {
                     self.push(Step::Unshare { flags: self.namespaces.at_clone() });
@@ -204,7 +204,7 @@ impl<'a> Builder<'a, '_> {
     }
 
     /// The trees that are wanted are known at the end only, and have to be copied in the middle: by the container's
-    /// own process, so that the host's flags are locked, and before it becomes another user, who may not be able to
+    /// own process, so that the host's flags are locked, and before it becomes another user, which may not be able to
     /// reach them. A mount namespace that is joined has none of them: before that it makes one to copy them in.
     fn join_halves(&mut self) {
         let copies = self.opens.early_copies();
@@ -410,7 +410,7 @@ impl<'a> Builder<'a, '_> {
         }
         for (i, path) in linux.readonly_paths.iter().enumerate() {
             let attributes = Attributes { set: libc::MOUNT_ATTR_RDONLY, ..Attributes::NONE };
-            // A mount over the root would be seen by nobody: the root's own mount is changed.
+            // No process would see a mount over the root: the root's own mount is changed.
             if is_root(path) {
                 self.script.push(Field::Readonly(i), Step::RootAttributes { attributes, recursive: false });
                 continue;
@@ -437,8 +437,8 @@ impl<'a> Builder<'a, '_> {
             // The engine raises it for the descriptors of this plan.
             self.push(Step::Rlimit { resource: libc::RLIMIT_NOFILE, soft, hard });
         }
-        // Without a pid namespace of its own a container's processes are seen by the caller's anyway. In a new one there is
-        // nobody, until another process is let in while it waits for hooks or for `start`.
+        // Without a pid namespace of its own a container's processes are seen by the caller's anyway. In a new one it is
+        // alone, until another process is let in while it waits for hooks or for `start`.
         let hooks = !self.spec.hooks().start_container.is_empty();
         let alone =
             !self.namespaces.has(PID) || (self.birth() == Birth::Inside && ends == Ends::NONE && !hooks);

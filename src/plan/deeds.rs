@@ -97,7 +97,7 @@ impl Deed {
         })
     }
 
-    /// What takes it back. The state directory goes with all that is in it.
+    /// The deed that takes it back. Removing the state directory removes all that is in it.
     fn undone_by(self) -> Option<Deed> {
         match self {
             Deed::MakeState => Some(Deed::RemoveState),
@@ -119,7 +119,7 @@ pub fn undo(ledger: &[Deed]) -> Vec<Deed> {
     ledger.iter().rev().filter_map(|deed| deed.undone_by()).collect()
 }
 
-/// The way back from a container that was made, whatever of it there is.
+/// The way back from a container that was made, or from whatever exists of it.
 pub const DELETE: [Deed; 6] = [
     Deed::EndProcesses,
     Deed::RemoveCgroup,

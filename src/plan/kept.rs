@@ -1,5 +1,5 @@
 //! A script as it stands in the state directory of a container that waits for start: what a later command knows of its
-//! steps. Nobody plans again to find out; another caller, other limits, another build would make other steps.
+//! steps. It does not plan again to find out: another caller, other limits or another build would give other steps.
 //!
 //! ```text
 //! line 1     {"format": …, "origins": […]}: for each step the JSON pointer of its field, or null

@@ -24,7 +24,7 @@ use std::path::Path;
 const SELF_CONTAINED: [&str; 5] = ["tmpfs", "proc", "sysfs", "mqueue", "devpts"];
 
 /// What mounts and copies in a container that runs has of a process's rights: to find and to make what is at the
-/// destinations, whoever owns it, and to mount.
+/// destinations, no matter which user owns it, and to mount.
 const NEEDED: u64 = 1 << 0 /* CAP_CHOWN */
     | 1 << 1 /* CAP_DAC_OVERRIDE */
     | 1 << 2 /* CAP_DAC_READ_SEARCH */
@@ -32,8 +32,8 @@ const NEEDED: u64 = 1 << 0 /* CAP_CHOWN */
     | 1 << 4 /* CAP_FSETID */
     | 1 << 21 /* CAP_SYS_ADMIN */;
 
-/// Whether files of the container are opened: what does that is in its cgroup, whose memory and devices then are the
-/// container's own affair.
+/// Whether files of the container are opened: the process that does that is in the container's cgroup, so that it uses the
+/// container's memory, under its device rules.
 pub fn copies(list: &[Mount]) -> bool {
     let copies = |mount: &Mount| mount.options.iter().any(|option| &**option == "tmpcopyup");
     list.iter().any(|mount| mount.kind.as_deref() == Some("tmpfs") && copies(mount))

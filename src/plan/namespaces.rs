@@ -80,8 +80,8 @@ impl Namespaces {
     }
 
     /// What the real process is cloned with. A cgroup namespace is made later: it shows the cgroup that its
-    /// maker is in, and at the clone that is still the parent's. So is a time namespace, whose offsets can be
-    /// set only before anybody is in it.
+    /// maker is in, and at the clone that is still the parent's. So is a time namespace: its offsets can be
+    /// set only while no process is in it.
     pub fn at_clone(&self) -> u64 {
         self.new & !(CGROUP | TIME)
     }

@@ -32,7 +32,7 @@ pub enum Moment {
     Running,
 }
 
-/// Who makes the copy of a host's tree that is attached in the container.
+/// Which process makes the copy of a host's tree that is attached in the container.
 ///
 /// In a container with a user namespace never the engine: its copies have the host's flags unlocked, and are peers of the
 /// host's mounts.

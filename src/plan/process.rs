@@ -213,7 +213,7 @@ impl Program<'_, '_> {
 }
 
 /// The supplementary groups as setgroups(2) takes them, where it is to be called. Without groups to set there is nothing to
-/// lose where the kernel lets nobody change them; where it does, the ones of the caller go with the user namespace
+/// lose where the kernel forbids any change of them; where it allows one, the ones of the caller go with the user namespace
 /// (`BecomeRoot`).
 pub fn groups(process: &Process, host: &Host) -> Option<Vec<u8>> {
     let ids = &process.user.additional_gids;

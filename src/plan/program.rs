@@ -10,7 +10,7 @@ use crate::wire::{Handle, Step};
 /// How a process gets into the container's pid namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Birth {
-    /// It was born there, and nobody else has been there yet.
+    /// It was born there, and no other process has been there yet.
     Inside,
     /// A pid namespace that others are in is entered by children only. The child is made when all rights are given up:
     /// from then on the container's processes see it, and one with CAP_SYS_PTRACE could make it do what it likes
@@ -18,7 +18,7 @@ pub enum Birth {
     Late,
 }
 
-/// Who could take over a process that still has a right to give up, or that waits without its filter.
+/// Processes that could take over one that still has a right to give up, or that waits without its filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tracers {
     /// The pid namespace is the caller's own, or no process in it can trace.

@@ -8,7 +8,7 @@ use crate::wire::{Header, Reader, Sink, Step, Strings, Wire};
 use std::ffi::CString;
 use std::os::fd::RawFd;
 
-/// The part of `config.json` that a step comes from; its JSON pointer is made only when somebody asks.
+/// The part of `config.json` that a step comes from; its JSON pointer is made only when it is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
     /// The runtime's own doing.

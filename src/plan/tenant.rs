@@ -86,7 +86,7 @@ pub fn exec<'a>(
     Ok(tenant)
 }
 
-/// The first call behind the filter that this process lacks: then who could trace it has to be found out first.
+/// The first call behind the filter that this process lacks: then the engine looks first for processes that could trace it.
 pub fn lacks(process: &Process, filter: Option<&Filter>) -> Option<&'static str> {
     if process.no_new_privileges {
         return None;
@@ -94,7 +94,7 @@ pub fn lacks(process: &Process, filter: Option<&Filter>) -> Option<&'static str>
     behind::lacking(filter?, loading::needs(process, filter, Birth::Late, None))
 }
 
-/// Joins, then runs a createContainer hook, whose program is the host's, in the root file system (`rootfs`, a path of the
+/// Joins, then runs a createContainer hook, a program of the host's, in the root file system (`rootfs`, a path of the
 /// host's tree, which is still there). The hook is not confined, so `to` has no pid namespace that others are in.
 pub fn host_hook<'a>(hook: &'a Hook<'a>, rootfs: &str, to: Destination) -> Tenant<'a> {
     let mut tenant = Tenant::new();
@@ -143,7 +143,7 @@ pub fn own_hook<'a>(
     push_join(to, pidfd, host.keep_groups, script);
     script.push(Field::None, Step::Chdir { path: &c(&process.cwd), patient: true });
     let program = Program { file: Some(&hook.path), ..program(&process, to, host, filter, tracers) };
-    // What cannot be given was told when the container was made.
+    // Warnings about what cannot be given were reported when the container was made.
     tenant.confined = program.push(&mut tenant.script, &mut Vec::new())?;
     Ok(tenant)
 }

@@ -11,7 +11,7 @@ pub fn parse<'a, T: Deserialize<'a>>(name: &str, bytes: &'a [u8]) -> Result<T> {
     read(bytes).map_err(|error| explain(name, bytes, &error))
 }
 
-/// The same for a file of our own, whose fields a reader does not know. Everything is read by this one kind of
+/// The same for a file of our own: a message about its fields would help no reader. Everything is read by this one kind of
 /// deserializer: another would be a second copy of every parser.
 pub fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> serde_json::Result<T> {
     let mut text = serde_json::Deserializer::from_slice(bytes);

@@ -10,12 +10,12 @@ use super::{
 /// The version of the runtime-spec that this runtime implements.
 pub const OCI_VERSION: &str = "1.3.0";
 
-/// Whom the config is for.
+/// Which kind of user the config is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Runner {
     /// A runtime with root's rights.
     Root,
-    /// `--rootless`: an ordinary user, who becomes root of a user namespace that maps no other user.
+    /// `--rootless`: an ordinary user, which becomes root of a user namespace that maps no other user.
     Ordinary { uid: u32, gid: u32 },
 }
 

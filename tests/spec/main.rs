@@ -6,6 +6,8 @@ mod support;
 
 mod bad_input;
 mod conformance;
+mod merge;
+mod names;
 mod oracle;
 mod random;
 mod seccomp;

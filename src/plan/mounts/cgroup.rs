@@ -1,7 +1,7 @@
 //! `mounts` of type cgroup: the v2 file system, or a directory with all the v1 hierarchies.
 //!
 //! Without a cgroup namespace of its own a container is shown part of the host's hierarchies; in a user namespace that
-//! part is read-only, whoever owns it on the host (CVE-2023-25809).
+//! part is read-only, no matter which user owns it on the host (CVE-2023-25809).
 
 use super::options::Flags;
 use super::{Listed, Mounts, Source, label_option};
@@ -33,7 +33,7 @@ impl<'a> Mounts<'a, '_> {
             return;
         }
         // A user namespace without a cgroup namespace may not mount cgroups; what it is shown of the host's must not
-        // be writable, whoever owns it there (CVE-2023-25809), nor what else is mounted below it.
+        // be writable, no matter which user owns it there (CVE-2023-25809), nor what else is mounted below it.
         let recursive_set = libc::MOUNT_ATTR_RDONLY;
         let flags = Flags { set: entry.flags.set, recursive_set, bind: Some(true), ..Flags::default() };
         let source = Source { path: Cow::Owned(host_mount.to_owned()), mapping: None };

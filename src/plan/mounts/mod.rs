@@ -37,14 +37,14 @@ const PROC_FILES: [&str; 12] = [
     "/proc/mounts",
 ];
 
-/// File systems whose superblock is the kernel's own: read-only is the mount's affair alone.
+/// File systems with a superblock of the kernel's own: read-only is a matter of the mount alone.
 const KERNEL_FILESYSTEMS: [&str; 8] =
     ["proc", "sysfs", "cgroup", "cgroup2", "mqueue", "devpts", "tmpfs", "debugfs"];
 
-/// File systems whose files have SELinux contexts of the policy's own, whatever a mount says.
+/// File systems that take the SELinux contexts of their files from the policy, whatever a mount says.
 const UNLABELLED: [&str; 5] = ["proc", "sysfs", "cgroup", "cgroup2", "debugfs"];
 
-/// File systems that are on a device. Without a list: those whose source is named below /dev.
+/// File systems that are on a device. Beside this list, every file system with a source below /dev is.
 const ON_DEVICES: [&str; 18] = [
     "ext2", "ext3", "ext4", "xfs", "btrfs", "bcachefs", "f2fs", "vfat", "msdos", "exfat", "ntfs3", "iso9660",
     "udf", "squashfs", "erofs", "jfs", "nilfs2", "fuseblk",
@@ -55,7 +55,7 @@ pub struct Mounts<'a, 'p> {
     pub script: &'p mut Script,
     pub opens: &'p mut Opens<'a>,
     pub list: &'a [Mount<'a>],
-    /// The container's config, whose `mounts` may be others than these.
+    /// The container's config; its `mounts` may be others than these.
     pub spec: &'a Spec<'a>,
     pub bundle: &'a Path,
     pub host: &'p Host,
@@ -114,7 +114,7 @@ impl<'a> Mounts<'a, '_> {
         if flags.set & libc::MOUNT_ATTR_RDONLY != 0 && !KERNEL_FILESYSTEMS.contains(&kind) {
             data.push(Cow::Borrowed("ro"));
         }
-        // The superblock of an mqueue is there since the ipc namespace is: SELinux lets nobody change its context.
+        // The superblock of an mqueue is as old as the ipc namespace: SELinux does not allow a change of its context.
         let on_root = if kind == "mqueue" { mount_label(self.spec) } else { None };
         if on_root.is_none() && !UNLABELLED.contains(&kind) {
             data.extend(label_option(self.spec).map(Cow::Owned));
@@ -182,8 +182,8 @@ impl<'a> Mounts<'a, '_> {
         Ok(())
     }
 
-    /// The engine makes it, whom the container's device rules do not bind: that the config names the device is enough, as
-    /// with runc. In a user namespace the kernel lets nobody mount it, and it would be no different.
+    /// The engine makes it, because the container's device rules do not apply there: it is enough that the config names the
+    /// device, as with runc. In a user namespace the kernel refuses such a mount, and the engine could not help.
     fn is_on_device(&self, kind: &str, source: &str) -> bool {
         let ours = self.host.privileged && !self.host.in_user_namespace && !self.has(USER);
         let on_device = ON_DEVICES.contains(&kind) && source.starts_with('/') || source.starts_with("/dev/");

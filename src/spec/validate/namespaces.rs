@@ -1,4 +1,4 @@
-//! `linux.namespaces`, and every field that needs one of them: a field whose namespace is missing would change
+//! `linux.namespaces`, and every field that needs one of them: without its namespace a field would change
 //! the host instead of the container, so it is refused.
 
 use super::{Circumstances, sysctl};

@@ -7,7 +7,7 @@ pub const ROWS: &[Row] = &[
         "ociVersion",
         "1.0.0 to 1.x; another major version, or text that is not a semantic version, is refused",
         &[
-            "spec/validate.rs::each_rule_names_its_field_and_says_why",
+            "spec/validate/mod.rs::each_rule_names_its_field_and_says_why",
             "src/spec/validate.rs::versions_are_semantic",
         ],
     ),
@@ -78,10 +78,10 @@ pub const ROWS: &[Row] = &[
         "a range; empty, overlapping and overflowing ranges are refused",
         &[
             "config/mounts/binds.rs::a_bind_with_a_map_of_its_own_shows_mapped_owners",
-            "spec/validate.rs::each_rule_names_its_field_and_says_why",
+            "spec/validate/mod.rs::each_rule_names_its_field_and_says_why",
         ],
     ),
-    row("process", "required", &["spec/validate.rs::each_rule_names_its_field_and_says_why"]),
+    row("process", "required", &["spec/validate/mod.rs::each_rule_names_its_field_and_says_why"]),
     row(
         "process.terminal",
         "a terminal of the container's own devpts is its streams and /dev/console",
@@ -124,7 +124,7 @@ pub const ROWS: &[Row] = &[
     row(
         "process.commandLine",
         "Windows only: ignored if args is set, otherwise an error",
-        &["spec/validate.rs::each_rule_names_its_field_and_says_why"],
+        &["spec/validate/mod.rs::each_rule_names_its_field_and_says_why"],
     ),
     row(
         "process.user",

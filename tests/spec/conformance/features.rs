@@ -16,7 +16,7 @@ pub const ROWS: &[Row] = &[
     row(
         "linux.capabilities",
         "all that rruntime knows",
-        &[TABLES, "src/names.rs::capability_names_and_numbers_are_those_of_the_caps_crate"],
+        &[TABLES, "spec/names.rs::capability_names_and_numbers_are_those_of_the_caps_crate"],
     ),
     row("linux.cgroup{,.v1,.v2,.rdma}", "both versions", &[FORM, TABLES]),
     row("linux.cgroup.{systemd,systemdUser}", "false: there is no systemd driver yet", &[FORM]),
