@@ -113,6 +113,11 @@ pub fn capability_name(number: u8) -> Option<&'static str> {
     CAPABILITIES.get(usize::from(number)).copied()
 }
 
+/// The names of the capabilities in a mask.
+pub fn capability_names(mask: u64) -> impl Iterator<Item = &'static str> {
+    (0..64).filter(move |number| mask & 1 << number != 0).filter_map(capability_name)
+}
+
 /// One bit a capability; unknown names are left out (`validate` has warned about them).
 pub fn capability_mask<N: AsRef<str>>(names: impl IntoIterator<Item = N>) -> u64 {
     names.into_iter().filter_map(|name| capability(name.as_ref())).fold(0, |mask, number| mask | 1 << number)

@@ -4,7 +4,7 @@ use super::devices::{self, Nodes};
 use super::mounts::{Mounts, label_option};
 use super::namespaces::Namespaces;
 use super::opens::{Copier, Moment, Open, Opens, push_cgroup};
-use super::process::{groups, searches_anywhere};
+use super::process::{groups, labels, searches_anywhere};
 use super::program::{Birth, Ends, Program, Sets, Tracers};
 use super::script::{Field, Script, StringList, c};
 use super::{Host, settings, sync};
@@ -23,10 +23,9 @@ use std::path::Path;
 /// What the caller asks for beyond the config.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    pub id: String,
-    pub no_pivot: bool,
-    /// What is mounted in the host's tree that `no_pivot` leaves below the container's, and must not stay there.
-    pub left_below: Vec<String>,
+    /// The root is entered by moving it over the host's: what is mounted in the tree that this leaves below the container's,
+    /// and must not stay there. Absent: by pivot_root(2).
+    pub left_below: Option<Vec<String>>,
     /// The session keyring to make; absent: the caller's stays.
     pub keyring: Option<SessionKeyring>,
     pub preserve_fds: u32,
@@ -324,7 +323,9 @@ impl<'a> Builder<'a, '_> {
             let held = self.birth() == Birth::Late;
             self.push_for("/process/terminal", Step::Console { bind: true, held });
         }
-        if !spec.linux().sysctl.is_empty() || spec.process.as_ref().is_some_and(Program::has_labels) {
+        if !spec.linux().sysctl.is_empty()
+            || spec.process.as_ref().is_some_and(|process| labels(process).next().is_some())
+        {
             self.push(Step::OpenProc {});
         }
         if self.hooks_before_pivot() {
@@ -362,8 +363,8 @@ impl<'a> Builder<'a, '_> {
     }
 
     fn leave_host(&mut self) {
-        if self.options.no_pivot {
-            let places = StringList::of(&self.options.left_below);
+        if let Some(left_below) = &self.options.left_below {
+            let places = StringList::of(left_below);
             let elsewhere = self.hooks_before_pivot();
             self.push(Step::Chroot { elsewhere, left_below: places.wire() });
         } else {

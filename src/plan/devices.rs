@@ -6,6 +6,7 @@
 use super::opens::{Copier, Open, Opens};
 use super::script::{Field, Script, c};
 use crate::error::{Error, Kind, Result};
+use crate::spec::destination::absolute;
 use crate::spec::validate::is_bind;
 use crate::spec::{Device, Spec};
 use crate::wire::{self, Attributes, Bind, Links, Step};
@@ -45,7 +46,7 @@ pub fn push<'a>(spec: &'a Spec<'a>, nodes: Nodes, script: &mut Script, opens: &m
     }
     let listed = &spec.linux().devices;
     for (path, major, minor) in DEFAULT_DEVICES {
-        if listed.iter().any(|device| clean(&device.path) == path) {
+        if listed.iter().any(|device| absolute(&device.path) == path) {
             continue;
         }
         let node = Node {
@@ -69,11 +70,7 @@ pub fn push<'a>(spec: &'a Spec<'a>, nodes: Nodes, script: &mut Script, opens: &m
 
 /// The image's user wants the host's /dev: it is not ours to fill.
 pub fn dev_is_bound(spec: &Spec) -> bool {
-    spec.mounts.iter().any(|mount| clean(&mount.destination) == "/dev" && is_bind(mount))
-}
-
-fn clean(path: &str) -> &str {
-    if path.len() > 1 { path.trim_end_matches('/') } else { path }
+    spec.mounts.iter().any(|mount| absolute(&mount.destination) == "/dev" && is_bind(mount))
 }
 
 struct Node<'a> {
@@ -134,6 +131,27 @@ impl<'a> Node<'a> {
                 let number = if fifo { 0 } else { number };
                 script.push(self.field, Step::Device(wire::Device { path: &target, mode, number, uid, gid }));
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dev_of_the_host_is_known_however_its_place_is_written() {
+        for (destination, bound) in [("/dev", true), ("dev", true), ("//dev/.", true), ("/dev/shm", false)] {
+            let mount = crate::spec::Mount {
+                destination: destination.into(),
+                kind: Some("bind".into()),
+                ..Default::default()
+            };
+            assert_eq!(
+                dev_is_bound(&Spec { mounts: vec![mount], ..Spec::default() }),
+                bound,
+                "{destination}"
+            );
         }
     }
 }

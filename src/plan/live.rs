@@ -95,15 +95,19 @@ pub fn add<'a>(
         belonging::push(to.user_namespaces, USER, &mut script);
         push_copies(&opens, &mut script);
     }
-    let flags = to.namespaces & !USER & !PID;
+    push_entry(to, to.namespaces & !USER & !PID, pidfd, &mut script);
+    script.append(mounting);
+    Ok(Tenant { script, opens, ..Tenant::new() })
+}
+
+/// Joins these namespaces, and keeps no more rights there than mounting takes.
+fn push_entry(to: Destination, flags: u64, pidfd: Handle, script: &mut Script) {
     script.push(Field::None, Step::Join { namespace: pidfd, flags });
-    belonging::push(to.user_namespaces, flags, &mut script);
-    if own_user != 0 {
+    belonging::push(to.user_namespaces, flags, script);
+    if to.namespaces & USER != 0 {
         script.push(Field::None, Step::BecomeRoot { keep_groups: false });
     }
     script.push(Field::None, Step::Capabilities { effective: NEEDED, permitted: NEEDED, inheritable: 0 });
-    script.append(mounting);
-    Ok(Tenant { script, opens, ..Tenant::new() })
 }
 
 /// The kernel locks the host's flags in the mount table that a user namespace gets: so that is where copies for it are
@@ -164,13 +168,7 @@ pub fn remove<'a>(list: &[Added], to: Destination) -> Tenant<'a> {
     let mut script = Script::default();
     script.push(Field::None, Step::OpenHostProc {});
     script.push(Field::None, Step::Undumpable {});
-    let flags = to.namespaces & (USER | MOUNT);
-    script.push(Field::None, Step::Join { namespace: pidfd, flags });
-    belonging::push(to.user_namespaces, flags, &mut script);
-    if flags & USER != 0 {
-        script.push(Field::None, Step::BecomeRoot { keep_groups: false });
-    }
-    script.push(Field::None, Step::Capabilities { effective: NEEDED, permitted: NEEDED, inheritable: 0 });
+    push_entry(to, to.namespaces & (USER | MOUNT), pidfd, &mut script);
     script.push(Field::None, Step::OpenRoot {});
     let steps = list.iter().map(|added| (added.index, c(&absolute(added.destination)), added.mount));
     for (index, path, mount) in steps.clone() {

@@ -36,7 +36,9 @@ impl Program<'_, '_> {
         let loading = self.loading()?;
         let late = self.birth == Birth::Late;
         if !late {
-            self.push_labels(script);
+            for (field, file, value) in labels(process) {
+                script.push(field, Step::LabelFile { file, value: Bytes(value.as_bytes()) });
+            }
         }
         scheduling::push(process, self.birth, script)?;
         if process.terminal {
@@ -149,8 +151,7 @@ impl Program<'_, '_> {
         let asked = names::capability_mask(wanted.permitted.iter().chain(&wanted.bounding).map(|n| &**n));
         let missing = asked & !available;
         if missing != 0 {
-            let names: Vec<&str> =
-                (0..64).filter(|i| missing & (1 << i) != 0).filter_map(names::capability_name).collect();
+            let names: Vec<&str> = names::capability_names(missing).collect();
             warnings.push(format!(
                 "/process/capabilities: {} cannot be given, because the runtime does not have {} itself",
                 names.join(" "),
@@ -158,17 +159,6 @@ impl Program<'_, '_> {
             ));
         }
         available
-    }
-
-    fn push_labels(&self, script: &mut Script) {
-        for (field, file, value) in labels(self.process) {
-            script.push(field, Step::LabelFile { file, value: Bytes(value.as_bytes()) });
-        }
-    }
-
-    /// True if a private procfs is needed.
-    pub fn has_labels(process: &Process) -> bool {
-        labels(process).next().is_some()
     }
 
     fn push_rlimits(&self, script: &mut Script, which: impl Fn(u32) -> bool) -> Result<()> {

@@ -155,11 +155,7 @@ impl Script {
 
     /// Step `number` and its origin.
     pub fn step(&self, number: usize) -> Option<(Step<'_>, Field)> {
-        let mut from = Reader::new(&self.bytes);
-        for _ in 0..number {
-            Step::take(&mut from)?;
-        }
-        Some((Step::take(&mut from)?, *self.origins.get(number)?))
+        self.steps().nth(number)
     }
 
     /// All steps in order, each with its origin.

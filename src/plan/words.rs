@@ -3,7 +3,7 @@
 
 use super::deeds::Deed;
 use super::sync;
-use crate::names::{CAPABILITIES, Effect, MOUNT_OPTIONS, NAMESPACES, RLIMITS};
+use crate::names::{Effect, MOUNT_OPTIONS, NAMESPACES, RLIMITS, capability_names};
 use crate::wire::{Attributes, Bind, Device, Filesystem, Mount, Remount, Root, Step, Strings};
 use std::ffi::CStr;
 
@@ -229,11 +229,7 @@ fn namespaces(flags: u64) -> String {
 }
 
 fn capabilities(mask: u64) -> String {
-    let names = (0u8..64).filter(|number| mask & 1 << number != 0);
-    let names = names.map(|number| {
-        CAPABILITIES.get(usize::from(number)).map_or_else(|| number.to_string(), |it| (*it).into())
-    });
-    let names = names.collect::<Vec<String>>().join(" ");
+    let names = capability_names(mask).collect::<Vec<_>>().join(" ");
     if names.is_empty() { "none".into() } else { names }
 }
 

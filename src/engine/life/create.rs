@@ -90,11 +90,9 @@ impl Engine {
         let preserve_fds = preserve::check(&options.listening, options.preserve_fds)?;
         let facts = host::probe()?;
         let plan_options = plan::Options {
-            id: options.id.clone(),
-            no_pivot: options.root_change == RootChange::MoveMount,
             left_below: match options.root_change {
-                RootChange::MoveMount => left_below(spec, &facts)?,
-                _ => Vec::new(),
+                RootChange::MoveMount => Some(left_below(spec, &facts)?),
+                RootChange::PivotRoot => None,
             },
             keyring: match options.keyring {
                 Keyring::New => Some(fresh_keyring()?),
@@ -103,7 +101,7 @@ impl Engine {
             preserve_fds,
             start: start_pipes::word(starter, spec, &facts),
         };
-        self.check(spec, &facts, plan_options.no_pivot)?;
+        self.check(spec, &facts, plan_options.left_below.is_some())?;
         let rdt = spec.linux.as_ref().and_then(|linux| linux.intel_rdt.as_ref());
         let rdt = rdt.map(|rdt| resctrl::Request::find(&options.id, rdt)).transpose()?;
         let path = spec.linux.as_ref().and_then(|linux| linux.cgroups_path.as_deref());
@@ -223,7 +221,7 @@ fn intent(
         amendments: spec.amendments.clone(),
         namespaces_created: plan.created as u32,
         namespaces_joined: plan.joined as u32,
-        no_pivot: planned.no_pivot,
+        no_pivot: planned.left_below.is_some(),
         no_new_keyring: planned.keyring.is_none(),
         keyring: planned.keyring.as_ref().map(|keyring| keyring.name.clone()),
         preserve_fds: planned.preserve_fds,

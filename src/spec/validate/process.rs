@@ -105,8 +105,7 @@ fn capabilities(f: &mut Findings, at: &At, sets: &Capabilities, facts: &Circumst
 }
 
 fn listed(mask: u64) -> String {
-    let names = (0..64).filter(|number| mask & 1 << number != 0).filter_map(names::capability_name);
-    names.collect::<Vec<_>>().join(", ")
+    names::capability_names(mask).collect::<Vec<_>>().join(", ")
 }
 
 fn rlimits(f: &mut Findings, at: At, rlimits: &[Rlimit]) {
