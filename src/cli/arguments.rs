@@ -278,7 +278,3 @@ fn habit(name: &str, option: &str) -> Option<&'static str> {
     let known = |row: &&(&str, &[&str], &str)| row.0 == command && row.1.contains(&option);
     FOREIGN_OPTIONS.iter().find(known).map(|&(.., remedy)| remedy)
 }
-
-#[cfg(test)]
-#[path = "arguments_tests.rs"]
-mod tests;

@@ -7,7 +7,7 @@
 //!
 //! Nothing here changes the host, and every error is returned to `main`, which prints it.
 
-mod arguments;
+pub mod arguments;
 mod caller;
 mod chosen;
 mod commands;

@@ -1,6 +1,9 @@
 //! Options and operands, as people and engines type them.
 
-use super::*;
+use clap::Arg;
+use rruntime::cli::arguments::{Arguments, option, options, switch};
+use rruntime::error::{Kind, Result};
+use std::ffi::OsString;
 
 fn definitions() -> Vec<Arg> {
     vec![
