@@ -2,8 +2,8 @@
 //!
 //! Scripts and engines that were written for a runtime look at its exit codes and at the shape of its output. So
 //! what differs between the command lines is data here, and nothing else in this folder compares names. What a
-//! command does to a container never differs, and neither does where state is kept: below /run/rruntime, so that
-//! the containers of a runc or crun on the same host are never mistaken for ours.
+//! command does to a container never differs, and neither does where state is kept: below /run/rruntime. The
+//! containers that the runtime of that name has made are found in its own default root besides (`state/foreign.rs`).
 
 /// One command line.
 #[derive(Debug, PartialEq, Eq)]

@@ -75,7 +75,7 @@ impl Session {
 
     /// The state directory, named or not.
     pub fn root_path(&self) -> PathBuf {
-        self.root.clone().unwrap_or_else(default_root)
+        self.root.clone().unwrap_or_else(|| default_root("rruntime"))
     }
 
     /// Signals are held back from the moment on at which a process may exist to receive them.
@@ -119,8 +119,12 @@ impl Session {
     }
 
     fn engine(&self, missing: NoRoot, stop: Option<Arc<dyn Stop>>) -> Result<Engine> {
+        let store = Store::open(&self.root_path(), missing)?;
+        // In the place of runc or crun on a host where its containers still run.
+        let in_place = self.root.is_none() && !self.face.is_own();
+        let store = if in_place { store.beside(&default_root(self.face.name)) } else { store };
         Ok(Engine {
-            store: Arc::new(Store::open(&self.root_path(), missing)?),
+            store: Arc::new(store),
             cgroup_manager: self.cgroup_manager,
             rootless: self.rootless,
             allowed_annotations: self.allowed_annotations.clone(),

@@ -10,6 +10,8 @@
 //!       cgroup:<hash>       which container has a cgroup, in a link's target
 //! ```
 //!
+//! A directory that runc or crun made is read, never written (`foreign.rs`).
+//!
 //! Orderings that this guards: the directory is made before anything else of a container (two creates of one
 //! id cannot both win), the record of what *will* be made is written before the first side effect (a command
 //! that was killed leaves enough for `delete --force`), and a command that changes a container holds the lock
@@ -19,6 +21,7 @@
 
 pub mod brief;
 mod claims;
+mod foreign;
 pub mod id;
 pub mod owner;
 pub mod process;
@@ -27,6 +30,7 @@ pub mod root;
 pub mod store;
 
 pub use brief::Brief;
+pub use foreign::Maker;
 pub use process::{Inode, Life, Process, boot_id, is_init};
 pub use record::{AddedMount, Phase, Record};
 pub use store::{

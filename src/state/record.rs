@@ -3,6 +3,7 @@
 //! Fields may be added; a reader ignores those that it does not know and takes the default for those that an
 //! older writer did not have. A record of another major version is refused by name.
 
+use super::foreign::Maker;
 use super::process::Process;
 use crate::cgroup::Location;
 use crate::error::{Error, Kind, Result};
@@ -92,6 +93,9 @@ pub struct Record {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keyring: Option<String>,
     pub preserve_fds: u32,
+    /// Another runtime, where it is not our own record.
+    #[serde(skip)]
+    pub made_by: Option<Maker>,
     /// So many of the poststop hooks have run: `delete` goes on behind them.
     #[serde(skip_serializing_if = "is_zero")]
     pub poststop: usize,
@@ -106,6 +110,11 @@ struct Numbers {
 }
 
 impl Record {
+    /// For what needs to know more of a container than another runtime's record says.
+    pub fn must_be_ours(&self) -> Result<()> {
+        self.made_by.map_or(Ok(()), |maker| Err(maker.refuses(&self.id)))
+    }
+
     /// Every namespace that a process of the container is in and we are not, for setns(2).
     pub fn namespaces(&self) -> u64 {
         u64::from(self.namespaces_created | self.namespaces_joined)

@@ -4,18 +4,16 @@ use crate::sys::{file, identity};
 use std::env;
 use std::path::PathBuf;
 
-const NAME: &str = "rruntime";
-
-/// /run/rruntime; for an ordinary user, and for one who is root only in a user namespace, `rruntime` below
-/// XDG_RUNTIME_DIR.
-pub fn default_root() -> PathBuf {
+/// /run/NAME; for an ordinary user, and for one who is root only in a user namespace, NAME below XDG_RUNTIME_DIR. Ours is
+/// called rruntime.
+pub fn default_root(name: &str) -> PathBuf {
     let euid = identity::euid();
     let runtime_dir = env::var_os("XDG_RUNTIME_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
     match (euid, runtime_dir) {
-        (0, Some(dir)) if is_mapped_user() => dir.join(NAME),
-        (0, _) => PathBuf::from("/run").join(NAME),
-        (_, Some(dir)) => dir.join(NAME),
-        (uid, None) => PathBuf::from(format!("/run/user/{uid}")).join(NAME),
+        (0, Some(dir)) if is_mapped_user() => dir.join(name),
+        (0, _) => PathBuf::from("/run").join(name),
+        (_, Some(dir)) => dir.join(name),
+        (uid, None) => PathBuf::from(format!("/run/user/{uid}")).join(name),
     }
 }
 

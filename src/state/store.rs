@@ -1,6 +1,7 @@
 //! The root of all containers, and one container's directory.
 
 use super::brief::{Brief, LONGEST};
+use super::foreign;
 use super::id;
 use super::process::{Inode, boot_id, is_init};
 use super::record::Record;
@@ -60,6 +61,8 @@ pub struct Store {
     dir: Option<OwnedFd>,
     /// The owner of the root.
     owner: u32,
+    /// Where a container is looked for that is not here: [`Store::beside`].
+    beside: Option<Box<Store>>,
 }
 
 impl Store {
@@ -78,7 +81,15 @@ impl Store {
         };
         // A user who may write there could give a container another's name, or make us act on a record of their own.
         let owner = dir.as_ref().map_or(Ok(0), |dir| closed_to_others(dir.as_fd(), root, "--root"))?;
-        Ok(Store { path, dir, owner })
+        Ok(Store { path, dir, owner, beside: None })
+    }
+
+    /// Looks below `other` too, for containers that another runtime made. Nothing is made there. A root that is missing, or
+    /// that others can write, has no containers for us.
+    #[must_use]
+    pub fn beside(self, other: &Path) -> Store {
+        let beside = Store::open(other, NoRoot::Empty).ok().filter(|store| store.dir.is_some());
+        Store { beside: beside.map(Box::new), ..self }
     }
 
     pub fn path(&self) -> &Path {
@@ -121,7 +132,9 @@ impl Store {
     /// The container's directory, for reading: changes by other commands in the meantime may or may not be seen.
     pub fn peek(&self, id: &str) -> Result<Entry> {
         id::check(id)?;
-        let Some(root) = &self.dir else { return Err(no_such_container(id)) };
+        let elsewhere =
+            || self.beside.as_ref().map_or_else(|| Err(no_such_container(id)), |other| other.peek(id));
+        let Some(root) = &self.dir else { return elsewhere() };
         match open_dir(root.as_fd(), &c_id(id), libc::O_NOFOLLOW) {
             Ok(dir) => Ok(Entry {
                 id: id.to_owned(),
@@ -130,7 +143,7 @@ impl Store {
                 root_owner: self.owner,
                 held: Cell::new(false),
             }),
-            Err(Errno(libc::ENOENT)) => Err(no_such_container(id)),
+            Err(Errno(libc::ENOENT)) => elsewhere(),
             Err(e) => Err(e.because(format!("open {}", self.path.join(id).display()))),
         }
     }
@@ -149,20 +162,23 @@ impl Store {
 
     /// Every container's id, sorted. What cannot be a container's directory is passed over.
     pub fn ids(&self) -> Result<Vec<String>> {
+        let mut ids = self.beside.as_ref().map_or_else(|| Ok(Vec::new()), |other| other.ids())?;
         if self.dir.is_none() {
-            return Ok(Vec::new());
+            return Ok(ids);
         }
         let failed = |e: std::io::Error| Error::io(format!("read {}", self.path.display()), &e);
-        let mut ids = Vec::new();
         for entry in std::fs::read_dir(&self.path).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
             match entry.file_name().into_string() {
+                // crun keeps a .cache and an .empty-directory beside its containers.
+                Ok(id) if id.starts_with('.') && !self.peek(&id).is_ok_and(|entry| entry.has_record()) => {}
                 Ok(id) if is_directory && id::is_valid(&id) => ids.push(id),
                 _ => {}
             }
         }
         ids.sort_unstable();
+        ids.dedup();
         Ok(ids)
     }
 
@@ -274,7 +290,16 @@ impl Entry {
 
     fn decoded(&self) -> Result<Record> {
         match file::read_at(self.dir(), STATE, LARGEST_STATE, libc::RESOLVE_NO_SYMLINKS) {
-            Ok(bytes) => self.own(Record::decode(&bytes)?.in_boot(boot_id().as_deref())),
+            Ok(bytes) => match Record::decode(&bytes) {
+                Ok(record) if record.version > 0 => self.own(record.in_boot(boot_id().as_deref())),
+                _ if foreign::is_of_runc(&bytes) => self.own(foreign::of_runc(&bytes, self.inode().1)?.0),
+                other => self.own(other?.in_boot(boot_id().as_deref())),
+            },
+            Err(Errno(libc::ENOENT)) if self.read(foreign::STATUS).is_ok() => {
+                let status = self.read(foreign::STATUS).unwrap_or_default();
+                let config = self.read(CONFIG).unwrap_or_default();
+                foreign::of_crun(&self.id, &status, &config, self.inode().1)
+            }
             // Another command makes or removes it at this moment.
             Err(Errno(libc::ENOENT)) if self.is_removed() || self.is_busy() => {
                 Err(no_such_container(&self.id))
@@ -332,6 +357,9 @@ impl Entry {
 
     /// The same for a container that was started or resumed.
     pub fn renew_brief(&self, record: &Record) {
+        if record.made_by.is_some() {
+            return;
+        }
         if let (Ok(()), Some(Ok(first))) = (self.remove_brief(), record.process.map(|process| process.open()))
         {
             self.write_brief(record, first.as_fd());
@@ -358,11 +386,20 @@ impl Entry {
 
     /// The bytes that the container was made from.
     pub fn config(&self) -> Result<Vec<u8>> {
-        file::read_at(self.dir(), CONFIG, LARGEST_CONFIG, libc::RESOLVE_NO_SYMLINKS).map_err(|e| match e {
+        self.read(CONFIG).or_else(|e| match (e, self.read(STATE)) {
             // Another command removes it at this moment.
-            Errno(libc::ENOENT) if self.is_removed() || self.is_busy() => no_such_container(&self.id),
-            e => self.failed("read", CONFIG)(e),
+            (Errno(libc::ENOENT), _) if self.is_removed() || self.is_busy() => {
+                Err(no_such_container(&self.id))
+            }
+            (Errno(libc::ENOENT), Ok(state)) if foreign::is_of_runc(&state) => {
+                Ok(foreign::of_runc(&state, 0)?.1)
+            }
+            (e, _) => Err(self.failed("read", CONFIG)(e)),
         })
+    }
+
+    fn read(&self, name: &CStr) -> SysResult<Vec<u8>> {
+        file::read_at(self.dir(), name, LARGEST_CONFIG, libc::RESOLVE_NO_SYMLINKS)
     }
 
     /// Keeps the script of a container that waits ([`crate::plan::kept`]).
@@ -390,6 +427,16 @@ impl Entry {
     /// Whether the container waits for `start`.
     pub fn awaits_start(&self, pid: i32) -> bool {
         awaited(self.dir(), "", pid)
+    }
+
+    /// Whether there is a record, readable or not.
+    fn has_record(&self) -> bool {
+        [STATE, STATE_NEXT, foreign::STATUS, CONFIG].iter().any(|name| self.read(name).is_ok())
+    }
+
+    /// The same of a container that another runtime made.
+    pub fn has_start_fifo(&self) -> bool {
+        file::readlinkat(self.dir(), foreign::FIFO, &mut [0]) == Err(Errno(libc::EINVAL))
     }
 
     /// Whether another command holds the lock at this moment.

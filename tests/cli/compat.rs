@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Where cgroup v2 is what there is: crun's releases do not agree on hybrid hosts.
-const V2: &str =
+pub const V2: &str =
     "[ $(stat -fc %T /sys/fs/cgroup) = cgroup2fs ] || mount -t cgroup2 none /sys/fs/cgroup; exec \"$@\"";
 
 /// The oldest release of each that these lines hold for: Debian 12 has older ones, which end and speak otherwise.
 const OLDEST: [(&str, (u32, u32)); 2] = [("runc", (1, 2)), ("crun", (1, 20))];
 
 /// The peer, or why there is none.
-fn peer(name: &str) -> Result<PathBuf, String> {
+pub fn peer(name: &str) -> Result<PathBuf, String> {
     let (_, oldest) = OLDEST.into_iter().find(|(peer, _)| *peer == name).unwrap();
     let fetched = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers").join(name);
     let installed =

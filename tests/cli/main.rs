@@ -11,5 +11,6 @@ mod install;
 mod log;
 mod shell;
 mod state;
+mod swapped;
 mod terminal;
 mod usage;

@@ -111,7 +111,9 @@ impl Engine {
         for outcome in occasion.each_from(record.poststop, hooks) {
             outcome.unwrap_or_else(warn);
             noted.poststop += 1;
-            entry.write(&noted).unwrap_or_else(warn);
+            if noted.made_by.is_none() {
+                entry.write(&noted).unwrap_or_else(warn);
+            }
         }
     }
 }

@@ -81,6 +81,7 @@ pub fn status(entry: &Entry, record: &Record) -> Status {
             Phase::Creating => Status::Creating,
             // Before the start too: a command that talked to a frozen init would wait until it is thawed.
             Phase::Created if record.cgroup.as_ref().is_some_and(is_frozen) => Status::Paused,
+            Phase::Created if record.made_by.is_some() && entry.has_start_fifo() => Status::Created,
             Phase::Created if entry.awaits_start(process.pid) => Status::Created,
             Phase::Created => Status::Running,
         },

@@ -30,6 +30,7 @@ impl Engine {
     /// Returns when the program runs. `notify`: where a service manager waits to hear that it is ready.
     pub fn start(&self, id: &str, notify: Option<&Path>) -> Result<Started> {
         let (entry, record) = self.hold(id)?;
+        record.must_be_ours()?;
         match status(&entry, &record) {
             Status::Created => {}
             Status::Stopped => {

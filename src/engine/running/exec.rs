@@ -30,6 +30,7 @@ impl Engine {
     pub fn exec(&self, id: &str, options: &ExecOptions) -> Result<Started> {
         crate::engine::caller::preserve::check(&Listening::default(), options.preserve_fds)?;
         let (entry, record) = self.reach(id)?;
+        record.must_be_ours()?;
         check_status(id, status(&entry, &record), options)?;
         let record = self.with_user_namespaces(record)?;
         let config = entry.config()?;

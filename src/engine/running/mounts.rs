@@ -35,6 +35,7 @@ impl Engine {
     /// All mounts of the file, or none: what was mounted before one fails is taken away again.
     pub fn add_mounts(&self, id: &str, file: &Path) -> Result<()> {
         let (entry, record) = self.hold(id)?;
+        record.must_be_ours()?;
         check_status(id, &entry, &record)?;
         let mut record = belonging::note_user_namespaces(&entry, record)?;
         let bytes = read(file)?;
@@ -67,6 +68,7 @@ impl Engine {
     /// The mounts that were added at the destinations of the file's entries, if all of them are there.
     pub fn remove_mounts(&self, id: &str, file: &Path) -> Result<()> {
         let (entry, record) = self.hold(id)?;
+        record.must_be_ours()?;
         check_status(id, &entry, &record)?;
         let mut record = belonging::note_user_namespaces(&entry, record)?;
         let bytes = read(file)?;

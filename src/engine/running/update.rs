@@ -46,6 +46,7 @@ impl Engine {
     /// the kernel refuses, everything is set back.
     pub fn update(&self, id: &str, options: &UpdateOptions) -> Result<()> {
         let (entry, mut record) = self.hold(id)?;
+        record.must_be_ours()?;
         match status(&entry, &record) {
             Status::Created | Status::Running | Status::Paused => {}
             Status::Creating | Status::Stopped | Status::Unknown => return Err(not_running(id)),
