@@ -38,7 +38,7 @@ use std::ffi::OsString;
 /// The whole command line but the program's name. Returns the exit code.
 pub fn main(face: &'static Face, arguments: impl Iterator<Item = OsString>) -> i32 {
     streams::open_closed();
-    streams::ignore_broken_pipes();
+    streams::settle_signals();
     let words: Vec<OsString> = arguments.collect();
     let (session, request) = match globals::parse(face, &words) {
         Ok(parsed) => parsed,

@@ -28,11 +28,16 @@ pub fn open_closed() {
     }
 }
 
-/// A hook that does not read its input must not end the runtime half-way. Programs that are started from here
-/// get the default action back: std does it for hooks, init for the container's process.
-pub fn ignore_broken_pipes() {
-    // Ignored: the call fails for signals that do not exist.
+/// What a caller has chosen for itself, and the defaults of the kernel, must not decide what becomes of our work. Programs that
+/// are started from here find the defaults: std sees to it for hooks, init for the container's process.
+pub fn settle_signals() {
+    // Ignored: these calls fail for signals that do not exist.
+    // A hook that does not read its input must not end the runtime half-way.
     let _ = signal::ignore(libc::SIGPIPE);
+    // A caller that ignores it would take the exit codes of our children from us.
+    let _ = signal::default(libc::SIGCHLD);
+    // A limit on the size of files is an error of the file that is written, and not the end of the runtime.
+    let _ = signal::block(libc::SIGXFSZ);
 }
 
 /// Writes all of a command's output.

@@ -3,7 +3,6 @@
 use super::file::size;
 use super::{Errno, Fd, Sys, call, call_memory, path};
 use core::ffi::CStr;
-use libc::{SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
 
 /// Maps a whole file that cannot change, for good.
 pub fn map_sealed(file: Fd) -> Sys<&'static [u8]> {
@@ -31,14 +30,13 @@ fn mmap(file: Option<Fd>, length: usize) -> Sys<*mut u8> {
         .map(|a| a as *mut u8)
 }
 
-/// What callers ignore: nohup(1) and daemons, shells for their jobs in the background, runtimes of languages.
-const OFTEN_IGNORED: [i32; 9] =
-    [SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM, SIGCHLD, SIGTSTP, SIGTTIN, SIGTTOU];
+/// Those that callers ignore: nohup(1), daemons, `trap ''` of shells. Real-time signals are left: no shell ignores them.
+const USUAL: core::ops::RangeInclusive<i32> = 1..=libc::SIGSYS;
 
 /// Nothing of the caller's is ignored, and no signal blocked: what a program expects to find.
 pub fn default_signals() {
     let action = [0u64; 4];
-    for signal in OFTEN_IGNORED {
+    for signal in USUAL.filter(|signal| ![libc::SIGKILL, libc::SIGSTOP].contains(signal)) {
         let args = [signal as usize, action.as_ptr() as usize, 0, 8];
         // SAFETY: it reads an action of four words, the default, and writes no old one. It cannot fail, nor can the next.
         let _ = unsafe { call_memory(libc::SYS_rt_sigaction, args) };
