@@ -1,9 +1,10 @@
 //! Programs of the host that this one calls: hooks, newuidmap, ps.
 
 use super::{launch::Child, pidfd_open};
-use crate::sys::check;
+use crate::sys::{Errno, check, socket};
 use std::ffi::OsStr;
 use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -22,9 +23,21 @@ pub fn program(name: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// Starts it; it is waited for by its descriptor, not by std.
+/// Starts it; it is waited for by its descriptor, not by std. The child opens that descriptor itself: a caller that reaps every
+/// child would have taken one that ends at once before its parent could open it.
 pub fn start(command: &mut Command) -> io::Result<Child> {
+    let failed = |errno: Errno| io::Error::from_raw_os_error(errno.0);
+    let (ours, theirs) = socket::pair().map_err(failed)?;
+    let number = theirs.as_raw_fd();
+    // SAFETY: between fork and exec the closure makes two system calls on descriptors that are open there, `theirs` until the
+    // exec. It asks for a few bytes of memory, which glibc keeps usable over fork.
+    unsafe {
+        command.pre_exec(move || {
+            let itself = pidfd_open(std::process::id() as i32).map_err(failed)?;
+            socket::send(BorrowedFd::borrow_raw(number), b"p", &[itself.as_raw_fd()]).map_err(failed)
+        });
+    }
     let pid = command.spawn()?.id() as i32;
-    let pidfd = pidfd_open(pid).map_err(|errno| io::Error::from_raw_os_error(errno.0))?;
-    Ok(Child { pid, pidfd })
+    let (_, pidfd) = socket::receive(ours.as_fd(), &mut [0]).map_err(failed)?;
+    Ok(Child { pid, pidfd: pidfd.ok_or_else(|| failed(Errno(libc::ESRCH)))? })
 }
