@@ -28,8 +28,8 @@ pub fn open_closed() {
     }
 }
 
-/// What a caller has chosen for itself, and the defaults of the kernel, must not decide what becomes of our work. Programs that
-/// are started from here find the defaults: std sees to it for hooks, init for the container's process.
+/// What a caller has chosen for itself, and the defaults of the kernel, must not decide what becomes of our work. Programs
+/// that are started from here find the defaults: std sees to it for hooks, init for the container's process.
 pub fn settle_signals() {
     // Ignored: these calls fail for signals that do not exist.
     // A hook that does not read its input must not end the runtime half-way.

@@ -1,12 +1,14 @@
-//! Records of containers that runc or crun made, in a root that was theirs: what is known of them is enough to show, signal,
-//! freeze and delete them. Nothing is ever written into their directories.
+//! Records of containers that runc or crun made, in a root that was theirs: what is known of them is enough to
+//! show, signal, freeze and delete them. Nothing is ever written into their directories.
 //!
-//! runc keeps one `state.json`, crun a `status` and a copy of `config.json`. Both keep `exec.fifo` until the container starts.
+//! runc keeps one `state.json`, crun a `status` and a copy of `config.json`. Both keep `exec.fifo` until the container
+//! starts.
 
+use super::maker::Maker;
 use super::process::{Process, boot_id};
 use super::record::{Phase, Record};
 use crate::cgroup::{Leg, Location, Version, locate};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::host::cgroups::{self, Mount};
 use crate::spec::load;
 use serde::Deserialize;
@@ -19,32 +21,6 @@ use std::path::PathBuf;
 pub const STATUS: &CStr = c"status";
 /// What both wait on until `start`.
 pub const FIFO: &CStr = c"exec.fifo";
-
-/// Who made a container that is not ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Maker {
-    Runc,
-    Crun,
-}
-
-impl Maker {
-    pub fn name(self) -> &'static str {
-        match self {
-            Maker::Runc => "runc",
-            Maker::Crun => "crun",
-        }
-    }
-
-    /// What has to know more of a container than its record says here.
-    pub fn refuses(self, id: &str) -> Error {
-        let name = self.name();
-        Error::new(format!("the container was made by {name}"))
-            .kind(Kind::Unsupported)
-            .field("container-id")
-            .value(id)
-            .remedy(format!("use {name}, or delete the container and create it again"))
-    }
-}
 
 /// The parts of runc's `state.json` that matter here.
 #[derive(Deserialize)]

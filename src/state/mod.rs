@@ -23,6 +23,7 @@ pub mod brief;
 mod claims;
 mod foreign;
 pub mod id;
+mod maker;
 pub mod owner;
 pub mod process;
 pub mod record;
@@ -30,7 +31,7 @@ pub mod root;
 pub mod store;
 
 pub use brief::Brief;
-pub use foreign::Maker;
+pub use maker::Maker;
 pub use process::{Inode, Life, Process, boot_id, is_init};
 pub use record::{AddedMount, Phase, Record};
 pub use store::{

@@ -3,7 +3,7 @@
 //! Fields may be added; a reader ignores those that it does not know and takes the default for those that an
 //! older writer did not have. A record of another major version is refused by name.
 
-use super::foreign::Maker;
+use super::maker::Maker;
 use super::process::Process;
 use crate::cgroup::Location;
 use crate::error::{Error, Kind, Result};

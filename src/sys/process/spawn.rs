@@ -23,14 +23,14 @@ pub fn program(name: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// Starts it; it is waited for by its descriptor, not by std. The child opens that descriptor itself: a caller that reaps every
-/// child would have taken one that ends at once before its parent could open it.
+/// Starts it; it is waited for by its descriptor, not by std. The child opens that descriptor itself: a caller that reaps
+/// every child would have taken one that ends at once before its parent could open it.
 pub fn start(command: &mut Command) -> io::Result<Child> {
     let failed = |errno: Errno| io::Error::from_raw_os_error(errno.0);
     let (ours, theirs) = socket::pair().map_err(failed)?;
     let number = theirs.as_raw_fd();
-    // SAFETY: between fork and exec the closure makes two system calls on descriptors that are open there, `theirs` until the
-    // exec. It asks for a few bytes of memory, which glibc keeps usable over fork.
+    // SAFETY: between fork and exec the closure makes two system calls on descriptors that are open there, `theirs` until
+    // the exec. It asks for a few bytes of memory, which glibc keeps usable over fork.
     unsafe {
         command.pre_exec(move || {
             let itself = pidfd_open(std::process::id() as i32).map_err(failed)?;
