@@ -88,7 +88,7 @@ package: ## check that the packaged crate builds the same binary in another dire
 	@$(MAKE) --no-print-directory build
 	@hack/check-package
 
-conformance: ## write docs/conformance.md from the tables in tests/conformance
+conformance: ## write docs/conformance.md from the tables in tests/spec/conformance
 	RRUNTIME_WRITE_PAGES=1 $(CARGO) test --locked --test spec the_page_is_what_the_tables_say
 
 install: ## install binary, manual pages and completions in $(DESTDIR)$(PREFIX); run make build first

@@ -445,18 +445,31 @@ fn init_and_rruntime_share_the_wire_alone() {
     none("files that reach over", &wrong);
 }
 
-/// Every folder of src is on the map of docs/architecture.md, and every file that the map names is there.
+/// The words in backquotes of this text.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2).filter(|word| !word.contains(' '))
+}
+
+/// Every folder of src and every file of the engine and of init is on the map of docs/architecture.md, and every file and
+/// folder that the map or CONTRIBUTING.md names is there.
 #[test]
 fn the_map_is_of_this_house() {
-    let map = fs::read_to_string(project().join("docs/architecture.md")).unwrap();
+    let read = |name: &str| fs::read_to_string(project().join(name)).unwrap();
+    let map = read("docs/architecture.md");
     let names: BTreeSet<String> =
         sources(&["src", "init/src", "tests"]).into_iter().map(|source| source.name).collect();
+    let ends = |name: &str, word: &str| name == word || name.ends_with(&format!("/{word}"));
     let mut wrong = Vec::new();
-    for word in map.split('`').skip(1).step_by(2).filter(|word| word.ends_with(".rs") && !word.contains(' '))
-    {
-        let wanted = format!("/{word}");
-        if word != "build.rs" && !names.iter().any(|name| name == word || name.ends_with(&wanted)) {
-            wrong.push(format!("the map names `{word}`, which is not there"));
+    for (page, text) in [("the map", &map), ("CONTRIBUTING.md", &read("CONTRIBUTING.md"))] {
+        for word in quoted(text) {
+            let is_there = project().join(word).exists()
+                || names.iter().any(|name| match word.ends_with('/') {
+                    true => format!("/{name}").contains(&format!("/{word}")),
+                    false => ends(name, word),
+                });
+            if (word.ends_with(".rs") || word.ends_with('/')) && !word.starts_with('/') && !is_there {
+                wrong.push(format!("{page} names `{word}`, which is not there"));
+            }
         }
     }
     for folder in fs::read_dir(project().join("src")).unwrap().map(|entry| entry.unwrap()) {
@@ -465,5 +478,13 @@ fn the_map_is_of_this_house() {
             wrong.push(format!("the map has no row that begins with {row}"));
         }
     }
-    none("docs/architecture.md", &wrong);
+    for (room, heading) in
+        [("src/engine/", "## The rooms of `src/engine/`\n"), ("init/src/", "## The files of `init/src/`\n")]
+    {
+        let chapter = map.split_once(heading).map_or("", |(_, rest)| rest.split("\n## ").next().unwrap());
+        let missing = names.iter().filter(|name| name.starts_with(room) && !name.ends_with("/mod.rs"));
+        let missing = missing.filter(|name| !quoted(chapter).any(|word| ends(name, word)));
+        wrong.extend(missing.map(|name| format!("the map's chapter about {room} lacks {name}")));
+    }
+    none("docs/architecture.md and CONTRIBUTING.md", &wrong);
 }
