@@ -2,7 +2,7 @@
 //!
 //! Keys are the kernel's for a user, not for a container: every process of the user id sees in /proc/keys what that user
 //! may view, and may link a key that the user may link, which makes it its own. So the user may only search this keyring.
-//! That is what joining it by name takes, and `exec` has no other way; the name protects it, which is random, and which
+//! Joining it by name needs that right, and `exec` has no other way; the name protects it, which is random, and which
 //! only the container's own processes can read. A keyring that has just been made may be viewed, and linked if
 //! keyctl(KEYCTL_JOIN_SESSION_KEYRING) has made it. So it is made
 //! - in the first user namespace with a user id that no process has, and given away when its permissions are set;
@@ -14,7 +14,7 @@ use crate::sys::{self, Errno, Key};
 use crate::wire::Part;
 use core::ffi::CStr;
 
-/// Everything to who possesses the keyring, which is who has it as its session's.
+/// Everything to a process that possesses the keyring, which is one that has it as its session's.
 const POSSESSOR: u32 = 0x3f00_0000;
 const USER_SEARCHES: u32 = 0x0008_0000;
 /// What the kernel, and rruntime 0.1.0, have let the user do besides: view, read, link.

@@ -1,4 +1,4 @@
-//! One step: what it is, and who does it.
+//! One step: what it is, and which function does it.
 
 use crate::Init;
 use crate::control::{In, NO_SENSE, Outcome};

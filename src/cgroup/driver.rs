@@ -1,4 +1,4 @@
-//! The seat of the drivers: who makes a container's cgroup, writes its limits, stops, ends and removes it.
+//! The seat of the drivers, which make a container's cgroup, write its limits, stop, end and remove it.
 //!
 //! ```text
 //!  what the caller asks for ──CgroupManager::locate──▶ Location ──make──▶ Driver     a container in the making

@@ -192,12 +192,10 @@ impl Check {
     fn unified(&mut self, resources: &Resources, limits: &mut Limits) {
         for (file, content) in &resources.unified {
             if !self.v2 {
-                let field = format!("unified/{}", escaped(file));
-                self.wrong(
-                    &field,
-                    content,
-                    "this host has cgroup v1, and these parameters are for cgroup v2",
-                );
+                let field = format!("/linux/resources/unified/{}", escaped(file));
+                let error = Error::new("this host has cgroup v1, and these parameters are for cgroup v2");
+                let remedy = "use memory, cpu, pids and the other fields, which both versions have";
+                self.problems.push(error.kind(Kind::Config).field(field).value(content).remedy(remedy));
             }
             limits.unified.push((file.to_string(), content.to_string()));
         }

@@ -226,6 +226,7 @@ fn usage_error(name: &str, error: &clap::Error) -> Error {
     };
     let argument = context(ContextKind::InvalidArg).unwrap_or_default();
     // clap shows an option with its value: "--cwd <DIR>", "--tty[=<tty>]".
+    let whole = argument.replace(['<', '>'], "");
     let argument = argument.split([' ', '[']).next().unwrap_or_default().to_owned();
     let reason = match error.kind() {
         ErrorKind::UnknownArgument => format!("flag provided but not defined: {argument}"),
@@ -237,6 +238,7 @@ fn usage_error(name: &str, error: &clap::Error) -> Error {
         _ => error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
     };
     let remedy = match (habit(name, &argument), context(ContextKind::SuggestedArg)) {
+        _ if reason.starts_with("flag needs") => format!("it needs a value: {whole}"),
         (Some(remedy), _) => remedy.to_owned(),
         (None, Some(other)) => format!("did you mean {}? `{name} --help` lists the options", other.trim()),
         (None, None) => format!("`{name} --help` lists the options"),
@@ -246,11 +248,16 @@ fn usage_error(name: &str, error: &clap::Error) -> Error {
 
 const IN_CONFIG: &str =
     "config.json in the bundle decides this, not the command line; `spec` writes an example";
+const LIMITS: &str =
+    "linux.resources in config.json sets the limits, not the command line; `update` changes them later";
+const NAME: &str = "the container's name is its id, which needs no option";
 const SIGNAL: &str = "the signal follows the id: `kill <container-id> 9`";
 
 /// (command, options of other programs, what helps). A kill with a signal for an option is no row: see [`habit`].
-const FOREIGN_OPTIONS: [(&str, &[&str], &str); 9] = [
+const FOREIGN_OPTIONS: [(&str, &[&str], &str); 13] = [
     ("create", &["-e", "--env", "-t", "--tty", "-u", "--user", "-v", "--volume", "--mount"], IN_CONFIG),
+    ("create", &["--cpus", "--memory", "-m"], LIMITS),
+    ("create", &["--name"], NAME),
     ("delete", &["-a", "--all"], "`delete --regex .` means every container"),
     ("exec", &["-i", "--interactive"], "standard input is always connected: leave the option out"),
     ("exec", &["-w", "--workdir"], "--cwd sets the working directory"),
@@ -265,6 +272,8 @@ const FOREIGN_OPTIONS: [(&str, &[&str], &str); 9] = [
         &["-e", "--env", "-i", "--interactive", "-t", "--tty", "-u", "--user", "-v", "--volume", "--mount"],
         IN_CONFIG,
     ),
+    ("run", &["--cpus", "--memory", "-m"], LIMITS),
+    ("run", &["--name"], NAME),
     ("update", &["--cpus"], "1.5 CPUs are --cpu-period 100000 --cpu-quota 150000"),
     ("update", &["-m"], "--memory sets the limit of memory"),
 ];

@@ -12,18 +12,19 @@ use std::fmt::Write;
 
 pub const ABOUT: &str = "run containers as the Open Container Initiative specifies them";
 
+const NO_LOGS: &str = "no output is kept: it goes where the caller of `run` or `create` sends it; read it there, or from \
+                       the engine that called";
+
 /// (a command of other programs, what does its work here, what helps).
-const FOREIGN_COMMANDS: [(&str, &str, &str); 12] = [
+const FOREIGN_COMMANDS: [(&str, &str, &str); 14] = [
     ("attach", "", "connect the terminal when you create the container: `run`, or `create --console-socket`"),
     ("inspect", "state", ""),
-    (
-        "logs",
-        "",
-        "no output is kept: it goes where the caller of `run` or `create` sends it; read it there, or from the engine that called",
-    ),
+    ("log", "", NO_LOGS),
+    ("logs", "", NO_LOGS),
     ("ls", "list", ""),
     ("remove", "delete", ""),
     ("rm", "delete", ""),
+    ("status", "state", ""),
     ("stats", "events", "`events --stats <container-id>` shows what a container uses"),
     (
         "stop",
@@ -44,6 +45,9 @@ pub fn unknown_command(face: &Face, word: &str) -> Error {
     let reason = match meant {
         _ if !face.is_own() && face.manner == Manner::Runc => {
             format!("unknown command: No help topic for '{word}'")
+        }
+        _ if matches!(word, "checkpoint" | "restore") => {
+            "rruntime cannot checkpoint or restore containers yet".to_owned()
         }
         None | Some("") => format!("unknown command '{word}'"),
         Some(meant) => format!("unknown command '{word}'; did you mean '{meant}'?"),

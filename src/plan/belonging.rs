@@ -12,7 +12,7 @@ use crate::names::namespaces::{CGROUP, IPC, MOUNT, NETWORK, TIME, USER, UTS};
 use crate::wire::{Bytes, Step};
 use std::ffi::CStr;
 
-/// A pid namespace is no process's to change.
+/// No process can change a pid namespace.
 const OWNED: [(u64, &CStr); 6] = [
     (MOUNT, c"self/ns/mnt"),
     (NETWORK, c"self/ns/net"),
@@ -22,8 +22,8 @@ const OWNED: [(u64, &CStr); 6] = [
     (TIME, c"self/ns/time"),
 ];
 
-/// The looks after these namespaces were joined, whose owners must be among `owners`, the container's own user namespace
-/// first; none where they are not known. The host's proc is open.
+/// The checks of these namespaces once they are joined: their owners must be among `owners`, the container's own user
+/// namespace first. No checks where the owners are not known. The host's proc is open.
 pub fn push(owners: &[u64], joined: u64, script: &mut Script) {
     let Some(own) = owners.first() else { return };
     if joined & USER != 0 {

@@ -460,7 +460,7 @@ impl<'a> Builder<'a, '_> {
 }
 
 /// The places that a path to be masked or protected may mean. Read as text it cannot lead elsewhere, whatever the image
-/// has there; with a `..` behind a link the disk has another opinion, which is runc's: then both are protected.
+/// has there; with a `..` behind a link the path on the disk is another, the one that runc takes: then both are protected.
 fn readings(path: &str) -> impl Iterator<Item = Cow<'_, str>> {
     let on_disk = path.split('/').any(|part| part == "..").then_some(Cow::Borrowed(path));
     std::iter::once(absolute(path)).chain(on_disk)

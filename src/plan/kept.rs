@@ -41,7 +41,7 @@ pub fn encode(script: &Script, spec: &Spec) -> Vec<u8> {
     bytes
 }
 
-/// `None` for what is damaged.
+/// `None` for damaged bytes.
 pub fn decode(bytes: &[u8]) -> Option<Kept<'_>> {
     let (head, steps) = bytes.split_at(bytes.iter().position(|byte| *byte == b'\n')?);
     let head: Head = load::read(head).ok()?;

@@ -3,7 +3,7 @@
 //!
 //! The order is what the kernel's rules ask for, and the rule that what others can see has no more rights than they: the
 //! bounding set shrinks while CAP_SETPCAP is there; the user changes with permitted capabilities kept; then everything
-//! is closed, the filter is loaded, and what loading it took (CAP_SYS_ADMIN, without no_new_privs) is given up behind
+//! is closed, the filter is loaded, and what loading it needs (CAP_SYS_ADMIN, without no_new_privs) is given up behind
 //! it. Only now is a process born that the container sees, or does one wait for start. `plan/behind.rs` says what becomes
 //! of profiles that forbid this.
 

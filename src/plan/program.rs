@@ -12,7 +12,7 @@ use crate::wire::{Handle, Step};
 pub enum Birth {
     /// It was born there, and no other process has been there yet.
     Inside,
-    /// A pid namespace that others are in is entered by children only. The child is made when all rights are given up:
+    /// Only a child can enter a pid namespace that has other processes. The child is made when all rights are given up:
     /// from then on the container's processes see it, and one with CAP_SYS_PTRACE could make it do what it likes
     /// (CVE-2016-9962).
     Late,

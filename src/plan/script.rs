@@ -11,7 +11,7 @@ use std::os::fd::RawFd;
 /// The part of `config.json` that a step comes from; its JSON pointer is made only when it is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
-    /// The runtime's own doing.
+    /// None: the runtime adds it.
     None,
     Fixed(&'static str),
     Mount(usize),
@@ -208,7 +208,7 @@ impl StringList {
     }
 }
 
-/// `text` with a NUL at its end. Validation has refused a NUL inside; of what has one nothing is left, and no other name.
+/// `text` with a NUL at its end. Validation has refused a NUL inside; a text that has one becomes empty, never another name.
 pub fn c(text: &str) -> CString {
     sys::c(text).unwrap_or_default()
 }

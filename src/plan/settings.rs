@@ -34,7 +34,7 @@ fn memory_policy(policy: &MemoryPolicy) -> Result<(u32, Vec<u8>)> {
     Ok((mode, nodes))
 }
 
-/// Unknown flags are left out: the specification defines none, and `validate` has warned of them.
+/// Unknown flags are left out: the specification defines none, and `validate` has warned about them.
 fn personality_value(personality: &Personality) -> Result<u64> {
     let domain =
         known(&names::PERSONALITY_DOMAINS, &personality.domain, || "/linux/personality/domain".into())?;

@@ -621,7 +621,9 @@ fn ours(owner: u32) -> Result<()> {
 
 /// With the text that engines look for.
 pub fn no_such_container(id: &str) -> Error {
-    Error::new("container does not exist").kind(Kind::NoSuchContainer).value(id)
+    Error::new("container does not exist").kind(Kind::NoSuchContainer).value(id).remedy(
+        "`rruntime list` shows the containers; one that was created with another --root needs that option",
+    )
 }
 
 fn root_error(root: &Path, e: Errno) -> Error {

@@ -42,13 +42,12 @@ fn the_journal_gets_a_record_with_priority_and_identifier() {
     let scratch = Scratch::new();
     let socket = listen(&scratch);
     let said = with_journal(&scratch, &["--log", "journald:web", "state", "nope"]);
-    assert_eq!((said.code, said.err.as_str()), (1, "\"nope\": container does not exist\n"));
+    assert!(said.code == 1 && said.err.starts_with("\"nope\": container does not exist ("), "{said:?}");
     let mut record = [0; 4096];
     let length = socket.recv(&mut record).unwrap();
-    assert_eq!(
-        String::from_utf8_lossy(&record[..length]),
-        "PRIORITY=3\nSYSLOG_IDENTIFIER=web\nID=web\nMESSAGE=\"nope\": container does not exist\n"
-    );
+    let text = String::from_utf8_lossy(&record[..length]);
+    let wanted = "PRIORITY=3\nSYSLOG_IDENTIFIER=web\nID=web\nMESSAGE=\"nope\": container does not exist (";
+    assert!(text.starts_with(wanted) && text.ends_with(")\n"), "{text}");
 }
 
 #[test]
@@ -119,11 +118,11 @@ fn syslog_gets_a_line_with_the_priority() {
         scratch.path().display()
     );
     let said = in_own_mounts(&script, &["--log=syslog:web", "state", "nope"]);
-    assert_eq!((said.code, said.err.as_str()), (1, "\"nope\": container does not exist\n"));
+    assert!(said.code == 1 && said.err.starts_with("\"nope\": container does not exist ("), "{said:?}");
     let mut record = [0; 4096];
     let length = socket.recv(&mut record).unwrap();
     let text = String::from_utf8_lossy(&record[..length]);
-    assert_eq!(text, "<11>web: \"nope\": container does not exist");
+    assert!(text.starts_with("<11>web: \"nope\": container does not exist ("), "{text}");
 }
 
 #[test]

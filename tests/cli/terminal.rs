@@ -31,18 +31,23 @@ fn the_reason_stands_first_and_the_remedy_below_it() {
     let wanted =
         "error: --bundle = \"/nope\": read /nope/config.json: no such file or directory\nhelp: a bundle is ";
     assert!(text.starts_with(wanted), "{text}");
-    assert_eq!(shown(&["state", "nope"], plain), "error: \"nope\": container does not exist\n");
+    let text = shown(&["state", "nope"], plain);
+    assert!(
+        text.starts_with("error: \"nope\": container does not exist\nhelp: `rruntime list` shows"),
+        "{text}"
+    );
 }
 
 #[test]
 fn colours_are_for_terminals_and_for_who_wants_them() {
-    let coloured = "\u{1b}[1;31merror:\u{1b}[0m \"nope\": container does not exist\n";
-    let plain = "error: \"nope\": container does not exist\n";
+    let coloured =
+        "\u{1b}[1;31merror:\u{1b}[0m \"nope\": container does not exist\n\u{1b}[1;36mhelp:\u{1b}[0m ";
+    let plain = "error: \"nope\": container does not exist\nhelp: ";
     let line = ["state", "nope"];
-    assert_eq!(shown(&line, &[]), coloured);
-    assert_eq!(shown(&line, &[("NO_COLOR", "")]), coloured, "an empty variable is none");
-    assert_eq!(shown(&line, &[("NO_COLOR", "0")]), plain);
-    assert_eq!(shown(&line, &[("TERM", "dumb")]), plain);
+    assert!(shown(&line, &[]).starts_with(coloured));
+    assert!(shown(&line, &[("NO_COLOR", "")]).starts_with(coloured), "an empty variable is none");
+    assert!(shown(&line, &[("NO_COLOR", "0")]).starts_with(plain));
+    assert!(shown(&line, &[("TERM", "dumb")]).starts_with(plain));
     assert!(!shown(&["--log-format=json", "state", "nope"], &[]).contains('\u{1b}'));
     assert!(!crate::support::cli::rruntime(&line).err.contains('\u{1b}'));
 }

@@ -234,7 +234,7 @@ fn the_end_of_the_container_ends_its_execs() {
     assert_eq!(exec.wait().unwrap().code(), Some(137));
 }
 
-/// Setting it on another process takes CAP_SYS_RESOURCE, which a nested rruntime may lack; a terminal makes it wait anyway.
+/// Setting it on another process needs CAP_SYS_RESOURCE, which a nested rruntime may lack; a terminal makes it wait anyway.
 #[test]
 fn a_limit_on_processes_is_set_for_an_ordinary_user_of_exec_too() {
     let container = Container::new().sh("while :; do sleep 1; done").edit(|config| {

@@ -72,7 +72,7 @@ fn an_unknown_id_does_not_exist_whether_or_not_the_root_does() {
     for store in [scratch.store(), Store::open(&scratch.0.join("none"), NoRoot::Empty).unwrap()] {
         let error = store.lock("web").unwrap_err();
         assert_eq!(error.detail().kind, Kind::NoSuchContainer);
-        assert!(error.to_string().ends_with("container does not exist"));
+        assert_eq!(error.detail().cause(), "container does not exist");
     }
 }
 

@@ -6,9 +6,11 @@ mod support;
 
 mod bad_input;
 mod conformance;
+mod load;
 mod merge;
 mod names;
 mod oracle;
 mod random;
 mod seccomp;
+mod template;
 mod validate;

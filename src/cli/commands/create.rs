@@ -18,7 +18,12 @@ pub const COMMAND: Command = Command {
     ..ON_A_CONTAINER
 };
 
-pub fn options() -> Vec<Arg> {
+fn options() -> Vec<Arg> {
+    let unused = switch("no-subreaper", "accepted for compatibility; create never adopts orphans");
+    [shared_options(), vec![unused]].concat()
+}
+
+pub fn shared_options() -> Vec<Arg> {
     vec![
         option("bundle", "DIR", "the bundle (default: the working directory)").short('b'),
         option("config", "FILE", "use this file instead of the bundle's config.json").short('f'),
@@ -28,7 +33,6 @@ pub fn options() -> Vec<Arg> {
         switch("no-new-keyring", "keep the caller's session keyring"),
         option("pidfd-socket", "SOCKET", "unix socket that receives a pidfd of the first process"),
         option("preserve-fds", "N", "pass on N descriptors, those after 2 and after LISTEN_FDS"),
-        switch("no-subreaper", "do not adopt the container's orphans while `run` waits"),
     ]
 }
 

@@ -38,6 +38,6 @@ fn signal(word: &str) -> Result<i32> {
         Error::new(format!("unknown signal {word:?}"))
             .kind(Kind::Argument)
             .field("signal")
-            .remedy("`kill -l` lists the signals")
+            .remedy("use a number or a name such as TERM, KILL or HUP")
     })
 }

@@ -23,9 +23,10 @@ pub const COMMAND: Command = Command {
 };
 
 fn options() -> Vec<Arg> {
-    let mut options = create::options();
+    let mut options = create::shared_options();
     options.extend([
         switch("detach", "do not wait for the process").short('d'),
+        switch("no-subreaper", "do not adopt the container's orphans while `run` waits"),
         switch("keep", "keep the container after its process has ended"),
     ]);
     options

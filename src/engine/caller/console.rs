@@ -1,5 +1,6 @@
 //! The master of a container's pseudo terminal: sent to a socket, or given to the caller.
 
+use super::pidfd::Role;
 use crate::engine::Terminal;
 use crate::error::{Error, Kind, Result};
 use crate::spec::Process;
@@ -7,7 +8,7 @@ use crate::sys::{socket, terminal};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-/// Who gets the terminal.
+/// What gets the terminal.
 #[derive(Debug)]
 pub enum Console<'a> {
     /// No terminal is asked for.
@@ -19,7 +20,8 @@ pub enum Console<'a> {
 }
 
 /// Decides before anything is made.
-pub fn plan<'a>(process: &Process, wanted: &Terminal<'a>) -> Result<Console<'a>> {
+pub fn plan<'a>(process: &Process, wanted: &Terminal<'a>, role: Role) -> Result<Console<'a>> {
+    let by = |create, exec| if role == Role::First { create } else { exec };
     match (process.terminal, wanted) {
         (false, Terminal::None | Terminal::Caller { .. }) => Ok(Console::None),
         (false, Terminal::Socket(path)) => {
@@ -27,7 +29,10 @@ pub fn plan<'a>(process: &Process, wanted: &Terminal<'a>) -> Result<Console<'a>>
                 .kind(Kind::Argument)
                 .field("--console-socket")
                 .value(path.display())
-                .remedy("leave the option out, or ask for a terminal (exec: --tty)"))
+                .remedy(by(
+                    "set process.terminal to true, or leave the option out",
+                    "add --tty, or leave the option out",
+                )))
         }
         (true, Terminal::Socket(path)) => connect(path).map(Console::Socket),
         (true, Terminal::Caller { like }) => Ok(Console::Caller(*like)),
@@ -35,7 +40,10 @@ pub fn plan<'a>(process: &Process, wanted: &Terminal<'a>) -> Result<Console<'a>>
             Err(Error::new("a detached process with a terminal needs a console socket")
                 .kind(Kind::Argument)
                 .field("--console-socket")
-                .remedy("set --console-socket, or ask for no terminal (process.terminal; exec: --tty)"))
+                .remedy(by(
+                    "add --console-socket, or set process.terminal to false",
+                    "add --console-socket, or leave --tty out",
+                )))
         }
     }
 }
@@ -49,7 +57,7 @@ fn connect(path: &Path) -> Result<OwnedFd> {
     })
 }
 
-/// What is no terminal has no size to follow.
+/// A file that is no terminal has no size to follow.
 pub fn copy_size(from: BorrowedFd, to: BorrowedFd) {
     if let Ok((rows, columns)) = terminal::size(from)
         && rows != 0

@@ -16,8 +16,9 @@ pub fn send(spec: &Spec, record: &Record, status: Status, pid: i32, listener: Bo
     if path.is_empty() {
         return Err(named(Error::new("SCMP_ACT_NOTIFY needs an agent").kind(Kind::Config)));
     }
-    let agent = socket::connect_stream(Path::new(path))
-        .map_err(|e| named(e.because("connect to the seccomp agent").remedy("is the agent running?")))?;
+    let agent = socket::connect_stream(Path::new(path)).map_err(|e| {
+        named(e.because("connect to the seccomp agent").remedy("start the agent before the container"))
+    })?;
     let metadata = profile.and_then(|profile| profile.listener_metadata.as_deref()).unwrap_or_default();
     let quoted = |text: &str| serde_json::to_string(text).expect("a string can always be encoded");
     let message = format!(

@@ -99,7 +99,7 @@ mod tests {
         setsockopt(&sender, sockopt::Linger, &libc::linger { l_onoff: 1, l_linger: 60 }).unwrap();
         let (inside, container) = UnixDatagram::pair().unwrap();
         socket::send(container.as_fd(), b"READY=0", &[sender.as_raw_fd()]).unwrap();
-        // The last copy is in the message, before there is a reader: who closes the last one sleeps.
+        // The last copy is in the message, before there is a reader: the thread that closes it sleeps.
         drop(sender);
         let news = start(inside.into()).unwrap();
         // It sleeps: what comes next is not reported, and nothing waits for it.

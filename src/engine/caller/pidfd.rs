@@ -12,9 +12,9 @@ use crate::sys::socket;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-/// What comes with the descriptor: peers call a container's first process so, and one that joins.
+/// Which process it is: peers send another word for a container's first process than for one that joins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whose {
+pub enum Role {
     First,
     Tenant,
 }
@@ -28,14 +28,14 @@ pub struct Receiver {
     path: String,
 }
 
-/// Everybody who wants the descriptor.
-pub fn receivers(option: Option<&Path>, spec: &Spec, whose: Whose) -> Result<Vec<Receiver>> {
+/// All that ask for the descriptor.
+pub fn receivers(option: Option<&Path>, spec: &Spec, role: Role) -> Result<Vec<Receiver>> {
     let mut receivers = Vec::new();
     if let Some(path) = option {
-        let payload = if whose == Whose::First { "standard" } else { "setns" };
+        let payload = if role == Role::First { "standard" } else { "setns" };
         receivers.push(connect(path, payload, "--pidfd-socket".to_owned())?);
     }
-    if let Some(path) = annotations::allowed(spec, PIDFD_RECEIVER).filter(|_| whose == Whose::First) {
+    if let Some(path) = annotations::allowed(spec, PIDFD_RECEIVER).filter(|_| role == Role::First) {
         receivers.push(connect(Path::new(path), " ", annotations::pointer(PIDFD_RECEIVER))?);
     }
     Ok(receivers)

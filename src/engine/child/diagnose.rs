@@ -102,6 +102,10 @@ fn mount_index(pointer: &str) -> Option<usize> {
     pointer.strip_prefix("/mounts/").and_then(|index| index.parse().ok())
 }
 
+/// Those of tmpfs(5) that take a value, or that a slip may hit.
+const TMPFS_OPTIONS: [&str; 9] =
+    ["size", "nr_blocks", "nr_inodes", "mode", "uid", "gid", "huge", "mpol", "noswap"];
+
 /// The option that a file system refuses, if it says which, or if one looks like a slip for a mount option: pointer,
 /// option, what was probably meant.
 fn refused_option<'s>(
@@ -114,9 +118,13 @@ fn refused_option<'s>(
     let (Step::Filesystem(_) | Step::Mount(_), libc::EINVAL) = (step, errno) else { return None };
     let said = String::from_utf8_lossy(note);
     let named = said.split('\'').nth(1);
-    let names = || MOUNT_OPTIONS.iter().map(|known| known.name);
-    let meant = |option: &str| nearest(option, names()).filter(|_| mount_option(option).is_none());
     let mount = spec.mounts.get(mount_index(pointer?)?)?;
+    let own = if mount.kind.as_deref() == Some("tmpfs") { &TMPFS_OPTIONS[..] } else { &[] };
+    let meant = |option: &str| {
+        let name = option.split('=').next().unwrap_or_default();
+        let names = MOUNT_OPTIONS.iter().map(|known| known.name).chain(own.iter().copied());
+        nearest(name, names).filter(|_| mount_option(name).is_none() && !own.contains(&name))
+    };
     let (i, option) = mount.options.iter().enumerate().find(|(_, option)| match named {
         Some(named) => option.split('=').next() == Some(named),
         None => meant(option).is_some(),
@@ -207,7 +215,7 @@ fn remedy(step: &Step, pointer: Option<&str>, part: Part, errno: i32) -> Option<
              the host's /dev/mqueue instead"
         }
         (_, Part::FsOpen | Part::FsCreate, libc::EPERM) if matches!(kind, b"cgroup" | b"cgroup2") => {
-            "in a user namespace it takes the container's own cgroup namespace, and cgroup v2: add \
+            "in a user namespace it needs the container's own cgroup namespace, and cgroup v2: add \
              {\"type\": \"cgroup\"}, or leave the mount out"
         }
         (Step::Bind { .. }, Part::OtherLink, _) => {

@@ -1,7 +1,7 @@
 //! A conversation over two pipes, for what a container can see: a process that takes over one end finds nothing behind it.
 //!
 //! A socket would lead to us: the other end of a pair answers SO_PEERPIDFD with a descriptor of the process that made it
-//! (Linux 6.5), whatever pid namespace asks, and who may trace can take descriptors out of that process. Nothing here
+//! (Linux 6.5), whatever pid namespace asks, and a process that may trace can take descriptors out of that one. Nothing here
 //! waits: a message that comes in pieces, or an end that is not read, keeps no command from its signals.
 
 use crate::engine::child::message::{LONGEST, Said, decode};

@@ -1,5 +1,5 @@
 //! The host's trees that init copies by itself, in the mount table of its user namespace (`Step::Copy`): what it asks of
-//! us meanwhile, because it takes the host's rights.
+//! us meanwhile, because that needs the host's rights.
 //!
 //! Both answers are about the copy in init's own mount table, whose flags the kernel has locked: the owners of a copy are
 //! mapped while it is attached nowhere, and the way to a place that the caller's user may not pass is opened below

@@ -115,7 +115,7 @@ pub fn join(
     Ok(joining.init)
 }
 
-/// A process on its way into a container, and who hears of it.
+/// A process on its way into a container, and the listener that is told about it.
 struct Joining<'a, F> {
     init: Init,
     tenant: &'a Tenant<'a>,

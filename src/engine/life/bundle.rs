@@ -84,7 +84,7 @@ impl Engine {
     }
 }
 
-/// The kernel ignores a CPU that it does not have; an author who lists one counts on it.
+/// The kernel ignores a CPU that it does not have; the author of a config that lists one counts on it.
 fn check_affinity(process: &Process) -> Result<()> {
     let Some(affinity) = &process.exec_cpu_affinity else { return Ok(()) };
     // Where the kernel does not say, it decides alone.

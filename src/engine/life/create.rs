@@ -11,7 +11,7 @@
 use crate::cgroup::Driver;
 use crate::engine::caller::{
     console,
-    pidfd::{self, Whose},
+    pidfd::{self, Role},
     preserve,
 };
 use crate::engine::child::{init::Init, tenant::misplaced};
@@ -111,7 +111,7 @@ impl Engine {
         let plan = prepare::plan(&prepared, spec, &bundle.path, &plan_options)?;
         self.warn_of(&prepared.warnings);
         self.warn_of(&plan.warnings);
-        let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), spec, Whose::First)?;
+        let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), spec, Role::First)?;
         let mut record = intent(&plan_options, options, bundle, spec, &prepared, &plan);
         record.resctrl = rdt.as_ref().map(|rdt| rdt.place.clone());
         let wishes = Wishes {
@@ -126,7 +126,7 @@ impl Engine {
         self.tell(&Event::Planned(Planned { deeds: &deeds, script: &plan.script, spec }));
         let process =
             spec.process.as_ref().ok_or_else(|| Error::new("a process is needed").field("/process"))?;
-        let console = console::plan(process, &options.terminal)?;
+        let console = console::plan(process, &options.terminal, Role::First)?;
         let mut making = Making {
             engine: self,
             options,

@@ -145,6 +145,7 @@ fn end_processes(record: &Record, watch: &Watch) -> Result<()> {
     match &pidfd {
         Some(pidfd) if !watch.end_of(pidfd.as_fd(), record.pid().unwrap_or_default())? => {
             Err(Error::new("container init still running")
+                .doing("cannot end the container")
                 .remedy("it sleeps in the kernel, often on a file system that does not answer"))
         }
         _ => Ok(()),

@@ -131,7 +131,7 @@ fn refuse_unknown_calls(profile: &Seccomp) -> Result<()> {
     for (i, rule) in profile.syscalls.iter().enumerate() {
         let unknown = |(_, name): &(usize, &Text)| Syscall::by_name(name).is_none();
         if let Some((j, name)) = rule.names.iter().enumerate().find(unknown) {
-            return Err(Error::new("is no system call that this program knows")
+            return Err(Error::new("unknown system call")
                 .kind(Kind::Config)
                 .field(format!("/linux/seccomp/syscalls/{i}/names/{j}"))
                 .value(name)

@@ -4,7 +4,7 @@
 use crate::cgroup::{Cgroup, none};
 use crate::engine::caller::{
     console, listener, pid_file,
-    pidfd::{self, Whose},
+    pidfd::{self, Role},
 };
 use crate::engine::child::{
     birth::Birthplace,
@@ -71,7 +71,7 @@ impl Engine {
     ) -> Result<Started> {
         let nothing = || Error::new("there is no process to start").field("/process");
         let process = spec.process.as_ref().ok_or_else(nothing)?;
-        let console = console::plan(process, &options.terminal)?;
+        let console = console::plan(process, &options.terminal, Role::Tenant)?;
         let gone = || Error::new("cannot exec in a stopped container").kind(Kind::WrongState);
         let first = tenant::first(record, gone)?;
         let (cgroup, birthplace) = birthplace(options, record)?;
@@ -87,7 +87,7 @@ impl Engine {
         let (linux, host) = (spec.linux(), &prepared.host);
         let tenant = plan::exec(process, linux, to, host, filter, tracers, options.preserve_fds)?;
         self.warn_of(&tenant.warnings);
-        let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), spec, Whose::Tenant)?;
+        let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), spec, Role::Tenant)?;
         let beginning = Beginning {
             birthplace,
             streams: options.streams,

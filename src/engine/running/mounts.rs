@@ -143,7 +143,11 @@ fn check_status(id: &str, entry: &Entry, record: &Record) -> Result<()> {
         _ => return wrong("cannot change the mounts of a stopped container", "start a new one"),
     }
     if record.namespaces() & MOUNT == 0 {
-        return wrong("the container has no mount namespace of its own", "its mounts would be the host's");
+        let remedy = "create it with {\"type\": \"mount\"} in linux.namespaces";
+        return wrong(
+            "the container has no mount namespace of its own: its mounts would be the host's",
+            remedy,
+        );
     }
     Ok(())
 }

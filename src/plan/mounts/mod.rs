@@ -69,7 +69,7 @@ pub struct Mounts<'a, 'p> {
     pub pidns: Handle,
 }
 
-/// One of them.
+/// One entry.
 #[derive(Clone, Copy)]
 pub(super) struct Listed<'a, 'e> {
     pub mount: &'a Mount<'a>,
@@ -166,7 +166,7 @@ impl<'a> Mounts<'a, '_> {
                 pidns: if kind == "proc" { self.pidns } else { Handle::NONE },
                 attributes: Attributes { set: flags.set, ..Attributes::NONE },
             });
-            // Beside a container that runs it stays open.
+            // For a running container it stays open.
             let opens_proc = copy_up && self.moment == Moment::Building;
             if opens_proc {
                 self.script.push(field, Step::OpenHostProc {});

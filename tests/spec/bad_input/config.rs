@@ -12,12 +12,12 @@ const ROWS: &[Row] = &[
     (
         "a wrong type deep inside",
         |c| c["linux"]["resources"]["memory"] = json!({"limit": "lots"}),
-        &["/linux/resources/memory/limit", "must be a whole number, not \"lots\"", "config.md"],
+        &["/linux/resources/memory/limit", "must be a whole number, not \"lots\"", "config-linux.md"],
     ),
     (
         "a wrong type in a list",
         |c| c["linux"]["resources"]["devices"][2]["allow"] = json!("yes"),
-        &["/linux/resources/devices/2/allow", "must be true or false, not \"yes\"", "config.md"],
+        &["/linux/resources/devices/2/allow", "must be true or false, not \"yes\"", "config-linux.md"],
     ),
     (
         "another major version",
@@ -259,6 +259,11 @@ const ROWS: &[Row] = &[
         &["/mounts/7/options/1", "nosiud", "Unknown parameter 'nosiud'", "did you mean \"nosuid\"?"],
     ),
     (
+        "a misspelt option of a tmpfs",
+        |c| mount(c, json!({"destination": "/opt", "type": "tmpfs", "source": "x", "options": ["sizee=4k"]})),
+        &["/mounts/7/options/0", "sizee=4k", "Unknown parameter 'sizee'", "did you mean \"size\"?"],
+    ),
+    (
         "a directory onto a file",
         |c| mount(c, json!({"destination": "/bin/busybox", "source": "/etc", "options": ["bind"]})),
         &["/mounts/7", "/etc", "invalid argument", "a directory goes onto a directory"],
@@ -424,12 +429,12 @@ fn labels_of_security_modules_that_the_kernel_lacks_are_refused() {
 fn what_is_no_json_is_told_with_its_place() {
     let twice = "{\"process\": {\"cwd\": \"/\", \"cwd\": \"/\"}}";
     for (text, words) in [
-        ("", ["config.json", "not valid JSON", "jq"]),
+        ("", ["config.json", "is empty", "jq"]),
         ("{", ["config.json", "line 1", "jq"]),
         ("{\"ociVersion\": \"1.0.0\",\n \"process\": oops}", ["config.json", "line 2", "jq"]),
         ("\u{0}\u{1}binary", ["config.json", "not valid JSON", "jq"]),
         ("{} trailing", ["config.json", "not valid JSON", "jq"]),
-        (twice, ["/process", "stands twice", "remove one"]),
+        (twice, ["/process", "appears twice", "remove one"]),
         ("[1]", ["config.json: must be an object", "not a list", "config.md"]),
     ] {
         let container = Container::new();
