@@ -161,7 +161,7 @@ fn a_cpuset_is_inherited_at_every_level_and_then_narrowed() {
     let outer = place.create();
     let below = place.below("x/y");
     let cgroup = Cgroup::make(&below, &Limits::default()).unwrap();
-    // The kernel goes by a process's own mask too: that of whoever runs the tests may be narrower than the machine.
+    // The kernel goes by a process's own mask too: that of the tests' caller may be narrower than the machine.
     let allowed = std::fs::read_to_string("/proc/self/status").unwrap();
     let printed = run_inside(&below, "grep Cpus_allowed_list /proc/self/status");
     assert!(allowed.lines().any(|line| line == printed), "{printed}");

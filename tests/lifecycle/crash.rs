@@ -44,7 +44,7 @@ fn a_create_or_run_that_is_killed_in_a_hook_leaves_nothing_that_delete_does_not_
         run.kill().unwrap();
         run.wait().unwrap();
         container.call(&["delete", "--force", &container.id]).ok();
-        // A hook on the host is nobody's to end but its own.
+        // A hook on the host ends by itself alone.
         let orphans = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
             let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
             let cwd = fs::read_link(entry.path().join("cwd")).ok()?;

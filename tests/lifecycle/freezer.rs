@@ -107,7 +107,7 @@ fn a_paused_container_can_be_killed_and_deleted() {
     container.assert_gone();
 }
 
-/// Its init is frozen too: whoever talked to it would wait for ever.
+/// Its init is frozen too: a command that talked to it would wait for ever.
 #[test]
 fn a_container_paused_before_its_start_is_neither_started_nor_entered() {
     let container = Container::new().sh("touch /tmp/started; sleep 100");

@@ -104,7 +104,7 @@ fn a_delete_that_cannot_remove_the_group_names_who_keeps_it() {
     container.assert_gone();
 }
 
-/// Who is born in a frozen group never gets to its program, and whoever waits for its birth hears no signal.
+/// A process that is born in a frozen group never gets to its program; a caller that waits for its birth hears no signal.
 #[test]
 fn nobody_is_born_in_a_frozen_group() {
     if !crate::support::is_v2() {

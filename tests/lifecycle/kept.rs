@@ -81,7 +81,7 @@ fn without_a_script_or_with_a_damaged_one_the_container_starts_and_no_field_is_g
     }
 }
 
-/// It has what nobody else may read: the environment, and the name of the session keyring.
+/// It has what no other user may read: the environment, and the name of the session keyring.
 #[test]
 fn a_script_is_kept_for_start_alone_to_be_read() {
     let container = Container::new().args(&["true"]);

@@ -25,7 +25,7 @@ fn wait_until_ready(container: &Container) {
 
 #[test]
 fn kill_knows_signals_by_every_form_of_their_name_and_by_number() {
-    // RTMIN is 34 for programs of glibc and for everybody who writes to users.
+    // RTMIN is 34 for programs of glibc and for every text that users read.
     let container = listener(&["HUP", "USR1", "USR2", "TERM", "34", "37", "62"]).started();
     wait_until_ready(&container);
     for (word, wanted) in [
@@ -46,7 +46,7 @@ fn kill_knows_signals_by_every_form_of_their_name_and_by_number() {
     container.call(&["kill", &container.id]).ok();
     wait_until("TERM by default", || got(&container).len() > before);
     assert_eq!(got(&container)[before], "TERM");
-    // 0 only asks whether there is somebody.
+    // 0 only asks whether there is a process.
     container.call(&["kill", &container.id, "0"]).ok();
     for wrong in ["NOPE", "SIGNOPE", "-1", "65", "1000", "RTMAX+1"] {
         let error = container.call(&["kill", "--", &container.id, wrong]).fails();

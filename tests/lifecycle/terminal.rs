@@ -166,7 +166,7 @@ fn a_new_size_of_the_callers_terminal_reaches_the_container() {
     let (mut master, mut run) = on_pty(command, 24, 80);
     read_until(&mut master, "ready");
     rruntime::sys::terminal::set_size(master.as_fd(), 50, 150).unwrap();
-    // The terminal is not our child's controlling one, so the kernel tells nobody.
+    // The terminal is not our child's controlling one, so the kernel tells no process.
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(run.id() as i32), nix::sys::signal::Signal::SIGWINCH)
         .unwrap();
     read_until(&mut master, "50 150");

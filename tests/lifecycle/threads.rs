@@ -91,7 +91,7 @@ fn a_container_without_its_main_thread_is_deleted_by_force_with_and_without_a_cg
         let begun = Instant::now();
         container.call(&["delete", "--force", &container.id]).ok();
         assert!(begun.elapsed() < Duration::from_secs(5), "{options:?}: {:?}", begun.elapsed());
-        // What nobody has reaped yet is its main thread.
+        // What is not reaped yet is its main thread.
         let threads = fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
         assert!(threads <= 1, "{options:?}: the program runs on");
         assert_nothing_left(&container);

@@ -1,4 +1,4 @@
-//! State that somebody else wrote: the rruntime of yesterday, a crash, another command at this moment, a stranger.
+//! State that another writer left: the rruntime of yesterday, a crash, another command at this moment, a stranger.
 //!
 //! `tests/data/state/v1` has the records of version 1 as the first release wrote them. They stay as they are,
 //! whatever the record becomes: a container outlives the binary that made it.
@@ -117,7 +117,7 @@ fn whoever_comes_second_gets_a_clear_answer() {
         "container not running",
         "cannot start an already running container",
         "cannot start a container that has stopped",
-        // Whoever ends a container freezes it first.
+        // A command that ends a container freezes it first.
         "cannot start a container in the paused state",
         "that is not stopped",
         "cannot exec in a stopped container",
@@ -174,7 +174,7 @@ fn in_time(container: &Container, args: &[&str]) -> Ended {
     ended
 }
 
-/// Whoever may write to the root could hold up `list` for everybody, or lead `delete` elsewhere.
+/// A user who may write to the root could hold up `list` for all others, or lead `delete` elsewhere.
 #[test]
 fn a_record_that_is_no_plain_file_holds_nobody_up_and_leads_nowhere() {
     let container = Container::new();

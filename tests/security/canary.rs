@@ -25,7 +25,7 @@ const MASKED: [&str; 6] =
     ["/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/scsi", "/sys/firmware", "/proc/acpi"];
 const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
-/// A tree of the host that nobody may touch, and how it was.
+/// A tree of the host that no container may touch, and how it was.
 pub struct Canary {
     pub path: PathBuf,
     before: Vec<String>,
@@ -44,7 +44,7 @@ impl Canary {
         fs::write(path.join("file"), "canary\n").unwrap();
         symlink("dir", path.join("link")).unwrap();
         fs::copy("/bin/busybox", path.join("canary-bin/echo")).unwrap();
-        // Whoever gets here could make files here.
+        // An attacker that gets here could make files here.
         fs::set_permissions(path.join("dir"), fs::Permissions::from_mode(0o777)).unwrap();
         let before = snapshot(&path);
         Canary { path, before, core_pattern: core_pattern() }

@@ -303,7 +303,7 @@ pub fn has_controller(name: &str) -> bool {
     is_hierarchy(&Path::new("/sys/fs/cgroup").join(name))
 }
 
-/// Whether a v1 hierarchy is mounted there: a plain directory may have the name of a controller that nobody mounted.
+/// Whether a v1 hierarchy is mounted there: a plain directory may have the name of a controller that is not mounted.
 pub fn is_hierarchy(path: &Path) -> bool {
     let kind = nix::sys::statfs::statfs(path).map(|found| found.filesystem_type());
     kind == Ok(nix::sys::statfs::CGROUP_SUPER_MAGIC)
@@ -353,7 +353,7 @@ pub fn finish(mut command: Command) -> Ended {
 }
 
 /// Copies a program by another process: if this one wrote it, a child that another thread starts meanwhile would
-/// hold it open for writing for a moment, and nobody could execute it (ETXTBSY).
+/// hold it open for writing for a moment, and it could not be executed (ETXTBSY).
 #[track_caller]
 pub fn copy_program(from: &Path, to: &Path) {
     let status = Command::new("cp").arg(from).arg(to).status().expect("there is a cp");

@@ -1,4 +1,4 @@
-//! Containers of an ordinary user: the binary runs as somebody who is not root, in directories of their own.
+//! Containers of an ordinary user: the binary runs as a user who is not root, in directories of their own.
 
 use super::{Container, copy_program};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ pub const GROUP: u32 = 47_002;
 /// A group of the user's that no container must have (only with [`Ranges`], which let it be dropped).
 const SECOND_GROUP: u32 = 47_003;
 
-/// Who runs the binary: whoever runs the tests, or, if that is root, [`USER`].
+/// The user who runs the binary: the one who runs the tests, or, if that is root, [`USER`].
 pub fn ordinary_ids() -> (u32, u32) {
     let me = fs::metadata("/proc/self").expect("proc is mounted");
     if me.uid() == 0 { (USER, GROUP) } else { (me.uid(), me.gid()) }
@@ -77,7 +77,7 @@ impl Container {
         self.dir.join("etc")
     }
 
-    /// The binary where the container's user can execute it: a build below somebody's home may not be passable.
+    /// The binary where the container's user can execute it: a build below a home directory may not be passable.
     pub fn binary(&self) -> PathBuf {
         let built = self.runtime.as_deref().unwrap_or(Path::new(super::RRUNTIME));
         if self.ids.is_none() || built.ancestors().all(|part| mode(part) & 0o001 != 0) {
@@ -101,7 +101,7 @@ impl Container {
             let old = fs::read_to_string(Path::new("/etc").join(name)).unwrap_or_default();
             fs::write(etc.join(name), format!("{old}{line}\n")).expect("the test's directory is writable");
         };
-        // The helpers know nobody without a name.
+        // The helpers know no user without a name.
         write("passwd", format!("rruntime-test:x:{uid}:{gid}::/:/usr/sbin/nologin"));
         write("subuid", format!("{uid}:{}:{}", ranges.allotted.0, ranges.allotted.1));
         write("subgid", format!("{uid}:{}:{}", ranges.allotted.0, ranges.allotted.1));

@@ -219,7 +219,7 @@ fn an_ordinary_user_of_the_container_can_use_it_whatever_the_umask_is() {
         container.bundle().display(),
         container.id
     );
-    // The program itself is the image's, and everybody's.
+    // The program itself is the image's: every user may read it.
     fs::set_permissions(container.rootfs().join("bin/tell"), fs::Permissions::from_mode(0o755)).unwrap();
     let mut command = Command::new("sh");
     command.args(["-c", &script]).env("NOTIFY_SOCKET", &manager.path);

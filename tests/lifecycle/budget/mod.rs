@@ -15,7 +15,7 @@ const ALL_CALLS: usize = 492;
 /// Three ask whether the group is frozen by one above it: the birth would wait, deaf to signals.
 const CGROUP_CALLS: usize = 28;
 /// Three commands, of which `start` asks the freezer: a frozen init would not answer. Four are fstat(2) of the group's own
-/// descriptor: a group that is not the recorded one is somebody else's.
+/// descriptor: a group that is not the recorded one belongs to another container.
 const LIFE_CGROUP_CALLS: usize = 35;
 
 #[test]
@@ -128,7 +128,7 @@ fn the_sealed_init_is_small() {
     assert!(size <= 48 * 1024, "{size} bytes");
 }
 
-/// Fewer pages to read and to write before main, at an address that nobody can guess. `build.rs` says when.
+/// Fewer pages to read and to write before main, at an address that cannot be guessed. `build.rs` says when.
 #[test]
 fn the_binary_is_static_at_any_address_and_its_relocations_are_packed() {
     let file = fs::read(crate::support::RRUNTIME).expect("the binary can be read");

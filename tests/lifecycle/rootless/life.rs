@@ -91,7 +91,7 @@ fn without_a_root_option_state_is_below_the_runtime_directory_and_nobody_elses()
     assert_eq!(of(&root) & 0o777, 0o700);
     assert_eq!(of(&entry), 0o700);
     for file in fs::read_dir(&entry).expect("root reads everything").flatten() {
-        // A socket takes connections from whoever may write to it; a link has no mode.
+        // A socket takes connections from every process that may write to it; a link has no mode.
         let mode = of(&file.path());
         assert!(mode & 0o022 == 0 || file.path().is_symlink(), "{} has mode {mode:o}", file.path().display());
     }

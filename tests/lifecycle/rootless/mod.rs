@@ -1,5 +1,5 @@
-//! Containers of an ordinary user: nobody has prepared anything for them, and the kernel lets them do what their
-//! own user namespace allows. Run as root, these tests become somebody else first.
+//! Containers of an ordinary user: nothing is prepared for them, and the kernel lets them do what their
+//! own user namespace allows. Run as root, these tests become another user first.
 
 mod cgroups;
 mod inside;

@@ -45,7 +45,7 @@ fn init_is_closed_to_others_after_its_maps_and_before_its_first_mount() {
 }
 
 /// Trap 3: an ordinary user's init opens bind sources by path in its own copy of the mount table, after rruntime
-/// has looked at them. Whoever swaps a source in between must not get something else mounted.
+/// has looked at them. A swap of the source in between must not get something else mounted.
 #[test]
 fn a_bind_source_that_is_swapped_after_it_was_looked_at_is_refused() {
     let Some(ranges) = crate::rootless::ranges::ranges() else {

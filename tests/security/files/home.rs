@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// Bytes of the kernel's log that nobody has read from /proc/kmsg; absent where we may not ask.
+/// Bytes of the kernel's log that are not read from /proc/kmsg; absent where we may not ask.
 fn unread() -> Option<i32> {
     // SAFETY: SYSLOG_ACTION_SIZE_UNREAD takes no buffer.
     #[allow(unsafe_code, reason = "nix has no klogctl")]

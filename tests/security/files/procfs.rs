@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-/// A directory that looks like a procfs to somebody who does not look twice.
+/// A directory that looks like a procfs to a program that does not look twice.
 fn fake(at: &Path) {
     for directory in ["self/attr/apparmor", "self/fd", "sys/net/ipv4", "sys/kernel", "1"] {
         fs::create_dir_all(at.join(directory)).unwrap();
@@ -139,7 +139,7 @@ fn a_label_never_goes_to_a_file_of_the_image() {
     }
 }
 
-/// Also by whoever joins: a label that cannot be set is an error, and goes to the kernel's files only.
+/// Also by a process that joins: a label that cannot be set is an error, and goes to the kernel's files only.
 #[test]
 fn a_label_of_exec_never_goes_to_a_file_of_the_image() {
     // No link of the image leads a mount of the config onto /proc: the container covers it by itself.

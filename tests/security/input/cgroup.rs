@@ -84,7 +84,7 @@ fn the_hosts_cgroups_are_not_writable_from_a_user_namespace() {
     }
 }
 
-/// A container that may make cgroups of its own makes many, wide and deep: more than anybody has descriptors for.
+/// A container that may make cgroups of its own makes many, wide and deep: more than a process has descriptors for.
 #[test]
 fn a_container_with_countless_cgroups_can_be_listed_killed_and_deleted() {
     let script = "cd /sys/fs/cgroup; [ -d freezer ] && cd freezer

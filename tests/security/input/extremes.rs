@@ -314,7 +314,7 @@ fn numbers_at_the_edge_of_their_types_are_values_or_errors() {
     }
 }
 
-/// CVE-2026-47262: whatever is in the image, nobody reads it to the end.
+/// CVE-2026-47262: whatever is in the image, no reader follows it to the end.
 #[test]
 fn a_passwd_of_the_image_that_never_ends_holds_up_nobody() {
     let make: [Make; 3] = [
@@ -353,7 +353,7 @@ fn a_program_that_is_no_file_is_refused_in_time() {
     }
 }
 
-/// A log that is a pipe: nobody reads it, or somebody holds it open and never reads.
+/// A log that is a pipe: it has no reader, or one that holds it open and never reads.
 #[test]
 fn a_log_that_nobody_reads_holds_up_nobody() {
     let container = Container::new();

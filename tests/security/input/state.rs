@@ -9,7 +9,7 @@ use std::process::Command;
 
 const NOBODY: u32 = 65534;
 
-/// A state directory that everybody could reach, were it not for its own mode.
+/// A state directory that every user could reach, were it not for its own mode.
 struct Public {
     directory: PathBuf,
     container: Container,
@@ -40,7 +40,7 @@ impl Public {
         self.root().join(&self.container.id)
     }
 
-    /// A command of busybox by somebody else.
+    /// A command of busybox by another user.
     fn as_nobody(&self, args: &[&str]) -> bool {
         let mut command = Command::new("/bin/busybox");
         command.args(args).current_dir("/").uid(NOBODY).gid(NOBODY);
@@ -125,7 +125,7 @@ fn a_bundle_that_changes_after_create_changes_nothing() {
     assert!(!container.rootfs().join("tmp/changed").exists());
 }
 
-/// Links in place of the state's files lead nobody to write elsewhere.
+/// Links in place of the state's files lead no command to write elsewhere.
 #[test]
 fn a_pid_file_beside_a_planted_temporary_file_is_not_written_through_it() {
     let container = Container::new().sh("sleep 1000");

@@ -21,7 +21,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 
 /// The end of a command, or that it did not end by itself.
 fn ended(mut command: Command, log: &Path) -> Result<Output, String> {
-    // Files instead of pipes: whatever holds them open, nobody waits for their end.
+    // Files instead of pipes: whatever holds them open, nothing waits for their end.
     let (out, err) = (log.with_extension("out"), log.with_extension("err"));
     command
         .stdin(Stdio::null())

@@ -1,5 +1,5 @@
 //! Valid configs, changed at random by a seeded generator. What would let a valid config change the test's host (a
-//! bind of a host directory, a joined namespace of the host, somebody else's cgroup) is put back: a config may ask for
+//! bind of a host directory, a joined namespace of the host, a cgroup of another program) is put back: a config may ask for
 //! that, and is not what these tests are about.
 
 use crate::random::Random;
@@ -267,7 +267,7 @@ pub fn config(random: &mut Random, container: &Container) -> Vec<u8> {
     for _ in 0..1 + random.below(4) {
         damage(random, &mut changed);
     }
-    // Another path by an accident of bytes could be anybody's.
+    // Another path by an accident of bytes could be any program's.
     let still = serde_json::from_slice::<Value>(&changed).ok().is_none_or(|mut value| {
         let before = value.clone();
         keep_home(&mut value, container);

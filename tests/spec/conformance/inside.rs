@@ -11,7 +11,7 @@ fn the_runtime_neither_loads_nor_executes_anything_of_the_image_before_the_progr
         skip!("no strace here");
     }
     let container = Container::new().args(&["/bin/true"]);
-    // A library or helper of these names would be found by whoever looks for one.
+    // A library or helper of these names would be found by a program that looks for one.
     for place in ["lib/libc.so.6", "lib64/ld-linux-x86-64.so.2", "usr/bin/newuidmap", "etc/ld.so.preload"] {
         let path = container.rootfs().join(place);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();

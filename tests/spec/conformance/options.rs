@@ -39,7 +39,7 @@ fn the_pid_file_has_the_first_processs_number() {
 const ORPHAN: &str = "while [ ! -e /tmp/go ]; do sleep 0.05; done; cut -d' ' -f4 /proc/$$/stat > /tmp/new; \
     mv /tmp/new /tmp/parent";
 
-/// An orphan goes to the nearest subreaper: rruntime, or with the option whoever is above it.
+/// An orphan goes to the nearest subreaper: rruntime, or with the option the one above it.
 #[test]
 fn without_a_subreaper_orphans_are_left_to_others() {
     let created = Container::new().args(&["true"]);
