@@ -1,0 +1,83 @@
+"""What is a difference, and which differences are known.
+
+Ours is seen three times: as itself, as runc, as crun. What a container meets has to be as under runc; where runc and crun
+differ and we do as crun, a row of differences.py says why. Exit codes, and the cases whose subject is the face, have to be
+those of the runtime whose name we bear.
+"""
+import fnmatch, re
+
+ABSENT = "(absent)"
+
+
+class Difference:
+    def __init__(self, case, view, key, values, kind):
+        self.case, self.view, self.key, self.values, self.kind = case, view, key, values, kind
+        self.row = None
+
+    def __str__(self):
+        shown = "\n".join(f"      {name:13} {value}" for name, value in self.values.items())
+        return f"  {self.case} [{self.view}] {self.key}: {self.kind}\n{shown}"
+
+
+def belongs_to_face(case, key):
+    return case.face or key.endswith(".exit") or ".says " in key
+
+
+def differences(case, view, seen):
+    """`seen` maps the name of each subject to what was seen."""
+    found = []
+    for key in sorted(set().union(*seen.values())):
+        values = {name: lines.get(key, ABSENT) for name, lines in seen.items()}
+        peers = {name: values[name] for name in ("runc", "crun") if name in values}
+        if len(set(values.values())) == 1 or not peers:
+            continue
+        lead = "runc" if "runc" in peers else "crun"
+        kind = None
+        for ours in ("ours", "ours-as-runc", "ours-as-crun"):
+            if ours not in values:
+                continue
+            value = values[ours]
+            if value not in peers.values():
+                kind = f"{ours} does as neither" if len(peers) > 1 else f"{ours} is not as {lead}"
+            elif belongs_to_face(case, key) and ours == "ours-as-crun" and "crun" in peers and value != peers["crun"]:
+                kind = "as crun it is not as crun"
+            elif belongs_to_face(case, key) and ours == "ours-as-crun" and "crun" in peers:
+                continue
+            elif value != peers[lead]:
+                kind = f"{ours} does as crun, not as runc"
+            if kind:
+                break
+        if kind:
+            found.append(Difference(case.name, view, key, values, kind))
+    return found
+
+
+def match(rows, difference):
+    """The row that knows this difference."""
+    for row in rows:
+        if row.views and difference.view not in row.views:
+            continue
+        if any(fits(difference.case, c) for c in row.cases) and any(fits(difference.key, k) for k in row.keys):
+            if row.only and not all(re.search(row.only, v) for n, v in difference.values.items() if n.startswith("ours") and v not in peers_of(difference)):
+                continue
+            return row
+    return None
+
+
+def peers_of(difference):
+    return [difference.values[n] for n in ("runc", "crun") if n in difference.values]
+
+
+def fits(name, pattern):
+    return name == pattern or fnmatch.fnmatchcase(name, pattern.replace("[", "[[]"))
+
+
+def witness(row, case, view, seen):
+    """A row's own case shows both sides: None, or what is not as the row says."""
+    want = row.witness
+    if want["case"] != case.name or ("view" in want and want["view"] != view):
+        return None
+    for name, value in want["values"].items():
+        if name in seen and not re.fullmatch(value, seen[name].get(want["key"], ABSENT), re.S):
+            return f"{row.title!r} says that {name} shows {value!r} for {want['key']} in {case.name}; it shows {seen[name].get(want['key'], ABSENT)!r}"
+    return None
