@@ -1,5 +1,5 @@
 """The catalogue: every case by its name. A file of cases/ declares them with `case` and `variants`."""
-import fnmatch, importlib, os, pkgutil
+import copy, fnmatch, importlib, os, pkgutil
 
 CASES = {}
 
@@ -31,6 +31,54 @@ def variants(name, table, **how):
     """Several cases of one kind: a table of names and what each changes."""
     for variant, change in table.items():
         case(f"{name}: {variant}", **how)(change)
+
+
+def at(config, path):
+    """Where a dotted path leads: its parent and the last key. Objects on the way are made; numbers are places in lists."""
+    *way, last = path.split(".")
+    for key in way:
+        config = config[int(key)] if isinstance(config, list) else config.setdefault(key, {})
+    return config, last
+
+
+def put(*pairs, look=()):
+    """What a variant changes in the config: paths and values, one after the other. The key `+` adds to a list."""
+    assert len(pairs) % 2 == 0
+
+    def act(stand):
+        for path, value in zip(pairs[::2], pairs[1::2]):
+            holder, key = at(stand.config, path)
+            value = copy.deepcopy(value)
+            if key == "+":
+                holder.append(value)
+            elif isinstance(holder, list):
+                holder[int(key)] = value
+            else:
+                holder[key] = value
+        stand.look(*look)
+
+    return act
+
+
+def drop(*paths):
+    """A variant that leaves fields out."""
+
+    def act(stand):
+        for path in paths:
+            holder, key = at(stand.config, path)
+            holder.pop(key, None)
+
+    return act
+
+
+def both(*acts):
+    """A variant that does several things."""
+
+    def act(stand):
+        for one in acts:
+            one(stand)
+
+    return act
 
 
 def load():

@@ -1,7 +1,7 @@
 /* The probe: writes down everything that a program in a container can notice, one line each: KEY, a tab, VALUE.
 
    probe [WORD…]                 all sections, then the words: each is a look of its own
-     stat:PATH read:PATH write:PATH exec:PATH list:PATH make:PATH     what is there, and what can be done with it
+     stat:PATH read:PATH link:PATH write:PATH exec:PATH list:PATH make:PATH     what is there, and what can be done with it
      mknod:PATH:c:MAJOR:MINOR                                         a node made, and opened
      only:SECTION,SECTION         instead of all sections             sleep:SECONDS   stays, after it has written
      out:PATH                     writes to this file                 exit:N, kill:N  how it ends
@@ -340,13 +340,16 @@ static void descriptors(const char *section) {
 }
 
 static void environment(const char *section) {
+    int count = 0;
     for (char **e = environ; *e; e++) {
+        count++;
         char *equals = strchr(*e, '=');
         if (!equals) { sayf(section, *e, "without ="); continue; }
         char name[4096];
         snprintf(name, sizeof name, "%.*s", (int)(equals - *e), *e);
         sayf(section, name, "%s", equals + 1);
     }
+    sayf(section, "(entries)", "%d", count);
 }
 
 static void identity(const char *section) {
@@ -502,6 +505,10 @@ static void look(char *word) {
     errno = 0;
     if (!strcmp(word, "stat")) say_stat(section, path);
     else if (!strcmp(word, "read")) say_file(section, path, path);
+    else if (!strcmp(word, "link")) {
+        char target[PATH_MAX] = "";
+        sayf(section, path, "%s", readlink(path, target, sizeof target - 1) < 0 ? error() : target);
+    }
     else if (!strcmp(word, "write")) {
         int fd = open(path, O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
         sayf(section, path, "%s", fd < 0 ? error() : write(fd, "x", 1) == 1 ? "ok" : error());

@@ -165,8 +165,9 @@ class Stand:
 
     def write(self):
         """config.json as it is to be found."""
-        if self.process and self.process.get("args") and self.process["args"][0] == "/probe":
-            self.process["args"] += self.looks
+        args = (self.config.get("process") or {}).get("args") or [None]
+        if args[0] == "/probe" and isinstance(args, list):
+            args += self.looks
             self.looks = []
         with open(f"{self.bundle}/config.json", "w") as f:
             f.write(self.raw if self.raw is not None else json.dumps(self.config))
@@ -500,6 +501,14 @@ def tidy(key, value):
     name = key.rsplit(".", 1)[-1]
     if re.match(r"^[a-z]+:\[\d+\]$", value) and name in HOST:
         return "host" if value == HOST[name] else "own"
+    if name in ("NSpid", "NStgid", "NSsid") or key.endswith("session.pid"):
+        # of several processes the number depends on the threads that a runtime had
+        value = re.sub(r"\b([2-9]|\d\d+)\b", "N", value)
+    if key.endswith("keyring") and ";" in value:
+        value = ";".join([*value.split(";")[:4], "own" if "$ID" not in value and len(value) > 40 else value.split(";")[4]])
+    if re.match(r"fd\.[012]$", key) and "memfd:hook" in value:
+        # a file in memory is to a hook what a pipe is
+        value = "pipe r" if key == "fd.0" else "pipe w"
     value = re.sub(r"\b(shared|master|propagate_from):\d+", r"\1", value)
     value = re.sub(r"\b(pipe|socket|anon_inode):\[\d+\]", r"\1", value)
     value = re.sub(r"anon_inode:\[(\w+)\]", r"\1", value)

@@ -19,8 +19,11 @@ class Difference:
         return f"  {self.case} [{self.view}] {self.key}: {self.kind}\n{shown}"
 
 
-def belongs_to_face(case, key):
-    return case.face or key.endswith(".exit") or ".says " in key
+def belongs_to_face(case, key, peers):
+    """Exit codes too; but where one peer refuses what the other takes, the code is no matter of the name."""
+    if key.endswith(".exit") and not case.face:
+        return len({value == "0" for value in peers.values()}) == 1
+    return case.face or ".says " in key
 
 
 def differences(case, view, seen):
@@ -39,17 +42,23 @@ def differences(case, view, seen):
             value = values[ours]
             if value not in peers.values():
                 kind = f"{ours} does as neither" if len(peers) > 1 else f"{ours} is not as {lead}"
-            elif belongs_to_face(case, key) and ours == "ours-as-crun" and "crun" in peers and value != peers["crun"]:
+            elif belongs_to_face(case, key, peers) and ours == "ours-as-crun" and "crun" in peers and value != peers["crun"]:
                 kind = "as crun it is not as crun"
-            elif belongs_to_face(case, key) and ours == "ours-as-crun" and "crun" in peers:
+            elif belongs_to_face(case, key, peers) and ours == "ours-as-crun" and "crun" in peers:
                 continue
             elif value != peers[lead]:
                 kind = f"{ours} does as crun, not as runc"
+            if kind and ABSENT in (value, peers[lead]) and exits(seen[ours]) != exits(seen[lead]):
+                kind = None  # where one refuses, the exit code is the difference
             if kind:
                 break
         if kind:
             found.append(Difference(case.name, view, key, values, kind))
     return found
+
+
+def exits(lines):
+    return {key: value for key, value in lines.items() if key.endswith(".exit")}
 
 
 def match(rows, difference):
