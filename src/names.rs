@@ -94,18 +94,9 @@ pub const CAPABILITIES: [&str; 41] = [
     "CAP_CHECKPOINT_RESTORE",
 ];
 
-/// The number of a capability's name. `CAP_` may be left out and case does not matter (`kill`, `cap_kill`).
+/// The number of a capability's name, as capabilities(7) writes it: what peers take for none gives no rights here either.
 pub fn capability(name: &str) -> Option<u8> {
-    // The exact spelling is what engines write; it costs one comparison of lengths for most rows.
-    if let Some(number) = CAPABILITIES.iter().position(|known| *known == name) {
-        return u8::try_from(number).ok();
-    }
-    let bare = match name.get(..4) {
-        Some(prefix) if prefix.eq_ignore_ascii_case("CAP_") => &name[4..],
-        _ => name,
-    };
-    let number = CAPABILITIES.iter().position(|known| known[4..].eq_ignore_ascii_case(bare))?;
-    u8::try_from(number).ok()
+    u8::try_from(CAPABILITIES.iter().position(|known| *known == name)?).ok()
 }
 
 /// The name of a capability's number.

@@ -17,16 +17,22 @@ const DEEPEST: u32 = 64;
 const CHUNK: usize = 1 << 20;
 const PLAIN: u64 = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_XDEV;
 
-/// Copies what is in `from` into `to`, and the mode and owner of `from` itself. Both may be O_PATH descriptors. `proc` is
-/// a procfs in which this process is.
-pub fn tree(proc: Fd, from: Fd, to: Fd) -> Outcome<()> {
-    copied(proc, from, to).part(Part::Copy)
+/// Copies what is in `from` into `to`, and the owner of `from` itself, and perhaps its mode. Both may be O_PATH descriptors.
+/// `proc` is a procfs in which this process is.
+pub fn tree(proc: Fd, from: Fd, to: Fd, with_mode: bool) -> Outcome<()> {
+    copied(proc, from, to, with_mode).part(Part::Copy)
 }
 
-fn copied(proc: Fd, from: Fd, to: Fd) -> Sys<()> {
+fn copied(proc: Fd, from: Fd, to: Fd, with_mode: bool) -> Sys<()> {
     let source = readable_directory(from)?;
     let target = readable_directory(to)?;
     directory(proc, source, target, 0)?;
+    let found = sys::fstat(source)?;
+    if with_mode {
+        own(&found, target)?;
+    } else {
+        sys::fchownat(target, c"", found.uid, found.gid)?;
+    }
     sys::close(source);
     sys::close(target);
     Ok(())
@@ -55,7 +61,7 @@ fn directory(proc: Fd, source: Fd, target: Fd, depth: u32) -> Sys<()> {
             }
         }
     }
-    own(&sys::fstat(source)?, target)
+    Ok(())
 }
 
 /// The first name, and what is behind its entry. struct linux_dirent64: inode u64, offset u64, length u16, kind u8, name.
@@ -84,6 +90,7 @@ fn one(proc: Fd, source: Fd, target: Fd, name: &CStr, depth: u32) -> Sys<()> {
             let flags = libc::O_RDONLY | libc::O_DIRECTORY;
             let copy = sys::openat2(target, name, flags, 0, PLAIN)?;
             directory(proc, below, copy, depth + 1)?;
+            own(&found, copy)?;
             sys::close(below);
             sys::close(copy);
         }

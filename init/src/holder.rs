@@ -93,7 +93,7 @@ impl Init<'_> {
         sys::unshare(libc::CLONE_NEWNS as u64).part(Part::Whole)?;
         self.host_propagation(libc::MS_PRIVATE, true)?;
         let context = sys::fsopen(c"tmpfs").part(Part::FsOpen)?;
-        let empty = self.new_filesystem(context, c"", Strings::EMPTY, mount::READ_ONLY)?;
+        let empty = self.new_filesystem(context, c"", Strings::EMPTY, mount::NO_MODE, mount::READ_ONLY)?;
         sys::move_mount(empty, Fd::CWD, c"/").part(Part::MoveMount)?;
         self.root = Some(empty);
         self.pivot()

@@ -16,7 +16,7 @@ use crate::wire::Part;
 use core::ffi::CStr;
 
 /// What is read of the file at most.
-const LIMIT: usize = 1 << 20;
+const LIMIT: usize = 1 << 25;
 const PASSWD: &CStr = c"/etc/passwd";
 
 /// File systems whose regular files are the kernel's: reading one can do something, or show what is the host's.
@@ -56,13 +56,8 @@ impl Init<'_> {
             self.warn(fail);
             None
         });
-        self.home = found.or_else(|| home(b"/"));
+        self.home = found.or_else(|| Variable::of(b"HOME=", b"/"));
     }
-}
-
-/// An empty directory, or one that is too long, is none.
-fn home(directory: &[u8]) -> Option<Variable> {
-    if directory.is_empty() { None } else { Variable::of(b"HOME=", directory) }
 }
 
 fn find(uid: u32) -> Outcome<Option<Variable>> {
@@ -88,51 +83,70 @@ fn regular(file: Fd) -> Outcome<()> {
     if mode & libc::S_IFMT == libc::S_IFREG { Ok(()) } else { Err(NO_FILE) }
 }
 
-/// Reads line by line through one buffer; a line that is longer than the buffer belongs to no user.
+/// Reads through one buffer, whatever the length of a line.
 fn search(file: Fd, uid: u32) -> sys::Sys<Option<Variable>> {
     let mut buffer = [0u8; 4096];
-    let (mut filled, mut total, mut too_long) = (0, 0, false);
+    let (mut line, mut total) = (Line::NEW, 0);
     loop {
-        let count = sys::read(file, &mut buffer[filled..])?;
-        total += count;
-        filled += count;
-        let mut begin = 0;
-        while let Some(length) = buffer[begin..filled].iter().position(|&b| b == b'\n') {
-            let line = &buffer[begin..begin + length];
-            begin += length + 1;
-            if !core::mem::take(&mut too_long)
-                && let Some(directory) = home_in(line, uid)
-            {
-                return Ok(home(directory));
+        let count = sys::read(file, &mut buffer)?;
+        for &byte in &buffer[..count] {
+            if byte != b'\n' {
+                line.take(byte);
+            } else if line.is_of(uid) {
+                return Ok(line.home());
+            } else {
+                (line.field, line.digits, line.id, line.length) = (0, 0, 0, 0);
             }
         }
         if count == 0 {
-            let last = &buffer[begin..filled];
-            return Ok(home_in(last, uid).filter(|_| !too_long).and_then(home));
+            return Ok(if line.is_of(uid) { line.home() } else { None });
         }
+        total += count;
         if total > LIMIT {
             return Err(Errno(libc::EFBIG));
-        }
-        if begin == 0 && filled == buffer.len() {
-            too_long = true;
-            filled = 0;
-        } else {
-            buffer.copy_within(begin..filled, 0);
-            filled -= begin;
         }
     }
 }
 
-/// The sixth field, if the third is `uid`.
-fn home_in(line: &[u8], uid: u32) -> Option<&[u8]> {
-    let mut fields = line.split(|&b| b == b':');
-    let number = fields.nth(2)?;
-    if number.is_empty() || number.len() > 10 {
-        return None;
+const LONGEST: usize = 256;
+
+/// What is known of a line: `name:password:uid:gid:comment:home:shell`.
+struct Line {
+    field: usize,
+    digits: usize,
+    id: u64,
+    length: usize,
+    directory: [u8; LONGEST],
+}
+
+impl Line {
+    const NEW: Line = Line { field: 0, digits: 0, id: 0, length: 0, directory: [0; LONGEST] };
+
+    fn take(&mut self, byte: u8) {
+        match (byte, self.field) {
+            (b':', _) => self.field += 1,
+            (b'0'..=b'9', 2) if self.digits < 10 => {
+                self.digits += 1;
+                self.id = self.id * 10 + u64::from(byte - b'0');
+            }
+            // No number of a user.
+            (_, 2) => self.digits = usize::MAX,
+            (_, 5) => {
+                if let Some(place) = self.directory.get_mut(self.length) {
+                    *place = byte;
+                }
+                self.length += 1;
+            }
+            _ => {}
+        }
     }
-    let mut id = 0u64;
-    for digit in number {
-        id = id * 10 + u64::from(digit.checked_sub(b'0').filter(|d| *d < 10)?);
+
+    fn is_of(&self, uid: u32) -> bool {
+        self.field >= 5 && (1..=10).contains(&self.digits) && self.id == u64::from(uid)
     }
-    if id == u64::from(uid) { fields.nth(2) } else { None }
+
+    /// An empty directory is one, as peers have it; one that is too long is none.
+    fn home(&self) -> Option<Variable> {
+        Variable::of(b"HOME=", self.directory.get(..self.length)?)
+    }
 }

@@ -59,6 +59,13 @@ impl Init<'_> {
     /// The detached tree that rruntime has made; or, where it may not make one, a copy made here by path, which
     /// must be of the file that rruntime has looked at.
     fn tree(&self, tree: Handle, path: &CStr, flags: u32) -> Outcome<Fd> {
+        if tree == Handle::NONE {
+            // What this container's own mounts show there.
+            let found = self.lookup(path).part(Part::OpenSource)?;
+            let mount = sys::clone_tree(found, c"", flags as i32 | libc::AT_EMPTY_PATH).part(Part::OpenTree)?;
+            sys::close(found);
+            return Ok(mount);
+        }
         let seen = self.handle(tree)?;
         if path.is_empty() {
             return Ok(seen);
@@ -99,29 +106,40 @@ impl Init<'_> {
         Ok(())
     }
 
-    pub fn open_root(&mut self) -> Outcome<()> {
+    pub fn open_root(&mut self, path: &CStr) -> Outcome<()> {
         let flags = libc::O_PATH | libc::O_DIRECTORY;
-        self.root = Some(sys::openat2(Fd::CWD, c"/", flags, 0, 0).part(Part::Open)?);
+        self.root = Some(sys::openat2(Fd::CWD, path, flags, 0, 0).part(Part::Open)?);
         Ok(())
     }
 
     /// A procfs of our pid namespace that is attached nowhere: nothing can be mounted over its files.
     pub fn open_proc(&mut self) -> Outcome<()> {
         let context = sys::fsopen(c"proc").part(Part::FsOpen)?;
-        let mount = self.new_filesystem(context, c"proc", Strings::EMPTY, 0)?;
+        let mount = self.new_filesystem(context, c"proc", Strings::EMPTY, NO_MODE, 0)?;
         self.proc = Some(mount);
         Ok(())
     }
 
     pub fn filesystem(&mut self, new: Filesystem) -> Outcome<()> {
-        let Filesystem { kind, source, target, options, attributes, strict, copy_up, label, pidns } = new;
+        let Filesystem {
+            kind, source, target, options, attributes, strict, copy_up, modeless, label, pidns
+        } = new;
         // What is copied in could not be written to a mount that is read-only from the start.
         let (first, later) = if copy_up { (0, attributes.set) } else { (attributes.set, 0) };
         let context = match pidns {
             Handle::NONE => sys::fsopen(kind).part(Part::FsOpen)?,
             other => self.proc_context(self.handle(other)?)?,
         };
-        let mount = self.new_filesystem(context, source, options, first)?;
+        // A tmpfs without a mode has that of the directory that it covers.
+        let covered = if modeless { self.lookup(target).ok() } else { None };
+        let mode = match covered {
+            Some(place) => sys::fstat(place).part(Part::Verify)?.mode & 0o7777,
+            None => NO_MODE,
+        };
+        let mount = self.new_filesystem(context, source, options, mode, first)?;
+        if let Some(place) = covered {
+            sys::close(place);
+        }
         if !label.is_empty() {
             set_label(mount, label)?;
         }
@@ -131,7 +149,7 @@ impl Init<'_> {
         };
         if copy_up {
             let proc = self.host_proc()?;
-            copy::tree(proc, at, mount)?;
+            copy::tree(proc, at, mount, mode != NO_MODE)?;
         }
         set_attributes(mount, Attributes { set: later, clear: 0, ..attributes }, false)?;
         self.kept.room()?;
@@ -174,9 +192,10 @@ impl Init<'_> {
         context: Fd,
         source: &CStr,
         options: Strings,
+        mode: u32,
         attributes: u64,
     ) -> Outcome<Fd> {
-        configure(context, source, options).inspect_err(|_| self.note_from(context))?;
+        configure(context, source, options, mode).inspect_err(|_| self.note_from(context))?;
         let mount = sys::fsmount(context, attributes).part(Part::FsMount)?;
         sys::close(context);
         Ok(mount)
@@ -210,8 +229,8 @@ impl Init<'_> {
         if kind == libc::S_IFLNK && links.has(Links::COPY) {
             return self.copy_link(mount, target);
         }
-        set_attributes(mount, recursive_attributes, true)?;
         set_attributes(mount, attributes, false)?;
+        set_attributes(mount, recursive_attributes, true)?;
         let missing = if kind == libc::S_IFDIR { Missing::Directory } else { Missing::File };
         let at = if links.has(Links::KEEP_TARGET) {
             self.link_or_make(target, missing)?
@@ -230,8 +249,8 @@ impl Init<'_> {
             Some(last) if target.is_empty() => last,
             _ => self.lookup(target).part(Part::OpenTarget)?,
         };
-        set_attributes(mount, recursive_attributes, true)?;
         set_attributes(mount, attributes, false)?;
+        set_attributes(mount, recursive_attributes, true)?;
         if !target.is_empty() {
             sys::close(mount);
         }
@@ -296,7 +315,7 @@ impl Init<'_> {
 
     fn empty_directory(&mut self, options: Strings) -> Outcome<Fd> {
         let context = sys::fsopen(c"tmpfs").part(Part::FsOpen)?;
-        self.new_filesystem(context, c"tmpfs", options, READ_ONLY)
+        self.new_filesystem(context, c"tmpfs", options, NO_MODE, READ_ONLY)
     }
 
     pub fn readonly(&self, path: &CStr) -> Outcome<()> {
@@ -346,8 +365,21 @@ fn set_label(mount: Fd, label: &CStr) -> Outcome<()> {
     Ok(())
 }
 
+/// Of a file system that gets no mode beside its options.
+pub const NO_MODE: u32 = u32::MAX;
+
+/// Four digits in base eight, and a NUL.
+fn octal(mode: u32) -> [u8; 5] {
+    core::array::from_fn(|place| if place < 4 { b'0' + (mode >> (9 - 3 * place) & 7) as u8 } else { 0 })
+}
+
 /// Gives a file system context its source and options, and makes the file system.
-fn configure(context: Fd, source: &CStr, options: Strings) -> Outcome<()> {
+fn configure(context: Fd, source: &CStr, options: Strings, mode: u32) -> Outcome<()> {
+    if mode != NO_MODE {
+        let digits = octal(mode);
+        let value = CStr::from_bytes_until_nul(&digits).ok();
+        sys::fsconfig(context, STRING, Some(c"mode"), value).part(Part::FsConfig)?;
+    }
     if !source.is_empty() {
         sys::fsconfig(context, STRING, Some(c"source"), Some(source)).part(Part::FsConfig)?;
     }

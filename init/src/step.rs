@@ -39,7 +39,7 @@ impl<'a> Init<'a> {
             Step::HostPropagation { flags, recursive } => self.host_propagation(flags, recursive),
             Step::Copy { tree, path, flags, mapped } => self.copy_tree(tree, path, flags, mapped),
             Step::Root(root) => self.attach_root(root),
-            Step::OpenRoot {} => self.open_root(),
+            Step::OpenRoot { path } => self.open_root(path),
             Step::OpenProc {} => self.open_proc(),
             Step::Filesystem(new) => self.filesystem(new),
             Step::Bind(bind) => self.bind(bind),

@@ -39,7 +39,7 @@ pub struct Rule {
 
 /// What every container may do besides its rules, as runc has it, so that images work the same: make any node
 /// (using it is another matter), and use the devices that the specification gives every container.
-const DEFAULTS: [Rule; 10] = [
+const DEFAULTS: [Rule; 11] = [
     allow(Class::Char, None, None, MKNOD),
     allow(Class::Block, None, None, MKNOD),
     allow(Class::Char, Some(1), Some(3), ALL), // null
@@ -50,6 +50,8 @@ const DEFAULTS: [Rule; 10] = [
     allow(Class::Char, Some(1), Some(9), ALL), // urandom
     allow(Class::Char, Some(136), None, ALL),  // pts/*
     allow(Class::Char, Some(5), Some(2), ALL), // ptmx
+    // No node of it is made, but what an image or a volume brings opens: networks of the container's own (tun).
+    allow(Class::Char, Some(10), Some(200), ALL),
 ];
 
 const fn allow(class: Class, major: Option<u32>, minor: Option<u32>, access: u8) -> Rule {
@@ -119,16 +121,17 @@ fn check(rule: &DeviceRule, index: usize, rules: &mut Vec<Rule>) -> Result<()> {
     };
     let mut access = 0;
     let letters = rule.access.as_deref().unwrap_or_default();
-    for letter in letters.chars() {
-        let Some(bit) = bit(letter) else {
-            return wrong("access", &letters, "access must consist of the letters r, w and m");
-        };
+    // `validate` has warned of letters that mean nothing.
+    for bit in letters.chars().filter_map(bit) {
         access |= bit;
     }
     match (access, rule.allow) {
         // A rule that denies without saying what denies everything.
         (0, false) => access = ALL,
-        (0, true) => return wrong("access", &"", "access must not be empty: use the letters r, w and m"),
+        (0, true) if letters.is_empty() => {
+            return wrong("access", &"", "access must not be empty: use the letters r, w and m");
+        }
+        (0, true) => return Ok(()),
         _ => {}
     }
     let mut numbers = [None; 2];

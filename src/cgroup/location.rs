@@ -94,7 +94,10 @@ impl Location {
 /// path, begins at the caller's own cgroup on v1 and at its parent on v2 (a v2 cgroup with processes cannot hand
 /// controllers to children), as runc does.
 ///
-/// Errors: `..` in the path, an empty path after normalising, a slice of systemd (`slice:prefix:name`).
+/// What looks like a slice of systemd's (`slice:prefix:name`) is the name of a directory: engines that have not been told of
+/// systemd write it.
+///
+/// Errors: `..` in the path, an empty path after normalising.
 pub fn locate(layout: &Layout, cgroups_path: Option<&str>, id: &str) -> Result<Location> {
     const OWN: &str = "/proc/self/cgroup";
     let membership = match cgroups_path {
@@ -108,10 +111,6 @@ pub fn locate(layout: &Layout, cgroups_path: Option<&str>, id: &str) -> Result<L
 /// [`locate`] with the text of /proc/self/cgroup given; it is not looked at for an absolute path.
 fn place(layout: &Layout, cgroups_path: Option<&str>, id: &str, membership: &str) -> Result<Location> {
     let wanted = cgroups_path.unwrap_or_default();
-    if !wanted.contains('/') && wanted.matches(':').count() == 2 {
-        return Err(refused(wanted, "the path names a systemd slice and unit (slice:prefix:name)")
-            .remedy("use --systemd-cgroup, or give a path such as /containers/NAME"));
-    }
     let path = match cgroups_path {
         None | Some("") => normal(id)?,
         Some(path) => normal(path)?,
@@ -256,12 +255,13 @@ mod tests {
 
     #[test]
     fn a_cgroup_path_cannot_leave_the_mount() {
-        for path in ["../x", "/..", "/a/../../b", "a/..", "/", "//.", "/a\n/b", "system.slice:rr:x", ":rr:x"]
-        {
+        for path in ["../x", "/..", "/a/../../b", "a/..", "/", "//.", "/a\n/b"] {
             let error = place(&unified(), Some(path), "id", "0::/\n").unwrap_err();
             assert_eq!(error.detail().field.as_deref(), Some("/linux/cgroupsPath"), "{path}");
             assert_eq!(error.detail().kind, Kind::Config);
         }
+        let found = place(&unified(), Some("/system.slice:rr:x"), "id", "0::/\n").unwrap();
+        assert_eq!(paths(&found), ["/sys/fs/cgroup/system.slice:rr:x"]);
     }
 
     #[test]

@@ -29,7 +29,10 @@ impl Limits {
         if let Some(cpu) = &resources.cpu {
             limits.cpu = check.cpu(cpu);
         }
-        limits.pids = resources.pids.as_ref().and_then(|pids| pids.limit).map(unsigned);
+        // 0 is no limit, as peers have it: a container that may have no process is of no use. Where there is no controller
+        // there is none either.
+        let pids = resources.pids.as_ref().and_then(|pids| pids.limit);
+        limits.pids = pids.map(|limit| if limit == 0 { Amount::Unlimited } else { unsigned(limit) });
         if let Some(io) = &resources.block_io {
             limits.io = check.io(io);
         }

@@ -15,9 +15,10 @@ use crate::seccomp::Filter;
 use crate::spec::destination::{absolute, is_root};
 use crate::spec::text::given;
 use crate::spec::validate::sysctl_path;
-use crate::spec::{IdMapping, Spec};
-use crate::wire::{Attributes, Bytes, Root, Searcher, Step};
+use crate::spec::{IdMapping, Process, Spec};
+use crate::wire::{Attributes, Bytes, Remount, Root, Searcher, Step};
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// What the caller asks for beyond the config.
@@ -85,7 +86,7 @@ pub fn container<'a>(
         StartWord::Maker => Ends::NONE,
         _ => Ends { word: opens.add(Open::StartWord), answer: opens.add(Open::StartAnswer), taken },
     };
-    let namespaces = Namespaces::of(spec, &mut opens);
+    let namespaces = Namespaces::of(spec, host.privileged, &mut opens);
     let mut builder = Builder {
         spec,
         bundle,
@@ -280,10 +281,8 @@ impl<'a> Builder<'a, '_> {
             return Err(Error::new("a root filesystem is needed").kind(Kind::Config).field("/root"));
         };
         if !self.namespaces.has(MOUNT) {
-            return Err(Error::new("a container without a mount namespace would mount into the host's tree")
-                .kind(Kind::Unsupported)
-                .field("/linux/namespaces")
-                .remedy("add {\"type\": \"mount\"}"));
+            self.enter_root(&root.path);
+            return Ok(());
         }
         let propagation = given(&spec.linux().rootfs_propagation).and_then(names::propagation_mode);
         // A copy of a tree stays in the peer group of its original; unless the config shares on purpose, nothing
@@ -299,7 +298,13 @@ impl<'a> Builder<'a, '_> {
         // Directories and device nodes have the mode that they are made with, whatever the caller's umask is; the process
         // gets a mask of its own.
         self.push(Step::Umask { value: 0 });
-        self.attach_root(&root.path, if base == libc::MS_PRIVATE { base } else { libc::MS_SLAVE });
+        // What is mounted in the image follows the host where propagation is asked for. The root itself never does.
+        let shares = propagation.is_some_and(|(flag, _)| matches!(flag, libc::MS_SHARED | libc::MS_SLAVE));
+        self.attach_root(&root.path, if shares { libc::MS_SLAVE } else { libc::MS_PRIVATE });
+        if shares {
+            let attributes = Attributes { propagation: libc::MS_PRIVATE, ..Attributes::NONE };
+            self.push(Step::RootAttributes { attributes, recursive: false });
+        }
         let mounts = Mounts {
             script: &mut self.script,
             opens: &mut self.opens,
@@ -312,6 +317,7 @@ impl<'a> Builder<'a, '_> {
             moment: Moment::Building,
             pidns: self.namespaces.joined_handle(PID),
         };
+        let furnished = mounts.furnished()?;
         mounts.push()?;
         let nodes = if self.user_namespace() || self.host.in_user_namespace {
             Nodes::Bind(self.copier())
@@ -331,9 +337,33 @@ impl<'a> Builder<'a, '_> {
         if self.hooks_before_pivot() {
             self.push_for("/hooks", Step::Sync { point: sync::HOOKS });
         }
+        for (index, target) in furnished {
+            let attributes = Attributes { set: libc::MOUNT_ATTR_RDONLY, ..Attributes::NONE };
+            let change = Remount { target: &target, attributes, recursive_attributes: Attributes::NONE };
+            self.script.push(Field::Mount(index), Step::Remount(change));
+        }
         self.leave_host();
         self.finish_tree(root.readonly, propagation);
         Ok(())
+    }
+
+    /// Without a mount namespace nothing is mounted and no device is made: it would be in the host's tree. The root file
+    /// system is entered and no more (config-linux.md, Namespaces: what is not listed is inherited).
+    fn enter_root(&mut self, path: &str) {
+        self.warnings.push(
+            "/linux/namespaces has no mount namespace: what is mounted in the container is the host's".into(),
+        );
+        self.push(Step::Umask { value: 0 });
+        let source = super::mounts::in_bundle(self.bundle, path);
+        self.script.push(Field::Fixed("/root/path"), Step::OpenRoot { path: &c(&source) });
+        if self.spec.process.as_ref().is_some_and(|process| labels(process).next().is_some()) {
+            self.push(Step::OpenProc {});
+        }
+        if self.hooks_before_pivot() {
+            self.script.push(Field::Fixed("/hooks"), Step::Sync { point: sync::HOOKS });
+        }
+        self.push(Step::Chroot { elsewhere: false, left_below: StringList::default().wire() });
+        self.finish_tree(false, None);
     }
 
     fn hooks_before_pivot(&self) -> bool {
@@ -409,29 +439,32 @@ impl<'a> Builder<'a, '_> {
             let path = c(&sysctl_path(key).unwrap_or_default());
             self.script.push(Field::Sysctl(i), Step::Sysctl { path: &path, value: Bytes(value.as_bytes()) });
         }
-        for (i, path) in linux.readonly_paths.iter().enumerate() {
+        // The same path twice is the same mount twice.
+        let mut seen = BTreeSet::new();
+        for (i, path) in linux.readonly_paths.iter().enumerate().filter(|(_, path)| !path.is_empty()) {
             let attributes = Attributes { set: libc::MOUNT_ATTR_RDONLY, ..Attributes::NONE };
             // No process would see a mount over the root: the root's own mount is changed.
             if is_root(path) {
                 self.script.push(Field::Readonly(i), Step::RootAttributes { attributes, recursive: false });
                 continue;
             }
-            for path in readings(path) {
+            for path in readings(path).filter(|path| seen.insert(path.clone())) {
                 self.script.push(Field::Readonly(i), Step::Readonly { path: &c(&path) });
             }
         }
         let label = StringList::of(label_option(spec));
-        for (i, path) in linux.masked_paths.iter().enumerate() {
-            for path in readings(path) {
+        let mut seen = BTreeSet::new();
+        for (i, path) in linux.masked_paths.iter().enumerate().filter(|(_, path)| !path.is_empty()) {
+            for path in readings(path).filter(|path| seen.insert(path.clone())) {
                 self.script.push(Field::Masked(i), Step::Mask { path: &c(&path), options: label.wire() });
             }
         }
     }
 
     fn run_program(&mut self, filter: Option<&Filter>, ends: Ends) -> Result<Option<Sets>> {
-        let Some(process) = &self.spec.process else {
-            return Err(Error::new("a process is needed").kind(Kind::Config).field("/process"));
-        };
+        // Without a program the container waits for a start that is refused.
+        let nothing = Process { cwd: "/".into(), ..Process::default() };
+        let process = self.spec.process.as_ref().unwrap_or(&nothing);
         let own_limit = process.rlimits.iter().any(|limit| &*limit.kind == "RLIMIT_NOFILE");
         let (soft, hard) = self.host.open_files;
         if !own_limit && self.opens.exceed(soft) {
@@ -446,6 +479,7 @@ impl<'a> Builder<'a, '_> {
         let program = Program {
             process,
             file: None,
+            whole_environment: false,
             host: self.host,
             user_namespace: self.user_namespace(),
             filter,

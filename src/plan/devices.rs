@@ -60,7 +60,12 @@ pub fn push<'a>(spec: &'a Spec<'a>, nodes: Nodes, script: &mut Script, opens: &m
         node.push(nodes, script, opens);
     }
     for (i, device) in listed.iter().enumerate() {
-        node(device, i)?.push(nodes, script, opens);
+        let path = absolute(&device.path);
+        // Of two the first stays; and that of terminals is the container's own, not a node.
+        let earlier = listed[..i].iter().any(|earlier| absolute(&earlier.path) == path);
+        if !earlier && path != "/dev/ptmx" {
+            node(device, i)?.push(nodes, script, opens);
+        }
     }
     for (path, to) in DEFAULT_LINKS {
         script.push(Field::None, Step::Symlink { to: &c(to), path: &c(path) });
@@ -95,13 +100,16 @@ fn node<'a>(device: &'a Device<'a>, index: usize) -> Result<Node<'a>> {
                 .value(other));
         }
     };
+    // A path with `..` is for the kernel to find: links may be on the way.
+    let path = if device.path.contains("..") { Cow::Borrowed(&*device.path) } else { absolute(&device.path) };
+    let owner = |id: Option<u32>| id.filter(|id| *id != u32::MAX).unwrap_or(0);
     let number = |n: Option<i64>| n.and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
     Ok(Node {
-        path: Cow::Borrowed(&device.path),
-        mode: kind | device.file_mode.unwrap_or(0o666) & 0o7777,
+        path,
+        mode: kind | device.file_mode.unwrap_or(0o666) & 0o777,
         number: libc::makedev(number(device.major), number(device.minor)),
-        uid: device.uid.unwrap_or(0),
-        gid: device.gid.unwrap_or(0),
+        uid: owner(device.uid),
+        gid: owner(device.gid),
         field,
     })
 }
@@ -121,7 +129,11 @@ impl<'a> Node<'a> {
                     target: &target,
                     links: Links::FOLLOW,
                     // Of the caller's own user namespace it would be a peer: what is mounted on it would show there.
-                    attributes: Attributes { propagation: libc::MS_PRIVATE, ..Attributes::NONE },
+                    attributes: Attributes {
+                        set: libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC,
+                        propagation: libc::MS_PRIVATE,
+                        ..Attributes::NONE
+                    },
                     recursive_attributes: Attributes::NONE,
                 });
                 script.push(self.field, bind);

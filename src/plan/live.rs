@@ -63,7 +63,7 @@ pub fn add<'a>(
     let own_pids = to.namespaces & PID != 0 && list.iter().any(|mount| mount.kind.as_deref() == Some("proc"));
     let pidns = if own_pids { opens.add(Open::PidNamespace) } else { Handle::NONE };
     let mut mounting = Script::default();
-    mounting.push(Field::None, Step::OpenRoot {});
+    mounting.push(Field::None, Step::OpenRoot { path: c"/" });
     mounting.push(Field::None, Step::Umask { value: 0 });
     mounting.push(Field::None, Step::KeepMounts {});
     let mounts = Mounts {
@@ -169,7 +169,7 @@ pub fn remove<'a>(list: &[Added], to: Destination) -> Tenant<'a> {
     script.push(Field::None, Step::OpenHostProc {});
     script.push(Field::None, Step::Undumpable {});
     push_entry(to, to.namespaces & (USER | MOUNT), pidfd, &mut script);
-    script.push(Field::None, Step::OpenRoot {});
+    script.push(Field::None, Step::OpenRoot { path: c"/" });
     let steps = list.iter().map(|added| (added.index, c(&absolute(added.destination)), added.mount));
     for (index, path, mount) in steps.clone() {
         script.push(Field::Mount(index), Step::FindMount { path: &path, mount });

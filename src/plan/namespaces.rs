@@ -22,11 +22,13 @@ pub struct Join {
 }
 
 impl Join {
-    /// The user namespace gives the rights to join the others; the mount namespace takes the host's paths away.
-    const fn turn(&self) -> u32 {
+    /// For an ordinary user the user namespace gives the rights to join the others; from who has them already it takes them,
+    /// for namespaces that do not belong to it. The mount namespace takes the host's paths away.
+    const fn turn(&self, privileged: bool) -> u32 {
         match self.flag {
+            USER if privileged => 2,
             USER => 0,
-            MOUNT => 2,
+            MOUNT => 3,
             _ => 1,
         }
     }
@@ -41,7 +43,7 @@ pub struct Namespaces {
 }
 
 impl Namespaces {
-    pub fn of<'a>(spec: &'a Spec<'a>, opens: &mut Opens<'a>) -> Namespaces {
+    pub fn of<'a>(spec: &'a Spec<'a>, privileged: bool, opens: &mut Opens<'a>) -> Namespaces {
         let mut found = Namespaces::default();
         for (i, wanted) in spec.linux().namespaces.iter().enumerate() {
             // Validation has refused unknown kinds.
@@ -52,8 +54,9 @@ impl Namespaces {
                     let field = Field::Namespace(i);
                     let open = Open::Namespace { path: Cow::Borrowed(path), flag: known.flag, field };
                     let join = Join { handle: opens.add(open), flag: known.flag, field };
-                    let turn = join.turn();
-                    found.join.insert(found.join.partition_point(|other| other.turn() <= turn), join);
+                    let turn = join.turn(privileged);
+                    let place = found.join.partition_point(|other| other.turn(privileged) <= turn);
+                    found.join.insert(place, join);
                 }
             }
         }
@@ -100,12 +103,16 @@ mod tests {
     use crate::spec::{Linux, Namespace};
 
     fn of(namespaces: &[(&'static str, &'static str)]) -> Namespaces {
+        as_user(namespaces, false)
+    }
+
+    fn as_user(namespaces: &[(&'static str, &'static str)], privileged: bool) -> Namespaces {
         let namespaces = namespaces
             .iter()
             .map(|(kind, path)| Namespace { kind: (*kind).into(), path: Some((*path).into()) })
             .collect();
         let spec = Spec { linux: Some(Linux { namespaces, ..Linux::default() }), ..Spec::default() };
-        Namespaces::of(&spec, &mut Opens::default())
+        Namespaces::of(&spec, privileged, &mut Opens::default())
     }
 
     #[test]
@@ -124,9 +131,10 @@ mod tests {
     }
 
     #[test]
-    fn the_user_namespace_is_joined_first_and_the_mount_namespace_last() {
-        let found = of(&[("mount", "/a"), ("network", "/b"), ("user", "/c")]);
-        let order: Vec<u64> = found.join.iter().map(|join| join.flag).collect();
-        assert_eq!(order, [USER, NETWORK, MOUNT]);
+    fn the_user_namespace_is_joined_when_it_gives_rights_and_not_before_it_takes_them() {
+        for (privileged, expected) in [(false, [USER, NETWORK, MOUNT]), (true, [NETWORK, USER, MOUNT])] {
+            let found = as_user(&[("mount", "/a"), ("user", "/c"), ("network", "/b")], privileged);
+            assert_eq!(found.join.iter().map(|join| join.flag).collect::<Vec<_>>(), expected);
+        }
     }
 }

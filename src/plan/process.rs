@@ -14,9 +14,10 @@ use super::script::{Field, Script, StringList, c};
 use super::{Host, known};
 use crate::error::Result;
 use crate::names;
-use crate::spec::Process;
 use crate::spec::text::given;
+use crate::spec::{Process, Text};
 use crate::wire::{Bytes, Step};
+use std::collections::BTreeSet;
 use std::ffi::CStr;
 
 const SYS_PTRACE: u64 = 1 << 19;
@@ -68,8 +69,10 @@ impl Program<'_, '_> {
             Some(file) => StringList::of([file]),
             None => candidates(process),
         };
-        let resolve = Step::Resolve { candidates: candidates.wire(), elsewhere: late };
-        script.push(self.program_field(), resolve);
+        if !process.args.is_empty() {
+            let resolve = Step::Resolve { candidates: candidates.wire(), elsewhere: late };
+            script.push(self.program_field(), resolve);
+        }
         let Ends { word, answer, taken } = self.start.unwrap_or(Ends::NONE);
         script.push(Field::None, Step::Confine { first: 3 + self.preserve_fds, word, answer });
         // rruntime takes the listener, and `start` its pipes, from init, which is not dumpable: without CAP_SYS_PTRACE, or
@@ -80,8 +83,7 @@ impl Program<'_, '_> {
             script.push(Field::None, Step::Dumpable {});
         }
         let argv = StringList::of(process.args.iter().map(|a| &**a));
-        // An empty HOME is as good as none, and is replaced.
-        let env = StringList::of(process.env.iter().map(|e| &**e).filter(|e| *e != "HOME="));
+        let env = StringList::of(environment(&process.env));
         let arguments = Step::Arguments { argv: argv.wire(), env: env.wire() };
         script.push(Field::Fixed("/process/args"), arguments);
         if needed != 0 {
@@ -130,12 +132,11 @@ impl Program<'_, '_> {
         self.birth == Birth::Late && kind == libc::RLIMIT_NPROC && may
     }
 
-    /// The image's /etc/passwd is opened with what the program may do itself, hence after the identity. A hook's environment
-    /// is exactly the config's.
+    /// The image's /etc/passwd is opened with what the program may do itself, hence after the identity. The environment that
+    /// a hook's config gives is all that it gets.
     fn wants_home(&self) -> bool {
-        let env = &self.process.env;
-        let given = env.iter().any(|variable| variable.strip_prefix("HOME=").is_some_and(|h| !h.is_empty()));
-        !given && self.file.is_none()
+        let given = self.process.env.iter().rev().find_map(|variable| variable.strip_prefix("HOME="));
+        given.is_none_or(str::is_empty) && !self.whole_environment
     }
 
     /// A hook's program is not the config's; which hook it is, the caller knows.
@@ -164,7 +165,9 @@ impl Program<'_, '_> {
     fn push_rlimits(&self, script: &mut Script, which: impl Fn(u32) -> bool) -> Result<()> {
         for (i, limit) in self.process.rlimits.iter().enumerate() {
             let resource = rlimit(&limit.kind, i)?;
-            if which(resource) {
+            // Of two the last one counts.
+            let again = self.process.rlimits[i + 1..].iter().any(|later| later.kind == limit.kind);
+            if which(resource) && !again {
                 let step = Step::Rlimit { resource, soft: limit.soft, hard: limit.hard };
                 script.push(Field::Rlimit(i), step);
             }
@@ -200,6 +203,17 @@ impl Program<'_, '_> {
         script.push(Field::Fixed("/process/capabilities/ambient"), Step::Ambient { set: sets.ambient });
         needed
     }
+}
+
+/// Of two variables of one name the last one counts. An empty HOME is as good as none, and is replaced.
+fn environment<'e>(variables: &'e [Text]) -> impl Iterator<Item = &'e str> {
+    let mut seen = BTreeSet::new();
+    let name = |variable: &'e str| variable.split_once('=').map_or(variable, |(name, _)| name);
+    let last =
+        variables.iter().rev().map(|variable| &**variable).filter(|variable| seen.insert(name(variable)));
+    let mut kept: Vec<&str> = last.filter(|variable| *variable != "HOME=").collect();
+    kept.reverse();
+    kept.into_iter()
 }
 
 /// The supplementary groups as setgroups(2) takes them, where it is to be called. Without groups to set there is nothing to
@@ -258,6 +272,17 @@ mod tests {
             env: env.iter().map(|e| (*e).into()).collect(),
             ..Process::default()
         }
+    }
+
+    #[test]
+    fn the_last_of_two_variables_counts() {
+        let all = |list: &[&'static str]| {
+            let list: Vec<Text> = list.iter().map(|e| (*e).into()).collect();
+            environment(&list).map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(all(&["A=1", "B=", "A=2", "AB=3"]), ["B=", "A=2", "AB=3"]);
+        assert_eq!(all(&["HOME=/x", "HOME="]), [""; 0]);
+        assert_eq!(all(&["HOME=", "HOME=/x"]), ["HOME=/x"]);
     }
 
     fn found(process: &Process) -> Vec<String> {

@@ -46,6 +46,8 @@ pub struct Program<'a, 'p> {
     pub process: &'a Process<'a>,
     /// The file to execute, where the first argument does not say it (hooks).
     pub file: Option<&'a str>,
+    /// Nothing is added to the environment of `process`.
+    pub whole_environment: bool,
     pub host: &'p Host,
     /// The process has a user namespace of its own, with all capabilities in it.
     pub user_namespace: bool,

@@ -228,6 +228,7 @@ mod tests {
             options: options.wire(),
             strict: false,
             copy_up: false,
+            modeless: false,
             label: c"",
             pidns: Handle::NONE,
             attributes: crate::wire::Attributes { set: 1, clear: 2, propagation: 3 },

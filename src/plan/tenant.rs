@@ -75,7 +75,7 @@ pub fn exec<'a>(
         script.push(Field::None, Step::JoinKeyring { name: &c(name) });
     }
     settings::push(linux, script)?;
-    script.push(Field::None, Step::OpenRoot {});
+    script.push(Field::None, Step::OpenRoot { path: c"/" });
     if process.terminal {
         script.push(Field::Fixed("/process/terminal"), Step::Console { bind: false, held: true });
     }
@@ -116,7 +116,7 @@ pub fn host_hook<'a>(hook: &'a Hook<'a>, rootfs: &str, to: Destination) -> Tenan
         [] => StringList::of([&*hook.path]),
         args => StringList::of(args.iter().map(|arg| &**arg)),
     };
-    let env = StringList::of(hook.env.iter().map(|variable| &**variable));
+    let env = StringList::of(hook.env.iter().flatten().map(|variable| &**variable));
     // Which of the hooks it is, the caller knows.
     script.push(Field::None, Step::Arguments { argv: argv.wire(), env: env.wire() });
     script.push(Field::None, Step::ExecPath { path: &c(&hook.path) });
@@ -134,7 +134,9 @@ pub fn own_hook<'a>(
     tracers: Tracers,
 ) -> Result<Tenant<'a>> {
     let args = if hook.args.is_empty() { vec![hook.path.clone()] } else { hook.args.clone() };
-    let process = Process { args, env: hook.env.clone(), terminal: false, ..process.clone() };
+    // A hook whose config says nothing of its environment has the container's.
+    let env = hook.env.clone().unwrap_or_else(|| process.env.clone());
+    let process = Process { args, env, terminal: false, ..process.clone() };
     let mut tenant = Tenant::new();
     let pidfd = tenant.opens.add(Open::Pidfd);
     let script = &mut tenant.script;
@@ -142,7 +144,9 @@ pub fn own_hook<'a>(
     push_self_files(&process, None, script);
     push_join(to, pidfd, host.keep_groups, script);
     script.push(Field::None, Step::Chdir { path: &c(&process.cwd), patient: true });
-    let program = Program { file: Some(&hook.path), ..program(&process, to, host, filter, tracers) };
+    let whole_environment = hook.env.is_some();
+    let own = program(&process, to, host, filter, tracers);
+    let program = Program { file: Some(&hook.path), whole_environment, ..own };
     // Warnings about what cannot be given were reported when the container was made.
     tenant.confined = program.push(&mut tenant.script, &mut Vec::new())?;
     Ok(tenant)
@@ -159,6 +163,7 @@ fn program<'a, 'p>(
     Program {
         process,
         file: None,
+        whole_environment: false,
         host,
         user_namespace: to.namespaces & USER != 0,
         filter,

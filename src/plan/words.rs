@@ -34,7 +34,7 @@ pub fn step(step: &Step) -> String {
         Step::JoinKeyring { .. } => "join the container's session keyring".into(),
         Step::HostPropagation { .. } => "detach the mount table from the host's".into(),
         Step::Root(_) => "attach the root filesystem".into(),
-        Step::OpenRoot {} => "open the container's root".into(),
+        Step::OpenRoot { .. } => "open the container's root".into(),
         Step::OpenProc {} => "mount a private proc".into(),
         Step::Filesystem(Filesystem { kind, target, .. }) | Step::Mount(Mount { kind, target, .. }) => {
             format!("mount {} on {}", text(kind), text(target))

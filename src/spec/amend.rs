@@ -23,6 +23,14 @@ impl Spec<'_> {
         if with.notify { self.bind_notify(directory) } else { Ok(()) }
     }
 
+    /// Refuses a config that has no program to start.
+    pub fn needs_process(&self) -> Result<()> {
+        if self.process.is_some() {
+            return Ok(());
+        }
+        Err(Error::new("is missing").kind(Kind::Config).field("/process").remedy("say which program to run"))
+    }
+
     /// An agent for a profile that names none: the caller's, else that of the annotation, where it is allowed.
     fn name_agent(&mut self, caller: Option<String>) {
         let named = caller.or_else(|| annotations::allowed(self, SECCOMP_RECEIVER).map(str::to_owned));

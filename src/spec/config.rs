@@ -150,7 +150,8 @@ objects! {
         #[serde(borrow)]
         pub path: Text<'a>,
         pub args: Vec<Text<'a>>,
-        pub env: Vec<Text<'a>>,
+        /// Absent differs from empty: absent leaves it to the runtime.
+        pub env: Option<Vec<Text<'a>>>,
         pub timeout: Option<i64>,
     }
 }

@@ -1,7 +1,7 @@
 //! The fields of the objects in `config.json`: one line each.
 
 use super::text::Text;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
@@ -25,7 +25,7 @@ macro_rules! objects {
         objects! { @ $head {
             $($done)*
             $(#[$about])*
-            #[serde(default, deserialize_with = "crate::spec::fields::null_default", skip_serializing_if = "Vec::is_empty")]
+            #[serde(default, deserialize_with = "crate::spec::fields::null_elements", skip_serializing_if = "Vec::is_empty")]
             pub $field: Vec<$type>,
         } $($rest)* }
     };
@@ -60,6 +60,41 @@ where
     T: Default + Deserialize<'de>,
 {
     Ok(Option::<T>::deserialize(d)?.unwrap_or_default())
+}
+
+/// A list in which `null` means an element that has nothing set: engines write nothing of the kind, but for Go it is one.
+pub fn null_elements<'de, D, T>(d: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    struct Elements<T>(PhantomData<T>);
+
+    impl<'de, T: Default + Deserialize<'de>> Visitor<'de> for Elements<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a sequence")
+        }
+
+        fn visit_none<E: serde::de::Error>(self) -> Result<Self::Value, E> {
+            Ok(Vec::new())
+        }
+
+        fn visit_some<D: Deserializer<'de>>(self, list: D) -> Result<Self::Value, D::Error> {
+            list.deserialize_seq(self)
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
+            let mut list = Vec::new();
+            while let Some(element) = elements.next_element::<Option<T>>()? {
+                list.push(element.unwrap_or_default());
+            }
+            Ok(list)
+        }
+    }
+
+    d.deserialize_option(Elements(PhantomData))
 }
 
 /// A map in which `null` means a value that has nothing set (`"netDevices": {"eth0": null}`). Entries are inserted one by

@@ -1,6 +1,6 @@
 //! `linux` of `config.json`: namespaces, devices, paths, resource control's neighbours (config-linux.md).
 
-use super::fields::{null_default, null_values, objects};
+use super::fields::{null_values, objects};
 use super::idmap::IdMapping;
 use super::resources::Resources;
 use super::seccomp::Seccomp;
@@ -12,7 +12,7 @@ objects! {
     pub struct Linux<'a> {
         pub uid_mappings: Vec<IdMapping>,
         pub gid_mappings: Vec<IdMapping>,
-        #[serde(borrow, deserialize_with = "null_default")]
+        #[serde(borrow, deserialize_with = "null_values")]
         pub sysctl: BTreeMap<Text<'a>, Text<'a>>,
         pub resources: Option<Resources<'a>>,
         pub cgroups_path: Option<Text<'a>>,

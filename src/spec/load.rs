@@ -1,14 +1,40 @@
 //! From bytes to types. Only when that fails is the place in the text turned into a JSON pointer, so that the
 //! message names the field instead of "line 1 column 730".
 
+pub mod mend;
+
 use super::locate::{pointer_at, read_until};
 use super::objects::Objects;
 use crate::error::{Error, Kind, Result};
+use mend::mended;
 use serde::Deserialize;
+use std::cell::OnceCell;
 
 /// Parses `bytes` as `T`; `name` is what the reader calls the input ("config.json").
 pub fn parse<'a, T: Deserialize<'a>>(name: &str, bytes: &'a [u8]) -> Result<T> {
     read(bytes).map_err(|error| explain(name, bytes, &error))
+}
+
+/// The same for what people write, and runc reads: `kept` is for the text where it has to be written anew, `warnings` for
+/// what has been.
+pub fn parse_mended<'a, T: Deserialize<'a>>(
+    name: &str,
+    bytes: &'a [u8],
+    kept: &'a OnceCell<Vec<u8>>,
+    parses: impl Fn(&[u8]) -> serde_json::Result<()>,
+    warnings: &mut Vec<String>,
+) -> Result<T> {
+    let error = match read(kept.get().map_or(bytes, |text| text)) {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
+    match mended(bytes, parses) {
+        Some((text, changed)) => {
+            warnings.extend(changed.into_iter().map(|what| format!("{name}: {what}")));
+            parse(name, kept.get_or_init(|| text))
+        }
+        None => Err(explain(name, bytes, &error)),
+    }
 }
 
 /// The same for a file of our own: a message about its fields would help no reader. Everything is read by this one kind of

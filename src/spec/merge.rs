@@ -67,7 +67,8 @@ pub fn merge<'a>(present: &mut Resources<'a>, wanted: &Resources<'a>) {
     if let Some(wanted) = &wanted.cpu {
         cpu(present.cpu.get_or_insert_default(), wanted);
     }
-    if let Some(limit) = wanted.pids.as_ref().and_then(|pids| pids.limit) {
+    // 0 is what engines write for an option that was not given.
+    if let Some(limit) = wanted.pids.as_ref().and_then(|pids| pids.limit).filter(|limit| *limit != 0) {
         present.pids.get_or_insert_default().limit = Some(limit);
     }
     if let Some(wanted) = &wanted.block_io {

@@ -5,6 +5,7 @@
 //! that, and a config must mean one thing. This passes everything on unchanged, but asks for a map where a struct
 //! is wanted; the code that reads structs from lists is then never compiled.
 
+use super::load::mend::{OTHER_CASE, folds};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
@@ -44,10 +45,10 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Objects<D> {
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.0.deserialize_map(Objects(visitor))
+        self.0.deserialize_map(Named { inside: visitor, fields })
     }
 
     fn deserialize_unit_struct<V: Visitor<'de>>(
@@ -168,5 +169,72 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Objects<A> {
 
     fn size_hint(&self) -> Option<usize> {
         self.0.size_hint()
+    }
+}
+
+/// Around what reads a struct, and what is on the way to its keys: one that is a field's but for its case is an error, which
+/// `mend` knows.
+struct Named<T> {
+    inside: T,
+    fields: &'static [&'static str],
+}
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for Named<V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inside.expecting(f)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<V::Value, A::Error> {
+        self.inside.visit_map(Named { inside: Objects(map), fields: self.fields })
+    }
+
+    // A key.
+
+    fn visit_str<E: serde::de::Error>(self, key: &str) -> Result<V::Value, E> {
+        if !self.fields.contains(&key)
+            && let Some(field) = self.fields.iter().find(|field| folds(field, key))
+        {
+            return Err(E::custom(format_args!("{OTHER_CASE}{field}")));
+        }
+        self.inside.visit_str(key)
+    }
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Named<A> {
+    type Error = A::Error;
+
+    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
+        self.inside.next_key_seed(Named { inside: seed, fields: self.fields })
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
+        self.inside.next_value_seed(seed)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.inside.size_hint()
+    }
+}
+
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Named<S> {
+    type Value = S::Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, key: D) -> Result<S::Value, D::Error> {
+        self.inside.deserialize(Named { inside: key, fields: self.fields })
+    }
+}
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Named<D> {
+    type Error = D::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.inside.deserialize_identifier(Named { inside: visitor, fields: self.fields })
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
+        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
     }
 }

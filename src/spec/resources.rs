@@ -2,7 +2,7 @@
 //!
 //! Every limit is optional: "not set" leaves the kernel's value alone and differs from zero.
 
-use super::fields::{null_default, null_values, objects};
+use super::fields::{null_values, objects};
 use super::text::Text;
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ objects! {
         pub network: Option<Network<'a>>,
         #[serde(deserialize_with = "null_values")]
         pub rdma: BTreeMap<Text<'a>, Rdma>,
-        #[serde(deserialize_with = "null_default")]
+        #[serde(deserialize_with = "null_values")]
         pub unified: BTreeMap<Text<'a>, Text<'a>>,
     }
 

@@ -49,7 +49,8 @@ pub fn validate(spec: &Spec, facts: &Circumstances) -> Result<Checked> {
     version(&mut f, &spec.oci_version);
     match &spec.process {
         Some(process) => process::process(&mut f, &ROOT.key("process"), process, facts),
-        None => f.refuse_field(&ROOT.key("process"), "is missing", "say which program to run"),
+        // A container can be made for its namespaces (runtime.md, Create); `needs_process` is for who starts it.
+        None => f.warn_field(&ROOT.key("process"), "is missing: the container cannot be started"),
     }
     root(&mut f, spec.root.as_ref());
     mounts::mounts(&mut f, spec, facts);
@@ -82,19 +83,16 @@ pub fn resources(resources: &Resources) -> Result<Checked> {
     f.finish()
 }
 
-/// config.md, Specification version: SemVer 2.0.0; another major version may mean anything.
+/// config.md, Specification version: SemVer 2.0.0. Nothing depends on it, and peers read a config of any.
 fn version(f: &mut Findings, version: &str) {
     let at = &ROOT.key("ociVersion");
     if version.is_empty() {
-        let remedy = "write the version of the runtime-spec, as in \"1.3.0\"";
-        return f.refuse_field(at, "is missing or empty", remedy);
+        return f.warn_field(at, "is missing or empty: read as 1.3.0");
     }
     match major(version) {
         Some("1") => {}
-        Some(_) => {
-            f.refuse(at, version, "is another major version of the runtime-spec", "use 1.0.0 to 1.3.0")
-        }
-        None => f.refuse(at, version, "is not a semantic version", "write three numbers, as in \"1.3.0\""),
+        Some(_) => f.warn(at, version, "is another major version of the runtime-spec: read as 1.3.0"),
+        None => f.warn(at, version, "is not a semantic version, as in 1.3.0"),
     }
 }
 
@@ -142,14 +140,18 @@ fn hooks(f: &mut Findings, at: &At, hooks: &Hooks) {
         &hooks.poststop,
     ];
     for (kind, list) in HOOKS.into_iter().zip(lists) {
-        f.each(at.key(kind), list, hook);
+        f.each(at.key(kind), list, |f, at, hook| self::hook(f, at, hook, kind));
     }
 }
 
-fn hook(f: &mut Findings, at: &At, hook: &Hook) {
-    f.absolute_path(&at.key("path"), &hook.path);
+fn hook(f: &mut Findings, at: &At, hook: &Hook, kind: &str) {
+    if kind == "poststop" && hook.path.is_empty() {
+        f.warn_field(&at.key("path"), "is missing or empty: this hook will fail");
+    } else {
+        f.absolute_path(&at.key("path"), &hook.path);
+    }
     f.each(at.key("args"), &hook.args, |f, at, arg| f.no_nul(at, arg));
-    f.each(at.key("env"), &hook.env, |f, at, entry| {
+    f.each(at.key("env"), hook.env.as_deref().unwrap_or_default(), |f, at, entry| {
         f.no_nul(at, entry);
         if !entry.contains('=') {
             f.warn(at, entry, "has no \"=\": most programs will not see it");

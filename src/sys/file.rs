@@ -139,13 +139,38 @@ pub fn read_at(dir: BorrowedFd, path: &CStr, limit: usize, resolve: u64) -> SysR
     read_all(file.as_fd(), limit)
 }
 
-/// The same for a path of the host, as it is: its bytes need not be text.
+/// The same for a path of the host, as it is: its bytes need not be text. It may be a pipe (`<(…)` of a shell) that another
+/// process is still writing to, or that nobody has opened yet: that is waited for.
 pub fn read_path(path: impl AsRef<OsStr>, limit: usize) -> SysResult<Vec<u8>> {
-    read_at(cwd(), &c(path)?, limit, 0)
+    let path = c(path)?;
+    let open = |flags| openat2(cwd(), &path, libc::O_RDONLY | libc::O_NOCTTY | flags, 0, 0);
+    let file = open(libc::O_NONBLOCK)?;
+    let bytes = read_patiently(file.as_fd(), limit)?;
+    if bytes.is_empty() && is_fifo(file.as_fd())? { read_all(open(0)?.as_fd(), limit) } else { Ok(bytes) }
+}
+
+fn is_fifo(file: BorrowedFd) -> SysResult<bool> {
+    Ok(fstat(file)?.st_mode & libc::S_IFMT == libc::S_IFIFO)
 }
 
 /// Reads `fd` to its end; more than `limit` bytes is `EFBIG`.
 pub fn read_all(fd: BorrowedFd, limit: usize) -> SysResult<Vec<u8>> {
+    read_by(|buffer| read(fd, buffer), limit)
+}
+
+/// The same, and what is not there yet is waited for.
+fn read_patiently(fd: BorrowedFd, limit: usize) -> SysResult<Vec<u8>> {
+    let patient = |buffer: &mut [u8]| match read(fd, buffer) {
+        Err(Errno(libc::EAGAIN)) if is_fifo(fd)? => {
+            set_nonblocking(fd, false)?;
+            read(fd, buffer)
+        }
+        other => other,
+    };
+    read_by(patient, limit)
+}
+
+fn read_by(mut read: impl FnMut(&mut [u8]) -> SysResult<usize>, limit: usize) -> SysResult<Vec<u8>> {
     let mut bytes = vec![0; 4096.min(limit + 1)];
     let mut filled = 0;
     loop {
@@ -155,7 +180,7 @@ pub fn read_all(fd: BorrowedFd, limit: usize) -> SysResult<Vec<u8>> {
             }
             bytes.resize((filled * 4).min(limit + 1), 0);
         }
-        match read(fd, &mut bytes[filled..])? {
+        match read(&mut bytes[filled..])? {
             0 => break,
             n => filled += n,
         }

@@ -1,6 +1,6 @@
 //! Unix sockets of whole messages, with descriptors in them.
 
-use super::{Errno, SysResult, check, uninterrupted};
+use super::{Errno, SysResult, check, file, uninterrupted};
 use nix::sys::socket::{
     AddressFamily, Backlog, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr,
     recvmsg, sendmsg,
@@ -90,7 +90,16 @@ fn connect_as(kind: SockType, path: &Path) -> SysResult<OwnedFd> {
     let socket = new(kind)?;
     // A listener that does not accept or read does not hold us up for ever: EAGAIN.
     nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::SendTimeout, &PATIENCE)?;
-    nix::sys::socket::connect(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
+    match UnixAddr::new(path) {
+        Ok(address) => nix::sys::socket::connect(socket.as_raw_fd(), &address)?,
+        // A name longer than the kernel has room for: by a descriptor of the socket's file it is short.
+        Err(nix::errno::Errno::ENAMETOOLONG) => {
+            let file = file::openat2(file::cwd(), &super::c(path)?, libc::O_PATH, 0, 0)?;
+            let short = format!("/proc/self/fd/{}", file.as_raw_fd());
+            nix::sys::socket::connect(socket.as_raw_fd(), &UnixAddr::new(Path::new(&short))?)?;
+        }
+        Err(errno) => return Err(errno.into()),
+    }
     Ok(socket)
 }
 

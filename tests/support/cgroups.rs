@@ -313,8 +313,9 @@ pub mod same {
         assert_eq!(place.read("pids.max"), "2");
         cgroup.apply(&place.limits("{\"pids\":{\"limit\":-1}}")).unwrap();
         assert_eq!(place.read("pids.max"), "max");
+        cgroup.apply(&place.limits("{\"pids\":{\"limit\":3}}")).unwrap();
         cgroup.apply(&place.limits("{\"pids\":{\"limit\":0}}")).unwrap();
-        assert_eq!(place.read("pids.max"), "0");
+        assert_eq!(place.read("pids.max"), "max");
     }
 
     pub fn memory_limit_ends_a_process(place: &Place) {

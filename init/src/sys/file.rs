@@ -121,9 +121,11 @@ pub fn filesystem(file: Fd) -> Sys<i64> {
     Ok(st.f_type as i64)
 }
 
+/// With the ids and capabilities that an execve(2) would be judged by.
 pub fn executable(p: &CStr) -> Sys<()> {
+    let args = [Fd::CWD.raw(), path(p), libc::X_OK as usize, libc::AT_EACCESS as usize];
     // SAFETY: it reads a path that ends with a NUL.
-    unsafe { call_memory(libc::SYS_faccessat, [Fd::CWD.raw(), path(p), libc::X_OK as usize]) }.map(drop)
+    unsafe { call_memory(libc::SYS_faccessat2, args) }.map(drop)
 }
 
 fn readlinkat<'b>(dir: Fd, p: &CStr, buffer: &'b mut [u8]) -> Sys<&'b [u8]> {

@@ -69,6 +69,8 @@ records! {
         strict: bool,
         /// Begin with a copy of what is at the target (tmpfs, `tmpcopyup`). The host's /proc is open.
         copy_up: bool,
+        /// A tmpfs whose options say no mode: it has that of what is at the target already.
+        modeless: bool,
         /// SELinux label of its root, where that is no option of the file system; or empty.
         label: &'a CStr,
         /// A proc: the pid namespace that it shows. `NONE`: this process's own.
@@ -76,7 +78,8 @@ records! {
     }
 
     /// A bind of `tree`, a detached copy, of rruntime's or by `Copy`; where `source` is not empty, of a copy made here of
-    /// what is there, which must be the very file that `tree` is open on. `flags` (`AT_*`) are those of open_tree(2).
+    /// what is there, which must be the very file that `tree` is open on. Without a tree `source` is a path of the
+    /// container. `flags` (`AT_*`) are those of open_tree(2).
     Bind<'a> {
         tree: Handle, source: &'a CStr, flags: u32, target: &'a CStr, links: Links,
         attributes: Attributes, recursive_attributes: Attributes,
@@ -148,7 +151,7 @@ steps! {
     HostPropagation { flags: u64, recursive: bool }
     Root(root: Root<'a>)
     /// The root that this process has become (exec: the container's).
-    OpenRoot {}
+    OpenRoot { path: &'a CStr }
     /// A detached procfs that cannot be mounted over.
     OpenProc {}
     Filesystem(filesystem: Filesystem<'a>)

@@ -141,7 +141,7 @@ impl Held {
                     .kind(Kind::Unsupported)
                     .remedy("remove the limit"),
             };
-            return error.field(write.field.clone()).value(&write.value);
+            return error.field(write.field.clone()).value(write.quoted());
         }
         let remedy = match (errno.0, &*write.controller, &*write.file) {
             (libc::EBUSY, "memory", _) => "the limit is below the memory in use",
@@ -160,7 +160,7 @@ impl Held {
             }
             _ => "",
         };
-        let error = errno.because(format!("write {path}")).field(write.field.clone()).value(&write.value);
+        let error = errno.because(format!("write {path}")).field(write.field.clone()).value(write.quoted());
         if remedy.is_empty() { error } else { error.remedy(remedy) }
     }
 

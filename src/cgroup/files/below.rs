@@ -2,14 +2,14 @@
 //!
 //! The image may have made any directory there, so the path is taken below the container's own directory, which is
 //! held: no `..`, no link, no other file system (GHSA-5g49-rx9x-qfc6). A path that begins with a slash begins at the
-//! container's group too. Nothing is made: a group that is not there is an error.
+//! container's group too. What is missing is made: it is removed with the container's.
 
 use super::held::{Cgroup, Held, on};
 use super::walk::{DIRECTORY, INSIDE, c};
 use crate::cgroup::location::Version;
 use crate::error::{Error, Kind, Result};
-use crate::sys::{Errno, file};
-use std::os::fd::AsFd;
+use crate::sys::{Errno, SysResult, file};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// A path below the container's cgroup, in the hierarchies of these v1 controllers or, without any, in all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +62,10 @@ impl Cgroup {
                 // Beside v1 hierarchies v2 has no controllers, so that no group is needed there.
                 match c(&path).and_then(|path| file::openat2(held.dir.as_fd(), &path, DIRECTORY, 0, INSIDE)) {
                     Err(Errno(libc::ENOENT)) if v1 && held.leg.version == Version::V2 => {}
+                    // A group that is missing is made, and goes with the container.
+                    Err(Errno(libc::ENOENT)) => {
+                        held.dir = make(held.dir.as_fd(), &path).map_err(|e| held.not_below(&path, e))?;
+                    }
                     Err(errno) => return Err(held.not_below(&path, errno)),
                     Ok(dir) => held.dir = dir,
                 }
@@ -69,6 +73,32 @@ impl Cgroup {
         }
         Ok(self)
     }
+}
+
+/// Makes one directory after the other; of a v1 cpuset each gets the CPUs and memory nodes of the one above.
+fn make(top: BorrowedFd, path: &str) -> SysResult<OwnedFd> {
+    let mut at: Option<OwnedFd> = None;
+    for component in path.split('/') {
+        let parent = at.as_ref().map_or(top, AsFd::as_fd);
+        let name = c(component)?;
+        match file::mkdirat(parent, &name, 0o755) {
+            Ok(()) | Err(Errno(libc::EEXIST)) => {}
+            Err(errno) => return Err(errno),
+        }
+        let dir = file::openat2(parent, &name, DIRECTORY, 0, INSIDE)?;
+        for file in [c"cpuset.cpus", c"cpuset.mems"] {
+            // Other hierarchies have no such file; on v2 an empty one is fine.
+            if let (Ok(above), Ok(own)) =
+                (file::read_at(parent, file, 65536, INSIDE), file::read_at(dir.as_fd(), file, 65536, INSIDE))
+                && own.trim_ascii().is_empty()
+                && !above.trim_ascii().is_empty()
+            {
+                file::write_at(dir.as_fd(), file, above.trim_ascii(), INSIDE)?;
+            }
+        }
+        at = Some(dir);
+    }
+    at.ok_or(Errno(libc::EINVAL))
 }
 
 /// The path without empty and "." parts; "." for the group itself. `None` if it climbs.
@@ -84,9 +114,9 @@ impl Held {
     fn not_below(&self, path: &str, errno: Errno) -> Error {
         let error = on(&self.leg, "open the group below", errno).field("--cgroup").value(path);
         match errno.0 {
-            libc::ENOENT | libc::ENODEV => error
-                .kind(Kind::Argument)
-                .remedy("the group must exist: create it, or let the container create it"),
+            libc::ENOENT | libc::ENODEV => {
+                error.kind(Kind::Argument).remedy("the group went away: try again")
+            }
             libc::ELOOP | libc::EXDEV | libc::ENOTDIR => {
                 error.kind(Kind::Argument).remedy("the path may contain only cgroup directories")
             }

@@ -34,6 +34,19 @@ fn has_line(group: BorrowedFd, file: &CStr, wanted: &[u8]) -> bool {
         .is_ok_and(|text| text.split(|&byte| byte == b'\n').any(|line| line == wanted))
 }
 
+/// Below a threaded group, or one whose children are, a group takes a process when it is threaded itself. Whether that has
+/// helped says the next birth.
+pub fn join_threads(group: BorrowedFd) -> bool {
+    has_line(group, c"cgroup.type", b"domain invalid")
+        && file::write_at(group, c"cgroup.type", b"threaded", INSIDE).is_ok()
+}
+
+/// What kind of group it is, for an error.
+pub fn kind_of(group: BorrowedFd) -> String {
+    let kind = file::read_at(group, c"cgroup.type", 4096, INSIDE).unwrap_or_default();
+    String::from_utf8_lossy(kind.trim_ascii()).into_owned()
+}
+
 /// The file that says whether a group is to be frozen, and its word for one that is not.
 fn state_file(leg: &Leg) -> (&'static str, &'static str) {
     match leg.version {

@@ -101,7 +101,15 @@ fn make(leg: &Leg, controllers: &[String]) -> Result<Held> {
         hand_down(root.as_fd(), above, parent.as_ref().map(AsFd::as_fd), controllers);
     }
     let parent = parent.unwrap_or(root);
-    let (dir, origin) = step(leg, parent.as_fd(), &name).map_err(failed)?;
+    let made = match step(leg, parent.as_fd(), &name) {
+        // A parent that others have made may have neither CPUs nor memory itself.
+        Err(Errno(libc::ENOSPC)) if leg.has("cpuset") => {
+            let root = enter(leg).map_err(failed)?;
+            walk(leg, root.as_fd(), above).and_then(|_| step(leg, parent.as_fd(), &name))
+        }
+        other => other,
+    };
+    let (dir, origin) = made.map_err(failed)?;
     Ok(Held { leg: leg.clone(), parent, name, dir, origin })
 }
 
@@ -111,12 +119,17 @@ fn descend(leg: &Leg, root: BorrowedFd, path: &str) -> SysResult<OwnedFd> {
         Err(Errno(libc::ENOENT)) => {}
         other => return other,
     }
+    walk(leg, root, path)?.ok_or(Errno(libc::EINVAL))
+}
+
+/// One directory after the other, each made or made fit for use.
+fn walk(leg: &Leg, root: BorrowedFd, path: &str) -> SysResult<Option<OwnedFd>> {
     let mut at: Option<OwnedFd> = None;
-    for component in path.split('/') {
+    for component in path.split('/').filter(|component| !component.is_empty()) {
         let parent = at.as_ref().map_or(root, AsFd::as_fd);
         at = Some(step(leg, parent, &c(component)?)?.0);
     }
-    at.ok_or(Errno(libc::EINVAL))
+    Ok(at)
 }
 
 /// Makes one directory, or opens the existing one. A new one that cannot be used is removed.
@@ -147,6 +160,9 @@ fn inherit_cpuset(parent: BorrowedFd, dir: BorrowedFd, origin: Origin) -> SysRes
             origin == Origin::Made || file::read_at(dir, name, LIMIT, INSIDE)?.trim_ascii().is_empty();
         if empty {
             let above = file::read_at(parent, name, LIMIT, INSIDE)?;
+            if above.trim_ascii().is_empty() {
+                return Err(Errno(libc::ENOSPC));
+            }
             file::write_at(dir, name, above.trim_ascii(), INSIDE)?;
         }
     }

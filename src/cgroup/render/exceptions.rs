@@ -121,7 +121,7 @@ mod tests {
         assert!(
             written.contains(&"allow c 1:3 rwm".to_owned()) && written.contains(&"allow b *:* m".to_owned())
         );
-        assert_eq!(written.len(), 11);
+        assert_eq!(written.len(), 12);
         assert!(target.towards(&target).is_empty());
     }
 

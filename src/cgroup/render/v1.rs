@@ -10,7 +10,7 @@ pub fn files(limits: &Limits) -> Vec<Write> {
     v2::cpuset(&limits.cpu, &mut files);
     cpu(&limits.cpu, &mut files);
     memory(&limits.memory, &mut files);
-    files.extend(Write::set("pids.max", v2::most(limits.pids), "pids/limit"));
+    files.extend(v2::pids(limits));
     block_io(&limits.io, &mut files);
     v2::hugepages(limits, "limit_in_bytes", &mut files);
     files.extend(Write::set("net_cls.classid", limits.net_class, "network/classID"));

@@ -7,16 +7,15 @@ use crate::cgroup::limits::{Amount, CpuLimits, Direction, IoLimits, Limits, Memo
 /// Everything but the device rules, which are a program (`program`).
 pub fn files(limits: &Limits) -> Vec<Write> {
     let mut files = Vec::new();
-    files.extend(Write::set("pids.max", most(limits.pids), "pids/limit"));
+    files.extend(pids(limits));
     memory(&limits.memory, &mut files);
     io(&limits.io, &mut files);
     cpu(&limits.cpu, &mut files);
     hugepages(limits, "max", &mut files);
     rdma(limits, &mut files);
     for (file, content) in &limits.unified {
-        // Some files take one line a write (io.max). An empty line is how others are emptied (cpuset.cpus).
-        let lines: Vec<&str> = content.lines().filter(|l| !l.is_empty()).collect();
-        for line in if lines.is_empty() { vec!["\n"] } else { lines } {
+        // Some files take one line a write (io.max). An empty one says nothing, and might be taken for a 0.
+        for line in content.lines().filter(|l| !l.is_empty()) {
             files.push(Write::new(file.clone(), line.to_owned(), &format!("unified/{file}")));
         }
     }
@@ -34,7 +33,14 @@ pub fn controllers(limits: &Limits) -> Vec<String> {
     names
 }
 
-pub(super) fn most(amount: Option<Amount>) -> Option<String> {
+/// The same file on both versions. Without its controller nothing is limited.
+pub(super) fn pids(limits: &Limits) -> Option<Write> {
+    let write = Write::set("pids.max", most(limits.pids), "pids/limit")?;
+    let vacuous = limits.pids == Some(Amount::Unlimited);
+    Some(if vacuous { write.if_absent(IfAbsent::Ignore) } else { write })
+}
+
+fn most(amount: Option<Amount>) -> Option<String> {
     amount.map(|amount| amount.or("max"))
 }
 
@@ -48,6 +54,10 @@ fn memory(memory: &MemoryLimits, files: &mut Vec<Write>) {
     };
     if let Some(swap) = swap {
         let write = Write::new("memory.swap.max", swap.or("max"), "memory/swap");
+        let write = match memory.swap {
+            Some(asked) => write.asked(asked.or("-1")),
+            None => write,
+        };
         // Without swap accounting there is no file; no swap and no limit are then the truth already.
         let vacuous = matches!(swap, Amount::Unlimited | Amount::Of(0));
         files.push(if vacuous { write.if_absent(IfAbsent::Ignore) } else { write });
@@ -60,7 +70,11 @@ fn memory(memory: &MemoryLimits, files: &mut Vec<Write>) {
 /// again after what they wait for.
 fn cpu(cpu: &CpuLimits, files: &mut Vec<Write>) {
     const DEFAULT_PERIOD: u64 = 100_000;
-    files.extend(Write::set("cpu.weight", cpu.shares.map(weight_of_shares), "cpu/shares").map(Write::again));
+    let weight = cpu.shares.map(|shares| {
+        let write = Write::new("cpu.weight", weight_of_shares(shares).to_string(), "cpu/shares");
+        write.asked(shares).again()
+    });
+    files.extend(weight);
     files.extend(Write::set("cpu.idle", cpu.idle, "cpu/idle"));
     files.extend(Write::set("cpu.max.burst", cpu.burst, "cpu/burst").map(Write::again));
     if cpu.quota.is_some() || cpu.period.is_some() {

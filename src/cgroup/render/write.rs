@@ -10,6 +10,8 @@ pub struct Write {
     pub controller: String,
     pub file: Cow<'static, str>,
     pub value: String,
+    /// What config.json says, where the file takes something else.
+    pub asked: Option<String>,
     pub field: String,
     pub if_absent: IfAbsent,
     pub if_refused: IfRefused,
@@ -49,6 +51,7 @@ impl Write {
             controller: file.split('.').next().unwrap_or_default().to_owned(),
             file,
             value,
+            asked: None,
             field: field.to_owned(),
             if_absent: IfAbsent::Fail,
             if_refused: IfRefused::Fail,
@@ -65,6 +68,16 @@ impl Write {
         self.if_absent(IfAbsent::Instead((file.into(), value)))
     }
 
+    pub(super) fn asked(mut self, value: impl ToString) -> Write {
+        self.asked = Some(value.to_string());
+        self
+    }
+
+    /// What an error quotes.
+    pub fn quoted(&self) -> &str {
+        self.asked.as_ref().unwrap_or(&self.value)
+    }
+
     pub(super) fn again(mut self) -> Write {
         self.if_refused = IfRefused::Again;
         self
@@ -75,7 +88,7 @@ impl Write {
         Error::new(format!("the cgroup controller {} is not available here", self.controller))
             .kind(Kind::Unsupported)
             .field(self.field.clone())
-            .value(&self.value)
+            .value(self.quoted())
             .remedy("remove the limit, or mount or enable the controller")
     }
 }

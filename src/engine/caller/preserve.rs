@@ -12,12 +12,17 @@ use crate::sys::file;
 /// More descriptors than any process may have open.
 const MOST: u32 = 1 << 20;
 
-/// How many descriptors after 2 the process gets. Refuses what is not open, before anything is made.
+/// How many descriptors after 2 the process gets: of `--preserve-fds` no more than are open. Refuses a gap among them, and
+/// sockets that are announced and not there, before anything is made.
 pub fn check(listening: &Listening, count: u32) -> Result<u32> {
     let total = listening.count.saturating_add(count);
+    let given = |index: u32| file::close_on_exec(index as i32 + 3).is_ok_and(|closes| !closes);
     for index in 0..total.min(MOST) {
         let number = index as i32 + 3;
-        if !file::close_on_exec(number).is_ok_and(|closes| !closes) {
+        if !given(index) {
+            if index >= listening.count && !(index..total.min(MOST)).any(given) {
+                return Ok(index);
+            }
             let (field, value) = if index < listening.count {
                 ("LISTEN_FDS", listening.count)
             } else {

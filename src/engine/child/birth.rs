@@ -1,6 +1,6 @@
 //! Starting init with a script, in the namespaces and the cgroup that it is given.
 
-use crate::cgroup::{Cgroup, is_freezing_group, is_frozen_group};
+use crate::cgroup::{Cgroup, is_freezing_group, is_frozen_group, join_threads, kind_of};
 use crate::engine::child::image::{image, image_file};
 use crate::engine::child::init::Init;
 use crate::engine::child::pipes;
@@ -118,9 +118,20 @@ pub fn start(start: Start) -> Result<Init> {
             request.program = file.as_fd();
             launch(&request, start.watch)?
         }
+        Err(LaunchError::Clone(Errno(libc::EOPNOTSUPP))) if start.cgroup.is_some_and(join_threads) => {
+            launch(&request, start.watch)?
+        }
         other => other,
     }
-    .map_err(|e| launch_error(e, start.namespaces))?;
+    .map_err(|e| match (&e, start.cgroup) {
+        (LaunchError::Clone(Errno(libc::EOPNOTSUPP)), Some(group)) => {
+            launch_error(e, start.namespaces).field("/linux/cgroupsPath").remedy(format!(
+                "the kernel lets no process into this cgroup, whose type is {:?}",
+                kind_of(group)
+            ))
+        }
+        _ => launch_error(e, start.namespaces),
+    })?;
     Ok(Init::of(first, (ours, pipes), start.script, start.watch))
 }
 

@@ -6,6 +6,7 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::host::Facts;
 use crate::spec::{Hook, Process, Spec, cpus, load, validate};
 use crate::sys::file;
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 /// A config.json is some ten kilobytes; this much is not written by intent.
@@ -17,7 +18,9 @@ pub struct Bundle {
     pub path: PathBuf,
     /// What the reader calls the config.
     name: String,
-    pub bytes: Vec<u8>,
+    bytes: Vec<u8>,
+    /// The same text where it could not be read as it is.
+    mended: OnceCell<Vec<u8>>,
 }
 
 impl Bundle {
@@ -47,12 +50,18 @@ impl Bundle {
         })?;
         let name =
             options.config.as_deref().map_or("config.json".into(), |given| given.display().to_string());
-        Ok(Bundle { path, name, bytes })
+        Ok(Bundle { path, name, bytes, mended: OnceCell::new() })
     }
 
-    pub fn spec(&self) -> Result<Spec<'_>> {
-        let mut spec: Spec = load::parse(&self.name, &self.bytes)?;
-        own_maps::complete(&mut spec)?;
+    /// The config's text as it has been read.
+    pub fn text(&self) -> &[u8] {
+        self.mended.get().unwrap_or(&self.bytes)
+    }
+
+    pub fn spec(&self, warnings: &mut Vec<String>) -> Result<Spec<'_>> {
+        let parses = |text: &[u8]| load::read::<Spec>(text).map(drop);
+        let mut spec: Spec = load::parse_mended(&self.name, &self.bytes, &self.mended, parses, warnings)?;
+        warnings.extend(own_maps::complete(&mut spec)?.map(str::to_owned));
         Ok(spec)
     }
 }
@@ -105,15 +114,15 @@ fn check_affinity(process: &Process) -> Result<()> {
     Ok(())
 }
 
-/// Hooks that run on the host must be there; a poststop hook that is missing would be found out far too late.
+/// Hooks that run on the host must be there. A poststop hook that is missing may be there when it is called; nothing
+/// depends on it.
 fn check_hooks(spec: &Spec) -> Result<()> {
     let Some(hooks) = &spec.hooks else { return Ok(()) };
-    let kinds: [(&str, &[Hook]); 5] = [
+    let kinds: [(&str, &[Hook]); 4] = [
         ("prestart", &hooks.prestart),
         ("createRuntime", &hooks.create_runtime),
         ("createContainer", &hooks.create_container),
         ("poststart", &hooks.poststart),
-        ("poststop", &hooks.poststop),
     ];
     let mut problems = Vec::new();
     for (kind, list) in kinds {

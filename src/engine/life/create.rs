@@ -29,7 +29,7 @@ use crate::plan::deeds::{self, Deed, Wishes};
 use crate::plan::{self, Plan, SessionKeyring};
 use crate::resctrl;
 use crate::spec::amend::has_notify_socket;
-use crate::spec::{Amendments, Namespace, Spec, annotations};
+use crate::spec::{Amendments, Namespace, Process, Spec, annotations};
 use crate::state::{Entry, Record};
 use crate::sys::random;
 use crate::time;
@@ -66,7 +66,11 @@ impl Engine {
         bundle: &'b Bundle,
         options: &CreateOptions,
     ) -> Result<Spec<'b>> {
-        let mut spec = bundle.spec()?;
+        let mut changed = Vec::new();
+        let mut spec = bundle.spec(&mut changed)?;
+        for change in changed {
+            self.warn(Error::new(change));
+        }
         let amendments = Amendments {
             allowed_annotations: Some(self.allowed_annotations(&spec)?),
             seccomp_receiver: options.seccomp_receiver.clone(),
@@ -124,9 +128,9 @@ impl Engine {
         let layout = prepared.host.cgroup.as_ref().map(|_| &prepared.host.cgroups);
         let deeds = deeds::create(&plan, spec, layout, wishes);
         self.tell(&Event::Planned(Planned { deeds: &deeds, script: &plan.script, spec }));
-        let process =
-            spec.process.as_ref().ok_or_else(|| Error::new("a process is needed").field("/process"))?;
-        let console = console::plan(process, &options.terminal, Role::First)?;
+        let nothing = Process::default();
+        let console =
+            console::plan(spec.process.as_ref().unwrap_or(&nothing), &options.terminal, Role::First)?;
         let mut making = Making {
             engine: self,
             options,

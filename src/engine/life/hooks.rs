@@ -84,9 +84,10 @@ impl<'a> Occasion<'a> {
         if let Some((name, rest)) = hook.args.split_first() {
             command.arg0(&**name).args(rest.iter().map(|arg| &**arg));
         }
-        command.env_clear();
-        for variable in &hook.env {
-            if let Some((name, value)) = variable.split_once('=') {
+        // Without a word of it a hook has the runtime's environment, as under runc and crun: hooks rely on its PATH.
+        if let Some(env) = &hook.env {
+            command.env_clear();
+            for (name, value) in env.iter().filter_map(|variable| variable.split_once('=')) {
                 command.env(name, value);
             }
         }

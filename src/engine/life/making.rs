@@ -111,7 +111,7 @@ impl Making<'_> {
                 self.made.driver.apply(&self.prepared.limits).doing(|| words::deed(Deed::SetLimits))
             }
             Deed::StartInit => self.start_init(),
-            Deed::KeepConfig => self.entry()?.write_config(&self.bundle.bytes),
+            Deed::KeepConfig => self.entry()?.write_config(self.bundle.text()),
             Deed::KeepScript => self.entry()?.write_script(&kept::encode(&self.plan.script, self.spec)),
             Deed::RecordProcess => {
                 self.note_process(Phase::Creating)?;

@@ -1,23 +1,34 @@
 //! Id maps for an ordinary user's config that has a new user namespace and no maps (what `crun spec --rootless`
 //! writes): the user is root inside, and the ids that /etc/subuid and /etc/subgid give him follow from 1 on.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::subordinate::{self, ranges};
 use crate::host::{self, survey};
 use crate::spec::{IdMapping, Spec};
 use crate::state::owner::Owners;
 use crate::sys::identity;
 
-/// Gives the config its maps, if it is an ordinary user's and has none.
-pub fn complete(spec: &mut Spec) -> Result<()> {
-    let Some(linux) = &mut spec.linux else { return Ok(()) };
+/// Gives the config its maps, if it has none, and says what is worth a warning.
+pub fn complete(spec: &mut Spec) -> Result<Option<&'static str>> {
+    let Some(linux) = &mut spec.linux else { return Ok(None) };
     let new = linux
         .namespaces
         .iter()
         .any(|namespace| &*namespace.kind == "user" && namespace.path.as_deref().is_none_or(str::is_empty));
     let has_maps = !linux.uid_mappings.is_empty() || !linux.gid_mappings.is_empty();
-    if !new || has_maps || host::probe()?.administrator {
-        return Ok(());
+    if !new || has_maps {
+        return Ok(None);
+    }
+    if host::probe()?.administrator {
+        // All ids that the caller has, as crun does it.
+        let own = |file: &str| {
+            let text = std::fs::read_to_string(file).map_err(|e| Error::io(format!("read {file}"), &e))?;
+            Ok(text.lines().filter_map(identity_of).collect::<Vec<IdMapping>>())
+        };
+        (linux.uid_mappings, linux.gid_mappings) = (own("/proc/self/uid_map")?, own("/proc/self/gid_map")?);
+        return Ok(Some(
+            "/linux/uidMappings is missing for the new user namespace: all of the caller's ids are mapped",
+        ));
     }
     let (uid, gid) = (identity::euid(), identity::egid());
     let name = Owners::of_host().name(uid);
@@ -30,7 +41,14 @@ pub fn complete(spec: &mut Spec) -> Result<()> {
     };
     linux.uid_mappings = maps(uid, &uids);
     linux.gid_mappings = maps(gid, &gids);
-    Ok(())
+    Ok(None)
+}
+
+/// A line of /proc/self/uid_map, each of whose ids is mapped to itself.
+fn identity_of(line: &str) -> Option<IdMapping> {
+    let mut numbers = line.split_whitespace().map(str::parse::<u32>);
+    let (first, _, size) = (numbers.next()?.ok()?, numbers.next()?, numbers.next()?.ok()?);
+    Some(IdMapping { container_id: first, host_id: first, size })
 }
 
 /// The user's own id, then one range after the other.

@@ -19,6 +19,7 @@ impl Engine {
     pub fn run(&self, options: &CreateOptions, after: AfterExit) -> Result<Running> {
         let bundle = Bundle::read(options)?;
         let spec = self.spec(&bundle, options)?;
+        spec.needs_process()?;
         check_terminal(&spec, options)?;
         let made = self.make(options, &bundle, &spec, Starter::Us)?;
         let (made, readiness) = self.start_or_undo(made, &spec, options, after)?;

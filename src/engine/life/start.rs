@@ -50,6 +50,7 @@ impl Engine {
         }
         let config = entry.config()?;
         let spec = self.spec_again(&config, &entry, &record)?;
+        spec.needs_process()?;
         let record = Record { amendments: spec.amendments.clone(), ..record };
         let unreached = |e| match e {
             // Another command has ended it since a moment ago.
@@ -88,7 +89,15 @@ impl Engine {
         notify: Option<&Path>,
     ) -> Result<Option<Proxy>> {
         let host = notify.filter(|_| record.amendments.notify);
-        host.map(|host| Proxy::new(entry, host, record.pid().unwrap_or_default())).transpose()
+        let proxy = host.map(|host| Proxy::new(entry, host, record.pid().unwrap_or_default())).transpose();
+        match proxy {
+            // A variable that an engine has left over.
+            Err(error) if matches!(error.detail().errno, Some(libc::ENOENT | libc::ECONNREFUSED)) => {
+                self.warn(error);
+                Ok(None)
+            }
+            other => other,
+        }
     }
 
     /// Says start to a container that this process has made.

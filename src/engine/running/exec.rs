@@ -33,6 +33,14 @@ impl Engine {
         record.must_be_ours()?;
         check_status(id, status(&entry, &record), options)?;
         let record = self.with_user_namespaces(record)?;
+        if record.namespaces() & libc::CLONE_NEWNS as u64 == 0 {
+            // It would run in the host's root.
+            return Err(Error::new(
+                "the container has no mount namespace of its own, by which its root could be entered",
+            )
+            .kind(Kind::Unsupported)
+            .value(id));
+        }
         let config = entry.config()?;
         let mut spec: Spec = load::parse("config.json", &config)?;
         let file = read_process_file(options)?;
@@ -184,8 +192,7 @@ fn process<'a>(options: &'a ExecOptions<'_>, spec: &Spec<'a>, file: Option<&'a [
     Ok(process)
 }
 
-/// Never to the inheritable set: what a program inherits by it survives an exec by an ordinary user
-/// (CVE-2022-29162), and without it there is no ambient capability either.
+/// Never to the inheritable set: what a program inherits by it survives an exec by an ordinary user (CVE-2022-29162).
 fn add_capabilities<'a>(process: &mut Process<'a>, names: &'a [String]) {
     if names.is_empty() {
         return;
@@ -194,6 +201,9 @@ fn add_capabilities<'a>(process: &mut Process<'a>, names: &'a [String]) {
     for set in [&mut sets.bounding, &mut sets.effective, &mut sets.permitted] {
         set.extend(names.iter().map(|name| Text(Cow::Borrowed(&**name))));
     }
+    // Ambient where the config's own inheritable set has it, as under runc.
+    let inheritable = names.iter().filter(|name| sets.inheritable.iter().any(|own| **own == ***name));
+    sets.ambient.extend(inheritable.map(|name| Text(Cow::Borrowed(&**name))));
 }
 
 fn texts<'a>(list: &'a [OsString], pointer: &str) -> Result<Vec<Text<'a>>> {

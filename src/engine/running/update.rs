@@ -113,6 +113,10 @@ impl Engine {
             Changes::Given(resources) => (**resources).clone(),
             Changes::File { name, bytes } => load::parse(name, bytes)?,
         };
+        // 0 is what engines write for an option that was not given: it leaves what there is.
+        if let Some(pids) = wanted.pids.as_mut().filter(|pids| pids.limit == Some(0)) {
+            pids.limit = None;
+        }
         let v2 = location.layout().is_unified();
         let count = if v2 { SwapCount::Alone } else { SwapCount::WithMemory };
         complete(&mut wanted, present, count);

@@ -14,6 +14,8 @@ use crate::wire::{Attributes, Filesystem, Handle, Step, Strings};
 use std::borrow::Cow;
 use std::ffi::CStr;
 
+const HARMLESS: u64 = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC;
+
 impl<'a> Mounts<'a, '_> {
     pub(super) fn push_cgroup(&mut self, entry: Listed<'a, '_>) {
         match self.host.cgroups.only_v2() {
@@ -37,7 +39,7 @@ impl<'a> Mounts<'a, '_> {
         let recursive_set = libc::MOUNT_ATTR_RDONLY;
         let flags = Flags { set: entry.flags.set, recursive_set, bind: Some(true), ..Flags::default() };
         let source = Source { path: Cow::Owned(host_mount.to_owned()), mapping: None };
-        self.push_tree(source, Listed { flags: &flags, ..entry });
+        self.push_tree(source, Listed { flags: &flags, ..entry }, flags.attributes());
         if !self.host.privileged {
             let label = StringList::of(label_option(self.spec));
             self.script.push(field, Step::Mask { path: entry.target, options: label.wire() });
@@ -48,6 +50,8 @@ impl<'a> Mounts<'a, '_> {
     fn push_hierarchies(&mut self, entry: Listed<'a, '_>) {
         let Listed { mount, index, flags, target } = entry;
         let field = Field::Mount(index);
+        // Whatever the options say: nothing in there is a device, or can be run.
+        let flags = &Flags { set: flags.set | HARMLESS, ..Flags::default() };
         let options = StringList::of(label_option(self.spec).into_iter().chain(["mode=755".to_owned()]));
         let attributes = Attributes { set: flags.set & !libc::MOUNT_ATTR_RDONLY, ..Attributes::NONE };
         self.script.push(field, filesystem(c"tmpfs", c"tmpfs", target, options.wire(), attributes));
@@ -58,13 +62,15 @@ impl<'a> Mounts<'a, '_> {
             if self.has(CGROUP) {
                 let controllers = StringList::of(&leg.controllers);
                 let attributes = Attributes { set: flags.set, ..Attributes::NONE };
+                let source =
+                    if leg.controllers.iter().any(|c| c == "name=systemd") { c"systemd" } else { c"cgroup" };
                 self.script
-                    .push(field, filesystem(c"cgroup", c"cgroup", &below, controllers.wire(), attributes));
+                    .push(field, filesystem(c"cgroup", source, &below, controllers.wire(), attributes));
             } else {
                 let source = Source { path: Cow::Owned(leg.directory()), mapping: None };
-                let shown =
-                    Flags { set: flags.set, clear: flags.clear, bind: Some(false), ..Flags::default() };
-                self.push_tree(source, Listed { flags: &shown, target: &below, ..entry });
+                let shown = Flags { set: flags.set, bind: Some(false), ..Flags::default() };
+                let shown = Listed { flags: &shown, target: &below, ..entry };
+                self.push_tree(source, shown, shown.flags.attributes());
             }
             for alias in leg.controllers.iter().filter(|alias| *alias != name && !alias.contains('=')) {
                 let path = c(&format!("{}/{alias}", absolute(&mount.destination)));
@@ -93,6 +99,7 @@ fn filesystem<'s>(
         attributes,
         strict: false,
         copy_up: false,
+        modeless: false,
         label: c"",
         pidns: Handle::NONE,
     })

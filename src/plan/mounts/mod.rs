@@ -17,7 +17,7 @@ use crate::wire::{self, Attributes, Bind, Filesystem, Handle, Links, Remount, St
 use legacy::is_long;
 use options::Flags;
 use std::borrow::Cow;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::path::Path;
 
 /// Files of procfs that may be mounted over; everything else there would let an image fake what the runtime
@@ -49,6 +49,9 @@ const ON_DEVICES: [&str; 18] = [
     "ext2", "ext3", "ext4", "xfs", "btrfs", "bcachefs", "f2fs", "vfat", "msdos", "exfat", "ntfs3", "iso9660",
     "udf", "squashfs", "erofs", "jfs", "nilfs2", "fuseblk",
 ];
+
+/// What fsconfig(2) takes as a source.
+const LONGEST_SOURCE: usize = 255;
 
 /// What all entries have in common.
 pub struct Mounts<'a, 'p> {
@@ -110,7 +113,10 @@ impl<'a> Mounts<'a, '_> {
         let Listed { mount, index: i, flags, target } = entry;
         let field = Field::Mount(i);
         let kind = mount.kind.as_deref().unwrap_or_default();
-        let mut data = flags.data.clone();
+        // Furnished first, read-only last.
+        let set = if self.is_furnished(entry) { flags.set & !libc::MOUNT_ATTR_RDONLY } else { flags.set };
+        let words = flags.data.iter().flat_map(|option| options::words(option));
+        let mut data: Vec<Cow<str>> = words.map(|word| Cow::Owned(word.to_owned())).collect();
         if flags.set & libc::MOUNT_ATTR_RDONLY != 0 && !KERNEL_FILESYSTEMS.contains(&kind) {
             data.push(Cow::Borrowed("ro"));
         }
@@ -120,7 +126,9 @@ impl<'a> Mounts<'a, '_> {
             data.extend(label_option(self.spec).map(Cow::Owned));
         }
         let named = given(&mount.source).unwrap_or(kind);
-        let source = c(named);
+        // Of a file system without a device it is a name and nothing else, of which the kernel takes so much.
+        let end = named.floor_char_boundary(LONGEST_SOURCE);
+        let source = c(if KERNEL_FILESYSTEMS.contains(&kind) { &named[..end] } else { named });
         let copy_up = flags.copy_up && kind == "tmpfs";
         if let Some(long) = data.iter().find(|option| is_long(option)) {
             if kind != "overlay" || self.moment == Moment::Running {
@@ -162,9 +170,10 @@ impl<'a> Mounts<'a, '_> {
                 options: options.wire(),
                 strict,
                 copy_up,
+                modeless: kind == "tmpfs" && !data.iter().any(|word| word.starts_with("mode=")),
                 label: &c(on_root.unwrap_or_default()),
                 pidns: if kind == "proc" { self.pidns } else { Handle::NONE },
-                attributes: Attributes { set: flags.set, ..Attributes::NONE },
+                attributes: Attributes { set, ..Attributes::NONE },
             });
             // For a running container it stays open.
             let opens_proc = copy_up && self.moment == Moment::Building;
@@ -180,6 +189,39 @@ impl<'a> Mounts<'a, '_> {
             self.push_change(i, target, Attributes::NONE, flags.recursive_attributes());
         }
         Ok(())
+    }
+
+    /// A read-only tmpfs on or in which more is to be made: it becomes read-only when all is there.
+    fn is_furnished(&self, Listed { mount, index, flags, target }: Listed) -> bool {
+        let read_only = flags.set & libc::MOUNT_ATTR_RDONLY != 0 && self.moment == Moment::Building;
+        if !read_only || flags.bind.is_some() || mount.kind.as_deref() != Some("tmpfs") {
+            return false;
+        }
+        let below = |path: &str| {
+            let path = absolute(path);
+            let rest = path.as_bytes().strip_prefix(target.to_bytes());
+            rest.is_some_and(|rest| rest.starts_with(b"/"))
+        };
+        let devices = self.spec.linux.as_ref().map_or(&[][..], |linux| &linux.devices);
+        target == c"/dev"
+            || self.list[index + 1..].iter().any(|later| below(&later.destination))
+            || devices.iter().any(|device| below(&device.path))
+    }
+
+    /// Those that become read-only when devices and all else are there: the place in the list, and the destination.
+    pub fn furnished(&self) -> Result<Vec<(usize, CString)>> {
+        let mut found = Vec::new();
+        for (index, mount) in self.list.iter().enumerate() {
+            // Most have nothing of it.
+            if !mount.options.iter().any(|option| &**option == "ro") {
+                continue;
+            }
+            let (flags, target) = (&Flags::of(mount, index)?, c(&absolute(&mount.destination)));
+            if self.is_furnished(Listed { mount, index, flags, target: &target }) {
+                found.push((index, target));
+            }
+        }
+        Ok(found)
     }
 
     /// The engine makes it, because the container's device rules do not apply there: it is enough that the config names the
@@ -198,7 +240,14 @@ impl<'a> Mounts<'a, '_> {
                 .field(format!("/mounts/{i}/source")));
         };
         let mapping = self.mapping(mount, i, entry.flags)?;
-        self.push_tree(Source { path: in_bundle(self.bundle, source), mapping }, entry);
+        // In a user namespace the flags of the host's mounts are locked, and none goes.
+        let locked = !self.host.privileged || self.host.in_user_namespace || self.has(USER);
+        let attributes = if locked { entry.flags.attributes() } else { entry.flags.replacing() };
+        let path = in_bundle(self.bundle, source);
+        match self.inside(&path, entry).filter(|_| mapping.is_none()) {
+            Some(inside) => self.push_own(inside, entry, attributes),
+            None => self.push_tree(Source { path, mapping }, entry, attributes),
+        }
         Ok(())
     }
 
@@ -248,8 +297,51 @@ impl<'a> Mounts<'a, '_> {
         given(&user.path).map(Cow::Borrowed)
     }
 
-    /// Shows `source` at the entry's target, with the entry's flags.
-    pub(super) fn push_tree(&mut self, source: Source<'a>, entry: Listed<'a, '_>) {
+    /// The path in the container of a source that lies in the root filesystem, where an earlier entry of the list has
+    /// mounted something on the way to it or below: the host does not see that.
+    fn inside<'p>(&self, path: &'p str, Listed { index, flags, .. }: Listed) -> Option<&'p str> {
+        if self.moment == Moment::Running {
+            return None;
+        }
+        let root = in_bundle(self.bundle, &self.spec.root.as_ref()?.path);
+        let inside = path.strip_prefix(root.trim_end_matches('/'))?;
+        let inside = if inside.is_empty() { "/" } else { inside };
+        let within = |path: &str, tree: &str| {
+            let rest = path.strip_prefix(tree.trim_end_matches('/'));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let mut earlier = self.list[..index].iter().map(|mount| absolute(&mount.destination));
+        let shows = |place: &str| within(inside, place) || flags.bind == Some(true) && within(place, inside);
+        (inside.starts_with('/') && earlier.any(|place| shows(&place))).then_some(inside)
+    }
+
+    /// Shows what is at a path of the container itself.
+    fn push_own(&mut self, inside: &str, entry: Listed<'a, '_>, attributes: Attributes) {
+        let Listed { index, flags, target, .. } = entry;
+        let step = Step::Bind(Bind {
+            tree: Handle::NONE,
+            source: &c(inside),
+            flags: if flags.bind == Some(true) { libc::AT_RECURSIVE as u32 } else { 0 },
+            target,
+            links: flags.links,
+            attributes,
+            recursive_attributes: self.tree_attributes(flags),
+        });
+        self.script.push(Field::Mount(index), step);
+    }
+
+    /// What all of a tree gets. Options that change the propagation of everything replace the base, the others come after
+    /// it.
+    fn tree_attributes(&self, flags: &Flags) -> Attributes {
+        let propagation = match flags.propagation {
+            Some((flag, true)) if flag != libc::MS_SHARED => flag,
+            _ => self.base_propagation,
+        };
+        Attributes { propagation, ..flags.recursive_attributes() }
+    }
+
+    /// Shows `source` at the entry's target.
+    pub(super) fn push_tree(&mut self, source: Source<'a>, entry: Listed<'a, '_>, attributes: Attributes) {
         let Listed { index, flags, target, .. } = entry;
         let field = Field::Mount(index);
         let Source { path: source, mapping } = source;
@@ -260,19 +352,14 @@ impl<'a> Mounts<'a, '_> {
             tree |= libc::AT_SYMLINK_NOFOLLOW as u32;
         }
         let open = Open::Tree { path: source, flags: tree, mapping, copier, field };
-        // Options that change the propagation of everything replace the base, the others come after it.
-        let propagation = match flags.propagation {
-            Some((flag, true)) if flag != libc::MS_SHARED => flag,
-            _ => self.base_propagation,
-        };
         let step = Step::Bind(Bind {
             tree: self.opens.add(open),
             source: &path,
             flags: tree,
             target,
             links: flags.links,
-            attributes: flags.attributes(),
-            recursive_attributes: Attributes { propagation, ..flags.recursive_attributes() },
+            attributes,
+            recursive_attributes: self.tree_attributes(flags),
         });
         self.script.push(field, step);
     }

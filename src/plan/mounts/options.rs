@@ -19,6 +19,8 @@ pub struct Flags<'a> {
     pub propagation: Option<(u64, bool)>,
     /// A bind, and whether it takes the mounts below along.
     pub bind: Option<bool>,
+    /// An access time mode is asked for.
+    pub atime: bool,
     pub remount: bool,
     pub copy_up: bool,
     /// Owners are mapped, and whether those of the mounts below are.
@@ -55,8 +57,12 @@ impl<'a> Flags<'a> {
         match effect {
             Effect::Set(bits) => self.change(bits, 0),
             Effect::Clear(bits) => self.change(0, bits),
-            Effect::Atime(mode) => self.change(mode.bits(), libc::MOUNT_ATTR__ATIME),
+            Effect::Atime(mode) => {
+                self.atime = true;
+                self.change(mode.bits(), libc::MOUNT_ATTR__ATIME);
+            }
             Effect::NotAtime(mode) => {
+                self.atime = false;
                 if self.set & libc::MOUNT_ATTR__ATIME == mode.bits()
                     || self.clear & libc::MOUNT_ATTR__ATIME == 0
                 {
@@ -78,7 +84,8 @@ impl<'a> Flags<'a> {
             }
             Effect::Superblock(flag) | Effect::RecSuperblock(flag) => self.data.push(Cow::Borrowed(flag)),
             Effect::Propagation { flag, recursive } => self.propagation = Some((flag, recursive)),
-            Effect::Bind { recursive } => self.bind = Some(recursive),
+            // Recursive wins, whichever comes first.
+            Effect::Bind { recursive } => self.bind = Some(recursive || self.bind == Some(true)),
             Effect::Remount => self.remount = true,
             Effect::IdMap { recursive } => {
                 self.idmap = Some(recursive);
@@ -107,14 +114,54 @@ impl<'a> Flags<'a> {
         }
     }
 
+    /// A bind that asks for any flag has no others: those of its source are cleared, which is as runc and the specification
+    /// have it, and not as mount(8). An access time mode stays unless another is asked for.
+    pub fn replacing(&self) -> Attributes {
+        const FLAGS: u64 = libc::MOUNT_ATTR_RDONLY
+            | libc::MOUNT_ATTR_NOSUID
+            | libc::MOUNT_ATTR_NODEV
+            | libc::MOUNT_ATTR_NOEXEC
+            | libc::MOUNT_ATTR_NOSYMFOLLOW;
+        const ATIMES: u64 = libc::MOUNT_ATTR__ATIME | libc::MOUNT_ATTR_NODIRATIME;
+        if self.set | self.clear == 0 {
+            return Attributes::NONE;
+        }
+        let asked = self.atime || self.set & libc::MOUNT_ATTR_NODIRATIME != 0;
+        let kinds = if asked { FLAGS | ATIMES } else { FLAGS | self.clear & libc::MOUNT_ATTR_NODIRATIME };
+        let set = self.set & kinds;
+        Attributes { set, clear: kinds & !(set & !libc::MOUNT_ATTR__ATIME), propagation: 0 }
+    }
+
     pub fn recursive_attributes(&self) -> Attributes {
         Attributes { set: self.recursive_set, clear: self.recursive_clear, propagation: 0 }
     }
 }
 
+/// Several words may stand in one, as for mount(2); a comma in quotes or behind a backslash belongs to its word. A word that
+/// is empty, or begins with `=`, says nothing to the kernel.
+pub fn words(option: &str) -> impl Iterator<Item = &str> {
+    let (mut quoted, mut before) = (false, ' ');
+    let split = option.split(move |character| {
+        quoted ^= character == '"';
+        let ends = character == ',' && !quoted && before != '\\';
+        before = character;
+        ends
+    });
+    split.filter(|word| !word.is_empty() && !word.starts_with('='))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_are_told_apart_as_the_kernel_does() {
+        let all = |option| words(option).collect::<Vec<_>>();
+        assert_eq!(all("size=1m,mode=700"), ["size=1m", "mode=700"]);
+        assert_eq!(all(r#"context="a:c1,c2",x"#), [r#"context="a:c1,c2""#, "x"]);
+        assert_eq!(all(r"lowerdir=/a\,b"), [r"lowerdir=/a\,b"]);
+        assert!(all("=").is_empty() && all(",").is_empty());
+    }
 
     fn flags(options: &[&'static str]) -> (u64, u64) {
         let options = options.iter().map(|option| (*option).into()).collect();

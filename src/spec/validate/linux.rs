@@ -13,13 +13,13 @@ use std::collections::BTreeMap;
 pub fn linux(f: &mut Findings, at: &At, linux: &Linux, facts: &Circumstances) {
     devices(f, &at.key("devices"), &linux.devices);
     f.each(at.key("maskedPaths"), &linux.masked_paths, |f, at, path| {
-        f.absolute_path(at, path);
+        protected(f, at, path);
         if is_root(path) {
             f.refuse(at, path, "is the root, which cannot be masked", "leave it out");
         }
     });
     f.each(at.key("readonlyPaths"), &linux.readonly_paths, |f, at, path| {
-        f.absolute_path(at, path);
+        protected(f, at, path);
     });
     if let Some(mode) = given(&linux.rootfs_propagation) {
         rootfs_propagation(f, &at.key("rootfsPropagation"), mode, facts);
@@ -43,7 +43,7 @@ fn devices(f: &mut Findings, at: &At, devices: &[Device]) {
     let mut seen: BTreeMap<&str, &Device> = BTreeMap::new();
     for (i, device) in devices.iter().enumerate() {
         let at = at.index(i);
-        f.absolute_path(&at.key("path"), &device.path);
+        place(f, &at.key("path"), &device.path);
         match &*device.kind {
             "c" | "b" | "u" => {
                 for (name, number, last) in
@@ -52,8 +52,7 @@ fn devices(f: &mut Findings, at: &At, devices: &[Device]) {
                     match number {
                         Some(number) => f.range(&at.key(name), number, 0..=last),
                         None => {
-                            let remedy = "give the number that `ls -l` shows for the device";
-                            f.refuse_field(&at.key(name), "is missing for a device of this type", remedy);
+                            f.warn_field(&at.key(name), "is missing for a device of this type: 0 is taken");
                         }
                     }
                 }
@@ -62,21 +61,49 @@ fn devices(f: &mut Findings, at: &At, devices: &[Device]) {
             kind => f.unknown(&at.key("type"), kind, ["c", "b", "u", "p"].into_iter()),
         }
         // Engines copy st_mode: the file type's bits may be there and mean nothing.
-        if let Some(mode) = device.file_mode.filter(|mode| *mode > 0o177_777) {
-            let remedy = "write it in decimal, as in 438 for 0666";
-            f.refuse(&at.key("fileMode"), mode, "is not a file mode", remedy);
+        if let Some(mode) = device.file_mode
+            && mode > 0o177_777
+        {
+            f.warn(
+                &at.key("fileMode"),
+                mode,
+                "is not a file mode (decimal, as in 438 for 0666): the last nine bits count",
+            );
         }
         for (name, id) in [("uid", device.uid), ("gid", device.gid)] {
-            f.some(at.key(name), &id, |f, at, id| f.id(at, *id));
+            if id == Some(u32::MAX) {
+                f.warn(&at.key(name), u32::MAX, "is what the kernel calls no id: 0 is taken");
+            }
         }
         if let Some(earlier) = seen.insert(&device.path, device) {
             if (&earlier.kind, earlier.major, earlier.minor) == (&device.kind, device.major, device.minor) {
                 f.warn(&at.key("path"), &device.path, "is given twice");
             } else {
-                let remedy = "keep one device for each path";
-                f.refuse(&at.key("path"), &device.path, "is given twice, as different devices", remedy);
+                f.warn(
+                    &at.key("path"),
+                    &device.path,
+                    "is given twice, as different devices: the first counts",
+                );
             }
         }
+    }
+}
+
+/// A path in the container, which peers take from the root where it does not begin there.
+fn place(f: &mut Findings, at: &At, path: &str) {
+    if !path.is_empty() && !path.starts_with('/') {
+        f.warn(at, path, "is not an absolute path: taken from the root");
+        f.no_nul(at, path);
+    } else {
+        f.absolute_path(at, path);
+    }
+}
+
+/// A path to protect.
+fn protected(f: &mut Findings, at: &At, path: &str) {
+    match path.is_empty() {
+        true => f.warn_field(at, "is empty: ignored"),
+        false => place(f, at, path),
     }
 }
 

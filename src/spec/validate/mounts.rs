@@ -142,9 +142,8 @@ fn origin(f: &mut Findings, at: &At, mount: &Mount, words: &Words) {
         }
         if let Some((i, data)) = words.data {
             let meant = nearest(data, MOUNT_OPTIONS.iter().map(|option| option.name));
-            let meant = meant.map(|name| format!("; did you mean {name:?}?")).unwrap_or_default();
-            let what = format!("has no effect on a bind mount: ignored{meant}");
-            f.warn(&options.index(i), data, what);
+            let remedy = meant.map_or_else(|| "remove it".into(), |name| format!("did you mean {name:?}?"));
+            f.refuse(&options.index(i), data, "is no option of a bind mount", remedy);
         }
         if let Some((i, flag)) = words.flag.filter(|_| !words.remount) {
             f.warn(&options.index(i), flag, "applies to the file system, not to a bind mount of it: ignored");

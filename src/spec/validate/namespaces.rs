@@ -44,6 +44,7 @@ impl Held {
 pub fn namespaces(f: &mut Findings, spec: &Spec, facts: &Circumstances) {
     let held = Held::of(spec);
     uts(f, spec, held);
+    domain(f, spec);
     if !spec.mounts.is_empty() && !held.has(MOUNT) {
         needs(f, &ROOT.key("mounts"), "mount");
     }
@@ -57,7 +58,7 @@ pub fn namespaces(f: &mut Findings, spec: &Spec, facts: &Circumstances) {
     listed(f, at.key("namespaces"), linux);
     user(f, &at, spec, linux, held);
     if !held.has(MOUNT) {
-        let root = ROOT.key("root");
+        let (root, process, hooks) = (ROOT.key("root"), ROOT.key("process"), ROOT.key("hooks"));
         let readonly = spec.root.as_ref().is_some_and(|root| root.readonly);
         let propagation = given(&linux.rootfs_propagation).is_some();
         for (at, used) in [
@@ -65,6 +66,13 @@ pub fn namespaces(f: &mut Findings, spec: &Spec, facts: &Circumstances) {
             (at.key("rootfsPropagation"), propagation),
             (at.key("maskedPaths"), !linux.masked_paths.is_empty()),
             (at.key("readonlyPaths"), !linux.readonly_paths.is_empty()),
+            (at.key("devices"), !linux.devices.is_empty()),
+            (process.key("terminal"), spec.process.as_ref().is_some_and(|process| process.terminal)),
+            // They would run in the host's root.
+            (
+                hooks.key("startContainer"),
+                spec.hooks.as_ref().is_some_and(|hooks| !hooks.start_container.is_empty()),
+            ),
         ] {
             if used {
                 needs(f, &at, "mount");
@@ -103,6 +111,21 @@ fn listed(f: &mut Findings, at: At, linux: &Linux) {
     });
 }
 
+/// Of a field and a sysctl that says something else, one would be overlooked.
+fn domain(f: &mut Findings, spec: &Spec) {
+    let Some(name) = spec.domainname.as_deref().filter(|name| !name.is_empty()) else { return };
+    let sysctls = spec.linux.iter().flat_map(|linux| &linux.sysctl);
+    for (key, value) in
+        sysctls.filter(|(key, _)| sysctl::sysctl_path(key).as_deref() == Some("kernel/domainname"))
+    {
+        if &**value != name {
+            let at = ROOT.key("linux");
+            let reason = format!("contradicts the field domainname, which is {name:?}");
+            f.refuse(&at.key("sysctl").key(key), value, reason, "set domainname alone");
+        }
+    }
+}
+
 /// The kernel's __NEW_UTS_LEN.
 const LONGEST_UTS_NAME: usize = 64;
 
@@ -123,6 +146,12 @@ fn uts(f: &mut Findings, spec: &Spec, held: Held) {
 fn user(f: &mut Findings, at: &At, spec: &Spec, linux: &Linux, held: Held) {
     for (name, ranges) in [("uidMappings", &linux.uid_mappings), ("gidMappings", &linux.gid_mappings)] {
         let at = at.key(name);
+        if !held.has(USER) {
+            if !ranges.is_empty() {
+                f.warn_field(&at, "applies to a user namespace, which this container has not: ignored");
+            }
+            continue;
+        }
         mappings(f, &at, ranges);
         if held.joins(USER) {
             if !ranges.is_empty() {
@@ -137,8 +166,6 @@ fn user(f: &mut Findings, at: &At, spec: &Spec, linux: &Linux, held: Held) {
             } else if !is_mapped(ranges, 0) {
                 f.refuse_field(&at, "does not map the container's id 0", "add a range with containerID 0");
             }
-        } else if !ranges.is_empty() {
-            needs(f, &at, "user");
         }
     }
     if let Some(process) = spec.process.as_ref().filter(|_| held.makes(USER)) {

@@ -11,8 +11,11 @@ pub fn process(f: &mut Findings, at: &At, process: &Process, facts: &Circumstanc
     f.each(at.key("env"), &process.env, variable);
     user(f, &at.key("user"), &process.user);
     f.some(at.key("consoleSize"), &process.console_size, |f, at, size| {
-        f.range(&at.key("height"), size.height, 0..=u64::from(u16::MAX));
-        f.range(&at.key("width"), size.width, 0..=u64::from(u16::MAX));
+        for (name, length) in [("height", size.height), ("width", size.width)] {
+            if length > u64::from(u16::MAX) {
+                f.warn(&at.key(name), length, "is more than a terminal can have: 65535 is taken");
+            }
+        }
     });
     f.some(at.key("capabilities"), &process.capabilities, |f, at, sets| capabilities(f, at, sets, facts));
     rlimits(f, at.key("rlimits"), &process.rlimits);
@@ -65,8 +68,8 @@ fn user(f: &mut Findings, at: &At, user: &User) {
         f.refuse(&at.key("additionalGids"), count, reason, "use at most 65536");
     }
     if let Some(umask) = user.umask.filter(|umask| *umask > 0o777) {
-        let (shown, remedy) = (format!("{umask} (0o{umask:o})"), "use at most 511 (0o777)");
-        f.refuse(&at.key("umask"), shown, "has more than the nine permission bits", remedy);
+        let shown = format!("{umask} (0o{umask:o})");
+        f.warn(&at.key("umask"), shown, "has more than the nine permission bits, which alone count");
     }
 }
 
@@ -113,8 +116,7 @@ fn rlimits(f: &mut Findings, at: At, rlimits: &[Rlimit]) {
     f.each(at, rlimits, |f, at, rlimit| {
         if let Some(number) = f.known(&at.key("type"), &names::RLIMITS, &rlimit.kind) {
             if seen & 1 << number != 0 {
-                let remedy = "remove one: the specification allows one entry for each type";
-                f.refuse(&at.key("type"), &rlimit.kind, "is given twice", remedy);
+                f.warn(&at.key("type"), &rlimit.kind, "is given twice: the last one counts");
             }
             seen |= 1 << number;
         }

@@ -27,8 +27,7 @@ fn device_rule(f: &mut Findings, at: &At, rule: &DeviceRule) {
         f.refuse_field(&at.key("access"), "is missing or empty", remedy);
     }
     if !access.bytes().all(|letter| b"rwm".contains(&letter)) {
-        let reason = "has a letter other than r, w and m";
-        f.refuse(&at.key("access"), access, reason, "use the letters r, w and m");
+        f.warn(&at.key("access"), access, "has a letter other than r, w and m: ignored");
     }
     for (name, number) in [("major", rule.major), ("minor", rule.minor)] {
         let Some(number) = number else { continue };
@@ -175,7 +174,7 @@ fn hugepages(f: &mut Findings, at: At, limits: &[HugepageLimit]) {
         if !is_page_size(size) {
             f.refuse(at, size, "is not a page size", "write it as in 64KB, 2MB or 1GB");
         } else if !seen.insert(size) {
-            f.refuse(at, size, "is given twice", "keep one limit for each size");
+            f.warn(at, size, "is given twice: the last one counts");
         }
     });
 }

@@ -95,11 +95,11 @@ fn on_v1_each_controller_may_have_a_group_of_its_own() {
 }
 
 #[test]
-fn a_group_that_is_not_there_is_an_error_that_makes_nothing() {
+fn a_group_that_is_not_there_is_made_and_goes_with_the_container() {
     let container = container();
-    let error = exec(&container, &["nowhere"], "echo INSIDE").fails();
-    assert!(error.contains("--cgroup = \"nowhere\"") && error.contains("must exist"), "{error}");
-    assert!(container.cgroups().iter().all(|dir| !dir.join("nowhere").exists()));
+    let where_it_is = exec(&container, &["new/deep"], "cat /proc/self/cgroup").ok();
+    assert!(where_it_is.contains("/new/deep"), "{where_it_is}");
+    assert!(container.cgroups().iter().any(|dir| dir.join("new/deep").exists()));
     // A file of the group is no group.
     assert!(exec(&container, &["cgroup.procs"], "echo INSIDE").out.is_empty());
 }
@@ -112,7 +112,10 @@ fn no_path_leaves_the_containers_group() {
     let sibling = format!("../{}", outside.id);
     let deep = format!("a/../../{}", outside.id);
     make(&container, "a");
-    for path in ["..", "../..", "/..", &sibling, &deep, &absolute, "a/../..", "/proc/1/root", "a/\n/b"] {
+    // What looks like the host's path is a group below the container's own.
+    let own = exec(&container, &[&absolute], "cat /proc/self/cgroup").ok();
+    assert!(own.lines().all(|line| !line.ends_with(&format!(":/{}", outside.id))), "{own}");
+    for path in ["..", "../..", "/..", &sibling, &deep, "a/../..", "a/\n/b"] {
         let ended = exec(&container, &[path], "echo INSIDE");
         assert!(!ended.out.contains("INSIDE"), "{path}");
         assert!(ended.fails().contains("--cgroup"), "{path}");

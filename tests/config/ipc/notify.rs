@@ -260,11 +260,17 @@ fn an_abstract_name_works() {
 }
 
 #[test]
-fn a_service_manager_that_is_not_there_is_an_error_and_nothing_runs() {
+fn a_service_manager_that_is_not_there_is_a_warning_and_another_socket_an_error() {
     let dir = short_dir("no-manager");
     let stream = dir.join("stream.sock");
     let _listener = UnixListener::bind(&stream).unwrap();
-    for path in [dir.join("absent.sock"), stream, "/".repeat(200).into()] {
+    let container = Container::new().sh("echo RAN");
+    container.write_config();
+    let mut command = container.command(&["run", "--bundle"]);
+    command.arg(container.bundle()).arg(&container.id).env("NOTIFY_SOCKET", dir.join("absent.sock"));
+    let ended = finish(command);
+    assert!(ended.err.contains("NOTIFY_SOCKET") && ended.out == "RAN\n", "{ended:?}");
+    for path in [stream, "/".repeat(200).into()] {
         let container = Container::new().sh("echo > /tmp/ran");
         container.write_config();
         let mut command = container.command(&["run", "--bundle"]);

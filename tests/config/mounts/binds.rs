@@ -45,8 +45,8 @@ fn every_flag_of_one_mount_is_set() {
     assert!(bound(&["bind", "relatime"]).has("relatime"));
     let strict = bound(&["bind", "strictatime"]);
     assert!(!strict.has("relatime") && !strict.has("noatime"), "{strict:?}");
-    let strict = bound(&["bind", "norelatime"]);
-    assert!(!strict.has("relatime") && !strict.has("noatime"), "{strict:?}");
+    // What is not asked for stays as the source has it.
+    assert!(bound(&["bind", "norelatime"]).has("relatime"));
     assert!(bound(&["bind", "nostrictatime"]).has("relatime"));
 }
 
@@ -69,6 +69,51 @@ fn a_source_keeps_its_own_flags_unless_an_option_changes_them() {
     let (_, below) = bound_tree(&["rbind"]);
     assert!(["nosuid", "nodev", "noexec", "noatime"].iter().all(|flag| below.has(flag)), "{below:?}");
     assert!(below.has("rw"));
+}
+
+#[test]
+fn a_bind_that_asks_for_a_flag_has_no_others_and_keeps_its_access_times() {
+    let container = Container::new().sh("cat /proc/self/mountinfo");
+    let source = source(&container);
+    let source = source.to_str().unwrap();
+    let container = container.edit(|c| {
+        add_mount(c, "/plain", "bind", source, &["bind", "rprivate"]);
+        add_mount(c, "/asked", "bind", source, &["bind", "noexec"]);
+        add_mount(c, "/cleared", "bind", source, &["rbind", "rprivate", "rw"]);
+    });
+    let script = format!("mount -t tmpfs -o nosuid,nodev,noatime,mode=755 top {source}; $RR");
+    let out = host_script(&container, &script).ok();
+    let plain = mount_at(&out, "/plain");
+    assert!(plain.has("nosuid") && plain.has("nodev") && plain.has("noatime"), "{plain:?}");
+    let asked = mount_at(&out, "/asked");
+    assert!(asked.has("noexec") && !asked.has("nosuid") && !asked.has("nodev"), "{asked:?}");
+    let cleared = mount_at(&out, "/cleared");
+    assert!(!cleared.has("nosuid") && !cleared.has("nodev") && cleared.has("noatime"), "{cleared:?}");
+}
+
+#[test]
+fn rbind_wins_over_bind_and_flags_of_the_tree_over_those_of_the_mount() {
+    for options in [&["rbind", "bind", "rro", "rw"][..], &["bind", "rbind", "rro", "rw"]] {
+        let (top, below) = bound_tree(options);
+        assert!(top.has("ro") && below.has("ro"), "{top:?} {below:?}");
+    }
+}
+
+#[test]
+fn a_source_may_be_what_an_earlier_mount_shows() {
+    let container = Container::new().sh("cat /fin/file; stat -c %a /again");
+    let source = source(&container);
+    fs::create_dir(source.join("sub")).unwrap();
+    fs::write(source.join("sub/file"), "seen\n").unwrap();
+    let rootfs = container.rootfs();
+    let inside = |path: &str| rootfs.join(path).to_str().unwrap().to_owned();
+    let container = container.edit(|c| {
+        add_mount(c, "/mnt", "bind", source.to_str().unwrap(), &["bind"]);
+        add_mount(c, "/fin", "bind", &inside("mnt/sub"), &["bind"]);
+        add_mount(c, "/new", "tmpfs", "tmpfs", &["mode=711"]);
+        add_mount(c, "/again", "bind", &inside("new"), &["bind"]);
+    });
+    assert_eq!(container.run().ok(), "seen\n711\n");
 }
 
 #[test]

@@ -61,6 +61,42 @@ fn a_tmpfs_takes_its_size_mode_owner_and_flags() {
 }
 
 #[test]
+fn a_tmpfs_without_a_mode_has_that_of_the_directory_that_it_covers() {
+    let container = Container::new()
+        .edit(|c| {
+            for (place, options) in [
+                ("/closed", &[][..]),
+                ("/shared", &["size=1m"]),
+                ("/new", &[]),
+                ("/copied", &["tmpcopyup"]),
+                ("/given", &["tmpcopyup", "size=1m,mode=700"]),
+            ] {
+                add_mount(c, place, "tmpfs", "tmpfs", options);
+            }
+        })
+        .sh("stat -c '%a' /closed /shared /new /copied /given");
+    for (name, mode) in [("closed", 0o750), ("shared", 0o2770), ("copied", 0o711), ("given", 0o755)] {
+        let place = container.rootfs().join(name);
+        fs::create_dir(&place).unwrap();
+        fs::set_permissions(&place, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    }
+    assert_eq!(container.run().ok(), "750\n2770\n1777\n711\n700\n");
+}
+
+#[test]
+fn a_read_only_tmpfs_is_furnished_first() {
+    let container = Container::new()
+        .edit(|c| {
+            let dev = c["mounts"].as_array_mut().unwrap().iter_mut().find(|m| m["destination"] == "/dev").unwrap();
+            dev["options"].as_array_mut().unwrap().push("ro".into());
+            add_mount(c, "/x", "tmpfs", "tmpfs", &["ro"]);
+            add_mount(c, "/x/below", "tmpfs", "tmpfs", &[]);
+        })
+        .sh("touch /x/below/y && echo below; touch /x/y || echo x; touch /dev/y || echo dev; echo > /dev/null && echo null");
+    assert_eq!(container.run().ok(), "below\nx\ndev\nnull\n");
+}
+
+#[test]
 fn a_read_only_tmpfs_cannot_be_written() {
     let ended =
         Container::new().edit(|c| add_mount(c, "/x", "tmpfs", "tmpfs", &["ro"])).sh("touch /x/y").run();

@@ -124,9 +124,25 @@ fn an_id_that_is_no_text_is_refused() {
 }
 
 #[test]
-fn a_config_that_is_a_device_a_pipe_or_a_directory_is_refused_in_time() {
-    let make: [(&str, Make); 7] = [
-        ("fifo", &|path| nix::unistd::mkfifo(path, Mode::S_IRWXU).unwrap()),
+fn a_config_that_comes_through_a_pipe_is_waited_for() {
+    let container = Container::new().args(&["true"]);
+    let path = container.bundle().join("config.json");
+    let text = container.config.to_string();
+    nix::unistd::mkfifo(&path, Mode::S_IRWXU).unwrap();
+    let writer = std::thread::spawn(move || {
+        let mut pipe = fs::OpenOptions::new().write(true).open(path).unwrap();
+        let (first, rest) = text.split_at(text.len() / 2);
+        std::io::Write::write_all(&mut pipe, first.as_bytes()).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        std::io::Write::write_all(&mut pipe, rest.as_bytes()).unwrap();
+    });
+    assert_eq!(run(&container).code, 0);
+    writer.join().unwrap();
+}
+
+#[test]
+fn a_config_that_is_a_device_or_a_directory_is_refused_in_time() {
+    let make: [(&str, Make); 6] = [
         ("zero", &|path| symlink("/dev/zero", path).unwrap()),
         ("full", &|path| symlink("/dev/full", path).unwrap()),
         ("random", &|path| symlink("/dev/urandom", path).unwrap()),
@@ -143,20 +159,13 @@ fn a_config_that_is_a_device_a_pipe_or_a_directory_is_refused_in_time() {
 }
 
 #[test]
-fn a_process_file_that_is_a_device_or_a_pipe_is_refused_in_time() {
+fn a_process_file_that_is_a_device_is_refused_in_time() {
     let container = Container::new().sh("sleep 1000").started();
-    let fifo = container.dir.join("fifo");
-    nix::unistd::mkfifo(&fifo, Mode::S_IRWXU).unwrap();
     let sparse = container.dir.join("sparse");
     fs::File::create(&sparse).unwrap().set_len(1 << 40).unwrap();
-    for file in [
-        &*fifo,
-        &*sparse,
-        Path::new("/dev/zero"),
-        Path::new("/dev/full"),
-        Path::new("/"),
-        Path::new("/dev/ptmx"),
-    ] {
+    for file in
+        [&*sparse, Path::new("/dev/zero"), Path::new("/dev/full"), Path::new("/"), Path::new("/dev/ptmx")]
+    {
         let args = ["exec", "--process", file.to_str().unwrap(), &container.id];
         assert_ne!(in_time(limited(&container, &args)).code, 0, "{}", file.display());
     }

@@ -149,7 +149,7 @@ fn a_program_that_its_user_may_not_execute_is_refused() {
     let container = Container::new().args(&["/private"]).edit(|config| {
         config["process"]["user"] = json!({"uid": 1000, "gid": 1000});
     });
-    file(&container, "/private", b"#!/bin/sh\n", 0o700);
+    file(&container, "/private", b"#!/bin/sh\n", 0o600);
     assert_refused(
         "a private file",
         &container,

@@ -179,7 +179,7 @@ pub const ROWS: &[Row] = &[
         &[
             "config/process/limits.rs::every_resource_limit_is_set",
             "config/process/limits.rs::the_largest_number_is_unlimited",
-            "config/process/limits.rs::an_unknown_limit_and_one_given_twice_are_refused_by_their_fields",
+            "config/process/limits.rs::an_unknown_limit_is_refused_and_of_one_given_twice_the_last_counts",
         ],
     ),
     row(

@@ -73,10 +73,6 @@ type Row = (&'static str, &'static str, &'static str);
 
 /// The top of a config; each other part has a file of its own.
 const REFUSED: &[Row] = &[
-    (r#"{"ociVersion": null}"#, "/ociVersion", "missing"),
-    (r#"{"ociVersion": "1.0"}"#, "/ociVersion", "not a semantic version"),
-    (r#"{"ociVersion": "2.0.0"}"#, "/ociVersion", "another major version"),
-    (r#"{"ociVersion": "0.9.0"}"#, "/ociVersion", "another major version"),
     (r#"{"root": null}"#, "/root", "missing"),
     (r#"{"root": {"path": ""}}"#, "/root/path", "missing or empty"),
     (r#"{"root": {"path": "a\u0000b"}}"#, "/root/path", "NUL"),
@@ -121,7 +117,78 @@ const ACCEPTED: &[Row] = &[
         "/process/capabilities/ambient",
         "cannot become ambient",
     ),
-    (r#"{"process": {"capabilities": {"effective": ["cap_kill"], "permitted": ["KILL"]}}}"#, "", ""),
+    (
+        r#"{"process": {"capabilities": {"permitted": ["cap_kill"]}}}"#,
+        "/process/capabilities/permitted/0",
+        "is not a known capability: ignored",
+    ),
+    (r#"{"ociVersion": null}"#, "/ociVersion", "missing"),
+    (r#"{"process": null}"#, "/process", "cannot be started"),
+    (r#"{"ociVersion": "1.0"}"#, "/ociVersion", "not a semantic version"),
+    (r#"{"ociVersion": "2.0.0"}"#, "/ociVersion", "another major version"),
+    (r#"{"process": {"user": {"umask": 512}}}"#, "/process/user/umask", "0o1000"),
+    (
+        r#"{"process": {"consoleSize": {"height": 70000, "width": 80}}}"#,
+        "/process/consoleSize/height",
+        "65535",
+    ),
+    (
+        r#"{"process": {"rlimits": [{"type": "RLIMIT_CORE"}, {"type": "RLIMIT_CORE"}]}}"#,
+        "/process/rlimits/1/type",
+        "twice",
+    ),
+    (
+        r#"{"linux": {"uidMappings": [{"containerID": 0, "hostID": 1, "size": 1}]}}"#,
+        "/linux/uidMappings",
+        "has not: ignored",
+    ),
+    (
+        r#"{"linux": {"devices": [{"path": "d", "type": "p"}]}}"#,
+        "/linux/devices/0/path",
+        "taken from the root",
+    ),
+    (
+        r#"{"linux": {"devices": [{"path": "/d", "type": "c", "minor": 1}]}}"#,
+        "/linux/devices/0/major",
+        "missing",
+    ),
+    (
+        r#"{"linux": {"devices": [{"path": "/d", "type": "p", "fileMode": 65536}]}}"#,
+        "/linux/devices/0/fileMode",
+        "not a file mode",
+    ),
+    (
+        r#"{"linux": {"devices": [{"path": "/d", "type": "p", "uid": 4294967295}]}}"#,
+        "/linux/devices/0/uid",
+        "no id",
+    ),
+    (
+        r#"{"linux": {"devices": [{"path": "/d", "type": "p"}, {"path": "/d", "type": "c", "major": 1, "minor": 3}]}}"#,
+        "/linux/devices/1/path",
+        "different devices",
+    ),
+    (r#"{"linux": {"maskedPaths": ["/a", "proc"]}}"#, "/linux/maskedPaths/1", "taken from the root"),
+    (r#"{"linux": {"readonlyPaths": [""]}}"#, "/linux/readonlyPaths/0", "empty"),
+    (
+        r#"{"linux": {"seccomp": {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": [], "action": "SCMP_ACT_ERRNO"}]}}}"#,
+        "/linux/seccomp/syscalls/0/names",
+        "missing",
+    ),
+    (
+        r#"{"linux": {"seccomp": {"defaultAction": "SCMP_ACT_ALLOW", "listenerMetadata": "x"}}}"#,
+        "/linux/seccomp/listenerMetadata",
+        "needs a listenerPath",
+    ),
+    (
+        r#"{"linux": {"resources": {"devices": [{"allow": false, "access": "rx"}]}}}"#,
+        "/linux/resources/devices/0/access",
+        "other than r, w and m: ignored",
+    ),
+    (
+        r#"{"linux": {"resources": {"hugepageLimits": [{"pageSize": "2MB", "limit": 1}, {"pageSize": "2MB", "limit": 1}]}}}"#,
+        "/linux/resources/hugepageLimits/1/pageSize",
+        "twice",
+    ),
     (r#"{"process": {"user": {"umask": 511, "uid": 4294967294}}}"#, "", ""),
     (r#"{"process": {"execCPUAffinity": {"initial": "0,2-3, 5", "final": ""}}}"#, "", ""),
     (
@@ -139,16 +206,6 @@ const ACCEPTED: &[Row] = &[
         r#"{"mounts": [{"destination": "/a", "type": "tmpfs", "options": ["rshared", "rslave"]}]}"#,
         "/mounts/0/options/1",
         "contradicts",
-    ),
-    (
-        r#"{"mounts": [{"destination": "/a", "source": "b", "options": ["rbind", "size=1"]}]}"#,
-        "/mounts/0/options/1",
-        "has no effect on a bind mount",
-    ),
-    (
-        r#"{"mounts": [{"destination": "/a", "source": "b", "options": ["rbind", "nosiud"]}]}"#,
-        "/mounts/0/options/1",
-        "did you mean \"nosuid\"?",
     ),
     (
         r#"{"mounts": [{"destination": "/a", "source": "b", "type": "bind", "options": ["ro", "rprivate"]}]}"#,
@@ -240,7 +297,6 @@ fn every_problem_is_told_at_once() {
     let found: Vec<String> =
         problems(&json, &Circumstances::default()).into_iter().map(|(field, _)| field).collect();
     for pointer in [
-        "/ociVersion",
         "/process/cwd",
         "/process/args",
         "/root",
@@ -255,7 +311,7 @@ fn every_problem_is_told_at_once() {
 
 #[test]
 fn ten_thousand_wrong_entries_are_told_as_a_hundred() {
-    let entries = vec![r#""relative""#; 10_000].join(",");
+    let entries = vec![r#""/nul\u0000""#; 10_000].join(",");
     let found = problems(
         &edited(&format!(r#"{{"linux": {{"maskedPaths": [{entries}]}}}}"#)),
         &Circumstances::default(),

@@ -60,4 +60,14 @@ pub const REFUSED: &[Row] = &[
     ),
     (r#"{"hooks": {"poststart": [{"path": "/a", "args": ["\u0000"]}]}}"#, "/hooks/poststart/0/args/0", "NUL"),
     (r#"{"hooks": {"poststop": [{"path": "/a", "env": ["A=\u0000"]}]}}"#, "/hooks/poststop/0/env/0", "NUL"),
+    (
+        r#"{"mounts": [{"destination": "/a", "source": "b", "options": ["rbind", "size=1"]}]}"#,
+        "/mounts/0/options/1",
+        "is no option of a bind mount",
+    ),
+    (
+        r#"{"mounts": [{"destination": "/a", "source": "b", "options": ["rbind", "nosiud"]}]}"#,
+        "/mounts/0/options/1",
+        "is no option of a bind mount",
+    ),
 ];

@@ -26,32 +26,27 @@ pub const REFUSED: &[Row] = &[
         "not an absolute path",
     ),
     (
-        r#"{"linux": {"uidMappings": [{"containerID": 0, "hostID": 1, "size": 1}]}}"#,
-        "/linux/uidMappings",
-        "needs a user namespace",
-    ),
-    (
         r#"{"linux": {"namespaces": [{"type": "mount"}, {"type": "uts"}, {"type": "user"}]}}"#,
         "/linux/gidMappings",
         "missing for the new user",
     ),
     (
-        r#"{"linux": {"uidMappings": [{"containerID": 0, "hostID": 1, "size": 0}]}}"#,
+        r#"{"linux": {"namespaces": [{"type": "mount"}, {"type": "uts"}, {"type": "user", "path": "/x"}], "uidMappings": [{"containerID": 0, "hostID": 1, "size": 0}]}}"#,
         "/linux/uidMappings/0/size",
         "empty range",
     ),
     (
-        r#"{"linux": {"uidMappings": [{"containerID": 0, "hostID": 4294967295, "size": 1}]}}"#,
+        r#"{"linux": {"namespaces": [{"type": "mount"}, {"type": "uts"}, {"type": "user", "path": "/x"}], "uidMappings": [{"containerID": 0, "hostID": 4294967295, "size": 1}]}}"#,
         "/linux/uidMappings/0/hostID",
         "past the highest id",
     ),
     (
-        r#"{"linux": {"uidMappings": [{"containerID": 0, "hostID": 1, "size": 10}, {"containerID": 5, "hostID": 100, "size": 10}]}}"#,
+        r#"{"linux": {"namespaces": [{"type": "mount"}, {"type": "uts"}, {"type": "user", "path": "/x"}], "uidMappings": [{"containerID": 0, "hostID": 1, "size": 10}, {"containerID": 5, "hostID": 100, "size": 10}]}}"#,
         "/linux/uidMappings/1/containerID",
         "overlaps range 0",
     ),
     (
-        r#"{"linux": {"gidMappings": [{"containerID": 0, "hostID": 1, "size": 10}, {"containerID": 50, "hostID": 10, "size": 10}]}}"#,
+        r#"{"linux": {"namespaces": [{"type": "mount"}, {"type": "uts"}, {"type": "user", "path": "/x"}], "gidMappings": [{"containerID": 0, "hostID": 1, "size": 10}, {"containerID": 50, "hostID": 10, "size": 10}]}}"#,
         "/linux/gidMappings/1/hostID",
         "overlaps range 0",
     ),

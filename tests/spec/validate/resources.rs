@@ -14,11 +14,6 @@ pub const REFUSED: &[Row] = &[
         "missing",
     ),
     (
-        r#"{"linux": {"resources": {"devices": [{"allow": false, "access": "rx"}]}}}"#,
-        "/linux/resources/devices/0/access",
-        "other than r, w and m",
-    ),
-    (
         r#"{"linux": {"resources": {"devices": [{"allow": true, "type": "c", "major": -2, "access": "r"}]}}}"#,
         "/linux/resources/devices/0/major",
         "not a device number",
@@ -99,11 +94,6 @@ pub const REFUSED: &[Row] = &[
         r#"{"linux": {"resources": {"hugepageLimits": [{"pageSize": "../2MB", "limit": 1}]}}}"#,
         "/linux/resources/hugepageLimits/0/pageSize",
         "page size",
-    ),
-    (
-        r#"{"linux": {"resources": {"hugepageLimits": [{"pageSize": "2MB", "limit": 1}, {"pageSize": "2MB", "limit": 1}]}}}"#,
-        "/linux/resources/hugepageLimits/1/pageSize",
-        "twice",
     ),
     (
         r#"{"linux": {"resources": {"network": {"priorities": [{"name": "", "priority": 1}]}}}}"#,
