@@ -94,10 +94,10 @@ row("a config that peers cannot run, though nothing is wrong with it, runs",
     runc="1", crun="1", ours="0")
 row("a value that cannot be meant is refused, by field",
     "runc and crun take it and do something else, or nothing: a device that is not made because a file of the image is in its place, a number that is cut to fit, a "
-    "cgroup file that moves processes, text behind the end of config.json, bytes that are no text; refused at create, with the remedy, it does no harm",
+    "cgroup file that moves processes, a cgroup path that climbs, text behind the end of config.json, bytes that are no text; refused at create, with the remedy, it does no harm",
     ["*"], "text: something after it", "create.exit",
     cases=["text: *", "devices: numbers above", "devices: over a *", "devices: where another device is", "devices: /dev itself", "devices: an empty path", "devices: no path", "device rules: -2",
-           "cgroupsPath: a long name", "unified: cgroup.*", "hostname: a nul", "cpu: quota of -5", "pids: -2", "blockIO: weight of 9", "seccomp action: * with errnoRet", "seccomp action: default errno",
+           "cgroupsPath: a long name", "cgroupsPath: dots", "cgroupsPath: leading out", "unified: cgroup.*", "hostname: a nul", "cpu: quota of -5", "pids: -2", "blockIO: weight of 9", "seccomp action: * with errnoRet", "seccomp action: default errno",
            "seccomp: empty", "seccomp: an empty default", "maskedPaths: the root", "bind: no source", "bind: an empty source", "domainname: beside its sysctl", "device rules: an access with a nul", "null in a list: architectures", "null in a list: scheduler flags", "hook's form: env without ="],
     runc="0", crun="0", ours="1")
 row("a limit or setting that cannot be had is refused",
@@ -136,8 +136,8 @@ row("a startContainer hook that fails makes start fail; poststart hooks are not 
     runc="0", crun="0", ours="1")
 row("a poststart hook that fails makes start fail and is told at once; one that is missing is refused at create",
     "runc ends the container, crun goes on: engines that gave a hook want to know before the program runs",
-    ["*"], "hook that is missing: poststart", "create.exit", cases=["hook that *: poststart", "hook twice, the first fails: poststart", "hooks of run: a poststart that fails", "hook's form: a poststart that is missing"],
-    runc="0", ours="1")
+    ["*"], "hook that fails: poststart", "create.exit", cases=["hook that *: poststart", "hook twice, the first fails: poststart", "hooks of run: a poststart that fails", "hook's form: a poststart that is missing"],
+    runc="1", crun="0", ours="0")
 row("a poststop hook that fails is a warning of delete",
     "as crun, and as the specification says: the container is gone. runc 1.3 removes it too and ends with 1",
     ["*"], "hook that fails: poststop", "delete.exit",

@@ -69,7 +69,7 @@ variants("namespaces, another's by path", {
 
 def beside(s):
     """A network namespace that belongs to the host's user namespace, and another's user namespace."""
-    other = Other(["-n"])
+    other = Other("-n")
     try:
         join(["-U", "-r"], "user", more=lambda s: s.namespace("network", other.path("network")))(s)
     finally:
