@@ -17,7 +17,8 @@ class Case:
 def case(name, views=("native", "v2"), needs=(), face=False):
     """A case: a function that is given a stand (stand.py). Where it runs no command itself, it is a whole life: create,
     start, end, delete. `views` are where it runs, `needs` the peers that it compares with (none: those that are there), and
-    `face` says that what it looks at belongs to the name under which a runtime is called: as crun we have to do as crun."""
+    `face` says that what it looks at belongs to the name under which a runtime is called: as crun we have to do as crun
+    ("line": and under our own name as we like)."""
 
     def add(act):
         assert name not in CASES, f"two cases are called {name}"

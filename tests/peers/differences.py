@@ -162,3 +162,5 @@ row("v1: an access that another rule gives already is not written again",
     "the effect of the list is the same, and shorter: making any node is allowed by one rule, so that no other says it",
     ["cg.devices.list"], "plain", "cg.devices.list", views=("native",), view="native", shown={"runc": "c 5:1 rwm", "ours": "c 5:1 rw"},
     runc=".* c 5:1 rwm .*", ours=".* c 5:1 rw .*")
+
+import rows_commands  # noqa: E402 (the rows about commands and callers)
