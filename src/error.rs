@@ -172,6 +172,13 @@ impl Error {
         self
     }
 
+    /// Adds an inner activity, next to the field.
+    #[must_use]
+    pub fn saying(mut self, what: impl Into<Cow<'static, str>>) -> Error {
+        self.0.doing.push(what.into());
+        self
+    }
+
     /// Changes every problem of this error.
     fn each(&mut self, change: &impl Fn(&mut Detail)) {
         change(&mut self.0);

@@ -62,7 +62,8 @@ impl Init<'_> {
         if tree == Handle::NONE {
             // What this container's own mounts show there.
             let found = self.lookup(path).part(Part::OpenSource)?;
-            let mount = sys::clone_tree(found, c"", flags as i32 | libc::AT_EMPTY_PATH).part(Part::OpenTree)?;
+            let mount =
+                sys::clone_tree(found, c"", flags as i32 | libc::AT_EMPTY_PATH).part(Part::OpenTree)?;
             sys::close(found);
             return Ok(mount);
         }
@@ -121,9 +122,8 @@ impl Init<'_> {
     }
 
     pub fn filesystem(&mut self, new: Filesystem) -> Outcome<()> {
-        let Filesystem {
-            kind, source, target, options, attributes, strict, copy_up, modeless, label, pidns
-        } = new;
+        let Filesystem { kind, source, target, options, attributes, strict, copy_up, modeless, label, pidns } =
+            new;
         // What is copied in could not be written to a mount that is read-only from the start.
         let (first, later) = if copy_up { (0, attributes.set) } else { (attributes.set, 0) };
         let context = match pidns {

@@ -4,9 +4,10 @@
 //! there first, by the same definitions that clap parses with.
 
 use crate::error::{Error, Kind, Result};
-use clap::builder::OsStringValueParser;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches};
+use std::error::Error as _;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -41,6 +42,20 @@ pub fn option(long: &'static str, value: &'static str, help: &'static str) -> Ar
         .help(help)
 }
 
+/// An option whose value is a whole number: a wrong one is a wrong command line.
+pub fn number_option(long: &'static str, value: &'static str, help: &'static str) -> Arg {
+    option(long, value, help).value_parser(checked(|text| {
+        integer(text).filter(|number| *number <= u32::MAX.into()).map(drop).ok_or("must be a whole number")
+    }))
+}
+
+/// The value stays as it was typed.
+pub fn checked(
+    check: fn(&str) -> std::result::Result<(), &'static str>,
+) -> impl TypedValueParser<Value = OsString> {
+    OsStringValueParser::new().try_map(move |value| check(&value.to_string_lossy()).map(|()| value))
+}
+
 /// An option that may be given several times.
 pub fn options(long: &'static str, value: &'static str, help: &'static str) -> Arg {
     option(long, value, help).action(ArgAction::Append)
@@ -61,6 +76,31 @@ pub fn yes_or_no(word: &str) -> Option<bool> {
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
         _ => None,
     }
+}
+
+/// What Go's strconv.ParseInt accepts where the base is open: `-5`, `0x10`, `1_000`; `010` is 8.
+pub fn integer(text: &str) -> Option<i64> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let lower = digits.to_ascii_lowercase();
+    let (base, digits) = match lower.as_bytes() {
+        [b'0', b'x', ..] => (16, &lower[2..]),
+        [b'0', b'b', ..] => (2, &lower[2..]),
+        [b'0', b'o', ..] => (8, &lower[2..]),
+        [b'0', _, ..] => (8, &lower[1..]),
+        _ => (10, &*lower),
+    };
+    // A prefix may be followed by one too.
+    let after_prefix = if base == 10 { digits } else { digits.strip_prefix('_').unwrap_or(digits) };
+    let begins = after_prefix.starts_with(|c: char| c.is_digit(base));
+    if !begins || digits.ends_with('_') || digits.contains("__") {
+        return None;
+    }
+    let plain = after_prefix.replace('_', "");
+    let number = i128::from_str_radix(&plain, base).ok()?;
+    i64::try_from(if negative { -number } else { number }).ok()
 }
 
 /// One command's arguments.
@@ -135,11 +175,11 @@ impl Arguments {
         self.values(name).map(|value| as_text(name, value)).collect()
     }
 
-    /// A whole number that is not negative; 0 if it was not given.
+    /// A whole number; 0 if it was not given, or is negative.
     pub fn number(&self, name: &str) -> Result<u32> {
-        let Some(text) = self.text(name)? else { return Ok(0) };
-        text.parse().map_err(|_| {
-            Error::argument(format!("--{name}"), text, "must be a whole number from 0 to 4294967295")
+        let Some(text) = self.given_text(name)? else { return Ok(0) };
+        integer(text).and_then(|number| number.max(0).try_into().ok()).ok_or_else(|| {
+            Error::argument(format!("--{name}"), text, "must be a whole number up to 4294967295")
         })
     }
 
@@ -230,10 +270,12 @@ fn usage_error(name: &str, error: &clap::Error) -> Error {
     let argument = argument.split([' ', '[']).next().unwrap_or_default().to_owned();
     let reason = match error.kind() {
         ErrorKind::UnknownArgument => format!("flag provided but not defined: {argument}"),
-        ErrorKind::InvalidValue | ErrorKind::ValueValidation => match context(ContextKind::InvalidValue) {
-            Some(value) if !value.is_empty() => format!("{argument} = {value:?} must be true or false"),
-            _ => format!("flag needs an argument: {argument}"),
-        },
+        ErrorKind::ValueValidation => {
+            let value = context(ContextKind::InvalidValue).unwrap_or_default();
+            let why = error.source().map(ToString::to_string).unwrap_or_default();
+            format!("invalid value {value:?} for {argument}: {why}")
+        }
+        ErrorKind::InvalidValue => format!("flag needs an argument: {argument}"),
         ErrorKind::NoEquals => format!("{argument} needs its value after an equals sign"),
         _ => error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
     };

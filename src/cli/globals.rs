@@ -62,11 +62,15 @@ pub fn parse<'a>(
 ) -> std::result::Result<(Session, Request<'a>), (Error, i32)> {
     let at = operand_position(&options(), 1, words);
     let arguments = Arguments::parse(face.name, options(), usize::MAX, &words[..at])
-        .map_err(|e| (e, face.unknown_option))?;
+        .map_err(|e| (super::misused(face, None, e), face.unknown_option))?;
     let session = session(face, &arguments).map_err(|e| (e, FAILED))?;
     let request = match words[at..].split_first() {
         _ if arguments.switch("help") => Request::Help,
         _ if arguments.switch("version") => Request::Version,
+        // It ends the options; the command is behind it.
+        Some((end, [command, rest @ ..])) if end == "--" => Request::Command(command, rest),
+        Some((end, [])) if end == "--" => Request::Nothing,
+        Some((command, _)) if command.is_empty() && face.manner == Manner::Runc => Request::Nothing,
         Some((command, rest)) => Request::Command(command, rest),
         None => Request::Nothing,
     };

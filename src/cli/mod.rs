@@ -19,6 +19,7 @@ mod foreground;
 mod globals;
 mod help;
 mod manual;
+mod phrases;
 mod session;
 mod streams;
 mod table;
@@ -63,7 +64,14 @@ pub fn main(face: &'static Face, arguments: impl Iterator<Item = OsString>) -> i
 
 /// Remedies that name one of our commands name it as the reader has to type it.
 fn named(error: Error, face: &Face) -> Error {
-    if face.is_own() { error } else { error.called(face.name) }
+    if face.is_own() {
+        return error;
+    }
+    match phrases::of(face, &error) {
+        Some(phrase) => error.saying(phrase),
+        None => error,
+    }
+    .called(face.name)
 }
 
 /// The outcome, and the exit code if it is an error.
@@ -72,24 +80,36 @@ fn dispatch(session: &Session, word: &str, rest: &[OsString]) -> (Result<i32>, i
     let print = |page: String| (streams::print(&page).map(|()| 0), FAILED);
     let page = |command| print(help::command(face.name, command));
     if matches!(word, "help" | "h") {
-        let Some(word) = rest.first().map(|word| word.to_string_lossy()) else {
-            return print(help::program(face));
+        let word = rest.first().map_or(word.into(), |word| word.to_string_lossy());
+        let unknown = || (Err(help::unknown_command(face, &word)), face.unknown_command);
+        return match &*word {
+            "help" | "h" => print(help::program(face)),
+            _ => find(&word).map_or_else(unknown, page),
         };
-        return find(&word).map_or_else(|| (Err(help::unknown_command(face, &word)), FAILED), page);
     }
     let Some(command) = find(word) else {
         return (Err(help::unknown_command(face, word)), face.unknown_command);
     };
     let name = format!("{} {word}", face.name);
     match Arguments::parse(&name, (command.options)(), command.options_end, rest) {
-        Err(error) => (Err(error), face.unknown_option),
+        Err(error) => (Err(misused(face, Some(command), error)), face.unknown_option),
         Ok(given) if given.switch("help") => page(command),
         Ok(given) if given.switch("usage") => print(format!("Usage: {}\n", help::usage(face.name, command))),
         Ok(given) => match check_count(face, command, given.operands.len()) {
-            Err(error) => (Err(error), FAILED),
+            Err(error) => (Err(misused(face, Some(command), error)), FAILED),
             Ok(()) => ((command.run)(session, &given), (command.failure)(face)),
         },
     }
+}
+
+/// After a line that cannot be meant runc's users find the usage on standard output, beside the error.
+fn misused(face: &Face, command: Option<&Command>, error: Error) -> Error {
+    if !face.is_own() && face.manner == Manner::Runc {
+        let page = command.map_or_else(|| help::program(face), |command| help::command(face.name, command));
+        // The error is what matters, and is told next.
+        let _ = streams::print(&format!("Incorrect Usage: {}\n\n{page}", error.detail().reason));
+    }
+    error
 }
 
 /// The texts are the peers', which scripts look for.

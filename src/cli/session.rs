@@ -1,8 +1,9 @@
 //! What the global options mean: where state is, where the log goes, how cgroups are made.
 
 use super::face::Face;
+use super::phrases;
 use crate::engine::{
-    CgroupManager, Engine, Event, Hold, Listener, OpenFiles, Rootless, Started, Stop, Watch,
+    CgroupManager, Engine, Event, Hold, Listener, OpenFiles, Rootless, Started, Stop, Watch, keep_room,
 };
 use crate::error::Result;
 use crate::names::signal_name;
@@ -10,7 +11,7 @@ use crate::plan::words;
 use crate::report::Log;
 use crate::state::root::default_root;
 use crate::state::{NoRoot, Store};
-use crate::sys::signalfd::Signals;
+use crate::sys::{identity, signalfd::Signals};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -55,6 +56,7 @@ impl Stop for Signals {
 impl Session {
     /// For a command that makes containers: the root is made if it is missing.
     pub fn engine_for_new(&self) -> Result<Attended> {
+        identity::keep_owners_rights();
         self.attended(NoRoot::Make)
     }
 
@@ -94,9 +96,12 @@ impl Session {
     }
 
     fn listener(&self) -> Listener {
-        let log = Arc::clone(&self.log);
+        let (log, face) = (Arc::clone(&self.log), self.face);
         Arc::new(move |event| match event {
-            Event::Warning(error) => log.warn(&error.to_string()),
+            Event::Warning(error) => match phrases::of(face, error) {
+                Some(phrase) => log.warn(&format!("{phrase}: {error}")),
+                None => log.warn(&error.to_string()),
+            },
             Event::Held { pid, hold } => {
                 log.warn(&format!("still waiting for process {pid}: it {}", held(hold, *pid)));
             }
@@ -119,6 +124,7 @@ impl Session {
     }
 
     fn engine(&self, missing: NoRoot, stop: Option<Arc<dyn Stop>>) -> Result<Engine> {
+        keep_room()?;
         let store = Store::open(&self.root_path(), missing)?;
         // In the place of runc or crun on a host where its containers still run.
         let in_place = self.root.is_none() && !self.face.is_own();

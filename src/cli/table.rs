@@ -20,7 +20,7 @@ pub fn form_option() -> Arg {
 }
 
 pub fn form(arguments: &Arguments) -> Result<Form> {
-    match arguments.text("format")? {
+    match arguments.given_text("format")? {
         None | Some("table") => Ok(Form::Table),
         Some("json") => Ok(Form::Json),
         Some(other) => {

@@ -29,6 +29,11 @@ pub fn parse_gids(text: &str) -> Result<Vec<u32>> {
     })
 }
 
+/// Whether [`parse_gids`] takes it.
+pub fn is_gids(text: &str) -> std::result::Result<(), &'static str> {
+    parse_gids(text).map(drop).map_err(|_| "must be numbers from 0 to 4294967294, separated by commas")
+}
+
 fn id(text: &str) -> Option<u32> {
     // Only digits: the number parser would accept a sign too.
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());

@@ -16,6 +16,7 @@ mod watch;
 
 pub use caller::console::copy_size;
 pub use caller::notify::Proxy;
+pub use child::open_files::keep_room;
 pub use event::{Event, Listener, Planned};
 pub use hold::Hold;
 pub use life::inspect::{ContainerState, Status};
@@ -85,7 +86,12 @@ impl Engine {
 
     /// The same to change something: no other command can, until the entry is dropped.
     fn hold(&self, id: &str) -> Result<(Entry, Record)> {
-        recorded(id, self.store.lock(id)?)
+        let (entry, mut record) = recorded(id, self.store.lock(id)?)?;
+        if record.tasks.is_some() {
+            // An exec that was killed has left it raised.
+            running::room::put_back(&entry, &mut record)?;
+        }
+        Ok((entry, record))
     }
 }
 

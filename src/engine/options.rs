@@ -55,8 +55,9 @@ pub enum Terminal<'a> {
     None,
     /// The listener at this unix socket.
     Socket(PathBuf),
-    /// The caller, with what is started. The new terminal has the size of `like`, where that is a terminal.
-    Caller { like: Option<BorrowedFd<'a>> },
+    /// The caller, with what is started. The new terminal has the size of `like`, where that is a terminal; what comes of it
+    /// is written to `output`.
+    Caller { like: Option<BorrowedFd<'a>>, output: Option<BorrowedFd<'a>> },
 }
 
 /// Standard input, output and error; those that are not given are the caller's own.

@@ -45,10 +45,18 @@ pub fn push_entrance(
         }
     }
     push_cgroup(cgroup, script, opens);
+    if initial.is_empty() && after.is_empty() {
+        push_all(script);
+    }
     if !after.is_empty() {
         script.push(Field::Fixed(FINAL), Step::CpuAffinity { mask: Bytes(&after) });
     }
     Ok(entrance)
+}
+
+/// Every CPU that the cgroup allows, whatever our caller keeps itself to (taskset(1)): a container's CPUs are its cpuset's.
+pub fn push_all(script: &mut Script) {
+    script.push(Field::None, Step::CpuAffinity { mask: Bytes(&[0xff; cpus::MOST / 8]) });
 }
 
 /// Validation has refused what is no list.

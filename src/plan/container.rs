@@ -1,5 +1,6 @@
 //! The plan of a new container: `create` and `run`.
 
+use super::affinity;
 use super::devices::{self, Nodes};
 use super::mounts::{Mounts, label_option};
 use super::namespaces::Namespaces;
@@ -153,6 +154,7 @@ impl<'a> Builder<'a, '_> {
     /// Namespaces, identity in them, and the files about ourselves that are the host's.
     fn become_member(&mut self) {
         push_cgroup(self.host.cgroup.as_ref(), &mut self.script, &mut self.opens);
+        affinity::push_all(&mut self.script);
         if self.spec.linux().intel_rdt.is_some() {
             self.push_for("/linux/intelRdt", Step::Sync { point: sync::RESCTRL });
         }

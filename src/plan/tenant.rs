@@ -81,6 +81,11 @@ pub fn exec<'a>(
     }
     let cwd = c(&process.cwd);
     script.push(Field::Fixed("/process/cwd"), Step::Chdir { path: &cwd, patient: true });
+    let (soft, hard) = host.open_files;
+    if tenant.opens.exceed(soft) && !process.rlimits.iter().any(|limit| &*limit.kind == "RLIMIT_NOFILE") {
+        // The engine may have raised it for itself.
+        tenant.script.push(Field::None, Step::Rlimit { resource: libc::RLIMIT_NOFILE, soft, hard });
+    }
     let program = Program { preserve_fds, ..program(process, to, host, filter, tracers) };
     tenant.confined = program.push(&mut tenant.script, &mut tenant.warnings)?;
     Ok(tenant)

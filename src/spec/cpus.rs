@@ -2,7 +2,7 @@
 //! set_mempolicy(2) take.
 
 /// The most CPUs that a Linux kernel can be built for (x86-64, MAXSMP).
-const MOST: usize = 8192;
+pub const MOST: usize = 8192;
 
 /// The CPUs of `list`, CPU 0 in the lowest bit of the first byte; no bytes for an empty list. Spaces and empty parts
 /// between commas are nothing. Errors: what is wrong with it, for a message.

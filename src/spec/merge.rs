@@ -18,6 +18,13 @@ pub enum SwapCount {
 /// period, swap is counted from memory, a burst is checked against the quota. What comes out can be checked, and
 /// written, by itself.
 pub fn complete<'a>(wanted: &mut Resources<'a>, present: &Resources<'a>, count: SwapCount) {
+    if let Some(pids) = &mut wanted.pids {
+        // Every negative limit is none.
+        pids.limit = given(pids.limit).map(|limit| limit.max(-1));
+    }
+    if let Some(quota) = wanted.cpu.as_mut().and_then(|cpu| cpu.quota.as_mut()) {
+        *quota = (*quota).max(-1);
+    }
     let none = Memory::default();
     let had = present.memory.as_ref().unwrap_or(&none);
     if let Some(memory) = &mut wanted.memory {

@@ -59,12 +59,12 @@ impl Brief {
         self.id.is_empty() || self.id == id
     }
 
-    fn process(&self) -> Option<Process> {
+    pub(super) fn process(&self) -> Option<Process> {
         Some(Process { pid: self.pid?, start: self.pid_start? })
     }
 
     /// Whether it was made before the machine was started anew.
-    fn is_of_another_boot(&self, boot: Option<&str>) -> bool {
+    pub(super) fn is_of_another_boot(&self, boot: Option<&str>) -> bool {
         let then = self.inode.as_ref().map(|inode| &inode.boot).or(self.boot.as_ref());
         then.is_some_and(|then| boot.is_some_and(|now| then != now))
     }

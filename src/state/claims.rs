@@ -7,7 +7,7 @@
 
 use super::id;
 use super::store::{Store, names};
-use crate::cgroup::{Leg, Location};
+use crate::cgroup::{Leg, Location, search};
 use crate::error::{Error, Kind, Result};
 use crate::sys::{Errno, SysResult, c, file, lock};
 use std::ffi::CString;
@@ -54,6 +54,15 @@ impl Store {
         let Ok(root) = self.root() else { return };
         let claims = names(root).into_iter().filter(|name| name.to_bytes().starts_with(PREFIX.as_bytes()));
         claims.for_each(|name| release(root, &name, id));
+    }
+
+    /// The group that the container has by its link, where its record does not say so any more.
+    pub fn claimed(&self, id: &str) -> Option<Location> {
+        let root = self.root().ok()?;
+        let claims = names(root).into_iter().filter(|name| name.to_bytes().starts_with(PREFIX.as_bytes()));
+        let own: Vec<_> =
+            claims.filter(|name| holder(root, name).is_some_and(|holder| holder == id)).collect();
+        if own.is_empty() { None } else { search(|location| own.contains(&name(location))) }
     }
 
     /// Whether the container that a link names has the group.
@@ -165,7 +174,8 @@ mod tests {
             text(store.claim(&at("x"), "other").unwrap_err()).contains("container first uses"),
             "it is made"
         );
-        let record = Record { id: "first".into(), cgroup: Some(at("x")), ..Record::default() };
+        let version = crate::state::record::VERSION;
+        let record = Record { version, id: "first".into(), cgroup: Some(at("x")), ..Record::default() };
         first.write(&record).unwrap();
         first.unlock();
         assert!(text(store.claim(&at("x"), "other").unwrap_err()).contains("container first uses"));

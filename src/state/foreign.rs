@@ -5,10 +5,10 @@
 //! starts.
 
 use super::maker::Maker;
-use super::process::{Process, boot_id};
+use super::process::{Life, Process, boot_id};
 use super::record::{Phase, Record};
 use crate::cgroup::{Leg, Location, Version, locate};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::host::cgroups::{self, Mount};
 use crate::spec::load;
 use serde::Deserialize;
@@ -210,4 +210,22 @@ fn config_of_hooks(hooks: Option<&BTreeMap<String, Value>>) -> Vec<u8> {
         }
     }
     serde_json::json!({"ociVersion": "1.0.0", "hooks": {"poststop": poststop}}).to_string().into_bytes()
+}
+
+/// The error of a record of no form that is known here. While the process lives that it names, its container is another
+/// program's, and is neither shown as stopped nor removed.
+pub fn of_nobody(bytes: &[u8]) -> Error {
+    #[derive(Deserialize)]
+    struct Named {
+        pid: i32,
+    }
+    let lives = |named: &Named| Process::of(named.pid).is_ok_and(|process| process.life() == Life::Alive);
+    match load::read(bytes).ok().filter(lives) {
+        None => Error::new("state.json is damaged: it has no version").remedy("delete it with --force"),
+        Some(Named { pid }) => Error::new(format!(
+            "state.json is of a program that is not known here, and process {pid}, which it names, runs"
+        ))
+        .kind(Kind::Unsupported)
+        .remedy("use the program that made the container, or end the process"),
+    }
 }

@@ -93,6 +93,9 @@ pub struct Record {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keyring: Option<String>,
     pub preserve_fds: u32,
+    /// The limit on tasks that `exec` has raised for a moment, as it has to be again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<u64>,
     /// Another runtime, where it is not our own record.
     #[serde(skip)]
     pub made_by: Option<Maker>,

@@ -17,11 +17,11 @@ pub fn default_root(name: &str) -> PathBuf {
     }
 }
 
-/// Root by id, another user by name, and not with every id of the host: an ordinary user in a namespace of
-/// their own, who cannot write /run.
+/// Root by id, but not with every id of the host: an ordinary user in a namespace of their own, who cannot write /run. Only
+/// one who says that they are root there is taken for it, as by runc; a variable that one caller of an engine sets and
+/// another leaves out must not give the same container two directories.
 fn is_mapped_user() -> bool {
-    let named_otherwise = env::var_os("USER").is_some_and(|user| !user.is_empty() && user != "root");
-    named_otherwise && !has_every_id()
+    env::var_os("USER").is_none_or(|user| user != "root") && !has_every_id()
 }
 
 fn has_every_id() -> bool {

@@ -3,8 +3,8 @@
 use super::brief::{Brief, LONGEST};
 use super::foreign;
 use super::id;
-use super::process::{Inode, boot_id, is_init};
-use super::record::Record;
+use super::process::{Inode, Life, boot_id, is_init};
+use super::record::{Phase, Record};
 use crate::error::{Error, Kind, Result};
 use crate::sys::{Errno, SysResult, c, file, identity, lock};
 use crate::time;
@@ -102,15 +102,19 @@ impl Store {
         let name = c_id(id);
         let root = self.root()?;
         ours(self.owner)?;
+        let in_use = || {
+            Error::new("container with given ID already exists")
+                .kind(Kind::IdInUse)
+                .field("container-id")
+                .value(id)
+                .remedy("choose another id, or delete that container")
+        };
+        if self.beside.as_ref().is_some_and(|other| other.peek(id).is_ok()) {
+            return Err(in_use());
+        }
         match file::mkdirat(root, &name, 0o700) {
             Ok(()) => {}
-            Err(Errno(libc::EEXIST)) => {
-                return Err(Error::new("container with given ID already exists")
-                    .kind(Kind::IdInUse)
-                    .field("container-id")
-                    .value(id)
-                    .remedy("choose another id, or delete that container"));
-            }
+            Err(Errno(libc::EEXIST)) => return Err(in_use()),
             Err(e) => return Err(e.because(format!("make {}", self.path.join(id).display()))),
         }
         self.lock(id)
@@ -153,6 +157,21 @@ impl Store {
         let path = c(format!("{id}/brief")).ok()?;
         let target = file::readlinkat(self.dir.as_ref()?.as_fd(), &path, buffer).ok()?;
         Brief::decode(target).filter(|brief| brief.is_of(id))
+    }
+
+    /// What is known of a container without its record: its process by the brief, its group by its link.
+    pub fn without_record(&self, id: &str) -> Record {
+        let now = boot_id();
+        let brief =
+            self.brief(id, &mut [0; LONGEST]).filter(|brief| !brief.is_of_another_boot(now.as_deref()));
+        Record {
+            id: id.to_owned(),
+            process: brief.as_ref().and_then(Brief::process).filter(|process| process.life() == Life::Alive),
+            bundle: brief.map(|brief| brief.bundle).unwrap_or_default(),
+            cgroup: self.claimed(id),
+            phase: Phase::Created,
+            ..Record::default()
+        }
     }
 
     /// Whether the container waits for `start`, without its directory being opened.
@@ -293,7 +312,8 @@ impl Entry {
             Ok(bytes) => match Record::decode(&bytes) {
                 Ok(record) if record.version > 0 => self.own(record.in_boot(boot_id().as_deref())),
                 _ if foreign::is_of_runc(&bytes) => self.own(foreign::of_runc(&bytes, self.inode().1)?.0),
-                other => self.own(other?.in_boot(boot_id().as_deref())),
+                // Every record of ours has its version.
+                other => other.and_then(|_| Err(foreign::of_nobody(&bytes))),
             },
             Err(Errno(libc::ENOENT)) if self.read(foreign::STATUS).is_ok() => {
                 let status = self.read(foreign::STATUS).unwrap_or_default();

@@ -35,9 +35,15 @@ pub fn connect(path: &Path) -> SysResult<OwnedFd> {
     connect_as(SockType::SeqPacket, path)
 }
 
-/// Connects to the STREAM socket at `path`: engines' console and notify sockets are of this kind.
+/// Connects to the STREAM socket at `path`: engines' console and notify sockets are of this kind. `sun_path` is short; a
+/// longer path is opened first, and the socket found through that.
 pub fn connect_stream(path: &Path) -> SysResult<OwnedFd> {
-    connect_as(SockType::Stream, path)
+    const LONGEST: usize = 107;
+    if path.as_os_str().len() <= LONGEST {
+        return connect_as(SockType::Stream, path);
+    }
+    let found = super::file::openat2(super::file::cwd(), &super::c(path)?, libc::O_PATH, 0, 0)?;
+    connect_as(SockType::Stream, Path::new(&format!("/proc/self/fd/{}", found.as_raw_fd())))
 }
 
 /// Connects to the DGRAM socket at `path`; one that begins with @ is an abstract name (sd_notify(3)). What is sent may

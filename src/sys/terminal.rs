@@ -37,6 +37,18 @@ pub fn set_mode(master: BorrowedFd, mode: u32) -> SysResult<()> {
     Ok(fchmod(peer, Mode::from_bits_retain(mode))?)
 }
 
+/// Lets the lines that are written to the terminal of this master end as they are written: `\n` stays `\n`. Reference:
+/// termios(3).
+pub fn keep_line_ends(master: BorrowedFd) -> SysResult<()> {
+    // SAFETY: all zeroes is a valid value of this plain struct.
+    let mut mode: libc::termios = unsafe { zeroed() };
+    // SAFETY: mode is ours for the call. A master answers for its terminal.
+    check(unsafe { libc::tcgetattr(master.as_raw_fd(), &mut mode) })?;
+    mode.c_oflag &= !libc::ONLCR;
+    // SAFETY: mode is valid for the call.
+    check(unsafe { libc::tcsetattr(master.as_raw_fd(), libc::TCSANOW, &mode) }).map(drop)
+}
+
 /// A terminal in raw mode; dropped, it is as it was, to the last bit: nix keeps only the flags that it knows.
 pub struct Raw<'a> {
     terminal: BorrowedFd<'a>,

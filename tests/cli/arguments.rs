@@ -1,7 +1,7 @@
 //! Options and operands, as people and engines type them.
 
 use clap::Arg;
-use rruntime::cli::arguments::{Arguments, option, options, switch};
+use rruntime::cli::arguments::{Arguments, integer, option, options, switch};
 use rruntime::error::{Kind, Result};
 use std::ffi::OsString;
 
@@ -102,13 +102,29 @@ fn wrong_options_are_named() {
         ("--bogus web", "flag provided but not defined: --bogus"),
         ("-z web", "flag provided but not defined: -z"),
         ("web --user", "flag needs an argument: --user"),
-        ("--tty=maybe web", "--tty = \"maybe\" must be true or false"),
+        ("--tty=maybe web", "invalid value \"maybe\" for --tty: must be true or false"),
     ] {
         let error = parse(usize::MAX, line).unwrap_err();
         let said = error.to_string();
         let before_remedy = said.rsplit_once(" (").map_or(&*said, |(before, _)| before);
         assert!(before_remedy.ends_with(wanted), "{line}: {error}");
         assert_eq!(error.detail().kind, Kind::Argument);
+    }
+    for (text, number) in [
+        ("5", 5),
+        ("-5", -5),
+        ("+5", 5),
+        ("0x10", 16),
+        ("010", 8),
+        ("0o17", 15),
+        ("0b11", 3),
+        ("1_000", 1000),
+        ("0", 0),
+    ] {
+        assert_eq!(integer(text), Some(number), "{text}");
+    }
+    for text in ["", "-", "x", "1x", "_1", "1_", "1__0", "08", "0x", "9223372036854775808", "--5", "- 5"] {
+        assert_eq!(integer(text), None, "{text}");
     }
     let error = parse(usize::MAX, "--detch web").unwrap_err().to_string();
     assert!(error.contains("did you mean --detach?"), "{error}");

@@ -22,7 +22,6 @@ fn an_error_names_the_option_that_was_typed() {
         (&[id, "/etc"], "exec: \\\"/etc\\\": is a directory"),
         (&[id, "/etc/plain"], "exec: \\\"/etc/plain\\\": permission denied"),
         (&[id, "/nope/nope"], "no such file or directory"),
-        (&["-g", "-1", id, "true"], "--additional-gids = \\\"-1\\\""),
         (&["-p", "/nope", id], "--process = \\\"/nope\\\": read the process file: no such file"),
         (&["-t", "-d", id, "true"], "--console-socket"),
         (&["--pid-file", "/nope/pid", id, "true"], "--pid-file = \\\"/nope/pid\\\""),
@@ -36,6 +35,24 @@ fn an_error_names_the_option_that_was_typed() {
             said.err
         );
     }
+}
+
+/// As under runc: the line is wrong, and no process is concerned.
+#[test]
+fn a_value_that_is_no_number_is_a_wrong_command_line() {
+    let container = running();
+    for line in [["-g", "root"], ["-g", ""], ["--preserve-fds", "abc"]] {
+        let said = container.call(&["exec", line[0], line[1], &container.id, "true"]);
+        assert_eq!(said.code, 1, "{line:?}: {said:?}");
+        assert!(said.err.contains("invalid value"), "{line:?}: {}", said.err);
+    }
+    // Descriptors that are not open are not passed on.
+    assert_eq!(container.call(&["exec", "--preserve-fds", "7", &container.id, "true"]).code, 0);
+    assert_eq!(
+        container.call(&["exec", &container.id, "-t", "true"]).code,
+        255,
+        "what follows the id is the program"
+    );
 }
 
 #[test]

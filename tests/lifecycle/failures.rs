@@ -73,3 +73,68 @@ fn a_start_that_cannot_be_explained_is_still_a_start() {
     container.start().ok();
     assert_eq!(container.status(), "running");
 }
+
+/// By the note that `list` reads and the mark of its cgroup.
+#[test]
+fn delete_by_force_ends_a_container_whose_record_is_damaged() {
+    for damage in ["", "garbage", "null", "{}", "{\"version\":1,\"id\":"] {
+        let container = Container::new().sh("sleep 100").started();
+        let pid = container.pid();
+        fs::write(container.state_root().join(&container.id).join("state.json"), damage).unwrap();
+        container.call(&["delete", "--force", &container.id]).ok();
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        assert!(stat.is_empty() || stat.contains(") Z "), "{damage:?}: {stat}");
+        container.assert_gone();
+    }
+}
+
+#[test]
+fn a_config_may_come_from_a_pipe_and_slowly() {
+    let container = Container::new().sh("exit 7");
+    container.write_config();
+    let config = container.bundle().join("config.json");
+    let line = format!(
+        "(head -c 100; sleep 0.1; cat) < {0} | {1} --root {2} run --bundle {3} --config /dev/stdin {4}",
+        config.display(),
+        crate::support::RRUNTIME,
+        container.state_root().display(),
+        container.bundle().display(),
+        container.id
+    );
+    let ended = std::process::Command::new("sh").args(["-c", &line]).status().unwrap();
+    assert_eq!(ended.code(), Some(7));
+}
+
+#[test]
+fn a_process_that_its_filter_ends_before_its_program_is_named() {
+    let container = Container::new().sh("exit 0").edit(|config| {
+        config["linux"]["seccomp"] = json!({
+            "defaultAction": "SCMP_ACT_ALLOW",
+            "syscalls": [{"names": ["execve", "execveat"], "action": "SCMP_ACT_KILL_PROCESS"}],
+        });
+    });
+    let ended = container.run();
+    assert_eq!(ended.code, 128 + libc::SIGSYS);
+    assert!(
+        ended.err.contains("before its program began") && ended.err.contains("/linux/seccomp"),
+        "{}",
+        ended.err
+    );
+}
+
+#[test]
+fn a_record_of_an_unknown_program_is_kept_while_its_process_lives() {
+    let container = Container::new().sh("sleep 100").started();
+    let path = container.state_root().join(&container.id).join("state.json");
+    let ours = fs::read_to_string(&path).unwrap();
+    fs::write(&path, json!({"id": container.id, "pid": container.pid(), "status": "running"}).to_string())
+        .unwrap();
+    for line in
+        [&["state", &container.id][..], &["kill", &container.id], &["delete", "--force", &container.id]]
+    {
+        let error = container.call(line).fails();
+        assert!(error.contains("not known here"), "{line:?}: {error}");
+    }
+    fs::write(&path, ours).unwrap();
+    assert_eq!(container.status(), "running");
+}

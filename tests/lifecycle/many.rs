@@ -289,7 +289,8 @@ fn the_terminal_of_a_process_is_its_callers() {
     let _leavings = Leavings(engine.clone());
     let null = File::options().read(true).write(true).open("/dev/null").unwrap();
     let first = make(&engine, &container, &container.id, &null);
-    let mut process = engine.exec(&container.id, &echo(Terminal::Caller { like: None }, &null)).unwrap();
+    let mut process =
+        engine.exec(&container.id, &echo(Terminal::Caller { like: None, output: None }, &null)).unwrap();
     let mut terminal = File::from(process.terminal.take().expect("the caller wanted it"));
     let mut text = Vec::new();
     wait_until("the program's words", || {
@@ -322,7 +323,9 @@ fn a_process_that_gets_no_terminal_leaves_no_child_behind() {
         let null = File::options().read(true).write(true).open("/dev/null").unwrap();
         let first = make(&engine, &container, &container.id, &null);
         let before = holdings();
-        let error = engine.exec(&container.id, &echo(Terminal::Caller { like: None }, &null)).unwrap_err();
+        let error = engine
+            .exec(&container.id, &echo(Terminal::Caller { like: None, output: None }, &null))
+            .unwrap_err();
         eprintln!("{error}");
         assert_eq!(holdings(), before);
         end(&engine, &container.id, &first);

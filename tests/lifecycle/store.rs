@@ -1,6 +1,7 @@
 //! The state directory under several hands, and after a crash.
 
 use rruntime::error::Kind;
+use rruntime::state::record::VERSION;
 use rruntime::state::{NoRoot, Process, Record, Store};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -114,7 +115,12 @@ fn a_second_command_waits_for_the_first() {
     std::thread::sleep(Duration::from_millis(30));
     assert!(!second.is_finished());
     first
-        .write(&Record { id: "web".into(), process: Some(Process { pid: 5, start: 1 }), ..Record::default() })
+        .write(&Record {
+            version: VERSION,
+            id: "web".into(),
+            process: Some(Process { pid: 5, start: 1 }),
+            ..Record::default()
+        })
         .unwrap();
     drop(first);
     assert_eq!(second.join().unwrap().map(|process| process.pid), Some(5));
@@ -168,7 +174,7 @@ fn a_directory_that_others_may_write_and_a_record_of_another_name_are_refused() 
     let scratch = Scratch::new();
     let store = scratch.store();
     let entry = store.create("web").unwrap();
-    entry.write(&Record { id: "web".into(), ..Record::default() }).unwrap();
+    entry.write(&Record { version: VERSION, id: "web".into(), ..Record::default() }).unwrap();
     let chmod = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     for mode in [0o777, 0o1777, 0o770, 0o702] {
         chmod(store.path(), mode);

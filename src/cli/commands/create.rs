@@ -1,7 +1,7 @@
 //! `create`, and the options that `run` shares with it.
 
 use super::{Command, ON_A_CONTAINER};
-use crate::cli::arguments::{option, switch};
+use crate::cli::arguments::{number_option, option, switch};
 use crate::cli::{Arguments, Session, caller};
 use crate::engine::{CreateOptions, Keyring, RootChange, Terminal};
 use crate::error::Result;
@@ -32,7 +32,7 @@ pub fn shared_options() -> Vec<Arg> {
         switch("no-pivot", "move the root mount instead of calling pivot_root; needed on an initramfs"),
         switch("no-new-keyring", "keep the caller's session keyring"),
         option("pidfd-socket", "SOCKET", "unix socket that receives a pidfd of the first process"),
-        option("preserve-fds", "N", "pass on N descriptors, those after 2 and after LISTEN_FDS"),
+        number_option("preserve-fds", "N", "pass on N descriptors, those after 2 and after LISTEN_FDS"),
     ]
 }
 

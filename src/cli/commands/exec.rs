@@ -1,7 +1,7 @@
 //! `exec`: another process in a running container.
 
 use super::Command;
-use crate::cli::arguments::{option, options as several, switch, word_switch};
+use crate::cli::arguments::{checked, number_option, option, options as several, switch, word_switch};
 use crate::cli::foreground::{self, Orphans};
 use crate::cli::session::Attended;
 use crate::cli::{Arguments, Session, user};
@@ -18,7 +18,7 @@ pub const COMMAND: Command = Command {
     about: "execute a process in a running container",
     operands: "<container-id> <command> [arguments...]",
     count: 1..=usize::MAX,
-    options_end: 2,
+    options_end: 1,
     detail: "Everything after the container id is the command and its arguments; --process replaces both.\n\
              The exit code is that of the process, or 128 plus the number of the signal that ended it;\n\
              255 if the process could not be started.",
@@ -35,7 +35,9 @@ fn options() -> Vec<Arg> {
         word_switch("tty", "give the process a terminal; --tty=no overrides a terminal in --process")
             .short('t'),
         option("user", "UID[:GID]", "numeric user and group").short('u'),
-        several("additional-gids", "GID", "add a numeric group").short('g'),
+        several("additional-gids", "GID", "add a numeric group")
+            .short('g')
+            .value_parser(checked(user::is_gids)),
         option("process", "FILE", "read the whole process from this JSON file").short('p'),
         switch("detach", "do not wait for the process").short('d'),
         option("pid-file", "FILE", "write the process id to this file"),
@@ -44,7 +46,7 @@ fn options() -> Vec<Arg> {
         option("apparmor", "PROFILE", "AppArmor profile of the process"),
         switch("no-new-privs", "set no_new_privs"),
         several("cap", "CAPABILITY", "add a capability").short('c'),
-        option("preserve-fds", "N", "pass on the N descriptors after 2"),
+        number_option("preserve-fds", "N", "pass on the N descriptors after 2"),
         switch("ignore-paused", "wait until a paused container is resumed instead of failing"),
         several(
             "cgroup",
@@ -60,9 +62,11 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
         options.capabilities.retain(|name| is_capability(session, name));
         let Attended { engine, signals } = session.engine_for_process()?;
         let detached = arguments.switch("detach");
-        let input = std::io::stdin();
+        let (input, output) = (std::io::stdin(), std::io::stdout());
         let terminal = match options.terminal {
-            Terminal::None if !detached => Terminal::Caller { like: Some(input.as_fd()) },
+            Terminal::None if !detached => {
+                Terminal::Caller { like: Some(input.as_fd()), output: Some(output.as_fd()) }
+            }
             terminal => terminal,
         };
         let options = ExecOptions { terminal, ..options };
@@ -141,9 +145,7 @@ fn parse(arguments: &Arguments) -> Result<ExecOptions<'static>> {
 fn process(arguments: &Arguments) -> Result<ExecProcess> {
     let command = &arguments.operands[1..];
     match arguments.path("process") {
-        Some(_) if !command.is_empty() => Err(Error::new("a command and --process exclude each other")
-            .kind(Kind::Argument)
-            .field("--process")),
+        // A command beside it says nothing, as with the peers.
         Some(file) => Ok(ExecProcess::File(file)),
         None if command.is_empty() => Err(Error::new("process args cannot be empty")
             .kind(Kind::Argument)
@@ -221,17 +223,21 @@ mod tests {
     fn wrong_values_are_refused_by_option() {
         for (line, wanted) in [
             ("web", "process args cannot be empty"),
-            ("-p /x web ls", "--process"),
             ("-e A web ls", "--env = \"A\""),
             ("-e =A web ls", "--env = \"=A\""),
             ("-u root web ls", "--user = \"root\""),
             ("-u -1 web ls", "--user = \"-1\""),
-            ("-g x web ls", "--additional-gids = \"x\""),
-            ("--preserve-fds -1 web ls", "--preserve-fds = \"-1\""),
             ("--cgroup :x web ls", "--cgroup = \":x\""),
         ] {
             let error = parsed(line).unwrap_err().to_string();
             assert!(error.contains(wanted), "{line}: {error}");
         }
+        for line in ["-g x web ls", "-g 1, web ls", "--preserve-fds x web ls"] {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            let refused = Arguments::parse("rruntime exec", options(), COMMAND.options_end, &words);
+            assert!(refused.unwrap_err().to_string().contains("invalid value"), "{line}");
+        }
+        // The file says it all.
+        assert!(matches!(parsed("-p /x web ls").unwrap().process, ExecProcess::File(_)));
     }
 }

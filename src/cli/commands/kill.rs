@@ -23,12 +23,18 @@ pub const COMMAND: Command = Command {
 };
 
 fn options() -> Vec<Arg> {
-    vec![switch("all", "send the signal to every process in the container").short('a'), chosen::option()]
+    vec![
+        switch("all", "send the signal to every process in the container").short('a'),
+        chosen::option(),
+        // `kill ID -0` looks whether there is a container; runc takes it for the signal.
+        switch("0", "").short('0').hide(true),
+    ]
 }
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     let word = arguments.operands.get(1).map(|word| word.to_string_lossy());
-    let signal = signal(word.as_deref().filter(|word| !word.is_empty()).unwrap_or(DEFAULT))?;
+    let default = if arguments.switch("0") { "0" } else { DEFAULT };
+    let signal = signal(word.as_deref().filter(|word| !word.is_empty()).unwrap_or(default))?;
     let target = if arguments.switch("all") { Target::All } else { Target::FirstProcess };
     chosen::each(session, arguments, |engine, id| engine.kill(id, signal, target)).map(|()| 0)
 }

@@ -46,13 +46,14 @@ fn run_it(session: &Session, arguments: &Arguments) -> Result<i32> {
         return Ok(0);
     }
     let orphans = if arguments.switch("no-subreaper") { Orphans::Leave } else { Orphans::Adopt };
-    let input = std::io::stdin();
+    let (input, output) = (std::io::stdin(), std::io::stdout());
     if matches!(options.terminal, Terminal::Socket(_)) {
         return Err(Error::new("cannot use console socket if the runtime will not detach or allocate tty")
             .kind(Kind::Argument)
             .field("--console-socket"));
     }
-    let options = CreateOptions { terminal: Terminal::Caller { like: Some(input.as_fd()) }, ..options };
+    let terminal = Terminal::Caller { like: Some(input.as_fd()), output: Some(output.as_fd()) };
+    let options = CreateOptions { terminal, ..options };
     if orphans == Orphans::Adopt {
         identity::become_subreaper().map_err(|e| e.because("prctl PR_SET_CHILD_SUBREAPER"))?;
     }

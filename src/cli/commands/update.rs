@@ -3,7 +3,7 @@
 //! The options are a table: what parses them, help, and the limits that come out of it all read it.
 
 use super::{Command, ON_A_CONTAINER};
-use crate::cli::arguments::option;
+use crate::cli::arguments::{integer, option};
 use crate::cli::{Arguments, Session};
 use crate::engine::{Changes, UpdateOptions};
 use crate::error::{Error, Kind, Result};
@@ -160,7 +160,7 @@ fn given(arguments: &Arguments) -> Result<Resources<'static>> {
                     Some(text.parse().map_err(|_| wrong("a whole number that is not negative"))?);
             }
             Slot::Signed(of) => {
-                *of(&mut resources) = Some(text.parse().map_err(|_| wrong("a whole number"))?)
+                *of(&mut resources) = Some(integer(text).ok_or_else(|| wrong("a whole number"))?)
             }
             Slot::Size(of) => {
                 let size =
@@ -176,12 +176,13 @@ fn given(arguments: &Arguments) -> Result<Resources<'static>> {
     Ok(resources)
 }
 
-/// Bytes: a number, perhaps with a fraction, then a unit in powers of 1024 ("k", "KiB", " mb"); or -1.
+/// Bytes: a number, then a unit in powers of 1024 ("k", "KiB", " mb"); or -1. The number is what docker takes, which reads
+/// it as a fraction: `1.5g`, `1e8`, `1_000_000`.
 fn size(text: &str) -> Option<i64> {
     if text == "-1" {
         return Some(-1);
     }
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let end = text.rfind(|c: char| c.is_ascii_digit() || c == '.').map_or(0, |last| last + 1);
     let (number, unit) = text.split_at(end);
     let unit = unit.strip_prefix(' ').unwrap_or(unit).to_ascii_lowercase();
     let unit = unit.strip_suffix('b').unwrap_or(&unit);
@@ -194,12 +195,15 @@ fn size(text: &str) -> Option<i64> {
         "p" => 5,
         _ => return None,
     };
-    if number.contains('.') {
-        let bytes = number.parse::<f64>().ok()? * 1024_f64.powi(power);
-        // i64::MAX as f64 is one more than fits.
-        return (number != "." && bytes < i64::MAX as f64).then_some(bytes as i64);
+    if let Ok(whole) = number.parse::<i64>() {
+        return whole.checked_mul(1024_i64.checked_pow(power)?).filter(|size| *size >= 0);
     }
-    number.parse::<i64>().ok()?.checked_mul(1024_i64.checked_pow(power.unsigned_abs())?)
+    // Neither "inf" nor "nan", which parse would take.
+    let begins =
+        number.strip_prefix('+').unwrap_or(number).starts_with(|c: char| c.is_ascii_digit() || c == '.');
+    let bytes = number.replace('_', "").parse::<f64>().ok().filter(|_| begins)? * 1024_f64.powi(power as i32);
+    // i64::MAX as f64 is one more than fits.
+    (bytes < i64::MAX as f64).then_some(bytes as i64)
 }
 
 #[cfg(test)]
@@ -222,11 +226,15 @@ mod tests {
             ("1p", 1 << 50),
             ("10b", 10),
             ("1.5g", 3 << 29),
+            ("+5", 5),
+            ("+100m", 100 << 20),
+            ("1_000_000", 1_000_000),
+            ("1e3", 1000),
         ] {
             assert_eq!(size(text), Some(expected), "{text:?}");
         }
         let too_large = ["9223372036854775808", "9000p", "99999999.9p"];
-        let no_sizes = ["", ".", "i", "10i", "-2", "-1k", "+5", "1.2.3", "12x", "m", "1e3"];
+        let no_sizes = ["", ".", "i", "10i", "-2", "-1k", "1.2.3", "12x", "m", "inf", "nan"];
         for text in too_large.iter().chain(&no_sizes) {
             assert_eq!(size(text), None, "{text:?}");
         }

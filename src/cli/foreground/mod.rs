@@ -77,6 +77,8 @@ fn pass_on(signal: i32, child: &Started, relay: Option<&Relay>, orphans: Orphans
         (libc::SIGCHLD, _) if orphans == Orphans::Adopt => reap_orphans(child),
         (libc::SIGCHLD, _) => {}
         (libc::SIGWINCH, Some(relay)) => relay.follow_size(),
+        // A program without a terminal of ours is not told that ours has another size, as by the peers.
+        (libc::SIGWINCH, None) => {}
         // A process that has just ended gets no signal, and its end is what we are about to see.
         _ => {
             let _ = process::pidfd_send_signal(child.pidfd.as_fd(), signal);

@@ -15,8 +15,8 @@ pub enum Console<'a> {
     None,
     /// The listener at the other end of `--console-socket`.
     Socket(OwnedFd),
-    /// The caller, who has a terminal like this.
-    Caller(Option<BorrowedFd<'a>>),
+    /// The caller, who has a terminal like this, and writes what comes of it there.
+    Caller(Option<BorrowedFd<'a>>, Option<BorrowedFd<'a>>),
 }
 
 /// Decides before anything is made.
@@ -35,7 +35,7 @@ pub fn plan<'a>(process: &Process, wanted: &Terminal<'a>, role: Role) -> Result<
                 )))
         }
         (true, Terminal::Socket(path)) => connect(path).map(Console::Socket),
-        (true, Terminal::Caller { like }) => Ok(Console::Caller(*like)),
+        (true, Terminal::Caller { like, output }) => Ok(Console::Caller(*like, *output)),
         (true, Terminal::None) => {
             Err(Error::new("a detached process with a terminal needs a console socket")
                 .kind(Kind::Argument)
@@ -67,6 +67,10 @@ pub fn copy_size(from: BorrowedFd, to: BorrowedFd) {
     }
 }
 
+fn is_terminal(fd: BorrowedFd) -> bool {
+    terminal::size(fd).is_ok()
+}
+
 /// The size that the config asks for, if it does.
 fn resize(master: BorrowedFd, process: &Process) -> Result<()> {
     let Some(size) = &process.console_size else { return Ok(()) };
@@ -86,7 +90,13 @@ pub fn take(master: OwnedFd, console: &Console, process: &Process) -> Result<Opt
             let sent = socket::send(socket.as_fd(), b"/dev/ptmx", &[master.as_raw_fd()]);
             sent.map(|()| None).map_err(|e| e.because("send the terminal").field("--console-socket"))
         }
-        Console::Caller(like) => {
+        Console::Caller(like, output) => {
+            // A file gets the text as the program wrote it; to a terminal that stays as it is, its own mode adds the rest.
+            // Between two terminals ours is raw, and the container's stays a terminal like any other.
+            if output.is_some_and(|output| !is_terminal(output) || !like.is_some_and(is_terminal)) {
+                terminal::keep_line_ends(master.as_fd())
+                    .map_err(|e| e.because("set the terminal's mode").field("/process/terminal"))?;
+            }
             like.iter().for_each(|like| copy_size(*like, master.as_fd()));
             Ok(Some(master))
         }

@@ -33,6 +33,11 @@ pub fn explain_kept(kept: Option<&Kept>, trouble: &Trouble, spec: &Spec) -> Erro
     }
 }
 
+fn has_cpuset(spec: &Spec) -> bool {
+    let cpu = spec.linux.as_ref().and_then(|linux| linux.resources.as_ref()).and_then(|all| all.cpu.as_ref());
+    cpu.and_then(|cpu| cpu.cpus.as_ref()).is_some_and(|cpus| !cpus.is_empty())
+}
+
 fn part_of(message: &Message) -> (Part, &'static str) {
     let part = Part::ALL.iter().find(|(part, _)| *part as u32 == message.part);
     part.copied().unwrap_or((Part::Whole, ""))
@@ -62,6 +67,11 @@ fn explain_step(step: &Step, pointer: Option<String>, trouble: &Trouble, spec: &
         ))
         .kind(Kind::WrongState)
         .remedy("what it shows there is its own work, not the container's: end the container"),
+        Step::Scheduler { .. } if errno == libc::EPERM && has_cpuset(spec) => {
+            Error::os(reason(words, note), errno).doing(words::step(step)).remedy(
+                "a deadline policy cannot be had together with linux.resources.cpu.cpus: leave out one of the two",
+            )
+        }
         _ => Error::os(reason(words, note), errno).doing(words::step(step)),
     };
     if let Some(label) = refused_label(step, part, note, spec) {

@@ -5,6 +5,7 @@ pub mod birth;
 pub mod born;
 pub mod confined;
 pub mod diagnose;
+pub mod early;
 pub mod idmaps;
 pub mod image;
 pub mod init;

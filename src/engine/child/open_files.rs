@@ -19,6 +19,23 @@ fn limits((users, before): (usize, (u64, u64))) -> SysResult<(u64, u64)> {
     if users > 0 { Ok(before) } else { identity::prlimit(0, libc::RLIMIT_NOFILE, None) }
 }
 
+/// Enough for every command whose plan opens few files: a cgroup of v1 alone is a dozen descriptors, and a failure
+/// needs some to undo what was done.
+const FEW: u64 = 128;
+
+/// Raises a limit of this process that is smaller, for good: for a process that makes one call and ends. What it starts gets
+/// the limit that it had.
+pub fn keep_room() -> Result<()> {
+    let mut raised = raised();
+    let before = limits(*raised).map_err(|e| e.because("getrlimit"))?;
+    if before.0 < FEW && before.0 < before.1 {
+        identity::prlimit(0, libc::RLIMIT_NOFILE, Some((before.1.min(FEW), before.1)))
+            .map_err(|e| e.because("raise the limit of open files"))?;
+        *raised = (raised.0 + 1, before);
+    }
+    Ok(())
+}
+
 /// A soft limit that is raised until this and all others are dropped.
 #[derive(Debug)]
 pub struct Room(());

@@ -4,7 +4,7 @@ use crate::cgroup::Cgroup;
 use crate::engine::child::{
     birth::{self, Birthplace, Start},
     born::{self, Hidden},
-    confined, diagnose,
+    confined, diagnose, early,
     init::Init,
     message::{Event, Trouble},
     open::{self, Given},
@@ -163,7 +163,8 @@ impl<F: FnMut(Passed) -> Result<()>> Joining<'_, F> {
                 Event::Reached(point) if until == Some(point) => return Ok(()),
                 Event::Closed => {
                     self.ended = until.is_some();
-                    return Ok(());
+                    return early::end(self.init.process())
+                        .map_or(Ok(()), |word| (self.passed)(Passed::Warning(word)));
                 }
                 Event::Reached(_) => {
                     return Err(Error::new("the container's init waits where its plan does not"));

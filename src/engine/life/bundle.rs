@@ -10,7 +10,7 @@ use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 /// A config.json is some ten kilobytes; this much is not written by intent.
-const CONFIG_LIMIT: usize = 32 * 1024 * 1024;
+const CONFIG_LIMIT: usize = 64 * 1024 * 1024;
 
 /// The bytes of a config, and where its relative paths begin.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Bundle {
             Some(config) => config.clone(),
             None => path.join("config.json"),
         };
-        let bytes = file::read_path(&config, CONFIG_LIMIT).map_err(|e| {
+        let bytes = file::read_path_patiently(&config, CONFIG_LIMIT).map_err(|e| {
             let error = e.because(format!("read {}", config.display())).kind(Kind::Argument);
             match &options.config {
                 Some(given) => error.field("--config").value(given.display()),

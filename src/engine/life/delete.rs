@@ -38,9 +38,16 @@ impl Engine {
             // The program that wrote it knows what there is to end.
             (Err(e), Force::Kill) if e.detail().kind == Kind::Unsupported => return Err(e.value(id)),
             (Err(e), Force::Kill) => {
-                self.warn(Error::new(format!("container {id}: {e}: only its state directory is removed")));
+                let record = self.store.without_record(id);
+                let left = match (record.process, &record.cgroup) {
+                    (None, None) => "only its state directory is removed",
+                    _ => "what is known of it without a record is ended and removed",
+                };
+                self.warn(Error::new(format!("container {id}: {e}: {left}")));
+                end_processes(&record, &self.watch)?;
+                self.destroy(entry, &record)?;
                 self.store.release_all(id);
-                return entry.remove();
+                return Ok(());
             }
             (Err(e), Force::OnlyStopped) => return Err(e.value(id)),
         };

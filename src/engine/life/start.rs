@@ -3,7 +3,7 @@
 use crate::cgroup::Cgroup;
 use crate::engine::caller::{listener, notify::Proxy};
 use crate::engine::child::{
-    diagnose, init,
+    diagnose, early, init,
     message::{self, Event, Said, Trouble},
     pipes::Pipes,
     tenant::misplaced,
@@ -195,7 +195,12 @@ impl Starting<'_> {
                 }
                 Event::Listener(listener) => self.send_listener(listener)?,
                 Event::Failed(trouble) => return Err(self.explain(&trouble)),
-                Event::Closed => return Ok(()),
+                Event::Closed => {
+                    // Its exit code is told like any other's.
+                    let early = self.made.and_then(|made| early::end(made.init.process()));
+                    early.into_iter().for_each(|word| self.engine.warn(word));
+                    return Ok(());
+                }
                 _ => return Err(Error::new("the container's init answers what it was not asked")),
             }
         }

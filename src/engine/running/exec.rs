@@ -5,6 +5,7 @@ use crate::cgroup::{Cgroup, none};
 use crate::engine::caller::{
     console, listener, pid_file,
     pidfd::{self, Role},
+    preserve,
 };
 use crate::engine::child::{
     birth::Birthplace,
@@ -12,9 +13,10 @@ use crate::engine::child::{
     tracers,
 };
 use crate::engine::life::{inspect::status, prepare::Prepared};
-use crate::engine::{Engine, ExecOptions, ExecProcess, Listening, Paused, Started, Status};
+use crate::engine::{Engine, Event, ExecOptions, ExecProcess, Listening, Paused, Planned, Started, Status};
 use crate::error::{Error, Kind, Result};
-use crate::plan::deeds::Wishes;
+use crate::names as known;
+use crate::plan::deeds::{self, Wishes};
 use crate::plan::tenant::{self as plan, Destination};
 use crate::spec::{Capabilities, Process, Spec, Text, load};
 use crate::state::{Life, Record};
@@ -28,7 +30,7 @@ const PROCESS_LIMIT: usize = 32 * 1024 * 1024;
 impl Engine {
     /// Returns when the program runs.
     pub fn exec(&self, id: &str, options: &ExecOptions) -> Result<Started> {
-        crate::engine::caller::preserve::check(&Listening::default(), options.preserve_fds)?;
+        let preserve_fds = preserve::check(&Listening::default(), options.preserve_fds)?;
         let (entry, record) = self.reach(id)?;
         record.must_be_ours()?;
         check_status(id, status(&entry, &record), options)?;
@@ -56,11 +58,15 @@ impl Engine {
         let mut tries = 10;
         let started = loop {
             tries -= 1;
-            match self.exec_process(options, &record, &spec, &prepared) {
+            match self.exec_process(options, preserve_fds, &record, &spec, &prepared) {
                 Err(error) if error.detail().kind == Kind::Taken && tries > 0 => {}
                 other => break other,
             }
         };
+        let started = started.or_else(|error| {
+            let birth = || self.exec_process(options, preserve_fds, &record, &spec, &prepared);
+            self.with_room(id, error, birth)
+        });
         started.map_err(|e| e.doing("unable to start container process")).map_err(|e| {
             match record.process.map(|first| first.life()) {
                 // What the kernel says of a pid namespace that has ended is that there is no memory.
@@ -73,6 +79,7 @@ impl Engine {
     fn exec_process(
         &self,
         options: &ExecOptions,
+        preserve_fds: u32,
         record: &Record,
         spec: &Spec,
         prepared: &Prepared,
@@ -93,13 +100,20 @@ impl Engine {
         let filter = prepared.filter.as_ref();
         let tracers = tracers::of(process, filter, to.namespaces, pid)?;
         let (linux, host) = (spec.linux(), &prepared.host);
-        let tenant = plan::exec(process, linux, to, host, filter, tracers, options.preserve_fds)?;
+        let tenant = plan::exec(process, linux, to, host, filter, tracers, preserve_fds)?;
         self.warn_of(&tenant.warnings);
+        let wishes = Wishes {
+            pidfd: options.pidfd_socket.is_some(),
+            pid_file: options.pid_file.is_some(),
+            ..Wishes::default()
+        };
+        let deeds = deeds::join(&tenant.script, wishes);
+        self.tell(&Event::Planned(Planned { deeds: &deeds, script: &tenant.script, spec }));
         let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), spec, Role::Tenant)?;
         let beginning = Beginning {
             birthplace,
             streams: options.streams,
-            preserve_fds: options.preserve_fds,
+            preserve_fds,
             ..Beginning::beside((pid, first.as_fd()), cgroup.as_ref())
         };
         let mut master = None;
@@ -112,11 +126,6 @@ impl Engine {
             }
             Passed::Pidfd(pidfd) => receivers.iter().try_for_each(|receiver| receiver.send(pidfd)),
             Passed::Pid(pid) => options.pid_file.as_ref().map_or(Ok(()), |path| pid_file::write(path, pid)),
-        };
-        let wishes = Wishes {
-            pidfd: !receivers.is_empty(),
-            pid_file: options.pid_file.is_some(),
-            ..Wishes::default()
         };
         let about = (spec, record.resctrl.as_ref());
         let init = tenant::join(&tenant, about, beginning, wishes, &self.watch, passed)?;
@@ -147,7 +156,7 @@ fn check_status(id: &str, status: Status, options: &ExecOptions) -> Result<()> {
 
 fn read_process_file(options: &ExecOptions) -> Result<Option<Vec<u8>>> {
     let ExecProcess::File(path) = &options.process else { return Ok(None) };
-    let bytes = file::read_path(path, PROCESS_LIMIT);
+    let bytes = file::read_path_patiently(path, PROCESS_LIMIT);
     bytes.map(Some).map_err(|e| e.because("read the process file").field("--process").value(path.display()))
 }
 
@@ -159,6 +168,11 @@ fn process<'a>(options: &'a ExecOptions<'_>, spec: &Spec<'a>, file: Option<&'a [
             // The container's is for every exec; a file that has one of its own means that.
             let own = || spec.process.as_ref()?.exec_cpu_affinity.clone();
             process.exec_cpu_affinity = process.exec_cpu_affinity.take().or_else(own);
+            // As the peers have it: without a word about them it has the rights of the container's own program.
+            if let Some(own) = &spec.process {
+                process.capabilities = process.capabilities.take().or_else(|| own.capabilities.clone());
+                process.oom_score_adj = process.oom_score_adj.or(own.oom_score_adj);
+            }
             process
         }
         (ExecProcess::Command(arguments), _) => {
@@ -198,6 +212,10 @@ fn add_capabilities<'a>(process: &mut Process<'a>, names: &'a [String]) {
         return;
     }
     let sets = process.capabilities.get_or_insert_with(Capabilities::default);
+    // What the config has made inheritable may be ambient too: only so does a program of an ordinary user have it.
+    let inheritable = known::capability_mask(sets.inheritable.iter().map(|name| &**name));
+    let may = |name: &&String| known::capability_mask([name]) & inheritable != 0;
+    sets.ambient.extend(names.iter().filter(may).map(|name| Text(Cow::Borrowed(&**name))));
     for set in [&mut sets.bounding, &mut sets.effective, &mut sets.permitted] {
         set.extend(names.iter().map(|name| Text(Cow::Borrowed(&**name))));
     }

@@ -4,5 +4,6 @@ pub mod events;
 pub mod exec;
 pub mod mounts;
 pub mod pause;
+pub(in crate::engine) mod room;
 pub mod shares;
 pub mod update;

@@ -35,6 +35,14 @@ pub fn euid() -> u32 {
     nix::unistd::geteuid().as_raw()
 }
 
+/// An ordinary user whose umask takes away the owner's own rights could not go on with what it makes. Reference: umask(2).
+pub fn keep_owners_rights() {
+    if euid() != 0 {
+        // SAFETY: umask cannot fail and takes a number.
+        unsafe { libc::umask(libc::umask(0o077) & !0o700) };
+    }
+}
+
 pub fn egid() -> u32 {
     nix::unistd::getegid().as_raw()
 }

@@ -52,6 +52,11 @@ fn remembered(pidfd: BorrowedFd) -> Option<Ended> {
     (info[0] & PIDFD_INFO_EXIT != 0).then_some(ended)
 }
 
+/// How a child has ended that stays to be reaped; `None` while it runs.
+pub fn peek(pidfd: BorrowedFd) -> Option<Ended> {
+    wait(libc::P_PIDFD, pidfd.as_raw_fd() as libc::id_t, libc::WNOHANG | libc::WNOWAIT).ok().flatten()
+}
+
 /// waitid(P_PID, WEXITED) for an orphan that `ended_other_than` has found.
 pub fn reap_orphan(pid: i32) -> SysResult<()> {
     wait(libc::P_PID, pid as libc::id_t, 0).map(drop)

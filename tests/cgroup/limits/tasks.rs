@@ -35,6 +35,17 @@ fn one_task_is_enough_for_a_program_that_does_not_fork() {
     assert!(ended.out.starts_with("alone\n") && ended.err.contains("fork"), "{ended:?}");
 }
 
+/// The limit is raised for the birth alone.
+#[test]
+fn exec_gets_into_a_container_that_has_used_up_its_tasks() {
+    needs!("pids");
+    let container = limited(json!({"pids": {"limit": 1}})).args(&["sleep", "100"]).started();
+    assert_eq!(container.call(&["exec", &container.id, "true"]).code, 0);
+    assert_eq!(container.cgroup_file("pids", "pids.max"), "1");
+    let forks = container.exec_sh("sleep 0 & wait");
+    assert!(forks.err.contains("fork"), "what it starts counts: {forks:?}");
+}
+
 #[test]
 fn no_limit_is_minus_one() {
     needs!("pids");

@@ -150,7 +150,7 @@ fn a_wrong_value_is_named_by_its_pointer_and_nothing_changes() {
     let container = running(json!({"pids": {"limit": 50}}));
     let before = snapshot(&container);
     let pids = json!({"limit": 20});
-    let rows: [(Value, &str); 24] = [
+    let rows: [(Value, &str); 22] = [
         (json!({"memory": {"limit": "64m"}}), "/memory/limit"),
         (json!({"memory": {"limit": 1.5}}), "/memory/limit"),
         (json!({"memory": {"limit": -2}}), "/memory/limit"),
@@ -159,7 +159,6 @@ fn a_wrong_value_is_named_by_its_pointer_and_nothing_changes() {
         (json!({"memory": {"swap": 1000}}), "/memory/swap"),
         (json!({"memory": {"swappiness": 101}}), "/memory/swappiness"),
         (json!({"memory": "all"}), "/memory"),
-        (json!({"cpu": {"quota": -2}}), "/cpu/quota"),
         (json!({"cpu": {"quota": 999}}), "/cpu/quota"),
         (json!({"cpu": {"period": 999}}), "/cpu/period"),
         (json!({"cpu": {"period": 1_000_001}}), "/cpu/period"),
@@ -168,7 +167,6 @@ fn a_wrong_value_is_named_by_its_pointer_and_nothing_changes() {
         (json!({"cpu": {"cpus": "0-"}}), "/cpu/cpus"),
         (json!({"cpu": {"mems": "zero"}}), "/cpu/mems"),
         (json!({"cpu": {"shares": -1}}), "/cpu/shares"),
-        (json!({"pids": {"limit": -2}}), "/pids/limit"),
         (json!({"blockIO": {"weight": 1001}}), "/blockIO/weight"),
         (
             json!({"blockIO": {"throttleReadBpsDevice": [{"major": -1, "minor": 0, "rate": 1}]}}),

@@ -109,9 +109,13 @@ fn the_number_of_tasks() {
     update(&container, &["--pids-limit", "7"]).ok();
     assert_eq!(container.cgroup_file("pids", "pids.max"), "7");
     update(&container, &["--pids-limit", "0"]).ok();
-    assert_eq!(container.cgroup_file("pids", "pids.max"), "7", "zero is no word of a limit");
-    update(&container, &["--pids-limit", "-1"]).ok();
-    assert_eq!(container.cgroup_file("pids", "pids.max"), "max");
+    assert_eq!(container.cgroup_file("pids", "pids.max"), "7", "zero asks for nothing, as under runc");
+    for (none, again) in [("-1", "0x10"), ("-2", "1_6")] {
+        update(&container, &["--pids-limit", none]).ok();
+        assert_eq!(container.cgroup_file("pids", "pids.max"), "max", "{none}");
+        update(&container, &["--pids-limit", again]).ok();
+        assert_eq!(container.cgroup_file("pids", "pids.max"), "16", "{again}");
+    }
 }
 
 #[test]

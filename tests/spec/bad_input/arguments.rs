@@ -74,7 +74,7 @@ fn paths_that_cannot_be_written_or_reached_are_refused() {
 
 #[test]
 fn numbers_that_are_none_are_refused() {
-    for value in ["-1", "x", "4294967296"] {
+    for value in ["x", "4294967296", "1.5"] {
         let container = Container::new().args(&["true"]);
         let ended = container.run_with(&["--preserve-fds", value]);
         assert_refused(value, &container, &ended, &["--preserve-fds", value]);

@@ -1,0 +1,51 @@
+//! An administrator gets into a container that has used up its tasks: its limit is raised by what a birth needs, under the
+//! lock and noted in the record, and put back when the process is born. What it starts counts like everything else.
+//!
+//! The process is never born outside and moved in late: it would be seen by the container without its device rules.
+
+use crate::cgroup::Cgroup;
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::state::{Entry, Record};
+
+/// The process that joins, and the one that it spawns inside.
+const BIRTH: u64 = 2;
+
+impl Engine {
+    /// Does it once more with room, where the container's own limit on tasks is what `refused` the birth.
+    pub(in crate::engine) fn with_room<T>(
+        &self,
+        id: &str,
+        refused: Error,
+        birth: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        if refused.detail().errno != Some(libc::EAGAIN) {
+            return Err(refused);
+        }
+        let (entry, mut record) = self.hold(id)?;
+        let cgroup = record.cgroup.as_ref().map(Cgroup::open).transpose()?.flatten();
+        let tasks = cgroup.as_ref().and_then(Cgroup::tasks);
+        let (Some(cgroup), Some((now, limit))) = (cgroup, tasks) else { return Err(refused) };
+        if now + BIRTH <= limit {
+            // Another limit, of a group above it or of a user.
+            return Err(refused);
+        }
+        record.tasks = Some(limit);
+        entry.write(&record)?;
+        let born = cgroup.limit_tasks(now + BIRTH).and_then(|()| birth());
+        match put_back(&entry, &mut record) {
+            Ok(()) => born,
+            Err(error) => Err(born.err().unwrap_or(error)),
+        }
+    }
+}
+
+/// The limit is what it was.
+pub(in crate::engine) fn put_back(entry: &Entry, record: &mut Record) -> Result<()> {
+    let cgroup = record.cgroup.as_ref().map(Cgroup::open).transpose()?.flatten();
+    if let (Some(cgroup), Some(limit)) = (cgroup, record.tasks) {
+        cgroup.limit_tasks(limit)?;
+    }
+    record.tasks = None;
+    entry.write(record)
+}
