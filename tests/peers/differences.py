@@ -90,7 +90,7 @@ row("a config that peers cannot run, though nothing is wrong with it, runs",
            "maskedPaths: above a mask", "maskedPaths: proc as a whole", "maskedPaths: one of a container without mounts", "device rules: no access*", "device rules: all allowed, a part denied",
            "null in a list: rules", "devices: p with numbers", "cwd: a link that leads nowhere", "timeOffsets: empty", "capabilities: one that the host has not", "blockIO: leafWeight", "cpu: shares *",
            "hugepageLimits: *", "cgroup parent: with processes, a hugetlb limit", "namespaces, another's by path: mount", "sysctl: net, the host's by path", "memory: 4 MiB", "pids: -1", "pids: 0*",
-           "unified: memory.max empty", "type: proc, subset", "namespaces: *", "user namespace: without mappings", "user namespace: mappings empty", "number: -0 for an id", "key in another case: pids"],
+           "unified: memory.max empty", "type: proc, subset", "namespaces: *", "process: *", "user namespace: without mappings", "user namespace: mappings empty", "number: -0 for an id", "key in another case: pids"],
     runc="1", crun="1", ours="0")
 row("a value that cannot be meant is refused, by field",
     "runc and crun take it and do something else, or nothing: a device that is not made because a file of the image is in its place, a number that is cut to fit, a "
@@ -164,3 +164,9 @@ row("v1: an access that another rule gives already is not written again",
     runc=".* c 5:1 rwm .*", ours=".* c 5:1 rw .*")
 
 import rows_commands  # noqa: E402 (the rows about commands and callers)
+row("run gives a program without a terminal the caller's own streams",
+    "as crun; runc copies through pipes, which costs a process and makes a terminal or a file look like a pipe",
+    ["in.fd.0", "in.fd.1", "in.fd.2", "in.dev.*./dev/stdin"], "hooks of run: all", "in.fd.1", cases=["hooks of run: *", "config: a fifo"], runc="pipe w", crun="\\$DIR/run.out w", ours="\\$DIR/run.out w")
+row("a cgroup mount over another has the source that the config says",
+    "the kernel gives both the same file system; runc and crun bind the host's in that case, whose name shows",
+    ["in.mount./sys/fs/cgroup#* source"], "type: cgroup twice", "in.mount./sys/fs/cgroup#1 source", cases=["type: *"], views=("v2",), view="v2", runc="cgroup2", crun="tmpfs", ours="cgroup")
