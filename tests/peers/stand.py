@@ -261,8 +261,9 @@ class Stand:
             if pid and detail:
                 self.control_files(pid)
             if start:
-                self.call("start", "start", self.id)
-                self.see("program", self.wait(pid))
+                started = self.call("start", "start", self.id)
+                # what was refused may go on waiting for a start
+                self.see("program", self.wait(pid, PATIENCE if started.code == 0 else 1))
                 self.state("after")
                 self.lines(read(f"{self.dir}/create.out"), "in")
                 self.notes["program"] = self.clean(read(f"{self.dir}/create.err"))[:600]
@@ -312,9 +313,9 @@ class Stand:
         self.pids.append(state.get("pid") or 0)
         return state
 
-    def wait(self, pid):
+    def wait(self, pid, patience=PATIENCE):
         """How a process ended whose parent has ended: we are the subreaper."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + patience
         while pid and time.monotonic() < end:
             try:
                 done, status = os.waitpid(pid, os.WNOHANG)
