@@ -68,7 +68,10 @@ fn a_preserved_descriptor_that_is_not_open_is_not_replaced_by_one_of_ours() {
     let container = Container::new()
         .sh("for n in 3 4 5 6 7 8 9 10 11 12; do [ -e /proc/$$/fd/$n ] && echo $n; done; true");
     let line = run_line(&container, "--preserve-fds 9");
-    assert_eq!(bash(&format!("exec 3</dev/null 4<&-; {line}")).ok(), "3\n");
+    assert_eq!(
+        bash(&format!("exec 3</dev/null 4<&- 5<&- 6<&- 7<&- 8<&- 9<&- 10<&- 11<&-; {line}")).ok(),
+        "3\n"
+    );
     container.assert_gone();
 }
 

@@ -10,8 +10,9 @@ use std::fs;
 use trace::{Follow, Trace, in_v2_view};
 
 /// Of these some twenty are two pipes that take the socket's place before a container can see init, and the polls that
-/// keep a command from being deaf; twenty-two put signals back that a caller may ignore, at 60 ns each.
-const ALL_CALLS: usize = 492;
+/// keep a command from being deaf; twenty-two put signals back that a caller may ignore, at 60 ns each; two give the
+/// container every CPU of its cpuset and look whether its program began at all.
+const ALL_CALLS: usize = 494;
 /// Three ask whether the group is frozen by one above it: the birth would wait, deaf to signals.
 const CGROUP_CALLS: usize = 28;
 /// Three commands, of which `start` asks the freezer: a frozen init would not answer. Four are fstat(2) of the group's own
