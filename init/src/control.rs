@@ -5,7 +5,7 @@
 
 use crate::Init;
 use crate::sys::{self, Errno, Fd};
-use crate::wire::{Handle, Message, PAYLOAD, Part, Word};
+use crate::wire::{Handle, Message, PAYLOAD, Part, Point, Word};
 
 /// What failed, and how.
 #[derive(Clone, Copy)]
@@ -31,13 +31,7 @@ impl<T> In<T> for sys::Sys<T> {
 
 impl Init<'_> {
     pub fn handle(&self, handle: Handle) -> Outcome<Fd> {
-        self.open_handle(handle)?.ok_or(NOT_OPEN)
-    }
-
-    /// `None` where rruntime says that there is none for it.
-    pub fn open_handle(&self, handle: Handle) -> Outcome<Option<Fd>> {
-        let number = self.header.descriptor(handle).ok_or(NOT_OPEN)?;
-        Ok((number >= 0).then_some(Fd(number)))
+        self.header.descriptor(handle).filter(|number| *number >= 0).map(Fd).ok_or(NOT_OPEN)
     }
 
     /// The root filesystem; steps that need it come after `Root`, or work on the caller's own root.
@@ -73,8 +67,8 @@ impl Init<'_> {
         }
     }
 
-    pub fn sync(&self, point: u32) -> Outcome<()> {
-        self.tell(Word::Reached, i64::from(point))?;
+    pub fn sync(&self, point: Point) -> Outcome<()> {
+        self.tell(Word::Reached, i64::from(point as u32))?;
         self.expect_go()
     }
 

@@ -12,10 +12,7 @@ impl<'a> Init<'a> {
         match step {
             Step::Undumpable {} => sys::set_dumpable(false).part(Part::Prctl),
             Step::Sync { point } => self.sync(point),
-            Step::EnterCgroup { tasks } => match self.open_handle(tasks)? {
-                None => Ok(()),
-                Some(file) => sys::write(file, b"0").part(Part::Write).map(drop),
-            },
+            Step::EnterCgroup { tasks } => sys::write(self.handle(tasks)?, b"0").part(Part::Write).map(drop),
             Step::OpenHostProc {} => self.open_host_proc(),
             Step::CloseHostProc {} => {
                 self.close_host_proc();

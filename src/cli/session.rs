@@ -112,7 +112,7 @@ impl Session {
                     field.map(|pointer| format!(" for {pointer}")).unwrap_or_default()
                 };
                 for (number, (deed, field)) in planned.deeds().enumerate() {
-                    log.debug(&format!("deed {number}{}: {}", from(field), words::deed(deed)));
+                    log.debug(&format!("deed {number}{}: {}", from(field), deed.words()));
                 }
                 for (number, (step, field)) in planned.steps().enumerate() {
                     let values = words::values(&step);

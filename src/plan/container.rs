@@ -8,7 +8,7 @@ use super::opens::{Copier, Moment, Open, Opens, push_cgroup};
 use super::process::{groups, labels, searches_anywhere};
 use super::program::{Birth, Ends, Program, Sets, Tracers};
 use super::script::{Field, Script, StringList, c};
-use super::{Host, settings, sync};
+use super::{Host, settings};
 use crate::error::{Error, Kind, Result};
 use crate::names;
 use crate::names::namespaces::{CGROUP, MOUNT, NETWORK, PID, TIME, USER, UTS};
@@ -17,7 +17,7 @@ use crate::spec::destination::{absolute, is_root};
 use crate::spec::text::given;
 use crate::spec::validate::sysctl_path;
 use crate::spec::{IdMapping, Process, Spec};
-use crate::wire::{Attributes, Bytes, Remount, Root, Searcher, Step};
+use crate::wire::{Attributes, Bytes, Point, Remount, Root, Searcher, Step};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -156,15 +156,15 @@ impl<'a> Builder<'a, '_> {
         push_cgroup(self.host.cgroup.as_ref(), &mut self.script, &mut self.opens);
         affinity::push_all(&mut self.script);
         if self.spec.linux().intel_rdt.is_some() {
-            self.push_for("/linux/intelRdt", Step::Sync { point: sync::RESCTRL });
+            self.push_for("/linux/intelRdt", Step::Sync { point: Point::Resctrl });
         }
-        let map = if self.namespaces.new & USER != 0 { sync::MAP } else { 0 };
+        let maps = self.namespaces.new & USER != 0;
         let oom = self.spec.process.as_ref().and_then(|process| process.oom_score_adj);
         let needs_proc = oom.is_some() || self.namespaces.new & TIME != 0;
         if self.namespaces.staged() {
             self.open_host_proc(needs_proc, oom);
             // Processes in the namespaces that are joined must not be able to look into this one.
-            if map == 0 || self.host.privileged {
+            if !maps || self.host.privileged {
                 self.push(Step::Undumpable {});
             }
             self.namespaces.push_joins(&mut self.script);
@@ -177,12 +177,12 @@ impl<'a> Builder<'a, '_> {
                 Birth::Late => {}
                 Birth::Inside => self.push(Step::Spawn { flags: self.namespaces.at_clone() as u32 }),
             }
-            if map != 0 {
-                self.push(Step::Sync { point: map });
+            if maps {
+                self.push(Step::Sync { point: Point::Map });
             }
         } else {
-            if map != 0 {
-                self.push(Step::Sync { point: map });
+            if maps {
+                self.push(Step::Sync { point: Point::Map });
             }
             self.open_host_proc(needs_proc, oom);
         }
@@ -271,7 +271,7 @@ impl<'a> Builder<'a, '_> {
             }
         }
         if !self.spec.linux().net_devices.is_empty() {
-            self.push_for("/linux/netDevices", Step::Sync { point: sync::NETWORK });
+            self.push_for("/linux/netDevices", Step::Sync { point: Point::Network });
         }
         settings::push(self.spec.linux(), &mut self.script)
     }
@@ -337,7 +337,7 @@ impl<'a> Builder<'a, '_> {
             self.push(Step::OpenProc {});
         }
         if self.hooks_before_pivot() {
-            self.push_for("/hooks", Step::Sync { point: sync::HOOKS });
+            self.push_for("/hooks", Step::Sync { point: Point::Hooks });
         }
         for (index, target) in furnished {
             let attributes = Attributes { set: libc::MOUNT_ATTR_RDONLY, ..Attributes::NONE };
@@ -362,7 +362,7 @@ impl<'a> Builder<'a, '_> {
             self.push(Step::OpenProc {});
         }
         if self.hooks_before_pivot() {
-            self.script.push(Field::Fixed("/hooks"), Step::Sync { point: sync::HOOKS });
+            self.script.push(Field::Fixed("/hooks"), Step::Sync { point: Point::Hooks });
         }
         self.push(Step::Chroot { elsewhere: false, left_below: StringList::default().wire() });
         self.finish_tree(false, None);

@@ -6,9 +6,11 @@
 
 pub use super::script::Hooks;
 use super::script::{Field, Script, Talk};
-use super::{Plan, StartWord, sync};
+use super::words::host_part;
+use super::{Plan, StartWord};
 use crate::host::cgroups::Layout;
 use crate::spec::Spec;
+use crate::wire::Point;
 
 /// One thing that is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +36,7 @@ pub enum Deed {
     /// The record says that the container is created; it counts from `Publish` on.
     RecordCreated,
     /// Follow init until it waits at this point.
-    Meet(u32),
+    Meet(Point),
     Release,
     WriteIdMaps,
     RaiseLimits,
@@ -74,49 +76,94 @@ pub enum Deed {
 }
 
 impl Deed {
-    /// Where it comes from.
-    pub fn field(self) -> Field {
-        Field::Fixed(match self {
-            Deed::ClaimCgroup | Deed::MakeCgroup | Deed::RemoveCgroup | Deed::ReleaseCgroup => {
-                "/linux/cgroupsPath"
+    /// What it is called, the field it comes from ("" for none), and the deed that takes it back: removing the state
+    /// directory removes all that is in it.
+    fn about(self) -> (&'static str, &'static str, Option<Deed>) {
+        match self {
+            Deed::MakeState => ("make the state directory", "", Some(Deed::RemoveState)),
+            Deed::ClaimCgroup => {
+                ("claim the path of the cgroup", "/linux/cgroupsPath", Some(Deed::ReleaseCgroup))
             }
-            Deed::MakeResctrl | Deed::JoinResctrl | Deed::RemoveResctrl => "/linux/intelRdt",
-            Deed::AnnounceShares | Deed::SetShares | Deed::ForgetShares => "/linux/intelRdt",
-            Deed::GuardDevices => "/linux/resources/devices",
-            Deed::SetLimits | Deed::ChangeLimits | Deed::SetLimitsBack => "/linux/resources",
-            Deed::StartInit => "/linux/namespaces",
-            Deed::WriteIdMaps => "/linux/uidMappings",
-            Deed::RaiseLimits | Deed::LimitProcesses => "/process/rlimits",
-            Deed::MoveDevices | Deed::GiveDevicesBack => "/linux/netDevices",
-            Deed::SayStart | Deed::AwaitProgram => "/process/args",
-            Deed::CheckConfined => "/process/capabilities",
-            Deed::SettleBorn => "/process/scheduler",
-            Deed::ShowTerminal => "/process/terminal",
-            Deed::RunHooks(hooks) => return Field::Hooks(hooks),
-            _ => return Field::None,
-        })
+            Deed::WriteIntent => ("write down what will be made", "", Some(Deed::RunHooks(Hooks::Poststop))),
+            Deed::MakeCgroup => ("make the cgroup", "/linux/cgroupsPath", Some(Deed::RemoveCgroup)),
+            Deed::MakeResctrl => ("make the resctrl group", "/linux/intelRdt", Some(Deed::RemoveResctrl)),
+            Deed::MakeStartPipes => ("make the pipes of start", "", None),
+            Deed::ShowCreated => ("show the container as created", "", None),
+            Deed::MakeNotifyDirectory => ("make the directory of the notify socket", "", None),
+            Deed::Open => ("open what the steps name", "", None),
+            Deed::GuardDevices => ("set the device rules of the cgroup", "/linux/resources/devices", None),
+            Deed::SetLimits => ("set the limits of the container's cgroup", "/linux/resources", None),
+            Deed::StartInit => ("start init", "/linux/namespaces", Some(Deed::EndProcesses)),
+            Deed::KeepConfig => ("keep a copy of config.json", "", None),
+            Deed::KeepScript => ("keep the steps with their fields", "", None),
+            Deed::RecordProcess => ("record the process", "", None),
+            Deed::RecordCreated => ("write down that the container is created", "", None),
+            Deed::Meet(_) => ("wait until init needs the runtime to", "", None),
+            Deed::Release => ("let init go on", "", None),
+            Deed::WriteIdMaps => ("write the id maps", "/linux/uidMappings", None),
+            Deed::RaiseLimits => ("raise hard resource limits", "/process/rlimits", None),
+            Deed::JoinResctrl => ("put init into the resctrl group", "/linux/intelRdt", None),
+            Deed::MoveDevices => {
+                ("move network devices into the container", "/linux/netDevices", Some(Deed::GiveDevicesBack))
+            }
+            Deed::RunHooks(_) => ("run the hooks", "", None),
+            Deed::CheckConfined => ("see that init has given up its rights", "/process/capabilities", None),
+            Deed::LimitProcesses => ("limit the number of processes", "/process/rlimits", None),
+            Deed::SettleBorn => {
+                ("set the scheduler of the process that was born", "/process/scheduler", None)
+            }
+            Deed::AwaitReady => ("wait until init is ready", "", None),
+            Deed::ShowTerminal => ("let the container's user open the terminal", "/process/terminal", None),
+            Deed::GivePidfd => ("send a descriptor of the process", "", None),
+            Deed::Publish => ("publish the record", "", None),
+            Deed::WriteBrief => ("write what list shows", "", None),
+            Deed::WritePidFile => ("write the pid file", "", None),
+            Deed::SayStart => ("say start", "/process/args", None),
+            Deed::AwaitProgram => ("wait until the program runs", "/process/args", None),
+            Deed::HideCreated => ("show the container as started", "", None),
+            Deed::RenewBrief => ("write anew what list shows", "", None),
+            Deed::AnnounceShares => {
+                ("write down the change of the resctrl group", "/linux/intelRdt", Some(Deed::ForgetShares))
+            }
+            Deed::RecordLimits => ("prepare the record of the new limits", "", None),
+            Deed::ChangeLimits => {
+                ("change the limits of the container's cgroup", "/linux/resources", Some(Deed::SetLimitsBack))
+            }
+            Deed::SetShares => ("change the resctrl group", "/linux/intelRdt", None),
+            Deed::SetLimitsBack => ("set the limits back", "/linux/resources", None),
+            Deed::ForgetShares => ("take back the change of the resctrl group", "/linux/intelRdt", None),
+            Deed::KillFirst => ("kill the container's first process", "", None),
+            Deed::GiveDevicesBack => ("give network devices back to the host", "/linux/netDevices", None),
+            Deed::EndProcesses => ("end the container's processes", "", None),
+            Deed::RemoveCgroup => ("remove the cgroup", "/linux/cgroupsPath", None),
+            Deed::RemoveResctrl => ("remove the resctrl group", "/linux/intelRdt", None),
+            Deed::ReleaseCgroup => ("release the path of the cgroup", "/linux/cgroupsPath", None),
+            Deed::RemoveState => ("remove the state directory", "", None),
+        }
     }
 
-    /// The deed that takes it back. Removing the state directory removes all that is in it.
-    fn undone_by(self) -> Option<Deed> {
-        match self {
-            Deed::MakeState => Some(Deed::RemoveState),
-            Deed::ClaimCgroup => Some(Deed::ReleaseCgroup),
-            Deed::WriteIntent => Some(Deed::RunHooks(Hooks::Poststop)),
-            Deed::MakeCgroup => Some(Deed::RemoveCgroup),
-            Deed::MakeResctrl => Some(Deed::RemoveResctrl),
-            Deed::StartInit => Some(Deed::EndProcesses),
-            Deed::MoveDevices => Some(Deed::GiveDevicesBack),
-            Deed::AnnounceShares => Some(Deed::ForgetShares),
-            Deed::ChangeLimits => Some(Deed::SetLimitsBack),
-            _ => None,
+    /// What rruntime does on the host's side.
+    pub fn words(self) -> String {
+        match (self, self.about().0) {
+            (Deed::Meet(point), words) => format!("{words} {}", host_part(point)),
+            (Deed::RunHooks(hooks), _) => format!("run the {} hooks", hooks.name()),
+            (_, words) => words.into(),
+        }
+    }
+
+    /// Where it comes from.
+    pub fn field(self) -> Field {
+        match (self, self.about().1) {
+            (Deed::RunHooks(hooks), _) => Field::Hooks(hooks),
+            (_, "") => Field::None,
+            (_, field) => Field::Fixed(field),
         }
     }
 }
 
 /// The way back from what was done: the ledger, read from its end.
 pub fn undo(ledger: &[Deed]) -> Vec<Deed> {
-    ledger.iter().rev().filter_map(|deed| deed.undone_by()).collect()
+    ledger.iter().rev().filter_map(|deed| deed.about().2).collect()
 }
 
 /// The way back from a container that was made, or from whatever exists of it.
@@ -245,156 +292,19 @@ fn meet(script: &Script) -> Vec<Deed> {
 }
 
 /// The host's part at a point where init waits.
-pub fn at(point: u32) -> &'static [Deed] {
+pub fn at(point: Point) -> &'static [Deed] {
     match point {
-        sync::MAP => &[Deed::WriteIdMaps, Deed::RaiseLimits],
-        sync::LIMITS => &[Deed::RaiseLimits],
-        sync::RESCTRL => &[Deed::JoinResctrl],
-        sync::NETWORK => &[Deed::MoveDevices],
-        sync::HOOKS => &[
+        Point::Map => &[Deed::WriteIdMaps, Deed::RaiseLimits],
+        Point::Limits => &[Deed::RaiseLimits],
+        Point::Resctrl => &[Deed::JoinResctrl],
+        Point::Network => &[Deed::MoveDevices],
+        Point::Hooks => &[
             Deed::RunHooks(Hooks::Prestart),
             Deed::RunHooks(Hooks::CreateRuntime),
             Deed::RunHooks(Hooks::CreateContainer),
         ],
-        sync::CONFINED => &[Deed::CheckConfined],
-        sync::PROCESSES => &[Deed::LimitProcesses],
-        sync::BORN => &[Deed::SettleBorn, Deed::ShowTerminal],
-        _ => &[],
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::host::cgroups::Mount;
-    use crate::wire::Step;
-
-    fn plan(points: &[u32]) -> Plan<'static> {
-        let mut script = Script::default();
-        points.iter().for_each(|point| script.push(Field::None, Step::Sync { point: *point }));
-        script.push(Field::None, Step::AwaitStart {});
-        Plan {
-            script,
-            opens: Default::default(),
-            clone_flags: 0,
-            staged: false,
-            confined: None,
-            created: 0,
-            joined: 0,
-            id_maps: None,
-            warnings: Vec::new(),
-        }
-    }
-
-    fn spec(config: &str) -> Spec<'_> {
-        crate::spec::load::parse("config.json", config.as_bytes()).unwrap()
-    }
-
-    const ROOT: Mount = Mount { path: String::new(), root: String::new() };
-    const UNIFIED: Layout = Layout { hierarchies: Vec::new(), unified: Some(ROOT) };
-    const LEGACY: Layout = Layout { hierarchies: Vec::new(), unified: None };
-
-    fn place(deeds: &[Deed], deed: Deed) -> usize {
-        deeds.iter().position(|it| *it == deed).unwrap_or_else(|| panic!("{deed:?} is not in {deeds:?}"))
-    }
-
-    #[test]
-    fn limits_stand_before_a_process_that_enters_by_itself_and_come_beside_one_that_is_born_there() {
-        for (layout, before) in [(LEGACY, true), (UNIFIED, false)] {
-            let deeds = create(&plan(&[]), &spec("{}"), Some(&layout), Wishes::default());
-            assert_eq!(place(&deeds, Deed::SetLimits) < place(&deeds, Deed::StartInit), before);
-            assert!(place(&deeds, Deed::GuardDevices) < place(&deeds, Deed::StartInit));
-            let staged = Plan { staged: true, ..plan(&[]) };
-            let deeds = create(&staged, &spec("{}"), Some(&layout), Wishes::default());
-            assert!(place(&deeds, Deed::SetLimits) > place(&deeds, Deed::AwaitReady));
-        }
-        let deeds = create(&plan(&[]), &spec("{}"), None, Wishes::default());
-        assert!(!deeds.contains(&Deed::SetLimits) && !deeds.contains(&Deed::MakeCgroup));
-    }
-
-    #[test]
-    fn what_will_be_made_is_written_down_first_and_what_is_made_is_published_last() {
-        let wishes = Wishes {
-            start: StartWord::Taken,
-            shows_created: true,
-            notify: true,
-            pidfd: true,
-            pid_file: true,
-        };
-        let deeds =
-            create(&plan(&[sync::MAP, sync::HOOKS]), &spec(r#"{"hooks": {}}"#), Some(&LEGACY), wishes);
-        assert_eq!(deeds[..3], [Deed::MakeState, Deed::ClaimCgroup, Deed::WriteIntent]);
-        assert_eq!(
-            deeds[deeds.len() - 4..],
-            [Deed::GivePidfd, Deed::Publish, Deed::WriteBrief, Deed::WritePidFile]
-        );
-        assert!(place(&deeds, Deed::RecordProcess) < place(&deeds, Deed::RunHooks(Hooks::Prestart)));
-        assert!(place(&deeds, Deed::RunHooks(Hooks::CreateContainer)) < place(&deeds, Deed::RecordCreated));
-    }
-
-    #[test]
-    fn init_goes_on_only_after_the_hosts_part() {
-        let points = [
-            sync::RESCTRL,
-            sync::MAP,
-            sync::NETWORK,
-            sync::HOOKS,
-            sync::CONFINED,
-            sync::PROCESSES,
-            sync::BORN,
-        ];
-        let deeds = create(&plan(&points), &spec("{}"), None, Wishes::default());
-        for point in points {
-            let met = place(&deeds, Deed::Meet(point));
-            let part = at(point);
-            assert!(!part.is_empty());
-            assert_eq!(deeds[met + 1..=met + part.len()], *part);
-            assert_eq!(deeds[met + 1 + part.len()], Deed::Release);
-        }
-        assert!(place(&deeds, Deed::AwaitReady) > place(&deeds, Deed::Meet(sync::BORN)));
-    }
-
-    #[test]
-    fn a_start_runs_its_hooks_around_the_program_and_a_hook_that_fails_ends_it_all() {
-        let config = r#"{"hooks": {"startContainer": [{"path": "/a"}], "poststart": [{"path": "/b"}]}}"#;
-        let hooks = [Hooks::StartContainer, Hooks::Poststart].map(Deed::RunHooks);
-        let expected =
-            [hooks[0], Deed::SayStart, Deed::AwaitProgram, Deed::HideCreated, Deed::RenewBrief, hooks[1]];
-        assert_eq!(start(&spec(config), true), expected);
-        assert_eq!(start(&spec("{}"), false), [Deed::SayStart, Deed::AwaitProgram]);
-        for deed in expected {
-            assert_eq!(back_from_start(deed) == DELETE, hooks.contains(&deed), "{deed:?}");
-        }
-    }
-
-    #[test]
-    fn what_joins_meets_the_host_before_its_program_and_is_given_after_it() {
-        let wishes = Wishes { pidfd: true, pid_file: true, ..Wishes::default() };
-        let deeds = join(&plan(&[sync::LIMITS, sync::BORN]).script, wishes);
-        assert_eq!(deeds[..3], [Deed::Meet(sync::LIMITS), Deed::RaiseLimits, Deed::Release]);
-        assert_eq!(deeds[7..], [Deed::AwaitProgram, Deed::GivePidfd, Deed::WritePidFile]);
-    }
-
-    #[test]
-    fn the_way_back_is_the_ledger_from_its_end() {
-        let config = r#"{"linux": {"intelRdt": {}}}"#;
-        let deeds = create(&plan(&[sync::NETWORK]), &spec(config), Some(&UNIFIED), Wishes::default());
-        let all = undo(&deeds);
-        let expected = [
-            Deed::GiveDevicesBack,
-            Deed::EndProcesses,
-            Deed::RemoveResctrl,
-            Deed::RemoveCgroup,
-            Deed::RunHooks(Hooks::Poststop),
-            Deed::ReleaseCgroup,
-            Deed::RemoveState,
-        ];
-        assert_eq!(all, expected);
-        for done in 0..=deeds.len() {
-            assert!(all.ends_with(&undo(&deeds[..done])), "after {done}");
-        }
-        assert!(undo(&[]).is_empty());
-        assert_eq!(undo(&UPDATE), [Deed::SetLimitsBack, Deed::ForgetShares]);
-        assert!(place(&UPDATE, Deed::ChangeLimits) < place(&UPDATE, Deed::Publish));
+        Point::Confined => &[Deed::CheckConfined],
+        Point::Processes => &[Deed::LimitProcesses],
+        Point::Born => &[Deed::SettleBorn, Deed::ShowTerminal],
     }
 }

@@ -8,7 +8,7 @@ use super::script::{Field, Script};
 use crate::error::{Error, Kind, Result};
 use crate::seccomp::Filter;
 use crate::spec::Process;
-use crate::wire::{Bytes, Step};
+use crate::wire::{Bytes, Point, Step};
 
 /// What becomes of the filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl Program<'_, '_> {
                 sets.push(0, 0, script);
                 // rruntime looks for itself: what answers for a filter could say "done" to anything.
                 if self.birth == Birth::Late {
-                    script.push(Field::None, Step::Sync { point: super::sync::CONFINED });
+                    script.push(Field::None, Step::Sync { point: Point::Confined });
                 }
                 Some(sets)
             }

@@ -60,26 +60,3 @@ fn known<T: Copy>(table: &Table<T>, name: &str, field: impl FnOnce() -> String) 
     let unknown = || Error::new("unknown name").kind(Kind::Config).field(field()).value(name);
     find(table, name).ok_or_else(unknown)
 }
-
-/// Where init stops and rruntime does its part: the `point` of a `Step::Sync`.
-pub mod sync {
-    /// Write my id maps.
-    pub const MAP: u32 = 1;
-    /// Run the hooks that come before pivot_root.
-    pub const HOOKS: u32 = 2;
-    // 3 is what 0.1.0 says at start, for startContainer hooks.
-    /// Raise my hard resource limits, while I am still outside.
-    pub const LIMITS: u32 = 4;
-    // 5 was the terminal's, which has BORN now.
-    /// Move network devices into my namespace.
-    pub const NETWORK: u32 = 6;
-    /// Put me into the container's resctrl groups, before I start anything.
-    pub const RESCTRL: u32 = 7;
-    /// See for yourself that I have given up what the container does not have: next I make the process that it sees.
-    pub const CONFINED: u32 = 8;
-    /// I was born: set my limit on processes.
-    pub const PROCESSES: u32 = 10;
-    /// I was born and lead my session: set the policy that would have forbidden my birth, give the terminal its size before
-    /// my program looks, and its mode back.
-    pub const BORN: u32 = 9;
-}

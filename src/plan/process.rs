@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::names;
 use crate::spec::text::given;
 use crate::spec::{Process, Text};
-use crate::wire::{Bytes, Step};
+use crate::wire::{Bytes, Point, Step};
 use std::collections::BTreeSet;
 use std::ffi::CStr;
 
@@ -106,11 +106,11 @@ impl Program<'_, '_> {
             if process.rlimits.iter().any(|limit| &*limit.kind == "RLIMIT_NPROC")
                 && self.is_the_parents(libc::RLIMIT_NPROC)
             {
-                let point = super::sync::PROCESSES;
+                let point = Point::Processes;
                 script.push(Field::Fixed("/process/rlimits"), Step::Sync { point });
             }
             if process.terminal || scheduling::forbids_birth(process) {
-                script.push(Field::None, Step::Sync { point: super::sync::BORN });
+                script.push(Field::None, Step::Sync { point: Point::Born });
             }
         }
         if self.listening && late {

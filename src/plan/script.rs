@@ -4,7 +4,7 @@ use crate::names::HOOKS;
 use crate::spec::Spec;
 use crate::spec::locate::escaped;
 use crate::sys;
-use crate::wire::{Header, Reader, Sink, Step, Strings, Wire};
+use crate::wire::{Header, Point, Reader, Sink, Step, Strings, Wire};
 use std::ffi::CString;
 use std::os::fd::RawFd;
 
@@ -67,7 +67,7 @@ impl Field {
 /// What init says by itself at a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Talk {
-    Reached(u32),
+    Reached(Point),
     Spawned,
     Ready,
     Console,

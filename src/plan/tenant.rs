@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::names::namespaces::USER;
 use crate::seccomp::Filter;
 use crate::spec::{Hook, Linux, Process};
-use crate::wire::{Bytes, Handle, Step};
+use crate::wire::{Bytes, Handle, Point, Step};
 
 /// What a joining process does.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub struct Destination<'i> {
     pub namespaces: u64,
     /// The user namespaces that these may belong to, by number, the container's own first; none where they are not known.
     pub user_namespaces: &'i [u64],
-    /// The container's cgroup.
+    /// The container's cgroup, as far as it is there.
     pub cgroup: Option<&'i Location>,
     /// The container is in resctrl groups.
     pub in_resctrl: bool,
@@ -64,11 +64,11 @@ pub fn exec<'a>(
     let script = &mut tenant.script;
     tenant.entrance = push_entrance(process, to.cgroup, script, &mut tenant.opens)?;
     if to.in_resctrl {
-        script.push(Field::Fixed("/linux/intelRdt"), Step::Sync { point: super::sync::RESCTRL });
+        script.push(Field::Fixed("/linux/intelRdt"), Step::Sync { point: Point::Resctrl });
     }
     push_self_files(process, process.oom_score_adj, script);
     if to.namespaces & USER != 0 && host.privileged && !process.rlimits.is_empty() {
-        script.push(Field::Fixed("/process/rlimits"), Step::Sync { point: super::sync::LIMITS });
+        script.push(Field::Fixed("/process/rlimits"), Step::Sync { point: Point::Limits });
     }
     push_join(to, pidfd, host.keep_groups, script);
     if let Some(name) = to.keyring {

@@ -1,11 +1,17 @@
 //! What steps and deeds are called, for `--debug`, errors, and whatever else tells a person what is done. Both matches are
 //! exhaustive: nothing is done that has no words.
 
-use super::deeds::Deed;
-use super::sync;
-use crate::names::{Effect, MOUNT_OPTIONS, NAMESPACES, RLIMITS, capability_names};
-use crate::wire::{Attributes, Bind, Device, Filesystem, Mount, Remount, Root, Step, Strings};
+use super::mounts::legacy;
+use crate::names::{
+    Effect, IO_PRIORITY_CLASSES, MEMORY_POLICY_FLAGS, MEMORY_POLICY_MODES, MOUNT_OPTIONS, NAMESPACES,
+    PERSONALITY_DOMAINS, PERSONALITY_FLAGS, RLIMITS, SCHEDULER_FLAGS, SCHEDULER_POLICIES, Table,
+    capability_names,
+};
+use crate::seccomp::vocabulary::FLAGS;
+use crate::spec::cpus;
+use crate::wire::{Attributes, Bind, Device, Filesystem, Mount, Point, Remount, Root, Step, Strings};
 use std::ffi::CStr;
+use std::ops::BitAnd;
 
 /// What init does at this step, without its values.
 pub fn step(step: &Step) -> String {
@@ -88,14 +94,22 @@ pub fn values(step: &Step) -> String {
         Step::Join { flags, .. } | Step::Unshare { flags } => namespaces(*flags),
         Step::Spawn { flags } => namespaces(u64::from(*flags)),
         Step::Belongs { file, .. } => text(file),
+        Step::OpenRoot { path } => text(path),
         Step::SelfFile { value, .. } | Step::LabelFile { value, .. } | Step::Sysctl { value, .. } => {
             String::from_utf8_lossy(value.0).trim_end().to_owned()
         }
         Step::Hostname { name } | Step::Domainname { name } => String::from_utf8_lossy(name.0).into_owned(),
+        Step::Copy { mapped, .. } => said([(*mapped, "its owners are mapped")]),
+        Step::BecomeRoot { keep_groups } => said([(*keep_groups, "supplementary groups stay")]),
         Step::HostPropagation { flags, recursive } => propagation(*flags, *recursive),
         Step::Root(Root { path, attributes, .. }) => joined([text(path), changed(attributes)]),
-        Step::Filesystem(it) => joined([list(&it.options), changed(&it.attributes)]),
-        Step::Mount(Mount { data, .. }) => text(data),
+        Step::Filesystem(it) => {
+            let copies = said([(it.copy_up, "begins with a copy of what is there")]);
+            joined([list(&it.options), changed(&it.attributes), text(it.label), copies])
+        }
+        Step::Mount(Mount { source, flags, data, .. }) => {
+            joined([text(source), legacy::names(*flags), text(data)])
+        }
         Step::Bind(it) => {
             let below = changed(&it.recursive_attributes);
             let below = if below.is_empty() { below } else { format!("with all below: {below}") };
@@ -110,10 +124,34 @@ pub fn values(step: &Step) -> String {
             mode & 0o7777
         ),
         Step::Symlink { to, .. } => format!("to {}", text(to)),
+        Step::Console { bind, held } => {
+            said([(*bind, "bound to /dev/console"), (*held, "held until the program has it")])
+        }
+        Step::Chroot { elsewhere, left_below } => {
+            let below = list(left_below);
+            let below = if below.is_empty() { below } else { format!("without {below}") };
+            joined([said([(*elsewhere, "moved to /")]), below])
+        }
         Step::Mask { options, .. } => list(options),
-        Step::Personality { value } => format!("{value:#x}"),
+        Step::CpuAffinity { mask } => cpus::list(mask.0),
+        Step::Scheduler { attributes } => scheduler(attributes.0),
+        Step::IoPriority { value } => joined([
+            named(&IO_PRIORITY_CLASSES, (value >> 13) as u16).into(),
+            format!("priority {}", value & 7),
+        ]),
+        Step::MemoryPolicy { mode, nodes } => {
+            let flags = MEMORY_POLICY_FLAGS.iter().fold(0, |all, (_, flag)| all | flag);
+            let mode =
+                [named(&MEMORY_POLICY_MODES, mode & !flags).into(), bits(&MEMORY_POLICY_FLAGS, mode & flags)];
+            let [mode, flags] = mode;
+            joined([mode, flags, format!("nodes {}", cpus::list(nodes.0))])
+        }
+        Step::Personality { value } => {
+            let (domain, flags) = (*value as u32 & 0xff, *value as u32 & !0xff);
+            joined([named(&PERSONALITY_DOMAINS, domain).into(), bits(&PERSONALITY_FLAGS, flags)])
+        }
         Step::Rlimit { resource, soft, hard } => {
-            let name = RLIMITS.iter().find(|(_, number)| number == resource).map_or("", |(name, _)| name);
+            let name = named(&RLIMITS, *resource);
             let limit = |value: &u64| if *value == u64::MAX { "unlimited".into() } else { value.to_string() };
             format!("{name}: soft {}, hard {}", limit(soft), limit(hard))
         }
@@ -135,79 +173,72 @@ pub fn values(step: &Step) -> String {
         Step::Ambient { set } => capabilities(*set),
         Step::Resolve { candidates, .. } => candidates.iter().next().map(text).unwrap_or_default(),
         Step::Arguments { argv, .. } => list(argv),
-        Step::Seccomp { program, .. } => format!("{} instructions", program.0.len() / 8),
-        _ => String::new(),
-    }
-}
-
-/// What rruntime does on the host's side.
-pub fn deed(deed: Deed) -> String {
-    match deed {
-        Deed::MakeState => "make the state directory".into(),
-        Deed::ClaimCgroup => "claim the path of the cgroup".into(),
-        Deed::WriteIntent => "write down what will be made".into(),
-        Deed::MakeCgroup => "make the cgroup".into(),
-        Deed::MakeResctrl => "make the resctrl group".into(),
-        Deed::MakeStartPipes => "make the pipes of start".into(),
-        Deed::ShowCreated => "show the container as created".into(),
-        Deed::MakeNotifyDirectory => "make the directory of the notify socket".into(),
-        Deed::Open => "open what the steps name".into(),
-        Deed::GuardDevices => "set the device rules of the cgroup".into(),
-        Deed::SetLimits => "set the limits of the container's cgroup".into(),
-        Deed::StartInit => "start init".into(),
-        Deed::KeepConfig => "keep a copy of config.json".into(),
-        Deed::KeepScript => "keep the steps with their fields".into(),
-        Deed::RecordProcess => "record the process".into(),
-        Deed::RecordCreated => "write down that the container is created".into(),
-        Deed::Meet(point) => format!("wait until init needs the runtime to {}", host_part(point)),
-        Deed::Release => "let init go on".into(),
-        Deed::WriteIdMaps => "write the id maps".into(),
-        Deed::RaiseLimits => "raise hard resource limits".into(),
-        Deed::JoinResctrl => "put init into the resctrl group".into(),
-        Deed::MoveDevices => "move network devices into the container".into(),
-        Deed::RunHooks(hooks) => format!("run the {} hooks", hooks.name()),
-        Deed::CheckConfined => "see that init has given up its rights".into(),
-        Deed::LimitProcesses => "limit the number of processes".into(),
-        Deed::SettleBorn => "set the scheduler of the process that was born".into(),
-        Deed::AwaitReady => "wait until init is ready".into(),
-        Deed::ShowTerminal => "let the container's user open the terminal".into(),
-        Deed::GivePidfd => "send a descriptor of the process".into(),
-        Deed::Publish => "publish the record".into(),
-        Deed::WriteBrief => "write what list shows".into(),
-        Deed::WritePidFile => "write the pid file".into(),
-        Deed::SayStart => "say start".into(),
-        Deed::AwaitProgram => "wait until the program runs".into(),
-        Deed::HideCreated => "show the container as started".into(),
-        Deed::RenewBrief => "write anew what list shows".into(),
-        Deed::AnnounceShares => "write down the change of the resctrl group".into(),
-        Deed::RecordLimits => "prepare the record of the new limits".into(),
-        Deed::ChangeLimits => "change the limits of the container's cgroup".into(),
-        Deed::SetShares => "change the resctrl group".into(),
-        Deed::SetLimitsBack => "set the limits back".into(),
-        Deed::ForgetShares => "take back the change of the resctrl group".into(),
-        Deed::KillFirst => "kill the container's first process".into(),
-        Deed::GiveDevicesBack => "give network devices back to the host".into(),
-        Deed::EndProcesses => "end the container's processes".into(),
-        Deed::RemoveCgroup => "remove the cgroup".into(),
-        Deed::RemoveResctrl => "remove the resctrl group".into(),
-        Deed::ReleaseCgroup => "release the path of the cgroup".into(),
-        Deed::RemoveState => "remove the state directory".into(),
+        Step::Seccomp { flags, program, notify } => joined([
+            format!("{} instructions", program.0.len() / 8),
+            FLAGS
+                .iter()
+                .filter(|flag| flags & flag.bit != 0)
+                .map(|flag| flag.name)
+                .collect::<Vec<_>>()
+                .join(","),
+            said([(*notify, "an agent listens")]),
+        ]),
+        Step::Chdir { .. } | Step::Cwd { .. } | Step::FindMount { .. } | Step::Unmount { .. } => {
+            String::new()
+        }
+        Step::Sync { .. } | Step::EnterCgroup { .. } | Step::Readonly { .. } | Step::ExecPath { .. } => {
+            String::new()
+        }
+        Step::Keyring { .. } | Step::JoinKeyring { .. } | Step::Confine { .. } => String::new(),
+        Step::Undumpable {} | Step::Dumpable {} | Step::OpenHostProc {} | Step::CloseHostProc {} => {
+            String::new()
+        }
+        Step::LeaveSession {} | Step::EnterTimeNamespace {} | Step::LoopbackUp {} => String::new(),
+        Step::OpenProc {} | Step::KeepMounts {} | Step::OpenNull {} | Step::Pivot {} | Step::Streams {} => {
+            String::new()
+        }
+        Step::NoNewPrivileges {} | Step::Session {} | Step::ListenPid {} | Step::AwaitStart {} => {
+            String::new()
+        }
+        Step::Exec {} | Step::Finish {} => String::new(),
     }
 }
 
 /// What init waits for at a point of the plan.
-fn host_part(point: u32) -> &'static str {
+pub fn host_part(point: Point) -> &'static str {
     match point {
-        sync::MAP => "write its id maps",
-        sync::HOOKS => "run the hooks of create",
-        sync::LIMITS => "raise its limits",
-        sync::NETWORK => "move its network devices",
-        sync::RESCTRL => "put it into the resctrl group",
-        sync::CONFINED => "see that it has given up its rights",
-        sync::PROCESSES => "limit its number of processes",
-        sync::BORN => "settle the process that was born",
-        _ => "do its part",
+        Point::Map => "write its id maps",
+        Point::Hooks => "run the hooks of create",
+        Point::Limits => "raise its limits",
+        Point::Network => "move its network devices",
+        Point::Resctrl => "put it into the resctrl group",
+        Point::Confined => "see that it has given up its rights",
+        Point::Processes => "limit its number of processes",
+        Point::Born => "settle the process that was born",
     }
+}
+
+/// What is so.
+fn said<const N: usize>(parts: [(bool, &str); N]) -> String {
+    joined(parts.map(|(so, words)| if so { words.to_owned() } else { String::new() }))
+}
+
+fn named<T: Copy + PartialEq>(table: &Table<T>, value: T) -> &'static str {
+    table.iter().find(|(_, known)| *known == value).map_or("unknown", |(name, _)| name)
+}
+
+/// The names of the bits that are set.
+fn bits<T: Copy + PartialEq + BitAnd<Output = T> + Default>(table: &Table<T>, value: T) -> String {
+    let set = table.iter().filter(|(_, bit)| value & *bit == *bit && *bit != T::default());
+    set.map(|(name, _)| *name).collect::<Vec<_>>().join(",")
+}
+
+/// Policy, flags, nice value and priority of a struct sched_attr.
+fn scheduler(attributes: &[u8]) -> String {
+    let number = |at: usize| attributes.get(at..)?.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes));
+    let [policy, flags, nice, priority] = [4, 8, 16, 20].map(|at| number(at).unwrap_or_default());
+    let numbers = format!("nice {}, priority {priority}", nice as i32);
+    joined([named(&SCHEDULER_POLICIES, policy).into(), bits(&SCHEDULER_FLAGS, u64::from(flags)), numbers])
 }
 
 fn text(path: &CStr) -> String {

@@ -41,6 +41,19 @@ pub fn missing(mask: &[u8], all: &[u8]) -> Option<usize> {
     (0..mask.len() * 8).find(|cpu| has(mask, *cpu) && !has(all, *cpu))
 }
 
+/// The other way round.
+pub fn list(mask: &[u8]) -> String {
+    let mut parts: Vec<(usize, usize)> = Vec::new();
+    for cpu in (0..mask.len() * 8).filter(|cpu| has(mask, *cpu)) {
+        match parts.last_mut() {
+            Some((_, last)) if *last + 1 == cpu => *last = cpu,
+            _ => parts.push((cpu, cpu)),
+        }
+    }
+    let part = |(first, last)| if first == last { format!("{first}") } else { format!("{first}-{last}") };
+    parts.into_iter().map(part).collect::<Vec<_>>().join(",")
+}
+
 fn has(mask: &[u8], cpu: usize) -> bool {
     mask.get(cpu / 8).is_some_and(|byte| byte & 1 << (cpu % 8) != 0)
 }
@@ -53,6 +66,7 @@ mod tests {
     fn numbers_and_ranges_become_bits() {
         assert_eq!(mask("0"), Ok(vec![1]));
         assert_eq!(mask("0-3,7"), Ok(vec![0x8f]));
+        assert_eq!(list(&[0x8f, 1]), "0-3,7-8");
         assert_eq!(mask(" 1 , 8 - 9 ,,1"), Ok(vec![2, 3]));
         assert_eq!(mask(""), Ok(vec![]));
         assert_eq!(mask(" , "), Ok(vec![]));

@@ -1,4 +1,5 @@
-//! What is read: config.json and its rules, beside the oracles; profiles; and the page of what becomes of each field.
+//! What is read: config.json and its rules, beside the oracles; profiles; the plan; and the page of what
+//! becomes of each field.
 
 #[macro_use]
 #[path = "../support/mod.rs"]
@@ -6,6 +7,7 @@ mod support;
 
 mod bad_input;
 mod conformance;
+mod deeds;
 mod load;
 mod merge;
 mod names;

@@ -17,4 +17,4 @@ mod values;
 pub use format::{Bytes, Handle, Header, MAGIC, Reader, Sink, Strings, Wire};
 pub use message::{LEADS, Message, PAYLOAD, Part, Word};
 pub use step::{Bind, Device, Filesystem, MOST_KEPT, Mount, Remount, Root, Step};
-pub use values::{Attributes, Links, MountId, Searcher};
+pub use values::{Attributes, Links, MountId, Point, Searcher};

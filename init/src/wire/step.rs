@@ -2,7 +2,7 @@
 //! that it does not expect.
 
 use super::format::{Bytes, Handle, Reader, Sink, Strings, Wire, records};
-use super::values::{Attributes, Links, MountId, Searcher};
+use super::values::{Attributes, Links, MountId, Point, Searcher};
 use core::ffi::CStr;
 
 /// Mounts that one plan can take away again (`Step::KeepMounts`).
@@ -103,9 +103,8 @@ steps! {
     /// Not before the id maps are written: an ordinary user's parent could not open them any more.
     Undumpable {}
     /// Tells rruntime that `point` is reached and waits for its word to go on.
-    Sync { point: u32 }
-    /// Enters a cgroup: writes 0 to its file of tasks or processes. A handle that is not open is a hierarchy that is
-    /// gone.
+    Sync { point: Point }
+    /// Enters a cgroup: writes 0 to its file of tasks or processes.
     EnterCgroup { tasks: Handle }
     /// Opens the host's /proc, for the files about ourselves.
     OpenHostProc {}

@@ -60,3 +60,44 @@ impl Links {
         Links(self.0 | bits)
     }
 }
+
+/// Where init stops and rruntime does its part. The numbers stay; 3 is where a container of 0.1.0 asks for its
+/// startContainer hooks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum Point {
+    /// Write my id maps.
+    Map = 1,
+    /// Run the hooks that come before pivot_root.
+    Hooks = 2,
+    /// Raise my hard resource limits, while I am still outside.
+    Limits = 4,
+    /// Move network devices into my namespace.
+    Network = 6,
+    /// Put me into the container's resctrl groups, before I start anything.
+    Resctrl = 7,
+    /// See for yourself that I have given up what the container does not have: next I make the process that it sees.
+    Confined = 8,
+    /// I was born and lead my session: set the policy that would have forbidden my birth, give the terminal its size before
+    /// my program looks, and its mode back.
+    Born = 9,
+    /// I was born: set my limit on processes.
+    Processes = 10,
+}
+
+impl Point {
+    pub const ALL: [Point; 8] = {
+        use Point::{Born, Confined, Hooks, Limits, Map, Network, Processes, Resctrl};
+        [Resctrl, Limits, Map, Network, Hooks, Confined, Processes, Born]
+    };
+}
+
+impl<'a> Wire<'a> for Point {
+    fn put(&self, out: &mut impl Sink) {
+        (*self as u32).put(out);
+    }
+    fn take(from: &mut Reader<'a>) -> Option<Self> {
+        let number = u32::take(from)?;
+        Point::ALL.into_iter().find(|point| *point as u32 == number)
+    }
+}

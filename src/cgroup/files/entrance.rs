@@ -1,6 +1,6 @@
 //! How a process gets into the cgroup: born there on v2, by itself through a file on v1.
 
-use super::held::{Cgroup, on};
+use super::held::{Cgroup, Held, on};
 use super::walk::{DIRECTORY, INSIDE, c};
 use crate::cgroup::location::Version;
 use crate::error::{Error, Kind, Result};
@@ -18,20 +18,18 @@ impl Cgroup {
         self.held.iter().any(|held| held.leg.version == Version::V1)
     }
 
-    /// The file of the v1 hierarchy at `mount` through which a process enters by writing 0; `None` if the hierarchy's
-    /// directory is gone. A thread that moves itself needs no lock over all processes, and so no RCU grace
-    /// period, which costs any other move some 12 ms.
-    pub fn entrance(&self, mount: &str) -> Result<Option<OwnedFd>> {
+    /// The file of the v1 hierarchy at `mount` through which a process enters by writing 0. A thread that moves itself needs
+    /// no lock over all processes, and so no RCU grace period, which costs any other move some 12 ms.
+    pub fn entrance(&self, mount: &str) -> Result<OwnedFd> {
         let held = self.held.iter().find(|held| held.leg.version == Version::V1 && held.leg.mount == mount);
-        let Some(held) = held else { return Ok(None) };
-        match file::openat2(held.dir.as_fd(), c"tasks", libc::O_WRONLY, 0, INSIDE) {
-            Ok(tasks) => Ok(Some(tasks)),
+        let held = held.ok_or_else(|| Error::new("the container has no cgroup here").value(mount))?;
+        file::openat2(held.dir.as_fd(), c"tasks", libc::O_WRONLY, 0, INSIDE).map_err(|errno| match errno {
             // It was there a moment ago.
-            Err(Errno(libc::ENOENT | libc::ENODEV)) => {
-                Err(Error::new("the container has ended").kind(Kind::WrongState))
+            Errno(libc::ENOENT | libc::ENODEV) => {
+                Error::new("the container has ended").kind(Kind::WrongState)
             }
-            Err(errno) => Err(on(&held.leg, "open the tasks file of", errno)),
-        }
+            errno => on(&held.leg, "open the tasks file of", errno),
+        })
     }
 
     /// The directory that process `pid`, one of this cgroup, is in now: below [`Cgroup::birth`] if the container
@@ -39,7 +37,7 @@ impl Cgroup {
     /// (EBUSY); a process that joins such a container is born here instead.
     pub fn beside(&self, pid: i32) -> Result<OwnedFd> {
         let doing = || format!("finding the cgroup of process {pid}");
-        let held = self.unified().ok_or_else(|| Error::new("there is no cgroup v2 here").doing(doing()))?;
+        let held = self.need_unified().map_err(|e| e.doing(doing()))?;
         let text = std::fs::read_to_string(format!("/proc/{pid}/cgroup"))
             .map_err(|e| Error::io(format!("read /proc/{pid}/cgroup"), &e).doing(doing()))?;
         let path = text.lines().find_map(|l| l.strip_prefix("0::/")).unwrap_or_default();
@@ -55,15 +53,18 @@ impl Cgroup {
 
     /// The file of the v2 hierarchy through which a process enters by writing 0, for the one that has something to do
     /// before: of the cgroup, or where that hands controllers to children, of the one that process `beside` is in.
-    /// `None` without v2.
-    pub fn unified_entrance(&self, beside: Option<i32>) -> Result<Option<OwnedFd>> {
-        let Some(held) = self.unified() else { return Ok(None) };
+    pub fn unified_entrance(&self, beside: Option<i32>) -> Result<OwnedFd> {
+        let held = self.need_unified()?;
         let failed = |errno| on(&held.leg, "open the processes of", errno);
         let handed_down =
             file::read_at(held.dir.as_fd(), c"cgroup.subtree_control", 4096, INSIDE).map_err(failed)?;
         let beside = beside.filter(|_| !handed_down.trim_ascii().is_empty());
         let below = beside.map(|pid| self.beside(pid)).transpose()?;
         let dir = below.as_ref().unwrap_or(&held.dir);
-        file::openat2(dir.as_fd(), c"cgroup.procs", libc::O_WRONLY, 0, INSIDE).map(Some).map_err(failed)
+        file::openat2(dir.as_fd(), c"cgroup.procs", libc::O_WRONLY, 0, INSIDE).map_err(failed)
+    }
+
+    fn need_unified(&self) -> Result<&Held> {
+        self.unified().ok_or_else(|| Error::new("there is no cgroup v2 here"))
     }
 }

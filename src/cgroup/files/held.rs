@@ -42,6 +42,11 @@ impl Cgroup {
         Ok(Location { legs: self.held.iter().map(identified).collect::<Result<_>>()? })
     }
 
+    /// As far as it is there: what a process can enter.
+    pub fn there(&self) -> Location {
+        Location { legs: self.held.iter().map(|held| held.leg.clone()).collect() }
+    }
+
     /// Opens the cgroup; `None` if it is gone, also where another has its path. In a hierarchy where only this leg is gone,
     /// the rest counts.
     pub fn open(location: &Location) -> Result<Option<Cgroup>> {

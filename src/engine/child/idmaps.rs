@@ -8,11 +8,11 @@ use crate::engine::child::{birth, message::Event};
 use crate::error::{Context, Error, Result};
 use crate::host::Facts;
 use crate::plan::script::c;
-use crate::plan::{Field, Script, sync};
+use crate::plan::{Field, Script};
 use crate::spec::IdMapping;
 use crate::sys::wait::Ended;
 use crate::sys::{file, identity, memory, process, spawn};
-use crate::wire::Step;
+use crate::wire::{Point, Step};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ fn open(pid: i32) -> Result<OwnedFd> {
 /// A user namespace with these maps without a process, to map the owners of a mount by.
 pub fn namespace(uids: &[IdMapping], gids: &[IdMapping]) -> Result<OwnedFd> {
     let mut script = Script::default();
-    script.push(Field::None, Step::Sync { point: sync::MAP });
+    script.push(Field::None, Step::Sync { point: Point::Map });
     let watch = Arc::new(Watch::none());
     let start = birth::Start::of(&script, &[-1], &watch);
     let mut holder = birth::start(birth::Start { namespaces: libc::CLONE_NEWUSER as u64, ..start })?;

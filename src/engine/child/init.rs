@@ -261,18 +261,28 @@ impl Init {
 /// An error for anything but the next thing that the script lets init say.
 fn expect(talks: &mut VecDeque<(u32, Talk)>, said: &Said) -> Result<()> {
     let talk = match &said.event {
-        Event::Reached(point) => Talk::Reached(*point),
+        Event::Reached(number) => match talks.front() {
+            Some((_, Talk::Reached(point))) if *point as u32 == *number => Talk::Reached(*point),
+            _ => return Err(out_of_turn()),
+        },
         Event::Spawned(_) => Talk::Spawned,
         Event::Ready => Talk::Ready,
         Event::Console(_) => Talk::Console,
         Event::Listener(_) | Event::ListenerAt(_) => Talk::Listener,
-        _ => return Ok(()),
+        // At any step and as often as `left` allows; who hears it knows whether its plan has such steps.
+        Event::Failed(_) | Event::Warned(_) | Event::Mount { .. } | Event::Link(_) => return Ok(()),
+        Event::Copied(..) | Event::Blocked(_) | Event::Closed => return Ok(()),
     };
     match talks.pop_front() {
         Some(next) if next == (said.step, talk) => Ok(()),
-        _ => Err(Error::new("the container's init says something out of turn")
-            .remedy("a process of the container may be speaking for it")),
+        _ => Err(out_of_turn()),
     }
+}
+
+/// The error for what no step of the plan says.
+pub fn out_of_turn() -> Error {
+    Error::new("the container's init says something out of turn")
+        .remedy("a process of the container may be speaking for it")
 }
 
 /// Whether a process was born beside another one (CLONE_PARENT): as our child, or with the same parent, which need not be
@@ -304,7 +314,7 @@ pub fn fetch_listener(pid: i32, pidfd: BorrowedFd, number: i32) -> Result<OwnedF
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::sync;
+    use crate::wire::Point;
     use std::io::{BufRead, BufReader};
     use std::process::{Command, Stdio};
 
@@ -329,25 +339,25 @@ mod tests {
     /// Whatever may trace a process that was born in a container can write to its end of the conversation.
     #[test]
     fn init_is_believed_what_its_script_lets_it_say_and_nothing_else() {
-        let script = [(3, Talk::Spawned), (5, Talk::Reached(sync::BORN)), (6, Talk::Ready)];
+        let script = [(3, Talk::Spawned), (5, Talk::Reached(Point::Born)), (6, Talk::Ready)];
         let said = |step, event| Said { event, step };
         let told =
             |after: usize, said: Said| expect(&mut script.into_iter().skip(after).collect(), &said).is_ok();
         assert!(told(0, said(3, Event::Spawned(1))));
-        assert!(told(1, said(5, Event::Reached(sync::BORN))));
+        assert!(told(1, said(5, Event::Reached(Point::Born as u32))));
         assert!(told(1, said(9, Event::Closed)), "an end can come at any time");
         for (after, event) in [
-            (1, Event::Reached(sync::MAP)),
-            (1, Event::Reached(sync::HOOKS)),
+            (1, Event::Reached(Point::Map as u32)),
+            (1, Event::Reached(Point::Hooks as u32)),
             (1, Event::Spawned(1)),
             (1, Event::Ready),
             (1, Event::ListenerAt(0)),
-            (2, Event::Reached(sync::BORN)),
+            (2, Event::Reached(Point::Born as u32)),
             (3, Event::Ready),
         ] {
             let words = format!("{event:?}");
             assert!(!told(after, said(5, event)), "{words}");
         }
-        assert!(!told(1, said(4, Event::Reached(sync::BORN))), "at another step");
+        assert!(!told(1, said(4, Event::Reached(Point::Born as u32))), "at another step");
     }
 }

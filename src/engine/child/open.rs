@@ -66,23 +66,21 @@ impl Opened {
     }
 }
 
-/// Opens them in their order; -1 stands for one that there is none for.
+/// Opens them in their order. What the plan counts on and the engine does not have is an error.
 pub fn open(opens: &Opens, given: Given, spec: &Spec) -> Result<Opened> {
     let mut opened = Opened { _room: Room::for_plan(opens, given.open_files)?, ..Opened::default() };
-    let there = |fd: Option<BorrowedFd>| fd.map_or(-1, |fd| fd.as_raw_fd());
+    let absent = || Error::new("the plan opens something that is not there");
+    let there = |fd: Option<BorrowedFd>| fd.map(|fd| fd.as_raw_fd()).ok_or_else(absent);
     for (handle, wanted) in opens.iter().enumerate() {
         let number = match wanted {
             // Filled in when init is started.
             Open::Control | Open::Word | Open::Answer => -1,
-            Open::StartWord => there(given.start.map(|(word, _)| word)),
-            Open::StartAnswer => there(given.start.map(|(_, answer)| answer)),
-            Open::Pidfd => there(given.pidfd),
-            Open::PidNamespace => there(given.pid_namespace),
-            Open::Unified => there(given.unified),
-            Open::Tasks { mount } => {
-                let entrance = given.cgroup.map(|cgroup| cgroup.entrance(mount)).transpose()?.flatten();
-                entrance.map_or(-1, |entrance| opened.keep(entrance))
-            }
+            Open::StartWord => there(given.start.map(|(word, _)| word))?,
+            Open::StartAnswer => there(given.start.map(|(_, answer)| answer))?,
+            Open::Pidfd => there(given.pidfd)?,
+            Open::PidNamespace => there(given.pid_namespace)?,
+            Open::Unified => there(given.unified)?,
+            Open::Tasks { mount } => opened.keep(given.cgroup.ok_or_else(absent)?.entrance(mount)?),
             Open::Tree { path, flags, mapping, copier, field } => {
                 let owners = || mapping.as_ref().map(|mapping| owners(mapping, *field, spec)).transpose();
                 if *copier == Copier::Engine {

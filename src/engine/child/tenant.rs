@@ -1,11 +1,11 @@
 //! A process that joins a container (`exec`, a hook inside): the sealed init with a tenant's script.
 
-use crate::cgroup::Cgroup;
+use crate::cgroup::{Cgroup, Location};
 use crate::engine::child::{
     birth::{self, Birthplace, Start},
     born::{self, Hidden},
     confined, diagnose, early,
-    init::Init,
+    init::{Init, out_of_turn},
     message::{Event, Trouble},
     open::{self, Given},
     rlimits,
@@ -15,12 +15,11 @@ use crate::error::{Error, Kind, Result};
 use crate::plan::affinity::Entrance;
 use crate::plan::deeds::{self, Deed, Wishes};
 use crate::plan::tenant::{Destination, Tenant};
-use crate::plan::words;
 use crate::resctrl::Place;
 use crate::spec::Spec;
 use crate::state::Record;
 use crate::sys::Errno;
-use crate::wire::{Message, Part, Step, Word};
+use crate::wire::{Message, Part, Point, Step, Word};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
@@ -36,13 +35,13 @@ pub fn first(record: &Record, gone: impl Fn() -> Error) -> Result<OwnedFd> {
     })
 }
 
-/// Where it goes, and which namespaces it joins.
-pub fn destination(record: &Record) -> Destination<'_> {
+/// Where it goes, and which namespaces it joins; `cgroup`: [`Cgroup::there`].
+pub fn destination<'r>(record: &'r Record, cgroup: Option<&'r Location>) -> Destination<'r> {
     Destination {
         id: &record.id,
         namespaces: record.namespaces(),
         user_namespaces: &record.user_namespaces,
-        cgroup: record.cgroup.as_ref(),
+        cgroup,
         in_resctrl: false,
         keyring: None,
     }
@@ -73,7 +72,7 @@ pub fn start(tenant: &Tenant, spec: &Spec, beginning: Beginning, watch: &Arc<Wat
     let Beginning { first, given, birthplace, streams, preserve_fds } = beginning;
     let unified = match (tenant.entrance, given.cgroup) {
         (Entrance::Step, Some(cgroup)) => {
-            cgroup.unified_entrance((birthplace == Birthplace::OrBeside).then_some(first))?
+            Some(cgroup.unified_entrance((birthplace == Birthplace::OrBeside).then_some(first))?)
         }
         _ => None,
     };
@@ -136,14 +135,16 @@ impl<F: FnMut(Passed) -> Result<()>> Joining<'_, F> {
             Deed::GivePidfd => (self.passed)(Passed::Pidfd(self.init.process().pidfd.as_fd())),
             Deed::WritePidFile => (self.passed)(Passed::Pid(pid)),
             // Its exit code says why.
-            _ if self.ended => Ok(()),
+            Deed::Meet(_) | Deed::Release | Deed::RaiseLimits | Deed::JoinResctrl if self.ended => Ok(()),
+            Deed::CheckConfined | Deed::LimitProcesses | Deed::SettleBorn if self.ended => Ok(()),
+            Deed::ShowTerminal | Deed::AwaitProgram if self.ended => Ok(()),
             Deed::Meet(point) => self.follow(Some(point)),
             Deed::AwaitProgram => self.follow(None),
             Deed::Release => self.init.say(Word::Go),
             Deed::RaiseLimits => rlimits::raise(pid, self.spec),
-            Deed::JoinResctrl => self.place.map_or(Ok(()), |place| place_in(place, pid)),
+            Deed::JoinResctrl => place_in(self.place.ok_or_else(|| misplaced(deed))?, pid),
             Deed::CheckConfined => {
-                self.tenant.confined.as_ref().map_or(Ok(()), |sets| confined::check(pid, sets))
+                confined::check(pid, self.tenant.confined.as_ref().ok_or_else(|| misplaced(deed))?)
             }
             Deed::LimitProcesses => born::limit_processes(pid, self.spec),
             Deed::SettleBorn => born::settle(pid, self.spec),
@@ -157,17 +158,14 @@ impl<F: FnMut(Passed) -> Result<()>> Joining<'_, F> {
     }
 
     /// Follows init until it waits at this point, or without one until its program runs.
-    fn follow(&mut self, until: Option<u32>) -> Result<()> {
+    fn follow(&mut self, until: Option<Point>) -> Result<()> {
         loop {
             match self.init.hear()? {
-                Event::Reached(point) if until == Some(point) => return Ok(()),
+                Event::Reached(number) if until.is_some_and(|point| point as u32 == number) => return Ok(()),
                 Event::Closed => {
                     self.ended = until.is_some();
                     return early::end(self.init.process())
                         .map_or(Ok(()), |word| (self.passed)(Passed::Warning(word)));
-                }
-                Event::Reached(_) => {
-                    return Err(Error::new("the container's init waits where its plan does not"));
                 }
                 Event::Ready => self.init.say(Word::Go)?,
                 // It goes on when it is the program's, and not another session's.
@@ -178,8 +176,9 @@ impl<F: FnMut(Passed) -> Result<()>> Joining<'_, F> {
                     let warning = diagnose::explain(&self.tenant.script, &trouble, self.spec);
                     (self.passed)(Passed::Warning(warning))?;
                 }
-                // `Init::hear` has answered what there is to answer.
-                _ => {}
+                // `Init::hear` follows the process that was spawned.
+                Event::Spawned(_) => {}
+                _ => return Err(out_of_turn()),
             }
         }
     }
@@ -199,7 +198,7 @@ impl<F: FnMut(Passed) -> Result<()>> Joining<'_, F> {
 
 /// A plan never asks for what it has not prepared.
 pub fn misplaced(deed: Deed) -> Error {
-    Error::new(format!("the plan is out of order: {}", words::deed(deed)))
+    Error::new(format!("the plan is out of order: {}", deed.words()))
 }
 
 /// A terminal that is another session's already is refused: to the process that is to have it, or to the one that was to

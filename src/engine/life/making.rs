@@ -10,7 +10,7 @@ use crate::engine::child::{
     belonging, birth,
     born::{self, Hidden},
     confined, diagnose, idmaps,
-    init::Init,
+    init::{Init, out_of_turn},
     links::{self, Named},
     message::{Event, Link},
     open::{self, Given, Opened},
@@ -28,7 +28,7 @@ use crate::engine::life::{
 use crate::engine::{CreateOptions, Engine, Status};
 use crate::error::{Context, Error, Result};
 use crate::plan::deeds::{Deed, Hooks};
-use crate::plan::{self, Field, Plan, kept, words};
+use crate::plan::{self, Field, Plan, kept};
 use crate::resctrl;
 use crate::spec::Spec;
 use crate::spec::destination::absolute;
@@ -36,7 +36,7 @@ use crate::state::{Entry, Phase, Process, Record};
 use crate::sys::Errno;
 use crate::sys::launch::Sleeper;
 use crate::sys::wait::{self, Ended};
-use crate::wire::Word;
+use crate::wire::{Point, Word};
 use std::os::fd::{AsFd, OwnedFd};
 
 /// A container in the making.
@@ -105,11 +105,9 @@ impl Making<'_> {
             Deed::MakeNotifyDirectory => notify::make_directory(self.entry()?),
             Deed::Open => self.open(),
             Deed::GuardDevices => {
-                self.made.driver.guard_devices(&self.prepared.limits).doing(|| words::deed(Deed::SetLimits))
+                self.made.driver.guard_devices(&self.prepared.limits).doing(|| deed.words())
             }
-            Deed::SetLimits => {
-                self.made.driver.apply(&self.prepared.limits).doing(|| words::deed(Deed::SetLimits))
-            }
+            Deed::SetLimits => self.made.driver.apply(&self.prepared.limits).doing(|| deed.words()),
             Deed::StartInit => self.start_init(),
             Deed::KeepConfig => self.entry()?.write_config(self.bundle.text()),
             Deed::KeepScript => self.entry()?.write_script(&kept::encode(&self.plan.script, self.spec)),
@@ -126,7 +124,7 @@ impl Making<'_> {
             Deed::WriteIdMaps => {
                 let pid = self.pid()?;
                 self.record.user_namespaces.insert(0, belonging::of_new(pid)?);
-                let Some((uids, gids)) = &self.plan.id_maps else { return Ok(()) };
+                let (uids, gids) = self.plan.id_maps.as_ref().ok_or_else(|| misplaced(deed))?;
                 idmaps::write(pid, uids, gids, &self.prepared.facts, &self.engine.watch)
             }
             Deed::RaiseLimits if self.prepared.facts.privileged => rlimits::raise(self.pid()?, self.spec),
@@ -134,13 +132,13 @@ impl Making<'_> {
             Deed::RaiseLimits => Ok(()),
             Deed::JoinResctrl => {
                 let pid = self.pid()?;
-                self.rdt.as_ref().map_or(Ok(()), |rdt| rdt.join(pid))
+                self.rdt.as_ref().ok_or_else(|| misplaced(deed))?.join(pid)
             }
             Deed::MoveDevices => self.move_devices(),
             Deed::RunHooks(hooks) => self.run_hooks(hooks),
             Deed::CheckConfined => {
                 let pid = self.pid()?;
-                self.plan.confined.as_ref().map_or(Ok(()), |sets| confined::check(pid, sets))
+                confined::check(pid, self.plan.confined.as_ref().ok_or_else(|| misplaced(deed))?)
             }
             Deed::LimitProcesses => born::limit_processes(self.pid()?, self.spec),
             Deed::SettleBorn => born::settle(self.pid()?, self.spec),
@@ -255,17 +253,14 @@ impl Making<'_> {
     }
 
     /// Follows init until it waits at this point, or without one until it is ready.
-    fn follow(&mut self, until: Option<u32>) -> Result<()> {
+    fn follow(&mut self, until: Option<Point>) -> Result<()> {
         // init asks twice about what it makes: at the directory above it, and once it is there.
         let mut shown = None;
         loop {
             let init = self.made.init.as_mut().ok_or_else(|| misplaced(Deed::StartInit))?;
             match init.hear()? {
-                Event::Reached(point) if until == Some(point) => return Ok(()),
+                Event::Reached(number) if until.is_some_and(|point| point as u32 == number) => return Ok(()),
                 Event::Ready if until.is_none() => return Ok(()),
-                Event::Reached(_) | Event::Ready => {
-                    return Err(Error::new("the container's init waits where its plan does not"));
-                }
                 Event::Link(link) => {
                     let warning = self.look_behind(&link)?;
                     if let Some(warning) = warning.filter(|_| shown.replace(link.step) != Some(link.step)) {
@@ -291,8 +286,9 @@ impl Making<'_> {
                     self.engine.warn(diagnose::explain(&self.plan.script, &trouble, self.spec));
                 }
                 Event::Closed => return Err(self.died()),
-                // `Init::hear` has answered what there is to answer.
-                _ => {}
+                // `Init::hear` follows the process that was spawned.
+                Event::Spawned(_) => {}
+                _ => return Err(out_of_turn()),
             }
         }
     }
@@ -407,6 +403,7 @@ impl Making<'_> {
                 Deed::RemoveResctrl => {
                     self.rdt.as_ref().map_or(Ok(()), resctrl::Request::undo).unwrap_or_else(warn)
                 }
+                // Done below, or refused there.
                 _ => {}
             }
             rest.push(deed);

@@ -90,11 +90,11 @@ impl Engine {
         let gone = || Error::new("cannot exec in a stopped container").kind(Kind::WrongState);
         let first = tenant::first(record, gone)?;
         let (cgroup, birthplace) = birthplace(options, record)?;
-        let keyring = record.session_keyring();
+        let (there, keyring) = (cgroup.as_ref().map(Cgroup::there), record.session_keyring());
         let to = Destination {
             in_resctrl: record.resctrl.is_some(),
             keyring: keyring.as_deref(),
-            ..tenant::destination(record)
+            ..tenant::destination(record, there.as_ref())
         };
         let pid = record.pid().unwrap_or_default();
         let filter = prepared.filter.as_ref();

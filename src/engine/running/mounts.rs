@@ -4,10 +4,10 @@
 //! The container's config stays as it is: what is added is gone with the container. Which mounts were added is in its
 //! record, and those alone are removed: where a path leads is the container's word.
 
-use crate::cgroup::{Cgroup, Location};
+use crate::cgroup::Cgroup;
 use crate::engine::child::{
     belonging, diagnose,
-    init::Init,
+    init::{Init, out_of_turn},
     links::{self, Named},
     message::{Event, Link, Trouble},
     tenant::{self as joining, Beginning},
@@ -17,7 +17,7 @@ use crate::engine::{Engine, Status};
 use crate::error::{Error, Kind, Result};
 use crate::names::namespaces::MOUNT;
 use crate::plan::live;
-use crate::plan::tenant::{Destination, Tenant};
+use crate::plan::tenant::Tenant;
 use crate::plan::{Field, Open};
 use crate::spec::destination::absolute;
 use crate::spec::{Mount, Spec, load, validate};
@@ -50,9 +50,11 @@ impl Engine {
         let spec = Spec { mounts: list, ..spec };
         let named = Named::of(&own, &spec.mounts, u64::from(record.namespaces_joined));
         let cgroup = record.cgroup.as_ref().filter(|_| live::copies(&spec.mounts));
-        let to = Destination { cgroup, ..joining::destination(&record) };
+        let cgroup = cgroup.map(Cgroup::open).transpose()?.flatten();
+        let there = cgroup.as_ref().map(Cgroup::there);
+        let to = joining::destination(&record, there.as_ref());
         let planned = live::add(&spec.mounts, &spec, &record.bundle, to, &prepared.host);
-        let work = Work { record: &record, spec: &spec, cgroup, named, engine: self };
+        let work = Work { record: &record, spec: &spec, cgroup: cgroup.as_ref(), named, engine: self };
         let mut added = Vec::new();
         let outcome = planned.and_then(|tenant| work.finish(&tenant, &mut added));
         if outcome.is_err() && !added.is_empty() {
@@ -173,7 +175,7 @@ struct Work<'a> {
     /// The file's entries are its mounts.
     spec: &'a Spec<'a>,
     /// Where the work is done: in our own cgroup without one, because the container's limits are for its processes.
-    cgroup: Option<&'a Location>,
+    cgroup: Option<&'a Cgroup>,
     named: Named<'a>,
     engine: &'a Engine,
 }
@@ -186,8 +188,7 @@ impl Work<'_> {
         let first = joining::first(self.record, gone)?;
         let shows_processes = tenant.opens.iter().any(|open| *open == Open::PidNamespace);
         let pid_namespace = shows_processes.then(|| pid_namespace(process.pid, first.as_fd())).transpose()?;
-        let cgroup = self.cgroup.map(Cgroup::open).transpose()?.flatten();
-        let mut beginning = Beginning::beside((process.pid, first.as_fd()), cgroup.as_ref());
+        let mut beginning = Beginning::beside((process.pid, first.as_fd()), self.cgroup);
         beginning.given.open_files = self.engine.open_files;
         beginning.given.pid_namespace = pid_namespace.as_ref().map(AsFd::as_fd);
         let mut init = joining::start(tenant, self.spec, beginning, &self.engine.watch)?;
@@ -197,7 +198,7 @@ impl Work<'_> {
         }
         match self.engine.watch.finish(init.process())? {
             Ended::Exited(0) => Ok(()),
-            _ if cgroup.is_some() => Err(Error::new("the process that copies was killed").remedy(
+            _ if self.cgroup.is_some() => Err(Error::new("the process that copies was killed").remedy(
                 "the container's cgroup may be out of memory, which what tmpcopyup copies is charged to: limit it with size=",
             )),
             _ => Err(Error::new("the process that changes the mounts was killed")
@@ -230,8 +231,8 @@ impl Work<'_> {
                 }
                 Event::Warned(trouble) => self.engine.warn(explain(&trouble).below("/mounts")),
                 Event::Closed => return Ok(()),
-                // No plan of these asks for anything.
-                _ => {}
+                // No plan of these asks for anything else.
+                _ => return Err(out_of_turn()),
             }
         }
     }
@@ -254,8 +255,7 @@ impl Work<'_> {
             Some(live::Added { index, destination, mount })
         };
         let list: Vec<_> = list.iter().filter_map(added).collect();
-        let to = Destination { cgroup: None, ..joining::destination(self.record) };
-        live::remove(&list, to)
+        live::remove(&list, joining::destination(self.record, None))
     }
 
     /// The process that has attached these was killed. What cannot be taken away stays in `left`.

@@ -84,7 +84,10 @@ impl Engine {
                 let back = |error, deed| match (deed, before.take()) {
                     (Deed::SetLimitsBack, Some(before)) => before.back(error),
                     (Deed::ForgetShares, _) => shares.forget(&entry, error),
-                    _ => error,
+                    (deed, _) => {
+                        self.warn(misplaced(deed));
+                        error
+                    }
                 };
                 return Err(deeds::undo(&ledger).into_iter().fold(error, back).rename_field(name));
             }

@@ -14,14 +14,14 @@ const FSCONFIG_VALUE: usize = 256;
 /// The kernel takes one page of options, with a NUL at its end.
 const PAGE: usize = 4096;
 
-/// Attributes of a mount and the flags of mount(2) that set them.
-const ATTRIBUTES: [(u64, u64); 6] = [
-    (libc::MOUNT_ATTR_RDONLY, libc::MS_RDONLY),
-    (libc::MOUNT_ATTR_NOSUID, libc::MS_NOSUID),
-    (libc::MOUNT_ATTR_NODEV, libc::MS_NODEV),
-    (libc::MOUNT_ATTR_NOEXEC, libc::MS_NOEXEC),
-    (libc::MOUNT_ATTR_NODIRATIME, libc::MS_NODIRATIME),
-    (libc::MOUNT_ATTR_NOSYMFOLLOW, 256 /* MS_NOSYMFOLLOW */),
+/// Attributes of a mount by their options, and the flags of mount(2) that set them.
+const ATTRIBUTES: [(&str, u64, u64); 6] = [
+    ("ro", libc::MOUNT_ATTR_RDONLY, libc::MS_RDONLY),
+    ("nosuid", libc::MOUNT_ATTR_NOSUID, libc::MS_NOSUID),
+    ("nodev", libc::MOUNT_ATTR_NODEV, libc::MS_NODEV),
+    ("noexec", libc::MOUNT_ATTR_NOEXEC, libc::MS_NOEXEC),
+    ("nodiratime", libc::MOUNT_ATTR_NODIRATIME, libc::MS_NODIRATIME),
+    ("nosymfollow", libc::MOUNT_ATTR_NOSYMFOLLOW, 256 /* MS_NOSYMFOLLOW */),
 ];
 
 /// Words that are flags of mount(2) and not data.
@@ -40,10 +40,18 @@ pub fn is_long(option: &str) -> bool {
     option.split_once('=').is_some_and(|(_, value)| value.len() >= FSCONFIG_VALUE)
 }
 
+/// The options that flags of mount(2) are.
+pub fn names(flags: u64) -> String {
+    let times = [("noatime", libc::MS_NOATIME), ("strictatime", libc::MS_STRICTATIME)];
+    let attributes = ATTRIBUTES.iter().map(|(name, _, flag)| (*name, *flag));
+    let all = attributes.chain(WORDS.into_iter().skip(1)).chain(times);
+    all.filter(|(_, flag)| flags & flag != 0).map(|(name, _)| name).collect::<Vec<_>>().join(",")
+}
+
 /// The flags and the data of mount(2); `i` is the mount's place in the list.
 pub fn arguments(attributes: u64, options: &[Cow<str>], i: usize) -> Result<(u64, CString)> {
     let mut flags =
-        ATTRIBUTES.iter().filter(|(bit, _)| attributes & bit != 0).fold(0, |all, (_, flag)| all | flag);
+        ATTRIBUTES.iter().filter(|(_, bit, _)| attributes & bit != 0).fold(0, |all, (_, _, flag)| all | flag);
     flags |= match attributes & libc::MOUNT_ATTR__ATIME {
         libc::MOUNT_ATTR_NOATIME => libc::MS_NOATIME,
         libc::MOUNT_ATTR_STRICTATIME => libc::MS_STRICTATIME,

@@ -2,7 +2,7 @@
 //! (config.md, Mounts; config-linux.md, mount options).
 
 mod cgroup;
-mod legacy;
+pub(super) mod legacy;
 pub mod options;
 
 use crate::error::{Error, Kind, Result};

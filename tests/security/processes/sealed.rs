@@ -82,6 +82,7 @@ fn a_step_that_lacks_what_a_step_before_had_to_open_is_an_error() {
     for step in [
         Step::Streams {},
         Step::Join { namespace: absent, flags: 0 },
+        Step::EnterCgroup { tasks: absent },
         Step::EnterCgroup { tasks: Handle(4) },
         Step::SelfFile { file: c"oom_score_adj", value },
         Step::LabelFile { file: c"attr/exec", value },
@@ -98,11 +99,6 @@ fn a_step_that_lacks_what_a_step_before_had_to_open_is_an_error() {
     assert_fails(&[resolve, Step::Exec {}], Part::Plan);
     let mount = Mount { kind: c"tmpfs", source: c"none", target: c"/", flags: 0, data: c"" };
     assert_fails(&[Step::KeepMounts {}, Step::Mount(mount)], Part::Plan);
-}
-
-#[test]
-fn a_group_that_is_gone_is_no_error() {
-    assert_eq!(outcome(&[Step::EnterCgroup { tasks: Handle(3) }], Word::Go), (vec![], 0));
 }
 
 #[test]
