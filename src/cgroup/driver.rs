@@ -15,6 +15,7 @@ use super::limits::Limits;
 use super::location::{self, Location};
 use crate::error::{Error, Kind, Result};
 use crate::host::cgroups::{Layout, detect};
+use crate::sys::poll::Pause;
 use std::time::Instant;
 
 /// Who makes cgroups, as `--cgroup-manager` has it.
@@ -91,8 +92,8 @@ impl Driver {
     }
 
     /// Stops every process ([`Cgroup::freeze`]): by file, with every driver.
-    pub fn freeze(&self) -> Result<()> {
-        self.needed("paused")?.freeze()
+    pub fn freeze(&self, pause: Pause) -> Result<()> {
+        self.needed("paused")?.freeze(pause)
     }
 
     pub fn thaw(&self) -> Result<()> {
@@ -100,8 +101,8 @@ impl Driver {
     }
 
     /// Sends a signal to every process ([`Cgroup::kill`]).
-    pub fn kill(&self, signal: i32) -> Result<()> {
-        self.cgroup().map_or(Ok(()), |cgroup| cgroup.kill(signal))
+    pub fn kill(&self, signal: i32, pause: Pause) -> Result<()> {
+        self.cgroup().map_or(Ok(()), |cgroup| cgroup.kill(signal, pause))
     }
 
     /// Device rules of a new container: in force before it has a process ([`Cgroup::guard_devices`]).
@@ -129,10 +130,10 @@ impl Driver {
     }
 
     /// Takes it away once it is empty ([`Cgroup::remove`]).
-    pub fn remove(self, deadline: Instant) -> Result<()> {
+    pub fn remove(self, deadline: Instant, pause: Pause) -> Result<()> {
         match self {
             Driver::None => Ok(()),
-            Driver::Files(cgroup) => cgroup.remove(deadline),
+            Driver::Files(cgroup) => cgroup.remove(deadline, pause),
         }
     }
 }

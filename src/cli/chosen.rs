@@ -24,7 +24,7 @@ pub fn each(
 ) -> Result<()> {
     let id = arguments.id();
     if !arguments.switch("regex") {
-        return act(&session.engine_for_one()?, &id);
+        return act(&session.engine_for_change()?, &id);
     }
     let expression = Regex::new(&id)?;
     let engine = session.engine_for_all()?;

@@ -65,7 +65,12 @@ impl Session {
         self.attended(NoRoot::Empty)
     }
 
-    /// For a command on one container: a missing root has no containers.
+    /// For a command that changes a container: a signal ends its waits, and what it has begun.
+    pub fn engine_for_change(&self) -> Result<Engine> {
+        self.attended(NoRoot::Empty).map(|attended| attended.engine)
+    }
+
+    /// For a command that looks at one container: a missing root has no containers.
     pub fn engine_for_one(&self) -> Result<Engine> {
         self.engine(NoRoot::Empty, None)
     }

@@ -28,10 +28,14 @@ pub use watch::{Stop, Watch};
 use crate::cgroup::{Driver, Location};
 use crate::error::{Error, Result};
 use crate::state::{Entry, Record, Store};
+use crate::sys::Errno;
+use crate::sys::poll::Pause;
 use serde::Serialize;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 pub use crate::spec::template::OCI_VERSION as SPEC_VERSION;
 
@@ -64,6 +68,28 @@ impl Engine {
         }
     }
 
+    /// Does work that waits for a group, or for another command: what asks for an end ends it, and after a while the
+    /// listener hears who holds the group.
+    fn patiently<T>(&self, location: Option<&Location>, work: impl FnOnce(Pause) -> Result<T>) -> Result<T> {
+        let (stopped, look) = (Cell::new(None), Cell::new(Some(Instant::now() + watch::LOOK)));
+        let done = work(&|fd, time| {
+            if look.get().is_some_and(|look| look <= Instant::now()) {
+                look.set(None);
+                self.tell_holds(location);
+            }
+            self.watch.pause(fd, time).map_err(|error| {
+                stopped.set(Some(error));
+                Errno(libc::EINTR)
+            })
+        });
+        stopped.take().map_or(done, Err)
+    }
+
+    /// The container's directory, for this command alone.
+    fn lock(&self, id: &str) -> Result<Entry> {
+        self.patiently(None, |pause| self.store.lock(id, pause))
+    }
+
     fn warn(&self, warning: Error) {
         self.tell(&Event::Warning(&warning));
     }
@@ -86,7 +112,7 @@ impl Engine {
 
     /// The same to change something: no other command can, until the entry is dropped.
     fn hold(&self, id: &str) -> Result<(Entry, Record)> {
-        let (entry, mut record) = recorded(id, self.store.lock(id)?)?;
+        let (entry, mut record) = recorded(id, self.lock(id)?)?;
         if record.tasks.is_some() {
             // An exec that was killed has left it raised.
             running::room::put_back(&entry, &mut record)?;

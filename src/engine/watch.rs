@@ -41,7 +41,7 @@ pub struct Watch {
 /// The most that is read before a request to end counts.
 const MOST_READ: u32 = 64;
 /// Between two looks at a process that is waited for.
-const LOOK: Duration = Duration::from_secs(1);
+pub const LOOK: Duration = Duration::from_secs(1);
 /// Between two looks at what cannot be polled.
 const GLANCE: Duration = Duration::from_millis(100);
 
@@ -182,8 +182,24 @@ impl Watch {
         Ok(readable)
     }
 
+    /// Passes this time, or less: until there is something to say of `fd`, and no longer than to the next look. A caller that
+    /// was asked to end, and takes back what it has begun, is not asked again.
+    pub fn pause(&self, fd: Option<PollFd>, time: Duration) -> Result<()> {
+        let stop = self.stop.as_ref().filter(|_| !self.ended.load(Relaxed)).map(|stop| stop.fd());
+        let stop = stop.map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        let stops = usize::from(stop.is_some());
+        let mut watched: Vec<PollFd> = stop.into_iter().chain(fd).collect();
+        poll::wait(&mut watched, Some(Instant::now() + time.min(LOOK))).map_err(|e| e.because("poll"))?;
+        if watched[..stops].iter().any(|stop| stop.any().unwrap_or(false)) { self.check() } else { Ok(()) }
+    }
+
+    /// What asks for an end, for a caller that polls by itself; then [`Watch::check`].
+    pub(in crate::engine) fn stop(&self) -> Option<PollFd<'_>> {
+        self.stop.as_ref().map(|stop| PollFd::new(stop.fd(), PollFlags::POLLIN))
+    }
+
     /// An error if the caller has been asked to end.
-    fn check(&self) -> Result<()> {
+    pub(in crate::engine) fn check(&self) -> Result<()> {
         let Some(reason) = self.stop.as_ref().and_then(|stop| stop.reason()) else { return Ok(()) };
         self.ended.store(true, Relaxed);
         Err(Error::new(format!("ended by {reason} while it waited for the container"))

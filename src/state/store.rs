@@ -6,6 +6,7 @@ use super::id;
 use super::process::{Inode, Life, boot_id, is_init};
 use super::record::{Phase, Record};
 use crate::error::{Error, Kind, Result};
+use crate::sys::poll::{Pause, rest};
 use crate::sys::{Errno, SysResult, c, file, identity, lock};
 use crate::time;
 use nix::fcntl::renameat;
@@ -117,15 +118,16 @@ impl Store {
             Err(Errno(libc::EEXIST)) => return Err(in_use()),
             Err(e) => return Err(e.because(format!("make {}", self.path.join(id).display()))),
         }
-        self.lock(id)
+        self.lock(id, &rest)
     }
 
-    /// The container's directory, held by this command alone until the entry is dropped or unlocked.
-    pub fn lock(&self, id: &str) -> Result<Entry> {
+    /// The container's directory, held by this command alone until the entry is dropped or unlocked; `pause` passes the
+    /// time in which another one holds it.
+    pub fn lock(&self, id: &str, pause: Pause) -> Result<Entry> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let entry = self.peek(id)?;
-            entry.lock_until(deadline)?;
+            entry.lock_until(deadline, pause)?;
             if !entry.is_removed() {
                 return Ok(entry);
             }
@@ -489,8 +491,8 @@ impl Entry {
     }
 
     /// Takes the lock again. The container may have been deleted meanwhile: then it does not exist.
-    pub fn relock(&self) -> Result<()> {
-        self.lock_until(Instant::now() + PATIENCE)?;
+    pub fn relock(&self, pause: Pause) -> Result<()> {
+        self.lock_until(Instant::now() + PATIENCE, pause)?;
         if self.is_removed() { Err(no_such_container(&self.id)) } else { Ok(()) }
     }
 
@@ -581,8 +583,8 @@ impl Entry {
     }
 
     /// flock(2) has no timeout, so a contended lock, and only that, is asked for again and again.
-    fn lock_until(&self, deadline: Instant) -> Result<()> {
-        let mut pause = Duration::from_micros(200);
+    fn lock_until(&self, deadline: Instant, pause: Pause) -> Result<()> {
+        let mut time = Duration::from_micros(200);
         loop {
             match lock::flock(self.dir(), libc::LOCK_EX | libc::LOCK_NB) {
                 Ok(()) => {
@@ -590,8 +592,8 @@ impl Entry {
                     return Ok(());
                 }
                 Err(Errno(libc::EWOULDBLOCK | libc::EINTR)) if Instant::now() < deadline => {
-                    std::thread::sleep(pause);
-                    pause = (pause * 2).min(Duration::from_millis(20));
+                    pause(None, time).map_err(|e| e.because("wait for another command"))?;
+                    time = (time * 2).min(Duration::from_millis(20));
                 }
                 Err(Errno(libc::EWOULDBLOCK | libc::EINTR)) => {
                     return Err(Error::new("another command is working on this container")

@@ -4,7 +4,7 @@ use super::SysResult;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::os::fd::BorrowedFd;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Waits until there is something to say of one of these; `false` at the deadline. Without a deadline it waits for ever. A
 /// time beyond what poll takes ends early, after 24 days, and begins again.
@@ -27,4 +27,13 @@ pub fn wait(watched: &mut [PollFd], deadline: Option<Instant>) -> SysResult<bool
 /// The same for one that is to be read.
 pub fn readable(fd: BorrowedFd, deadline: Option<Instant>) -> SysResult<bool> {
     wait(&mut [PollFd::new(fd, PollFlags::POLLIN)], deadline)
+}
+
+/// How a wait passes the time between two looks, which its caller owns: for that long, or until there is something to say
+/// of the descriptor. An error ends the wait.
+pub type Pause<'a> = &'a dyn Fn(Option<PollFd>, Duration) -> SysResult<()>;
+
+/// A pause that nothing ends.
+pub fn rest(fd: Option<PollFd>, time: Duration) -> SysResult<()> {
+    wait(fd.into_iter().collect::<Vec<_>>().as_mut_slice(), Some(Instant::now() + time)).map(drop)
 }

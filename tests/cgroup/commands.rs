@@ -88,7 +88,7 @@ impl Drop for Container {
             for process in &mut self.processes {
                 process.wait().unwrap();
             }
-            let _is_gone_or_seen = cgroup.remove(std::time::Instant::now());
+            let _is_gone_or_seen = cgroup.remove(std::time::Instant::now(), &rruntime::sys::poll::rest);
         }
     }
 }

@@ -169,8 +169,8 @@ fn a_cpuset_is_inherited_at_every_level_and_then_narrowed() {
     cgroup.apply(&place.limits("{\"cpu\":{\"cpus\":\"0\",\"mems\":\"0\"}}")).unwrap();
     let printed = run_inside(&below, "grep Cpus_allowed_list /proc/self/status");
     assert!(printed.ends_with("\t0"), "{printed}");
-    cgroup.remove(crate::support::cgroups::soon()).unwrap();
-    outer.remove(crate::support::cgroups::soon()).unwrap();
+    cgroup.remove(crate::support::cgroups::soon(), &rruntime::sys::poll::rest).unwrap();
+    outer.remove(crate::support::cgroups::soon(), &rruntime::sys::poll::rest).unwrap();
 }
 
 #[test]

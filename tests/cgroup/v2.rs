@@ -280,7 +280,7 @@ fn controllers_reach_a_cgroup_below_new_parents() {
     inner.apply(&limits).unwrap();
     let directory = format!("{}/a/b/c/pids.max", place.location.legs[0].directory());
     assert_eq!(std::fs::read_to_string(directory).unwrap().trim(), "7");
-    outer.remove(crate::support::cgroups::soon()).unwrap();
+    outer.remove(crate::support::cgroups::soon(), &rruntime::sys::poll::rest).unwrap();
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn a_wait_for_the_last_process_ends_when_it_does() {
     let cgroup = place.create();
     let shell = Shell::inside(&place.location, "sleep 0.3");
     let began = std::time::Instant::now();
-    cgroup.remove(crate::support::cgroups::soon()).unwrap();
+    cgroup.remove(crate::support::cgroups::soon(), &rruntime::sys::poll::rest).unwrap();
     assert!(began.elapsed().as_secs() < 5);
     assert!(shell.finish().0.success());
 }
@@ -314,7 +314,7 @@ fn one_life() {
     let cgroup = Cgroup::make(&place.location, &limits).unwrap();
     cgroup.apply(&limits).unwrap();
     cgroup.birth().unwrap();
-    cgroup.remove(crate::support::cgroups::soon()).unwrap();
+    cgroup.remove(crate::support::cgroups::soon(), &rruntime::sys::poll::rest).unwrap();
     place.leave();
 }
 

@@ -1,8 +1,11 @@
 //! The state directory under several hands, and after a crash.
 
+use nix::libc;
 use rruntime::error::Kind;
 use rruntime::state::record::VERSION;
 use rruntime::state::{NoRoot, Process, Record, Store};
+use rruntime::sys::Errno;
+use rruntime::sys::poll::rest;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -71,7 +74,7 @@ fn of_two_creates_with_one_id_the_second_is_refused() {
 fn an_unknown_id_does_not_exist_whether_or_not_the_root_does() {
     let scratch = Scratch::new();
     for store in [scratch.store(), Store::open(&scratch.0.join("none"), NoRoot::Empty).unwrap()] {
-        let error = store.lock("web").unwrap_err();
+        let error = store.lock("web", &rest).unwrap_err();
         assert_eq!(error.detail().kind, Kind::NoSuchContainer);
         assert_eq!(error.detail().cause(), "container does not exist");
     }
@@ -111,7 +114,7 @@ fn a_second_command_waits_for_the_first() {
     assert!(!first.is_busy(), "one's own lock is no obstacle, and asking does not drop it");
     assert!(store.peek("web").unwrap().is_busy());
     let waiting = Arc::clone(&store);
-    let second = std::thread::spawn(move || waiting.lock("web").unwrap().record().unwrap().process);
+    let second = std::thread::spawn(move || waiting.lock("web", &rest).unwrap().record().unwrap().process);
     std::thread::sleep(Duration::from_millis(30));
     assert!(!second.is_finished());
     first
@@ -128,12 +131,21 @@ fn a_second_command_waits_for_the_first() {
 }
 
 #[test]
+fn a_wait_for_another_command_ends_when_its_caller_says_so() {
+    let scratch = Scratch::new();
+    let store = scratch.store();
+    let _first = store.create("web").unwrap();
+    let error = store.lock("web", &|_, _| Err(Errno(libc::EINTR))).unwrap_err();
+    assert_eq!(error.detail().errno, Some(libc::EINTR));
+}
+
+#[test]
 fn who_waits_for_a_container_that_is_deleted_meanwhile_is_told_that_it_does_not_exist() {
     let scratch = Scratch::new();
     let store = Arc::new(scratch.store());
     let first = store.create("web").unwrap();
     let waiting = Arc::clone(&store);
-    let second = std::thread::spawn(move || waiting.lock("web").map(drop));
+    let second = std::thread::spawn(move || waiting.lock("web", &rest).map(drop));
     std::thread::sleep(Duration::from_millis(30));
     first.remove().unwrap();
     assert_eq!(second.join().unwrap().unwrap_err().detail().kind, Kind::NoSuchContainer);

@@ -7,6 +7,7 @@ use super::sweep;
 use rruntime::cgroup::{Cgroup, DeviceRules, Limits, Location, locate};
 use rruntime::host::cgroups::{Layout, detect};
 use rruntime::spec::Resources;
+use rruntime::sys::poll::rest;
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
@@ -107,7 +108,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if let Ok(Some(cgroup)) = Cgroup::open(&self.location) {
-            let gone = cgroup.kill(nix::libc::SIGKILL).and_then(|()| cgroup.remove(soon()));
+            let gone = cgroup.kill(nix::libc::SIGKILL, &rest).and_then(|()| cgroup.remove(soon(), &rest));
             if let Err(error) = gone {
                 return eprintln!("left behind: {error}");
             }
@@ -191,11 +192,12 @@ pub mod same {
 
         let error = Cgroup::make(&place.location, &Limits::default()).err().unwrap().to_string();
         assert!(error.contains("container's cgroup is not empty"), "{error}");
-        let error = Cgroup::open(&place.location).unwrap().unwrap().remove(Instant::now()).unwrap_err();
+        let error =
+            Cgroup::open(&place.location).unwrap().unwrap().remove(Instant::now(), &rest).unwrap_err();
         assert!(error.to_string().contains("process(es)"), "{error}");
 
-        cgroup.kill(SIGKILL).unwrap();
-        cgroup.remove(soon()).unwrap();
+        cgroup.kill(SIGKILL, &rest).unwrap();
+        cgroup.remove(soon(), &rest).unwrap();
         assert_eq!(shell.signal(), Some(SIGKILL));
         assert!(Cgroup::open(&place.location).unwrap().is_none());
         for leg in &place.location.legs {
@@ -207,7 +209,7 @@ pub mod same {
         let place = Place::new(layout, "freeze");
         let cgroup = place.create();
         let shell = Shell::inside(&place.location, "while :; do :; done");
-        cgroup.freeze().unwrap();
+        cgroup.freeze(&rest).unwrap();
         assert!(cgroup.is_frozen().unwrap());
         let time = || {
             let stat = fs::read_to_string(format!("/proc/{}/stat", shell.pid())).unwrap();
@@ -218,7 +220,7 @@ pub mod same {
         assert_eq!(time(), before, "a frozen process uses no time");
 
         // A signal is delivered when the process runs again, and sending it thaws nothing.
-        cgroup.kill(SIGTERM).unwrap();
+        cgroup.kill(SIGTERM, &rest).unwrap();
         assert!(cgroup.is_frozen().unwrap());
         cgroup.thaw().unwrap();
         assert!(!cgroup.is_frozen().unwrap());
@@ -229,16 +231,16 @@ pub mod same {
         let place = Place::new(layout, "kill-frozen");
         let cgroup = place.create();
         let shell = Shell::inside(&place.location, "sleep 100");
-        cgroup.freeze().unwrap();
-        cgroup.kill(SIGKILL).unwrap();
+        cgroup.freeze(&rest).unwrap();
+        cgroup.kill(SIGKILL, &rest).unwrap();
         assert_eq!(shell.signal(), Some(SIGKILL));
-        cgroup.remove(soon()).unwrap();
+        cgroup.remove(soon(), &rest).unwrap();
     }
 
     pub fn a_frozen_cgroup_is_refused(layout: Layout) {
         let place = Place::new(layout, "was-frozen");
         let cgroup = place.create();
-        cgroup.freeze().unwrap();
+        cgroup.freeze(&rest).unwrap();
         let error = Cgroup::make(&place.location, &Limits::default()).err().unwrap().to_string();
         assert!(error.contains("unexpectedly frozen"), "{error}");
         cgroup.thaw().unwrap();
@@ -252,8 +254,8 @@ pub mod same {
         Cgroup::make(&below, &Limits::default()).unwrap();
         let shell = Shell::inside(&below, "sleep 100");
         assert!(cgroup.pids().unwrap().contains(&shell.pid()));
-        cgroup.kill(SIGKILL).unwrap();
-        cgroup.remove(soon()).unwrap();
+        cgroup.kill(SIGKILL, &rest).unwrap();
+        cgroup.remove(soon(), &rest).unwrap();
         assert_eq!(shell.signal(), Some(SIGKILL));
     }
 
@@ -262,8 +264,8 @@ pub mod same {
         let cgroup = place.create();
         let shell = Shell::inside(&place.location, "while :; do (sleep 0.01; sleep 100) & sleep 0.001; done");
         std::thread::sleep(Duration::from_millis(100));
-        cgroup.kill(SIGKILL).unwrap();
-        cgroup.remove(soon()).unwrap();
+        cgroup.kill(SIGKILL, &rest).unwrap();
+        cgroup.remove(soon(), &rest).unwrap();
         assert_eq!(shell.signal(), Some(SIGKILL));
     }
 
@@ -335,6 +337,6 @@ pub mod same {
             "{error}"
         );
         assert!(shell.0.try_wait().unwrap().is_none(), "the process lives");
-        cgroup.kill(SIGKILL).unwrap();
+        cgroup.kill(SIGKILL, &rest).unwrap();
     }
 }

@@ -8,7 +8,8 @@ use super::held::{Cgroup, Held, enter, is_the_same, on};
 use super::walk::{DIRECTORY, INSIDE, below, c};
 use crate::cgroup::location::{Leg, Location, Version};
 use crate::error::{Error, Result};
-use crate::sys::{SysResult, file, poll, unless_gone};
+use crate::sys::poll::Pause;
+use crate::sys::{SysResult, file, unless_gone};
 use nix::poll::{PollFd, PollFlags};
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -75,18 +76,19 @@ fn ask(leg: &Leg) -> SysResult<bool> {
 
 impl Cgroup {
     /// Stops every process of the cgroup and returns when all have stopped.
-    /// Errors: no freezer; not stopped within ten seconds (then all run again).
-    pub fn freeze(&self) -> Result<()> {
-        self.freeze_within(PATIENCE)
+    /// Errors: no freezer; not stopped within ten seconds, or the pause has ended the wait (then all run again).
+    pub fn freeze(&self, pause: Pause) -> Result<()> {
+        self.freeze_within(PATIENCE, pause)
     }
 
-    pub(super) fn freeze_within(&self, patience: Duration) -> Result<()> {
+    pub(super) fn freeze_within(&self, patience: Duration, pause: Pause) -> Result<()> {
         let held = self.need_freezer()?;
         let deadline = Instant::now() + patience;
         let frozen = match held.leg.version {
-            Version::V1 => held.freeze_v1(deadline),
+            Version::V1 => held.freeze_v1(deadline, pause),
             Version::V2 => {
-                held.write("cgroup.freeze", "1").and_then(|()| held.await_event("frozen 1", deadline))
+                let asked = held.write("cgroup.freeze", "1");
+                asked.and_then(|()| held.await_event("frozen 1", deadline, pause))
             }
         };
         match frozen {
@@ -148,8 +150,8 @@ impl Cgroup {
 }
 
 impl Held {
-    fn freeze_v1(&self, deadline: Instant) -> SysResult<bool> {
-        let mut pause = Duration::from_micros(50);
+    fn freeze_v1(&self, deadline: Instant, pause: Pause) -> SysResult<bool> {
+        let mut time = Duration::from_micros(50);
         loop {
             self.write("freezer.state", "FROZEN")?;
             if self.read("freezer.state")?.trim() == "FROZEN" {
@@ -159,13 +161,13 @@ impl Held {
                 return Ok(false);
             }
             // v1 has no event for this.
-            std::thread::sleep(pause);
-            pause = (pause * 2).min(Duration::from_millis(10));
+            pause(None, time)?;
+            time = (time * 2).min(Duration::from_millis(10));
         }
     }
 
     /// Waits until `cgroup.events` has this line. False at the deadline. v2 only.
-    pub(super) fn await_event(&self, line: &str, deadline: Instant) -> SysResult<bool> {
+    pub(super) fn await_event(&self, line: &str, deadline: Instant, pause: Pause) -> SysResult<bool> {
         loop {
             // Opening makes the present state known; a change after it wakes the poll. Reading the same
             // descriptor again would need a seek.
@@ -175,10 +177,11 @@ impl Held {
             if String::from_utf8_lossy(&text).lines().any(|l| l == line) {
                 return Ok(true);
             }
-            if deadline <= Instant::now() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
                 return Ok(false);
             }
-            poll::wait(&mut [PollFd::new(events.as_fd(), PollFlags::POLLPRI)], Some(deadline))?;
+            pause(Some(PollFd::new(events.as_fd(), PollFlags::POLLPRI)), left)?;
         }
     }
 }

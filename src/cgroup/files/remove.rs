@@ -10,6 +10,7 @@ use super::held::{Cgroup, Held, on};
 use super::walk::{below, c};
 use crate::cgroup::location::Version;
 use crate::error::{Error, Result};
+use crate::sys::poll::Pause;
 use crate::sys::{Errno, SysResult, file, unless_gone};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
@@ -17,10 +18,10 @@ use std::time::{Duration, Instant};
 impl Cgroup {
     /// Removes the cgroup in every hierarchy, with the ones below it. One that is gone already is fine.
     /// Error: it still has processes at the deadline; the error has their number.
-    pub fn remove(self, deadline: Instant) -> Result<()> {
+    pub fn remove(self, deadline: Instant, pause: Pause) -> Result<()> {
         let (v2, v1): (Vec<&Held>, Vec<&Held>) = self.held.iter().partition(|h| h.leg.version == Version::V2);
         for held in v2.into_iter().chain(v1) {
-            held.remove(deadline).map_err(|errno| match (errno.0, self.pids()) {
+            held.remove(deadline, pause).map_err(|errno| match (errno.0, self.pids()) {
                 (libc::EBUSY, Ok(pids)) if !pids.is_empty() => {
                     Error::new(format!("the cgroup still has {} process(es)", pids.len()))
                         .value(held.leg.directory())
@@ -34,8 +35,8 @@ impl Cgroup {
 }
 
 impl Held {
-    fn remove(&self, deadline: Instant) -> SysResult<()> {
-        let mut pause = Duration::from_micros(200);
+    fn remove(&self, deadline: Instant, pause: Pause) -> SysResult<()> {
+        let mut time = Duration::from_micros(200);
         loop {
             if rmdir(self.parent.as_fd(), &self.name)? {
                 return Ok(());
@@ -50,13 +51,13 @@ impl Held {
             }
             let empty = match self.leg.version {
                 Version::V1 => false,
-                Version::V2 => unless_gone(self.await_event("populated 0", deadline))?.unwrap_or(true),
+                Version::V2 => unless_gone(self.await_event("populated 0", deadline, pause))?.unwrap_or(true),
             };
-            if !empty || pause > Duration::from_micros(200) {
+            if !empty || time > Duration::from_micros(200) {
                 // v1 has no event; on v2 an empty cgroup may still be held for a moment by a child that goes.
-                std::thread::sleep(pause.min(deadline.saturating_duration_since(Instant::now())));
+                pause(None, time.min(deadline.saturating_duration_since(Instant::now())))?;
             }
-            pause = (pause * 2).min(Duration::from_millis(20));
+            time = (time * 2).min(Duration::from_millis(20));
         }
     }
 }

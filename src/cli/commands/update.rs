@@ -102,7 +102,7 @@ fn options() -> Vec<Arg> {
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     let options = parse(session, arguments)?;
-    session.engine_for_one()?.update(&arguments.id(), &options).map(|()| 0)
+    session.engine_for_change()?.update(&arguments.id(), &options).map(|()| 0)
 }
 
 fn parse(session: &Session, arguments: &Arguments) -> Result<UpdateOptions> {

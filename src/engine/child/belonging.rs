@@ -41,7 +41,7 @@ impl Engine {
         if !record.user_namespaces.is_empty() || record.namespaces() == 0 {
             return Ok(record);
         }
-        let entry = self.store.lock(&record.id)?;
+        let entry = self.lock(&record.id)?;
         note_user_namespaces(&entry, entry.record()?)
     }
 }

@@ -51,11 +51,10 @@ fn open(pid: i32) -> Result<OwnedFd> {
 }
 
 /// A user namespace with these maps without a process, to map the owners of a mount by.
-pub fn namespace(uids: &[IdMapping], gids: &[IdMapping]) -> Result<OwnedFd> {
+pub fn namespace(uids: &[IdMapping], gids: &[IdMapping], watch: &Arc<Watch>) -> Result<OwnedFd> {
     let mut script = Script::default();
     script.push(Field::None, Step::Sync { point: Point::Map });
-    let watch = Arc::new(Watch::none());
-    let start = birth::Start::of(&script, &[-1], &watch);
+    let start = birth::Start::of(&script, &[-1], watch);
     let mut holder = birth::start(birth::Start { namespaces: libc::CLONE_NEWUSER as u64, ..start })?;
     let pid = holder.process().pid;
     let made = match holder.hear() {

@@ -77,7 +77,7 @@ pub fn start(tenant: &Tenant, spec: &Spec, beginning: Beginning, watch: &Arc<Wat
         _ => None,
     };
     let given = Given { unified: unified.as_ref().map(AsFd::as_fd), ..given };
-    let opened = open::open(&tenant.opens, given, spec)?;
+    let opened = open::open(&tenant.opens, given, spec, watch)?;
     let start = Start { preserve_fds, streams, ..Start::of(&tenant.script, &opened.numbers, watch) };
     let init = match (tenant.entrance, given.cgroup) {
         (Entrance::Birth, Some(cgroup)) => birth::start_in(start, cgroup, birthplace, first),

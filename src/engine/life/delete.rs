@@ -7,7 +7,7 @@
 use crate::cgroup::{Cgroup, Driver};
 use crate::engine::child::tenant::misplaced;
 use crate::engine::life::{hooks::Occasion, inspect::status, kill::shares_pids};
-use crate::engine::{Engine, Force, Status, Watch};
+use crate::engine::{Engine, Force, Status};
 use crate::error::{Error, Kind, Result};
 use crate::plan::deeds::{self, Deed, Hooks};
 use crate::state::{Entry, Record};
@@ -28,11 +28,11 @@ impl Engine {
             // Before the lock: a command that waits for this container's process holds it.
             let entry = self.store.peek(id)?;
             if let Ok(record) = entry.record() {
-                end_processes(&record, &self.watch)?;
-                end_strangers(&record)?;
+                self.end_processes(&record)?;
+                self.end_strangers(&record)?;
             }
         }
-        let entry = self.store.lock(id)?;
+        let entry = self.lock(id)?;
         let record = match (entry.record(), force) {
             (Ok(record), _) => record,
             // The program that wrote it knows what there is to end.
@@ -77,11 +77,11 @@ impl Engine {
 
     fn take_one_back(&self, deed: Deed, entry: &mut Option<Entry>, record: &Record) -> Result<()> {
         match (deed, &entry) {
-            (Deed::EndProcesses, _) => end_processes(record, &self.watch),
+            (Deed::EndProcesses, _) => self.end_processes(record),
             (Deed::RemoveCgroup, _) => {
                 let driver = Driver::open(record.cgroup.as_ref())?;
-                let removed = driver.remove(Instant::now() + self.watch.patience());
-                removed.inspect_err(|_| self.tell_holds(record.cgroup.as_ref()))
+                let deadline = Instant::now() + self.watch.patience();
+                self.patiently(record.cgroup.as_ref(), |pause| driver.remove(deadline, pause))
             }
             (Deed::RemoveResctrl, _) => record.resctrl.as_ref().map_or(Ok(()), |place| place.remove()),
             (Deed::RunHooks(Hooks::Poststop), Some(entry)) => {
@@ -123,50 +123,52 @@ impl Engine {
             }
         }
     }
+
+    /// Kills what runs and waits until the first process has ended.
+    fn end_processes(&self, record: &Record) -> Result<()> {
+        let pidfd = match record.process.map(|first| first.open()) {
+            Some(Ok(pidfd)) => Some(pidfd),
+            None | Some(Err(Errno(libc::ESRCH | libc::ENOENT | libc::EINVAL))) => None,
+            Some(Err(e)) => return Err(e.because("open the container's first process")),
+        };
+        // With the first process of its pid namespace the kernel has ended all others.
+        if pidfd.is_some() || record.process.is_none() || shares_pids(record) {
+            let driver = Driver::open(record.cgroup.as_ref())?;
+            match pidfd.as_ref().map(|pidfd| process::pidfd_send_signal(pidfd.as_fd(), libc::SIGKILL)) {
+                None | Some(Ok(()) | Err(Errno(libc::ESRCH))) => {}
+                // An AppArmor profile may take no signal from outside; cgroup.kill asks no profile.
+                Some(Err(Errno(libc::EPERM | libc::EACCES))) if driver.cgroup().is_some() => {}
+                Some(Err(e)) => return Err(e.because("kill the container's first process")),
+            }
+            self.patiently(record.cgroup.as_ref(), |pause| driver.kill(libc::SIGKILL, pause))?;
+        }
+        match &pidfd {
+            Some(pidfd) if !self.watch.end_of(pidfd.as_fd(), record.pid().unwrap_or_default())? => {
+                Err(Error::new("container init still running")
+                    .doing("cannot end the container")
+                    .remedy("it sleeps in the kernel, often on a file system that does not answer"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Kills what others have put into the container's group. Not in a group that may not be the container's.
+    fn end_strangers(&self, record: &Record) -> Result<()> {
+        let Some(location) = record.cgroup.as_ref().filter(|location| location.is_known_by_inode()) else {
+            return Ok(());
+        };
+        let driver = Driver::open(Some(location))?;
+        match driver.cgroup().map(Cgroup::pids).transpose()? {
+            Some(pids) if !pids.is_empty() => {
+                self.patiently(Some(location), |pause| driver.kill(libc::SIGKILL, pause))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Spares most containers the parsing of their config.
 fn has_poststop(config: &[u8]) -> bool {
     const KEY: &[u8] = b"\"poststop\"";
     config.windows(KEY.len()).any(|window| window == KEY)
-}
-
-/// Kills what runs and waits until the first process has ended.
-fn end_processes(record: &Record, watch: &Watch) -> Result<()> {
-    let pidfd = match record.process.map(|first| first.open()) {
-        Some(Ok(pidfd)) => Some(pidfd),
-        None | Some(Err(Errno(libc::ESRCH | libc::ENOENT | libc::EINVAL))) => None,
-        Some(Err(e)) => return Err(e.because("open the container's first process")),
-    };
-    // With the first process of its pid namespace the kernel has ended all others.
-    if pidfd.is_some() || record.process.is_none() || shares_pids(record) {
-        let driver = Driver::open(record.cgroup.as_ref())?;
-        match pidfd.as_ref().map(|pidfd| process::pidfd_send_signal(pidfd.as_fd(), libc::SIGKILL)) {
-            None | Some(Ok(()) | Err(Errno(libc::ESRCH))) => {}
-            // An AppArmor profile may take no signal from outside; cgroup.kill asks no profile.
-            Some(Err(Errno(libc::EPERM | libc::EACCES))) if driver.cgroup().is_some() => {}
-            Some(Err(e)) => return Err(e.because("kill the container's first process")),
-        }
-        driver.kill(libc::SIGKILL)?;
-    }
-    match &pidfd {
-        Some(pidfd) if !watch.end_of(pidfd.as_fd(), record.pid().unwrap_or_default())? => {
-            Err(Error::new("container init still running")
-                .doing("cannot end the container")
-                .remedy("it sleeps in the kernel, often on a file system that does not answer"))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Kills what others have put into the container's group. Not in a group that may not be the container's.
-fn end_strangers(record: &Record) -> Result<()> {
-    let Some(location) = record.cgroup.as_ref().filter(|location| location.is_known_by_inode()) else {
-        return Ok(());
-    };
-    let driver = Driver::open(Some(location))?;
-    match driver.cgroup().map(Cgroup::pids).transpose()? {
-        Some(pids) if !pids.is_empty() => driver.kill(libc::SIGKILL),
-        _ => Ok(()),
-    }
 }

@@ -19,7 +19,7 @@ impl Engine {
         if target == Target::All || (signal == libc::SIGKILL && shares_pids(&record)) {
             // Nothing else ends what the first process leaves behind in a pid namespace that is not its own.
             if driver.cgroup().map(Cgroup::pids).transpose()?.is_some_and(|pids| !pids.is_empty()) {
-                return driver.kill(signal);
+                return self.patiently(record.cgroup.as_ref(), |pause| driver.kill(signal, pause));
             }
         }
         match (stopped, target) {

@@ -188,7 +188,7 @@ impl Making<'_> {
             open_files: self.engine.open_files,
             ..Given::default()
         };
-        let opened = open::open(&self.plan.opens, given, self.spec)?;
+        let opened = open::open(&self.plan.opens, given, self.spec, &self.engine.watch)?;
         self.record.user_namespaces = belonging::known_before(self.plan.created, &self.plan.opens, &opened)?;
         self.made.opened = Some(opened);
         Ok(())

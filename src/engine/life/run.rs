@@ -33,7 +33,11 @@ impl Engine {
     pub fn finish(&self, running: Running) -> Result<()> {
         let Running { process, entry, record } = running;
         drop(process);
-        if entry.relock().is_ok() { self.destroy(entry, &record) } else { Ok(()) }
+        if self.patiently(None, |pause| entry.relock(pause)).is_ok() {
+            self.destroy(entry, &record)
+        } else {
+            Ok(())
+        }
     }
 
     fn start_or_undo(

@@ -136,7 +136,9 @@ impl Starting<'_> {
             (waiting, deeds.first())
         {
             // There init asks for its hooks, and says itself when it goes on.
-            start_old::start(control, &|| self.run_hooks(), &|listener| self.send_listener(listener))
+            let first = (control, self.record.pid().unwrap_or_default());
+            let send = |listener| self.send_listener(listener);
+            start_old::start(first, &self.engine.watch, &|| self.run_hooks(), &send)
                 .map_err(|(failed, error)| (failed, unable(error)))?;
             let begun =
                 deeds.iter().position(|deed| *deed == Deed::AwaitProgram).map_or(0, |place| place + 1);

@@ -1,6 +1,8 @@
 //! A container that rruntime 0.1.0 has created waits on a socket in its state directory. Its init accepts there, asks for
 //! its startContainer hooks, and loads its filter only then.
 
+use crate::engine::Watch;
+use crate::engine::child::init::out_of_turn;
 use crate::engine::child::message::{self, Event, Trouble};
 use crate::error::{Error, Result};
 use crate::plan::deeds::{Deed, Hooks};
@@ -23,13 +25,15 @@ pub fn remove(entry: &Entry) -> Result<()> {
 /// Says start, and returns when the program runs; meanwhile init asks for its hooks to be run and its listener to be sent.
 /// Which step of its plan failed is unknown: today's plans have other steps.
 pub fn start(
-    control: &OwnedFd,
+    (control, pid): (&OwnedFd, i32),
+    watch: &Watch,
     run_hooks: &dyn Fn() -> Result<()>,
     send_listener: &dyn Fn(OwnedFd) -> Result<()>,
 ) -> std::result::Result<(), (Deed, Error)> {
     let failed = |error| (Deed::AwaitProgram, error);
     message::say(control.as_fd(), Word::Go).map_err(failed)?;
     loop {
+        watch.wait(&[control.as_fd()], pid).map_err(failed)?;
         match message::hear(control.as_fd()).map_err(failed)?.event {
             Event::Reached(_) => {
                 run_hooks().map_err(|error| (Deed::RunHooks(Hooks::StartContainer), error))?;
@@ -40,7 +44,7 @@ pub fn start(
                 return Err(failed(Error::os("the container's init failed after start", message.errno)));
             }
             Event::Closed => return Ok(()),
-            _ => {}
+            _ => return Err(failed(out_of_turn())),
         }
     }
 }

@@ -87,7 +87,10 @@ impl Engine {
         }
         let mut due = Instant::now().checked_add(stream.interval);
         loop {
-            let woken = await_any(&running.first, oom.as_ref(), stream.reader, due)?;
+            let woken = await_any(&running.first, oom.as_ref(), stream.reader, due, self.watch.stop())?;
+            if woken.stopped {
+                self.watch.check()?;
+            }
             // Before the end: the kill that ended the container counts.
             if let Some(watch) = oom.as_mut().filter(|_| woken.oom || woken.ended) {
                 match watch.look()? {
@@ -143,7 +146,7 @@ impl Running {
     }
 
     fn has_ended(&self) -> Result<bool> {
-        Ok(await_any(&self.first, None, None, Some(Instant::now()))?.ended)
+        Ok(await_any(&self.first, None, None, Some(Instant::now()), None)?.ended)
     }
 }
 
@@ -162,6 +165,7 @@ struct Woken {
     ended: bool,
     oom: bool,
     unread: bool,
+    stopped: bool,
 }
 
 /// Waits for whichever comes first.
@@ -170,16 +174,20 @@ fn await_any(
     oom: Option<&OomWatch>,
     reader: Option<BorrowedFd>,
     due: Option<Instant>,
+    stop: Option<PollFd>,
 ) -> Result<Woken> {
+    let stops = stop.is_some();
     let mut watched = vec![PollFd::new(first.as_fd(), PollFlags::POLLIN)];
     // Asked for nothing, poll still reports that the other end was closed.
     watched.extend(reader.map(|fd| PollFd::new(fd, PollFlags::empty())));
     watched.extend(oom.map(OomWatch::poll));
+    watched.extend(stop);
     poll::wait(&mut watched, due).map_err(|e| e.because("poll"))?;
     let mut ready = watched.iter().map(|fd| fd.any().unwrap_or(false));
     Ok(Woken {
         ended: ready.next() == Some(true),
         unread: reader.is_some() && ready.next() == Some(true),
         oom: oom.is_some() && ready.next() == Some(true),
+        stopped: stops && ready.next() == Some(true),
     })
 }

@@ -13,7 +13,7 @@ impl Engine {
             Status::Running | Status::Created => {
                 let driver = Driver::open(record.cgroup.as_ref())?;
                 entry.remove_brief()?;
-                driver.freeze().inspect_err(|_| self.tell_holds(record.cgroup.as_ref()))
+                self.patiently(record.cgroup.as_ref(), |pause| driver.freeze(pause))
             }
             Status::Paused => Err(Error::new("container not running")
                 .kind(Kind::AlreadySo)
