@@ -19,17 +19,17 @@ pub enum Event<'a> {
     Held { pid: i32, hold: Hold },
     /// What is about to be done.
     Planned(Planned<'a>),
-    /// A deed was done, or has failed: when it began, and how long it took. Heard by a watch `with_times`.
-    Done { deed: Deed, began: Instant, took: Duration },
+    /// A deed was done, or has `failed`: when it began, and how long it took. Heard by a watch `with_times`.
+    Done { deed: Deed, began: Instant, took: Duration, failed: bool },
 }
 
 /// Hears events, on the thread of the call that they are of.
 pub type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
 
-/// Both halves of a plan.
+/// A plan: the host's half, and init's where the command starts one.
 pub struct Planned<'a> {
     pub(in crate::engine) deeds: &'a [Deed],
-    pub(in crate::engine) script: &'a Script,
+    pub(in crate::engine) script: Option<&'a Script>,
     pub(in crate::engine) spec: &'a Spec<'a>,
 }
 
@@ -41,6 +41,6 @@ impl Planned<'_> {
 
     /// What init does, likewise: an error names a step by its place here.
     pub fn steps(&self) -> impl Iterator<Item = (Step<'_>, Option<String>)> {
-        self.script.steps().map(|(step, field)| (step, field.pointer(self.spec)))
+        self.script.into_iter().flat_map(Script::steps).map(|(step, field)| (step, field.pointer(self.spec)))
     }
 }

@@ -27,6 +27,8 @@ pub use watch::{Stop, Watch};
 
 use crate::cgroup::{Driver, Location};
 use crate::error::{Error, Result};
+use crate::plan::deeds::Deed;
+use crate::spec::Spec;
 use crate::state::{Entry, Record, Store};
 use crate::sys::Errno;
 use crate::sys::poll::Pause;
@@ -66,6 +68,11 @@ impl Engine {
         for (pid, hold) in pids.into_iter().filter_map(|pid| Some((pid, hold::hold(pid)?))) {
             self.tell(&Event::Held { pid, hold });
         }
+    }
+
+    /// Tells what is about to be done by deeds alone.
+    fn tell_planned(&self, deeds: &[Deed], spec: &Spec) {
+        self.tell(&Event::Planned(Planned { deeds, script: None, spec }));
     }
 
     /// Does work that waits for a group, or for another command: what asks for an end ends it, and after a while the

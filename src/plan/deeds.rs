@@ -8,6 +8,7 @@ pub use super::script::Hooks;
 use super::script::{Field, Script, Talk};
 use super::words::host_part;
 use super::{Plan, StartWord};
+use crate::error::Error;
 use crate::host::cgroups::Layout;
 use crate::spec::Spec;
 use crate::wire::Point;
@@ -149,6 +150,11 @@ impl Deed {
             (Deed::RunHooks(hooks), _) => format!("run the {} hooks", hooks.name()),
             (_, words) => words.into(),
         }
+    }
+
+    /// The error where no executor knows it, or what it needs is not there: a plan never asks for what it has not prepared.
+    pub fn misplaced(self) -> Error {
+        Error::new(format!("the plan is out of order: {}", self.words()))
     }
 
     /// Where it comes from.

@@ -25,6 +25,7 @@ mod swept;
 mod terminal;
 mod threads;
 mod upgrade;
+mod watch;
 
 use support::Container;
 use support::leftovers::assert_nothing_left;

@@ -341,7 +341,7 @@ fn a_caller_that_asks_hears_how_long_each_deed_took() {
         let times: Arc<Mutex<Vec<(Deed, Instant)>>> = Arc::default();
         let heard = Arc::clone(&times);
         let listener = move |event: &Event| {
-            if let Event::Done { deed, began, took } = event {
+            if let Event::Done { deed, began, took, failed: false } = event {
                 heard.lock().unwrap().push((*deed, *began + *took));
             }
         };

@@ -7,7 +7,9 @@ mod support;
 
 mod bad_input;
 mod conformance;
+mod cpus;
 mod deeds;
+mod kept;
 mod load;
 mod merge;
 mod names;

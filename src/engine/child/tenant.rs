@@ -10,7 +10,7 @@ use crate::engine::child::{
     open::{self, Given},
     rlimits,
 };
-use crate::engine::{Streams, Watch};
+use crate::engine::{Streams, Watch, event};
 use crate::error::{Error, Kind, Result};
 use crate::plan::affinity::Entrance;
 use crate::plan::deeds::{self, Deed, Wishes};
@@ -105,9 +105,11 @@ pub fn join(
     watch: &Arc<Watch>,
     passed: impl FnMut(Passed) -> Result<()>,
 ) -> Result<Init> {
+    let deeds = deeds::join(&tenant.script, wishes);
+    let planned = event::Planned { deeds: &deeds, script: Some(&tenant.script), spec };
+    (watch.listener)(&event::Event::Planned(planned));
     let init = start(tenant, spec, beginning, watch)?;
     let mut joining = Joining { init, tenant, spec, place, passed, terminal: None, ended: false };
-    let deeds = deeds::join(&tenant.script, wishes);
     let joined = deeds.into_iter().try_for_each(|deed| watch.timed(deed, || joining.do_one(deed)));
     // A process that its caller does not know may not go on.
     joined.inspect_err(|_| joining.init.end())?;
@@ -142,9 +144,9 @@ impl<F: FnMut(Passed) -> Result<()>> Joining<'_, F> {
             Deed::AwaitProgram => self.follow(None),
             Deed::Release => self.init.say(Word::Go),
             Deed::RaiseLimits => rlimits::raise(pid, self.spec),
-            Deed::JoinResctrl => place_in(self.place.ok_or_else(|| misplaced(deed))?, pid),
+            Deed::JoinResctrl => place_in(self.place.ok_or_else(|| deed.misplaced())?, pid),
             Deed::CheckConfined => {
-                confined::check(pid, self.tenant.confined.as_ref().ok_or_else(|| misplaced(deed))?)
+                confined::check(pid, self.tenant.confined.as_ref().ok_or_else(|| deed.misplaced())?)
             }
             Deed::LimitProcesses => born::limit_processes(pid, self.spec),
             Deed::SettleBorn => born::settle(pid, self.spec),
@@ -153,7 +155,7 @@ impl<F: FnMut(Passed) -> Result<()>> Joining<'_, F> {
                 terminal.show()?;
                 (self.passed)(Passed::Console(terminal.master))
             }
-            _ => Err(misplaced(deed)),
+            _ => Err(deed.misplaced()),
         }
     }
 
@@ -194,11 +196,6 @@ impl<F: FnMut(Passed) -> Result<()>> Joining<'_, F> {
                 .kind(Kind::Taken),
         }
     }
-}
-
-/// A plan never asks for what it has not prepared.
-pub fn misplaced(deed: Deed) -> Error {
-    Error::new(format!("the plan is out of order: {}", deed.words()))
 }
 
 /// A terminal that is another session's already is refused: to the process that is to have it, or to the one that was to

@@ -14,7 +14,7 @@ use crate::engine::caller::{
     pidfd::{self, Role},
     preserve,
 };
-use crate::engine::child::{init::Init, tenant::misplaced};
+use crate::engine::child::init::Init;
 use crate::engine::life::{
     bundle::Bundle,
     making::{Making, Parts},
@@ -127,7 +127,7 @@ impl Engine {
         };
         let layout = prepared.host.cgroup.as_ref().map(|_| &prepared.host.cgroups);
         let deeds = deeds::create(&plan, spec, layout, wishes);
-        self.tell(&Event::Planned(Planned { deeds: &deeds, script: &plan.script, spec }));
+        self.tell(&Event::Planned(Planned { deeds: &deeds, script: Some(&plan.script), spec }));
         let nothing = Process::default();
         let console =
             console::plan(spec.process.as_ref().unwrap_or(&nothing), &options.terminal, Role::First)?;
@@ -161,7 +161,7 @@ impl Making<'_> {
     fn finish(self) -> Result<Made> {
         let Making { plan, prepared, record, made, .. } = self;
         let (Some(entry), Some(init)) = (made.entry, made.init) else {
-            return Err(misplaced(Deed::StartInit));
+            return Err(Deed::StartInit.misplaced());
         };
         Ok(Made {
             entry,

@@ -5,11 +5,11 @@
 //! what the record names may never have existed, and absence is no error.
 
 use crate::cgroup::{Cgroup, Driver};
-use crate::engine::child::tenant::misplaced;
 use crate::engine::life::{hooks::Occasion, inspect::status, kill::shares_pids};
 use crate::engine::{Engine, Force, Status};
 use crate::error::{Error, Kind, Result};
 use crate::plan::deeds::{self, Deed, Hooks};
+use crate::spec::Spec;
 use crate::state::{Entry, Record};
 use crate::sys::{Errno, process};
 use std::os::fd::AsFd;
@@ -64,6 +64,7 @@ impl Engine {
 
     /// Ends and removes all that there is of the container. The caller holds the lock of `entry`.
     pub(in crate::engine) fn destroy(&self, entry: Entry, record: &Record) -> Result<()> {
+        self.tell_planned(&deeds::DELETE, &Spec::default());
         self.take_back(&deeds::DELETE, entry, record)
     }
 
@@ -98,7 +99,7 @@ impl Engine {
                 Ok(())
             }
             (Deed::RemoveState, Some(_)) => entry.take().map_or(Ok(()), Entry::remove),
-            _ => Err(misplaced(deed)),
+            _ => Err(deed.misplaced()),
         }
     }
 

@@ -16,7 +16,6 @@ use crate::engine::child::{
     open::{self, Given, Opened},
     pipes::Theirs,
     rlimits,
-    tenant::misplaced,
 };
 use crate::engine::life::{
     bundle::Bundle,
@@ -124,7 +123,7 @@ impl Making<'_> {
             Deed::WriteIdMaps => {
                 let pid = self.pid()?;
                 self.record.user_namespaces.insert(0, belonging::of_new(pid)?);
-                let (uids, gids) = self.plan.id_maps.as_ref().ok_or_else(|| misplaced(deed))?;
+                let (uids, gids) = self.plan.id_maps.as_ref().ok_or_else(|| deed.misplaced())?;
                 idmaps::write(pid, uids, gids, &self.prepared.facts, &self.engine.watch)
             }
             Deed::RaiseLimits if self.prepared.facts.privileged => rlimits::raise(self.pid()?, self.spec),
@@ -132,13 +131,13 @@ impl Making<'_> {
             Deed::RaiseLimits => Ok(()),
             Deed::JoinResctrl => {
                 let pid = self.pid()?;
-                self.rdt.as_ref().ok_or_else(|| misplaced(deed))?.join(pid)
+                self.rdt.as_ref().ok_or_else(|| deed.misplaced())?.join(pid)
             }
             Deed::MoveDevices => self.move_devices(),
             Deed::RunHooks(hooks) => self.run_hooks(hooks),
             Deed::CheckConfined => {
                 let pid = self.pid()?;
-                confined::check(pid, self.plan.confined.as_ref().ok_or_else(|| misplaced(deed))?)
+                confined::check(pid, self.plan.confined.as_ref().ok_or_else(|| deed.misplaced())?)
             }
             Deed::LimitProcesses => born::limit_processes(self.pid()?, self.spec),
             Deed::SettleBorn => born::settle(self.pid()?, self.spec),
@@ -157,16 +156,16 @@ impl Making<'_> {
                 let pid = self.pid()?;
                 self.options.pid_file.as_ref().map_or(Ok(()), |path| pid_file::write(path, pid))
             }
-            _ => Err(misplaced(deed)),
+            _ => Err(deed.misplaced()),
         }
     }
 
     fn entry(&self) -> Result<&Entry> {
-        self.made.entry.as_ref().ok_or_else(|| misplaced(Deed::MakeState))
+        self.made.entry.as_ref().ok_or_else(|| Deed::MakeState.misplaced())
     }
 
     fn init(&self) -> Result<&Init> {
-        self.made.init.as_ref().ok_or_else(|| misplaced(Deed::StartInit))
+        self.made.init.as_ref().ok_or_else(|| Deed::StartInit.misplaced())
     }
 
     fn pid(&self) -> Result<i32> {
@@ -195,7 +194,7 @@ impl Making<'_> {
     }
 
     fn start_init(&mut self) -> Result<()> {
-        let opened = self.made.opened.take().ok_or_else(|| misplaced(Deed::Open))?;
+        let opened = self.made.opened.take().ok_or_else(|| Deed::Open.misplaced())?;
         let init = birth::start(birth::Start {
             namespaces: self.plan.clone_flags,
             cgroup: self.made.driver.cgroup().and_then(Cgroup::birth),
@@ -257,7 +256,7 @@ impl Making<'_> {
         // init asks twice about what it makes: at the directory above it, and once it is there.
         let mut shown = None;
         loop {
-            let init = self.made.init.as_mut().ok_or_else(|| misplaced(Deed::StartInit))?;
+            let init = self.made.init.as_mut().ok_or_else(|| Deed::StartInit.misplaced())?;
             match init.hear()? {
                 Event::Reached(number) if until.is_some_and(|point| point as u32 == number) => return Ok(()),
                 Event::Ready if until.is_none() => return Ok(()),
@@ -271,7 +270,7 @@ impl Making<'_> {
                 Event::Console(Hidden { master, mode }) => {
                     let again = master.try_clone().map_err(|e| Error::io("dup", &e))?;
                     self.made.hidden = Some(Hidden { master: again, mode });
-                    let process = self.spec.process.as_ref().ok_or_else(|| misplaced(Deed::ShowTerminal))?;
+                    let process = self.spec.process.as_ref().ok_or_else(|| Deed::ShowTerminal.misplaced())?;
                     self.made.master = console::take(master, &self.console, process)?;
                 }
                 Event::Listener(fd) => {
@@ -347,13 +346,13 @@ impl Making<'_> {
             Hooks::Prestart => occasion.run(&hooks.prestart),
             Hooks::CreateRuntime => occasion.run(&hooks.create_runtime),
             Hooks::CreateContainer => occasion.run_inside(&hooks.create_container, &inside),
-            _ => Err(misplaced(Deed::RunHooks(kind))),
+            _ => Err(Deed::RunHooks(kind).misplaced()),
         }
     }
 
     /// init has ended without a message.
     fn died(&self) -> Error {
-        let Ok(process) = self.init().map(Init::process) else { return misplaced(Deed::StartInit) };
+        let Ok(process) = self.init().map(Init::process) else { return Deed::StartInit.misplaced() };
         let ended = match self.engine.watch.end_of(process.pidfd.as_fd(), process.pid) {
             Ok(true) => wait::reap(process.pidfd.as_fd()),
             _ => Err(Errno(libc::ETIME)),

@@ -6,7 +6,6 @@ use crate::engine::child::{
     diagnose, early, init,
     message::{self, Event, Said, Trouble},
     pipes::Pipes,
-    tenant::misplaced,
 };
 use crate::engine::life::{
     create::Made,
@@ -69,7 +68,9 @@ impl Engine {
         };
         let readiness = self.proxy(&entry, &record, notify)?;
         let starting = Starting { engine: self, spec: &spec, entry: &entry, record: &record, made: None };
-        if let Err((failed, error)) = starting.carry_out(&deeds::start(&spec, true), &waiting) {
+        let deeds = deeds::start(&spec, true);
+        self.tell_planned(&deeds, &spec);
+        if let Err((failed, error)) = starting.carry_out(&deeds, &waiting) {
             let back = deeds::back_from_start(failed);
             let undone = if back == deeds::DELETE {
                 self.take_back(back, entry, &record)
@@ -107,6 +108,7 @@ impl Engine {
         let no_way = || Error::new("the container's init has no way to be told");
         let waiting = Waiting::Pipes(made.init.pipes().ok_or_else(no_way)?, StartWord::Maker);
         let deeds = deeds::start(spec, start_pipes::shows(Starter::Us, spec));
+        self.tell_planned(&deeds, spec);
         starting.carry_out(&deeds, &waiting).map_err(|(_, error)| error)
     }
 }
@@ -171,7 +173,7 @@ impl Starting<'_> {
                 }
                 Ok(())
             }
-            _ => Err(misplaced(deed)),
+            _ => Err(deed.misplaced()),
         }
     }
 

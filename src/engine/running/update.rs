@@ -10,14 +10,13 @@
 //! touched, as runc leaves them: a plugin of the engine may have added some.
 
 use crate::cgroup::{DeviceRules, Driver, Limits, Location, none};
-use crate::engine::child::tenant::misplaced;
 use crate::engine::life::{inspect::status, kill::not_running};
 use crate::engine::running::shares::{self, Shares};
 use crate::engine::{Changes, Engine, Status, UpdateOptions};
 use crate::error::{Error, Result};
 use crate::plan::deeds::{self, Deed};
 use crate::spec::merge::{SwapCount, complete, merge};
-use crate::spec::{Resources, load, validate};
+use crate::spec::{Resources, Spec, load, validate};
 use crate::state::{Entry, Record};
 
 /// The pointers of limits that have an option, and the option.
@@ -67,6 +66,7 @@ impl Engine {
         let driver = Driver::open(Some(&location))?;
         let cgroup = driver.needed("updated")?;
         let shares = Shares::plan(id, options, &record).map_err(|e| e.rename_field(name))?;
+        self.tell_planned(&deeds::UPDATE, &Spec::default());
         let (mut before, mut ledger) = (None, Vec::new());
         for deed in deeds::UPDATE {
             let done = self.watch.timed(deed, || match deed {
@@ -78,14 +78,14 @@ impl Engine {
                 Deed::ChangeLimits => driver.update(&limits).map(|undo| before = Some(undo)),
                 Deed::SetShares => shares.carry_out(cgroup),
                 Deed::Publish => entry.publish(),
-                _ => Err(misplaced(deed)),
+                _ => Err(deed.misplaced()),
             });
             if let Err(error) = done {
                 let back = |error, deed| match (deed, before.take()) {
                     (Deed::SetLimitsBack, Some(before)) => before.back(error),
                     (Deed::ForgetShares, _) => shares.forget(&entry, error),
                     (deed, _) => {
-                        self.warn(misplaced(deed));
+                        self.warn(deed.misplaced());
                         error
                     }
                 };
