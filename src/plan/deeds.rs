@@ -85,11 +85,11 @@ impl Deed {
             Deed::ClaimCgroup => {
                 ("claim the path of the cgroup", "/linux/cgroupsPath", Some(Deed::ReleaseCgroup))
             }
-            Deed::WriteIntent => ("write down what will be made", "", Some(Deed::RunHooks(Hooks::Poststop))),
+            Deed::WriteIntent => ("record the intent", "", Some(Deed::RunHooks(Hooks::Poststop))),
             Deed::MakeCgroup => ("make the cgroup", "/linux/cgroupsPath", Some(Deed::RemoveCgroup)),
             Deed::MakeResctrl => ("make the resctrl group", "/linux/intelRdt", Some(Deed::RemoveResctrl)),
             Deed::MakeStartPipes => ("make the pipes of start", "", None),
-            Deed::ShowCreated => ("show the container as created", "", None),
+            Deed::ShowCreated => ("mark the container as created", "", None),
             Deed::MakeNotifyDirectory => ("make the directory of the notify socket", "", None),
             Deed::Open => ("open what the steps name", "", None),
             Deed::GuardDevices => ("set the device rules of the cgroup", "/linux/resources/devices", None),
@@ -98,7 +98,7 @@ impl Deed {
             Deed::KeepConfig => ("keep a copy of config.json", "", None),
             Deed::KeepScript => ("keep the steps with their fields", "", None),
             Deed::RecordProcess => ("record the process", "", None),
-            Deed::RecordCreated => ("write down that the container is created", "", None),
+            Deed::RecordCreated => ("record that the container is created", "", None),
             Deed::Meet(_) => ("wait until init needs the runtime to", "", None),
             Deed::Release => ("let init go on", "", None),
             Deed::WriteIdMaps => ("write the id maps", "/linux/uidMappings", None),
@@ -108,7 +108,9 @@ impl Deed {
                 ("move network devices into the container", "/linux/netDevices", Some(Deed::GiveDevicesBack))
             }
             Deed::RunHooks(_) => ("run the hooks", "", None),
-            Deed::CheckConfined => ("see that init has given up its rights", "/process/capabilities", None),
+            Deed::CheckConfined => {
+                ("check that init has dropped its privileges", "/process/capabilities", None)
+            }
             Deed::LimitProcesses => ("limit the number of processes", "/process/rlimits", None),
             Deed::SettleBorn => {
                 ("set the scheduler of the process that was born", "/process/scheduler", None)
@@ -117,21 +119,21 @@ impl Deed {
             Deed::ShowTerminal => ("let the container's user open the terminal", "/process/terminal", None),
             Deed::GivePidfd => ("send a descriptor of the process", "", None),
             Deed::Publish => ("publish the record", "", None),
-            Deed::WriteBrief => ("write what list shows", "", None),
+            Deed::WriteBrief => ("write the summary for list", "", None),
             Deed::WritePidFile => ("write the pid file", "", None),
-            Deed::SayStart => ("say start", "/process/args", None),
+            Deed::SayStart => ("tell init to start the program", "/process/args", None),
             Deed::AwaitProgram => ("wait until the program runs", "/process/args", None),
-            Deed::HideCreated => ("show the container as started", "", None),
-            Deed::RenewBrief => ("write anew what list shows", "", None),
+            Deed::HideCreated => ("mark the container as started", "", None),
+            Deed::RenewBrief => ("update the summary for list", "", None),
             Deed::AnnounceShares => {
-                ("write down the change of the resctrl group", "/linux/intelRdt", Some(Deed::ForgetShares))
+                ("record the change of the resctrl group", "/linux/intelRdt", Some(Deed::ForgetShares))
             }
             Deed::RecordLimits => ("prepare the record of the new limits", "", None),
             Deed::ChangeLimits => {
                 ("change the limits of the container's cgroup", "/linux/resources", Some(Deed::SetLimitsBack))
             }
             Deed::SetShares => ("change the resctrl group", "/linux/intelRdt", None),
-            Deed::SetLimitsBack => ("set the limits back", "/linux/resources", None),
+            Deed::SetLimitsBack => ("restore the old limits", "/linux/resources", None),
             Deed::ForgetShares => ("take back the change of the resctrl group", "/linux/intelRdt", None),
             Deed::KillFirst => ("kill the container's first process", "", None),
             Deed::GiveDevicesBack => ("give network devices back to the host", "/linux/netDevices", None),

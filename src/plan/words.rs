@@ -212,9 +212,9 @@ pub fn host_part(point: Point) -> &'static str {
         Point::Limits => "raise its limits",
         Point::Network => "move its network devices",
         Point::Resctrl => "put it into the resctrl group",
-        Point::Confined => "see that it has given up its rights",
+        Point::Confined => "check that it has dropped its privileges",
         Point::Processes => "limit its number of processes",
-        Point::Born => "settle the process that was born",
+        Point::Born => "apply settings to the new process",
     }
 }
 
