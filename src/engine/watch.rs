@@ -183,8 +183,8 @@ impl Watch {
         Ok(readable)
     }
 
-    /// Passes this time, or less: until there is something to say of `fd`, and no longer than to the next look. A caller that
-    /// was asked to end, and takes back what it has begun, is not asked again.
+    /// Passes this time, or less: until there is something to say of `fd`, and no longer than to the next look. A caller
+    /// that was asked to end, and takes back what it has begun, is not asked again.
     pub fn pause(&self, fd: Option<PollFd>, time: Duration) -> Result<()> {
         let stop = self.stop.as_ref().filter(|_| !self.ended.load(Relaxed)).map(|stop| stop.fd());
         let stop = stop.map(|fd| PollFd::new(fd, PollFlags::POLLIN));

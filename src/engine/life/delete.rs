@@ -44,7 +44,7 @@ impl Engine {
                     _ => "what is known of it without a record is ended and removed",
                 };
                 self.warn(Error::new(format!("container {id}: {e}: {left}")));
-                end_processes(&record, &self.watch)?;
+                self.end_processes(&record)?;
                 self.destroy(entry, &record)?;
                 self.store.release_all(id);
                 return Ok(());

@@ -13,10 +13,10 @@ use crate::engine::child::{
     tracers,
 };
 use crate::engine::life::{inspect::status, prepare::Prepared};
-use crate::engine::{Engine, Event, ExecOptions, ExecProcess, Listening, Paused, Planned, Started, Status};
+use crate::engine::{Engine, ExecOptions, ExecProcess, Listening, Paused, Started, Status};
 use crate::error::{Error, Kind, Result};
 use crate::names as known;
-use crate::plan::deeds::{self, Wishes};
+use crate::plan::deeds::Wishes;
 use crate::plan::tenant::{self as plan, Destination};
 use crate::spec::{Capabilities, Process, Spec, Text, load};
 use crate::state::{Life, Record};
@@ -107,8 +107,6 @@ impl Engine {
             pid_file: options.pid_file.is_some(),
             ..Wishes::default()
         };
-        let deeds = deeds::join(&tenant.script, wishes);
-        self.tell(&Event::Planned(Planned { deeds: &deeds, script: &tenant.script, spec }));
         let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), spec, Role::Tenant)?;
         let beginning = Beginning {
             birthplace,
