@@ -153,12 +153,6 @@ fn is_fifo(file: BorrowedFd) -> SysResult<bool> {
     Ok(fstat(file)?.st_mode & libc::S_IFMT == libc::S_IFIFO)
 }
 
-/// The same for a file that the caller names: of a pipe all is read that comes, however slowly.
-pub fn read_path_patiently(path: impl AsRef<OsStr>, limit: usize) -> SysResult<Vec<u8>> {
-    let file = openat2(cwd(), &c(path)?, libc::O_RDONLY | libc::O_NOCTTY, 0, 0)?;
-    read_all(std::os::fd::AsFd::as_fd(&file), limit)
-}
-
 /// Reads `fd` to its end; more than `limit` bytes is `EFBIG`.
 pub fn read_all(fd: BorrowedFd, limit: usize) -> SysResult<Vec<u8>> {
     read_by(|buffer| read(fd, buffer), limit)

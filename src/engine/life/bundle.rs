@@ -38,7 +38,7 @@ impl Bundle {
             Some(config) => config.clone(),
             None => path.join("config.json"),
         };
-        let bytes = file::read_path_patiently(&config, CONFIG_LIMIT).map_err(|e| {
+        let bytes = file::read_path(&config, CONFIG_LIMIT).map_err(|e| {
             let error = e.because(format!("read {}", config.display())).kind(Kind::Argument);
             match &options.config {
                 Some(given) => error.field("--config").value(given.display()),

@@ -154,7 +154,7 @@ fn check_status(id: &str, status: Status, options: &ExecOptions) -> Result<()> {
 
 fn read_process_file(options: &ExecOptions) -> Result<Option<Vec<u8>>> {
     let ExecProcess::File(path) = &options.process else { return Ok(None) };
-    let bytes = file::read_path_patiently(path, PROCESS_LIMIT);
+    let bytes = file::read_path(path, PROCESS_LIMIT);
     bytes.map(Some).map_err(|e| e.because("read the process file").field("--process").value(path.display()))
 }
 

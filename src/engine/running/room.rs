@@ -1,5 +1,5 @@
 //! An administrator gets into a container that has used up its tasks: its limit is raised by what a birth needs, under the
-//! lock and noted in the record, and put back when the process is born. What it starts counts like everything else.
+//! lock and noted in the record, and put back when its program runs. What it starts then counts like everything else.
 //!
 //! The process is never born outside and moved in late: it would be seen by the container without its device rules.
 

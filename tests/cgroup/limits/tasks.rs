@@ -42,7 +42,8 @@ fn exec_gets_into_a_container_that_has_used_up_its_tasks() {
     let container = limited(json!({"pids": {"limit": 1}})).args(&["sleep", "100"]).started();
     assert_eq!(container.call(&["exec", &container.id, "true"]).code, 0);
     assert_eq!(container.cgroup_file("pids", "pids.max"), "1");
-    let forks = container.exec_sh("sleep 0 & wait");
+    // The room is there until the program runs, so it waits a moment before it forks; only words of the shell itself.
+    let forks = container.exec_sh("i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; sleep 0 & wait");
     assert!(forks.err.contains("fork"), "what it starts counts: {forks:?}");
 }
 

@@ -126,7 +126,7 @@ fn a_terminal_works_in_a_user_namespace() {
 fn a_run_in_the_foreground_shows_the_terminal_on_its_own_output() {
     let container = Container::new().edit(|c| c["process"]["terminal"] = true.into()).sh("tty; exit 5");
     let ended = container.run();
-    assert_eq!((ended.code, &*ended.out), (5, "/dev/pts/0\r\n"), "{ended:?}");
+    assert_eq!((ended.code, &*ended.out), (5, "/dev/pts/0\n"), "{ended:?}");
 }
 
 #[test]

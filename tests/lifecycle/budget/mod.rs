@@ -12,7 +12,7 @@ use trace::{Follow, Trace, in_v2_view};
 /// Of these some twenty are two pipes that take the socket's place before a container can see init, and the polls that
 /// keep a command from being deaf; twenty-two put signals back that a caller may ignore, at 60 ns each; two give the
 /// container every CPU of its cpuset and look whether its program began at all.
-const ALL_CALLS: usize = 494;
+const ALL_CALLS: usize = 488;
 /// Three ask whether the group is frozen by one above it: the birth would wait, deaf to signals.
 const CGROUP_CALLS: usize = 28;
 /// Three commands, of which `start` asks the freezer: a frozen init would not answer. Four are fstat(2) of the group's own

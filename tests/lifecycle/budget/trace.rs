@@ -73,7 +73,7 @@ impl Trace {
     /// Each system call once: strace tells a call that others interrupted in two lines.
     fn calls(&self) -> impl Iterator<Item = &(String, String)> {
         // The standard library's debug build looks at each descriptor before it closes it.
-        let checked = |call: &str| cfg!(debug_assertions) && call.contains(", F_GETFD)");
+        let checked = |call: &str| cfg!(debug_assertions) && call.contains(", F_GETFD");
         self.lines.iter().filter(move |(_, call)| !call.starts_with(['<', '+', '-']) && !checked(call))
     }
 

@@ -128,7 +128,7 @@ pub const ROWS: &[Row] = &[
         "",
         &[
             "lifecycle/descriptors.rs::preserved_descriptors_keep_their_numbers_and_no_others_come",
-            "lifecycle/descriptors.rs::a_preserved_descriptor_that_is_not_open_is_refused_and_not_replaced_by_one_of_ours",
+            "lifecycle/descriptors.rs::a_preserved_descriptor_that_is_not_open_is_not_replaced_by_one_of_ours",
         ],
     ),
     row("run --detach", "", &["lifecycle/commands.rs::a_detached_run_returns_while_the_program_runs"]),
