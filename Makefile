@@ -21,7 +21,7 @@ PAGES    = target/pages
 RUNTIME ?=
 export RUNTIME
 
-.PHONY: help run test test-long install uninstall bench lint engines build package deps clean conformance
+.PHONY: help run test test-long compare install uninstall bench lint engines build package deps clean conformance
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -63,9 +63,20 @@ test: deps ## unit and integration tests; on a host with cgroup v1, run the cgro
 		set -ex; $(CARGO) test --locked --no-fail-fast; hack/v2-view $(CARGO) test --locked --no-fail-fast $(BOTH); \
 	fi
 
-test-long: deps ## run the races of tests/security/gym twenty times longer
+test-long: deps ## run the races of tests/security/gym twenty times longer, and every case of hack/compare
 	@set -ex; GYM_ROUNDS=20 $(CARGO) test --locked --test security gym:: -- --nocapture --test-threads 1; \
 	GYM_ROUNDS=20 hack/v2-view $(CARGO) test --locked --test security gym:: -- --nocapture --test-threads 1
+	@$(MAKE) --no-print-directory build; hack/peers --fetch; hack/compare; hack/compare --fuzz 2000
+
+# So many of its cases are run under runc, crun and rruntime, chosen by the seed.
+SAMPLE ?= 150
+SEED   ?= 1
+
+compare: deps ## run a sample of the cases of tests/peers under runc, crun and rruntime
+	@if [ -z "$(RUNTIME)" ]; then $(MAKE) --no-print-directory build; fi
+	@hack/peers --fetch
+	@hack/compare --check
+	@hack/compare --sample $(SAMPLE) --seed $(SEED)
 
 engines: deps ## test with podman, containerd and Docker (skips those that are not installed)
 	@if [ -z "$(RUNTIME)" ]; then $(MAKE) --no-print-directory build; fi
