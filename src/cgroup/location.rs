@@ -51,6 +51,24 @@ impl Leg {
 }
 
 impl Location {
+    /// The directories at these paths, in each hierarchy that has one: asked for the controllers (none: cgroup v2) and the
+    /// mount.
+    pub fn in_each(
+        layout: &Layout,
+        path: impl Fn(&[String], &Mount) -> Result<Option<String>>,
+    ) -> Result<Location> {
+        let v1 = layout.hierarchies.iter().map(|one| (Version::V1, &one.controllers[..], &one.mount));
+        let v2 = layout.unified.iter().map(|mount| (Version::V2, &[][..], mount));
+        let mut legs = Vec::new();
+        for (version, controllers, mount) in v1.chain(v2) {
+            if let Some(path) = path(controllers, mount)? {
+                let (controllers, mount) = (controllers.to_vec(), mount.path.clone());
+                legs.push(Leg { version, controllers, mount, path, inode: None });
+            }
+        }
+        Ok(Location { legs })
+    }
+
     /// Whether another group at its path can be recognised. It cannot with a record of 0.1.0.
     pub fn is_known_by_inode(&self) -> bool {
         self.legs.iter().all(|leg| leg.inode.is_some())
@@ -126,19 +144,10 @@ fn place(layout: &Layout, cgroups_path: Option<&str>, id: &str, membership: &str
         let own = inside(mount, own.unwrap_or("/"))?;
         Ok(if own.is_empty() { path.clone() } else { format!("{own}/{path}") })
     };
-    let leg = |version, controllers: &[String], mount: &Mount, own| -> Result<Leg> {
-        let (path, mount) = (below(mount, own)?, mount.path.clone());
-        Ok(Leg { version, controllers: controllers.to_vec(), mount, path, inode: None })
-    };
-    let mut legs = Vec::new();
-    for Hierarchy { controllers, mount } in &layout.hierarchies {
-        legs.push(leg(Version::V1, controllers, mount, own_cgroup(membership, &controllers[0]))?);
-    }
-    if let Some(mount) = &layout.unified {
-        let own = own_cgroup(membership, "");
-        legs.push(leg(Version::V2, &[], mount, if layout.is_unified() { own.map(parent) } else { own })?);
-    }
-    Ok(Location { legs })
+    Location::in_each(layout, |controllers, mount| {
+        let own = own_cgroup(membership, controllers.first().map_or("", String::as_str));
+        below(mount, if layout.is_unified() { own.map(parent) } else { own }).map(Some)
+    })
 }
 
 fn refused(path: &str, reason: &'static str) -> Error {

@@ -52,16 +52,12 @@ impl Store {
     /// The same where it is not known which it had.
     pub fn release_all(&self, id: &str) {
         let Ok(root) = self.root() else { return };
-        let claims = names(root).into_iter().filter(|name| name.to_bytes().starts_with(PREFIX.as_bytes()));
-        claims.for_each(|name| release(root, &name, id));
+        claims_of(root, id).iter().for_each(|name| release(root, name, id));
     }
 
     /// The group that the container has by its link, where its record does not say so any more.
     pub fn claimed(&self, id: &str) -> Option<Location> {
-        let root = self.root().ok()?;
-        let claims = names(root).into_iter().filter(|name| name.to_bytes().starts_with(PREFIX.as_bytes()));
-        let own: Vec<_> =
-            claims.filter(|name| holder(root, name).is_some_and(|holder| holder == id)).collect();
+        let own = claims_of(self.root().ok()?, id);
         if own.is_empty() { None } else { search(|location| own.contains(&name(location))) }
     }
 
@@ -105,8 +101,18 @@ enum Use {
     None,
 }
 
+/// Every link of the container.
+fn claims_of(root: BorrowedFd, id: &str) -> Vec<CString> {
+    let claims = names(root).into_iter().filter(|name| name.to_bytes().starts_with(PREFIX.as_bytes()));
+    claims.filter(|name| is_of(root, name, id)).collect()
+}
+
+fn is_of(root: BorrowedFd, name: &CString, id: &str) -> bool {
+    holder(root, name).is_some_and(|holder| holder == id)
+}
+
 fn release(root: BorrowedFd, name: &CString, id: &str) {
-    if holder(root, name).is_some_and(|holder| holder == id) {
+    if is_of(root, name, id) {
         // Ignored: a link that stays does no harm.
         let _ = file::unlinkat(root, name, 0);
     }

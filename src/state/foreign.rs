@@ -7,7 +7,7 @@
 use super::maker::Maker;
 use super::process::{Life, Process, boot_id};
 use super::record::{Phase, Record};
-use crate::cgroup::{Leg, Location, Version, locate};
+use crate::cgroup::{Location, locate};
 use crate::error::{Error, Kind, Result};
 use crate::host::cgroups::{self, Mount};
 use crate::spec::load;
@@ -23,9 +23,8 @@ pub const STATUS: &CStr = c"status";
 pub const FIFO: &CStr = c"exec.fifo";
 
 /// The parts of runc's `state.json` that matter here.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
-#[derive(Default)]
 struct Runc {
     id: String,
     init_process_pid: i32,
@@ -41,14 +40,15 @@ struct RuncConfig {
     rootfs: PathBuf,
     /// `bundle=PATH`, and the annotations as `name=value`.
     labels: Option<Vec<String>>,
-    namespaces: Option<Vec<RuncNamespace>>,
+    namespaces: Option<Vec<Namespace>>,
     #[serde(rename = "Hooks")]
     hooks: Option<BTreeMap<String, Value>>,
 }
 
+/// In either's record; runc calls the kinds NEWPID and the like.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct RuncNamespace {
+struct Namespace {
     #[serde(rename = "type")]
     kind: String,
     path: String,
@@ -77,7 +77,7 @@ struct CrunConfig {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct CrunLinux {
-    namespaces: Option<Vec<RuncNamespace>>,
+    namespaces: Option<Vec<Namespace>>,
 }
 
 /// Whether this `state.json` is runc's: ours has a version.
@@ -91,9 +91,13 @@ pub fn is_of_runc(bytes: &[u8]) -> bool {
     load::read::<Mark>(bytes).is_ok_and(|mark| mark.version.is_none() && mark.init_process_pid.is_some())
 }
 
-/// runc's record in our form, and its poststop hooks as a config of their own.
-pub fn of_runc(bytes: &[u8], owner_uid: u32) -> Result<(Record, Vec<u8>)> {
-    let theirs: Runc = load::read(bytes).map_err(|e| damaged(Maker::Runc, &e))?;
+fn runc(bytes: &[u8]) -> Result<Runc> {
+    load::read(bytes).map_err(|e| damaged(Maker::Runc, &e))
+}
+
+/// runc's record in our form.
+pub fn of_runc(bytes: &[u8], owner_uid: u32) -> Result<Record> {
+    let theirs = runc(bytes)?;
     let mut annotations = BTreeMap::new();
     let mut bundle = PathBuf::new();
     for label in theirs.config.labels.iter().flatten() {
@@ -103,9 +107,7 @@ pub fn of_runc(bytes: &[u8], owner_uid: u32) -> Result<(Record, Vec<u8>)> {
             None => {}
         }
     }
-    let legs = runc_legs(&theirs.cgroup_paths)?;
-    let hooks = config_of_hooks(theirs.config.hooks.as_ref());
-    let record = Record {
+    Ok(Record {
         id: theirs.id,
         bundle,
         rootfs: theirs.config.rootfs,
@@ -114,13 +116,12 @@ pub fn of_runc(bytes: &[u8], owner_uid: u32) -> Result<(Record, Vec<u8>)> {
         phase: Phase::Created,
         process: process(theirs.init_process_pid, theirs.init_process_start),
         boot: boot_id(),
-        cgroup: (!legs.is_empty()).then_some(Location { legs }),
+        cgroup: runc_location(&theirs.cgroup_paths)?,
         annotations,
         namespaces_created: made(theirs.config.namespaces.as_deref()),
         made_by: Some(Maker::Runc),
         ..Record::default()
-    };
-    Ok((record, hooks))
+    })
 }
 
 /// crun's record in our form; `config` is its copy of config.json.
@@ -163,39 +164,31 @@ fn absolute(path: &str) -> String {
 }
 
 /// `CLONE_NEW…` of the namespaces without a path. Only the pid namespace decides anything here.
-fn made(namespaces: Option<&[RuncNamespace]>) -> u32 {
-    let own = |n: &&RuncNamespace| n.path.is_empty() && matches!(n.kind.as_str(), "NEWPID" | "pid");
+fn made(namespaces: Option<&[Namespace]>) -> u32 {
+    let own = |n: &&Namespace| n.path.is_empty() && matches!(n.kind.as_str(), "NEWPID" | "pid");
     namespaces.unwrap_or_default().iter().find(own).map_or(0, |_| libc::CLONE_NEWPID as u32)
 }
 
 /// runc names a directory for each controller, and "" for cgroup v2.
-fn runc_legs(paths: &BTreeMap<String, String>) -> Result<Vec<Leg>> {
+fn runc_location(paths: &BTreeMap<String, String>) -> Result<Option<Location>> {
     if paths.is_empty() {
-        return Ok(Vec::new());
+        return Ok(None);
     }
-    let leg = |version, controllers: &[String], mount: &Mount, directory: &str| {
+    let below = |controllers: &[String], mount: &Mount| {
+        let named = controllers.iter().find_map(|name| paths.get(name));
+        let directory = named.or_else(|| paths.get("").filter(|_| controllers.is_empty()))?;
         let path = directory.strip_prefix(mount.path.trim_end_matches('/'))?.trim_matches('/');
-        let (mount, path) = (mount.path.clone(), path.to_owned());
-        (!path.is_empty()).then(|| Leg {
-            version,
-            controllers: controllers.to_vec(),
-            mount,
-            path,
-            inode: None,
-        })
+        (!path.is_empty()).then(|| path.to_owned())
     };
-    let layout = cgroups::detect()?;
-    let v1 = layout.hierarchies.iter().filter_map(|hierarchy| {
-        let path = hierarchy.controllers.iter().find_map(|name| paths.get(name))?;
-        leg(Version::V1, &hierarchy.controllers, &hierarchy.mount, path)
-    });
-    let v2 = layout.unified.iter().filter_map(|mount| leg(Version::V2, &[], mount, paths.get("")?));
-    Ok(v1.chain(v2).collect())
+    let location =
+        Location::in_each(&cgroups::detect()?, |controllers, mount| Ok(below(controllers, mount)))?;
+    Ok(Some(location).filter(|location| !location.legs.is_empty()))
 }
 
-/// runc's hooks are those of config.json with timeouts in nanoseconds.
-fn config_of_hooks(hooks: Option<&BTreeMap<String, Value>>) -> Vec<u8> {
-    let mut poststop = hooks.and_then(|hooks| hooks.get("poststop")).cloned().unwrap_or(Value::Null);
+/// The poststop hooks of runc's record as a config of their own: there, timeouts are in nanoseconds.
+pub fn poststop_of_runc(bytes: &[u8]) -> Result<Vec<u8>> {
+    let mut hooks = runc(bytes)?.config.hooks.unwrap_or_default();
+    let mut poststop = hooks.remove("poststop").unwrap_or(Value::Null);
     for hook in poststop.as_array_mut().into_iter().flatten() {
         let seconds = hook
             .get("timeout")
@@ -209,12 +202,12 @@ fn config_of_hooks(hooks: Option<&BTreeMap<String, Value>>) -> Vec<u8> {
             }
         }
     }
-    serde_json::json!({"ociVersion": "1.0.0", "hooks": {"poststop": poststop}}).to_string().into_bytes()
+    Ok(serde_json::json!({"ociVersion": "1.0.0", "hooks": {"poststop": poststop}}).to_string().into_bytes())
 }
 
 /// The error of a record of no form that is known here. While the process lives that it names, its container is another
 /// program's, and is neither shown as stopped nor removed.
-pub fn of_nobody(bytes: &[u8]) -> Error {
+pub fn unknown(bytes: &[u8]) -> Error {
     #[derive(Deserialize)]
     struct Named {
         pid: i32,

@@ -313,25 +313,27 @@ impl Entry {
         match file::read_at(self.dir(), STATE, LARGEST_STATE, libc::RESOLVE_NO_SYMLINKS) {
             Ok(bytes) => match Record::decode(&bytes) {
                 Ok(record) if record.version > 0 => self.own(record.in_boot(boot_id().as_deref())),
-                _ if foreign::is_of_runc(&bytes) => self.own(foreign::of_runc(&bytes, self.inode().1)?.0),
+                _ if foreign::is_of_runc(&bytes) => self.own(foreign::of_runc(&bytes, self.inode().1)?),
                 // Every record of ours has its version.
-                other => other.and_then(|_| Err(foreign::of_nobody(&bytes))),
+                other => other.and_then(|_| Err(foreign::unknown(&bytes))),
             },
-            Err(Errno(libc::ENOENT)) if self.read(foreign::STATUS).is_ok() => {
-                let status = self.read(foreign::STATUS).unwrap_or_default();
-                let config = self.read(CONFIG).unwrap_or_default();
-                foreign::of_crun(&self.id, &status, &config, self.inode().1)
-            }
-            // Another command makes or removes it at this moment.
-            Err(Errno(libc::ENOENT)) if self.is_removed() || self.is_busy() => {
-                Err(no_such_container(&self.id))
-            }
-            Err(Errno(libc::ENOENT)) => {
-                Err(Error::new("the container's creation or removal was interrupted: state.json is missing")
-                    .remedy("delete it with --force"))
-            }
+            Err(Errno(libc::ENOENT)) => self.without_state(),
             Err(e) => Err(self.failed("read", STATE)(e)),
         }
+    }
+
+    /// crun calls its record otherwise.
+    fn without_state(&self) -> Result<Record> {
+        if let Ok(status) = self.read(foreign::STATUS) {
+            let config = self.read(CONFIG).unwrap_or_default();
+            return foreign::of_crun(&self.id, &status, &config, self.inode().1);
+        }
+        // Another command makes or removes it at this moment.
+        if self.is_removed() || self.is_busy() {
+            return Err(no_such_container(&self.id));
+        }
+        Err(Error::new("the container's creation or removal was interrupted: state.json is missing")
+            .remedy("delete it with --force"))
     }
 
     /// A directory that was renamed has another container's record: what is meant for the one would be done to the other.
@@ -351,8 +353,11 @@ impl Entry {
         self.write_new(STATE, &record.encode()).map_err(self.failed("write", STATE))
     }
 
-    /// Replaces the record in one step. The caller holds the lock.
+    /// Replaces the record in one step. The caller holds the lock. Another runtime's is never written.
     pub fn write(&self, record: &Record) -> Result<()> {
+        if record.made_by.is_some() {
+            return Ok(());
+        }
         self.prepare(record)?;
         self.publish()
     }
@@ -369,6 +374,9 @@ impl Entry {
 
     /// Lets `list` be short about this container, whose record is published. Without it, it only takes longer.
     pub fn write_brief(&self, record: &Record, pidfd: BorrowedFd) {
+        if record.made_by.is_some() {
+            return;
+        }
         if let Some(target) =
             Brief::encode(record, Inode::of(pidfd), self.awaits_start(record.pid().unwrap_or_default()))
         {
@@ -379,9 +387,6 @@ impl Entry {
 
     /// The same for a container that was started or resumed.
     pub fn renew_brief(&self, record: &Record) {
-        if record.made_by.is_some() {
-            return;
-        }
         if let (Ok(()), Some(Ok(first))) = (self.remove_brief(), record.process.map(|process| process.open()))
         {
             self.write_brief(record, first.as_fd());
@@ -414,7 +419,7 @@ impl Entry {
                 Err(no_such_container(&self.id))
             }
             (Errno(libc::ENOENT), Ok(state)) if foreign::is_of_runc(&state) => {
-                Ok(foreign::of_runc(&state, 0)?.1)
+                foreign::poststop_of_runc(&state)
             }
             (e, _) => Err(self.failed("read", CONFIG)(e)),
         })

@@ -48,7 +48,7 @@ row("state has the path of the root filesystem as config.json writes it",
 row("the session keyring has a name that cannot be guessed, and the user may only search it",
     "another container could join the keyring by its name, or read the name in /proc/keys and the keys with it",
     ["in.keyring"], "seccomp: missing", "in.keyring", runc="keyring;0;0;3f1b0000;_ses.*", ours="keyring;0;0;3f080000;own")
-row("in a user namespace /dev/mqueue belongs to nobody",
+row("in a user namespace /dev/mqueue belongs to the overflow ids",
     "the namespaces are made in one call, before the ids are mapped; queues are made and used as before, the directory is writable for all",
     ["in.dev./dev/mqueue", "in.mount./dev/mqueue place"], "user namespace: plain", "in.dev./dev/mqueue",
     runc="dir 1777 0:65534", crun="dir 1777 0:0", ours="dir 1777 65534:65534")

@@ -223,7 +223,7 @@ row(
 )
 row(
     "delete --force ends a container whose record is damaged, and takes away what is left",
-    "the process is known by a second note and the cgroup by its mark: runc says that it cannot read the record, or panics, and crun removes it and leaves process and cgroup to nobody",
+    "the process is known by a second note and the cgroup by its mark: runc says that it cannot read the record, or panics, and crun removes it and leaves process and cgroup behind",
     ["*"],
     "damaged record: garbage",
     "the container",

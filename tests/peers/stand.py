@@ -3,7 +3,7 @@
 What is seen are lines KEY: VALUE. Values are cleaned of what differs by chance (paths of this run, ids, numbers of pipes),
 so that the same behaviour gives the same lines under every runtime.
 """
-import copy, fcntl, glob, json, os, pty, re, select, shutil, signal, socket, stat, struct, subprocess, termios, time
+import copy, fcntl, glob, json, os, pty, re, select, shutil, signal, stat, struct, subprocess, termios, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROJECT = os.path.dirname(os.path.dirname(HERE))
@@ -340,10 +340,7 @@ class Stand:
         self.seen[key] = self.clean(str(value))
 
     def clean(self, value):
-        value = value.replace(self.dir, "$DIR").replace(self.id, "$ID")
-        for peer in ("/" + self.subject.name,):
-            value = value.replace(self.subject.program, "$RUNTIME")
-        return value
+        return value.replace(self.dir, "$DIR").replace(self.id, "$ID").replace(self.subject.program, "$RUNTIME")
 
     def lines(self, text, head):
         """What the probe wrote."""

@@ -4,7 +4,7 @@ A step is a line as a user types it (ID and BUNDLE stand for the container and i
 scripts look for in its answer, or a function that is given the stand. After each line the container's status is seen.
 """
 
-import json, re, shlex, signal
+import json, re, shlex
 
 WAITING = ["/bin/sleep", "60"]
 

@@ -1,15 +1,16 @@
 //! The cgroup of a container whose record is lost: looked for by a mark that its maker left, below the mounts of this host.
 
 use super::walk;
-use crate::cgroup::location::{Leg, Location, Version};
-use crate::host::cgroups::{Layout, Mount, detect};
+use crate::cgroup::location::{Leg, Location};
+use crate::host::cgroups::detect;
 use crate::sys::{Errno, c, file};
 use std::os::fd::AsFd;
 use std::path::Path;
 
 /// The first group whose location is `wanted`, in the hierarchies that have it.
 pub fn search(wanted: impl Fn(&Location) -> bool) -> Option<Location> {
-    let everywhere = everywhere()?;
+    // Every hierarchy of this host, as legs without a path.
+    let everywhere = Location::in_each(&detect().ok()?, |_, _| Ok(Some(String::new()))).ok()?;
     let top = everywhere.freezing_leg().or(everywhere.legs.first())?.mount.clone();
     let dir = file::openat2(file::cwd(), &c(&*top).ok()?, walk::DIRECTORY, 0, 0).ok()?;
     let mut found = None;
@@ -27,18 +28,4 @@ pub fn search(wanted: impl Fn(&Location) -> bool) -> Option<Location> {
     let mut found = found?;
     found.legs.retain(|leg| Path::new(&leg.directory()).is_dir());
     Some(found)
-}
-
-/// Every hierarchy of this host, as legs without a path.
-fn everywhere() -> Option<Location> {
-    let leg = |version, controllers: &[String], mount: &Mount| Leg {
-        version,
-        controllers: controllers.to_vec(),
-        mount: mount.path.clone(),
-        path: String::new(),
-        inode: None,
-    };
-    let Layout { hierarchies, unified } = detect().ok()?;
-    let v1 = hierarchies.iter().map(|one| leg(Version::V1, &one.controllers, &one.mount));
-    Some(Location { legs: v1.chain(unified.iter().map(|mount| leg(Version::V2, &[], mount))).collect() })
 }

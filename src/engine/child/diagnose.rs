@@ -34,7 +34,7 @@ pub fn explain_kept(kept: Option<&Kept>, trouble: &Trouble, spec: &Spec) -> Erro
 }
 
 fn has_cpuset(spec: &Spec) -> bool {
-    let cpu = spec.linux.as_ref().and_then(|linux| linux.resources.as_ref()).and_then(|all| all.cpu.as_ref());
+    let cpu = spec.linux().resources.as_ref().and_then(|all| all.cpu.as_ref());
     cpu.and_then(|cpu| cpu.cpus.as_ref()).is_some_and(|cpus| !cpus.is_empty())
 }
 

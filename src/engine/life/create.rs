@@ -23,7 +23,7 @@ use crate::engine::life::{
     start_pipes::Starter,
 };
 use crate::engine::{CreateOptions, Engine, Event, Keyring, Planned, RootChange, Started};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::host::{self, mountinfo};
 use crate::plan::deeds::{self, Deed, Wishes};
 use crate::plan::{self, Plan, SessionKeyring};
@@ -68,9 +68,7 @@ impl Engine {
     ) -> Result<Spec<'b>> {
         let mut changed = Vec::new();
         let mut spec = bundle.spec(&mut changed)?;
-        for change in changed {
-            self.warn(Error::new(change));
-        }
+        self.warn_of(&changed);
         let amendments = Amendments {
             allowed_annotations: Some(self.allowed_annotations(&spec)?),
             seccomp_receiver: options.seccomp_receiver.clone(),

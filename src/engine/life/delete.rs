@@ -119,9 +119,7 @@ impl Engine {
         for outcome in occasion.each_from(record.poststop, hooks) {
             outcome.unwrap_or_else(warn);
             noted.poststop += 1;
-            if noted.made_by.is_none() {
-                entry.write(&noted).unwrap_or_else(warn);
-            }
+            entry.write(&noted).unwrap_or_else(warn);
         }
     }
 

@@ -55,18 +55,16 @@ impl Engine {
         let spec = Spec { process: Some(process), ..spec };
         // A session leader of the container's can make a new terminal its own before the program does. Another one may be
         // luckier.
+        let birth = || self.exec_process(options, preserve_fds, &record, &spec, &prepared);
         let mut tries = 10;
         let started = loop {
             tries -= 1;
-            match self.exec_process(options, preserve_fds, &record, &spec, &prepared) {
+            match birth() {
                 Err(error) if error.detail().kind == Kind::Taken && tries > 0 => {}
                 other => break other,
             }
         };
-        let started = started.or_else(|error| {
-            let birth = || self.exec_process(options, preserve_fds, &record, &spec, &prepared);
-            self.with_room(id, error, birth)
-        });
+        let started = started.or_else(|error| self.with_room(id, error, birth));
         started.map_err(|e| e.doing("unable to start container process")).map_err(|e| {
             match record.process.map(|first| first.life()) {
                 // What the kernel says of a pid namespace that has ended is that there is no memory.
@@ -217,9 +215,6 @@ fn add_capabilities<'a>(process: &mut Process<'a>, names: &'a [String]) {
     for set in [&mut sets.bounding, &mut sets.effective, &mut sets.permitted] {
         set.extend(names.iter().map(|name| Text(Cow::Borrowed(&**name))));
     }
-    // Ambient where the config's own inheritable set has it, as under runc.
-    let inheritable = names.iter().filter(|name| sets.inheritable.iter().any(|own| **own == ***name));
-    sets.ambient.extend(inheritable.map(|name| Text(Cow::Borrowed(&**name))));
 }
 
 fn texts<'a>(list: &'a [OsString], pointer: &str) -> Result<Vec<Text<'a>>> {

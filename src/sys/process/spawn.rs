@@ -17,16 +17,19 @@ pub fn program(name: impl AsRef<OsStr>) -> Command {
     unsafe {
         command.pre_exec(|| {
             let closed = check(libc::syscall(libc::SYS_close_range, 3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC));
-            closed.map(drop).map_err(|errno| io::Error::from_raw_os_error(errno.0))
+            closed.map(drop).map_err(failed)
         });
     }
     command
 }
 
+fn failed(errno: Errno) -> io::Error {
+    io::Error::from_raw_os_error(errno.0)
+}
+
 /// Starts it; it is waited for by its descriptor, not by std. The child opens that descriptor itself: a caller that reaps
 /// every child would have taken one that ends at once before its parent could open it.
 pub fn start(command: &mut Command) -> io::Result<Child> {
-    let failed = |errno: Errno| io::Error::from_raw_os_error(errno.0);
     let (ours, theirs) = socket::pair().map_err(failed)?;
     let number = theirs.as_raw_fd();
     // SAFETY: between fork and exec the closure makes two system calls on descriptors that are open there, `theirs` until
