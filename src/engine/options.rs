@@ -3,7 +3,6 @@
 //! Paths are taken relative to the caller's working directory; the engine never changes it.
 
 pub use crate::cgroup::{Below, CgroupManager};
-pub use crate::spec::Listening;
 use crate::spec::Resources;
 use std::ffi::OsString;
 use std::os::fd::BorrowedFd;
@@ -84,9 +83,12 @@ pub struct CreateOptions<'a> {
     pub pid_file: Option<PathBuf>,
     pub root_change: RootChange,
     pub keyring: Keyring,
-    /// How many descriptors the process gets: those after 2 and after the sockets of `listening`.
-    pub preserve_fds: u32,
-    pub listening: Listening,
+    /// Sockets that a service manager has opened for the process, which gets them as 3, 4, … (sd_listen_fds(3)).
+    pub sockets: Vec<BorrowedFd<'a>>,
+    /// LISTEN_FDNAMES, as it is.
+    pub socket_names: Option<String>,
+    /// What the process gets behind them, in this order.
+    pub preserve_fds: Vec<BorrowedFd<'a>>,
     /// Where a service manager hears that the program is ready: a path, or an abstract name that begins with @.
     pub notify_socket: Option<PathBuf>,
     /// Receives a descriptor of the container's first process.
@@ -139,7 +141,8 @@ pub struct ExecOptions<'a> {
     pub streams: Streams<'a>,
     pub pid_file: Option<PathBuf>,
     pub pidfd_socket: Option<PathBuf>,
-    pub preserve_fds: u32,
+    /// What the process gets as 3, 4, …
+    pub preserve_fds: Vec<BorrowedFd<'a>>,
     pub paused: Paused,
     /// The groups below the container's in which it is born.
     pub cgroups: Vec<Below>,

@@ -4,7 +4,7 @@ use super::{Errno, SysResult, c, check, owned, uninterrupted};
 use nix::sys::stat::{Mode, fstat};
 use std::ffi::{CStr, OsStr};
 use std::mem::size_of;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 /// The caller's working directory as a descriptor argument.
 pub fn cwd() -> BorrowedFd<'static> {
@@ -192,11 +192,19 @@ fn read_by(mut read: impl FnMut(&mut [u8]) -> SysResult<usize>, limit: usize) ->
     Ok(bytes)
 }
 
-/// Whether descriptor `number` closes on exec; `EBADF` if it is not open. Reference: fcntl(2), F_GETFD.
-pub fn close_on_exec(number: i32) -> SysResult<bool> {
+/// The descriptor of this number, if our caller has left it open over exec. What we open closes on exec and what we have
+/// inherited does not, so that flag tells them apart. Reference: fcntl(2), F_GETFD.
+pub fn inherited(number: i32) -> Option<BorrowedFd<'static>> {
     // SAFETY: F_GETFD takes a number and touches no memory of ours.
-    let flags = check(unsafe { libc::fcntl(number, libc::F_GETFD) })?;
-    Ok(flags & i64::from(libc::FD_CLOEXEC) != 0)
+    let flags = check(unsafe { libc::fcntl(number, libc::F_GETFD) }).ok()?;
+    // SAFETY: it is open, and no part of this program owns it: it stays open until we end.
+    (flags & i64::from(libc::FD_CLOEXEC) == 0).then(|| unsafe { BorrowedFd::borrow_raw(number) })
+}
+
+/// The same open file under a number that is not less than `least`. Reference: fcntl(2), F_DUPFD_CLOEXEC.
+pub fn duplicate(number: RawFd, least: RawFd) -> SysResult<OwnedFd> {
+    // SAFETY: the call takes numbers and returns a new descriptor.
+    unsafe { owned(libc::fcntl(number, libc::F_DUPFD_CLOEXEC, least)) }
 }
 
 /// The kind (`S_IFMT`) of what `fd` is open on. Reference: fstat(2).

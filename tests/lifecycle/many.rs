@@ -11,7 +11,7 @@ use rruntime::state::{NoRoot, Store};
 use rruntime::sys::identity::prlimit;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{Read, Seek};
+use std::io::{Read, Seek, Write};
 use std::os::fd::AsFd;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -92,7 +92,7 @@ fn echo<'a>(terminal: Terminal<'a>, output: &'a File) -> ExecOptions<'a> {
         streams: [None, Some(output.as_fd()), None],
         pid_file: None,
         pidfd_socket: None,
-        preserve_fds: 0,
+        preserve_fds: Vec::new(),
         paused: Paused::Refuse,
         cgroups: Vec::new(),
     }
@@ -103,7 +103,7 @@ fn wait(process: &Started) -> WaitStatus {
     waitid(Id::PIDFd(process.pidfd.as_fd()), WaitPidFlag::WEXITED).unwrap()
 }
 
-fn output(mut file: &File) -> String {
+fn text(mut file: &File) -> String {
     let mut text = String::new();
     file.rewind().unwrap();
     file.read_to_string(&mut text).unwrap();
@@ -127,7 +127,7 @@ fn join(engine: &Engine, container: &Container, id: &str) {
     let file = tempfile(container, id);
     let process = engine.exec(id, &echo(Terminal::None, &file)).unwrap();
     assert_eq!(wait(&process), WaitStatus::Exited(nix::unistd::Pid::from_raw(process.pid), 0), "{id}");
-    assert_eq!(output(&file), "out sleep\n", "{id}");
+    assert_eq!(text(&file), "out sleep\n", "{id}");
 }
 
 fn tempfile(container: &Container, id: &str) -> File {
@@ -280,6 +280,51 @@ fn of_eight_threads_that_want_an_id_one_gets_it() {
     assert_eq!(made.len(), 1);
     engine.delete(&container.id, Force::Kill).unwrap();
     wait(&made[0]);
+}
+
+/// Whatever their numbers are in this process, and although each stands where another is to go.
+#[test]
+fn each_container_of_a_process_gets_the_descriptors_that_are_given_for_it() {
+    alone("many::each_container_of_a_process_gets_the_descriptors_that_are_given_for_it", || {
+        const READ: &str = "cat <&3; cat <&4; cat <&5; cat <&6 2>/dev/null && echo leaked; true";
+        let container = bundle(&["sh", "-c", &format!("echo $LISTEN_FDS; {READ}; sleep 1000")]);
+        let engine = engine(&container);
+        let _leavings = Leavings(engine.clone());
+        share(THREADS, |n| {
+            let id = format!("{}-{n}", container.id);
+            let file = |name: &str| {
+                let mut file = tempfile(&container, &format!("{id}-{name}"));
+                writeln!(file, "{n} {name}").unwrap();
+                file.rewind().unwrap();
+                file
+            };
+            let (output, files) = (tempfile(&container, &id), ["c", "b", "a"].map(file));
+            let given: Vec<_> = files.iter().rev().map(AsFd::as_fd).collect();
+            let first = CreateOptions {
+                streams: [None, Some(output.as_fd()), None],
+                sockets: given[..1].to_vec(),
+                preserve_fds: given[1..].to_vec(),
+                ..options(&container, &id, &output)
+            };
+            let running = engine.run(&first, AfterExit::Delete).unwrap();
+            let words = format!("{n} a\n{n} b\n{n} c\n");
+            wait_until("the program's words", || text(&output) == format!("1\n{words}"));
+            let (output, files) = (tempfile(&container, &id), ["a", "c", "b"].map(file));
+            let process = engine
+                .exec(
+                    &id,
+                    &ExecOptions {
+                        process: ExecProcess::Command(["sh", "-c", READ].map(Into::into).to_vec()),
+                        preserve_fds: [0, 2, 1].map(|n: usize| files[n].as_fd()).to_vec(),
+                        ..echo(Terminal::None, &output)
+                    },
+                )
+                .unwrap();
+            wait(&process);
+            assert_eq!(text(&output), words);
+            end(&engine, &id, &running.process);
+        });
+    });
 }
 
 #[test]

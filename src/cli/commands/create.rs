@@ -37,6 +37,8 @@ pub fn shared_options() -> Vec<Arg> {
 }
 
 pub fn parse(arguments: &Arguments) -> Result<CreateOptions<'static>> {
+    let (announced, socket_names) = caller::listening()?;
+    let (sockets, preserve_fds) = caller::descriptors(announced, arguments.number("preserve-fds")?)?;
     Ok(CreateOptions {
         id: arguments.id(),
         bundle: arguments.path("bundle").unwrap_or_else(|| PathBuf::from(".")),
@@ -46,8 +48,9 @@ pub fn parse(arguments: &Arguments) -> Result<CreateOptions<'static>> {
         pid_file: arguments.path("pid-file"),
         root_change: if arguments.switch("no-pivot") { RootChange::MoveMount } else { RootChange::PivotRoot },
         keyring: if arguments.switch("no-new-keyring") { Keyring::Inherit } else { Keyring::New },
-        preserve_fds: arguments.number("preserve-fds")?,
-        listening: caller::listening()?,
+        sockets,
+        socket_names,
+        preserve_fds,
         notify_socket: caller::socket("NOTIFY_SOCKET"),
         pidfd_socket: arguments.path("pidfd-socket"),
         seccomp_receiver: caller::text("RUN_OCI_SECCOMP_RECEIVER")?.filter(|path| !path.is_empty()),

@@ -4,7 +4,7 @@ use super::Command;
 use crate::cli::arguments::{checked, number_option, option, options as several, switch, word_switch};
 use crate::cli::foreground::{self, Orphans};
 use crate::cli::session::Attended;
-use crate::cli::{Arguments, Session, user};
+use crate::cli::{Arguments, Session, caller, user};
 use crate::engine::{Below, ExecOptions, ExecProcess, Paused, Terminal};
 use crate::error::{Error, Kind, Result};
 use crate::names;
@@ -136,7 +136,7 @@ fn parse(arguments: &Arguments) -> Result<ExecOptions<'static>> {
         streams: [None; 3],
         pid_file: arguments.path("pid-file"),
         pidfd_socket: arguments.path("pidfd-socket"),
-        preserve_fds: arguments.number("preserve-fds")?,
+        preserve_fds: caller::descriptors(0, arguments.number("preserve-fds")?)?.1,
         paused: if arguments.switch("ignore-paused") { Paused::Ignore } else { Paused::Refuse },
         cgroups: arguments.texts("cgroup")?.into_iter().map(below).collect::<Result<_>>()?,
     })
@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(got.additional_gids, [7, 8, 9]);
         assert_eq!(got.capabilities, ["CAP_KILL", "NET_RAW"]);
         assert_eq!(got.no_new_privileges, Some(true));
-        assert_eq!((got.preserve_fds, got.paused, got.tty), (3, Paused::Ignore, None));
+        assert_eq!((got.paused, got.tty), (Paused::Ignore, None));
         assert_eq!(got.cgroups[0].controllers, ["cpu", "cpuacct"]);
         assert_eq!((got.cgroups[0].path.as_str(), got.cgroups[1].path.as_str()), ("/a", "b"));
         assert_eq!((got.process_label.as_deref(), got.apparmor.as_deref()), (Some("l"), Some("a")));

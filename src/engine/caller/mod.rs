@@ -6,4 +6,3 @@ pub mod notify;
 pub mod notify_reader;
 pub mod pid_file;
 pub mod pidfd;
-pub mod preserve;

@@ -9,8 +9,8 @@ use crate::error::{Error, Kind, Result};
 use crate::plan::Script;
 use crate::sys::launch::{self, Launch, LaunchError, Sleeper};
 use crate::sys::memory::{self, Content};
-use crate::sys::{Errno, c, socket};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use crate::sys::{Errno, c, file, socket};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
 /// How init is started.
@@ -22,8 +22,9 @@ pub struct Start<'a> {
     pub namespaces: u64,
     pub cgroup: Option<BorrowedFd<'a>>,
     pub sleeper: Sleeper,
-    pub preserve_fds: u32,
     pub streams: Streams<'a>,
+    /// What its program gets as 3, 4, …
+    pub given: &'a [BorrowedFd<'a>],
     pub watch: &'a Arc<Watch>,
 }
 
@@ -36,8 +37,8 @@ impl<'a> Start<'a> {
             namespaces: 0,
             cgroup: None,
             sleeper: Sleeper::Thread,
-            preserve_fds: 0,
             streams: [None; 3],
+            given: &[],
             watch,
         }
     }
@@ -90,13 +91,17 @@ pub fn start(start: Start) -> Result<Init> {
     for (handle, end) in handles.iter_mut().zip(ends) {
         *handle = end.map_or(-1, AsRawFd::as_raw_fd);
     }
+    let mut behind = Behind { places: 3 + start.given.len() as RawFd, again: Vec::new() };
+    for handle in &mut handles {
+        *handle = behind.number(*handle)?;
+    }
     let plan = memory::sealed(c"rruntime-plan", Content::Data, &start.script.file(&handles))
         .map_err(|e| e.because("memfd_create for the plan"))?;
-    let number = c(plan.as_raw_fd().to_string()).unwrap_or_default();
+    let plan = behind.number(plan.as_raw_fd())?;
+    let number = c(plan.to_string()).unwrap_or_default();
     // A negative handle is one that there is none for.
     let mut pass: Vec<RawFd> = handles.into_iter().filter(|fd| *fd >= 0).collect();
-    pass.push(plan.as_raw_fd());
-    pass.extend(3..3 + start.preserve_fds as RawFd);
+    pass.push(plan);
     let image = image().map_err(|e| {
         e.because("make the memory file for init")
             .remedy("free memory, or mount /dev/shm or /tmp without noexec")
@@ -107,8 +112,9 @@ pub fn start(start: Start) -> Result<Init> {
         namespaces: start.namespaces,
         cgroup: start.cgroup,
         sleeper: start.sleeper,
-        pass: &pass,
         streams: start.streams,
+        given: start.given,
+        pass: &pass,
         keep_capabilities: start.namespaces & libc::CLONE_NEWUSER as u64 != 0,
     };
     let first = match launch(&request, start.watch)? {
@@ -133,6 +139,25 @@ pub fn start(start: Start) -> Result<Init> {
         _ => launch_error(e, start.namespaces),
     })?;
     Ok(Init::of(first, (ours, pipes), start.script, start.watch))
+}
+
+/// What init knows by its number stands behind the places of what its program gets.
+struct Behind {
+    places: RawFd,
+    /// What was opened once more for that.
+    again: Vec<OwnedFd>,
+}
+
+impl Behind {
+    fn number(&mut self, number: RawFd) -> Result<RawFd> {
+        if !(0..self.places).contains(&number) {
+            return Ok(number);
+        }
+        let again = file::duplicate(number, self.places).map_err(|e| e.because("fcntl(F_DUPFD_CLOEXEC)"))?;
+        let number = again.as_raw_fd();
+        self.again.push(again);
+        Ok(number)
+    }
 }
 
 /// Its cgroup may be frozen in the moment of its birth.

@@ -55,7 +55,8 @@ pub struct Beginning<'a> {
     pub given: Given<'a>,
     pub birthplace: Birthplace,
     pub streams: Streams<'a>,
-    pub preserve_fds: u32,
+    /// What its program gets as 3, 4, …
+    pub preserved: &'a [BorrowedFd<'a>],
 }
 
 impl<'a> Beginning<'a> {
@@ -63,13 +64,13 @@ impl<'a> Beginning<'a> {
     pub fn beside((first, pidfd): (i32, BorrowedFd<'a>), cgroup: Option<&'a Cgroup>) -> Beginning<'a> {
         let given = Given { pidfd: Some(pidfd), cgroup, ..Given::default() };
         let birthplace = Birthplace::OrBeside;
-        Beginning { first, given, birthplace, streams: [None; 3], preserve_fds: 0 }
+        Beginning { first, given, birthplace, streams: [None; 3], preserved: &[] }
     }
 }
 
 /// Starts the sealed init on a tenant's script.
 pub fn start(tenant: &Tenant, spec: &Spec, beginning: Beginning, watch: &Arc<Watch>) -> Result<Init> {
-    let Beginning { first, given, birthplace, streams, preserve_fds } = beginning;
+    let Beginning { first, given, birthplace, streams, preserved } = beginning;
     let unified = match (tenant.entrance, given.cgroup) {
         (Entrance::Step, Some(cgroup)) => {
             Some(cgroup.unified_entrance((birthplace == Birthplace::OrBeside).then_some(first))?)
@@ -78,7 +79,7 @@ pub fn start(tenant: &Tenant, spec: &Spec, beginning: Beginning, watch: &Arc<Wat
     };
     let given = Given { unified: unified.as_ref().map(AsFd::as_fd), ..given };
     let opened = open::open(&tenant.opens, given, spec, watch)?;
-    let start = Start { preserve_fds, streams, ..Start::of(&tenant.script, &opened.numbers, watch) };
+    let start = Start { given: preserved, streams, ..Start::of(&tenant.script, &opened.numbers, watch) };
     let init = match (tenant.entrance, given.cgroup) {
         (Entrance::Birth, Some(cgroup)) => birth::start_in(start, cgroup, birthplace, first),
         _ => birth::start(start),

@@ -12,7 +12,6 @@ use crate::cgroup::Driver;
 use crate::engine::caller::{
     console,
     pidfd::{self, Role},
-    preserve,
 };
 use crate::engine::child::init::Init;
 use crate::engine::life::{
@@ -29,7 +28,7 @@ use crate::plan::deeds::{self, Deed, Wishes};
 use crate::plan::{self, Plan, SessionKeyring};
 use crate::resctrl;
 use crate::spec::amend::has_notify_socket;
-use crate::spec::{Amendments, Namespace, Process, Spec, annotations};
+use crate::spec::{Amendments, Listening, Namespace, Process, Spec, annotations};
 use crate::state::{Entry, Record};
 use crate::sys::random;
 use crate::time;
@@ -72,7 +71,7 @@ impl Engine {
         let amendments = Amendments {
             allowed_annotations: Some(self.allowed_annotations(&spec)?),
             seccomp_receiver: options.seccomp_receiver.clone(),
-            sockets: options.listening.clone(),
+            sockets: Listening { count: options.sockets.len() as u32, names: options.socket_names.clone() },
             notify: options.notify_socket.is_some() && !has_notify_socket(&spec),
         };
         spec.amend(amendments, &self.store.path().join(&options.id))?;
@@ -89,7 +88,6 @@ impl Engine {
         starter: Starter,
     ) -> Result<Made> {
         crate::state::id::check(&options.id)?;
-        let preserve_fds = preserve::check(&options.listening, options.preserve_fds)?;
         let facts = host::probe()?;
         let plan_options = plan::Options {
             left_below: match options.root_change {
@@ -100,7 +98,7 @@ impl Engine {
                 Keyring::New => Some(fresh_keyring()?),
                 Keyring::Inherit => None,
             },
-            preserve_fds,
+            preserve_fds: (options.sockets.len() + options.preserve_fds.len()) as u32,
             start: start_pipes::word(starter, spec, &facts),
         };
         self.check(spec, &facts, plan_options.left_below.is_some())?;

@@ -195,12 +195,13 @@ impl Making<'_> {
 
     fn start_init(&mut self) -> Result<()> {
         let opened = self.made.opened.take().ok_or_else(|| Deed::Open.misplaced())?;
+        let given = [&self.options.sockets[..], &self.options.preserve_fds].concat();
         let init = birth::start(birth::Start {
             namespaces: self.plan.clone_flags,
             cgroup: self.made.driver.cgroup().and_then(Cgroup::birth),
             sleeper: Sleeper::Caller,
-            preserve_fds: self.record.preserve_fds,
             streams: self.options.streams,
+            given: &given,
             ..birth::Start::of(&self.plan.script, &opened.numbers, &self.engine.watch)
         })?;
         self.made.init = Some(init.with(opened.into_sources(), &self.plan.script));

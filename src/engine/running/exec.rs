@@ -5,7 +5,6 @@ use crate::cgroup::{Cgroup, none};
 use crate::engine::caller::{
     console, listener, pid_file,
     pidfd::{self, Role},
-    preserve,
 };
 use crate::engine::child::{
     birth::Birthplace,
@@ -13,7 +12,7 @@ use crate::engine::child::{
     tracers,
 };
 use crate::engine::life::{inspect::status, prepare::Prepared};
-use crate::engine::{Engine, ExecOptions, ExecProcess, Listening, Paused, Started, Status};
+use crate::engine::{Engine, ExecOptions, ExecProcess, Paused, Started, Status};
 use crate::error::{Error, Kind, Result};
 use crate::names as known;
 use crate::plan::deeds::Wishes;
@@ -30,7 +29,6 @@ const PROCESS_LIMIT: usize = 32 * 1024 * 1024;
 impl Engine {
     /// Returns when the program runs.
     pub fn exec(&self, id: &str, options: &ExecOptions) -> Result<Started> {
-        let preserve_fds = preserve::check(&Listening::default(), options.preserve_fds)?;
         let (entry, record) = self.reach(id)?;
         record.must_be_ours()?;
         check_status(id, status(&entry, &record), options)?;
@@ -55,7 +53,7 @@ impl Engine {
         let spec = Spec { process: Some(process), ..spec };
         // A session leader of the container's can make a new terminal its own before the program does. Another one may be
         // luckier.
-        let birth = || self.exec_process(options, preserve_fds, &record, &spec, &prepared);
+        let birth = || self.exec_process(options, &record, &spec, &prepared);
         let mut tries = 10;
         let started = loop {
             tries -= 1;
@@ -77,7 +75,6 @@ impl Engine {
     fn exec_process(
         &self,
         options: &ExecOptions,
-        preserve_fds: u32,
         record: &Record,
         spec: &Spec,
         prepared: &Prepared,
@@ -98,7 +95,8 @@ impl Engine {
         let filter = prepared.filter.as_ref();
         let tracers = tracers::of(process, filter, to.namespaces, pid)?;
         let (linux, host) = (spec.linux(), &prepared.host);
-        let tenant = plan::exec(process, linux, to, host, filter, tracers, preserve_fds)?;
+        let tenant =
+            plan::exec(process, linux, to, host, filter, tracers, options.preserve_fds.len() as u32)?;
         self.warn_of(&tenant.warnings);
         let wishes = Wishes {
             pidfd: options.pidfd_socket.is_some(),
@@ -109,7 +107,7 @@ impl Engine {
         let beginning = Beginning {
             birthplace,
             streams: options.streams,
-            preserve_fds,
+            preserved: &options.preserve_fds,
             ..Beginning::beside((pid, first.as_fd()), cgroup.as_ref())
         };
         let mut master = None;

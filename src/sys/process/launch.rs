@@ -13,7 +13,7 @@
 use super::raw::{CAPABILITY_HEADER, call, clone3_on_stack, end};
 use super::{pidfd_send_signal, wait};
 use crate::sys::{Errno, SysResult, poll};
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::ffi::{CStr, CString};
 use std::marker::PhantomData;
 use std::mem::{size_of, zeroed};
@@ -33,10 +33,12 @@ pub struct Launch<'a> {
     pub cgroup: Option<BorrowedFd<'a>>,
     /// What sleeps in vfork until the child has left.
     pub sleeper: Sleeper,
-    /// Descriptors that the program gets under their own numbers. Of all others it sees 0, 1 and 2 alone.
-    pub pass: &'a [RawFd],
     /// Standard streams of its own.
     pub streams: [Option<BorrowedFd<'a>>; 3],
+    /// What it gets as 3, 4, …
+    pub given: &'a [BorrowedFd<'a>],
+    /// Descriptors that it gets under their own numbers, which are higher. It sees no others, but 0, 1 and 2.
+    pub pass: &'a [RawFd],
     /// Keep the capabilities of a new user namespace over the exec, which drops them while no map is written.
     pub keep_capabilities: bool,
 }
@@ -101,12 +103,13 @@ pub struct Begun<'a> {
 struct Shared {
     /// The child runs on it; no other code touches it.
     stack: UnsafeCell<Vec<u128>>,
-    program: RawFd,
+    program: Cell<RawFd>,
     /// Of `strings`, and a null pointer.
     argv: Vec<*const libc::c_char>,
     _strings: Vec<CString>,
+    /// The streams, and what is given behind them.
+    places: Vec<Cell<Option<RawFd>>>,
     pass: Vec<RawFd>,
-    streams: [Option<RawFd>; 3],
     keep_capabilities: bool,
     /// The kernel clears it and wakes what waits for that, when the child has left our memory and the thread that slept
     /// is gone (CLONE_CHILD_CLEARTID).
@@ -127,13 +130,14 @@ pub fn begin<'a>(launch: &Launch<'a>) -> Result<Begun<'a>, LaunchError> {
     let strings: Vec<CString> = launch.arguments.iter().map(|&argument| argument.to_owned()).collect();
     // SAFETY: all zeroes is a valid value of this plain struct.
     let nothing: libc::clone_args = unsafe { zeroed() };
+    let places = launch.streams.into_iter().chain(launch.given.iter().copied().map(Some));
     let made = Box::new(Shared {
         stack: UnsafeCell::new(Vec::with_capacity(STACK / size_of::<u128>())),
-        program: launch.program.as_raw_fd(),
+        program: Cell::new(launch.program.as_raw_fd()),
         argv: strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect(),
         _strings: strings,
+        places: places.map(|fd| Cell::new(fd.map(|fd| fd.as_raw_fd()))).collect(),
         pass: launch.pass.to_vec(),
-        streams: launch.streams.map(|stream| stream.map(|stream| stream.as_raw_fd())),
         keep_capabilities: launch.keep_capabilities,
         present: AtomicU32::new(1),
         args: nothing,
@@ -302,7 +306,7 @@ extern "C" fn child(argument: *mut libc::c_void) -> ! {
             let (argv, environment) = (shared.argv.as_ptr() as usize, environment.as_ptr() as usize);
             let empty = c"".as_ptr() as usize;
             let arguments =
-                [shared.program as usize, empty, argv, environment, libc::AT_EMPTY_PATH as usize, 0];
+                [shared.program.get() as usize, empty, argv, environment, libc::AT_EMPTY_PATH as usize, 0];
             // SAFETY: argv and the environment end with null pointers and hold NUL-terminated strings.
             match unsafe { call(libc::SYS_execveat, arguments) } {
                 Ok(_) => LaunchError::Exec(Errno(0)),
@@ -320,18 +324,27 @@ fn prepare(shared: &Shared) -> SysResult<()> {
         // SAFETY: these calls take numbers; the table of descriptors is the child's own copy.
         unsafe { call(number, [a as usize, b as usize, c, 0, 0, 0]) }
     };
-    for (number, stream) in (0..).zip(shared.streams) {
-        if let Some(stream) = stream {
-            // dup3 refuses what is at its place already.
-            if stream == number {
-                numbers(libc::SYS_fcntl, stream, libc::F_SETFD, 0)?;
-            } else {
-                numbers(libc::SYS_dup3, stream, number, 0)?;
-            }
+    let behind = shared.places.len() as RawFd;
+    let aside = |fd| match fd < behind {
+        true => numbers(libc::SYS_fcntl, fd, libc::F_DUPFD_CLOEXEC, behind as usize).map(|fd| fd as RawFd),
+        false => Ok(fd),
+    };
+    let places = || (0..).zip(&shared.places).filter_map(|(place, fd)| Some((place, fd, fd.get()?)));
+    // Nothing is taken away by what comes to its place.
+    for (_, cell, fd) in places().filter(|(place, _, fd)| fd != place) {
+        cell.set(Some(aside(fd)?));
+    }
+    shared.program.set(aside(shared.program.get())?);
+    for (place, _, fd) in places() {
+        // dup3 refuses what is at its place already.
+        if fd == place {
+            numbers(libc::SYS_fcntl, fd, libc::F_SETFD, 0)?;
+        } else {
+            numbers(libc::SYS_dup3, fd, place, 0)?;
         }
     }
     // What a careless caller left open without close-on-exec does not reach the container (CVE-2024-21626).
-    numbers(libc::SYS_close_range, 3, -1, libc::CLOSE_RANGE_CLOEXEC as usize)?;
+    numbers(libc::SYS_close_range, behind, -1, libc::CLOSE_RANGE_CLOEXEC as usize)?;
     for fd in &shared.pass {
         numbers(libc::SYS_fcntl, *fd, libc::F_SETFD, 0)?;
     }
@@ -369,8 +382,9 @@ mod tests {
             namespaces: 0,
             cgroup: None,
             sleeper: Sleeper::Thread,
-            pass: &[],
             streams: [None; 3],
+            given: &[],
+            pass: &[],
             keep_capabilities: false,
         }
     }
