@@ -1,6 +1,5 @@
 //! The options before the command.
 
-use super::FAILED;
 use super::arguments::{Arguments, operand_position, option, options as several, switch, yes_or_no};
 use super::face::{Face, Manner};
 use super::session::Session;
@@ -55,16 +54,15 @@ pub fn options() -> Vec<Arg> {
     ]
 }
 
-/// An error comes with its exit code.
-pub fn parse<'a>(
-    face: &'static Face,
-    words: &'a [OsString],
-) -> std::result::Result<(Session, Request<'a>), (Error, i32)> {
+/// The global options, and what stands behind them.
+pub fn parse<'a>(face: &Face, words: &'a [OsString]) -> Result<(Arguments, &'a [OsString])> {
     let at = operand_position(&options(), 1, words);
-    let arguments = Arguments::parse(face.name, options(), usize::MAX, &words[..at])
-        .map_err(|e| (super::misused(face, None, e), face.unknown_option))?;
-    let session = session(face, &arguments).map_err(|e| (e, FAILED))?;
-    let request = match words[at..].split_first() {
+    let arguments = Arguments::parse(face.name, options(), usize::MAX, &words[..at])?;
+    Ok((arguments, &words[at..]))
+}
+
+pub fn request<'a>(face: &Face, arguments: &Arguments, rest: &'a [OsString]) -> Request<'a> {
+    match rest.split_first() {
         _ if arguments.switch("help") => Request::Help,
         _ if arguments.switch("version") => Request::Version,
         // It ends the options; the command is behind it.
@@ -73,11 +71,10 @@ pub fn parse<'a>(
         Some((command, _)) if command.is_empty() && face.manner == Manner::Runc => Request::Nothing,
         Some((command, rest)) => Request::Command(command, rest),
         None => Request::Nothing,
-    };
-    Ok((session, request))
+    }
 }
 
-fn session(face: &'static Face, arguments: &Arguments) -> Result<Session> {
+pub fn session(face: &'static Face, arguments: &Arguments) -> Result<Session> {
     let format = match arguments.text("log-format")? {
         None | Some("text") => usual_format(face),
         Some("json") => Format::Json,
@@ -198,10 +195,12 @@ fn rootless(word: Option<&str>) -> Result<Rootless> {
 mod tests {
     use super::*;
 
-    fn request(line: &str) -> (Session, Option<String>) {
+    fn understood(line: &str) -> (Session, Option<String>) {
         let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-        let (session, request) = parse(Face::called(None), &words).unwrap_or_else(|(e, _)| panic!("{e}"));
-        let command = match request {
+        let face = Face::called(None);
+        let (arguments, rest) = parse(face, &words).unwrap_or_else(|e| panic!("{e}"));
+        let session = session(face, &arguments).unwrap_or_else(|e| panic!("{e}"));
+        let command = match request(face, &arguments, rest) {
             Request::Command(command, rest) => Some(format!("{} +{}", command.to_str().unwrap(), rest.len())),
             _ => None,
         };
@@ -211,18 +210,18 @@ mod tests {
     #[test]
     fn the_line_that_containerd_writes_is_understood() {
         let (session, command) =
-            request("--root /r/x --log-format json --systemd-cgroup create --bundle /b id");
+            understood("--root /r/x --log-format json --systemd-cgroup create --bundle /b id");
         assert_eq!(session.root.as_deref(), Some(Path::new("/r/x")));
         assert_eq!(session.cgroup_manager, CgroupManager::Systemd);
         assert_eq!(command.as_deref(), Some("create +3"));
-        let (session, command) = request("--rootless=true --root=/r list");
+        let (session, command) = understood("--rootless=true --root=/r list");
         assert_eq!(session.rootless, Rootless::Yes);
         assert_eq!(command.as_deref(), Some("list +0"));
     }
 
     #[test]
     fn a_value_that_is_a_commands_name_stays_a_value() {
-        let (session, command) = request("--root list");
+        let (session, command) = understood("--root list");
         assert!(session.root.unwrap().ends_with("list"));
         assert_eq!(command, None);
     }

@@ -2,7 +2,7 @@
 //! what helps a reader who types another program's commands from habit.
 
 use super::arguments::help_switches;
-use super::commands::{COMMANDS, Command};
+use super::commands::command::Command;
 use super::face::{Face, Manner};
 use super::{globals, version};
 use crate::error::{Error, Kind};
@@ -38,10 +38,10 @@ const FOREIGN_COMMANDS: [(&str, &str, &str); 14] = [
 ];
 
 /// Scripts look for runc's text; a person gets the command that was probably meant.
-pub fn unknown_command(face: &Face, word: &str) -> Error {
+pub fn unknown_command(face: &Face, word: &str, commands: &[Command]) -> Error {
     let foreign = FOREIGN_COMMANDS.iter().find(|(known, ..)| *known == word);
     let meant =
-        foreign.map(|row| row.1).or_else(|| nearest(word, COMMANDS.iter().map(|command| command.name)));
+        foreign.map(|row| row.1).or_else(|| nearest(word, commands.iter().map(|command| command.name)));
     let reason = match meant {
         _ if !face.is_own() && face.manner == Manner::Runc => {
             format!("unknown command: No help topic for '{word}'")
@@ -84,14 +84,14 @@ pub fn command(name: &str, command: &Command) -> String {
 }
 
 /// The page of the program itself.
-pub fn program(face: &Face) -> String {
+pub fn program(face: &Face, commands: &[Command]) -> String {
     let name = face.name;
     let mut page = format!(
         "NAME:\n   {name} - {ABOUT}\n\nUSAGE:\n   {name} [global options] command [options] [arguments...]\n\n\
          VERSION:\n   {}\n\nCOMMANDS:\n",
         version::lines(name).trim_end().replace('\n', "\n   ")
     );
-    let rows = COMMANDS.iter().map(|command| (command.name.to_owned(), command.about.to_owned()));
+    let rows = commands.iter().map(|command| (command.name.to_owned(), command.about.to_owned()));
     columns(&mut page, rows.collect());
     page.push_str("\nGLOBAL OPTIONS:\n");
     list(&mut page, globals::options());

@@ -1,7 +1,7 @@
 //! `manual`: the manual pages, from the same definitions as the help pages.
 
 use super::arguments::option;
-use super::commands::{COMMANDS, Command, ON_THE_HOST, find};
+use super::commands::command::{Action, Command, ON_THE_HOST, find};
 use super::help::{self, description, shown, spelling, usage};
 use super::{Arguments, Session, globals, streams, version};
 use crate::error::{Error, Result};
@@ -15,34 +15,36 @@ pub const COMMAND: Command = Command {
     count: 0..=1,
     detail: "Without a command, prints the page of the program itself. Try: rruntime manual exec | man -l -",
     options: || vec![option("directory", "DIR", "write every page into this directory instead").short('d')],
-    run,
+    action: Action::Describe(run),
     ..ON_THE_HOST
 };
 
 const SECTION: &str = "8";
 
-fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
+fn run(session: &Session, arguments: &Arguments, commands: &[Command]) -> Result<i32> {
     if let Some(directory) = arguments.path("directory") {
-        return write_all(&directory).map(|()| 0);
+        return write_all(&directory, commands).map(|()| 0);
     }
     let page = match arguments.operands.first().map(|word| word.to_string_lossy()) {
-        None => program(),
-        Some(word) => command(find(&word).ok_or_else(|| help::unknown_command(session.face, &word))?),
+        None => program(commands),
+        Some(word) => command(
+            find(commands, &word).ok_or_else(|| help::unknown_command(session.face, &word, commands))?,
+        ),
     };
     streams::print(&page).map(|()| 0)
 }
 
-fn write_all(directory: &Path) -> Result<()> {
+fn write_all(directory: &Path, commands: &[Command]) -> Result<()> {
     let write = |name: String, page: String| {
         let file = directory.join(format!("{name}.{SECTION}"));
         std::fs::write(&file, page)
             .map_err(|e| Error::io(format!("write {}", file.display()), &e).field("--directory"))
     };
-    write("rruntime".to_owned(), program())?;
-    COMMANDS.iter().try_for_each(|each| write(format!("rruntime-{}", each.name), command(each)))
+    write("rruntime".to_owned(), program(commands))?;
+    commands.iter().try_for_each(|each| write(format!("rruntime-{}", each.name), command(each)))
 }
 
-fn program() -> String {
+fn program(commands: &[Command]) -> String {
     let mut page = head("rruntime", help::ABOUT);
     page.push_str(".SH SYNOPSIS\n.B rruntime\n[global options] command [options] [arguments...]\n");
     page.push_str(
@@ -51,7 +53,7 @@ fn program() -> String {
          and a root file system. Engines (podman, containerd, Docker) call it instead of runc or crun. Called by one\n\
          of these names, it has the exit codes and output formats of that program.\n.SH COMMANDS\n",
     );
-    for each in COMMANDS {
+    for each in commands {
         page.push_str(&format!(
             ".TP\n.BR rruntime\\-{} ({SECTION})\n{}\n",
             roff(each.name),
@@ -68,7 +70,7 @@ fn program() -> String {
          .B exec\nexits with 255 if it could not start the process.\n.SH SEE ALSO\n",
     );
     let pages: Vec<String> =
-        COMMANDS.iter().map(|each| format!(".BR rruntime\\-{} ({SECTION})", roff(each.name))).collect();
+        commands.iter().map(|each| format!(".BR rruntime\\-{} ({SECTION})", roff(each.name))).collect();
     page.push_str(&pages.join(",\n"));
     page.push('\n');
     page
@@ -114,10 +116,11 @@ fn roff(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::commands::COMMANDS;
 
     #[test]
     fn every_command_and_option_has_its_entry() {
-        let page = program();
+        let page = program(COMMANDS);
         for each in COMMANDS {
             assert!(page.contains(&format!("rruntime\\-{} (8)\n{}\n", roff(each.name), roff(each.about))));
             let page = command(each);

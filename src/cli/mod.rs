@@ -29,7 +29,8 @@ mod version;
 use crate::error::{Error, Kind, Result};
 use crate::report::{Log, Verbosity};
 use arguments::Arguments;
-use commands::{Command, FAILED, find};
+use commands::COMMANDS;
+use commands::command::{Action, Command, FAILED, find};
 pub use face::Face;
 use face::Manner;
 use globals::Request;
@@ -41,18 +42,26 @@ pub fn main(face: &'static Face, arguments: impl Iterator<Item = OsString>) -> i
     streams::open_closed();
     streams::settle_signals();
     let words: Vec<OsString> = arguments.collect();
-    let (session, request) = match globals::parse(face, &words) {
-        Ok(parsed) => parsed,
-        Err((error, code)) => {
-            Log::stderr(globals::usual_format(face), Verbosity::Usual).fatal(&named(error, face));
-            return code;
-        }
+    let early = |error, code| {
+        Log::stderr(globals::usual_format(face), Verbosity::Usual).fatal(&named(error, face));
+        code
     };
+    let (arguments, rest) = match globals::parse(face, &words) {
+        Ok(parsed) => parsed,
+        Err(error) => return early(misused(face, None, error), face.unknown_option),
+    };
+    let session = match globals::session(face, &arguments) {
+        Ok(session) => session,
+        Err(error) => return early(error, FAILED),
+    };
+    let request = globals::request(face, &arguments, rest);
     let (outcome, failure) = match request {
         Request::Nothing if face.manner == Manner::Crun => {
             (Err(Error::new("please specify a command").kind(Kind::Argument)), FAILED)
         }
-        Request::Help | Request::Nothing => (streams::print(&help::program(face)).map(|()| 0), FAILED),
+        Request::Help | Request::Nothing => {
+            (streams::print(&help::program(face, COMMANDS)).map(|()| 0), FAILED)
+        }
         Request::Version => (streams::print(&version::text(&session)).map(|()| 0), FAILED),
         Request::Command(command, rest) => dispatch(&session, &command.to_string_lossy(), rest),
     };
@@ -81,14 +90,14 @@ fn dispatch(session: &Session, word: &str, rest: &[OsString]) -> (Result<i32>, i
     let page = |command| print(help::command(face.name, command));
     if matches!(word, "help" | "h") {
         let word = rest.first().map_or(word.into(), |word| word.to_string_lossy());
-        let unknown = || (Err(help::unknown_command(face, &word)), face.unknown_command);
+        let unknown = || (Err(help::unknown_command(face, &word, COMMANDS)), face.unknown_command);
         return match &*word {
-            "help" | "h" => print(help::program(face)),
-            _ => find(&word).map_or_else(unknown, page),
+            "help" | "h" => print(help::program(face, COMMANDS)),
+            _ => find(COMMANDS, &word).map_or_else(unknown, page),
         };
     }
-    let Some(command) = find(word) else {
-        return (Err(help::unknown_command(face, word)), face.unknown_command);
+    let Some(command) = find(COMMANDS, word) else {
+        return (Err(help::unknown_command(face, word, COMMANDS)), face.unknown_command);
     };
     let name = format!("{} {word}", face.name);
     match Arguments::parse(&name, (command.options)(), command.options_end, rest) {
@@ -97,7 +106,13 @@ fn dispatch(session: &Session, word: &str, rest: &[OsString]) -> (Result<i32>, i
         Ok(given) if given.switch("usage") => print(format!("Usage: {}\n", help::usage(face.name, command))),
         Ok(given) => match check_count(face, command, given.operands.len()) {
             Err(error) => (Err(misused(face, Some(command), error)), FAILED),
-            Ok(()) => ((command.run)(session, &given), (command.failure)(face)),
+            Ok(()) => {
+                let outcome = match command.action {
+                    Action::Call(act) => act(session, &given),
+                    Action::Describe(act) => act(session, &given, COMMANDS),
+                };
+                (outcome, (command.failure)(face))
+            }
         },
     }
 }
@@ -105,7 +120,8 @@ fn dispatch(session: &Session, word: &str, rest: &[OsString]) -> (Result<i32>, i
 /// After a line that cannot be meant runc's users find the usage on standard output, beside the error.
 fn misused(face: &Face, command: Option<&Command>, error: Error) -> Error {
     if !face.is_own() && face.manner == Manner::Runc {
-        let page = command.map_or_else(|| help::program(face), |command| help::command(face.name, command));
+        let page = command
+            .map_or_else(|| help::program(face, COMMANDS), |command| help::command(face.name, command));
         // The error is what matters, and is told next.
         let _ = streams::print(&format!("Incorrect Usage: {}\n\n{page}", error.detail().reason));
     }

@@ -10,8 +10,10 @@ mod event;
 mod hold;
 mod life;
 pub mod options;
+mod reach;
 pub mod running;
 mod started;
+mod status;
 mod watch;
 
 pub use caller::console::copy_size;
@@ -19,23 +21,21 @@ pub use caller::notify::Proxy;
 pub use child::open_files::keep_room;
 pub use event::{Event, Listener, Planned};
 pub use hold::Hold;
-pub use life::inspect::{ContainerState, Status};
+pub use life::inspect::ContainerState;
 pub use life::run::Running;
 pub use options::*;
 pub use started::Started;
+pub use status::Status;
 pub use watch::{Stop, Watch};
 
 use crate::cgroup::{Driver, Location};
 use crate::error::{Error, Result};
 use crate::plan::deeds::Deed;
 use crate::spec::Spec;
-use crate::state::{Entry, Record, Store};
+use crate::state::Store;
 use crate::sys::Errno;
 use crate::sys::poll::Pause;
-use serde::Serialize;
 use std::cell::Cell;
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -92,11 +92,6 @@ impl Engine {
         stopped.take().map_or(done, Err)
     }
 
-    /// The container's directory, for this command alone.
-    fn lock(&self, id: &str) -> Result<Entry> {
-        self.patiently(None, |pause| self.store.lock(id, pause))
-    }
-
     fn warn(&self, warning: Error) {
         self.tell(&Event::Warning(&warning));
     }
@@ -104,59 +99,6 @@ impl Engine {
     fn warn_of(&self, warnings: &[String]) {
         warnings.iter().for_each(|warning| self.warn(Error::new(warning.clone())));
     }
-
-    /// The directory and the record of a container, to look at without a lock.
-    fn look(&self, id: &str) -> Result<(Entry, Record)> {
-        let entry = self.store.peek(id)?;
-        let record = entry.read_record().map_err(|e| e.value(id))?;
-        Ok((entry, record))
-    }
-
-    /// The same to act on the container without a change to its record.
-    fn reach(&self, id: &str) -> Result<(Entry, Record)> {
-        recorded(id, self.store.peek(id)?)
-    }
-
-    /// The same to change something: no other command can, until the entry is dropped.
-    fn hold(&self, id: &str) -> Result<(Entry, Record)> {
-        let (entry, mut record) = recorded(id, self.lock(id)?)?;
-        if record.tasks.is_some() {
-            // An exec that was killed has left it raised.
-            running::room::put_back(&entry, &mut record)?;
-        }
-        Ok((entry, record))
-    }
-}
-
-/// Its record, to be acted on: that of another user is refused.
-fn recorded(id: &str, entry: Entry) -> Result<(Entry, Record)> {
-    let record = entry.record().map_err(|e| e.value(id))?;
-    Ok((entry, record))
-}
-
-/// The state that hooks and seccomp agents read (runtime.md, State).
-fn state_json(record: &Record, status: Status) -> String {
-    #[derive(Serialize)]
-    struct State<'a> {
-        #[serde(rename = "ociVersion")]
-        oci_version: &'a str,
-        id: &'a str,
-        status: Status,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        pid: Option<i32>,
-        bundle: &'a Path,
-        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-        annotations: &'a BTreeMap<String, String>,
-    }
-    let state = State {
-        oci_version: SPEC_VERSION,
-        id: &record.id,
-        status,
-        pid: record.pid().filter(|_| status != Status::Stopped),
-        bundle: &record.bundle,
-        annotations: &record.annotations,
-    };
-    serde_json::to_string(&state).expect("a state has only string keys")
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! kernel (it would refuse later, with less to say) or from what runc refuses; what peers accept with a warning
 //! is a warning here, never a silent change. It runs at each start, so the good path formats nothing.
 
+mod circumstances;
 mod linux;
 mod mounts;
 mod namespaces;
@@ -20,28 +21,9 @@ use crate::names::HOOKS;
 use std::collections::BTreeMap;
 
 pub use super::findings::Checked;
+pub use circumstances::Circumstances;
 pub use mounts::is_bind;
 pub use sysctl::sysctl_path;
-
-/// What the rules need to know besides the config.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Circumstances {
-    /// The highest capability number of this kernel (/proc/sys/kernel/cap_last_cap).
-    pub last_capability: u8,
-    /// The runtime has no rights of its own outside a user namespace that it makes.
-    pub unprivileged: bool,
-    /// `--no-pivot`: the rootfs is entered by moving it over `/`.
-    pub no_pivot: bool,
-    /// `--systemd-cgroup`: `cgroupsPath` is `slice:prefix:name`.
-    pub systemd_cgroup: bool,
-}
-
-/// A privileged runtime on a kernel that has every capability we know.
-impl Default for Circumstances {
-    fn default() -> Circumstances {
-        Circumstances { last_capability: 40, unprivileged: false, no_pivot: false, systemd_cgroup: false }
-    }
-}
 
 /// Checks a whole config. Every problem is in the error: the first itself, the rest in its `others`.
 pub fn validate(spec: &Spec, facts: &Circumstances) -> Result<Checked> {

@@ -1,6 +1,6 @@
 //! `create`, and the options that `run` shares with it.
 
-use super::{Command, ON_A_CONTAINER};
+use super::command::{Action, Command, ON_A_CONTAINER};
 use crate::cli::arguments::{number_option, option, switch};
 use crate::cli::{Arguments, Session, caller};
 use crate::engine::{CreateOptions, Keyring, RootChange, Terminal};
@@ -14,7 +14,7 @@ pub const COMMAND: Command = Command {
     detail: "Creates a container from a bundle: a directory with config.json and a root file system.\n\
              The container is set up completely, but its program does not run until `start`.",
     options,
-    run,
+    action: Action::Call(run),
     ..ON_A_CONTAINER
 };
 

@@ -1,6 +1,6 @@
 //! `delete`.
 
-use super::{Command, ON_A_CONTAINER};
+use super::command::{Action, Command, ON_A_CONTAINER};
 use crate::cli::arguments::switch;
 use crate::cli::{Arguments, Session, chosen};
 use crate::engine::Force;
@@ -13,7 +13,7 @@ pub const COMMAND: Command = Command {
     detail: "A running container is refused without --force. A container that was created but not started is killed.\n\
              The poststop hooks run when the container is gone.",
     options,
-    run,
+    action: Action::Call(run),
     ..ON_A_CONTAINER
 };
 

@@ -1,6 +1,6 @@
 //! `events`.
 
-use super::{Command, ON_A_CONTAINER};
+use super::command::{Action, Command, ON_A_CONTAINER};
 use crate::cli::arguments::{option, switch};
 use crate::cli::{Arguments, Session, duration, streams};
 use crate::engine::running::events::{Event, Stats, Stream};
@@ -17,7 +17,7 @@ pub const COMMAND: Command = Command {
     detail: "Prints JSON, one object per line: type \"stats\" at each interval, type \"oom\" when the kernel has killed\n\
              a process because the container ran out of memory. Ends when the container ends.",
     options,
-    run,
+    action: Action::Call(run),
     ..ON_A_CONTAINER
 };
 

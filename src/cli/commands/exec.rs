@@ -1,6 +1,6 @@
 //! `exec`: another process in a running container.
 
-use super::Command;
+use super::command::{Action, Command};
 use crate::cli::arguments::{checked, number_option, option, options as several, switch, word_switch};
 use crate::cli::foreground::{self, Orphans};
 use crate::cli::session::Attended;
@@ -23,7 +23,7 @@ pub const COMMAND: Command = Command {
              The exit code is that of the process, or 128 plus the number of the signal that ended it;\n\
              255 if the process could not be started.",
     options,
-    run,
+    action: Action::Call(run),
     failure: |face| face.exec,
 };
 

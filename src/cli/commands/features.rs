@@ -1,7 +1,7 @@
 //! `features`: what this program can do (runtime-spec features.md), whatever the host allows. The lists are the
 //! tables that the code itself reads.
 
-use super::{Command, ON_THE_HOST};
+use super::command::{Action, Command, ON_THE_HOST};
 use crate::cli::arguments::switch;
 use crate::cli::facts::Fact;
 use crate::cli::{Arguments, Session, streams, version};
@@ -22,7 +22,7 @@ pub const COMMAND: Command = Command {
     detail: "The format is that of features.md in the runtime-spec. --host leaves out what the kernel of this host\n\
              lacks, and cgroup controllers that are not mounted.",
     options: || vec![switch("host", "leave out what this host cannot use")],
-    run,
+    action: Action::Call(run),
     ..ON_THE_HOST
 };
 

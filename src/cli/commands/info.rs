@@ -1,6 +1,6 @@
 //! `info`: this program, this host, and what of each other they can use.
 
-use super::{Command, ON_THE_HOST};
+use super::command::{Action, Command, ON_THE_HOST};
 use crate::cli::facts::Fact;
 use crate::cli::table::{Form, form, form_option};
 use crate::cli::{Arguments, Session, streams, version};
@@ -18,7 +18,7 @@ pub const COMMAND: Command = Command {
     detail: "Shows the kernel, cgroups, namespaces, security modules, id maps and limits. A line with ! is something\n\
              that some containers need and this host lacks, with the remedy. `features` shows what rruntime supports.",
     options: || vec![form_option()],
-    run,
+    action: Action::Call(run),
     ..ON_THE_HOST
 };
 

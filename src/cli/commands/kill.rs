@@ -1,6 +1,6 @@
 //! `kill`.
 
-use super::{Command, ON_A_CONTAINER};
+use super::command::{Action, Command, ON_A_CONTAINER};
 use crate::cli::arguments::switch;
 use crate::cli::{Arguments, Session, chosen};
 use crate::engine::Target;
@@ -18,7 +18,7 @@ pub const COMMAND: Command = Command {
     detail: "The signal is a number, or a name with or without SIG; the default is TERM.\n\
              In a container that shares the host's pid namespace, KILL ends every process.",
     options,
-    run,
+    action: Action::Call(run),
     ..ON_A_CONTAINER
 };
 

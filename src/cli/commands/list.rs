@@ -1,6 +1,6 @@
 //! `list`.
 
-use super::{Command, ON_THE_HOST};
+use super::command::{Action, Command, ON_THE_HOST};
 use crate::cli::arguments::switch;
 use crate::cli::facts::Fact;
 use crate::cli::table::Form;
@@ -16,7 +16,7 @@ pub const COMMAND: Command = Command {
     about: "list the containers of a state directory",
     detail: "The global option --root names the state directory.",
     options,
-    run,
+    action: Action::Call(run),
     ..ON_THE_HOST
 };
 

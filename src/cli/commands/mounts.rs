@@ -1,6 +1,6 @@
 //! `mounts`: mounts of a running container, as crun has it.
 
-use super::{Command, ON_A_CONTAINER};
+use super::command::{Action, Command, ON_A_CONTAINER};
 use crate::cli::{Arguments, Session};
 use crate::error::{Error, Kind, Result};
 use std::ffi::OsString;
@@ -15,7 +15,7 @@ pub const COMMAND: Command = Command {
              add: makes all mounts or none. It supports binds and file systems of type tmpfs, proc, sysfs, mqueue and\n\
              devpts, but no remount. It creates a missing destination, which stays if a later mount fails.\n\
              remove: unmounts what `mounts add` mounted at a destination, last first. Mounts of config.json stay.",
-    run,
+    action: Action::Call(run),
     ..ON_A_CONTAINER
 };
 

@@ -1,6 +1,6 @@
 //! `pause` and `resume`.
 
-use super::{Command, ON_A_CONTAINER};
+use super::command::{Action, Command, ON_A_CONTAINER};
 use crate::cli::{Arguments, Manner, Session};
 use crate::engine::Engine;
 use crate::error::{Kind, Result};
@@ -8,14 +8,14 @@ use crate::error::{Kind, Result};
 pub const PAUSE: Command = Command {
     name: "pause",
     about: "suspend all processes of a container",
-    run: |session, arguments| change(session, arguments, Engine::pause),
+    action: Action::Call(|session, arguments| change(session, arguments, Engine::pause)),
     ..ON_A_CONTAINER
 };
 
 pub const RESUME: Command = Command {
     name: "resume",
     about: "resume all processes of a paused container",
-    run: |session, arguments| change(session, arguments, Engine::resume),
+    action: Action::Call(|session, arguments| change(session, arguments, Engine::resume)),
     ..ON_A_CONTAINER
 };
 

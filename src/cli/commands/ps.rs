@@ -1,6 +1,6 @@
 //! `ps`: the host's own `ps`, cut down to the container's processes.
 
-use super::Command;
+use super::command::{Action, Command};
 use crate::cli::table::{Form, form, form_option};
 use crate::cli::{Arguments, Manner, Session, streams};
 use crate::error::{Error, Kind, Result};
@@ -17,7 +17,7 @@ pub const COMMAND: Command = Command {
     options_end: 1,
     detail: "Passes what follows the id to the host's ps (default: -ef).",
     options: || vec![form_option()],
-    run,
+    action: Action::Call(run),
     failure: |face| face.ps,
 };
 

@@ -1,6 +1,7 @@
 //! `run`: create, start, wait and delete in one.
 
-use super::{Command, ON_A_CONTAINER, create};
+use super::command::{Action, Command, ON_A_CONTAINER};
+use super::create;
 use crate::cli::arguments::switch;
 use crate::cli::foreground::{self, Orphans};
 use crate::cli::session::Attended;
@@ -18,7 +19,7 @@ pub const COMMAND: Command = Command {
     detail: "Creates a container from a bundle, starts it, waits for its process and deletes it.\n\
              The exit code is that of the process, or 128 plus the number of the signal that ended it.",
     options,
-    run,
+    action: Action::Call(run),
     ..ON_A_CONTAINER
 };
 

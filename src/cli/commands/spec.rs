@@ -1,6 +1,6 @@
 //! `spec`: a configuration to begin with.
 
-use super::{Command, ON_THE_HOST};
+use super::command::{Action, Command, ON_THE_HOST};
 use crate::cli::arguments::{option, switch};
 use crate::cli::{Arguments, Session};
 use crate::error::{Error, Kind, Result};
@@ -21,7 +21,7 @@ pub const COMMAND: Command = Command {
     detail: "Writes config.json for a shell in a terminal, with a root file system in \"rootfs\".\n\
              An existing file is not overwritten.",
     options,
-    run,
+    action: Action::Call(run),
     ..ON_THE_HOST
 };
 

@@ -1,6 +1,6 @@
 //! `start`.
 
-use super::{Command, ON_A_CONTAINER};
+use super::command::{Action, Command, ON_A_CONTAINER};
 use crate::cli::{Arguments, Session, caller};
 use crate::error::Result;
 
@@ -9,7 +9,7 @@ pub const COMMAND: Command = Command {
     about: "start the process of a created container",
     detail: "Returns when the program runs; with NOTIFY_SOCKET set for create and start, returns when the\n\
              program reports that it is ready.",
-    run,
+    action: Action::Call(run),
     ..ON_A_CONTAINER
 };
 

@@ -1,6 +1,6 @@
 //! `state`.
 
-use super::{Command, ON_A_CONTAINER};
+use super::command::{Action, Command, ON_A_CONTAINER};
 use crate::cli::{Arguments, Session, streams};
 use crate::error::Result;
 
@@ -8,7 +8,7 @@ pub const COMMAND: Command = Command {
     name: "state",
     about: "show the state of a container",
     detail: "Prints the state as JSON. The pid of a stopped container is 0.",
-    run,
+    action: Action::Call(run),
     ..ON_A_CONTAINER
 };
 

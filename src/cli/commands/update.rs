@@ -2,7 +2,7 @@
 //!
 //! The options are a table: what parses them, help, and the limits that come out of it all read it.
 
-use super::{Command, ON_A_CONTAINER};
+use super::command::{Action, Command, ON_A_CONTAINER};
 use crate::cli::arguments::{integer, option};
 use crate::cli::{Arguments, Session};
 use crate::engine::{Changes, UpdateOptions};
@@ -22,7 +22,7 @@ pub const COMMAND: Command = Command {
              --resources reads the limits from a file (linux.resources as in config.json); all other options\n\
              except --l3-cache-schema and --mem-bw-schema are then ignored. Device rules do not change.",
     options,
-    run,
+    action: Action::Call(run),
     ..ON_A_CONTAINER
 };
 

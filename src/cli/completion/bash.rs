@@ -1,6 +1,9 @@
 //! For bash: one function. It finds the command among the words, then offers what can stand at the cursor.
 
-use super::{COMMANDS, Operand, Value, command_names, globals, operands, shown, spellings, value};
+use super::words::{Operand, Value, names, operands, spellings, value};
+use crate::cli::commands::command::Command;
+use crate::cli::globals;
+use crate::cli::help::shown;
 use clap::Arg;
 use std::collections::BTreeMap;
 
@@ -46,15 +49,15 @@ complete -F _NAME NAME
 /// Before a reply that is of paths.
 const FILES: &str = "compopt -o filenames 2>/dev/null; ";
 
-pub fn script(name: &str) -> String {
+pub fn script(name: &str, commands: &[Command]) -> String {
     let mut table = vec![("", shown(globals::options()))];
-    table.extend(COMMANDS.iter().map(|command| (command.name, shown((command.options)()))));
+    table.extend(commands.iter().map(|command| (command.name, shown((command.options)()))));
     FRAME
         // An option is not the last word when its value is.
         .replace("VALUED", &patterns(&table, |arg| value(arg) != Value::None))
         .replace("CHOICES", &choices(&table))
         .replace("OPTIONS", &options(&table))
-        .replace("OPERANDS", &operand_words())
+        .replace("OPERANDS", &operand_words(commands))
         .replace("NAME", name)
 }
 
@@ -93,11 +96,11 @@ fn options(table: &[(&str, Vec<Arg>)]) -> String {
     lines
 }
 
-fn operand_words() -> String {
-    let mut lines = format!("    ' 0' | 'help 0') words='{} help' ;;\n", command_names());
+fn operand_words(commands: &[Command]) -> String {
+    let mut lines = format!("    ' 0' | 'help 0') words='{} help' ;;\n", names(commands));
     let mut with_id = Vec::new();
-    for command in COMMANDS {
-        for (index, operand) in operands(command).into_iter().enumerate() {
+    for command in commands {
+        for (index, operand) in operands(command, commands).into_iter().enumerate() {
             let place = format!("'{} {index}'", command.name);
             let action = match operand {
                 Operand::Container => {

@@ -1,13 +1,16 @@
 //! For fish: one `complete` for each option.
 
-use super::{COMMANDS, Operand, Value, description, globals, operands, quoted, shown, value};
+use super::words::{Operand, Value, operands, quoted, value};
+use crate::cli::commands::command::Command;
+use crate::cli::globals;
+use crate::cli::help::{description, shown};
 use clap::Arg;
 
-pub fn script(name: &str) -> String {
+pub fn script(name: &str, commands: &[Command]) -> String {
     let mut out =
         format!("# fish completion for {name}; made by `{name} completion fish`\ncomplete -c {name} -f\n");
     options(&mut out, name, "__fish_use_subcommand", shown(globals::options()));
-    for command in COMMANDS {
+    for command in commands {
         out.push_str(&format!(
             "complete -c {name} -n __fish_use_subcommand -a {} -d '{}'\n",
             command.name,
@@ -16,7 +19,7 @@ pub fn script(name: &str) -> String {
         let seen = format!("'__fish_seen_subcommand_from {}'", command.name);
         options(&mut out, name, &seen, shown((command.options)()));
         let mut words = Vec::new();
-        for operand in operands(command) {
+        for operand in operands(command, commands) {
             match operand {
                 Operand::Container => words.push(format!("({name} list -q 2>/dev/null)")),
                 Operand::File => out.push_str(&format!("complete -c {name} -n {seen} -F\n")),

@@ -1,9 +1,12 @@
 //! For zsh: `_arguments` with the options' own help.
 
-use super::{COMMANDS, Operand, Value, description, globals, operands, quoted, shown, value};
+use super::words::{Operand, Value, operands, quoted, value};
+use crate::cli::commands::command::Command;
+use crate::cli::globals;
+use crate::cli::help::{description, shown};
 use clap::Arg;
 
-pub fn script(name: &str) -> String {
+pub fn script(name: &str, commands: &[Command]) -> String {
     let mut out = format!(
         "#compdef {name}\n# zsh completion for {name}; made by `{name} completion zsh`\n\
          _{name}_containers() {{\n  local -a ids\n  \
@@ -11,7 +14,7 @@ pub fn script(name: &str) -> String {
          _describe container ids\n}}\n\
          _{name}() {{\n  local curcontext=$curcontext state line\n  typeset -A opt_args\n  local -a commands\n  commands=(\n"
     );
-    for command in COMMANDS {
+    for command in commands {
         out.push_str(&format!("    '{}:{}'\n", command.name, quoted(command.about)));
     }
     out.push_str("  )\n  _arguments -C");
@@ -20,10 +23,10 @@ pub fn script(name: &str) -> String {
         " \\\n    '1:command:->command' '*::argument:->arguments'\n  case $state in\n  \
          command) _describe command commands ;;\n  arguments)\n    case $words[1] in\n",
     );
-    for command in COMMANDS {
+    for command in commands {
         out.push_str(&format!("    {})\n      _arguments", command.name));
         specifications(&mut out, shown((command.options)()), "        ");
-        for (operand, place) in operands(command).into_iter().zip(1..) {
+        for (operand, place) in operands(command, commands).into_iter().zip(1..) {
             out.push_str(&match operand {
                 Operand::Container => format!(" '{place}:container:_{name}_containers'"),
                 Operand::File => format!(" '{place}:file:_files'"),

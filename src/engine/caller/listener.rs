@@ -1,6 +1,6 @@
 //! The seccomp listener goes to the agent that the config names (config-linux.md, The Container Process State).
 
-use crate::engine::{Status, state_json};
+use crate::engine::status::{Status, state_json};
 use crate::error::{Error, Kind, Result};
 use crate::spec::Spec;
 use crate::state::Record;

@@ -5,7 +5,7 @@
 //! what the record names may never have existed, and absence is no error.
 
 use crate::cgroup::{Cgroup, Driver};
-use crate::engine::life::{hooks::Occasion, inspect::status, kill::shares_pids};
+use crate::engine::life::{hooks::Occasion, kill::shares_pids};
 use crate::engine::{Engine, Force, Status};
 use crate::error::{Error, Kind, Result};
 use crate::plan::deeds::{self, Deed, Hooks};
@@ -51,7 +51,7 @@ impl Engine {
             }
             (Err(e), Force::OnlyStopped) => return Err(e.value(id)),
         };
-        match (status(&entry, &record), force) {
+        match (Status::of(&entry, &record), force) {
             // A created container has run no program of the user's yet.
             (Status::Stopped | Status::Created, _) | (_, Force::Kill) => self.destroy(entry, &record),
             (other, Force::OnlyStopped) => {

@@ -6,12 +6,13 @@
 //! sealed init, so that nothing of ours is reachable from inside.
 
 use crate::cgroup::Cgroup;
+use crate::engine::Watch;
 use crate::engine::caller::listener;
 use crate::engine::child::{
     tenant::{self as joining, Beginning, Passed},
     tracers,
 };
-use crate::engine::{Status, Watch};
+use crate::engine::status::{Status, state_json};
 use crate::error::{Context, Error, Result};
 use crate::names::namespaces::PID;
 use crate::plan::Host;
@@ -47,7 +48,7 @@ pub struct Occasion<'a> {
 
 impl<'a> Occasion<'a> {
     pub fn new(kind: &'static str, record: &'a Record, status: Status, watch: &Arc<Watch>) -> Occasion<'a> {
-        let state = crate::engine::state_json(record, status);
+        let state = state_json(record, status);
         Occasion { kind, record, state, first: None, watch: Arc::clone(watch) }
     }
 

@@ -1,35 +1,13 @@
-//! What a container is doing: `state`, `list`, `ps`. Reads only, takes no lock, and asks the kernel rather than
-//! the record: the pid with its start time, the start socket, the freezer.
+//! What a container is and what runs in it: `state`, `list`, `ps`. Reads only, and takes no lock.
 
-use crate::cgroup::{Cgroup, is_frozen};
-use crate::engine::{Engine, SPEC_VERSION};
+use crate::cgroup::Cgroup;
+use crate::engine::{Engine, SPEC_VERSION, Status};
 use crate::error::{Error, Result};
 use crate::state::owner::Owners;
-use crate::state::{Brief, Entry, Life, Phase, Record};
+use crate::state::{Brief, Life};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
-
-/// The states of the runtime-spec, `paused`, and what a damaged directory has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    Creating,
-    Created,
-    Running,
-    Paused,
-    Stopped,
-    /// The record cannot be read.
-    Unknown,
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // As serde writes it.
-        f.pad(&format!("{self:?}").to_lowercase())
-    }
-}
 
 /// What `state` and `list` report, in this order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -51,7 +29,7 @@ pub struct ContainerState {
 impl Engine {
     pub fn state(&self, id: &str) -> Result<ContainerState> {
         let (entry, record) = self.look(id)?;
-        Ok(describe(id, status(&entry, &record), record.into(), &Owners::of_host()))
+        Ok(describe(id, Status::of(&entry, &record), record.into(), &Owners::of_host()))
     }
 
     /// The processes of the container, in the caller's pid namespace, ascending.
@@ -68,23 +46,6 @@ impl Engine {
             self.warn(Error::new("a container without a cgroup: only its first process is known"));
         }
         Ok(first.map(|process| process.pid).into_iter().collect())
-    }
-}
-
-/// What the container is doing now.
-pub fn status(entry: &Entry, record: &Record) -> Status {
-    match record.process {
-        None if entry.is_busy() => Status::Creating,
-        None => Status::Stopped,
-        Some(process) if process.life() == Life::Ended => Status::Stopped,
-        Some(process) => match record.phase {
-            Phase::Creating => Status::Creating,
-            // Before the start too: a command that talked to a frozen init would wait until it is thawed.
-            Phase::Created if record.cgroup.as_ref().is_some_and(is_frozen) => Status::Paused,
-            Phase::Created if record.made_by.is_some() && entry.has_start_fifo() => Status::Created,
-            Phase::Created if entry.awaits_start(process.pid) => Status::Created,
-            Phase::Created => Status::Running,
-        },
     }
 }
 

@@ -4,7 +4,6 @@
 //! to another process by now gets no signal. No lock is taken, so a command that hangs can be ended.
 
 use crate::cgroup::{Cgroup, Driver, none};
-use crate::engine::life::inspect::status;
 use crate::engine::{Engine, Status, Target};
 use crate::error::{Error, Kind, Result};
 use crate::state::Record;
@@ -14,7 +13,7 @@ use std::os::fd::AsFd;
 impl Engine {
     pub fn kill(&self, id: &str, signal: i32, target: Target) -> Result<()> {
         let (entry, record) = self.reach(id)?;
-        let stopped = status(&entry, &record) == Status::Stopped;
+        let stopped = Status::of(&entry, &record) == Status::Stopped;
         let driver = Driver::open(record.cgroup.as_ref())?;
         if target == Target::All || (signal == libc::SIGKILL && shares_pids(&record)) {
             // Nothing else ends what the first process leaves behind in a pid namespace that is not its own.

@@ -6,7 +6,8 @@
 //! that was frozen by hand shows in `state`. Where there are many containers, threads share them; they only read, and
 //! nothing of theirs outlives the call.
 
-use crate::engine::life::inspect::{ContainerState, Status, describe, status};
+use crate::engine::Status;
+use crate::engine::life::inspect::{ContainerState, describe};
 use crate::engine::{Engine, SPEC_VERSION};
 use crate::error::{Error, Kind, Result};
 use crate::state::brief::{self, LONGEST};
@@ -49,7 +50,7 @@ impl Engine {
             }
         };
         match entry.read_record() {
-            Ok(record) => Some(describe(id, status(&entry, &record), record.into(), owners)),
+            Ok(record) => Some(describe(id, Status::of(&entry, &record), record.into(), owners)),
             Err(e) => self.describe_damaged(&entry, &e, owners),
         }
     }

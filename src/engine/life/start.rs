@@ -10,7 +10,6 @@ use crate::engine::child::{
 use crate::engine::life::{
     create::Made,
     hooks::{Inside, Occasion},
-    inspect::status,
     start_old,
     start_pipes::{self, Starter},
 };
@@ -28,9 +27,9 @@ use std::path::Path;
 impl Engine {
     /// Returns when the program runs. `notify`: where a service manager waits to hear that it is ready.
     pub fn start(&self, id: &str, notify: Option<&Path>) -> Result<Started> {
-        let (entry, record) = self.hold(id)?;
+        let (entry, record) = self.take(id)?;
         record.must_be_ours()?;
-        match status(&entry, &record) {
+        match Status::of(&entry, &record) {
             Status::Created => {}
             Status::Stopped => {
                 return Err(stopped(id));

@@ -11,7 +11,7 @@ use crate::engine::child::{
     tenant::{self, Beginning, Passed},
     tracers,
 };
-use crate::engine::life::{inspect::status, prepare::Prepared};
+use crate::engine::life::prepare::Prepared;
 use crate::engine::{Engine, ExecOptions, ExecProcess, Paused, Started, Status};
 use crate::error::{Error, Kind, Result};
 use crate::names as known;
@@ -31,7 +31,7 @@ impl Engine {
     pub fn exec(&self, id: &str, options: &ExecOptions) -> Result<Started> {
         let (entry, record) = self.reach(id)?;
         record.must_be_ours()?;
-        check_status(id, status(&entry, &record), options)?;
+        check_status(id, Status::of(&entry, &record), options)?;
         let record = self.with_user_namespaces(record)?;
         if record.namespaces() & libc::CLONE_NEWNS as u64 == 0 {
             // It would run in the host's root.

@@ -12,7 +12,6 @@ use crate::engine::child::{
     message::{Event, Link, Trouble},
     tenant::{self as joining, Beginning},
 };
-use crate::engine::life::inspect::status;
 use crate::engine::{Engine, Status};
 use crate::error::{Error, Kind, Result};
 use crate::names::namespaces::MOUNT;
@@ -34,9 +33,9 @@ const FILE_LIMIT: usize = 1 << 20;
 impl Engine {
     /// All mounts of the file, or none: what was mounted before one fails is taken away again.
     pub fn add_mounts(&self, id: &str, file: &Path) -> Result<()> {
-        let (entry, record) = self.hold(id)?;
+        let (entry, record) = self.take(id)?;
         record.must_be_ours()?;
-        check_status(id, &entry, &record)?;
+        check_can_change(id, Status::of(&entry, &record), &record)?;
         let mut record = belonging::note_user_namespaces(&entry, record)?;
         let bytes = read(file)?;
         let list: Vec<Mount> = parse(file, &bytes)?;
@@ -69,9 +68,9 @@ impl Engine {
 
     /// The mounts that were added at the destinations of the file's entries, if all of them are there.
     pub fn remove_mounts(&self, id: &str, file: &Path) -> Result<()> {
-        let (entry, record) = self.hold(id)?;
+        let (entry, record) = self.take(id)?;
         record.must_be_ours()?;
-        check_status(id, &entry, &record)?;
+        check_can_change(id, Status::of(&entry, &record), &record)?;
         let mut record = belonging::note_user_namespaces(&entry, record)?;
         let bytes = read(file)?;
         let list: Vec<Mount> = parse(file, &bytes)?;
@@ -135,11 +134,11 @@ fn choose(list: &[Mount], record: &Record) -> Result<Vec<Attached>> {
     Ok(chosen.into_iter().map(|(_, attached)| attached).collect())
 }
 
-fn check_status(id: &str, entry: &Entry, record: &Record) -> Result<()> {
+fn check_can_change(id: &str, status: Status, record: &Record) -> Result<()> {
     let wrong = |text: &'static str, remedy: &'static str| {
         Err(Error::new(text).kind(Kind::WrongState).value(id).remedy(remedy))
     };
-    match status(entry, record) {
+    match status {
         Status::Created | Status::Running => {}
         Status::Paused => return wrong("cannot change the mounts of a paused container", "resume it first"),
         _ => return wrong("cannot change the mounts of a stopped container", "start a new one"),

@@ -1,15 +1,15 @@
 //! `pause` and `resume`: the freezer of the container's cgroup.
 
 use crate::cgroup::Driver;
-use crate::engine::life::{inspect::status, kill::not_running};
+use crate::engine::life::kill::not_running;
 use crate::engine::{Engine, Status};
 use crate::error::{Error, Kind, Result};
 
 impl Engine {
     /// Returns when every process of the container is frozen.
     pub fn pause(&self, id: &str) -> Result<()> {
-        let (entry, record) = self.hold(id)?;
-        match status(&entry, &record) {
+        let (entry, record) = self.take(id)?;
+        match Status::of(&entry, &record) {
             Status::Running | Status::Created => {
                 let driver = Driver::open(record.cgroup.as_ref())?;
                 entry.remove_brief()?;
@@ -25,8 +25,8 @@ impl Engine {
 
     /// Returns when no process of the container is frozen.
     pub fn resume(&self, id: &str) -> Result<()> {
-        let (entry, record) = self.hold(id)?;
-        match status(&entry, &record) {
+        let (entry, record) = self.take(id)?;
+        match Status::of(&entry, &record) {
             Status::Paused => {
                 Driver::open(record.cgroup.as_ref())?.thaw()?;
                 entry.renew_brief(&record);

@@ -22,7 +22,7 @@ impl Engine {
         if refused.detail().errno != Some(libc::EAGAIN) {
             return Err(refused);
         }
-        let (entry, mut record) = self.hold(id)?;
+        let (entry, mut record) = self.take(id)?;
         let cgroup = record.cgroup.as_ref().map(Cgroup::open).transpose()?.flatten();
         let tasks = cgroup.as_ref().and_then(Cgroup::tasks);
         let (Some(cgroup), Some((now, limit))) = (cgroup, tasks) else { return Err(refused) };

@@ -10,7 +10,7 @@
 //! touched, as runc leaves them: a plugin of the engine may have added some.
 
 use crate::cgroup::{DeviceRules, Driver, Limits, Location, none};
-use crate::engine::life::{inspect::status, kill::not_running};
+use crate::engine::life::kill::not_running;
 use crate::engine::running::shares::{self, Shares};
 use crate::engine::{Changes, Engine, Status, UpdateOptions};
 use crate::error::{Error, Result};
@@ -44,9 +44,9 @@ impl Engine {
     /// Errors name the option, or the pointer into the given file. Of a wrong value nothing is changed; of one that
     /// the kernel refuses, everything is set back.
     pub fn update(&self, id: &str, options: &UpdateOptions) -> Result<()> {
-        let (entry, mut record) = self.hold(id)?;
+        let (entry, mut record) = self.take(id)?;
         record.must_be_ours()?;
-        match status(&entry, &record) {
+        match Status::of(&entry, &record) {
             Status::Created | Status::Running | Status::Paused => {}
             Status::Creating | Status::Stopped | Status::Unknown => return Err(not_running(id)),
         }

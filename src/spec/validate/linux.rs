@@ -1,6 +1,6 @@
 //! `linux` without namespaces and limits: devices, paths, cgroup path, resctrl, memory policy, personality.
 
-use super::Circumstances;
+use super::circumstances::Circumstances;
 use super::resources::{cpu_list, resources};
 use super::seccomp::seccomp;
 use crate::names;

@@ -1,6 +1,6 @@
 //! `mounts`: destinations, sources, options that contradict each other, owners' mappings.
 
-use super::Circumstances;
+use super::circumstances::Circumstances;
 use super::namespaces::{Held, is_mapped, mappings};
 use crate::names::namespaces::USER;
 use crate::names::{Atime, Effect, MOUNT_OPTIONS, mount_option, nearest};

@@ -1,7 +1,8 @@
 //! `linux.namespaces`, and every field that needs one of them: without its namespace a field would change
 //! the host instead of the container, so it is refused.
 
-use super::{Circumstances, sysctl};
+use super::circumstances::Circumstances;
+use super::sysctl;
 use crate::names;
 use crate::names::namespaces::{MOUNT, NETWORK, TIME, USER, UTS};
 use crate::spec::findings::{At, Findings, ROOT};

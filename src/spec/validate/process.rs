@@ -1,6 +1,6 @@
 //! `process`: arguments, environment, user, capabilities, limits, scheduling (config.md, Process).
 
-use super::Circumstances;
+use super::circumstances::Circumstances;
 use crate::names;
 use crate::spec::findings::{At, Findings, has_nul};
 use crate::spec::{Capabilities, CpuAffinity, IoPriority, Process, Rlimit, Scheduler, Text, User, cpus};
