@@ -16,7 +16,7 @@ use nix::sys::uio::pread;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 /// Something to poll that reports kills.
-pub struct Watch {
+pub struct OomKills {
     source: Source,
     leg: Leg,
 }
@@ -44,7 +44,7 @@ pub enum Seen {
 
 impl Cgroup {
     /// Begins to watch. `None` where memory is not counted for this cgroup.
-    pub fn watch_oom(&self) -> Result<Option<Watch>> {
+    pub fn watch_oom(&self) -> Result<Option<OomKills>> {
         let counts = |held: &&Held| held.leg.version == Version::V2 || held.leg.has("memory");
         for held in self.held.iter().filter(counts) {
             let source = match held.leg.version {
@@ -53,7 +53,7 @@ impl Cgroup {
             };
             let source = unless_gone(source).map_err(|errno| on(&held.leg, "watch the memory of", errno))?;
             if let Some(source) = source {
-                return Ok(Some(Watch { source, leg: held.leg.clone() }));
+                return Ok(Some(OomKills { source, leg: held.leg.clone() }));
             }
         }
         Ok(None)
@@ -74,8 +74,8 @@ fn v2(held: &Held) -> SysResult<Source> {
     Ok(Source::V2 { events, killed })
 }
 
-impl Watch {
-    /// What to poll for; it becomes ready when [`Watch::look`] has something to see.
+impl OomKills {
+    /// What to poll for; it becomes ready when [`OomKills::look`] has something to see.
     pub fn poll(&self) -> PollFd<'_> {
         match &self.source {
             Source::V1 { signal, .. } => PollFd::new(signal.as_fd(), PollFlags::POLLIN),

@@ -3,7 +3,7 @@
 use super::face::Face;
 use super::phrases;
 use crate::engine::{
-    CgroupManager, Engine, Event, Hold, Listener, OpenFiles, Rootless, Started, Stop, Watch, keep_room,
+    CgroupManager, Engine, Event, Hold, Observer, OpenFiles, Rootless, Started, Stop, Watch, keep_room,
 };
 use crate::error::Result;
 use crate::names::signal_name;
@@ -100,7 +100,7 @@ impl Session {
         }
     }
 
-    fn listener(&self) -> Listener {
+    fn observer(&self) -> Observer {
         let (log, face) = (Arc::clone(&self.log), self.face);
         Arc::new(move |event| match event {
             Event::Warning(error) => match phrases::of(face, error) {
@@ -140,7 +140,7 @@ impl Session {
             rootless: self.rootless,
             allowed_annotations: self.allowed_annotations.clone(),
             open_files: OpenFiles::Raise,
-            watch: Arc::new(Watch::new(stop, self.listener())),
+            watch: Arc::new(Watch::new(stop, self.observer())),
         })
     }
 }

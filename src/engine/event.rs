@@ -1,6 +1,6 @@
 //! What the engine reports while it works, beside what it returns: values for a caller to word, to log, or to ignore.
 //!
-//! A caller that has many containers gives each its own listener: a clone of the engine with another watch.
+//! A caller that has many containers gives each its own observer: a clone of the engine with another watch.
 
 use crate::engine::hold::Hold;
 use crate::error::Error;
@@ -24,7 +24,7 @@ pub enum Event<'a> {
 }
 
 /// Hears events, on the thread of the call that they are of.
-pub type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
+pub type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
 
 /// A plan: the host's half, and init's where the command starts one.
 pub struct Planned<'a> {

@@ -19,7 +19,7 @@ mod watch;
 pub use caller::console::copy_size;
 pub use caller::notify::Proxy;
 pub use child::open_files::keep_room;
-pub use event::{Event, Listener, Planned};
+pub use event::{Event, Observer, Planned};
 pub use hold::Hold;
 pub use life::inspect::ContainerState;
 pub use life::run::Running;
@@ -57,7 +57,7 @@ pub struct Engine {
 
 impl Engine {
     fn tell(&self, event: &Event) {
-        (self.watch.listener)(event);
+        (self.watch.observer)(event);
     }
 
     /// Who keeps a group from being frozen, or from being removed.
@@ -76,7 +76,7 @@ impl Engine {
     }
 
     /// Does work that waits for a group, or for another command: what asks for an end ends it, and after a while the
-    /// listener hears who holds the group.
+    /// observer hears who holds the group.
     fn patiently<T>(&self, location: Option<&Location>, work: impl FnOnce(Pause) -> Result<T>) -> Result<T> {
         let (stopped, look) = (Cell::new(None), Cell::new(Some(Instant::now() + watch::LOOK)));
         let done = work(&|fd, time| {

@@ -168,7 +168,7 @@ pub struct UpdateOptions {
 
 /// Which processes a signal is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Target {
+pub enum Recipients {
     #[default]
     FirstProcess,
     /// Every process in the container's cgroup.

@@ -4,7 +4,7 @@
 //! There is no time limit: copying, slow file systems and hooks may take long, and only their author knows how long.
 //! Instead the wait reports what holds it up, and a signal that ends the command also ends what it has begun.
 
-use crate::engine::event::{Event, Listener};
+use crate::engine::event::{Event, Observer};
 use crate::engine::hold::{Hold, hold};
 use crate::error::{Error, Kind, Result};
 use crate::plan::deeds::Deed;
@@ -29,8 +29,8 @@ pub trait Stop: Send + Sync {
 pub struct Watch {
     /// Without it nothing ends a wait but what is waited for.
     stop: Option<Arc<dyn Stop>>,
-    pub listener: Listener,
-    /// The listener hears of each deed how long it took.
+    pub observer: Observer,
+    /// The observer hears of each deed how long it took.
     timed: bool,
     /// The caller has been asked to end.
     ended: AtomicBool,
@@ -51,9 +51,9 @@ impl Watch {
         Watch::new(None, Arc::new(|_| ()))
     }
 
-    pub fn new(stop: Option<Arc<dyn Stop>>, listener: Listener) -> Watch {
+    pub fn new(stop: Option<Arc<dyn Stop>>, observer: Observer) -> Watch {
         let (ended, preferred) = (AtomicBool::new(false), AtomicU32::new(0));
-        Watch { stop, listener, timed: false, ended, preferred }
+        Watch { stop, observer, timed: false, ended, preferred }
     }
 
     /// The same, with the times of all deeds ([`Event::Done`]).
@@ -72,7 +72,7 @@ impl Watch {
         let done = work();
         if let Some(began) = began {
             let (took, failed) = (began.elapsed(), done.is_err());
-            (self.listener)(&Event::Done { deed, began, took, failed });
+            (self.observer)(&Event::Done { deed, began, took, failed });
         }
         done
     }
@@ -101,7 +101,7 @@ impl Watch {
     /// Until a process that was killed has ended, whatever its parent is; `false` if that takes too long. What asks for an
     /// end does not end this: it takes back what was begun.
     pub fn end_of(&self, pidfd: BorrowedFd, pid: i32) -> Result<bool> {
-        let calm = Watch::new(None, Arc::clone(&self.listener));
+        let calm = Watch::new(None, Arc::clone(&self.observer));
         let deadline = Some(Instant::now() + self.patience());
         calm.wait_for(&[pidfd], pid, deadline, || false).map(|ready| ready.is_some())
     }
@@ -157,7 +157,7 @@ impl Watch {
     fn tell_hold(&self, pid: i32, told: &mut Option<Hold>) {
         match hold(pid) {
             Some(hold) if told.as_ref() != Some(&hold) => {
-                (self.listener)(&Event::Held { pid, hold: hold.clone() });
+                (self.observer)(&Event::Held { pid, hold: hold.clone() });
                 *told = Some(hold);
             }
             _ => {}

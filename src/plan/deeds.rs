@@ -4,7 +4,7 @@
 //! The engine does them one after the other and keeps a ledger of what was done; [`undo`] of that ledger is the way back,
 //! and `delete` is the way back from all of it.
 
-pub use super::script::Hooks;
+pub use super::script::HookKind;
 use super::script::{Field, Script, Talk};
 use super::words::host_part;
 use super::{Plan, StartWord};
@@ -43,7 +43,7 @@ pub enum Deed {
     RaiseLimits,
     JoinResctrl,
     MoveDevices,
-    RunHooks(Hooks),
+    RunHooks(HookKind),
     CheckConfined,
     LimitProcesses,
     SettleBorn,
@@ -85,7 +85,7 @@ impl Deed {
             Deed::ClaimCgroup => {
                 ("claim the path of the cgroup", "/linux/cgroupsPath", Some(Deed::ReleaseCgroup))
             }
-            Deed::WriteIntent => ("record the intent", "", Some(Deed::RunHooks(Hooks::Poststop))),
+            Deed::WriteIntent => ("record the intent", "", Some(Deed::RunHooks(HookKind::Poststop))),
             Deed::MakeCgroup => ("make the cgroup", "/linux/cgroupsPath", Some(Deed::RemoveCgroup)),
             Deed::MakeResctrl => ("make the resctrl group", "/linux/intelRdt", Some(Deed::RemoveResctrl)),
             Deed::MakeStartPipes => ("make the pipes of start", "", None),
@@ -179,7 +179,7 @@ pub const DELETE: [Deed; 6] = [
     Deed::EndProcesses,
     Deed::RemoveCgroup,
     Deed::RemoveResctrl,
-    Deed::RunHooks(Hooks::Poststop),
+    Deed::RunHooks(HookKind::Poststop),
     Deed::ReleaseCgroup,
     Deed::RemoveState,
 ];
@@ -252,12 +252,12 @@ fn wanted<const N: usize>(deeds: [(bool, Deed); N]) -> Vec<Deed> {
 pub fn start(spec: &Spec, shown: bool) -> Vec<Deed> {
     let hooks = spec.hooks();
     wanted([
-        (!hooks.start_container.is_empty(), Deed::RunHooks(Hooks::StartContainer)),
+        (!hooks.start_container.is_empty(), Deed::RunHooks(HookKind::StartContainer)),
         (true, Deed::SayStart),
         (true, Deed::AwaitProgram),
         (shown, Deed::HideCreated),
         (shown, Deed::RenewBrief),
-        (!hooks.poststart.is_empty(), Deed::RunHooks(Hooks::Poststart)),
+        (!hooks.poststart.is_empty(), Deed::RunHooks(HookKind::Poststart)),
     ])
 }
 
@@ -307,9 +307,9 @@ pub fn at(point: Point) -> &'static [Deed] {
         Point::Resctrl => &[Deed::JoinResctrl],
         Point::Network => &[Deed::MoveDevices],
         Point::Hooks => &[
-            Deed::RunHooks(Hooks::Prestart),
-            Deed::RunHooks(Hooks::CreateRuntime),
-            Deed::RunHooks(Hooks::CreateContainer),
+            Deed::RunHooks(HookKind::Prestart),
+            Deed::RunHooks(HookKind::CreateRuntime),
+            Deed::RunHooks(HookKind::CreateContainer),
         ],
         Point::Confined => &[Deed::CheckConfined],
         Point::Processes => &[Deed::LimitProcesses],

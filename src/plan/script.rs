@@ -20,14 +20,14 @@ pub enum Field {
     Masked(usize),
     Readonly(usize),
     Rlimit(usize),
-    Hooks(Hooks),
+    Hooks(HookKind),
     /// In the order of the keys.
     Sysctl(usize),
 }
 
 /// The six kinds of hooks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hooks {
+pub enum HookKind {
     Prestart,
     CreateRuntime,
     CreateContainer,
@@ -36,7 +36,7 @@ pub enum Hooks {
     Poststop,
 }
 
-impl Hooks {
+impl HookKind {
     /// As in config.json.
     pub fn name(self) -> &'static str {
         HOOKS[self as usize]

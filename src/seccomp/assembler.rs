@@ -42,7 +42,7 @@ pub struct Label(u32);
 
 /// Where a jump goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
+pub enum Jump {
     /// A position, counted from the end of the program.
     At(usize),
     Label(Label),
@@ -85,13 +85,13 @@ impl Assembler {
     }
 
     /// Puts `label` at a position that is already written.
-    pub fn bind(&mut self, label: Label, target: Target) {
+    pub fn bind(&mut self, label: Label, target: Jump) {
         let at = self.within(target, FAR);
         self.labels[label.0 as usize].at = Some(at);
     }
 
     /// A conditional jump on the accumulator.
-    pub fn branch(&mut self, code: u16, k: u32, yes: Target, no: Target) -> Target {
+    pub fn branch(&mut self, code: u16, k: u32, yes: Jump, no: Jump) -> Jump {
         // The stepping stone for `no` may move `yes` away by one.
         let yes = self.within(yes, FAR - 1);
         let no = self.within(no, FAR);
@@ -101,17 +101,17 @@ impl Assembler {
     }
 
     /// Loads a word of the data (by its offset) for the instruction that was written last.
-    pub fn load(&mut self, offset: u32) -> Target {
+    pub fn load(&mut self, offset: u32) -> Jump {
         self.push(Instruction { code: code::LOAD, jt: 0, jf: 0, k: offset })
     }
 
     /// Masks the accumulator for the instruction that was written last.
-    pub fn and(&mut self, mask: u32) -> Target {
+    pub fn and(&mut self, mask: u32) -> Jump {
         self.push(Instruction { code: code::AND, jt: 0, jf: 0, k: mask })
     }
 
     /// Makes `target` the instruction that was written last, so that the next one falls into it.
-    pub fn fall_into(&mut self, target: Target) {
+    pub fn fall_into(&mut self, target: Jump) {
         self.within(target, 0);
     }
 
@@ -121,18 +121,18 @@ impl Assembler {
         self.backward
     }
 
-    fn push(&mut self, instruction: Instruction) -> Target {
+    fn push(&mut self, instruction: Instruction) -> Jump {
         self.backward.push(instruction);
-        Target::At(self.backward.len() - 1)
+        Jump::At(self.backward.len() - 1)
     }
 
     /// The position of `target`, or of a stepping stone to it, at most `distance` away from the next instruction.
-    fn within(&mut self, target: Target, distance: usize) -> usize {
+    fn within(&mut self, target: Jump, distance: usize) -> usize {
         let len = self.backward.len();
         let near = |at: usize| len - 1 - at <= distance;
         let (label, found) = match target {
-            Target::At(at) => (None, Some(at)),
-            Target::Label(label) => (Some(label), self.labels[label.0 as usize].at),
+            Jump::At(at) => (None, Some(at)),
+            Jump::Label(label) => (Some(label), self.labels[label.0 as usize].at),
         };
         if let Some(at) = found.filter(|at| near(*at)) {
             return at;
@@ -160,13 +160,13 @@ mod tests {
         let mut assembler = Assembler::default();
         let (allow, kill) = (assembler.returning(1), assembler.returning(0));
         let block = assembler.label();
-        let start = assembler.branch(code::EQUAL, 7, Target::Label(allow), Target::Label(kill));
+        let start = assembler.branch(code::EQUAL, 7, Jump::Label(allow), Jump::Label(kill));
         assembler.bind(block, start);
         for _ in 0..FAR {
             assembler.load(0);
         }
-        assembler.branch(code::EQUAL, 1, Target::Label(block), Target::Label(kill));
-        assembler.branch(code::EQUAL, 2, Target::Label(block), Target::Label(kill));
+        assembler.branch(code::EQUAL, 1, Jump::Label(block), Jump::Label(kill));
+        assembler.branch(code::EQUAL, 2, Jump::Label(block), Jump::Label(kill));
         let program = assembler.finish();
         assert_eq!(program[0], Instruction { code: code::EQUAL, jt: 2, jf: 1, k: 2 });
         assert_eq!(program[1], Instruction { code: code::EQUAL, jt: 1, jf: 0, k: 1 });

@@ -1,7 +1,7 @@
 //! The code of a system call whose rules look at arguments: rule after rule, the first that matches decides.
 
 use super::arch::{Order, Width};
-use super::assembler::{Assembler, Label, Target, code};
+use super::assembler::{Assembler, Jump, Label, code};
 use super::condition::{Condition, Conditions, Word};
 use super::vocabulary::Operator;
 
@@ -23,8 +23,8 @@ pub struct Reading {
 const ARGUMENTS_OFFSET: u32 = 16;
 
 /// Writes the rules, `default` after the last. Returns where they begin.
-pub fn write(assembler: &mut Assembler, rules: &[Choice], default: Label, reading: Reading) -> Target {
-    let mut next = Target::Label(default);
+pub fn write(assembler: &mut Assembler, rules: &[Choice], default: Label, reading: Reading) -> Jump {
+    let mut next = Jump::Label(default);
     let mut rest = rules;
     while let Some(last) = rest.last() {
         let same = last.lone_equality(reading.width);
@@ -69,13 +69,13 @@ enum Half {
 
 impl Reading {
     /// "The argument is one of these": the load and the high word are shared.
-    fn write_equalities(self, assembler: &mut Assembler, run: &[Choice], next: Target) -> Target {
+    fn write_equalities(self, assembler: &mut Assembler, run: &[Choice], next: Jump) -> Jump {
         let condition = run[0].lone_equality(self.width).expect("only equalities are put into a run");
         let mut low = next;
         for choice in run.iter().rev() {
             let value =
                 choice.lone_equality(self.width).expect("only equalities are put into a run").words().1.value;
-            low = assembler.branch(code::EQUAL, value, Target::Label(choice.then), low);
+            low = assembler.branch(code::EQUAL, value, Jump::Label(choice.then), low);
         }
         low = assembler.load(self.offset(&condition, Half::Low));
         match self.width {
@@ -87,8 +87,8 @@ impl Reading {
         }
     }
 
-    fn write_rule(self, assembler: &mut Assembler, choice: &Choice, next: Target) -> Target {
-        let then = Target::Label(choice.then);
+    fn write_rule(self, assembler: &mut Assembler, choice: &Choice, next: Jump) -> Jump {
+        let then = Jump::Label(choice.then);
         choice
             .conditions
             .effective(self.width)
@@ -97,13 +97,7 @@ impl Reading {
     }
 
     /// Writes the test of one argument, the low word first because it is asked last.
-    fn write_condition(
-        self,
-        assembler: &mut Assembler,
-        condition: &Condition,
-        yes: Target,
-        no: Target,
-    ) -> Target {
+    fn write_condition(self, assembler: &mut Assembler, condition: &Condition, yes: Jump, no: Jump) -> Jump {
         let (high, low) = condition.words();
         // The test of the low word, and whether its truth is that of the condition.
         let (low_code, straight) = condition.operator.comparison();
@@ -130,8 +124,8 @@ impl Reading {
         half: Half,
         code: u16,
         word: Word,
-        targets: (Target, Target),
-    ) -> Target {
+        targets: (Jump, Jump),
+    ) -> Jump {
         assembler.branch(code, word.value, targets.0, targets.1);
         if word.mask != u32::MAX {
             assembler.and(word.mask);

@@ -3,7 +3,7 @@
 //! A kernel runs the filter at every system call, so its depth is what a container pays: a balanced tree over
 //! some 100 ranges asks 8 questions where a list of 400 numbers asks 200.
 
-use super::assembler::{Assembler, Label, Target, code};
+use super::assembler::{Assembler, Jump, Label, code};
 
 /// Numbers from `start` up to the next range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ struct Leaf {
 }
 
 /// Writes the search for the number in the accumulator. Returns where it begins.
-pub fn write(assembler: &mut Assembler, ranges: &[Range]) -> Target {
+pub fn write(assembler: &mut Assembler, ranges: &[Range]) -> Jump {
     write_tree(assembler, &leaves(ranges))
 }
 
@@ -74,11 +74,11 @@ fn leaves(ranges: &[Range]) -> Vec<Leaf> {
     }
 }
 
-fn write_tree(assembler: &mut Assembler, leaves: &[Leaf]) -> Target {
+fn write_tree(assembler: &mut Assembler, leaves: &[Leaf]) -> Jump {
     match leaves {
-        [Leaf { range, exception: None }] => Target::Label(range.answer),
+        [Leaf { range, exception: None }] => Jump::Label(range.answer),
         [Leaf { range, exception: Some((number, answer)) }] => {
-            assembler.branch(code::EQUAL, *number, Target::Label(*answer), Target::Label(range.answer))
+            assembler.branch(code::EQUAL, *number, Jump::Label(*answer), Jump::Label(range.answer))
         }
         _ => {
             let (low, high) = leaves.split_at(leaves.len() / 2);

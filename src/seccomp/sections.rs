@@ -12,7 +12,7 @@
 //! not refused, the one asked first wins.
 
 use super::arch::{Arch, Width};
-use super::assembler::{Assembler, Instruction, LONGEST, Label, Target, code};
+use super::assembler::{Assembler, Instruction, Jump, LONGEST, Label, code};
 use super::blocks::{self, Choice, Reading};
 use super::condition::{self, Condition, Conditions};
 use super::multiplex::multiplexed;
@@ -242,7 +242,7 @@ impl Writer<'_> {
             }
             starts.push((*audit, start));
         }
-        let mut otherwise = Target::Label(assembler.returning(WRONG_ARCH));
+        let mut otherwise = Jump::Label(assembler.returning(WRONG_ARCH));
         for (audit, start) in starts {
             otherwise = assembler.branch(code::EQUAL, audit, start, otherwise);
         }

@@ -4,7 +4,7 @@ use crate::support::{Container, hierarchies, wait_until};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use rruntime::engine::{
     AfterExit, CgroupManager, CreateOptions, Engine, Event, ExecOptions, ExecProcess, Force, OpenFiles,
-    Paused, Rootless, Started, Status, Target, Terminal, Watch,
+    Paused, Recipients, Rootless, Started, Status, Terminal, Watch,
 };
 use rruntime::plan::deeds::Deed;
 use rruntime::state::{NoRoot, Store};
@@ -138,7 +138,7 @@ fn tempfile(container: &Container, id: &str) -> File {
 }
 
 fn end(engine: &Engine, id: &str, process: &Started) {
-    engine.kill(id, libc::SIGKILL, Target::FirstProcess).unwrap();
+    engine.kill(id, libc::SIGKILL, Recipients::FirstProcess).unwrap();
     assert!(matches!(wait(process), WaitStatus::Signaled(..)), "{id}");
     assert_eq!(engine.state(id).unwrap().status, Status::Stopped);
     engine.delete(id, Force::OnlyStopped).unwrap();

@@ -5,7 +5,7 @@ use rruntime::host::cgroups::Mount;
 use rruntime::plan::Plan;
 use rruntime::plan::StartWord;
 use rruntime::plan::deeds::{
-    DELETE, Deed, Hooks, UPDATE, Wishes, at, back_from_start, create, join, start, undo,
+    DELETE, Deed, HookKind, UPDATE, Wishes, at, back_from_start, create, join, start, undo,
 };
 use rruntime::plan::script::{Field, Script};
 use rruntime::spec::Spec;
@@ -64,8 +64,8 @@ fn what_will_be_made_is_written_down_first_and_what_is_made_is_published_last() 
         deeds[deeds.len() - 4..],
         [Deed::GivePidfd, Deed::Publish, Deed::WriteBrief, Deed::WritePidFile]
     );
-    assert!(place(&deeds, Deed::RecordProcess) < place(&deeds, Deed::RunHooks(Hooks::Prestart)));
-    assert!(place(&deeds, Deed::RunHooks(Hooks::CreateContainer)) < place(&deeds, Deed::RecordCreated));
+    assert!(place(&deeds, Deed::RecordProcess) < place(&deeds, Deed::RunHooks(HookKind::Prestart)));
+    assert!(place(&deeds, Deed::RunHooks(HookKind::CreateContainer)) < place(&deeds, Deed::RecordCreated));
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn init_goes_on_only_after_the_hosts_part() {
 #[test]
 fn a_start_runs_its_hooks_around_the_program_and_a_hook_that_fails_ends_it_all() {
     let config = r#"{"hooks": {"startContainer": [{"path": "/a"}], "poststart": [{"path": "/b"}]}}"#;
-    let hooks = [Hooks::StartContainer, Hooks::Poststart].map(Deed::RunHooks);
+    let hooks = [HookKind::StartContainer, HookKind::Poststart].map(Deed::RunHooks);
     let expected =
         [hooks[0], Deed::SayStart, Deed::AwaitProgram, Deed::HideCreated, Deed::RenewBrief, hooks[1]];
     assert_eq!(start(&spec(config), true), expected);
@@ -112,7 +112,7 @@ fn the_way_back_is_the_ledger_from_its_end() {
         Deed::EndProcesses,
         Deed::RemoveResctrl,
         Deed::RemoveCgroup,
-        Deed::RunHooks(Hooks::Poststop),
+        Deed::RunHooks(HookKind::Poststop),
         Deed::ReleaseCgroup,
         Deed::RemoveState,
     ];

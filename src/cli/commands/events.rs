@@ -3,7 +3,7 @@
 use super::command::{Action, Command, ON_A_CONTAINER};
 use crate::cli::arguments::{option, switch};
 use crate::cli::{Arguments, Session, duration, streams};
-use crate::engine::running::events::{Event, Stats, Stream};
+use crate::engine::running::events::{ContainerEvent, Stats, Stream};
 use crate::error::{Error, Result};
 use crate::report::json;
 use clap::Arg;
@@ -51,8 +51,8 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     let output = std::io::stdout();
     let stream = Stream { interval, reader: Some(output.as_fd()) };
     engine.events(id, stream, &mut |event| match &event {
-        Event::Stats(stats) => say("stats", Some(stats)),
-        Event::Oom => say("oom", None),
+        ContainerEvent::Stats(stats) => say("stats", Some(stats)),
+        ContainerEvent::Oom => say("oom", None),
     })?;
     Ok(0)
 }

@@ -3,7 +3,7 @@
 use super::command::{Action, Command, ON_A_CONTAINER};
 use crate::cli::arguments::switch;
 use crate::cli::{Arguments, Session, chosen};
-use crate::engine::Target;
+use crate::engine::Recipients;
 use crate::error::{Error, Kind, Result};
 use crate::names;
 use clap::Arg;
@@ -35,7 +35,7 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     let word = arguments.operands.get(1).map(|word| word.to_string_lossy());
     let default = if arguments.switch("0") { "0" } else { DEFAULT };
     let signal = signal(word.as_deref().filter(|word| !word.is_empty()).unwrap_or(default))?;
-    let target = if arguments.switch("all") { Target::All } else { Target::FirstProcess };
+    let target = if arguments.switch("all") { Recipients::All } else { Recipients::FirstProcess };
     chosen::each(session, arguments, |engine, id| engine.kill(id, signal, target)).map(|()| 0)
 }
 

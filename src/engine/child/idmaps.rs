@@ -4,7 +4,7 @@
 //! it needs the set-uid helpers newuidmap and newgidmap, which check /etc/subuid and /etc/subgid.
 
 use crate::engine::Watch;
-use crate::engine::child::{birth, message::Event};
+use crate::engine::child::{birth, message::Heard};
 use crate::error::{Context, Error, Result};
 use crate::host::Facts;
 use crate::plan::script::c;
@@ -58,7 +58,7 @@ pub fn namespace(uids: &[IdMapping], gids: &[IdMapping], watch: &Arc<Watch>) -> 
     let mut holder = birth::start(birth::Start { namespaces: libc::CLONE_NEWUSER as u64, ..start })?;
     let pid = holder.process().pid;
     let made = match holder.hear() {
-        Ok(Event::Reached(_)) => map_and_open(pid, uids, gids),
+        Ok(Heard::Reached(_)) => map_and_open(pid, uids, gids),
         Ok(_) => Err(Error::new("the process that holds the user namespace has ended")),
         Err(error) => Err(error),
     };

@@ -1,7 +1,7 @@
 //! A running init, and the conversation with it.
 
 use crate::engine::Watch;
-use crate::engine::child::message::{Event, LONGEST, Said, decode, say};
+use crate::engine::child::message::{Heard, LONGEST, Said, decode, say};
 use crate::engine::child::pipes::Pipes;
 use crate::engine::child::sources::Sources;
 use crate::error::{Error, Result};
@@ -127,18 +127,18 @@ impl Init {
     }
 
     /// The next message that is for the caller.
-    pub fn hear(&mut self) -> Result<Event> {
+    pub fn hear(&mut self) -> Result<Heard> {
         loop {
             match self.next()? {
                 // A process of its pid namespace may be able to speak for one that was born later.
-                Event::Copied(..) | Event::Blocked(_) if self.later_births() != self.sources.later_births => {
+                Heard::Copied(..) | Heard::Blocked(_) if self.later_births() != self.sources.later_births => {
                     return Err(Error::new("the container's init asks for something out of turn"));
                 }
-                Event::Copied(handle, copy) => {
+                Heard::Copied(handle, copy) => {
                     self.sources.map(handle, copy.as_fd())?;
                     self.say(Word::Go)?;
                 }
-                Event::Blocked(handle) => {
+                Heard::Blocked(handle) => {
                     let pid = self.process().pid;
                     let place = self.sources.open(handle, pid)?;
                     socket::send(self.control.as_fd(), &[0], &[place.as_raw_fd()])
@@ -150,7 +150,7 @@ impl Init {
     }
 
     /// The next message, in the order of the steps: nothing of a new process is heard before its pid is known.
-    fn next(&mut self) -> Result<Event> {
+    fn next(&mut self) -> Result<Heard> {
         loop {
             let spawn = self.talks.iter().find(|(_, talk)| *talk == Talk::Spawned);
             let spawn = spawn.map_or(u32::MAX, |(step, _)| *step);
@@ -172,10 +172,10 @@ impl Init {
             }
             // Nothing is taken from a process that has nothing to hand over.
             let due = self.talks.front() == Some(&(said.step, Talk::Listener));
-            if let Event::ListenerAt(number) = said.event
+            if let Heard::ListenerAt(number) = said.heard
                 && due
             {
-                said.event = Event::Listener(fetch_listener(
+                said.heard = Heard::Listener(fetch_listener(
                     self.process().pid,
                     self.process().pidfd.as_fd(),
                     number,
@@ -183,22 +183,22 @@ impl Init {
                 self.say(Word::Go)?;
             }
             // One a step: a process that another one has taken over could warn for ever.
-            if matches!(said.event, Event::Warned { .. }) {
+            if matches!(said.heard, Heard::Warned { .. }) {
                 if said.step < self.warned {
                     continue;
                 }
                 self.warned = said.step.saturating_add(1);
             }
             // The child is there to take the terminal: its maker lets it go.
-            if matches!(said.event, Event::Reached(LEADS)) && std::mem::take(&mut self.holds_terminal) {
+            if matches!(said.heard, Heard::Reached(LEADS)) && std::mem::take(&mut self.holds_terminal) {
                 self.end_maker(None)?;
                 continue;
             }
             expect(&mut self.talks, &said)?;
-            if let Event::Spawned(pid) = said.event {
+            if let Heard::Spawned(pid) = said.heard {
                 self.take_over(pid)?;
             }
-            return Ok(said.event);
+            return Ok(said.heard);
         }
     }
 
@@ -260,18 +260,18 @@ impl Init {
 
 /// An error for anything but the next thing that the script lets init say.
 fn expect(talks: &mut VecDeque<(u32, Talk)>, said: &Said) -> Result<()> {
-    let talk = match &said.event {
-        Event::Reached(number) => match talks.front() {
+    let talk = match &said.heard {
+        Heard::Reached(number) => match talks.front() {
             Some((_, Talk::Reached(point))) if *point as u32 == *number => Talk::Reached(*point),
             _ => return Err(out_of_turn()),
         },
-        Event::Spawned(_) => Talk::Spawned,
-        Event::Ready => Talk::Ready,
-        Event::Console(_) => Talk::Console,
-        Event::Listener(_) | Event::ListenerAt(_) => Talk::Listener,
+        Heard::Spawned(_) => Talk::Spawned,
+        Heard::Ready => Talk::Ready,
+        Heard::Console(_) => Talk::Console,
+        Heard::Listener(_) | Heard::ListenerAt(_) => Talk::Listener,
         // At any step and as often as `left` allows; who hears it knows whether its plan has such steps.
-        Event::Failed(_) | Event::Warned(_) | Event::Mount { .. } | Event::Link(_) => return Ok(()),
-        Event::Copied(..) | Event::Blocked(_) | Event::Closed => return Ok(()),
+        Heard::Failed(_) | Heard::Warned(_) | Heard::Mount { .. } | Heard::Link(_) => return Ok(()),
+        Heard::Copied(..) | Heard::Blocked(_) | Heard::Closed => return Ok(()),
     };
     match talks.pop_front() {
         Some(next) if next == (said.step, talk) => Ok(()),
@@ -340,24 +340,24 @@ mod tests {
     #[test]
     fn init_is_believed_what_its_script_lets_it_say_and_nothing_else() {
         let script = [(3, Talk::Spawned), (5, Talk::Reached(Point::Born)), (6, Talk::Ready)];
-        let said = |step, event| Said { event, step };
+        let said = |step, heard| Said { heard, step };
         let told =
             |after: usize, said: Said| expect(&mut script.into_iter().skip(after).collect(), &said).is_ok();
-        assert!(told(0, said(3, Event::Spawned(1))));
-        assert!(told(1, said(5, Event::Reached(Point::Born as u32))));
-        assert!(told(1, said(9, Event::Closed)), "an end can come at any time");
-        for (after, event) in [
-            (1, Event::Reached(Point::Map as u32)),
-            (1, Event::Reached(Point::Hooks as u32)),
-            (1, Event::Spawned(1)),
-            (1, Event::Ready),
-            (1, Event::ListenerAt(0)),
-            (2, Event::Reached(Point::Born as u32)),
-            (3, Event::Ready),
+        assert!(told(0, said(3, Heard::Spawned(1))));
+        assert!(told(1, said(5, Heard::Reached(Point::Born as u32))));
+        assert!(told(1, said(9, Heard::Closed)), "an end can come at any time");
+        for (after, heard) in [
+            (1, Heard::Reached(Point::Map as u32)),
+            (1, Heard::Reached(Point::Hooks as u32)),
+            (1, Heard::Spawned(1)),
+            (1, Heard::Ready),
+            (1, Heard::ListenerAt(0)),
+            (2, Heard::Reached(Point::Born as u32)),
+            (3, Heard::Ready),
         ] {
-            let words = format!("{event:?}");
-            assert!(!told(after, said(5, event)), "{words}");
+            let words = format!("{heard:?}");
+            assert!(!told(after, said(5, heard)), "{words}");
         }
-        assert!(!told(1, said(4, Event::Reached(Point::Born as u32))), "at another step");
+        assert!(!told(1, said(4, Heard::Reached(Point::Born as u32))), "at another step");
     }
 }

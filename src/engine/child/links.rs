@@ -4,7 +4,7 @@
 //! has too, where what is mounted shows on the host (a volume of a config whose rootfsPropagation is shared). init asks
 //! before it makes or mounts anything behind a link; the answer is about the descriptor on which it then works.
 
-use crate::engine::child::{init::Init, message::Link};
+use crate::engine::child::{init::Init, message::Followed};
 use crate::error::{Error, Kind, Result};
 use crate::host::mountinfo::{self, unescape};
 use crate::names;
@@ -60,7 +60,7 @@ enum Leads {
 
 /// Looks where a link on the way of `words`, which are in this field, has led init. Into a proc or a sysfs is an error;
 /// onto a mount that the host sees is for the caller to judge, who gets the link's name.
-pub fn look(init: &Init, link: &Link, words: &str, field: &str, named: &Named) -> Result<Option<String>> {
+pub fn look(init: &Init, link: &Followed, words: &str, field: &str, named: &Named) -> Result<Option<String>> {
     let name = || first_link(init, link.root, words).unwrap_or_else(|| words.to_owned());
     match judge(init, link.found.as_fd(), words, named)? {
         Leads::Nowhere => Ok(None),

@@ -12,13 +12,13 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 /// A message: what it says, and at which step.
 #[derive(Debug)]
 pub struct Said {
-    pub event: Event,
+    pub heard: Heard,
     pub step: u32,
 }
 
 /// What init says.
 #[derive(Debug)]
-pub enum Event {
+pub enum Heard {
     Reached(u32),
     /// This process does the rest.
     Spawned(i32),
@@ -35,7 +35,7 @@ pub enum Event {
         step: u32,
         mount: MountId,
     },
-    Link(Link),
+    Link(Followed),
     /// A copy of a source whose owners are to be mapped; answered by [`Init::hear`].
     Copied(u32, OwnedFd),
     /// A source that it cannot reach; answered by [`Init::hear`].
@@ -53,7 +53,7 @@ pub struct Trouble {
 
 /// `step` has followed a link to what is found, below its descriptor `root`, and waits for an answer.
 #[derive(Debug)]
-pub struct Link {
+pub struct Followed {
     pub step: u32,
     pub found: OwnedFd,
     pub root: i32,
@@ -81,36 +81,36 @@ pub fn hear(control: BorrowedFd) -> Result<Said> {
 /// A message with what came along; without any bytes the other end is closed.
 pub fn decode(bytes: &[u8], passed: Option<OwnedFd>) -> Result<Said> {
     if bytes.is_empty() {
-        return Ok(Said { event: Event::Closed, step: 0 });
+        return Ok(Said { heard: Heard::Closed, step: 0 });
     }
     let garbled = || Error::new("the container's init has sent something that is no message");
     let message = Message::decode(bytes).ok_or_else(garbled)?;
     let kind = HEARD.into_iter().find(|kind| *kind as u32 == message.kind).ok_or_else(garbled)?;
     let Message { step, value, .. } = message;
     let rest = &bytes[Message::SIZE..];
-    let event = match (kind, passed) {
-        (Reached, _) => Event::Reached(value as u32),
-        (Spawned, _) => Event::Spawned(value as i32),
-        (Ready, _) => Event::Ready,
-        (Failed, _) => Event::Failed(Trouble { message, note: rest.to_vec() }),
-        (Warned, _) => Event::Warned(Trouble { message, note: rest.to_vec() }),
-        (Console, Some(master)) => Event::Console(Hidden { master, mode: value as u32 & 0o7777 }),
-        (Listener, Some(listener)) => Event::Listener(listener),
-        (Listener, None) => Event::ListenerAt(i32::try_from(value).map_err(|_| garbled())?),
+    let heard = match (kind, passed) {
+        (Reached, _) => Heard::Reached(value as u32),
+        (Spawned, _) => Heard::Spawned(value as i32),
+        (Ready, _) => Heard::Ready,
+        (Failed, _) => Heard::Failed(Trouble { message, note: rest.to_vec() }),
+        (Warned, _) => Heard::Warned(Trouble { message, note: rest.to_vec() }),
+        (Console, Some(master)) => Heard::Console(Hidden { master, mode: value as u32 & 0o7777 }),
+        (Listener, Some(listener)) => Heard::Listener(listener),
+        (Listener, None) => Heard::ListenerAt(i32::try_from(value).map_err(|_| garbled())?),
         (Mount, _) => {
             let (Some((device, inode)), 16) = (rest.split_first_chunk(), rest.len()) else {
                 return Err(garbled());
             };
             let (device, inode) =
                 (u64::from_le_bytes(*device), inode.try_into().map_or(0, u64::from_le_bytes));
-            Event::Mount { step, mount: MountId { number: value as u64, device, inode } }
+            Heard::Mount { step, mount: MountId { number: value as u64, device, inode } }
         }
-        (Word::Link, Some(found)) => Event::Link(Link { step, found, root: value as i32 }),
-        (Copied, Some(copy)) => Event::Copied(value as u32, copy),
-        (Blocked, None) => Event::Blocked(value as u32),
+        (Word::Link, Some(found)) => Heard::Link(Followed { step, found, root: value as i32 }),
+        (Copied, Some(copy)) => Heard::Copied(value as u32, copy),
+        (Blocked, None) => Heard::Blocked(value as u32),
         _ => return Err(garbled()),
     };
-    Ok(Said { event, step })
+    Ok(Said { heard, step })
 }
 
 /// One word to the other end.

@@ -89,7 +89,7 @@ fn whole(begun: &mut Vec<u8>) -> Result<Option<Said>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::child::message::{Event, Trouble};
+    use crate::engine::child::message::{Heard, Trouble};
 
     #[test]
     fn messages_come_whole_however_they_were_written() {
@@ -104,14 +104,14 @@ mod tests {
         }
         let mut heard = Vec::new();
         for _ in 0..4 {
-            heard.extend(ours.hear().unwrap().map(|said| said.event));
+            heard.extend(ours.hear().unwrap().map(|said| said.heard));
         }
         assert!(
-            matches!(&heard[..], [Event::Ready, Event::Failed(Trouble { note, .. })] if note == b"abc"),
+            matches!(&heard[..], [Heard::Ready, Heard::Failed(Trouble { note, .. })] if note == b"abc"),
             "{heard:?}"
         );
         drop(theirs);
-        assert!(matches!(ours.hear().unwrap().unwrap().event, Event::Closed));
+        assert!(matches!(ours.hear().unwrap().unwrap().heard, Heard::Closed));
         assert!(ours.say(Word::Go).is_err());
     }
 

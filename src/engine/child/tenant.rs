@@ -6,7 +6,7 @@ use crate::engine::child::{
     born::{self, Hidden},
     confined, diagnose, early,
     init::{Init, out_of_turn},
-    message::{Event, Trouble},
+    message::{Heard, Trouble},
     open::{self, Given},
     rlimits,
 };
@@ -108,7 +108,7 @@ pub fn join(
 ) -> Result<Init> {
     let deeds = deeds::join(&tenant.script, wishes);
     let planned = event::Planned { deeds: &deeds, script: Some(&tenant.script), spec };
-    (watch.listener)(&event::Event::Planned(planned));
+    (watch.observer)(&event::Event::Planned(planned));
     let init = start(tenant, spec, beginning, watch)?;
     let mut joining = Joining { init, tenant, spec, place, passed, terminal: None, ended: false };
     let joined = deeds.into_iter().try_for_each(|deed| watch.timed(deed, || joining.do_one(deed)));
@@ -164,23 +164,23 @@ impl<F: FnMut(Passed) -> Result<()>> Joining<'_, F> {
     fn follow(&mut self, until: Option<Point>) -> Result<()> {
         loop {
             match self.init.hear()? {
-                Event::Reached(number) if until.is_some_and(|point| point as u32 == number) => return Ok(()),
-                Event::Closed => {
+                Heard::Reached(number) if until.is_some_and(|point| point as u32 == number) => return Ok(()),
+                Heard::Closed => {
                     self.ended = until.is_some();
                     return early::end(self.init.process())
                         .map_or(Ok(()), |word| (self.passed)(Passed::Warning(word)));
                 }
-                Event::Ready => self.init.say(Word::Go)?,
+                Heard::Ready => self.init.say(Word::Go)?,
                 // It goes on when it is the program's, and not another session's.
-                Event::Console(hidden) => self.terminal = Some(hidden),
-                Event::Listener(listener) => (self.passed)(Passed::Listener(listener))?,
-                Event::Failed(trouble) => return Err(self.failure(&trouble)),
-                Event::Warned(trouble) => {
+                Heard::Console(hidden) => self.terminal = Some(hidden),
+                Heard::Listener(listener) => (self.passed)(Passed::Listener(listener))?,
+                Heard::Failed(trouble) => return Err(self.failure(&trouble)),
+                Heard::Warned(trouble) => {
                     let warning = diagnose::explain(&self.tenant.script, &trouble, self.spec);
                     (self.passed)(Passed::Warning(warning))?;
                 }
                 // `Init::hear` follows the process that was spawned.
-                Event::Spawned(_) => {}
+                Heard::Spawned(_) => {}
                 _ => return Err(out_of_turn()),
             }
         }

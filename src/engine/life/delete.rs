@@ -8,7 +8,7 @@ use crate::cgroup::{Cgroup, Driver};
 use crate::engine::life::{hooks::Occasion, kill::shares_pids};
 use crate::engine::{Engine, Force, Status};
 use crate::error::{Error, Kind, Result};
-use crate::plan::deeds::{self, Deed, Hooks};
+use crate::plan::deeds::{self, Deed, HookKind};
 use crate::spec::Spec;
 use crate::state::{Entry, Record};
 use crate::sys::{Errno, process};
@@ -85,7 +85,7 @@ impl Engine {
                 self.patiently(record.cgroup.as_ref(), |pause| driver.remove(deadline, pause))
             }
             (Deed::RemoveResctrl, _) => record.resctrl.as_ref().map_or(Ok(()), |place| place.remove()),
-            (Deed::RunHooks(Hooks::Poststop), Some(entry)) => {
+            (Deed::RunHooks(HookKind::Poststop), Some(entry)) => {
                 // A container whose creation was cut short may have no config, and then it had no hooks to run.
                 if let Ok(bytes) = entry.config()
                     && has_poststop(&bytes)

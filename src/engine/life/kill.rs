@@ -4,29 +4,29 @@
 //! to another process by now gets no signal. No lock is taken, so a command that hangs can be ended.
 
 use crate::cgroup::{Cgroup, Driver, none};
-use crate::engine::{Engine, Status, Target};
+use crate::engine::{Engine, Recipients, Status};
 use crate::error::{Error, Kind, Result};
 use crate::state::Record;
 use crate::sys::{Errno, process};
 use std::os::fd::AsFd;
 
 impl Engine {
-    pub fn kill(&self, id: &str, signal: i32, target: Target) -> Result<()> {
+    pub fn kill(&self, id: &str, signal: i32, recipients: Recipients) -> Result<()> {
         let (entry, record) = self.reach(id)?;
         let stopped = Status::of(&entry, &record) == Status::Stopped;
         let driver = Driver::open(record.cgroup.as_ref())?;
-        if target == Target::All || (signal == libc::SIGKILL && shares_pids(&record)) {
+        if recipients == Recipients::All || (signal == libc::SIGKILL && shares_pids(&record)) {
             // Nothing else ends what the first process leaves behind in a pid namespace that is not its own.
             if driver.cgroup().map(Cgroup::pids).transpose()?.is_some_and(|pids| !pids.is_empty()) {
                 return self.patiently(record.cgroup.as_ref(), |pause| driver.kill(signal, pause));
             }
         }
-        match (stopped, target) {
+        match (stopped, recipients) {
             // As in runc: of all its processes none is left, so each of them has been told.
-            (true, Target::All) => Ok(()),
-            (true, Target::FirstProcess) => Err(not_running(id)),
+            (true, Recipients::All) => Ok(()),
+            (true, Recipients::FirstProcess) => Err(not_running(id)),
             // The first process of a pid namespace takes the others along; no other signal reaches them by it.
-            (false, Target::All)
+            (false, Recipients::All)
                 if driver.cgroup().is_none() && (signal != libc::SIGKILL || shares_pids(&record)) =>
             {
                 Err(none("signalled as a whole"))

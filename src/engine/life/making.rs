@@ -12,7 +12,7 @@ use crate::engine::child::{
     confined, diagnose, idmaps,
     init::{Init, out_of_turn},
     links::{self, Named},
-    message::{Event, Link},
+    message::{Followed, Heard},
     open::{self, Given, Opened},
     pipes::Theirs,
     rlimits,
@@ -26,7 +26,7 @@ use crate::engine::life::{
 };
 use crate::engine::{CreateOptions, Engine, Status};
 use crate::error::{Context, Error, Result};
-use crate::plan::deeds::{Deed, Hooks};
+use crate::plan::deeds::{Deed, HookKind};
 use crate::plan::{self, Field, Plan, kept};
 use crate::resctrl;
 use crate::spec::Spec;
@@ -259,42 +259,42 @@ impl Making<'_> {
         loop {
             let init = self.made.init.as_mut().ok_or_else(|| Deed::StartInit.misplaced())?;
             match init.hear()? {
-                Event::Reached(number) if until.is_some_and(|point| point as u32 == number) => return Ok(()),
-                Event::Ready if until.is_none() => return Ok(()),
-                Event::Link(link) => {
+                Heard::Reached(number) if until.is_some_and(|point| point as u32 == number) => return Ok(()),
+                Heard::Ready if until.is_none() => return Ok(()),
+                Heard::Link(link) => {
                     let warning = self.look_behind(&link)?;
                     if let Some(warning) = warning.filter(|_| shown.replace(link.step) != Some(link.step)) {
                         self.engine.warn(warning);
                     }
                     self.init()?.say(Word::Go)?;
                 }
-                Event::Console(Hidden { master, mode }) => {
+                Heard::Console(Hidden { master, mode }) => {
                     let again = master.try_clone().map_err(|e| Error::io("dup", &e))?;
                     self.made.hidden = Some(Hidden { master: again, mode });
                     let process = self.spec.process.as_ref().ok_or_else(|| Deed::ShowTerminal.misplaced())?;
                     self.made.master = console::take(master, &self.console, process)?;
                 }
-                Event::Listener(fd) => {
+                Heard::Listener(fd) => {
                     let pid = self.pid()?;
                     listener::send(self.spec, &self.record, Status::Creating, pid, fd.as_fd())?;
                 }
-                Event::Failed(trouble) => {
+                Heard::Failed(trouble) => {
                     return Err(diagnose::explain(&self.plan.script, &trouble, self.spec)
                         .doing("error during container init"));
                 }
-                Event::Warned(trouble) => {
+                Heard::Warned(trouble) => {
                     self.engine.warn(diagnose::explain(&self.plan.script, &trouble, self.spec));
                 }
-                Event::Closed => return Err(self.died()),
+                Heard::Closed => return Err(self.died()),
                 // `Init::hear` follows the process that was spawned.
-                Event::Spawned(_) => {}
+                Heard::Spawned(_) => {}
                 _ => return Err(out_of_turn()),
             }
         }
     }
 
     /// Pods expect that a link may lead a mount onto one of the host's, with a warning; into a proc or a sysfs none may.
-    fn look_behind(&self, link: &Link) -> Result<Option<Error>> {
+    fn look_behind(&self, link: &Followed) -> Result<Option<Error>> {
         let step = self.plan.script.step(link.step as usize);
         let named = step.and_then(|(_, field)| Some((field, field.pointer(self.spec)?)));
         let Some((field, pointer)) = named else { return Ok(None) };
@@ -326,7 +326,7 @@ impl Making<'_> {
         Ok(())
     }
 
-    fn run_hooks(&mut self, kind: Hooks) -> Result<()> {
+    fn run_hooks(&mut self, kind: HookKind) -> Result<()> {
         let Some(hooks) = &self.spec.hooks else { return Ok(()) };
         let pid = self.pid()?;
         // One that was spawned is noted here first.
@@ -344,9 +344,9 @@ impl Making<'_> {
             own: None,
         };
         match kind {
-            Hooks::Prestart => occasion.run(&hooks.prestart),
-            Hooks::CreateRuntime => occasion.run(&hooks.create_runtime),
-            Hooks::CreateContainer => occasion.run_inside(&hooks.create_container, &inside),
+            HookKind::Prestart => occasion.run(&hooks.prestart),
+            HookKind::CreateRuntime => occasion.run(&hooks.create_runtime),
+            HookKind::CreateContainer => occasion.run_inside(&hooks.create_container, &inside),
             _ => Err(Deed::RunHooks(kind).misplaced()),
         }
     }

@@ -4,7 +4,7 @@ use crate::cgroup::Cgroup;
 use crate::engine::caller::{listener, notify::Proxy};
 use crate::engine::child::{
     diagnose, early, init,
-    message::{self, Event, Said, Trouble},
+    message::{self, Heard, Said, Trouble},
     pipes::Pipes,
 };
 use crate::engine::life::{
@@ -15,7 +15,7 @@ use crate::engine::life::{
 };
 use crate::engine::{Engine, Started, Status};
 use crate::error::{Error, Kind, Result};
-use crate::plan::deeds::{self, Deed, Hooks};
+use crate::plan::deeds::{self, Deed, HookKind};
 use crate::plan::{StartWord, kept};
 use crate::spec::Spec;
 use crate::state::{Entry, Record, is_init};
@@ -133,7 +133,7 @@ struct Starting<'a> {
 impl Starting<'_> {
     /// Does these one after the other, up to the first that fails.
     fn carry_out(&self, deeds: &[Deed], waiting: &Waiting) -> std::result::Result<(), (Deed, Error)> {
-        if let (Waiting::Old(control), Some(Deed::RunHooks(Hooks::StartContainer) | Deed::SayStart)) =
+        if let (Waiting::Old(control), Some(Deed::RunHooks(HookKind::StartContainer) | Deed::SayStart)) =
             (waiting, deeds.first())
         {
             // There init asks for its hooks, and says itself when it goes on.
@@ -152,7 +152,7 @@ impl Starting<'_> {
 
     fn do_one(&self, deed: Deed, waiting: &Waiting) -> Result<()> {
         match deed {
-            Deed::RunHooks(Hooks::StartContainer) => self.run_hooks().map_err(unable),
+            Deed::RunHooks(HookKind::StartContainer) => self.run_hooks().map_err(unable),
             Deed::SayStart => waiting.say(Word::Go).map_err(unable),
             Deed::AwaitProgram => self.follow(waiting).map_err(unable),
             Deed::HideCreated => waiting.remove(self.entry),
@@ -160,7 +160,7 @@ impl Starting<'_> {
                 self.entry.renew_brief(self.record);
                 Ok(())
             }
-            Deed::RunHooks(Hooks::Poststart) => {
+            Deed::RunHooks(HookKind::Poststart) => {
                 let hooks = self.spec.hooks.as_ref().map_or(&[][..], |hooks| &hooks.poststart);
                 Occasion::new("poststart", self.record, Status::Running, &self.engine.watch).run(hooks)
             }
@@ -189,16 +189,16 @@ impl Starting<'_> {
                 return Ok(());
             }
             let Some(said) = waiting.hear()? else { continue };
-            match said.event {
+            match said.heard {
                 // The profile did not let init hand it over before.
-                Event::ListenerAt(number) if std::mem::take(&mut listens) => {
+                Heard::ListenerAt(number) if std::mem::take(&mut listens) => {
                     let listener = init::fetch_listener(pid, self.first()?.as_fd(), number)?;
                     waiting.say(Word::Go)?;
                     self.send_listener(listener)?;
                 }
-                Event::Listener(listener) => self.send_listener(listener)?,
-                Event::Failed(trouble) => return Err(self.explain(&trouble)),
-                Event::Closed => {
+                Heard::Listener(listener) => self.send_listener(listener)?,
+                Heard::Failed(trouble) => return Err(self.explain(&trouble)),
+                Heard::Closed => {
                     // Its exit code is told like any other's.
                     let early = self.made.and_then(|made| early::end(made.init.process()));
                     early.into_iter().for_each(|word| self.engine.warn(word));

@@ -3,9 +3,9 @@
 
 use crate::engine::Watch;
 use crate::engine::child::init::out_of_turn;
-use crate::engine::child::message::{self, Event, Trouble};
+use crate::engine::child::message::{self, Heard, Trouble};
 use crate::error::{Error, Result};
-use crate::plan::deeds::{Deed, Hooks};
+use crate::plan::deeds::{Deed, HookKind};
 use crate::state::{Entry, START_SOCKET};
 use crate::sys::{SysResult, file, socket};
 use crate::wire::Word;
@@ -34,16 +34,16 @@ pub fn start(
     message::say(control.as_fd(), Word::Go).map_err(failed)?;
     loop {
         watch.wait(&[control.as_fd()], pid).map_err(failed)?;
-        match message::hear(control.as_fd()).map_err(failed)?.event {
-            Event::Reached(_) => {
-                run_hooks().map_err(|error| (Deed::RunHooks(Hooks::StartContainer), error))?;
+        match message::hear(control.as_fd()).map_err(failed)?.heard {
+            Heard::Reached(_) => {
+                run_hooks().map_err(|error| (Deed::RunHooks(HookKind::StartContainer), error))?;
                 message::say(control.as_fd(), Word::Go).map_err(failed)?;
             }
-            Event::Listener(listener) => send_listener(listener).map_err(failed)?,
-            Event::Failed(Trouble { message, .. }) => {
+            Heard::Listener(listener) => send_listener(listener).map_err(failed)?,
+            Heard::Failed(Trouble { message, .. }) => {
                 return Err(failed(Error::os("the container's init failed after start", message.errno)));
             }
-            Event::Closed => return Ok(()),
+            Heard::Closed => return Ok(()),
             _ => return Err(failed(out_of_turn())),
         }
     }

@@ -4,7 +4,7 @@
 //! watches a container for hours does not keep others from ending it. The first process is held by a descriptor, so that
 //! a reused pid is never taken for it, and numbers that were read while the container ended are not reported.
 
-use crate::cgroup::oom::{Seen, Watch as OomWatch};
+use crate::cgroup::oom::{OomKills, Seen};
 use crate::cgroup::{self, Cgroup};
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
@@ -45,7 +45,7 @@ impl Serialize for Stats {
 
 /// What a stream tells.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Event {
+pub enum ContainerEvent {
     Stats(Box<Stats>),
     /// Memory ran out and the kernel killed.
     Oom,
@@ -63,9 +63,9 @@ pub struct Stream<'a> {
 impl Engine {
     /// What the container uses now. Errors: it does not run; it has no cgroup.
     pub fn stats(&self, id: &str) -> Result<Stats> {
-        let running = self.running(id)?;
-        let stats = running.stats()?;
-        if running.has_ended()? { Err(not_running(id)) } else { Ok(stats) }
+        let observed = self.observed(id)?;
+        let stats = observed.stats()?;
+        if observed.has_ended()? { Err(has_no_events(id)) } else { Ok(stats) }
     }
 
     /// Reports on the container until it ends, the reader is gone, or `tell` has heard enough.
@@ -75,26 +75,26 @@ impl Engine {
         &self,
         id: &str,
         stream: Stream,
-        tell: &mut dyn FnMut(Event) -> Result<ControlFlow<()>>,
+        tell: &mut dyn FnMut(ContainerEvent) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         if stream.interval.is_zero() {
             return Err(Error::new("the interval must be greater than 0").kind(Kind::Argument));
         }
-        let running = self.running(id)?;
-        let mut oom = running.cgroup.watch_oom()?;
+        let observed = self.observed(id)?;
+        let mut oom = observed.cgroup.watch_oom()?;
         if oom.is_none() {
             self.warn(Error::new("memory is not counted for this container: there will be no oom events"));
         }
         let mut due = Instant::now().checked_add(stream.interval);
         loop {
-            let woken = await_any(&running.first, oom.as_ref(), stream.reader, due, self.watch.stop())?;
+            let woken = await_any(&observed.first, oom.as_ref(), stream.reader, due, self.watch.stop())?;
             if woken.stopped {
                 self.watch.check()?;
             }
             // Before the end: the kill that ended the container counts.
             if let Some(watch) = oom.as_mut().filter(|_| woken.oom || woken.ended) {
                 match watch.look()? {
-                    Seen::Killed if tell(Event::Oom)?.is_break() => return Ok(()),
+                    Seen::Killed if tell(ContainerEvent::Oom)?.is_break() => return Ok(()),
                     Seen::Killed | Seen::Nothing => {}
                     Seen::Gone => oom = None,
                 }
@@ -105,9 +105,9 @@ impl Engine {
             let Some(time) = due.filter(|time| *time <= Instant::now()) else { continue };
             // Ticks that were missed are not made up for.
             due = time.checked_add(stream.interval).map(|next| next.max(Instant::now()));
-            let flow = match running.stats() {
-                Ok(_) if running.has_ended()? => continue,
-                Ok(stats) => tell(Event::Stats(Box::new(stats)))?,
+            let flow = match observed.stats() {
+                Ok(_) if observed.has_ended()? => continue,
+                Ok(stats) => tell(ContainerEvent::Stats(Box::new(stats)))?,
                 Err(error) => {
                     self.warn(error);
                     continue;
@@ -119,27 +119,27 @@ impl Engine {
         }
     }
 
-    fn running(&self, id: &str) -> Result<Running> {
+    fn observed(&self, id: &str) -> Result<Observed> {
         let (_, record) = self.look(id)?;
-        let process = record.process.ok_or_else(|| not_running(id))?;
-        let first = process.open().map_err(|_| not_running(id))?;
+        let process = record.process.ok_or_else(|| has_no_events(id))?;
+        let first = process.open().map_err(|_| has_no_events(id))?;
         let location = record.cgroup.as_ref().map(cgroup::stats::counting);
         let cgroup = location.as_ref().map(Cgroup::open).transpose()?.flatten().ok_or_else(|| {
             Error::new("a container without a cgroup has no statistics").kind(Kind::Unsupported).value(id)
         })?;
-        Ok(Running { first, cgroup, place: record.resctrl })
+        Ok(Observed { first, cgroup, place: record.resctrl })
     }
 }
 
 /// A container that ran when it was looked up.
-struct Running {
+struct Observed {
     /// Its first process.
     first: OwnedFd,
     cgroup: Cgroup,
     place: Option<Place>,
 }
 
-impl Running {
+impl Observed {
     fn stats(&self) -> Result<Stats> {
         let intel_rdt = self.place.as_ref().map(shares).transpose()?.flatten();
         Ok(Stats { cgroup: self.cgroup.stats()?, intel_rdt })
@@ -156,7 +156,7 @@ fn shares(place: &Place) -> Result<Option<resctrl::stats::Stats>> {
 }
 
 /// The text that scripts look for.
-fn not_running(id: &str) -> Error {
+fn has_no_events(id: &str) -> Error {
     Error::new(format!("container with id {id} is not running")).kind(Kind::WrongState)
 }
 
@@ -171,7 +171,7 @@ struct Woken {
 /// Waits for whichever comes first.
 fn await_any(
     first: &OwnedFd,
-    oom: Option<&OomWatch>,
+    oom: Option<&OomKills>,
     reader: Option<BorrowedFd>,
     due: Option<Instant>,
     stop: Option<PollFd>,
@@ -180,7 +180,7 @@ fn await_any(
     let mut watched = vec![PollFd::new(first.as_fd(), PollFlags::POLLIN)];
     // Asked for nothing, poll still reports that the other end was closed.
     watched.extend(reader.map(|fd| PollFd::new(fd, PollFlags::empty())));
-    watched.extend(oom.map(OomWatch::poll));
+    watched.extend(oom.map(OomKills::poll));
     watched.extend(stop);
     poll::wait(&mut watched, due).map_err(|e| e.because("poll"))?;
     let mut ready = watched.iter().map(|fd| fd.any().unwrap_or(false));

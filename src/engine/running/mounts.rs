@@ -9,7 +9,7 @@ use crate::engine::child::{
     belonging, diagnose,
     init::{Init, out_of_turn},
     links::{self, Named},
-    message::{Event, Link, Trouble},
+    message::{Followed, Heard, Trouble},
     tenant::{self as joining, Beginning},
 };
 use crate::engine::{Engine, Status};
@@ -210,7 +210,7 @@ impl Work<'_> {
         let mut refused = None;
         loop {
             match init.hear()? {
-                Event::Mount { step, mount } => {
+                Heard::Mount { step, mount } => {
                     let before = attached.len();
                     attached.retain(|known| known.mount != mount);
                     if let Some(index) = entry_of(tenant, step)
@@ -220,23 +220,23 @@ impl Work<'_> {
                         attached.push(Attached { index, mount });
                     }
                 }
-                Event::Link(link) => {
+                Heard::Link(link) => {
                     let looked = self.look_behind(&link, init, tenant);
                     init.say(if looked.is_ok() { Word::Go } else { Word::Detach })?;
                     refused = looked.err();
                 }
-                Event::Failed(trouble) => {
+                Heard::Failed(trouble) => {
                     return Err(refused.unwrap_or_else(|| explain(&trouble)));
                 }
-                Event::Warned(trouble) => self.engine.warn(explain(&trouble).below("/mounts")),
-                Event::Closed => return Ok(()),
+                Heard::Warned(trouble) => self.engine.warn(explain(&trouble).below("/mounts")),
+                Heard::Closed => return Ok(()),
                 // No plan of these asks for anything else.
                 _ => return Err(out_of_turn()),
             }
         }
     }
 
-    fn look_behind(&self, link: &Link, init: &Init, tenant: &Tenant) -> Result<()> {
+    fn look_behind(&self, link: &Followed, init: &Init, tenant: &Tenant) -> Result<()> {
         let index = entry_of(tenant, link.step).unwrap_or_default();
         let words = self.spec.mounts.get(index).map_or("/".into(), |mount| absolute(&mount.destination));
         let field = format!("/mounts/{index}/destination");
