@@ -1,9 +1,9 @@
 //! `--regex`: one command on every container whose id an expression matches.
 
 use super::arguments::{Arguments, switch};
-use super::session::Session;
+use super::session::{Session, Which};
 use crate::engine::Engine;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::sys::regex::Regex;
 use clap::Arg;
 
@@ -16,7 +16,8 @@ pub fn option() -> Arg {
 }
 
 /// Calls `act` with the id that was typed, or with every id that matches it. With an expression one container
-/// that refuses does not keep the others: what it said becomes a warning, as in crun. None at all is no error.
+/// that refuses does not keep the others: what it said becomes a warning, as in crun. None at all is no error. What ends
+/// the wait for one ends the command.
 pub fn each(
     session: &Session,
     arguments: &Arguments,
@@ -24,13 +25,15 @@ pub fn each(
 ) -> Result<()> {
     let id = arguments.id();
     if !arguments.switch("regex") {
-        return act(&session.engine_for_change()?, &id);
+        return act(&session.engine_for_change(Which::One)?, &id);
     }
     let expression = Regex::new(&id)?;
-    let engine = session.engine_for_all()?;
+    let engine = session.engine_for_change(Which::All)?;
     for id in engine.store.ids()?.iter().filter(|id| expression.is_in(id)) {
-        if let Err(e) = act(&engine, id) {
-            session.log.warn(&e.value(id).to_string());
+        match act(&engine, id) {
+            Err(e) if e.detail().kind == Kind::Interrupted => return Err(e.value(id)),
+            Err(e) => session.log.warn(&e.value(id).to_string()),
+            Ok(()) => {}
         }
     }
     Ok(())

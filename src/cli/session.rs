@@ -33,6 +33,15 @@ pub struct Attended {
     pub signals: Arc<Signals>,
 }
 
+/// Which containers a command is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// A missing root has no containers.
+    One,
+    /// A root that was named and is missing is a mistake.
+    All,
+}
+
 /// What asks a command to end.
 const ENDING: [i32; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
 
@@ -65,19 +74,18 @@ impl Session {
         self.attended(NoRoot::Empty)
     }
 
-    /// For a command that changes a container: a signal ends its waits, and what it has begun.
-    pub fn engine_for_change(&self) -> Result<Engine> {
-        self.attended(NoRoot::Empty).map(|attended| attended.engine)
+    /// For a command that changes containers: a signal ends its waits, and what it has begun.
+    pub fn engine_for_change(&self, which: Which) -> Result<Engine> {
+        self.attended(self.missing(which)).map(|attended| attended.engine)
     }
 
-    /// For a command that looks at one container: a missing root has no containers.
-    pub fn engine_for_one(&self) -> Result<Engine> {
-        self.engine(NoRoot::Empty, None)
+    /// For a command that looks at containers.
+    pub fn engine_for_look(&self, which: Which) -> Result<Engine> {
+        self.engine(self.missing(which), None)
     }
 
-    /// For a command on all containers: a root that was named and is missing is a mistake.
-    pub fn engine_for_all(&self) -> Result<Engine> {
-        self.engine(if self.root.is_some() { NoRoot::Refuse } else { NoRoot::Empty }, None)
+    fn missing(&self, which: Which) -> NoRoot {
+        if which == Which::All && self.root.is_some() { NoRoot::Refuse } else { NoRoot::Empty }
     }
 
     /// The state directory, named or not.
@@ -95,7 +103,7 @@ impl Session {
     /// already, whatever becomes of the news.
     pub fn await_ready(&self, engine: &Engine, id: &str, started: Started) {
         let Started { pidfd, readiness: Some(proxy), .. } = started else { return };
-        if let Err(error) = proxy.wait(pidfd.as_fd(), &engine.watch) {
+        if let Err(error) = proxy.wait(pidfd.as_fd(), &engine.watch.waits()) {
             self.log.warn(&error.doing(format!("container {id}")).to_string());
         }
     }
@@ -140,7 +148,7 @@ impl Session {
             rootless: self.rootless,
             allowed_annotations: self.allowed_annotations.clone(),
             open_files: OpenFiles::Raise,
-            watch: Arc::new(Watch::new(stop, self.observer())),
+            watch: Watch::new(stop, self.observer()),
         })
     }
 }

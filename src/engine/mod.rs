@@ -4,6 +4,7 @@
 //! is printed, the process does not exit, no call waits for a program to end, and every failure is an `Error`. No
 //! process-wide state is changed, unless its caller asks for it ([`OpenFiles`]).
 
+mod call;
 mod caller;
 pub mod child;
 mod event;
@@ -26,7 +27,7 @@ pub use life::run::Running;
 pub use options::*;
 pub use started::Started;
 pub use status::Status;
-pub use watch::{Stop, Watch};
+pub use watch::{Stop, Waits, Watch};
 
 use crate::cgroup::{Driver, Location};
 use crate::error::{Error, Result};
@@ -36,13 +37,15 @@ use crate::state::Store;
 use crate::sys::Errno;
 use crate::sys::poll::Pause;
 use std::cell::Cell;
+use std::ops::Deref;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
 pub use crate::spec::template::OCI_VERSION as SPEC_VERSION;
 
-/// The engine over one state directory. Many threads may call one; a clone with another `watch` is for a caller that hears
-/// each container by itself.
+/// The engine over one state directory. Many threads may call one (`call.rs`); a clone with another `watch` is for a caller
+/// that hears each container by itself.
 #[derive(Clone)]
 pub struct Engine {
     pub store: Arc<Store>,
@@ -52,7 +55,7 @@ pub struct Engine {
     pub allowed_annotations: Vec<String>,
     pub open_files: OpenFiles,
     /// Who hears of its work, and what ends its waits for what a container can hold up.
-    pub watch: Arc<Watch>,
+    pub watch: Watch,
 }
 
 impl Engine {
@@ -75,6 +78,34 @@ impl Engine {
         self.tell(&Event::Planned(Planned { deeds, script: None, spec }));
     }
 
+    fn warn(&self, warning: Error) {
+        self.tell(&Event::Warning(&warning));
+    }
+
+    fn warn_of(&self, warnings: &[String]) {
+        warnings.iter().for_each(|warning| self.warn(Error::new(warning.clone())));
+    }
+
+    fn call(&self) -> Call<'_> {
+        Call { engine: self, waits: Rc::new(self.watch.waits()) }
+    }
+}
+
+/// An engine at the work of one call.
+struct Call<'e> {
+    engine: &'e Engine,
+    waits: Rc<Waits>,
+}
+
+impl Deref for Call<'_> {
+    type Target = Engine;
+
+    fn deref(&self) -> &Engine {
+        self.engine
+    }
+}
+
+impl Call<'_> {
     /// Does work that waits for a group, or for another command: what asks for an end ends it, and after a while the
     /// observer hears who holds the group.
     fn patiently<T>(&self, location: Option<&Location>, work: impl FnOnce(Pause) -> Result<T>) -> Result<T> {
@@ -84,20 +115,12 @@ impl Engine {
                 look.set(None);
                 self.tell_holds(location);
             }
-            self.watch.pause(fd, time).map_err(|error| {
+            self.waits.pause(fd, time).map_err(|error| {
                 stopped.set(Some(error));
                 Errno(libc::EINTR)
             })
         });
         stopped.take().map_or(done, Err)
-    }
-
-    fn warn(&self, warning: Error) {
-        self.tell(&Event::Warning(&warning));
-    }
-
-    fn warn_of(&self, warnings: &[String]) {
-        warnings.iter().for_each(|warning| self.warn(Error::new(warning.clone())));
     }
 }
 

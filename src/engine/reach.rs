@@ -1,16 +1,11 @@
 //! How a command gets at a container: to look at it, to act on it, or alone, to change it.
 
-use crate::engine::Engine;
 use crate::engine::running::room;
+use crate::engine::{Call, Engine};
 use crate::error::Result;
 use crate::state::{Entry, Record};
 
 impl Engine {
-    /// The container's directory, for this command alone.
-    pub(in crate::engine) fn lock(&self, id: &str) -> Result<Entry> {
-        self.patiently(None, |pause| self.store.lock(id, pause))
-    }
-
     /// The directory and the record of a container, to look at without a lock.
     pub(in crate::engine) fn look(&self, id: &str) -> Result<(Entry, Record)> {
         let entry = self.store.peek(id)?;
@@ -22,8 +17,15 @@ impl Engine {
     pub(in crate::engine) fn reach(&self, id: &str) -> Result<(Entry, Record)> {
         recorded(id, self.store.peek(id)?)
     }
+}
 
-    /// The same to change something: no other command can, until the entry is dropped.
+impl Call<'_> {
+    /// The container's directory, for this command alone.
+    pub(in crate::engine) fn lock(&self, id: &str) -> Result<Entry> {
+        self.patiently(None, |pause| self.store.lock(id, pause))
+    }
+
+    /// The container, to change something: no other command can, until the entry is dropped.
     pub(in crate::engine) fn take(&self, id: &str) -> Result<(Entry, Record)> {
         let (entry, mut record) = recorded(id, self.lock(id)?)?;
         if record.tasks.is_some() {

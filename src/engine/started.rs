@@ -3,7 +3,6 @@
 use crate::engine::caller::notify::Proxy;
 use crate::sys::launch::Child;
 use std::os::fd::OwnedFd;
-use std::time::Duration;
 
 /// A process that runs, or waits for start. It is a child of the calling process where that has made it, and then the
 /// caller fetches its exit code: waitid(P_PIDFD).
@@ -21,10 +20,5 @@ pub struct Started {
 impl Started {
     pub(in crate::engine) fn of(process: Child, terminal: Option<OwnedFd>) -> Started {
         Started { pid: process.pid, pidfd: process.pidfd, terminal, readiness: None }
-    }
-
-    /// Kills it, and fetches its exit code if that comes in time.
-    pub fn end(self, patience: Duration) {
-        Child { pid: self.pid, pidfd: self.pidfd }.end(patience);
     }
 }

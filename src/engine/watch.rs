@@ -12,9 +12,9 @@ use crate::sys::launch::Child;
 use crate::sys::wait::{self, Ended};
 use crate::sys::{poll, process};
 use nix::poll::{PollFd, PollFlags};
+use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// What ends the waits of a caller's calls before what they wait for has come.
@@ -25,17 +25,23 @@ pub trait Stop: Send + Sync {
     fn reason(&self) -> Option<String>;
 }
 
-/// What the waits of a caller have in common.
+/// Who hears of an engine's work, and what ends its waits.
+#[derive(Clone)]
 pub struct Watch {
     /// Without it nothing ends a wait but what is waited for.
     stop: Option<Arc<dyn Stop>>,
     pub observer: Observer,
     /// The observer hears of each deed how long it took.
     timed: bool,
-    /// The caller has been asked to end.
-    ended: AtomicBool,
+}
+
+/// The waits of one call: that another one was asked to end, or reads much, is nothing to it.
+pub struct Waits {
+    watch: Watch,
+    /// The call has been asked to end.
+    ended: Cell<bool>,
     /// How often something was read while there was something to look at.
-    preferred: AtomicU32,
+    preferred: Cell<u32>,
 }
 
 /// The most that is read before a request to end counts.
@@ -52,8 +58,7 @@ impl Watch {
     }
 
     pub fn new(stop: Option<Arc<dyn Stop>>, observer: Observer) -> Watch {
-        let (ended, preferred) = (AtomicBool::new(false), AtomicU32::new(0));
-        Watch { stop, observer, timed: false, ended, preferred }
+        Watch { stop, observer, timed: false }
     }
 
     /// The same, with the times of all deeds ([`Event::Done`]).
@@ -62,25 +67,36 @@ impl Watch {
         Watch { timed: true, ..self }
     }
 
+    /// For one call.
+    pub fn waits(&self) -> Waits {
+        Waits { watch: self.clone(), ended: Cell::new(false), preferred: Cell::new(0) }
+    }
+}
+
+impl Waits {
+    pub(in crate::engine) fn tell(&self, event: &Event) {
+        (self.watch.observer)(event);
+    }
+
     /// Does this deed.
     pub(in crate::engine) fn timed<T, E>(
         &self,
         deed: Deed,
         work: impl FnOnce() -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
-        let began = self.timed.then(Instant::now);
+        let began = self.watch.timed.then(Instant::now);
         let done = work();
         if let Some(began) = began {
             let (took, failed) = (began.elapsed(), done.is_err());
-            (self.observer)(&Event::Done { deed, began, took, failed });
+            self.tell(&Event::Done { deed, began, took, failed });
         }
         done
     }
 
     /// How long what is killed may take to end. A process that sleeps on a file system that does not answer never does, and
     /// a command that was asked to end leaves it, for `delete --force`.
-    pub fn patience(&self) -> Duration {
-        Duration::from_secs(if self.ended.load(Relaxed) { 1 } else { 10 })
+    pub(in crate::engine) fn patience(&self) -> Duration {
+        Duration::from_secs(if self.ended.get() { 1 } else { 10 })
     }
 
     /// Until one of these can be read, for which the process `pid` has to act.
@@ -101,7 +117,7 @@ impl Watch {
     /// Until a process that was killed has ended, whatever its parent is; `false` if that takes too long. What asks for an
     /// end does not end this: it takes back what was begun.
     pub fn end_of(&self, pidfd: BorrowedFd, pid: i32) -> Result<bool> {
-        let calm = Watch::new(None, Arc::clone(&self.observer));
+        let calm = Watch { stop: None, ..self.watch.clone() }.waits();
         let deadline = Some(Instant::now() + self.patience());
         calm.wait_for(&[pidfd], pid, deadline, || false).map(|ready| ready.is_some())
     }
@@ -157,7 +173,7 @@ impl Watch {
     fn tell_hold(&self, pid: i32, told: &mut Option<Hold>) {
         match hold(pid) {
             Some(hold) if told.as_ref() != Some(&hold) => {
-                (self.observer)(&Event::Held { pid, hold: hold.clone() });
+                self.tell(&Event::Held { pid, hold: hold.clone() });
                 *told = Some(hold);
             }
             _ => {}
@@ -167,7 +183,7 @@ impl Watch {
     /// The first that can be read in time. What can be read counts first, for a signal may be meant for a program that runs
     /// already; but it may never end.
     fn wait_once(&self, fds: &[BorrowedFd], until: Instant) -> Result<Option<usize>> {
-        let stop = self.stop.as_ref().map(|stop| stop.fd());
+        let stop = self.watch.stop.as_ref().map(|stop| stop.fd());
         let all = fds.iter().copied().chain(stop);
         let mut watched: Vec<PollFd> = all.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         poll::wait(&mut watched, Some(until)).map_err(|e| e.because("poll"))?;
@@ -175,18 +191,18 @@ impl Watch {
         let (watched, signals) = watched.split_at(fds.len());
         let readable = watched.iter().position(ready);
         let signalled = signals.iter().any(ready);
-        let preferred = if signalled && readable.is_some() { self.preferred.load(Relaxed) + 1 } else { 0 };
-        self.preferred.store(preferred, Relaxed);
+        let preferred = if signalled && readable.is_some() { self.preferred.get() + 1 } else { 0 };
+        self.preferred.set(preferred);
         if signalled && !(1..MOST_READ).contains(&preferred) {
             self.check()?;
         }
         Ok(readable)
     }
 
-    /// Passes this time, or less: until there is something to say of `fd`, and no longer than to the next look. A caller
+    /// Passes this time, or less: until there is something to say of `fd`, and no longer than to the next look. A call
     /// that was asked to end, and takes back what it has begun, is not asked again.
     pub fn pause(&self, fd: Option<PollFd>, time: Duration) -> Result<()> {
-        let stop = self.stop.as_ref().filter(|_| !self.ended.load(Relaxed)).map(|stop| stop.fd());
+        let stop = self.watch.stop.as_ref().filter(|_| !self.ended.get()).map(|stop| stop.fd());
         let stop = stop.map(|fd| PollFd::new(fd, PollFlags::POLLIN));
         let stops = usize::from(stop.is_some());
         let mut watched: Vec<PollFd> = stop.into_iter().chain(fd).collect();
@@ -194,15 +210,15 @@ impl Watch {
         if watched[..stops].iter().any(|stop| stop.any().unwrap_or(false)) { self.check() } else { Ok(()) }
     }
 
-    /// What asks for an end, for a caller that polls by itself; then [`Watch::check`].
+    /// What asks for an end, for a caller that polls by itself; then [`Waits::check`].
     pub(in crate::engine) fn stop(&self) -> Option<PollFd<'_>> {
-        self.stop.as_ref().map(|stop| PollFd::new(stop.fd(), PollFlags::POLLIN))
+        self.watch.stop.as_ref().map(|stop| PollFd::new(stop.fd(), PollFlags::POLLIN))
     }
 
-    /// An error if the caller has been asked to end.
+    /// An error if the call has been asked to end.
     pub(in crate::engine) fn check(&self) -> Result<()> {
-        let Some(reason) = self.stop.as_ref().and_then(|stop| stop.reason()) else { return Ok(()) };
-        self.ended.store(true, Relaxed);
+        let Some(reason) = self.watch.stop.as_ref().and_then(|stop| stop.reason()) else { return Ok(()) };
+        self.ended.set(true);
         Err(Error::new(format!("ended by {reason} while it waited for the container"))
             .kind(Kind::Interrupted))
     }

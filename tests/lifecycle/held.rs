@@ -85,6 +85,41 @@ fn a_helper_that_does_not_end_is_ended_with_the_command() {
     container.assert_gone();
 }
 
+/// Another one has the lock, and its hook does not end.
+#[test]
+fn a_delete_that_waits_for_another_ends_when_it_is_asked_to_and_force_finishes_it() {
+    for options in [&[][..], &["--regex"]] {
+        let container =
+            with_hook("poststop", "[ -e begun ] || { echo $$ > begun; exec sleep 1000; }").started();
+        container.wait_for_status("stopped");
+        let delete = |options: &[&str]| {
+            let log = container.dir.join("log");
+            let line = [&["--log", log.to_str().unwrap(), "delete"], options, &[&container.id]].concat();
+            container.command(&line).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        };
+        let mut first = delete(&[]);
+        let begun = container.bundle().join("begun");
+        wait_until("its hook runs", || fs::read_to_string(&begun).is_ok_and(|pid| pid.ends_with('\n')));
+        let mut second = delete(options);
+        wait_until("it holds back its signals", || {
+            let status = fs::read_to_string(format!("/proc/{}/status", second.id())).unwrap();
+            let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:\t")).unwrap();
+            u64::from_str_radix(blocked, 16).unwrap() & (1 << (libc::SIGTERM - 1)) != 0
+        });
+        kill(Pid::from_raw(second.id() as i32), Signal::SIGTERM).unwrap();
+        assert_eq!(second.wait().unwrap().code(), Some(1), "{options:?}");
+        let said = log(&container);
+        assert!(said.contains("ended by SIGTERM while it waited for the container"), "{options:?}: {said}");
+        first.kill().unwrap();
+        first.wait().unwrap();
+        let hook = fs::read_to_string(&begun).unwrap().trim().parse().unwrap();
+        kill(Pid::from_raw(hook), Signal::SIGKILL).unwrap();
+        container.call(&["delete", "--force", &container.id]).ok();
+        container.assert_gone();
+        assert_nothing_left(&container);
+    }
+}
+
 /// A process of the host that an administrator has put there: `delete` ends it only by force.
 #[test]
 fn a_delete_that_cannot_remove_the_group_names_who_keeps_it() {

@@ -46,7 +46,7 @@ fn engine(container: &Container) -> Engine {
         rootless: Rootless::Auto,
         allowed_annotations: Vec::new(),
         open_files: OpenFiles::Keep,
-        watch: Arc::new(Watch::none()),
+        watch: Watch::none(),
     }
 }
 
@@ -58,7 +58,7 @@ fn heard(engine: &Engine, said: &Arc<Mutex<Vec<String>>>) -> Engine {
             said.lock().unwrap().push(warning.to_string());
         }
     };
-    Engine { watch: Arc::new(Watch::new(None, Arc::new(listener))), ..engine.clone() }
+    Engine { watch: Watch::new(None, Arc::new(listener)), ..engine.clone() }
 }
 
 fn bundle(program: &[&str]) -> Container {
@@ -391,7 +391,7 @@ fn a_caller_that_asks_hears_how_long_each_deed_took() {
             }
         };
         let watch = Watch::new(None, Arc::new(listener));
-        let watch = Arc::new(if asks { watch.with_times() } else { watch });
+        let watch = if asks { watch.with_times() } else { watch };
         let engine = Engine { watch, ..engine(&container) };
         let _leavings = Leavings(engine.clone());
         let running = engine.run(&options, AfterExit::Delete).unwrap();

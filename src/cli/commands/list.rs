@@ -4,7 +4,7 @@ use super::command::{Action, Command, ON_THE_HOST};
 use crate::cli::arguments::switch;
 use crate::cli::facts::Fact;
 use crate::cli::table::Form;
-use crate::cli::{Arguments, Manner, Session, streams, table};
+use crate::cli::{Arguments, Manner, Session, session::Which, streams, table};
 use crate::engine::ContainerState;
 use crate::error::Result;
 use crate::report::escape::{self, escaped};
@@ -26,7 +26,7 @@ fn options() -> Vec<Arg> {
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     let form = table::form(arguments)?;
-    let engine = session.engine_for_all()?;
+    let engine = session.engine_for_look(Which::All)?;
     if arguments.switch("quiet") {
         let ids: String = engine.store.ids()?.into_iter().map(|id| id + "\n").collect();
         return streams::print(&ids).map(|()| 0);

@@ -2,7 +2,7 @@
 
 use super::command::{Action, Command};
 use crate::cli::table::{Form, form, form_option};
-use crate::cli::{Arguments, Manner, Session, streams};
+use crate::cli::{Arguments, Manner, Session, session::Which, streams};
 use crate::error::{Error, Kind, Result};
 use crate::report::escape::{self, escaped};
 use crate::sys::spawn;
@@ -23,7 +23,7 @@ pub const COMMAND: Command = Command {
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     let form = form(arguments)?;
-    let pids = session.engine_for_one()?.pids(&arguments.id())?;
+    let pids = session.engine_for_look(Which::One)?.pids(&arguments.id())?;
     let options = &arguments.operands[1..];
     match (form, session.face.manner) {
         (Form::Json, _) => streams::print_list(session.face, &pids)?,

@@ -1,7 +1,7 @@
 //! `state`.
 
 use super::command::{Action, Command, ON_A_CONTAINER};
-use crate::cli::{Arguments, Session, streams};
+use crate::cli::{Arguments, Session, session::Which, streams};
 use crate::error::Result;
 
 pub const COMMAND: Command = Command {
@@ -13,6 +13,6 @@ pub const COMMAND: Command = Command {
 };
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
-    let state = session.engine_for_one()?.state(&arguments.id())?;
+    let state = session.engine_for_look(Which::One)?.state(&arguments.id())?;
     streams::print_pretty_json(&state).map(|()| 0)
 }

@@ -4,7 +4,7 @@
 
 use super::command::{Action, Command, ON_A_CONTAINER};
 use crate::cli::arguments::{integer, option};
-use crate::cli::{Arguments, Session};
+use crate::cli::{Arguments, Session, session::Which};
 use crate::engine::{Changes, UpdateOptions};
 use crate::error::{Error, Kind, Result};
 use crate::spec::{Resources, Text};
@@ -102,7 +102,7 @@ fn options() -> Vec<Arg> {
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     let options = parse(session, arguments)?;
-    session.engine_for_change()?.update(&arguments.id(), &options).map(|()| 0)
+    session.engine_for_change(Which::One)?.update(&arguments.id(), &options).map(|()| 0)
 }
 
 fn parse(session: &Session, arguments: &Arguments) -> Result<UpdateOptions> {

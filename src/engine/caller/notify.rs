@@ -18,7 +18,7 @@
 //! (`notify_reader`). The wait ends when the process does. The lock is not held meanwhile: the container
 //! can be looked at, killed and deleted.
 
-use crate::engine::Watch;
+use crate::engine::Waits;
 use crate::engine::caller::notify_reader;
 use crate::error::{Error, Kind, Result};
 use crate::state::Entry;
@@ -114,9 +114,9 @@ impl Proxy {
 
     /// Waits until the program is ready, or has ended; then until the service manager has read it, because it asks the
     /// kernel who we are, and we are about to end.
-    pub fn wait(mut self, process: BorrowedFd, watch: &Watch) -> Result<()> {
+    pub fn wait(mut self, process: BorrowedFd, waits: &Waits) -> Result<()> {
         loop {
-            let first = watch.first(&[self.news.as_fd(), process], self.pid, None)?;
+            let first = waits.first(&[self.news.as_fd(), process], self.pid, None)?;
             let (said, ended) = (first == Some(0), first == Some(1));
             if (said && self.hear()?) || (ended && self.last_words()) {
                 return self.barrier();

@@ -1,7 +1,7 @@
 //! The user namespaces that a container's namespaces belong to, by their inode numbers: found when it is made, kept in its
 //! record, and compared by every process that joins it ([`crate::plan`], belonging).
 
-use crate::engine::Engine;
+use crate::engine::Call;
 use crate::engine::child::open::Opened;
 use crate::error::{Error, Kind, Result};
 use crate::names;
@@ -34,7 +34,7 @@ pub fn of_new(pid: i32) -> Result<u64> {
     number_of(&pid.to_string()).map_err(|e| e.because("find the container's user namespace"))
 }
 
-impl Engine {
+impl Call<'_> {
     /// The record with the user namespaces in it. 0.1.0 noted none: the first command that needs them does, if the
     /// container is in the caller's, or in one that was made there for it.
     pub(in crate::engine) fn with_user_namespaces(&self, record: Record) -> Result<Record> {

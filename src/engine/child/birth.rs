@@ -4,14 +4,14 @@ use crate::cgroup::{Cgroup, is_freezing_group, is_frozen_group, join_threads, ki
 use crate::engine::child::image::{image, image_file};
 use crate::engine::child::init::Init;
 use crate::engine::child::pipes;
-use crate::engine::{Streams, Watch};
+use crate::engine::{Streams, Waits};
 use crate::error::{Error, Kind, Result};
 use crate::plan::Script;
 use crate::sys::launch::{self, Launch, LaunchError, Sleeper};
 use crate::sys::memory::{self, Content};
 use crate::sys::{Errno, c, file, socket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::sync::Arc;
+use std::rc::Rc;
 
 /// How init is started.
 #[derive(Clone, Copy)]
@@ -25,12 +25,12 @@ pub struct Start<'a> {
     pub streams: Streams<'a>,
     /// What its program gets as 3, 4, …
     pub given: &'a [BorrowedFd<'a>],
-    pub watch: &'a Arc<Watch>,
+    pub waits: &'a Rc<Waits>,
 }
 
 impl<'a> Start<'a> {
     /// In our own namespaces, cgroup and streams.
-    pub fn of(script: &'a Script, handles: &'a [RawFd], watch: &'a Arc<Watch>) -> Start<'a> {
+    pub fn of(script: &'a Script, handles: &'a [RawFd], waits: &'a Rc<Waits>) -> Start<'a> {
         Start {
             script,
             handles,
@@ -39,7 +39,7 @@ impl<'a> Start<'a> {
             sleeper: Sleeper::Thread,
             streams: [None; 3],
             given: &[],
-            watch,
+            waits,
         }
     }
 }
@@ -117,15 +117,15 @@ pub fn start(start: Start) -> Result<Init> {
         pass: &pass,
         keep_capabilities: start.namespaces & libc::CLONE_NEWUSER as u64 != 0,
     };
-    let first = match launch(&request, start.watch)? {
+    let first = match launch(&request, start.waits)? {
         // A policy of the host against executable memory files shows at the exec.
         Err(LaunchError::Exec(Errno(libc::EACCES | libc::EPERM))) => {
             let file = image_file().map_err(|e| e.because("make a tmpfs for init"))?;
             request.program = file.as_fd();
-            launch(&request, start.watch)?
+            launch(&request, start.waits)?
         }
         Err(LaunchError::Clone(Errno(libc::EOPNOTSUPP))) if start.cgroup.is_some_and(join_threads) => {
-            launch(&request, start.watch)?
+            launch(&request, start.waits)?
         }
         other => other,
     }
@@ -138,7 +138,7 @@ pub fn start(start: Start) -> Result<Init> {
         }
         _ => launch_error(e, start.namespaces),
     })?;
-    Ok(Init::of(first, (ours, pipes), start.script, start.watch))
+    Ok(Init::of(first, (ours, pipes), start.script, start.waits))
 }
 
 /// What init knows by its number stands behind the places of what its program gets.
@@ -161,12 +161,12 @@ impl Behind {
 }
 
 /// Its cgroup may be frozen in the moment of its birth.
-fn launch(request: &Launch, watch: &Watch) -> Result<std::result::Result<launch::Child, LaunchError>> {
+fn launch(request: &Launch, waits: &Waits) -> Result<std::result::Result<launch::Child, LaunchError>> {
     let begun = match launch::begin(request) {
         Ok(begun) => begun,
         Err(error) => return Ok(Err(error)),
     };
-    watch.wait_until(|| begun.pid(), |patience| begun.has_left(patience))?;
+    waits.wait_until(|| begun.pid(), |patience| begun.has_left(patience))?;
     Ok(begun.finish())
 }
 

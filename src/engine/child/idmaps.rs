@@ -3,7 +3,7 @@
 //! A privileged caller writes any map. An ordinary user may map its own id alone, without setgroups; for more
 //! it needs the set-uid helpers newuidmap and newgidmap, which check /etc/subuid and /etc/subgid.
 
-use crate::engine::Watch;
+use crate::engine::Waits;
 use crate::engine::child::{birth, message::Heard};
 use crate::error::{Context, Error, Result};
 use crate::host::Facts;
@@ -15,13 +15,13 @@ use crate::sys::{file, identity, memory, process, spawn};
 use crate::wire::{Point, Step};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::Stdio;
-use std::sync::Arc;
+use std::rc::Rc;
 
 /// The most that is kept of a helper's words.
 const SAID: u64 = 4096;
 
 /// Writes both maps of the process `pid`.
-pub fn write(pid: i32, uids: &[IdMapping], gids: &[IdMapping], facts: &Facts, watch: &Watch) -> Result<()> {
+pub fn write(pid: i32, uids: &[IdMapping], gids: &[IdMapping], facts: &Facts, waits: &Waits) -> Result<()> {
     let proc = open(pid)?;
     let proc = proc.as_fd();
     let own = |maps: &[IdMapping], id: u32| {
@@ -30,7 +30,7 @@ pub fn write(pid: i32, uids: &[IdMapping], gids: &[IdMapping], facts: &Facts, wa
     if own(uids, identity::euid()) {
         write_map(proc, "uid_map", uids)
     } else {
-        helper("newuidmap", pid, uids, watch)
+        helper("newuidmap", pid, uids, waits)
     }
     .at(|| "/linux/uidMappings".into())?;
     if own(gids, identity::egid()) {
@@ -40,7 +40,7 @@ pub fn write(pid: i32, uids: &[IdMapping], gids: &[IdMapping], facts: &Facts, wa
         }
         write_map(proc, "gid_map", gids)
     } else {
-        helper("newgidmap", pid, gids, watch)
+        helper("newgidmap", pid, gids, waits)
     }
     .at(|| "/linux/gidMappings".into())
 }
@@ -51,10 +51,10 @@ fn open(pid: i32) -> Result<OwnedFd> {
 }
 
 /// A user namespace with these maps without a process, to map the owners of a mount by.
-pub fn namespace(uids: &[IdMapping], gids: &[IdMapping], watch: &Arc<Watch>) -> Result<OwnedFd> {
+pub fn namespace(uids: &[IdMapping], gids: &[IdMapping], waits: &Rc<Waits>) -> Result<OwnedFd> {
     let mut script = Script::default();
     script.push(Field::None, Step::Sync { point: Point::Map });
-    let start = birth::Start::of(&script, &[-1], watch);
+    let start = birth::Start::of(&script, &[-1], waits);
     let mut holder = birth::start(birth::Start { namespaces: libc::CLONE_NEWUSER as u64, ..start })?;
     let pid = holder.process().pid;
     let made = match holder.hear() {
@@ -84,7 +84,7 @@ fn write_map(proc: BorrowedFd, name: &'static str, maps: &[IdMapping]) -> Result
     })
 }
 
-fn helper(program: &'static str, pid: i32, maps: &[IdMapping], watch: &Watch) -> Result<()> {
+fn helper(program: &'static str, pid: i32, maps: &[IdMapping], waits: &Waits) -> Result<()> {
     let said = memory::scratch(c"words").map_err(|e| e.because("memfd_create"))?;
     let words = said.try_clone().map_err(|e| Error::io("dup", &e))?;
     let mut command = spawn::program(program);
@@ -95,7 +95,7 @@ fn helper(program: &'static str, pid: i32, maps: &[IdMapping], watch: &Watch) ->
     let helper = spawn::start(&mut command).map_err(|e| {
         Error::io(format!("run {program}"), &e).remedy("install uidmap, or map only your own id with size 1")
     })?;
-    match watch.finish(&helper)? {
+    match waits.finish(&helper)? {
         Ended::Exited(0) => Ok(()),
         _ => Err(Error::new(format!("{program}: {}", memory::written(said, SAID)))
             .remedy("/etc/subuid and /etc/subgid say which ids this user may map")),

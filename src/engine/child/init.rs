@@ -1,6 +1,6 @@
 //! A running init, and the conversation with it.
 
-use crate::engine::Watch;
+use crate::engine::Waits;
 use crate::engine::child::message::{Heard, LONGEST, Said, decode, say};
 use crate::engine::child::pipes::Pipes;
 use crate::engine::child::sources::Sources;
@@ -12,7 +12,7 @@ use crate::sys::{Errno, file, process, socket, wait};
 use crate::wire::{LEADS, Step, Word};
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
+use std::rc::Rc;
 
 /// A running init.
 pub struct Init {
@@ -32,7 +32,7 @@ pub struct Init {
     talks: VecDeque<(u32, Talk)>,
     /// What a new process has said before the old one could report it: both speak on one socket.
     held: VecDeque<Said>,
-    watch: Arc<Watch>,
+    waits: Rc<Waits>,
     /// Steps before this one have warned, or will not any more.
     warned: u32,
     /// The process that spawns the one that goes on holds its terminal until that is there to take it.
@@ -50,7 +50,7 @@ impl Init {
         first: Child,
         (control, pipes): (OwnedFd, Option<Pipes>),
         script: &Script,
-        watch: &Arc<Watch>,
+        waits: &Rc<Waits>,
     ) -> Init {
         Init {
             first,
@@ -62,7 +62,7 @@ impl Init {
             talks: script.talks().iter().copied().collect(),
             held: VecDeque::new(),
             warned: 0,
-            watch: Arc::clone(watch),
+            waits: Rc::clone(waits),
             holds_terminal: script.holds_terminal(),
             left: script.len() * MOST_A_STEP,
         }
@@ -80,9 +80,9 @@ impl Init {
 
     /// Ends it, with the process that has made it, and fetches their exit codes if they come in time.
     pub fn end(&self) {
-        self.watch.end(self.process());
+        self.waits.end(self.process());
         if self.holds_terminal && self.spawned.is_some() {
-            self.watch.end(&self.first);
+            self.waits.end(&self.first);
         }
     }
 
@@ -121,7 +121,7 @@ impl Init {
         // It may have ended by itself.
         let _ = process::pidfd_send_signal(maker.pidfd.as_fd(), libc::SIGKILL);
         // Nothing but its exit code is left, which another part of this program may have fetched.
-        self.watch.wait(&[maker.pidfd.as_fd()], maker.pid)?;
+        self.waits.wait(&[maker.pidfd.as_fd()], maker.pid)?;
         let _ = wait::reap(maker.pidfd.as_fd());
         Ok(())
     }
@@ -215,7 +215,7 @@ impl Init {
             let born = self.spawned.as_ref().filter(|_| self.holds_terminal).map(|born| born.pidfd.as_fd());
             let heard = [socket, self.pipes.as_ref().map(Pipes::answer), born];
             let heard: Vec<BorrowedFd> = heard.into_iter().flatten().collect();
-            let first = self.watch.first(&heard, self.process().pid, None)?;
+            let first = self.waits.first(&heard, self.process().pid, None)?;
             if born.is_some() && first == Some(heard.len() - 1) {
                 self.holds_terminal = false;
                 self.end_maker(None)?;

@@ -9,7 +9,7 @@ use crate::engine::child::{
     open_files::Room,
     sources::{Map, Sources},
 };
-use crate::engine::{OpenFiles, Watch};
+use crate::engine::{OpenFiles, Waits};
 use crate::error::{Error, Kind, Result};
 use crate::names;
 use crate::plan::opens::{Copier, Mapping, Owners};
@@ -22,7 +22,7 @@ use crate::sys::{Errno, mount};
 use std::borrow::Cow;
 use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::sync::Arc;
+use std::rc::Rc;
 
 /// Opened descriptors, in the order of the plan.
 #[derive(Debug, Default)]
@@ -68,7 +68,7 @@ impl Opened {
 }
 
 /// Opens them in their order. What the plan counts on and the engine does not have is an error.
-pub fn open(opens: &Opens, given: Given, spec: &Spec, watch: &Arc<Watch>) -> Result<Opened> {
+pub fn open(opens: &Opens, given: Given, spec: &Spec, waits: &Rc<Waits>) -> Result<Opened> {
     let mut opened = Opened { _room: Room::for_plan(opens, given.open_files)?, ..Opened::default() };
     let absent = || Error::new("the plan opens something that is not there");
     let there = |fd: Option<BorrowedFd>| fd.map(|fd| fd.as_raw_fd()).ok_or_else(absent);
@@ -84,7 +84,7 @@ pub fn open(opens: &Opens, given: Given, spec: &Spec, watch: &Arc<Watch>) -> Res
             Open::Tasks { mount } => opened.keep(given.cgroup.ok_or_else(absent)?.entrance(mount)?),
             Open::Tree { path, flags, mapping, copier, field } => {
                 let owners =
-                    || mapping.as_ref().map(|mapping| owners(mapping, *field, spec, watch)).transpose();
+                    || mapping.as_ref().map(|mapping| owners(mapping, *field, spec, waits)).transpose();
                 if *copier == Copier::Engine {
                     let tree = tree(path, *flags, *field, spec)?;
                     owners()?.map_or(Ok(()), |owners| owners.map(tree.as_fd()))?;
@@ -149,11 +149,11 @@ fn filesystem(
 }
 
 /// The user namespace by whose maps a mount shows its owners.
-fn owners(mapping: &Mapping, field: Field, spec: &Spec, watch: &Arc<Watch>) -> Result<Map> {
+fn owners(mapping: &Mapping, field: Field, spec: &Spec, waits: &Rc<Waits>) -> Result<Map> {
     let pointer = field.pointer(spec).map(|pointer| format!("{pointer}/uidMappings"));
     let namespace = match &mapping.owners {
         Owners::Ranges { uids, gids } => {
-            idmaps::namespace(uids, gids, watch).map_err(|e| e.field_if(pointer.as_deref()))?
+            idmaps::namespace(uids, gids, waits).map_err(|e| e.field_if(pointer.as_deref()))?
         }
         Owners::Namespace(path) => namespace(path, libc::CLONE_NEWUSER as u64, field, spec)?,
     };

@@ -10,7 +10,7 @@ use crate::engine::child::{
     open::{self, Given},
     rlimits,
 };
-use crate::engine::{Streams, Watch, event};
+use crate::engine::{Streams, Waits, event};
 use crate::error::{Error, Kind, Result};
 use crate::plan::affinity::Entrance;
 use crate::plan::deeds::{self, Deed, Wishes};
@@ -21,7 +21,7 @@ use crate::state::Record;
 use crate::sys::Errno;
 use crate::wire::{Message, Part, Point, Step, Word};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
+use std::rc::Rc;
 
 /// The process of a container whose namespaces are joined; `gone` where it has ended.
 pub fn first(record: &Record, gone: impl Fn() -> Error) -> Result<OwnedFd> {
@@ -69,7 +69,7 @@ impl<'a> Beginning<'a> {
 }
 
 /// Starts the sealed init on a tenant's script.
-pub fn start(tenant: &Tenant, spec: &Spec, beginning: Beginning, watch: &Arc<Watch>) -> Result<Init> {
+pub fn start(tenant: &Tenant, spec: &Spec, beginning: Beginning, waits: &Rc<Waits>) -> Result<Init> {
     let Beginning { first, given, birthplace, streams, preserved } = beginning;
     let unified = match (tenant.entrance, given.cgroup) {
         (Entrance::Step, Some(cgroup)) => {
@@ -78,8 +78,8 @@ pub fn start(tenant: &Tenant, spec: &Spec, beginning: Beginning, watch: &Arc<Wat
         _ => None,
     };
     let given = Given { unified: unified.as_ref().map(AsFd::as_fd), ..given };
-    let opened = open::open(&tenant.opens, given, spec, watch)?;
-    let start = Start { given: preserved, streams, ..Start::of(&tenant.script, &opened.numbers, watch) };
+    let opened = open::open(&tenant.opens, given, spec, waits)?;
+    let start = Start { given: preserved, streams, ..Start::of(&tenant.script, &opened.numbers, waits) };
     let init = match (tenant.entrance, given.cgroup) {
         (Entrance::Birth, Some(cgroup)) => birth::start_in(start, cgroup, birthplace, first),
         _ => birth::start(start),
@@ -103,15 +103,15 @@ pub fn join(
     (spec, place): (&Spec, Option<&Place>),
     beginning: Beginning,
     wishes: Wishes,
-    watch: &Arc<Watch>,
+    waits: &Rc<Waits>,
     passed: impl FnMut(Passed) -> Result<()>,
 ) -> Result<Init> {
     let deeds = deeds::join(&tenant.script, wishes);
     let planned = event::Planned { deeds: &deeds, script: Some(&tenant.script), spec };
-    (watch.observer)(&event::Event::Planned(planned));
-    let init = start(tenant, spec, beginning, watch)?;
+    waits.tell(&event::Event::Planned(planned));
+    let init = start(tenant, spec, beginning, waits)?;
     let mut joining = Joining { init, tenant, spec, place, passed, terminal: None, ended: false };
-    let joined = deeds.into_iter().try_for_each(|deed| watch.timed(deed, || joining.do_one(deed)));
+    let joined = deeds.into_iter().try_for_each(|deed| waits.timed(deed, || joining.do_one(deed)));
     // A process that its caller does not know may not go on.
     joined.inspect_err(|_| joining.init.end())?;
     Ok(joining.init)

@@ -21,7 +21,7 @@ use crate::engine::life::{
     start_pipes,
     start_pipes::Starter,
 };
-use crate::engine::{CreateOptions, Engine, Event, Keyring, Planned, RootChange, Started};
+use crate::engine::{Call, CreateOptions, Event, Keyring, Planned, RootChange, Started};
 use crate::error::Result;
 use crate::host::{self, mountinfo};
 use crate::plan::deeds::{self, Deed, Wishes};
@@ -49,8 +49,7 @@ pub struct Made {
     pub driver: Driver,
 }
 
-impl Engine {
-    /// The process waits for [`Engine::start`].
+impl Call<'_> {
     pub fn create(&self, options: &CreateOptions) -> Result<Started> {
         let bundle = Bundle::read(options)?;
         let spec = self.spec(&bundle, options)?;

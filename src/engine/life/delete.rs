@@ -6,7 +6,7 @@
 
 use crate::cgroup::{Cgroup, Driver};
 use crate::engine::life::{hooks::Occasion, kill::shares_pids};
-use crate::engine::{Engine, Force, Status};
+use crate::engine::{Call, Force, Status};
 use crate::error::{Error, Kind, Result};
 use crate::plan::deeds::{self, Deed, HookKind};
 use crate::spec::Spec;
@@ -15,7 +15,7 @@ use crate::sys::{Errno, process};
 use std::os::fd::AsFd;
 use std::time::Instant;
 
-impl Engine {
+impl Call<'_> {
     pub fn delete(&self, id: &str, force: Force) -> Result<()> {
         match self.delete_known(id, force) {
             Err(e) if force == Force::Kill && e.detail().kind == Kind::NoSuchContainer => Ok(()),
@@ -73,7 +73,7 @@ impl Engine {
         let mut entry = Some(entry);
         deeds
             .iter()
-            .try_for_each(|&deed| self.watch.timed(deed, || self.take_one_back(deed, &mut entry, record)))
+            .try_for_each(|&deed| self.waits.timed(deed, || self.take_one_back(deed, &mut entry, record)))
     }
 
     fn take_one_back(&self, deed: Deed, entry: &mut Option<Entry>, record: &Record) -> Result<()> {
@@ -81,7 +81,7 @@ impl Engine {
             (Deed::EndProcesses, _) => self.end_processes(record),
             (Deed::RemoveCgroup, _) => {
                 let driver = Driver::open(record.cgroup.as_ref())?;
-                let deadline = Instant::now() + self.watch.patience();
+                let deadline = Instant::now() + self.waits.patience();
                 self.patiently(record.cgroup.as_ref(), |pause| driver.remove(deadline, pause))
             }
             (Deed::RemoveResctrl, _) => record.resctrl.as_ref().map_or(Ok(()), |place| place.remove()),
@@ -113,7 +113,7 @@ impl Engine {
             Err(e) => return warn(e),
         };
         let record = &Record { amendments: spec.amendments.clone(), ..record.clone() };
-        let occasion = Occasion::new("poststop", record, Status::Stopped, &self.watch);
+        let occasion = Occasion::new("poststop", record, Status::Stopped, &self.waits);
         let hooks = spec.hooks.as_ref().map_or(&[][..], |hooks| &hooks.poststop);
         let mut noted = record.clone();
         for outcome in occasion.each_from(record.poststop, hooks) {
@@ -142,7 +142,7 @@ impl Engine {
             self.patiently(record.cgroup.as_ref(), |pause| driver.kill(libc::SIGKILL, pause))?;
         }
         match &pidfd {
-            Some(pidfd) if !self.watch.end_of(pidfd.as_fd(), record.pid().unwrap_or_default())? => {
+            Some(pidfd) if !self.waits.end_of(pidfd.as_fd(), record.pid().unwrap_or_default())? => {
                 Err(Error::new("container init still running")
                     .doing("cannot end the container")
                     .remedy("it sleeps in the kernel, often on a file system that does not answer"))

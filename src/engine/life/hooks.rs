@@ -6,7 +6,7 @@
 //! sealed init, so that nothing of ours is reachable from inside.
 
 use crate::cgroup::Cgroup;
-use crate::engine::Watch;
+use crate::engine::Waits;
 use crate::engine::caller::listener;
 use crate::engine::child::{
     tenant::{self as joining, Beginning, Passed},
@@ -29,7 +29,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::Arc;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// What is kept of a failing hook's output.
@@ -43,13 +43,13 @@ pub struct Occasion<'a> {
     state: String,
     /// A process without which the hooks are of no use: when it ends, the hook is ended.
     first: Option<BorrowedFd<'a>>,
-    watch: Arc<Watch>,
+    waits: Rc<Waits>,
 }
 
 impl<'a> Occasion<'a> {
-    pub fn new(kind: &'static str, record: &'a Record, status: Status, watch: &Arc<Watch>) -> Occasion<'a> {
+    pub fn new(kind: &'static str, record: &'a Record, status: Status, waits: &Rc<Waits>) -> Occasion<'a> {
         let state = state_json(record, status);
-        Occasion { kind, record, state, first: None, watch: Arc::clone(watch) }
+        Occasion { kind, record, state, first: None, waits: Rc::clone(waits) }
     }
 
     /// Ends a hook when this process ends.
@@ -137,7 +137,7 @@ impl<'a> Occasion<'a> {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let watched = [Some(child.pidfd.as_fd()), self.first];
         let watched: Vec<BorrowedFd> = watched.into_iter().flatten().collect();
-        let error = match self.watch.first(&watched, child.pid, deadline) {
+        let error = match self.waits.first(&watched, child.pid, deadline) {
             Ok(Some(0)) => None,
             Ok(Some(_)) => Some(Error::new("the container's process was ended while the hook ran")),
             Ok(None) => {
@@ -167,7 +167,7 @@ impl<'a> Occasion<'a> {
     fn end_all(&self, child: &Child) {
         // Whatever has left the group, or has ended by itself, is no concern of ours.
         let _ = process::kill_group(child.pidfd.as_fd(), child.pid, libc::SIGKILL);
-        self.watch.end(child);
+        self.waits.end(child);
     }
 }
 
@@ -256,7 +256,7 @@ impl Occasion<'_> {
             // No step of a hook's plan can be done without.
             Passed::Warning(warning) => Err(warning),
         };
-        let init = joining::join(&tenant, (&spec, None), beginning, Wishes::default(), &self.watch, passed)?;
+        let init = joining::join(&tenant, (&spec, None), beginning, Wishes::default(), &self.waits, passed)?;
         self.finish(init.process(), hook.timeout, output.kept)
     }
 }

@@ -4,13 +4,13 @@
 //! to another process by now gets no signal. No lock is taken, so a command that hangs can be ended.
 
 use crate::cgroup::{Cgroup, Driver, none};
-use crate::engine::{Engine, Recipients, Status};
+use crate::engine::{Call, Recipients, Status};
 use crate::error::{Error, Kind, Result};
 use crate::state::Record;
 use crate::sys::{Errno, process};
 use std::os::fd::AsFd;
 
-impl Engine {
+impl Call<'_> {
     pub fn kill(&self, id: &str, signal: i32, recipients: Recipients) -> Result<()> {
         let (entry, record) = self.reach(id)?;
         let stopped = Status::of(&entry, &record) == Status::Stopped;

@@ -24,7 +24,7 @@ use crate::engine::life::{
     prepare::{self, Prepared},
     start_pipes,
 };
-use crate::engine::{CreateOptions, Engine, Status};
+use crate::engine::{Call, CreateOptions, Status};
 use crate::error::{Context, Error, Result};
 use crate::plan::deeds::{Deed, HookKind};
 use crate::plan::{self, Field, Plan, kept};
@@ -40,7 +40,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 /// A container in the making.
 pub struct Making<'a> {
-    pub engine: &'a Engine,
+    pub engine: &'a Call<'a>,
     pub options: &'a CreateOptions<'a>,
     pub bundle: &'a Bundle,
     pub spec: &'a Spec<'a>,
@@ -78,7 +78,7 @@ impl Making<'_> {
     pub fn carry_out(&mut self, deeds: &[Deed]) -> Result<()> {
         let engine = self.engine;
         for deed in deeds {
-            engine.watch.timed(*deed, || self.do_one(*deed))?;
+            engine.waits.timed(*deed, || self.do_one(*deed))?;
             self.ledger.push(*deed);
         }
         Ok(())
@@ -124,7 +124,7 @@ impl Making<'_> {
                 let pid = self.pid()?;
                 self.record.user_namespaces.insert(0, belonging::of_new(pid)?);
                 let (uids, gids) = self.plan.id_maps.as_ref().ok_or_else(|| deed.misplaced())?;
-                idmaps::write(pid, uids, gids, &self.prepared.facts, &self.engine.watch)
+                idmaps::write(pid, uids, gids, &self.prepared.facts, &self.engine.waits)
             }
             Deed::RaiseLimits if self.prepared.facts.privileged => rlimits::raise(self.pid()?, self.spec),
             // Only what an ordinary user may set by itself is in its config.
@@ -187,7 +187,7 @@ impl Making<'_> {
             open_files: self.engine.open_files,
             ..Given::default()
         };
-        let opened = open::open(&self.plan.opens, given, self.spec, &self.engine.watch)?;
+        let opened = open::open(&self.plan.opens, given, self.spec, &self.engine.waits)?;
         self.record.user_namespaces = belonging::known_before(self.plan.created, &self.plan.opens, &opened)?;
         self.made.opened = Some(opened);
         Ok(())
@@ -202,7 +202,7 @@ impl Making<'_> {
             sleeper: Sleeper::Caller,
             streams: self.options.streams,
             given: &given,
-            ..birth::Start::of(&self.plan.script, &opened.numbers, &self.engine.watch)
+            ..birth::Start::of(&self.plan.script, &opened.numbers, &self.engine.waits)
         })?;
         self.made.init = Some(init.with(opened.into_sources(), &self.plan.script));
         self.made.start_pipes = None;
@@ -334,7 +334,7 @@ impl Making<'_> {
             self.note_process(Phase::Creating)?;
         }
         let first = self.init()?.process();
-        let occasion = Occasion::new(kind.name(), &self.record, Status::Creating, &self.engine.watch)
+        let occasion = Occasion::new(kind.name(), &self.record, Status::Creating, &self.engine.waits)
             .before(first.pidfd.as_fd());
         let inside = Inside {
             spec: self.spec,
@@ -354,7 +354,7 @@ impl Making<'_> {
     /// init has ended without a message.
     fn died(&self) -> Error {
         let Ok(process) = self.init().map(Init::process) else { return Deed::StartInit.misplaced() };
-        let ended = match self.engine.watch.end_of(process.pidfd.as_fd(), process.pid) {
+        let ended = match self.engine.waits.end_of(process.pidfd.as_fd(), process.pid) {
             Ok(true) => wait::reap(process.pidfd.as_fd()),
             _ => Err(Errno(libc::ETIME)),
         };

@@ -2,7 +2,7 @@
 
 use crate::engine::caller::notify::Proxy;
 use crate::engine::life::{bundle::Bundle, create::Made, start_pipes::Starter};
-use crate::engine::{AfterExit, CreateOptions, Engine, Started, Terminal};
+use crate::engine::{AfterExit, Call, CreateOptions, Started, Terminal};
 use crate::error::{Error, Kind, Result};
 use crate::spec::Spec;
 use crate::state::{Entry, Record};
@@ -14,8 +14,7 @@ pub struct Running {
     record: Record,
 }
 
-impl Engine {
-    /// Returns when the program runs. One that could not be started is deleted, if that is what `after` says.
+impl Call<'_> {
     pub fn run(&self, options: &CreateOptions, after: AfterExit) -> Result<Running> {
         let bundle = Bundle::read(options)?;
         let spec = self.spec(&bundle, options)?;
@@ -29,7 +28,6 @@ impl Engine {
         Ok(Running { process, entry, record })
     }
 
-    /// Deletes a container whose process has ended, unless another command has done so.
     pub fn finish(&self, running: Running) -> Result<()> {
         let Running { process, entry, record } = running;
         drop(process);

@@ -13,7 +13,7 @@ use crate::engine::life::{
     start_old,
     start_pipes::{self, Starter},
 };
-use crate::engine::{Engine, Started, Status};
+use crate::engine::{Call, Started, Status};
 use crate::error::{Error, Kind, Result};
 use crate::plan::deeds::{self, Deed, HookKind};
 use crate::plan::{StartWord, kept};
@@ -24,8 +24,7 @@ use crate::wire::Word;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-impl Engine {
-    /// Returns when the program runs. `notify`: where a service manager waits to hear that it is ready.
+impl Call<'_> {
     pub fn start(&self, id: &str, notify: Option<&Path>) -> Result<Started> {
         let (entry, record) = self.take(id)?;
         record.must_be_ours()?;
@@ -122,7 +121,7 @@ fn stopped(id: &str) -> Error {
 
 /// A container that is being started.
 struct Starting<'a> {
-    engine: &'a Engine,
+    engine: &'a Call<'a>,
     spec: &'a Spec<'a>,
     entry: &'a Entry,
     record: &'a Record,
@@ -139,14 +138,14 @@ impl Starting<'_> {
             // There init asks for its hooks, and says itself when it goes on.
             let first = (control, self.record.pid().unwrap_or_default());
             let send = |listener| self.send_listener(listener);
-            start_old::start(first, &self.engine.watch, &|| self.run_hooks(), &send)
+            start_old::start(first, &self.engine.waits, &|| self.run_hooks(), &send)
                 .map_err(|(failed, error)| (failed, unable(error)))?;
             let begun =
                 deeds.iter().position(|deed| *deed == Deed::AwaitProgram).map_or(0, |place| place + 1);
             return self.carry_out(&deeds[begun..], waiting);
         }
         deeds.iter().try_for_each(|&deed| {
-            self.engine.watch.timed(deed, || self.do_one(deed, waiting)).map_err(|error| (deed, error))
+            self.engine.waits.timed(deed, || self.do_one(deed, waiting)).map_err(|error| (deed, error))
         })
     }
 
@@ -162,7 +161,7 @@ impl Starting<'_> {
             }
             Deed::RunHooks(HookKind::Poststart) => {
                 let hooks = self.spec.hooks.as_ref().map_or(&[][..], |hooks| &hooks.poststart);
-                Occasion::new("poststart", self.record, Status::Running, &self.engine.watch).run(hooks)
+                Occasion::new("poststart", self.record, Status::Running, &self.engine.waits).run(hooks)
             }
             // It may not go on without what could not be done for it.
             Deed::KillFirst => {
@@ -185,7 +184,7 @@ impl Starting<'_> {
                 Waiting::Pipes(_, StartWord::Maker) => !is_init(pid),
                 _ => !self.entry.awaits_start(pid),
             };
-            if !self.engine.watch.wait_unless(&[waiting.answer()], pid, runs)? {
+            if !self.engine.waits.wait_unless(&[waiting.answer()], pid, runs)? {
                 return Ok(());
             }
             let Some(said) = waiting.hear()? else { continue };
@@ -249,7 +248,7 @@ impl Starting<'_> {
             cgroup: cgroup.as_ref(),
             own: self.spec.process.as_ref().map(|process| (process, prepared.filter.as_ref())),
         };
-        let occasion = Occasion::new("startContainer", self.record, Status::Created, &self.engine.watch);
+        let occasion = Occasion::new("startContainer", self.record, Status::Created, &self.engine.waits);
         occasion.before(first.as_fd()).run_inside(&hooks.start_container, &inside)
     }
 }

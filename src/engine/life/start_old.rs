@@ -1,7 +1,7 @@
 //! A container that rruntime 0.1.0 has created waits on a socket in its state directory. Its init accepts there, asks for
 //! its startContainer hooks, and loads its filter only then.
 
-use crate::engine::Watch;
+use crate::engine::Waits;
 use crate::engine::child::init::out_of_turn;
 use crate::engine::child::message::{self, Heard, Trouble};
 use crate::error::{Error, Result};
@@ -26,14 +26,14 @@ pub fn remove(entry: &Entry) -> Result<()> {
 /// Which step of its plan failed is unknown: today's plans have other steps.
 pub fn start(
     (control, pid): (&OwnedFd, i32),
-    watch: &Watch,
+    waits: &Waits,
     run_hooks: &dyn Fn() -> Result<()>,
     send_listener: &dyn Fn(OwnedFd) -> Result<()>,
 ) -> std::result::Result<(), (Deed, Error)> {
     let failed = |error| (Deed::AwaitProgram, error);
     message::say(control.as_fd(), Word::Go).map_err(failed)?;
     loop {
-        watch.wait(&[control.as_fd()], pid).map_err(failed)?;
+        waits.wait(&[control.as_fd()], pid).map_err(failed)?;
         match message::hear(control.as_fd()).map_err(failed)?.heard {
             Heard::Reached(_) => {
                 run_hooks().map_err(|error| (Deed::RunHooks(HookKind::StartContainer), error))?;

@@ -6,7 +6,7 @@
 
 use crate::cgroup::oom::{OomKills, Seen};
 use crate::cgroup::{self, Cgroup};
-use crate::engine::Engine;
+use crate::engine::{Call, Engine};
 use crate::error::{Error, Kind, Result};
 use crate::resctrl::{self, Place, Tree};
 use crate::sys::poll;
@@ -68,9 +68,19 @@ impl Engine {
         if observed.has_ended()? { Err(has_no_events(id)) } else { Ok(stats) }
     }
 
-    /// Reports on the container until it ends, the reader is gone, or `tell` has heard enough.
-    ///
-    /// Errors: as [`Engine::stats`]; those of `tell`. Statistics that cannot be read are a warning.
+    fn observed(&self, id: &str) -> Result<Observed> {
+        let (_, record) = self.look(id)?;
+        let process = record.process.ok_or_else(|| has_no_events(id))?;
+        let first = process.open().map_err(|_| has_no_events(id))?;
+        let location = record.cgroup.as_ref().map(cgroup::stats::counting);
+        let cgroup = location.as_ref().map(Cgroup::open).transpose()?.flatten().ok_or_else(|| {
+            Error::new("a container without a cgroup has no statistics").kind(Kind::Unsupported).value(id)
+        })?;
+        Ok(Observed { first, cgroup, place: record.resctrl })
+    }
+}
+
+impl Call<'_> {
     pub fn events(
         &self,
         id: &str,
@@ -87,9 +97,9 @@ impl Engine {
         }
         let mut due = Instant::now().checked_add(stream.interval);
         loop {
-            let woken = await_any(&observed.first, oom.as_ref(), stream.reader, due, self.watch.stop())?;
+            let woken = await_any(&observed.first, oom.as_ref(), stream.reader, due, self.waits.stop())?;
             if woken.stopped {
-                self.watch.check()?;
+                self.waits.check()?;
             }
             // Before the end: the kill that ended the container counts.
             if let Some(watch) = oom.as_mut().filter(|_| woken.oom || woken.ended) {
@@ -117,17 +127,6 @@ impl Engine {
                 return Ok(());
             }
         }
-    }
-
-    fn observed(&self, id: &str) -> Result<Observed> {
-        let (_, record) = self.look(id)?;
-        let process = record.process.ok_or_else(|| has_no_events(id))?;
-        let first = process.open().map_err(|_| has_no_events(id))?;
-        let location = record.cgroup.as_ref().map(cgroup::stats::counting);
-        let cgroup = location.as_ref().map(Cgroup::open).transpose()?.flatten().ok_or_else(|| {
-            Error::new("a container without a cgroup has no statistics").kind(Kind::Unsupported).value(id)
-        })?;
-        Ok(Observed { first, cgroup, place: record.resctrl })
     }
 }
 

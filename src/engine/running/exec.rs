@@ -12,7 +12,7 @@ use crate::engine::child::{
     tracers,
 };
 use crate::engine::life::prepare::Prepared;
-use crate::engine::{Engine, ExecOptions, ExecProcess, Paused, Started, Status};
+use crate::engine::{Call, ExecOptions, ExecProcess, Paused, Started, Status};
 use crate::error::{Error, Kind, Result};
 use crate::names as known;
 use crate::plan::deeds::Wishes;
@@ -26,8 +26,7 @@ use std::os::fd::AsFd;
 
 const PROCESS_LIMIT: usize = 32 * 1024 * 1024;
 
-impl Engine {
-    /// Returns when the program runs.
+impl Call<'_> {
     pub fn exec(&self, id: &str, options: &ExecOptions) -> Result<Started> {
         let (entry, record) = self.reach(id)?;
         record.must_be_ours()?;
@@ -122,7 +121,7 @@ impl Engine {
             Passed::Pid(pid) => options.pid_file.as_ref().map_or(Ok(()), |path| pid_file::write(path, pid)),
         };
         let about = (spec, record.resctrl.as_ref());
-        let init = tenant::join(&tenant, about, beginning, wishes, &self.watch, passed)?;
+        let init = tenant::join(&tenant, about, beginning, wishes, &self.waits, passed)?;
         Ok(Started::of(init.into_process(), master))
     }
 }

@@ -12,7 +12,7 @@ use crate::engine::child::{
     message::{Followed, Heard, Trouble},
     tenant::{self as joining, Beginning},
 };
-use crate::engine::{Engine, Status};
+use crate::engine::{Call, Status};
 use crate::error::{Error, Kind, Result};
 use crate::names::namespaces::MOUNT;
 use crate::plan::live;
@@ -30,8 +30,7 @@ use std::path::Path;
 /// Some thousand mounts.
 const FILE_LIMIT: usize = 1 << 20;
 
-impl Engine {
-    /// All mounts of the file, or none: what was mounted before one fails is taken away again.
+impl Call<'_> {
     pub fn add_mounts(&self, id: &str, file: &Path) -> Result<()> {
         let (entry, record) = self.take(id)?;
         record.must_be_ours()?;
@@ -66,7 +65,6 @@ impl Engine {
         outcome.map_err(|e| e.below("/mounts"))
     }
 
-    /// The mounts that were added at the destinations of the file's entries, if all of them are there.
     pub fn remove_mounts(&self, id: &str, file: &Path) -> Result<()> {
         let (entry, record) = self.take(id)?;
         record.must_be_ours()?;
@@ -176,7 +174,7 @@ struct Work<'a> {
     /// Where the work is done: in our own cgroup without one, because the container's limits are for its processes.
     cgroup: Option<&'a Cgroup>,
     named: Named<'a>,
-    engine: &'a Engine,
+    engine: &'a Call<'a>,
 }
 
 impl Work<'_> {
@@ -190,12 +188,12 @@ impl Work<'_> {
         let mut beginning = Beginning::beside((process.pid, first.as_fd()), self.cgroup);
         beginning.given.open_files = self.engine.open_files;
         beginning.given.pid_namespace = pid_namespace.as_ref().map(AsFd::as_fd);
-        let mut init = joining::start(tenant, self.spec, beginning, &self.engine.watch)?;
+        let mut init = joining::start(tenant, self.spec, beginning, &self.engine.waits)?;
         if let Err(error) = self.converse(&mut init, tenant, attached) {
             init.end();
             return Err(error);
         }
-        match self.engine.watch.finish(init.process())? {
+        match self.engine.waits.finish(init.process())? {
             Ended::Exited(0) => Ok(()),
             _ if self.cgroup.is_some() => Err(Error::new("the process that copies was killed").remedy(
                 "the container's cgroup may be out of memory, which what tmpcopyup copies is charged to: limit it with size=",

@@ -2,11 +2,10 @@
 
 use crate::cgroup::Driver;
 use crate::engine::life::kill::not_running;
-use crate::engine::{Engine, Status};
+use crate::engine::{Call, Status};
 use crate::error::{Error, Kind, Result};
 
-impl Engine {
-    /// Returns when every process of the container is frozen.
+impl Call<'_> {
     pub fn pause(&self, id: &str) -> Result<()> {
         let (entry, record) = self.take(id)?;
         match Status::of(&entry, &record) {
@@ -23,7 +22,6 @@ impl Engine {
         }
     }
 
-    /// Returns when no process of the container is frozen.
     pub fn resume(&self, id: &str) -> Result<()> {
         let (entry, record) = self.take(id)?;
         match Status::of(&entry, &record) {

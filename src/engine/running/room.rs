@@ -4,14 +4,14 @@
 //! The process is never born outside and moved in late: it would be seen by the container without its device rules.
 
 use crate::cgroup::Cgroup;
-use crate::engine::Engine;
+use crate::engine::Call;
 use crate::error::{Error, Result};
 use crate::state::{Entry, Record};
 
 /// The process that joins, and the one that it spawns inside.
 const BIRTH: u64 = 2;
 
-impl Engine {
+impl Call<'_> {
     /// Does it once more with room, where the container's own limit on tasks is what `refused` the birth.
     pub(in crate::engine) fn with_room<T>(
         &self,

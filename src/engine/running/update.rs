@@ -12,7 +12,7 @@
 use crate::cgroup::{DeviceRules, Driver, Limits, Location, none};
 use crate::engine::life::kill::not_running;
 use crate::engine::running::shares::{self, Shares};
-use crate::engine::{Changes, Engine, Status, UpdateOptions};
+use crate::engine::{Call, Changes, Status, UpdateOptions};
 use crate::error::{Error, Result};
 use crate::plan::deeds::{self, Deed};
 use crate::spec::merge::{SwapCount, complete, merge};
@@ -38,11 +38,7 @@ const OPTIONS: [(&str, &str); 15] = [
     ("/pids/limit", "--pids-limit"),
 ];
 
-impl Engine {
-    /// Changes limits of a container that is created, running or paused.
-    ///
-    /// Errors name the option, or the pointer into the given file. Of a wrong value nothing is changed; of one that
-    /// the kernel refuses, everything is set back.
+impl Call<'_> {
     pub fn update(&self, id: &str, options: &UpdateOptions) -> Result<()> {
         let (entry, mut record) = self.take(id)?;
         record.must_be_ours()?;
@@ -69,7 +65,7 @@ impl Engine {
         self.tell_planned(&deeds::UPDATE, &Spec::default());
         let (mut before, mut ledger) = (None, Vec::new());
         for deed in deeds::UPDATE {
-            let done = self.watch.timed(deed, || match deed {
+            let done = self.waits.timed(deed, || match deed {
                 Deed::AnnounceShares => shares.announce(&entry, &mut record),
                 Deed::RecordLimits => {
                     record.limits = Some(limits_now.clone());

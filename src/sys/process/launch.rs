@@ -63,7 +63,7 @@ pub struct Child {
 impl Child {
     /// SIGKILL, and its exit code is fetched. A child that sleeps in the kernel on something that does not answer
     /// is left to the process that inherits it.
-    pub fn end(&self, patience: Duration) {
+    fn end(&self, patience: Duration) {
         // It may have ended by itself.
         let _ = pidfd_send_signal(self.pidfd.as_fd(), libc::SIGKILL);
         if poll::readable(self.pidfd.as_fd(), Some(Instant::now() + patience)) == Ok(true) {
