@@ -39,12 +39,12 @@ pub enum Kind {
     Unsupported,
 }
 
-/// A failure. Build with [`Error::new`] or [`Error::os`], then add what is known.
-#[derive(Debug)]
+/// A failure, or a warning. Build with [`Error::new`] or [`Error::os`], then add what is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error(Box<Detail>);
 
 /// The parts of an [`Error`]; absent parts are not printed.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Detail {
     pub kind: Kind,
     /// What was being done, outermost first ("creating container \"web\"", "mounting /proc").

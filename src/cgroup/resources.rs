@@ -20,7 +20,7 @@ impl Limits {
         resources: &Resources,
         layout: &Layout,
         device_rules: DeviceRules,
-    ) -> Result<(Limits, Vec<String>)> {
+    ) -> Result<(Limits, Vec<Error>)> {
         let mut check = Check { v2: layout.is_unified(), problems: Vec::new(), warnings: Vec::new() };
         let mut limits = Limits::default();
         if let Some(memory) = &resources.memory {
@@ -79,7 +79,7 @@ fn amount(value: Option<i64>) -> Option<Amount> {
 struct Check {
     v2: bool,
     problems: Vec<Error>,
-    warnings: Vec<String>,
+    warnings: Vec<Error>,
 }
 
 impl Check {
@@ -90,7 +90,8 @@ impl Check {
     }
 
     fn ignored(&mut self, field: &str, why: &str) {
-        self.warnings.push(format!("/linux/resources/{field} is ignored: {why}"));
+        let warning = Error::new(format!("is ignored: {why}"));
+        self.warnings.push(warning.field(format!("/linux/resources/{field}")));
     }
 
     fn memory(&mut self, memory: &Memory) -> MemoryLimits {
@@ -135,7 +136,8 @@ impl Check {
             mems: text(&cpu.mems),
         };
         if let Some(shares) = limits.shares.filter(|n| !(2..=262_144).contains(n)) {
-            self.warnings.push(format!("/linux/resources/cpu/shares = {shares}: the range is 2 to 262144"));
+            let warning = Error::new("the range is 2 to 262144").field("/linux/resources/cpu/shares");
+            self.warnings.push(warning.value(shares));
         }
         let realtime = [
             ("cpu/realtimeRuntime", limits.realtime_runtime.map(i128::from)),

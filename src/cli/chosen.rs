@@ -32,7 +32,7 @@ pub fn each(
     for id in engine.store.ids()?.iter().filter(|id| expression.is_in(id)) {
         match act(&engine, id) {
             Err(e) if e.detail().kind == Kind::Interrupted => return Err(e.value(id)),
-            Err(e) => session.log.warn(&e.value(id).to_string()),
+            Err(e) => session.log.warn(&e.value(id)),
             Ok(()) => {}
         }
     }

@@ -92,7 +92,7 @@ pub fn session(face: &'static Face, arguments: &Arguments) -> Result<Session> {
         None => Log::stderr(format, detail),
     };
     if arguments.path("criu").is_some() {
-        log.warn("--criu is ignored: rruntime looks for criu in PATH");
+        log.warn(&Error::new("is ignored: rruntime looks for criu in PATH").field("--criu"));
     }
     Ok(Session {
         face,

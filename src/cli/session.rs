@@ -5,7 +5,7 @@ use super::phrases;
 use crate::engine::{
     CgroupManager, Engine, Event, Hold, Observer, OpenFiles, Rootless, Started, Stop, Watch, keep_room,
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::names::signal_name;
 use crate::plan::words;
 use crate::report::Log;
@@ -104,7 +104,7 @@ impl Session {
     pub fn await_ready(&self, engine: &Engine, id: &str, started: Started) {
         let Started { pidfd, readiness: Some(proxy), .. } = started else { return };
         if let Err(error) = proxy.wait(pidfd.as_fd(), &engine.watch.waits()) {
-            self.log.warn(&error.doing(format!("container {id}")).to_string());
+            self.log.warn(&error.doing(format!("container {id}")));
         }
     }
 
@@ -112,11 +112,11 @@ impl Session {
         let (log, face) = (Arc::clone(&self.log), self.face);
         Arc::new(move |event| match event {
             Event::Warning(error) => match phrases::of(face, error) {
-                Some(phrase) => log.warn(&format!("{phrase}: {error}")),
-                None => log.warn(&error.to_string()),
+                Some(phrase) => log.warn(&(*error).clone().doing(phrase)),
+                None => log.warn(error),
             },
             Event::Held { pid, hold } => {
-                log.warn(&format!("still waiting for process {pid}: it {}", held(hold, *pid)));
+                log.warn(&Error::new(format!("still waiting for process {pid}: it {}", held(hold, *pid))));
             }
             Event::Planned(_) if !log.wants_debug() => {}
             Event::Done { .. } => {}

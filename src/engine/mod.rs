@@ -82,8 +82,8 @@ impl Engine {
         self.tell(&Event::Warning(&warning));
     }
 
-    fn warn_of(&self, warnings: &[String]) {
-        warnings.iter().for_each(|warning| self.warn(Error::new(warning.clone())));
+    fn warn_of(&self, warnings: &[Error]) {
+        warnings.iter().for_each(|warning| self.tell(&Event::Warning(warning)));
     }
 
     fn call(&self) -> Call<'_> {

@@ -70,7 +70,7 @@ pub struct Plan<'a> {
     pub joined: u64,
     /// The id maps of a new user namespace.
     pub id_maps: Option<(Vec<IdMapping>, Vec<IdMapping>)>,
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Error>,
 }
 
 /// Plans a container. `bundle` is absolute; `filter` is the compiled seccomp profile.
@@ -130,7 +130,7 @@ struct Builder<'a, 'p> {
     early: Script,
     script: Script,
     opens: Opens<'a>,
-    warnings: Vec<String>,
+    warnings: Vec<Error>,
 }
 
 impl<'a> Builder<'a, '_> {
@@ -352,9 +352,8 @@ impl<'a> Builder<'a, '_> {
     /// Without a mount namespace nothing is mounted and no device is made: it would be in the host's tree. The root file
     /// system is entered and no more (config-linux.md, Namespaces: what is not listed is inherited).
     fn enter_root(&mut self, path: &str) {
-        self.warnings.push(
-            "/linux/namespaces has no mount namespace: what is mounted in the container is the host's".into(),
-        );
+        let warning = Error::new("has no mount namespace: what is mounted in the container is the host's");
+        self.warnings.push(warning.field("/linux/namespaces"));
         self.push(Step::Umask { value: 0 });
         let source = super::mounts::in_bundle(self.bundle, path);
         self.script.push(Field::Fixed("/root/path"), Step::OpenRoot { path: &c(&source) });

@@ -12,7 +12,7 @@ use super::program::{Birth, Ends, Program, Sets};
 use super::scheduling;
 use super::script::{Field, Script, StringList, c};
 use super::{Host, known};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::names;
 use crate::spec::text::given;
 use crate::spec::{Process, Text};
@@ -30,7 +30,7 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 impl Program<'_, '_> {
     /// What is left to the caller is what happened before: namespaces, mounts, the console. Returns the sets that the
     /// process has when it says that it has given up the rest, if it is to be asked.
-    pub fn push(&self, script: &mut Script, warnings: &mut Vec<String>) -> Result<Option<Sets>> {
+    pub fn push(&self, script: &mut Script, warnings: &mut Vec<Error>) -> Result<Option<Sets>> {
         let process = self.process;
         let available = self.available(warnings);
         let sets = Sets::of(process.capabilities.as_ref(), available);
@@ -145,7 +145,7 @@ impl Program<'_, '_> {
     }
 
     /// Capabilities that this host can give. In a user namespace of its own a process can have all of them.
-    fn available(&self, warnings: &mut Vec<String>) -> u64 {
+    fn available(&self, warnings: &mut Vec<Error>) -> u64 {
         let all = u64::MAX >> (63 - self.host.last_capability.min(63));
         let available = if self.user_namespace { all } else { self.host.permitted & all };
         let Some(wanted) = &self.process.capabilities else { return available };
@@ -153,11 +153,12 @@ impl Program<'_, '_> {
         let missing = asked & !available;
         if missing != 0 {
             let names: Vec<&str> = names::capability_names(missing).collect();
-            warnings.push(format!(
-                "/process/capabilities: {} cannot be given, because the runtime does not have {} itself",
+            let warning = Error::new(format!(
+                "{} cannot be given, because the runtime does not have {} itself",
                 names.join(" "),
                 if names.len() == 1 { "it" } else { "them" }
             ));
+            warnings.push(warning.field("/process/capabilities"));
         }
         available
     }

@@ -9,7 +9,7 @@ use super::script::{Field, Script, StringList, c};
 use super::{Host, settings};
 use super::{behind, belonging};
 use crate::cgroup::Location;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::names::namespaces::USER;
 use crate::seccomp::Filter;
 use crate::spec::{Hook, Linux, Process};
@@ -23,7 +23,7 @@ pub struct Tenant<'a> {
     pub entrance: Entrance,
     /// What the process has before it makes the one that the container sees: to be compared with what it really has.
     pub confined: Option<Sets>,
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Error>,
 }
 
 impl Tenant<'_> {

@@ -35,18 +35,26 @@ impl Level {
 struct Record<'a> {
     level: &'a str,
     msg: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
     time: &'a str,
 }
 
 /// The line with its newline.
-pub fn render(format: Format, level: Level, message: &str, moment: SystemTime) -> String {
+pub fn render(
+    format: Format,
+    level: Level,
+    message: &str,
+    field: Option<&str>,
+    moment: SystemTime,
+) -> String {
     let (time, (level, _)) = (rfc3339(moment), level.known_as());
     match format {
         Format::Text => {
             format!("time={} level={level} msg={}\n", quoted(&time), value(message))
         }
         Format::Plain => escaped(&message.replace('\n', " "), Form::Plain, &[]).into_owned() + "\n",
-        Format::Json => super::json::compact(&Record { level, msg: message, time: &time }) + "\n",
+        Format::Json => super::json::compact(&Record { level, msg: message, field, time: &time }) + "\n",
     }
 }
 
@@ -79,7 +87,7 @@ mod tests {
             ("", r#""""#),
             ("a \"b\"\n\\c\u{1}é", r#""a \"b\"\n\\c\x01é""#),
         ] {
-            let line = render(Format::Text, Level::Error, message, moment());
+            let line = render(Format::Text, Level::Error, message, None, moment());
             assert_eq!(line, format!("time=\"2026-11-21T07:58:59Z\" level=error msg={wanted}\n"));
         }
     }
@@ -90,7 +98,7 @@ mod tests {
         use crate::report::escape::{is_hidden, tests::HIDDEN};
         let message = format!("exec {HIDDEN}");
         for format in [Format::Text, Format::Json, Format::Plain] {
-            let line = render(format, Level::Error, &message, moment());
+            let line = render(format, Level::Error, &message, None, moment());
             let line = line.strip_suffix('\n').unwrap();
             assert!(!line.contains(is_hidden) && line.contains("202e"), "{line}");
             if format == Format::Json {
@@ -101,11 +109,15 @@ mod tests {
     }
 
     #[test]
-    fn json_has_the_three_keys_on_one_line() {
-        let line = render(Format::Json, Level::Warning, "a \"b\"\nc", moment());
-        assert_eq!(
-            line,
-            "{\"level\":\"warning\",\"msg\":\"a \\\"b\\\"\\nc\",\"time\":\"2026-11-21T07:58:59Z\"}\n"
-        );
+    fn json_has_the_three_keys_on_one_line_and_the_field_where_there_is_one() {
+        for (field, key) in [(None, ""), (Some("/root"), "\"field\":\"/root\",")] {
+            let line = render(Format::Json, Level::Warning, "a \"b\"\nc", field, moment());
+            assert_eq!(
+                line,
+                format!(
+                    "{{\"level\":\"warning\",\"msg\":\"a \\\"b\\\"\\nc\",{key}\"time\":\"2026-11-21T07:58:59Z\"}}\n"
+                )
+            );
+        }
     }
 }

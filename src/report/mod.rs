@@ -52,15 +52,19 @@ impl Log {
     }
 
     /// A problem that does not end the command.
-    pub fn warn(&self, message: &str) {
+    pub fn warn(&self, warning: &Error) {
         if self.detail < Verbosity::Usual {
             return;
         }
         if self.is_terminal() {
-            say(&block::warning(message, Colours::wanted()));
+            say(&block::warning(&warning.to_string(), Colours::wanted()));
         } else {
-            self.target.write(self.format, Level::Warning, message);
+            self.write(Level::Warning, warning);
         }
+    }
+
+    fn write(&self, level: Level, error: &Error) {
+        self.target.write(self.format, level, &error.to_string(), error.detail().field.as_deref());
     }
 
     pub fn wants_debug(&self) -> bool {
@@ -69,7 +73,7 @@ impl Log {
 
     pub fn debug(&self, message: &str) {
         if self.wants_debug() {
-            self.target.write(self.format, Level::Debug, message);
+            self.target.write(self.format, Level::Debug, message, None);
         }
     }
 
@@ -79,10 +83,9 @@ impl Log {
             say(&block::render(error, Colours::wanted()));
             return;
         }
-        let message = error.to_string();
-        self.target.write(self.format, Level::Error, &message);
+        self.write(Level::Error, error);
         if !matches!(self.target, Target::Stderr) {
-            say(&(escape::escaped(&message.replace('\n', " "), Form::Plain, &[]) + "\n"));
+            say(&(escape::escaped(&error.to_string().replace('\n', " "), Form::Plain, &[]) + "\n"));
         }
     }
 

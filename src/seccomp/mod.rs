@@ -49,7 +49,7 @@ pub struct Filter {
     /// seccomp(2) will return a listener, and it belongs to the agent at `listenerPath`.
     pub notify: bool,
     /// What the profile asks for and does not get, each with its field.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Error>,
 }
 
 /// Compiles a profile for a machine of the architecture `native` whose kernel has the filter flags `supported`

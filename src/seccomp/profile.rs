@@ -28,7 +28,7 @@ pub struct Profile {
     pub notify: bool,
     /// SECCOMP_FILTER_FLAG_*, those of `notify` left out.
     pub flags: u32,
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Error>,
 }
 
 /// What to return for one call under some conditions.
@@ -87,9 +87,10 @@ impl Profile {
             match need(ARCHES, name, "unknown architecture").at(field)? {
                 Named::Known(arch) if self.arches.contains(&arch) => {}
                 Named::Known(arch) if arch.order() == native.order() => self.arches.push(arch),
-                _ => self
-                    .warnings
-                    .push(format!("{}: {name} is not supported here: its programs will be killed", field())),
+                _ => {
+                    let warning = Error::new("is not supported here: its programs will be killed");
+                    self.warnings.push(warning.field(field()).value(name));
+                }
             }
         }
         Ok(())
@@ -117,7 +118,10 @@ impl Profile {
                 return Err(wrong("cannot have the action SCMP_ACT_NOTIFY").field(field()).value(name));
             }
             match Syscall::by_name(name) {
-                None => self.warnings.push(format!("{}: system call {name:?} is unknown: ignored", field())),
+                None => {
+                    let warning = Error::new("is not a known system call: ignored");
+                    self.warnings.push(warning.field(field()).value(name));
+                }
                 Some(call) if returned == self.default => self.also_known.push(call),
                 Some(call) => {
                     self.rules.extend(alternatives.clone().map(|conditions| Rule {
@@ -171,7 +175,8 @@ impl Profile {
             }
             if flag.bit == libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV as u32 && !self.notify {
                 // The kernel refuses it without a listener.
-                self.warnings.push(format!("{}: {name} is ignored: no rule has SCMP_ACT_NOTIFY", field()));
+                let warning = Error::new("is ignored: no rule has SCMP_ACT_NOTIFY");
+                self.warnings.push(warning.field(field()).value(name));
                 continue;
             }
             self.flags |= flag.bit;

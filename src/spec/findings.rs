@@ -4,7 +4,7 @@
 //! format.
 
 use super::locate::escaped;
-use crate::error::{Error, Kind, Result, sentence};
+use crate::error::{Error, Kind, Result};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -51,8 +51,8 @@ impl fmt::Display for At<'_> {
 /// What passed, and what its author should know.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checked {
-    /// One line each, beginning with the JSON pointer.
-    pub warnings: Vec<String>,
+    /// Each with its JSON pointer.
+    pub warnings: Vec<Error>,
 }
 
 /// Longest value that a message repeats, in bytes.
@@ -65,7 +65,7 @@ const MOST_TOLD: usize = 100;
 #[derive(Default)]
 pub struct Findings {
     problems: Vec<Error>,
-    warnings: Vec<String>,
+    warnings: Vec<Error>,
     /// Problems beyond [`MOST_TOLD`].
     untold: usize,
 }
@@ -101,14 +101,14 @@ impl Findings {
     /// The value is accepted and does not do what it says.
     pub fn warn(&mut self, at: &At, value: impl fmt::Display, what: impl fmt::Display) {
         if self.warnings.len() < MOST_TOLD {
-            self.warnings.push(sentence(&format!("{at} = {:?}", shown(value)), &what.to_string()));
+            self.warnings.push(Error::new(what.to_string()).field(at.to_string()).value(shown(value)));
         }
     }
 
     /// A field as a whole does not do what it says.
     pub fn warn_field(&mut self, at: &At, what: impl fmt::Display) {
         if self.warnings.len() < MOST_TOLD {
-            self.warnings.push(sentence(&at.to_string(), &what.to_string()));
+            self.warnings.push(Error::new(what.to_string()).field(at.to_string()));
         }
     }
 

@@ -22,7 +22,7 @@ pub fn parse_mended<'a, T: Deserialize<'a>>(
     bytes: &'a [u8],
     kept: &'a OnceCell<Vec<u8>>,
     parses: impl Fn(&[u8]) -> serde_json::Result<()>,
-    warnings: &mut Vec<String>,
+    warnings: &mut Vec<Error>,
 ) -> Result<T> {
     let error = match read(kept.get().map_or(bytes, |text| text)) {
         Ok(value) => return Ok(value),
@@ -30,7 +30,7 @@ pub fn parse_mended<'a, T: Deserialize<'a>>(
     };
     match mended(bytes, parses) {
         Some((text, changed)) => {
-            warnings.extend(changed.into_iter().map(|what| format!("{name}: {what}")));
+            warnings.extend(changed.into_iter().map(|what| what.doing(name.to_owned())));
             parse(name, kept.get_or_init(|| text))
         }
         None => Err(explain(name, bytes, &error)),

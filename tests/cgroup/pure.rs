@@ -1,6 +1,7 @@
 //! `linux.resources` as files of cgroup v1 and v2: tables of what would be written. Pure, no cgroup is touched.
 
 use rruntime::cgroup::{DeviceRules, Limits, v1, v2};
+use rruntime::error::Error;
 use rruntime::host::cgroups::{Hierarchy, Layout, Mount};
 use rruntime::spec::{Resources, validate};
 
@@ -22,7 +23,7 @@ fn legacy() -> Layout {
 }
 
 /// As `create` and `update` do it: the rules of the specification first, then what this host can.
-fn check(json: &str, layout: &Layout) -> rruntime::error::Result<(Limits, Vec<String>)> {
+fn check(json: &str, layout: &Layout) -> rruntime::error::Result<(Limits, Vec<Error>)> {
     let resources: Resources = serde_json::from_str(json).unwrap();
     validate::resources(&resources)?;
     Limits::from_spec(&resources, layout, DeviceRules::Enforce)
@@ -214,7 +215,10 @@ fn a_leaf_weight_of_a_device_is_a_warning() {
     let json = "{\"blockIO\":{\"weightDevice\":[{\"major\":8,\"minor\":0,\"weight\":20,\"leafWeight\":10}]}}";
     for layout in [legacy(), unified()] {
         let (_, warnings) = check(json, &layout).unwrap();
-        assert!(warnings.iter().any(|warning| warning.contains("weightDevice/0/leafWeight")), "{warnings:?}");
+        assert!(
+            warnings.iter().any(|warning| warning.to_string().contains("weightDevice/0/leafWeight")),
+            "{warnings:?}"
+        );
     }
 }
 

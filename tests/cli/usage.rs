@@ -161,6 +161,9 @@ fn without_a_log_file_the_error_is_a_log_line_on_stderr() {
     assert_eq!(record["level"], "error");
     assert!(record["msg"].as_str().unwrap().contains("container does not exist ("));
     assert!(record["time"].as_str().unwrap().ends_with('Z'));
+    let said = rruntime(&["--log-format", "json", "--criu", "/x", "list"]);
+    let record: serde_json::Value = serde_json::from_str(&said.err).unwrap();
+    assert_eq!((&record["level"], &record["field"]), (&"warning".into(), &"--criu".into()));
 }
 
 #[test]

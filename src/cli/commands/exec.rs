@@ -86,7 +86,8 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
 fn is_capability(session: &Session, name: &str) -> bool {
     let known = names::capability(name).is_some();
     if !known {
-        session.log.warn(&format!("--cap = {name:?}: not a known capability: ignored"));
+        let warning = Error::new("not a known capability: ignored");
+        session.log.warn(&warning.field("--cap").value(name));
     }
     known
 }

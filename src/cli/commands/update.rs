@@ -110,7 +110,8 @@ fn parse(session: &Session, arguments: &Arguments) -> Result<UpdateOptions> {
     let changes = match arguments.path("resources") {
         Some(file) => {
             for (name, ..) in LIMITS.iter().filter(|(name, ..)| arguments.value(name).is_some()) {
-                session.log.warn(&format!("--{name} is ignored because --resources is given"));
+                let warning = Error::new("is ignored because --resources is given");
+                session.log.warn(&warning.field(format!("--{name}")));
             }
             Changes::File { name: shown(&file), bytes: read(&file)? }
         }

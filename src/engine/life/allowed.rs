@@ -67,10 +67,9 @@ impl Engine {
             if name == KEEP_GROUPS && keeps_groups(spec, &host::probe()?) {
                 continue;
             }
-            self.warn(Error::new(format!(
-                "{} is ignored: it reaches the host, and an image may have brought it (the administrator allows it by a \
-                 line \"{name}\" in {LIST}, the caller by --allow-annotation {name})",
-                annotations::pointer(name)
+            let warning = Error::new("is ignored: it reaches the host, and an image may have brought it");
+            self.warn(warning.field(annotations::pointer(name)).remedy(format!(
+                "the administrator allows it by a line \"{name}\" in {LIST}, the caller by --allow-annotation {name}"
             )));
         }
         Ok(())

@@ -58,10 +58,10 @@ impl Bundle {
         self.mended.get().unwrap_or(&self.bytes)
     }
 
-    pub fn spec(&self, warnings: &mut Vec<String>) -> Result<Spec<'_>> {
+    pub fn spec(&self, warnings: &mut Vec<Error>) -> Result<Spec<'_>> {
         let parses = |text: &[u8]| load::read::<Spec>(text).map(drop);
         let mut spec: Spec = load::parse_mended(&self.name, &self.bytes, &self.mended, parses, warnings)?;
-        warnings.extend(own_maps::complete(&mut spec)?.map(str::to_owned));
+        warnings.extend(own_maps::complete(&mut spec)?);
         Ok(spec)
     }
 }

@@ -9,7 +9,7 @@ use crate::state::owner::Owners;
 use crate::sys::identity;
 
 /// Gives the config its maps, if it has none, and says what is worth a warning.
-pub fn complete(spec: &mut Spec) -> Result<Option<&'static str>> {
+pub fn complete(spec: &mut Spec) -> Result<Option<Error>> {
     let Some(linux) = &mut spec.linux else { return Ok(None) };
     let new = linux
         .namespaces
@@ -26,9 +26,8 @@ pub fn complete(spec: &mut Spec) -> Result<Option<&'static str>> {
             Ok(text.lines().filter_map(identity_of).collect::<Vec<IdMapping>>())
         };
         (linux.uid_mappings, linux.gid_mappings) = (own("/proc/self/uid_map")?, own("/proc/self/gid_map")?);
-        return Ok(Some(
-            "/linux/uidMappings is missing for the new user namespace: all of the caller's ids are mapped",
-        ));
+        let warning = Error::new("is missing for the new user namespace: all of the caller's ids are mapped");
+        return Ok(Some(warning.field("/linux/uidMappings")));
     }
     let (uid, gid) = (identity::euid(), identity::egid());
     let name = Owners::of_host().name(uid);

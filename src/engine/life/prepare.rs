@@ -19,7 +19,7 @@ pub struct Prepared {
     pub host: Host,
     pub filter: Option<Filter>,
     pub limits: Limits,
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Error>,
 }
 
 impl Engine {
@@ -80,9 +80,8 @@ impl Engine {
         }
         let resources = spec.linux.as_ref().and_then(|linux| linux.resources.as_ref());
         if resources.is_some_and(|resources| !resources.devices.is_empty()) {
-            self.warn(Error::new(
-                "/linux/resources/devices has no effect: a container without a cgroup has no device rules",
-            ));
+            let warning = Error::new("has no effect: a container without a cgroup has no device rules");
+            self.warn(warning.field("/linux/resources/devices"));
         }
         Ok(())
     }
@@ -97,7 +96,7 @@ impl Engine {
     }
 }
 
-fn compile(spec: &Spec, facts: &Facts, warnings: &mut Vec<String>) -> Result<Option<Filter>> {
+fn compile(spec: &Spec, facts: &Facts, warnings: &mut Vec<Error>) -> Result<Option<Filter>> {
     let profile = spec.linux.as_ref().and_then(|linux| linux.seccomp.as_ref());
     if let Some(text) = annotations::find(&spec.annotations, annotations::SECCOMP_BPF) {
         // Engines copy an image's annotations: its author does not choose the filter that is to contain the image.

@@ -53,10 +53,7 @@ impl Call<'_> {
         let wanted = self.checked(&options.changes, &present, &location).map_err(|e| e.rename_field(name))?;
         let (limits, warnings) = Limits::from_spec(&wanted, &location.layout(), DeviceRules::Skip)
             .map_err(|e| e.rename_field(name))?;
-        for warning in warnings {
-            let (pointer, rest) = warning.split_once(' ').unwrap_or((&warning, ""));
-            self.warn(Error::new(format!("{} {rest}", field_name(&options.changes, pointer))));
-        }
+        warnings.into_iter().for_each(|warning| self.warn(warning.rename_field(name)));
         merge(&mut present, &wanted);
         let limits_now = serde_json::to_string(&present).expect("resources have only string keys");
         let driver = Driver::open(Some(&location))?;
@@ -122,7 +119,7 @@ impl Call<'_> {
         let checked = validate::resources(&wanted)?;
         self.warn_of(&checked.warnings);
         if !wanted.devices.is_empty() {
-            self.warn(Error::new("/devices is ignored: device rules stay as they are"));
+            self.warn(Error::new("is ignored: device rules stay as they are").field("/devices"));
             wanted.devices.clear();
         }
         Ok(wanted)

@@ -5,6 +5,7 @@
 //! make a container less confined than it was. Nothing of this is looked for in a text that can be read as it is: the parser
 //! stops at such a key, and only then is the text written anew, with a warning for each.
 
+use crate::error::Error;
 use crate::spec::locate::{pointer_at, read_until};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -22,7 +23,7 @@ const MOST: usize = 200;
 pub fn mended(
     text: &[u8],
     parses: impl Fn(&[u8]) -> serde_json::Result<()>,
-) -> Option<(Vec<u8>, Vec<String>)> {
+) -> Option<(Vec<u8>, Vec<Error>)> {
     let (mut text, mut warnings) = (text.to_owned(), Vec::new());
     for _ in 0..MOST {
         let Err(error) = parses(&text) else { return Some((text, warnings)) };
@@ -32,17 +33,15 @@ pub fn mended(
             let name = rest.split(' ').next().unwrap_or_default();
             let key = key_before(&text, end)?;
             let written = String::from_utf8_lossy(&text[key.clone()]).into_owned();
-            warnings.push(format!(
-                "{} is written \"{written}\": taken for it, as runc does",
-                pointer_of(&text, key.start, name)
-            ));
+            let warning = Error::new(format!("is written \"{written}\": taken for it, as runc does"));
+            warnings.push(warning.field(pointer_of(&text, key.start, name)));
             text.splice(key, name.bytes());
         } else if message.starts_with("duplicate field ")
             || message.contains("floating point `-0.0`, expected i")
         {
             let Merged { value, twice } = serde_json::from_slice(&text).ok()?;
             for name in twice {
-                warnings.push(format!("the field {name:?} stands twice: the last one counts"));
+                warnings.push(Error::new(format!("the field {name:?} stands twice: the last one counts")));
             }
             let written = value.to_string().into_bytes();
             if written == text {

@@ -156,7 +156,7 @@ fn ids_have_to_be_mapped_into_a_new_user_namespace() {
         let found = problems(&in_user_namespace(patch), &Circumstances::default());
         assert!(found.iter().any(|(field, _)| field == pointer), "{patch}: {found:?}");
     }
-    assert_eq!(accepted(&in_user_namespace("{}"), &Circumstances::default()).warnings, Vec::<String>::new());
+    assert!(accepted(&in_user_namespace("{}"), &Circumstances::default()).warnings.is_empty());
     let sysctl = r#"{"linux": {"sysctl": {"user.max_user_namespaces": "1"}}}"#;
     assert_eq!(problems(&in_user_namespace(sysctl), &Circumstances::default()), Vec::new());
 }
