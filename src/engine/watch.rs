@@ -182,7 +182,7 @@ impl Waits {
 
     /// The first that can be read in time. What can be read counts first, for a signal may be meant for a program that runs
     /// already; but it may never end.
-    fn wait_once(&self, fds: &[BorrowedFd], until: Instant) -> Result<Option<usize>> {
+    pub(in crate::engine) fn wait_once(&self, fds: &[BorrowedFd], until: Instant) -> Result<Option<usize>> {
         let stop = self.watch.stop.as_ref().map(|stop| stop.fd());
         let all = fds.iter().copied().chain(stop);
         let mut watched: Vec<PollFd> = all.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();

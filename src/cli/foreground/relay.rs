@@ -1,7 +1,8 @@
 //! Our terminal and the container's, joined.
 //!
 //! No direction of the text waits for the other, or for anything but the poll of the caller: a terminal without a reader
-//! holds up what the process writes, and neither its signals nor its end.
+//! holds up what the process writes, and neither its signals nor its end. An engine's waits are for something to read, and
+//! end the call at a signal; here signals go on to the process, and there is something to write.
 
 use crate::engine::copy_size;
 use crate::error::Result;

@@ -119,7 +119,7 @@ impl Proxy {
             let first = waits.first(&[self.news.as_fd(), process], self.pid, None)?;
             let (said, ended) = (first == Some(0), first == Some(1));
             if (said && self.hear()?) || (ended && self.last_words()) {
-                return self.barrier();
+                return self.barrier(waits);
             }
             if ended {
                 return Ok(());
@@ -128,15 +128,13 @@ impl Proxy {
     }
 
     /// BARRIER=1 with the end of a pipe: it is closed when everything before it was read (sd_notify(3)).
-    fn barrier(&self) -> Result<()> {
+    fn barrier(&self, waits: &Waits) -> Result<()> {
         let (ours, theirs) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)
             .map_err(|e| Errno::from(e).because("pipe for the service manager"))?;
         socket::send(self.host.as_fd(), b"BARRIER=1", &[theirs.as_raw_fd()]).map_err(refused)?;
         drop(theirs);
-        let deadline = Instant::now() + PATIENCE;
         // Closed, or the other end knows no barriers.
-        let _ = poll::readable(ours.as_fd(), Some(deadline));
-        Ok(())
+        waits.wait_once(&[ours.as_fd()], Instant::now() + PATIENCE).map(drop)
     }
 }
 
