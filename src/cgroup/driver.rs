@@ -5,14 +5,18 @@
 //!                                record ─────────────▶ Location ──open──▶ Driver     one that exists, whatever is asked
 //! ```
 //!
-//! Nothing outside of this file asks which driver a container has. A further one is a file beside `files/`, an arm of
-//! [`CgroupManager::locate`], what [`Location`] keeps to find it again, and a variant of [`Driver`]: the compiler then
-//! names the rest. Every driver's cgroup is directories: code that adds processes or reads uses [`Driver::cgroup`].
+//! Nothing outside of this file asks which driver a container has, or opens a cgroup. A further one is a file beside
+//! `files/`, an arm of [`CgroupManager::locate`], what [`Location`] keeps for [`seat`] to find it again, and a variant of
+//! [`Seat`] and [`Driver`]: the compiler then names the rest. Every driver's cgroup is directories: code that adds
+//! processes or reads uses [`Driver::cgroup`].
 
+use super::files::below::Below;
+use super::files::freeze;
 use super::files::held::Cgroup;
 use super::files::update::Undo;
 use super::limits::Limits;
 use super::location::{self, Location};
+use super::stats;
 use crate::error::{Error, Kind, Result};
 use crate::host::cgroups::{Layout, detect};
 use crate::sys::poll::Pause;
@@ -61,21 +65,55 @@ pub enum Driver {
     Files(Cgroup),
 }
 
+/// The drivers that a location can have.
+enum Seat {
+    Files,
+}
+
+/// Which driver has the cgroup: by what the record keeps of it, whatever is asked for now.
+fn seat(_: &Location) -> Seat {
+    Seat::Files
+}
+
 impl Driver {
     /// Refuses a cgroup that others use, before anything is recorded ([`Cgroup::refuse_occupied`]).
     pub fn refuse_occupied(location: &Location) -> Result<()> {
-        Cgroup::refuse_occupied(location)
+        match seat(location) {
+            Seat::Files => Cgroup::refuse_occupied(location),
+        }
     }
 
     /// Makes the cgroup of a new container ([`Cgroup::make`]).
     pub fn make(location: &Location, limits: &Limits) -> Result<Driver> {
-        Cgroup::make(location, limits).map(Driver::Files)
+        match seat(location) {
+            Seat::Files => Cgroup::make(location, limits).map(Driver::Files),
+        }
     }
 
     /// The cgroup of a container that exists, where there still is one.
     pub fn open(location: Option<&Location>) -> Result<Driver> {
-        let cgroup = location.map_or(Ok(None), Cgroup::open)?;
-        Ok(cgroup.map_or(Driver::None, Driver::Files))
+        let Some(location) = location else { return Ok(Driver::None) };
+        match seat(location) {
+            Seat::Files => Ok(Cgroup::open(location)?.map_or(Driver::None, Driver::Files)),
+        }
+    }
+
+    /// The same as far as it has something to count.
+    pub fn counting(location: Option<&Location>) -> Result<Driver> {
+        Driver::open(location.map(stats::counting).as_ref())
+    }
+
+    /// Whether its processes are stopped ([`freeze::is_frozen`]): by file, with every driver.
+    pub fn is_frozen(location: &Location) -> bool {
+        freeze::is_frozen(location)
+    }
+
+    /// A group below it ([`Cgroup::below`]).
+    pub fn below(self, wanted: &[Below]) -> Result<Driver> {
+        match self {
+            Driver::None => Err(none("entered")),
+            Driver::Files(cgroup) => cgroup.below(wanted).map(Driver::Files),
+        }
     }
 
     /// Its directories, with every driver.

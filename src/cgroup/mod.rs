@@ -24,7 +24,7 @@ pub mod stats;
 
 pub use driver::{CgroupManager, Driver, none};
 pub use files::below::Below;
-pub use files::freeze::{is_freezing_group, is_frozen, is_frozen_group, join_threads, kind_of};
+pub use files::freeze::{is_freezing_group, is_frozen_group, join_threads, kind_of};
 pub use files::held::Cgroup;
 pub use files::search::search;
 pub use files::update::Undo;

@@ -4,6 +4,7 @@
 
 pub use crate::cgroup::{Below, CgroupManager};
 use crate::spec::Resources;
+pub use crate::spec::{Keyring, RootChange};
 use std::ffi::OsString;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
@@ -26,24 +27,6 @@ pub enum OpenFiles {
     Keep,
     /// The soft limit, which is the whole process's, is raised while they are open.
     Raise,
-}
-
-/// How the root of the file system is changed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RootChange {
-    #[default]
-    PivotRoot,
-    /// The host's root is covered, not detached: all that an initramfs allows.
-    MoveMount,
-}
-
-/// The session keyring of the container's process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Keyring {
-    #[default]
-    New,
-    /// The caller's.
-    Inherit,
 }
 
 /// Who gets the master of a process's terminal, if the process is to have one.

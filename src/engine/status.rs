@@ -1,13 +1,12 @@
 //! What a container is doing, asked of the kernel rather than of the record: the pid with its start time, the start
 //! socket, the freezer. And the state that hooks and seccomp agents read.
 
-use crate::cgroup::is_frozen;
+use crate::cgroup::Driver;
 use crate::engine::SPEC_VERSION;
 use crate::state::{Entry, Life, Phase, Record};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
 
 /// The states of the runtime-spec, `paused`, and what a damaged directory has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -50,7 +49,7 @@ impl Status {
             Some(process) => match record.phase {
                 Phase::Creating => Status::Creating,
                 // Before the start too: a command that talked to a frozen init would wait until it is thawed.
-                Phase::Created if record.cgroup.as_ref().is_some_and(is_frozen) => Status::Paused,
+                Phase::Created if record.cgroup.as_ref().is_some_and(Driver::is_frozen) => Status::Paused,
                 Phase::Created if record.made_by.is_some() && entry.has_start_fifo() => Status::Created,
                 Phase::Created if entry.awaits_start(process.pid) => Status::Created,
                 Phase::Created => Status::Running,
@@ -69,7 +68,7 @@ pub fn state_json(record: &Record, status: Status) -> String {
         status: Status,
         #[serde(skip_serializing_if = "Option::is_none")]
         pid: Option<i32>,
-        bundle: &'a Path,
+        bundle: &'a str,
         #[serde(skip_serializing_if = "BTreeMap::is_empty")]
         annotations: &'a BTreeMap<String, String>,
     }

@@ -13,14 +13,13 @@ use crate::error::{Error, Kind, Result};
 use crate::names;
 use crate::names::namespaces::{CGROUP, MOUNT, NETWORK, PID, TIME, USER, UTS};
 use crate::seccomp::Filter;
-use crate::spec::destination::{absolute, is_root};
+use crate::spec::destination::{absolute, in_bundle, is_root};
 use crate::spec::text::given;
 use crate::spec::validate::sysctl_path;
 use crate::spec::{IdMapping, Process, Spec};
 use crate::wire::{Attributes, Bytes, Point, Remount, Root, Searcher, Step};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::path::Path;
 
 /// What the caller asks for beyond the config.
 #[derive(Clone, Debug, Default)]
@@ -76,7 +75,7 @@ pub struct Plan<'a> {
 /// Plans a container. `bundle` is absolute; `filter` is the compiled seccomp profile.
 pub fn container<'a>(
     spec: &'a Spec<'a>,
-    bundle: &'a Path,
+    bundle: &'a str,
     host: &Host,
     filter: Option<&Filter>,
     options: &Options,
@@ -122,7 +121,7 @@ pub fn container<'a>(
 
 struct Builder<'a, 'p> {
     spec: &'a Spec<'a>,
-    bundle: &'a Path,
+    bundle: &'a str,
     host: &'p Host,
     options: &'p Options,
     namespaces: Namespaces,
@@ -355,7 +354,7 @@ impl<'a> Builder<'a, '_> {
         let warning = Error::new("has no mount namespace: what is mounted in the container is the host's");
         self.warnings.push(warning.field("/linux/namespaces"));
         self.push(Step::Umask { value: 0 });
-        let source = super::mounts::in_bundle(self.bundle, path);
+        let source = in_bundle(self.bundle, path);
         self.script.push(Field::Fixed("/root/path"), Step::OpenRoot { path: &c(&source) });
         if self.spec.process.as_ref().is_some_and(|process| labels(process).next().is_some()) {
             self.push(Step::OpenProc {});
@@ -375,7 +374,7 @@ impl<'a> Builder<'a, '_> {
     /// Hooks expect to find the root filesystem at its own path; without hooks it is attached over the root,
     /// so that no directory on the way has to be passable for the container's user.
     fn attach_root(&mut self, path: &'a str, propagation: u64) {
-        let source = super::mounts::in_bundle(self.bundle, path);
+        let source = in_bundle(self.bundle, path);
         let attach = if self.hooks_before_pivot() { c(&source) } else { c("/") };
         let field = Field::Fixed("/root/path");
         let copier = self.copier();

@@ -17,7 +17,6 @@ use crate::names::namespaces::{MOUNT, PID, USER};
 use crate::spec::destination::absolute;
 use crate::spec::{Mount, Spec};
 use crate::wire::{Bytes, Handle, MOST_KEPT, MountId, Step};
-use std::path::Path;
 
 /// File systems that take nothing from the tree in which they are mounted: what an ext4 or an overlay is made of
 /// would be looked up where the container can put something else.
@@ -43,7 +42,7 @@ pub fn copies(list: &[Mount]) -> bool {
 pub fn add<'a>(
     list: &'a [Mount<'a>],
     spec: &'a Spec<'a>,
-    bundle: &'a Path,
+    bundle: &'a str,
     to: Destination,
     host: &Host,
 ) -> Result<Tenant<'a>> {

@@ -17,6 +17,50 @@ impl Listening {
     }
 }
 
+/// How the root of the file system is changed; in a record, whether it is moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "bool", into = "bool")]
+pub enum RootChange {
+    #[default]
+    PivotRoot,
+    /// The host's root is covered, not detached: all that an initramfs allows.
+    MoveMount,
+}
+
+impl From<bool> for RootChange {
+    fn from(no_pivot: bool) -> RootChange {
+        if no_pivot { RootChange::MoveMount } else { RootChange::PivotRoot }
+    }
+}
+
+impl From<RootChange> for bool {
+    fn from(change: RootChange) -> bool {
+        change == RootChange::MoveMount
+    }
+}
+
+/// The session keyring of the container's process; in a record, whether it is the caller's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "bool", into = "bool")]
+pub enum Keyring {
+    #[default]
+    New,
+    /// The caller's.
+    Inherit,
+}
+
+impl From<bool> for Keyring {
+    fn from(no_new_keyring: bool) -> Keyring {
+        if no_new_keyring { Keyring::Inherit } else { Keyring::New }
+    }
+}
+
+impl From<Keyring> for bool {
+    fn from(keyring: Keyring) -> bool {
+        keyring == Keyring::Inherit
+    }
+}
+
 /// The fields stand in state.json between those of the record.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

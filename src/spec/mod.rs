@@ -20,7 +20,7 @@ pub mod template;
 pub mod text;
 pub mod validate;
 
-pub use amendments::{Amendments, Listening};
+pub use amendments::{Amendments, Keyring, Listening, RootChange};
 pub use config::*;
 pub use idmap::IdMapping;
 pub use linux::*;

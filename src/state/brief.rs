@@ -12,7 +12,6 @@ use crate::sys::c;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ffi::CString;
-use std::path::PathBuf;
 
 /// The longest target of a link, with its end: PATH_MAX.
 pub const LONGEST: usize = 4096;
@@ -32,8 +31,8 @@ pub struct Brief {
     /// The start socket was there; whether it still is has to be asked. None is put there later.
     #[serde(default)]
     pub awaited_start: bool,
-    pub bundle: PathBuf,
-    pub rootfs: PathBuf,
+    pub bundle: String,
+    pub rootfs: String,
     pub created: String,
     pub owner_uid: u32,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

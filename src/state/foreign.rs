@@ -10,12 +10,12 @@ use super::record::{Phase, Record};
 use crate::cgroup::{Location, locate};
 use crate::error::{Error, Kind, Result};
 use crate::host::cgroups::{self, Mount};
+use crate::spec::destination::in_bundle;
 use crate::spec::load;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ffi::CStr;
-use std::path::PathBuf;
 
 /// crun's record; runc's is called as ours.
 pub const STATUS: &CStr = c"status";
@@ -37,7 +37,7 @@ struct Runc {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct RuncConfig {
-    rootfs: PathBuf,
+    rootfs: String,
     /// `bundle=PATH`, and the annotations as `name=value`.
     labels: Option<Vec<String>>,
     namespaces: Option<Vec<Namespace>>,
@@ -61,8 +61,8 @@ struct Crun {
     pid: i32,
     process_start_time: u64,
     cgroup_path: Option<String>,
-    rootfs: PathBuf,
-    bundle: PathBuf,
+    rootfs: String,
+    bundle: String,
     created: String,
 }
 
@@ -99,7 +99,7 @@ fn runc(bytes: &[u8]) -> Result<Runc> {
 pub fn of_runc(bytes: &[u8], owner_uid: u32) -> Result<Record> {
     let theirs = runc(bytes)?;
     let mut annotations = BTreeMap::new();
-    let mut bundle = PathBuf::new();
+    let mut bundle = String::new();
     for label in theirs.config.labels.iter().flatten() {
         match label.split_once('=') {
             Some(("bundle", path)) => bundle = path.into(),
@@ -135,7 +135,7 @@ pub fn of_crun(id: &str, status: &[u8], config: &[u8], owner_uid: u32) -> Result
     };
     Ok(Record {
         id: id.to_owned(),
-        rootfs: theirs.bundle.join(theirs.rootfs),
+        rootfs: in_bundle(&theirs.bundle, &theirs.rootfs).into_owned(),
         bundle: theirs.bundle,
         created: theirs.created,
         owner_uid,

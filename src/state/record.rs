@@ -8,11 +8,10 @@ use super::process::Process;
 use crate::cgroup::Location;
 use crate::error::{Error, Kind, Result};
 use crate::resctrl::Place;
-use crate::spec::{Amendments, load};
+use crate::spec::{Amendments, Keyring, RootChange, load};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 /// The version that this program writes, and the newest that it reads.
 pub const VERSION: u32 = 1;
@@ -52,8 +51,8 @@ pub struct Record {
     pub id: String,
     /// `ociVersion` of the container's configuration.
     pub oci_version: String,
-    pub bundle: PathBuf,
-    pub rootfs: PathBuf,
+    pub bundle: String,
+    pub rootfs: String,
     /// RFC 3339, UTC, nanoseconds: [`crate::time::rfc3339_nano`].
     pub created: String,
     pub owner_uid: u32,
@@ -87,8 +86,10 @@ pub struct Record {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub user_namespaces: Vec<u64>,
     /// The options of `create` that later commands go by.
-    pub no_pivot: bool,
-    pub no_new_keyring: bool,
+    #[serde(rename = "no_pivot")]
+    pub root_change: RootChange,
+    #[serde(rename = "no_new_keyring")]
+    pub session: Keyring,
     /// The name of the session keyring: a process that knows it can join it, so only this file and `script` contain it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keyring: Option<String>,
@@ -131,7 +132,7 @@ impl Record {
 
     /// The name of the container's session keyring, where it has one of its own; 0.1.0 made it from the id.
     pub fn session_keyring(&self) -> Option<Cow<'_, str>> {
-        if self.no_new_keyring {
+        if self.session == Keyring::Inherit {
             return None;
         }
         Some(self.keyring.as_deref().map_or_else(|| format!("_ses.{}", self.id).into(), Cow::Borrowed))

@@ -23,16 +23,18 @@ use crate::wire::{Message, Part, Point, Step, Word};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
-/// The process of a container whose namespaces are joined; `gone` where it has ended.
-pub fn first(record: &Record, gone: impl Fn() -> Error) -> Result<OwnedFd> {
-    record.process.ok_or_else(&gone)?.open_to_join().map_err(|e| match e {
+/// The process of a container whose namespaces are joined, by number and by descriptor; `gone` where it has ended.
+pub fn first(record: &Record, gone: impl Fn() -> Error) -> Result<(i32, OwnedFd)> {
+    let process = record.process.ok_or_else(&gone)?;
+    let opened = process.open_to_join().map_err(|e| match e {
         Errno(libc::EINVAL) => {
             Error::new("the main thread of the container's first process has ended, and other threads go on")
                 .kind(Kind::Unsupported)
                 .remedy("a process can join them from Linux 6.9 on")
         }
         _ => gone(),
-    })
+    });
+    Ok((process.pid, opened?))
 }
 
 /// Where it goes, and which namespaces it joins; `cgroup`: [`Cgroup::there`].

@@ -4,10 +4,10 @@ use crate::engine::life::{netdevices, own_maps};
 use crate::engine::{CgroupManager, CreateOptions, Engine};
 use crate::error::{Context, Error, Kind, Result};
 use crate::host::Facts;
-use crate::spec::{Hook, Process, Spec, cpus, load, validate};
+use crate::spec::{Hook, Process, RootChange, Spec, cpus, load, validate};
 use crate::sys::file;
 use std::cell::OnceCell;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A config.json is some ten kilobytes; this much is not written by intent.
 const CONFIG_LIMIT: usize = 64 * 1024 * 1024;
@@ -15,7 +15,8 @@ const CONFIG_LIMIT: usize = 64 * 1024 * 1024;
 /// The bytes of a config, and where its relative paths begin.
 #[derive(Debug)]
 pub struct Bundle {
-    pub path: PathBuf,
+    /// Text, as the config is: paths are put together from both.
+    pub path: String,
     /// What the reader calls the config.
     name: String,
     bytes: Vec<u8>,
@@ -27,16 +28,12 @@ impl Bundle {
     pub fn read(options: &CreateOptions) -> Result<Bundle> {
         let path = std::path::absolute(&options.bundle)
             .map_err(|e| Error::io("find the working directory", &e).field("--bundle"))?;
-        // The config is UTF-8, and paths are put together from both.
-        if path.to_str().is_none() {
-            return Err(Error::new("the path of the bundle is not UTF-8")
-                .kind(Kind::Argument)
-                .field("--bundle")
-                .value(path.display()));
-        }
+        let path = path.into_os_string().into_string().map_err(|path| {
+            Error::argument("--bundle", path.display(), "the path of the bundle is not UTF-8")
+        })?;
         let config = match &options.config {
             Some(config) => config.clone(),
-            None => path.join("config.json"),
+            None => Path::new(&path).join("config.json"),
         };
         let bytes = file::read_path(&config, CONFIG_LIMIT).map_err(|e| {
             let error = e.because(format!("read {}", config.display())).kind(Kind::Argument);
@@ -68,8 +65,8 @@ impl Bundle {
 
 impl Engine {
     /// Everything that can be known to be wrong before the first side effect.
-    pub(in crate::engine) fn check(&self, spec: &Spec, facts: &Facts, no_pivot: bool) -> Result<()> {
-        let checked = validate::validate(spec, &self.circumstances(facts, no_pivot))?;
+    pub(in crate::engine) fn check(&self, spec: &Spec, facts: &Facts, root_change: RootChange) -> Result<()> {
+        let checked = validate::validate(spec, &self.circumstances(facts, root_change))?;
         self.warn_of(&checked.warnings);
         netdevices::check(spec)?;
         check_hooks(spec)
@@ -77,17 +74,21 @@ impl Engine {
 
     /// The process of `exec`, by the same rules as the config's.
     pub(in crate::engine) fn check_process(&self, process: &Process, facts: &Facts) -> Result<()> {
-        let checked = validate::process(process, &self.circumstances(facts, false))?;
+        let checked = validate::process(process, &self.circumstances(facts, RootChange::PivotRoot))?;
         check_affinity(process)?;
         self.warn_of(&checked.warnings);
         Ok(())
     }
 
-    pub(in crate::engine) fn circumstances(&self, facts: &Facts, no_pivot: bool) -> validate::Circumstances {
+    pub(in crate::engine) fn circumstances(
+        &self,
+        facts: &Facts,
+        root_change: RootChange,
+    ) -> validate::Circumstances {
         validate::Circumstances {
             last_capability: u8::try_from(facts.last_capability).unwrap_or(u8::MAX),
             unprivileged: !facts.administrator,
-            no_pivot,
+            root_change,
             systemd_cgroup: self.cgroup_manager == CgroupManager::Systemd,
         }
     }

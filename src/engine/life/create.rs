@@ -28,6 +28,7 @@ use crate::plan::deeds::{self, Deed, Wishes};
 use crate::plan::{self, Plan, SessionKeyring};
 use crate::resctrl;
 use crate::spec::amend::has_notify_socket;
+use crate::spec::destination::in_bundle;
 use crate::spec::{Amendments, Listening, Namespace, Process, Spec, annotations};
 use crate::state::{Entry, Record};
 use crate::sys::random;
@@ -100,7 +101,7 @@ impl Call<'_> {
             preserve_fds: (options.sockets.len() + options.preserve_fds.len()) as u32,
             start: start_pipes::word(starter, spec, &facts),
         };
-        self.check(spec, &facts, plan_options.left_below.is_some())?;
+        self.check(spec, &facts, options.root_change)?;
         let rdt = spec.linux.as_ref().and_then(|linux| linux.intel_rdt.as_ref());
         let rdt = rdt.map(|rdt| resctrl::Request::find(&options.id, rdt)).transpose()?;
         let path = spec.linux.as_ref().and_then(|linux| linux.cgroups_path.as_deref());
@@ -210,7 +211,7 @@ fn intent(
         version: crate::state::record::VERSION,
         id: options.id.clone(),
         oci_version: spec.oci_version.to_string(),
-        rootfs: bundle.path.join(root),
+        rootfs: in_bundle(&bundle.path, root).into_owned(),
         bundle: bundle.path.clone(),
         created: time::rfc3339_nano(SystemTime::now()),
         owner_uid: prepared.facts.euid,
@@ -220,8 +221,8 @@ fn intent(
         amendments: spec.amendments.clone(),
         namespaces_created: plan.created as u32,
         namespaces_joined: plan.joined as u32,
-        no_pivot: planned.left_below.is_some(),
-        no_new_keyring: planned.keyring.is_none(),
+        root_change: options.root_change,
+        session: options.keyring,
         keyring: planned.keyring.as_ref().map(|keyring| keyring.name.clone()),
         preserve_fds: planned.preserve_fds,
         ..Record::default()

@@ -125,15 +125,15 @@ impl Call<'_> {
 
     /// Kills what runs and waits until the first process has ended.
     fn end_processes(&self, record: &Record) -> Result<()> {
-        let pidfd = match record.process.map(|first| first.open()) {
-            Some(Ok(pidfd)) => Some(pidfd),
+        let first = match record.process.map(|first| first.open().map(|pidfd| (first.pid, pidfd))) {
+            Some(Ok(first)) => Some(first),
             None | Some(Err(Errno(libc::ESRCH | libc::ENOENT | libc::EINVAL))) => None,
             Some(Err(e)) => return Err(e.because("open the container's first process")),
         };
         // With the first process of its pid namespace the kernel has ended all others.
-        if pidfd.is_some() || record.process.is_none() || shares_pids(record) {
+        if first.is_some() || record.process.is_none() || shares_pids(record) {
             let driver = Driver::open(record.cgroup.as_ref())?;
-            match pidfd.as_ref().map(|pidfd| process::pidfd_send_signal(pidfd.as_fd(), libc::SIGKILL)) {
+            match first.as_ref().map(|(_, pidfd)| process::pidfd_send_signal(pidfd.as_fd(), libc::SIGKILL)) {
                 None | Some(Ok(()) | Err(Errno(libc::ESRCH))) => {}
                 // An AppArmor profile may take no signal from outside; cgroup.kill asks no profile.
                 Some(Err(Errno(libc::EPERM | libc::EACCES))) if driver.cgroup().is_some() => {}
@@ -141,8 +141,8 @@ impl Call<'_> {
             }
             self.patiently(record.cgroup.as_ref(), |pause| driver.kill(libc::SIGKILL, pause))?;
         }
-        match &pidfd {
-            Some(pidfd) if !self.waits.end_of(pidfd.as_fd(), record.pid().unwrap_or_default())? => {
+        match &first {
+            Some((pid, pidfd)) if !self.waits.end_of(pidfd.as_fd(), *pid)? => {
                 Err(Error::new("container init still running")
                     .doing("cannot end the container")
                     .remedy("it sleeps in the kernel, often on a file system that does not answer"))

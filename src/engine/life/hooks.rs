@@ -108,7 +108,7 @@ impl<'a> Occasion<'a> {
 
     /// Where hooks of the host begin: in the bundle, which may be gone by the last of them.
     fn directory(&self) -> &Path {
-        let bundle = &self.record.bundle;
+        let bundle = Path::new(&self.record.bundle);
         if self.is_last() && std::fs::metadata(bundle.join(".")).is_err() { Path::new("/") } else { bundle }
     }
 
@@ -232,7 +232,7 @@ impl Occasion<'_> {
                 // It has all of our rights: it is not born where neighbours could trace it.
                 let joined = u64::from(self.record.namespaces_joined) & PID;
                 let to = Destination { namespaces: to.namespaces & !joined, ..to };
-                tenant::host_hook(hook, &self.record.rootfs.to_string_lossy(), to)
+                tenant::host_hook(hook, &self.record.rootfs, to)
             }
             Some((process, filter)) => {
                 let tracers = tracers::of(process, filter, to.namespaces, inside.first.0)?;

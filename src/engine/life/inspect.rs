@@ -1,13 +1,12 @@
 //! What a container is and what runs in it: `state`, `list`, `ps`. Reads only, and takes no lock.
 
-use crate::cgroup::Cgroup;
+use crate::cgroup::Driver;
 use crate::engine::{Engine, SPEC_VERSION, Status};
 use crate::error::{Error, Result};
 use crate::state::owner::Owners;
 use crate::state::{Brief, Life};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 /// What `state` and `list` report, in this order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -35,8 +34,7 @@ impl Engine {
     /// The processes of the container, in the caller's pid namespace, ascending.
     pub fn pids(&self, id: &str) -> Result<Vec<i32>> {
         let (_, record) = self.look(id)?;
-        let cgroup = record.cgroup.as_ref().map(Cgroup::open).transpose()?.flatten();
-        if let Some(cgroup) = cgroup {
+        if let Some(cgroup) = Driver::open(record.cgroup.as_ref())?.cgroup() {
             let mut pids = cgroup.pids()?;
             pids.sort_unstable();
             return Ok(pids);
@@ -62,14 +60,10 @@ pub(in crate::engine) fn describe(
         id: id.to_owned(),
         pid,
         status,
-        bundle: text(record.bundle),
-        rootfs: text(record.rootfs),
+        bundle: record.bundle,
+        rootfs: record.rootfs,
         created: record.created,
         owner: owners.name(record.owner_uid),
         annotations: record.annotations,
     }
-}
-
-fn text(path: PathBuf) -> String {
-    path.into_os_string().into_string().unwrap_or_else(|path| path.to_string_lossy().into_owned())
 }

@@ -129,7 +129,9 @@ fn look_at(store: &Store, ids: &[String], owners: &Owners, boot: Option<&str>) -
         let brief = brief?;
         let status = match life? {
             Life::Ended => Status::Stopped,
-            Life::Alive if brief.awaited_start && store.awaits_start(id, brief.pid.unwrap_or_default()) => {
+            Life::Alive
+                if brief.awaited_start && brief.pid.is_some_and(|pid| store.awaits_start(id, pid)) =>
+            {
                 Status::Created
             }
             Life::Alive => Status::Running,

@@ -147,7 +147,7 @@ fn refuse_unknown_calls(profile: &Seccomp) -> Result<()> {
 pub fn plan<'a>(
     prepared: &Prepared,
     spec: &'a Spec<'a>,
-    bundle: &'a std::path::Path,
+    bundle: &'a str,
     options: &plan::Options,
 ) -> Result<plan::Plan<'a>> {
     plan::container(spec, bundle, &prepared.host, prepared.filter.as_ref(), options)

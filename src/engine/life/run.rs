@@ -45,7 +45,8 @@ impl Call<'_> {
         options: &CreateOptions,
         after: AfterExit,
     ) -> Result<(Made, Option<Proxy>)> {
-        let proxy = self.proxy(&made.entry, &made.record, options.notify_socket.as_deref());
+        let (pid, notify) = (made.init.process().pid, options.notify_socket.as_deref());
+        let proxy = self.proxy(&made.entry, &made.record, pid, notify);
         match proxy.and_then(|proxy| self.start_made(&made, spec).map(|()| proxy)) {
             Ok(proxy) => Ok((made, proxy)),
             Err(error) => {

@@ -1,6 +1,6 @@
 //! `start`: the word for a created container, and the second half of `run`.
 
-use crate::cgroup::Cgroup;
+use crate::cgroup::Driver;
 use crate::engine::caller::{listener, notify::Proxy};
 use crate::engine::child::{
     diagnose, early, init,
@@ -18,7 +18,7 @@ use crate::error::{Error, Kind, Result};
 use crate::plan::deeds::{self, Deed, HookKind};
 use crate::plan::{StartWord, kept};
 use crate::spec::Spec;
-use crate::state::{Entry, Record, is_init};
+use crate::state::{Entry, Process, Record, is_init};
 use crate::sys::Errno;
 use crate::wire::Word;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -54,9 +54,9 @@ impl Call<'_> {
             Errno(libc::ECONNREFUSED | libc::ENXIO | libc::ESRCH) => stopped(id),
             e => start_pipes::unreachable(e).value(id),
         };
-        let first = record.process.ok_or(Errno(libc::ESRCH)).and_then(|first| first.open());
-        let first = first.map_err(unreached)?;
-        let opened = match start_pipes::open(&entry, &record, first.as_fd()) {
+        let process = record.process.ok_or_else(|| stopped(id))?;
+        let first = process.open().map_err(unreached)?;
+        let opened = match start_pipes::open(&entry, process.pid, first.as_fd()) {
             Err(Errno(libc::ENOENT)) => None,
             opened => Some(opened.map_err(unreached)?),
         };
@@ -64,8 +64,9 @@ impl Call<'_> {
             Some((pipes, word)) => Waiting::Pipes(pipes, *word),
             None => Waiting::Old(start_old::connect(&entry).map_err(unreached)?),
         };
-        let readiness = self.proxy(&entry, &record, notify)?;
-        let starting = Starting { engine: self, spec: &spec, entry: &entry, record: &record, made: None };
+        let readiness = self.proxy(&entry, &record, process.pid, notify)?;
+        let starting =
+            Starting { engine: self, spec: &spec, entry: &entry, record: &record, process, made: None };
         let deeds = deeds::start(&spec, true);
         self.tell_planned(&deeds, &spec);
         if let Err((failed, error)) = starting.carry_out(&deeds, &waiting) {
@@ -78,17 +79,18 @@ impl Call<'_> {
             undone.unwrap_or_else(|more| self.warn(more.doing("cleaning up after a failure")));
             return Err(error);
         }
-        Ok(Started { pid: record.pid().unwrap_or_default(), pidfd: first, terminal: None, readiness })
+        Ok(Started { pid: process.pid, pidfd: first, terminal: None, readiness })
     }
 
     pub(in crate::engine) fn proxy(
         &self,
         entry: &Entry,
         record: &Record,
+        pid: i32,
         notify: Option<&Path>,
     ) -> Result<Option<Proxy>> {
         let host = notify.filter(|_| record.amendments.notify);
-        let proxy = host.map(|host| Proxy::new(entry, host, record.pid().unwrap_or_default())).transpose();
+        let proxy = host.map(|host| Proxy::new(entry, host, pid)).transpose();
         match proxy {
             // A variable that an engine has left over.
             Err(error) if matches!(error.detail().errno, Some(libc::ENOENT | libc::ECONNREFUSED)) => {
@@ -102,8 +104,9 @@ impl Call<'_> {
     /// Says start to a container that this process has made.
     pub(in crate::engine) fn start_made(&self, made: &Made, spec: &Spec) -> Result<()> {
         let (entry, record) = (&made.entry, &made.record);
-        let starting = Starting { engine: self, spec, entry, record, made: Some(made) };
         let no_way = || Error::new("the container's init has no way to be told");
+        let process = record.process.ok_or_else(no_way)?;
+        let starting = Starting { engine: self, spec, entry, record, process, made: Some(made) };
         let waiting = Waiting::Pipes(made.init.pipes().ok_or_else(no_way)?, StartWord::Maker);
         let deeds = deeds::start(spec, start_pipes::shows(Starter::Us, spec));
         self.tell_planned(&deeds, spec);
@@ -125,6 +128,8 @@ struct Starting<'a> {
     spec: &'a Spec<'a>,
     entry: &'a Entry,
     record: &'a Record,
+    /// Its first one.
+    process: Process,
     /// What this process knows if it has made the container itself.
     made: Option<&'a Made>,
 }
@@ -136,7 +141,7 @@ impl Starting<'_> {
             (waiting, deeds.first())
         {
             // There init asks for its hooks, and says itself when it goes on.
-            let first = (control, self.record.pid().unwrap_or_default());
+            let first = (control, self.process.pid);
             let send = |listener| self.send_listener(listener);
             start_old::start(first, &self.engine.waits, &|| self.run_hooks(), &send)
                 .map_err(|(failed, error)| (failed, unable(error)))?;
@@ -178,7 +183,7 @@ impl Starting<'_> {
     fn follow(&self, waiting: &Waiting) -> Result<()> {
         let mut listens = self.spec.linux.as_ref().is_some_and(|linux| linux.seccomp.is_some());
         loop {
-            let pid = self.record.pid().unwrap_or_default();
+            let pid = self.process.pid;
             // A neighbour that may trace can keep a copy of init's end: then it does not close at the exec.
             let runs = || match waiting {
                 Waiting::Pipes(_, StartWord::Maker) => !is_init(pid),
@@ -209,8 +214,8 @@ impl Starting<'_> {
     }
 
     fn first(&self) -> Result<OwnedFd> {
-        let gone = || Error::new("the container's init has ended").kind(Kind::WrongState);
-        self.record.process.ok_or_else(gone)?.open().map_err(|_| gone())
+        let gone = |_| Error::new("the container's init has ended").kind(Kind::WrongState);
+        self.process.open().map_err(gone)
     }
 
     /// The script that `create` carried out says what the step was.
@@ -223,8 +228,7 @@ impl Starting<'_> {
     }
 
     fn send_listener(&self, listener: OwnedFd) -> Result<()> {
-        let pid = self.record.pid().unwrap_or_default();
-        listener::send(self.spec, self.record, Status::Creating, pid, listener.as_fd())
+        listener::send(self.spec, self.record, Status::Creating, self.process.pid, listener.as_fd())
     }
 
     fn run_hooks(&self) -> Result<()> {
@@ -240,12 +244,12 @@ impl Starting<'_> {
                 &again
             }
         };
-        let cgroup = self.record.cgroup.as_ref().map(Cgroup::open).transpose()?.flatten();
+        let driver = Driver::open(self.record.cgroup.as_ref())?;
         let inside = Inside {
             spec: self.spec,
             host: &prepared.host,
-            first: (self.record.pid().unwrap_or_default(), first.as_fd()),
-            cgroup: cgroup.as_ref(),
+            first: (self.process.pid, first.as_fd()),
+            cgroup: driver.cgroup(),
             own: self.spec.process.as_ref().map(|process| (process, prepared.filter.as_ref())),
         };
         let occasion = Occasion::new("startContainer", self.record, Status::Created, &self.engine.waits);

@@ -96,7 +96,7 @@ fn inode(end: &OwnedFd) -> SysResult<u64> {
 }
 
 /// Our ends to `first`. `ENOENT` where a container has neither of these pipes, `ENXIO` where no init waits for the word.
-pub fn open(entry: &Entry, record: &Record, first: BorrowedFd) -> SysResult<(Pipes, StartWord)> {
+pub fn open(entry: &Entry, pid: i32, first: BorrowedFd) -> SysResult<(Pipes, StartWord)> {
     let flags = libc::O_NONBLOCK | libc::O_NOFOLLOW;
     let Some(awaited) = entry.awaited() else {
         let word = file::openat2(entry.dir(), START_WORD, libc::O_WRONLY | flags, 0, 0)?;
@@ -111,7 +111,7 @@ pub fn open(entry: &Entry, record: &Record, first: BorrowedFd) -> SysResult<(Pip
         let same = name == Awaited::name(inode).as_bytes();
         if same { file::reopen(end.as_fd(), flags | libc::O_NONBLOCK) } else { Err(Errno(libc::EBADF)) }
     };
-    if !awaited_at(record.pid().unwrap_or_default(), descriptor, word) {
+    if !awaited_at(pid, descriptor, word) {
         return Err(Errno(libc::ENXIO));
     }
     let word = take(descriptor, word, libc::O_WRONLY)?;

@@ -5,7 +5,7 @@
 //! a reused pid is never taken for it, and numbers that were read while the container ended are not reported.
 
 use crate::cgroup::oom::{OomKills, Seen};
-use crate::cgroup::{self, Cgroup};
+use crate::cgroup::{self, Driver};
 use crate::engine::{Call, Engine};
 use crate::error::{Error, Kind, Result};
 use crate::resctrl::{self, Place, Tree};
@@ -72,11 +72,12 @@ impl Engine {
         let (_, record) = self.look(id)?;
         let process = record.process.ok_or_else(|| has_no_events(id))?;
         let first = process.open().map_err(|_| has_no_events(id))?;
-        let location = record.cgroup.as_ref().map(cgroup::stats::counting);
-        let cgroup = location.as_ref().map(Cgroup::open).transpose()?.flatten().ok_or_else(|| {
-            Error::new("a container without a cgroup has no statistics").kind(Kind::Unsupported).value(id)
-        })?;
-        Ok(Observed { first, cgroup, place: record.resctrl })
+        let driver = Driver::counting(record.cgroup.as_ref())?;
+        if driver.cgroup().is_none() {
+            let reason = "a container without a cgroup has no statistics";
+            return Err(Error::new(reason).kind(Kind::Unsupported).value(id));
+        }
+        Ok(Observed { first, driver, place: record.resctrl })
     }
 }
 
@@ -91,7 +92,7 @@ impl Call<'_> {
             return Err(Error::new("the interval must be greater than 0").kind(Kind::Argument));
         }
         let observed = self.observed(id)?;
-        let mut oom = observed.cgroup.watch_oom()?;
+        let mut oom = observed.driver.needed("watched")?.watch_oom()?;
         if oom.is_none() {
             self.warn(Error::new("memory is not counted for this container: there will be no oom events"));
         }
@@ -134,14 +135,14 @@ impl Call<'_> {
 struct Observed {
     /// Its first process.
     first: OwnedFd,
-    cgroup: Cgroup,
+    driver: Driver,
     place: Option<Place>,
 }
 
 impl Observed {
     fn stats(&self) -> Result<Stats> {
         let intel_rdt = self.place.as_ref().map(shares).transpose()?.flatten();
-        Ok(Stats { cgroup: self.cgroup.stats()?, intel_rdt })
+        Ok(Stats { cgroup: self.driver.needed("watched")?.stats()?, intel_rdt })
     }
 
     fn has_ended(&self) -> Result<bool> {

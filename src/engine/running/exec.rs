@@ -1,7 +1,7 @@
 //! `exec`: another process in a container, by the same sealed init with another plan: join, then become the
 //! program.
 
-use crate::cgroup::{Cgroup, none};
+use crate::cgroup::{Cgroup, Driver};
 use crate::engine::caller::{
     console, listener, pid_file,
     pidfd::{self, Role},
@@ -82,15 +82,15 @@ impl Call<'_> {
         let process = spec.process.as_ref().ok_or_else(nothing)?;
         let console = console::plan(process, &options.terminal, Role::Tenant)?;
         let gone = || Error::new("cannot exec in a stopped container").kind(Kind::WrongState);
-        let first = tenant::first(record, gone)?;
-        let (cgroup, birthplace) = birthplace(options, record)?;
-        let (there, keyring) = (cgroup.as_ref().map(Cgroup::there), record.session_keyring());
+        let (pid, first) = tenant::first(record, gone)?;
+        let (driver, birthplace) = birthplace(options, record)?;
+        let cgroup = driver.cgroup();
+        let (there, keyring) = (cgroup.map(Cgroup::there), record.session_keyring());
         let to = Destination {
             in_resctrl: record.resctrl.is_some(),
             keyring: keyring.as_deref(),
             ..tenant::destination(record, there.as_ref())
         };
-        let pid = record.pid().unwrap_or_default();
         let filter = prepared.filter.as_ref();
         let tracers = tracers::of(process, filter, to.namespaces, pid)?;
         let (linux, host) = (spec.linux(), &prepared.host);
@@ -107,7 +107,7 @@ impl Call<'_> {
             birthplace,
             streams: options.streams,
             preserved: &options.preserve_fds,
-            ..Beginning::beside((pid, first.as_fd()), cgroup.as_ref())
+            ..Beginning::beside((pid, first.as_fd()), cgroup)
         };
         let mut master = None;
         let passed = |passed: Passed| match passed {
@@ -127,13 +127,13 @@ impl Call<'_> {
 }
 
 /// The container's cgroup, or the one below it that was asked for.
-fn birthplace(options: &ExecOptions, record: &Record) -> Result<(Option<Cgroup>, Birthplace)> {
-    let cgroup = record.cgroup.as_ref().map(Cgroup::open).transpose()?.flatten();
+fn birthplace(options: &ExecOptions, record: &Record) -> Result<(Driver, Birthplace)> {
+    let driver = Driver::open(record.cgroup.as_ref())?;
     if options.cgroups.is_empty() {
-        return Ok((cgroup, Birthplace::OrBeside));
+        return Ok((driver, Birthplace::OrBeside));
     }
-    let cgroup = cgroup.ok_or_else(|| none("entered").field("--cgroup"))?;
-    Ok((Some(cgroup.below(&options.cgroups)?), Birthplace::Exactly))
+    let below = driver.below(&options.cgroups).map_err(|e| e.field("--cgroup"))?;
+    Ok((below, Birthplace::Exactly))
 }
 
 fn check_status(id: &str, status: Status, options: &ExecOptions) -> Result<()> {

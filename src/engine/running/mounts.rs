@@ -4,7 +4,7 @@
 //! The container's config stays as it is: what is added is gone with the container. Which mounts were added is in its
 //! record, and those alone are removed: where a path leads is the container's word.
 
-use crate::cgroup::Cgroup;
+use crate::cgroup::{Cgroup, Driver};
 use crate::engine::child::{
     belonging, diagnose,
     init::{Init, out_of_turn},
@@ -41,18 +41,18 @@ impl Call<'_> {
         let config = entry.config()?;
         let spec = self.spec_again(&config, &entry, &record)?;
         let prepared = self.prepare(&spec, &record)?;
-        let facts = self.circumstances(&prepared.facts, record.no_pivot);
+        let facts = self.circumstances(&prepared.facts, record.root_change);
         self.warn_of(&validate::more_mounts(&list, &spec, &facts)?.warnings);
         // Errors use the terms of the file.
         let own = Spec { mounts: spec.mounts.clone(), linux: spec.linux.clone(), ..Spec::default() };
         let spec = Spec { mounts: list, ..spec };
         let named = Named::of(&own, &spec.mounts, u64::from(record.namespaces_joined));
-        let cgroup = record.cgroup.as_ref().filter(|_| live::copies(&spec.mounts));
-        let cgroup = cgroup.map(Cgroup::open).transpose()?.flatten();
-        let there = cgroup.as_ref().map(Cgroup::there);
+        let driver = Driver::open(record.cgroup.as_ref().filter(|_| live::copies(&spec.mounts)))?;
+        let cgroup = driver.cgroup();
+        let there = cgroup.map(Cgroup::there);
         let to = joining::destination(&record, there.as_ref());
         let planned = live::add(&spec.mounts, &spec, &record.bundle, to, &prepared.host);
-        let work = Work { record: &record, spec: &spec, cgroup: cgroup.as_ref(), named, engine: self };
+        let work = Work { record: &record, spec: &spec, cgroup, named, engine: self };
         let mut added = Vec::new();
         let outcome = planned.and_then(|tenant| work.finish(&tenant, &mut added));
         if outcome.is_err() && !added.is_empty() {
@@ -122,9 +122,9 @@ fn choose(list: &[Mount], record: &Record) -> Result<Vec<Attached>> {
         let free = |at: &usize| !chosen.iter().any(|(taken, _)| taken == at);
         let mut known = (0..record.mounts.len()).rev().filter(|&at| record.mounts[at].destination == path);
         let Some(at) = known.find(free) else {
-            let pid = record.pid().unwrap_or_default();
+            let remedy = |pid| format!("to take away another one: umount --namespace {pid} {path}");
             return Err(refuse("no mount that `mounts add` has made and remembered is there")
-                .remedy(format!("to take away another one: umount --namespace {pid} {path}")));
+                .remedy_if(record.pid().map(remedy)));
         };
         chosen.push((at, Attached { index, mount: mount_id(&record.mounts[at]) }));
     }
@@ -181,11 +181,10 @@ impl Work<'_> {
     /// Lets init do it. `attached` is what is mounted afterwards.
     fn finish(&self, tenant: &Tenant, attached: &mut Vec<Attached>) -> Result<()> {
         let gone = || Error::new("the container has ended").kind(Kind::WrongState);
-        let process = self.record.process.ok_or_else(gone)?;
-        let first = joining::first(self.record, gone)?;
+        let (pid, first) = joining::first(self.record, gone)?;
         let shows_processes = tenant.opens.iter().any(|open| *open == Open::PidNamespace);
-        let pid_namespace = shows_processes.then(|| pid_namespace(process.pid, first.as_fd())).transpose()?;
-        let mut beginning = Beginning::beside((process.pid, first.as_fd()), self.cgroup);
+        let pid_namespace = shows_processes.then(|| pid_namespace(pid, first.as_fd())).transpose()?;
+        let mut beginning = Beginning::beside((pid, first.as_fd()), self.cgroup);
         beginning.given.open_files = self.engine.open_files;
         beginning.given.pid_namespace = pid_namespace.as_ref().map(AsFd::as_fd);
         let mut init = joining::start(tenant, self.spec, beginning, &self.engine.waits)?;

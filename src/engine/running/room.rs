@@ -3,7 +3,7 @@
 //!
 //! The process is never born outside and moved in late: it would be seen by the container without its device rules.
 
-use crate::cgroup::Cgroup;
+use crate::cgroup::{Cgroup, Driver};
 use crate::engine::Call;
 use crate::error::{Error, Result};
 use crate::state::{Entry, Record};
@@ -23,9 +23,9 @@ impl Call<'_> {
             return Err(refused);
         }
         let (entry, mut record) = self.take(id)?;
-        let cgroup = record.cgroup.as_ref().map(Cgroup::open).transpose()?.flatten();
-        let tasks = cgroup.as_ref().and_then(Cgroup::tasks);
-        let (Some(cgroup), Some((now, limit))) = (cgroup, tasks) else { return Err(refused) };
+        let driver = Driver::open(record.cgroup.as_ref())?;
+        let tasks = driver.cgroup().and_then(Cgroup::tasks);
+        let (Some(cgroup), Some((now, limit))) = (driver.cgroup(), tasks) else { return Err(refused) };
         if now + BIRTH <= limit {
             // Another limit, of a group above it or of a user.
             return Err(refused);
@@ -42,8 +42,8 @@ impl Call<'_> {
 
 /// The limit is what it was.
 pub(in crate::engine) fn put_back(entry: &Entry, record: &mut Record) -> Result<()> {
-    let cgroup = record.cgroup.as_ref().map(Cgroup::open).transpose()?.flatten();
-    if let (Some(cgroup), Some(limit)) = (cgroup, record.tasks) {
+    let driver = Driver::open(record.cgroup.as_ref())?;
+    if let (Some(cgroup), Some(limit)) = (driver.cgroup(), record.tasks) {
         cgroup.limit_tasks(limit)?;
     }
     record.tasks = None;

@@ -10,7 +10,7 @@ use crate::names::namespaces::USER;
 use crate::plan::Host;
 use crate::plan::opens::{Copier, Mapping, Moment, Open, Opens, Owners};
 use crate::plan::script::{Field, Script, StringList, c};
-use crate::spec::destination::absolute;
+use crate::spec::destination::{absolute, in_bundle};
 use crate::spec::text::given;
 use crate::spec::{Mount, Spec, annotations, idmap};
 use crate::wire::{self, Attributes, Bind, Filesystem, Handle, Links, Remount, Step};
@@ -18,7 +18,6 @@ use legacy::is_long;
 use options::Flags;
 use std::borrow::Cow;
 use std::ffi::{CStr, CString};
-use std::path::Path;
 
 /// Files of procfs that may be mounted over; everything else there would let an image fake what the runtime
 /// and the container's tools trust (CVE-2019-16884).
@@ -60,7 +59,7 @@ pub struct Mounts<'a, 'p> {
     pub list: &'a [Mount<'a>],
     /// The container's config; its `mounts` may be others than these.
     pub spec: &'a Spec<'a>,
-    pub bundle: &'a Path,
+    pub bundle: &'a str,
     pub host: &'p Host,
     /// `CLONE_NEW…` of the namespaces that are the container's, made or joined.
     pub namespaces: u64,
@@ -421,23 +420,4 @@ pub(super) fn label_option(spec: &Spec) -> Option<String> {
 pub(super) struct Source<'a> {
     pub path: Cow<'a, str>,
     pub mapping: Option<Mapping<'a>>,
-}
-
-/// Relative sources are relative to the bundle (config.md, Mounts).
-pub fn in_bundle<'a>(bundle: &Path, path: &'a str) -> Cow<'a, str> {
-    if path.starts_with('/') {
-        return Cow::Borrowed(path);
-    }
-    Cow::Owned(bundle.join(path).to_string_lossy().into_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn relative_sources_are_in_the_bundle() {
-        assert_eq!(in_bundle(Path::new("/b"), "x/y"), "/b/x/y");
-        assert_eq!(in_bundle(Path::new("/b"), "/x"), "/x");
-    }
 }

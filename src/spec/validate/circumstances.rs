@@ -1,5 +1,7 @@
 //! What the rules are told of the host and of the command line.
 
+use crate::spec::RootChange;
+
 /// What the rules need to know besides the config.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Circumstances {
@@ -7,8 +9,7 @@ pub struct Circumstances {
     pub last_capability: u8,
     /// The runtime has no rights of its own outside a user namespace that it makes.
     pub unprivileged: bool,
-    /// `--no-pivot`: the rootfs is entered by moving it over `/`.
-    pub no_pivot: bool,
+    pub root_change: RootChange,
     /// `--systemd-cgroup`: `cgroupsPath` is `slice:prefix:name`.
     pub systemd_cgroup: bool,
 }
@@ -16,6 +17,7 @@ pub struct Circumstances {
 /// A privileged runtime on a kernel that has every capability we know.
 impl Default for Circumstances {
     fn default() -> Circumstances {
-        Circumstances { last_capability: 40, unprivileged: false, no_pivot: false, systemd_cgroup: false }
+        let root_change = RootChange::PivotRoot;
+        Circumstances { last_capability: 40, unprivileged: false, root_change, systemd_cgroup: false }
     }
 }

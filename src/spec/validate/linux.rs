@@ -7,7 +7,7 @@ use crate::names;
 use crate::spec::destination::is_root;
 use crate::spec::findings::{At, Findings};
 use crate::spec::text::given;
-use crate::spec::{Device, IntelRdt, Linux, MemoryPolicy, Personality};
+use crate::spec::{Device, IntelRdt, Linux, MemoryPolicy, Personality, RootChange};
 use std::collections::BTreeMap;
 
 pub fn linux(f: &mut Findings, at: &At, linux: &Linux, facts: &Circumstances) {
@@ -113,7 +113,7 @@ fn rootfs_propagation(f: &mut Findings, at: &At, mode: &str, facts: &Circumstanc
             let known = names::MOUNT_OPTIONS.iter().map(|option| option.name);
             f.unknown(at, mode, known.filter(|name| names::propagation_mode(name).is_some()));
         }
-        Some((flag, _)) if facts.no_pivot && flag == libc::MS_PRIVATE => {
+        Some((flag, _)) if facts.root_change == RootChange::MoveMount && flag == libc::MS_PRIVATE => {
             let remedy = "leave out --no-pivot, or use another propagation";
             f.refuse(at, mode, "is not safe without pivot_root", remedy);
         }

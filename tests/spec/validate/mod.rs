@@ -6,9 +6,9 @@ mod namespaces;
 mod process;
 mod resources;
 
-use rruntime::spec::Spec;
 use rruntime::spec::load::parse;
 use rruntime::spec::validate::{self, Checked, Circumstances, validate};
+use rruntime::spec::{RootChange, Spec};
 use serde_json::Value;
 
 const BASE: &str = r#"{
@@ -341,7 +341,7 @@ fn a_systemd_cgroup_path_has_three_parts() {
 
 #[test]
 fn private_propagation_needs_pivot_root() {
-    let facts = Circumstances { no_pivot: true, ..Circumstances::default() };
+    let facts = Circumstances { root_change: RootChange::MoveMount, ..Circumstances::default() };
     let found = problems(&edited(r#"{"linux": {"rootfsPropagation": "rprivate"}}"#), &facts);
     assert!(found.iter().any(|(field, _)| field == "/linux/rootfsPropagation"), "{found:?}");
     assert_eq!(problems(&edited(r#"{"linux": {"rootfsPropagation": "rslave"}}"#), &facts), Vec::new());
