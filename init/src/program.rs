@@ -66,7 +66,10 @@ impl<'a> Init<'a> {
                     self.read_head(candidate);
                     return Ok(());
                 }
-                Err(Fail(Part::NotFound, Errno(libc::ENOENT | libc::ENOTDIR))) => {
+                Err(missing @ Fail(Part::NotFound, Errno(libc::ENOENT | libc::ENOTDIR))) => {
+                    if matches!(fail, Fail(Part::NotFound, _)) {
+                        fail = missing;
+                    }
                     if elsewhere && leads_through_proc(candidate) {
                         self.candidates = candidates;
                         return Ok(());

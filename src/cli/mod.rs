@@ -92,7 +92,11 @@ fn dispatch(session: &Session, word: &str, rest: &[OsString]) -> (Result<i32>, i
         let word = rest.first().map_or(word.into(), |word| word.to_string_lossy());
         let unknown = || (Err(help::unknown_command(face, &word, COMMANDS)), face.unknown_command);
         return match &*word {
-            "help" | "h" => print(help::program(face, COMMANDS)),
+            "help" | "h" | "--help" | "-h" => print(help::program(face, COMMANDS)),
+            _ if word.starts_with('-') => {
+                let unknown = Error::new(format!("flag provided but not defined: {word}"));
+                (Err(unknown.kind(Kind::Argument)), face.unknown_option)
+            }
             _ => find(COMMANDS, &word).map_or_else(unknown, page),
         };
     }

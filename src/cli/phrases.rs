@@ -6,7 +6,7 @@ use crate::error::{Detail, Error, Kind};
 use std::borrow::Cow;
 
 /// (what our field begins with, what our reason or remedy has, the phrase). `{value}` is the value that was refused.
-const RUNC: [(&str, &str, &str); 22] = [
+const RUNC: [(&str, &str, &str); 23] = [
     ("--bundle", "/config.json", "JSON specification file config.json not found"),
     ("--cgroup", "", "bad sub cgroup path"),
     (
@@ -23,6 +23,11 @@ const RUNC: [(&str, &str, &str); 22] = [
     ("/hostname", "needs a uts", "unable to set hostname without a private UTS namespace"),
     ("/linux/namespaces/", "is given twice", "malformed spec file: duplicated ns"),
     ("/linux/resources/unified/", "cgroup v1", "invalid configuration: cannot use unified on cgroup v1"),
+    (
+        "/linux/resources/unified/",
+        "not the name of a cgroup file",
+        "unified resource \"{value}\" must be a file name (no slashes)",
+    ),
     ("/linux/seccomp/defaultAction", "the default action", "{value} cannot be used as default action"),
     ("/linux/seccomp/flags/", "unknown flag", "seccomp flag {value} is not known to runc"),
     ("/linux/seccomp/", "unknown action", "string {value} is not a valid action for seccomp"),
@@ -65,12 +70,23 @@ pub fn of(face: &Face, error: &Error) -> Option<Cow<'static, str>> {
 }
 
 fn of_crun(detail: &Detail) -> Option<String> {
+    let field = detail.field.as_deref().unwrap_or_default();
     let value = detail.value.as_deref().unwrap_or_default();
     match detail.kind {
+        Kind::NotFound if matches!(detail.errno, Some(libc::ELOOP | libc::ENOTDIR)) => {
+            let cause = std::io::Error::from_raw_os_error(detail.errno?).to_string();
+            Some(format!("open `{value}`: {}", cause.split(" (os error").next()?))
+        }
         Kind::NotFound if value.contains('/') => Some(format!("executable file `{value}` not found")),
         Kind::NotFound => Some(format!("executable file `{value}` not found in $PATH")),
         Kind::NoSuchContainer => {
             Some(format!("container `{value}` does not exist: No such file or directory"))
+        }
+        _ if field.starts_with("/linux/namespaces/") && detail.reason.contains("is given twice") => {
+            Some(format!("duplicate namespace type: `{value}`"))
+        }
+        _ if field.starts_with("/linux/resources/unified/") && value.contains('/') => {
+            Some(format!("key `{value}` must be a file name without any slash"))
         }
         Kind::WrongState if detail.reason.contains("stopped container") => {
             Some(format!("the container `{value}` is not running"))

@@ -82,8 +82,13 @@ impl Engine {
         self.tell(&Event::Warning(&warning));
     }
 
+    /// A list of thousands is one mistake, and no log is made for it.
     fn warn_of(&self, warnings: &[Error]) {
-        warnings.iter().for_each(|warning| self.tell(&Event::Warning(warning)));
+        let told = warnings.len().min(100);
+        warnings[..told].iter().for_each(|warning| self.tell(&Event::Warning(warning)));
+        if told < warnings.len() {
+            self.warn(Error::new(format!("{} more warnings are not shown", warnings.len() - told)));
+        }
     }
 
     fn call(&self) -> Call<'_> {

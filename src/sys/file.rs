@@ -142,8 +142,12 @@ pub fn read_at(dir: BorrowedFd, path: &CStr, limit: usize, resolve: u64) -> SysR
 /// The same for a path of the host, as it is: its bytes need not be text. It may be a pipe (`<(…)` of a shell) that another
 /// process is still writing to, or that nobody has opened yet: that is waited for.
 pub fn read_path(path: impl AsRef<OsStr>, limit: usize) -> SysResult<Vec<u8>> {
+    read_path_by(path, limit, 0)
+}
+
+pub fn read_path_by(path: impl AsRef<OsStr>, limit: usize, resolve: u64) -> SysResult<Vec<u8>> {
     let path = c(path)?;
-    let open = |flags| openat2(cwd(), &path, libc::O_RDONLY | libc::O_NOCTTY | flags, 0, 0);
+    let open = |flags| openat2(cwd(), &path, libc::O_RDONLY | libc::O_NOCTTY | flags, 0, resolve);
     let file = open(libc::O_NONBLOCK)?;
     let bytes = read_patiently(file.as_fd(), limit)?;
     if bytes.is_empty() && is_fifo(file.as_fd())? { read_all(open(0)?.as_fd(), limit) } else { Ok(bytes) }

@@ -77,6 +77,19 @@ fn the_bundle_is_the_working_directory_by_default() {
 }
 
 #[test]
+fn a_bundle_is_known_by_its_own_path_whatever_links_lead_to_it() {
+    let container = Container::new().args(&["sleep", "100"]);
+    container.write_config();
+    let link = container.bundle().with_file_name("link");
+    std::os::unix::fs::symlink(container.bundle(), &link).unwrap();
+    let mut command = container.command(&["create", &container.id, "--bundle"]);
+    command.arg(&link).stdout(Stdio::null()).stderr(Stdio::null());
+    assert!(command.status().unwrap().success());
+    let state: Value = serde_json::from_str(&container.call(&["state", &container.id]).ok()).unwrap();
+    assert_eq!(state["bundle"], container.bundle().to_str().unwrap());
+}
+
+#[test]
 fn an_id_in_use_is_refused_and_its_container_goes_on() {
     let container = Container::new().args(&["sleep", "100"]).started();
     let pid = container.pid();

@@ -30,8 +30,9 @@ fn mmap(file: Option<Fd>, length: usize) -> Sys<*mut u8> {
         .map(|a| a as *mut u8)
 }
 
-/// Those that callers ignore: nohup(1), daemons, `trap ''` of shells. Real-time signals are left: no shell ignores them.
-const USUAL: core::ops::RangeInclusive<i32> = 1..=libc::SIGSYS;
+/// Those that callers ignore: nohup(1), daemons, `trap ''` of shells; glibc's posix_spawn ignores 32 and 33, its own. Other
+/// real-time signals are left: no shell ignores them.
+const USUAL: core::ops::RangeInclusive<i32> = 1..=33;
 
 /// Nothing of the caller's is ignored, and no signal blocked: what a program expects to find.
 pub fn default_signals() {

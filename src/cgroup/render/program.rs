@@ -75,8 +75,11 @@ fn emit(rule: &Rule, program: &mut Vec<Instruction>) {
     tests.extend(rule.range.major.map(|n| (MAJOR, n as i32)));
     tests.extend(rule.range.minor.map(|n| (MINOR, n as i32)));
 
-    let mut decision = Vec::with_capacity(4);
+    let mut decision = Vec::with_capacity(6);
     if rule.access != devices::ALL {
+        // The tests go on behind it. A number that the verifier knew there would be one more case to follow to the end.
+        decision.extend(rule.range.major.map(|_| op(LOAD_WORD, MAJOR, CONTEXT, MAJOR_AT, 0)));
+        decision.extend(rule.range.minor.map(|_| op(LOAD_WORD, MINOR, CONTEXT, MINOR_AT, 0)));
         if rule.allow {
             decision.push(op(AND, ACCESS, 0, 0, i32::from(devices::ALL & !rule.access)));
             decision.push(op(JUMP_IF_NOT, ACCESS, 0, 2, 0));

@@ -21,10 +21,11 @@ pub fn send(spec: &Spec, record: &Record, status: Status, pid: i32, listener: Bo
     })?;
     let metadata = profile.and_then(|profile| profile.listener_metadata.as_deref()).unwrap_or_default();
     let quoted = |text: &str| serde_json::to_string(text).expect("a string can always be encoded");
+    let metadata =
+        if metadata.is_empty() { String::new() } else { format!(r#""metadata":{},"#, quoted(metadata)) };
     let message = format!(
-        r#"{{"ociVersion":{},"fds":["seccompFd"],"pid":{pid},"metadata":{},"state":{}}}"#,
+        r#"{{"ociVersion":{},"fds":["seccompFd"],"pid":{pid},{metadata}"state":{}}}"#,
         quoted(crate::engine::SPEC_VERSION),
-        quoted(metadata),
         state_json(record, status)
     );
     socket::send(agent.as_fd(), message.as_bytes(), &[listener.as_raw_fd()])

@@ -11,7 +11,8 @@ use crate::sys::process::number;
 /// Looks at the process `pid`, which is a child of ours or our own to watch, and waits for our word.
 pub fn check(pid: i32, sets: &Sets) -> Result<()> {
     let path = format!("/proc/{pid}/status");
-    let bytes = file::read_path(&path, 1 << 16).map_err(|e| e.because(format!("read {path}")))?;
+    // It lists up to 65 536 groups.
+    let bytes = file::read_path(&path, 1 << 20).map_err(|e| e.because(format!("read {path}")))?;
     let text = String::from_utf8_lossy(&bytes);
     let allowed = [("CapPrm", sets.permitted), ("CapEff", sets.effective), ("CapInh", sets.inheritable)];
     for (name, allowed) in allowed {

@@ -5,9 +5,9 @@ use crate::engine::{CgroupManager, CreateOptions, Engine};
 use crate::error::{Context, Error, Kind, Result};
 use crate::host::Facts;
 use crate::spec::{Hook, Process, RootChange, Spec, cpus, load, validate};
-use crate::sys::file;
+use crate::sys::{Errno, file};
 use std::cell::OnceCell;
-use std::path::Path;
+use std::path::{Component, Path};
 
 /// A config.json is some ten kilobytes; this much is not written by intent.
 const CONFIG_LIMIT: usize = 64 * 1024 * 1024;
@@ -26,16 +26,26 @@ pub struct Bundle {
 
 impl Bundle {
     pub fn read(options: &CreateOptions) -> Result<Bundle> {
-        let path = std::path::absolute(&options.bundle)
+        let mut path = std::path::absolute(&options.bundle)
             .map_err(|e| Error::io("find the working directory", &e).field("--bundle"))?;
-        let path = path.into_os_string().into_string().map_err(|path| {
-            Error::argument("--bundle", path.display(), "the path of the bundle is not UTF-8")
-        })?;
         let config = match &options.config {
             Some(config) => config.clone(),
-            None => Path::new(&path).join("config.json"),
+            None => path.join("config.json"),
         };
-        let bytes = file::read_path(&config, CONFIG_LIMIT).map_err(|e| {
+        // Where no link is on the way, the kernel knows the bundle by this path; else it is asked, since links change.
+        let straight = options.config.is_none() && !path.components().any(|part| part == Component::ParentDir);
+        let first = match straight {
+            true => file::read_path_by(&config, CONFIG_LIMIT, libc::RESOLVE_NO_SYMLINKS),
+            false => Err(Errno(libc::ELOOP)),
+        };
+        let read = first.or_else(|errno| match errno {
+            Errno(libc::ELOOP) => {
+                path = path.canonicalize().unwrap_or_else(|_| path.clone());
+                file::read_path(&config, CONFIG_LIMIT)
+            }
+            other => Err(other),
+        });
+        let bytes = read.map_err(|e| {
             let error = e.because(format!("read {}", config.display())).kind(Kind::Argument);
             match &options.config {
                 Some(given) => error.field("--config").value(given.display()),
@@ -44,6 +54,10 @@ impl Bundle {
                     .value(options.bundle.display())
                     .remedy("a bundle is a directory with config.json in it; `rruntime spec` writes one"),
             }
+        })?;
+        // The config is UTF-8, and paths are put together from both.
+        let path = path.into_os_string().into_string().map_err(|path| {
+            Error::argument("--bundle", path.display(), "the path of the bundle is not UTF-8")
         })?;
         let name =
             options.config.as_deref().map_or("config.json".into(), |given| given.display().to_string());

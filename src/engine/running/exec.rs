@@ -21,6 +21,7 @@ use crate::spec::{Capabilities, Process, Spec, Text, load};
 use crate::state::{Life, Record};
 use crate::sys::file;
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::AsFd;
 
@@ -44,7 +45,9 @@ impl Call<'_> {
         let mut spec: Spec = load::parse("config.json", &config)?;
         let file = read_process_file(options)?;
         // As config.json has it: a service manager's sockets, and ours for its news, are for the first process.
-        let process = process(options, &spec, file.as_deref())?;
+        let (mended, mut warnings) = (OnceCell::new(), Vec::new());
+        let process = process(options, &spec, file.as_deref(), &mended, &mut warnings)?;
+        self.warn_of(&warnings);
         self.amend_again(&mut spec, &entry, &record)?;
         let prepared = self.prepare(&spec, &record)?;
         self.check_process(&process, &prepared.facts)?;
@@ -154,10 +157,18 @@ fn read_process_file(options: &ExecOptions) -> Result<Option<Vec<u8>>> {
 }
 
 /// The process to run: the file's, or the container's own with another program; then the options.
-fn process<'a>(options: &'a ExecOptions<'_>, spec: &Spec<'a>, file: Option<&'a [u8]>) -> Result<Process<'a>> {
+fn process<'a>(
+    options: &'a ExecOptions<'_>,
+    spec: &Spec<'a>,
+    file: Option<&'a [u8]>,
+    mended: &'a OnceCell<Vec<u8>>,
+    warnings: &mut Vec<Error>,
+) -> Result<Process<'a>> {
     let mut process: Process = match (&options.process, file) {
         (ExecProcess::File(path), Some(bytes)) => {
-            let mut process: Process = load::parse(&path.to_string_lossy(), bytes)?;
+            let parses = |text: &[u8]| load::read::<Process>(text).map(drop);
+            let mut process: Process =
+                load::parse_mended(&path.to_string_lossy(), bytes, mended, parses, warnings)?;
             // The container's is for every exec; a file that has one of its own means that.
             let own = || spec.process.as_ref()?.exec_cpu_affinity.clone();
             process.exec_cpu_affinity = process.exec_cpu_affinity.take().or_else(own);

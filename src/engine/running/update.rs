@@ -18,6 +18,7 @@ use crate::plan::deeds::{self, Deed};
 use crate::spec::merge::{SwapCount, complete, merge};
 use crate::spec::{Resources, Spec, load, validate};
 use crate::state::{Entry, Record};
+use std::cell::OnceCell;
 
 /// The pointers of limits that have an option, and the option.
 const OPTIONS: [(&str, &str); 15] = [
@@ -50,7 +51,8 @@ impl Call<'_> {
         let name = |pointer: &str| Some(field_name(&options.changes, pointer));
         let config = if record.limits.is_none() { entry.config()? } else { Vec::new() };
         let mut present = self.limits_of(&entry, &record, &config)?;
-        let wanted = self.checked(&options.changes, &present, &location).map_err(|e| e.rename_field(name))?;
+        let mended = OnceCell::new();
+        let wanted = self.checked(&options.changes, &mended, &present, &location).map_err(|e| e.rename_field(name))?;
         let (limits, warnings) = Limits::from_spec(&wanted, &location.layout(), DeviceRules::Skip)
             .map_err(|e| e.rename_field(name))?;
         warnings.into_iter().for_each(|warning| self.warn(warning.rename_field(name)));
@@ -102,12 +104,18 @@ impl Call<'_> {
     fn checked<'a>(
         &self,
         changes: &'a Changes,
+        mended: &'a OnceCell<Vec<u8>>,
         present: &Resources<'a>,
         location: &Location,
     ) -> Result<Resources<'a>> {
         let mut wanted: Resources = match changes {
             Changes::Given(resources) => (**resources).clone(),
-            Changes::File { name, bytes } => load::parse(name, bytes)?,
+            Changes::File { name, bytes } => {
+                let (parses, mut warnings) = (|text: &[u8]| load::read::<Resources>(text).map(drop), Vec::new());
+                let wanted = load::parse_mended(name, bytes, mended, parses, &mut warnings)?;
+                self.warn_of(&warnings);
+                wanted
+            }
         };
         // 0 is what engines write for an option that was not given: it leaves what there is.
         if let Some(pids) = wanted.pids.as_mut().filter(|pids| pids.limit == Some(0)) {

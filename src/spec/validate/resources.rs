@@ -228,7 +228,7 @@ fn unified(f: &mut Findings, at: &At, files: &BTreeMap<Text, Text>) {
         let at = at.key(file);
         let named = file.split_once('.').is_some_and(|(c, p)| !c.is_empty() && !p.is_empty());
         if !named || file.contains("..") || file.contains(['/', '\0', '\n']) {
-            f.refuse_field(&at, "is not the name of a cgroup file", "write it as in memory.high, without /");
+            f.refuse(&at, file, "is not the name of a cgroup file", "write it as in memory.high, without /");
         } else if NOT_LIMITS.contains(&&**file) {
             f.refuse_field(&at, "is not a limit: the runtime itself writes this file", "leave it out");
         }

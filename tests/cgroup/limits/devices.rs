@@ -50,6 +50,22 @@ fn the_last_rule_that_fits_decides() {
     assert_eq!(with(&[deny, allow]), ["made", "read", "write"]);
 }
 
+/// The kernel's v1 files read the highest number as every number.
+#[test]
+fn a_number_that_no_device_has_opens_none() {
+    for (major, minor) in [(1, u32::MAX), (u32::MAX, 11)] {
+        let rule = json!({"allow": true, "access": "rw", "type": "c", "major": major, "minor": minor});
+        assert_eq!(with(&[rule]), ["made", "not-read", "not-write"]);
+    }
+}
+
+#[test]
+fn thousands_of_rules_for_a_part_of_the_access_are_loaded() {
+    let rule = |minor| json!({"allow": true, "access": "r", "type": "c", "major": 9, "minor": minor});
+    let rules: Vec<Value> = (0..3000).map(rule).collect();
+    assert_eq!(with(&rules), ["made", "not-read", "not-write"]);
+}
+
 #[test]
 fn a_whole_class_can_be_allowed() {
     assert_eq!(with(&[json!({"allow": true, "access": "rwm", "type": "c"})]), ["made", "read", "write"]);

@@ -128,6 +128,17 @@ fn the_user_and_the_groups_are_set() {
 }
 
 #[test]
+fn there_may_be_as_many_groups_as_the_kernel_takes() {
+    let groups: Vec<u32> = (100_000..165_536).collect();
+    let container = Container::new().edit(|c| {
+        c["process"]["user"]["additionalGids"] = json!(groups);
+        c["linux"]["seccomp"] = json!({"defaultAction": "SCMP_ACT_ALLOW"});
+    });
+    let out = container.sh("id -G | wc -w").run().ok();
+    assert_eq!(out.trim(), "65537");
+}
+
+#[test]
 fn without_additional_groups_the_callers_are_gone() {
     let container = Container::new().args(&["/bin/grep", "Groups", "/proc/self/status"]);
     container.write_config();

@@ -217,6 +217,15 @@ fn an_unknown_call_is_a_warning_and_an_unknown_action_an_error() {
 }
 
 #[test]
+fn a_hundred_warnings_are_told_and_the_rest_counted() {
+    let names: Vec<String> = (0..5000).map(|number| format!("nope{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let ended = filtered(rule(&names, "SCMP_ACT_ERRNO")).sh("true").run();
+    assert!(ended.err.contains("4900 more warnings are not shown"), "{ended:?}");
+    assert_eq!(ended.err.lines().count(), 101);
+}
+
+#[test]
 fn the_filter_holds_for_a_process_that_joins_later() {
     let container = filtered(rule(&["mkdir", "mkdirat"], "SCMP_ACT_ERRNO")).sh("sleep 1000").started();
     let ended = container.exec_sh("grep ^Seccomp: /proc/self/status; mkdir /tmp/x");
