@@ -6,36 +6,40 @@ them changes, the harness fails, and the row has to go or to say something else.
 
 
 class Row:
-    def __init__(self, title, reason, cases, keys, witness, views=(), only=None):
-        self.title, self.reason, self.cases, self.keys = title, reason, cases, keys
+    def __init__(self, title, reason, groups, witness, views=(), only=None):
+        self.title, self.reason, self.groups = title, reason, groups
         self.witness, self.views, self.only = witness, views, only
 
 
 ROWS = []
 
 
-def row(title, reason, keys, case, key, cases=("*",), views=(), only=None, view=None, shown=None, **values):
-    """`values` are regular expressions: what each runtime shows for `key` in the witness `case`."""
+def row(title, reason, keys, case, key, cases=("*",), views=(), only=None, view=None, shown=None, also=(), **values):
+    """What differs in `keys` of `cases`, and in those of the pairs (cases, keys) of `also`. `values` are regular expressions: what each runtime shows for `key` in the witness `case`."""
     values = {name.replace("_", "-"): value for name, value in values.items()}
     seen = {"case": case, "key": key, "values": values}
     if view:
         seen["view"] = view
     if shown:
         seen["shown"] = shown
-    ROWS.append(Row(title, reason, cases, keys, seen, views, only))
+    ROWS.append(Row(title, reason, [(cases, keys), *also], seen, views, only))
 
 
 row("a mask over a directory is a tmpfs with nosuid, nodev and noexec",
     "the peers' masks lack them; a mask has nothing in it that could be run, so nothing is lost",
-    ["in.mount.* flags", "in.mount.* super"], "plain", "in.mount./sys/firmware flags",
+    ["in.mount./proc/acpi *", "in.mount./sys/firmware *", "in.mount./mnt/sys/firmware *", "in.mount./mnt/proc/acpi *"], "plain", "in.mount./sys/firmware flags",
+    also=[(["maskedPaths: *", "user namespace: masked *", "readonlyPaths: masked below it"], ["in.mount.* flags", "in.mount.* super"])],
     only=r"^ro,nosuid,nodev,noexec,relatime$|^(gid=\d+,)?rw(,uid=\d+)?$", runc="ro,relatime", ours="ro,nosuid,nodev,noexec,relatime")
-row("a read-only sysfs is read-only as a mount, not as a file system",
+row("a read-only sysfs or proc is read-only as a mount, not as a file system",
     "writing fails alike (for an ordinary user with EACCES); the file system is shared with the host, whose own flags stay as they are",
-    ["in.mount./sys super", "in.path.write./sys/*"], "plain", "in.mount./sys super", runc="ro", crun="rw", ours="rw")
+    ["in.mount./sys super", "in.mount./mnt/sys super", "in.path.write./sys/*"], "plain", "in.mount./sys super",
+    also=[(["type: sysfs*"], ["in.mount.* super"]), (["type: proc, read-only"], ["in.mount./proc* super"])], runc="ro", crun="rw", ours="rw")
 row("the directory of the v1 hierarchies is read-only where the config says so",
-    "runc leaves it writable in a cgroup namespace, by an oversight: the container can add to it, and to nothing else",
-    ["in.mount.* flags"], "plain", "in.mount./sys/fs/cgroup flags", cases=["plain", "type: cgroup*", "*"], views=("native",), view="native",
-    only="^ro,", runc="rw,nosuid,nodev,noexec,relatime", ours="ro,nosuid,nodev,noexec,relatime")
+    "runc leaves it writable in a cgroup namespace, by an oversight: the container can add to it, and to nothing else; without one it binds the "
+    "hierarchies without nosuid, nodev and noexec",
+    ["in.mount./sys/fs/cgroup flags", "in.mount./sys/fs/cgroup#1 flags", "in.mount./mnt/sys/fs/cgroup flags"], "plain", "in.mount./sys/fs/cgroup flags",
+    also=[(["type: cgroup*"], ["in.mount./mnt flags", "in.mount./sys/fs/cgroup/* flags"])], views=("native",), view="native",
+    only="^ro,|^rw,nosuid,nodev,noexec,relatime$", runc="rw,nosuid,nodev,noexec,relatime", ours="ro,nosuid,nodev,noexec,relatime")
 row("state says ociVersion 1.3.0",
     "each runtime names the version of the specification that it implements",
     ["state-*.ociVersion", "*.stdin.ociVersion"], "plain", "state-created.ociVersion", runc="1.2.1", crun="1.0.0", ours="1.3.0")
@@ -54,13 +58,14 @@ row("in a user namespace /dev/mqueue belongs to the overflow ids",
     runc="dir 1777 0:65534", crun="dir 1777 0:0", ours="dir 1777 65534:65534")
 row("a file system without a source is called by its type",
     "as crun; runc gives the kernel an empty name, which tools that read mountinfo trip over",
-    ["in.mount.* source"], "tmpfs: no source", "in.mount./mnt source", cases=["tmpfs: *", "null for: mounts.*"], crun="tmpfs", ours="tmpfs")
-row("recursive options of a new file system apply",
-    "rro and its like say what they mean, as under crun; runc drops them where there is no bind",
-    ["in.mount.* flags", "in.at.make.*"], "tmpfs: rro", "in.mount./mnt flags", cases=["tmpfs: r*"], runc="rw,relatime", ours="ro,relatime")
+    ["in.mount.* source", "in.mount.* super"], "tmpfs: no source", "in.mount./mnt source", cases=["tmpfs: no source", "tmpfs: an empty source", "tmpfs: null source", "null for: mounts.*"], crun="tmpfs", ours="tmpfs")
+row("norelatime and recursive options of a new file system apply",
+    "they say what they mean (rro as under crun); runc drops them where there is no bind",
+    ["in.mount.* flags", "in.at.make.*"], "tmpfs: rro", "in.mount./mnt flags", cases=["tmpfs: r*", "tmpfs: norelatime"], runc="rw,relatime", ours="ro,relatime")
 row("devices in a user namespace are bound with nosuid and noexec",
     "as crun: a device needs neither",
-    ["in.mount.* flags"], "user namespace: plain", "in.mount./dev/null flags", only="nosuid.*noexec", crun=".*nosuid,noexec.*", ours=".*nosuid,noexec.*")
+    ["in.mount./dev/* flags", "in.mount./proc/* flags"], "user namespace: plain", "in.mount./dev/null flags",
+    also=[(["maskedPaths: in a user namespace", "user namespace: masked *"], ["in.mount./etc/passwd flags"])], only="nosuid.*noexec", crun=".*nosuid,noexec.*", ours=".*nosuid,noexec.*")
 row("a read-only path is read-only with all that is mounted below it, and the same path twice is one mount",
     "runc and crun leave mounts below writable, which readonlyPaths is there to forbid; a second mount over the first does nothing",
     ["*"], "readonlyPaths: with mounts below", "in.at.make./usr/m/x",
@@ -82,28 +87,31 @@ row("without process.capabilities a process has none",
 row("a config that peers cannot run, though nothing is wrong with it, runs",
     "what stops runc or crun is a limit or a filter that their own process falls under, a detail of how they make things, or a list that "
     "is missing; each of these has one plain meaning, no right is given that the config does not name, and engines do not write them",
-    ["*"], "mounts: missing", "create.exit",
+    ["*.exit", "program", "state-created.*"], "mounts: missing", "create.exit",
     cases=["rlimits: AS of 64 MiB", "rlimits: NOFILE of *", "rlimits: no soft", "seccomp and rights: *", "seccomp action: ERRNO of 4095", "seccomp architectures: several others",
            "seccomp flags: WAIT_KILLABLE_RECV", "args: without PATH", "args: by an empty entry of PATH", "args: by a relative entry of PATH", "mounts: missing", "mounts: null", "mounts: empty",
            "repeated key: mounts", "rootfsPropagation: runbindable", "order: /sys twice", "type: mqueue twice", "type: no /proc", "bind: type bind *", "bind: dest-nofollow", "bind: src-nofollow",
            "bind: copy-symlink", "tmpfs: copy-symlink", "bind: defaults", "tmpfs: defaults", "idmapped: empty mappings", "idmapped: with a word for the map", "root: a link", "maskedPaths: a slash at the end",
-           "maskedPaths: above a mask", "maskedPaths: proc as a whole", "maskedPaths: one of a container without mounts", "device rules: no access*", "device rules: all allowed, a part denied",
+           "maskedPaths: above a mask", "maskedPaths: proc as a whole", "maskedPaths: one of a container without mounts", "device rules: no access*", "device rules: all allowed, a part denied", "device rules: capital letters", "device rules: a letter A", "device rules: a minor of 4294967295", "no process in the config", "length: too deep JSON", "length: 100 rlimits",
            "null in a list: rules", "devices: p with numbers", "cwd: a link that leads nowhere", "timeOffsets: empty", "capabilities: one that the host has not", "blockIO: leafWeight", "cpu: shares *",
            "hugepageLimits: *", "cgroup parent: with processes, a hugetlb limit", "namespaces, another's by path: mount", "sysctl: net, the host's by path", "memory: 4 MiB", "pids: -1", "pids: 0*",
-           "unified: memory.max empty", "type: proc, subset", "namespaces: *", "process: *", "user namespace: without mappings", "user namespace: mappings empty", "number: -0 for an id", "key in another case: pids"],
+           "unified: memory.max empty", "type: proc, subset", "namespaces: *", "process: *", "user namespace: without mappings", "user namespace: mappings empty", "number: -0 for an id", "key in another case: pids", "words: rootfs is /", "words: a user namespace without maps"],
+    also=[(["fuzz *: config: */mounts = null*", "fuzz *: config: */mounts away*", "fuzz *: config: */mounts/0 *", "fuzz *: config: */linux/seccomp/syscalls/0/names*"], ["create.exit"]), (["fuzz *: update: */pids/limit = -1*", "fuzz *: update: */unified*"], ["update.exit"]),
+          (["fuzz *: config: */rlimits/0*", "fuzz *: exec: */rlimits/0*"], ["*.exit"])],
     runc="1", crun="1", ours="0")
 row("a value that cannot be meant is refused, by field",
     "runc and crun take it and do something else, or nothing: a device that is not made because a file of the image is in its place, a number that is cut to fit, a "
     "cgroup file that moves processes, a cgroup path that climbs, text behind the end of config.json, bytes that are no text; refused at create, with the remedy, it does no harm",
-    ["*"], "text: something after it", "create.exit",
+    ["*.exit", "hook.createRuntime.env.*", "left.*"], "text: something after it", "create.exit",
     cases=["text: *", "devices: numbers above", "devices: over a *", "devices: where another device is", "devices: /dev itself", "devices: an empty path", "devices: no path", "device rules: -2",
-           "cgroupsPath: a long name", "cgroupsPath: dots", "cgroupsPath: leading out", "unified: cgroup.*", "hostname: a nul", "cpu: quota of -5", "pids: -2", "blockIO: weight of 9", "seccomp action: * with errnoRet", "seccomp action: default errno",
-           "seccomp: empty", "seccomp: an empty default", "maskedPaths: the root", "bind: no source", "bind: an empty source", "domainname: beside its sysctl", "device rules: an access with a nul", "null in a list: architectures", "null in a list: scheduler flags", "hook's form: env without ="],
+           "cgroupsPath: a long name", "length: a part of a cgroup path*", "cgroupsPath: dots", "cgroupsPath: leading out", "unified: cgroup.*", "hostname: a nul", "cpu: quota of -5", "pids: -2", "blockIO: weight of 9", "seccomp action: * with errnoRet", "seccomp action: default errno",
+           "seccomp: empty", "seccomp: an empty default", "maskedPaths: the root", "bind: no source", "bind: an empty source", "domainname: beside its sysctl", "device rules: an access with a nul", "null in a list: architectures", "null in a list: scheduler flags", "hook's form: env without =", "execCPUAffinity: *"],
+    also=[(["fuzz *: config: */linux/devices/0/path*", "fuzz *: config: *u0000*"], ["create.exit"]), (["fuzz *: update: */hugepageLimits*", "fuzz *: update: */network/priorities*"], ["update.exit"])],
     runc="0", crun="0", ours="1")
 row("a limit or setting that cannot be had is refused",
     "as crun; runc starts the container without it (real-time limits and swappiness above 100 on cgroup v2, an absent resctrl, fields that runc 1.3 does not know: "
     "memoryPolicy, netDevices)",
-    ["*"], "intelRdt: empty", "create.exit", cases=["intelRdt: *", "memoryPolicy: *", "netDevices: *", "cpu: real time*", "memory: swappiness above 100"],
+    ["*.exit", "in.process.mempolicy"], "intelRdt: empty", "create.exit", cases=["intelRdt: *", "memoryPolicy: *", "netDevices: *", "cpu: real time*", "memory: swappiness above 100", "words: a memory policy*", "words: Intel RDT"],
     runc="0", crun="1", ours="1")
 row("personality flags apply",
     "the specification has the field; runc and crun overlook it. Only flags that the kernel knows by name are taken",
@@ -111,24 +119,24 @@ row("personality flags apply",
 row("start says that the program could not be executed",
     "runc and crun say yes and leave the reason to the container's output, after which engines report a start that never was",
     ["start.exit", "program", "delete.exit", "run.exit", "exec.exit"], "program: garbage", "start.exit",
-    cases=["program: *", "args: one above*", "env: a value above*", "seccomp: execve*"],
+    cases=["program: *", "args: one above*", "env: a value above*", "seccomp: execve*", "length: a variable of*", "length: variables of*", "distress: the filter forbids everything", "words: not a program", "words: a script without*"],
     runc="0", crun="0", ours="1")
 row("a profile that lets the runtime not give up its rights is refused",
     "as crun, which fails without saying why; runc starts a process that keeps CAP_SYS_ADMIN until its program begins, and other processes see it",
     ["*"], "seccomp: write denied", "create.exit", cases=["seccomp: everything denied", "seccomp: everything killed", "seccomp: write denied"], runc="0", crun="1", ours="1")
 row("HOME is set without process.env, and found behind a long or a broken line of /etc/passwd",
     "as crun; runc stops at the first line that it cannot read. An /etc/passwd that is a fifo holds both up for ever",
-    ["in.env.*", "in.path./proc/1/environ", "*"], "env: missing", "in.env.HOME",
-    cases=["env: missing", "env: null", "HOME: after a long line", "HOME: of a short line", "HOME: passwd is a fifo", "bind: a file over a file"], runc="\\(absent\\)", crun="/root", ours="/root")
-row("a createContainer hook gets three descriptors and no more",
-    "runc leaves it the ends of its own conversation with init and the container's start fifo",
-    ["hook.createContainer*.fd.*"], "hook: createContainer", "hook.createContainer.fd.3", runc="socket rw", ours="\\(absent\\)")
+    ["in.env.*", "in.path./proc/1/environ", "*.exit", "left.*"], "env: missing", "in.env.HOME",
+    cases=["env: missing", "env: null", "HOME: after a long line", "HOME: of a short line", "HOME: passwd is a fifo", "passwd: a line of 70 000", "passwd: short lines", "bind: a file over a file"], runc="\\(absent\\)", crun="/root", ours="/root")
+row("no descriptor of the runtime's own reaches a hook or a program",
+    "as crun; runc leaves a createContainer hook the ends of its conversation with init and the start fifo, and --preserve-fds passes its own where the caller has fewer",
+    ["hook.createContainer*.fd.*", "in.fd.*"], "hook: createContainer", "hook.createContainer.fd.3", cases=["hook*", "caller, hooks: *", "descriptors: none open"], runc="socket rw", ours="\\(absent\\)")
 row("a poststart hook runs when the process has been started, and reads the status running",
     "as crun, and as the specification; runc 1.3 runs it in create",
     ["hook.poststart*"], "hook: poststart", "hook.poststart.stdin.status", runc='"created"', crun='"running"', ours='"running"')
 row("a poststop hook begins in the bundle, and in / where that is gone",
     "as crun, as the other hooks of the host; under runc it begins where delete was called",
-    ["hook.poststop*", "at.*"], "hook: poststop", "hook.poststop.is.cwd", cases=["hook*"], runc="\\$DIR", crun="\\$DIR/bundle", ours="\\$DIR/bundle")
+    ["hook.poststop*", "at.*"], "hook: poststop", "hook.poststop.is.cwd", cases=["hook*", "caller, hooks: *"], runc="\\$DIR", crun="\\$DIR/bundle", ours="\\$DIR/bundle")
 row("a startContainer hook that fails makes start fail; poststart hooks are not called then, poststop hooks are",
     "as the specification says; under runc start succeeds, and the container ends by itself",
     ["*"], "hook that fails: startContainer", "start.exit", cases=["hook that *: startContainer", "hook twice, the first fails: startContainer", "hooks of run: a startContainer that fails",
@@ -142,6 +150,7 @@ row("a poststop hook that fails is a warning of delete",
     "as crun, and as the specification says: the container is gone. runc 1.3 removes it too and ends with 1",
     ["*"], "hook that fails: poststop", "delete.exit",
     cases=["hook that *: poststop", "hook twice, the first fails: poststop", "hooks of run: a poststop that fails", "hook's form: *poststop*", "hook's form: a null entry", "null in a list: poststop"],
+    also=[(["fuzz *: config: */hooks/poststop*"], ["create.exit", "delete.exit"])],
     runc="1", crun="0", ours="0")
 row("cgroup v2 parents hand down the controllers that limits need and statistics read, not all that there are",
     "each one more costs every container below a lock over the hierarchy; what a container is limited by is there",
@@ -160,13 +169,10 @@ row("in a user namespace a device of the config is the host's, with the host's o
     ["in.dev.read.*", "in.dev.write.*"], "devices: in a user namespace, /dev/full with uid", "in.dev.read./dev/full", cases=["devices: in a user namespace, *"], runc="EPERM", crun="ok", ours="ok")
 row("v1: an access that another rule gives already is not written again",
     "the effect of the list is the same, and shorter: making any node is allowed by one rule, so that no other says it",
-    ["cg.devices.list"], "plain", "cg.devices.list", views=("native",), view="native", shown={"runc": "c 5:1 rwm", "ours": "c 5:1 rw"},
+    ["*.devices.list"], "plain", "cg.devices.list", views=("native",), view="native", shown={"runc": "c 5:1 rwm", "ours": "c 5:1 rw"},
     runc=".* c 5:1 rwm .*", ours=".* c 5:1 rw .*")
 
 import rows_commands  # noqa: E402 (the rows about commands and callers)
-row("run gives a program without a terminal the caller's own streams",
-    "as crun; runc copies through pipes, which costs a process and makes a terminal or a file look like a pipe",
-    ["in.fd.0", "in.fd.1", "in.fd.2", "in.dev.*./dev/stdin"], "hooks of run: all", "in.fd.1", cases=["hooks of run: *", "config: a fifo"], runc="pipe w", crun="\\$DIR/run.out w", ours="\\$DIR/run.out w")
 row("a cgroup mount over another has the source that the config says",
     "the kernel gives both the same file system; runc and crun bind the host's in that case, whose name shows",
     ["in.mount./sys/fs/cgroup#* source"], "type: cgroup twice", "in.mount./sys/fs/cgroup#1 source", cases=["type: *"], views=("v2",), view="v2", runc="cgroup2", crun="tmpfs", ours="cgroup")

@@ -5,10 +5,10 @@ from differences import row
 row(
     "run and exec give the program the caller's own streams",
     "as crun: nothing is copied, so nothing is lost or slowed down when we are ended; runc passes pipes, and so a terminal of the caller's is none for the program",
-    ["in.fd.0", "in.fd.1", "in.fd.2", "in.tty.*"],
+    ["in.fd.0", "in.fd.1", "in.fd.2", "in.tty.*", "in.dev.*./dev/stdin"],
     "exec: the descriptors that it gets",
     "in.fd.1",
-    only=r"^(/dev/(null|pts/\d+) (r|rw|w)|\$DIR/\S+ (r|w|rw)|iflag=.*|socket.*|pipe.*)$",
+    only=r"^(/dev/(null|pts/N) (r|rw|w)|\$DIR/\S+ (r|w|rw)|iflag=.*|socket.*|pipe.*|ok|E[A-Z]+)$",
     runc="pipe w",
     crun=r"\$DIR/exec.out w",
     ours=r"\$DIR/exec.out w",
@@ -29,7 +29,7 @@ row(
     "what one peer's command line takes is taken under every name, and so is what is ours",
     "a line that runc or crun refuses does no harm for being understood: options joined or behind the id, further options and commands, help under crun's name, signals by more names, "
     "no colour of exit codes that a script could have been waiting for",
-    ["line.*", "command.*", "*-create.*", "kill.exit", "log.*", "printed", "spec.exit", "exec.exit", "*-run.*", "program"],
+    ["line.*", "command.*", "*-create.*", "kill.exit", "log.*", "printed", "spec.exit", "exec.exit", "create.exit", "run.exit", "*-run.*", "program"],
     "command line: list -qf json",
     "line.exit",
     cases=[
@@ -43,11 +43,14 @@ row(
         "exec: -*",
         "exec: --*",
         "exec --process: -g beside it",
+        "descriptors: *",
+        "console socket: *",
     ],
-    only="^(0|yes|text to stdout, nothing to stderr|created|signal 9|nothing to stdout, nothing to stderr|json|level msg time|error|9999.*|0o644|running|text to stdout, text to stderr)$",
+    only="^(0|timeout|none|yes|text to stdout, nothing to stderr|created|signal 9|nothing to stdout, nothing to stderr|json|level msg time|error|9999.*|0o644|running|text to stdout, text to stderr)$",
     runc="1",
     crun="0",
     ours="0",
+    also=[(["fuzz *: line: *"], ["line.exit", "then"])],
 )
 row(
     "checkpoint and restore are not there yet",
@@ -103,12 +106,13 @@ row(
     ["line.exit", "command.exit", "ps.exit", "*.exit"],
     "command line: ps of an empty id",
     "line.exit",
-    cases=["command line*", "a stranger's command: ps", "rootless: *", "exec: *"],
+    cases=["command line*", "a stranger's command: ps", "rootless: *", "exec: *", "descriptors: *"],
     only="^(253|64|1)$",
     runc="1",
     crun="255",
     ours="1",
     ours_as_crun="253",
+    also=[(["fuzz *: line: *"], ["line.exit"])],
 )
 row(
     "exec runs what it can find and open, without a terminal of the caller's too",
@@ -126,6 +130,7 @@ row(
         "exec --process: empty name",
         "terminal: exec -d -t",
     ],
+    also=[(["fuzz *: exec: */terminal = true*"], ["exec.exit", "in.*"])],
     runc="255",
     crun="1",
     ours="0",
@@ -139,6 +144,7 @@ row(
     cases=[
         "exec --process: * beside it",
         "exec --process: a user",
+        "exec --process: a umask*",
         "exec --process: oomScoreAdj*",
         "exec --process: the container's own score",
         "exec --process: no env",
@@ -147,6 +153,7 @@ row(
     runc="0",
     crun="0",
     ours="1",
+    also=[(["fuzz *: exec: *"], ["in.process.oom_score_adj", "in.status.Umask"]), (["fuzz *: exec: */env*"], ["in.env.*"])],
 )
 row(
     "a process file is checked as config.json is",
@@ -154,7 +161,8 @@ row(
     ["exec.exit"],
     "exec --process: ioPriority above 7",
     "exec.exit",
-    cases=["exec --process: *"],
+    cases=["exec --process: *", "fuzz *: exec: *"],
+    only="^(255|1)$",
     runc="0",
     ours="255",
 )
@@ -193,7 +201,7 @@ row(
 row(
     "small limits of the caller hold up as little as they can",
     "runc needs more memory, address space and descriptors for itself than a container does, and crun is ended by SIGXFSZ; where we cannot go on either, we say why and leave nothing",
-    ["*"],
+    ["*.exit", "left.*"],
     "caller, run: little address space",
     "run.exit",
     cases=[
@@ -214,7 +222,7 @@ row(
 row(
     "a container that runc or crun made is shown, ended and frozen; exec, update and start are refused",
     "what these need only its maker knows; the error names it. docs/replacing-runc.md",
-    ["*"],
+    ["*.exit", "*-state.*", "PID 1", "frozen", "left.*", "*.says *"],
     "made by runc: exec",
     "1-exec.exit",
     cases=["made by *"],
@@ -224,7 +232,7 @@ row(
 row(
     "delete --force ends a container whose record is damaged, and takes away what is left",
     "the process is known by a second note and the cgroup by its mark: runc says that it cannot read the record, or panics, and crun removes it and leaves process and cgroup behind",
-    ["*"],
+    ["*.exit", "*.then", "left*", "the container", "the stranger", "*.says *"],
     "damaged record: garbage",
     "the container",
     cases=["damaged record: *", "strange state directory: *", "distress: killed while it creates", "held: a stranger in its cgroup", "words, hook: *"],
@@ -263,6 +271,7 @@ row(
     views=("native",),
     runc="0",
     ours="1",
+    also=[(["fuzz *: update: *"], ["changed"])],
 )
 row(
     "TERM does not end a container that waits for start",
@@ -296,4 +305,17 @@ row(
     runc='\\["enabled"\\]',
     crun='\\["enabled"\\]',
     ours='\\["enabled", "monitoring", "schemata"\\]',
+)
+row(
+    "--debug of a command that only looks says nothing more",
+    "as runc: such a command does no deeds; crun names the config that it loads",
+    ["command.says anything"],
+    "words, debug: --debug ps",
+    "command.says anything",
+    cases=["words, debug: *"],
+    views=("v2",),
+    view="v2",
+    runc="no",
+    crun="yes",
+    ours="no",
 )

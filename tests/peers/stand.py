@@ -9,7 +9,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PROJECT = os.path.dirname(os.path.dirname(HERE))
 CONFIG = json.load(open(os.path.join(PROJECT, "tests/data/docker-default.json")))
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C"}
-PATIENCE = 20
+# A command or a program that takes longer is stuck: others may use the machine too.
+PATIENCE = 30
+EXITING = 4  # PF_EXITING, in the flags of /proc/PID/stat
 NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "pid_for_children", "time", "time_for_children", "user", "uts")
 HOST = {name: os.readlink(f"/proc/self/ns/{name}") for name in NAMESPACES if os.path.exists(f"/proc/self/ns/{name}")}
 # What a limit writes, of both hierarchies.
@@ -199,6 +201,8 @@ class Stand:
                     process.kill()
                     process.wait()
                     code = "timeout"
+            if code == 0 and {"-d", "--detach"} & set(line) and "--console-socket" not in line and self.probes(line):
+                self.until(lambda: re.search("^end\t", read(out), re.M))
         ended = Ended(code, read(out), read(err))
         self.see(f"{label}.exit", f"signal {-code}" if isinstance(code, int) and code < 0 else code)
         self.notes[label] = self.clean(ended.err.strip() or (ended.out.strip() if code else ""))[:600]
@@ -208,6 +212,11 @@ class Stand:
         elif show == "lines":
             self.see(f"{label}.out", " | ".join(sorted(self.clean(ended.out).split("\n"))))
         return ended
+
+    def probes(self, line):
+        """Whether a command starts the probe, and not for long: then its words are waited for."""
+        words = line if "exec" in line else self.process["args"]
+        return "/probe" in words and not any(str(word).startswith("sleep:") for word in words)
 
     def on_terminal(self, line, env, cwd, before, pass_fds, patience, keys):
         master, slave = pty.openpty()
@@ -221,8 +230,6 @@ class Stand:
 
         process = subprocess.Popen(line, stdin=slave, stdout=slave, stderr=slave, env=env, cwd=cwd, preexec_fn=child, pass_fds=pass_fds)
         os.close(slave)
-        if keys:
-            os.write(master, keys)
         text, end = b"", time.monotonic() + patience
         while time.monotonic() < end:
             ready, _, _ = select.select([master], [], [], 0.05)
@@ -234,6 +241,9 @@ class Stand:
                 if not part:
                     break
                 text += part
+                if keys and b"ready" in text:  # the program is there, and the terminal as it is to be
+                    os.write(master, keys)
+                    keys = b""
             elif process.poll() is not None:
                 break
         code = "timeout"
@@ -263,7 +273,8 @@ class Stand:
             if start:
                 started = self.call("start", "start", self.id)
                 # what was refused may go on waiting for a start
-                self.see("program", self.wait(pid, PATIENCE if started.code == 0 else 1))
+                self.until(lambda: gone(pid) or (started.code != 0 and settled(pid)))
+                self.see("program", self.wait(pid) if gone(pid) else "waits")
                 self.state("after")
                 self.lines(read(f"{self.dir}/create.out"), "in")
                 self.notes["program"] = self.clean(read(f"{self.dir}/create.err"))[:600]
@@ -345,10 +356,10 @@ class Stand:
     def lines(self, text, head):
         """What the probe wrote."""
         for line in text.split("\n"):
-            key, tab, value = line.partition("\t")
+            key, tab, value = line.rstrip("\r").partition("\t")
             if not tab or not re.match(r"^[a-z][A-Za-z_]*(\..*)?$", key):
                 continue
-            value = tidy(key, value)
+            value = tidy(key, self.clean(value))
             if key.startswith("mount."):
                 for part in MOUNT.fullmatch(value).groupdict().items() if MOUNT.fullmatch(value) else [("line", value)]:
                     self.see(f"{head}.{self.clean(key)} {part[0]}", part[1].strip())
@@ -468,6 +479,32 @@ def read(path):
         return ""
 
 
+def gone(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def settled(pid):
+    """Ended, or at rest: each of its threads sleeps, and no signal is on its way. However slow the machine is, nothing comes of
+    what was sent before."""
+    if gone(pid):
+        return True
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/stat") as f:
+                fields = f.read().rsplit(")", 1)[1].split()
+            with open(f"/proc/{pid}/task/{thread}/status") as f:
+                pending = re.findall(r"^S..Pnd:\s*(\w+)$", f.read(), re.M)
+            if fields[0] not in "ST" or int(fields[6]) & EXITING or any(int(mask, 16) for mask in pending):
+                return False
+    except OSError:
+        return gone(pid)
+    return True
+
+
 def is_v2():
     return os.path.exists("/sys/fs/cgroup/cgroup.procs")
 
@@ -508,6 +545,8 @@ def tidy(key, value):
     if re.match(r"fd\.[012]$", key) and "memfd:hook" in value:
         # a file in memory is to a hook what a pipe is
         value = "pipe r" if key == "fd.0" else "pipe w"
+    if re.match(r"fd\.\d+$", key):
+        value = re.sub(r"^/dev/pts/\d+", "/dev/pts/N", value)
     value = re.sub(r"\b(shared|master|propagate_from):\d+", r"\1", value)
     value = re.sub(r"\b(pipe|socket|anon_inode):\[\d+\]", r"\1", value)
     value = re.sub(r"anon_inode:\[(\w+)\]", r"\1", value)

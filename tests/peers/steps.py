@@ -5,6 +5,7 @@ scripts look for in its answer, or a function that is given the stand. After eac
 """
 
 import json, re, shlex
+from stand import gone, settled
 
 WAITING = ["/bin/sleep", "60"]
 
@@ -48,23 +49,18 @@ def seq(*steps, setup=None, args=None, show=None, look=True, bare=False):
             label = f"{number}-{command}"
             s.call(label, *line, show=show, bare=bare)
             s.says(label, *phrases)
-            if look and command != "kill" and not (command == "start" and args):  # it may be on its way
+            if look and command != "kill":  # it may be on its way
+                if args and command in ("run", "start"):
+                    s.until(lambda: status(s) != "running")
                 s.see(f"{label}.then", status(s))
 
     return act
 
 
-def gone(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as f:
-            return f.read().rsplit(")", 1)[1].split()[0] == "Z"
-    except OSError:
-        return True
-
-
 def ended(s):
     """The container's process has ended, or has not."""
-    s.see("program", s.wait(s.pid) if s.until(lambda: gone(s.pid), 1.5) else "lives")
+    s.until(lambda: gone(s.pid) or (s.process["args"] == WAITING and settled(s.pid)))
+    s.see("program", s.wait(s.pid) if gone(s.pid) else "lives")
 
 
 def residue(s):

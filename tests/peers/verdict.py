@@ -34,14 +34,21 @@ def differences(case, view, seen):
         peers = {name: values[name] for name in ("runc", "crun") if name in values}
         if len(set(values.values())) == 1 or not peers:
             continue
-        lead = "runc" if "runc" in peers else "crun"
         kind = None
+        peers = {name: value for name, value in peers.items() if not crashed(case, key, value)} or peers
+        lead = "runc" if "runc" in peers else "crun"
         for ours in ("ours", "ours-as-runc", "ours-as-crun"):
             if ours not in values or (ours == "ours" and (".says " in key or case.face == "line")):  # our own words are ours
                 continue
             value = values[ours]
             if ".says " in key and value == "yes":  # more than a peer says is no fault
                 continue
+            if key.endswith(".exit") and ours == "ours-as-crun" and (value == peers.get("crun") or not case.face and refused_alone(values)):
+                continue
+            if crashed(case, key, peers[lead]):
+                continue
+            if ".says " in key and succeeds(seen[ours], key) and not all(succeeds(seen[name], key) for name in peers):
+                continue  # no words of an error that is none
             if value not in peers.values():
                 kind = f"{ours} does as neither" if len(peers) > 1 else f"{ours} is not as {lead}"
             elif belongs_to_face(case, key, peers) and ours == "ours-as-crun" and "crun" in peers and value != peers["crun"]:
@@ -59,6 +66,21 @@ def differences(case, view, seen):
     return found
 
 
+def refused_alone(values):
+    """We refuse what runc refuses, and crun takes it: there is no code of crun's for that."""
+    return values.get("crun") == "0" and all(values.get(name, "1") != "0" for name in ("runc", "ours", "ours-as-crun"))
+
+
+def crashed(case, key, code):
+    """A peer that breaks down refuses. 2 is a panic of Go's; but a program may end so too."""
+    return key.endswith(".exit") and (code in ("signal 6", "signal 11", "signal 13") or code == "2" and case.name.startswith("fuzz"))
+
+
+def succeeds(lines, key):
+    """Whether the command whose words these are has ended well."""
+    return lines.get(key.split(".says ")[0] + ".exit") == "0"
+
+
 def exits(lines):
     return {key: value for key, value in lines.items() if key.endswith(".exit")}
 
@@ -68,7 +90,7 @@ def match(rows, difference):
     for row in rows:
         if row.views and difference.view not in row.views:
             continue
-        if any(fits(difference.case, c) for c in row.cases) and any(fits(difference.key, k) for k in row.keys):
+        if any(among(difference.case, cases) and among(difference.key, keys) for cases, keys in row.groups):
             if row.only and not all(re.search(row.only, v) for n, v in difference.values.items() if n.startswith("ours") and v not in peers_of(difference)):
                 continue
             return row
@@ -77,6 +99,10 @@ def match(rows, difference):
 
 def peers_of(difference):
     return [difference.values[n] for n in ("runc", "crun") if n in difference.values]
+
+
+def among(name, patterns):
+    return any(fits(name, pattern) for pattern in patterns)
 
 
 def fits(name, pattern):

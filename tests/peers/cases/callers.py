@@ -47,7 +47,7 @@ CALLERS = {
     "all that can be are ignored": ignored(*[s for s in range(1, 32) if s not in (9, 19)]),
     "SIGCHLD blocked": blocked(signal.SIGCHLD),
     "TERM blocked": blocked(signal.SIGTERM, signal.SIGINT),
-    "all blocked": blocked(*range(1, 65)),
+    "all blocked": blocked(*signal.valid_signals()),
     "a signal of real time blocked": blocked(40),
     "umask 0": lambda: os.umask(0),
     "umask 077": lambda: os.umask(0o77),

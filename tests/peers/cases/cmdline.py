@@ -32,6 +32,8 @@ variants(
         "h": bare("h", first=True),
         "help of nothing": bare("help", "nosuch"),
         "help help": bare("help", "help"),
+        "help --help": bare("help", "--help"),
+        "help --nosuch": bare("help", "--nosuch"),
         "--version": bare("--version", phrases=(r"(?m)^(runc|crun) version ", r"(?m)^spec: \d", r"(?m)^commit: ")),
         "-v": bare("-v", phrases=(r"^(runc|crun) version ",)),
         "-V": bare("-V"),
@@ -391,7 +393,7 @@ def spec(*options, setup=None):
         ended = s.call("spec", "spec", *options, bare=True, cwd=where)
         for name in sorted(os.listdir(where)):
             s.see(f"file {name}", oct(os.lstat(f"{where}/{name}").st_mode))
-            if name.endswith(".json") and os.path.getsize(f"{where}/{name}") > 10:
+            if name.endswith(".json") and os.path.exists(f"{where}/{name}") and os.path.getsize(f"{where}/{name}") > 10:
                 for key, value in shape(json.load(open(f"{where}/{name}")), ()):
                     if key.count(".") < 2 and "capabilities" not in key:
                         s.see(f"spec.{key}", value)

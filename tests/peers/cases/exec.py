@@ -2,6 +2,7 @@
 
 import json, os
 from catalogue import CASES, case, variants
+from stand import gone
 from steps import up, seq, fill, WAITING
 
 SEEN = ("/probe", "only:identity,environment,arguments,process,session,tty,keyring")
@@ -250,6 +251,7 @@ def _(s):
             "pid file",
             f"{os.stat(f'{s.dir}/pid').st_mode:o} {'a number' if text.isdigit() else text}" if text != "none" else text,
         )
+        s.until(lambda: gone(text) or "sleep" in open(f"/proc/{text}/cmdline").read())
         s.see(
             "its program",
             (

@@ -1,19 +1,26 @@
 """The cost of length: long paths, many entries, deep nesting. A command that takes longer than its patience shows it."""
 
-import json, os, time
-from catalogue import case, variants
+import json, os, resource
+from catalogue import variants
+from stand import PATIENCE
 
 
-def timed(change, patience=10, says=()):
+def spent():
+    """Seconds of CPU, not of the clock: others use the machine too."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def timed(change, says=()):
     """Whether it runs, and whether it takes seconds."""
 
     def act(s):
         s.process["args"] = ["/bin/true"]
         change(s)
         s.write()
-        before = time.monotonic()
-        ended = s.call("run", "run", "-b", s.bundle, s.id, patience=patience)
-        s.see("long", "yes" if time.monotonic() - before > patience * 0.9 else "no")
+        before = spent()
+        s.call("run", "run", "-b", s.bundle, s.id, patience=4 * PATIENCE)
+        s.see("long", "yes" if spent() - before > 9 else "no")
         s.see("a great many lines", "yes" if os.path.getsize(f"{s.dir}/run.err") > 200000 else "no")
         s.says("run", *says)
         s.residue()
@@ -56,7 +63,6 @@ variants(
             lambda s: s.resources["devices"].extend(
                 {"allow": True, "type": "c", "major": 9, "minor": i % 4000, "access": "r"} for i in range(5000)
             ),
-            patience=15,
         ),
         "1 000 additional groups": timed(lambda s: s.process["user"].update(additionalGids=list(range(1000, 2000)))),
         "65 536 additional groups": timed(lambda s: s.process["user"].update(additionalGids=list(range(65536)))),

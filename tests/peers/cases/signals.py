@@ -1,8 +1,9 @@
 """kill and its signals; who gets what of a runtime's own signals."""
 
-import json, os, signal, subprocess, time
-from catalogue import case, variants
-from steps import fill, gone
+import json, os, re, signal, subprocess
+from catalogue import variants
+from stand import read
+from steps import fill, gone, settled, status
 
 TRAP = [
     "/bin/sh",
@@ -20,7 +21,7 @@ def kill(*line, program=None):
                 s.until(lambda: "asleep" in open(f"{s.dir}/create.out").read())
             s.call("kill", "kill", *fill(s, line))
             if s.seen["kill.exit"] == "0":
-                s.until(lambda: gone(s.pid), 0.15)
+                s.until(lambda: gone(s.pid) or (not program and settled(s.pid)))
             s.see("program", s.wait(s.pid) if gone(s.pid) else "lives")
 
     return act
@@ -99,6 +100,20 @@ variants(
 )
 
 
+def waited_for(s, command):
+    """The shell that the runtime waits for."""
+    status(s)
+    if command == "run":
+        return s.pid
+    inside = s.quiet("ps", "-f", "json", s.id).out
+    return next((pid for pid in json.loads(inside or "[]") if pid != s.pid and "trap" in read(f"/proc/{pid}/cmdline")), 0)
+
+
+def looked(pid, before):
+    """How often a process has gone to sleep since."""
+    return int((re.findall(r"^voluntary_ctxt_switches:\s*(\d+)", read(f"/proc/{pid}/status"), re.M) or [10**9])[0]) - before
+
+
 def forwarded(number, command="run", ends=7):
     """A signal to the runtime that waits in the foreground."""
 
@@ -125,12 +140,15 @@ def forwarded(number, command="run", ends=7):
             )
         s.until(lambda: "asleep" in open(out).read(), 10)
         front.send_signal(number)
-        try:
-            s.see("front.exit", front.wait(3))
-        except subprocess.TimeoutExpired:
-            s.see("front.exit", "waits")
-            front.kill()
-            front.wait()
+        # What is passed on ends the shell within a turn of its loop.
+        s.until(lambda: front.poll() is not None or settled(front.pid))
+        turns = looked(shell := waited_for(s, command), 0)
+        s.until(lambda: front.poll() is not None or (settled(front.pid) and looked(shell, turns) >= 4))
+        if front.poll() is None and gone(shell):
+            s.until(lambda: front.poll() is not None)
+        s.see("front.exit", "waits" if front.poll() is None else front.returncode)
+        front.kill()
+        front.wait()
         s.see("container got", open(f"{s.rootfs}/got").read().strip() if os.path.exists(f"{s.rootfs}/got") else "nothing")
 
     return act

@@ -1,8 +1,8 @@
 """A live swap: each command on a container that the peer made and that runs, with the peer's own state directory."""
 
-import json, os, subprocess, time
+import json, os, subprocess
 from catalogue import case, variants
-from steps import fill, gone
+from steps import fill, gone, settled
 
 WAITING = ["/probe", "only:none", "sleep:60"]
 
@@ -43,8 +43,8 @@ def made_by(maker, *lines, stage="running", setup=None, says=(), look=None):
         for number, line in enumerate(lines, 1):
             label = f"{number}-{line.split()[0]}"
             if number > 1 and lines[number - 2].startswith("kill") and "0" not in lines[number - 2].split():
-                s.until(lambda: gone(s.pid), 1)
-            out = s.call(label, *fill(s, line.split()), patience=8).out
+                s.until(lambda: settled(s.pid))
+            out = s.call(label, *fill(s, line.split())).out
             if line.startswith("state"):
                 try:
                     for key, value in json.loads(out).items():
@@ -70,7 +70,7 @@ def made_by(maker, *lines, stage="running", setup=None, says=(), look=None):
                 except (ValueError, TypeError):
                     s.see(f"{label}.out", "no JSON")
             s.says(label, *says)
-        time.sleep(0.02)
+        s.until(lambda: settled(s.pid))
         s.see("PID 1", "ended" if gone(s.pid) else "lives")
         frozen = [
             p
@@ -170,6 +170,7 @@ def ours_then(maker, *lines):
                 env=s.environment,
                 timeout=20,
             )
+            s.until(lambda: settled(s.pid))
             s.notes[f"peer {line}"] = done.stderr.decode(errors="replace")[:300]
         lives = not gone(s.pid)
         s.see("lost", "yes" if lives and s.id not in os.listdir(s.root) else "no")

@@ -2,6 +2,7 @@
 
 import array, fcntl, json, os, pty, select, socket, struct, subprocess, termios, threading, time
 from catalogue import case, variants
+from stand import PATIENCE
 from steps import fill
 
 LOOK = ["/probe", "only:tty,fd,session"]
@@ -42,15 +43,15 @@ variants(
         "bytes of exec -t": on_pty("-t", args=LINES, command="exec", shown=True),
         "bytes of exec": on_pty(args=LINES, command="exec", shown=True),
         "bytes of run, without one": on_pty(args=LINES, own=False, shown=True),
-        "keys": on_pty(args=["/bin/sh", "-c", "read x; echo end.x $x"], keys=b"hello\n"),
-        "end of file": on_pty(args=["/bin/cat"], keys=b"hello\n\x04", shown=True),
+        "keys": on_pty(args=["/bin/sh", "-c", "echo ready; read x; echo end.x $x"], keys=b"hello\n"),
+        "end of file": on_pty(args=["/bin/sh", "-c", "echo ready; exec cat"], keys=b"hello\n\x04", shown=True),
         "interrupt": on_pty(
             args=["/bin/sh", "-c", "trap 'echo got; exit 5' INT; echo ready; while :; do sleep 0.05; done"], keys=b"\x03"
         ),
         "exec -t interrupt": on_pty(
             "-t",
             command="exec",
-            args=["/bin/sh", "-c", "trap 'echo got; exit 5' INT; sleep 0.3; while :; do sleep 0.05; done"],
+            args=["/bin/sh", "-c", "trap 'echo got; exit 5' INT; echo ready; while :; do sleep 0.05; done"],
             keys=b"\x03",
         ),
         "detached": on_pty("-d"),
@@ -104,7 +105,7 @@ def mixed(stdin, stdout, *, command="run", terminal=True, stderr=None):
             preexec_fn=lambda: (os.setsid(), fcntl.ioctl(slave, termios.TIOCSCTTY, 0)),
         )
         os.close(slave)
-        end = time.monotonic() + 10
+        end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             if select.select([master], [], [], 0.02)[0]:
                 try:
@@ -115,7 +116,7 @@ def mixed(stdin, stdout, *, command="run", terminal=True, stderr=None):
             elif process.poll() is not None:
                 break
         try:
-            s.see("run.exit", process.wait(3))
+            s.see("run.exit", process.wait(PATIENCE))
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -157,13 +158,21 @@ def console(path="DIR/s", *, args=LOOK, command="create", receive=True, size=Non
             directory = os.open(os.path.dirname(os.path.join(s.dir, place)), os.O_PATH)
             server.bind(f"/proc/self/fd/{directory}/{os.path.basename(place)}")
             server.listen(1)
-            server.settimeout(3)
+            server.settimeout(0.1)
             os.close(directory)
-        got = []
+        got, over = [], threading.Event()
 
         def take():
             try:
-                connection, _ = server.accept()
+                connection = None
+                while not connection:
+                    last = over.is_set()
+                    try:
+                        connection, _ = server.accept()
+                    except TimeoutError:
+                        if last:
+                            raise
+                connection.settimeout(PATIENCE)
                 data, ancillary, _, _ = connection.recvmsg(4096, 4096)
                 for level, kind, body in ancillary:
                     fds = array.array("i")
@@ -189,6 +198,7 @@ def console(path="DIR/s", *, args=LOOK, command="create", receive=True, size=Non
             s.call(command, command, *extra, "--console-socket", place, "-b", s.bundle, s.id)
             if command == "create" and s.seen["create.exit"] == "0":
                 s.call("start", "start", s.id)
+        over.set()
         if listen:
             thread.join()
         text = b""
@@ -196,7 +206,7 @@ def console(path="DIR/s", *, args=LOOK, command="create", receive=True, size=Non
             w = struct.unpack("HHHH", fcntl.ioctl(fd, termios.TIOCGWINSZ, b"\0" * 8))
             s.see("size", f"{w[1]}x{w[0]}")
             s.see("output flags of the terminal", hex(termios.tcgetattr(fd)[1]))
-            end = time.monotonic() + 3
+            end = time.monotonic() + PATIENCE
             while time.monotonic() < end:
                 if select.select([fd], [], [], 0.05)[0]:
                     try:
