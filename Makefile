@@ -68,15 +68,17 @@ test-long: deps ## run the races of tests/security/gym twenty times longer, and 
 	GYM_ROUNDS=20 hack/v2-view $(CARGO) test --locked --test security gym:: -- --nocapture --test-threads 1
 	@$(MAKE) --no-print-directory build; hack/peers --fetch; hack/compare; hack/compare --fuzz 2000
 
-# So many of its cases are run under runc, crun and rruntime, chosen by the seed.
-SAMPLE ?= 150
+# So many cases of tests/peers, and so many made by chance, are run under runc, crun and rruntime; the seed chooses them.
+SAMPLE ?= 240
+FUZZ   ?= 100
 SEED   ?= 1
 
-compare: deps ## run a sample of the cases of tests/peers under runc, crun and rruntime
+compare: deps ## run a sample of the cases of tests/peers under runc, crun and rruntime (SAMPLE=, FUZZ=, SEED=)
 	@if [ -z "$(RUNTIME)" ]; then $(MAKE) --no-print-directory build; fi
-	@hack/peers --fetch
+	@hack/peers --fetch || true
 	@hack/compare --check
 	@hack/compare --sample $(SAMPLE) --seed $(SEED)
+	@hack/compare --fuzz $(FUZZ) --seed $(SEED)
 
 engines: deps ## test with podman, containerd and Docker (skips those that are not installed)
 	@if [ -z "$(RUNTIME)" ]; then $(MAKE) --no-print-directory build; fi

@@ -33,7 +33,8 @@ impl Bundle {
             None => path.join("config.json"),
         };
         // Where no link is on the way, the kernel knows the bundle by this path; else it is asked, since links change.
-        let straight = options.config.is_none() && !path.components().any(|part| part == Component::ParentDir);
+        let straight =
+            options.config.is_none() && !path.components().any(|part| part == Component::ParentDir);
         let first = match straight {
             true => file::read_path_by(&config, CONFIG_LIMIT, libc::RESOLVE_NO_SYMLINKS),
             false => Err(Errno(libc::ELOOP)),

@@ -52,7 +52,8 @@ impl Call<'_> {
         let config = if record.limits.is_none() { entry.config()? } else { Vec::new() };
         let mut present = self.limits_of(&entry, &record, &config)?;
         let mended = OnceCell::new();
-        let wanted = self.checked(&options.changes, &mended, &present, &location).map_err(|e| e.rename_field(name))?;
+        let wanted =
+            self.checked(&options.changes, &mended, &present, &location).map_err(|e| e.rename_field(name))?;
         let (limits, warnings) = Limits::from_spec(&wanted, &location.layout(), DeviceRules::Skip)
             .map_err(|e| e.rename_field(name))?;
         warnings.into_iter().for_each(|warning| self.warn(warning.rename_field(name)));
@@ -111,7 +112,8 @@ impl Call<'_> {
         let mut wanted: Resources = match changes {
             Changes::Given(resources) => (**resources).clone(),
             Changes::File { name, bytes } => {
-                let (parses, mut warnings) = (|text: &[u8]| load::read::<Resources>(text).map(drop), Vec::new());
+                let (parses, mut warnings) =
+                    (|text: &[u8]| load::read::<Resources>(text).map(drop), Vec::new());
                 let wanted = load::parse_mended(name, bytes, mended, parses, &mut warnings)?;
                 self.warn_of(&warnings);
                 wanted
