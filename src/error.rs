@@ -104,6 +104,22 @@ impl Error {
         self
     }
 
+    /// The error of work that is called this and comes from this field. Where it does not say what was being done it gets
+    /// the words, and the field where it names none. An error with a class of its own is complete.
+    #[must_use]
+    pub fn during(self, words: String, pointer: Option<String>) -> Error {
+        let d = &*self.0;
+        if d.kind != Kind::Other {
+            return self;
+        }
+        // A call that failed names itself: for the value of a field that is enough.
+        let called = d.errno.is_some() && d.field.is_some();
+        let same = d.reason.starts_with(&words) || words.starts_with(&*d.reason);
+        let says = called || same || !d.doing.is_empty();
+        let error = if says { self } else { self.doing(words) };
+        error.field_if(pointer)
+    }
+
     /// Names the field, unless a deeper layer has named it already.
     #[must_use]
     pub fn field(mut self, pointer: impl Into<String>) -> Error {

@@ -191,6 +191,13 @@ impl fmt::Display for Range {
     }
 }
 
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = if self.allow { "allow" } else { "deny" };
+        write!(f, "{verb} {} {}", self.range, letters(self.access))
+    }
+}
+
 const LETTERS: [(u8, char); 3] = [(READ, 'r'), (WRITE, 'w'), (MKNOD, 'm')];
 
 pub(super) fn letters(access: u8) -> String {

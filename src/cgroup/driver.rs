@@ -83,6 +83,11 @@ impl Driver {
         }
     }
 
+    /// The caller may not make one there ([`Cgroup::is_refused`]).
+    pub fn is_refused(location: &Location) -> bool {
+        Cgroup::is_refused(location)
+    }
+
     /// Makes the cgroup of a new container ([`Cgroup::make`]).
     pub fn make(location: &Location, limits: &Limits) -> Result<Driver> {
         match seat(location) {

@@ -124,13 +124,18 @@ impl Session {
                 let from = |field: Option<String>| {
                     field.map(|pointer| format!(" for {pointer}")).unwrap_or_default()
                 };
+                let of = |values: String| if values.is_empty() { values } else { format!(": {values}") };
                 for (number, (deed, field)) in planned.deeds().enumerate() {
-                    log.debug(&format!("deed {number}{}: {}", from(field), deed.words()));
+                    log.debug(&format!(
+                        "deed {number}{}: {}{}",
+                        from(field),
+                        deed.words(),
+                        of(deed.values())
+                    ));
                 }
                 for (number, (step, field)) in planned.steps().enumerate() {
-                    let values = words::values(&step);
-                    let values = if values.is_empty() { values } else { format!(": {values}") };
-                    log.debug(&format!("step {number}{}: {}{values}", from(field), words::step(&step)));
+                    let (words, values) = (words::step(&step), of(words::values(&step)));
+                    log.debug(&format!("step {number}{}: {words}{values}", from(field)));
                 }
             }
         })

@@ -20,22 +20,28 @@ pub enum Event<'a> {
     /// What is about to be done.
     Planned(Planned<'a>),
     /// A deed was done, or has `failed`: when it began, and how long it took. Heard by a watch `with_times`.
-    Done { deed: Deed, began: Instant, took: Duration, failed: bool },
+    Done { deed: Deed<'a>, began: Instant, took: Duration, failed: bool },
 }
 
 /// Hears events, on the thread of the call that they are of.
 pub type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
 
 /// A plan: the host's half, and init's where the command starts one.
+#[derive(Clone, Copy)]
 pub struct Planned<'a> {
-    pub(in crate::engine) deeds: &'a [Deed],
+    pub(in crate::engine) deeds: &'a [Deed<'a>],
     pub(in crate::engine) script: Option<&'a Script>,
     pub(in crate::engine) spec: &'a Spec<'a>,
 }
 
-impl Planned<'_> {
+impl<'a> Planned<'a> {
+    /// Deeds alone.
+    pub(in crate::engine) fn of(deeds: &'a [Deed<'a>], spec: &'a Spec<'a>) -> Planned<'a> {
+        Planned { deeds, script: None, spec }
+    }
+
     /// What rruntime does on the host's side, in order, each with the field of `config.json` that it comes from.
-    pub fn deeds(&self) -> impl Iterator<Item = (Deed, Option<String>)> {
+    pub fn deeds(&self) -> impl Iterator<Item = (Deed<'a>, Option<String>)> {
         self.deeds.iter().map(|deed| (*deed, deed.field().pointer(self.spec)))
     }
 

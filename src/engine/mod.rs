@@ -6,6 +6,7 @@
 
 mod call;
 mod caller;
+mod carry;
 pub mod child;
 mod event;
 mod hold;
@@ -31,8 +32,6 @@ pub use watch::{Stop, Waits, Watch};
 
 use crate::cgroup::{Driver, Location};
 use crate::error::{Error, Result};
-use crate::plan::deeds::Deed;
-use crate::spec::Spec;
 use crate::state::Store;
 use crate::sys::Errno;
 use crate::sys::poll::Pause;
@@ -71,11 +70,6 @@ impl Engine {
         for (pid, hold) in pids.into_iter().filter_map(|pid| Some((pid, hold::hold(pid)?))) {
             self.tell(&Event::Held { pid, hold });
         }
-    }
-
-    /// Tells what is about to be done by deeds alone.
-    fn tell_planned(&self, deeds: &[Deed], spec: &Spec) {
-        self.tell(&Event::Planned(Planned { deeds, script: None, spec }));
     }
 
     fn warn(&self, warning: Error) {

@@ -1,34 +1,42 @@
-//! The parent's part of a plan: what rruntime does on the host's side, in order, each deed with the field of config.json
-//! that it comes from.
+//! The parent's part of a plan: what rruntime does on the host's side, in order, each deed with what it is done with and
+//! the field of config.json that it comes from.
 //!
-//! The engine does them one after the other and keeps a ledger of what was done; [`undo`] of that ledger is the way back,
-//! and `delete` is the way back from all of it.
+//! One loop of the engine (`engine/carry.rs`) does them one after the other and keeps a ledger of what was done; [`undo`] of
+//! that ledger is the way back, and [`delete`] is the way back from all of it. `plan/words.rs` prints them.
 
+use super::opens::Opens;
+use super::program::Sets;
+use super::scheduling::forbids_birth;
 pub use super::script::HookKind;
 use super::script::{Field, Script, Talk};
-use super::words::host_part;
+use super::tenant::Tenant;
 use super::{Plan, StartWord};
-use crate::error::Error;
-use crate::host::cgroups::Layout;
-use crate::spec::Spec;
+use crate::cgroup::{Limits, Location, Version};
+use crate::error::{Error, Result};
+use crate::resctrl::{Group, Place, Request};
+use crate::spec::{Hook, IdMapping, Linux, Process, Rlimit, Spec};
 use crate::wire::Point;
+use std::path::Path;
 
-/// One thing that is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deed {
+/// One thing that is done. What is known only when it is done, such as a pid, is its executor's.
+#[derive(Clone, Copy)]
+pub enum Deed<'a> {
     // A container in the making.
-    MakeState,
-    ClaimCgroup,
+    /// For the container of this id.
+    MakeState(&'a str),
+    ClaimCgroup(&'a Location),
     WriteIntent,
-    MakeCgroup,
-    MakeResctrl,
-    MakeStartPipes,
+    /// With the controllers that the limits need.
+    MakeCgroup(&'a Location, &'a Limits),
+    MakeResctrl(&'a Request),
+    MakeStartPipes(StartWord),
     ShowCreated,
     MakeNotifyDirectory,
-    Open,
-    GuardDevices,
-    SetLimits,
-    StartInit,
+    Open(&'a Opens<'a>),
+    GuardDevices(&'a Limits),
+    SetLimits(&'a Limits),
+    /// In new namespaces of these kinds (`CLONE_NEW…`).
+    StartInit(u64),
     KeepConfig,
     /// For a later command: `plan/kept.rs`.
     KeepScript,
@@ -39,20 +47,21 @@ pub enum Deed {
     /// Follow init until it waits at this point.
     Meet(Point),
     Release,
-    WriteIdMaps,
-    RaiseLimits,
-    JoinResctrl,
-    MoveDevices,
-    RunHooks(HookKind),
-    CheckConfined,
-    LimitProcesses,
-    SettleBorn,
+    /// Those of users, then those of groups.
+    WriteIdMaps(&'a [IdMapping], &'a [IdMapping]),
+    RaiseLimits(&'a [Rlimit<'a>]),
+    JoinResctrl(Group<'a>),
+    MoveDevices(&'a Linux<'a>),
+    RunHooks(HookKind, &'a [Hook<'a>]),
+    CheckConfined(&'a Sets),
+    LimitProcesses(&'a [Rlimit<'a>]),
+    SettleBorn(&'a Process<'a>),
     AwaitReady,
     ShowTerminal,
     GivePidfd,
     Publish,
     WriteBrief,
-    WritePidFile,
+    WritePidFile(&'a Path),
     // A start.
     SayStart,
     /// Follow init until its program runs.
@@ -60,259 +69,384 @@ pub enum Deed {
     HideCreated,
     RenewBrief,
     // An update.
-    AnnounceShares,
-    RecordLimits,
-    ChangeLimits,
-    SetShares,
+    AnnounceShares(&'a Request),
+    RecordLimits(&'a str),
+    ChangeLimits(&'a Limits),
+    SetShares(Shares<'a>),
     // The way back.
     SetLimitsBack,
-    ForgetShares,
+    ForgetShares(&'a Request),
     KillFirst,
     GiveDevicesBack,
     EndProcesses,
-    RemoveCgroup,
-    RemoveResctrl,
-    ReleaseCgroup,
+    EndStrangers,
+    RemoveCgroup(&'a Location),
+    RemoveResctrl(Group<'a>),
+    /// Its hooks are in the copy of config.json, which is read when it is their turn.
+    RunPoststop,
+    ReleaseCgroup(&'a Location),
     RemoveState,
 }
 
-impl Deed {
+/// The shares of resctrl that an update gives a container, in the group that it has or in one that is made.
+#[derive(Clone, Copy)]
+pub struct Shares<'a> {
+    pub group: Group<'a>,
+    pub l3_cache: Option<&'a str>,
+    pub bandwidth: Option<&'a str>,
+}
+
+/// What there is of a container, by its record.
+#[derive(Clone, Copy, Default)]
+pub struct There<'a> {
+    pub cgroup: Option<&'a Location>,
+    pub resctrl: Option<&'a Place>,
+}
+
+impl<'a> Deed<'a> {
     /// What it is called, the field it comes from ("" for none), and the deed that takes it back: removing the state
-    /// directory removes all that is in it.
-    fn about(self) -> (&'static str, &'static str, Option<Deed>) {
+    /// directory removes all that is in it. A cgroup is taken back as the record knows it: by its inode number.
+    fn about(self, there: There<'a>) -> (&'static str, &'static str, Option<Deed<'a>>) {
         match self {
-            Deed::MakeState => ("make the state directory", "", Some(Deed::RemoveState)),
-            Deed::ClaimCgroup => {
-                ("claim the path of the cgroup", "/linux/cgroupsPath", Some(Deed::ReleaseCgroup))
+            Deed::MakeState(_) => ("make the state directory", "", Some(Deed::RemoveState)),
+            Deed::ClaimCgroup(location) => {
+                ("claim the path of the cgroup", "/linux/cgroupsPath", Some(Deed::ReleaseCgroup(location)))
             }
-            Deed::WriteIntent => ("record the intent", "", Some(Deed::RunHooks(HookKind::Poststop))),
-            Deed::MakeCgroup => ("make the cgroup", "/linux/cgroupsPath", Some(Deed::RemoveCgroup)),
-            Deed::MakeResctrl => ("make the resctrl group", "/linux/intelRdt", Some(Deed::RemoveResctrl)),
-            Deed::MakeStartPipes => ("make the pipes of start", "", None),
+            Deed::WriteIntent => ("record the intent", "", Some(Deed::RunPoststop)),
+            Deed::MakeCgroup(..) => {
+                ("make the cgroup", "/linux/cgroupsPath", there.cgroup.map(Deed::RemoveCgroup))
+            }
+            Deed::MakeResctrl(request) => {
+                let back = Deed::RemoveResctrl(Group::Wanted(request));
+                ("make the resctrl group", "/linux/intelRdt", Some(back))
+            }
+            Deed::MakeStartPipes(_) => ("make the pipes of start", "", None),
             Deed::ShowCreated => ("mark the container as created", "", None),
             Deed::MakeNotifyDirectory => ("make the directory of the notify socket", "", None),
-            Deed::Open => ("open what the steps name", "", None),
-            Deed::GuardDevices => ("set the device rules of the cgroup", "/linux/resources/devices", None),
-            Deed::SetLimits => ("set the limits of the container's cgroup", "/linux/resources", None),
-            Deed::StartInit => ("start init", "/linux/namespaces", Some(Deed::EndProcesses)),
+            Deed::Open(_) => ("open what the steps name", "", None),
+            Deed::GuardDevices(_) => ("set the device rules of the cgroup", "/linux/resources/devices", None),
+            Deed::SetLimits(_) => ("set the limits of the container's cgroup", "/linux/resources", None),
+            Deed::StartInit(0) => ("start init", "", Some(Deed::EndProcesses)),
+            Deed::StartInit(_) => ("start init", "/linux/namespaces", Some(Deed::EndProcesses)),
             Deed::KeepConfig => ("keep a copy of config.json", "", None),
             Deed::KeepScript => ("keep the steps with their fields", "", None),
             Deed::RecordProcess => ("record the process", "", None),
             Deed::RecordCreated => ("record that the container is created", "", None),
             Deed::Meet(_) => ("wait until init needs the runtime to", "", None),
             Deed::Release => ("let init go on", "", None),
-            Deed::WriteIdMaps => ("write the id maps", "/linux/uidMappings", None),
-            Deed::RaiseLimits => ("raise hard resource limits", "/process/rlimits", None),
-            Deed::JoinResctrl => ("put init into the resctrl group", "/linux/intelRdt", None),
-            Deed::MoveDevices => {
+            Deed::WriteIdMaps(..) => ("write the id maps", "/linux/uidMappings", None),
+            Deed::RaiseLimits(_) => ("raise hard resource limits", "/process/rlimits", None),
+            Deed::JoinResctrl(_) => ("add the process to the resctrl group", "/linux/intelRdt", None),
+            Deed::MoveDevices(_) => {
                 ("move network devices into the container", "/linux/netDevices", Some(Deed::GiveDevicesBack))
             }
-            Deed::RunHooks(_) => ("run the hooks", "", None),
-            Deed::CheckConfined => {
+            Deed::RunHooks(..) => ("run the hooks", "", None),
+            Deed::CheckConfined(_) => {
                 ("check that init has dropped its privileges", "/process/capabilities", None)
             }
-            Deed::LimitProcesses => ("limit the number of processes", "/process/rlimits", None),
-            Deed::SettleBorn => {
+            Deed::LimitProcesses(_) => ("limit the number of processes", "/process/rlimits", None),
+            Deed::SettleBorn(_) => {
                 ("set the scheduler of the process that was born", "/process/scheduler", None)
             }
             Deed::AwaitReady => ("wait until init is ready", "", None),
             Deed::ShowTerminal => ("let the container's user open the terminal", "/process/terminal", None),
-            Deed::GivePidfd => ("send a descriptor of the process", "", None),
+            Deed::GivePidfd => ("send the process descriptor", "", None),
             Deed::Publish => ("publish the record", "", None),
             Deed::WriteBrief => ("write the summary for list", "", None),
-            Deed::WritePidFile => ("write the pid file", "", None),
+            Deed::WritePidFile(_) => ("write the pid file", "", None),
             Deed::SayStart => ("tell init to start the program", "/process/args", None),
             Deed::AwaitProgram => ("wait until the program runs", "/process/args", None),
             Deed::HideCreated => ("mark the container as started", "", None),
             Deed::RenewBrief => ("update the summary for list", "", None),
-            Deed::AnnounceShares => {
-                ("record the change of the resctrl group", "/linux/intelRdt", Some(Deed::ForgetShares))
-            }
-            Deed::RecordLimits => ("prepare the record of the new limits", "", None),
-            Deed::ChangeLimits => {
+            Deed::AnnounceShares(request) => (
+                "record the change of the resctrl group",
+                "/linux/intelRdt",
+                Some(Deed::ForgetShares(request)),
+            ),
+            Deed::RecordLimits(_) => ("prepare the record of the new limits", "", None),
+            Deed::ChangeLimits(_) => {
                 ("change the limits of the container's cgroup", "/linux/resources", Some(Deed::SetLimitsBack))
             }
-            Deed::SetShares => ("change the resctrl group", "/linux/intelRdt", None),
+            Deed::SetShares(_) => ("change the resctrl group", "/linux/intelRdt", None),
             Deed::SetLimitsBack => ("restore the old limits", "/linux/resources", None),
-            Deed::ForgetShares => ("take back the change of the resctrl group", "/linux/intelRdt", None),
+            Deed::ForgetShares(_) => ("take back the change of the resctrl group", "/linux/intelRdt", None),
             Deed::KillFirst => ("kill the container's first process", "", None),
             Deed::GiveDevicesBack => ("give network devices back to the host", "/linux/netDevices", None),
             Deed::EndProcesses => ("end the container's processes", "", None),
-            Deed::RemoveCgroup => ("remove the cgroup", "/linux/cgroupsPath", None),
-            Deed::RemoveResctrl => ("remove the resctrl group", "/linux/intelRdt", None),
-            Deed::ReleaseCgroup => ("release the path of the cgroup", "/linux/cgroupsPath", None),
+            Deed::EndStrangers => ("end other processes in the container's cgroup", "", None),
+            Deed::RemoveCgroup(_) => ("remove the cgroup", "/linux/cgroupsPath", None),
+            Deed::RemoveResctrl(_) => ("remove the resctrl group", "/linux/intelRdt", None),
+            Deed::RunPoststop => ("run the poststop hooks", "/hooks/poststop", None),
+            Deed::ReleaseCgroup(_) => ("release the path of the cgroup", "/linux/cgroupsPath", None),
             Deed::RemoveState => ("remove the state directory", "", None),
         }
     }
 
-    /// What rruntime does on the host's side.
-    pub fn words(self) -> String {
-        match (self, self.about().0) {
-            (Deed::Meet(point), words) => format!("{words} {}", host_part(point)),
-            (Deed::RunHooks(hooks), _) => format!("run the {} hooks", hooks.name()),
-            (_, words) => words.into(),
-        }
-    }
-
-    /// The error where no executor knows it, or what it needs is not there: a plan never asks for what it has not prepared.
-    pub fn misplaced(self) -> Error {
-        Error::new(format!("the plan is out of order: {}", self.words()))
+    /// Its name, which `words` makes a sentence of.
+    pub(super) fn name(self) -> &'static str {
+        self.about(There::default()).0
     }
 
     /// Where it comes from.
     pub fn field(self) -> Field {
-        match (self, self.about().1) {
-            (Deed::RunHooks(hooks), _) => Field::Hooks(hooks),
+        match (self, self.about(There::default()).1) {
+            (Deed::RunHooks(hooks, _), _) => Field::Hooks(hooks),
             (_, "") => Field::None,
             (_, field) => Field::Fixed(field),
+        }
+    }
+
+    /// The same where a failure without a field of its own is about it. What starts init or listens to it knows whether
+    /// one is; the limits of an update are not config.json's.
+    pub fn blamed(self) -> Field {
+        match self {
+            Deed::StartInit(_) | Deed::SayStart | Deed::AwaitProgram | Deed::ChangeLimits(_) => Field::None,
+            _ => self.field(),
         }
     }
 }
 
 /// The way back from what was done: the ledger, read from its end.
-pub fn undo(ledger: &[Deed]) -> Vec<Deed> {
-    ledger.iter().rev().filter_map(|deed| deed.about().2).collect()
+pub fn undo<'a>(ledger: &[Deed<'a>], there: There<'a>) -> Vec<Deed<'a>> {
+    ledger.iter().rev().filter_map(|deed| deed.about(there).2).collect()
 }
 
-/// The way back from a container that was made, or from whatever exists of it.
-pub const DELETE: [Deed; 6] = [
-    Deed::EndProcesses,
-    Deed::RemoveCgroup,
-    Deed::RemoveResctrl,
-    Deed::RunHooks(HookKind::Poststop),
-    Deed::ReleaseCgroup,
-    Deed::RemoveState,
-];
+/// What comes first where it need not have stopped, and before the lock: a command that waits for this container's process
+/// holds that.
+pub const FORCE: [Deed; 2] = [Deed::EndProcesses, Deed::EndStrangers];
 
-/// What the caller of a creation wants besides the container.
+/// The way back from a container that was made, or from whatever exists of it.
+pub fn delete(there: There) -> Vec<Deed> {
+    let all = [
+        Some(Deed::EndProcesses),
+        there.cgroup.map(Deed::RemoveCgroup),
+        there.resctrl.map(Group::Recorded).map(Deed::RemoveResctrl),
+        Some(Deed::RunPoststop),
+        there.cgroup.map(Deed::ReleaseCgroup),
+        Some(Deed::RemoveState),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+/// What the caller of a creation, or of exec, wants besides the process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Wishes {
+pub struct Wishes<'a> {
     pub start: StartWord,
     /// The state is "created" for a while.
     pub shows_created: bool,
     /// The notify socket is bound into the container.
     pub notify: bool,
     pub pidfd: bool,
-    pub pid_file: bool,
+    pub pid_file: Option<&'a Path>,
 }
 
-/// The deeds of a creation, up to a process that waits for start.
-pub fn create(plan: &Plan, spec: &Spec, layout: Option<&Layout>, wishes: Wishes) -> Vec<Deed> {
-    let resctrl = spec.linux().intel_rdt.is_some();
+/// What a container is made of.
+#[derive(Clone, Copy)]
+pub struct Creation<'a> {
+    pub id: &'a str,
+    pub plan: &'a Plan<'a>,
+    pub spec: &'a Spec<'a>,
+    /// Where its cgroup will be, if it is to have one.
+    pub cgroup: Option<&'a Location>,
+    pub limits: &'a Limits,
+    pub resctrl: Option<&'a Request>,
+    /// The caller may raise hard limits. Only what an ordinary user may set by itself is in its config.
+    pub raises: bool,
+    pub wishes: Wishes<'a>,
+}
+
+/// The deeds of a creation, up to a process that waits for start. A point where init would wait for a part that there is
+/// not is an error.
+pub fn create<'a>(of: &Creation<'a>) -> Result<Vec<Deed<'a>>> {
+    let Creation { id, plan, spec, cgroup, limits, resctrl, wishes, .. } = *of;
     let terminal = spec.process.as_ref().is_some_and(|process| process.terminal);
-    let cgroup = layout.is_some();
     // On v1 the process enters its cgroups by itself and finds its limits there; on v2 they are set while the child works.
     // A first process that spawns the real one must not meet a limit of one task.
-    let legacy = layout.is_some_and(|layout| !layout.is_unified());
+    let legacy = cgroup.is_some_and(|location| location.legs.iter().any(|leg| leg.version == Version::V1));
+    let limited = |now: bool| cgroup.filter(|_| now).map(|_| Deed::SetLimits(limits));
     // What says "created" is written while the child builds its tree, and counts only when it is published: a container in
     // the making that was taken for a running one would let `exec` into the host's tree. Hooks may ask for the state
     // before; and a new user namespace is seen only when its process waits for the id maps, and belongs into the record.
     let hooks = spec.hooks.is_some();
     let late = plan.staged || hooks || plan.id_maps.is_some();
+    let kept = wishes.start != StartWord::Maker;
     let mut deeds = wanted([
-        (true, Deed::MakeState),
-        (cgroup, Deed::ClaimCgroup),
-        (true, Deed::WriteIntent),
-        (cgroup, Deed::MakeCgroup),
-        (resctrl, Deed::MakeResctrl),
-        (wishes.start != StartWord::Maker, Deed::MakeStartPipes),
-        (wishes.shows_created && wishes.start != StartWord::Named, Deed::ShowCreated),
-        (wishes.notify, Deed::MakeNotifyDirectory),
-        (true, Deed::Open),
+        Some(Deed::MakeState(id)),
+        cgroup.map(Deed::ClaimCgroup),
+        Some(Deed::WriteIntent),
+        cgroup.map(|location| Deed::MakeCgroup(location, limits)),
+        resctrl.map(Deed::MakeResctrl),
+        kept.then_some(Deed::MakeStartPipes(wishes.start)),
+        (wishes.shows_created && wishes.start != StartWord::Named).then_some(Deed::ShowCreated),
+        wishes.notify.then_some(Deed::MakeNotifyDirectory),
+        Some(Deed::Open(&plan.opens)),
         // Nothing that the container's image or volumes hold is opened by a process without its device rules.
-        (cgroup, Deed::GuardDevices),
-        (cgroup && legacy && !plan.staged, Deed::SetLimits),
-        (true, Deed::StartInit),
-        (cgroup && !legacy && !plan.staged, Deed::SetLimits),
-        (true, Deed::KeepConfig),
-        (wishes.start != StartWord::Maker, Deed::KeepScript),
-        (hooks && !plan.staged, Deed::RecordProcess),
-        (!late, Deed::RecordCreated),
+        cgroup.map(|_| Deed::GuardDevices(limits)),
+        limited(legacy && !plan.staged),
+        Some(Deed::StartInit(plan.clone_flags)),
+        limited(!legacy && !plan.staged),
+        Some(Deed::KeepConfig),
+        kept.then_some(Deed::KeepScript),
+        (hooks && !plan.staged).then_some(Deed::RecordProcess),
+        (!late).then_some(Deed::RecordCreated),
     ]);
-    deeds.extend(meet(&plan.script));
+    let part = Part {
+        spec,
+        id_maps: plan.id_maps.as_ref(),
+        raises: of.raises,
+        confined: plan.confined.as_ref(),
+        resctrl: resctrl.map(Group::Wanted),
+    };
+    part.meet(&plan.script, &mut deeds)?;
     deeds.extend(wanted([
-        (true, Deed::AwaitReady),
-        (plan.confined.is_some(), Deed::CheckConfined),
-        (terminal, Deed::ShowTerminal),
-        (cgroup && plan.staged, Deed::SetLimits),
-        (late, Deed::RecordCreated),
-        (wishes.pidfd, Deed::GivePidfd),
-        (true, Deed::Publish),
-        (true, Deed::WriteBrief),
-        (wishes.pid_file, Deed::WritePidFile),
+        Some(Deed::AwaitReady),
+        plan.confined.as_ref().map(Deed::CheckConfined),
+        terminal.then_some(Deed::ShowTerminal),
+        limited(plan.staged),
+        late.then_some(Deed::RecordCreated),
+        wishes.pidfd.then_some(Deed::GivePidfd),
+        Some(Deed::Publish),
+        Some(Deed::WriteBrief),
+        wishes.pid_file.map(Deed::WritePidFile),
     ]));
-    deeds
+    Ok(deeds)
 }
 
-fn wanted<const N: usize>(deeds: [(bool, Deed); N]) -> Vec<Deed> {
-    deeds.into_iter().filter_map(|(wanted, deed)| wanted.then_some(deed)).collect()
+fn wanted<'a, const N: usize>(deeds: [Option<Deed<'a>>; N]) -> Vec<Deed<'a>> {
+    deeds.into_iter().flatten().collect()
 }
 
-/// The deeds of a start; `shown`: the container's state is "created" until then.
-pub fn start(spec: &Spec, shown: bool) -> Vec<Deed> {
+/// Where there are any.
+fn run<'a>(kind: HookKind, hooks: &'a [Hook<'a>]) -> Option<Deed<'a>> {
+    (!hooks.is_empty()).then_some(Deed::RunHooks(kind, hooks))
+}
+
+/// How a container waits for its start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// In the hands of its maker, its state being "creating" until it runs.
+    Unshown,
+    /// Its state is "created".
+    Shown,
+    /// As 0.1.0 has made it: shown, and its init asks for the hooks once it is told to start.
+    Asking,
+}
+
+/// The deeds of a start.
+pub fn start<'a>(spec: &'a Spec<'a>, stage: Stage) -> Vec<Deed<'a>> {
     let hooks = spec.hooks();
+    let first = run(HookKind::StartContainer, &hooks.start_container);
+    let (asks, shown) = (stage == Stage::Asking, stage != Stage::Unshown);
     wanted([
-        (!hooks.start_container.is_empty(), Deed::RunHooks(HookKind::StartContainer)),
-        (true, Deed::SayStart),
-        (true, Deed::AwaitProgram),
-        (shown, Deed::HideCreated),
-        (shown, Deed::RenewBrief),
-        (!hooks.poststart.is_empty(), Deed::RunHooks(HookKind::Poststart)),
+        first.filter(|_| !asks),
+        Some(Deed::SayStart),
+        first.filter(|_| asks).map(|_| Deed::Meet(Point::Hooks)),
+        first.filter(|_| asks),
+        first.filter(|_| asks).map(|_| Deed::Release),
+        Some(Deed::AwaitProgram),
+        shown.then_some(Deed::HideCreated),
+        shown.then_some(Deed::RenewBrief),
+        run(HookKind::Poststart, &hooks.poststart),
     ])
 }
 
 /// The way back from a start of which this has failed. A hook that fails destroys the container (runtime.md, Lifecycle,
 /// steps 7 and 9); a program that cannot be executed leaves one that has stopped.
-pub fn back_from_start(failed: Deed) -> &'static [Deed] {
+pub fn back_from_start<'a>(failed: Deed, there: There<'a>) -> Vec<Deed<'a>> {
     match failed {
-        Deed::RunHooks(_) => &DELETE,
-        Deed::SayStart | Deed::AwaitProgram => &[Deed::KillFirst, Deed::HideCreated, Deed::RenewBrief],
-        _ => &[],
-    }
-}
-
-/// The deeds of an update. What the container has afterwards is remembered in one step, when the kernel has taken all of it.
-pub const UPDATE: [Deed; 5] =
-    [Deed::AnnounceShares, Deed::RecordLimits, Deed::ChangeLimits, Deed::SetShares, Deed::Publish];
-
-/// The deeds for a process that joins a container, from its start to its program.
-pub fn join(script: &Script, wishes: Wishes) -> Vec<Deed> {
-    let mut deeds = meet(script);
-    deeds.extend(wanted([
-        (true, Deed::AwaitProgram),
-        (wishes.pidfd, Deed::GivePidfd),
-        (wishes.pid_file, Deed::WritePidFile),
-    ]));
-    deeds
-}
-
-/// Where init waits for the host's part.
-fn meet(script: &Script) -> Vec<Deed> {
-    let mut deeds = Vec::new();
-    for (_, talk) in script.talks() {
-        if let Talk::Reached(point) = *talk {
-            deeds.push(Deed::Meet(point));
-            deeds.extend_from_slice(at(point));
-            deeds.push(Deed::Release);
+        Deed::RunHooks(..) => delete(there),
+        Deed::SayStart | Deed::Meet(_) | Deed::Release | Deed::AwaitProgram => {
+            vec![Deed::KillFirst, Deed::HideCreated, Deed::RenewBrief]
         }
+        _ => Vec::new(),
     }
-    deeds
 }
 
-/// The host's part at a point where init waits.
-pub fn at(point: Point) -> &'static [Deed] {
-    match point {
-        Point::Map => &[Deed::WriteIdMaps, Deed::RaiseLimits],
-        Point::Limits => &[Deed::RaiseLimits],
-        Point::Resctrl => &[Deed::JoinResctrl],
-        Point::Network => &[Deed::MoveDevices],
-        Point::Hooks => &[
-            Deed::RunHooks(HookKind::Prestart),
-            Deed::RunHooks(HookKind::CreateRuntime),
-            Deed::RunHooks(HookKind::CreateContainer),
-        ],
-        Point::Confined => &[Deed::CheckConfined],
-        Point::Processes => &[Deed::LimitProcesses],
-        Point::Born => &[Deed::SettleBorn, Deed::ShowTerminal],
+/// The deeds of an update. What the container has afterwards is remembered in one step, when the kernel has taken all of it:
+/// `record` are its limits then.
+pub fn update<'a>(limits: &'a Limits, record: &'a str, shares: Option<Shares<'a>>) -> Vec<Deed<'a>> {
+    let announced = shares.and_then(|shares| match shares.group {
+        Group::Wanted(request) => Some(Deed::AnnounceShares(request)),
+        Group::Recorded(_) => None,
+    });
+    wanted([
+        announced,
+        Some(Deed::RecordLimits(record)),
+        Some(Deed::ChangeLimits(limits)),
+        shares.map(Deed::SetShares),
+        Some(Deed::Publish),
+    ])
+}
+
+/// The deeds for a process that joins a container, up to its program.
+pub fn join<'a>(
+    tenant: &'a Tenant<'a>,
+    spec: &'a Spec<'a>,
+    resctrl: Option<&'a Place>,
+    wishes: Wishes<'a>,
+) -> Result<Vec<Deed<'a>>> {
+    let mut deeds = vec![Deed::Open(&tenant.opens), Deed::StartInit(0)];
+    let (confined, resctrl) = (tenant.confined.as_ref(), resctrl.map(Group::Recorded));
+    let part = Part { spec, id_maps: None, raises: true, confined, resctrl };
+    part.meet(&tenant.script, &mut deeds)?;
+    deeds.extend(wanted([
+        Some(Deed::AwaitProgram),
+        wishes.pidfd.then_some(Deed::GivePidfd),
+        wishes.pid_file.map(Deed::WritePidFile),
+    ]));
+    Ok(deeds)
+}
+
+/// What the host's part at the points where init waits is done with.
+struct Part<'a> {
+    spec: &'a Spec<'a>,
+    id_maps: Option<&'a (Vec<IdMapping>, Vec<IdMapping>)>,
+    raises: bool,
+    confined: Option<&'a Sets>,
+    resctrl: Option<Group<'a>>,
+}
+
+impl<'a> Part<'a> {
+    /// Where init waits for the host's part.
+    fn meet(&self, script: &Script, deeds: &mut Vec<Deed<'a>>) -> Result<()> {
+        for (_, talk) in script.talks() {
+            if let Talk::Reached(point) = *talk {
+                let part = self.at(point);
+                let nothing = || Error::new(format!("the plan lacks what init waits for at {point:?}"));
+                deeds.push(Deed::Meet(point));
+                deeds.extend(part.ok_or_else(nothing)?.into_iter().flatten());
+                deeds.push(Deed::Release);
+            }
+        }
+        Ok(())
+    }
+
+    /// The host's part at a point where init waits; `None` where the plan does not have it.
+    fn at(&self, point: Point) -> Option<[Option<Deed<'a>>; 3]> {
+        let process = self.spec.process.as_ref();
+        let rlimits = process.map_or(&[][..], |process| &process.rlimits);
+        let raise = (self.raises && !rlimits.is_empty()).then_some(Deed::RaiseLimits(rlimits));
+        let hooks = self.spec.hooks();
+        Some(match point {
+            Point::Map => {
+                let (uids, gids) = self.id_maps?;
+                [Some(Deed::WriteIdMaps(uids, gids)), raise, None]
+            }
+            Point::Limits => [raise, None, None],
+            Point::Resctrl => [Some(Deed::JoinResctrl(self.resctrl?)), None, None],
+            Point::Network => [Some(Deed::MoveDevices(self.spec.linux())), None, None],
+            Point::Hooks => [
+                run(HookKind::Prestart, &hooks.prestart),
+                run(HookKind::CreateRuntime, &hooks.create_runtime),
+                run(HookKind::CreateContainer, &hooks.create_container),
+            ],
+            Point::Confined => [Some(Deed::CheckConfined(self.confined?)), None, None],
+            Point::Processes => [Some(Deed::LimitProcesses(rlimits)), None, None],
+            Point::Born => {
+                let settled = process.filter(|process| forbids_birth(process)).map(Deed::SettleBorn);
+                let terminal = process.is_some_and(|process| process.terminal);
+                [settled, terminal.then_some(Deed::ShowTerminal), None]
+            }
+        })
     }
 }

@@ -110,6 +110,16 @@ pub enum Open<'a> {
     Unified,
 }
 
+impl Open<'_> {
+    /// Something that the config names by its path.
+    pub fn is_by_path(&self) -> bool {
+        matches!(
+            self,
+            Open::Tree { .. } | Open::Filesystem { .. } | Open::Device { .. } | Open::Namespace { .. }
+        )
+    }
+}
+
 /// Pushes the steps that enter the v1 hierarchies of a cgroup; in v2 the process is born.
 pub fn push_cgroup(location: Option<&Location>, script: &mut Script, opens: &mut Opens) {
     let legs = location.map_or(&[][..], |location| &location.legs);

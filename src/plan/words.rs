@@ -1,14 +1,19 @@
-//! What steps and deeds are called, for `--debug`, errors, and whatever else tells a person what is done. Both matches are
-//! exhaustive: nothing is done that has no words.
+//! What steps and deeds are called, for `--debug`, errors, and whatever else tells a person what is done. The matches are
+//! exhaustive: nothing is done that has no words. The names of deeds are in their own table (`deeds.rs`).
 
+use super::deeds::{Deed, Shares};
 use super::mounts::legacy;
+use super::{StartWord, scheduling};
+use crate::cgroup::{Limits, Location, v1, v2};
+use crate::error::Error;
 use crate::names::{
     Effect, IO_PRIORITY_CLASSES, MEMORY_POLICY_FLAGS, MEMORY_POLICY_MODES, MOUNT_OPTIONS, NAMESPACES,
     PERSONALITY_DOMAINS, PERSONALITY_FLAGS, RLIMITS, SCHEDULER_FLAGS, SCHEDULER_POLICIES, Table,
     capability_names,
 };
+use crate::resctrl::Place;
 use crate::seccomp::vocabulary::FLAGS;
-use crate::spec::cpus;
+use crate::spec::{IdMapping, Rlimit, Spec, cpus};
 use crate::wire::{Attributes, Bind, Device, Filesystem, Mount, Point, Remount, Root, Step, Strings};
 use std::ffi::CStr;
 use std::ops::BitAnd;
@@ -150,11 +155,7 @@ pub fn values(step: &Step) -> String {
             let (domain, flags) = (*value as u32 & 0xff, *value as u32 & !0xff);
             joined([named(&PERSONALITY_DOMAINS, domain).into(), bits(&PERSONALITY_FLAGS, flags)])
         }
-        Step::Rlimit { resource, soft, hard } => {
-            let name = named(&RLIMITS, *resource);
-            let limit = |value: &u64| if *value == u64::MAX { "unlimited".into() } else { value.to_string() };
-            format!("{name}: soft {}, hard {}", limit(soft), limit(hard))
-        }
+        Step::Rlimit { resource, soft, hard } => resource_limit(named(&RLIMITS, *resource), *soft, *hard),
         Step::Umask { value } => format!("{value:04o}"),
         Step::Groups { ids } => {
             let ids =
@@ -164,12 +165,9 @@ pub fn values(step: &Step) -> String {
         Step::User { uid, gid } => format!("{uid}:{gid}"),
         Step::StreamOwner { uid } | Step::Home { uid } => format!("uid {uid}"),
         Step::Bounding { keep, .. } => capabilities(*keep),
-        Step::Capabilities { effective, permitted, inheritable } => format!(
-            "effective: {}; permitted: {}; inheritable: {}",
-            capabilities(*effective),
-            capabilities(*permitted),
-            capabilities(*inheritable)
-        ),
+        Step::Capabilities { effective, permitted, inheritable } => {
+            sets_of(*effective, *permitted, *inheritable)
+        }
         Step::Ambient { set } => capabilities(*set),
         Step::Resolve { candidates, .. } => candidates.iter().next().map(text).unwrap_or_default(),
         Step::Arguments { argv, .. } => list(argv),
@@ -204,11 +202,88 @@ pub fn values(step: &Step) -> String {
     }
 }
 
+impl Deed<'_> {
+    /// What rruntime does on the host's side, without its values.
+    pub fn words(self) -> String {
+        match self {
+            Deed::Meet(point) => format!("{} {}", self.name(), host_part(point)),
+            Deed::RunHooks(hooks, _) => format!("run the {} hooks", hooks.name()),
+            _ => self.name().into(),
+        }
+    }
+
+    /// The values that belong to it, as people read them; empty where the words say all.
+    pub fn values(self) -> String {
+        match self {
+            Deed::MakeState(id) => id.into(),
+            Deed::ClaimCgroup(location) | Deed::MakeCgroup(location, _) => place(location),
+            Deed::RemoveCgroup(location) | Deed::ReleaseCgroup(location) => place(location),
+            Deed::MakeResctrl(request) | Deed::AnnounceShares(request) | Deed::ForgetShares(request) => {
+                group_of(&request.place)
+            }
+            Deed::JoinResctrl(group) | Deed::RemoveResctrl(group) => group_of(group.place()),
+            Deed::SetShares(Shares { group, l3_cache, bandwidth }) => joined([
+                group_of(group.place()),
+                l3_cache.unwrap_or("").into(),
+                bandwidth.unwrap_or("").into(),
+            ]),
+            Deed::MakeStartPipes(start) => said([(start == StartWord::Named, "in the state directory")]),
+            Deed::Open(opens) => match opens.iter().filter(|open| open.is_by_path()).count() {
+                0 => String::new(),
+                1 => "1 path of the host".into(),
+                count => format!("{count} paths of the host"),
+            },
+            Deed::GuardDevices(limits) => {
+                comma(limits.devices.iter().flat_map(|rules| rules.as_slice()).map(ToString::to_string))
+            }
+            Deed::SetLimits(limits) | Deed::ChangeLimits(limits) => set(limits),
+            Deed::StartInit(flags) => namespaces(flags),
+            Deed::WriteIdMaps(uids, gids) => format!("users {}; groups {}", maps(uids), maps(gids)),
+            Deed::RaiseLimits(limits) => comma(limits.iter().map(rlimit)),
+            Deed::LimitProcesses(limits) => {
+                comma(limits.iter().filter(|limit| &*limit.kind == "RLIMIT_NPROC").map(rlimit))
+            }
+            Deed::MoveDevices(linux) => {
+                comma(linux.net_devices.iter().map(|(name, device)| match &device.name {
+                    Some(inside) => format!("{name} as {inside}"),
+                    None => name.to_string(),
+                }))
+            }
+            Deed::RunHooks(_, hooks) => comma(hooks.iter().map(|hook| hook.path.to_string())),
+            Deed::CheckConfined(sets) => sets_of(sets.effective, sets.permitted, sets.inheritable),
+            Deed::SettleBorn(process) => {
+                let attributes = scheduling::scheduler(process).ok().flatten();
+                attributes.map(|attributes| scheduler(&attributes)).unwrap_or_default()
+            }
+            Deed::WritePidFile(path) => path.display().to_string(),
+            // What it is called says all.
+            Deed::WriteIntent | Deed::ShowCreated | Deed::MakeNotifyDirectory => String::new(),
+            Deed::KeepConfig | Deed::KeepScript | Deed::RecordProcess | Deed::RecordCreated => String::new(),
+            Deed::Meet(_) | Deed::Release | Deed::AwaitReady | Deed::ShowTerminal => String::new(),
+            Deed::GivePidfd | Deed::Publish | Deed::WriteBrief | Deed::SayStart => String::new(),
+            Deed::AwaitProgram | Deed::HideCreated | Deed::RenewBrief => String::new(),
+            Deed::RecordLimits(_) | Deed::SetLimitsBack | Deed::KillFirst => String::new(),
+            Deed::GiveDevicesBack | Deed::EndProcesses | Deed::EndStrangers => String::new(),
+            Deed::RunPoststop | Deed::RemoveState => String::new(),
+        }
+    }
+
+    /// The error where no executor knows it, or what it needs is not there: a plan never asks for what it has not prepared.
+    pub fn misplaced(self) -> Error {
+        Error::new(format!("the plan is out of order: {}", self.words()))
+    }
+
+    /// The error of this deed.
+    pub fn failed(self, error: Error, spec: &Spec) -> Error {
+        error.during(self.words(), self.blamed().pointer(spec))
+    }
+}
+
 /// What init waits for at a point of the plan.
 pub fn host_part(point: Point) -> &'static str {
     match point {
         Point::Map => "write its id maps",
-        Point::Hooks => "run the hooks of create",
+        Point::Hooks => "run its hooks",
         Point::Limits => "raise its limits",
         Point::Network => "move its network devices",
         Point::Resctrl => "put it into the resctrl group",
@@ -246,7 +321,11 @@ fn text(path: &CStr) -> String {
 }
 
 fn joined<const N: usize>(parts: [String; N]) -> String {
-    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+    comma(parts.into_iter().filter(|part| !part.is_empty()))
+}
+
+fn comma(parts: impl Iterator<Item = String>) -> String {
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 fn list(strings: &Strings) -> String {
@@ -262,6 +341,52 @@ fn namespaces(flags: u64) -> String {
 fn capabilities(mask: u64) -> String {
     let names = capability_names(mask).collect::<Vec<_>>().join(" ");
     if names.is_empty() { "none".into() } else { names }
+}
+
+fn sets_of(effective: u64, permitted: u64, inheritable: u64) -> String {
+    let [effective, permitted, inheritable] = [effective, permitted, inheritable].map(capabilities);
+    format!("effective: {effective}; permitted: {permitted}; inheritable: {inheritable}")
+}
+
+fn resource_limit(name: &str, soft: u64, hard: u64) -> String {
+    let limit = |value: u64| if value == u64::MAX { "unlimited".into() } else { value.to_string() };
+    format!("{name}: soft {}, hard {}", limit(soft), limit(hard))
+}
+
+fn rlimit(limit: &Rlimit) -> String {
+    resource_limit(&limit.kind, limit.soft, limit.hard)
+}
+
+fn maps(maps: &[IdMapping]) -> String {
+    let map =
+        |map: &IdMapping| format!("{} are {} of the host ({})", map.container_id, map.host_id, map.size);
+    comma(maps.iter().map(map))
+}
+
+/// Its path: most often the same in each hierarchy.
+fn place(location: &Location) -> String {
+    let mut paths: Vec<&str> = location.legs.iter().map(|leg| &*leg.path).collect();
+    paths.dedup();
+    comma(paths.iter().map(|path| format!("/{path}")))
+}
+
+fn group_of(place: &Place) -> String {
+    let group = if place.group.is_empty() { "the default group" } else { &place.group };
+    let monitor = place.monitor.as_ref().map(|monitor| format!("monitored as {monitor}"));
+    joined([group.into(), monitor.unwrap_or_default()])
+}
+
+/// The limits as config.json has them, whatever the files are that they go to.
+fn set(limits: &Limits) -> String {
+    let mut set: Vec<(String, String)> = Vec::new();
+    for write in v1::files(limits).into_iter().chain(v2::files(limits)) {
+        let name = write.field.trim_start_matches("/linux/resources/").to_owned();
+        if !set.iter().any(|(known, _)| *known == name) {
+            let value = write.quoted().to_owned();
+            set.push((name, value));
+        }
+    }
+    comma(set.iter().map(|(name, value)| format!("{name} = {value}")))
 }
 
 fn propagation(flags: u64, recursive: bool) -> String {

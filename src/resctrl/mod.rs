@@ -14,12 +14,14 @@
 //! A group is removed only if it was made for this one container: one that `closID` names is shared. Removing a group
 //! moves its tasks to the default group, so a container's processes are ended before.
 
+mod group;
 mod place;
 mod request;
 pub mod schema;
 pub mod stats;
 mod tree;
 
+pub use group::Group;
 pub use place::Place;
 pub use request::Request;
 pub use tree::Tree;

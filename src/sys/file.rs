@@ -15,6 +15,13 @@ pub fn cwd() -> BorrowedFd<'static> {
 /// How often a lookup is tried while renames race with it, or signals.
 const TRIES: u32 = 128;
 
+/// Whether the caller may make something in a directory: faccessat2(dir, ".", W_OK | X_OK, AT_EACCESS).
+pub fn may_write(dir: BorrowedFd) -> SysResult<()> {
+    use nix::unistd::{AccessFlags, faccessat};
+    let wanted = AccessFlags::W_OK | AccessFlags::X_OK;
+    faccessat(dir, c".", wanted, nix::fcntl::AtFlags::AT_EACCESS).map_err(Errno::from)
+}
+
 /// openat2(dir, path, {flags | O_CLOEXEC, mode, resolve}).
 /// Reference: openat2(2). `resolve` takes `RESOLVE_*`; 0 resolves as open(2) does.
 pub fn openat2(dir: BorrowedFd, path: &CStr, flags: i32, mode: u32, resolve: u64) -> SysResult<OwnedFd> {

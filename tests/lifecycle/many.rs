@@ -6,7 +6,6 @@ use rruntime::engine::{
     AfterExit, CgroupManager, CreateOptions, Engine, Event, ExecOptions, ExecProcess, Force, OpenFiles,
     Paused, Recipients, Rootless, Started, Status, Terminal, Watch,
 };
-use rruntime::plan::deeds::Deed;
 use rruntime::state::{NoRoot, Store};
 use rruntime::sys::identity::prlimit;
 use std::collections::BTreeMap;
@@ -383,11 +382,11 @@ fn a_caller_that_asks_hears_how_long_each_deed_took() {
     let null = File::options().read(true).write(true).open("/dev/null").unwrap();
     let options = options(&container, &container.id, &null);
     for asks in [true, false] {
-        let times: Arc<Mutex<Vec<(Deed, Instant)>>> = Arc::default();
+        let times: Arc<Mutex<Vec<(String, Instant)>>> = Arc::default();
         let heard = Arc::clone(&times);
         let listener = move |event: &Event| {
             if let Event::Done { deed, began, took, failed: false } = event {
-                heard.lock().unwrap().push((*deed, *began + *took));
+                heard.lock().unwrap().push((deed.words(), *began + *took));
             }
         };
         let watch = Watch::new(None, Arc::new(listener));
@@ -399,7 +398,13 @@ fn a_caller_that_asks_hears_how_long_each_deed_took() {
         engine.finish(running).unwrap();
         let times = times.lock().unwrap();
         assert!(times.is_sorted_by_key(|(_, end)| *end), "{times:?}");
-        let deeds = [Deed::MakeState, Deed::StartInit, Deed::AwaitReady, Deed::SayStart, Deed::RemoveState];
+        let deeds = [
+            "make the state directory",
+            "start init",
+            "wait until init is ready",
+            "tell init to start the program",
+            "remove the state directory",
+        ];
         let heard = deeds.iter().filter(|deed| times.iter().any(|(done, _)| done == *deed)).count();
         assert_eq!(heard, if asks { deeds.len() } else { 0 });
     }

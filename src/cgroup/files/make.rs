@@ -46,6 +46,12 @@ impl Cgroup {
         }
     }
 
+    /// Whether the kernel does not let this caller make it. Changes nothing.
+    pub fn is_refused(location: &Location) -> bool {
+        let refused = |leg| matches!(may_make(leg), Err(Errno(libc::EACCES | libc::EPERM | libc::EROFS)));
+        location.legs.iter().any(refused)
+    }
+
     /// Refuses a cgroup that was there before us and is in use.
     fn vacant(&self) -> Result<()> {
         for held in self.held.iter().filter(|h| h.origin == Origin::Found) {
@@ -77,6 +83,22 @@ impl Cgroup {
             // The caller reports the first error; a directory that stays is empty.
             let _ = file::unlinkat(held.parent.as_fd(), &held.name, libc::AT_REMOVEDIR);
         }
+    }
+}
+
+/// The directory is there, or the deepest of those above it that is there takes another.
+fn may_make(leg: &Leg) -> SysResult<()> {
+    let root = enter(leg)?;
+    let mut path = &*leg.path;
+    loop {
+        match file::openat2(root.as_fd(), &c(path)?, libc::O_PATH | libc::O_DIRECTORY, 0, INSIDE) {
+            Ok(_) if path == leg.path => return Ok(()),
+            Ok(there) => return file::may_write(there.as_fd()),
+            Err(Errno(libc::ENOENT)) => {}
+            Err(errno) => return Err(errno),
+        }
+        let Some((above, _)) = path.rsplit_once('/') else { return file::may_write(root.as_fd()) };
+        path = above;
     }
 }
 
@@ -167,4 +189,41 @@ fn inherit_cpuset(parent: BorrowedFd, dir: BorrowedFd, origin: Origin) -> SysRes
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::unistd::{Uid, setfsuid};
+    use std::os::unix::fs::{PermissionsExt, chown};
+
+    /// The plan of an ordinary user's container has no cgroup then, and no deed is about one.
+    #[test]
+    fn whether_a_group_can_be_made_is_known_before_it_is_tried() {
+        const USER: u32 = 65534;
+        if !Uid::effective().is_root() {
+            return eprintln!("skipped: only root becomes another user");
+        }
+        let top = std::env::temp_dir().join(format!("rr-refused-{}", std::process::id()));
+        for directory in ["theirs", "ours/session"] {
+            std::fs::create_dir_all(top.join(directory)).unwrap();
+        }
+        std::fs::set_permissions(&top, std::fs::Permissions::from_mode(0o755)).unwrap();
+        chown(top.join("ours"), Some(USER), None).unwrap();
+        let at = |path: &str| {
+            let (mount, path) = (top.to_str().unwrap().to_owned(), path.to_owned());
+            let leg = Leg { version: Version::V2, controllers: Vec::new(), mount, path, inode: None };
+            Location { legs: vec![leg] }
+        };
+        let paths =
+            ["new", "new/below", "theirs", "theirs/new", "ours/new", "ours/new/below", "ours/session/new"];
+        let refused = || paths.map(|path| Cgroup::is_refused(&at(path)));
+        assert_eq!(refused(), [false; 7]);
+        // The thread's alone.
+        setfsuid(Uid::from_raw(USER));
+        let found = refused();
+        setfsuid(Uid::from_raw(0));
+        std::fs::remove_dir_all(&top).unwrap();
+        assert_eq!(found, [true, true, false, true, false, false, true]);
+    }
 }

@@ -4,8 +4,8 @@
 use crate::engine::child::rlimits;
 use crate::error::{Error, Result};
 use crate::names::RLIMITS;
-use crate::plan::scheduling::{forbids_birth, scheduler};
-use crate::spec::Spec;
+use crate::plan::scheduling::scheduler;
+use crate::spec::{Process, Rlimit};
 use crate::sys::process::{self, Stat};
 use crate::sys::{identity, terminal};
 use std::fs;
@@ -58,11 +58,7 @@ fn holder(number: u32) -> Option<String> {
 }
 
 /// Sets a scheduling policy that no child inherits.
-pub fn settle(pid: i32, spec: &Spec) -> Result<()> {
-    let Some(wanted) = &spec.process else { return Ok(()) };
-    if !forbids_birth(wanted) {
-        return Ok(());
-    }
+pub fn settle(pid: i32, wanted: &Process) -> Result<()> {
     let Some(attributes) = scheduler(wanted)? else { return Ok(()) };
     process::sched_setattr(pid, &attributes).map_err(|e| {
         e.because("set the scheduler")
@@ -72,10 +68,9 @@ pub fn settle(pid: i32, spec: &Spec) -> Result<()> {
 }
 
 /// Sets the limit on processes, which would have forbidden the birth where the user has as many.
-pub fn limit_processes(pid: i32, spec: &Spec) -> Result<()> {
-    let Some(wanted) = &spec.process else { return Ok(()) };
+pub fn limit_processes(pid: i32, limits: &[Rlimit]) -> Result<()> {
     let name = RLIMITS.iter().find(|(_, kind)| *kind == libc::RLIMIT_NPROC).map_or("", |(name, _)| name);
-    let limits = wanted.rlimits.iter().enumerate().filter(|(_, limit)| &*limit.kind == name);
+    let limits = limits.iter().enumerate().filter(|(_, limit)| &*limit.kind == name);
     for (i, limit) in limits {
         identity::prlimit(pid, libc::RLIMIT_NPROC, Some((limit.soft, limit.hard)))
             .map_err(|e| rlimits::refused(e, i, limit))?;

@@ -2,12 +2,11 @@
 
 use crate::error::{Error, Result};
 use crate::plan::process::rlimit;
-use crate::spec::{Rlimit, Spec};
+use crate::spec::Rlimit;
 use crate::sys::{Errno, identity};
 
-/// Raises the hard limits of process `pid` to what the config asks for. The process sets both itself later.
-pub fn raise(pid: i32, spec: &Spec) -> Result<()> {
-    let limits = spec.process.as_ref().map_or(&[][..], |process| &process.rlimits);
+/// Raises the hard limits of process `pid` to what `limits` ask for. The process sets both itself later.
+pub fn raise(pid: i32, limits: &[Rlimit]) -> Result<()> {
     for (i, limit) in limits.iter().enumerate() {
         let resource = rlimit(&limit.kind, i)?;
         let refused = |e: Errno| refused(e, i, limit);

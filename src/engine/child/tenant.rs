@@ -1,19 +1,21 @@
 //! A process that joins a container (`exec`, a hook inside): the sealed init with a tenant's script.
 
 use crate::cgroup::{Cgroup, Location};
+use crate::engine::carry::carry_out;
 use crate::engine::child::{
     birth::{self, Birthplace, Start},
     born::{self, Hidden},
     confined, diagnose, early,
     init::{Init, out_of_turn},
     message::{Heard, Trouble},
-    open::{self, Given},
+    open::{self, Given, Opened},
     rlimits,
 };
-use crate::engine::{Streams, Waits, event};
+use crate::engine::{Planned, Streams, Waits};
 use crate::error::{Error, Kind, Result};
+use crate::plan::Opens;
 use crate::plan::affinity::Entrance;
-use crate::plan::deeds::{self, Deed, Wishes};
+use crate::plan::deeds::{self, Deed, There, Wishes};
 use crate::plan::tenant::{Destination, Tenant};
 use crate::resctrl::Place;
 use crate::spec::Spec;
@@ -21,6 +23,7 @@ use crate::state::Record;
 use crate::sys::Errno;
 use crate::wire::{Message, Part, Point, Step, Word};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::rc::Rc;
 
 /// The process of a container whose namespaces are joined, by number and by descriptor; `gone` where it has ended.
@@ -70,9 +73,17 @@ impl<'a> Beginning<'a> {
     }
 }
 
-/// Starts the sealed init on a tenant's script.
-pub fn start(tenant: &Tenant, spec: &Spec, beginning: Beginning, waits: &Rc<Waits>) -> Result<Init> {
-    let Beginning { first, given, birthplace, streams, preserved } = beginning;
+/// What is open for a tenant until its init has it; the file by which that enters its v2 cgroup among it.
+struct Open(Opened, Option<OwnedFd>);
+
+fn open(
+    opens: &Opens,
+    tenant: &Tenant,
+    spec: &Spec,
+    beginning: &Beginning,
+    waits: &Rc<Waits>,
+) -> Result<Open> {
+    let Beginning { first, given, birthplace, .. } = *beginning;
     let unified = match (tenant.entrance, given.cgroup) {
         (Entrance::Step, Some(cgroup)) => {
             Some(cgroup.unified_entrance((birthplace == Birthplace::OrBeside).then_some(first))?)
@@ -80,7 +91,16 @@ pub fn start(tenant: &Tenant, spec: &Spec, beginning: Beginning, waits: &Rc<Wait
         _ => None,
     };
     let given = Given { unified: unified.as_ref().map(AsFd::as_fd), ..given };
-    let opened = open::open(&tenant.opens, given, spec, waits)?;
+    Ok(Open(open::open(opens, given, spec, waits)?, unified))
+}
+
+fn launch(
+    Open(opened, _unified): Open,
+    tenant: &Tenant,
+    beginning: &Beginning,
+    waits: &Rc<Waits>,
+) -> Result<Init> {
+    let Beginning { first, given, birthplace, streams, preserved } = *beginning;
     let start = Start { given: preserved, streams, ..Start::of(&tenant.script, &opened.numbers, waits) };
     let init = match (tenant.entrance, given.cgroup) {
         (Entrance::Birth, Some(cgroup)) => birth::start_in(start, cgroup, birthplace, first),
@@ -89,10 +109,17 @@ pub fn start(tenant: &Tenant, spec: &Spec, beginning: Beginning, waits: &Rc<Wait
     Ok(init.with(opened.into_sources(), &tenant.script))
 }
 
+/// Starts the sealed init on a tenant's script.
+pub fn start(tenant: &Tenant, spec: &Spec, beginning: Beginning, waits: &Rc<Waits>) -> Result<Init> {
+    let opened = open(&tenant.opens, tenant, spec, &beginning, waits)?;
+    launch(opened, tenant, &beginning, waits)
+}
+
 /// What a tenant sends for its caller: descriptors, its pid, and what it could not do and can do without.
 pub enum Passed<'a> {
     Pidfd(BorrowedFd<'a>),
-    Pid(i32),
+    /// For this file.
+    Pid(&'a Path, i32),
     Console(OwnedFd),
     Listener(OwnedFd),
     Warning(Error),
@@ -108,24 +135,30 @@ pub fn join(
     waits: &Rc<Waits>,
     passed: impl FnMut(Passed) -> Result<()>,
 ) -> Result<Init> {
-    let deeds = deeds::join(&tenant.script, wishes);
-    let planned = event::Planned { deeds: &deeds, script: Some(&tenant.script), spec };
-    waits.tell(&event::Event::Planned(planned));
-    let init = start(tenant, spec, beginning, waits)?;
-    let mut joining = Joining { init, tenant, spec, place, passed, terminal: None, ended: false };
-    let joined = deeds.into_iter().try_for_each(|deed| waits.timed(deed, || joining.do_one(deed)));
-    // A process that its caller does not know may not go on.
-    joined.inspect_err(|_| joining.init.end())?;
-    Ok(joining.init)
+    let deeds = deeds::join(tenant, spec, place, wishes)?;
+    let planned = Planned { deeds: &deeds, script: Some(&tenant.script), spec };
+    let (init, opened, terminal) = (None, None, None);
+    let mut joining =
+        Joining { init, opened, tenant, spec, beginning, waits, passed, terminal, ended: false };
+    let mut ledger = Vec::new();
+    let joined = carry_out(waits, planned, &mut ledger, &mut |deed| joining.do_one(deed));
+    if let Err(error) = joined {
+        // A process that its caller does not know may not go on.
+        let back = deeds::undo(&ledger, There::default());
+        let planned = Planned::of(&back, spec);
+        return carry_out(waits, planned, &mut Vec::new(), &mut |deed| joining.do_one(deed)).and(Err(error));
+    }
+    joining.init.ok_or_else(|| Deed::StartInit(0).misplaced())
 }
 
 /// A process on its way into a container, and the listener that is told about it.
 struct Joining<'a, F> {
-    init: Init,
+    init: Option<Init>,
+    opened: Option<Open>,
     tenant: &'a Tenant<'a>,
     spec: &'a Spec<'a>,
-    /// The container's resctrl groups.
-    place: Option<&'a Place>,
+    beginning: Beginning<'a>,
+    waits: &'a Rc<Waits>,
     passed: F,
     /// The terminal that only its maker can open so far.
     terminal: Option<Hidden>,
@@ -134,25 +167,51 @@ struct Joining<'a, F> {
 }
 
 impl<F: FnMut(Passed) -> Result<()>> Joining<'_, F> {
+    fn init(&mut self) -> Result<&mut Init> {
+        self.init.as_mut().ok_or_else(|| Deed::StartInit(0).misplaced())
+    }
+
+    fn pid(&mut self) -> Result<i32> {
+        self.init().map(|init| init.process().pid)
+    }
+
     fn do_one(&mut self, deed: Deed) -> Result<()> {
-        let pid = self.init.process().pid;
         match deed {
-            Deed::GivePidfd => (self.passed)(Passed::Pidfd(self.init.process().pidfd.as_fd())),
-            Deed::WritePidFile => (self.passed)(Passed::Pid(pid)),
+            Deed::Open(opens) => {
+                self.opened = Some(open(opens, self.tenant, self.spec, &self.beginning, self.waits)?);
+                Ok(())
+            }
+            Deed::StartInit(_) => {
+                let opened = self.opened.take().ok_or_else(|| Deed::Open(&self.tenant.opens).misplaced())?;
+                self.init = Some(launch(opened, self.tenant, &self.beginning, self.waits)?);
+                Ok(())
+            }
+            Deed::EndProcesses => {
+                self.init.iter().for_each(Init::end);
+                Ok(())
+            }
+            Deed::GivePidfd => {
+                let init = self.init.as_ref().ok_or_else(|| Deed::StartInit(0).misplaced())?;
+                (self.passed)(Passed::Pidfd(init.process().pidfd.as_fd()))
+            }
+            Deed::WritePidFile(path) => {
+                let pid = self.pid()?;
+                (self.passed)(Passed::Pid(path, pid))
+            }
             // Its exit code says why.
-            Deed::Meet(_) | Deed::Release | Deed::RaiseLimits | Deed::JoinResctrl if self.ended => Ok(()),
-            Deed::CheckConfined | Deed::LimitProcesses | Deed::SettleBorn if self.ended => Ok(()),
+            Deed::Meet(_) | Deed::Release | Deed::RaiseLimits(_) | Deed::JoinResctrl(_) if self.ended => {
+                Ok(())
+            }
+            Deed::CheckConfined(_) | Deed::LimitProcesses(_) | Deed::SettleBorn(_) if self.ended => Ok(()),
             Deed::ShowTerminal | Deed::AwaitProgram if self.ended => Ok(()),
             Deed::Meet(point) => self.follow(Some(point)),
             Deed::AwaitProgram => self.follow(None),
-            Deed::Release => self.init.say(Word::Go),
-            Deed::RaiseLimits => rlimits::raise(pid, self.spec),
-            Deed::JoinResctrl => place_in(self.place.ok_or_else(|| deed.misplaced())?, pid),
-            Deed::CheckConfined => {
-                confined::check(pid, self.tenant.confined.as_ref().ok_or_else(|| deed.misplaced())?)
-            }
-            Deed::LimitProcesses => born::limit_processes(pid, self.spec),
-            Deed::SettleBorn => born::settle(pid, self.spec),
+            Deed::Release => self.init()?.say(Word::Go),
+            Deed::RaiseLimits(limits) => rlimits::raise(self.pid()?, limits),
+            Deed::JoinResctrl(group) => group.join(self.pid()?),
+            Deed::CheckConfined(sets) => confined::check(self.pid()?, sets),
+            Deed::LimitProcesses(limits) => born::limit_processes(self.pid()?, limits),
+            Deed::SettleBorn(process) => born::settle(self.pid()?, process),
             Deed::ShowTerminal => {
                 let Some(terminal) = self.terminal.take() else { return Ok(()) };
                 terminal.show()?;
@@ -165,14 +224,14 @@ impl<F: FnMut(Passed) -> Result<()>> Joining<'_, F> {
     /// Follows init until it waits at this point, or without one until its program runs.
     fn follow(&mut self, until: Option<Point>) -> Result<()> {
         loop {
-            match self.init.hear()? {
+            match self.init()?.hear()? {
                 Heard::Reached(number) if until.is_some_and(|point| point as u32 == number) => return Ok(()),
                 Heard::Closed => {
                     self.ended = until.is_some();
-                    return early::end(self.init.process())
-                        .map_or(Ok(()), |word| (self.passed)(Passed::Warning(word)));
+                    let early = early::end(self.init()?.process());
+                    return early.map_or(Ok(()), |word| (self.passed)(Passed::Warning(word)));
                 }
-                Heard::Ready => self.init.say(Word::Go)?,
+                Heard::Ready => self.init()?.say(Word::Go)?,
                 // It goes on when it is the program's, and not another session's.
                 Heard::Console(hidden) => self.terminal = Some(hidden),
                 Heard::Listener(listener) => (self.passed)(Passed::Listener(listener))?,
@@ -207,12 +266,4 @@ fn takes_terminal(tenant: &Tenant, message: &Message) -> bool {
     let step = tenant.script.step(message.step as usize);
     let terminal = matches!(step, Some((Step::Session {} | Step::Console { .. }, _)));
     terminal && message.errno == libc::EPERM && message.part == Part::Ioctl as u32
-}
-
-/// A group that its administrator has removed has no tasks: those of the container are in the default group now.
-fn place_in(place: &Place, pid: i32) -> Result<()> {
-    match place.join(pid) {
-        Err(error) if error.detail().errno == Some(libc::ENOENT) => Ok(()),
-        other => other,
-    }
 }

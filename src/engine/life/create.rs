@@ -13,6 +13,7 @@ use crate::engine::caller::{
     console,
     pidfd::{self, Role},
 };
+use crate::engine::carry::carry_out;
 use crate::engine::child::init::Init;
 use crate::engine::life::{
     bundle::Bundle,
@@ -21,10 +22,10 @@ use crate::engine::life::{
     start_pipes,
     start_pipes::Starter,
 };
-use crate::engine::{Call, CreateOptions, Event, Keyring, Planned, RootChange, Started};
+use crate::engine::{Call, CreateOptions, Keyring, Planned, RootChange, Started};
 use crate::error::Result;
 use crate::host::{self, mountinfo};
-use crate::plan::deeds::{self, Deed, Wishes};
+use crate::plan::deeds::{self, Creation, Deed, Wishes};
 use crate::plan::{self, Plan, SessionKeyring};
 use crate::resctrl;
 use crate::spec::amend::has_notify_socket;
@@ -105,9 +106,12 @@ impl Call<'_> {
         let rdt = spec.linux.as_ref().and_then(|linux| linux.intel_rdt.as_ref());
         let rdt = rdt.map(|rdt| resctrl::Request::find(&options.id, rdt)).transpose()?;
         let path = spec.linux.as_ref().and_then(|linux| linux.cgroups_path.as_deref());
-        let prepared =
+        let mut prepared =
             self.prepare_with(facts, spec, |layout| self.cgroup_manager.locate(layout, path, &options.id))?;
         self.check_without_cgroup(spec, &prepared)?;
+        if self.does_without_cgroup(spec, &prepared) {
+            prepared.host.cgroup = None;
+        }
         let plan = prepare::plan(&prepared, spec, &bundle.path, &plan_options)?;
         self.warn_of(&prepared.warnings);
         self.warn_of(&plan.warnings);
@@ -119,11 +123,19 @@ impl Call<'_> {
             shows_created: start_pipes::shows(starter, spec),
             notify: spec.amendments.notify,
             pidfd: !receivers.is_empty(),
-            pid_file: options.pid_file.is_some(),
+            pid_file: options.pid_file.as_deref(),
         };
-        let layout = prepared.host.cgroup.as_ref().map(|_| &prepared.host.cgroups);
-        let deeds = deeds::create(&plan, spec, layout, wishes);
-        self.tell(&Event::Planned(Planned { deeds: &deeds, script: Some(&plan.script), spec }));
+        let creation = Creation {
+            id: &options.id,
+            plan: &plan,
+            spec,
+            cgroup: prepared.host.cgroup.as_ref(),
+            limits: &prepared.limits,
+            resctrl: rdt.as_ref(),
+            raises: prepared.facts.privileged,
+            wishes,
+        };
+        let deeds = deeds::create(&creation)?;
         let nothing = Process::default();
         let console =
             console::plan(spec.process.as_ref().unwrap_or(&nothing), &options.terminal, Role::First)?;
@@ -132,42 +144,23 @@ impl Call<'_> {
             options,
             bundle,
             spec,
-            plan_options,
-            plan,
-            prepared,
+            plan: &plan,
+            prepared: &prepared,
             record,
             console,
             receivers,
-            rdt,
-            ledger: Vec::with_capacity(deeds.len()),
             made: Parts::default(),
         };
-        match making.carry_out(&deeds) {
-            Ok(()) => making.finish(),
-            Err(error) => {
-                let begun = making.ledger.contains(&Deed::WriteIntent);
-                making.undo();
-                Err(if begun { error.doing("unable to start container process") } else { error })
-            }
+        let planned = Planned { deeds: &deeds, script: Some(&plan.script), spec };
+        let mut ledger = Vec::with_capacity(deeds.len());
+        if let Err(error) = carry_out(&self.waits, planned, &mut ledger, &mut |deed| making.do_one(deed)) {
+            let begun = ledger.iter().any(|deed| matches!(deed, Deed::WriteIntent));
+            making.undo(&ledger);
+            return Err(if begun { error.doing("unable to start container process") } else { error });
         }
-    }
-}
-
-impl Making<'_> {
-    fn finish(self) -> Result<Made> {
-        let Making { plan, prepared, record, made, .. } = self;
-        let (Some(entry), Some(init)) = (made.entry, made.init) else {
-            return Err(Deed::StartInit.misplaced());
-        };
-        Ok(Made {
-            entry,
-            record,
-            init,
-            master: made.master,
-            script: plan.script,
-            prepared,
-            driver: made.driver,
-        })
+        let Making { record, made: Parts { entry, init, master, driver, .. }, .. } = making;
+        let (Some(entry), Some(init)) = (entry, init) else { return Err(Deed::StartInit(0).misplaced()) };
+        Ok(Made { entry, record, init, master, script: plan.script, prepared, driver })
     }
 }
 

@@ -5,10 +5,12 @@
 //! what the record names may never have existed, and absence is no error.
 
 use crate::cgroup::{Cgroup, Driver};
-use crate::engine::life::{hooks::Occasion, kill::shares_pids};
-use crate::engine::{Call, Force, Status};
+use crate::engine::carry::carry_out;
+use crate::engine::child::init::Init;
+use crate::engine::life::{hooks::Occasion, kill::shares_pids, netdevices::Moved};
+use crate::engine::{Call, Force, Planned, Status};
 use crate::error::{Error, Kind, Result};
-use crate::plan::deeds::{self, Deed, HookKind};
+use crate::plan::deeds::{self, Deed, There};
 use crate::spec::Spec;
 use crate::state::{Entry, Record};
 use crate::sys::{Errno, process};
@@ -25,11 +27,9 @@ impl Call<'_> {
 
     fn delete_known(&self, id: &str, force: Force) -> Result<()> {
         if force == Force::Kill {
-            // Before the lock: a command that waits for this container's process holds it.
             let entry = self.store.peek(id)?;
             if let Ok(record) = entry.record() {
-                self.end_processes(&record)?;
-                self.end_strangers(&record)?;
+                Leavings::of(self, entry, &record).take_back(&deeds::FORCE)?;
             }
         }
         let entry = self.lock(id)?;
@@ -44,7 +44,6 @@ impl Call<'_> {
                     _ => "what is known of it without a record is ended and removed",
                 };
                 self.warn(Error::new(format!("container {id}: {e}: {left}")));
-                self.end_processes(&record)?;
                 self.destroy(entry, &record)?;
                 self.store.release_all(id);
                 return Ok(());
@@ -64,43 +63,7 @@ impl Call<'_> {
 
     /// Ends and removes all that there is of the container. The caller holds the lock of `entry`.
     pub(in crate::engine) fn destroy(&self, entry: Entry, record: &Record) -> Result<()> {
-        self.tell_planned(&deeds::DELETE, &Spec::default());
-        self.take_back(&deeds::DELETE, entry, record)
-    }
-
-    /// Does these deeds of the way back, up to the first that fails: the record stays, for another try.
-    pub(in crate::engine) fn take_back(&self, deeds: &[Deed], entry: Entry, record: &Record) -> Result<()> {
-        let mut entry = Some(entry);
-        deeds
-            .iter()
-            .try_for_each(|&deed| self.waits.timed(deed, || self.take_one_back(deed, &mut entry, record)))
-    }
-
-    fn take_one_back(&self, deed: Deed, entry: &mut Option<Entry>, record: &Record) -> Result<()> {
-        match (deed, &entry) {
-            (Deed::EndProcesses, _) => self.end_processes(record),
-            (Deed::RemoveCgroup, _) => {
-                let driver = Driver::open(record.cgroup.as_ref())?;
-                let deadline = Instant::now() + self.waits.patience();
-                self.patiently(record.cgroup.as_ref(), |pause| driver.remove(deadline, pause))
-            }
-            (Deed::RemoveResctrl, _) => record.resctrl.as_ref().map_or(Ok(()), |place| place.remove()),
-            (Deed::RunHooks(HookKind::Poststop), Some(entry)) => {
-                // A container whose creation was cut short may have no config, and then it had no hooks to run.
-                if let Ok(bytes) = entry.config()
-                    && has_poststop(&bytes)
-                {
-                    self.poststop(entry, &bytes, record);
-                }
-                Ok(())
-            }
-            (Deed::ReleaseCgroup, _) => {
-                record.cgroup.iter().for_each(|location| self.store.release(location, &record.id));
-                Ok(())
-            }
-            (Deed::RemoveState, Some(_)) => entry.take().map_or(Ok(()), Entry::remove),
-            _ => Err(deed.misplaced()),
-        }
+        Leavings::of(self, entry, record).take_back(&deeds::delete(there(record)))
     }
 
     /// Every hook runs, whatever became of the ones before it (config.md, Poststop). Only the record is left of the
@@ -162,6 +125,71 @@ impl Call<'_> {
                 self.patiently(Some(location), |pause| driver.kill(libc::SIGKILL, pause))
             }
             _ => Ok(()),
+        }
+    }
+}
+
+/// What its record names.
+pub fn there(record: &Record) -> There<'_> {
+    There { cgroup: record.cgroup.as_ref(), resctrl: record.resctrl.as_ref() }
+}
+
+/// What there is of a container, while it is taken away.
+pub struct Leavings<'a> {
+    pub engine: &'a Call<'a>,
+    pub record: &'a Record,
+    pub entry: Option<Entry>,
+    /// What the process that has made it has in its hands.
+    pub init: Option<Init>,
+    pub moved: Option<Moved>,
+}
+
+impl<'a> Leavings<'a> {
+    /// Of a container that others may have made.
+    pub fn of(engine: &'a Call<'a>, entry: Entry, record: &'a Record) -> Leavings<'a> {
+        Leavings { engine, record, entry: Some(entry), init: None, moved: None }
+    }
+
+    /// Does these deeds of the way back, up to the first that fails: the record stays, for another try.
+    pub fn take_back(mut self, deeds: &[Deed]) -> Result<()> {
+        let (watch, spec) = (&self.engine.waits, Spec::default());
+        carry_out(watch, Planned::of(deeds, &spec), &mut Vec::new(), &mut |deed| self.do_one(deed))
+    }
+
+    pub fn do_one(&mut self, deed: Deed) -> Result<()> {
+        let Leavings { engine, record, .. } = *self;
+        match (deed, &self.entry) {
+            (Deed::GiveDevicesBack, _) => {
+                let moved = self.moved.take();
+                moved.into_iter().for_each(|moved| moved.give_back(&|warning| engine.warn(warning)));
+                Ok(())
+            }
+            (Deed::EndProcesses, _) => {
+                self.init.iter().for_each(Init::end);
+                engine.end_processes(record)
+            }
+            (Deed::EndStrangers, _) => engine.end_strangers(record),
+            (Deed::RemoveCgroup(location), _) => {
+                let driver = Driver::open(Some(location))?;
+                let deadline = Instant::now() + engine.waits.patience();
+                engine.patiently(Some(location), |pause| driver.remove(deadline, pause))
+            }
+            (Deed::RemoveResctrl(group), _) => group.remove(),
+            (Deed::RunPoststop, Some(entry)) => {
+                // A container whose creation was cut short may have no config, and then it had no hooks to run.
+                if let Ok(bytes) = entry.config()
+                    && has_poststop(&bytes)
+                {
+                    engine.poststop(entry, &bytes, record);
+                }
+                Ok(())
+            }
+            (Deed::ReleaseCgroup(location), _) => {
+                engine.store.release(location, &record.id);
+                Ok(())
+            }
+            (Deed::RemoveState, Some(_)) => self.entry.take().map_or(Ok(()), Entry::remove),
+            _ => Err(deed.misplaced()),
         }
     }
 }

@@ -249,7 +249,7 @@ impl Occasion<'_> {
         let spec = Spec { process: Some(program), linux, ..Spec::default() };
         // The agent that answers for the container answers for a hook under the same filter.
         let passed = |passed: Passed| match passed {
-            Passed::Console(_) | Passed::Pidfd(_) | Passed::Pid(_) => Ok(()),
+            Passed::Console(_) | Passed::Pidfd(_) | Passed::Pid(..) => Ok(()),
             Passed::Listener(fd) => {
                 listener::send(&spec, self.record, Status::Created, inside.first.0, fd.as_fd())
             }

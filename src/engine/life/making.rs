@@ -1,6 +1,6 @@
-//! A container in the making: carries out the deeds of its plan (`plan/deeds.rs`), and takes them back.
+//! A container in the making: how each deed of its plan is done (`plan/deeds.rs`), and how they are taken back.
 
-use crate::cgroup::{Cgroup, Driver, Limits};
+use crate::cgroup::{Cgroup, Driver, Limits, Location};
 use crate::engine::caller::{
     console::{self, Console},
     listener, notify, pid_file,
@@ -19,18 +19,18 @@ use crate::engine::child::{
 };
 use crate::engine::life::{
     bundle::Bundle,
+    delete::{Leavings, there},
     hooks::{Inside, Occasion},
     netdevices::{self, Company, Moved},
-    prepare::{self, Prepared},
+    prepare::Prepared,
     start_pipes,
 };
 use crate::engine::{Call, CreateOptions, Status};
-use crate::error::{Context, Error, Result};
-use crate::plan::deeds::{Deed, HookKind};
-use crate::plan::{self, Field, Plan, kept};
-use crate::resctrl;
-use crate::spec::Spec;
+use crate::error::{Error, Result};
+use crate::plan::deeds::{Deed, HookKind, undo};
+use crate::plan::{Field, Opens, Plan, kept};
 use crate::spec::destination::absolute;
+use crate::spec::{Hook, Linux, Spec};
 use crate::state::{Entry, Phase, Process, Record};
 use crate::sys::Errno;
 use crate::sys::launch::Sleeper;
@@ -44,16 +44,12 @@ pub struct Making<'a> {
     pub options: &'a CreateOptions<'a>,
     pub bundle: &'a Bundle,
     pub spec: &'a Spec<'a>,
-    pub plan_options: plan::Options,
-    pub plan: Plan<'a>,
-    pub prepared: Prepared,
+    pub plan: &'a Plan<'a>,
+    pub prepared: &'a Prepared,
     pub record: Record,
     pub console: Console<'a>,
     /// Where a descriptor of the process goes.
     pub receivers: Vec<Receiver>,
-    pub rdt: Option<resctrl::Request>,
-    /// What has been done, in order.
-    pub ledger: Vec<Deed>,
     pub made: Parts,
 }
 
@@ -74,40 +70,28 @@ pub struct Parts {
 }
 
 impl Making<'_> {
-    /// Does these one after the other, up to the first that fails.
-    pub fn carry_out(&mut self, deeds: &[Deed]) -> Result<()> {
-        let engine = self.engine;
-        for deed in deeds {
-            engine.waits.timed(*deed, || self.do_one(*deed))?;
-            self.ledger.push(*deed);
-        }
-        Ok(())
-    }
-
-    fn do_one(&mut self, deed: Deed) -> Result<()> {
+    pub fn do_one(&mut self, deed: Deed) -> Result<()> {
         match deed {
-            Deed::MakeState => {
-                self.made.entry = Some(self.engine.store.create(&self.record.id)?);
+            Deed::MakeState(id) => {
+                self.made.entry = Some(self.engine.store.create(id)?);
                 Ok(())
             }
-            Deed::ClaimCgroup => self.claim_cgroup(),
+            Deed::ClaimCgroup(location) => self.claim_cgroup(location),
             Deed::WriteIntent => self.entry()?.write_intent(&self.record),
-            Deed::MakeCgroup => self.make_cgroup(),
-            Deed::MakeResctrl => self.make_resctrl(),
-            Deed::MakeStartPipes => {
-                self.made.start_pipes = start_pipes::make(self.entry()?, self.plan_options.start)?;
+            Deed::MakeCgroup(location, limits) => self.make_cgroup(location, limits),
+            Deed::MakeResctrl(request) => request.make(),
+            Deed::MakeStartPipes(start) => {
+                self.made.start_pipes = start_pipes::make(self.entry()?, start)?;
                 Ok(())
             }
             Deed::ShowCreated => {
                 start_pipes::show(self.entry()?, &self.record, self.made.start_pipes.as_ref())
             }
             Deed::MakeNotifyDirectory => notify::make_directory(self.entry()?),
-            Deed::Open => self.open(),
-            Deed::GuardDevices => {
-                self.made.driver.guard_devices(&self.prepared.limits).doing(|| deed.words())
-            }
-            Deed::SetLimits => self.made.driver.apply(&self.prepared.limits).doing(|| deed.words()),
-            Deed::StartInit => self.start_init(),
+            Deed::Open(opens) => self.open(opens),
+            Deed::GuardDevices(limits) => self.made.driver.guard_devices(limits),
+            Deed::SetLimits(limits) => self.made.driver.apply(limits),
+            Deed::StartInit(namespaces) => self.start_init(namespaces),
             Deed::KeepConfig => self.entry()?.write_config(self.bundle.text()),
             Deed::KeepScript => self.entry()?.write_script(&kept::encode(&self.plan.script, self.spec)),
             Deed::RecordProcess => {
@@ -120,27 +104,18 @@ impl Making<'_> {
             }
             Deed::Meet(point) => self.follow(Some(point)),
             Deed::Release => self.init()?.say(Word::Go),
-            Deed::WriteIdMaps => {
+            Deed::WriteIdMaps(uids, gids) => {
                 let pid = self.pid()?;
                 self.record.user_namespaces.insert(0, belonging::of_new(pid)?);
-                let (uids, gids) = self.plan.id_maps.as_ref().ok_or_else(|| deed.misplaced())?;
                 idmaps::write(pid, uids, gids, &self.prepared.facts, &self.engine.waits)
             }
-            Deed::RaiseLimits if self.prepared.facts.privileged => rlimits::raise(self.pid()?, self.spec),
-            // Only what an ordinary user may set by itself is in its config.
-            Deed::RaiseLimits => Ok(()),
-            Deed::JoinResctrl => {
-                let pid = self.pid()?;
-                self.rdt.as_ref().ok_or_else(|| deed.misplaced())?.join(pid)
-            }
-            Deed::MoveDevices => self.move_devices(),
-            Deed::RunHooks(hooks) => self.run_hooks(hooks),
-            Deed::CheckConfined => {
-                let pid = self.pid()?;
-                confined::check(pid, self.plan.confined.as_ref().ok_or_else(|| deed.misplaced())?)
-            }
-            Deed::LimitProcesses => born::limit_processes(self.pid()?, self.spec),
-            Deed::SettleBorn => born::settle(self.pid()?, self.spec),
+            Deed::RaiseLimits(limits) => rlimits::raise(self.pid()?, limits),
+            Deed::JoinResctrl(group) => group.join(self.pid()?),
+            Deed::MoveDevices(linux) => self.move_devices(linux),
+            Deed::RunHooks(kind, hooks) => self.run_hooks(kind, hooks),
+            Deed::CheckConfined(sets) => confined::check(self.pid()?, sets),
+            Deed::LimitProcesses(limits) => born::limit_processes(self.pid()?, limits),
+            Deed::SettleBorn(process) => born::settle(self.pid()?, process),
             Deed::AwaitReady => self.follow(None),
             Deed::ShowTerminal => self.made.hidden.take().map_or(Ok(()), |terminal| terminal.show()),
             Deed::GivePidfd => {
@@ -152,20 +127,17 @@ impl Making<'_> {
                 self.entry()?.write_brief(&self.record, self.init()?.process().pidfd.as_fd());
                 Ok(())
             }
-            Deed::WritePidFile => {
-                let pid = self.pid()?;
-                self.options.pid_file.as_ref().map_or(Ok(()), |path| pid_file::write(path, pid))
-            }
+            Deed::WritePidFile(path) => pid_file::write(path, self.pid()?),
             _ => Err(deed.misplaced()),
         }
     }
 
     fn entry(&self) -> Result<&Entry> {
-        self.made.entry.as_ref().ok_or_else(|| Deed::MakeState.misplaced())
+        self.made.entry.as_ref().ok_or_else(|| Deed::MakeState(&self.record.id).misplaced())
     }
 
     fn init(&self) -> Result<&Init> {
-        self.made.init.as_ref().ok_or_else(|| Deed::StartInit.misplaced())
+        self.made.init.as_ref().ok_or_else(|| Deed::StartInit(0).misplaced())
     }
 
     fn pid(&self) -> Result<i32> {
@@ -173,31 +145,30 @@ impl Making<'_> {
     }
 
     /// Of two containers one gets a path; a group that others use is claimed by neither.
-    fn claim_cgroup(&mut self) -> Result<()> {
+    fn claim_cgroup(&mut self, location: &Location) -> Result<()> {
         let (store, id) = (&self.engine.store, &self.record.id);
-        let Some(location) = &self.prepared.host.cgroup else { return Ok(()) };
         let claimed = store.claim(location, id).and_then(|()| Driver::refuse_occupied(location));
         claimed.inspect_err(|_| store.release_all(id))
     }
 
-    fn open(&mut self) -> Result<()> {
+    fn open(&mut self, opens: &Opens) -> Result<()> {
         let given = Given {
             start: self.made.start_pipes.as_ref().map(|pipes| (pipes.word.as_fd(), pipes.answer.as_fd())),
             cgroup: self.made.driver.cgroup(),
             open_files: self.engine.open_files,
             ..Given::default()
         };
-        let opened = open::open(&self.plan.opens, given, self.spec, &self.engine.waits)?;
-        self.record.user_namespaces = belonging::known_before(self.plan.created, &self.plan.opens, &opened)?;
+        let opened = open::open(opens, given, self.spec, &self.engine.waits)?;
+        self.record.user_namespaces = belonging::known_before(self.plan.created, opens, &opened)?;
         self.made.opened = Some(opened);
         Ok(())
     }
 
-    fn start_init(&mut self) -> Result<()> {
-        let opened = self.made.opened.take().ok_or_else(|| Deed::Open.misplaced())?;
+    fn start_init(&mut self, namespaces: u64) -> Result<()> {
+        let opened = self.made.opened.take().ok_or_else(|| Deed::Open(&self.plan.opens).misplaced())?;
         let given = [&self.options.sockets[..], &self.options.preserve_fds].concat();
         let init = birth::start(birth::Start {
-            namespaces: self.plan.clone_flags,
+            namespaces,
             cgroup: self.made.driver.cgroup().and_then(Cgroup::birth),
             sleeper: Sleeper::Caller,
             streams: self.options.streams,
@@ -209,47 +180,10 @@ impl Making<'_> {
         Ok(())
     }
 
-    /// Makes the cgroup. A caller without the permission that has asked neither for a place nor for a limit gets a container
-    /// without one, and no warning.
-    fn make_cgroup(&mut self) -> Result<()> {
-        let Some(location) = &self.prepared.host.cgroup else { return Ok(()) };
-        match Driver::make(location, &self.prepared.limits) {
-            Ok(driver) => {
-                self.made.driver = driver;
-                self.record.cgroup = self.made.driver.cgroup().map(Cgroup::location).transpose()?;
-                Ok(())
-            }
-            Err(error) => {
-                // What is there now is not ours, and the clean-up that follows ends nothing there.
-                self.engine.store.release(location, &self.record.id);
-                self.record.cgroup = None;
-                if !self.may_do_without(&error) {
-                    return Err(error);
-                }
-                self.prepared.host.cgroup = None;
-                self.plan = prepare::plan(&self.prepared, self.spec, &self.bundle.path, &self.plan_options)?;
-                Ok(())
-            }
-        }
-    }
-
-    fn make_resctrl(&mut self) -> Result<()> {
-        let made = self.rdt.as_ref().map_or(Ok(()), resctrl::Request::make);
-        if made.is_err() {
-            // It has left nothing; what bears the same name now belongs to others.
-            self.rdt = None;
-            self.record.resctrl = None;
-        }
-        made
-    }
-
-    fn may_do_without(&self, error: &Error) -> bool {
-        let path = self.spec.linux.as_ref().and_then(|linux| linux.cgroups_path.as_deref());
-        let refused = matches!(error.detail().errno, Some(libc::EACCES | libc::EPERM | libc::EROFS));
-        refused
-            && self.engine.forgives_cgroups(&self.prepared.facts)
-            && self.prepared.limits == Limits::default()
-            && path.is_none_or(str::is_empty)
+    fn make_cgroup(&mut self, location: &Location, limits: &Limits) -> Result<()> {
+        self.made.driver = Driver::make(location, limits)?;
+        self.record.cgroup = self.made.driver.cgroup().map(Cgroup::location).transpose()?;
+        Ok(())
     }
 
     /// Follows init until it waits at this point, or without one until it is ready.
@@ -257,7 +191,7 @@ impl Making<'_> {
         // init asks twice about what it makes: at the directory above it, and once it is there.
         let mut shown = None;
         loop {
-            let init = self.made.init.as_mut().ok_or_else(|| Deed::StartInit.misplaced())?;
+            let init = self.made.init.as_mut().ok_or_else(|| Deed::StartInit(0).misplaced())?;
             match init.hear()? {
                 Heard::Reached(number) if until.is_some_and(|point| point as u32 == number) => return Ok(()),
                 Heard::Ready if until.is_none() => return Ok(()),
@@ -316,18 +250,16 @@ impl Making<'_> {
         }))
     }
 
-    fn move_devices(&mut self) -> Result<()> {
+    fn move_devices(&mut self, linux: &Linux) -> Result<()> {
         let process = self.init()?.process().pidfd.try_clone().map_err(|e| Error::io("dup", &e))?;
         let joined = self.plan.joined & libc::CLONE_NEWNET as u64 != 0;
         let company = if joined { Company::Shared } else { Company::Alone };
-        self.made.moved = Some(netdevices::move_in(self.spec, process.as_fd(), company, &|warning| {
-            self.engine.warn(warning)
-        })?);
+        self.made.moved =
+            Some(netdevices::move_in(linux, process.as_fd(), company, &|warning| self.engine.warn(warning))?);
         Ok(())
     }
 
-    fn run_hooks(&mut self, kind: HookKind) -> Result<()> {
-        let Some(hooks) = &self.spec.hooks else { return Ok(()) };
+    fn run_hooks(&mut self, kind: HookKind, hooks: &[Hook]) -> Result<()> {
         let pid = self.pid()?;
         // One that was spawned is noted here first.
         if self.record.process.is_none_or(|process| process.pid != pid) {
@@ -344,16 +276,15 @@ impl Making<'_> {
             own: None,
         };
         match kind {
-            HookKind::Prestart => occasion.run(&hooks.prestart),
-            HookKind::CreateRuntime => occasion.run(&hooks.create_runtime),
-            HookKind::CreateContainer => occasion.run_inside(&hooks.create_container, &inside),
-            _ => Err(Deed::RunHooks(kind).misplaced()),
+            HookKind::Prestart | HookKind::CreateRuntime => occasion.run(hooks),
+            HookKind::CreateContainer => occasion.run_inside(hooks, &inside),
+            _ => Err(Deed::RunHooks(kind, hooks).misplaced()),
         }
     }
 
     /// init has ended without a message.
     fn died(&self) -> Error {
-        let Ok(process) = self.init().map(Init::process) else { return Deed::StartInit.misplaced() };
+        let Ok(process) = self.init().map(Init::process) else { return Deed::StartInit(0).misplaced() };
         let ended = match self.engine.waits.end_of(process.pidfd.as_fd(), process.pid) {
             Ok(true) => wait::reap(process.pidfd.as_fd()),
             _ => Err(Errno(libc::ETIME)),
@@ -382,35 +313,14 @@ impl Making<'_> {
 
     /// Takes back what was done, and nothing else: what has the same name and was there before belongs to others. A failure
     /// here is a warning, because the error that led here is the one to report.
-    pub fn undo(mut self) {
-        let engine = self.engine;
-        let warn = |error: Error| engine.warn(error.doing("cleaning up after a failure"));
-        let mut rest = Vec::new();
-        for deed in plan::deeds::undo(&self.ledger) {
-            match deed {
-                Deed::GiveDevicesBack => {
-                    if let Some(moved) = self.made.moved.take() {
-                        moved.give_back(&|warning| engine.warn(warning));
-                    }
-                    continue;
-                }
-                Deed::EndProcesses => {
-                    if let Some(init) = &self.made.init {
-                        init.end();
-                    }
-                    self.record.process = None;
-                }
-                Deed::RemoveResctrl => {
-                    self.rdt.as_ref().map_or(Ok(()), resctrl::Request::undo).unwrap_or_else(warn)
-                }
-                // Done below, or refused there.
-                _ => {}
-            }
-            rest.push(deed);
-        }
-        drop(std::mem::take(&mut self.made.driver));
-        if let Some(entry) = self.made.entry.take() {
-            self.engine.take_back(&rest, entry, &self.record).unwrap_or_else(warn);
-        }
+    pub fn undo(mut self, ledger: &[Deed]) {
+        let Parts { entry, driver, init, moved, .. } = self.made;
+        drop(driver);
+        // It is ended by its descriptor; then all that is in its group.
+        self.record.process = None;
+        let back = undo(ledger, there(&self.record));
+        let leavings = Leavings { engine: self.engine, record: &self.record, entry, init, moved };
+        let undone = leavings.take_back(&back);
+        undone.unwrap_or_else(|error| self.engine.warn(error.doing("cleaning up after a failure")));
     }
 }

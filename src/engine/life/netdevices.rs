@@ -32,10 +32,10 @@ use std::os::unix::fs::MetadataExt;
 use std::thread;
 
 /// The devices of the config, each with its JSON pointer.
-fn wanted<'a>(spec: &'a Spec) -> impl Iterator<Item = (String, &'a str, &'a NetDevice<'a>)> {
-    spec.linux
+fn wanted<'a>(linux: &'a Linux) -> impl Iterator<Item = (String, &'a str, &'a NetDevice<'a>)> {
+    linux
+        .net_devices
         .iter()
-        .flat_map(|linux| &linux.net_devices)
         .map(|(name, device)| (format!("/linux/netDevices/{}", escaped(name)), &**name, device))
 }
 
@@ -47,7 +47,7 @@ pub fn check(spec: &Spec) -> Result<()> {
     must_not_be_ours(linux)?;
     let mut host = open_host()?;
     let mut problems = Vec::new();
-    for (pointer, name, _) in wanted(spec) {
+    for (pointer, name, _) in wanted(linux) {
         if let Err(error) = find(&mut host, name) {
             problems.push(error.field(pointer));
         }
@@ -143,7 +143,7 @@ struct Inside {
 
 /// Moves the config's devices into the network namespace of `process`, sets them up, and restores their addresses.
 /// On an error everything is as before, unless the namespace is shared; `warn` hears what stays there.
-pub fn move_in(spec: &Spec, process: BorrowedFd, company: Company, warn: &dyn Fn(Error)) -> Result<Moved> {
+pub fn move_in(linux: &Linux, process: BorrowedFd, company: Company, warn: &dyn Fn(Error)) -> Result<Moved> {
     let failed = |e: Errno| e.because("open our own network namespace").field("/linux/netDevices");
     let home = ours().map_err(failed)?;
     let inside = enter(process)?;
@@ -152,7 +152,7 @@ pub fn move_in(spec: &Spec, process: BorrowedFd, company: Company, warn: &dyn Fn
         return Err(ours_alone());
     }
     let mut moved = Moved { host: open_host()?, home, inside, company, devices: Vec::new() };
-    match moved.take_all(spec) {
+    match moved.take_all(linux) {
         Ok(()) => Ok(moved),
         Err(error) => {
             moved.give_back(warn);
@@ -183,11 +183,11 @@ fn enter(process: BorrowedFd) -> Result<Inside> {
 }
 
 impl Moved {
-    fn take_all(&mut self, spec: &Spec) -> Result<()> {
-        for (pointer, key, device) in wanted(spec) {
+    fn take_all(&mut self, linux: &Linux) -> Result<()> {
+        for (pointer, key, device) in wanted(linux) {
             self.must_be_free(key, device, &pointer)?;
         }
-        for (pointer, key, device) in wanted(spec) {
+        for (pointer, key, device) in wanted(linux) {
             self.take(key, device, &pointer).map_err(|error| error.field(pointer))?;
         }
         for i in 0..self.devices.len() {

@@ -1,7 +1,7 @@
 //! From a config to a plan with everything that it needs: host facts, the compiled filter, checked limits.
 //! Pure but for questions to the kernel; nothing is made here.
 
-use crate::cgroup::{DeviceRules, Limits, Location};
+use crate::cgroup::{DeviceRules, Driver, Limits, Location};
 use crate::engine::child::open_files::open_files;
 use crate::engine::{CgroupManager, Engine, Rootless};
 use crate::error::{Error, Kind, Result};
@@ -86,8 +86,18 @@ impl Engine {
         Ok(())
     }
 
+    /// A caller without the permission that has asked neither for a place nor for a limit gets a container without a cgroup,
+    /// and no warning. The kernel is asked beforehand, so that the plan has what will be done.
+    pub(in crate::engine) fn does_without_cgroup(&self, spec: &Spec, prepared: &Prepared) -> bool {
+        let path = spec.linux().cgroups_path.as_deref();
+        self.forgives_cgroups(&prepared.facts)
+            && prepared.limits == Limits::default()
+            && path.is_none_or(str::is_empty)
+            && prepared.host.cgroup.as_ref().is_some_and(Driver::is_refused)
+    }
+
     /// Refused permissions on cgroups are forgiven to this caller.
-    pub(in crate::engine) fn forgives_cgroups(&self, facts: &Facts) -> bool {
+    fn forgives_cgroups(&self, facts: &Facts) -> bool {
         match self.rootless {
             Rootless::Auto => facts.euid != 0 || facts.in_user_namespace,
             Rootless::Yes => true,

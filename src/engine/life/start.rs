@@ -2,6 +2,7 @@
 
 use crate::cgroup::Driver;
 use crate::engine::caller::{listener, notify::Proxy};
+use crate::engine::carry::carry_out;
 use crate::engine::child::{
     diagnose, early, init,
     message::{self, Heard, Said, Trouble},
@@ -9,18 +10,19 @@ use crate::engine::child::{
 };
 use crate::engine::life::{
     create::Made,
+    delete::{Leavings, there},
     hooks::{Inside, Occasion},
     start_old,
     start_pipes::{self, Starter},
 };
-use crate::engine::{Call, Started, Status};
+use crate::engine::{Call, Planned, Started, Status};
 use crate::error::{Error, Kind, Result};
-use crate::plan::deeds::{self, Deed, HookKind};
+use crate::plan::deeds::{self, Deed, HookKind, Stage};
 use crate::plan::{StartWord, kept};
-use crate::spec::Spec;
+use crate::spec::{Hook, Spec};
 use crate::state::{Entry, Process, Record, is_init};
 use crate::sys::Errno;
-use crate::wire::Word;
+use crate::wire::{Point, Word};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
@@ -65,17 +67,22 @@ impl Call<'_> {
             None => Waiting::Old(start_old::connect(&entry).map_err(unreached)?),
         };
         let readiness = self.proxy(&entry, &record, process.pid, notify)?;
-        let starting =
-            Starting { engine: self, spec: &spec, entry: &entry, record: &record, process, made: None };
-        let deeds = deeds::start(&spec, true);
-        self.tell_planned(&deeds, &spec);
-        if let Err((failed, error)) = starting.carry_out(&deeds, &waiting) {
-            let back = deeds::back_from_start(failed);
-            let undone = if back == deeds::DELETE {
-                self.take_back(back, entry, &record)
-            } else {
-                starting.carry_out(back, &waiting).map_err(|(_, error)| error)
-            };
+        let stage = if matches!(waiting, Waiting::Old(_)) { Stage::Asking } else { Stage::Shown };
+        let deeds = deeds::start(&spec, stage);
+        let about = (self, &spec, &record, process, &waiting);
+        if let Err((failed, error)) = Starting::of(about, &entry).carry_out(&deeds) {
+            let back = deeds::back_from_start(failed, there(&record));
+            let mut leavings = Leavings::of(self, entry, &record);
+            let undone =
+                carry_out(&self.waits, Planned::of(&back, &spec), &mut Vec::new(), &mut |deed| match (
+                    deed,
+                    &leavings.entry,
+                ) {
+                    (Deed::KillFirst | Deed::HideCreated | Deed::RenewBrief, Some(entry)) => {
+                        Starting::of(about, entry).do_one(deed)
+                    }
+                    _ => leavings.do_one(deed),
+                });
             undone.unwrap_or_else(|more| self.warn(more.doing("cleaning up after a failure")));
             return Err(error);
         }
@@ -105,21 +112,20 @@ impl Call<'_> {
     pub(in crate::engine) fn start_made(&self, made: &Made, spec: &Spec) -> Result<()> {
         let (entry, record) = (&made.entry, &made.record);
         let no_way = || Error::new("the container's init has no way to be told");
+        let waiting = &Waiting::Pipes(made.init.pipes().ok_or_else(no_way)?, StartWord::Maker);
+        let stage = if start_pipes::shows(Starter::Us, spec) { Stage::Shown } else { Stage::Unshown };
         let process = record.process.ok_or_else(no_way)?;
-        let starting = Starting { engine: self, spec, entry, record, process, made: Some(made) };
-        let waiting = Waiting::Pipes(made.init.pipes().ok_or_else(no_way)?, StartWord::Maker);
-        let deeds = deeds::start(spec, start_pipes::shows(Starter::Us, spec));
-        self.tell_planned(&deeds, spec);
-        starting.carry_out(&deeds, &waiting).map_err(|(_, error)| error)
+        let starting = Starting { engine: self, spec, entry, record, process, made: Some(made), waiting };
+        starting.carry_out(&deeds::start(spec, stage)).map_err(|(_, error)| error)
     }
-}
-
-fn unable(error: Error) -> Error {
-    error.doing("unable to start container process")
 }
 
 fn stopped(id: &str) -> Error {
     Error::new("cannot start a container that has stopped").kind(Kind::WrongState).value(id)
+}
+
+fn gone() -> Error {
+    Error::new("the container's init has ended").kind(Kind::WrongState)
 }
 
 /// A container that is being started.
@@ -132,40 +138,51 @@ struct Starting<'a> {
     process: Process,
     /// What this process knows if it has made the container itself.
     made: Option<&'a Made>,
+    waiting: &'a Waiting<'a>,
 }
 
-impl Starting<'_> {
-    /// Does these one after the other, up to the first that fails.
-    fn carry_out(&self, deeds: &[Deed], waiting: &Waiting) -> std::result::Result<(), (Deed, Error)> {
-        if let (Waiting::Old(control), Some(Deed::RunHooks(HookKind::StartContainer) | Deed::SayStart)) =
-            (waiting, deeds.first())
-        {
-            // There init asks for its hooks, and says itself when it goes on.
-            let first = (control, self.process.pid);
-            let send = |listener| self.send_listener(listener);
-            start_old::start(first, &self.engine.waits, &|| self.run_hooks(), &send)
-                .map_err(|(failed, error)| (failed, unable(error)))?;
-            let begun =
-                deeds.iter().position(|deed| *deed == Deed::AwaitProgram).map_or(0, |place| place + 1);
-            return self.carry_out(&deeds[begun..], waiting);
-        }
-        deeds.iter().try_for_each(|&deed| {
-            self.engine.waits.timed(deed, || self.do_one(deed, waiting)).map_err(|error| (deed, error))
+impl<'a> Starting<'a> {
+    /// One that another command has made.
+    fn of(
+        (engine, spec, record, process, waiting): (
+            &'a Call<'a>,
+            &'a Spec<'a>,
+            &'a Record,
+            Process,
+            &'a Waiting<'a>,
+        ),
+        entry: &'a Entry,
+    ) -> Starting<'a> {
+        Starting { engine, spec, entry, record, process, made: None, waiting }
+    }
+
+    /// Up to the deed that fails.
+    fn carry_out<'d>(&self, deeds: &'d [Deed<'d>]) -> std::result::Result<(), (Deed<'d>, Error)> {
+        let (planned, mut ledger) = (Planned::of(deeds, self.spec), Vec::new());
+        carry_out(&self.engine.waits, planned, &mut ledger, &mut |deed| self.do_one(deed)).map_err(|error| {
+            let failed = deeds[ledger.len()];
+            match failed {
+                // The program runs.
+                Deed::HideCreated | Deed::RenewBrief | Deed::RunHooks(HookKind::Poststart, _) => {
+                    (failed, error)
+                }
+                _ => (failed, error.doing("unable to start container process")),
+            }
         })
     }
 
-    fn do_one(&self, deed: Deed, waiting: &Waiting) -> Result<()> {
+    fn do_one(&self, deed: Deed) -> Result<()> {
         match deed {
-            Deed::RunHooks(HookKind::StartContainer) => self.run_hooks().map_err(unable),
-            Deed::SayStart => waiting.say(Word::Go).map_err(unable),
-            Deed::AwaitProgram => self.follow(waiting).map_err(unable),
-            Deed::HideCreated => waiting.remove(self.entry),
+            Deed::RunHooks(HookKind::StartContainer, hooks) => self.run_hooks(hooks),
+            Deed::SayStart | Deed::Release => self.waiting.say(Word::Go),
+            Deed::Meet(point) => self.follow(Some(point)),
+            Deed::AwaitProgram => self.follow(None),
+            Deed::HideCreated => self.waiting.remove(self.entry),
             Deed::RenewBrief => {
                 self.entry.renew_brief(self.record);
                 Ok(())
             }
-            Deed::RunHooks(HookKind::Poststart) => {
-                let hooks = self.spec.hooks.as_ref().map_or(&[][..], |hooks| &hooks.poststart);
+            Deed::RunHooks(HookKind::Poststart, hooks) => {
                 Occasion::new("poststart", self.record, Status::Running, &self.engine.waits).run(hooks)
             }
             // It may not go on without what could not be done for it.
@@ -180,7 +197,9 @@ impl Starting<'_> {
         }
     }
 
-    fn follow(&self, waiting: &Waiting) -> Result<()> {
+    /// Follows init until its program runs, or until it asks for the host's part, as that of 0.1.0 does for its hooks.
+    fn follow(&self, until: Option<Point>) -> Result<()> {
+        let waiting = self.waiting;
         let mut listens = self.spec.linux.as_ref().is_some_and(|linux| linux.seccomp.is_some());
         loop {
             let pid = self.process.pid;
@@ -202,6 +221,8 @@ impl Starting<'_> {
                 }
                 Heard::Listener(listener) => self.send_listener(listener)?,
                 Heard::Failed(trouble) => return Err(self.explain(&trouble)),
+                Heard::Reached(_) if until.is_some() => return Ok(()),
+                Heard::Closed if until.is_some() => return Err(gone()),
                 Heard::Closed => {
                     // Its exit code is told like any other's.
                     let early = self.made.and_then(|made| early::end(made.init.process()));
@@ -214,8 +235,7 @@ impl Starting<'_> {
     }
 
     fn first(&self) -> Result<OwnedFd> {
-        let gone = |_| Error::new("the container's init has ended").kind(Kind::WrongState);
-        self.process.open().map_err(gone)
+        self.process.open().map_err(|_| gone())
     }
 
     /// The script that `create` carried out says what the step was.
@@ -231,10 +251,7 @@ impl Starting<'_> {
         listener::send(self.spec, self.record, Status::Creating, self.process.pid, listener.as_fd())
     }
 
-    fn run_hooks(&self) -> Result<()> {
-        let Some(hooks) = self.spec.hooks.as_ref().filter(|hooks| !hooks.start_container.is_empty()) else {
-            return Ok(());
-        };
+    fn run_hooks(&self, hooks: &[Hook]) -> Result<()> {
         let first = self.first()?;
         let again;
         let prepared = match self.made {
@@ -253,7 +270,7 @@ impl Starting<'_> {
             own: self.spec.process.as_ref().map(|process| (process, prepared.filter.as_ref())),
         };
         let occasion = Occasion::new("startContainer", self.record, Status::Created, &self.engine.waits);
-        occasion.before(first.as_fd()).run_inside(&hooks.start_container, &inside)
+        occasion.before(first.as_fd()).run_inside(hooks, &inside)
     }
 }
 

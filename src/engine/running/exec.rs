@@ -102,7 +102,7 @@ impl Call<'_> {
         self.warn_of(&tenant.warnings);
         let wishes = Wishes {
             pidfd: options.pidfd_socket.is_some(),
-            pid_file: options.pid_file.is_some(),
+            pid_file: options.pid_file.as_deref(),
             ..Wishes::default()
         };
         let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), spec, Role::Tenant)?;
@@ -121,7 +121,7 @@ impl Call<'_> {
                 Ok(())
             }
             Passed::Pidfd(pidfd) => receivers.iter().try_for_each(|receiver| receiver.send(pidfd)),
-            Passed::Pid(pid) => options.pid_file.as_ref().map_or(Ok(()), |path| pid_file::write(path, pid)),
+            Passed::Pid(path, pid) => pid_file::write(path, pid),
         };
         let about = (spec, record.resctrl.as_ref());
         let init = tenant::join(&tenant, about, beginning, wishes, &self.waits, passed)?;

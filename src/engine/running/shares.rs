@@ -6,7 +6,8 @@
 use crate::cgroup::Cgroup;
 use crate::engine::UpdateOptions;
 use crate::error::{Error, Result};
-use crate::resctrl::{self, Place, Request};
+use crate::plan::deeds::Shares;
+use crate::resctrl::{self, Group, Place, Request};
 use crate::spec::IntelRdt;
 use crate::state::{Entry, Record};
 
@@ -20,68 +21,55 @@ pub const OPTIONS: [(&str, &str); 3] = [
 /// A process that starts others while it moves leaves some behind: they are looked for again, so often at most.
 const ROUNDS: usize = 20;
 
-pub enum Shares<'o> {
-    /// Nothing was asked for.
-    None,
-    /// In the group that the container has.
-    Changed { place: Place, l3_cache: Option<&'o str>, bandwidth: Option<&'o str> },
-    /// In a group that will be made; `before` is the record without it.
-    Made { request: Box<Request>, before: Box<Record> },
+/// The group that will be made where shares are asked for and there is none. Changes nothing.
+pub fn request(id: &str, options: &UpdateOptions, record: &Record) -> Result<Option<Request>> {
+    let (l3_cache, bandwidth) = (options.l3_cache_schema.as_deref(), options.mem_bw_schema.as_deref());
+    if record.resctrl.is_some() || (l3_cache.is_none() && bandwidth.is_none()) {
+        return Ok(None);
+    }
+    let rdt = IntelRdt {
+        l3_cache_schema: l3_cache.map(Into::into),
+        mem_bw_schema: bandwidth.map(Into::into),
+        ..IntelRdt::default()
+    };
+    Request::find(id, &rdt).map(Some).map_err(|e| e.field("/linux/intelRdt"))
 }
 
-impl<'o> Shares<'o> {
-    /// What there is to do. Changes nothing.
-    pub fn plan(id: &str, options: &'o UpdateOptions, record: &Record) -> Result<Shares<'o>> {
-        let (l3_cache, bandwidth) = (options.l3_cache_schema.as_deref(), options.mem_bw_schema.as_deref());
-        match &record.resctrl {
-            _ if l3_cache.is_none() && bandwidth.is_none() => Ok(Shares::None),
-            Some(place) => Ok(Shares::Changed { place: place.clone(), l3_cache, bandwidth }),
-            None => {
-                let rdt = IntelRdt {
-                    l3_cache_schema: l3_cache.map(Into::into),
-                    mem_bw_schema: bandwidth.map(Into::into),
-                    ..IntelRdt::default()
-                };
-                let request = Request::find(id, &rdt).map_err(|e| e.field("/linux/intelRdt"))?;
-                Ok(Shares::Made { request: Box::new(request), before: Box::new(record.clone()) })
-            }
+/// What there is to do, if anything is asked for.
+pub fn wanted<'a>(
+    options: &'a UpdateOptions,
+    present: Option<&'a Place>,
+    request: Option<&'a Request>,
+) -> Option<Shares<'a>> {
+    let (l3_cache, bandwidth) = (options.l3_cache_schema.as_deref(), options.mem_bw_schema.as_deref());
+    let group = request.map(Group::Wanted).or(present.map(Group::Recorded))?;
+    (l3_cache.is_some() || bandwidth.is_some()).then_some(Shares { group, l3_cache, bandwidth })
+}
+
+pub fn set(Shares { group, l3_cache, bandwidth }: Shares, cgroup: &Cgroup) -> Result<()> {
+    match group {
+        Group::Recorded(place) => {
+            // One after the other, so that it can be told what stays if the second is refused.
+            resctrl::update(place, l3_cache, None)?;
+            let changed = |error: Error| match l3_cache {
+                Some(_) => error.doing("--l3-cache-schema stays changed"),
+                None => error,
+            };
+            resctrl::update(place, None, bandwidth).map_err(changed)
+        }
+        Group::Wanted(request) => {
+            request.make()?;
+            join(&request.place, cgroup)
         }
     }
+}
 
-    /// Writes down which group there will be.
-    pub fn announce(&self, entry: &Entry, record: &mut Record) -> Result<()> {
-        let Shares::Made { request, .. } = self else { return Ok(()) };
-        record.resctrl = Some(request.place.clone());
-        entry.write(record)
-    }
-
-    pub fn carry_out(&self, cgroup: &Cgroup) -> Result<()> {
-        match self {
-            Shares::None => Ok(()),
-            Shares::Changed { place, l3_cache, bandwidth } => {
-                // One after the other, so that it can be told what stays if the second is refused.
-                resctrl::update(place, *l3_cache, None)?;
-                let changed = |error: Error| match l3_cache {
-                    Some(_) => error.doing("--l3-cache-schema stays changed"),
-                    None => error,
-                };
-                resctrl::update(place, None, *bandwidth).map_err(changed)
-            }
-            Shares::Made { request, .. } => {
-                request.make()?;
-                join(&request.place, cgroup)
-            }
-        }
-    }
-
-    /// Takes back what [`Shares::announce`] and [`Shares::carry_out`] have made, because of `error`.
-    #[must_use]
-    pub fn forget(&self, entry: &Entry, error: Error) -> Error {
-        let Shares::Made { request, before } = self else { return error };
-        match request.undo().and_then(|()| entry.write(before)) {
-            Ok(()) => error,
-            Err(second) => error.doing(format!("the resctrl group stays: {second}")),
-        }
+/// Takes back what was announced and made, because of `error`.
+#[must_use]
+pub fn forget(request: &Request, (entry, before): (&Entry, &Record), error: Error) -> Error {
+    match request.undo().and_then(|()| entry.write(before)) {
+        Ok(()) => error,
+        Err(second) => error.doing(format!("the resctrl group stays: {second}")),
     }
 }
 

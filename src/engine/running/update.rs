@@ -10,11 +10,12 @@
 //! touched, as runc leaves them: a plugin of the engine may have added some.
 
 use crate::cgroup::{DeviceRules, Driver, Limits, Location, none};
+use crate::engine::carry::carry_out;
 use crate::engine::life::kill::not_running;
-use crate::engine::running::shares::{self, Shares};
-use crate::engine::{Call, Changes, Status, UpdateOptions};
+use crate::engine::running::shares;
+use crate::engine::{Call, Changes, Planned, Status, UpdateOptions};
 use crate::error::{Error, Result};
-use crate::plan::deeds::{self, Deed};
+use crate::plan::deeds::{self, Deed, There};
 use crate::spec::merge::{SwapCount, complete, merge};
 use crate::spec::{Resources, Spec, load, validate};
 use crate::state::{Entry, Record};
@@ -61,35 +62,39 @@ impl Call<'_> {
         let limits_now = serde_json::to_string(&present).expect("resources have only string keys");
         let driver = Driver::open(Some(&location))?;
         let cgroup = driver.needed("updated")?;
-        let shares = Shares::plan(id, options, &record).map_err(|e| e.rename_field(name))?;
-        self.tell_planned(&deeds::UPDATE, &Spec::default());
-        let (mut before, mut ledger) = (None, Vec::new());
-        for deed in deeds::UPDATE {
-            let done = self.waits.timed(deed, || match deed {
-                Deed::AnnounceShares => shares.announce(&entry, &mut record),
-                Deed::RecordLimits => {
-                    record.limits = Some(limits_now.clone());
-                    entry.prepare(&record)
-                }
-                Deed::ChangeLimits => driver.update(&limits).map(|undo| before = Some(undo)),
-                Deed::SetShares => shares.carry_out(cgroup),
-                Deed::Publish => entry.publish(),
-                _ => Err(deed.misplaced()),
-            });
-            if let Err(error) = done {
-                let back = |error, deed| match (deed, before.take()) {
-                    (Deed::SetLimitsBack, Some(before)) => before.back(error),
-                    (Deed::ForgetShares, _) => shares.forget(&entry, error),
-                    (deed, _) => {
-                        self.warn(deed.misplaced());
-                        error
-                    }
-                };
-                return Err(deeds::undo(&ledger).into_iter().fold(error, back).rename_field(name));
+        let before = record.clone();
+        let request = shares::request(id, options, &record).map_err(|e| e.rename_field(name))?;
+        let shares = shares::wanted(options, before.resctrl.as_ref(), request.as_ref());
+        let deeds = deeds::update(&limits, &limits_now, shares);
+        let (mut changed, mut ledger, spec) = (None, Vec::new(), Spec::default());
+        let done = carry_out(&self.waits, Planned::of(&deeds, &spec), &mut ledger, &mut |deed| match deed {
+            Deed::AnnounceShares(request) => {
+                record.resctrl = Some(request.place.clone());
+                entry.write(&record)
             }
-            ledger.push(deed);
-        }
-        Ok(())
+            Deed::RecordLimits(limits) => {
+                record.limits = Some(limits.to_owned());
+                entry.prepare(&record)
+            }
+            Deed::ChangeLimits(limits) => driver.update(limits).map(|undo| changed = Some(undo)),
+            Deed::SetShares(shares) => shares::set(shares, cgroup),
+            Deed::Publish => entry.publish(),
+            _ => Err(deed.misplaced()),
+        });
+        let Err(error) = done else { return Ok(()) };
+        // Each adds to the error how it went.
+        let mut told = Some(error);
+        let mut back = |deed| {
+            told = told.take().map(|error| match (deed, changed.take()) {
+                (Deed::SetLimitsBack, Some(changed)) => changed.back(error),
+                (Deed::ForgetShares(request), _) => shares::forget(request, (&entry, &before), error),
+                _ => error,
+            });
+            Ok(())
+        };
+        let way = deeds::undo(&ledger, There::default());
+        carry_out(&self.waits, Planned::of(&way, &spec), &mut Vec::new(), &mut back)?;
+        told.map_or(Ok(()), |error| Err(error.rename_field(name)))
     }
 
     /// What the last update left, or what the container was made with.
