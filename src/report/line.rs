@@ -108,8 +108,9 @@ mod tests {
         }
     }
 
+    /// And the field, where there is one.
     #[test]
-    fn json_has_the_three_keys_on_one_line_and_the_field_where_there_is_one() {
+    fn json_has_the_three_keys_on_one_line() {
         for (field, key) in [(None, ""), (Some("/root"), "\"field\":\"/root\",")] {
             let line = render(Format::Json, Level::Warning, "a \"b\"\nc", field, moment());
             assert_eq!(
