@@ -51,6 +51,8 @@ pub struct Init<'a> {
     /// The step that is being done.
     number: u32,
     header: Header<'a>,
+    /// Where the times of steps are written, while it is open.
+    times: Option<Fd>,
     /// Where messages to rruntime go, and where its words come from.
     control: Fd,
     word: Fd,
@@ -112,6 +114,7 @@ fn run(bytes: &'static [u8]) -> i32 {
     let Some(control) = header.descriptor(Handle::CONTROL).map(Fd) else { return 125 };
     let mut init = Init {
         number: 0,
+        times: (header.times >= 0).then_some(Fd(header.times)),
         header,
         control,
         word: control,
@@ -140,6 +143,7 @@ fn run(bytes: &'static [u8]) -> i32 {
     // The name that operators see while the container waits; a refusal changes nothing.
     let _ = sys::set_name(c"rruntime:init");
     for number in 0..header.steps {
+        init.stamp(number);
         init.number = number;
         let outcome = match Step::take(&mut reader) {
             Some(step) => init.step(step),
@@ -151,6 +155,7 @@ fn run(bytes: &'static [u8]) -> i32 {
             return 1;
         }
     }
+    init.stamp(header.steps);
     // Every plan ends with an exec, or says that it is finished.
     init.report(header.steps, NO_SENSE);
     1

@@ -21,6 +21,8 @@ pub enum Event<'a> {
     Planned(Planned<'a>),
     /// A deed was done, or has `failed`: when it began, and how long it took. Heard by a watch `with_times`.
     Done { deed: Deed<'a>, began: Instant, took: Duration, failed: bool },
+    /// init has done the step of this place in [`Planned::steps`], likewise. Steps behind the container's filter have no times.
+    StepDone { number: usize, began: Instant, took: Duration },
 }
 
 /// Hears events, on the thread of the call that they are of.

@@ -16,6 +16,7 @@ mod reach;
 pub mod running;
 mod started;
 mod status;
+mod step_times;
 mod watch;
 
 pub use caller::console::copy_size;

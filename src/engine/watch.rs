@@ -31,7 +31,7 @@ pub struct Watch {
     /// Without it nothing ends a wait but what is waited for.
     stop: Option<Arc<dyn Stop>>,
     pub observer: Observer,
-    /// The observer hears of each deed how long it took.
+    /// The observer hears of each deed and step how long it took.
     timed: bool,
 }
 
@@ -61,7 +61,7 @@ impl Watch {
         Watch { stop, observer, timed: false }
     }
 
-    /// The same, with the times of all deeds ([`Event::Done`]).
+    /// The same, with the times of all deeds and steps ([`Event::Done`], [`Event::StepDone`]).
     #[must_use]
     pub fn with_times(self) -> Watch {
         Watch { timed: true, ..self }
@@ -76,6 +76,10 @@ impl Watch {
 impl Waits {
     pub(in crate::engine) fn tell(&self, event: &Event) {
         (self.watch.observer)(event);
+    }
+
+    pub(in crate::engine) fn is_timed(&self) -> bool {
+        self.watch.timed
     }
 
     /// Does this deed.

@@ -38,7 +38,7 @@ pub fn encode(script: &Script, spec: &Spec) -> Vec<u8> {
     let head = Head { format: Text::from(FORMAT), origins };
     let mut bytes = serde_json::to_vec(&head).expect("strings can always be encoded");
     bytes.push(b'\n');
-    script.put(&[], &mut bytes);
+    script.put(&[], -1, &mut bytes);
     bytes
 }
 

@@ -169,15 +169,16 @@ impl Script {
         self.origins.iter().copied()
     }
 
-    /// The memory file that init reads: the descriptors under the numbers that init has them, then the steps.
-    pub fn file(&self, descriptors: &[RawFd]) -> Vec<u8> {
+    /// The memory file that init reads: the descriptors under the numbers that init has them, where it
+    /// writes its times, then the steps.
+    pub fn file(&self, descriptors: &[RawFd], times: RawFd) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.bytes.len() + descriptors.len() * 4 + 16);
-        self.put(descriptors, &mut out);
+        self.put(descriptors, times, &mut out);
         out
     }
 
-    pub(super) fn put(&self, descriptors: &[RawFd], out: &mut Vec<u8>) {
-        Header::put(descriptors, self.origins.len() as u32, out);
+    pub(super) fn put(&self, descriptors: &[RawFd], times: RawFd, out: &mut Vec<u8>) {
+        Header::put(descriptors, times, self.origins.len() as u32, out);
         out.bytes(&self.bytes);
     }
 }

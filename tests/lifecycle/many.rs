@@ -377,20 +377,37 @@ fn a_process_that_gets_no_terminal_leaves_no_child_behind() {
 }
 
 #[test]
-fn a_caller_that_asks_hears_how_long_each_deed_took() {
+fn a_caller_that_asks_hears_how_long_each_deed_and_step_took() {
     let container = bundle(&["true"]);
     let null = File::options().read(true).write(true).open("/dev/null").unwrap();
     let options = options(&container, &container.id, &null);
     for asks in [true, false] {
         let times: Arc<Mutex<Vec<(String, Instant)>>> = Arc::default();
         let heard = Arc::clone(&times);
+<<<<<<< HEAD
         let listener = move |event: &Event| {
             if let Event::Done { deed, began, took, failed: false } = event {
                 heard.lock().unwrap().push((deed.words(), *began + *took));
+=======
+        let steps: Arc<Mutex<Vec<(usize, Instant)>>> = Arc::default();
+        let heard_steps = Arc::clone(&steps);
+        let observer = move |event: &Event| match event {
+            Event::Done { deed, began, took, failed: false } => {
+                heard.lock().unwrap().push((*deed, *began + *took));
+>>>>>>> 48659fd (The engine reports how long each step of init took, to a caller that asks: init writes the moments to a memory file)
             }
+            Event::StepDone { number, began, took } => {
+                heard_steps.lock().unwrap().push((*number, *began + *took));
+            }
+            _ => {}
         };
+<<<<<<< HEAD
         let watch = Watch::new(None, Arc::new(listener));
         let watch = if asks { watch.with_times() } else { watch };
+=======
+        let watch = Watch::new(None, Arc::new(observer));
+        let watch = Arc::new(if asks { watch.with_times() } else { watch });
+>>>>>>> 48659fd (The engine reports how long each step of init took, to a caller that asks: init writes the moments to a memory file)
         let engine = Engine { watch, ..engine(&container) };
         let _leavings = Leavings(engine.clone());
         let running = engine.run(&options, AfterExit::Delete).unwrap();
@@ -407,6 +424,14 @@ fn a_caller_that_asks_hears_how_long_each_deed_took() {
         ];
         let heard = deeds.iter().filter(|deed| times.iter().any(|(done, _)| done == *deed)).count();
         assert_eq!(heard, if asks { deeds.len() } else { 0 });
+        let steps = steps.lock().unwrap();
+        assert!(steps.is_sorted(), "{steps:?}");
+        assert!(if asks { steps.len() > 20 } else { steps.is_empty() }, "{}", steps.len());
+        let of = |deed: Deed| times.iter().find(|(done, _)| *done == deed).map(|(_, end)| *end);
+        if let (Some(begun), Some(ready)) = (of(Deed::KeepConfig), of(Deed::AwaitReady)) {
+            let inside = steps.iter().filter(|(_, end)| (begun..ready).contains(end)).count();
+            assert!(inside > 10, "{steps:?}, {times:?}");
+        }
     }
 }
 

@@ -193,16 +193,20 @@ impl Handle {
 pub struct Header<'a> {
     /// Little-endian i32, one behind the other.
     descriptors: &'a [u8],
+    /// Where init writes when it began, and when it had done each step (CLOCK_REALTIME, ns; u64, little-endian); -1 for
+    /// nowhere.
+    pub times: i32,
     pub steps: u32,
 }
 
 impl<'a> Header<'a> {
-    pub fn put(descriptors: &[i32], steps: u32, out: &mut impl Sink) {
+    pub fn put(descriptors: &[i32], times: i32, steps: u32, out: &mut impl Sink) {
         MAGIC.put(out);
         (descriptors.len() as u32 * 4).put(out);
         for descriptor in descriptors {
             descriptor.put(out);
         }
+        times.put(out);
         steps.put(out);
     }
 
@@ -210,7 +214,7 @@ impl<'a> Header<'a> {
         if u32::take(from)? != MAGIC {
             return None;
         }
-        Some(Header { descriptors: <&[u8]>::take(from)?, steps: u32::take(from)? })
+        Some(Header { descriptors: <&[u8]>::take(from)?, times: i32::take(from)?, steps: u32::take(from)? })
     }
 
     pub fn descriptor(&self, handle: Handle) -> Option<i32> {

@@ -4,6 +4,7 @@ use crate::cgroup::{Cgroup, is_freezing_group, is_frozen_group, join_threads, ki
 use crate::engine::child::image::{image, image_file};
 use crate::engine::child::init::Init;
 use crate::engine::child::pipes;
+use crate::engine::step_times::StepTimes;
 use crate::engine::{Streams, Waits};
 use crate::error::{Error, Kind, Result};
 use crate::plan::Script;
@@ -95,13 +96,17 @@ pub fn start(start: Start) -> Result<Init> {
     for handle in &mut handles {
         *handle = behind.number(*handle)?;
     }
-    let plan = memory::sealed(c"rruntime-plan", Content::Data, &start.script.file(&handles))
+    let times = StepTimes::wanted(start.waits)?;
+    let their_times = times.as_ref().map(|times| behind.number(times.number())).transpose()?;
+    let file = start.script.file(&handles, their_times.unwrap_or(-1));
+    let plan = memory::sealed(c"rruntime-plan", Content::Data, &file)
         .map_err(|e| e.because("memfd_create for the plan"))?;
     let plan = behind.number(plan.as_raw_fd())?;
     let number = c(plan.to_string()).unwrap_or_default();
     // A negative handle is one that there is none for.
     let mut pass: Vec<RawFd> = handles.into_iter().filter(|fd| *fd >= 0).collect();
     pass.push(plan);
+    pass.extend(their_times);
     let image = image().map_err(|e| {
         e.because("make the memory file for init")
             .remedy("free memory, or mount /dev/shm or /tmp without noexec")
@@ -138,7 +143,7 @@ pub fn start(start: Start) -> Result<Init> {
         }
         _ => launch_error(e, start.namespaces),
     })?;
-    Ok(Init::of(first, (ours, pipes), start.script, start.waits))
+    Ok(Init::of(first, (ours, pipes), times, start.script, start.waits))
 }
 
 /// What init knows by its number stands behind the places of what its program gets.

@@ -4,6 +4,7 @@ use crate::engine::Waits;
 use crate::engine::child::message::{Heard, LONGEST, Said, decode, say};
 use crate::engine::child::pipes::Pipes;
 use crate::engine::child::sources::Sources;
+use crate::engine::step_times::StepTimes;
 use crate::error::{Error, Result};
 use crate::plan::Script;
 use crate::plan::script::Talk;
@@ -27,6 +28,9 @@ pub struct Init {
     pipes: Option<Pipes>,
     /// It has moved there.
     on_pipes: bool,
+    /// Of its steps, whose number is this; until they are reported.
+    times: Option<StepTimes>,
+    steps: usize,
     /// What it has to say, and at which steps. A tracer of a process that was born in a container can speak for it, but
     /// cannot say anything else.
     talks: VecDeque<(u32, Talk)>,
@@ -49,6 +53,7 @@ impl Init {
     pub fn of(
         first: Child,
         (control, pipes): (OwnedFd, Option<Pipes>),
+        times: Option<StepTimes>,
         script: &Script,
         waits: &Rc<Waits>,
     ) -> Init {
@@ -59,6 +64,8 @@ impl Init {
             control,
             pipes,
             on_pipes: false,
+            times,
+            steps: script.len(),
             talks: script.talks().iter().copied().collect(),
             held: VecDeque::new(),
             warned: 0,
@@ -144,7 +151,14 @@ impl Init {
                     socket::send(self.control.as_fd(), &[0], &[place.as_raw_fd()])
                         .map_err(|e| e.because("send to the container's init"))?;
                 }
-                other => return Ok(other),
+                other => {
+                    if matches!(other, Heard::Ready | Heard::Failed(_) | Heard::Closed)
+                        && let Some(times) = self.times.take()
+                    {
+                        times.tell(&self.waits, self.steps);
+                    }
+                    return Ok(other);
+                }
             }
         }
     }
