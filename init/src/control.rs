@@ -33,7 +33,8 @@ impl Init<'_> {
     /// Notes when the step `number` begins, which is when the one before it was done. What closes all descriptors ends this.
     pub fn stamp(&mut self, number: u32) {
         let Some(times) = self.times else { return };
-        let written = sys::now().and_then(|now| sys::write_at(times, &now.to_le_bytes(), u64::from(number) * 8));
+        let written =
+            sys::now().and_then(|now| sys::write_at(times, &now.to_le_bytes(), u64::from(number) * 8));
         if written.is_err() {
             self.times = None;
         }

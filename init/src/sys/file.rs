@@ -54,10 +54,7 @@ pub fn write(file: Fd, bytes: &[u8]) -> Sys<usize> {
 pub fn write_at(file: Fd, bytes: &[u8], offset: u64) -> Sys<usize> {
     // SAFETY: it reads the bytes of this slice.
     unsafe {
-        call_memory(
-            libc::SYS_pwrite64,
-            [file.raw(), bytes.as_ptr() as usize, bytes.len(), offset as usize],
-        )
+        call_memory(libc::SYS_pwrite64, [file.raw(), bytes.as_ptr() as usize, bytes.len(), offset as usize])
     }
 }
 

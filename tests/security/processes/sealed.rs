@@ -36,7 +36,12 @@ fn carried_out(steps: &[u8], count: usize, word: Word) -> (Vec<Message>, i32) {
     let (ours, theirs): (OwnedFd, OwnedFd) =
         socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).unwrap();
     let mut text = Vec::new();
-    Header::put(&[theirs.as_raw_fd(), theirs.as_raw_fd(), theirs.as_raw_fd(), -1], -1, count as u32, &mut text);
+    Header::put(
+        &[theirs.as_raw_fd(), theirs.as_raw_fd(), theirs.as_raw_fd(), -1],
+        -1,
+        count as u32,
+        &mut text,
+    );
     text.extend_from_slice(steps);
     fs::write(&plan, text).unwrap();
     let plan = File::open(&plan).unwrap();
