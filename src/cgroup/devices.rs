@@ -62,10 +62,21 @@ const fn allow(class: Class, major: Option<u32>, minor: Option<u32>, access: u8)
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules(Vec<Rule>);
 
+/// Every open of a device walks the kernel's list, and each rule is compared with the others: more would hold up the
+/// container, and us.
+const MOST_RULES: usize = 10_000;
+
 impl Rules {
     /// The rules of `linux.resources.devices`, with the defaults after them.
     /// Errors: a type other than a, b, c and u; an empty or unknown access; a number out of range.
     pub fn from_spec(listed: &[DeviceRule]) -> Result<Rules> {
+        if listed.len() > MOST_RULES {
+            return Err(Error::new(format!("has more rules for devices than {MOST_RULES}"))
+                .kind(Kind::Config)
+                .field("/linux/resources/devices")
+                .value(listed.len())
+                .remedy("leave out the minor number where a rule is for all devices of a driver"));
+        }
         let mut rules = Vec::with_capacity(listed.len() + DEFAULTS.len());
         let mut problems = Vec::new();
         for (i, rule) in listed.iter().enumerate() {

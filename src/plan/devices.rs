@@ -11,6 +11,7 @@ use crate::spec::validate::is_bind;
 use crate::spec::{Device, Spec};
 use crate::wire::{self, Attributes, Bind, Links, Step};
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 /// Made in every container: path, major, minor.
 pub const DEFAULT_DEVICES: [(&str, u32, u32); 6] = [
@@ -59,11 +60,11 @@ pub fn push<'a>(spec: &'a Spec<'a>, nodes: Nodes, script: &mut Script, opens: &m
         };
         node.push(nodes, script, opens);
     }
+    let mut seen = BTreeSet::new();
     for (i, device) in listed.iter().enumerate() {
         let path = absolute(&device.path);
         // Of two the first stays; and that of terminals is the container's own, not a node.
-        let earlier = listed[..i].iter().any(|earlier| absolute(&earlier.path) == path);
-        if !earlier && path != "/dev/ptmx" {
+        if path != "/dev/ptmx" && seen.insert(path) {
             node(device, i)?.push(nodes, script, opens);
         }
     }

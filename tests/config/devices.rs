@@ -117,6 +117,31 @@ fn default_devices_are_made_in_the_image_where_no_tmpfs_is_mounted_on_dev() {
     assert_eq!(container.run().ok(), "1:3\n5:0\n");
 }
 
+/// Each rule is compared with the others, by us and by the kernel.
+#[test]
+fn more_rules_than_can_be_looked_through_are_refused_and_many_devices_are_made() {
+    let rules = |count: u32| -> Value {
+        (0..count)
+            .map(|i| json!({"allow": true, "type": "c", "major": 300, "minor": i, "access": "r"}))
+            .collect()
+    };
+    for (count, refused) in [(3000, false), (10_001, true), (100_000, true)] {
+        let container = Container::new().edit(|c| c["linux"]["resources"] = json!({"devices": rules(count)}));
+        let run = container.sh("true").run();
+        if refused {
+            let err = run.fails();
+            let wanted = format!("/linux/resources/devices = \"{count}\" has more rules");
+            assert!(err.contains(&wanted), "{err}");
+        } else {
+            run.ok();
+        }
+    }
+    let many =
+        (0..30_000).map(|i| json!({"path": format!("/dev/n{i}"), "type": "c", "major": 1, "minor": 3}));
+    let container = listed(many.collect(), "ls /dev | grep -c '^n[0-9]'");
+    assert_eq!(container.run().ok(), "30000\n");
+}
+
 #[test]
 fn an_unknown_kind_of_device_is_refused_by_its_field() {
     let err = listed(json!([{"path": "/dev/x", "type": "z", "major": 1, "minor": 3}]), "true").run().fails();

@@ -64,6 +64,18 @@ variants(
                 {"allow": True, "type": "c", "major": 9, "minor": i % 4000, "access": "r"} for i in range(5000)
             ),
         ),
+        "10 001 device rules": timed(
+            lambda s: s.resources["devices"].extend(
+                {"allow": True, "type": "c", "major": 9, "minor": i, "access": "r"} for i in range(10001)
+            ),
+            patience=15,
+        ),
+        "10 000 devices": timed(
+            lambda s: s.linux.update(
+                devices=[{"path": f"/dev/n{i}", "type": "c", "major": 1, "minor": 3} for i in range(10000)]
+            )
+        ),
+        "2 000 mounts": timed(lambda s: [s.mount(f"/m{i}", "tmpfs", "tmpfs", []) for i in range(2000)]),
         "1 000 additional groups": timed(lambda s: s.process["user"].update(additionalGids=list(range(1000, 2000)))),
         "65 536 additional groups": timed(lambda s: s.process["user"].update(additionalGids=list(range(65536)))),
         "65 537 additional groups": timed(lambda s: s.process["user"].update(additionalGids=list(range(65537)))),
