@@ -21,7 +21,7 @@ pub enum Event<'a> {
     Planned(Planned<'a>),
     /// A deed was done, or has `failed`: when it began, and how long it took. Heard by a watch `with_times`.
     Done { deed: Deed<'a>, began: Instant, took: Duration, failed: bool },
-    /// init has done the step of this place in [`Planned::steps`], likewise. Steps behind the container's filter have no times.
+    /// init has done the step of this place in [`Planned::steps`], likewise. Those behind the container's filter have none.
     StepDone { number: usize, began: Instant, took: Duration },
 }
 

@@ -1,4 +1,4 @@
-//! How long each step of init took: init writes the moments to a memory file, which is read when init is ready or has failed.
+//! How long each step of init took: init writes the moments to a memory file, read when init is ready or has failed.
 //!
 //! The file is open in init alone, and closed with everything else before the container's filter is loaded: the steps
 //! behind that have no times.
@@ -25,8 +25,8 @@ impl StepTimes {
         self.0.as_raw_fd()
     }
 
-    /// Reports the steps that were done; `steps` is how many the script has. What is written may come from a tracer of init: it
-    /// is taken for times, and nothing else.
+    /// Reports the steps that were done; `steps` is how many the script has. What is written may come from a tracer of init:
+    /// it is taken for times, and nothing else.
     pub fn tell(self, waits: &Waits, steps: usize) {
         let mut bytes = vec![0; (steps + 1) * size_of::<u64>()];
         let Ok(length) = pread(self.0.as_fd(), &mut bytes, 0) else { return };

@@ -130,7 +130,7 @@ fn more_rules_than_can_be_looked_through_are_refused_and_many_devices_are_made()
         let run = container.sh("true").run();
         if refused {
             let err = run.fails();
-            let wanted = format!("/linux/resources/devices = \"{count}\" has more rules");
+            let wanted = format!("/linux/resources/devices = \\\"{count}\\\" has more rules for devices");
             assert!(err.contains(&wanted), "{err}");
         } else {
             run.ok();

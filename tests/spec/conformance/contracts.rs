@@ -119,10 +119,8 @@ pub const ENVIRONMENT: &[Row] = &[
     ),
     row(
         "the caller's signals",
-        "none blocked; ignored signals stay ignored",
-        &[
-            "lifecycle/signals.rs::the_program_begins_with_no_signal_blocked_and_those_ignored_that_the_caller_ignores",
-        ],
+        "none is blocked or ignored in the program, whatever the caller does with them",
+        &["lifecycle/signals.rs::the_program_begins_with_no_signal_blocked_or_ignored"],
     ),
     row(
         "the program's name (argv[0])",
