@@ -385,6 +385,35 @@ fn files_do_not_know_each_other_in_circles() {
     none("circles", &wrong);
 }
 
+/// The tests above would pass if no name were found.
+#[test]
+fn arrows_and_circles_are_seen() {
+    let map = Map::of(&sources(&["src"]));
+    let knows = |from: &str, to: &str| {
+        map.named[from].iter().filter_map(|path| map.file(path)).any(|file| file.as_str() == to)
+    };
+    for (from, to) in [
+        ("src/engine/carry.rs", "src/plan/deeds.rs"),
+        ("src/engine/life/making.rs", "src/engine/child/birth.rs"),
+        ("src/cli/mod.rs", "src/cli/commands/command.rs"),
+        ("src/engine/running/exec.rs", "src/engine/life/prepare.rs"),
+    ] {
+        assert!(knows(from, to), "{from} → {to}");
+    }
+    let source = |name: &str, text: &str| Source { name: name.into(), text: text.into() };
+    let planted = [
+        source("src/a/mod.rs", "mod b;\npub use b::B;\nuse crate::c::C;\nfn f() { b::g() }\n"),
+        source("src/a/b.rs", "use super::A;\n#[cfg(test)]\nmod tests {\nuse crate::d::D;\n}\n"),
+        source("src/c.rs", "// crate::d\nconst TEXT: &str = \"crate::d\";\n"),
+        source("src/d.rs", "pub(in crate::c) fn h() {}\n"),
+    ];
+    let map = Map::of(&planted);
+    let named = |file: &str| map.named[file].iter().filter_map(|path| map.file(path)).collect::<Vec<_>>();
+    assert_eq!(named("src/a/mod.rs"), ["src/a/b.rs", "src/c.rs"]);
+    assert_eq!(named("src/a/b.rs"), ["src/a/mod.rs"]);
+    assert!(named("src/c.rs").is_empty() && named("src/d.rs").is_empty());
+}
+
 #[test]
 fn no_room_is_too_large() {
     let mut rooms: BTreeMap<String, usize> = BTreeMap::new();

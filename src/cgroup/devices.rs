@@ -64,7 +64,7 @@ pub struct Rules(Vec<Rule>);
 
 /// Every open of a device walks the kernel's list, and each rule is compared with the others: more would hold up the
 /// container, and us.
-const MOST_RULES: usize = 10_000;
+const MOST_RULES: usize = 6_000;
 
 impl Rules {
     /// The rules of `linux.resources.devices`, with the defaults after them.

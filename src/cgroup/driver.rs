@@ -49,7 +49,6 @@ impl CgroupManager {
             CgroupManager::Disabled => Ok(None),
             CgroupManager::Systemd => Err(Error::new("rruntime cannot create cgroups through systemd yet")
                 .kind(Kind::Unsupported)
-                .field("--systemd-cgroup")
                 .remedy("leave --systemd-cgroup or --cgroup-manager out, and let the engine use its cgroupfs driver")),
         }
     }
@@ -85,7 +84,9 @@ impl Driver {
 
     /// The caller may not make one there ([`Cgroup::is_refused`]).
     pub fn is_refused(location: &Location) -> bool {
-        Cgroup::is_refused(location)
+        match seat(location) {
+            Seat::Files => Cgroup::is_refused(location),
+        }
     }
 
     /// Makes the cgroup of a new container ([`Cgroup::make`]).
@@ -116,7 +117,7 @@ impl Driver {
     /// A group below it ([`Cgroup::below`]).
     pub fn below(self, wanted: &[Below]) -> Result<Driver> {
         match self {
-            Driver::None => Err(none("entered")),
+            Driver::None => Err(without_cgroup("entered")),
             Driver::Files(cgroup) => cgroup.below(wanted).map(Driver::Files),
         }
     }
@@ -131,7 +132,7 @@ impl Driver {
 
     /// The same for what cannot be done without one.
     pub fn needed(&self, what: &str) -> Result<&Cgroup> {
-        self.cgroup().ok_or_else(|| none(what))
+        self.cgroup().ok_or_else(|| without_cgroup(what))
     }
 
     /// Stops every process ([`Cgroup::freeze`]): by file, with every driver.
@@ -167,12 +168,24 @@ impl Driver {
     /// Other limits, all of them or none ([`Cgroup::update`]).
     pub fn update(&self, limits: &Limits) -> Result<Undo<'_>> {
         match self {
-            Driver::None => Err(none("updated")),
+            Driver::None => Err(without_cgroup("updated")),
             Driver::Files(cgroup) => cgroup.update(limits),
         }
     }
 
     /// Takes it away once it is empty ([`Cgroup::remove`]).
+    /// How many tasks there are, and may be.
+    pub fn tasks(&self) -> Option<(u64, u64)> {
+        self.cgroup().and_then(Cgroup::tasks)
+    }
+
+    pub fn limit_tasks(&self, limit: u64) -> Result<()> {
+        match self {
+            Driver::None => Ok(()),
+            Driver::Files(cgroup) => cgroup.limit_tasks(limit),
+        }
+    }
+
     pub fn remove(self, deadline: Instant, pause: Pause) -> Result<()> {
         match self {
             Driver::None => Ok(()),
@@ -182,7 +195,7 @@ impl Driver {
 }
 
 /// Without a cgroup there is nothing to do this with.
-pub fn none(what: &str) -> Error {
+pub fn without_cgroup(what: &str) -> Error {
     Error::new(format!("a container without a cgroup cannot be {what}"))
         .kind(Kind::Unsupported)
         .remedy("the cgroup was removed, or the container was created with --cgroup-manager disabled or by an ordinary user")

@@ -22,7 +22,7 @@ pub mod render;
 mod resources;
 pub mod stats;
 
-pub use driver::{CgroupManager, Driver, none};
+pub use driver::{CgroupManager, Driver, without_cgroup};
 pub use files::below::Below;
 pub use files::freeze::{is_freezing_group, is_frozen_group, join_threads, kind_of};
 pub use files::held::Cgroup;

@@ -280,7 +280,7 @@ fn usage_error(name: &str, error: &clap::Error) -> Error {
         _ => error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
     };
     let remedy = match (habit(name, &argument), context(ContextKind::SuggestedArg)) {
-        _ if reason.starts_with("flag needs") => format!("it needs a value: {whole}"),
+        _ if reason.starts_with("flag needs") => format!("as in {whole}"),
         (Some(remedy), _) => remedy.to_owned(),
         (None, Some(other)) => format!("did you mean {}? `{name} --help` lists the options", other.trim()),
         (None, None) => format!("`{name} --help` lists the options"),

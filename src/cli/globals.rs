@@ -24,7 +24,7 @@ pub enum Request<'a> {
 
 pub fn options() -> Vec<Arg> {
     vec![
-        switch("debug", "log every step of making a container"),
+        switch("debug", "log what the command does, on the host and in the container"),
         option(
             "log",
             "TARGET",

@@ -1,6 +1,6 @@
 //! How a command gets at a container: to look at it, to act on it, or alone, to change it.
 
-use crate::engine::running::room;
+use crate::cgroup::Driver;
 use crate::engine::{Call, Engine};
 use crate::error::Result;
 use crate::state::{Entry, Record};
@@ -30,7 +30,7 @@ impl Call<'_> {
         let (entry, mut record) = recorded(id, self.lock(id)?)?;
         if record.tasks.is_some() {
             // An exec that was killed has left it raised.
-            room::put_back(&entry, &mut record)?;
+            put_back(&entry, &mut record)?;
         }
         Ok((entry, record))
     }
@@ -40,4 +40,13 @@ impl Call<'_> {
 fn recorded(id: &str, entry: Entry) -> Result<(Entry, Record)> {
     let record = entry.record().map_err(|e| e.value(id))?;
     Ok((entry, record))
+}
+
+/// The limit on tasks that an exec has raised is what it was.
+pub(in crate::engine) fn put_back(entry: &Entry, record: &mut Record) -> Result<()> {
+    if let Some(limit) = record.tasks {
+        Driver::open(record.cgroup.as_ref())?.limit_tasks(limit)?;
+    }
+    record.tasks = None;
+    entry.write(record)
 }

@@ -1,16 +1,15 @@
-//! What a container is doing, asked of the kernel rather than of the record: the pid with its start time, the start
-//! socket, the freezer. And the state that hooks and seccomp agents read.
+//! What a container is doing, asked of the kernel rather than of the record: the pid with its start time, the pipes
+//! of start, the freezer. And the state that hooks and seccomp agents read.
 
 use crate::cgroup::Driver;
 use crate::engine::SPEC_VERSION;
 use crate::state::{Entry, Life, Phase, Record};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
 
 /// The states of the runtime-spec, `paused`, and what a damaged directory has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     Creating,
     Created,
@@ -21,6 +20,12 @@ pub enum Status {
     Unknown,
 }
 
+impl Serialize for Status {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
@@ -28,7 +33,7 @@ impl fmt::Display for Status {
 }
 
 impl Status {
-    /// As serde writes it.
+    /// As reports and scripts have it.
     pub fn name(self) -> &'static str {
         match self {
             Status::Creating => "creating",

@@ -156,7 +156,7 @@ impl<'a> Deed<'a> {
             Deed::WritePidFile(_) => ("write the pid file", "", None),
             Deed::SayStart => ("tell init to start the program", "/process/args", None),
             Deed::AwaitProgram => ("wait until the program runs", "/process/args", None),
-            Deed::HideCreated => ("mark the container as started", "", None),
+            Deed::HideCreated => ("remove the mark of a created container", "", None),
             Deed::RenewBrief => ("update the summary for list", "", None),
             Deed::AnnounceShares(request) => (
                 "record the change of the resctrl group",

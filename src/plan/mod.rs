@@ -1,9 +1,8 @@
 //! Spec + host → plan: what will be done, decided by pure functions before anything on the host changes.
 //!
 //! A plan has two halves. The child's half is a `Script`: a flat list of steps for the sealed init. The parent's
-//! half is plain data: namespaces to clone with, descriptors to open, id maps, limits. Nothing here opens,
-//! reads or writes a file. A script is kept for as long as a step of it may fail: with the next caller's facts
-//! there would be another plan.
+//! half is a list of deeds (`deeds.rs`), each with what it is done with. Nothing here opens, reads or writes a file. A
+//! script is kept for as long as a step of it may fail: with the next caller's facts there would be another plan.
 
 pub mod affinity;
 pub mod behind;

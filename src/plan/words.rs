@@ -358,8 +358,11 @@ fn rlimit(limit: &Rlimit) -> String {
 }
 
 fn maps(maps: &[IdMapping]) -> String {
-    let map =
-        |map: &IdMapping| format!("{} are {} of the host ({})", map.container_id, map.host_id, map.size);
+    let last = |first: u32, size: u32| u64::from(first) + u64::from(size).saturating_sub(1);
+    let map = |map: &IdMapping| {
+        let (inside, host, size) = (map.container_id, map.host_id, map.size);
+        format!("{inside}-{} map to host {host}-{}", last(inside, size), last(host, size))
+    };
     comma(maps.iter().map(map))
 }
 

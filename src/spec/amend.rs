@@ -20,6 +20,9 @@ impl Spec<'_> {
         self.amendments = with.clone();
         self.name_agent(with.seccomp_receiver);
         self.announce(&with.sockets);
+        if let Some(linux) = self.linux.as_mut().filter(|_| !with.uid_mappings.is_empty()) {
+            (linux.uid_mappings, linux.gid_mappings) = (with.uid_mappings, with.gid_mappings);
+        }
         if with.notify { self.bind_notify(directory) } else { Ok(()) }
     }
 

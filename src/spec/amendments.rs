@@ -1,6 +1,7 @@
 //! What a container has beside its config.json: from the caller of `create`, its environment, and the administrator. The
 //! record holds it; `amend.rs` puts it into the config.
 
+use super::IdMapping;
 use serde::{Deserialize, Serialize};
 
 /// Sockets that a service manager has opened for the process: the descriptors from 3 on (sd_listen_fds(3)).
@@ -75,4 +76,9 @@ pub struct Amendments {
     pub sockets: Listening,
     /// The first process has a notify socket of ours.
     pub notify: bool,
+    /// The ids of a new user namespace for which the config has none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub uid_mappings: Vec<IdMapping>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gid_mappings: Vec<IdMapping>,
 }

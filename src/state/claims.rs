@@ -70,8 +70,8 @@ impl Store {
                 Some(theirs) if name(&theirs) == name(location) => Use::Another,
                 _ => Use::None,
             },
-            // It is being made.
-            Err(_) if entry.is_busy() => Use::Theirs,
+            // It is being made, or its record cannot be read: it may run.
+            Err(_) if entry.is_busy() || entry.has_record() => Use::Theirs,
             Err(_) => Use::None,
         }
     }

@@ -118,7 +118,10 @@ impl Store {
             Err(Errno(libc::EEXIST)) => return Err(in_use()),
             Err(e) => return Err(e.because(format!("make {}", self.path.join(id).display()))),
         }
-        self.lock(id, &rest)
+        let entry = self.peek(id)?;
+        entry.lock_until(Instant::now() + PATIENCE, &rest)?;
+        // A forced delete may have removed ours, and another command made its own, before it was locked.
+        if entry.is_removed() || entry.is_named() { Err(in_use()) } else { Ok(entry) }
     }
 
     /// The container's directory, held by this command alone until the entry is dropped or unlocked; `pause` passes the
@@ -457,7 +460,7 @@ impl Entry {
     }
 
     /// Whether there is a record, readable or not.
-    fn has_record(&self) -> bool {
+    pub(super) fn has_record(&self) -> bool {
         [STATE, STATE_NEXT, foreign::STATUS, CONFIG].iter().any(|name| self.read(name).is_ok())
     }
 
@@ -612,6 +615,11 @@ impl Entry {
     }
 
     /// Whether the directory that is held has no name any more.
+    /// A command has written a record.
+    fn is_named(&self) -> bool {
+        file::openat2(self.dir(), STATE, libc::O_PATH | libc::O_NOFOLLOW, 0, 0).is_ok()
+    }
+
     fn is_removed(&self) -> bool {
         nix::sys::stat::fstat(&self.dir).is_ok_and(|stat| stat.st_nlink == 0)
     }

@@ -101,7 +101,7 @@ fn wrong_arguments_are_named() {
         (&[&root, "state", "a/b"], 1, "invalid container ID format"),
         (&[&root, "delete", "--force", ".."], 1, "invalid container ID format"),
         (&[&root, "kill", "x", "FOO"], 1, r#"unknown signal \"FOO\" (use a number or a name such as TERM"#),
-        (&["--root"], 1, "flag needs an argument: --root (it needs a value: --root DIR)"),
+        (&["--root"], 1, "flag needs an argument: --root (as in --root DIR)"),
         (&["checkpoint", "x"], 1, "rruntime cannot checkpoint or restore containers yet"),
         (&[&root, "exec", "-u", "1x", "x", "ls"], 255, r#"--user = \"1x\""#),
         (&[&root, "exec", "x"], 255, "process args cannot be empty"),

@@ -126,6 +126,41 @@ fn a_create_run_or_delete_that_is_killed_at_any_system_call_leaves_nothing_that_
     }
 }
 
+/// The directory that a create has made is removed, and made again by another, before the first one locks it.
+#[test]
+fn of_two_creates_with_a_forced_delete_between_them_the_second_has_the_id() {
+    let first = Container::new().args(&["true"]);
+    let second = Container::new().args(&["sleep", "1000"]);
+    first.write_config();
+    second.write_config();
+    let mut slow = Command::new("strace");
+    slow.args([
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        "trace=flock",
+        "-e",
+        "inject=flock:delay_enter=2000000:when=1",
+    ]);
+    slow.arg(RRUNTIME).arg("--root").arg(second.state_root()).args(["create", "--bundle"]);
+    slow.arg(first.bundle()).arg(&second.id).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let Ok(mut slow) = slow.spawn() else { crate::skip!("strace is not here") };
+    let directory = second.state_root().join(&second.id);
+    wait_until("the first has made the directory", || {
+        directory.exists() || slow.try_wait().unwrap().is_some()
+    });
+    if !directory.exists() {
+        crate::skip!("strace may not trace");
+    }
+    second.call(&["delete", "--force", &second.id]).ok();
+    let second = second.started();
+    assert!(!slow.wait().unwrap().success(), "two containers have one id");
+    assert_eq!(second.status(), "running");
+    second.call(&["delete", "--force", &second.id]).ok();
+    assert_nothing_left(&second);
+}
+
 #[test]
 fn the_init_of_a_killed_create_does_not_wait_for_ever() {
     let container = Container::new().args(&["true"]);

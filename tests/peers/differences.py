@@ -97,7 +97,7 @@ row("a config that peers cannot run, though nothing is wrong with it, runs",
            "hugepageLimits: *", "cgroup parent: with processes, a hugetlb limit", "namespaces, another's by path: mount", "sysctl: net, the host's by path", "memory: 4 MiB", "pids: -1", "pids: 0*",
            "unified: memory.max empty", "type: proc, subset", "namespaces: *", "process: *", "user namespace: without mappings", "user namespace: mappings empty", "number: -0 for an id", "key in another case: pids", "words: rootfs is /", "words: a user namespace without maps"],
     also=[(["fuzz *: config: */mounts = null*", "fuzz *: config: */mounts away*", "fuzz *: config: */mounts/0 *", "fuzz *: config: */linux/seccomp/syscalls/0/names*"], ["create.exit"]), (["fuzz *: update: */pids/limit = -1*", "fuzz *: update: */unified*"], ["update.exit"]),
-          (["fuzz *: config: */rlimits/0*", "fuzz *: exec: */rlimits/0*"], ["*.exit"])],
+          (["fuzz *: config: */rlimits/0*", "fuzz *: exec: */rlimits/0*"], ["*.exit"]), (["at its limits: little memory"], ["*.then"])],
     runc="1", crun="1", ours="0")
 row("a value that cannot be meant is refused, by field",
     "runc and crun take it and do something else, or nothing: a device that is not made because a file of the image is in its place, a number that is cut to fit, a "
@@ -136,7 +136,10 @@ row("a poststart hook runs when the process has been started, and reads the stat
     ["hook.poststart*"], "hook: poststart", "hook.poststart.stdin.status", runc='"created"', crun='"running"', ours='"running"')
 row("a poststop hook begins in the bundle, and in / where that is gone",
     "as crun, as the other hooks of the host; under runc it begins where delete was called",
-    ["hook.poststop*", "at.*"], "hook: poststop", "hook.poststop.is.cwd", cases=["hook*", "caller, hooks: *"], runc="\\$DIR", crun="\\$DIR/bundle", ours="\\$DIR/bundle")
+    ["hook.poststop*", "at.*"], "hook: poststop", "hook.poststop.is.cwd", cases=["hook*", "caller, hooks: *", "made by runc: poststop hooks"], runc="\\$DIR", crun="\\$DIR/bundle", ours="\\$DIR/bundle")
+row("the source of a new file system shows its first 255 bytes",
+    "fsconfig(2) takes no longer text; the source of a file system without a device is a name in mountinfo and nothing else",
+    ["in.mount./mnt source"], "tmpfs: a long source", "in.mount./mnt source", cases=["tmpfs: a long source"], runc="s{300}", crun="s+", ours="s{255}")
 row("a startContainer hook that fails makes start fail; poststart hooks are not called then, poststop hooks are",
     "as the specification says; under runc start succeeds, and the container ends by itself",
     ["*"], "hook that fails: startContainer", "start.exit", cases=["hook that *: startContainer", "hook twice, the first fails: startContainer", "hooks of run: a startContainer that fails",

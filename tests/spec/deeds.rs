@@ -244,7 +244,7 @@ fn a_start_runs_its_hooks_around_the_program_and_a_hook_that_fails_ends_it_all()
     let (spec, none) = (spec(config), spec("{}"));
     let [before, after] = ["run the startContainer hooks", "run the poststart hooks"];
     let [say, run] = ["tell init to start the program", "wait until the program runs"];
-    let [hide, renew] = ["mark the container as started", "update the summary for list"];
+    let [hide, renew] = ["remove the mark of a created container", "update the summary for list"];
     let deeds = start(&spec, Stage::Shown);
     assert_eq!(words(&deeds), [before, say, run, hide, renew, after]);
     assert_eq!(words(&start(&none, Stage::Unshown)), [say, run]);
@@ -374,7 +374,7 @@ fn a_deed_tells_its_values_as_people_read_them() {
         "make the pipes of start: in the state directory",
         "start init: pid, mount",
         "set the limits of the container's cgroup: memory/limit = 65536, pids/limit = 10",
-        "write the id maps: users 0 are 1000 of the host (1); groups 0 are 1000 of the host (1)",
+        "write the id maps: users 0-0 map to host 1000-1000; groups 0-0 map to host 1000-1000",
         "raise hard resource limits: RLIMIT_NOFILE: soft 1024, hard unlimited",
         "move network devices into the container: eth1 as eth0, lan",
         "run the prestart hooks: /usr/bin/a, /usr/bin/b",

@@ -7,6 +7,7 @@ use crate::names::{MOUNT_OPTIONS, mount_option, nearest};
 use crate::plan::{Script, kept::Kept, words};
 use crate::spec::Spec;
 use crate::wire::{Bytes, Device, Filesystem, Message, Mount, Part, Remount, Step};
+use std::borrow::Cow;
 use std::ffi::CStr;
 
 /// The error behind init's message.
@@ -68,9 +69,9 @@ fn explain_step(step: &Step, pointer: Option<String>, trouble: &Trouble, spec: &
         .kind(Kind::WrongState)
         .remedy("what it shows there is its own work, not the container's: end the container"),
         Step::Scheduler { .. } if errno == libc::EPERM && has_cpuset(spec) => {
-            Error::os(reason(words, note), errno).doing(words::step(step)).remedy(
-                "a deadline policy cannot be had together with linux.resources.cpu.cpus: leave out one of the two",
-            )
+            Error::os(reason(words, note), errno)
+                .doing(words::step(step))
+                .remedy("a deadline policy conflicts with linux.resources.cpu.cpus: leave out one of the two")
         }
         _ => Error::os(reason(words, note), errno).doing(words::step(step)),
     };
@@ -82,7 +83,14 @@ fn explain_step(step: &Step, pointer: Option<String>, trouble: &Trouble, spec: &
         Some((option, value, meant)) => {
             error.field(option).value(value).remedy_if(meant.map(|meant| format!("did you mean {meant:?}?")))
         }
-        None => error,
+        None => match unknown_type(step, pointer.as_deref(), part, errno) {
+            Some((field, kind)) => {
+                let meant =
+                    nearest(&kind, FILE_SYSTEMS.into_iter()).map(|meant| format!("did you mean {meant:?}?"));
+                error.field(field).value(kind).remedy_if(meant)
+            }
+            None => error,
+        },
     };
     let error = error.remedy_if(remedy(step, pointer.as_deref(), part, errno));
     let Some(mut pointer) = pointer else { return error };
@@ -116,6 +124,34 @@ fn mount_index(pointer: &str) -> Option<usize> {
 const TMPFS_OPTIONS: [&str; 9] =
     ["size", "nr_blocks", "nr_inodes", "mode", "uid", "gid", "huge", "mpol", "noswap"];
 
+/// Those that configs name, for a slip.
+const FILE_SYSTEMS: [&str; 13] = [
+    "tmpfs",
+    "proc",
+    "sysfs",
+    "devpts",
+    "mqueue",
+    "cgroup",
+    "cgroup2",
+    "overlay",
+    "ext4",
+    "xfs",
+    "btrfs",
+    "bind",
+    "hugetlbfs",
+];
+
+/// A file system that the kernel does not know: pointer and type.
+fn unknown_type(step: &Step, pointer: Option<&str>, part: Part, errno: i32) -> Option<(String, String)> {
+    let kind = match (step, part, errno) {
+        (Step::Filesystem(Filesystem { kind, .. }), Part::FsOpen, libc::ENODEV) => kind,
+        (Step::Mount(Mount { kind, .. }), Part::Mount, libc::ENODEV) => kind,
+        _ => return None,
+    };
+    let pointer = pointer.filter(|pointer| mount_index(pointer).is_some())?;
+    Some((format!("{pointer}/type"), text(kind)))
+}
+
 /// The option that a file system refuses, if it says which, or if one looks like a slip for a mount option: pointer,
 /// option, what was probably meant.
 fn refused_option<'s>(
@@ -124,7 +160,7 @@ fn refused_option<'s>(
     errno: i32,
     note: &[u8],
     spec: &'s Spec,
-) -> Option<(String, &'s str, Option<&'static str>)> {
+) -> Option<(String, Cow<'s, str>, Option<&'static str>)> {
     let (Step::Filesystem(_) | Step::Mount(_), libc::EINVAL) = (step, errno) else { return None };
     let said = String::from_utf8_lossy(note);
     let named = said.split('\'').nth(1);
@@ -135,11 +171,22 @@ fn refused_option<'s>(
         let names = MOUNT_OPTIONS.iter().map(|known| known.name).chain(own.iter().copied());
         nearest(name, names).filter(|_| mount_option(name).is_none() && !own.contains(&name))
     };
-    let (i, option) = mount.options.iter().enumerate().find(|(_, option)| match named {
+    let refused = |option: &str| match named {
         Some(named) => option.split('=').next() == Some(named),
         None => meant(option).is_some(),
-    })?;
-    Some((format!("{}/options/{i}", pointer?), option, meant(option)))
+    };
+    let mut those = mount.options.iter().enumerate().filter(|(_, option)| refused(option));
+    let (i, option) = those.next()?;
+    // Given twice: the kernel does not say which of them it is.
+    let (field, value) = match those.next() {
+        Some(_) => {
+            let all: Vec<&str> =
+                mount.options.iter().map(|option| &**option).filter(|o| refused(o)).collect();
+            (format!("{}/options", pointer?), Cow::Owned(all.join(",")))
+        }
+        None => (format!("{}/options/{i}", pointer?), Cow::Borrowed(&**option)),
+    };
+    Some((field, value, meant(option)))
 }
 
 /// What the config has at the pointer.
@@ -240,6 +287,9 @@ fn remedy(step: &Step, pointer: Option<&str>, part: Part, errno: i32) -> Option<
         (Step::Filesystem { .. } | Step::Mount { .. }, Part::FsOpen | Part::Mount, libc::ENODEV) => {
             "this kernel has no such file system"
         }
+        (Step::Filesystem { .. }, Part::FsConfig | Part::FsCreate, libc::ENOENT) if kind == b"overlay" => {
+            "a directory that lowerdir, upperdir or workdir names does not exist"
+        }
         (Step::Filesystem { .. } | Step::Bind { .. }, Part::OpenTarget, libc::ELOOP) => {
             "a symbolic link is in the way of the destination, and here none is allowed"
         }
@@ -289,6 +339,9 @@ fn remedy(step: &Step, pointer: Option<&str>, part: Part, errno: i32) -> Option<
         (Step::Resolve { .. }, Part::NotFound, _) if pointer.is_none() => {
             "startContainer hooks are programs of the container"
         }
+        (Step::Resolve { .. }, Part::NotFound, _) => {
+            "the path is taken inside the container's root filesystem"
+        }
         (Step::Home { .. }, _, libc::EAGAIN) => {
             "HOME is / now: a process holds a lease on the file; set HOME in process.env"
         }
@@ -296,7 +349,7 @@ fn remedy(step: &Step, pointer: Option<&str>, part: Part, errno: i32) -> Option<
             "HOME is / now: set it in process.env, or let the process's user read the file"
         }
         (Step::Chdir { .. }, Part::Chdir, libc::ENOENT) => {
-            "only a container that is created gets its working directory made; name one that is there"
+            "exec does not create the working directory: name one that exists"
         }
         (Step::Cwd { .. }, Part::OpenTarget, libc::EACCES) => {
             "it is missing, and is made only where the process's user may search the way to it: make it in the image, or \
@@ -326,7 +379,10 @@ fn program_missing(spec: &Spec, first: &str, part: Part, errno: i32) -> Error {
     if part == Part::NotFound && !wanted.contains('/') {
         return Error::new(format!("exec: {wanted:?}: executable file not found in $PATH"))
             .kind(Kind::NotFound)
-            .remedy("give the program's whole path, or set PATH in process.env");
+            .remedy(match wanted.starts_with('-') {
+                true => "options stand before the container's id",
+                false => "give the program's whole path, or set PATH in process.env or by --env of exec",
+            });
     }
     match part {
         Part::NotFound => Error::os(format!("exec: {first:?}: stat {first}"), errno).kind(Kind::NotFound),

@@ -1,7 +1,7 @@
 //! A running init, and the conversation with it.
 
 use crate::engine::Waits;
-use crate::engine::child::message::{Heard, LONGEST, Said, decode, say};
+use crate::engine::child::message::{Heard, LONGEST, Said, decode, out_of_turn, say};
 use crate::engine::child::pipes::Pipes;
 use crate::engine::child::sources::Sources;
 use crate::engine::step_times::StepTimes;
@@ -139,7 +139,7 @@ impl Init {
             match self.next()? {
                 // A process of its pid namespace may be able to speak for one that was born later.
                 Heard::Copied(..) | Heard::Blocked(_) if self.later_births() != self.sources.later_births => {
-                    return Err(Error::new("the container's init asks for something out of turn"));
+                    return Err(out_of_turn());
                 }
                 Heard::Copied(handle, copy) => {
                     self.sources.map(handle, copy.as_fd())?;
@@ -291,12 +291,6 @@ fn expect(talks: &mut VecDeque<(u32, Talk)>, said: &Said) -> Result<()> {
         Some(next) if next == (said.step, talk) => Ok(()),
         _ => Err(out_of_turn()),
     }
-}
-
-/// The error for what no step of the plan says.
-pub fn out_of_turn() -> Error {
-    Error::new("the container's init says something out of turn")
-        .remedy("a process of the container may be speaking for it")
 }
 
 /// Whether a process was born beside another one (CLONE_PARENT): as our child, or with the same parent, which need not be

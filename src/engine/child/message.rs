@@ -63,6 +63,12 @@ pub struct Followed {
 const HEARD: [Word; 11] =
     [Reached, Spawned, Ready, Failed, Console, Listener, Warned, Mount, Word::Link, Copied, Blocked];
 
+/// The error for what no step of the plan says.
+pub fn out_of_turn() -> Error {
+    Error::new("the container's init says something out of turn")
+        .remedy("a process of the container may be speaking for it")
+}
+
 /// The most that a message takes.
 pub const LONGEST: usize = Message::SIZE + PAYLOAD;
 

@@ -5,7 +5,8 @@
 //! mapped while it is attached nowhere, and the way to a place that the caller's user may not pass is opened below
 //! /proc/PID/root, which is that table. Each is given once, for what the config names and for nothing else.
 
-use crate::error::{Error, Result};
+use crate::engine::child::message::out_of_turn;
+use crate::error::Result;
 use crate::plan::script::c;
 use crate::sys::file::{self, openat2};
 use crate::sys::process::open_of;
@@ -106,8 +107,4 @@ impl Sources {
     fn named(&mut self, handle: u32) -> Result<&mut Source> {
         self.list.iter_mut().find(|source| source.handle == handle).ok_or_else(out_of_turn)
     }
-}
-
-fn out_of_turn() -> Error {
-    Error::new("the container's init asks for something out of turn")
 }

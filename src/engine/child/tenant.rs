@@ -6,8 +6,8 @@ use crate::engine::child::{
     birth::{self, Birthplace, Start},
     born::{self, Hidden},
     confined, diagnose, early,
-    init::{Init, out_of_turn},
-    message::{Heard, Trouble},
+    init::Init,
+    message::{self, Heard, Trouble},
     open::{self, Given, Opened},
     rlimits,
 };
@@ -242,7 +242,7 @@ impl<F: FnMut(Passed) -> Result<()>> Joining<'_, F> {
                 }
                 // `Init::hear` follows the process that was spawned.
                 Heard::Spawned(_) => {}
-                _ => return Err(out_of_turn()),
+                _ => return Err(message::out_of_turn()),
             }
         }
     }

@@ -1,6 +1,6 @@
 //! A bundle as it is on the disk: config.json, read once, parsed and checked before anything changes.
 
-use crate::engine::life::{netdevices, own_maps};
+use crate::engine::life::netdevices;
 use crate::engine::{CgroupManager, CreateOptions, Engine};
 use crate::error::{Context, Error, Kind, Result};
 use crate::host::Facts;
@@ -72,9 +72,7 @@ impl Bundle {
 
     pub fn spec(&self, warnings: &mut Vec<Error>) -> Result<Spec<'_>> {
         let parses = |text: &[u8]| load::read::<Spec>(text).map(drop);
-        let mut spec: Spec = load::parse_mended(&self.name, &self.bytes, &self.mended, parses, warnings)?;
-        warnings.extend(own_maps::complete(&mut spec)?);
-        Ok(spec)
+        load::parse_mended(&self.name, &self.bytes, &self.mended, parses, warnings)
     }
 }
 

@@ -18,6 +18,7 @@ use crate::engine::child::init::Init;
 use crate::engine::life::{
     bundle::Bundle,
     making::{Making, Parts},
+    own_maps,
     prepare::{self, Prepared},
     start_pipes,
     start_pipes::Starter,
@@ -66,12 +67,15 @@ impl Call<'_> {
         bundle: &'b Bundle,
         options: &CreateOptions,
     ) -> Result<Spec<'b>> {
-        let mut changed = Vec::new();
-        let mut spec = bundle.spec(&mut changed)?;
-        self.warn_of(&changed);
+        let mut warnings = Vec::new();
+        let mut spec = bundle.spec(&mut warnings)?;
+        let [uid_mappings, gid_mappings] = own_maps::missing(&spec, &mut warnings)?;
+        self.warn_of(&warnings);
         let amendments = Amendments {
             allowed_annotations: Some(self.allowed_annotations(&spec)?),
             seccomp_receiver: options.seccomp_receiver.clone(),
+            uid_mappings,
+            gid_mappings,
             sockets: Listening { count: options.sockets.len() as u32, names: options.socket_names.clone() },
             notify: options.notify_socket.is_some() && !has_notify_socket(&spec),
         };

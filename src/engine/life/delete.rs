@@ -1,10 +1,10 @@
 //! `delete`: everything that the record says was made is taken away again, the record last.
 //!
-//! Order: processes, cgroup, resctrl groups, poststop hooks, state directory. A delete that is killed on the way leaves the
+//! The order is that of `plan::deeds::delete`. A delete that is killed on the way leaves the
 //! record, so that the next one goes on. With force it also clears what a killed `create` left: then parts of
 //! what the record names may never have existed, and absence is no error.
 
-use crate::cgroup::{Cgroup, Driver};
+use crate::cgroup::{Cgroup, Driver, Location};
 use crate::engine::carry::carry_out;
 use crate::engine::child::init::Init;
 use crate::engine::life::{hooks::Occasion, kill::shares_pids, netdevices::Moved};
@@ -12,10 +12,10 @@ use crate::engine::{Call, Force, Planned, Status};
 use crate::error::{Error, Kind, Result};
 use crate::plan::deeds::{self, Deed, There};
 use crate::spec::Spec;
-use crate::state::{Entry, Record};
+use crate::state::{Entry, Phase, Record};
 use crate::sys::{Errno, process};
 use std::os::fd::AsFd;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 impl Call<'_> {
     pub fn delete(&self, id: &str, force: Force) -> Result<()> {
@@ -88,6 +88,9 @@ impl Call<'_> {
 
     /// Kills what runs and waits until the first process has ended.
     fn end_processes(&self, record: &Record) -> Result<()> {
+        if may_be_of_others(record) {
+            return Ok(());
+        }
         let first = match record.process.map(|first| first.open().map(|pidfd| (first.pid, pidfd))) {
             Some(Ok(first)) => Some(first),
             None | Some(Err(Errno(libc::ESRCH | libc::ENOENT | libc::EINVAL))) => None,
@@ -127,6 +130,16 @@ impl Call<'_> {
             _ => Ok(()),
         }
     }
+}
+
+/// How long the init of a creation that was cut short may take to notice that.
+const INIT_ENDS: Duration = Duration::from_secs(2);
+
+/// The creation was cut short before the record had the numbers of the cgroup. Its init ends by itself; who is in the cgroup
+/// after that has come in another way.
+fn may_be_of_others(record: &Record) -> bool {
+    let unknown = |location: &Location| !location.is_known_by_inode();
+    record.process.is_none() && record.phase == Phase::Creating && record.cgroup.as_ref().is_some_and(unknown)
 }
 
 /// What its record names.
@@ -171,8 +184,19 @@ impl<'a> Leavings<'a> {
             (Deed::EndStrangers, _) => engine.end_strangers(record),
             (Deed::RemoveCgroup(location), _) => {
                 let driver = Driver::open(Some(location))?;
-                let deadline = Instant::now() + engine.waits.patience();
-                engine.patiently(Some(location), |pause| driver.remove(deadline, pause))
+                let others = may_be_of_others(record);
+                let patience = if others { INIT_ENDS } else { engine.waits.patience() };
+                let deadline = Instant::now() + patience;
+                let removed = engine.patiently(Some(location), |pause| driver.remove(deadline, pause));
+                match removed {
+                    Err(error) if others && error.detail().kind != Kind::Interrupted => {
+                        engine.warn(
+                            error.doing("the creation was cut short, and this cgroup may be another's"),
+                        );
+                        Ok(())
+                    }
+                    other => other,
+                }
             }
             (Deed::RemoveResctrl(group), _) => group.remove(),
             (Deed::RunPoststop, Some(entry)) => {

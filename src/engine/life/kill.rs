@@ -3,7 +3,7 @@
 //! The pid is held by a descriptor and its start time is compared before anything is sent: a pid that belongs
 //! to another process by now gets no signal. No lock is taken, so a command that hangs can be ended.
 
-use crate::cgroup::{Cgroup, Driver, none};
+use crate::cgroup::{Cgroup, Driver, without_cgroup};
 use crate::engine::{Call, Recipients, Status};
 use crate::error::{Error, Kind, Result};
 use crate::state::Record;
@@ -29,7 +29,7 @@ impl Call<'_> {
             (false, Recipients::All)
                 if driver.cgroup().is_none() && (signal != libc::SIGKILL || shares_pids(&record)) =>
             {
-                Err(none("signalled as a whole"))
+                Err(without_cgroup("signalled as a whole"))
             }
             (false, _) => kill_first(id, &record, driver.cgroup(), signal),
         }

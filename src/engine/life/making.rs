@@ -10,9 +10,9 @@ use crate::engine::child::{
     belonging, birth,
     born::{self, Hidden},
     confined, diagnose, idmaps,
-    init::{Init, out_of_turn},
+    init::Init,
     links::{self, Named},
-    message::{Followed, Heard},
+    message::{self, Followed, Heard},
     open::{self, Given, Opened},
     pipes::Theirs,
     rlimits,
@@ -37,6 +37,7 @@ use crate::sys::launch::Sleeper;
 use crate::sys::wait::{self, Ended};
 use crate::wire::{Point, Word};
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Instant;
 
 /// A container in the making.
 pub struct Making<'a> {
@@ -181,8 +182,17 @@ impl Making<'_> {
     }
 
     fn make_cgroup(&mut self, location: &Location, limits: &Limits) -> Result<()> {
-        self.made.driver = Driver::make(location, limits)?;
-        self.record.cgroup = self.made.driver.cgroup().map(Cgroup::location).transpose()?;
+        let driver = Driver::make(location, limits)?;
+        match driver.cgroup().map(Cgroup::location).transpose() {
+            Ok(location) => self.record.cgroup = location,
+            Err(error) => {
+                // The ledger does not have it yet. What stays is in the way of the next one, which says so.
+                let deadline = Instant::now() + self.engine.waits.patience();
+                let _ = self.engine.patiently(Some(location), |pause| driver.remove(deadline, pause));
+                return Err(error);
+            }
+        }
+        self.made.driver = driver;
         Ok(())
     }
 
@@ -222,7 +232,7 @@ impl Making<'_> {
                 Heard::Closed => return Err(self.died()),
                 // `Init::hear` follows the process that was spawned.
                 Heard::Spawned(_) => {}
-                _ => return Err(out_of_turn()),
+                _ => return Err(message::out_of_turn()),
             }
         }
     }
@@ -311,8 +321,8 @@ impl Making<'_> {
         Ok(())
     }
 
-    /// Takes back what was done, and nothing else: what has the same name and was there before belongs to others. A failure
-    /// here is a warning, because the error that led here is the one to report.
+    /// Takes back what was done. An empty cgroup that was there before has become the container's, with all below it. A
+    /// failure here is a warning, because the error that led here is the one to report.
     pub fn undo(mut self, ledger: &[Deed]) {
         let Parts { entry, driver, init, moved, .. } = self.made;
         drop(driver);

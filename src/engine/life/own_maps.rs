@@ -8,16 +8,16 @@ use crate::spec::{IdMapping, Spec};
 use crate::state::owner::Owners;
 use crate::sys::identity;
 
-/// Gives the config its maps, if it has none, and says what is worth a warning.
-pub fn complete(spec: &mut Spec) -> Result<Option<Error>> {
-    let Some(linux) = &mut spec.linux else { return Ok(None) };
+/// The maps of users and groups that the config lacks; none where it has them, or needs none.
+pub fn missing(spec: &Spec, warnings: &mut Vec<Error>) -> Result<[Vec<IdMapping>; 2]> {
+    let linux = spec.linux();
     let new = linux
         .namespaces
         .iter()
         .any(|namespace| &*namespace.kind == "user" && namespace.path.as_deref().is_none_or(str::is_empty));
     let has_maps = !linux.uid_mappings.is_empty() || !linux.gid_mappings.is_empty();
     if !new || has_maps {
-        return Ok(None);
+        return Ok(Default::default());
     }
     if host::probe()?.administrator {
         // All ids that the caller has, as crun does it.
@@ -25,9 +25,9 @@ pub fn complete(spec: &mut Spec) -> Result<Option<Error>> {
             let text = std::fs::read_to_string(file).map_err(|e| Error::io(format!("read {file}"), &e))?;
             Ok(text.lines().filter_map(identity_of).collect::<Vec<IdMapping>>())
         };
-        (linux.uid_mappings, linux.gid_mappings) = (own("/proc/self/uid_map")?, own("/proc/self/gid_map")?);
         let warning = Error::new("is missing for the new user namespace: all of the caller's ids are mapped");
-        return Ok(Some(warning.field("/linux/uidMappings")));
+        warnings.push(warning.field("/linux/uidMappings"));
+        return Ok([own("/proc/self/uid_map")?, own("/proc/self/gid_map")?]);
     }
     let (uid, gid) = (identity::euid(), identity::egid());
     let name = Owners::of_host().name(uid);
@@ -38,9 +38,7 @@ pub fn complete(spec: &mut Spec) -> Result<Option<Error>> {
     } else {
         Default::default()
     };
-    linux.uid_mappings = maps(uid, &uids);
-    linux.gid_mappings = maps(gid, &gids);
-    Ok(None)
+    Ok([maps(uid, &uids), maps(gid, &gids)])
 }
 
 /// A line of /proc/self/uid_map, each of whose ids is mapped to itself.

@@ -31,10 +31,11 @@ impl Call<'_> {
     pub fn finish(&self, running: Running) -> Result<()> {
         let Running { process, entry, record } = running;
         drop(process);
-        if self.patiently(None, |pause| entry.relock(pause)).is_ok() {
-            self.destroy(entry, &record)
-        } else {
-            Ok(())
+        match self.patiently(None, |pause| entry.relock(pause)) {
+            Ok(()) => self.destroy(entry, &record),
+            // Another command has deleted it.
+            Err(error) if error.detail().kind == Kind::NoSuchContainer => Ok(()),
+            Err(error) => Err(error),
         }
     }
 

@@ -111,7 +111,7 @@ impl Call<'_> {
     /// Says start to a container that this process has made.
     pub(in crate::engine) fn start_made(&self, made: &Made, spec: &Spec) -> Result<()> {
         let (entry, record) = (&made.entry, &made.record);
-        let no_way = || Error::new("the container's init has no way to be told");
+        let no_way = || Error::new("the container's init cannot be told to start");
         let waiting = &Waiting::Pipes(made.init.pipes().ok_or_else(no_way)?, StartWord::Maker);
         let stage = if start_pipes::shows(Starter::Us, spec) { Stage::Shown } else { Stage::Unshown };
         let process = record.process.ok_or_else(no_way)?;
@@ -121,7 +121,10 @@ impl Call<'_> {
 }
 
 fn stopped(id: &str) -> Error {
-    Error::new("cannot start a container that has stopped").kind(Kind::WrongState).value(id)
+    Error::new("cannot start a container that has stopped")
+        .kind(Kind::WrongState)
+        .value(id)
+        .remedy("delete it, and create it again")
 }
 
 fn gone() -> Error {
@@ -229,7 +232,7 @@ impl<'a> Starting<'a> {
                     early.into_iter().for_each(|word| self.engine.warn(word));
                     return Ok(());
                 }
-                _ => return Err(Error::new("the container's init answers what it was not asked")),
+                _ => return Err(message::out_of_turn()),
             }
         }
     }

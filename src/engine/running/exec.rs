@@ -143,9 +143,8 @@ fn check_status(id: &str, status: Status, options: &ExecOptions) -> Result<()> {
     let wrong = |text: &'static str| Err(Error::new(text).kind(Kind::WrongState).value(id));
     match status {
         Status::Stopped | Status::Creating | Status::Unknown => wrong("cannot exec in a stopped container"),
-        Status::Paused if options.paused == Paused::Refuse => {
-            wrong("cannot exec in a paused container (use --ignore-paused to override)")
-        }
+        Status::Paused if options.paused == Paused::Refuse => wrong("cannot exec in a paused container")
+            .map_err(|e| e.remedy("use --ignore-paused to override")),
         _ => Ok(()),
     }
 }

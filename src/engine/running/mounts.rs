@@ -7,9 +7,9 @@
 use crate::cgroup::{Cgroup, Driver};
 use crate::engine::child::{
     belonging, diagnose,
-    init::{Init, out_of_turn},
+    init::Init,
     links::{self, Named},
-    message::{Followed, Heard, Trouble},
+    message::{self, Followed, Heard, Trouble},
     tenant::{self as joining, Beginning},
 };
 use crate::engine::{Call, Status};
@@ -123,8 +123,9 @@ fn choose(list: &[Mount], record: &Record) -> Result<Vec<Attached>> {
         let mut known = (0..record.mounts.len()).rev().filter(|&at| record.mounts[at].destination == path);
         let Some(at) = known.find(free) else {
             let remedy = |pid| format!("to take away another one: umount --namespace {pid} {path}");
-            return Err(refuse("no mount that `mounts add` has made and remembered is there")
-                .remedy_if(record.pid().map(remedy)));
+            return Err(
+                refuse("`mounts add` has no mount at this destination").remedy_if(record.pid().map(remedy))
+            );
         };
         chosen.push((at, Attached { index, mount: mount_id(&record.mounts[at]) }));
     }
@@ -228,7 +229,7 @@ impl Work<'_> {
                 Heard::Warned(trouble) => self.engine.warn(explain(&trouble).below("/mounts")),
                 Heard::Closed => return Ok(()),
                 // No plan of these asks for anything else.
-                _ => return Err(out_of_turn()),
+                _ => return Err(message::out_of_turn()),
             }
         }
     }

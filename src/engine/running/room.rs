@@ -3,10 +3,9 @@
 //!
 //! The process is never born outside and moved in late: it would be seen by the container without its device rules.
 
-use crate::cgroup::{Cgroup, Driver};
-use crate::engine::Call;
+use crate::cgroup::Driver;
+use crate::engine::{Call, reach};
 use crate::error::{Error, Result};
-use crate::state::{Entry, Record};
 
 /// The process that joins, and the one that it spawns inside.
 const BIRTH: u64 = 2;
@@ -24,28 +23,17 @@ impl Call<'_> {
         }
         let (entry, mut record) = self.take(id)?;
         let driver = Driver::open(record.cgroup.as_ref())?;
-        let tasks = driver.cgroup().and_then(Cgroup::tasks);
-        let (Some(cgroup), Some((now, limit))) = (driver.cgroup(), tasks) else { return Err(refused) };
+        let Some((now, limit)) = driver.tasks() else { return Err(refused) };
         if now + BIRTH <= limit {
             // Another limit, of a group above it or of a user.
             return Err(refused);
         }
         record.tasks = Some(limit);
         entry.write(&record)?;
-        let born = cgroup.limit_tasks(now + BIRTH).and_then(|()| birth());
-        match put_back(&entry, &mut record) {
+        let born = driver.limit_tasks(now + BIRTH).and_then(|()| birth());
+        match reach::put_back(&entry, &mut record) {
             Ok(()) => born,
             Err(error) => Err(born.err().unwrap_or(error)),
         }
     }
-}
-
-/// The limit is what it was.
-pub(in crate::engine) fn put_back(entry: &Entry, record: &mut Record) -> Result<()> {
-    let driver = Driver::open(record.cgroup.as_ref())?;
-    if let (Some(cgroup), Some(limit)) = (driver.cgroup(), record.tasks) {
-        cgroup.limit_tasks(limit)?;
-    }
-    record.tasks = None;
-    entry.write(record)
 }

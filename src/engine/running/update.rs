@@ -9,7 +9,7 @@
 //! step, after the kernel took it; so the next update completes its values from the truth. Device rules are not
 //! touched, as runc leaves them: a plugin of the engine may have added some.
 
-use crate::cgroup::{DeviceRules, Driver, Limits, Location, none};
+use crate::cgroup::{DeviceRules, Driver, Limits, Location, without_cgroup};
 use crate::engine::carry::carry_out;
 use crate::engine::life::kill::not_running;
 use crate::engine::running::shares;
@@ -48,7 +48,7 @@ impl Call<'_> {
             Status::Created | Status::Running | Status::Paused => {}
             Status::Creating | Status::Stopped | Status::Unknown => return Err(not_running(id)),
         }
-        let location = record.cgroup.clone().ok_or_else(|| none("updated"))?;
+        let location = record.cgroup.clone().ok_or_else(|| without_cgroup("updated"))?;
         let name = |pointer: &str| Some(field_name(&options.changes, pointer));
         let config = if record.limits.is_none() { entry.config()? } else { Vec::new() };
         let mut present = self.limits_of(&entry, &record, &config)?;
@@ -81,20 +81,19 @@ impl Call<'_> {
             Deed::Publish => entry.publish(),
             _ => Err(deed.misplaced()),
         });
-        let Err(error) = done else { return Ok(()) };
+        let Err(mut error) = done else { return Ok(()) };
         // Each adds to the error how it went.
-        let mut told = Some(error);
         let mut back = |deed| {
-            told = told.take().map(|error| match (deed, changed.take()) {
-                (Deed::SetLimitsBack, Some(changed)) => changed.back(error),
-                (Deed::ForgetShares(request), _) => shares::forget(request, (&entry, &before), error),
-                _ => error,
-            });
+            error = match (deed, changed.take()) {
+                (Deed::SetLimitsBack, Some(changed)) => changed.back(error.clone()),
+                (Deed::ForgetShares(request), _) => shares::forget(request, (&entry, &before), error.clone()),
+                _ => return Err(deed.misplaced()),
+            };
             Ok(())
         };
         let way = deeds::undo(&ledger, There::default());
         carry_out(&self.waits, Planned::of(&way, &spec), &mut Vec::new(), &mut back)?;
-        told.map_or(Ok(()), |error| Err(error.rename_field(name)))
+        Err(error.rename_field(name))
     }
 
     /// What the last update left, or what the container was made with.

@@ -149,7 +149,7 @@ fn user(f: &mut Findings, at: &At, spec: &Spec, linux: &Linux, held: Held) {
         let at = at.key(name);
         if !held.has(USER) {
             if !ranges.is_empty() {
-                f.warn_field(&at, "applies to a user namespace, which this container has not: ignored");
+                f.warn_field(&at, "applies to a user namespace, but this container has none: ignored");
             }
             continue;
         }

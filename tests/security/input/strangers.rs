@@ -1,6 +1,9 @@
 //! A cgroup that has the path of the container's, and is another: what lives in it is none of the container's.
 
 use crate::support::{Container, wait_until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
@@ -153,6 +156,49 @@ fn a_container_that_was_moved_out_of_its_group_is_deleted_and_who_lives_there_no
     }
     drop(stranger);
     container.assert_gone();
+}
+
+/// Its record has the path of the groups, and not yet their numbers.
+#[test]
+fn what_lives_at_the_path_of_a_creation_that_was_cut_short_is_not_touched() {
+    let container = Container::new().args(&["sleep", "1000"]);
+    assert_eq!(container.create().code, 0);
+    let groups = container.cgroups();
+    let state = container.state_root().join(&container.id).join("state.json");
+    let mut record: Value = serde_json::from_slice(&fs::read(&state).unwrap()).unwrap();
+    for leg in record["cgroup"]["legs"].as_array_mut().unwrap() {
+        leg.as_object_mut().unwrap().remove("inode");
+    }
+    let record = record.as_object_mut().unwrap();
+    record["phase"] = "creating".into();
+    let pid = record.remove("pid").unwrap().as_i64().unwrap();
+    record.remove("pid_start").unwrap();
+    kill(Pid::from_raw(pid as i32), Signal::SIGKILL).unwrap();
+    let mut stranger = Stranger::in_place_of(groups);
+    fs::write(&state, serde_json::to_vec(record).unwrap()).unwrap();
+    container.call(&["delete", "--force", &container.id]).ok();
+    stranger.assert_untouched("delete --force");
+    assert!(!state.exists());
+    drop(stranger);
+    container.assert_gone();
+}
+
+/// A record that cannot be read may be of a container that runs.
+#[test]
+fn the_path_of_a_container_with_a_damaged_record_stays_its_own() {
+    let container = Container::new().without_namespace("pid").sh("sleep 1000 & exec sleep 1000").started();
+    let other = Container::new().args(&["true"]).edit(|config| {
+        config["linux"]["cgroupsPath"] = format!("/{}", container.id).into();
+    });
+    other.write_config();
+    fs::write(container.state_root().join(&container.id).join("state.json"), "junk").unwrap();
+    let bundle = other.bundle();
+    let args = ["run", "--bundle", bundle.to_str().unwrap(), &other.id];
+    let err = container.call(&args).fails();
+    assert!(err.contains("cgroupsPath"), "{err}");
+    container.call(&["delete", "--force", &container.id]).ok();
+    container.assert_gone();
+    container.call(&args).ok();
 }
 
 /// What was put into the container's own group is ended with it, but only by force.

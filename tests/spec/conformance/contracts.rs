@@ -119,7 +119,7 @@ pub const ENVIRONMENT: &[Row] = &[
     ),
     row(
         "the caller's signals",
-        "none is blocked or ignored in the program, whatever the caller does with them",
+        "none is blocked, and of 1 to 33 none is ignored, whatever the caller does with them; later ones stay ignored",
         &["lifecycle/signals.rs::the_program_begins_with_no_signal_blocked_or_ignored"],
     ),
     row(

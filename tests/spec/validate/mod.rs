@@ -140,7 +140,7 @@ const ACCEPTED: &[Row] = &[
     (
         r#"{"linux": {"uidMappings": [{"containerID": 0, "hostID": 1, "size": 1}]}}"#,
         "/linux/uidMappings",
-        "has not: ignored",
+        "has none: ignored",
     ),
     (
         r#"{"linux": {"devices": [{"path": "d", "type": "p"}]}}"#,
