@@ -135,8 +135,8 @@ impl Call<'_> {
 /// How long the init of a creation that was cut short may take to notice that.
 const INIT_ENDS: Duration = Duration::from_secs(2);
 
-/// The creation was cut short before the record had the numbers of the cgroup. Its init ends by itself; what is in the cgroup
-/// after that has come in another way. 0.1.0 wrote no numbers, and no list of annotations.
+/// The creation was cut short before the record had the numbers of the cgroup. Its init ends by itself; what is in the
+/// cgroup after that has come in another way. 0.1.0 wrote no numbers, and no list of annotations.
 fn may_be_of_others(record: &Record) -> bool {
     let unknown = |location: &Location| !location.is_known_by_inode();
     let numbers = record.amendments.allowed_annotations.is_some();
