@@ -8,6 +8,7 @@
 #![no_main]
 
 use rruntime::cli;
+use rruntime::sys::memory;
 use std::ffi::{c_char, c_int};
 use std::path::Path;
 
@@ -16,6 +17,7 @@ use std::path::Path;
 #[allow(unsafe_code)]
 #[unsafe(no_mangle)]
 pub extern "C" fn main(_argc: c_int, _argv: *const *const c_char) -> c_int {
+    memory::grow_heap_in_large_steps();
     let mut arguments = std::env::args_os();
     let called = arguments.next().unwrap_or_default();
     let name = Path::new(&called).file_name().and_then(|name| name.to_str());

@@ -290,7 +290,7 @@ pub fn create<'a>(of: &Creation<'a>) -> Result<Vec<Deed<'a>>> {
         (hooks && !plan.staged).then_some(Deed::RecordProcess),
         (!late).then_some(Deed::RecordCreated),
     ]);
-    let part = Part {
+    let part = HostsPart {
         spec,
         id_maps: plan.id_maps.as_ref(),
         raises: of.raises,
@@ -387,7 +387,7 @@ pub fn join<'a>(
 ) -> Result<Vec<Deed<'a>>> {
     let mut deeds = vec![Deed::Open(&tenant.opens), Deed::StartInit(0)];
     let (confined, resctrl) = (tenant.confined.as_ref(), resctrl.map(Group::Recorded));
-    let part = Part { spec, id_maps: None, raises: true, confined, resctrl };
+    let part = HostsPart { spec, id_maps: None, raises: true, confined, resctrl };
     part.meet(&tenant.script, &mut deeds)?;
     deeds.extend(wanted([
         Some(Deed::AwaitProgram),
@@ -398,7 +398,7 @@ pub fn join<'a>(
 }
 
 /// What the host's part at the points where init waits is done with.
-struct Part<'a> {
+struct HostsPart<'a> {
     spec: &'a Spec<'a>,
     id_maps: Option<&'a (Vec<IdMapping>, Vec<IdMapping>)>,
     raises: bool,
@@ -406,7 +406,7 @@ struct Part<'a> {
     resctrl: Option<Group<'a>>,
 }
 
-impl<'a> Part<'a> {
+impl<'a> HostsPart<'a> {
     /// Where init waits for the host's part.
     fn meet(&self, script: &Script, deeds: &mut Vec<Deed<'a>>) -> Result<()> {
         for (_, talk) in script.talks() {

@@ -74,7 +74,7 @@ impl<'a> Beginning<'a> {
 }
 
 /// What is open for a tenant until its init has it; the file by which that enters its v2 cgroup among it.
-struct Open(Opened, Option<OwnedFd>);
+struct ForTenant(Opened, Option<OwnedFd>);
 
 fn open(
     opens: &Opens,
@@ -82,7 +82,7 @@ fn open(
     spec: &Spec,
     beginning: &Beginning,
     waits: &Rc<Waits>,
-) -> Result<Open> {
+) -> Result<ForTenant> {
     let Beginning { first, given, birthplace, .. } = *beginning;
     let unified = match (tenant.entrance, given.cgroup) {
         (Entrance::Step, Some(cgroup)) => {
@@ -91,11 +91,11 @@ fn open(
         _ => None,
     };
     let given = Given { unified: unified.as_ref().map(AsFd::as_fd), ..given };
-    Ok(Open(open::open(opens, given, spec, waits)?, unified))
+    Ok(ForTenant(open::open(opens, given, spec, waits)?, unified))
 }
 
 fn launch(
-    Open(opened, _unified): Open,
+    ForTenant(opened, _unified): ForTenant,
     tenant: &Tenant,
     beginning: &Beginning,
     waits: &Rc<Waits>,
@@ -154,7 +154,7 @@ pub fn join(
 /// A process on its way into a container, and the listener that is told about it.
 struct Joining<'a, F> {
     init: Option<Init>,
-    opened: Option<Open>,
+    opened: Option<ForTenant>,
     tenant: &'a Tenant<'a>,
     spec: &'a Spec<'a>,
     beginning: Beginning<'a>,
