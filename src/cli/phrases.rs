@@ -54,7 +54,7 @@ const RUNC: [(&str, &str, &str); 23] = [
     ("/process/args", "is missing or empty", "args must not be empty"),
     (
         "/process/scheduler",
-        "together with linux.resources.cpu.cpus",
+        "conflicts with linux.resources.cpu.cpus",
         "process scheduler can't be used together with AllowedCPUs",
     ),
     ("/root/path", "the root filesystem", "invalid rootfs"),
@@ -138,6 +138,30 @@ fn on_a_link(detail: &Detail) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A reason that is worded anew takes its phrase along.
+    #[test]
+    fn what_a_phrase_is_known_by_is_a_text_of_ours() {
+        fn sources(directory: &std::path::Path, text: &mut String) {
+            for entry in std::fs::read_dir(directory).unwrap().flatten() {
+                match entry.path() {
+                    path if path.is_dir() => sources(&path, text),
+                    path if path.ends_with("phrases.rs") => {}
+                    path => text.push_str(&std::fs::read_to_string(path).unwrap()),
+                }
+            }
+        }
+        let mut text = String::new();
+        sources(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut text);
+        // These two are put together when they are told.
+        let known = |sign: &str| match sign {
+            "/config.json" => text.contains("\"config.json\""),
+            "needs a uts" => text.contains("needs a {"),
+            _ => text.contains(sign),
+        };
+        let unknown: Vec<_> = RUNC.iter().map(|row| row.1).filter(|sign| !known(sign)).collect();
+        assert!(unknown.is_empty(), "{unknown:?}");
+    }
 
     #[test]
     fn hooks_are_named_by_kind_and_number() {
