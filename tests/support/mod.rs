@@ -269,6 +269,14 @@ impl Default for Container {
 impl Drop for Container {
     fn drop(&mut self) {
         self.call(&["delete", "--force", &self.id]);
+        if self.runtime.is_some() {
+            // A peer that fails can leave its cgroup; what we leave ourselves is for the tests to see.
+            let groups =
+                hierarchies().into_iter().map(|top| top.join(&self.id)).filter(|group| group.is_dir());
+            groups.for_each(|group| {
+                sweep::remove_empty(&group).unwrap_or_else(|e| eprintln!("{group:?}: {e}"))
+            });
+        }
         // Left-overs are in target/tmp, which is thrown away with the build.
         let _ = fs::remove_dir_all(&self.dir);
     }

@@ -84,7 +84,7 @@ fn sweep_groups(top: &Path) {
 }
 
 /// rmdir(2) removes no cgroup that has a process.
-fn remove_empty(group: &Path) -> std::io::Result<()> {
+pub fn remove_empty(group: &Path) -> std::io::Result<()> {
     let below = named_like(group, "").into_iter().filter(|path| path.is_dir());
     below.into_iter().try_for_each(|below| remove_empty(&below))?;
     fs::remove_dir(group)

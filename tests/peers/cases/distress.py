@@ -259,20 +259,24 @@ def freeze_by_hand(s):
             open(f"/sys/fs/cgroup/freezer{path}/freezer.state", "w").write("FROZEN")
 
 
+def groups(s):
+    """The directories of the container's cgroup: one, or one in each hierarchy of v1."""
+    for line in open(f"/proc/{s.pid}/cgroup"):
+        number, names, path = line.strip().split(":", 2)
+        if s.v2:
+            yield f"/sys/fs/cgroup{path}"
+        elif names and path != "/":
+            yield f"/sys/fs/cgroup/{names.replace('name=', '')}{path}"
+
+
 def visitor(s):
     """A stranger's process in the container's cgroup."""
     process = subprocess.Popen(["sleep", "30"], stdin=subprocess.DEVNULL)
-    for line in open(f"/proc/{s.pid}/cgroup"):
-        number, names, path = line.strip().split(":", 2)
-        for base in (
-            [f"/sys/fs/cgroup{path}"]
-            if s.v2
-            else [f"/sys/fs/cgroup/{names.replace('name=', '')}{path}"] if names and path != "/" else []
-        ):
-            try:
-                open(f"{base}/cgroup.procs", "w").write(str(process.pid))
-            except OSError:
-                pass
+    for base in groups(s):
+        try:
+            open(f"{base}/cgroup.procs", "w").write(str(process.pid))
+        except OSError:
+            pass
 
     def end():
         s.see("the stranger", "lives" if process.poll() is None else "ended")
@@ -284,17 +288,11 @@ def visitor(s):
 
 def below(s):
     """A cgroup that the container made below its own."""
-    for line in open(f"/proc/{s.pid}/cgroup"):
-        number, names, path = line.strip().split(":", 2)
-        for base in (
-            [f"/sys/fs/cgroup{path}"]
-            if s.v2
-            else [f"/sys/fs/cgroup/{names.replace('name=', '')}{path}"] if names and path != "/" else []
-        ):
-            try:
-                os.makedirs(f"{base}/inner/deeper")
-            except OSError:
-                pass
+    for base in groups(s):
+        try:
+            os.makedirs(f"{base}/inner/deeper")
+        except OSError:
+            pass
 
 
 variants(
