@@ -28,8 +28,8 @@ type Descriptors = Vec<BorrowedFd<'static>>;
 /// The sockets of a service manager, from 3 on, and those of `--preserve-fds` behind them, of which no more than are open.
 /// Refuses a gap among them, and sockets that are announced and not there.
 ///
-/// A number that our caller has not opened could be one of our own by now: a directory of the host, inside the container
-/// (the class of CVE-2024-21626).
+/// A number that the caller left closed may by now name a descriptor of ours, such as a directory of the host; inside the
+/// container that is a way out (the class of CVE-2024-21626).
 pub fn descriptors(sockets: u32, preserved: u32) -> Result<(Descriptors, Descriptors)> {
     let total = sockets.saturating_add(preserved);
     let open = |index: u32| file::inherited(index as i32 + 3);

@@ -83,11 +83,7 @@ impl Waits {
     }
 
     /// Does this deed.
-    pub(in crate::engine) fn timed<T, E>(
-        &self,
-        deed: Deed,
-        work: impl FnOnce() -> std::result::Result<T, E>,
-    ) -> std::result::Result<T, E> {
+    pub(in crate::engine) fn timed(&self, deed: Deed, work: impl FnOnce() -> Result<()>) -> Result<()> {
         let began = self.watch.timed.then(Instant::now);
         let done = work();
         if let Some(began) = began {

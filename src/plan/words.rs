@@ -268,7 +268,7 @@ impl Deed<'_> {
         }
     }
 
-    /// The error where no executor knows it, or what it needs is not there: a plan never asks for what it has not prepared.
+    /// The error where an executor does not know this deed, or lacks what an earlier deed should have made.
     pub fn misplaced(self) -> Error {
         Error::new(format!("the plan is out of order: {}", self.words()))
     }

@@ -1,15 +1,28 @@
-//! What rruntime does to a process that was born in a container, while it waits: what would have forbidden its birth, and
-//! the mode of its terminal.
+//! What rruntime does to a process while its init waits: what would have forbidden its birth in a container, the mode of its
+//! terminal, and each deed that needs the process's number alone.
 
-use crate::engine::child::rlimits;
+use crate::engine::child::{confined, rlimits};
 use crate::error::{Error, Result};
 use crate::names::RLIMITS;
+use crate::plan::deeds::Deed;
 use crate::plan::scheduling::scheduler;
 use crate::spec::{Process, Rlimit};
 use crate::sys::process::{self, Stat};
 use crate::sys::{identity, terminal};
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// Does a deed of the host's part that is about the process `pid` and nothing else.
+pub fn do_for(pid: i32, deed: Deed) -> Result<()> {
+    match deed {
+        Deed::RaiseLimits(limits) => rlimits::raise(pid, limits),
+        Deed::JoinResctrl(group) => group.join(pid),
+        Deed::CheckConfined(sets) => confined::check(pid, sets),
+        Deed::LimitProcesses(limits) => limit_processes(pid, limits),
+        Deed::SettleBorn(process) => settle(pid, process),
+        _ => Err(deed.misplaced()),
+    }
+}
 
 /// A terminal that only its program can open yet.
 #[derive(Debug)]
@@ -58,7 +71,7 @@ fn holder(number: u32) -> Option<String> {
 }
 
 /// Sets a scheduling policy that no child inherits.
-pub fn settle(pid: i32, wanted: &Process) -> Result<()> {
+fn settle(pid: i32, wanted: &Process) -> Result<()> {
     let Some(attributes) = scheduler(wanted)? else { return Ok(()) };
     process::sched_setattr(pid, &attributes).map_err(|e| {
         e.because("set the scheduler")
@@ -68,7 +81,7 @@ pub fn settle(pid: i32, wanted: &Process) -> Result<()> {
 }
 
 /// Sets the limit on processes, which would have forbidden the birth where the user has as many.
-pub fn limit_processes(pid: i32, limits: &[Rlimit]) -> Result<()> {
+fn limit_processes(pid: i32, limits: &[Rlimit]) -> Result<()> {
     let name = RLIMITS.iter().find(|(_, kind)| *kind == libc::RLIMIT_NPROC).map_or("", |(name, _)| name);
     let limits = limits.iter().enumerate().filter(|(_, limit)| &*limit.kind == name);
     for (i, limit) in limits {

@@ -79,18 +79,13 @@ fn explain_step(step: &Step, pointer: Option<String>, trouble: &Trouble, spec: &
         let remedy = "this kernel has no SELinux, or its policy lacks the label";
         return error.field("/linux/mountLabel").value(label).remedy(remedy);
     }
-    let error = match refused_option(step, pointer.as_deref(), errno, note, spec) {
-        Some((option, value, meant)) => {
-            error.field(option).value(value).remedy_if(meant.map(|meant| format!("did you mean {meant:?}?")))
+    let slip = refused_option(step, pointer.as_deref(), errno, note, spec)
+        .or_else(|| unknown_type(step, pointer.as_deref(), part, errno));
+    let error = match slip {
+        Some((field, value, meant)) => {
+            error.field(field).value(value).remedy_if(meant.map(|meant| format!("did you mean {meant:?}?")))
         }
-        None => match unknown_type(step, pointer.as_deref(), part, errno) {
-            Some((field, kind)) => {
-                let meant =
-                    nearest(&kind, FILE_SYSTEMS.into_iter()).map(|meant| format!("did you mean {meant:?}?"));
-                error.field(field).value(kind).remedy_if(meant)
-            }
-            None => error,
-        },
+        None => error,
     };
     let error = error.remedy_if(remedy(step, pointer.as_deref(), part, errno));
     let Some(mut pointer) = pointer else { return error };
@@ -124,6 +119,9 @@ fn mount_index(pointer: &str) -> Option<usize> {
 const TMPFS_OPTIONS: [&str; 9] =
     ["size", "nr_blocks", "nr_inodes", "mode", "uid", "gid", "huge", "mpol", "noswap"];
 
+/// What was probably a slip: pointer, value, what was meant.
+type Slip<'s> = (String, Cow<'s, str>, Option<&'static str>);
+
 /// Those that configs name, for a slip.
 const FILE_SYSTEMS: [&str; 13] = [
     "tmpfs",
@@ -141,26 +139,14 @@ const FILE_SYSTEMS: [&str; 13] = [
     "hugetlbfs",
 ];
 
-/// A file system that the kernel does not know: pointer and type.
-fn unknown_type(step: &Step, pointer: Option<&str>, part: Part, errno: i32) -> Option<(String, String)> {
-    let kind = match (step, part, errno) {
-        (Step::Filesystem(Filesystem { kind, .. }), Part::FsOpen, libc::ENODEV) => kind,
-        (Step::Mount(Mount { kind, .. }), Part::Mount, libc::ENODEV) => kind,
-        _ => return None,
-    };
-    let pointer = pointer.filter(|pointer| mount_index(pointer).is_some())?;
-    Some((format!("{pointer}/type"), text(kind)))
-}
-
-/// The option that a file system refuses, if it says which, or if one looks like a slip for a mount option: pointer,
-/// option, what was probably meant.
+/// The option that a file system refuses, if it says which, or if one looks like a slip for a mount option.
 fn refused_option<'s>(
     step: &Step,
     pointer: Option<&str>,
     errno: i32,
     note: &[u8],
     spec: &'s Spec,
-) -> Option<(String, Cow<'s, str>, Option<&'static str>)> {
+) -> Option<Slip<'s>> {
     let (Step::Filesystem(_) | Step::Mount(_), libc::EINVAL) = (step, errno) else { return None };
     let said = String::from_utf8_lossy(note);
     let named = said.split('\'').nth(1);
@@ -187,6 +173,19 @@ fn refused_option<'s>(
         None => (format!("{}/options/{i}", pointer?), Cow::Borrowed(&**option)),
     };
     Some((field, value, meant(option)))
+}
+
+/// A file system that the kernel does not know, likewise.
+fn unknown_type(step: &Step, pointer: Option<&str>, part: Part, errno: i32) -> Option<Slip<'static>> {
+    let kind = match (step, part, errno) {
+        (Step::Filesystem(Filesystem { kind, .. }), Part::FsOpen, libc::ENODEV) => kind,
+        (Step::Mount(Mount { kind, .. }), Part::Mount, libc::ENODEV) => kind,
+        _ => return None,
+    };
+    let pointer = pointer.filter(|pointer| mount_index(pointer).is_some())?;
+    let kind = text(kind);
+    let meant = nearest(&kind, FILE_SYSTEMS.into_iter());
+    Some((format!("{pointer}/type"), Cow::Owned(kind), meant))
 }
 
 /// What the config has at the pointer.

@@ -5,11 +5,10 @@ use crate::engine::carry::carry_out;
 use crate::engine::child::{
     birth::{self, Birthplace, Start},
     born::{self, Hidden},
-    confined, diagnose, early,
+    diagnose, early,
     init::Init,
     message::{self, Heard, Trouble},
     open::{self, Given, Opened},
-    rlimits,
 };
 use crate::engine::{Planned, Streams, Waits};
 use crate::error::{Error, Kind, Result};
@@ -207,11 +206,10 @@ impl<F: FnMut(Passed) -> Result<()>> Joining<'_, F> {
             Deed::Meet(point) => self.follow(Some(point)),
             Deed::AwaitProgram => self.follow(None),
             Deed::Release => self.init()?.say(Word::Go),
-            Deed::RaiseLimits(limits) => rlimits::raise(self.pid()?, limits),
-            Deed::JoinResctrl(group) => group.join(self.pid()?),
-            Deed::CheckConfined(sets) => confined::check(self.pid()?, sets),
-            Deed::LimitProcesses(limits) => born::limit_processes(self.pid()?, limits),
-            Deed::SettleBorn(process) => born::settle(self.pid()?, process),
+            Deed::RaiseLimits(_) | Deed::JoinResctrl(_) => born::do_for(self.pid()?, deed),
+            Deed::CheckConfined(_) | Deed::LimitProcesses(_) | Deed::SettleBorn(_) => {
+                born::do_for(self.pid()?, deed)
+            }
             Deed::ShowTerminal => {
                 let Some(terminal) = self.terminal.take() else { return Ok(()) };
                 terminal.show()?;

@@ -169,11 +169,11 @@ impl<'a> Leavings<'a> {
 
     /// Does these deeds of the way back, up to the first that fails: the record stays, for another try.
     pub fn take_back(mut self, deeds: &[Deed]) -> Result<()> {
-        let (watch, spec) = (&self.engine.waits, Spec::default());
-        carry_out(watch, Planned::of(deeds, &spec), &mut Vec::new(), &mut |deed| self.do_one(deed))
+        let (waits, spec) = (&self.engine.waits, Spec::default());
+        carry_out(waits, Planned::of(deeds, &spec), &mut Vec::new(), &mut |deed| self.do_one(deed))
     }
 
-    pub fn do_one(&mut self, deed: Deed) -> Result<()> {
+    fn do_one(&mut self, deed: Deed) -> Result<()> {
         let Leavings { engine, record, .. } = *self;
         match (deed, &self.entry) {
             (Deed::GiveDevicesBack, _) => {

@@ -9,13 +9,12 @@ use crate::engine::caller::{
 use crate::engine::child::{
     belonging, birth,
     born::{self, Hidden},
-    confined, diagnose, idmaps,
+    diagnose, idmaps,
     init::Init,
     links::{self, Named},
     message::{self, Followed, Heard},
     open::{self, Given, Opened},
     pipes::Theirs,
-    rlimits,
 };
 use crate::engine::life::{
     bundle::Bundle,
@@ -110,13 +109,12 @@ impl Making<'_> {
                 self.record.user_namespaces.insert(0, belonging::of_new(pid)?);
                 idmaps::write(pid, uids, gids, &self.prepared.facts, &self.engine.waits)
             }
-            Deed::RaiseLimits(limits) => rlimits::raise(self.pid()?, limits),
-            Deed::JoinResctrl(group) => group.join(self.pid()?),
+            Deed::RaiseLimits(_) | Deed::JoinResctrl(_) => born::do_for(self.pid()?, deed),
+            Deed::CheckConfined(_) | Deed::LimitProcesses(_) | Deed::SettleBorn(_) => {
+                born::do_for(self.pid()?, deed)
+            }
             Deed::MoveDevices(linux) => self.move_devices(linux),
             Deed::RunHooks(kind, hooks) => self.run_hooks(kind, hooks),
-            Deed::CheckConfined(sets) => confined::check(self.pid()?, sets),
-            Deed::LimitProcesses(limits) => born::limit_processes(self.pid()?, limits),
-            Deed::SettleBorn(process) => born::settle(self.pid()?, process),
             Deed::AwaitReady => self.follow(None),
             Deed::ShowTerminal => self.made.hidden.take().map_or(Ok(()), |terminal| terminal.show()),
             Deed::GivePidfd => {

@@ -69,20 +69,17 @@ impl Call<'_> {
         let readiness = self.proxy(&entry, &record, process.pid, notify)?;
         let stage = if matches!(waiting, Waiting::Old(_)) { Stage::Asking } else { Stage::Shown };
         let deeds = deeds::start(&spec, stage);
-        let about = (self, &spec, &record, process, &waiting);
-        if let Err((failed, error)) = Starting::of(about, &entry).carry_out(&deeds) {
+        let (engine, waiting) = (self, &waiting);
+        let starting =
+            Starting { engine, spec: &spec, entry: &entry, record: &record, process, made: None, waiting };
+        if let Err((failed, error)) = starting.carry_out(&deeds) {
             let back = deeds::back_from_start(failed, there(&record));
-            let mut leavings = Leavings::of(self, entry, &record);
-            let undone =
-                carry_out(&self.waits, Planned::of(&back, &spec), &mut Vec::new(), &mut |deed| match (
-                    deed,
-                    &leavings.entry,
-                ) {
-                    (Deed::KillFirst | Deed::HideCreated | Deed::RenewBrief, Some(entry)) => {
-                        Starting::of(about, entry).do_one(deed)
-                    }
-                    _ => leavings.do_one(deed),
-                });
+            let undone = match failed {
+                Deed::RunHooks(..) => Leavings::of(self, entry, &record).take_back(&back),
+                _ => carry_out(&self.waits, Planned::of(&back, &spec), &mut Vec::new(), &mut |deed| {
+                    starting.do_one(deed)
+                }),
+            };
             undone.unwrap_or_else(|more| self.warn(more.doing("cleaning up after a failure")));
             return Err(error);
         }
@@ -144,21 +141,7 @@ struct Starting<'a> {
     waiting: &'a Waiting<'a>,
 }
 
-impl<'a> Starting<'a> {
-    /// One that another command has made.
-    fn of(
-        (engine, spec, record, process, waiting): (
-            &'a Call<'a>,
-            &'a Spec<'a>,
-            &'a Record,
-            Process,
-            &'a Waiting<'a>,
-        ),
-        entry: &'a Entry,
-    ) -> Starting<'a> {
-        Starting { engine, spec, entry, record, process, made: None, waiting }
-    }
-
+impl Starting<'_> {
     /// Up to the deed that fails.
     fn carry_out<'d>(&self, deeds: &'d [Deed<'d>]) -> std::result::Result<(), (Deed<'d>, Error)> {
         let (planned, mut ledger) = (Planned::of(deeds, self.spec), Vec::new());
