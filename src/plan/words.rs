@@ -369,6 +369,7 @@ fn maps(maps: &[IdMapping]) -> String {
 /// Its path: most often the same in each hierarchy.
 fn place(location: &Location) -> String {
     let mut paths: Vec<&str> = location.legs.iter().map(|leg| &*leg.path).collect();
+    paths.sort_unstable();
     paths.dedup();
     comma(paths.iter().map(|path| format!("/{path}")))
 }
