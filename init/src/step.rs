@@ -67,10 +67,7 @@ impl<'a> Init<'a> {
             Step::Rlimit { resource, soft, hard } => sys::prlimit(resource, soft, hard).part(Part::Prlimit),
             Step::Chdir { path, patient } => self.change_directory(path, patient),
             Step::Cwd { path, user } => self.enter_or_make(path, user),
-            Step::Umask { value } => {
-                sys::umask(value);
-                Ok(())
-            }
+            Step::Umask { value } => sys::umask(value).part(Part::Whole),
             Step::Groups { ids } => sys::setgroups(ids.0).part(Part::Setgroups),
             Step::User { uid, gid } => self.become_user(uid, gid),
             Step::Bounding { keep, last } => self.bound(keep, last),
@@ -88,7 +85,7 @@ impl<'a> Init<'a> {
                 Ok(())
             }
             Step::ListenPid {} => {
-                let pid = if self.born != 0 { self.born } else { sys::getpid().part(Part::Whole)? };
+                let pid = if self.born != 0 { self.born } else { sys::getpid().part(Part::Whole)? as i32 };
                 let mut digits = [0; decimal::DIGITS];
                 decimal::write(pid.unsigned_abs(), &mut digits);
                 self.listen_pid = Variable::of(b"LISTEN_PID=", &digits);
