@@ -4,6 +4,7 @@
 //! there first, by the same definitions that clap parses with.
 
 use crate::error::{Error, Kind, Result};
+use crate::names::signal;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches};
@@ -127,7 +128,7 @@ impl Arguments {
             .args(options)
             .arg(operands)
             .try_get_matches_from(ours)
-            .map_err(|e| usage_error(name, &e))?;
+            .map_err(|e| usage_error(name, words, &e))?;
         let mut operands: Vec<OsString> = matches.get_many(OPERANDS).into_iter().flatten().cloned().collect();
         operands.extend_from_slice(theirs);
         Ok(Arguments { matches, operands })
@@ -258,7 +259,7 @@ fn takes_next(options: &[Arg], word: &[u8]) -> bool {
     false
 }
 
-fn usage_error(name: &str, error: &clap::Error) -> Error {
+fn usage_error(name: &str, words: &[OsString], error: &clap::Error) -> Error {
     let context = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
         Some(ContextValue::Strings(texts)) => texts.first().cloned(),
@@ -267,7 +268,13 @@ fn usage_error(name: &str, error: &clap::Error) -> Error {
     let argument = context(ContextKind::InvalidArg).unwrap_or_default();
     // clap shows an option with its value: "--cwd <DIR>", "--tty[=<tty>]".
     let whole = argument.replace(['<', '>'], "");
-    let argument = argument.split([' ', '[']).next().unwrap_or_default().to_owned();
+    let argument = argument.split([' ', '[']).next().unwrap_or_default();
+    // For clap the K of `kill -KILL` is an option by itself.
+    let is_signal =
+        |word: &&str| word.starts_with(argument) && signal(word.trim_start_matches('-')).is_some();
+    let typed = words.iter().filter_map(|word| word.to_str()).find(is_signal);
+    let typed = typed.filter(|_| name.ends_with(" kill"));
+    let argument = typed.unwrap_or(argument);
     let reason = match error.kind() {
         ErrorKind::UnknownArgument => format!("flag provided but not defined: {argument}"),
         ErrorKind::ValueValidation => {
@@ -279,8 +286,11 @@ fn usage_error(name: &str, error: &clap::Error) -> Error {
         ErrorKind::NoEquals => format!("{argument} needs its value after an equals sign"),
         _ => error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
     };
-    let remedy = match (habit(name, &argument), context(ContextKind::SuggestedArg)) {
+    let remedy = match (habit(name, argument), context(ContextKind::SuggestedArg)) {
         _ if reason.starts_with("flag needs") => format!("as in {whole}"),
+        _ if typed.is_some() => {
+            format!("the signal follows the id: `kill <container-id> {}`", argument.trim_start_matches('-'))
+        }
         (Some(remedy), _) => remedy.to_owned(),
         (None, Some(other)) => format!("did you mean {}? `{name} --help` lists the options", other.trim()),
         (None, None) => format!("`{name} --help` lists the options"),
@@ -293,29 +303,26 @@ const IN_CONFIG: &str =
 const LIMITS: &str =
     "linux.resources in config.json sets the limits, not the command line; `update` changes them later";
 const NAME: &str = "the container's name is its id, which needs no option";
-const SIGNAL: &str = "the signal follows the id: `kill <container-id> 9`";
 
-/// (command, options of other programs, what helps). A kill with a signal for an option is no row: see [`habit`].
-const FOREIGN_OPTIONS: [(&str, &[&str], &str); 13] = [
-    ("create", &["-e", "--env", "-t", "--tty", "-u", "--user", "-v", "--volume", "--mount"], IN_CONFIG),
-    ("create", &["--cpus", "--memory", "-m"], LIMITS),
-    ("create", &["--name"], NAME),
+/// (commands, options of other programs, what helps).
+const FOREIGN_OPTIONS: [(&str, &[&str], &str); 11] = [
+    (
+        "create run",
+        &["-e", "--env", "-i", "--interactive", "-t", "--tty", "-u", "--user", "-v", "--volume", "--mount"],
+        IN_CONFIG,
+    ),
+    ("create run", &["--cpus", "--memory", "-m"], LIMITS),
+    ("create run", &["--name"], NAME),
     ("delete", &["-a", "--all"], "`delete --regex .` means every container"),
     ("exec", &["-i", "--interactive"], "standard input is always connected: leave the option out"),
     ("exec", &["-w", "--workdir"], "--cwd sets the working directory"),
+    ("kill", &["-s", "--signal"], "the signal follows the id: `kill <container-id> KILL`"),
     ("list", &["-a", "--all"], "every container is listed: leave the option out"),
     (
         "run",
         &["--rm"],
         "the container is deleted when its process ends, unless --keep is given: leave the option out",
     ),
-    (
-        "run",
-        &["-e", "--env", "-i", "--interactive", "-t", "--tty", "-u", "--user", "-v", "--volume", "--mount"],
-        IN_CONFIG,
-    ),
-    ("run", &["--cpus", "--memory", "-m"], LIMITS),
-    ("run", &["--name"], NAME),
     ("update", &["--cpus"], "1.5 CPUs are --cpu-period 100000 --cpu-quota 150000"),
     ("update", &["-m"], "--memory sets the limit of memory"),
 ];
@@ -323,9 +330,8 @@ const FOREIGN_OPTIONS: [(&str, &[&str], &str); 13] = [
 /// The remedy for a reader who types another program's options from habit; `name` is the command as help calls it.
 fn habit(name: &str, option: &str) -> Option<&'static str> {
     let command = name.rsplit(' ').next()?;
-    if command == "kill" && (!option.starts_with("--") || option == "--signal") {
-        return Some(SIGNAL);
-    }
-    let known = |row: &&(&str, &[&str], &str)| row.0 == command && row.1.contains(&option);
+    let known = |row: &&(&str, &[&str], &str)| {
+        row.0.split(' ').any(|known| known == command) && row.1.contains(&option)
+    };
     FOREIGN_OPTIONS.iter().find(known).map(|&(.., remedy)| remedy)
 }

@@ -127,7 +127,12 @@ fn what_is_typed_from_habit_or_by_a_slip_is_understood() {
         ("restore web", "rruntime cannot checkpoint or restore containers yet"),
         ("logs web", "unknown command 'logs' (no output is kept"),
         ("kill -9 web", "the signal follows the id: `kill <container-id> 9`"),
-        ("kill -KILL web", "the signal follows the id"),
+        ("kill -KILL web", "not defined: -KILL (the signal follows the id: `kill <container-id> KILL`)"),
+        (
+            "kill web -SIGUSR1",
+            "not defined: -SIGUSR1 (the signal follows the id: `kill <container-id> SIGUSR1`)",
+        ),
+        ("kill -s KILL web", "the signal follows the id"),
         ("kill --signal KILL web", "the signal follows the id"),
         ("exec -i web sh", "standard input is always connected"),
         ("exec -it web sh", "standard input is always connected"),
