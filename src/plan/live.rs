@@ -122,13 +122,14 @@ fn push_copies(opens: &Opens, script: &mut Script) {
 /// What cannot be done beside running processes.
 fn check(mount: &Mount, i: usize) -> Result<()> {
     let flags = Flags::of(mount, i)?;
-    let refuse = |key: &str, reason: &'static str, remedy: &'static str| {
+    let refuse = |key: &str, value: &str, reason: &'static str, remedy: &'static str| {
         let field = format!("/mounts/{i}/{key}");
-        Err(Error::new(reason).kind(Kind::Unsupported).field(field).remedy(remedy))
+        Err(Error::new(reason).kind(Kind::Unsupported).field(field).value(value).remedy(remedy))
     };
     if absolute(&mount.destination) == "/" {
         return refuse(
             "destination",
+            &mount.destination,
             "the root of a running container cannot be covered",
             "choose a place below it",
         );
@@ -136,6 +137,7 @@ fn check(mount: &Mount, i: usize) -> Result<()> {
     if flags.remount {
         return refuse(
             "options",
+            "remount",
             "a mount of a running container cannot be changed: it could put another one in the place",
             "remove the mount and add it with other options",
         );
@@ -144,6 +146,7 @@ fn check(mount: &Mount, i: usize) -> Result<()> {
     if flags.bind.is_none() && !SELF_CONTAINED.contains(&kind) {
         return refuse(
             "type",
+            kind,
             "a running container can get tmpfs, proc, sysfs, mqueue, devpts and binds",
             "mount it on the host and bind it",
         );

@@ -42,8 +42,10 @@ impl Call<'_> {
         let spec = self.spec_again(&config, &entry, &record)?;
         let prepared = self.prepare(&spec, &record)?;
         let facts = self.circumstances(&prepared.facts, record.root_change);
-        self.warn_of(&validate::more_mounts(&list, &spec, &facts)?.warnings);
         // Errors use the terms of the file.
+        let told = |e: Error| of_file(e, file);
+        let checked = validate::more_mounts(&list, &spec, &facts).map_err(told)?;
+        checked.warnings.into_iter().for_each(|warning| self.warn(told(warning)));
         let own = Spec { mounts: spec.mounts.clone(), linux: spec.linux.clone(), ..Spec::default() };
         let spec = Spec { mounts: list, ..spec };
         let named = Named::of(&own, &spec.mounts, u64::from(record.namespaces_joined));
@@ -52,7 +54,7 @@ impl Call<'_> {
         let there = cgroup.map(Cgroup::there);
         let to = joining::destination(&record, there.as_ref());
         let planned = live::add(&spec.mounts, &spec, &record.bundle, to, &prepared.host);
-        let work = Work { record: &record, spec: &spec, cgroup, named, engine: self };
+        let work = Work { record: &record, spec: &spec, file, cgroup, named, engine: self };
         let mut added = Vec::new();
         let outcome = planned.and_then(|tenant| work.finish(&tenant, &mut added));
         if outcome.is_err() && !added.is_empty() {
@@ -62,7 +64,7 @@ impl Call<'_> {
             true => outcome,
             false => remember(&entry, &mut record, &spec, &added).and(outcome),
         };
-        outcome.map_err(|e| e.below("/mounts"))
+        outcome.map_err(told)
     }
 
     pub fn remove_mounts(&self, id: &str, file: &Path) -> Result<()> {
@@ -72,17 +74,17 @@ impl Call<'_> {
         let mut record = belonging::note_user_namespaces(&entry, record)?;
         let bytes = read(file)?;
         let list: Vec<Mount> = parse(file, &bytes)?;
-        let chosen = choose(&list, &record)?;
+        let chosen = choose(&list, &record).map_err(|e| of_file(e, file))?;
         let spec = Spec { mounts: list, ..Spec::default() };
         let mut left = chosen.clone();
         let named = Named::of(&spec, &[], 0);
-        let work = Work { record: &record, spec: &spec, cgroup: None, named, engine: self };
+        let work = Work { record: &record, spec: &spec, file, cgroup: None, named, engine: self };
         let outcome = work.finish(&work.removal(&chosen), &mut left);
         let gone = |mount: &MountId| {
             chosen.iter().any(|c| c.mount == *mount) && !left.iter().any(|l| l.mount == *mount)
         };
         record.mounts.retain(|known| !gone(&mount_id(known)));
-        entry.write(&record).and(outcome).map_err(|e| e.below("/mounts"))
+        entry.write(&record).and(outcome).map_err(|e| of_file(e, file))
     }
 }
 
@@ -167,11 +169,21 @@ fn parse<'a>(path: &Path, bytes: &'a [u8]) -> Result<Vec<Mount<'a>>> {
     load::parse(&path.to_string_lossy(), bytes)
 }
 
+/// An error about an entry of the file.
+fn of_file(error: Error, file: &Path) -> Error {
+    let error = error.below("/mounts");
+    match &error.detail().field {
+        Some(pointer) if pointer.starts_with('/') => error.doing(file.display().to_string()),
+        _ => error,
+    }
+}
+
 /// One change, and what it is about.
 struct Work<'a> {
     record: &'a Record,
     /// The file's entries are its mounts.
     spec: &'a Spec<'a>,
+    file: &'a Path,
     /// Where the work is done: in our own cgroup without one, because the container's limits are for its processes.
     cgroup: Option<&'a Cgroup>,
     named: Named<'a>,
@@ -226,7 +238,7 @@ impl Work<'_> {
                 Heard::Failed(trouble) => {
                     return Err(refused.unwrap_or_else(|| explain(&trouble)));
                 }
-                Heard::Warned(trouble) => self.engine.warn(explain(&trouble).below("/mounts")),
+                Heard::Warned(trouble) => self.engine.warn(of_file(explain(&trouble), self.file)),
                 Heard::Closed => return Ok(()),
                 // No plan of these asks for anything else.
                 _ => return Err(message::out_of_turn()),
