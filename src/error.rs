@@ -168,24 +168,22 @@ impl Error {
 
     /// Another name for every field, given its present one: what a caller's reader calls it.
     #[must_use]
-    pub fn rename_field(mut self, rename: impl Fn(&str) -> Option<String>) -> Error {
+    pub fn rename_field(self, rename: impl Fn(&str) -> Option<String>) -> Error {
         self.each(&|problem| {
             if let Some(name) = problem.field.as_deref().and_then(&rename) {
                 problem.field = Some(name);
             }
-        });
-        self
+        })
     }
 
     /// For a program that is called by another name: commands in remedies (`rruntime spec`) get that name.
     #[must_use]
-    pub fn called(mut self, name: &str) -> Error {
+    pub fn called(self, name: &str) -> Error {
         self.each(&|problem| {
             if let Some(remedy) = &mut problem.remedy {
                 *remedy = remedy.replace("`rruntime ", &format!("`{name} ")).into();
             }
-        });
-        self
+        })
     }
 
     /// Adds an inner activity, next to the field.
@@ -196,9 +194,11 @@ impl Error {
     }
 
     /// Changes every problem of this error.
-    fn each(&mut self, change: &impl Fn(&mut Detail)) {
+    #[must_use]
+    pub fn each(mut self, change: &impl Fn(&mut Detail)) -> Error {
         change(&mut self.0);
-        self.0.others.iter_mut().for_each(|other| other.each(change));
+        self.0.others = self.0.others.into_iter().map(|other| other.each(change)).collect();
+        self
     }
 
     /// One error out of several problems of the same input; `None` if there are none.
@@ -279,16 +279,12 @@ pub fn sentence(subject: &str, text: &str) -> String {
 
 impl std::error::Error for Error {}
 
-/// Adds an activity or a field to a `Result` in one call.
+/// Adds a field to a `Result`.
 pub trait Context<T> {
-    fn doing(self, what: impl FnOnce() -> String) -> Result<T>;
     fn at(self, pointer: impl FnOnce() -> String) -> Result<T>;
 }
 
 impl<T> Context<T> for Result<T> {
-    fn doing(self, what: impl FnOnce() -> String) -> Result<T> {
-        self.map_err(|e| e.doing(what()))
-    }
     fn at(self, pointer: impl FnOnce() -> String) -> Result<T> {
         self.map_err(|e| e.field(pointer()))
     }

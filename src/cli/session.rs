@@ -125,15 +125,16 @@ impl Session {
                     field.map(|pointer| format!(" for {pointer}")).unwrap_or_default()
                 };
                 let of = |values: String| if values.is_empty() { values } else { format!(": {values}") };
-                for (number, (deed, field)) in planned.deeds().enumerate() {
-                    log.debug(&format!(
-                        "deed {number}{}: {}{}",
-                        from(field),
-                        deed.words(),
-                        of(deed.values())
-                    ));
+                let (name, deeds) = (planned.name, planned.deeds());
+                log.debug(&format!("{name}: the deeds of the host's side"));
+                for (number, (deed, field)) in deeds.enumerate() {
+                    let (words, values) = (deed.words(), of(deed.values()));
+                    log.debug(&format!("deed {number}{}: {words}{values}", from(field)));
                 }
                 for (number, (step, field)) in planned.steps().enumerate() {
+                    if number == 0 {
+                        log.debug(&format!("{name}: the steps of init"));
+                    }
                     let (words, values) = (words::step(&step), of(words::values(&step)));
                     log.debug(&format!("step {number}{}: {words}{values}", from(field)));
                 }

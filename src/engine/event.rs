@@ -31,6 +31,8 @@ pub type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
 /// A plan: the host's half, and init's where the command starts one.
 #[derive(Clone, Copy)]
 pub struct Planned<'a> {
+    /// What it is a plan of.
+    pub name: &'static str,
     pub(in crate::engine) deeds: &'a [Deed<'a>],
     pub(in crate::engine) script: Option<&'a Script>,
     pub(in crate::engine) spec: &'a Spec<'a>,
@@ -38,8 +40,12 @@ pub struct Planned<'a> {
 
 impl<'a> Planned<'a> {
     /// Deeds alone.
-    pub(in crate::engine) fn of(deeds: &'a [Deed<'a>], spec: &'a Spec<'a>) -> Planned<'a> {
-        Planned { deeds, script: None, spec }
+    pub(in crate::engine) fn of(
+        name: &'static str,
+        deeds: &'a [Deed<'a>],
+        spec: &'a Spec<'a>,
+    ) -> Planned<'a> {
+        Planned { name, deeds, script: None, spec }
     }
 
     /// What rruntime does on the host's side, in order, each with the field of `config.json` that it comes from.

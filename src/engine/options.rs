@@ -3,7 +3,6 @@
 //! Paths are taken relative to the caller's working directory; the engine never changes it.
 
 pub use crate::cgroup::{Below, CgroupManager};
-use crate::spec::Resources;
 pub use crate::spec::{Keyring, RootChange};
 use std::ffi::OsString;
 use std::os::fd::BorrowedFd;
@@ -131,19 +130,24 @@ pub struct ExecOptions<'a> {
     pub cgroups: Vec<Below>,
 }
 
-/// The limits that `update` asks for.
+/// What the reader of an error knows a limit by.
 #[derive(Clone, Debug)]
-pub enum Changes {
-    /// `linux.resources` as JSON, whose errors are named by the file's name and a pointer.
-    File { name: String, bytes: Vec<u8> },
-    /// From options, whose errors are named by option.
-    Given(Box<Resources<'static>>),
+pub struct Typed {
+    /// Within `linux.resources`.
+    pub pointer: &'static str,
+    pub option: String,
+    /// As it was written, if it was given.
+    pub value: Option<String>,
 }
 
 /// `update`.
 #[derive(Clone, Debug)]
 pub struct UpdateOptions {
-    pub changes: Changes,
+    /// `linux.resources` as JSON, and where it is from.
+    pub resources: Vec<u8>,
+    pub from: String,
+    /// Limits that were options; errors of any other are named by a pointer.
+    pub typed: Vec<Typed>,
     /// Intel RDT, `linux.intelRdt.l3CacheSchema` and `memBwSchema`.
     pub l3_cache_schema: Option<String>,
     pub mem_bw_schema: Option<String>,

@@ -180,6 +180,10 @@ fn debug_tells_every_step_and_the_field_that_asks_for_it() {
     assert_eq!(run(&[]), "");
     let told = run(&["--debug"]);
     for words in [
+        "create: the deeds of the host's side",
+        "create: the steps of init",
+        "start: the deeds of the host's side",
+        "delete: the deeds of the host's side",
         "for /hostname: set the hostname: box",
         "for /linux/seccomp: load the seccomp filter: 9 instructions",
         "for /process/user/umask: set the umask: 0022",

@@ -5,14 +5,12 @@
 use super::command::{Action, Command, ON_A_CONTAINER};
 use crate::cli::arguments::{integer, option};
 use crate::cli::{Arguments, Session, session::Which};
-use crate::engine::{Changes, UpdateOptions};
-use crate::error::{Error, Kind, Result};
-use crate::spec::{Resources, Text};
+use crate::engine::{Typed, UpdateOptions};
+use crate::error::{self, Error, Result};
 use clap::Arg;
-use std::borrow::Cow;
+use serde_json::{Value, json};
 use std::io::Read;
 use std::path::Path;
-use std::str::FromStr;
 
 pub const COMMAND: Command = Command {
     name: "update",
@@ -26,71 +24,43 @@ pub const COMMAND: Command = Command {
     ..ON_A_CONTAINER
 };
 
-/// Where the value of an option goes.
+/// What the value of an option is.
 #[derive(Clone, Copy)]
-enum Slot {
-    Text(for<'r> fn(&'r mut Resources<'static>) -> &'r mut Option<Text<'static>>),
-    Unsigned(for<'r> fn(&'r mut Resources<'static>) -> &'r mut Option<u64>),
-    Signed(for<'r> fn(&'r mut Resources<'static>) -> &'r mut Option<i64>),
-    Size(for<'r> fn(&'r mut Resources<'static>) -> &'r mut Option<i64>),
+enum Kind {
+    Text,
+    Unsigned,
+    Signed,
+    Size,
     Weight,
 }
+use Kind::{Signed, Size, Text, Unsigned, Weight};
 
-/// (option, its value, help, where it goes). Without help it is hidden: it does nothing any more.
-const LIMITS: [(&str, &str, &str, Slot); 16] = [
-    ("blkio-weight", "WEIGHT", "relative weight of block I/O, 10 to 1000", Slot::Weight),
-    ("cpu-period", "MICROSECONDS", "period of the CPU quota", Slot::Unsigned(|r| &mut cpu(r).period)),
-    (
-        "cpu-quota",
-        "MICROSECONDS",
-        "CPU time in each period; -1: no limit",
-        Slot::Signed(|r| &mut cpu(r).quota),
-    ),
-    ("cpu-burst", "MICROSECONDS", "unused quota that may be saved up", Slot::Unsigned(|r| &mut cpu(r).burst)),
-    ("cpu-share", "SHARES", "relative weight of CPU time", Slot::Unsigned(|r| &mut cpu(r).shares)),
-    (
-        "cpu-rt-period",
-        "MICROSECONDS",
-        "period of the real-time limit (cgroup v1)",
-        Slot::Unsigned(|r| &mut cpu(r).realtime_period),
-    ),
-    (
-        "cpu-rt-runtime",
-        "MICROSECONDS",
-        "real-time CPU time in each period (cgroup v1)",
-        Slot::Signed(|r| &mut cpu(r).realtime_runtime),
-    ),
-    ("cpuset-cpus", "LIST", "CPUs to use, as in 0-2,7", Slot::Text(|r| &mut cpu(r).cpus)),
-    ("cpuset-mems", "LIST", "memory nodes to use", Slot::Text(|r| &mut cpu(r).mems)),
-    ("cpu-idle", "0|1", "1: run only when no other cgroup needs the CPU", Slot::Signed(|r| &mut cpu(r).idle)),
-    ("memory", "SIZE", "memory limit", Slot::Size(|r| &mut memory(r).limit)),
-    (
-        "memory-reservation",
-        "SIZE",
-        "soft limit: memory below it is reclaimed last",
-        Slot::Size(|r| &mut memory(r).reservation),
-    ),
-    ("memory-swap", "SIZE", "limit for memory and swap together", Slot::Size(|r| &mut memory(r).swap)),
-    (
-        "pids-limit",
-        "NUMBER",
-        "largest number of tasks; -1: no limit",
-        Slot::Signed(|r| &mut r.pids.get_or_insert_default().limit),
-    ),
-    ("kernel-memory", "SIZE", "", Slot::Size(|r| &mut memory(r).kernel)),
-    ("kernel-memory-tcp", "SIZE", "", Slot::Size(|r| &mut memory(r).kernel_tcp)),
+/// (option, its value, help, where in `linux.resources` it goes, what it is). Without help it is hidden: it does nothing any
+/// more.
+const LIMITS: [(&str, &str, &str, &str, Kind); 16] = [
+    ("blkio-weight", "WEIGHT", "relative weight of block I/O, 10 to 1000", "/blockIO/weight", Weight),
+    ("cpu-period", "MICROSECONDS", "period of the CPU quota", "/cpu/period", Unsigned),
+    ("cpu-quota", "MICROSECONDS", "CPU time in each period; -1: no limit", "/cpu/quota", Signed),
+    ("cpu-burst", "MICROSECONDS", "unused quota that may be saved up", "/cpu/burst", Unsigned),
+    ("cpu-share", "SHARES", "relative weight of CPU time", "/cpu/shares", Unsigned),
+    ("cpu-rt-period", "MICROSECONDS", PERIOD, "/cpu/realtimePeriod", Unsigned),
+    ("cpu-rt-runtime", "MICROSECONDS", RUNTIME, "/cpu/realtimeRuntime", Signed),
+    ("cpuset-cpus", "LIST", "CPUs to use, as in 0-2,7", "/cpu/cpus", Text),
+    ("cpuset-mems", "LIST", "memory nodes to use", "/cpu/mems", Text),
+    ("cpu-idle", "0|1", "1: run only when no other cgroup needs the CPU", "/cpu/idle", Signed),
+    ("memory", "SIZE", "memory limit", "/memory/limit", Size),
+    ("memory-reservation", "SIZE", RESERVATION, "/memory/reservation", Size),
+    ("memory-swap", "SIZE", "limit for memory and swap together", "/memory/swap", Size),
+    ("pids-limit", "NUMBER", "largest number of tasks; -1: no limit", "/pids/limit", Signed),
+    ("kernel-memory", "SIZE", "", "/memory/kernel", Size),
+    ("kernel-memory-tcp", "SIZE", "", "/memory/kernelTCP", Size),
 ];
-
-fn cpu<'r>(resources: &'r mut Resources<'static>) -> &'r mut crate::spec::Cpu<'static> {
-    resources.cpu.get_or_insert_default()
-}
-
-fn memory<'r>(resources: &'r mut Resources<'static>) -> &'r mut crate::spec::Memory {
-    resources.memory.get_or_insert_default()
-}
+const PERIOD: &str = "period of the real-time limit (cgroup v1)";
+const RUNTIME: &str = "real-time CPU time in each period (cgroup v1)";
+const RESERVATION: &str = "soft limit: memory below it is reclaimed last";
 
 fn options() -> Vec<Arg> {
-    let limits = LIMITS.iter().map(|(name, value, help, _)| option(name, value, help).hide(help.is_empty()));
+    let limits = LIMITS.iter().map(|(name, value, help, ..)| option(name, value, help).hide(help.is_empty()));
     let mut options = vec![
         option("resources", "FILE", "read the limits from this JSON file; - for standard input").short('r'),
     ];
@@ -107,18 +77,20 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
 
 fn parse(session: &Session, arguments: &Arguments) -> Result<UpdateOptions> {
     let owned = |name| Ok(arguments.text(name)?.map(str::to_owned));
-    let changes = match arguments.path("resources") {
+    let (from, resources, typed) = match arguments.path("resources") {
         Some(file) => {
             for (name, ..) in LIMITS.iter().filter(|(name, ..)| arguments.value(name).is_some()) {
                 let warning = Error::new("is ignored because --resources is given");
                 session.log.warn(&warning.field(format!("--{name}")));
             }
-            Changes::File { name: shown(&file), bytes: read(&file)? }
+            (shown(&file), read(&file)?, Vec::new())
         }
-        None => Changes::Given(Box::new(given(arguments)?)),
+        None => ("the options".to_owned(), given(arguments)?.to_string().into_bytes(), typed(arguments)?),
     };
     Ok(UpdateOptions {
-        changes,
+        from,
+        resources,
+        typed,
         l3_cache_schema: owned("l3-cache-schema")?,
         mem_bw_schema: owned("mem-bw-schema")?,
     })
@@ -143,38 +115,42 @@ fn read(path: &Path) -> Result<Vec<u8>> {
         Ok(_) => return Ok(bytes),
         Err(e) => Error::io("read the resources", &e),
     };
-    Err(error.kind(Kind::Argument).field("--resources").value(path.display()))
+    Err(error.kind(error::Kind::Argument).field("--resources").value(path.display()))
 }
 
-fn given(arguments: &Arguments) -> Result<Resources<'static>> {
-    let mut resources = Resources::default();
-    for (name, .., slot) in LIMITS {
+/// The limits that are given, as `linux.resources` has them.
+fn given(arguments: &Arguments) -> Result<Value> {
+    let mut resources = json!({});
+    for (name, _, _, pointer, kind) in LIMITS {
         let Some(text) = arguments.text(name)? else { continue };
-        let wrong = |what: &str| {
-            let reason = format!("invalid value for {name}: must be {what}");
+        let (value, form) = match kind {
+            Text => (Some(text.into()), ""),
+            Unsigned => (text.parse::<u64>().ok().map(Value::from), "a whole number that is not negative"),
+            Signed => (integer(text).map(Value::from), "a whole number"),
+            Size => (size(text).map(Value::from), "a size in bytes or with a unit (64m, 1.5g), or -1"),
+            Weight => (text.parse::<u16>().ok().map(Value::from), "a whole number from 10 to 1000"),
+        };
+        let wrong = || {
+            let reason = format!("invalid value for {name}: must be {form}");
             Error::argument(format!("--{name}"), text, reason)
         };
-        match slot {
-            Slot::Text(of) => *of(&mut resources) = Some(Text(Cow::Owned(text.to_owned()))),
-            Slot::Unsigned(of) => {
-                *of(&mut resources) =
-                    Some(text.parse().map_err(|_| wrong("a whole number that is not negative"))?);
-            }
-            Slot::Signed(of) => {
-                *of(&mut resources) = Some(integer(text).ok_or_else(|| wrong("a whole number"))?)
-            }
-            Slot::Size(of) => {
-                let size =
-                    size(text).ok_or_else(|| wrong("a size in bytes or with a unit (64m, 1.5g), or -1"))?;
-                *of(&mut resources) = Some(size);
-            }
-            Slot::Weight => {
-                let weight = u16::from_str(text).map_err(|_| wrong("a whole number from 10 to 1000"))?;
-                resources.block_io.get_or_insert_default().weight = Some(weight);
-            }
-        }
+        let (_, part) = pointer.split_at(1);
+        let (part, field) = part.split_once('/').unwrap_or_default();
+        resources[part][field] = value.ok_or_else(wrong)?;
     }
     Ok(resources)
+}
+
+/// What an error calls these limits, and the values as they were written.
+fn typed(arguments: &Arguments) -> Result<Vec<Typed>> {
+    let typed = |(option, .., pointer, _): &(&'static str, _, _, &'static str, _)| {
+        Ok(Typed {
+            pointer,
+            option: format!("--{option}"),
+            value: arguments.text(option)?.map(str::to_owned),
+        })
+    };
+    LIMITS.iter().map(typed).collect()
 }
 
 /// Bytes: a number, then a unit in powers of 1024 ("k", "KiB", " mb"); or -1. The number is what docker takes, which reads

@@ -135,7 +135,8 @@ pub fn join(
     passed: impl FnMut(Passed) -> Result<()>,
 ) -> Result<Init> {
     let deeds = deeds::join(tenant, spec, place, wishes)?;
-    let planned = Planned { deeds: &deeds, script: Some(&tenant.script), spec };
+    let name = "a process that joins the container";
+    let planned = Planned { name, deeds: &deeds, script: Some(&tenant.script), spec };
     let (init, opened, terminal) = (None, None, None);
     let mut joining =
         Joining { init, opened, tenant, spec, beginning, waits, passed, terminal, ended: false };
@@ -144,7 +145,7 @@ pub fn join(
     if let Err(error) = joined {
         // A process that its caller does not know may not go on.
         let back = deeds::undo(&ledger, There::default());
-        let planned = Planned::of(&back, spec);
+        let planned = Planned::of("the way back of that process", &back, spec);
         return carry_out(waits, planned, &mut Vec::new(), &mut |deed| joining.do_one(deed)).and(Err(error));
     }
     joining.init.ok_or_else(|| Deed::StartInit(0).misplaced())

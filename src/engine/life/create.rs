@@ -155,7 +155,7 @@ impl Call<'_> {
             receivers,
             made: Parts::default(),
         };
-        let planned = Planned { deeds: &deeds, script: Some(&plan.script), spec };
+        let planned = Planned { name: "create", deeds: &deeds, script: Some(&plan.script), spec };
         let mut ledger = Vec::with_capacity(deeds.len());
         if let Err(error) = carry_out(&self.waits, planned, &mut ledger, &mut |deed| making.do_one(deed)) {
             let begun = ledger.iter().any(|deed| matches!(deed, Deed::WriteIntent));

@@ -29,7 +29,7 @@ impl Call<'_> {
         if force == Force::Kill {
             let entry = self.store.peek(id)?;
             if let Ok(record) = entry.record() {
-                Leavings::of(self, entry, &record).take_back(&deeds::FORCE)?;
+                Leavings::of(self, entry, &record).take_back("delete --force", &deeds::FORCE)?;
             }
         }
         let entry = self.lock(id)?;
@@ -63,7 +63,7 @@ impl Call<'_> {
 
     /// Ends and removes all that there is of the container. The caller holds the lock of `entry`.
     pub(in crate::engine) fn destroy(&self, entry: Entry, record: &Record) -> Result<()> {
-        Leavings::of(self, entry, record).take_back(&deeds::delete(there(record)))
+        Leavings::of(self, entry, record).take_back("delete", &deeds::delete(there(record)))
     }
 
     /// Every hook runs, whatever became of the ones before it (config.md, Poststop). Only the record is left of the
@@ -168,9 +168,9 @@ impl<'a> Leavings<'a> {
     }
 
     /// Does these deeds of the way back, up to the first that fails: the record stays, for another try.
-    pub fn take_back(mut self, deeds: &[Deed]) -> Result<()> {
+    pub fn take_back(mut self, name: &'static str, deeds: &[Deed]) -> Result<()> {
         let (waits, spec) = (&self.engine.waits, Spec::default());
-        carry_out(waits, Planned::of(deeds, &spec), &mut Vec::new(), &mut |deed| self.do_one(deed))
+        carry_out(waits, Planned::of(name, deeds, &spec), &mut Vec::new(), &mut |deed| self.do_one(deed))
     }
 
     fn do_one(&mut self, deed: Deed) -> Result<()> {

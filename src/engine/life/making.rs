@@ -328,7 +328,7 @@ impl Making<'_> {
         self.record.process = None;
         let back = undo(ledger, there(&self.record));
         let leavings = Leavings { engine: self.engine, record: &self.record, entry, init, moved };
-        let undone = leavings.take_back(&back);
+        let undone = leavings.take_back("the way back from create", &back);
         undone.unwrap_or_else(|error| self.engine.warn(error.doing("cleaning up after a failure")));
     }
 }

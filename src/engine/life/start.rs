@@ -75,8 +75,8 @@ impl Call<'_> {
         if let Err((failed, error)) = starting.carry_out(&deeds) {
             let back = deeds::back_from_start(failed, there(&record));
             let undone = match failed {
-                Deed::RunHooks(..) => Leavings::of(self, entry, &record).take_back(&back),
-                _ => carry_out(&self.waits, Planned::of(&back, &spec), &mut Vec::new(), &mut |deed| {
+                Deed::RunHooks(..) => Leavings::of(self, entry, &record).take_back(BACK, &back),
+                _ => carry_out(&self.waits, Planned::of(BACK, &back, &spec), &mut Vec::new(), &mut |deed| {
                     starting.do_one(deed)
                 }),
             };
@@ -117,6 +117,8 @@ impl Call<'_> {
     }
 }
 
+const BACK: &str = "the way back from start";
+
 fn stopped(id: &str) -> Error {
     Error::new("cannot start a container that has stopped")
         .kind(Kind::WrongState)
@@ -144,7 +146,7 @@ struct Starting<'a> {
 impl Starting<'_> {
     /// Up to the deed that fails.
     fn carry_out<'d>(&self, deeds: &'d [Deed<'d>]) -> std::result::Result<(), (Deed<'d>, Error)> {
-        let (planned, mut ledger) = (Planned::of(deeds, self.spec), Vec::new());
+        let (planned, mut ledger) = (Planned::of("start", deeds, self.spec), Vec::new());
         carry_out(&self.engine.waits, planned, &mut ledger, &mut |deed| self.do_one(deed)).map_err(|error| {
             let failed = deeds[ledger.len()];
             match failed {

@@ -13,32 +13,13 @@ use crate::cgroup::{DeviceRules, Driver, Limits, Location, without_cgroup};
 use crate::engine::carry::carry_out;
 use crate::engine::life::kill::not_running;
 use crate::engine::running::shares;
-use crate::engine::{Call, Changes, Planned, Status, UpdateOptions};
-use crate::error::{Error, Result};
+use crate::engine::{Call, Planned, Status, Typed, UpdateOptions};
+use crate::error::{Detail, Error, Result};
 use crate::plan::deeds::{self, Deed, There};
 use crate::spec::merge::{SwapCount, complete, merge};
 use crate::spec::{Resources, Spec, load, validate};
 use crate::state::{Entry, Record};
 use std::cell::OnceCell;
-
-/// The pointers of limits that have an option, and the option.
-const OPTIONS: [(&str, &str); 15] = [
-    ("/blockIO/weight", "--blkio-weight"),
-    ("/cpu/period", "--cpu-period"),
-    ("/cpu/quota", "--cpu-quota"),
-    ("/cpu/burst", "--cpu-burst"),
-    ("/cpu/shares", "--cpu-share"),
-    ("/cpu/realtimePeriod", "--cpu-rt-period"),
-    ("/cpu/realtimeRuntime", "--cpu-rt-runtime"),
-    ("/cpu/cpus", "--cpuset-cpus"),
-    ("/cpu/mems", "--cpuset-mems"),
-    ("/cpu/idle", "--cpu-idle"),
-    ("/memory/limit", "--memory"),
-    ("/memory/reservation", "--memory-reservation"),
-    ("/memory/swap", "--memory-swap"),
-    ("/memory/kernel", "--kernel-memory"),
-    ("/pids/limit", "--pids-limit"),
-];
 
 impl Call<'_> {
     pub fn update(&self, id: &str, options: &UpdateOptions) -> Result<()> {
@@ -49,38 +30,43 @@ impl Call<'_> {
             Status::Creating | Status::Stopped | Status::Unknown => return Err(not_running(id)),
         }
         let location = record.cgroup.clone().ok_or_else(|| without_cgroup("updated"))?;
-        let name = |pointer: &str| Some(field_name(&options.changes, pointer));
+        let named = |problem: &mut Detail| named(&options.typed, problem);
         let config = if record.limits.is_none() { entry.config()? } else { Vec::new() };
         let mut present = self.limits_of(&entry, &record, &config)?;
         let mended = OnceCell::new();
-        let wanted =
-            self.checked(&options.changes, &mended, &present, &location).map_err(|e| e.rename_field(name))?;
-        let (limits, warnings) = Limits::from_spec(&wanted, &location.layout(), DeviceRules::Skip)
-            .map_err(|e| e.rename_field(name))?;
-        warnings.into_iter().for_each(|warning| self.warn(warning.rename_field(name)));
+        let wanted = self.checked(options, &mended, &present, &location).map_err(|e| e.each(&named))?;
+        let (limits, warnings) =
+            Limits::from_spec(&wanted, &location.layout(), DeviceRules::Skip).map_err(|e| e.each(&named))?;
+        warnings.into_iter().for_each(|warning| self.warn(warning.each(&named)));
         merge(&mut present, &wanted);
         let limits_now = serde_json::to_string(&present).expect("resources have only string keys");
         let driver = Driver::open(Some(&location))?;
         let cgroup = driver.needed("updated")?;
         let before = record.clone();
-        let request = shares::request(id, options, &record).map_err(|e| e.rename_field(name))?;
+        let request = shares::request(id, options, &record).map_err(|e| e.each(&named))?;
         let shares = shares::wanted(options, before.resctrl.as_ref(), request.as_ref());
         let deeds = deeds::update(&limits, &limits_now, shares);
         let (mut changed, mut ledger, spec) = (None, Vec::new(), Spec::default());
-        let done = carry_out(&self.waits, Planned::of(&deeds, &spec), &mut ledger, &mut |deed| match deed {
-            Deed::AnnounceShares(request) => {
-                record.resctrl = Some(request.place.clone());
-                entry.write(&record)
-            }
-            Deed::RecordLimits(limits) => {
-                record.limits = Some(limits.to_owned());
-                entry.prepare(&record)
-            }
-            Deed::ChangeLimits(limits) => driver.update(limits).map(|undo| changed = Some(undo)),
-            Deed::SetShares(shares) => shares::set(shares, cgroup),
-            Deed::Publish => entry.publish(),
-            _ => Err(deed.misplaced()),
-        });
+        let done =
+            carry_out(
+                &self.waits,
+                Planned::of("update", &deeds, &spec),
+                &mut ledger,
+                &mut |deed| match deed {
+                    Deed::AnnounceShares(request) => {
+                        record.resctrl = Some(request.place.clone());
+                        entry.write(&record)
+                    }
+                    Deed::RecordLimits(limits) => {
+                        record.limits = Some(limits.to_owned());
+                        entry.prepare(&record)
+                    }
+                    Deed::ChangeLimits(limits) => driver.update(limits).map(|undo| changed = Some(undo)),
+                    Deed::SetShares(shares) => shares::set(shares, cgroup),
+                    Deed::Publish => entry.publish(),
+                    _ => Err(deed.misplaced()),
+                },
+            );
         let Err(mut error) = done else { return Ok(()) };
         // Each adds to the error how it went.
         let mut back = |deed| {
@@ -92,8 +78,13 @@ impl Call<'_> {
             Ok(())
         };
         let way = deeds::undo(&ledger, There::default());
-        carry_out(&self.waits, Planned::of(&way, &spec), &mut Vec::new(), &mut back)?;
-        Err(error.rename_field(name))
+        carry_out(
+            &self.waits,
+            Planned::of("the way back from update", &way, &spec),
+            &mut Vec::new(),
+            &mut back,
+        )?;
+        Err(error.each(&named))
     }
 
     /// What the last update left, or what the container was made with.
@@ -108,21 +99,15 @@ impl Call<'_> {
     /// What is asked for, complete and right.
     fn checked<'a>(
         &self,
-        changes: &'a Changes,
+        options: &'a UpdateOptions,
         mended: &'a OnceCell<Vec<u8>>,
         present: &Resources<'a>,
         location: &Location,
     ) -> Result<Resources<'a>> {
-        let mut wanted: Resources = match changes {
-            Changes::Given(resources) => (**resources).clone(),
-            Changes::File { name, bytes } => {
-                let (parses, mut warnings) =
-                    (|text: &[u8]| load::read::<Resources>(text).map(drop), Vec::new());
-                let wanted = load::parse_mended(name, bytes, mended, parses, &mut warnings)?;
-                self.warn_of(&warnings);
-                wanted
-            }
-        };
+        let (parses, mut warnings) = (|text: &[u8]| load::read::<Resources>(text).map(drop), Vec::new());
+        let mut wanted: Resources =
+            load::parse_mended(&options.from, &options.resources, mended, parses, &mut warnings)?;
+        self.warn_of(&warnings);
         // 0 is what engines write for an option that was not given: it leaves what there is.
         if let Some(pids) = wanted.pids.as_mut().filter(|pids| pids.limit == Some(0)) {
             pids.limit = None;
@@ -140,15 +125,17 @@ impl Call<'_> {
     }
 }
 
-/// What the caller calls the value at this pointer, which may begin at config.json or at the resources.
-fn field_name(changes: &Changes, pointer: &str) -> String {
-    if let Some((_, option)) = shares::OPTIONS.iter().find(|(field, _)| *field == pointer) {
-        return (*option).to_owned();
+/// Tells of the value at a pointer, which may begin at config.json or at the resources, as the caller knows it.
+fn named(typed: &[Typed], problem: &mut Detail) {
+    let Some(pointer) = problem.field.take() else { return };
+    let below = pointer.strip_prefix("/linux/resources").unwrap_or(&pointer);
+    let share = shares::OPTIONS.iter().find(|(field, _)| *field == pointer).map(|(_, option)| *option);
+    let limit = typed.iter().find(|limit| limit.pointer == below);
+    let name = share.or(limit.map(|limit| &*limit.option)).unwrap_or(below).to_owned();
+    problem.field = Some(name);
+    if problem.value.is_some()
+        && let Some(value) = limit.and_then(|limit| limit.value.clone())
+    {
+        problem.value = Some(value);
     }
-    let below = pointer.strip_prefix("/linux/resources").unwrap_or(pointer);
-    let option = match changes {
-        Changes::File { .. } => None,
-        Changes::Given(_) => OPTIONS.iter().find(|(pointer, _)| *pointer == below),
-    };
-    option.map_or(below, |(_, option)| option).to_owned()
 }

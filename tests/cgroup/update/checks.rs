@@ -44,7 +44,7 @@ fn a_limit_below_the_memory_in_use_is_refused_where_that_is_asked_for() {
     crate::support::wait_until("the memory is in use", || container.exec_sh("cat /tmp/done").out == "held\n");
     let before = snapshot(&container);
     let error = update(&container, &["--memory", "8m"]).fails();
-    assert!(error.contains("--memory = \"8388608\"") && error.contains("rejecting memory limit"), "{error}");
+    assert!(error.contains("--memory = \"8m\"") && error.contains("rejecting memory limit"), "{error}");
     let error = update_json(&container, &json!({"memory": {"limit": 8_388_608}})).fails();
     assert!(error.contains("/memory/limit") && error.contains("bytes already"), "{error}");
     assert_eq!(snapshot(&container), before);
