@@ -3,7 +3,8 @@
 //! The kernel runs it for every open and mknod of a device node with {access and type, major, minor} and lets the
 //! access happen if it returns 1. The rules are tested last to first; each one decides the access bits that no
 //! later rule has decided: an allow rule takes its bits out of what is still asked for and ends with 1 when
-//! nothing is left, a deny rule that meets a bit still asked for ends with 0. At the end: 0.
+//! nothing is left, a deny rule that meets a bit still asked for ends with 0. At the end: 0. Block and character devices
+//! have a list each.
 //!
 //! Nothing is emitted after a rule that decides everything, because verifiers refuse unreachable instructions.
 
@@ -17,26 +18,36 @@ const TYPE: u8 = 2;
 const ACCESS: u8 = 3;
 const MAJOR: u8 = 4;
 const MINOR: u8 = 5;
+/// Both numbers in one, which makes one test of two: the verifier follows every way through all tests.
+const NUMBERS: u8 = 6;
 
 /// `BPF_DEVCG_DEV_BLOCK`, `BPF_DEVCG_DEV_CHAR`.
 const BLOCK: i32 = 1;
 const CHAR: i32 = 2;
+
+/// Of a minor number, in the kernel (`MINORBITS`).
+const MINOR_BITS: i32 = 20;
 
 /// Operation codes, from the classes of linux/bpf_common.h: 32-bit arithmetic, jumps on 32-bit immediates.
 const LOAD_WORD: u8 = 0x61; // LDX | MEM | W
 const MOVE: u8 = 0xbc; // ALU | MOV | X
 const SET: u8 = 0xb4; // ALU | MOV | K
 const AND: u8 = 0x54; // ALU | AND | K
+const OR: u8 = 0x4c; // ALU | OR | X
+const SHIFT_LEFT: u8 = 0x64; // ALU | LSH | K
 const SHIFT_RIGHT: u8 = 0x74; // ALU | RSH | K
 const JUMP: u8 = 0x05; // JMP | JA
 const JUMP_IF_NOT: u8 = 0x56; // JMP32 | JNE | K
 const JUMP_IF_ANY: u8 = 0x46; // JMP32 | JSET | K
 const EXIT: u8 = 0x95; // JMP | EXIT
 
-/// Offsets in `struct bpf_cgroup_dev_ctx`.
-const ACCESS_TYPE_AT: i16 = 0;
-const MAJOR_AT: i16 = 4;
-const MINOR_AT: i16 = 8;
+/// Of `struct bpf_cgroup_dev_ctx`: access and type, the two numbers.
+const LOAD_TYPE: Instruction = op(LOAD_WORD, TYPE, CONTEXT, 0, 0);
+const LOAD_MAJOR: Instruction = op(LOAD_WORD, MAJOR, CONTEXT, 4, 0);
+const LOAD_MINOR: Instruction = op(LOAD_WORD, MINOR, CONTEXT, 8, 0);
+
+const JOIN_NUMBERS: [Instruction; 3] =
+    [op(MOVE, NUMBERS, MAJOR, 0, 0), op(SHIFT_LEFT, NUMBERS, 0, 0, MINOR_BITS), op(OR, NUMBERS, MINOR, 0, 0)];
 
 const fn op(code: u8, to: u8, from: u8, offset: i16, immediate: i32) -> Instruction {
     Instruction { code, registers: from << 4 | to, offset, immediate }
@@ -44,22 +55,37 @@ const fn op(code: u8, to: u8, from: u8, offset: i16, immediate: i32) -> Instruct
 
 /// Assembles the program of a list of rules.
 pub fn assemble(rules: &Rules) -> Vec<Instruction> {
+    let rules = rules.as_slice();
+    // One for every device decides what those behind it leave.
+    let any = rules.iter().rposition(|rule| rule.range.class == Class::Any);
+    let (rest, allow) = any.map_or((rules, false), |at| (&rules[at + 1..], rules[at].allow));
+    let part = |class| {
+        let (mut part, mut decided) = (Vec::new(), false);
+        for rule in rest.iter().rev().filter(|rule| rule.range.class == class) {
+            emit(rule, &mut part);
+            decided = rule.access == devices::ALL && (rule.range.major, rule.range.minor) == (None, None);
+        }
+        if !decided {
+            part.extend(verdict(allow));
+        }
+        part
+    };
+    let mut parts = [(BLOCK, part(Class::Block)), (CHAR, part(Class::Char))];
+    // A jump does not lead over more than 32 767 instructions: the shorter half of the most rules has fewer.
+    parts.sort_by_key(|(_, part)| part.len());
+    let [(kind, short), (_, long)] = parts;
     let mut program = vec![
-        op(LOAD_WORD, TYPE, CONTEXT, ACCESS_TYPE_AT, 0),
+        LOAD_TYPE,
         op(MOVE, ACCESS, TYPE, 0, 0),
         op(SHIFT_RIGHT, ACCESS, 0, 0, 16),
         op(AND, TYPE, 0, 0, 0xffff),
-        op(LOAD_WORD, MAJOR, CONTEXT, MAJOR_AT, 0),
-        op(LOAD_WORD, MINOR, CONTEXT, MINOR_AT, 0),
+        LOAD_MAJOR,
+        LOAD_MINOR,
     ];
-    for rule in rules.as_slice().iter().rev() {
-        if rule.range.class == Class::Any {
-            program.extend(verdict(rule.allow));
-            return program;
-        }
-        emit(rule, &mut program);
-    }
-    program.extend(verdict(false));
+    program.extend(JOIN_NUMBERS);
+    program.push(op(JUMP_IF_NOT, TYPE, 0, short.len() as i16, kind));
+    program.extend(short);
+    program.extend(long);
     program
 }
 
@@ -67,19 +93,20 @@ fn verdict(allow: bool) -> [Instruction; 2] {
     [op(SET, R0, 0, 0, i32::from(allow)), op(EXIT, 0, 0, 0, 0)]
 }
 
-/// One rule: tests that jump behind it, then its decision.
-fn emit(rule: &Rule, program: &mut Vec<Instruction>) {
-    let kind = if rule.range.class == Class::Block { BLOCK } else { CHAR };
-    let mut tests = vec![(TYPE, kind)];
+/// One rule: a test that jumps behind it, then its decision.
+fn emit(rule: &Rule, part: &mut Vec<Instruction>) {
+    // The test, and what lets the verifier forget the number behind it, which would be one more case to follow to the end.
     // Numbers are compared as 32 bits; the cast keeps them.
-    tests.extend(rule.range.major.map(|n| (MAJOR, n as i32)));
-    tests.extend(rule.range.minor.map(|n| (MINOR, n as i32)));
-
-    let mut decision = Vec::with_capacity(6);
+    let (test, forget) = match (rule.range.major, rule.range.minor) {
+        (Some(major), Some(minor)) => (Some((NUMBERS, major << MINOR_BITS | minor)), &JOIN_NUMBERS[..]),
+        (Some(major), None) => (Some((MAJOR, major)), &[LOAD_MAJOR][..]),
+        (None, Some(minor)) => (Some((MINOR, minor)), &[LOAD_MINOR][..]),
+        (None, None) => (None, &[][..]),
+    };
+    let mut decision = Vec::with_capacity(7);
     if rule.access != devices::ALL {
-        // The tests go on behind it. A number that the verifier knew there would be one more case to follow to the end.
-        decision.extend(rule.range.major.map(|_| op(LOAD_WORD, MAJOR, CONTEXT, MAJOR_AT, 0)));
-        decision.extend(rule.range.minor.map(|_| op(LOAD_WORD, MINOR, CONTEXT, MINOR_AT, 0)));
+        // The tests go on behind it.
+        decision.extend_from_slice(forget);
         if rule.allow {
             decision.push(op(AND, ACCESS, 0, 0, i32::from(devices::ALL & !rule.access)));
             decision.push(op(JUMP_IF_NOT, ACCESS, 0, 2, 0));
@@ -89,12 +116,10 @@ fn emit(rule: &Rule, program: &mut Vec<Instruction>) {
         }
     }
     decision.extend(verdict(rule.allow));
-
-    let length = tests.len() + decision.len();
-    for (i, (register, value)) in tests.into_iter().enumerate() {
-        program.push(op(JUMP_IF_NOT, register, 0, (length - i - 1) as i16, value));
-    }
-    program.extend(decision);
+    part.extend(
+        test.map(|(register, value)| op(JUMP_IF_NOT, register, 0, decision.len() as i16, value as i32)),
+    );
+    part.extend(decision);
 }
 
 #[cfg(test)]
@@ -121,6 +146,8 @@ mod tests {
                 0xb4 => r[to] = k,
                 0x54 => r[to] &= k,
                 0x74 => r[to] >>= k,
+                0x64 => r[to] <<= k,
+                0x4c => r[to] |= r[from],
                 0x05 => at += i64::from(i.offset),
                 0x56 => at += if r[to] == k { 0 } else { i64::from(i.offset) },
                 0x46 => at += if r[to] & k == 0 { 0 } else { i64::from(i.offset) },
@@ -128,6 +155,22 @@ mod tests {
                 other => panic!("instruction {other:#x}"),
             }
         }
+    }
+
+    /// Whether something leads to each instruction.
+    fn is_reachable(program: &[Instruction]) -> bool {
+        let mut reached = vec![false; program.len()];
+        let mut next = vec![0];
+        while let Some(at) = next.pop() {
+            if !std::mem::replace(&mut reached[at], true) {
+                let Instruction { code, offset, .. } = program[at];
+                next.extend((code != EXIT && code != JUMP).then_some(at + 1));
+                next.extend(
+                    [JUMP, JUMP_IF_NOT, JUMP_IF_ANY].contains(&code).then_some(at + 1 + offset as usize),
+                );
+            }
+        }
+        reached.iter().all(|reached| *reached)
     }
 
     proptest::proptest! {
@@ -150,6 +193,7 @@ mod tests {
             }
             let (literal, pruned) = literal_and_pruned(plain);
             let program = assemble(&pruned);
+            proptest::prop_assert!(is_reachable(&program));
             let v1 = Exceptions::of(&pruned).ok();
             for class in [Class::Block, Class::Char] {
                 for (major, minor) in (0..4).flat_map(|a| (0..4).map(move |b| (a, b))) {
