@@ -8,13 +8,13 @@ use super::opens::Opens;
 use super::program::Sets;
 use super::scheduling::forbids_birth;
 pub use super::script::HookKind;
-use super::script::{Field, Script, Talk};
+use super::script::{Field, Talk};
 use super::tenant::Tenant;
 use super::{Plan, StartWord};
 use crate::cgroup::{Limits, Location, Version};
 use crate::error::{Error, Result};
 use crate::resctrl::{Group, Place, Request};
-use crate::spec::{Hook, IdMapping, Linux, Process, Rlimit, Spec};
+use crate::spec::{Hook, IdMapping, Linux, Process, Rlimit, Seccomp, Spec};
 use crate::wire::Point;
 use std::path::Path;
 
@@ -57,14 +57,23 @@ pub enum Deed<'a> {
     LimitProcesses(&'a [Rlimit<'a>]),
     SettleBorn(&'a Process<'a>),
     AwaitReady,
+    /// Follow init until it has handed over the master of its terminal.
+    TakeTerminal(&'a Process<'a>),
     ShowTerminal,
+    /// Follow init until it has handed over the listener of its filter.
+    SendListener(&'a Seccomp<'a>),
     GivePidfd,
     Publish,
     WriteBrief,
     WritePidFile(&'a Path),
+    // A process that joins a container.
+    /// Its init, with what exec's caller gives it.
+    StartJoining,
     // A start.
+    /// Pass on to the service manager's socket that the program is ready.
+    RelayReadiness(&'a Path),
     SayStart,
-    /// Follow init until its program runs.
+    /// Follow init until its program runs. Where a strict profile is loaded last, its listener comes meanwhile.
     AwaitProgram,
     HideCreated,
     RenewBrief,
@@ -77,6 +86,7 @@ pub enum Deed<'a> {
     SetLimitsBack,
     ForgetShares(&'a Request),
     KillFirst,
+    EndJoining,
     GiveDevicesBack,
     EndProcesses,
     EndStrangers,
@@ -149,11 +159,19 @@ impl<'a> Deed<'a> {
                 ("set the scheduler of the process that was born", "/process/scheduler", None)
             }
             Deed::AwaitReady => ("wait until init is ready", "", None),
+            Deed::TakeTerminal(_) => {
+                ("take the terminal and give it to the caller", "/process/terminal", None)
+            }
+            Deed::SendListener(_) => {
+                ("send the seccomp listener to its agent", "/linux/seccomp/listenerPath", None)
+            }
             Deed::ShowTerminal => ("let the container's user open the terminal", "/process/terminal", None),
             Deed::GivePidfd => ("send the process descriptor", "", None),
             Deed::Publish => ("publish the record", "", None),
             Deed::WriteBrief => ("write the summary for list", "", None),
             Deed::WritePidFile(_) => ("write the pid file", "", None),
+            Deed::StartJoining => ("start init", "", Some(Deed::EndJoining)),
+            Deed::RelayReadiness(_) => ("listen for the program's readiness", "", None),
             Deed::SayStart => ("tell init to start the program", "/process/args", None),
             Deed::AwaitProgram => ("wait until the program runs", "/process/args", None),
             Deed::HideCreated => ("remove the mark of a created container", "", None),
@@ -171,6 +189,7 @@ impl<'a> Deed<'a> {
             Deed::SetLimitsBack => ("restore the old limits", "/linux/resources", None),
             Deed::ForgetShares(_) => ("take back the change of the resctrl group", "/linux/intelRdt", None),
             Deed::KillFirst => ("kill the container's first process", "", None),
+            Deed::EndJoining => ("end the process that joins the container", "", None),
             Deed::GiveDevicesBack => ("give network devices back to the host", "/linux/netDevices", None),
             Deed::EndProcesses => ("end the container's processes", "", None),
             Deed::EndStrangers => ("end other processes in the container's cgroup", "", None),
@@ -200,7 +219,11 @@ impl<'a> Deed<'a> {
     /// one is; the limits of an update are not config.json's.
     pub fn blamed(self) -> Field {
         match self {
-            Deed::StartInit(_) | Deed::SayStart | Deed::AwaitProgram | Deed::ChangeLimits(_) => Field::None,
+            Deed::StartInit(_)
+            | Deed::StartJoining
+            | Deed::SayStart
+            | Deed::AwaitProgram
+            | Deed::ChangeLimits(_) => Field::None,
             _ => self.field(),
         }
     }
@@ -297,7 +320,8 @@ pub fn create<'a>(of: &Creation<'a>) -> Result<Vec<Deed<'a>>> {
         confined: plan.confined.as_ref(),
         resctrl: resctrl.map(Group::Wanted),
     };
-    part.meet(&plan.script, &mut deeds)?;
+    // What comes after it is said to the command that starts the container.
+    part.meet(plan.script.talks().iter().take_while(|(_, talk)| *talk != Talk::Ready), &mut deeds)?;
     deeds.extend(wanted([
         Some(Deed::AwaitReady),
         plan.confined.as_ref().map(Deed::CheckConfined),
@@ -332,12 +356,13 @@ pub enum Stage {
     Asking,
 }
 
-/// The deeds of a start.
-pub fn start<'a>(spec: &'a Spec<'a>, stage: Stage) -> Vec<Deed<'a>> {
+/// The deeds of a start; `notify` is the service manager's socket.
+pub fn start<'a>(spec: &'a Spec<'a>, stage: Stage, notify: Option<&'a Path>) -> Vec<Deed<'a>> {
     let hooks = spec.hooks();
     let first = run(HookKind::StartContainer, &hooks.start_container);
     let (asks, shown) = (stage == Stage::Asking, stage != Stage::Unshown);
     wanted([
+        notify.map(Deed::RelayReadiness),
         first.filter(|_| !asks),
         Some(Deed::SayStart),
         first.filter(|_| asks).map(|_| Deed::Meet(Point::Hooks)),
@@ -385,10 +410,10 @@ pub fn join<'a>(
     resctrl: Option<&'a Place>,
     wishes: Wishes<'a>,
 ) -> Result<Vec<Deed<'a>>> {
-    let mut deeds = vec![Deed::Open(&tenant.opens), Deed::StartInit(0)];
+    let mut deeds = vec![Deed::Open(&tenant.opens), Deed::StartJoining];
     let (confined, resctrl) = (tenant.confined.as_ref(), resctrl.map(Group::Recorded));
     let part = HostsPart { spec, id_maps: None, raises: true, confined, resctrl };
-    part.meet(&tenant.script, &mut deeds)?;
+    part.meet(tenant.script.talks().iter(), &mut deeds)?;
     deeds.extend(wanted([
         Some(Deed::AwaitProgram),
         wishes.pidfd.then_some(Deed::GivePidfd),
@@ -407,15 +432,29 @@ struct HostsPart<'a> {
 }
 
 impl<'a> HostsPart<'a> {
-    /// Where init waits for the host's part.
-    fn meet(&self, script: &Script, deeds: &mut Vec<Deed<'a>>) -> Result<()> {
-        for (_, talk) in script.talks() {
-            if let Talk::Reached(point) = *talk {
-                let part = self.at(point);
-                let nothing = || Error::new(format!("the plan lacks what init waits for at {point:?}"));
-                deeds.push(Deed::Meet(point));
-                deeds.extend(part.ok_or_else(nothing)?.into_iter().flatten());
-                deeds.push(Deed::Release);
+    /// Where init waits for the host's part, or hands something over.
+    fn meet<'t>(
+        &self,
+        talks: impl Iterator<Item = &'t (u32, Talk)>,
+        deeds: &mut Vec<Deed<'a>>,
+    ) -> Result<()> {
+        let lacks = |what| Error::new(format!("the plan lacks what init waits for at {what:?}"));
+        for (_, talk) in talks {
+            match *talk {
+                Talk::Reached(point) => {
+                    deeds.push(Deed::Meet(point));
+                    deeds.extend(self.at(point).ok_or_else(|| lacks(*talk))?.into_iter().flatten());
+                    deeds.push(Deed::Release);
+                }
+                Talk::Console => {
+                    let process = self.spec.process.as_ref().ok_or_else(|| lacks(*talk))?;
+                    deeds.push(Deed::TakeTerminal(process));
+                }
+                Talk::Listener => {
+                    let seccomp = self.spec.linux.as_ref().and_then(|linux| linux.seccomp.as_ref());
+                    deeds.push(Deed::SendListener(seccomp.ok_or_else(|| lacks(*talk))?));
+                }
+                Talk::Spawned | Talk::Ready => {}
             }
         }
         Ok(())

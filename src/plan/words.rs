@@ -255,11 +255,14 @@ impl Deed<'_> {
                 let attributes = scheduling::scheduler(process).ok().flatten();
                 attributes.map(|attributes| scheduler(&attributes)).unwrap_or_default()
             }
-            Deed::WritePidFile(path) => path.display().to_string(),
+            Deed::SendListener(seccomp) => seccomp.listener_path.as_deref().unwrap_or_default().into(),
+            Deed::WritePidFile(path) | Deed::RelayReadiness(path) => path.display().to_string(),
             // What it is called says all.
             Deed::WriteIntent | Deed::ShowCreated | Deed::MakeNotifyDirectory => String::new(),
             Deed::KeepConfig | Deed::KeepScript | Deed::RecordProcess | Deed::RecordCreated => String::new(),
-            Deed::Meet(_) | Deed::Release | Deed::AwaitReady | Deed::ShowTerminal => String::new(),
+            Deed::Meet(_) | Deed::Release | Deed::AwaitReady => String::new(),
+            Deed::TakeTerminal(_) | Deed::ShowTerminal => String::new(),
+            Deed::StartJoining | Deed::EndJoining => String::new(),
             Deed::GivePidfd | Deed::Publish | Deed::WriteBrief | Deed::SayStart => String::new(),
             Deed::AwaitProgram | Deed::HideCreated | Deed::RenewBrief => String::new(),
             Deed::RecordLimits(_) | Deed::SetLimitsBack | Deed::KillFirst => String::new(),

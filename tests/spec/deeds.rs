@@ -13,7 +13,7 @@ use rruntime::plan::tenant::Tenant;
 use rruntime::plan::{Plan, StartWord};
 use rruntime::resctrl::{Group, Place, Request, Tree};
 use rruntime::spec::{IdMapping, IntelRdt, Spec};
-use rruntime::wire::{Point, Step};
+use rruntime::wire::{Bytes, Point, Step};
 use std::fs::File;
 use std::path::Path;
 
@@ -217,6 +217,54 @@ fn init_goes_on_only_after_the_hosts_part() {
     assert!(!deeds.iter().any(|deed| deed == "raise hard resource limits"));
 }
 
+/// The terminal and the listener are taken where the script hands them over, and what is said behind `Ready` is said to
+/// the command that starts the container.
+#[test]
+fn what_init_hands_over_is_a_deed_at_its_place() {
+    let config = r#"{"process": {"cwd": "/", "terminal": true},
+        "linux": {"seccomp": {"defaultAction": "SCMP_ACT_NOTIFY", "listenerPath": "/run/agent"}}}"#;
+    let console = Step::Console { bind: true, held: false };
+    let filter = Step::Seccomp { flags: 0, program: Bytes(b""), notify: true };
+    let script = |late: bool| {
+        let mut script = script(&[Point::Limits]);
+        let mut steps = vec![console, filter];
+        let mut behind = Script::default();
+        if late {
+            behind.push(Field::None, steps.remove(1));
+        }
+        let mut more = Script::default();
+        steps.into_iter().for_each(|step| more.push(Field::None, step));
+        script = script.insert(more, |step| matches!(step, Step::AwaitStart {}));
+        script.append(behind);
+        script
+    };
+    const TERMINAL: &str = "take the terminal and give it to the caller";
+    const LISTENER: &str = "send the seccomp listener to its agent";
+    for (late, expected) in [(false, vec![TERMINAL, LISTENER]), (true, vec![TERMINAL])] {
+        let case = Case { plan: Plan { script: script(late), ..plan(&[]) }, config, ..Case::of(&[]) };
+        let deeds = case.words();
+        let ready = place(&deeds, "wait until init is ready");
+        let handed: Vec<&String> =
+            deeds[..ready].iter().filter(|deed| [TERMINAL, LISTENER].contains(&&***deed)).collect();
+        assert_eq!(handed, expected);
+        assert!(place(&deeds, TERMINAL) > place(&deeds, GO), "in the order of the script");
+        assert_eq!(deeds.iter().filter(|deed| *deed == LISTENER).count(), usize::from(!late));
+        case.with(|deeds| {
+            assert!(late || deeds.iter().any(|deed| deed.values() == "/run/agent"));
+        });
+        // Who joins is let go at once.
+        let (spec, tenant) = (spec(config), Tenant { script: script(late), ..tenant(&[]) });
+        let told = words(&join(&tenant, &spec, None, Wishes::default()).unwrap());
+        assert!(place(&told, LISTENER) > place(&told, TERMINAL));
+    }
+    // A script that hands over what the config lacks is no plan.
+    for step in [console, filter] {
+        let mut script = Script::default();
+        script.push(Field::None, step);
+        assert!(join(&Tenant { script, ..tenant(&[]) }, &spec("{}"), None, Wishes::default()).is_err());
+    }
+}
+
 /// A check that is not there must not be passed over.
 #[test]
 fn a_point_without_its_part_is_an_error_before_anything_is_done() {
@@ -245,21 +293,21 @@ fn a_start_runs_its_hooks_around_the_program_and_a_hook_that_fails_ends_it_all()
     let [before, after] = ["run the startContainer hooks", "run the poststart hooks"];
     let [say, run] = ["tell init to start the program", "wait until the program runs"];
     let [hide, renew] = ["remove the mark of a created container", "update the summary for list"];
-    let deeds = start(&spec, Stage::Shown);
-    assert_eq!(words(&deeds), [before, say, run, hide, renew, after]);
-    assert_eq!(words(&start(&none, Stage::Unshown)), [say, run]);
+    let deeds = start(&spec, Stage::Shown, Some(Path::new("/run/notify")));
+    assert_eq!(words(&deeds), ["listen for the program's readiness", before, say, run, hide, renew, after]);
+    assert_eq!(words(&start(&none, Stage::Unshown, None)), [say, run]);
     // That of 0.1.0 asks for them behind the word, where it has any.
     let asks = "wait until init needs the runtime to run its hooks";
-    let asking = start(&spec, Stage::Asking);
+    let asking = start(&spec, Stage::Asking, None);
     assert_eq!(words(&asking), [say, asks, before, GO, run, hide, renew, after]);
-    assert_eq!(words(&start(&none, Stage::Asking)), [say, run, hide, renew]);
+    assert_eq!(words(&start(&none, Stage::Asking, None)), [say, run, hide, renew]);
     let location = at(Version::V2);
     let there = There { cgroup: Some(&location), resctrl: None };
     for deed in deeds.into_iter().chain(asking) {
         let back = words(&back_from_start(deed, there));
         let expected = match deed {
             Deed::RunHooks(..) => words(&delete(there)),
-            Deed::HideCreated | Deed::RenewBrief => Vec::new(),
+            Deed::RelayReadiness(_) | Deed::HideCreated | Deed::RenewBrief => Vec::new(),
             _ => ["kill the container's first process", hide, renew].map(str::to_owned).to_vec(),
         };
         assert_eq!(back, expected, "{}", deed.words());
@@ -284,7 +332,10 @@ fn what_joins_is_opened_for_and_started_meets_the_host_before_its_program_and_is
     // Whatever fails, a process that its caller does not know is ended.
     assert!(undo(&deeds[..1], There::default()).is_empty());
     for done in 2..=deeds.len() {
-        assert_eq!(words(&undo(&deeds[..done], There::default())), ["end the container's processes"]);
+        assert_eq!(
+            words(&undo(&deeds[..done], There::default())),
+            ["end the process that joins the container"]
+        );
     }
 }
 

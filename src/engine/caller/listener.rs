@@ -2,16 +2,21 @@
 
 use crate::engine::status::{Status, state_json};
 use crate::error::{Error, Kind, Result};
-use crate::spec::Spec;
+use crate::spec::Seccomp;
 use crate::state::Record;
 use crate::sys::socket;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::Path;
 
 /// Sends the listener of the process `pid`.
-pub fn send(spec: &Spec, record: &Record, status: Status, pid: i32, listener: BorrowedFd) -> Result<()> {
-    let profile = spec.linux.as_ref().and_then(|linux| linux.seccomp.as_ref());
-    let path = profile.and_then(|profile| profile.listener_path.as_deref()).unwrap_or_default();
+pub fn send(
+    profile: &Seccomp,
+    record: &Record,
+    status: Status,
+    pid: i32,
+    listener: BorrowedFd,
+) -> Result<()> {
+    let path = profile.listener_path.as_deref().unwrap_or_default();
     let named = |error: Error| error.field("/linux/seccomp/listenerPath").value(path);
     if path.is_empty() {
         return Err(named(Error::new("SCMP_ACT_NOTIFY needs an agent").kind(Kind::Config)));
@@ -19,7 +24,7 @@ pub fn send(spec: &Spec, record: &Record, status: Status, pid: i32, listener: Bo
     let agent = socket::connect_stream(Path::new(path)).map_err(|e| {
         named(e.because("connect to the seccomp agent").remedy("start the agent before the container"))
     })?;
-    let metadata = profile.and_then(|profile| profile.listener_metadata.as_deref()).unwrap_or_default();
+    let metadata = profile.listener_metadata.as_deref().unwrap_or_default();
     let quoted = |text: &str| serde_json::to_string(text).expect("a string can always be encoded");
     let metadata =
         if metadata.is_empty() { String::new() } else { format!(r#""metadata":{},"#, quoted(metadata)) };

@@ -274,22 +274,14 @@ impl Init {
 
 /// An error for anything but the next thing that the script lets init say.
 fn expect(talks: &mut VecDeque<(u32, Talk)>, said: &Said) -> Result<()> {
-    let talk = match &said.heard {
-        Heard::Reached(number) => match talks.front() {
-            Some((_, Talk::Reached(point))) if *point as u32 == *number => Talk::Reached(*point),
-            _ => return Err(out_of_turn()),
-        },
-        Heard::Spawned(_) => Talk::Spawned,
-        Heard::Ready => Talk::Ready,
-        Heard::Console(_) => Talk::Console,
-        Heard::Listener(_) | Heard::ListenerAt(_) => Talk::Listener,
+    match said.heard {
         // At any step and as often as `left` allows; who hears it knows whether its plan has such steps.
-        Heard::Failed(_) | Heard::Warned(_) | Heard::Mount { .. } | Heard::Link(_) => return Ok(()),
-        Heard::Copied(..) | Heard::Blocked(_) | Heard::Closed => return Ok(()),
-    };
-    match talks.pop_front() {
-        Some(next) if next == (said.step, talk) => Ok(()),
-        _ => Err(out_of_turn()),
+        Heard::Failed(_) | Heard::Warned(_) | Heard::Mount { .. } | Heard::Link(_) => Ok(()),
+        Heard::Copied(..) | Heard::Blocked(_) | Heard::Closed => Ok(()),
+        _ => match talks.pop_front() {
+            Some((step, talk)) if step == said.step && said.heard.is(talk) => Ok(()),
+            _ => Err(out_of_turn()),
+        },
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::engine::child::born::Hidden;
 use crate::error::{Error, Kind, Result};
+use crate::plan::script::Talk;
 use crate::sys::socket;
 use crate::wire::Word::{
     self, Blocked, Console, Copied, Failed, Listener, Mount, Reached, Ready, Spawned, Warned,
@@ -42,6 +43,20 @@ pub enum Heard {
     Blocked(u32),
     /// The socket is closed: the user's program runs, or init is dead.
     Closed,
+}
+
+impl Heard {
+    /// Whether this is what a script lets init say.
+    pub fn is(&self, talk: Talk) -> bool {
+        match self {
+            Heard::Reached(number) => matches!(talk, Talk::Reached(point) if point as u32 == *number),
+            Heard::Spawned(_) => talk == Talk::Spawned,
+            Heard::Ready => talk == Talk::Ready,
+            Heard::Console(_) => talk == Talk::Console,
+            Heard::Listener(_) | Heard::ListenerAt(_) => talk == Talk::Listener,
+            _ => false,
+        }
+    }
 }
 
 /// What a step could not do, and what explains it.

@@ -15,12 +15,13 @@ use crate::error::{Error, Kind, Result};
 use crate::plan::Opens;
 use crate::plan::affinity::Entrance;
 use crate::plan::deeds::{self, Deed, There, Wishes};
+use crate::plan::script::Talk;
 use crate::plan::tenant::{Destination, Tenant};
 use crate::resctrl::Place;
-use crate::spec::Spec;
+use crate::spec::{Seccomp, Spec};
 use crate::state::Record;
 use crate::sys::Errno;
-use crate::wire::{Message, Part, Point, Step, Word};
+use crate::wire::{Message, Part, Step, Word};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::rc::Rc;
@@ -120,7 +121,8 @@ pub enum Passed<'a> {
     /// For this file.
     Pid(&'a Path, i32),
     Console(OwnedFd),
-    Listener(OwnedFd),
+    /// Of a filter with this profile.
+    Listener(&'a Seccomp<'a>, OwnedFd),
     Warning(Error),
 }
 
@@ -148,7 +150,7 @@ pub fn join(
         let planned = Planned::of("the way back of that process", &back, spec);
         return carry_out(waits, planned, &mut Vec::new(), &mut |deed| joining.do_one(deed)).and(Err(error));
     }
-    joining.init.ok_or_else(|| Deed::StartInit(0).misplaced())
+    joining.init.ok_or_else(|| Deed::StartJoining.misplaced())
 }
 
 /// A process on its way into a container, and the listener that is told about it.
@@ -168,7 +170,7 @@ struct Joining<'a, F> {
 
 impl<F: FnMut(Passed) -> Result<()>> Joining<'_, F> {
     fn init(&mut self) -> Result<&mut Init> {
-        self.init.as_mut().ok_or_else(|| Deed::StartInit(0).misplaced())
+        self.init.as_mut().ok_or_else(|| Deed::StartJoining.misplaced())
     }
 
     fn pid(&mut self) -> Result<i32> {
@@ -181,17 +183,17 @@ impl<F: FnMut(Passed) -> Result<()>> Joining<'_, F> {
                 self.opened = Some(open(opens, self.tenant, self.spec, &self.beginning, self.waits)?);
                 Ok(())
             }
-            Deed::StartInit(_) => {
+            Deed::StartJoining => {
                 let opened = self.opened.take().ok_or_else(|| Deed::Open(&self.tenant.opens).misplaced())?;
                 self.init = Some(launch(opened, self.tenant, &self.beginning, self.waits)?);
                 Ok(())
             }
-            Deed::EndProcesses => {
+            Deed::EndJoining => {
                 self.init.iter().for_each(Init::end);
                 Ok(())
             }
             Deed::GivePidfd => {
-                let init = self.init.as_ref().ok_or_else(|| Deed::StartInit(0).misplaced())?;
+                let init = self.init.as_ref().ok_or_else(|| Deed::StartJoining.misplaced())?;
                 (self.passed)(Passed::Pidfd(init.process().pidfd.as_fd()))
             }
             Deed::WritePidFile(path) => {
@@ -203,9 +205,21 @@ impl<F: FnMut(Passed) -> Result<()>> Joining<'_, F> {
                 Ok(())
             }
             Deed::CheckConfined(_) | Deed::LimitProcesses(_) | Deed::SettleBorn(_) if self.ended => Ok(()),
-            Deed::ShowTerminal | Deed::AwaitProgram if self.ended => Ok(()),
-            Deed::Meet(point) => self.follow(Some(point)),
-            Deed::AwaitProgram => self.follow(None),
+            Deed::TakeTerminal(_) | Deed::ShowTerminal | Deed::SendListener(_) if self.ended => Ok(()),
+            Deed::AwaitProgram if self.ended => Ok(()),
+            Deed::Meet(point) => self.follow(Some(Talk::Reached(point))).map(drop),
+            // It goes on when it is the program's, and not another session's.
+            Deed::TakeTerminal(_) => {
+                if let Some(Heard::Console(hidden)) = self.follow(Some(Talk::Console))? {
+                    self.terminal = Some(hidden);
+                }
+                Ok(())
+            }
+            Deed::SendListener(profile) => match self.follow(Some(Talk::Listener))? {
+                Some(Heard::Listener(listener)) => (self.passed)(Passed::Listener(profile, listener)),
+                _ => Ok(()),
+            },
+            Deed::AwaitProgram => self.follow(None).map(drop),
             Deed::Release => self.init()?.say(Word::Go),
             Deed::RaiseLimits(_) | Deed::JoinResctrl(_) => born::do_for(self.pid()?, deed),
             Deed::CheckConfined(_) | Deed::LimitProcesses(_) | Deed::SettleBorn(_) => {
@@ -220,20 +234,18 @@ impl<F: FnMut(Passed) -> Result<()>> Joining<'_, F> {
         }
     }
 
-    /// Follows init until it waits at this point, or without one until its program runs.
-    fn follow(&mut self, until: Option<Point>) -> Result<()> {
+    /// Follows init until it says this, or without it until its program runs; `None` where it does or the process has ended.
+    fn follow(&mut self, until: Option<Talk>) -> Result<Option<Heard>> {
         loop {
             match self.init()?.hear()? {
-                Heard::Reached(number) if until.is_some_and(|point| point as u32 == number) => return Ok(()),
+                heard if until.is_some_and(|talk| heard.is(talk)) => return Ok(Some(heard)),
                 Heard::Closed => {
                     self.ended = until.is_some();
                     let early = early::end(self.init()?.process());
-                    return early.map_or(Ok(()), |word| (self.passed)(Passed::Warning(word)));
+                    early.map_or(Ok(()), |word| (self.passed)(Passed::Warning(word)))?;
+                    return Ok(None);
                 }
                 Heard::Ready => self.init()?.say(Word::Go)?,
-                // It goes on when it is the program's, and not another session's.
-                Heard::Console(hidden) => self.terminal = Some(hidden),
-                Heard::Listener(listener) => (self.passed)(Passed::Listener(listener))?,
                 Heard::Failed(trouble) => return Err(self.failure(&trouble)),
                 Heard::Warned(trouble) => {
                     let warning = diagnose::explain(&self.tenant.script, &trouble, self.spec);

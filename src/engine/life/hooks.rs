@@ -250,8 +250,8 @@ impl Occasion<'_> {
         // The agent that answers for the container answers for a hook under the same filter.
         let passed = |passed: Passed| match passed {
             Passed::Console(_) | Passed::Pidfd(_) | Passed::Pid(..) => Ok(()),
-            Passed::Listener(fd) => {
-                listener::send(&spec, self.record, Status::Created, inside.first.0, fd.as_fd())
+            Passed::Listener(profile, fd) => {
+                listener::send(profile, self.record, Status::Created, inside.first.0, fd.as_fd())
             }
             // No step of a hook's plan can be done without.
             Passed::Warning(warning) => Err(warning),

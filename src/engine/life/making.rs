@@ -27,14 +27,15 @@ use crate::engine::life::{
 use crate::engine::{Call, CreateOptions, Status};
 use crate::error::{Error, Result};
 use crate::plan::deeds::{Deed, HookKind, undo};
+use crate::plan::script::Talk;
 use crate::plan::{Field, Opens, Plan, kept};
 use crate::spec::destination::absolute;
-use crate::spec::{Hook, Linux, Spec};
-use crate::state::{Entry, Phase, Process, Record};
+use crate::spec::{Hook, Linux, Process, Spec};
+use crate::state::{self, Entry, Phase, Record};
 use crate::sys::Errno;
 use crate::sys::launch::Sleeper;
 use crate::sys::wait::{self, Ended};
-use crate::wire::{Point, Word};
+use crate::wire::Word;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
@@ -102,7 +103,7 @@ impl Making<'_> {
                 self.note_process(Phase::Created)?;
                 self.entry()?.prepare(&self.record)
             }
-            Deed::Meet(point) => self.follow(Some(point)),
+            Deed::Meet(point) => self.follow(Talk::Reached(point)).map(drop),
             Deed::Release => self.init()?.say(Word::Go),
             Deed::WriteIdMaps(uids, gids) => {
                 let pid = self.pid()?;
@@ -115,7 +116,14 @@ impl Making<'_> {
             }
             Deed::MoveDevices(linux) => self.move_devices(linux),
             Deed::RunHooks(kind, hooks) => self.run_hooks(kind, hooks),
-            Deed::AwaitReady => self.follow(None),
+            Deed::TakeTerminal(process) => self.take_terminal(process),
+            Deed::SendListener(profile) => match self.follow(Talk::Listener)? {
+                Heard::Listener(fd) => {
+                    listener::send(profile, &self.record, Status::Creating, self.pid()?, fd.as_fd())
+                }
+                _ => Err(message::out_of_turn()),
+            },
+            Deed::AwaitReady => self.follow(Talk::Ready).map(drop),
             Deed::ShowTerminal => self.made.hidden.take().map_or(Ok(()), |terminal| terminal.show()),
             Deed::GivePidfd => {
                 let process = self.init()?.process().pidfd.as_fd();
@@ -194,31 +202,30 @@ impl Making<'_> {
         Ok(())
     }
 
-    /// Follows init until it waits at this point, or without one until it is ready.
-    fn follow(&mut self, until: Option<Point>) -> Result<()> {
+    fn take_terminal(&mut self, process: &Process) -> Result<()> {
+        let Heard::Console(Hidden { master, mode }) = self.follow(Talk::Console)? else {
+            return Err(message::out_of_turn());
+        };
+        let again = master.try_clone().map_err(|e| Error::io("dup", &e))?;
+        self.made.hidden = Some(Hidden { master: again, mode });
+        self.made.master = console::take(master, &self.console, process)?;
+        Ok(())
+    }
+
+    /// Follows init until it says this.
+    fn follow(&mut self, until: Talk) -> Result<Heard> {
         // init asks twice about what it makes: at the directory above it, and once it is there.
         let mut shown = None;
         loop {
             let init = self.made.init.as_mut().ok_or_else(|| Deed::StartInit(0).misplaced())?;
             match init.hear()? {
-                Heard::Reached(number) if until.is_some_and(|point| point as u32 == number) => return Ok(()),
-                Heard::Ready if until.is_none() => return Ok(()),
+                heard if heard.is(until) => return Ok(heard),
                 Heard::Link(link) => {
                     let warning = self.look_behind(&link)?;
                     if let Some(warning) = warning.filter(|_| shown.replace(link.step) != Some(link.step)) {
                         self.engine.warn(warning);
                     }
                     self.init()?.say(Word::Go)?;
-                }
-                Heard::Console(Hidden { master, mode }) => {
-                    let again = master.try_clone().map_err(|e| Error::io("dup", &e))?;
-                    self.made.hidden = Some(Hidden { master: again, mode });
-                    let process = self.spec.process.as_ref().ok_or_else(|| Deed::ShowTerminal.misplaced())?;
-                    self.made.master = console::take(master, &self.console, process)?;
-                }
-                Heard::Listener(fd) => {
-                    let pid = self.pid()?;
-                    listener::send(self.spec, &self.record, Status::Creating, pid, fd.as_fd())?;
                 }
                 Heard::Failed(trouble) => {
                     return Err(diagnose::explain(&self.plan.script, &trouble, self.spec)
@@ -313,7 +320,7 @@ impl Making<'_> {
     /// From here on every command finds the process. The lock is ours until it is ready.
     fn note_process(&mut self, phase: Phase) -> Result<()> {
         let pid = self.pid()?;
-        let process = Process::of(pid).map_err(|e| e.because(format!("read /proc/{pid}/stat")))?;
+        let process = state::Process::of(pid).map_err(|e| e.because(format!("read /proc/{pid}/stat")))?;
         self.record.process = Some(process);
         self.record.phase = phase;
         Ok(())

@@ -46,10 +46,8 @@ impl Call<'_> {
         options: &CreateOptions,
         after: AfterExit,
     ) -> Result<(Made, Option<Proxy>)> {
-        let (pid, notify) = (made.init.process().pid, options.notify_socket.as_deref());
-        let proxy = self.proxy(&made.entry, &made.record, pid, notify);
-        match proxy.and_then(|proxy| self.start_made(&made, spec).map(|()| proxy)) {
-            Ok(proxy) => Ok((made, proxy)),
+        match self.start_made(&made, spec, options.notify_socket.as_deref()) {
+            Ok(readiness) => Ok((made, readiness)),
             Err(error) => {
                 let Made { entry, record, init, driver, .. } = made;
                 drop(driver);

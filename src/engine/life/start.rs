@@ -19,10 +19,11 @@ use crate::engine::{Call, Planned, Started, Status};
 use crate::error::{Error, Kind, Result};
 use crate::plan::deeds::{self, Deed, HookKind, Stage};
 use crate::plan::{StartWord, kept};
-use crate::spec::{Hook, Spec};
+use crate::spec::{Hook, Seccomp, Spec};
 use crate::state::{Entry, Process, Record, is_init};
 use crate::sys::Errno;
 use crate::wire::{Point, Word};
+use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
@@ -66,12 +67,18 @@ impl Call<'_> {
             Some((pipes, word)) => Waiting::Pipes(pipes, *word),
             None => Waiting::Old(start_old::connect(&entry).map_err(unreached)?),
         };
-        let readiness = self.proxy(&entry, &record, process.pid, notify)?;
         let stage = if matches!(waiting, Waiting::Old(_)) { Stage::Asking } else { Stage::Shown };
-        let deeds = deeds::start(&spec, stage);
-        let (engine, waiting) = (self, &waiting);
-        let starting =
-            Starting { engine, spec: &spec, entry: &entry, record: &record, process, made: None, waiting };
+        let deeds = deeds::start(&spec, stage, notify.filter(|_| record.amendments.notify));
+        let starting = Starting {
+            engine: self,
+            spec: &spec,
+            entry: &entry,
+            record: &record,
+            process,
+            made: None,
+            waiting: &waiting,
+            readiness: Cell::default(),
+        };
         if let Err((failed, error)) = starting.carry_out(&deeds) {
             let back = deeds::back_from_start(failed, there(&record));
             let undone = match failed {
@@ -83,37 +90,27 @@ impl Call<'_> {
             undone.unwrap_or_else(|more| self.warn(more.doing("cleaning up after a failure")));
             return Err(error);
         }
+        let readiness = starting.readiness.take();
         Ok(Started { pid: process.pid, pidfd: first, terminal: None, readiness })
     }
 
-    pub(in crate::engine) fn proxy(
+    /// Says start to a container that this process has made.
+    pub(in crate::engine) fn start_made(
         &self,
-        entry: &Entry,
-        record: &Record,
-        pid: i32,
+        made: &Made,
+        spec: &Spec,
         notify: Option<&Path>,
     ) -> Result<Option<Proxy>> {
-        let host = notify.filter(|_| record.amendments.notify);
-        let proxy = host.map(|host| Proxy::new(entry, host, pid)).transpose();
-        match proxy {
-            // A variable that an engine has left over.
-            Err(error) if matches!(error.detail().errno, Some(libc::ENOENT | libc::ECONNREFUSED)) => {
-                self.warn(error);
-                Ok(None)
-            }
-            other => other,
-        }
-    }
-
-    /// Says start to a container that this process has made.
-    pub(in crate::engine) fn start_made(&self, made: &Made, spec: &Spec) -> Result<()> {
         let (entry, record) = (&made.entry, &made.record);
         let no_way = || Error::new("the container's init cannot be told to start");
         let waiting = &Waiting::Pipes(made.init.pipes().ok_or_else(no_way)?, StartWord::Maker);
         let stage = if start_pipes::shows(Starter::Us, spec) { Stage::Shown } else { Stage::Unshown };
         let process = record.process.ok_or_else(no_way)?;
-        let starting = Starting { engine: self, spec, entry, record, process, made: Some(made), waiting };
-        starting.carry_out(&deeds::start(spec, stage)).map_err(|(_, error)| error)
+        let (made, readiness) = (Some(made), Cell::default());
+        let starting = Starting { engine: self, spec, entry, record, process, made, waiting, readiness };
+        let deeds = deeds::start(spec, stage, notify.filter(|_| record.amendments.notify));
+        starting.carry_out(&deeds).map_err(|(_, error)| error)?;
+        Ok(starting.readiness.take())
     }
 }
 
@@ -141,6 +138,7 @@ struct Starting<'a> {
     /// What this process knows if it has made the container itself.
     made: Option<&'a Made>,
     waiting: &'a Waiting<'a>,
+    readiness: Cell<Option<Proxy>>,
 }
 
 impl Starting<'_> {
@@ -161,6 +159,7 @@ impl Starting<'_> {
 
     fn do_one(&self, deed: Deed) -> Result<()> {
         match deed {
+            Deed::RelayReadiness(host) => self.relay_readiness(host),
             Deed::RunHooks(HookKind::StartContainer, hooks) => self.run_hooks(hooks),
             Deed::SayStart | Deed::Release => self.waiting.say(Word::Go),
             Deed::Meet(point) => self.follow(Some(point)),
@@ -188,7 +187,7 @@ impl Starting<'_> {
     /// Follows init until its program runs, or until it asks for the host's part, as that of 0.1.0 does for its hooks.
     fn follow(&self, until: Option<Point>) -> Result<()> {
         let waiting = self.waiting;
-        let mut listens = self.spec.linux.as_ref().is_some_and(|linux| linux.seccomp.is_some());
+        let mut profile = self.spec.linux.as_ref().and_then(|linux| linux.seccomp.as_ref());
         loop {
             let pid = self.process.pid;
             // A neighbour that may trace can keep a copy of init's end: then it does not close at the exec.
@@ -202,12 +201,14 @@ impl Starting<'_> {
             let Some(said) = waiting.hear()? else { continue };
             match said.heard {
                 // The profile did not let init hand it over before.
-                Heard::ListenerAt(number) if std::mem::take(&mut listens) => {
+                Heard::ListenerAt(number) if let Some(profile) = profile.take() => {
                     let listener = init::fetch_listener(pid, self.first()?.as_fd(), number)?;
                     waiting.say(Word::Go)?;
-                    self.send_listener(listener)?;
+                    self.send_listener(profile, &listener)?;
                 }
-                Heard::Listener(listener) => self.send_listener(listener)?,
+                Heard::Listener(listener) if let Some(profile) = profile => {
+                    self.send_listener(profile, &listener)?;
+                }
                 Heard::Failed(trouble) => return Err(self.explain(&trouble)),
                 Heard::Reached(_) if until.is_some() => return Ok(()),
                 Heard::Closed if until.is_some() => return Err(gone()),
@@ -220,6 +221,18 @@ impl Starting<'_> {
                 _ => return Err(message::out_of_turn()),
             }
         }
+    }
+
+    fn relay_readiness(&self, host: &Path) -> Result<()> {
+        match Proxy::new(self.entry, host, self.process.pid) {
+            Ok(proxy) => self.readiness.set(Some(proxy)),
+            // A variable that an engine has left over.
+            Err(error) if matches!(error.detail().errno, Some(libc::ENOENT | libc::ECONNREFUSED)) => {
+                self.engine.warn(error);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 
     fn first(&self) -> Result<OwnedFd> {
@@ -235,8 +248,8 @@ impl Starting<'_> {
         diagnose::explain_kept(kept::decode(&bytes).as_ref(), trouble, self.spec)
     }
 
-    fn send_listener(&self, listener: OwnedFd) -> Result<()> {
-        listener::send(self.spec, self.record, Status::Creating, self.process.pid, listener.as_fd())
+    fn send_listener(&self, profile: &Seccomp, listener: &OwnedFd) -> Result<()> {
+        listener::send(profile, self.record, Status::Creating, self.process.pid, listener.as_fd())
     }
 
     fn run_hooks(&self, hooks: &[Hook]) -> Result<()> {

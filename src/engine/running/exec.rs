@@ -115,7 +115,9 @@ impl Call<'_> {
         let mut master = None;
         let passed = |passed: Passed| match passed {
             Passed::Console(fd) => console::take(fd, &console, process).map(|kept| master = kept),
-            Passed::Listener(fd) => listener::send(spec, record, Status::Running, pid, fd.as_fd()),
+            Passed::Listener(profile, fd) => {
+                listener::send(profile, record, Status::Running, pid, fd.as_fd())
+            }
             Passed::Warning(warning) => {
                 self.warn(warning);
                 Ok(())
