@@ -1,18 +1,18 @@
 //! System call names and numbers. The data is generated (`hack/syscall-table`); this is only the way in.
 //!
-//! The names are one string rather than an array of `&str`: pointers in a static table would have to be relocated
-//! at each start of a position independent program, whether or not a container has a seccomp profile.
+//! The program has the names as one string: pointers in a static table would have to be relocated at each start of a
+//! position independent program, whether or not a container has a seccomp profile.
 
 mod syscalls;
 
 use super::arch::Arch;
-pub use syscalls::COUNT;
-use syscalls::{NAMES, NUMBERS};
+use syscalls::ROWS;
 
 /// A system call that some architecture has: a row of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Syscall(u16);
 
+pub const COUNT: usize = ROWS.len();
 const ABSENT: u16 = u16::MAX;
 /// Numbers from here on stand for arm's private calls, which begin at `ARM_PRIVATE`.
 const ARM_PRIVATE_CELL: u16 = 0xf000;
@@ -22,18 +22,41 @@ pub const X32_BIT: u32 = 0x4000_0000;
 
 /// Where each name begins in `NAMES`, and the end of the last.
 static STARTS: [u16; COUNT + 1] = {
-    let bytes = NAMES.as_bytes();
     let mut starts = [0; COUNT + 1];
-    let (mut row, mut at) = (0, 0);
-    while at < bytes.len() {
-        if bytes[at] == b'\n' {
-            row += 1;
-            starts[row] = (at + 1) as u16;
-        }
-        at += 1;
+    let mut row = 0;
+    while row < COUNT {
+        starts[row + 1] = starts[row] + ROWS[row].0.len() as u16;
+        row += 1;
     }
-    assert!(row == COUNT && bytes.len() < u16::MAX as usize);
     starts
+};
+
+/// The names, one behind the other.
+const NAMES: &str = {
+    const BYTES: [u8; STARTS[COUNT] as usize] = {
+        let mut bytes = [0; STARTS[COUNT] as usize];
+        let mut row = 0;
+        while row < COUNT {
+            let (_, rest) = bytes.split_at_mut(STARTS[row] as usize);
+            rest.split_at_mut(ROWS[row].0.len()).0.copy_from_slice(ROWS[row].0.as_bytes());
+            row += 1;
+        }
+        bytes
+    };
+    match str::from_utf8(&BYTES) {
+        Ok(names) => names,
+        Err(_) => panic!("a name is not UTF-8"),
+    }
+};
+
+static NUMBERS: [[u16; Arch::ALL.len()]; COUNT] = {
+    let mut numbers = [[0; Arch::ALL.len()]; COUNT];
+    let mut row = 0;
+    while row < COUNT {
+        numbers[row] = ROWS[row].1;
+        row += 1;
+    }
+    numbers
 };
 
 /// The first row whose name begins with this byte or a later one: a search is between two of these.
@@ -49,6 +72,14 @@ static INITIALS: [u16; 257] = {
     }
     initials
 };
+
+const fn is_same(one: &[u8], other: &[u8]) -> bool {
+    match (one, other) {
+        ([], []) => true,
+        ([a, one @ ..], [b, other @ ..]) => *a == *b && is_same(one, other),
+        _ => false,
+    }
+}
 
 impl Syscall {
     /// The call of that name, if any architecture has it.
@@ -68,20 +99,11 @@ impl Syscall {
 
     /// The row of a name that is in the table, for tables made at compile time.
     pub(super) const fn constant_row(name: &str) -> usize {
-        let (names, name) = (NAMES.as_bytes(), name.as_bytes());
         let mut row = 0;
-        while row < COUNT {
-            let (start, end) = (STARTS[row] as usize, STARTS[row + 1] as usize - 1);
-            let mut same = 0;
-            while same < name.len() && start + same < end && names[start + same] == name[same] {
-                same += 1;
-            }
-            if same == name.len() && start + same == end {
-                return row;
-            }
+        while !is_same(ROWS[row].0.as_bytes(), name.as_bytes()) {
             row += 1;
         }
-        panic!("no such system call");
+        row
     }
 
     /// The row of the table, below [`COUNT`].
@@ -91,7 +113,7 @@ impl Syscall {
 
     pub fn name(self) -> &'static str {
         let row = self.row();
-        &NAMES[usize::from(STARTS[row])..usize::from(STARTS[row + 1]) - 1]
+        &NAMES[usize::from(STARTS[row])..usize::from(STARTS[row + 1])]
     }
 
     /// The number of this call on `arch` as the kernel shows it to a filter (x32: with bit 30).
