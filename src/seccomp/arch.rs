@@ -28,14 +28,6 @@ pub enum Order {
     HighFirst,
 }
 
-/// An architecture that `config.json` may name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Named {
-    Known(Arch),
-    /// Valid, but we have no table: its calls get the action of a wrong architecture.
-    WithoutTable,
-}
-
 impl Arch {
     /// In the order of the columns of the number table.
     pub const ALL: &'static [Arch] = &[

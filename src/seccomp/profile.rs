@@ -4,7 +4,7 @@
 //! A mistake in the profile must become an error here. A rule that was dropped silently would allow or forbid what
 //! its author did not write; what is dropped (names that no kernel of our tables has) causes a warning.
 
-use super::arch::{Arch, Named};
+use super::arch::Arch;
 use super::condition::{ARGUMENTS, Condition, Conditions};
 use super::tables::Syscall;
 use super::vocabulary::{ACTIONS, ARCHES, Action, FLAGS, OPERATORS, Operator, need, wrong};
@@ -85,8 +85,8 @@ impl Profile {
         for (index, name) in seccomp.architectures.iter().enumerate() {
             let field = || format!("{FIELD}/architectures/{index}");
             match need(ARCHES, name, "unknown architecture").at(field)? {
-                Named::Known(arch) if self.arches.contains(&arch) => {}
-                Named::Known(arch) if arch.order() == native.order() => self.arches.push(arch),
+                Some(arch) if self.arches.contains(&arch) => {}
+                Some(arch) if arch.order() == native.order() => self.arches.push(arch),
                 _ => {
                     let warning = Error::new("is not supported here: its programs will be killed");
                     self.warnings.push(warning.field(field()).value(name));

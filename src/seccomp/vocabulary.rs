@@ -1,23 +1,24 @@
 //! The words of a seccomp profile: actions, operators, architectures, flags. The compiler, `features`, the
 //! documentation and the tests read the same tables.
 
-use super::arch::{Arch, Named};
+use super::arch::Arch;
 use super::assembler::code;
 use crate::error::{Error, Kind, Result};
-use crate::names::instead_of;
+use crate::names::{find, instead_of};
 use std::ffi::c_ulong;
 
-/// `action` and `defaultAction` (config-linux.md, Seccomp).
+/// `action` and `defaultAction` (config-linux.md, Seccomp): what the filter returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
 pub enum Action {
-    KillThread,
-    KillProcess,
-    Trap,
-    Errno,
-    Trace,
-    Allow,
-    Log,
-    Notify,
+    KillThread = libc::SECCOMP_RET_KILL_THREAD,
+    KillProcess = libc::SECCOMP_RET_KILL_PROCESS,
+    Trap = libc::SECCOMP_RET_TRAP,
+    Errno = libc::SECCOMP_RET_ERRNO,
+    Trace = libc::SECCOMP_RET_TRACE,
+    Allow = libc::SECCOMP_RET_ALLOW,
+    Log = libc::SECCOMP_RET_LOG,
+    Notify = libc::SECCOMP_RET_USER_NOTIF,
 }
 
 /// `op` of an argument.
@@ -54,30 +55,31 @@ pub const OPERATORS: &[(&str, Operator)] = &[
     ("SCMP_CMP_NE", Operator::NotEqual),
 ];
 
-pub const ARCHES: &[(&str, Named)] = &[
-    ("SCMP_ARCH_AARCH64", Named::Known(Arch::Aarch64)),
-    ("SCMP_ARCH_ARM", Named::Known(Arch::Arm)),
-    ("SCMP_ARCH_LOONGARCH64", Named::Known(Arch::Loongarch64)),
-    ("SCMP_ARCH_M68K", Named::WithoutTable),
-    ("SCMP_ARCH_MIPS", Named::WithoutTable),
-    ("SCMP_ARCH_MIPS64", Named::WithoutTable),
-    ("SCMP_ARCH_MIPS64N32", Named::WithoutTable),
-    ("SCMP_ARCH_MIPSEL", Named::WithoutTable),
-    ("SCMP_ARCH_MIPSEL64", Named::WithoutTable),
-    ("SCMP_ARCH_MIPSEL64N32", Named::WithoutTable),
-    ("SCMP_ARCH_PARISC", Named::WithoutTable),
-    ("SCMP_ARCH_PARISC64", Named::WithoutTable),
-    ("SCMP_ARCH_PPC", Named::WithoutTable),
-    ("SCMP_ARCH_PPC64", Named::WithoutTable),
-    ("SCMP_ARCH_PPC64LE", Named::Known(Arch::Ppc64le)),
-    ("SCMP_ARCH_RISCV64", Named::Known(Arch::Riscv64)),
-    ("SCMP_ARCH_S390", Named::WithoutTable),
-    ("SCMP_ARCH_S390X", Named::Known(Arch::S390x)),
-    ("SCMP_ARCH_SH", Named::WithoutTable),
-    ("SCMP_ARCH_SHEB", Named::WithoutTable),
-    ("SCMP_ARCH_X32", Named::Known(Arch::X32)),
-    ("SCMP_ARCH_X86", Named::Known(Arch::X86)),
-    ("SCMP_ARCH_X86_64", Named::Known(Arch::X86_64)),
+/// `architectures`. `None`: valid, but we have no table, so its calls get the action of a wrong architecture.
+pub const ARCHES: &[(&str, Option<Arch>)] = &[
+    ("SCMP_ARCH_AARCH64", Some(Arch::Aarch64)),
+    ("SCMP_ARCH_ARM", Some(Arch::Arm)),
+    ("SCMP_ARCH_LOONGARCH64", Some(Arch::Loongarch64)),
+    ("SCMP_ARCH_M68K", None),
+    ("SCMP_ARCH_MIPS", None),
+    ("SCMP_ARCH_MIPS64", None),
+    ("SCMP_ARCH_MIPS64N32", None),
+    ("SCMP_ARCH_MIPSEL", None),
+    ("SCMP_ARCH_MIPSEL64", None),
+    ("SCMP_ARCH_MIPSEL64N32", None),
+    ("SCMP_ARCH_PARISC", None),
+    ("SCMP_ARCH_PARISC64", None),
+    ("SCMP_ARCH_PPC", None),
+    ("SCMP_ARCH_PPC64", None),
+    ("SCMP_ARCH_PPC64LE", Some(Arch::Ppc64le)),
+    ("SCMP_ARCH_RISCV64", Some(Arch::Riscv64)),
+    ("SCMP_ARCH_S390", None),
+    ("SCMP_ARCH_S390X", Some(Arch::S390x)),
+    ("SCMP_ARCH_SH", None),
+    ("SCMP_ARCH_SHEB", None),
+    ("SCMP_ARCH_X32", Some(Arch::X32)),
+    ("SCMP_ARCH_X86", Some(Arch::X86)),
+    ("SCMP_ARCH_X86_64", Some(Arch::X86_64)),
 ];
 
 /// A filter flag: its name, its bit for seccomp(2), the first Linux that has it.
@@ -105,12 +107,7 @@ pub fn flags_of_kernel(major: u32, minor: u32) -> u32 {
     FLAGS.iter().filter(|f| f.since <= (major, minor)).map(|f| f.bit).sum()
 }
 
-/// The value of a word; `None` if the table does not have it.
-pub fn find<T: Copy>(table: &[(&str, T)], word: &str) -> Option<T> {
-    table.iter().find(|(name, _)| *name == word).map(|(_, value)| *value)
-}
-
-/// The same where the word must be one of the table's.
+/// The value of a word that must be one of the table's.
 pub(super) fn need<T: Copy>(table: &[(&'static str, T)], word: &str, otherwise: &'static str) -> Result<T> {
     let names = table.iter().map(|(name, _)| *name);
     find(table, word).ok_or_else(|| wrong(otherwise).value(word).remedy(instead_of(word, names)))
@@ -120,7 +117,7 @@ pub(super) fn need<T: Copy>(table: &[(&'static str, T)], word: &str, otherwise: 
 pub fn describe(returned: u32) -> String {
     let data = returned & libc::SECCOMP_RET_DATA;
     // The plain name of what has two comes last.
-    match ACTIONS.iter().rfind(|(_, action)| action.value() == returned & !libc::SECCOMP_RET_DATA) {
+    match ACTIONS.iter().rfind(|(_, action)| *action as u32 == returned & !libc::SECCOMP_RET_DATA) {
         Some((name, Action::Errno | Action::Trace)) => format!("{name}({data})"),
         Some((name, _)) => (*name).to_owned(),
         None => format!("{returned:#x}"),
@@ -144,7 +141,7 @@ impl Operator {
 impl Arch {
     /// The name in `config.json`.
     pub fn name(self) -> &'static str {
-        let entry = ARCHES.iter().find(|(_, named)| *named == Named::Known(self));
+        let entry = ARCHES.iter().find(|(_, named)| *named == Some(self));
         entry.expect("every architecture has a name").0
     }
 }
@@ -164,23 +161,10 @@ impl Action {
             Some(number) if number > libc::SECCOMP_RET_DATA => {
                 "is larger than 65535, the largest number that a tracer receives"
             }
-            _ if with_errno => return Ok(self.value() | errno.unwrap_or(libc::EPERM as u32)),
-            _ => return Ok(self.value()),
+            _ if with_errno => return Ok(self as u32 | errno.unwrap_or(libc::EPERM as u32)),
+            _ => return Ok(self as u32),
         };
         Err(wrong(problem).value(errno.unwrap_or_default()))
-    }
-
-    fn value(self) -> u32 {
-        match self {
-            Action::KillThread => libc::SECCOMP_RET_KILL_THREAD,
-            Action::KillProcess => libc::SECCOMP_RET_KILL_PROCESS,
-            Action::Trap => libc::SECCOMP_RET_TRAP,
-            Action::Errno => libc::SECCOMP_RET_ERRNO,
-            Action::Trace => libc::SECCOMP_RET_TRACE,
-            Action::Allow => libc::SECCOMP_RET_ALLOW,
-            Action::Log => libc::SECCOMP_RET_LOG,
-            Action::Notify => libc::SECCOMP_RET_USER_NOTIF,
-        }
     }
 }
 
@@ -210,9 +194,9 @@ mod tests {
     fn every_architecture_is_found_by_its_name() {
         for (column, arch) in Arch::ALL.iter().enumerate() {
             assert_eq!(arch.column(), column);
-            assert_eq!(find(ARCHES, arch.name()), Some(Named::Known(*arch)));
+            assert_eq!(find(ARCHES, arch.name()), Some(Some(*arch)));
         }
-        assert_eq!(find(ARCHES, "SCMP_ARCH_MIPS"), Some(Named::WithoutTable));
+        assert_eq!(find(ARCHES, "SCMP_ARCH_MIPS"), Some(None));
         assert_eq!(find(ARCHES, "SCMP_ARCH_Z80"), None);
     }
 

@@ -36,10 +36,13 @@ pub struct OptionRange {
 pub fn parse(text: &str) -> Result<OptionMap> {
     let mut map = OptionMap::default();
     for part in text.split(';').filter(|part| !part.is_empty()) {
-        match part.split_once('=') {
-            Some(("uids", ranges)) => map.uids.extend(parse_ranges(ranges)?),
-            Some(("gids", ranges)) => map.gids.extend(parse_ranges(ranges)?),
+        let (list, ranges) = match part.split_once('=') {
+            Some(("uids", ranges)) => (&mut map.uids, ranges),
+            Some(("gids", ranges)) => (&mut map.gids, ranges),
             _ => return Err(wrong("names something other than uids and gids")),
+        };
+        for range in ranges.split('#') {
+            list.push(parse_range(range)?);
         }
     }
     if map.uids.is_empty() != map.gids.is_empty() {
@@ -54,21 +57,15 @@ fn wrong(reason: &'static str) -> Error {
         .remedy("write idmap=uids=0-1000-10#10-2000-5;gids=0-1000-10: first id on disk, first id on the host, number of ids")
 }
 
-fn parse_ranges(text: &str) -> Result<Vec<OptionRange>> {
-    text.split('#').map(parse_range).collect()
-}
-
 fn parse_range(text: &str) -> Result<OptionRange> {
     let plain = text.strip_prefix('@');
-    let mut numbers = plain.unwrap_or(text).split('-').map(str::parse::<u32>);
-    let mut number = || match numbers.next() {
-        Some(Ok(number)) => Ok(number),
+    let numbers: Vec<Option<u32>> =
+        plain.unwrap_or(text).split('-').map(|number| number.parse().ok()).collect();
+    match numbers[..] {
+        [Some(container_id), Some(host_id), Some(size)] => {
+            Ok(OptionRange { range: IdMapping { container_id, host_id, size }, relative: plain.is_some() })
+        }
         _ => Err(wrong("has a range that is not three numbers")),
-    };
-    let range = IdMapping { container_id: number()?, host_id: number()?, size: number()? };
-    match numbers.next() {
-        None => Ok(OptionRange { range, relative: plain.is_some() }),
-        Some(_) => Err(wrong("has a range that is not three numbers")),
     }
 }
 

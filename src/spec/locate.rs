@@ -8,14 +8,7 @@
 pub fn pointer_at(text: &[u8], end: usize) -> String {
     let mut walk = Walk { text, at: 0, end: end.min(text.len()), path: Vec::new() };
     walk.value();
-    walk.path.iter().fold(String::new(), |mut pointer, part| {
-        pointer.push('/');
-        match part {
-            Part::Index(i) => pointer.push_str(&i.to_string()),
-            Part::Key(key) => pointer.push_str(&escaped(key)),
-        }
-        pointer
-    })
+    walk.path.iter().map(|part| format!("/{part}")).collect()
 }
 
 /// A key as a JSON pointer has it.
@@ -29,17 +22,13 @@ pub fn read_until(text: &[u8], line: usize, column: usize) -> usize {
     lines.map(<[u8]>::len).sum::<usize>() + column
 }
 
-enum Part {
-    Index(usize),
-    Key(String),
-}
-
 /// Stops where `end` is reached, with the path of that place.
 struct Walk<'a> {
     text: &'a [u8],
     at: usize,
     end: usize,
-    path: Vec<Part>,
+    /// Indices, and keys as a pointer has them.
+    path: Vec<String>,
 }
 
 impl Walk<'_> {
@@ -72,7 +61,7 @@ impl Walk<'_> {
                     if self.next() != Some(b':') {
                         return false;
                     }
-                    self.path.push(Part::Key(key));
+                    self.path.push(escaped(&key));
                     if !self.value() || self.at >= self.end {
                         return false;
                     }
@@ -93,7 +82,7 @@ impl Walk<'_> {
                 }
                 Some(b',') => self.at += 1,
                 Some(_) => {
-                    self.path.push(Part::Index(index));
+                    self.path.push(index.to_string());
                     if !self.value() || self.at >= self.end {
                         return false;
                     }
@@ -102,7 +91,7 @@ impl Walk<'_> {
                 }
                 // serde_json reports a wrong value at the position right before it.
                 None => {
-                    self.path.push(Part::Index(index));
+                    self.path.push(index.to_string());
                     return false;
                 }
             }

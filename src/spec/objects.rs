@@ -6,7 +6,8 @@
 //! is wanted; the code that reads structs from lists is then never compiled.
 
 use super::load::mend::{OTHER_CASE, folds};
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use super::text::Text;
+use serde::de::{DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
 /// Around a deserializer, a visitor, a seed or the access to a list or map, so that it reaches every depth.
@@ -51,14 +52,6 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Objects<D> {
         self.0.deserialize_map(Named { inside: visitor, fields })
     }
 
-    fn deserialize_unit_struct<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, D::Error> {
-        self.0.deserialize_unit_struct(name, visitor)
-    }
-
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
         name: &'static str,
@@ -67,18 +60,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Objects<D> {
         self.0.deserialize_newtype_struct(name, Objects(visitor))
     }
 
-    fn deserialize_tuple<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value, D::Error> {
-        self.0.deserialize_tuple(length, Objects(visitor))
-    }
-
-    fn deserialize_tuple_struct<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        length: usize,
-        visitor: V,
-    ) -> Result<V::Value, D::Error> {
-        self.0.deserialize_tuple_struct(name, length, Objects(visitor))
-    }
+    serde::forward_to_deserialize_any! { unit_struct tuple tuple_struct }
 
     fn deserialize_enum<V: Visitor<'de>>(
         self,
@@ -93,7 +75,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Objects<D> {
 /// Scalars, which only `deserialize_any` brings here.
 macro_rules! visit {
     ($($method:ident $kind:ty),*) => {$(
-        fn $method<E: serde::de::Error>(self, value: $kind) -> Result<V::Value, E> {
+        fn $method<E: Error>(self, value: $kind) -> Result<V::Value, E> {
             self.0.$method(value)
         }
     )*};
@@ -111,11 +93,11 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Objects<V> {
         visit_borrowed_str &'de str, visit_string String
     );
 
-    fn visit_none<E: serde::de::Error>(self) -> Result<V::Value, E> {
+    fn visit_none<E: Error>(self) -> Result<V::Value, E> {
         self.0.visit_none()
     }
 
-    fn visit_unit<E: serde::de::Error>(self) -> Result<V::Value, E> {
+    fn visit_unit<E: Error>(self) -> Result<V::Value, E> {
         self.0.visit_unit()
     }
 
@@ -172,8 +154,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Objects<A> {
     }
 }
 
-/// Around what reads a struct, and what is on the way to its keys: one that is a field's but for its case is an error, which
-/// `mend` knows.
+/// Around what reads a struct, and its entries: a key that is a field's but for its case is an error, which `mend` knows.
 struct Named<T> {
     inside: T,
     fields: &'static [&'static str],
@@ -189,24 +170,19 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Named<V> {
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<V::Value, A::Error> {
         self.inside.visit_map(Named { inside: Objects(map), fields: self.fields })
     }
-
-    // A key.
-
-    fn visit_str<E: serde::de::Error>(self, key: &str) -> Result<V::Value, E> {
-        if !self.fields.contains(&key)
-            && let Some(field) = self.fields.iter().find(|field| folds(field, key))
-        {
-            return Err(E::custom(format_args!("{OTHER_CASE}{field}")));
-        }
-        self.inside.visit_str(key)
-    }
 }
 
 impl<'de, A: MapAccess<'de>> MapAccess<'de> for Named<A> {
     type Error = A::Error;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
-        self.inside.next_key_seed(Named { inside: seed, fields: self.fields })
+        let Some(Text(key)) = self.inside.next_key()? else { return Ok(None) };
+        if !self.fields.contains(&&*key)
+            && let Some(field) = self.fields.iter().find(|field| folds(field, &key))
+        {
+            return Err(A::Error::custom(format_args!("{OTHER_CASE}{field}")));
+        }
+        seed.deserialize(key.into_deserializer()).map(Some)
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
@@ -215,26 +191,5 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Named<A> {
 
     fn size_hint(&self) -> Option<usize> {
         self.inside.size_hint()
-    }
-}
-
-impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Named<S> {
-    type Value = S::Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, key: D) -> Result<S::Value, D::Error> {
-        self.inside.deserialize(Named { inside: key, fields: self.fields })
-    }
-}
-
-impl<'de, D: Deserializer<'de>> Deserializer<'de> for Named<D> {
-    type Error = D::Error;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.inside.deserialize_identifier(Named { inside: visitor, fields: self.fields })
-    }
-
-    serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
-        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
     }
 }

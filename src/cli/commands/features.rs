@@ -10,7 +10,6 @@ use crate::host::cgroups::Layout;
 use crate::host::survey;
 use crate::names;
 use crate::report::json;
-use crate::seccomp::arch::Named;
 use crate::seccomp::vocabulary as seccomp;
 use crate::spec::annotations;
 use crate::sys::identity;
@@ -85,7 +84,7 @@ fn linux(on_this_host: bool) -> Fact {
     let actions = LazyCell::new(survey::seccomp_actions);
     let has_action = |name: &str| actions.iter().any(|action| action == kernel_action(name));
     // An architecture without a table of system calls is read, and none of its calls can be named.
-    let archs = seccomp::ARCHES.iter().filter(|(_, named)| *named != Named::WithoutTable);
+    let archs = seccomp::ARCHES.iter().filter(|(_, arch)| arch.is_some());
     let flags = || Fact::list(seccomp::FLAGS.iter().map(|flag| flag.name));
     let seccomp = Fact::object([
         ("enabled", has(&|| !actions.is_empty())),
