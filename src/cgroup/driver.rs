@@ -173,7 +173,6 @@ impl Driver {
         }
     }
 
-    /// Takes it away once it is empty ([`Cgroup::remove`]).
     /// How many tasks there are, and may be.
     pub fn tasks(&self) -> Option<(u64, u64)> {
         self.cgroup().and_then(Cgroup::tasks)
@@ -186,6 +185,7 @@ impl Driver {
         }
     }
 
+    /// Takes it away once it is empty ([`Cgroup::remove`]).
     pub fn remove(self, deadline: Instant, pause: Pause) -> Result<()> {
         match self {
             Driver::None => Ok(()),

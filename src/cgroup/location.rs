@@ -137,16 +137,13 @@ fn place(layout: &Layout, cgroups_path: Option<&str>, id: &str, membership: &str
         return Err(refused(wanted, "the root of the hierarchy cannot be the cgroup of a container")
             .remedy("name a directory below it"));
     }
-    let below = |mount: &Mount, own: Option<&str>| -> Result<String> {
-        if wanted.starts_with('/') {
-            return Ok(path.clone());
-        }
-        let own = inside(mount, own.unwrap_or("/"))?;
-        Ok(if own.is_empty() { path.clone() } else { format!("{own}/{path}") })
-    };
     Location::in_each(layout, |controllers, mount| {
-        let own = own_cgroup(membership, controllers.first().map_or("", String::as_str));
-        below(mount, if layout.is_unified() { own.map(parent) } else { own }).map(Some)
+        if wanted.starts_with('/') {
+            return Ok(Some(path.clone()));
+        }
+        let own = own_cgroup(membership, controllers.first().map_or("", String::as_str)).unwrap_or("/");
+        let own = inside(mount, if layout.is_unified() { parent(own) } else { own })?;
+        Ok(Some(if own.is_empty() { path.clone() } else { format!("{own}/{path}") }))
     })
 }
 

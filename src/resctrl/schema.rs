@@ -35,12 +35,9 @@ pub fn writes(rdt: &IntelRdt) -> Vec<Write> {
 /// `L3:0=7f0;1=1f` as resource and shares; a share is a domain and what it gets.
 fn parse(line: &str) -> Option<(&str, Vec<(&str, &str)>)> {
     let (resource, shares) = line.split_once(':')?;
-    let share = |share: &'_ str| -> Option<(usize, usize)> { share.find('=').map(|at| (at, at + 1)) };
-    let shares = shares
-        .split(';')
-        .map(|text| share(text).map(|(end, begin)| (text[..end].trim(), text[begin..].trim())))
-        .collect::<Option<Vec<_>>>()?;
-    Some((resource.trim(), shares))
+    let shares = shares.split(';').map(|share| share.split_once('='));
+    let trimmed = shares.map(|share| share.map(|(domain, share)| (domain.trim(), share.trim())));
+    Some((resource.trim(), trimmed.collect::<Option<_>>()?))
 }
 
 /// Each line is for a resource that this machine allocates: one that the default group's `schemata` has.

@@ -38,13 +38,18 @@ fn number(text: &str) -> Result<usize, &'static str> {
 
 /// The first CPU of `mask` that `all` lacks.
 pub fn missing(mask: &[u8], all: &[u8]) -> Option<usize> {
-    (0..mask.len() * 8).find(|cpu| has(mask, *cpu) && !has(all, *cpu))
+    members(mask).find(|cpu| !has(all, *cpu))
+}
+
+/// The CPUs of `mask`, from the lowest.
+pub fn members(mask: &[u8]) -> impl Iterator<Item = usize> {
+    (0..mask.len() * 8).filter(|cpu| has(mask, *cpu))
 }
 
 /// The other way round.
 pub fn list(mask: &[u8]) -> String {
     let mut parts: Vec<(usize, usize)> = Vec::new();
-    for cpu in (0..mask.len() * 8).filter(|cpu| has(mask, *cpu)) {
+    for cpu in members(mask) {
         match parts.last_mut() {
             Some((_, last)) if *last + 1 == cpu => *last = cpu,
             _ => parts.push((cpu, cpu)),

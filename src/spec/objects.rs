@@ -172,17 +172,26 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Named<V> {
     }
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Named<A> {
-    type Error = A::Error;
-
-    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
-        let Some(Text(key)) = self.inside.next_key()? else { return Ok(None) };
+impl<'de, A: MapAccess<'de>> Named<A> {
+    /// Apart from its caller, of which there is one for each struct.
+    #[inline(never)]
+    fn next_known(&mut self) -> Result<Option<Text<'de>>, A::Error> {
+        let Some(key) = self.inside.next_key::<Text>()? else { return Ok(None) };
         if !self.fields.contains(&&*key)
             && let Some(field) = self.fields.iter().find(|field| folds(field, &key))
         {
             return Err(A::Error::custom(format_args!("{OTHER_CASE}{field}")));
         }
-        seed.deserialize(key.into_deserializer()).map(Some)
+        Ok(Some(key))
+    }
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Named<A> {
+    type Error = A::Error;
+
+    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
+        let Some(key) = self.next_known()? else { return Ok(None) };
+        seed.deserialize((&*key).into_deserializer()).map(Some)
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {

@@ -5,11 +5,12 @@
 //! container's group too. What is missing is made: it is removed with the container's.
 
 use super::held::{Cgroup, Held, on};
+use super::make::walk;
 use super::walk::{DIRECTORY, INSIDE, c};
 use crate::cgroup::location::Version;
 use crate::error::{Error, Kind, Result};
-use crate::sys::{Errno, SysResult, file};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use crate::sys::{Errno, file};
+use std::os::fd::AsFd;
 
 /// A path below the container's cgroup, in the hierarchies of these v1 controllers or, without any, in all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +65,9 @@ impl Cgroup {
                     Err(Errno(libc::ENOENT)) if v1 && held.leg.version == Version::V2 => {}
                     // A group that is missing is made, and goes with the container.
                     Err(Errno(libc::ENOENT)) => {
-                        held.dir = make(held.dir.as_fd(), &path).map_err(|e| held.not_below(&path, e))?;
+                        held.dir = walk(&held.leg, held.dir.as_fd(), &path)
+                            .and_then(|made| made.ok_or(Errno(libc::EINVAL)))
+                            .map_err(|errno| held.not_below(&path, errno))?;
                     }
                     Err(errno) => return Err(held.not_below(&path, errno)),
                     Ok(dir) => held.dir = dir,
@@ -73,32 +76,6 @@ impl Cgroup {
         }
         Ok(self)
     }
-}
-
-/// Makes one directory after the other; of a v1 cpuset each gets the CPUs and memory nodes of the one above.
-fn make(top: BorrowedFd, path: &str) -> SysResult<OwnedFd> {
-    let mut at: Option<OwnedFd> = None;
-    for component in path.split('/') {
-        let parent = at.as_ref().map_or(top, AsFd::as_fd);
-        let name = c(component)?;
-        match file::mkdirat(parent, &name, 0o755) {
-            Ok(()) | Err(Errno(libc::EEXIST)) => {}
-            Err(errno) => return Err(errno),
-        }
-        let dir = file::openat2(parent, &name, DIRECTORY, 0, INSIDE)?;
-        for file in [c"cpuset.cpus", c"cpuset.mems"] {
-            // Other hierarchies have no such file; on v2 an empty one is fine.
-            if let (Ok(above), Ok(own)) =
-                (file::read_at(parent, file, 65536, INSIDE), file::read_at(dir.as_fd(), file, 65536, INSIDE))
-                && own.trim_ascii().is_empty()
-                && !above.trim_ascii().is_empty()
-            {
-                file::write_at(dir.as_fd(), file, above.trim_ascii(), INSIDE)?;
-            }
-        }
-        at = Some(dir);
-    }
-    at.ok_or(Errno(libc::EINVAL))
 }
 
 /// The path without empty and "." parts; "." for the group itself. `None` if it climbs.

@@ -1,4 +1,7 @@
 //! How a process gets into the cgroup: born there on v2, by itself through a file on v1.
+//!
+//! Where the container has as many tasks as it may, their limit is raised for a birth and put back. The kernel counts a
+//! limit for births alone, so what is above it stays.
 
 use super::held::{Cgroup, Held, on};
 use super::walk::{DIRECTORY, INSIDE, c};
@@ -62,6 +65,22 @@ impl Cgroup {
         let below = beside.map(|pid| self.beside(pid)).transpose()?;
         let dir = below.as_ref().unwrap_or(&held.dir);
         file::openat2(dir.as_fd(), c"cgroup.procs", libc::O_WRONLY, 0, INSIDE).map_err(failed)
+    }
+
+    /// How many tasks there are, and may be. `None` where nothing limits them here.
+    pub fn tasks(&self) -> Option<(u64, u64)> {
+        let held = self.counting()?;
+        let number = |name| held.read(name).ok()?.trim().parse().ok();
+        Some((number("pids.current")?, number("pids.max")?))
+    }
+
+    pub fn limit_tasks(&self, limit: u64) -> Result<()> {
+        let Some(held) = self.counting() else { return Ok(()) };
+        held.write("pids.max", &limit.to_string()).map_err(|errno| on(&held.leg, "write pids.max of", errno))
+    }
+
+    fn counting(&self) -> Option<&Held> {
+        self.held.iter().find(|held| held.leg.has("pids")).or_else(|| self.unified())
     }
 
     fn need_unified(&self) -> Result<&Held> {

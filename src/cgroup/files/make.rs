@@ -145,7 +145,7 @@ fn descend(leg: &Leg, root: BorrowedFd, path: &str) -> SysResult<OwnedFd> {
 }
 
 /// One directory after the other, each made or made fit for use.
-fn walk(leg: &Leg, root: BorrowedFd, path: &str) -> SysResult<Option<OwnedFd>> {
+pub(super) fn walk(leg: &Leg, root: BorrowedFd, path: &str) -> SysResult<Option<OwnedFd>> {
     let mut at: Option<OwnedFd> = None;
     for component in path.split('/').filter(|component| !component.is_empty()) {
         let parent = at.as_ref().map_or(root, AsFd::as_fd);

@@ -15,7 +15,6 @@ pub mod held;
 mod kill;
 mod make;
 mod remove;
-mod room;
 pub mod search;
 pub mod update;
 pub(super) mod walk;

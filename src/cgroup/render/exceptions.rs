@@ -43,11 +43,10 @@ impl Exceptions {
             if rule.range.covers(range) {
                 *access &= !rule.access;
             } else if range.meets(&rule.range) && *access & rule.access != 0 {
-                let verb = if rule.allow { "allow" } else { "deny" };
                 return Err(Error::new("cgroup v1 cannot take a device out of a wider rule before it")
                     .kind(Kind::Unsupported)
                     .field("/linux/resources/devices")
-                    .value(format!("{verb} {} {}", rule.range, letters(rule.access)))
+                    .value(rule)
                     .remedy("list the devices one by one, or use a host with cgroup v2"));
             }
         }

@@ -2,6 +2,7 @@
 //! kernels add some, and an unknown number must not cost the known ones.
 
 use super::counters::{BlkioEntry, Pressure, Stall};
+use crate::spec::cpus;
 
 /// One number. "max" is the largest; a negative one, which races in the kernel's sums have produced, is 0.
 pub fn number(text: &str) -> Option<u64> {
@@ -32,15 +33,8 @@ pub fn row(text: &str) -> Vec<u64> {
 
 /// cpuset(7), list format: "0-3,8". Processors beyond the largest kernel's are no list.
 pub fn list(text: &str) -> Vec<u16> {
-    const MOST: usize = 8192;
-    let mut found = Vec::new();
-    for part in text.trim().split(',') {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        if let (Ok(first), Ok(last)) = (first.parse::<u16>(), last.parse::<u16>()) {
-            found.extend((first..=last).take(MOST.saturating_sub(found.len())));
-        }
-    }
-    found
+    let mask = cpus::mask(text).unwrap_or_default();
+    cpus::members(&mask).filter_map(|cpu| u16::try_from(cpu).ok()).collect()
 }
 
 /// cpuacct.usage_all: a heading, then "number user system" for each processor. (system, user), nanoseconds.

@@ -6,7 +6,7 @@
 /// Columns: x86_64, x86, x32, aarch64, arm, riscv64, ppc64le, s390x, loongarch64.
 /// 65535: not on this architecture. x32 without its bit 30; arm's private calls (0xf0000) begin at 0xf000.
 #[rustfmt::skip]
-pub const ROWS: [(&str, [u16; 9]); 502] = [
+pub static ROWS: [(&str, [u16; 9]); 502] = [
     ("_llseek", [65535, 140, 65535, 65535, 140, 65535, 140, 65535, 65535]),
     ("_newselect", [65535, 142, 65535, 65535, 142, 65535, 142, 65535, 65535]),
     ("_sysctl", [156, 149, 65535, 65535, 149, 65535, 149, 149, 65535]),
