@@ -2,7 +2,8 @@
 //!
 //! Each command of the command line is one call here, and a shim or a test makes the same calls, from any thread: nothing
 //! is printed, the process does not exit, no call waits for a program to end, and every failure is an `Error`. No
-//! process-wide state is changed, unless its caller asks for it ([`OpenFiles`]).
+//! process-wide state is changed, unless its caller asks for it ([`OpenFiles`]). A call returns when its work is done; where
+//! it has to wait, its caller's own loop goes on ([`Meanwhile`]), or it is made from a thread.
 
 mod call;
 mod caller;
@@ -29,7 +30,7 @@ pub use life::run::Running;
 pub use options::*;
 pub use started::Started;
 pub use status::Status;
-pub use watch::{Stop, Waits, Watch};
+pub use watch::{Meanwhile, Stop, Waits, Watch};
 
 use crate::cgroup::{Driver, Location};
 use crate::error::{Error, Result};

@@ -25,11 +25,21 @@ pub trait Stop: Send + Sync {
     fn reason(&self) -> Option<String>;
 }
 
+/// What a caller does while its calls wait: a process with one thread and a loop of its own goes on serving others.
+pub trait Meanwhile: Send + Sync {
+    /// Can be read when there is something to do: a descriptor of epoll(7), say.
+    fn fd(&self) -> BorrowedFd<'_>;
+    /// Does it. It may make calls of the engine, for other containers than that of the call that waits, which goes on when
+    /// they have returned; their waits come here too.
+    fn act(&self);
+}
+
 /// Who hears of an engine's work, and what ends its waits.
 #[derive(Clone)]
 pub struct Watch {
     /// Without it nothing ends a wait but what is waited for.
     stop: Option<Arc<dyn Stop>>,
+    meanwhile: Option<Arc<dyn Meanwhile>>,
     pub observer: Observer,
     /// The observer hears of each deed and step how long it took.
     timed: bool,
@@ -58,13 +68,19 @@ impl Watch {
     }
 
     pub fn new(stop: Option<Arc<dyn Stop>>, observer: Observer) -> Watch {
-        Watch { stop, observer, timed: false }
+        Watch { stop, meanwhile: None, observer, timed: false }
     }
 
     /// The same, with the times of all deeds and steps ([`Event::Done`], [`Event::StepDone`]).
     #[must_use]
     pub fn with_times(self) -> Watch {
         Watch { timed: true, ..self }
+    }
+
+    /// The same, with what is done during waits.
+    #[must_use]
+    pub fn with_meanwhile(self, meanwhile: Arc<dyn Meanwhile>) -> Watch {
+        Watch { meanwhile: Some(meanwhile), ..self }
     }
 
     /// For one call.
@@ -162,6 +178,7 @@ impl Waits {
         let (mut told, mut look) = (None, Instant::now() + LOOK);
         while !over(GLANCE) {
             self.check()?;
+            self.poll(&mut Vec::new(), Some(Instant::now()))?;
             if Instant::now() >= look {
                 self.tell_hold(pid(), &mut told);
                 look += LOOK;
@@ -186,7 +203,7 @@ impl Waits {
         let stop = self.watch.stop.as_ref().map(|stop| stop.fd());
         let all = fds.iter().copied().chain(stop);
         let mut watched: Vec<PollFd> = all.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
-        poll::wait(&mut watched, Some(until)).map_err(|e| e.because("poll"))?;
+        self.poll(&mut watched, Some(until))?;
         let ready = |polled: &PollFd| polled.any().unwrap_or(false);
         let (watched, signals) = watched.split_at(fds.len());
         let readable = watched.iter().position(ready);
@@ -206,8 +223,30 @@ impl Waits {
         let stop = stop.map(|fd| PollFd::new(fd, PollFlags::POLLIN));
         let stops = usize::from(stop.is_some());
         let mut watched: Vec<PollFd> = stop.into_iter().chain(fd).collect();
-        poll::wait(&mut watched, Some(Instant::now() + time.min(LOOK))).map_err(|e| e.because("poll"))?;
+        self.poll(&mut watched, Some(Instant::now() + time.min(LOOK)))?;
         if watched[..stops].iter().any(|stop| stop.any().unwrap_or(false)) { self.check() } else { Ok(()) }
+    }
+
+    /// Until there is something to say of one of these, or to the deadline; its caller does meanwhile what it has to.
+    pub(in crate::engine) fn poll<'a>(
+        &'a self,
+        watched: &mut Vec<PollFd<'a>>,
+        deadline: Option<Instant>,
+    ) -> Result<()> {
+        loop {
+            let meanwhile = self.watch.meanwhile.as_deref();
+            watched.extend(meanwhile.map(|meanwhile| PollFd::new(meanwhile.fd(), PollFlags::POLLIN)));
+            poll::wait(watched, deadline).map_err(|e| e.because("poll"))?;
+            let Some(meanwhile) = meanwhile else { return Ok(()) };
+            let acts = watched.pop().is_some_and(|polled| polled.any().unwrap_or(false));
+            if acts {
+                meanwhile.act();
+            }
+            let over = deadline.is_some_and(|deadline| deadline <= Instant::now());
+            if !acts || over || watched.iter().any(|polled| polled.any().unwrap_or(false)) {
+                return Ok(());
+            }
+        }
     }
 
     /// What asks for an end, for a caller that polls by itself; then [`Waits::check`].

@@ -154,6 +154,7 @@ mod tests {
     use super::*;
     use crate::cgroup::Version;
     use crate::state::{NoRoot, Record};
+    use crate::sys::poll::rest;
     use std::fs;
 
     fn at(path: &str) -> Location {
@@ -172,7 +173,7 @@ mod tests {
         let scratch = std::env::temp_dir().join(format!("rruntime-claims-{}", std::process::id()));
         let store = Store::open(&scratch, NoRoot::Make).unwrap();
         let links = || fs::read_dir(&scratch).unwrap().flatten().filter(|e| e.path().is_symlink()).count();
-        let first = store.create("first").unwrap();
+        let first = store.create("first", &rest).unwrap();
         store.claim(&at("x"), "first").unwrap();
         store.claim(&at("x"), "first").unwrap();
         let text = |e: Error| e.to_string();

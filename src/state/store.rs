@@ -6,7 +6,7 @@ use super::id;
 use super::process::{Inode, Life, boot_id, is_init};
 use super::record::{Phase, Record};
 use crate::error::{Error, Kind, Result};
-use crate::sys::poll::{Pause, rest};
+use crate::sys::poll::Pause;
 use crate::sys::{Errno, SysResult, c, file, identity, lock};
 use crate::time;
 use nix::fcntl::renameat;
@@ -97,8 +97,8 @@ impl Store {
         &self.path
     }
 
-    /// A new directory for `id`, locked. Of two callers, one gets it.
-    pub fn create(&self, id: &str) -> Result<Entry> {
+    /// A new directory for `id`, locked. Of two callers, one gets it; `pause` passes the time in which a delete holds it.
+    pub fn create(&self, id: &str, pause: Pause) -> Result<Entry> {
         id::check(id)?;
         let name = c_id(id);
         let root = self.root()?;
@@ -119,7 +119,7 @@ impl Store {
             Err(e) => return Err(e.because(format!("make {}", self.path.join(id).display()))),
         }
         let entry = self.peek(id)?;
-        entry.lock_until(Instant::now() + PATIENCE, &rest)?;
+        entry.lock_until(Instant::now() + PATIENCE, pause)?;
         // A forced delete may have removed ours, and another command made its own, before it was locked.
         if entry.is_removed() || entry.is_named() { Err(in_use()) } else { Ok(entry) }
     }

@@ -44,7 +44,7 @@ impl Container {
             ..Record::default()
         };
         let store = Store::open(scratch.path(), NoRoot::Refuse).unwrap();
-        store.create("web").unwrap().write(&record).unwrap();
+        store.create("web", &rruntime::sys::poll::rest).unwrap().write(&record).unwrap();
         Some(Container { scratch, location, processes })
     }
 

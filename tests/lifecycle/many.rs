@@ -3,17 +3,19 @@
 use crate::support::{Container, hierarchies, wait_until};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use rruntime::engine::{
-    AfterExit, CgroupManager, CreateOptions, Engine, Event, ExecOptions, ExecProcess, Force, OpenFiles,
-    Paused, Recipients, Rootless, Started, Status, Terminal, Watch,
+    AfterExit, CgroupManager, CreateOptions, Engine, Event, ExecOptions, ExecProcess, Force, Meanwhile,
+    OpenFiles, Paused, Recipients, Rootless, Started, Status, Terminal, Watch,
 };
 use rruntime::state::{NoRoot, Store};
 use rruntime::sys::identity::prlimit;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Seek, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Instant;
@@ -107,6 +109,65 @@ fn text(mut file: &File) -> String {
     file.rewind().unwrap();
     file.read_to_string(&mut text).unwrap();
     text
+}
+
+/// A loop that has one thing to do: another container's life, behind which the hook of the first one goes on.
+struct Loop {
+    asked: UnixStream,
+    engine: Engine,
+    other: Container,
+    go_on: PathBuf,
+    acts: AtomicUsize,
+}
+
+impl Meanwhile for Loop {
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.asked.as_fd()
+    }
+
+    fn act(&self) {
+        assert_eq!((&self.asked).read(&mut [0; 8]).unwrap(), 1);
+        self.acts.fetch_add(1, Ordering::Relaxed);
+        let null = File::options().read(true).write(true).open("/dev/null").unwrap();
+        let started = make(&self.engine, &self.other, "other-0", &null);
+        assert_eq!(self.engine.state("other-0").unwrap().status, Status::Running);
+        self.engine.kill("other-0", libc::SIGKILL, Recipients::FirstProcess).unwrap();
+        wait(&started);
+        self.engine.delete("other-0", Force::OnlyStopped).unwrap();
+        fs::write(&self.go_on, "").unwrap();
+    }
+}
+
+#[test]
+fn a_caller_with_one_thread_serves_others_while_its_call_waits_for_a_hook() {
+    let go_on = std::env::temp_dir().join(format!("rr-meanwhile-{}", std::process::id()));
+    let script = format!("until [ -e {} ]; do sleep 0.01; done", go_on.display());
+    let held = bundle(&["true"]).edit(|config| {
+        let hook = serde_json::json!({"path": "/bin/sh", "args": ["sh", "-c", script], "timeout": 60});
+        config["hooks"] = serde_json::json!({"createRuntime": [hook]});
+    });
+    held.write_config();
+    let (mut asks, asked) = UnixStream::pair().unwrap();
+    asks.write_all(b"!").unwrap();
+    let engine = engine(&held);
+    let other = bundle(&["sleep", "100"]);
+    let serving = Arc::new(Loop {
+        asked,
+        engine: engine.clone(),
+        other,
+        go_on: go_on.clone(),
+        acts: AtomicUsize::new(0),
+    });
+    let watch = Watch::none().with_meanwhile(Arc::clone(&serving) as Arc<dyn Meanwhile>);
+    let caller = Engine { watch, ..engine };
+    let null = File::options().read(true).write(true).open("/dev/null").unwrap();
+    let created = caller.create(&options(&held, "held", &null));
+    let gone = fs::remove_file(&go_on);
+    let created = created.unwrap();
+    gone.unwrap();
+    assert_eq!(serving.acts.load(Ordering::Relaxed), 1);
+    caller.delete("held", Force::Kill).unwrap();
+    wait(&created);
 }
 
 /// One container's whole life but its end.

@@ -40,7 +40,7 @@ impl Drop for Scratch {
 fn a_record_comes_back_as_it_was_written_and_nobody_else_can_read_it() {
     let scratch = Scratch::new();
     let store = scratch.store();
-    let entry = store.create("web").unwrap();
+    let entry = store.create("web", &rest).unwrap();
     let record = Record {
         version: 1,
         id: "web".into(),
@@ -64,8 +64,8 @@ fn a_record_comes_back_as_it_was_written_and_nobody_else_can_read_it() {
 fn of_two_creates_with_one_id_the_second_is_refused() {
     let scratch = Scratch::new();
     let store = scratch.store();
-    drop(store.create("web").unwrap());
-    let error = store.create("web").unwrap_err();
+    drop(store.create("web", &rest).unwrap());
+    let error = store.create("web", &rest).unwrap_err();
     assert_eq!(error.detail().kind, Kind::IdInUse);
     assert_eq!(error.detail().cause(), "container with given ID already exists");
 }
@@ -96,7 +96,7 @@ fn ids_are_sorted_and_only_directories_that_can_be_containers_count() {
     let scratch = Scratch::new();
     let store = scratch.store();
     for id in ["b", "a", "c"] {
-        drop(store.create(id).unwrap());
+        drop(store.create(id, &rest).unwrap());
     }
     fs::write(store.path().join("file"), "").unwrap();
     fs::create_dir(store.path().join("no id")).unwrap();
@@ -109,7 +109,7 @@ fn ids_are_sorted_and_only_directories_that_can_be_containers_count() {
 fn a_second_command_waits_for_the_first() {
     let scratch = Scratch::new();
     let store = Arc::new(scratch.store());
-    let first = store.create("web").unwrap();
+    let first = store.create("web", &rest).unwrap();
     assert!(store.peek("web").unwrap().is_busy());
     assert!(!first.is_busy(), "one's own lock is no obstacle, and asking does not drop it");
     assert!(store.peek("web").unwrap().is_busy());
@@ -134,7 +134,7 @@ fn a_second_command_waits_for_the_first() {
 fn a_wait_for_another_command_ends_when_its_caller_says_so() {
     let scratch = Scratch::new();
     let store = scratch.store();
-    let _first = store.create("web").unwrap();
+    let _first = store.create("web", &rest).unwrap();
     let error = store.lock("web", &|_, _| Err(Errno(libc::EINTR))).unwrap_err();
     assert_eq!(error.detail().errno, Some(libc::EINTR));
 }
@@ -143,7 +143,7 @@ fn a_wait_for_another_command_ends_when_its_caller_says_so() {
 fn who_waits_for_a_container_that_is_deleted_meanwhile_is_told_that_it_does_not_exist() {
     let scratch = Scratch::new();
     let store = Arc::new(scratch.store());
-    let first = store.create("web").unwrap();
+    let first = store.create("web", &rest).unwrap();
     let waiting = Arc::clone(&store);
     let second = std::thread::spawn(move || waiting.lock("web", &rest).map(drop));
     std::thread::sleep(Duration::from_millis(30));
@@ -155,13 +155,13 @@ fn who_waits_for_a_container_that_is_deleted_meanwhile_is_told_that_it_does_not_
 fn removal_takes_leftovers_of_other_versions_and_refuses_what_holds_more() {
     let scratch = Scratch::new();
     let store = scratch.store();
-    let entry = store.create("web").unwrap();
+    let entry = store.create("web", &rest).unwrap();
     fs::write(entry.path().join("from-the-future"), "x").unwrap();
     fs::create_dir(entry.path().join("empty")).unwrap();
     entry.remove().unwrap();
     assert!(store.peek("web").is_err());
 
-    let entry = store.create("web").unwrap();
+    let entry = store.create("web", &rest).unwrap();
     let inner = entry.path().join("dir/file");
     fs::create_dir(inner.parent().unwrap()).unwrap();
     fs::write(&inner, "x").unwrap();
@@ -172,7 +172,7 @@ fn removal_takes_leftovers_of_other_versions_and_refuses_what_holds_more() {
 #[test]
 fn a_directory_without_a_record_says_so() {
     let scratch = Scratch::new();
-    let entry = scratch.store().create("web").unwrap();
+    let entry = scratch.store().create("web", &rest).unwrap();
     let error = entry.record().unwrap_err().to_string();
     assert!(error.contains("interrupted"), "{error}");
     let other = scratch.store().peek("web").unwrap().record().unwrap_err();
@@ -185,7 +185,7 @@ fn a_directory_without_a_record_says_so() {
 fn a_directory_that_others_may_write_and_a_record_of_another_name_are_refused() {
     let scratch = Scratch::new();
     let store = scratch.store();
-    let entry = store.create("web").unwrap();
+    let entry = store.create("web", &rest).unwrap();
     entry.write(&Record { version: VERSION, id: "web".into(), ..Record::default() }).unwrap();
     let chmod = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     for mode in [0o777, 0o1777, 0o770, 0o702] {

@@ -74,7 +74,8 @@ impl Making<'_> {
     pub fn do_one(&mut self, deed: Deed) -> Result<()> {
         match deed {
             Deed::MakeState(id) => {
-                self.made.entry = Some(self.engine.store.create(id)?);
+                let entry = self.engine.patiently(None, |pause| self.engine.store.create(id, pause))?;
+                self.made.entry = Some(entry);
                 Ok(())
             }
             Deed::ClaimCgroup(location) => self.claim_cgroup(location),

@@ -6,7 +6,7 @@
 
 use crate::cgroup::oom::{OomKills, Seen};
 use crate::cgroup::{self, Driver};
-use crate::engine::{Call, Engine};
+use crate::engine::{Call, Engine, Waits};
 use crate::error::{Error, Kind, Result};
 use crate::resctrl::{self, Place, Tree};
 use crate::sys::poll;
@@ -98,7 +98,7 @@ impl Call<'_> {
         }
         let mut due = Instant::now().checked_add(stream.interval);
         loop {
-            let woken = await_any(&observed.first, oom.as_ref(), stream.reader, due, self.waits.stop())?;
+            let woken = await_any(&observed.first, oom.as_ref(), stream.reader, due, &self.waits)?;
             if woken.stopped {
                 self.waits.check()?;
             }
@@ -146,7 +146,7 @@ impl Observed {
     }
 
     fn has_ended(&self) -> Result<bool> {
-        Ok(await_any(&self.first, None, None, Some(Instant::now()), None)?.ended)
+        poll::readable(self.first.as_fd(), Some(Instant::now())).map_err(|e| e.because("poll"))
     }
 }
 
@@ -174,15 +174,16 @@ fn await_any(
     oom: Option<&OomKills>,
     reader: Option<BorrowedFd>,
     due: Option<Instant>,
-    stop: Option<PollFd>,
+    waits: &Waits,
 ) -> Result<Woken> {
+    let stop = waits.stop();
     let stops = stop.is_some();
     let mut watched = vec![PollFd::new(first.as_fd(), PollFlags::POLLIN)];
     // Asked for nothing, poll still reports that the other end was closed.
     watched.extend(reader.map(|fd| PollFd::new(fd, PollFlags::empty())));
     watched.extend(oom.map(OomKills::poll));
     watched.extend(stop);
-    poll::wait(&mut watched, due).map_err(|e| e.because("poll"))?;
+    waits.poll(&mut watched, due)?;
     let mut ready = watched.iter().map(|fd| fd.any().unwrap_or(false));
     Ok(Woken {
         ended: ready.next() == Some(true),
