@@ -50,8 +50,9 @@ impl Kept {
 }
 
 impl Init<'_> {
-    pub fn keep_mounts(&mut self) {
+    pub fn keep_mounts(&mut self) -> Outcome<()> {
         self.kept.count = Some(0);
+        Ok(())
     }
 
     /// Takes the descriptor of what was attached, if mounts are kept, and reports which mount it is.

@@ -149,10 +149,11 @@ impl Init<'_> {
         Ok(())
     }
 
-    pub fn close_host_proc(&mut self) {
+    pub fn close_host_proc(&mut self) -> Outcome<()> {
         if let Some(proc) = self.host_proc.take() {
             sys::close(proc);
         }
+        Ok(())
     }
 
     /// The host's procfs; steps that need it come between `OpenHostProc` and `CloseHostProc`.

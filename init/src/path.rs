@@ -20,7 +20,7 @@ pub enum Missing {
 
 /// What symbolic links do on the way.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
+pub enum Way {
     /// They end it.
     Plain,
     Linked,
@@ -68,18 +68,8 @@ impl Init<'_> {
         self.lookup_by(path, libc::O_PATH, Way::Linked)
     }
 
-    /// Opens the directory at `path`, made if it is missing, where no link is on the way.
-    pub fn plain_directory(&self, path: &CStr) -> Outcome<Fd> {
-        self.find_or_make(path, Missing::Directory, Way::Plain)
-    }
-
-    /// Opens what is at `path`; what is missing of it is made, also where a dangling link points to.
-    pub fn lookup_or_make(&self, path: &CStr, missing: Missing) -> Outcome<Fd> {
-        self.find_or_make(path, missing, Way::Linked)
-    }
-
-    /// The same for what is to be mounted on or made: where a link is on the way, rruntime looks at where it has led, before
-    /// anything is made there.
+    /// [`Init::find_or_make`] for what is to be mounted on or made: where a link is on the way, rruntime looks at where it
+    /// has led, before anything is made there.
     pub fn destination(&self, path: &CStr, missing: Missing) -> Outcome<Fd> {
         match self.find_or_make(path, missing, Way::Plain) {
             Err(Fail(_, Errno(libc::ELOOP))) => self.find_or_make(path, missing, Way::Asked),
@@ -87,7 +77,8 @@ impl Init<'_> {
         }
     }
 
-    fn find_or_make(&self, path: &CStr, missing: Missing, way: Way) -> Outcome<Fd> {
+    /// Opens what is at `path`; what is missing of it is made, also where a dangling link points to.
+    pub fn find_or_make(&self, path: &CStr, missing: Missing, way: Way) -> Outcome<Fd> {
         let mut text = Text::new(path.to_bytes())?;
         // Each round makes components or expands one link. The bound ends a loop of links, and a race with
         // a process that removes what we make.

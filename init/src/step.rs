@@ -5,7 +5,7 @@ use crate::control::{In, NO_SENSE, Outcome};
 use crate::sys;
 use crate::variable::Variable;
 use crate::wire::{Part, Step, Word};
-use crate::{decimal, keyring, node};
+use crate::{decimal, keyring, mount, node};
 
 impl<'a> Init<'a> {
     pub fn step(&mut self, step: Step<'a>) -> Outcome<()> {
@@ -14,10 +14,7 @@ impl<'a> Init<'a> {
             Step::Sync { point } => self.sync(point),
             Step::EnterCgroup { tasks } => sys::write(self.handle(tasks)?, b"0").part(Part::Write).map(drop),
             Step::OpenHostProc {} => self.open_host_proc(),
-            Step::CloseHostProc {} => {
-                self.close_host_proc();
-                Ok(())
-            }
+            Step::CloseHostProc {} => self.close_host_proc(),
             Step::Join { namespace, flags } => sys::setns(self.handle(namespace)?, flags).part(Part::Setns),
             Step::Belongs { file, owner, to } => self.belongs(file, owner, to.0),
             Step::Unshare { flags } => sys::unshare(flags).part(Part::Whole),
@@ -41,10 +38,7 @@ impl<'a> Init<'a> {
             Step::Filesystem(new) => self.filesystem(new),
             Step::Bind(bind) => self.bind(bind),
             Step::Mount(mount) => self.mount_here(mount),
-            Step::KeepMounts {} => {
-                self.keep_mounts();
-                Ok(())
-            }
+            Step::KeepMounts {} => self.keep_mounts(),
             Step::FindMount { path, mount } => self.find_mount(path, mount),
             Step::Unmount { path, mount } => self.unmount(path, mount),
             Step::Remount(change) => self.remount(change),
@@ -54,7 +48,9 @@ impl<'a> Init<'a> {
             Step::Console { bind, held } => self.open_console(bind, held),
             Step::Pivot {} => self.pivot(),
             Step::Chroot { elsewhere, left_below } => self.change_root(elsewhere, left_below),
-            Step::RootAttributes { attributes, recursive } => self.root_attributes(attributes, recursive),
+            Step::RootAttributes { attributes, recursive } => {
+                mount::set_attributes(self.root()?, attributes, recursive)
+            }
             Step::Sysctl { path, value } => node::write_sysctl(self.pristine_proc()?, path, value.0),
             Step::Mask { path, options } => self.mask(path, options),
             Step::Readonly { path } => self.readonly(path),
@@ -80,10 +76,7 @@ impl<'a> Init<'a> {
             Step::Streams {} => self.take_streams(),
             Step::Session {} => self.session(),
             Step::StreamOwner { uid } => self.own_streams(uid),
-            Step::Home { uid } => {
-                self.find_home(uid);
-                Ok(())
-            }
+            Step::Home { uid } => self.find_home(uid),
             Step::ListenPid {} => {
                 let pid = if self.born != 0 { self.born } else { sys::getpid().part(Part::Whole)? as i32 };
                 let mut digits = [0; decimal::DIGITS];

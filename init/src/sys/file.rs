@@ -108,17 +108,11 @@ pub fn filesystem(file: Fd) -> Sys<i64> {
     Ok(st.f_type as i64)
 }
 
-fn readlinkat<'b>(dir: Fd, p: &CStr, buffer: &'b mut [u8]) -> Sys<&'b [u8]> {
-    let args = [dir.raw(), path(p), buffer.as_mut_ptr() as usize, buffer.len()];
-    // SAFETY: it reads a path that ends with a NUL, and writes at most the length of this slice.
-    let length = unsafe { call_memory(libc::SYS_readlinkat, args) }?;
-    Ok(&buffer[..length])
-}
-
 /// The text of a link, with its NUL.
 pub fn link_text<'b>(dir: Fd, p: &CStr, buffer: &'b mut [u8; libc::PATH_MAX as usize]) -> Sys<&'b CStr> {
-    let room = buffer.len() - 1;
-    let length = readlinkat(dir, p, &mut buffer[..room])?.len();
+    let args = [dir.raw(), path(p), buffer.as_mut_ptr() as usize, buffer.len() - 1];
+    // SAFETY: it reads a path that ends with a NUL, and writes at most the length of this slice.
+    let length = unsafe { call_memory(libc::SYS_readlinkat, args) }?;
     buffer[length] = 0;
     CStr::from_bytes_until_nul(buffer).map_err(|_| Errno(libc::EINVAL))
 }

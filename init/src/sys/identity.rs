@@ -1,6 +1,6 @@
 //! Users, groups, capabilities and the filter.
 
-use super::{Errno, Fd, Sys, call, call_memory, calls, fd};
+use super::{Errno, Fd, Sys, call_memory, calls, fd};
 
 /// setgroups(2); `ids` holds little-endian u32, which is how both processors have them in memory.
 pub fn setgroups(ids: &[u8]) -> Sys<()> {
@@ -9,16 +9,6 @@ pub fn setgroups(ids: &[u8]) -> Sys<()> {
     }
     // SAFETY: it reads 4 bytes a group, which are in this slice, by copies of any alignment.
     unsafe { call_memory(libc::SYS_setgroups, [ids.len() / 4, ids.as_ptr() as usize]) }.map(drop)
-}
-
-/// setfsuid(2): the one before.
-pub fn setfsuid(uid: u32) -> u32 {
-    call(libc::SYS_setfsuid, [uid as usize]).map_or(u32::MAX, |before| before as u32)
-}
-
-/// setfsgid(2): the one before.
-pub fn setfsgid(gid: u32) -> u32 {
-    call(libc::SYS_setfsgid, [gid as usize]).map_or(u32::MAX, |before| before as u32)
 }
 
 /// _LINUX_CAPABILITY_VERSION_3, of ourselves.
@@ -67,6 +57,10 @@ calls! {
     setresuid(uid: u32) = SYS_setresuid [uid as usize; 3];
     /// The real user id alone: what the rights of this process come from stays.
     set_real_user(uid: u32) = SYS_setresuid [uid as usize, u32::MAX as usize, u32::MAX as usize];
+    /// The one before.
+    setfsuid(uid: u32) -> usize = SYS_setfsuid [uid as usize];
+    /// The one before.
+    setfsgid(gid: u32) -> usize = SYS_setfsgid [gid as usize];
     set_no_new_privileges() = SYS_prctl [libc::PR_SET_NO_NEW_PRIVS as usize, 1, 0, 0, 0];
     /// Permitted capabilities stay through the next change of user.
     keep_capabilities() = SYS_prctl [libc::PR_SET_KEEPCAPS as usize, 1, 0, 0, 0];

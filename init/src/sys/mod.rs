@@ -44,11 +44,13 @@ const EMPTY: &CStr = c"";
 macro_rules! calls {
     ($( $(#[$doc:meta])* $name:ident($( $argument:ident: $t:ty ),*) $(-> $made:ident)? = $number:ident $args:expr; )*) => { $(
         $(#[$doc])*
-        pub fn $name($( $argument: $t ),*) -> Sys<($( $made )?)> {
+        pub fn $name($( $argument: $t ),*) -> Sys<calls!(-> $( $made )?)> {
             // SAFETY: what it reads ends where its argument does, which lives until it returns.
             unsafe { call_memory(libc::$number, $args) }.map(calls!(@ $( $made )?))
         }
     )* };
+    (->) => { () };
+    (-> $made:ident) => { $made };
     (@) => { drop };
     (@ usize) => { |count| count };
     (@ Fd) => { fd };

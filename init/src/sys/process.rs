@@ -9,27 +9,18 @@ pub fn exit(code: i32) -> ! {
     crate::arch::die()
 }
 
-/// clone(flags | CLONE_PARENT): a child that is a copy of us; our parent is its parent. `None` in the child, where `own`
-/// is its number in its own pid namespace. The number that we get is the one in ours.
-pub fn clone_sibling(flags: u32, own: &mut i32) -> Sys<Option<u32>> {
-    let flags = flags as usize | (libc::CLONE_PARENT | libc::CLONE_CHILD_SETTID) as usize;
-    clone_with(flags, Some(own))
-}
-
-/// As fork(2), without a signal at the child's end; with CLONE_PARENT our parent is the child's too. `None` in the child.
-pub fn clone(flags: usize) -> Sys<Option<u32>> {
-    clone_with(flags, None)
-}
-
+/// As fork(2), without a signal at the child's end; with CLONE_PARENT our parent is the child's too. `None` in the child;
+/// with CLONE_CHILD_SETTID `own` is there its number in its own pid namespace. The number that we get is the one in ours.
+///
 /// Processors differ in the order of the last two arguments: where the child's number goes, and that of a TLS block.
-fn clone_with(flags: usize, own: Option<&mut i32>) -> Sys<Option<u32>> {
-    if flags & libc::CLONE_VM as usize != 0 {
+pub fn clone(flags: u32, own: Option<&mut i32>) -> Sys<Option<u32>> {
+    if flags & libc::CLONE_VM as u32 != 0 {
         return Err(Errno(libc::EINVAL));
     }
     let number = own.map_or(0, |own| &raw mut *own as usize);
     let (fourth, fifth) = if cfg!(target_arch = "x86_64") { (number, 0) } else { (0, number) };
     // SAFETY: the child goes on in a copy of our memory and stack; there, its number is written to what was borrowed.
-    match unsafe { call_memory(libc::SYS_clone, [flags, 0, 0, fourth, fifth]) }? {
+    match unsafe { call_memory(libc::SYS_clone, [flags as usize, 0, 0, fourth, fifth]) }? {
         0 => Ok(None),
         pid => Ok(Some(pid as u32)),
     }
