@@ -10,7 +10,7 @@ use super::files::walk::INSIDE;
 use super::location::{Leg, Version};
 use super::stats::parse;
 use crate::error::Result;
-use crate::sys::{Errno, SysResult, event, file, unless_gone};
+use crate::sys::{Errno, SysResult, file, poll, unless_gone};
 use nix::poll::{PollFd, PollFlags};
 use nix::sys::uio::pread;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -62,7 +62,7 @@ impl Cgroup {
 
 fn v1(held: &Held) -> SysResult<Source> {
     let control = file::openat2(held.dir.as_fd(), c"memory.oom_control", libc::O_RDONLY, 0, INSIDE)?;
-    let signal = event::eventfd()?;
+    let signal = poll::eventfd()?;
     let request = format!("{} {}", signal.as_raw_fd(), control.as_raw_fd());
     file::write_at(held.dir.as_fd(), c"cgroup.event_control", request.as_bytes(), INSIDE)?;
     Ok(Source::V1 { signal, control })

@@ -45,16 +45,15 @@ pub fn option(long: &'static str, value: &'static str, help: &'static str) -> Ar
 
 /// An option whose value is a whole number: a wrong one is a wrong command line.
 pub fn number_option(long: &'static str, value: &'static str, help: &'static str) -> Arg {
-    option(long, value, help).value_parser(checked(|text| {
-        integer(text).filter(|number| *number <= u32::MAX.into()).map(drop).ok_or("must be a whole number")
-    }))
+    let number = |text: &str| u32::try_from(integer(text)?.max(0)).ok();
+    option(long, value, help).value_parser(parsed(move |text| number(text).ok_or("must be a whole number")))
 }
 
-/// The value stays as it was typed.
-pub fn checked(
-    check: fn(&str) -> std::result::Result<(), &'static str>,
-) -> impl TypedValueParser<Value = OsString> {
-    OsStringValueParser::new().try_map(move |value| check(&value.to_string_lossy()).map(|()| value))
+/// What becomes of a value.
+pub fn parsed<T: Clone + Send + Sync + 'static>(
+    parse: impl Fn(&str) -> std::result::Result<T, &'static str> + Clone + Send + Sync + 'static,
+) -> impl TypedValueParser<Value = T> {
+    OsStringValueParser::new().try_map(move |value| parse(&value.to_string_lossy()))
 }
 
 /// An option that may be given several times.
@@ -166,22 +165,19 @@ impl Arguments {
         self.given(name).map(|value| as_text(name, value)).transpose()
     }
 
-    /// Every value of an option that may be given several times.
-    pub fn values(&self, name: &str) -> impl Iterator<Item = &OsString> {
+    /// Every value of an option that may be given several times, as its parser has made it.
+    pub fn values<T: Clone + Send + Sync + 'static>(&self, name: &str) -> impl Iterator<Item = &T> {
         self.matches.get_many(name).into_iter().flatten()
     }
 
     /// Like [`Arguments::values`]; an error names the option.
     pub fn texts(&self, name: &str) -> Result<Vec<&str>> {
-        self.values(name).map(|value| as_text(name, value)).collect()
+        self.values::<OsString>(name).map(|value| as_text(name, value)).collect()
     }
 
     /// A whole number; 0 if it was not given, or is negative.
-    pub fn number(&self, name: &str) -> Result<u32> {
-        let Some(text) = self.given_text(name)? else { return Ok(0) };
-        integer(text).and_then(|number| number.max(0).try_into().ok()).ok_or_else(|| {
-            Error::argument(format!("--{name}"), text, "must be a whole number up to 4294967295")
-        })
+    pub fn number(&self, name: &str) -> u32 {
+        self.matches.get_one(name).copied().unwrap_or(0)
     }
 
     /// The container id, which is the first operand. What is not UTF-8 stays recognisably wrong.

@@ -1,9 +1,10 @@
 //! `--regex`: one command on every container whose id an expression matches.
 
 use super::arguments::{Arguments, switch};
-use super::session::{Session, Which};
+use super::session::Session;
 use crate::engine::Engine;
 use crate::error::{Kind, Result};
+use crate::state::NoRoot;
 use crate::sys::regex::Regex;
 use clap::Arg;
 
@@ -25,10 +26,10 @@ pub fn each(
 ) -> Result<()> {
     let id = arguments.id();
     if !arguments.switch("regex") {
-        return act(&session.engine_for_change(Which::One)?, &id);
+        return act(&session.engine_for_change(NoRoot::Empty)?, &id);
     }
     let expression = Regex::new(&id)?;
-    let engine = session.engine_for_change(Which::All)?;
+    let engine = session.engine_for_change(session.of_all())?;
     for id in engine.store.ids()?.iter().filter(|id| expression.is_in(id)) {
         match act(&engine, id) {
             Err(e) if e.detail().kind == Kind::Interrupted => return Err(e.value(id)),

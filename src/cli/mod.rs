@@ -59,16 +59,18 @@ pub fn main(face: &'static Face, arguments: impl Iterator<Item = OsString>) -> i
         Request::Nothing if face.manner == Manner::Crun => {
             (Err(Error::new("please specify a command").kind(Kind::Argument)), FAILED)
         }
-        Request::Help | Request::Nothing => {
-            (streams::print(&help::program(face, COMMANDS)).map(|()| 0), FAILED)
-        }
-        Request::Version => (streams::print(&version::text(&session)).map(|()| 0), FAILED),
+        Request::Help | Request::Nothing => printed(help::program(face, COMMANDS)),
+        Request::Version => printed(version::text(&session)),
         Request::Command(command, rest) => dispatch(&session, &command.to_string_lossy(), rest),
     };
     outcome.unwrap_or_else(|error| {
         session.log.fatal(&named(error, face));
         failure
     })
+}
+
+fn printed(page: String) -> (Result<i32>, i32) {
+    (streams::print(&page).map(|()| 0), FAILED)
 }
 
 /// Remedies that name one of our commands name it as the reader has to type it.
@@ -86,13 +88,12 @@ fn named(error: Error, face: &Face) -> Error {
 /// The outcome, and the exit code if it is an error.
 fn dispatch(session: &Session, word: &str, rest: &[OsString]) -> (Result<i32>, i32) {
     let face = session.face;
-    let print = |page: String| (streams::print(&page).map(|()| 0), FAILED);
-    let page = |command| print(help::command(face.name, command));
+    let page = |command| printed(help::command(face.name, command));
     if matches!(word, "help" | "h") {
         let word = rest.first().map_or(word.into(), |word| word.to_string_lossy());
         let unknown = || (Err(help::unknown_command(face, &word, COMMANDS)), face.unknown_command);
         return match &*word {
-            "help" | "h" | "--help" | "-h" => print(help::program(face, COMMANDS)),
+            "help" | "h" | "--help" | "-h" => printed(help::program(face, COMMANDS)),
             _ if word.starts_with('-') => {
                 let unknown = Error::new(format!("flag provided but not defined: {word}"));
                 (Err(unknown.kind(Kind::Argument)), face.unknown_option)
@@ -107,7 +108,9 @@ fn dispatch(session: &Session, word: &str, rest: &[OsString]) -> (Result<i32>, i
     match Arguments::parse(&name, (command.options)(), command.options_end, rest) {
         Err(error) => (Err(misused(face, Some(command), error)), face.unknown_option),
         Ok(given) if given.switch("help") => page(command),
-        Ok(given) if given.switch("usage") => print(format!("Usage: {}\n", help::usage(face.name, command))),
+        Ok(given) if given.switch("usage") => {
+            printed(format!("Usage: {}\n", help::usage(face.name, command)))
+        }
         Ok(given) => match check_count(face, command, given.operands.len()) {
             Err(error) => (Err(misused(face, Some(command), error)), FAILED),
             Ok(()) => {

@@ -33,15 +33,6 @@ pub struct Attended {
     pub signals: Arc<Signals>,
 }
 
-/// Which containers a command is about.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Which {
-    /// A missing root has no containers.
-    One,
-    /// A root that was named and is missing is a mistake.
-    All,
-}
-
 /// What asks a command to end.
 const ENDING: [i32; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
 
@@ -75,17 +66,18 @@ impl Session {
     }
 
     /// For a command that changes containers: a signal ends its waits, and what it has begun.
-    pub fn engine_for_change(&self, which: Which) -> Result<Engine> {
-        self.attended(self.missing(which)).map(|attended| attended.engine)
+    pub fn engine_for_change(&self, missing: NoRoot) -> Result<Engine> {
+        self.attended(missing).map(|attended| attended.engine)
     }
 
     /// For a command that looks at containers.
-    pub fn engine_for_look(&self, which: Which) -> Result<Engine> {
-        self.engine(self.missing(which), None)
+    pub fn engine_for_look(&self, missing: NoRoot) -> Result<Engine> {
+        self.engine(missing, None)
     }
 
-    fn missing(&self, which: Which) -> NoRoot {
-        if which == Which::All && self.root.is_some() { NoRoot::Refuse } else { NoRoot::Empty }
+    /// For a command on all containers a root that was named and is missing is a mistake.
+    pub fn of_all(&self) -> NoRoot {
+        if self.root.is_some() { NoRoot::Refuse } else { NoRoot::Empty }
     }
 
     /// The state directory, named or not.

@@ -5,7 +5,7 @@
 //!
 //! Mount points found here are trusted as the kernel's own answer; nothing is looked up by guessing names.
 
-use super::mountinfo::{Line, lines, table, unescape};
+use super::mountinfo::{lines, table, unescape};
 use crate::error::{Error, Kind, Result};
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 
@@ -91,7 +91,7 @@ pub fn detect() -> Result<Layout> {
 pub fn from_mountinfo(table: &str) -> Result<Layout> {
     let Layout { mut hierarchies, mut unified } = Layout::default();
     for line in lines(table) {
-        let mount = Mount::of(&line);
+        let mount = Mount { path: unescape(line.point), root: unescape(line.root) };
         match line.kind {
             "cgroup2" if preferred(unified.as_ref(), &mount) => unified = Some(mount),
             "cgroup" => {
@@ -124,12 +124,6 @@ pub fn from_mountinfo(table: &str) -> Result<Layout> {
 fn preferred(known: Option<&Mount>, found: &Mount) -> bool {
     let usual = |m: &Mount| m.path.starts_with(MOUNT);
     known.is_none_or(|known| !usual(known) && usual(found))
-}
-
-impl Mount {
-    fn of(line: &Line) -> Mount {
-        Mount { path: unescape(line.point), root: unescape(line.root) }
-    }
 }
 
 /// Where file systems of this kind are mounted by their top directory, in the order of the kernel's table.
@@ -179,10 +173,5 @@ mod tests {
         let error = from_mountinfo("23 1 8:1 / / rw - ext4 /dev/sda1 rw\n").unwrap_err();
         assert_eq!(error.detail().kind, Kind::Unsupported);
         assert!(error.to_string().contains("mount -t cgroup2"), "{error}");
-    }
-
-    #[test]
-    fn this_machine_has_a_layout() {
-        detect().unwrap();
     }
 }

@@ -53,7 +53,8 @@ pub fn probe() -> Result<Facts> {
         privileged: administrator && (!in_user_namespace || owns_mounts(user_namespace)),
         administrator,
         in_user_namespace,
-        groups_are_fixed: in_user_namespace && setgroups_is_denied(),
+        groups_are_fixed: in_user_namespace
+            && survey::value("/proc/self/setgroups").is_some_and(|word| word == "deny"),
         permitted,
         last_capability: identity::last_capability(),
         kernel,
@@ -66,8 +67,4 @@ fn owns_mounts(user_namespace: Option<u64>) -> bool {
     let Ok(mounts) = std::fs::File::open("/proc/self/ns/mnt") else { return false };
     let Ok(owner) = namespace::owner(mounts.as_fd()) else { return false };
     std::fs::File::from(owner).metadata().ok().map(|file| file.ino()) == user_namespace
-}
-
-fn setgroups_is_denied() -> bool {
-    std::fs::read_to_string("/proc/self/setgroups").is_ok_and(|word| word.trim_end() == "deny")
 }

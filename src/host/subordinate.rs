@@ -7,10 +7,7 @@ pub const GIDS: &str = "/etc/subgid";
 /// (first, count) of each line for this user, by name or by number. A file that cannot be read gives nothing; what is not
 /// UTF-8 in it spoils its own line.
 pub fn ranges(file: &str, name: &str, uid: u32) -> Vec<(u32, u32)> {
-    parse(&String::from_utf8_lossy(&std::fs::read(file).unwrap_or_default()), name, uid)
-}
-
-fn parse(text: &str, name: &str, uid: u32) -> Vec<(u32, u32)> {
+    let text = std::fs::read(file).unwrap_or_default();
     let range = |line: &str| {
         let mut parts = line.trim().split(':');
         let who = parts.next()?;
@@ -18,7 +15,7 @@ fn parse(text: &str, name: &str, uid: u32) -> Vec<(u32, u32)> {
         let (first, count) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
         (whose && count > 0).then_some((first, count))
     };
-    text.lines().filter_map(range).collect()
+    String::from_utf8_lossy(&text).lines().filter_map(range).collect()
 }
 
 #[cfg(test)]
@@ -26,18 +23,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ranges_of_a_user_are_found_by_name_and_by_number() {
-        let text = "other:1:2\nme:100000:65536\n\nbroken\n1000:200000:10\nme:5:0\n";
-        assert_eq!(parse(text, "me", 1000), [(100_000, 65536), (200_000, 10)]);
-        assert!(parse(text, "you", 7).is_empty());
-        assert!(ranges("/nonexistent", "me", 1000).is_empty());
-    }
-
-    #[test]
-    fn a_line_that_is_not_text_spoils_no_other() {
+    fn the_ranges_of_a_user_are_found_by_name_and_by_number_whatever_the_other_lines_are() {
+        let text = b"other:1:2\ncaf\xe9:1:2\nme:100000:65536\n\nbroken\n1000:200000:10\nme:5:0\n";
         let file = std::env::temp_dir().join(format!("rruntime-subordinate-{}", std::process::id()));
-        std::fs::write(&file, b"caf\xe9:1:2\nann:100000:65536\n").unwrap();
-        assert_eq!(ranges(file.to_str().unwrap(), "ann", 1000), [(100_000, 65536)]);
+        std::fs::write(&file, text).unwrap();
+        let ranges_of = |name, uid| ranges(file.to_str().unwrap(), name, uid);
+        assert_eq!(ranges_of("me", 1000), [(100_000, 65536), (200_000, 10)]);
+        assert!(ranges_of("you", 7).is_empty());
+        assert!(ranges("/nonexistent", "me", 1000).is_empty());
         std::fs::remove_file(file).unwrap();
     }
 }

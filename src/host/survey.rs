@@ -1,7 +1,7 @@
 //! What this host has of what containers can ask for. For `info` and `features --host`: each answer is asked of the
 //! kernel when it is needed, and what cannot be asked counts as absent.
 
-use super::cgroups::{self, Layout};
+use super::cgroups::Layout;
 use crate::names;
 use nix::sys::statfs::{FsType, statfs};
 use std::fs;
@@ -18,14 +18,10 @@ pub fn namespaces() -> Vec<&'static str> {
 
 /// Every controller that a container here can get, sorted. Named v1 hierarchies are not controllers.
 pub fn controllers(layout: &Layout) -> Vec<String> {
-    let of_v2 = |mount: &str| -> Vec<String> {
-        let list = fs::read_to_string(format!("{mount}/cgroup.controllers")).unwrap_or_default();
-        list.split_whitespace().map(str::to_owned).collect()
-    };
     let of_v1 = layout.hierarchies.iter().flat_map(|hierarchy| hierarchy.controllers.iter().cloned());
     let mut found: Vec<String> = of_v1
         .filter(|name| !name.starts_with("name="))
-        .chain(layout.unified.iter().flat_map(|mount| of_v2(&mount.path)))
+        .chain(layout.unified.iter().flat_map(|mount| words(&format!("{}/cgroup.controllers", mount.path))))
         .collect();
     found.sort_unstable();
     found.dedup();
@@ -41,11 +37,6 @@ pub fn layout_name(layout: &Layout) -> &'static str {
     }
 }
 
-/// The hierarchies; `None` where nothing is mounted.
-pub fn layout() -> Option<Layout> {
-    cgroups::detect().ok()
-}
-
 /// The seccomp actions that the kernel knows ("kill_process", "errno" …); empty without seccomp.
 pub fn seccomp_actions() -> Vec<String> {
     words("/proc/sys/kernel/seccomp/actions_avail")
@@ -53,12 +44,12 @@ pub fn seccomp_actions() -> Vec<String> {
 
 /// The security modules that are on.
 pub fn security_modules() -> Vec<String> {
-    let list = fs::read_to_string("/sys/kernel/security/lsm").unwrap_or_default();
-    list.trim().split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    let list = value("/sys/kernel/security/lsm").unwrap_or_default();
+    list.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 pub fn has_apparmor() -> bool {
-    fs::read_to_string("/sys/module/apparmor/parameters/enabled").is_ok_and(|word| word.trim() == "Y")
+    value("/sys/module/apparmor/parameters/enabled").is_some_and(|word| word == "Y")
 }
 
 pub fn has_selinux() -> bool {
@@ -98,8 +89,7 @@ pub fn memory_kib(heading: &str) -> Option<u64> {
 }
 
 fn words(file: &str) -> Vec<String> {
-    let text = fs::read_to_string(file).unwrap_or_default();
-    text.split_whitespace().map(str::to_owned).collect()
+    value(file).unwrap_or_default().split_whitespace().map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -110,7 +100,7 @@ mod tests {
     fn controllers_of_a_v1_host_are_those_of_its_hierarchies() {
         let table = "32 31 0:29 / /nope/cpu rw - cgroup cgroup rw,cpu,cpuacct\n\
                      40 31 0:37 / /nope/systemd rw - cgroup cgroup rw,xattr,name=systemd\n";
-        let layout = cgroups::from_mountinfo(table).unwrap();
+        let layout = super::super::cgroups::from_mountinfo(table).unwrap();
         assert_eq!(
             (layout_name(&layout), controllers(&layout)),
             ("v1", vec!["cpu".into(), "cpuacct".into()])

@@ -79,13 +79,6 @@ mod tests {
     }
 
     #[test]
-    fn an_error_without_parts_is_one_line() {
-        assert_eq!(plain(&Error::new("container not running")), "error: container not running\n");
-        let named = Error::new("container not running").value("web");
-        assert_eq!(plain(&named), "error: \"web\": container not running\n");
-    }
-
-    #[test]
     fn several_problems_stand_one_below_the_other() {
         let second = Error::new("b").field("/y").remedy("c");
         let error = Error::all(vec![Error::new("a").field("/x"), second]).unwrap();

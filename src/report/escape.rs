@@ -62,6 +62,14 @@ pub fn escaped<'t>(text: &'t str, form: Form, stay: &[char]) -> Cow<'t, str> {
     Cow::Owned(out)
 }
 
+/// The same of a text that is no longer needed.
+pub fn escape(text: String, form: Form) -> String {
+    match escaped(&text, form, &[]) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(escaped) => escaped,
+    }
+}
+
 fn push(out: &mut String, form: Form, c: char) {
     let number = u32::from(c);
     // Ignored: writing to a String cannot fail.

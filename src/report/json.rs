@@ -1,17 +1,13 @@
 //! JSON for people. Every type is written by the one compact serializer and the text is laid out afterwards: a second
 //! serializer would be a second copy of the code of every type.
 
-use super::escape::{Form, escaped};
+use super::escape::{Form, escape};
 use serde::Serialize;
-use std::borrow::Cow;
 
 /// `value` on one line. Invisible characters occur only in strings, and are escaped there.
 pub fn compact(value: &impl Serialize) -> String {
     let text = serde_json::to_string(value).expect("our own types have string keys");
-    match escaped(&text, Form::Json, &[]) {
-        Cow::Borrowed(_) => text,
-        Cow::Owned(escaped) => escaped,
-    }
+    escape(text, Form::Json)
 }
 
 /// `value` with one member a line, `indent` for each level.

@@ -1,6 +1,6 @@
 //! One record as one line, in the two forms that engines parse.
 
-use super::escape::{Form, escaped};
+use super::escape::{Form, escape, escaped};
 use crate::time::rfc3339;
 use std::time::SystemTime;
 
@@ -53,7 +53,7 @@ pub fn render(
         Format::Text => {
             format!("time={} level={level} msg={}\n", quoted(&time), value(message))
         }
-        Format::Plain => escaped(&message.replace('\n', " "), Form::Plain, &[]).into_owned() + "\n",
+        Format::Plain => escape(message.replace('\n', " "), Form::Plain) + "\n",
         Format::Json => super::json::compact(&Record { level, msg: message, field, time: &time }) + "\n",
     }
 }

@@ -85,7 +85,7 @@ impl Log {
         }
         self.write(Level::Error, error);
         if !matches!(self.target, Target::Stderr) {
-            say(&(escape::escaped(&error.to_string().replace('\n', " "), Form::Plain, &[]) + "\n"));
+            say(&(escape::escape(error.to_string().replace('\n', " "), Form::Plain) + "\n"));
         }
     }
 

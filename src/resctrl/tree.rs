@@ -3,7 +3,7 @@
 use super::schema::Write;
 use crate::error::{Error, Kind, Result};
 use crate::host::cgroups::mounts_of;
-use crate::sys::{Errno, SysResult, c, dents, file};
+use crate::sys::{Errno, SysResult, c, file};
 use nix::sys::statfs::{FsType, fstatfs};
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, OwnedFd};
@@ -72,7 +72,7 @@ impl Tree {
     /// The names of the directories in `directory` of a group, sorted.
     pub(super) fn subdirectories(&self, group: &str, directory: &str) -> SysResult<Vec<String>> {
         let opened = file::openat2(self.top.as_fd(), &below(group, directory)?, DIRECTORY, 0, INSIDE)?;
-        let names = dents::subdirectories(opened.as_fd())?;
+        let names = file::subdirectories(opened.as_fd())?;
         let mut names: Vec<String> = names.into_iter().filter_map(|name| name.into_string().ok()).collect();
         names.sort_unstable();
         Ok(names)

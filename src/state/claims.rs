@@ -9,7 +9,7 @@ use super::id;
 use super::store::{Store, names};
 use crate::cgroup::{Leg, Location, search};
 use crate::error::{Error, Kind, Result};
-use crate::sys::{Errno, SysResult, c, file, lock};
+use crate::sys::{Errno, SysResult, c, file, unless_gone};
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -81,15 +81,12 @@ impl Store {
     fn sweep(&self, location: &Location, name: &CString, left_by: &str) -> SysResult<()> {
         let root = self.root().map_err(|_| Errno(libc::ENOENT))?;
         let lock = file::openat2(root, c".", libc::O_RDONLY | libc::O_DIRECTORY, 0, 0)?;
-        lock::flock(lock.as_fd(), libc::LOCK_EX)?;
+        file::flock(lock.as_fd(), libc::LOCK_EX)?;
         let left = holder(root, name).is_some_and(|holder| holder == left_by);
         if !left || !matches!(self.use_of(location, left_by), Use::None) {
             return Ok(());
         }
-        match file::unlinkat(root, name, 0) {
-            Err(Errno(libc::ENOENT)) => Ok(()),
-            other => other,
-        }
+        unless_gone(file::unlinkat(root, name, 0)).map(drop)
     }
 }
 

@@ -4,9 +4,8 @@
 //! runc keeps one `state.json`, crun a `status` and a copy of `config.json`. Both keep `exec.fifo` until the container
 //! starts.
 
-use super::maker::Maker;
 use super::process::{Life, Process, boot_id};
-use super::record::{Phase, Record};
+use super::record::{Maker, Phase, Record};
 use crate::cgroup::{Location, locate};
 use crate::error::{Error, Kind, Result};
 use crate::host::cgroups::{self, Mount};
@@ -130,7 +129,9 @@ pub fn of_crun(id: &str, status: &[u8], config: &[u8], owner_uid: u32) -> Result
     // Damaged or absent: then there are no annotations to show, and its pid namespace is taken for a shared one.
     let config: CrunConfig = load::read(config).unwrap_or_default();
     let cgroup = match theirs.cgroup_path.as_deref().filter(|path| !path.is_empty()) {
-        Some(path) => Some(locate(&cgroups::detect()?, Some(&absolute(path)), id)?),
+        Some(path) => {
+            Some(locate(&cgroups::detect()?, Some(&format!("/{}", path.trim_start_matches('/'))), id)?)
+        }
         None => None,
     };
     Ok(Record {
@@ -159,10 +160,6 @@ fn process(pid: i32, start: u64) -> Option<Process> {
     (pid > 0).then_some(Process { pid, start })
 }
 
-fn absolute(path: &str) -> String {
-    format!("/{}", path.trim_start_matches('/'))
-}
-
 /// `CLONE_NEW…` of the namespaces without a path. Only the pid namespace decides anything here.
 fn made(namespaces: Option<&[Namespace]>) -> u32 {
     let own = |n: &&Namespace| n.path.is_empty() && matches!(n.kind.as_str(), "NEWPID" | "pid");
@@ -189,17 +186,10 @@ fn runc_location(paths: &BTreeMap<String, String>) -> Result<Option<Location>> {
 pub fn poststop_of_runc(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut hooks = runc(bytes)?.config.hooks.unwrap_or_default();
     let mut poststop = hooks.remove("poststop").unwrap_or(Value::Null);
-    for hook in poststop.as_array_mut().into_iter().flatten() {
-        let seconds = hook
-            .get("timeout")
-            .and_then(Value::as_i64)
-            .map(|nanoseconds| (nanoseconds / 1_000_000_000).max(1));
-        if let Some(hook) = hook.as_object_mut() {
-            hook.remove("timeout");
-            hook.remove("dir");
-            if let Some(seconds) = seconds {
-                hook.insert("timeout".to_owned(), seconds.into());
-            }
+    for hook in poststop.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+        hook.remove("dir");
+        if let Some(nanoseconds) = hook.remove("timeout").as_ref().and_then(Value::as_i64) {
+            hook.insert("timeout".to_owned(), (nanoseconds / 1_000_000_000).max(1).into());
         }
     }
     Ok(serde_json::json!({"ociVersion": "1.0.0", "hooks": {"poststop": poststop}}).to_string().into_bytes())

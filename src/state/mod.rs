@@ -23,7 +23,6 @@ pub mod brief;
 mod claims;
 mod foreign;
 pub mod id;
-mod maker;
 pub mod owner;
 pub mod process;
 pub mod record;
@@ -31,9 +30,8 @@ pub mod root;
 pub mod store;
 
 pub use brief::Brief;
-pub use maker::Maker;
-pub use process::{Inode, Life, Process, boot_id, is_init};
-pub use record::{AddedMount, Phase, Record};
+pub use process::{Life, Process, boot_id, is_init};
+pub use record::{AddedMount, Maker, Phase, Record};
 pub use store::{
     Awaited, Entry, NoRoot, START_ANSWER, START_AWAITED, START_SOCKET, START_WORD, Store, awaited_at,
 };

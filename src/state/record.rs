@@ -3,10 +3,10 @@
 //! Fields may be added; a reader ignores those that it does not know and takes the default for those that an
 //! older writer did not have. A record of another major version is refused by name.
 
-use super::maker::Maker;
 use super::process::Process;
 use crate::cgroup::Location;
 use crate::error::{Error, Kind, Result};
+use crate::report::shape::empty;
 use crate::resctrl::Place;
 use crate::spec::{Amendments, Keyring, RootChange, load};
 use serde::{Deserialize, Serialize};
@@ -33,14 +33,26 @@ pub enum Phase {
 pub struct AddedMount {
     pub destination: String,
     pub number: u64,
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "empty")]
     pub device: u64,
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "empty")]
     pub inode: u64,
 }
 
-fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
-    *number == T::default()
+/// The runtime that made a container, where it is not this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Maker {
+    Runc,
+    Crun,
+}
+
+impl Maker {
+    pub fn name(self) -> &'static str {
+        match self {
+            Maker::Runc => "runc",
+            Maker::Crun => "crun",
+        }
+    }
 }
 
 /// One container.
@@ -101,7 +113,7 @@ pub struct Record {
     #[serde(skip)]
     pub made_by: Option<Maker>,
     /// So many of the poststop hooks have run: `delete` goes on behind them.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "empty")]
     pub poststop: usize,
 }
 
@@ -116,7 +128,12 @@ struct Numbers {
 impl Record {
     /// For what needs to know more of a container than another runtime's record says.
     pub fn must_be_ours(&self) -> Result<()> {
-        self.made_by.map_or(Ok(()), |maker| Err(maker.refuses(&self.id)))
+        let Some(name) = self.made_by.map(Maker::name) else { return Ok(()) };
+        Err(Error::new(format!("the container was made by {name}"))
+            .kind(Kind::Unsupported)
+            .field("container-id")
+            .value(&self.id)
+            .remedy(format!("use {name}, or delete the container and create it again")))
     }
 
     /// Every namespace that a process of the container is in and we are not, for setns(2).

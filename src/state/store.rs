@@ -7,7 +7,7 @@ use super::process::{Inode, Life, boot_id, is_init};
 use super::record::{Phase, Record};
 use crate::error::{Error, Kind, Result};
 use crate::sys::poll::Pause;
-use crate::sys::{Errno, SysResult, c, file, identity, lock};
+use crate::sys::{Errno, SysResult, c, file, identity, unless_gone};
 use crate::time;
 use nix::fcntl::renameat;
 use nix::sys::stat::fstat;
@@ -70,7 +70,9 @@ impl Store {
     /// `root` must be absolute.
     pub fn open(root: &Path, missing: NoRoot) -> Result<Store> {
         let path = root.to_path_buf();
-        let name = c_path(root)?;
+        let no_name =
+            |_| Error::new("a path cannot hold a NUL byte").kind(Kind::Argument).value(root.display());
+        let name = c(root).map_err(no_name)?;
         let dir = match (open_dir(file::cwd(), &name, 0), missing) {
             (Ok(dir), _) => Some(dir),
             (Err(Errno(libc::ENOENT)), NoRoot::Empty) => None,
@@ -398,10 +400,7 @@ impl Entry {
 
     /// From here on `list` asks the kernel.
     pub fn remove_brief(&self) -> Result<()> {
-        match file::unlinkat(self.dir(), BRIEF, 0) {
-            Ok(()) | Err(Errno(libc::ENOENT)) => Ok(()),
-            Err(e) => Err(self.failed("remove", BRIEF)(e)),
-        }
+        unless_gone(file::unlinkat(self.dir(), BRIEF, 0)).map(drop).map_err(self.failed("remove", BRIEF))
     }
 
     /// Says which file of this directory an error is about.
@@ -414,7 +413,7 @@ impl Entry {
         self.write_new(CONFIG, bytes).map_err(self.failed("write", CONFIG))
     }
 
-    /// The bytes that the container was made from.
+    /// What [`Entry::write_config`] has kept.
     pub fn config(&self) -> Result<Vec<u8>> {
         self.read(CONFIG).or_else(|e| match (e, self.read(STATE)) {
             // Another command removes it at this moment.
@@ -439,7 +438,7 @@ impl Entry {
 
     /// What was kept of its script. Nothing by `run`, and by a program that kept none.
     pub fn script(&self) -> Option<Vec<u8>> {
-        file::read_at(self.dir(), SCRIPT, LARGEST_CONFIG, libc::RESOLVE_NO_SYMLINKS).ok()
+        self.read(SCRIPT).ok()
     }
 
     /// Marks it as created.
@@ -474,7 +473,7 @@ impl Entry {
         if self.held.get() {
             return false;
         }
-        match lock::flock(self.dir(), libc::LOCK_SH | libc::LOCK_NB) {
+        match file::flock(self.dir(), libc::LOCK_SH | libc::LOCK_NB) {
             Ok(()) => {
                 self.unlock();
                 false
@@ -495,7 +494,7 @@ impl Entry {
     pub fn unlock(&self) {
         self.held.set(false);
         // Ignored: LOCK_UN fails only for a descriptor that is not open.
-        let _ = lock::flock(self.dir(), libc::LOCK_UN);
+        let _ = file::flock(self.dir(), libc::LOCK_UN);
     }
 
     /// Takes the lock again. The container may have been deleted meanwhile: then it does not exist.
@@ -508,10 +507,7 @@ impl Entry {
     /// into: a directory in it is removed only if it is empty, so a mount in it loses nothing.
     pub fn remove(self) -> Result<()> {
         for name in OURS {
-            match file::unlinkat(self.dir(), name, 0) {
-                Ok(()) | Err(Errno(libc::ENOENT)) => {}
-                Err(e) => return Err(self.remove_error(e)),
-            }
+            unless_gone(file::unlinkat(self.dir(), name, 0)).map_err(|e| self.remove_error(e))?;
         }
         match self.remove_directory() {
             Err(Errno(libc::ENOTEMPTY | libc::EEXIST)) => {
@@ -594,7 +590,7 @@ impl Entry {
     fn lock_until(&self, deadline: Instant, pause: Pause) -> Result<()> {
         let mut time = Duration::from_micros(200);
         loop {
-            match lock::flock(self.dir(), libc::LOCK_EX | libc::LOCK_NB) {
+            match file::flock(self.dir(), libc::LOCK_EX | libc::LOCK_NB) {
                 Ok(()) => {
                     self.held.set(true);
                     return Ok(());
@@ -614,14 +610,14 @@ impl Entry {
         }
     }
 
-    /// Whether the directory that is held has no name any more.
-    /// A command has written a record.
+    /// Whether a command has written a record.
     fn is_named(&self) -> bool {
         file::openat2(self.dir(), STATE, libc::O_PATH | libc::O_NOFOLLOW, 0, 0).is_ok()
     }
 
+    /// Whether the directory that is held has no name any more.
     fn is_removed(&self) -> bool {
-        nix::sys::stat::fstat(&self.dir).is_ok_and(|stat| stat.st_nlink == 0)
+        fstat(&self.dir).is_ok_and(|stat| stat.st_nlink == 0)
     }
 }
 
@@ -688,11 +684,6 @@ pub(super) fn names(dir: BorrowedFd) -> Vec<CString> {
 
 fn open_dir(dir: BorrowedFd, name: &CStr, flags: i32) -> SysResult<OwnedFd> {
     file::openat2(dir, name, libc::O_RDONLY | libc::O_DIRECTORY | flags, 0, 0)
-}
-
-fn c_path(path: &Path) -> Result<CString> {
-    c(path)
-        .map_err(|_| Error::new("a path cannot hold a NUL byte").kind(Kind::Argument).value(path.display()))
 }
 
 fn c_id(id: &str) -> CString {

@@ -2,7 +2,7 @@
 
 use super::{Errno, SysResult, c, check, owned, uninterrupted};
 use nix::sys::stat::{Mode, fstat};
-use std::ffi::{CStr, OsStr};
+use std::ffi::{CStr, CString, OsStr};
 use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
@@ -156,29 +156,21 @@ pub fn read_path_by(path: impl AsRef<OsStr>, limit: usize, resolve: u64) -> SysR
     let path = c(path)?;
     let open = |flags| openat2(cwd(), &path, libc::O_RDONLY | libc::O_NOCTTY | flags, 0, resolve);
     let file = open(libc::O_NONBLOCK)?;
-    let bytes = read_patiently(file.as_fd(), limit)?;
-    if bytes.is_empty() && is_fifo(file.as_fd())? { read_all(open(0)?.as_fd(), limit) } else { Ok(bytes) }
-}
-
-fn is_fifo(file: BorrowedFd) -> SysResult<bool> {
-    Ok(fstat(file)?.st_mode & libc::S_IFMT == libc::S_IFIFO)
-}
-
-/// Reads `fd` to its end; more than `limit` bytes is `EFBIG`.
-pub fn read_all(fd: BorrowedFd, limit: usize) -> SysResult<Vec<u8>> {
-    read_by(|buffer| read(fd, buffer), limit)
-}
-
-/// The same, and what is not there yet is waited for.
-fn read_patiently(fd: BorrowedFd, limit: usize) -> SysResult<Vec<u8>> {
+    let fd = file.as_fd();
     let patient = |buffer: &mut [u8]| match read(fd, buffer) {
-        Err(Errno(libc::EAGAIN)) if is_fifo(fd)? => {
+        Err(Errno(libc::EAGAIN)) if kind(fd)? == libc::S_IFIFO => {
             set_nonblocking(fd, false)?;
             read(fd, buffer)
         }
         other => other,
     };
-    read_by(patient, limit)
+    let bytes = read_by(patient, limit)?;
+    if bytes.is_empty() && kind(fd)? == libc::S_IFIFO { read_all(open(0)?.as_fd(), limit) } else { Ok(bytes) }
+}
+
+/// Reads `fd` to its end; more than `limit` bytes is `EFBIG`.
+pub fn read_all(fd: BorrowedFd, limit: usize) -> SysResult<Vec<u8>> {
+    read_by(|buffer| read(fd, buffer), limit)
 }
 
 fn read_by(mut read: impl FnMut(&mut [u8]) -> SysResult<usize>, limit: usize) -> SysResult<Vec<u8>> {
@@ -239,4 +231,39 @@ pub fn identity(fd: BorrowedFd) -> SysResult<(u64, u64)> {
 /// Whether `fd` is open on a procfs. Reference: fstatfs(2).
 pub fn is_procfs(fd: BorrowedFd) -> SysResult<bool> {
     Ok(nix::sys::statfs::fstatfs(fd)?.filesystem_type() == nix::sys::statfs::PROC_SUPER_MAGIC)
+}
+
+/// flock(fd, operation) with `LOCK_*`. The lock ends with the last copy of the descriptor.
+/// Reference: flock(2).
+pub fn flock(fd: BorrowedFd, operation: i32) -> SysResult<()> {
+    // SAFETY: no pointer is passed.
+    check(unsafe { libc::flock(fd.as_raw_fd(), operation) }).map(drop)
+}
+
+/// The names of the subdirectories of `dir`, without `.` and `..`. Moves the descriptor's offset, which has to be
+/// at the start. Reference: getdents64(2). A file system that does not tell types (`DT_UNKNOWN`) shows none;
+/// the kernel's own pseudo file systems all tell.
+pub fn subdirectories(dir: BorrowedFd) -> SysResult<Vec<CString>> {
+    let mut names = Vec::new();
+    let mut buffer = [0_u8; 8192];
+    loop {
+        // SAFETY: the pointer and the length describe `buffer`, which is exclusively ours for the call.
+        let n = check(unsafe {
+            libc::syscall(libc::SYS_getdents64, dir.as_raw_fd(), buffer.as_mut_ptr(), buffer.len())
+        })? as usize;
+        if n == 0 {
+            return Ok(names);
+        }
+        let mut rest = &buffer[..n];
+        // struct linux_dirent64: u64 inode, i64 offset, u16 record length, u8 type, NUL-terminated name.
+        while rest.len() > 19 {
+            let length = usize::from(u16::from_ne_bytes([rest[16], rest[17]]));
+            let record = rest.get(..length).ok_or(Errno(libc::EIO))?;
+            let name = CStr::from_bytes_until_nul(&record[19..]).map_err(|_| Errno(libc::EIO))?;
+            if record[18] == libc::DT_DIR && name != c"." && name != c".." {
+                names.push(name.to_owned());
+            }
+            rest = &rest[length..];
+        }
+    }
 }

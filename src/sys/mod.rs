@@ -5,10 +5,7 @@
 #![allow(unsafe_code)]
 
 pub mod bpf;
-pub mod dents;
-pub mod event;
 pub mod file;
-pub mod lock;
 pub mod memory;
 pub mod mount;
 pub mod namespace;

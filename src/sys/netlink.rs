@@ -43,12 +43,6 @@ impl From<Errno> for Refused {
     }
 }
 
-impl From<nix::errno::Errno> for Refused {
-    fn from(errno: nix::errno::Errno) -> Self {
-        Errno::from(errno).into()
-    }
-}
-
 pub type NetResult<T> = Result<T, Refused>;
 
 /// A socket in one network namespace.
@@ -145,11 +139,11 @@ impl Netlink {
         let dump = request.flags & libc::NLM_F_DUMP as u16 == libc::NLM_F_DUMP as u16;
         let acknowledged = request.flags & ACK != 0 || dump;
         let bytes = request.finish(self.sequence);
-        send(self.socket.as_raw_fd(), &bytes, MsgFlags::empty())?;
+        send(self.socket.as_raw_fd(), &bytes, MsgFlags::empty()).map_err(Errno::from)?;
         let mut buffer = vec![0; BUFFER];
         loop {
-            let length = recv(self.socket.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT)?;
-            for message in parts(&buffer[..length], message) {
+            let length = recv(self.socket.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT);
+            for message in parts(&buffer[..length.map_err(Errno::from)?], message) {
                 let message = message?;
                 if message.sequence != self.sequence {
                     continue;

@@ -1,9 +1,9 @@
 //! poll(2), to its deadline whatever signals come between.
 
-use super::SysResult;
+use super::{SysResult, owned};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// Waits until there is something to say of one of these; `false` at the deadline. Without a deadline it waits for ever. A
@@ -36,4 +36,10 @@ pub type Pause<'a> = &'a dyn Fn(Option<PollFd>, Duration) -> SysResult<()>;
 /// A pause that nothing ends.
 pub fn rest(fd: Option<PollFd>, time: Duration) -> SysResult<()> {
     wait(fd.into_iter().collect::<Vec<_>>().as_mut_slice(), Some(Instant::now() + time)).map(drop)
+}
+
+/// eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK): a counter to poll, for what takes a descriptor to signal. Reference: eventfd(2).
+pub fn eventfd() -> SysResult<OwnedFd> {
+    // SAFETY: no pointer is passed; the call returns a new descriptor.
+    unsafe { owned(libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK)) }
 }

@@ -2,8 +2,8 @@
 
 use super::{Errno, SysResult, check, file, uninterrupted};
 use nix::sys::socket::{
-    AddressFamily, Backlog, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr,
-    recvmsg, sendmsg,
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, recvmsg,
+    sendmsg,
 };
 use nix::sys::time::TimeVal;
 use std::io::{IoSlice, IoSliceMut};
@@ -19,31 +19,14 @@ pub fn pair() -> SysResult<(OwnedFd, OwnedFd)> {
     Ok(nix::sys::socket::socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?)
 }
 
-/// A listening SEQPACKET socket at `path`, for its owner alone whatever the umask is. `sun_path` is short: give a
-/// path through /proc/self/fd.
-pub fn listen(path: &Path) -> SysResult<OwnedFd> {
-    let socket = new(SockType::SeqPacket)?;
-    // A path gets its mode from the socket that is bound to it.
-    nix::sys::stat::fchmod(&socket, nix::sys::stat::Mode::S_IRUSR | nix::sys::stat::Mode::S_IWUSR)?;
-    nix::sys::socket::bind(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
-    nix::sys::socket::listen(&socket, Backlog::new(4)?)?;
-    Ok(socket)
-}
-
 /// Connects to the SEQPACKET socket at `path`.
 pub fn connect(path: &Path) -> SysResult<OwnedFd> {
     connect_as(SockType::SeqPacket, path)
 }
 
-/// Connects to the STREAM socket at `path`: engines' console and notify sockets are of this kind. `sun_path` is short; a
-/// longer path is opened first, and the socket found through that.
+/// Connects to the STREAM socket at `path`: engines' console and notify sockets are of this kind.
 pub fn connect_stream(path: &Path) -> SysResult<OwnedFd> {
-    const LONGEST: usize = 107;
-    if path.as_os_str().len() <= LONGEST {
-        return connect_as(SockType::Stream, path);
-    }
-    let found = super::file::openat2(super::file::cwd(), &super::c(path)?, libc::O_PATH, 0, 0)?;
-    connect_as(SockType::Stream, Path::new(&format!("/proc/self/fd/{}", found.as_raw_fd())))
+    connect_as(SockType::Stream, path)
 }
 
 /// Connects to the DGRAM socket at `path`; one that begins with @ is an abstract name (sd_notify(3)). What is sent may

@@ -40,13 +40,19 @@ pub fn set_mode(master: BorrowedFd, mode: u32) -> SysResult<()> {
 /// Lets the lines that are written to the terminal of this master end as they are written: `\n` stays `\n`. Reference:
 /// termios(3).
 pub fn keep_line_ends(master: BorrowedFd) -> SysResult<()> {
-    // SAFETY: all zeroes is a valid value of this plain struct.
-    let mut mode: libc::termios = unsafe { zeroed() };
-    // SAFETY: mode is ours for the call. A master answers for its terminal.
-    check(unsafe { libc::tcgetattr(master.as_raw_fd(), &mut mode) })?;
+    // A master answers for its terminal.
+    let mut mode = mode(master)?;
     mode.c_oflag &= !libc::ONLCR;
     // SAFETY: mode is valid for the call.
     check(unsafe { libc::tcsetattr(master.as_raw_fd(), libc::TCSANOW, &mode) }).map(drop)
+}
+
+fn mode(terminal: BorrowedFd) -> SysResult<libc::termios> {
+    // SAFETY: all zeroes is a valid value of this plain struct.
+    let mut mode: libc::termios = unsafe { zeroed() };
+    // SAFETY: mode is ours for the call.
+    check(unsafe { libc::tcgetattr(terminal.as_raw_fd(), &mut mode) })?;
+    Ok(mode)
 }
 
 /// A terminal in raw mode; dropped, it is as it was, to the last bit: nix keeps only the flags that it knows.
@@ -57,10 +63,7 @@ pub struct Raw<'a> {
 
 /// Puts a terminal into raw mode. `ENOTTY` if it is none. Reference: termios(3).
 pub fn raw(terminal: BorrowedFd) -> SysResult<Raw> {
-    // SAFETY: all zeroes is a valid value of this plain struct.
-    let mut before: libc::termios = unsafe { zeroed() };
-    // SAFETY: before is ours for the call.
-    check(unsafe { libc::tcgetattr(terminal.as_raw_fd(), &mut before) })?;
+    let before = mode(terminal)?;
     let mut raw = before;
     // SAFETY: raw is ours for both calls.
     check(unsafe {

@@ -2,7 +2,7 @@
 //!
 //! Every step is relative to a held descriptor and is resolved below it: no links, no `..`, no other file system.
 
-use crate::sys::{self, Errno, SysResult, dents, file, unless_gone};
+use crate::sys::{self, Errno, SysResult, file, unless_gone};
 use std::ffi::{CString, OsStr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -70,7 +70,7 @@ fn each(anchor: BorrowedFd, path: &mut Vec<u8>, names: Vec<CString>, visit: &mut
 #[inline(never)]
 fn open_and_list(anchor: BorrowedFd, path: &[u8]) -> SysResult<(OwnedFd, Vec<CString>)> {
     let dir = file::openat2(anchor, &c(if path.is_empty() { b"." } else { path })?, DIRECTORY, 0, INSIDE)?;
-    let names = dents::subdirectories(dir.as_fd())?;
+    let names = file::subdirectories(dir.as_fd())?;
     Ok((dir, names))
 }
 

@@ -38,7 +38,7 @@ pub fn shared_options() -> Vec<Arg> {
 
 pub fn parse(arguments: &Arguments) -> Result<CreateOptions<'static>> {
     let (announced, socket_names) = caller::listening()?;
-    let (sockets, preserve_fds) = caller::descriptors(announced, arguments.number("preserve-fds")?)?;
+    let (sockets, preserve_fds) = caller::descriptors(announced, arguments.number("preserve-fds"))?;
     Ok(CreateOptions {
         id: arguments.id(),
         bundle: arguments.path("bundle").unwrap_or_else(|| PathBuf::from(".")),

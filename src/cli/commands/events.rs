@@ -2,10 +2,11 @@
 
 use super::command::{Action, Command, ON_A_CONTAINER};
 use crate::cli::arguments::{option, switch};
-use crate::cli::{Arguments, Session, duration, session::Which, streams};
+use crate::cli::{Arguments, Session, duration, streams};
 use crate::engine::running::events::{ContainerEvent, Stats, Stream};
 use crate::error::{Error, Result};
 use crate::report::json;
+use crate::state::NoRoot;
 use clap::Arg;
 use serde::Serialize;
 use std::os::fd::AsFd;
@@ -43,7 +44,7 @@ struct Line<'a> {
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     let interval = interval(arguments)?;
     let id = &arguments.id();
-    let engine = session.engine_for_look(Which::One)?;
+    let engine = session.engine_for_look(NoRoot::Empty)?;
     let say = |kind, data: Option<&Stats>| streams::say(&(json::compact(&Line { kind, id, data }) + "\n"));
     if arguments.switch("stats") {
         return say("stats", Some(&engine.stats(id)?)).map(|_| 0);

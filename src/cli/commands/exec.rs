@@ -1,7 +1,7 @@
 //! `exec`: another process in a running container.
 
 use super::command::{Action, Command};
-use crate::cli::arguments::{checked, number_option, option, options as several, switch, word_switch};
+use crate::cli::arguments::{number_option, option, options as several, parsed, switch, word_switch};
 use crate::cli::foreground::{self, Orphans};
 use crate::cli::session::Attended;
 use crate::cli::{Arguments, Session, caller, user};
@@ -35,9 +35,7 @@ fn options() -> Vec<Arg> {
         word_switch("tty", "give the process a terminal; --tty=no overrides a terminal in --process")
             .short('t'),
         option("user", "UID[:GID]", "numeric user and group").short('u'),
-        several("additional-gids", "GID", "add a numeric group")
-            .short('g')
-            .value_parser(checked(user::is_gids)),
+        several("additional-gids", "GID", "add a numeric group").short('g').value_parser(parsed(user::gids)),
         option("process", "FILE", "read the whole process from this JSON file").short('p'),
         switch("detach", "do not wait for the process").short('d'),
         option("pid-file", "FILE", "write the process id to this file"),
@@ -128,7 +126,7 @@ fn parse(arguments: &Arguments) -> Result<ExecOptions<'static>> {
         env: arguments.values("env").map(environment).collect::<Result<_>>()?,
         tty: arguments.given_switch("tty"),
         user: arguments.text("user")?.map(user::parse).transpose()?,
-        additional_gids: gids(arguments)?,
+        additional_gids: arguments.values::<Vec<u32>>("additional-gids").flatten().copied().collect(),
         process_label: arguments.text("process-label")?.map(str::to_owned),
         apparmor: arguments.text("apparmor")?.map(str::to_owned),
         no_new_privileges: arguments.given_switch("no-new-privs"),
@@ -137,7 +135,7 @@ fn parse(arguments: &Arguments) -> Result<ExecOptions<'static>> {
         streams: [None; 3],
         pid_file: arguments.path("pid-file"),
         pidfd_socket: arguments.path("pidfd-socket"),
-        preserve_fds: caller::descriptors(0, arguments.number("preserve-fds")?)?.1,
+        preserve_fds: caller::descriptors(0, arguments.number("preserve-fds"))?.1,
         paused: if arguments.switch("ignore-paused") { Paused::Ignore } else { Paused::Refuse },
         cgroups: arguments.texts("cgroup")?.into_iter().map(below).collect::<Result<_>>()?,
     })
@@ -161,11 +159,6 @@ fn environment(variable: &OsString) -> Result<OsString> {
         return Ok(variable.clone());
     }
     Err(Error::argument("--env", variable.to_string_lossy(), "an environment variable must be NAME=VALUE"))
-}
-
-fn gids(arguments: &Arguments) -> Result<Vec<u32>> {
-    let lists = arguments.texts("additional-gids")?.into_iter().map(user::parse_gids);
-    Ok(lists.collect::<Result<Vec<_>>>()?.concat())
 }
 
 /// "PATH", or "CONTROLLER[,CONTROLLER]:PATH" for hierarchies of cgroup v1.
@@ -233,7 +226,8 @@ mod tests {
             let error = parsed(line).unwrap_err().to_string();
             assert!(error.contains(wanted), "{line}: {error}");
         }
-        for line in ["-g x web ls", "-g 1, web ls", "--preserve-fds x web ls"] {
+        let groups = ["-g x web ls", "-g 1, web ls", "-g -1 web ls", "-g 4294967295 web ls"];
+        for line in groups.into_iter().chain(["--preserve-fds x web ls"]) {
             let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
             let refused = Arguments::parse("rruntime exec", options(), COMMAND.options_end, &words);
             assert!(refused.unwrap_err().to_string().contains("invalid value"), "{line}");

@@ -6,7 +6,7 @@ use crate::cli::arguments::switch;
 use crate::cli::facts::Fact;
 use crate::cli::{Arguments, Session, streams, version};
 use crate::error::Result;
-use crate::host::cgroups::Layout;
+use crate::host::cgroups::{self, Layout};
 use crate::host::survey;
 use crate::names;
 use crate::report::json;
@@ -57,7 +57,7 @@ fn linux(on_this_host: bool) -> Fact {
         Fact::list(names.into_iter().filter(|name| !on_this_host || has(name)))
     };
     let namespaces = LazyCell::new(survey::namespaces);
-    let layout = LazyCell::new(survey::layout);
+    let layout = LazyCell::new(|| cgroups::detect().ok());
     let unified = || layout.as_ref().map(Layout::is_unified);
     let rdma = || layout.as_ref().is_some_and(|on| survey::controllers(on).iter().any(|name| name == "rdma"));
     let cgroup = Fact::object([
@@ -82,7 +82,7 @@ fn linux(on_this_host: bool) -> Fact {
         ("monitoring", has(&survey::has_resctrl_monitoring)),
     ]);
     let actions = LazyCell::new(survey::seccomp_actions);
-    let has_action = |name: &str| actions.iter().any(|action| action == kernel_action(name));
+    let has_action = |name: &str| actions.iter().any(|action| *action == kernel_action(name));
     // An architecture without a table of system calls is read, and none of its calls can be named.
     let archs = seccomp::ARCHES.iter().filter(|(_, arch)| arch.is_some());
     let flags = || Fact::list(seccomp::FLAGS.iter().map(|flag| flag.name));
@@ -121,15 +121,10 @@ fn sorted(names: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
 }
 
 /// The kernel's name of an action, as in actions_avail.
-fn kernel_action(name: &str) -> &'static str {
+fn kernel_action(name: &str) -> String {
     match name {
-        "SCMP_ACT_KILL" | "SCMP_ACT_KILL_THREAD" => "kill_thread",
-        "SCMP_ACT_KILL_PROCESS" => "kill_process",
-        "SCMP_ACT_TRAP" => "trap",
-        "SCMP_ACT_ERRNO" => "errno",
-        "SCMP_ACT_NOTIFY" => "user_notif",
-        "SCMP_ACT_TRACE" => "trace",
-        "SCMP_ACT_LOG" => "log",
-        _ => "allow",
+        "SCMP_ACT_KILL" => "kill_thread".to_owned(),
+        "SCMP_ACT_NOTIFY" => "user_notif".to_owned(),
+        _ => name.trim_start_matches("SCMP_ACT_").to_ascii_lowercase(),
     }
 }

@@ -5,7 +5,7 @@ use crate::cli::facts::Fact;
 use crate::cli::table::{Form, form, form_option};
 use crate::cli::{Arguments, Session, streams, version};
 use crate::error::Result;
-use crate::host::{self, subordinate, survey};
+use crate::host::{self, cgroups, subordinate, survey};
 use crate::names;
 use crate::spec::cpus;
 use crate::sys::identity;
@@ -26,7 +26,7 @@ pub const COMMAND: Command = Command {
 struct Section(&'static str, Vec<(&'static str, Fact)>);
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
-    let sections = [program(session), kernel(), caller(), cgroups(), security(), ids(), limits()];
+    let sections = [program(session), kernel(), caller(), hierarchies(), security(), ids(), limits()];
     match form(arguments)? {
         Form::Table => streams::print(&table(&sections)),
         Form::Json => streams::print_pretty_json(&object(sections)),
@@ -84,10 +84,13 @@ fn caller() -> Section {
     Section("caller", facts)
 }
 
-fn cgroups() -> Section {
-    let facts = match survey::layout() {
-        None => vec![("layout", Fact::Missing("mount -t cgroup2 none /sys/fs/cgroup"))],
-        Some(layout) => {
+const NO_CONTROLLER: &str =
+    "limits of this controller are refused: enable it in the kernel or in the parent cgroup";
+
+fn hierarchies() -> Section {
+    let facts = match cgroups::detect() {
+        Err(_) => vec![("layout", Fact::Missing("mount -t cgroup2 none /sys/fs/cgroup"))],
+        Ok(layout) => {
             let controllers = survey::controllers(&layout);
             let mut facts = vec![("layout", Fact::text(survey::layout_name(&layout)))];
             if let Some(mount) = layout.only_v2() {
@@ -95,12 +98,7 @@ fn cgroups() -> Section {
             }
             for wanted in ["cpu", "memory", "pids"] {
                 if !controllers.iter().any(|name| name == wanted) {
-                    facts.push((
-                        wanted,
-                        Fact::Missing(
-                            "limits of this controller are refused: enable it in the kernel or in the parent cgroup",
-                        ),
-                    ));
+                    facts.push((wanted, Fact::Missing(NO_CONTROLLER)));
                 }
             }
             facts.push(("controllers", Fact::List(controllers)));

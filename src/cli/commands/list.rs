@@ -4,12 +4,11 @@ use super::command::{Action, Command, ON_THE_HOST};
 use crate::cli::arguments::switch;
 use crate::cli::facts::Fact;
 use crate::cli::table::Form;
-use crate::cli::{Arguments, Manner, Session, session::Which, streams, table};
+use crate::cli::{Arguments, Manner, Session, streams, table};
 use crate::engine::ContainerState;
 use crate::error::Result;
-use crate::report::escape::{self, escaped};
+use crate::report::escape;
 use clap::Arg;
-use std::borrow::Cow;
 
 pub const COMMAND: Command = Command {
     name: "list",
@@ -26,7 +25,7 @@ fn options() -> Vec<Arg> {
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     let form = table::form(arguments)?;
-    let engine = session.engine_for_look(Which::All)?;
+    let engine = session.engine_for_look(session.of_all())?;
     if arguments.switch("quiet") {
         let ids: String = engine.store.ids()?.into_iter().map(|id| id + "\n").collect();
         return streams::print(&ids).map(|()| 0);
@@ -38,13 +37,13 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
             let rows: Vec<Fact> = states.into_iter().map(crun_row).collect();
             streams::print_list(session.face, &rows)?;
         }
-        (Form::Table, Manner::Runc) => {
-            let heading = ["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"];
-            streams::print(&table::render(&rows(heading, states)))?;
-        }
-        (Form::Table, Manner::Crun) => {
-            let heading = ["NAME", "PID", "STATUS", "BUNDLE PATH", "CREATED", "OWNER"];
-            streams::print(&table::render_fixed(&rows(heading, states), [0, 10, 9, 40, 31, 0]))?;
+        (Form::Table, manner) => {
+            let (id, bundle) = match manner {
+                Manner::Runc => ("ID", "BUNDLE"),
+                Manner::Crun => ("NAME", "BUNDLE PATH"),
+            };
+            let rows = rows([id, "PID", "STATUS", bundle, "CREATED", "OWNER"], states);
+            streams::print(&table::render(&rows, |column, widest| width(manner, column, widest)))?;
         }
     }
     Ok(0)
@@ -62,17 +61,38 @@ fn crun_row(state: ContainerState) -> Fact {
     ])
 }
 
+/// runc's columns are at least 12 wide, with three spaces between. crun's first is as wide as its widest cell and one space.
+fn width(manner: Manner, column: usize, widest: usize) -> usize {
+    match (manner, column) {
+        (_, 5..) => 0,
+        (Manner::Runc, _) => (widest + 3).max(12),
+        (Manner::Crun, 0) => widest + 1,
+        (Manner::Crun, _) => [0, 10, 9, 40, 31][column],
+    }
+}
+
 fn rows(heading: [&str; 6], states: Vec<ContainerState>) -> Vec<[String; 6]> {
     let mut rows = vec![heading.map(str::to_owned)];
     rows.extend(states.into_iter().map(|state| {
         let (pid, status) = (state.pid.to_string(), state.status.to_string());
         // A record may be another user's: it moves no cursor and begins no line.
-        [state.id, pid, status, state.bundle, state.created, state.owner].map(|cell| {
-            match escaped(&cell, escape::Form::Plain, &[]) {
-                Cow::Borrowed(_) => cell,
-                Cow::Owned(escaped) => escaped,
-            }
-        })
+        [state.id, pid, status, state.bundle, state.created, state.owner]
+            .map(|cell| escape::escape(cell, escape::Form::Plain))
     }));
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_the_widest_cell_and_its_gap() {
+        let rows = [["ID", "PID", "", "", "", "OWNER"], ["a-rather-long-id", "1", "", "", "", "root"]];
+        let table = table::render(&rows.map(|row| row.map(str::to_owned)), |column, widest| {
+            width(Manner::Runc, column, widest)
+        });
+        assert!(table.starts_with("ID                 PID         "), "{table}");
+        assert!(table.contains("\na-rather-long-id   1           "), "{table}");
+    }
 }

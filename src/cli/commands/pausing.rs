@@ -1,9 +1,10 @@
 //! `pause` and `resume`.
 
 use super::command::{Action, Command, ON_A_CONTAINER};
-use crate::cli::{Arguments, Manner, Session, session::Which};
+use crate::cli::{Arguments, Manner, Session};
 use crate::engine::Engine;
 use crate::error::{Kind, Result};
+use crate::state::NoRoot;
 
 pub const PAUSE: Command = Command {
     name: "pause",
@@ -20,7 +21,7 @@ pub const RESUME: Command = Command {
 };
 
 fn change(session: &Session, arguments: &Arguments, to: fn(&Engine, &str) -> Result<()>) -> Result<i32> {
-    match to(&session.engine_for_change(Which::One)?, &arguments.id()) {
+    match to(&session.engine_for_change(NoRoot::Empty)?, &arguments.id()) {
         // crun's users pause what is paused already, and resume what is running.
         Err(e) if session.face.manner == Manner::Crun && e.detail().kind == Kind::AlreadySo => Ok(0),
         other => other.map(|()| 0),

@@ -19,7 +19,9 @@ pub const COMMAND: Command = Command {
     detail: "Creates a container from a bundle, starts it, waits for its process and deletes it.\n\
              The exit code is that of the process, or 128 plus the number of the signal that ended it.",
     options,
-    action: Action::Call(run),
+    action: Action::Call(|session, arguments| {
+        run(session, arguments).map_err(|e| e.doing(format!("{} run failed", session.face.name)))
+    }),
     ..ON_A_CONTAINER
 };
 
@@ -34,10 +36,6 @@ fn options() -> Vec<Arg> {
 }
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
-    run_it(session, arguments).map_err(|e| e.doing(format!("{} run failed", session.face.name)))
-}
-
-fn run_it(session: &Session, arguments: &Arguments) -> Result<i32> {
     let options = create::parse(arguments)?;
     let after = if arguments.switch("keep") { AfterExit::Keep } else { AfterExit::Delete };
     let Attended { engine, signals } = session.engine_for_new()?;

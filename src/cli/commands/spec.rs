@@ -41,16 +41,13 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     } else {
         Runner::Root
     };
-    let spec = Spec { hostname: Some(session.face.name.into()), ..template(runner, cgroup_version()) };
-    write_new(&file, json::pretty(&spec, "\t").as_bytes()).map(|()| 0)
-}
-
-/// A host without cgroups gets the form that asks for less.
-fn cgroup_version() -> CgroupVersion {
-    match cgroups::detect() {
+    let version = match cgroups::detect() {
         Ok(layout) if layout.is_unified() => CgroupVersion::V2,
+        // A host without cgroups gets the form that asks for less.
         _ => CgroupVersion::V1,
-    }
+    };
+    let spec = Spec { hostname: Some(session.face.name.into()), ..template(runner, version) };
+    write_new(&file, json::pretty(&spec, "\t").as_bytes()).map(|()| 0)
 }
 
 fn write_new(file: &Path, bytes: &[u8]) -> Result<()> {

@@ -1,8 +1,9 @@
 //! `state`.
 
 use super::command::{Action, Command, ON_A_CONTAINER};
-use crate::cli::{Arguments, Session, session::Which, streams};
+use crate::cli::{Arguments, Session, streams};
 use crate::error::Result;
+use crate::state::NoRoot;
 
 pub const COMMAND: Command = Command {
     name: "state",
@@ -13,6 +14,6 @@ pub const COMMAND: Command = Command {
 };
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
-    let state = session.engine_for_look(Which::One)?.state(&arguments.id())?;
+    let state = session.engine_for_look(NoRoot::Empty)?.state(&arguments.id())?;
     streams::print_pretty_json(&state).map(|()| 0)
 }

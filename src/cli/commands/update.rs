@@ -4,9 +4,10 @@
 
 use super::command::{Action, Command, ON_A_CONTAINER};
 use crate::cli::arguments::{integer, option};
-use crate::cli::{Arguments, Session, session::Which};
+use crate::cli::{Arguments, Session};
 use crate::engine::{Typed, UpdateOptions};
 use crate::error::{self, Error, Result};
+use crate::state::NoRoot;
 use clap::Arg;
 use serde_json::{Value, json};
 use std::io::Read;
@@ -72,7 +73,7 @@ fn options() -> Vec<Arg> {
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     let options = parse(session, arguments)?;
-    session.engine_for_change(Which::One)?.update(&arguments.id(), &options).map(|()| 0)
+    session.engine_for_change(NoRoot::Empty)?.update(&arguments.id(), &options).map(|()| 0)
 }
 
 fn parse(session: &Session, arguments: &Arguments) -> Result<UpdateOptions> {

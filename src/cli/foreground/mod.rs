@@ -74,7 +74,8 @@ pub fn wait(child: &mut Started, signals: &Signals, orphans: Orphans) -> Result<
 
 fn pass_on(signal: i32, child: &Started, relay: Option<&Relay>, orphans: Orphans) {
     match (signal, relay) {
-        (libc::SIGCHLD, _) if orphans == Orphans::Adopt => reap_orphans(child),
+        // Orphans of the container that came to us; our own child is left to its descriptor.
+        (libc::SIGCHLD, _) if orphans == Orphans::Adopt => while wait::reap_other_than(child.pid) {},
         (libc::SIGCHLD, _) => {}
         (libc::SIGWINCH, Some(relay)) => relay.follow_size(),
         // A program without a terminal of ours is not told that ours has another size, as by the peers.
@@ -84,9 +85,4 @@ fn pass_on(signal: i32, child: &Started, relay: Option<&Relay>, orphans: Orphans
             let _ = process::pidfd_send_signal(child.pidfd.as_fd(), signal);
         }
     }
-}
-
-/// Orphans of the container that came to us; our own child is left to its descriptor.
-fn reap_orphans(child: &Started) {
-    while wait::ended_other_than(child.pid).is_some_and(|pid| wait::reap_orphan(pid).is_ok()) {}
 }

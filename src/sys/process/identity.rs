@@ -12,15 +12,11 @@ pub fn capabilities() -> SysResult<(u64, u64)> {
     Ok((wide(data[0], data[3]), wide(data[1], data[4])))
 }
 
-/// The kernel knows this capability. Reference: PR_CAPBSET_READ(2const).
-pub fn knows_capability(number: u32) -> bool {
-    // SAFETY: prctl takes numbers.
-    unsafe { libc::prctl(libc::PR_CAPBSET_READ, libc::c_ulong::from(number), 0, 0, 0) >= 0 }
-}
-
-/// The highest number of a capability that the kernel knows; at least CAP_AUDIT_READ (37).
+/// The highest number of a capability that the kernel knows, at least CAP_AUDIT_READ (37): PR_CAPBSET_READ(2const).
 pub fn last_capability() -> u32 {
-    (37..64).take_while(|&number| knows_capability(number)).last().unwrap_or(37)
+    // SAFETY: prctl takes numbers.
+    let knows = |number: &u64| unsafe { libc::prctl(libc::PR_CAPBSET_READ, *number, 0, 0, 0) >= 0 };
+    (37..64).take_while(knows).last().unwrap_or(37) as u32
 }
 
 /// (major, minor) of the running kernel; (0, 0) if it does not say.

@@ -57,11 +57,6 @@ pub fn peek(pidfd: BorrowedFd) -> Option<Ended> {
     wait(libc::P_PIDFD, pidfd.as_raw_fd() as libc::id_t, libc::WNOHANG | libc::WNOWAIT).ok().flatten()
 }
 
-/// waitid(P_PID, WEXITED) for an orphan that `ended_other_than` has found.
-pub fn reap_orphan(pid: i32) -> SysResult<()> {
-    wait(libc::P_PID, pid as libc::id_t, 0).map(drop)
-}
-
 /// waitid(P_PIDFD, WEXITED | WNOHANG): `None` while the child runs.
 pub fn try_reap(pidfd: BorrowedFd) -> SysResult<Option<Ended>> {
     wait(libc::P_PIDFD, pidfd.as_raw_fd() as libc::id_t, libc::WNOHANG)
@@ -72,8 +67,8 @@ pub fn is_child(pidfd: BorrowedFd) -> bool {
     wait(libc::P_PIDFD, pidfd.as_raw_fd() as libc::id_t, libc::WNOHANG | libc::WNOWAIT).is_ok()
 }
 
-/// A child other than `pid` that has ended and waits to be reaped.
-pub fn ended_other_than(pid: i32) -> Option<i32> {
+/// Reaps a child other than `pid`, if one has ended.
+pub fn reap_other_than(pid: i32) -> bool {
     // SAFETY: all zeroes is a valid value of this plain struct.
     let mut info: libc::siginfo_t = unsafe { zeroed() };
     let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
@@ -81,7 +76,8 @@ pub fn ended_other_than(pid: i32) -> Option<i32> {
     let found = check(unsafe { libc::waitid(libc::P_ALL, 0, &mut info, options) });
     // SAFETY: waitid has filled the fields of a child event, or left the pid zero.
     let ended = unsafe { info.si_pid() };
-    (found.is_ok() && ended != 0 && ended != pid).then_some(ended)
+    let other = found.is_ok() && ended != 0 && ended != pid;
+    other && wait(libc::P_PID, ended as libc::id_t, 0).is_ok()
 }
 
 fn wait(kind: libc::idtype_t, id: libc::id_t, options: i32) -> SysResult<Option<Ended>> {

@@ -63,6 +63,10 @@ fn exec_as_a_user_is_that_user_or_an_error() {
         ("abc", None),
         ("root", None),
         ("1000:wheel", None),
+        ("1:2:3", None),
+        ("1x", None),
+        (" 1", None),
+        ("1:-1", None),
     ] {
         let ended = container.call(&["exec", &format!("--user={user}"), &container.id, "sh", "-c", IDS]);
         match ids {
