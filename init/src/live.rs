@@ -14,14 +14,14 @@ use core::ffi::CStr;
 const TOO_MANY: Fail = Fail(Part::TooMany, Errno(libc::E2BIG));
 
 /// Mounts that this plan has attached.
-pub struct Kept {
+pub struct AttachedMounts {
     /// Absent: they are the container's for good.
     count: Option<usize>,
     mounts: [Fd; MOST_KEPT],
 }
 
-impl Kept {
-    pub const NOTHING: Kept = Kept { count: None, mounts: [Fd::CWD; MOST_KEPT] };
+impl AttachedMounts {
+    pub const NOTHING: AttachedMounts = AttachedMounts { count: None, mounts: [Fd::CWD; MOST_KEPT] };
 
     /// Whether one more can be kept: asked before it is attached.
     pub fn room(&self) -> Outcome<()> {

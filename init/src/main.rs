@@ -66,7 +66,7 @@ pub struct Init<'a> {
     /// The mounts that were made on /proc and on /sys.
     kernel_mounts: [Option<Fd>; 2],
     /// What may have to be taken away again.
-    kept: live::Kept,
+    kept: live::AttachedMounts,
     /// The container's /dev/null, verified.
     null: Option<Fd>,
     /// The read-only tmpfs that hides directories; attached at the first of them.
@@ -123,7 +123,7 @@ fn run(bytes: &'static [u8]) -> i32 {
         host_proc: None,
         proc: None,
         kernel_mounts: [None; 2],
-        kept: live::Kept::NOTHING,
+        kept: live::AttachedMounts::NOTHING,
         null: None,
         empty: None,
         console: None,

@@ -19,7 +19,7 @@ use super::location::{self, Location};
 use super::stats;
 use crate::error::{Error, Kind, Result};
 use crate::host::cgroups::{Layout, detect};
-use crate::sys::poll::Pause;
+use crate::sys::poll::Rest;
 use std::time::Instant;
 
 /// Who makes cgroups, as `--cgroup-manager` has it.
@@ -136,8 +136,8 @@ impl Driver {
     }
 
     /// Stops every process ([`Cgroup::freeze`]): by file, with every driver.
-    pub fn freeze(&self, pause: Pause) -> Result<()> {
-        self.needed("paused")?.freeze(pause)
+    pub fn freeze(&self, rest: Rest) -> Result<()> {
+        self.needed("paused")?.freeze(rest)
     }
 
     pub fn thaw(&self) -> Result<()> {
@@ -145,8 +145,8 @@ impl Driver {
     }
 
     /// Sends a signal to every process ([`Cgroup::kill`]).
-    pub fn kill(&self, signal: i32, pause: Pause) -> Result<()> {
-        self.cgroup().map_or(Ok(()), |cgroup| cgroup.kill(signal, pause))
+    pub fn kill(&self, signal: i32, rest: Rest) -> Result<()> {
+        self.cgroup().map_or(Ok(()), |cgroup| cgroup.kill(signal, rest))
     }
 
     /// Device rules of a new container: in force before it has a process ([`Cgroup::guard_devices`]).
@@ -186,10 +186,10 @@ impl Driver {
     }
 
     /// Takes it away once it is empty ([`Cgroup::remove`]).
-    pub fn remove(self, deadline: Instant, pause: Pause) -> Result<()> {
+    pub fn remove(self, deadline: Instant, rest: Rest) -> Result<()> {
         match self {
             Driver::None => Ok(()),
-            Driver::Files(cgroup) => cgroup.remove(deadline, pause),
+            Driver::Files(cgroup) => cgroup.remove(deadline, rest),
         }
     }
 }

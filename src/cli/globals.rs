@@ -13,7 +13,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 /// What the words before the command ask for.
-pub enum Request<'a> {
+pub enum Invoked<'a> {
     Help,
     Version,
     /// No command at all.
@@ -61,16 +61,16 @@ pub fn parse<'a>(face: &Face, words: &'a [OsString]) -> Result<(Arguments, &'a [
     Ok((arguments, &words[at..]))
 }
 
-pub fn request<'a>(face: &Face, arguments: &Arguments, rest: &'a [OsString]) -> Request<'a> {
+pub fn invoked<'a>(face: &Face, arguments: &Arguments, rest: &'a [OsString]) -> Invoked<'a> {
     match rest.split_first() {
-        _ if arguments.switch("help") => Request::Help,
-        _ if arguments.switch("version") => Request::Version,
+        _ if arguments.switch("help") => Invoked::Help,
+        _ if arguments.switch("version") => Invoked::Version,
         // It ends the options; the command is behind it.
-        Some((end, [command, rest @ ..])) if end == "--" => Request::Command(command, rest),
-        Some((end, [])) if end == "--" => Request::Nothing,
-        Some((command, _)) if command.is_empty() && face.manner == Manner::Runc => Request::Nothing,
-        Some((command, rest)) => Request::Command(command, rest),
-        None => Request::Nothing,
+        Some((end, [command, rest @ ..])) if end == "--" => Invoked::Command(command, rest),
+        Some((end, [])) if end == "--" => Invoked::Nothing,
+        Some((command, _)) if command.is_empty() && face.manner == Manner::Runc => Invoked::Nothing,
+        Some((command, rest)) => Invoked::Command(command, rest),
+        None => Invoked::Nothing,
     }
 }
 
@@ -200,8 +200,8 @@ mod tests {
         let face = Face::called(None);
         let (arguments, rest) = parse(face, &words).unwrap_or_else(|e| panic!("{e}"));
         let session = session(face, &arguments).unwrap_or_else(|e| panic!("{e}"));
-        let command = match request(face, &arguments, rest) {
-            Request::Command(command, rest) => Some(format!("{} +{}", command.to_str().unwrap(), rest.len())),
+        let command = match invoked(face, &arguments, rest) {
+            Invoked::Command(command, rest) => Some(format!("{} +{}", command.to_str().unwrap(), rest.len())),
             _ => None,
         };
         (session, command)

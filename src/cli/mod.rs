@@ -33,7 +33,7 @@ use commands::COMMANDS;
 use commands::command::{Action, Command, FAILED, find};
 pub use face::Face;
 use face::Manner;
-use globals::Request;
+use globals::Invoked;
 use session::Session;
 use std::ffi::OsString;
 
@@ -54,14 +54,14 @@ pub fn main(face: &'static Face, arguments: impl Iterator<Item = OsString>) -> i
         Ok(session) => session,
         Err(error) => return early(error, FAILED),
     };
-    let request = globals::request(face, &arguments, rest);
+    let request = globals::invoked(face, &arguments, rest);
     let (outcome, failure) = match request {
-        Request::Nothing if face.manner == Manner::Crun => {
+        Invoked::Nothing if face.manner == Manner::Crun => {
             (Err(Error::new("please specify a command").kind(Kind::Argument)), FAILED)
         }
-        Request::Help | Request::Nothing => printed(help::program(face, COMMANDS)),
-        Request::Version => printed(version::text(&session)),
-        Request::Command(command, rest) => dispatch(&session, &command.to_string_lossy(), rest),
+        Invoked::Help | Invoked::Nothing => printed(help::program(face, COMMANDS)),
+        Invoked::Version => printed(version::text(&session)),
+        Invoked::Command(command, rest) => dispatch(&session, &command.to_string_lossy(), rest),
     };
     outcome.unwrap_or_else(|error| {
         session.log.fatal(&named(error, face));

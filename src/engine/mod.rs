@@ -36,7 +36,7 @@ use crate::cgroup::{Driver, Location};
 use crate::error::{Error, Result};
 use crate::state::Store;
 use crate::sys::Errno;
-use crate::sys::poll::Pause;
+use crate::sys::poll::Rest;
 use std::cell::Cell;
 use std::ops::Deref;
 use std::rc::Rc;
@@ -109,14 +109,14 @@ impl Deref for Call<'_> {
 impl Call<'_> {
     /// Does work that waits for a group, or for another command: what asks for an end ends it, and after a while the
     /// observer hears who holds the group.
-    fn patiently<T>(&self, location: Option<&Location>, work: impl FnOnce(Pause) -> Result<T>) -> Result<T> {
+    fn patiently<T>(&self, location: Option<&Location>, work: impl FnOnce(Rest) -> Result<T>) -> Result<T> {
         let (stopped, look) = (Cell::new(None), Cell::new(Some(Instant::now() + watch::LOOK)));
         let done = work(&|fd, time| {
             if look.get().is_some_and(|look| look <= Instant::now()) {
                 look.set(None);
                 self.tell_holds(location);
             }
-            self.waits.pause(fd, time).map_err(|error| {
+            self.waits.rest(fd, time).map_err(|error| {
                 stopped.set(Some(error));
                 Errno(libc::EINTR)
             })

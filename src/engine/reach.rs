@@ -22,7 +22,7 @@ impl Engine {
 impl Call<'_> {
     /// The container's directory, for this command alone.
     pub(in crate::engine) fn lock(&self, id: &str) -> Result<Entry> {
-        self.patiently(None, |pause| self.store.lock(id, pause))
+        self.patiently(None, |rest| self.store.lock(id, rest))
     }
 
     /// The container, to change something: no other command can, until the entry is dropped.

@@ -218,7 +218,7 @@ impl Waits {
 
     /// Passes this time, or less: until there is something to say of `fd`, and no longer than to the next look. A call
     /// that was asked to end, and takes back what it has begun, is not asked again.
-    pub fn pause(&self, fd: Option<PollFd>, time: Duration) -> Result<()> {
+    pub fn rest(&self, fd: Option<PollFd>, time: Duration) -> Result<()> {
         let stop = self.watch.stop.as_ref().filter(|_| !self.ended.get()).map(|stop| stop.fd());
         let stop = stop.map(|fd| PollFd::new(fd, PollFlags::POLLIN));
         let stops = usize::from(stop.is_some());

@@ -13,7 +13,7 @@ use super::tenant::Tenant;
 use super::{Plan, StartWord};
 use crate::cgroup::{Limits, Location, Version};
 use crate::error::{Error, Result};
-use crate::resctrl::{Group, Place, Request};
+use crate::resctrl::{Demand, Group, Place};
 use crate::spec::{Hook, IdMapping, Linux, Process, Rlimit, Seccomp, Spec};
 use crate::wire::Point;
 use std::path::Path;
@@ -28,7 +28,7 @@ pub enum Deed<'a> {
     WriteIntent,
     /// With the controllers that the limits need.
     MakeCgroup(&'a Location, &'a Limits),
-    MakeResctrl(&'a Request),
+    MakeResctrl(&'a Demand),
     MakeStartPipes(StartWord),
     ShowCreated,
     MakeNotifyDirectory,
@@ -78,13 +78,13 @@ pub enum Deed<'a> {
     HideCreated,
     RenewBrief,
     // An update.
-    AnnounceShares(&'a Request),
+    AnnounceShares(&'a Demand),
     RecordLimits(&'a str),
     ChangeLimits(&'a Limits),
     SetShares(Shares<'a>),
     // The way back.
     SetLimitsBack,
-    ForgetShares(&'a Request),
+    ForgetShares(&'a Demand),
     KillFirst,
     EndJoining,
     GiveDevicesBack,
@@ -126,8 +126,8 @@ impl<'a> Deed<'a> {
             Deed::MakeCgroup(..) => {
                 ("make the cgroup", "/linux/cgroupsPath", there.cgroup.map(Deed::RemoveCgroup))
             }
-            Deed::MakeResctrl(request) => {
-                let back = Deed::RemoveResctrl(Group::Wanted(request));
+            Deed::MakeResctrl(demand) => {
+                let back = Deed::RemoveResctrl(Group::Wanted(demand));
                 ("make the resctrl group", "/linux/intelRdt", Some(back))
             }
             Deed::MakeStartPipes(_) => ("make the pipes of start", "", None),
@@ -176,10 +176,10 @@ impl<'a> Deed<'a> {
             Deed::AwaitProgram => ("wait until the program runs", "/process/args", None),
             Deed::HideCreated => ("remove the mark of a created container", "", None),
             Deed::RenewBrief => ("update the summary for list", "", None),
-            Deed::AnnounceShares(request) => (
+            Deed::AnnounceShares(demand) => (
                 "record the change of the resctrl group",
                 "/linux/intelRdt",
-                Some(Deed::ForgetShares(request)),
+                Some(Deed::ForgetShares(demand)),
             ),
             Deed::RecordLimits(_) => ("prepare the record of the new limits", "", None),
             Deed::ChangeLimits(_) => {
@@ -272,7 +272,7 @@ pub struct Creation<'a> {
     /// Where its cgroup will be, if it is to have one.
     pub cgroup: Option<&'a Location>,
     pub limits: &'a Limits,
-    pub resctrl: Option<&'a Request>,
+    pub resctrl: Option<&'a Demand>,
     /// The caller may raise hard limits. Only what an ordinary user may set by itself is in its config.
     pub raises: bool,
     pub wishes: Wishes<'a>,
@@ -391,7 +391,7 @@ pub fn back_from_start<'a>(failed: Deed, there: There<'a>) -> Vec<Deed<'a>> {
 /// `record` are its limits then.
 pub fn update<'a>(limits: &'a Limits, record: &'a str, shares: Option<Shares<'a>>) -> Vec<Deed<'a>> {
     let announced = shares.and_then(|shares| match shares.group {
-        Group::Wanted(request) => Some(Deed::AnnounceShares(request)),
+        Group::Wanted(demand) => Some(Deed::AnnounceShares(demand)),
         Group::Recorded(_) => None,
     });
     wanted([

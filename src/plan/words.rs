@@ -218,8 +218,8 @@ impl Deed<'_> {
             Deed::MakeState(id) => id.into(),
             Deed::ClaimCgroup(location) | Deed::MakeCgroup(location, _) => place(location),
             Deed::RemoveCgroup(location) | Deed::ReleaseCgroup(location) => place(location),
-            Deed::MakeResctrl(request) | Deed::AnnounceShares(request) | Deed::ForgetShares(request) => {
-                group_of(&request.place)
+            Deed::MakeResctrl(demand) | Deed::AnnounceShares(demand) | Deed::ForgetShares(demand) => {
+                group_of(&demand.place)
             }
             Deed::JoinResctrl(group) | Deed::RemoveResctrl(group) => group_of(group.place()),
             Deed::SetShares(Shares { group, l3_cache, bandwidth }) => joined([

@@ -1,12 +1,12 @@
 //! A container's groups, before and after they are made: what joins and removes them does not ask which.
 
-use super::{Place, Request};
+use super::{Demand, Place};
 use crate::error::Result;
 
 #[derive(Clone, Copy)]
 pub enum Group<'a> {
     /// As a container in the making wants it, or an update.
-    Wanted(&'a Request),
+    Wanted(&'a Demand),
     /// As the record of a container has it.
     Recorded(&'a Place),
 }
@@ -14,7 +14,7 @@ pub enum Group<'a> {
 impl Group<'_> {
     pub fn place(&self) -> &Place {
         match self {
-            Group::Wanted(request) => &request.place,
+            Group::Wanted(demand) => &demand.place,
             Group::Recorded(place) => place,
         }
     }
@@ -23,7 +23,7 @@ impl Group<'_> {
     /// default group now.
     pub fn join(&self, pid: i32) -> Result<()> {
         match self {
-            Group::Wanted(request) => request.join(pid),
+            Group::Wanted(demand) => demand.join(pid),
             Group::Recorded(place) => match place.join(pid) {
                 Err(error) if error.detail().errno == Some(libc::ENOENT) => Ok(()),
                 other => other,
@@ -33,7 +33,7 @@ impl Group<'_> {
 
     pub fn remove(&self) -> Result<()> {
         match self {
-            Group::Wanted(request) => request.undo(),
+            Group::Wanted(demand) => demand.undo(),
             Group::Recorded(place) => place.remove(),
         }
     }

@@ -8,18 +8,18 @@ const LARGEST: usize = 4 << 20;
 
 /// Names by user id, read once for a whole list.
 #[derive(Debug, Default)]
-pub struct Owners(HashMap<u32, String>);
+pub struct UserNames(HashMap<u32, String>);
 
-impl Owners {
+impl UserNames {
     /// A file that is missing or unreadable means that no name is known.
-    pub fn of_host() -> Owners {
+    pub fn of_host() -> UserNames {
         match file::read_at(file::cwd(), c"/etc/passwd", LARGEST, 0) {
-            Ok(bytes) => Owners::parse(&String::from_utf8_lossy(&bytes)),
-            Err(_) => Owners::default(),
+            Ok(bytes) => UserNames::parse(&String::from_utf8_lossy(&bytes)),
+            Err(_) => UserNames::default(),
         }
     }
 
-    fn parse(passwd: &str) -> Owners {
+    fn parse(passwd: &str) -> UserNames {
         let mut names = HashMap::new();
         for line in passwd.lines() {
             let mut fields = line.split(':');
@@ -27,7 +27,7 @@ impl Owners {
                 names.entry(uid).or_insert_with(|| name.to_owned());
             }
         }
-        Owners(names)
+        UserNames(names)
     }
 
     /// The name, or "#1000" for an id without one.
@@ -43,7 +43,7 @@ mod tests {
     #[test]
     fn the_first_name_of_an_id_wins_and_bad_lines_are_skipped() {
         let owners =
-            Owners::parse("root:x:0:0::/root:/bin/sh\ntoor:x:0:0::/:\nbad\nx:y:z:1\nann:x:1000:1000::/:");
+            UserNames::parse("root:x:0:0::/root:/bin/sh\ntoor:x:0:0::/:\nbad\nx:y:z:1\nann:x:1000:1000::/:");
         assert_eq!(owners.name(0), "root");
         assert_eq!(owners.name(1000), "ann");
         assert_eq!(owners.name(7), "#7");

@@ -6,7 +6,7 @@ use super::id;
 use super::process::{Inode, Life, boot_id, is_init};
 use super::record::{Phase, Record};
 use crate::error::{Error, Kind, Result};
-use crate::sys::poll::Pause;
+use crate::sys::poll::Rest;
 use crate::sys::{Errno, SysResult, c, file, identity, unless_gone};
 use crate::time;
 use nix::fcntl::renameat;
@@ -99,8 +99,8 @@ impl Store {
         &self.path
     }
 
-    /// A new directory for `id`, locked. Of two callers, one gets it; `pause` passes the time in which a delete holds it.
-    pub fn create(&self, id: &str, pause: Pause) -> Result<Entry> {
+    /// A new directory for `id`, locked. Of two callers, one gets it; `rest` passes the time in which a delete holds it.
+    pub fn create(&self, id: &str, rest: Rest) -> Result<Entry> {
         id::check(id)?;
         let name = c_id(id);
         let root = self.root()?;
@@ -121,18 +121,18 @@ impl Store {
             Err(e) => return Err(e.because(format!("make {}", self.path.join(id).display()))),
         }
         let entry = self.peek(id)?;
-        entry.lock_until(Instant::now() + PATIENCE, pause)?;
+        entry.lock_until(Instant::now() + PATIENCE, rest)?;
         // A forced delete may have removed ours, and another command made its own, before it was locked.
         if entry.is_removed() || entry.is_named() { Err(in_use()) } else { Ok(entry) }
     }
 
-    /// The container's directory, held by this command alone until the entry is dropped or unlocked; `pause` passes the
+    /// The container's directory, held by this command alone until the entry is dropped or unlocked; `rest` passes the
     /// time in which another one holds it.
-    pub fn lock(&self, id: &str, pause: Pause) -> Result<Entry> {
+    pub fn lock(&self, id: &str, rest: Rest) -> Result<Entry> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let entry = self.peek(id)?;
-            entry.lock_until(deadline, pause)?;
+            entry.lock_until(deadline, rest)?;
             if !entry.is_removed() {
                 return Ok(entry);
             }
@@ -498,8 +498,8 @@ impl Entry {
     }
 
     /// Takes the lock again. The container may have been deleted meanwhile: then it does not exist.
-    pub fn relock(&self, pause: Pause) -> Result<()> {
-        self.lock_until(Instant::now() + PATIENCE, pause)?;
+    pub fn relock(&self, rest: Rest) -> Result<()> {
+        self.lock_until(Instant::now() + PATIENCE, rest)?;
         if self.is_removed() { Err(no_such_container(&self.id)) } else { Ok(()) }
     }
 
@@ -587,7 +587,7 @@ impl Entry {
     }
 
     /// flock(2) has no timeout, so a contended lock, and only that, is asked for again and again.
-    fn lock_until(&self, deadline: Instant, pause: Pause) -> Result<()> {
+    fn lock_until(&self, deadline: Instant, rest: Rest) -> Result<()> {
         let mut time = Duration::from_micros(200);
         loop {
             match file::flock(self.dir(), libc::LOCK_EX | libc::LOCK_NB) {
@@ -596,7 +596,7 @@ impl Entry {
                     return Ok(());
                 }
                 Err(Errno(libc::EWOULDBLOCK | libc::EINTR)) if Instant::now() < deadline => {
-                    pause(None, time).map_err(|e| e.because("wait for another command"))?;
+                    rest(None, time).map_err(|e| e.because("wait for another command"))?;
                     time = (time * 2).min(Duration::from_millis(20));
                 }
                 Err(Errno(libc::EWOULDBLOCK | libc::EINTR)) => {

@@ -31,9 +31,9 @@ pub fn readable(fd: BorrowedFd, deadline: Option<Instant>) -> SysResult<bool> {
 
 /// How a wait passes the time between two looks, which its caller owns: for that long, or until there is something to say
 /// of the descriptor. An error ends the wait.
-pub type Pause<'a> = &'a dyn Fn(Option<PollFd>, Duration) -> SysResult<()>;
+pub type Rest<'a> = &'a dyn Fn(Option<PollFd>, Duration) -> SysResult<()>;
 
-/// A pause that nothing ends.
+/// A rest that nothing ends.
 pub fn rest(fd: Option<PollFd>, time: Duration) -> SysResult<()> {
     wait(fd.into_iter().collect::<Vec<_>>().as_mut_slice(), Some(Instant::now() + time)).map(drop)
 }

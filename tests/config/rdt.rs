@@ -5,7 +5,7 @@
 use crate::host_script;
 use crate::support::Container;
 use rruntime::error::{Error, Result};
-use rruntime::resctrl::{Place, Request, Tree};
+use rruntime::resctrl::{Demand, Place, Tree};
 use rruntime::spec::IntelRdt;
 use serde_json::{Value, json};
 use std::fs;
@@ -73,16 +73,16 @@ impl Looks {
         Tree::of(fs::File::open(&self.0).unwrap().into())
     }
 
-    fn request(&self, id: &str, rdt: &Value) -> Result<Request> {
+    fn demand(&self, id: &str, rdt: &Value) -> Result<Demand> {
         let text = rdt.to_string();
         let rdt: IntelRdt = serde_json::from_str(&text).unwrap();
-        Request::new(self.tree(), self.0.clone(), id, &rdt)
+        Demand::new(self.tree(), self.0.clone(), id, &rdt)
     }
 
     #[track_caller]
     fn refuses(&self, rdt: &Value) -> String {
         let before = self.listing();
-        let error = self.request("box", rdt).err().map(|e: Error| e.to_string());
+        let error = self.demand("box", rdt).err().map(|e: Error| e.to_string());
         assert_eq!(self.listing(), before, "something has changed");
         error.unwrap_or_else(|| panic!("accepted: {rdt}"))
     }
@@ -113,47 +113,45 @@ impl Drop for Looks {
 #[test]
 fn without_a_name_the_group_is_the_containers_own_and_goes_with_it() {
     let looks = Looks::new();
-    let request =
-        looks.request("box", &json!({"l3CacheSchema": "L3:0=f", "memBwSchema": "MB:0=20"})).unwrap();
+    let demand = looks.demand("box", &json!({"l3CacheSchema": "L3:0=f", "memBwSchema": "MB:0=20"})).unwrap();
     assert!(!looks.has("box"));
-    assert!(request.place.own && request.place.group == "box");
-    request.make_group().unwrap();
+    assert!(demand.place.own && demand.place.group == "box");
+    demand.make_group().unwrap();
     looks.populate("box");
-    request.write().unwrap();
+    demand.write().unwrap();
     // One write each, the cache first; in a plain file the second covers the first.
     assert!(looks.read("box/schemata").starts_with("MB:0=20\n"), "{}", looks.read("box/schemata"));
-    request.join(42).unwrap();
+    demand.join(42).unwrap();
     assert_eq!(looks.read("box/tasks"), "42");
     looks.empty("box");
-    request.place.remove_from(&looks.tree()).unwrap();
+    demand.place.remove_from(&looks.tree()).unwrap();
     assert!(!looks.has("box"));
     // A second time is no error.
-    request.place.remove_from(&looks.tree()).unwrap();
+    demand.place.remove_from(&looks.tree()).unwrap();
 }
 
 #[test]
 fn a_group_of_the_containers_name_that_was_there_is_used_and_stays() {
     let looks = Looks::new();
     looks.populate("box");
-    let request = looks.request("box", &json!({"schemata": ["L3:0=f"]})).unwrap();
-    request.make().unwrap();
+    let demand = looks.demand("box", &json!({"schemata": ["L3:0=f"]})).unwrap();
+    demand.make().unwrap();
     assert!(looks.read("box/schemata").starts_with("L3:0=f\n"));
     looks.empty("box");
-    request.place.remove_from(&looks.tree()).unwrap();
+    demand.place.remove_from(&looks.tree()).unwrap();
     assert!(looks.has("box"));
 }
 
 #[test]
 fn a_named_group_is_made_if_its_schemata_are_given_and_stays() {
     let looks = Looks::new();
-    let request =
-        looks.request("box", &json!({"closID": "gold", "schemata": ["L3:0=f", "MB:1=50"]})).unwrap();
-    request.make_group().unwrap();
+    let demand = looks.demand("box", &json!({"closID": "gold", "schemata": ["L3:0=f", "MB:1=50"]})).unwrap();
+    demand.make_group().unwrap();
     looks.populate("gold");
-    request.write().unwrap();
+    demand.write().unwrap();
     assert!(looks.read("gold/schemata").starts_with("L3:0=f\nMB:1=50\n"));
     looks.empty("gold");
-    request.place.remove_from(&looks.tree()).unwrap();
+    demand.place.remove_from(&looks.tree()).unwrap();
     assert!(looks.has("gold"));
 }
 
@@ -163,9 +161,9 @@ fn a_named_group_that_is_there_takes_the_container_as_it_is() {
     looks.populate("gold");
     fs::write(looks.0.join("gold/schemata"), "    L3:0=0f0;1=00f\n").unwrap();
     for rdt in [json!({"closID": "gold"}), json!({"closID": "gold", "l3CacheSchema": "L3:0=f0"})] {
-        let request = looks.request("box", &rdt).unwrap();
-        request.make().unwrap();
-        request.join(42).unwrap();
+        let demand = looks.demand("box", &rdt).unwrap();
+        demand.make().unwrap();
+        demand.join(42).unwrap();
         assert_eq!(looks.read("gold/tasks"), "42");
         assert_eq!(looks.read("gold/schemata"), "    L3:0=0f0;1=00f\n", "what was there is not written to");
     }
@@ -195,16 +193,16 @@ fn a_named_group_that_is_missing_is_refused_without_schemata() {
 #[test]
 fn a_slash_is_the_default_class() {
     let looks = Looks::new();
-    let request = looks.request("box", &json!({"closID": "/", "enableMonitoring": true})).unwrap();
-    assert!(request.place.group.is_empty() && !request.place.own);
-    request.make_group().unwrap();
-    request.make_monitor().unwrap();
+    let demand = looks.demand("box", &json!({"closID": "/", "enableMonitoring": true})).unwrap();
+    assert!(demand.place.group.is_empty() && !demand.place.own);
+    demand.make_group().unwrap();
+    demand.make_monitor().unwrap();
     looks.populate_monitor("mon_groups/box");
-    request.join(42).unwrap();
+    demand.join(42).unwrap();
     assert_eq!(looks.read("tasks"), "42");
     assert_eq!(looks.read("mon_groups/box/tasks"), "42");
     looks.empty("mon_groups/box");
-    request.place.remove_from(&looks.tree()).unwrap();
+    demand.place.remove_from(&looks.tree()).unwrap();
     assert!(!looks.has("mon_groups/box") && looks.has("mon_groups") && looks.has("tasks"));
 }
 
@@ -212,15 +210,15 @@ fn a_slash_is_the_default_class() {
 fn a_monitoring_group_is_the_containers_own_also_in_a_named_group() {
     let looks = Looks::new();
     looks.populate("gold");
-    let request = looks.request("box", &json!({"closID": "gold", "enableMonitoring": true})).unwrap();
-    request.make().unwrap();
+    let demand = looks.demand("box", &json!({"closID": "gold", "enableMonitoring": true})).unwrap();
+    demand.make().unwrap();
     looks.populate_monitor("gold/mon_groups/box");
-    request.join(42).unwrap();
+    demand.join(42).unwrap();
     assert_eq!(looks.read("gold/mon_groups/box/tasks"), "42");
     let err = looks.refuses(&json!({"closID": "gold", "enableMonitoring": true}));
     assert!(err.contains("/linux/intelRdt/enableMonitoring") && err.contains("box"), "{err}");
     looks.empty("gold/mon_groups/box");
-    request.place.remove_from(&looks.tree()).unwrap();
+    demand.place.remove_from(&looks.tree()).unwrap();
     assert!(!looks.has("gold/mon_groups/box") && looks.has("gold/tasks"));
 }
 
@@ -245,7 +243,7 @@ fn directories_of_resctrl_itself_are_no_groups() {
         let err = looks.refuses(&json!({"closID": name}));
         assert!(err.contains("/linux/intelRdt/closID"), "{err}");
     }
-    assert!(looks.request("info", &json!({})).is_err());
+    assert!(looks.demand("info", &json!({})).is_err());
 }
 
 #[test]
@@ -253,24 +251,24 @@ fn the_kernels_words_are_in_the_error_and_nothing_stays() {
     let looks = Looks::new();
     fs::write(looks.0.join("info/last_cmd_status"), "mask f0f has non-consecutive 1-bits\n").unwrap();
     // In a new group of a plain directory there is nothing to write to: the write fails as a refused one does.
-    let request = looks.request("box", &json!({"l3CacheSchema": "L3:0=f0f"})).unwrap();
-    request.make_group().unwrap();
-    let err = request.write().unwrap_err().to_string();
+    let demand = looks.demand("box", &json!({"l3CacheSchema": "L3:0=f0f"})).unwrap();
+    demand.make_group().unwrap();
+    let err = demand.write().unwrap_err().to_string();
     assert!(err.contains("/linux/intelRdt/l3CacheSchema") && err.contains("non-consecutive"), "{err}");
     fs::write(looks.0.join("box/tasks"), "").unwrap();
     looks.empty("box");
-    request.place.remove_from(&looks.tree()).unwrap();
+    demand.place.remove_from(&looks.tree()).unwrap();
     assert!(!looks.has("box"));
 }
 
 #[test]
 fn undo_leaves_a_group_that_somebody_uses_by_now() {
     let looks = Looks::new();
-    let request = looks.request("box", &json!({"closID": "gold", "schemata": ["L3:0=f"]})).unwrap();
-    request.make_group().unwrap();
+    let demand = looks.demand("box", &json!({"closID": "gold", "schemata": ["L3:0=f"]})).unwrap();
+    demand.make_group().unwrap();
     looks.populate("gold");
     fs::write(looks.0.join("gold/tasks"), "77\n").unwrap();
-    request.undo().unwrap();
+    demand.undo().unwrap();
     assert!(looks.has("gold"));
 }
 

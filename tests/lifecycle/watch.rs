@@ -60,9 +60,9 @@ fn a_call_that_was_asked_to_end_takes_back_what_it_has_begun_and_others_are_aske
     let watch = Watch::new(Some(Arc::new(Asking(asked))), Arc::new(|_| ()));
     let call = || {
         let waits = watch.waits();
-        let error = waits.pause(None, Duration::from_secs(100)).unwrap_err().to_string();
+        let error = waits.rest(None, Duration::from_secs(100)).unwrap_err().to_string();
         assert!(error.contains("ended by a test"), "{error}");
-        waits.pause(None, Duration::from_millis(1)).unwrap();
+        waits.rest(None, Duration::from_millis(1)).unwrap();
     };
     for _ in 0..2 {
         thread::scope(|scope| scope.spawn(call).join().unwrap());

@@ -11,7 +11,7 @@ use rruntime::plan::program::Sets;
 use rruntime::plan::script::{Field, Script};
 use rruntime::plan::tenant::Tenant;
 use rruntime::plan::{Plan, StartWord};
-use rruntime::resctrl::{Group, Place, Request, Tree};
+use rruntime::resctrl::{Demand, Group, Place, Tree};
 use rruntime::spec::{IdMapping, IntelRdt, Spec};
 use rruntime::wire::{Bytes, Point, Step};
 use std::fs::File;
@@ -66,9 +66,9 @@ fn at(version: Version) -> Location {
 }
 
 /// A group that there is not yet, in a directory that stands for resctrl.
-fn request() -> Request {
+fn demand() -> Demand {
     let tree = Tree::of(File::open(env!("CARGO_MANIFEST_DIR")).unwrap().into());
-    Request::new(tree, "/sys/fs/resctrl".into(), "box", &IntelRdt::default()).unwrap()
+    Demand::new(tree, "/sys/fs/resctrl".into(), "box", &IntelRdt::default()).unwrap()
 }
 
 /// The whole of a creation, which a test changes.
@@ -77,7 +77,7 @@ struct Case {
     config: &'static str,
     cgroup: Option<Location>,
     limits: Limits,
-    request: Option<Request>,
+    demand: Option<Demand>,
     raises: bool,
     wishes: Wishes<'static>,
 }
@@ -89,7 +89,7 @@ impl Case {
             config: "{}",
             cgroup: None,
             limits: Limits::default(),
-            request: None,
+            demand: None,
             raises: true,
             wishes: Wishes::default(),
         }
@@ -103,7 +103,7 @@ impl Case {
             spec: &spec,
             cgroup: self.cgroup.as_ref(),
             limits: &self.limits,
-            resctrl: self.request.as_ref(),
+            resctrl: self.demand.as_ref(),
             raises: self.raises,
             wishes: self.wishes,
         };
@@ -187,7 +187,7 @@ fn init_goes_on_only_after_the_hosts_part() {
             "rlimits": [{"type": "RLIMIT_NPROC", "soft": 1, "hard": 2}]},
         "linux": {"netDevices": {"eth1": {"name": "eth0"}}}
     }"#;
-    let case = Case { config, request: Some(request()), ..Case::of(&Point::ALL) };
+    let case = Case { config, demand: Some(demand()), ..Case::of(&Point::ALL) };
     let deeds = case.words();
     let ready = place(&deeds, "wait until init is ready");
     let parts: Vec<&[String]> = deeds[..ready].split(|deed| deed == GO).collect();
@@ -213,7 +213,7 @@ fn init_goes_on_only_after_the_hosts_part() {
     );
     assert_eq!(parts.len(), Point::ALL.len() + 1, "each is let go once");
     // An ordinary user's hard limits are what they are.
-    let deeds = Case { raises: false, config, request: Some(request()), ..Case::of(&Point::ALL) }.words();
+    let deeds = Case { raises: false, config, demand: Some(demand()), ..Case::of(&Point::ALL) }.words();
     assert!(!deeds.iter().any(|deed| deed == "raise hard resource limits"));
 }
 
@@ -341,8 +341,7 @@ fn what_joins_is_opened_for_and_started_meets_the_host_before_its_program_and_is
 
 #[test]
 fn the_way_back_is_the_ledger_from_its_end() {
-    let case =
-        Case { cgroup: Some(at(Version::V2)), request: Some(request()), ..Case::of(&[Point::Network]) };
+    let case = Case { cgroup: Some(at(Version::V2)), demand: Some(demand()), ..Case::of(&[Point::Network]) };
     let mut known = at(Version::V2);
     known.legs[0].inode = Some(7);
     let there = There { cgroup: Some(&known), resctrl: None };
@@ -386,7 +385,7 @@ fn a_container_is_taken_away_as_far_as_its_record_names_it_with_the_record_last(
 
 #[test]
 fn an_update_names_a_new_group_first_and_is_remembered_last() {
-    let (limits, request, place) = (Limits::default(), request(), Place::default());
+    let (limits, demand, place) = (Limits::default(), demand(), Place::default());
     let shares = |group| Some(Shares { group, l3_cache: Some("L3:0=f"), bandwidth: None });
     let [record, change] =
         ["prepare the record of the new limits", "change the limits of the container's cgroup"];
@@ -394,7 +393,7 @@ fn an_update_names_a_new_group_first_and_is_remembered_last() {
     let kept = update(&limits, "{}", shares(Group::Recorded(&place)));
     assert_eq!(words(&kept), [record, change, "change the resctrl group", "publish the record"]);
     assert_eq!(kept[2].values(), "the default group, L3:0=f");
-    let made = update(&limits, "{}", shares(Group::Wanted(&request)));
+    let made = update(&limits, "{}", shares(Group::Wanted(&demand)));
     assert_eq!(words(&made)[..2], ["record the change of the resctrl group", record]);
     let back = words(&undo(&made, There::default()));
     assert_eq!(back, ["restore the old limits", "take back the change of the resctrl group"]);

@@ -8,7 +8,7 @@ use super::held::{Cgroup, Held, enter, is_the_same, on};
 use super::walk::{DIRECTORY, INSIDE, below, c};
 use crate::cgroup::location::{Leg, Location, Version};
 use crate::error::{Error, Result};
-use crate::sys::poll::Pause;
+use crate::sys::poll::Rest;
 use crate::sys::{SysResult, file, unless_gone};
 use nix::poll::{PollFd, PollFlags};
 use std::ffi::CStr;
@@ -76,19 +76,19 @@ fn ask(leg: &Leg) -> SysResult<bool> {
 
 impl Cgroup {
     /// Stops every process of the cgroup and returns when all have stopped.
-    /// Errors: no freezer; not stopped within ten seconds, or the pause has ended the wait (then all run again).
-    pub fn freeze(&self, pause: Pause) -> Result<()> {
-        self.freeze_within(PATIENCE, pause)
+    /// Errors: no freezer; not stopped within ten seconds, or the rest has ended the wait (then all run again).
+    pub fn freeze(&self, rest: Rest) -> Result<()> {
+        self.freeze_within(PATIENCE, rest)
     }
 
-    pub(super) fn freeze_within(&self, patience: Duration, pause: Pause) -> Result<()> {
+    pub(super) fn freeze_within(&self, patience: Duration, rest: Rest) -> Result<()> {
         let held = self.need_freezer()?;
         let deadline = Instant::now() + patience;
         let frozen = match held.leg.version {
-            Version::V1 => held.freeze_v1(deadline, pause),
+            Version::V1 => held.freeze_v1(deadline, rest),
             Version::V2 => {
                 let asked = held.write("cgroup.freeze", "1");
-                asked.and_then(|()| held.await_event("frozen 1", deadline, pause))
+                asked.and_then(|()| held.await_event("frozen 1", deadline, rest))
             }
         };
         match frozen {
@@ -150,7 +150,7 @@ impl Cgroup {
 }
 
 impl Held {
-    fn freeze_v1(&self, deadline: Instant, pause: Pause) -> SysResult<bool> {
+    fn freeze_v1(&self, deadline: Instant, rest: Rest) -> SysResult<bool> {
         let mut time = Duration::from_micros(50);
         loop {
             self.write("freezer.state", "FROZEN")?;
@@ -161,13 +161,13 @@ impl Held {
                 return Ok(false);
             }
             // v1 has no event for this.
-            pause(None, time)?;
+            rest(None, time)?;
             time = (time * 2).min(Duration::from_millis(10));
         }
     }
 
     /// Waits until `cgroup.events` has this line. False at the deadline. v2 only.
-    pub(super) fn await_event(&self, line: &str, deadline: Instant, pause: Pause) -> SysResult<bool> {
+    pub(super) fn await_event(&self, line: &str, deadline: Instant, rest: Rest) -> SysResult<bool> {
         loop {
             // Opening makes the present state known; a change after it wakes the poll. Reading the same
             // descriptor again would need a seek.
@@ -181,7 +181,7 @@ impl Held {
             if left.is_zero() {
                 return Ok(false);
             }
-            pause(Some(PollFd::new(events.as_fd(), PollFlags::POLLPRI)), left)?;
+            rest(Some(PollFd::new(events.as_fd(), PollFlags::POLLPRI)), left)?;
         }
     }
 }

@@ -7,7 +7,7 @@
 use super::held::{Cgroup, on};
 use crate::cgroup::location::Version;
 use crate::error::Result;
-use crate::sys::poll::Pause;
+use crate::sys::poll::Rest;
 use crate::sys::{Errno, signal};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ const BRIEFLY: Duration = Duration::from_millis(500);
 impl Cgroup {
     /// Sends signal `number` to every process of this cgroup and of the ones below it. A process that is gone already,
     /// and a cgroup that is gone, are fine.
-    pub fn kill(&self, number: i32, pause: Pause) -> Result<()> {
+    pub fn kill(&self, number: i32, rest: Rest) -> Result<()> {
         if number == libc::SIGKILL
             && let Some(unified) = self.unified()
         {
@@ -27,14 +27,14 @@ impl Cgroup {
                 Err(errno) => return Err(on(&unified.leg, "kill the processes of", errno)),
             }
         }
-        self.signal_each(number, pause)
+        self.signal_each(number, rest)
     }
 
     /// Also the second half on hybrid hosts: a process may have been moved away only in the v2 hierarchy.
-    fn signal_each(&self, number: i32, pause: Pause) -> Result<()> {
+    fn signal_each(&self, number: i32, rest: Rest) -> Result<()> {
         let was_frozen = self.is_frozen()?;
         // Where freezing does not work (no freezer, a task in uninterruptible sleep), the signals still go out.
-        let stopped = was_frozen || self.freeze_within(BRIEFLY, pause).is_ok();
+        let stopped = was_frozen || self.freeze_within(BRIEFLY, rest).is_ok();
         let sent = self.signal_listed(number);
         // A task that is frozen on v1 dies only when it is thawed.
         let v1_frozen = was_frozen && self.freezer().is_some_and(|h| h.leg.version == Version::V1);

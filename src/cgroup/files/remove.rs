@@ -10,7 +10,7 @@ use super::held::{Cgroup, Held, on};
 use super::walk::{below, c};
 use crate::cgroup::location::Version;
 use crate::error::{Error, Result};
-use crate::sys::poll::Pause;
+use crate::sys::poll::Rest;
 use crate::sys::{Errno, SysResult, file, unless_gone};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
@@ -18,10 +18,10 @@ use std::time::{Duration, Instant};
 impl Cgroup {
     /// Removes the cgroup in every hierarchy, with the ones below it. One that is gone already is fine.
     /// Error: it still has processes at the deadline; the error has their number.
-    pub fn remove(self, deadline: Instant, pause: Pause) -> Result<()> {
+    pub fn remove(self, deadline: Instant, rest: Rest) -> Result<()> {
         let (v2, v1): (Vec<&Held>, Vec<&Held>) = self.held.iter().partition(|h| h.leg.version == Version::V2);
         for held in v2.into_iter().chain(v1) {
-            held.remove(deadline, pause).map_err(|errno| match (errno.0, self.pids()) {
+            held.remove(deadline, rest).map_err(|errno| match (errno.0, self.pids()) {
                 (libc::EBUSY, Ok(pids)) if !pids.is_empty() => {
                     Error::new(format!("the cgroup still has {} process(es)", pids.len()))
                         .value(held.leg.directory())
@@ -35,7 +35,7 @@ impl Cgroup {
 }
 
 impl Held {
-    fn remove(&self, deadline: Instant, pause: Pause) -> SysResult<()> {
+    fn remove(&self, deadline: Instant, rest: Rest) -> SysResult<()> {
         let mut time = Duration::from_micros(200);
         loop {
             if rmdir(self.parent.as_fd(), &self.name)? {
@@ -51,11 +51,11 @@ impl Held {
             }
             let empty = match self.leg.version {
                 Version::V1 => false,
-                Version::V2 => unless_gone(self.await_event("populated 0", deadline, pause))?.unwrap_or(true),
+                Version::V2 => unless_gone(self.await_event("populated 0", deadline, rest))?.unwrap_or(true),
             };
             if !empty || time > Duration::from_micros(200) {
                 // v1 has no event; on v2 an empty cgroup may still be held for a moment by a child that goes.
-                pause(None, time.min(deadline.saturating_duration_since(Instant::now())))?;
+                rest(None, time.min(deadline.saturating_duration_since(Instant::now())))?;
             }
             time = (time * 2).min(Duration::from_millis(20));
         }

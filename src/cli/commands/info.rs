@@ -130,7 +130,7 @@ fn security() -> Section {
 
 fn ids() -> Section {
     let uid = identity::euid();
-    let user = crate::state::owner::Owners::of_host().name(uid);
+    let user = crate::state::owner::UserNames::of_host().name(uid);
     let count = |file| {
         let ranges = subordinate::ranges(file, &user, uid);
         Fact::Number(ranges.iter().map(|(_, count)| u64::from(*count)).sum())

@@ -6,7 +6,7 @@
 use crate::cgroup::Cgroup;
 use crate::engine::child::{
     idmaps,
-    open_files::Room,
+    open_files::RaisedLimit,
     sources::{Map, Sources},
 };
 use crate::engine::{OpenFiles, Waits};
@@ -33,7 +33,7 @@ pub struct Opened {
     /// What init may ask of us about the trees that it copies by itself.
     pub sources: Sources,
     /// Closed before this goes.
-    _room: Option<Room>,
+    _raised: Option<RaisedLimit>,
 }
 
 /// The descriptors that the engine already has.
@@ -69,7 +69,7 @@ impl Opened {
 
 /// Opens them in their order. What the plan counts on and the engine does not have is an error.
 pub fn open(opens: &Opens, given: Given, spec: &Spec, waits: &Rc<Waits>) -> Result<Opened> {
-    let mut opened = Opened { _room: Room::for_plan(opens, given.open_files)?, ..Opened::default() };
+    let mut opened = Opened { _raised: RaisedLimit::for_plan(opens, given.open_files)?, ..Opened::default() };
     let absent = || Error::new("the plan opens something that is not there");
     let there = |fd: Option<BorrowedFd>| fd.map(|fd| fd.as_raw_fd()).ok_or_else(absent);
     for (handle, wanted) in opens.iter().enumerate() {

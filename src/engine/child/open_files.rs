@@ -38,7 +38,7 @@ pub fn keep_room() -> Result<()> {
 
 /// A soft limit that is raised until this and all others are dropped.
 #[derive(Debug)]
-pub struct Room(());
+pub struct RaisedLimit(());
 
 /// Of this process: how many plans have it raised, and what the limits were before the first of them.
 static RAISED: Mutex<(usize, (u64, u64))> = Mutex::new((0, (0, 0)));
@@ -47,9 +47,9 @@ fn raised() -> MutexGuard<'static, (usize, (u64, u64))> {
     RAISED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Room {
+impl RaisedLimit {
     /// `None` if there is room anyway.
-    pub fn for_plan(opens: &Opens, allowed: OpenFiles) -> Result<Option<Room>> {
+    pub fn for_plan(opens: &Opens, allowed: OpenFiles) -> Result<Option<RaisedLimit>> {
         if opens.are_few() {
             return Ok(None);
         }
@@ -68,11 +68,11 @@ impl Room {
         identity::prlimit(0, libc::RLIMIT_NOFILE, Some((before.1, before.1)))
             .map_err(|e| e.because("raise the limit of open files"))?;
         *raised = (raised.0 + 1, before);
-        Ok(Some(Room(())))
+        Ok(Some(RaisedLimit(())))
     }
 }
 
-impl Drop for Room {
+impl Drop for RaisedLimit {
     fn drop(&mut self) {
         let mut raised = raised();
         raised.0 -= 1;

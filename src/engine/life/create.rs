@@ -108,7 +108,7 @@ impl Call<'_> {
         };
         self.check(spec, &facts, options.root_change)?;
         let rdt = spec.linux.as_ref().and_then(|linux| linux.intel_rdt.as_ref());
-        let rdt = rdt.map(|rdt| resctrl::Request::find(&options.id, rdt)).transpose()?;
+        let rdt = rdt.map(|rdt| resctrl::Demand::find(&options.id, rdt)).transpose()?;
         let path = spec.linux.as_ref().and_then(|linux| linux.cgroups_path.as_deref());
         let mut prepared =
             self.prepare_with(facts, spec, |layout| self.cgroup_manager.locate(layout, path, &options.id))?;

@@ -105,7 +105,7 @@ impl Call<'_> {
                 Some(Err(Errno(libc::EPERM | libc::EACCES))) if driver.cgroup().is_some() => {}
                 Some(Err(e)) => return Err(e.because("kill the container's first process")),
             }
-            self.patiently(record.cgroup.as_ref(), |pause| driver.kill(libc::SIGKILL, pause))?;
+            self.patiently(record.cgroup.as_ref(), |rest| driver.kill(libc::SIGKILL, rest))?;
         }
         match &first {
             Some((pid, pidfd)) if !self.waits.end_of(pidfd.as_fd(), *pid)? => {
@@ -125,7 +125,7 @@ impl Call<'_> {
         let driver = Driver::open(Some(location))?;
         match driver.cgroup().map(Cgroup::pids).transpose()? {
             Some(pids) if !pids.is_empty() => {
-                self.patiently(Some(location), |pause| driver.kill(libc::SIGKILL, pause))
+                self.patiently(Some(location), |rest| driver.kill(libc::SIGKILL, rest))
             }
             _ => Ok(()),
         }
@@ -191,7 +191,7 @@ impl<'a> Leavings<'a> {
                 let others = may_be_of_others(record);
                 let patience = if others { INIT_ENDS } else { engine.waits.patience() };
                 let deadline = Instant::now() + patience;
-                let removed = engine.patiently(Some(location), |pause| driver.remove(deadline, pause));
+                let removed = engine.patiently(Some(location), |rest| driver.remove(deadline, rest));
                 match removed {
                     Err(error) if others && error.detail().kind != Kind::Interrupted => {
                         engine.warn(

@@ -3,7 +3,7 @@
 use crate::cgroup::Driver;
 use crate::engine::{Engine, SPEC_VERSION, Status};
 use crate::error::{Error, Result};
-use crate::state::owner::Owners;
+use crate::state::owner::UserNames;
 use crate::state::{Brief, Life};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ pub struct ContainerState {
 impl Engine {
     pub fn state(&self, id: &str) -> Result<ContainerState> {
         let (entry, record) = self.look(id)?;
-        Ok(describe(id, Status::of(&entry, &record), record.into(), &Owners::of_host()))
+        Ok(describe(id, Status::of(&entry, &record), record.into(), &UserNames::of_host()))
     }
 
     /// The processes of the container, in the caller's pid namespace, ascending.
@@ -51,7 +51,7 @@ pub(in crate::engine) fn describe(
     id: &str,
     status: Status,
     record: Brief,
-    owners: &Owners,
+    owners: &UserNames,
 ) -> ContainerState {
     let pid = if status == Status::Stopped { 0 } else { record.pid.unwrap_or(0) };
     ContainerState {

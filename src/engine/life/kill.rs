@@ -18,7 +18,7 @@ impl Call<'_> {
         if recipients == Recipients::All || (signal == libc::SIGKILL && shares_pids(&record)) {
             // Nothing else ends what the first process leaves behind in a pid namespace that is not its own.
             if driver.cgroup().map(Cgroup::pids).transpose()?.is_some_and(|pids| !pids.is_empty()) {
-                return self.patiently(record.cgroup.as_ref(), |pause| driver.kill(signal, pause));
+                return self.patiently(record.cgroup.as_ref(), |rest| driver.kill(signal, rest));
             }
         }
         match (stopped, recipients) {

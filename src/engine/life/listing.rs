@@ -11,7 +11,7 @@ use crate::engine::life::inspect::{ContainerState, describe};
 use crate::engine::{Engine, SPEC_VERSION};
 use crate::error::{Error, Kind, Result};
 use crate::state::brief::{self, LONGEST};
-use crate::state::owner::Owners;
+use crate::state::owner::UserNames;
 use crate::state::{Brief, Entry, Life, Store, boot_id};
 use nix::sched::{CloneFlags, CpuSet, sched_getaffinity, unshare};
 use nix::unistd::Pid;
@@ -30,7 +30,7 @@ impl Engine {
     /// Every container. One whose record cannot be read is listed as unknown, and a warning says why.
     pub fn list(&self) -> Result<Vec<ContainerState>> {
         let ids = self.store.ids()?;
-        let owners = if ids.is_empty() { Owners::default() } else { Owners::of_host() };
+        let owners = if ids.is_empty() { UserNames::default() } else { UserNames::of_host() };
         let mut states = Vec::with_capacity(ids.len());
         for (id, glance) in ids.iter().zip(glances(&self.store, &ids, &owners)) {
             states.extend(glance.or_else(|| self.look_closely(id, &owners)));
@@ -39,7 +39,7 @@ impl Engine {
     }
 
     /// One that is being made or removed, or that a killed command left. `None` if it is gone by now.
-    fn look_closely(&self, id: &str, owners: &Owners) -> Option<ContainerState> {
+    fn look_closely(&self, id: &str, owners: &UserNames) -> Option<ContainerState> {
         let entry = match self.store.peek(id) {
             Ok(entry) => entry,
             Err(e) => {
@@ -56,7 +56,7 @@ impl Engine {
     }
 
     /// A directory without a readable record: being made or removed at this moment, or left by a killed command.
-    fn describe_damaged(&self, entry: &Entry, error: &Error, owners: &Owners) -> Option<ContainerState> {
+    fn describe_damaged(&self, entry: &Entry, error: &Error, owners: &UserNames) -> Option<ContainerState> {
         let busy = entry.is_busy();
         if !busy {
             if self.store.peek(entry.id()).is_err() {
@@ -80,7 +80,7 @@ impl Engine {
 }
 
 /// One for each id, in the same order.
-fn glances(store: &Store, ids: &[String], owners: &Owners) -> Vec<Glance> {
+fn glances(store: &Store, ids: &[String], owners: &UserNames) -> Vec<Glance> {
     let boot = boot_id();
     let shares: Vec<&[String]> = ids.chunks(SHARE).collect();
     let next = AtomicUsize::new(0);
@@ -121,7 +121,7 @@ fn threads(shares: usize) -> usize {
     processors.min(shares)
 }
 
-fn look_at(store: &Store, ids: &[String], owners: &Owners, boot: Option<&str>) -> Vec<Glance> {
+fn look_at(store: &Store, ids: &[String], owners: &UserNames, boot: Option<&str>) -> Vec<Glance> {
     let mut buffer = [0; LONGEST];
     let briefs: Vec<Option<Brief>> = ids.iter().map(|id| store.brief(id, &mut buffer)).collect();
     let lives = brief::lives(&briefs, boot);

@@ -74,14 +74,14 @@ impl Making<'_> {
     pub fn do_one(&mut self, deed: Deed) -> Result<()> {
         match deed {
             Deed::MakeState(id) => {
-                let entry = self.engine.patiently(None, |pause| self.engine.store.create(id, pause))?;
+                let entry = self.engine.patiently(None, |rest| self.engine.store.create(id, rest))?;
                 self.made.entry = Some(entry);
                 Ok(())
             }
             Deed::ClaimCgroup(location) => self.claim_cgroup(location),
             Deed::WriteIntent => self.entry()?.write_intent(&self.record),
             Deed::MakeCgroup(location, limits) => self.make_cgroup(location, limits),
-            Deed::MakeResctrl(request) => request.make(),
+            Deed::MakeResctrl(demand) => demand.make(),
             Deed::MakeStartPipes(start) => {
                 self.made.start_pipes = start_pipes::make(self.entry()?, start)?;
                 Ok(())
@@ -195,7 +195,7 @@ impl Making<'_> {
             Err(error) => {
                 // The ledger does not have it yet. What stays is in the way of the next one, which says so.
                 let deadline = Instant::now() + self.engine.waits.patience();
-                let _ = self.engine.patiently(Some(location), |pause| driver.remove(deadline, pause));
+                let _ = self.engine.patiently(Some(location), |rest| driver.remove(deadline, rest));
                 return Err(error);
             }
         }

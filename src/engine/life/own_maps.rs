@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::host::subordinate::{self, ranges};
 use crate::host::{self, survey};
 use crate::spec::{IdMapping, Spec};
-use crate::state::owner::Owners;
+use crate::state::owner::UserNames;
 use crate::sys::identity;
 
 /// The maps of users and groups that the config lacks; none where it has them, or needs none.
@@ -30,7 +30,7 @@ pub fn missing(spec: &Spec, warnings: &mut Vec<Error>) -> Result<[Vec<IdMapping>
         return Ok([own("/proc/self/uid_map")?, own("/proc/self/gid_map")?]);
     }
     let (uid, gid) = (identity::euid(), identity::egid());
-    let name = Owners::of_host().name(uid);
+    let name = UserNames::of_host().name(uid);
     // Without the helpers, an ordinary user can write only one id.
     let helpers = ["newuidmap", "newgidmap"].iter().all(|name| survey::program(name).is_some());
     let (uids, gids) = if helpers {

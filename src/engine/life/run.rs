@@ -31,7 +31,7 @@ impl Call<'_> {
     pub fn finish(&self, running: Running) -> Result<()> {
         let Running { process, entry, record } = running;
         drop(process);
-        match self.patiently(None, |pause| entry.relock(pause)) {
+        match self.patiently(None, |rest| entry.relock(rest)) {
             Ok(()) => self.destroy(entry, &record),
             // Another command has deleted it.
             Err(error) if error.detail().kind == Kind::NoSuchContainer => Ok(()),

@@ -12,7 +12,7 @@ impl Call<'_> {
             Status::Running | Status::Created => {
                 let driver = Driver::open(record.cgroup.as_ref())?;
                 entry.remove_brief()?;
-                self.patiently(record.cgroup.as_ref(), |pause| driver.freeze(pause))
+                self.patiently(record.cgroup.as_ref(), |rest| driver.freeze(rest))
             }
             Status::Paused => Err(Error::new("container not running")
                 .kind(Kind::AlreadySo)

@@ -7,7 +7,7 @@ use crate::cgroup::Cgroup;
 use crate::engine::UpdateOptions;
 use crate::error::{Error, Result};
 use crate::plan::deeds::Shares;
-use crate::resctrl::{self, Group, Place, Request};
+use crate::resctrl::{self, Demand, Group, Place};
 use crate::spec::IntelRdt;
 use crate::state::{Entry, Record};
 
@@ -22,7 +22,7 @@ pub const OPTIONS: [(&str, &str); 3] = [
 const ROUNDS: usize = 20;
 
 /// The group that will be made where shares are asked for and there is none. Changes nothing.
-pub fn request(id: &str, options: &UpdateOptions, record: &Record) -> Result<Option<Request>> {
+pub fn demand(id: &str, options: &UpdateOptions, record: &Record) -> Result<Option<Demand>> {
     let (l3_cache, bandwidth) = (options.l3_cache_schema.as_deref(), options.mem_bw_schema.as_deref());
     if record.resctrl.is_some() || (l3_cache.is_none() && bandwidth.is_none()) {
         return Ok(None);
@@ -32,17 +32,17 @@ pub fn request(id: &str, options: &UpdateOptions, record: &Record) -> Result<Opt
         mem_bw_schema: bandwidth.map(Into::into),
         ..IntelRdt::default()
     };
-    Request::find(id, &rdt).map(Some).map_err(|e| e.field("/linux/intelRdt"))
+    Demand::find(id, &rdt).map(Some).map_err(|e| e.field("/linux/intelRdt"))
 }
 
 /// What there is to do, if anything is asked for.
 pub fn wanted<'a>(
     options: &'a UpdateOptions,
     present: Option<&'a Place>,
-    request: Option<&'a Request>,
+    demand: Option<&'a Demand>,
 ) -> Option<Shares<'a>> {
     let (l3_cache, bandwidth) = (options.l3_cache_schema.as_deref(), options.mem_bw_schema.as_deref());
-    let group = request.map(Group::Wanted).or(present.map(Group::Recorded))?;
+    let group = demand.map(Group::Wanted).or(present.map(Group::Recorded))?;
     (l3_cache.is_some() || bandwidth.is_some()).then_some(Shares { group, l3_cache, bandwidth })
 }
 
@@ -57,17 +57,17 @@ pub fn set(Shares { group, l3_cache, bandwidth }: Shares, cgroup: &Cgroup) -> Re
             };
             resctrl::update(place, None, bandwidth).map_err(changed)
         }
-        Group::Wanted(request) => {
-            request.make()?;
-            join(&request.place, cgroup)
+        Group::Wanted(demand) => {
+            demand.make()?;
+            join(&demand.place, cgroup)
         }
     }
 }
 
 /// Takes back what was announced and made, because of `error`.
 #[must_use]
-pub fn forget(request: &Request, (entry, before): (&Entry, &Record), error: Error) -> Error {
-    match request.undo().and_then(|()| entry.write(before)) {
+pub fn forget(demand: &Demand, (entry, before): (&Entry, &Record), error: Error) -> Error {
+    match demand.undo().and_then(|()| entry.write(before)) {
         Ok(()) => error,
         Err(second) => error.doing(format!("the resctrl group stays: {second}")),
     }

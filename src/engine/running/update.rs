@@ -43,8 +43,8 @@ impl Call<'_> {
         let driver = Driver::open(Some(&location))?;
         let cgroup = driver.needed("updated")?;
         let before = record.clone();
-        let request = shares::request(id, options, &record).map_err(|e| e.each(&named))?;
-        let shares = shares::wanted(options, before.resctrl.as_ref(), request.as_ref());
+        let demand = shares::demand(id, options, &record).map_err(|e| e.each(&named))?;
+        let shares = shares::wanted(options, before.resctrl.as_ref(), demand.as_ref());
         let deeds = deeds::update(&limits, &limits_now, shares);
         let (mut changed, mut ledger, spec) = (None, Vec::new(), Spec::default());
         let done =
@@ -53,8 +53,8 @@ impl Call<'_> {
                 Planned::of("update", &deeds, &spec),
                 &mut ledger,
                 &mut |deed| match deed {
-                    Deed::AnnounceShares(request) => {
-                        record.resctrl = Some(request.place.clone());
+                    Deed::AnnounceShares(demand) => {
+                        record.resctrl = Some(demand.place.clone());
                         entry.write(&record)
                     }
                     Deed::RecordLimits(limits) => {
@@ -72,7 +72,7 @@ impl Call<'_> {
         let mut back = |deed| {
             error = match (deed, changed.take()) {
                 (Deed::SetLimitsBack, Some(changed)) => changed.back(error.clone()),
-                (Deed::ForgetShares(request), _) => shares::forget(request, (&entry, &before), error.clone()),
+                (Deed::ForgetShares(demand), _) => shares::forget(demand, (&entry, &before), error.clone()),
                 _ => return Err(deed.misplaced()),
             };
             Ok(())

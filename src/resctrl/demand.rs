@@ -1,4 +1,4 @@
-//! What a config wants from resctrl, compared with what exists.
+//! What a config demands of resctrl, compared with what exists.
 
 use super::schema::{self, Write};
 use super::{Place, Tree};
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 pub const NOT_GROUPS: [&str; 3] = ["info", "mon_groups", "mon_data"];
 
 /// Everything that will be done, decided.
-pub struct Request {
+pub struct Demand {
     tree: Tree,
     pub place: Place,
     /// The group is not there yet.
@@ -18,18 +18,18 @@ pub struct Request {
     writes: Vec<Write>,
 }
 
-impl Request {
-    /// The request of container `id` for the resctrl that is mounted. Changes nothing.
-    pub fn find(id: &str, rdt: &IntelRdt) -> Result<Request> {
+impl Demand {
+    /// The demand of container `id` for the resctrl that is mounted. Changes nothing.
+    pub fn find(id: &str, rdt: &IntelRdt) -> Result<Demand> {
         let (mount, tree) = Tree::find()?;
-        Request::new(tree, mount, id, rdt)
+        Demand::new(tree, mount, id, rdt)
     }
 
-    /// The request in this tree, which is mounted at `mount`. Changes nothing.
+    /// The demand in this tree, which is mounted at `mount`. Changes nothing.
     ///
     /// Errors: a resource that the machine does not allocate or monitor; a `closID` without schemas that is not there,
     /// or with schemas that are not those of the group; names that resctrl has itself.
-    pub fn new(tree: Tree, mount: PathBuf, id: &str, rdt: &IntelRdt) -> Result<Request> {
+    pub fn new(tree: Tree, mount: PathBuf, id: &str, rdt: &IntelRdt) -> Result<Demand> {
         let clos = rdt.clos_id.as_deref().filter(|clos| !clos.is_empty());
         let group = match clos {
             Some("/") => "",
@@ -69,7 +69,7 @@ impl Request {
             check_monitor(&tree, group, monitor)?;
         }
         let place = Place { mount, group: group.to_owned(), own: clos.is_none() && !there, monitor };
-        Ok(Request { tree, place, make: !there, writes })
+        Ok(Demand { tree, place, make: !there, writes })
     }
 
     /// Makes what is missing. On an error nothing of it stays.
@@ -99,7 +99,7 @@ impl Request {
         self.tree.add_task(&self.place.group, self.place.monitor.as_deref(), pid)
     }
 
-    /// Takes away what [`Request::make`] has made, also a group that `closID` names: the container that wanted it does not
+    /// Takes away what [`Demand::make`] has made, also a group that `closID` names: the container that wanted it does not
     /// come into being. A group that another process has begun to use meanwhile stays.
     pub fn undo(&self) -> Result<()> {
         if let Some(monitor) = &self.place.monitor {
