@@ -5,6 +5,7 @@
 //! here decides what is allowed: that is `spec::validate`.
 
 use crate::wire::Links;
+use nix::sys::signal::Signal;
 
 /// Names and what they stand for.
 pub type Table<T> = [(&'static str, T)];
@@ -181,43 +182,15 @@ pub fn namespace(kind: &str) -> Option<&'static Namespace> {
 
 // --- signals --------------------------------------------------------------------------------------------
 
-/// Signals without `SIG`; where a number has two names, the usual one stands first.
-pub const SIGNALS: [(&str, i32); 34] = [
-    ("HUP", libc::SIGHUP),
-    ("INT", libc::SIGINT),
-    ("QUIT", libc::SIGQUIT),
-    ("ILL", libc::SIGILL),
-    ("TRAP", libc::SIGTRAP),
-    ("ABRT", libc::SIGABRT),
-    ("IOT", libc::SIGIOT),
-    ("BUS", libc::SIGBUS),
-    ("FPE", libc::SIGFPE),
-    ("KILL", libc::SIGKILL),
-    ("USR1", libc::SIGUSR1),
-    ("SEGV", libc::SIGSEGV),
-    ("USR2", libc::SIGUSR2),
-    ("PIPE", libc::SIGPIPE),
-    ("ALRM", libc::SIGALRM),
-    ("TERM", libc::SIGTERM),
-    ("STKFLT", libc::SIGSTKFLT),
-    ("CHLD", libc::SIGCHLD),
-    ("CLD", libc::SIGCHLD),
-    ("CONT", libc::SIGCONT),
-    ("STOP", libc::SIGSTOP),
-    ("TSTP", libc::SIGTSTP),
-    ("TTIN", libc::SIGTTIN),
-    ("TTOU", libc::SIGTTOU),
-    ("URG", libc::SIGURG),
-    ("XCPU", libc::SIGXCPU),
-    ("XFSZ", libc::SIGXFSZ),
-    ("VTALRM", libc::SIGVTALRM),
-    ("PROF", libc::SIGPROF),
-    ("WINCH", libc::SIGWINCH),
-    ("IO", libc::SIGIO),
-    ("POLL", libc::SIGPOLL),
-    ("PWR", libc::SIGPWR),
-    ("SYS", libc::SIGSYS),
-];
+/// Second names of signals, without `SIG`.
+const SIGNAL_ALIASES: [(&str, i32); 3] =
+    [("IOT", libc::SIGIOT), ("CLD", libc::SIGCHLD), ("POLL", libc::SIGPOLL)];
+
+/// All names of signals, without `SIG`.
+pub fn signal_names() -> impl Iterator<Item = &'static str> {
+    let usual = Signal::iterator().map(|signal| signal.as_str().trim_start_matches("SIG"));
+    usual.chain(SIGNAL_ALIASES.map(|(name, _)| name))
+}
 
 /// The first realtime signal as users count them: the C library keeps 32 and 33 for its threads.
 pub const SIGRTMIN: i32 = 34;
@@ -226,7 +199,7 @@ pub const SIGRTMAX: i32 = 64;
 
 /// The name of a signal, with `SIG`.
 pub fn signal_name(number: i32) -> Option<String> {
-    SIGNALS.iter().find(|(_, known)| *known == number).map(|(name, _)| format!("SIG{name}"))
+    Signal::try_from(number).ok().map(|signal| signal.to_string())
 }
 
 /// The number of a signal: `9`, `KILL`, `SIGKILL`, `kill`, `RTMIN+3`, `SIGRTMAX-1`. 0 is the test for existence.
@@ -237,7 +210,8 @@ pub fn signal(text: &str) -> Option<i32> {
     }
     let upper = text.to_ascii_uppercase();
     let bare = upper.strip_prefix("SIG").unwrap_or(&upper);
-    if let Some(number) = find(&SIGNALS, bare) {
+    let named = format!("SIG{bare}").parse::<Signal>().ok().map(|signal| signal as i32);
+    if let Some(number) = named.or_else(|| find(&SIGNAL_ALIASES, bare)) {
         return Some(number);
     }
     let (base, offset) = if let Some(rest) = bare.strip_prefix("RTMIN") {

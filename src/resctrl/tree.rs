@@ -3,7 +3,8 @@
 use super::schema::Write;
 use crate::error::{Error, Kind, Result};
 use crate::host::cgroups::mounts_of;
-use crate::sys::{Errno, SysResult, c, file};
+use crate::sys::file::{self, DIRECTORY, INSIDE};
+use crate::sys::{Errno, SysResult, c};
 use nix::sys::statfs::{FsType, fstatfs};
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, OwnedFd};
@@ -11,8 +12,6 @@ use std::path::{Path, PathBuf};
 
 /// RDTGROUP_SUPER_MAGIC (linux/magic.h).
 const MAGIC: FsType = FsType(0x0765_5821);
-const INSIDE: u64 = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_XDEV;
-const DIRECTORY: i32 = libc::O_RDONLY | libc::O_DIRECTORY;
 /// A schemata file has a number for each cache and node of the machine.
 const LIMIT: usize = 1 << 20;
 

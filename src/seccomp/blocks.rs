@@ -27,21 +27,17 @@ pub fn write(assembler: &mut Assembler, rules: &[Choice], default: Label, readin
     let mut next = Jump::Label(default);
     let mut rest = rules;
     while let Some(last) = rest.last() {
-        let same = last.lone_equality(reading.width);
-        let run = match same {
-            Some(last) => {
-                let alike = |c: &&Choice| {
-                    c.lone_equality(reading.width).is_some_and(|c| is_alike(&c, &last, reading))
-                };
-                rest.iter().rev().take_while(alike).count()
-            }
-            None => 1,
+        let Some(equality) = last.lone_equality(reading.width) else {
+            next = reading.write_rule(assembler, last, next);
+            rest = &rest[..rest.len() - 1];
+            continue;
         };
+        let alike = |c: &&Choice| {
+            c.lone_equality(reading.width).is_some_and(|other| is_alike(&other, &equality, reading))
+        };
+        let run = rest.iter().rev().take_while(alike).count();
         let (before, run) = rest.split_at(rest.len() - run);
-        next = match same {
-            Some(_) => reading.write_equalities(assembler, run, next),
-            None => reading.write_rule(assembler, last, next),
-        };
+        next = reading.write_equalities(assembler, &equality, run, next);
         rest = before;
     }
     next
@@ -68,21 +64,26 @@ enum Half {
 }
 
 impl Reading {
-    /// "The argument is one of these": the load and the high word are shared.
-    fn write_equalities(self, assembler: &mut Assembler, run: &[Choice], next: Jump) -> Jump {
-        let condition = run[0].lone_equality(self.width).expect("only equalities are put into a run");
+    /// "The argument is one of these": the load and the high word, which `one` of them has, are shared.
+    fn write_equalities(
+        self,
+        assembler: &mut Assembler,
+        one: &Condition,
+        run: &[Choice],
+        next: Jump,
+    ) -> Jump {
         let mut low = next;
         for choice in run.iter().rev() {
             let value =
                 choice.lone_equality(self.width).expect("only equalities are put into a run").words().1.value;
             low = assembler.branch(code::EQUAL, value, Jump::Label(choice.then), low);
         }
-        low = assembler.load(self.offset(&condition, Half::Low));
+        low = assembler.load(self.offset(one, Half::Low));
         match self.width {
             Width::Bits32 => low,
             Width::Bits64 => {
-                let high = condition.words().0;
-                self.test(assembler, &condition, Half::High, code::EQUAL, high, (low, next))
+                let high = one.words().0;
+                self.test(assembler, one, Half::High, code::EQUAL, high, (low, next))
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::names::instead_of;
 use crate::spec::{Seccomp, seccomp::SyscallArg, seccomp::SyscallRule};
 
 /// A profile in numbers.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Profile {
     /// The value that the filter returns where no rule matches.
     pub default: u32,
@@ -62,10 +62,7 @@ pub fn read(seccomp: &Seccomp, native: Arch, supported: u32) -> Result<Profile> 
         arches: Vec::with_capacity(seccomp.architectures.len() + 1),
         rules: Vec::with_capacity(names),
         conditions: Vec::with_capacity(seccomp.syscalls.len() + 1),
-        also_known: Vec::new(),
-        notify: false,
-        flags: 0,
-        warnings: Vec::new(),
+        ..Profile::default()
     };
     profile.conditions.push(Conditions::default());
     profile.read_arches(seccomp, native)?;

@@ -104,6 +104,10 @@ pub fn owned(annotations: &BTreeMap<Text, Text>) -> BTreeMap<String, String> {
 
 /// The rules, for `validate`. A config may have any number of annotations: it is the table that is gone through.
 pub fn check(f: &mut Findings, annotations: &BTreeMap<Text, Text>) {
+    // BTreeMap order: an empty key comes first.
+    if annotations.first_key_value().is_some_and(|(key, _)| key.is_empty()) {
+        f.warn_field(&ROOT.key("annotations"), "has an empty key, which the specification forbids");
+    }
     for (known, standing) in ANNOTATIONS {
         let from = (Bound::Included(known), Bound::Unbounded);
         let meant = |name: &str| name == known || (known.ends_with('.') && name.starts_with(known));
@@ -142,10 +146,5 @@ mod tests {
     fn the_table_is_sorted_and_features_tells_the_honoured_ones() {
         assert!(ANNOTATIONS.is_sorted_by_key(|(name, _)| *name));
         assert_eq!(honoured().count(), 8);
-    }
-
-    #[test]
-    fn pointers_escape_the_slash() {
-        assert_eq!(pointer("module.wasm.image/variant"), "/annotations/module.wasm.image~1variant");
     }
 }

@@ -15,10 +15,9 @@ mod seccomp;
 mod sysctl;
 
 use super::findings::{At, Findings, ROOT};
-use super::{Hook, Hooks, Mount, Process, Resources, Root, Spec, Text};
+use super::{Hook, Hooks, Mount, Process, Resources, Root, Spec, annotations};
 use crate::error::Result;
 use crate::names::HOOKS;
-use std::collections::BTreeMap;
 
 pub use super::findings::Checked;
 pub use circumstances::Circumstances;
@@ -35,10 +34,10 @@ pub fn validate(spec: &Spec, facts: &Circumstances) -> Result<Checked> {
         None => f.warn_field(&ROOT.key("process"), "is missing: the container cannot be started"),
     }
     root(&mut f, spec.root.as_ref());
-    mounts::mounts(&mut f, spec, facts);
+    mounts::list(&mut f, ROOT.key("mounts"), &spec.mounts, spec, facts);
     namespaces::namespaces(&mut f, spec, facts);
     f.some(ROOT.key("hooks"), &spec.hooks, hooks);
-    annotations(&mut f, &spec.annotations);
+    annotations::check(&mut f, &spec.annotations);
     f.some(ROOT.key("linux"), &spec.linux, |f, at, linux| linux::linux(f, at, linux, facts));
     f.finish()
 }
@@ -143,14 +142,6 @@ fn hook(f: &mut Findings, at: &At, hook: &Hook, kind: &str) {
         let remedy = "leave it out for no timeout";
         f.refuse(&at.key("timeout"), timeout, "is not a positive number of seconds", remedy);
     }
-}
-
-fn annotations(f: &mut Findings, annotations: &BTreeMap<Text, Text>) {
-    // BTreeMap order: an empty key comes first.
-    if annotations.first_key_value().is_some_and(|(key, _)| key.is_empty()) {
-        f.warn_field(&ROOT.key("annotations"), "has an empty key, which the specification forbids");
-    }
-    super::annotations::check(f, annotations);
 }
 
 #[cfg(test)]

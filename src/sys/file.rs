@@ -12,6 +12,10 @@ pub fn cwd() -> BorrowedFd<'static> {
     unsafe { BorrowedFd::borrow_raw(libc::AT_FDCWD) }
 }
 
+/// How every step below a held directory of a kernel's file system resolves: no links, no `..`, no other file system.
+pub const INSIDE: u64 = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_XDEV;
+pub const DIRECTORY: i32 = libc::O_RDONLY | libc::O_DIRECTORY;
+
 /// How often a lookup is tried while renames race with it, or signals.
 const TRIES: u32 = 128;
 

@@ -20,19 +20,9 @@ impl Cgroup {
     pub fn make(location: &Location, limits: &Limits) -> Result<Cgroup> {
         let controllers = v2::controllers(limits);
         let mut cgroup = Cgroup { held: Vec::with_capacity(location.legs.len()) };
-        for leg in &location.legs {
-            match make(leg, &controllers) {
-                Ok(held) => cgroup.held.push(held),
-                Err(error) => {
-                    cgroup.forget();
-                    return Err(error);
-                }
-            }
-        }
-        if let Err(error) = cgroup.vacant() {
-            cgroup.forget();
-            return Err(error);
-        }
+        let mut legs = location.legs.iter();
+        let made = legs.try_for_each(|leg| make(leg, &controllers).map(|held| cgroup.held.push(held)));
+        made.and_then(|()| cgroup.vacant()).inspect_err(|_| cgroup.forget())?;
         Ok(cgroup)
     }
 

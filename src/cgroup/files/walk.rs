@@ -7,11 +7,7 @@ use std::ffi::{CString, OsStr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
-/// How every step below a mount resolves.
-pub(in crate::cgroup) const INSIDE: u64 =
-    libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_XDEV;
-
-pub(in crate::cgroup) const DIRECTORY: i32 = libc::O_RDONLY | libc::O_DIRECTORY;
+pub(in crate::cgroup) use crate::sys::file::{DIRECTORY, INSIDE};
 
 /// Adds the processes of a directory and of those below it. A directory that vanishes meanwhile has none.
 pub(in crate::cgroup) fn collect(dir: BorrowedFd, pids: &mut Vec<i32>) -> SysResult<()> {

@@ -1,6 +1,6 @@
 //! The files that count: bounded, relative to the held directories, and all of them may be missing.
 
-use super::counters::{Memory, MemoryUse, Pids};
+use super::counters::{Cpu, Memory, MemoryUse, Pids};
 use super::parse;
 use crate::cgroup::files::held::{Held, on};
 use crate::error::Result;
@@ -32,6 +32,25 @@ impl Held {
         // "max" is no limit.
         let limit = Some(self.count("pids.max")?).filter(|limit| *limit != u64::MAX);
         Ok(Some(Pids { current, limit: limit.unwrap_or(0) }))
+    }
+
+    /// cpu.stat: the times that v1 has in nanoseconds v2 has in microseconds, with those of cpuacct.
+    pub(super) fn cpu_stat(&self, cpu: &mut Cpu) -> Result<()> {
+        let text = self.text("cpu.stat")?.unwrap_or_default();
+        for (name, value) in parse::pairs(&text) {
+            let microseconds = value.saturating_mul(1000);
+            match name {
+                "usage_usec" => cpu.usage.total = microseconds,
+                "user_usec" => cpu.usage.user = microseconds,
+                "system_usec" => cpu.usage.kernel = microseconds,
+                "nr_periods" => cpu.throttling.periods = value,
+                "nr_throttled" => cpu.throttling.throttled_periods = value,
+                "throttled_time" => cpu.throttling.throttled_time = value,
+                "throttled_usec" => cpu.throttling.throttled_time = microseconds,
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// memory.stat, of which the line `cache` is the page cache; false where memory is not counted.

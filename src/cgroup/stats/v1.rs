@@ -12,26 +12,13 @@ const TICK: u64 = 10_000_000;
 pub fn read(held: &Held, stats: &mut Stats) -> Result<()> {
     for controller in &held.leg.controllers {
         match controller.as_str() {
-            "cpu" => cpu(held, stats)?,
+            "cpu" => held.cpu_stat(&mut stats.cpu)?,
             "cpuacct" => cpuacct(held, stats)?,
             "cpuset" => cpuset(held, stats)?,
             "memory" => memory(held, stats)?,
             "pids" => stats.pids = held.tasks()?.unwrap_or_default(),
             "blkio" => blkio(held, &mut stats.blkio)?,
             "hugetlb" => hugetlb(held, stats)?,
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-fn cpu(held: &Held, stats: &mut Stats) -> Result<()> {
-    let text = held.text("cpu.stat")?.unwrap_or_default();
-    for (name, value) in parse::pairs(&text) {
-        match name {
-            "nr_periods" => stats.cpu.throttling.periods = value,
-            "nr_throttled" => stats.cpu.throttling.throttled_periods = value,
-            "throttled_time" => stats.cpu.throttling.throttled_time = value,
             _ => {}
         }
     }

@@ -9,7 +9,7 @@ use crate::error::Result;
 /// `counted`: whether a v1 hierarchy counts this already.
 pub fn read(held: &Held, counted: &dyn Fn(&str) -> bool, stats: &mut Stats) -> Result<()> {
     if !counted("cpuacct") {
-        cpu(held, stats)?;
+        held.cpu_stat(&mut stats.cpu)?;
     }
     if !counted("memory") {
         memory(held, stats)?;
@@ -39,24 +39,6 @@ pub fn read(held: &Held, counted: &dyn Fn(&str) -> bool, stats: &mut Stats) -> R
 
 fn pressure(held: &Held, file: &str) -> Result<Option<Pressure>> {
     Ok(held.text(file)?.map(|text| parse::pressure(&text)))
-}
-
-fn cpu(held: &Held, stats: &mut Stats) -> Result<()> {
-    let text = held.text("cpu.stat")?.unwrap_or_default();
-    let (usage, throttling) = (&mut stats.cpu.usage, &mut stats.cpu.throttling);
-    for (name, value) in parse::pairs(&text) {
-        let nanoseconds = value.saturating_mul(1000);
-        match name {
-            "usage_usec" => usage.total = nanoseconds,
-            "user_usec" => usage.user = nanoseconds,
-            "system_usec" => usage.kernel = nanoseconds,
-            "nr_periods" => throttling.periods = value,
-            "nr_throttled" => throttling.throttled_periods = value,
-            "throttled_usec" => throttling.throttled_time = nanoseconds,
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 fn memory(held: &Held, stats: &mut Stats) -> Result<()> {

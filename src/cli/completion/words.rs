@@ -75,7 +75,7 @@ pub fn names(commands: &[Command]) -> String {
 
 /// The signals that `kill` completes.
 fn signals() -> String {
-    crate::names::SIGNALS.map(|(name, _)| name.trim_start_matches("SIG")).join(" ")
+    crate::names::signal_names().collect::<Vec<_>>().join(" ")
 }
 
 /// Inside single quotes, for a shell.

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::spec::locate::{pointer_at, read_until};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::fmt;
 
 /// How the parser names a key whose case is another.
@@ -34,7 +34,8 @@ pub fn mended(
             let key = key_before(&text, end)?;
             let written = String::from_utf8_lossy(&text[key.clone()]).into_owned();
             let warning = Error::new(format!("is written \"{written}\": taken for it, as runc does"));
-            warnings.push(warning.field(pointer_of(&text, key.start, name)));
+            let parent = pointer_at(&text, key.start.saturating_sub(1));
+            warnings.push(warning.field(format!("{parent}/{name}")));
             text.splice(key, name.bytes());
         } else if message.starts_with("duplicate field ")
             || message.contains("floating point `-0.0`, expected i")
@@ -60,11 +61,6 @@ fn key_before(text: &[u8], end: usize) -> Option<std::ops::Range<usize>> {
     let close = text[..end].iter().rposition(|&b| b == b'"')?;
     let open = text[..close].iter().rposition(|&b| b == b'"')?;
     Some(open + 1..close)
-}
-
-fn pointer_of(text: &[u8], end: usize, name: &str) -> String {
-    let parent = pointer_at(text, end.saturating_sub(1));
-    format!("{parent}/{name}")
 }
 
 /// Whether Go's decoder takes `written` for the field `name`: without regard to case, in which two letters beyond ASCII
@@ -140,33 +136,32 @@ impl<'de> Visitor<'de> for MergedVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Merged, A::Error> {
-        let (mut object, mut twice) = (serde_json::Map::new(), Vec::new());
+        let (mut object, mut twice) = (Map::new(), Vec::new());
         while let Some((key, Merged { value, twice: below })) = entries.next_entry::<String, Merged>()? {
             twice.extend(below);
             if twice.len() > MOST {
                 return Err(A::Error::custom("too many fields stand twice"));
             }
-            match object.get_mut(&key) {
-                Some(earlier) => {
-                    merge(earlier, value);
-                    twice.push(key);
-                }
-                None => drop(object.insert(key, value)),
+            if object.contains_key(&key) {
+                twice.push(key.clone());
             }
+            put(&mut object, key, value);
         }
         Ok(Merged { value: Value::Object(object), twice })
+    }
+}
+
+fn put(object: &mut Map<String, Value>, key: String, value: Value) {
+    match object.get_mut(&key) {
+        Some(earlier) => merge(earlier, value),
+        None => drop(object.insert(key, value)),
     }
 }
 
 fn merge(earlier: &mut Value, later: Value) {
     match (earlier, later) {
         (Value::Object(earlier), Value::Object(later)) => {
-            for (key, value) in later {
-                match earlier.get_mut(&key) {
-                    Some(below) => merge(below, value),
-                    None => drop(earlier.insert(key, value)),
-                }
-            }
+            later.into_iter().for_each(|(key, value)| put(earlier, key, value));
         }
         // Go leaves a string or a number as it is where null stands; of a list or an object nothing is left.
         (Value::String(_) | Value::Number(_) | Value::Bool(_), Value::Null) => {}

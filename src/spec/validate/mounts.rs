@@ -5,7 +5,7 @@ use super::namespaces::{Held, is_mapped, mappings};
 use crate::names::namespaces::USER;
 use crate::names::{Atime, Effect, MOUNT_OPTIONS, mount_option, nearest};
 use crate::spec::destination::is_root;
-use crate::spec::findings::{At, Findings, ROOT, has_nul};
+use crate::spec::findings::{At, Findings, has_nul};
 use crate::spec::idmap::{self, OptionMap};
 use crate::spec::{Mount, Spec};
 
@@ -13,10 +13,6 @@ use crate::spec::{Mount, Spec};
 pub fn is_bind(mount: &Mount) -> bool {
     matches!(mount.kind.as_deref(), Some("bind" | "rbind"))
         || mount.options.iter().any(|o| &**o == "bind" || &**o == "rbind")
-}
-
-pub fn mounts(f: &mut Findings, spec: &Spec, facts: &Circumstances) {
-    list(f, ROOT.key("mounts"), &spec.mounts, spec, facts);
 }
 
 /// The mounts of a list at `at`, for the container of `spec`.
