@@ -44,6 +44,7 @@ use crate::control::NO_SENSE;
 use crate::sys::Fd;
 use crate::variable::Variable;
 use crate::wire::{Handle, Header, Reader, Step, Wire};
+use core::cell::Cell;
 use core::ffi::CStr;
 
 /// What init holds while it works. Descriptors are absent until the step that opens them.
@@ -67,6 +68,8 @@ pub struct Init<'a> {
     kernel_mounts: [Option<Fd>; 2],
     /// What may have to be taken away again.
     kept: live::AttachedMounts,
+    /// /dev, while one node or link after the other is made in it.
+    dev: Cell<Option<Fd>>,
     /// The container's /dev/null, verified.
     null: Option<Fd>,
     /// The read-only tmpfs that hides directories; attached at the first of them.
@@ -124,6 +127,7 @@ fn run(bytes: &'static [u8]) -> i32 {
         proc: None,
         kernel_mounts: [None; 2],
         kept: live::AttachedMounts::NOTHING,
+        dev: Cell::new(None),
         null: None,
         empty: None,
         console: None,

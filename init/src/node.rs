@@ -9,7 +9,7 @@ use crate::control::{Fail, In, NOT_OPEN, Outcome};
 use crate::decimal::{self, DIGITS};
 use crate::path::{IN_ROOT, Missing, Text};
 use crate::sys::{self, Errno, Fd};
-use crate::wire::{Device, Part, Word};
+use crate::wire::{Device, Part, Step, Word};
 use core::ffi::CStr;
 
 const DEVPTS_MAGIC: i64 = 0x1cd1;
@@ -26,14 +26,25 @@ impl Init<'_> {
             Some(slash) => (&bytes[..slash], &bytes[slash + 1..]),
             None => (&[][..], bytes),
         };
-        let parent = if directory.iter().all(|&b| b == b'/') {
-            self.root()?
-        } else {
-            self.destination(Text::new(directory)?.c()?, Missing::Directory)?
+        let parent = match self.dev.get().filter(|_| directory == b"/dev") {
+            Some(dev) => dev,
+            None if directory.iter().all(|&b| b == b'/') => self.root()?,
+            None => self.destination(Text::new(directory)?.c()?, Missing::Directory)?,
         };
         let outcome = work(parent, Text::new(name)?.c()?);
-        self.close_unless_root(parent);
+        if directory == b"/dev" {
+            self.dev.set(Some(parent));
+        } else {
+            self.close_unless_root(parent);
+        }
         outcome
+    }
+
+    /// What other steps do may put another directory there.
+    pub fn leave_dev(&self, step: &Step) {
+        if !matches!(step, Step::Device(_) | Step::Symlink { .. }) {
+            self.dev.take().into_iter().for_each(sys::close);
+        }
     }
 
     pub fn device(&self, Device { path, mode, number, uid, gid }: Device) -> Outcome<()> {

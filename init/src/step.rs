@@ -9,6 +9,7 @@ use crate::{decimal, keyring, mount, node};
 
 impl<'a> Init<'a> {
     pub fn step(&mut self, step: Step<'a>) -> Outcome<()> {
+        self.leave_dev(&step);
         match step {
             Step::Undumpable {} => sys::set_dumpable(false).part(Part::Prctl),
             Step::Sync { point } => self.sync(point),

@@ -325,7 +325,7 @@ impl<'a> Builder<'a, '_> {
         } else {
             Nodes::Make
         };
-        devices::push(spec, nodes, &mut self.script, &mut self.opens)?;
+        devices::push(spec, nodes, self.host.has_core, &mut self.script, &mut self.opens)?;
         if spec.process.as_ref().is_some_and(|process| process.terminal) {
             let held = self.birth() == Birth::Late;
             self.push_for("/process/terminal", Step::Console { bind: true, held });

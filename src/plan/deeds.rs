@@ -64,7 +64,8 @@ pub enum Deed<'a> {
     SendListener(&'a Seccomp<'a>),
     GivePidfd,
     Publish,
-    WriteBrief,
+    /// Of a container that may wait for start.
+    WriteBrief(bool),
     WritePidFile(&'a Path),
     // A process that joins a container.
     /// Its init, with what exec's caller gives it.
@@ -168,7 +169,7 @@ impl<'a> Deed<'a> {
             Deed::ShowTerminal => ("let the container's user open the terminal", "/process/terminal", None),
             Deed::GivePidfd => ("send the process descriptor", "", None),
             Deed::Publish => ("publish the record", "", None),
-            Deed::WriteBrief => ("write the summary for list", "", None),
+            Deed::WriteBrief(_) => ("write the summary for list", "", None),
             Deed::WritePidFile(_) => ("write the pid file", "", None),
             Deed::StartJoining => ("start init", "", Some(Deed::EndJoining)),
             Deed::RelayReadiness(_) => ("listen for the program's readiness", "", None),
@@ -330,7 +331,7 @@ pub fn create<'a>(of: &Creation<'a>) -> Result<Vec<Deed<'a>>> {
         late.then_some(Deed::RecordCreated),
         wishes.pidfd.then_some(Deed::GivePidfd),
         Some(Deed::Publish),
-        Some(Deed::WriteBrief),
+        Some(Deed::WriteBrief(wishes.shows_created)),
         wishes.pid_file.map(Deed::WritePidFile),
     ]));
     Ok(deeds)

@@ -24,13 +24,16 @@ pub const DEFAULT_DEVICES: [(&str, u32, u32); 6] = [
 ];
 
 /// Made in every container: path, what it points to.
-pub const DEFAULT_LINKS: [(&str, &str); 5] = [
+const DEFAULT_LINKS: [(&str, &str); 5] = [
     ("/dev/fd", "/proc/self/fd"),
     ("/dev/stdin", "/proc/self/fd/0"),
     ("/dev/stdout", "/proc/self/fd/1"),
     ("/dev/stderr", "/proc/self/fd/2"),
     ("/dev/ptmx", "pts/ptmx"),
 ];
+
+/// Made where the kernel has what it points to, which most configs mask.
+const CORE: (&str, &str) = ("/dev/core", "/proc/kcore");
 
 /// How nodes come into being.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,7 +44,13 @@ pub enum Nodes {
 }
 
 /// Pushes the steps that fill /dev; nothing if /dev comes from the host as it is.
-pub fn push<'a>(spec: &'a Spec<'a>, nodes: Nodes, script: &mut Script, opens: &mut Opens<'a>) -> Result<()> {
+pub fn push<'a>(
+    spec: &'a Spec<'a>,
+    nodes: Nodes,
+    has_core: bool,
+    script: &mut Script,
+    opens: &mut Opens<'a>,
+) -> Result<()> {
     if dev_is_bound(spec) {
         return Ok(());
     }
@@ -68,7 +77,7 @@ pub fn push<'a>(spec: &'a Spec<'a>, nodes: Nodes, script: &mut Script, opens: &m
             node(device, i)?.push(nodes, script, opens);
         }
     }
-    for (path, to) in DEFAULT_LINKS {
+    for (path, to) in DEFAULT_LINKS.into_iter().chain(has_core.then_some(CORE)) {
         script.push(Field::None, Step::Symlink { to: &c(to), path: &c(path) });
     }
     Ok(())

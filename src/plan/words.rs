@@ -263,7 +263,7 @@ impl Deed<'_> {
             Deed::Meet(_) | Deed::Release | Deed::AwaitReady => String::new(),
             Deed::TakeTerminal(_) | Deed::ShowTerminal => String::new(),
             Deed::StartJoining | Deed::EndJoining => String::new(),
-            Deed::GivePidfd | Deed::Publish | Deed::WriteBrief | Deed::SayStart => String::new(),
+            Deed::GivePidfd | Deed::Publish | Deed::WriteBrief(_) | Deed::SayStart => String::new(),
             Deed::AwaitProgram | Deed::HideCreated | Deed::RenewBrief => String::new(),
             Deed::RecordLimits(_) | Deed::SetLimitsBack | Deed::KillFirst => String::new(),
             Deed::GiveDevicesBack | Deed::EndProcesses | Deed::EndStrangers => String::new(),

@@ -377,14 +377,13 @@ impl Entry {
         file::renameat(self.dir(), STATE_NEXT, STATE).map_err(self.failed("write", STATE))
     }
 
-    /// Lets `list` be short about this container, whose record is published. Without it, it only takes longer.
-    pub fn write_brief(&self, record: &Record, pidfd: BorrowedFd) {
+    /// Lets `list` be short about this container, whose record is published, and which may wait for `start`. Without it, it
+    /// only takes longer.
+    pub fn write_brief(&self, record: &Record, pidfd: BorrowedFd, waits: bool) {
         if record.made_by.is_some() {
             return;
         }
-        if let Some(target) =
-            Brief::encode(record, Inode::of(pidfd), self.awaits_start(record.pid().unwrap_or_default()))
-        {
+        if let Some(target) = Brief::encode(record, Inode::of(pidfd), waits) {
             // Ignored: see above.
             let _ = file::symlinkat(&target, self.dir(), BRIEF);
         }
@@ -394,7 +393,7 @@ impl Entry {
     pub fn renew_brief(&self, record: &Record) {
         if let (Ok(()), Some(Ok(first))) = (self.remove_brief(), record.process.map(|process| process.open()))
         {
-            self.write_brief(record, first.as_fd());
+            self.write_brief(record, first.as_fd(), false);
         }
     }
 

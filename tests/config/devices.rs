@@ -104,6 +104,14 @@ fn a_plain_file_in_the_place_of_a_default_device_is_refused() {
     container.assert_gone();
 }
 
+/// As with runc and crun.
+#[test]
+fn dev_core_is_there_where_the_kernel_has_a_kcore() {
+    let container = Container::new().sh("readlink /dev/core || echo none");
+    let there = std::path::Path::new("/proc/kcore").exists();
+    assert_eq!(container.run().ok(), if there { "/proc/kcore\n" } else { "none\n" });
+}
+
 #[test]
 fn default_devices_are_made_in_the_image_where_no_tmpfs_is_mounted_on_dev() {
     let container = Container::new()

@@ -49,6 +49,10 @@ class Ended:
 class Stand:
     def __init__(self, case, subject, directory, number):
         self.case, self.subject, self.dir = case, subject, directory
+        above = directory
+        while not os.path.ismount(above):
+            above = os.path.dirname(above)
+        self.within = "/" + os.path.relpath(directory, above)
         self.v2 = is_v2()
         self.id = f"cmp{number}"
         self.bundle, self.rootfs = f"{directory}/bundle", f"{directory}/bundle/rootfs"
@@ -351,7 +355,8 @@ class Stand:
         self.seen[key] = self.clean(str(value))
 
     def clean(self, value):
-        return value.replace(self.dir, "$DIR").replace(self.id, "$ID").replace(self.subject.program, "$RUNTIME")
+        # A mount's root is a path of its file system.
+        return value.replace(self.dir, "$DIR").replace(self.within, "$DIR").replace(self.id, "$ID").replace(self.subject.program, "$RUNTIME")
 
     def lines(self, text, head):
         """What the probe wrote."""

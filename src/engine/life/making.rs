@@ -131,8 +131,8 @@ impl Making<'_> {
                 self.receivers.iter().try_for_each(|receiver| receiver.send(process))
             }
             Deed::Publish => self.entry()?.publish(),
-            Deed::WriteBrief => {
-                self.entry()?.write_brief(&self.record, self.init()?.process().pidfd.as_fd());
+            Deed::WriteBrief(waits) => {
+                self.entry()?.write_brief(&self.record, self.init()?.process().pidfd.as_fd(), waits);
                 Ok(())
             }
             Deed::WritePidFile(path) => pid_file::write(path, self.pid()?),
