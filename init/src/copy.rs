@@ -6,10 +6,8 @@
 //! is opened for reading, through the descriptor. Depth is bounded, and size by the tmpfs. Directories, files and links
 //! are copied with owner and mode; device nodes, sockets and pipes are left out.
 
-use crate::control::{In, Outcome};
 use crate::path;
 use crate::sys::{self, Errno, Fd, Stat, Sys};
-use crate::wire::Part;
 use core::ffi::CStr;
 
 /// Deeper trees are refused: each level takes a few kilobytes of the stack.
@@ -19,11 +17,7 @@ const PLAIN: u64 = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS | libc::RES
 
 /// Copies what is in `from` into `to`, and the owner of `from` itself, and perhaps its mode. Both may be O_PATH descriptors.
 /// `proc` is a procfs in which this process is.
-pub fn tree(proc: Fd, from: Fd, to: Fd, with_mode: bool) -> Outcome<()> {
-    copied(proc, from, to, with_mode).part(Part::Copy)
-}
-
-fn copied(proc: Fd, from: Fd, to: Fd, with_mode: bool) -> Sys<()> {
+pub fn tree(proc: Fd, from: Fd, to: Fd, with_mode: bool) -> Sys<()> {
     let source = readable_directory(from)?;
     let target = readable_directory(to)?;
     directory(proc, source, target, 0)?;

@@ -36,14 +36,6 @@ impl AttachedMounts {
         if self.count.is_none() { Ok(()) } else { Err(NO_SENSE) }
     }
 
-    /// Takes the descriptor, if mounts are kept.
-    fn keep(&mut self, mount: Fd) -> Outcome<bool> {
-        let Some(count) = &mut self.count else { return Ok(false) };
-        *self.mounts.get_mut(*count).ok_or(TOO_MANY)? = mount;
-        *count += 1;
-        Ok(true)
-    }
-
     pub fn last(&self) -> Option<Fd> {
         self.mounts.get(self.count?.checked_sub(1)?).copied()
     }
@@ -57,9 +49,9 @@ impl Init<'_> {
 
     /// Takes the descriptor of what was attached, if mounts are kept, and reports which mount it is.
     pub fn keep_mount(&mut self, mount: Fd) -> Outcome<bool> {
-        if !self.kept.keep(mount)? {
-            return Ok(false);
-        }
+        let Some(count) = &mut self.kept.count else { return Ok(false) };
+        *self.kept.mounts.get_mut(*count).ok_or(TOO_MANY)? = mount;
+        *count += 1;
         self.tell_mount(mount)?;
         Ok(true)
     }

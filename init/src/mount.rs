@@ -149,7 +149,7 @@ impl Init<'_> {
         };
         if copy_up {
             let proc = self.host_proc()?;
-            copy::tree(proc, at, mount, mode != NO_MODE)?;
+            copy::tree(proc, at, mount, mode != NO_MODE).part(Part::Copy)?;
         }
         set_attributes(mount, Attributes { set: later, clear: 0, ..attributes }, false)?;
         self.kept.room()?;

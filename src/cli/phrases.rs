@@ -105,7 +105,12 @@ fn of_runc(error: &Error) -> Option<Cow<'static, str>> {
     if field == "container-id" && value.is_empty() {
         return Some("container id cannot be empty".into());
     }
-    if let Some(kind) = on_a_link(detail) {
+    // The file systems that a link in the image could lead elsewhere.
+    let is = |kind: &&str| detail.doing.iter().any(|doing| doing.starts_with(&format!("mount {kind} on ")));
+    if detail.errno == Some(libc::ELOOP)
+        && detail.reason.contains("the destination")
+        && let Some(kind) = ["proc", "sysfs"].into_iter().find(is)
+    {
         return Some(format!("filesystem {kind:?} must be mounted on ordinary directory").into());
     }
     let remedy = detail.remedy.as_deref().unwrap_or_default();
@@ -126,13 +131,6 @@ fn of_hook(hook: &str, detail: &Detail) -> Option<String> {
         phrase.push_str(&format!(": hook ran past specified timeout of {seconds}.0s"));
     }
     Some(phrase)
-}
-
-/// The file systems that a link in the image could lead elsewhere.
-fn on_a_link(detail: &Detail) -> Option<&'static str> {
-    let is = |kind: &str| detail.doing.iter().any(|doing| doing.starts_with(&format!("mount {kind} on ")));
-    let in_the_way = detail.errno == Some(libc::ELOOP) && detail.reason.contains("the destination");
-    ["proc", "sysfs"].into_iter().find(|kind| in_the_way && is(kind))
 }
 
 #[cfg(test)]

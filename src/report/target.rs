@@ -54,7 +54,12 @@ impl Target {
         };
         match std::str::from_utf8(id) {
             Ok(id) if !id.is_empty() && !id.contains(is_hidden) => {
-                Ok(Target::Service(service, connect(path)?, id.to_owned()))
+                let socket = socket::connect_datagram(Path::new(path), PATIENCE_SECONDS).map_err(|e| {
+                    e.because(format!("connect to {path}"))
+                        .field("--log")
+                        .remedy("start the service on this host, or name a file")
+                })?;
+                Ok(Target::Service(service, socket, id.to_owned()))
             }
             _ => {
                 let reason = "the service's name must be followed by an identifier for the records";
@@ -108,14 +113,6 @@ fn append(file: BorrowedFd, mut rest: &[u8]) -> SysResult<()> {
         }
     }
     Ok(())
-}
-
-fn connect(path: &str) -> Result<OwnedFd> {
-    socket::connect_datagram(Path::new(path), PATIENCE_SECONDS).map_err(|e| {
-        e.because(format!("connect to {path}"))
-            .field("--log")
-            .remedy("start the service on this host, or name a file")
-    })
 }
 
 /// The journal's native protocol: one field a line. A message with line ends is given with its length (64 bits,

@@ -253,7 +253,6 @@ fn mark(dir: BorrowedFd, path: &CStr) -> Option<Option<Awaited>> {
 /// Whether init waits for the word to start below `prefix`. A pipe without a reader cannot be opened for writing.
 fn awaited(dir: BorrowedFd, prefix: &str, pid: i32) -> bool {
     let name = |name: &CStr| c(format!("{prefix}{}", name.to_string_lossy())).unwrap_or_default();
-    let exists = |file: &CStr| file::openat2(dir, &name(file), libc::O_PATH | libc::O_NOFOLLOW, 0, 0).is_ok();
     match mark(dir, &name(START_AWAITED)) {
         Some(Some(Awaited { descriptor, word, .. })) => return awaited_at(pid, descriptor, word),
         Some(None) => return is_init(pid),
@@ -267,7 +266,7 @@ fn awaited(dir: BorrowedFd, prefix: &str, pid: i32) -> bool {
         Err(Errno(libc::ENXIO)) => false,
         // Only its owner may write to it; that it exists must suffice.
         Err(Errno(libc::EACCES)) => true,
-        Err(_) => exists(START_SOCKET),
+        Err(_) => file::openat2(dir, &name(START_SOCKET), libc::O_PATH | libc::O_NOFOLLOW, 0, 0).is_ok(),
     }
 }
 
@@ -521,12 +520,7 @@ impl Entry {
     }
 
     fn remove_directory(&self) -> SysResult<()> {
-        match std::fs::remove_dir(&self.path) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                Err(Errno(e.raw_os_error().unwrap_or(libc::EIO)))
-            }
-            _ => Ok(()),
-        }
+        unless_gone(file::unlinkat(file::cwd(), &c(&self.path)?, libc::AT_REMOVEDIR)).map(drop)
     }
 
     /// What the container sees at the place of its notify socket. One with all rights may have written there, a tree of any

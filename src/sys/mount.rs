@@ -25,15 +25,8 @@ pub fn detached_tmpfs() -> SysResult<OwnedFd> {
 #[derive(Debug)]
 pub struct Refused {
     pub errno: Errno,
-    call: &'static str,
-    /// What it says itself: the first message of the context's log.
-    said: String,
-}
-
-impl Refused {
-    pub fn reason(&self) -> String {
-        if self.said.is_empty() { self.call.to_owned() } else { self.said.clone() }
-    }
+    /// What it says itself, the first message of the context's log; or the call.
+    pub reason: String,
 }
 
 /// A new file system that is mounted nowhere. `options` are `key=value` or a flag, `attributes` are `MOUNT_ATTR_*`.
@@ -43,17 +36,17 @@ pub fn filesystem(
     options: &[CString],
     attributes: u64,
 ) -> Result<OwnedFd, Refused> {
-    let plain = |call| move |errno| Refused { errno, call, said: String::new() };
-    let context = fsopen(kind).map_err(plain("fsopen"))?;
+    let context = fsopen(kind).map_err(|errno| Refused { errno, reason: "fsopen".to_owned() })?;
     let context = context.as_fd();
-    let said = |call| {
+    let said = |call: &'static str| {
         move |errno| {
             let mut log = [0; 1024];
             // Without a message there is the errno alone.
             let length = super::file::read(context, &mut log).unwrap_or(0);
             let text = String::from_utf8_lossy(&log[..length]);
             let said = text.lines().next().unwrap_or_default();
-            Refused { errno, call, said: said.trim_start_matches("e ").trim_start_matches("w ").to_owned() }
+            let said = said.trim_start_matches("e ").trim_start_matches("w ");
+            Refused { errno, reason: if said.is_empty() { call } else { said }.to_owned() }
         }
     };
     fsconfig(context, libc::FSCONFIG_SET_STRING, Some(c"source"), Some(source)).map_err(said("fsconfig"))?;

@@ -84,7 +84,8 @@ fn parse(session: &Session, arguments: &Arguments) -> Result<UpdateOptions> {
                 let warning = Error::new("is ignored because --resources is given");
                 session.log.warn(&warning.field(format!("--{name}")));
             }
-            (shown(&file), read(&file)?, Vec::new())
+            let (from, resources) = read(&file)?;
+            (from, resources, Vec::new())
         }
         None => ("the options".to_owned(), given(arguments)?.to_string().into_bytes(), typed(arguments)?),
     };
@@ -97,23 +98,22 @@ fn parse(session: &Session, arguments: &Arguments) -> Result<UpdateOptions> {
     })
 }
 
-fn shown(file: &Path) -> String {
-    if file == Path::new("-") { "standard input".into() } else { file.display().to_string() }
-}
-
 /// Larger than any list of devices.
 const LARGEST_FILE: u64 = 16 << 20;
 
-fn read(path: &Path) -> Result<Vec<u8>> {
+/// What errors call it, and what is in it.
+fn read(path: &Path) -> Result<(String, Vec<u8>)> {
     let mut bytes = Vec::new();
-    let read = if path == Path::new("-") {
-        std::io::stdin().take(LARGEST_FILE + 1).read_to_end(&mut bytes)
+    let (name, read) = if path == Path::new("-") {
+        ("standard input".to_owned(), std::io::stdin().take(LARGEST_FILE + 1).read_to_end(&mut bytes))
     } else {
-        std::fs::File::open(path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes))
+        let file = std::fs::File::open(path);
+        let read = file.and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes));
+        (path.display().to_string(), read)
     };
     let error = match read {
         Ok(length) if length as u64 > LARGEST_FILE => Error::new("the resources are larger than 16 MiB"),
-        Ok(_) => return Ok(bytes),
+        Ok(_) => return Ok((name, bytes)),
         Err(e) => Error::io("read the resources", &e),
     };
     Err(error.kind(error::Kind::Argument).field("--resources").value(path.display()))

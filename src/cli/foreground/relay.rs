@@ -13,7 +13,6 @@ use nix::poll::{PollFd, PollFlags};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
-/// Our terminal and the container's, joined.
 pub struct Relay<'a> {
     master: OwnedFd,
     input: BorrowedFd<'a>,

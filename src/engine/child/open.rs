@@ -136,7 +136,7 @@ fn filesystem(
         Ok(mount) => return Ok(mount),
         Err(refused) => refused,
     };
-    let error = Error::os(refused.reason(), refused.errno.0)
+    let error = Error::os(refused.reason, refused.errno.0)
         .doing(format!("mount {kind} from {source}"))
         .remedy(match refused.errno.0 {
             libc::ENODEV => "this kernel has no such file system",

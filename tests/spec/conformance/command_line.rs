@@ -236,14 +236,7 @@ pub const ROWS: &[Row] = &[
     row("spec --{bundle,rootless}", "", &["cli/usage.rs::spec_writes_a_configuration_once"]),
     row("spec --file", "", &["cli/usage.rs::spec_writes_another_file_and_the_name_it_was_called_by"]),
     row("features", "", &["cli/usage.rs::features_has_the_form_of_the_specification"]),
-    row(
-        "{kill,delete} --regex",
-        "",
-        &[
-            "cli/state.rs::an_expression_means_every_container_that_it_matches",
-            "src/sys/regex.rs::extended_expressions_are_found_anywhere_unless_anchored",
-        ],
-    ),
+    row("{kill,delete} --regex", "", &["cli/state.rs::an_expression_means_every_container_that_it_matches"]),
     row(
         "{create,run,exec} --pidfd-socket",
         "",

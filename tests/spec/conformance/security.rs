@@ -160,10 +160,7 @@ pub const CRUN: &[Row] = &[
     row(
         "CVE-2026-30892",
         "a user is all of UID[:GID] or an error",
-        &[
-            "security/input/identity.rs::exec_as_a_user_is_that_user_or_an_error",
-            "src/cli/user.rs::only_exact_numbers_make_a_user",
-        ],
+        &["security/input/identity.rs::exec_as_a_user_is_that_user_or_an_error"],
     ),
     row(
         "CVE-2026-47766",
