@@ -179,10 +179,7 @@ impl Driver {
     }
 
     pub fn limit_tasks(&self, limit: u64) -> Result<()> {
-        match self {
-            Driver::None => Ok(()),
-            Driver::Files(cgroup) => cgroup.limit_tasks(limit),
-        }
+        self.cgroup().map_or(Ok(()), |cgroup| cgroup.limit_tasks(limit))
     }
 
     /// Takes it away once it is empty ([`Cgroup::remove`]).

@@ -89,8 +89,8 @@ pub struct IoLimits {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceWeight {
     pub field: String,
-    pub major: i64,
-    pub minor: i64,
+    /// "8:0", as the files have it.
+    pub device: String,
     pub weight: u16,
 }
 
@@ -99,8 +99,7 @@ pub struct DeviceWeight {
 pub struct Throttle {
     pub field: String,
     pub direction: Direction,
-    pub major: i64,
-    pub minor: i64,
+    pub device: String,
     pub rate: u64,
 }
 

@@ -75,6 +75,10 @@ fn amount(value: Option<i64>) -> Option<Amount> {
     value.filter(|n| *n != 0).map(unsigned)
 }
 
+fn numbers(major: i64, minor: i64) -> String {
+    format!("{major}:{minor}")
+}
+
 /// Collects what this host cannot do.
 struct Check {
     v2: bool,
@@ -163,8 +167,8 @@ impl Check {
                 self.ignored(&format!("{field}/leafWeight"), "kernels since 5.0 have no leaf weights");
             }
             let Some(weight) = device.weight.filter(|w| *w != 0) else { continue };
-            let (field, major, minor) = (format!("/linux/resources/{field}"), device.major, device.minor);
-            limits.device_weights.push(DeviceWeight { field, major, minor, weight });
+            let (field, device) = (format!("/linux/resources/{field}"), numbers(device.major, device.minor));
+            limits.device_weights.push(DeviceWeight { field, device, weight });
         }
         for (name, direction, devices) in [
             ("throttleReadBpsDevice", Direction::ReadBytes, &io.throttle_read_bps_device),
@@ -176,8 +180,7 @@ impl Check {
                 limits.throttles.push(Throttle {
                     field: format!("/linux/resources/blockIO/{name}/{i}"),
                     direction,
-                    major: device.major,
-                    minor: device.minor,
+                    device: numbers(device.major, device.minor),
                     rate: device.rate,
                 });
             }

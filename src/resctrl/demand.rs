@@ -36,13 +36,13 @@ impl Demand {
             Some(clos) => clos,
             None => id,
         };
+        let refused = |reason: &'static str, name: &str, remedy: &'static str| {
+            let error = Error::new(reason).kind(Kind::Config).field("/linux/intelRdt/closID");
+            Err(error.value(name).remedy(remedy))
+        };
         if NOT_GROUPS.contains(&group) || rdt.enable_monitoring && NOT_GROUPS.contains(&id) {
             let remedy = "choose another container id, or another closID";
-            return Err(Error::new("resctrl itself has a directory of this name")
-                .kind(Kind::Config)
-                .field("/linux/intelRdt/closID")
-                .value(group)
-                .remedy(remedy));
+            return refused("resctrl itself has a directory of this name", group, remedy);
         }
         let mut writes = schema::writes(rdt);
         if !writes.is_empty() {
@@ -51,11 +51,8 @@ impl Demand {
         let there = tree.has_group(group)?;
         match clos {
             Some(clos) if !there && writes.is_empty() => {
-                return Err(Error::new("there is no resctrl group of this name")
-                    .kind(Kind::Config)
-                    .field("/linux/intelRdt/closID")
-                    .value(clos)
-                    .remedy("create the group first, or set schemata to have it created"));
+                let remedy = "create the group first, or set schemata to have it created";
+                return refused("there is no resctrl group of this name", clos, remedy);
             }
             Some(clos) if there => {
                 schema::check_match(&writes, clos, &tree.schemata(Some(group))?)?;
@@ -135,4 +132,41 @@ fn check_monitor(tree: &Tree, group: &str, monitor: &str) -> Result<()> {
         .value(monitor));
     }
     Ok(())
+}
+
+/// A container's groups, before and after they are made: what joins and removes them does not ask which.
+#[derive(Clone, Copy)]
+pub enum Group<'a> {
+    /// As a container in the making wants it, or an update.
+    Wanted(&'a Demand),
+    /// As the record of a container has it.
+    Recorded(&'a Place),
+}
+
+impl Group<'_> {
+    pub fn place(&self) -> &Place {
+        match self {
+            Group::Wanted(demand) => &demand.place,
+            Group::Recorded(place) => place,
+        }
+    }
+
+    /// Adds a process. A recorded group that its administrator has removed has no tasks: those of the container are in the
+    /// default group now.
+    pub fn join(&self, pid: i32) -> Result<()> {
+        match self {
+            Group::Wanted(demand) => demand.join(pid),
+            Group::Recorded(place) => match place.join(pid) {
+                Err(error) if error.detail().errno == Some(libc::ENOENT) => Ok(()),
+                other => other,
+            },
+        }
+    }
+
+    pub fn remove(&self) -> Result<()> {
+        match self {
+            Group::Wanted(demand) => demand.undo(),
+            Group::Recorded(place) => place.remove(),
+        }
+    }
 }

@@ -15,14 +15,12 @@
 //! moves its tasks to the default group, so a container's processes are ended before.
 
 mod demand;
-mod group;
 mod place;
 pub mod schema;
 pub mod stats;
 mod tree;
 
-pub use demand::Demand;
-pub use group::Group;
+pub use demand::{Demand, Group};
 pub use place::Place;
 pub use tree::Tree;
 
@@ -35,14 +33,9 @@ use crate::spec::IntelRdt;
 /// A container without a group can get one: `Demand::find` with its id and an `IntelRdt` of these schemas, the place
 /// into the record, then `make`, and `join` for each of its processes.
 pub fn update(place: &Place, l3_cache: Option<&str>, memory_bandwidth: Option<&str>) -> Result<()> {
-    let rdt = IntelRdt {
-        l3_cache_schema: l3_cache.map(Into::into),
-        mem_bw_schema: memory_bandwidth.map(Into::into),
-        ..IntelRdt::default()
-    };
     let gone = || Error::new("the container's resctrl group is gone").kind(Kind::WrongState);
     let tree = Tree::open(&place.mount)?.ok_or_else(gone)?;
-    let writes = schema::writes(&rdt);
+    let writes = schema::writes(&IntelRdt::of(l3_cache, memory_bandwidth));
     schema::check_resources(&writes, &tree.schemata(None)?)?;
     for write in &writes {
         tree.write_schemata(&place.group, write)?;

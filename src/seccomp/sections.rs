@@ -80,10 +80,8 @@ pub fn write(profile: &Profile) -> Option<Vec<Instruction>> {
             None => sections.push((arch.audit(), vec![*arch])),
         }
     }
-    let mut answers: Vec<(u32, Vec<Range>)> = Vec::with_capacity(sections.len());
-    for (audit, arches) in &sections {
-        answers.push((*audit, writer.answers(arches)));
-    }
+    let answers: Vec<(u32, Vec<Range>)> =
+        sections.iter().map(|(audit, arches)| (*audit, writer.answers(arches))).collect();
     writer.write_lists();
     writer.write_sections(&answers);
     let program = writer.assembler.finish();

@@ -89,3 +89,11 @@ objects! {
         pub nanosecs: u32,
     }
 }
+
+impl<'a> IntelRdt<'a> {
+    /// These two shares alone.
+    pub fn of(l3_cache: Option<&'a str>, bandwidth: Option<&'a str>) -> IntelRdt<'a> {
+        let (l3_cache_schema, mem_bw_schema) = (l3_cache.map(Text::from), bandwidth.map(Text::from));
+        IntelRdt { l3_cache_schema, mem_bw_schema, ..IntelRdt::default() }
+    }
+}

@@ -10,7 +10,7 @@ use crate::cgroup::limits::Limits;
 use crate::cgroup::render::exceptions::Exceptions;
 use crate::cgroup::render::program;
 use crate::error::{Error, Kind, Result};
-use crate::sys::{Errno, bpf, file};
+use crate::sys::{Errno, SysResult, bpf, file};
 use std::os::fd::{AsFd, OwnedFd};
 
 impl Cgroup {
@@ -83,7 +83,7 @@ fn by_program(held: &Held, rules: &Rules) -> Result<()> {
     let mut old = old
         .into_iter()
         .map(bpf::program_by_id)
-        .collect::<std::result::Result<Vec<_>, _>>()
+        .collect::<SysResult<Vec<_>>>()
         .map_err(|errno| failed("open the device programs of", errno))?;
     // With several, all decide together: detaching the others after ours is in place only ever allows what ours
     // allows.

@@ -48,8 +48,7 @@ impl Cgroup {
     }
 
     fn signal_listed(&self, number: i32) -> Result<()> {
-        let Some(held) = self.freezer().or(self.held.first()) else { return Ok(()) };
-        for pid in held.pids()?.into_iter().filter(|pid| *pid > 0) {
+        for pid in self.pids()?.into_iter().filter(|pid| *pid > 0) {
             match signal::kill(pid, number) {
                 Ok(()) | Err(Errno(libc::ESRCH)) => {}
                 Err(errno) => return Err(errno.because(format!("send signal {number} to process {pid}"))),

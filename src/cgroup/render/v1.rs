@@ -66,7 +66,7 @@ fn block_io(io: &IoLimits, files: &mut Vec<Write>) {
         files.push(write.instead("blkio.weight", weight.to_string()));
     }
     for device in &io.device_weights {
-        let line = format!("{}:{} {}", device.major, device.minor, device.weight);
+        let line = format!("{} {}", device.device, device.weight);
         let write = Write::at("blkio.bfq.weight_device", line.clone(), &device.field);
         files.push(write.instead("blkio.weight_device", line));
     }
@@ -77,7 +77,7 @@ fn block_io(io: &IoLimits, files: &mut Vec<Write>) {
             Direction::ReadOperations => "blkio.throttle.read_iops_device",
             Direction::WriteOperations => "blkio.throttle.write_iops_device",
         };
-        let line = format!("{}:{} {}", throttle.major, throttle.minor, throttle.rate);
+        let line = format!("{} {}", throttle.device, throttle.rate);
         files.push(Write::at(file, line, &throttle.field));
     }
 }

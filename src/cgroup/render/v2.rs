@@ -108,18 +108,18 @@ fn io(io: &IoLimits, files: &mut Vec<Write>) {
         files.push(write.instead("io.weight", weight_of_blkio(weight).to_string()));
     }
     for device in &io.device_weights {
-        let of = format!("{}:{}", device.major, device.minor);
-        let write = Write::at("io.bfq.weight", format!("{of} {}", device.weight), &device.field);
-        files.push(write.instead("io.weight", format!("{of} {}", weight_of_blkio(device.weight))));
+        let line = |weight: u64| format!("{} {weight}", device.device);
+        let write = Write::at("io.bfq.weight", line(device.weight.into()), &device.field);
+        files.push(write.instead("io.weight", line(weight_of_blkio(device.weight))));
     }
     // One write for each device, with all its rates.
     for (i, first) in io.throttles.iter().enumerate() {
-        let same = |other: &&Throttle| (other.major, other.minor) == (first.major, first.minor);
+        let same = |other: &&Throttle| other.device == first.device;
         if io.throttles[..i].iter().any(|other| same(&other)) {
             continue;
         }
         let rates: String = io.throttles[i..].iter().filter(same).map(rate).collect();
-        files.push(Write::at("io.max", format!("{}:{}{rates}", first.major, first.minor), &first.field));
+        files.push(Write::at("io.max", format!("{}{rates}", first.device), &first.field));
     }
 }
 

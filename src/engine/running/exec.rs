@@ -20,7 +20,6 @@ use crate::plan::tenant::{self as plan, Destination};
 use crate::spec::{Capabilities, Process, Spec, Text, load};
 use crate::state::{Life, Record};
 use crate::sys::file;
-use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::AsFd;
@@ -199,10 +198,10 @@ fn process<'a>(
     }
     process.user.additional_gids.extend(&options.additional_gids);
     if let Some(label) = &options.process_label {
-        process.selinux_label = Some(Text(Cow::Borrowed(label)));
+        process.selinux_label = Some(Text::from(&**label));
     }
     if let Some(profile) = &options.apparmor {
-        process.apparmor_profile = Some(Text(Cow::Borrowed(profile)));
+        process.apparmor_profile = Some(Text::from(&**profile));
     }
     if let Some(no_new_privileges) = options.no_new_privileges {
         process.no_new_privileges = no_new_privileges;
@@ -220,9 +219,9 @@ fn add_capabilities<'a>(process: &mut Process<'a>, names: &'a [String]) {
     // What the config has made inheritable may be ambient too: only so does a program of an ordinary user have it.
     let inheritable = known::capability_mask(sets.inheritable.iter().map(|name| &**name));
     let may = |name: &&String| known::capability_mask([name]) & inheritable != 0;
-    sets.ambient.extend(names.iter().filter(may).map(|name| Text(Cow::Borrowed(&**name))));
+    sets.ambient.extend(names.iter().filter(may).map(|name| Text::from(&**name)));
     for set in [&mut sets.bounding, &mut sets.effective, &mut sets.permitted] {
-        set.extend(names.iter().map(|name| Text(Cow::Borrowed(&**name))));
+        set.extend(names.iter().map(|name| Text::from(&**name)));
     }
 }
 
@@ -234,5 +233,5 @@ fn texts<'a>(list: &'a [OsString], pointer: &str) -> Result<Vec<Text<'a>>> {
 fn text(word: &OsStr, pointer: impl Fn() -> String) -> Result<Text<'_>> {
     let refused =
         || Error::new("not UTF-8").kind(Kind::Argument).field(pointer()).value(word.to_string_lossy());
-    word.to_str().map(|word| Text(Cow::Borrowed(word))).ok_or_else(refused)
+    word.to_str().map(Text::from).ok_or_else(refused)
 }

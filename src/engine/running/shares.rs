@@ -27,11 +27,7 @@ pub fn demand(id: &str, options: &UpdateOptions, record: &Record) -> Result<Opti
     if record.resctrl.is_some() || (l3_cache.is_none() && bandwidth.is_none()) {
         return Ok(None);
     }
-    let rdt = IntelRdt {
-        l3_cache_schema: l3_cache.map(Into::into),
-        mem_bw_schema: bandwidth.map(Into::into),
-        ..IntelRdt::default()
-    };
+    let rdt = IntelRdt::of(l3_cache, bandwidth);
     Demand::find(id, &rdt).map(Some).map_err(|e| e.field("/linux/intelRdt"))
 }
 

@@ -61,14 +61,9 @@ fn devices(f: &mut Findings, at: &At, devices: &[Device]) {
             kind => f.unknown(&at.key("type"), kind, ["c", "b", "u", "p"].into_iter()),
         }
         // Engines copy st_mode: the file type's bits may be there and mean nothing.
-        if let Some(mode) = device.file_mode
-            && mode > 0o177_777
-        {
-            f.warn(
-                &at.key("fileMode"),
-                mode,
-                "is not a file mode (decimal, as in 438 for 0666): the last nine bits count",
-            );
+        if let Some(mode) = device.file_mode.filter(|mode| *mode > 0o177_777) {
+            let what = "is not a file mode (decimal, as in 438 for 0666): the last nine bits count";
+            f.warn(&at.key("fileMode"), mode, what);
         }
         for (name, id) in [("uid", device.uid), ("gid", device.gid)] {
             if id == Some(u32::MAX) {
@@ -76,15 +71,10 @@ fn devices(f: &mut Findings, at: &At, devices: &[Device]) {
             }
         }
         if let Some(earlier) = seen.insert(&device.path, device) {
-            if (&earlier.kind, earlier.major, earlier.minor) == (&device.kind, device.major, device.minor) {
-                f.warn(&at.key("path"), &device.path, "is given twice");
-            } else {
-                f.warn(
-                    &at.key("path"),
-                    &device.path,
-                    "is given twice, as different devices: the first counts",
-                );
-            }
+            let same =
+                (&earlier.kind, earlier.major, earlier.minor) == (&device.kind, device.major, device.minor);
+            let how = if same { "" } else { ", as different devices: the first counts" };
+            f.warn(&at.key("path"), &device.path, format!("is given twice{how}"));
         }
     }
 }

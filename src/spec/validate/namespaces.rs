@@ -114,15 +114,13 @@ fn listed(f: &mut Findings, at: At, linux: &Linux) {
 
 /// Of a field and a sysctl that says something else, one would be overlooked.
 fn domain(f: &mut Findings, spec: &Spec) {
-    let Some(name) = spec.domainname.as_deref().filter(|name| !name.is_empty()) else { return };
-    let sysctls = spec.linux.iter().flat_map(|linux| &linux.sysctl);
-    for (key, value) in
-        sysctls.filter(|(key, _)| sysctl::sysctl_path(key).as_deref() == Some("kernel/domainname"))
-    {
-        if &**value != name {
-            let at = ROOT.key("linux");
+    let Some(name) = given(&spec.domainname) else { return };
+    let at = ROOT.key("linux");
+    let at = at.key("sysctl");
+    for (key, value) in &spec.linux().sysctl {
+        if &**value != name && sysctl::sysctl_path(key).as_deref() == Some("kernel/domainname") {
             let reason = format!("contradicts the field domainname, which is {name:?}");
-            f.refuse(&at.key("sysctl").key(key), value, reason, "set domainname alone");
+            f.refuse(&at.key(key), value, reason, "set domainname alone");
         }
     }
 }
@@ -267,13 +265,10 @@ fn net_devices(f: &mut Findings, at: &At, linux: &Linux, held: Held, facts: &Cir
         let renamed = given(&device.name);
         // The kernel replaces `%d` with the lowest free number.
         let pattern = renamed.and_then(|name| name.strip_suffix("%d"));
-        let problem = match (pattern, renamed) {
-            (Some(stem), _) => interface_problem(&format!("{stem}00")),
-            (None, Some(name)) => interface_problem(name),
-            (None, None) => None,
-        };
-        if let Some(remedy) = problem {
-            let name = renamed.unwrap_or_default();
+        if let Some(name) = renamed
+            && let Some(remedy) = pattern
+                .map_or_else(|| interface_problem(name), |stem| interface_problem(&format!("{stem}00")))
+        {
             f.refuse(&at.key("name"), name, "is not a valid name of a network device", remedy);
         }
         let name = renamed.unwrap_or(host);
