@@ -145,6 +145,7 @@ fn create_container_hooks_see_paths_of_the_host_and_start_container_hooks_those_
         ),
     );
     let container = container.edit(|config| {
+        config["hostname"] = json!("its-own");
         config["hooks"]["createContainer"] = hook(&create);
         config["hooks"]["startContainer"] =
             inside("(ls -d /usr/bin; hostname; cat /proc/1/comm) > /tmp/out2 2>&1");
@@ -152,9 +153,10 @@ fn create_container_hooks_see_paths_of_the_host_and_start_container_hooks_those_
     container.run().ok();
     let text = fs::read_to_string(out).unwrap();
     let busybox = container.rootfs().join("bin/busybox");
-    assert_eq!(text, format!("/usr/bin\n{}\nbench\n", busybox.display()));
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    assert_eq!(text, format!("/usr/bin\n{}\n{host}", busybox.display()), "the container has no name yet");
     let text = fs::read_to_string(container.rootfs().join("tmp/out2")).unwrap();
-    assert!(text.contains("No such file") && text.contains("bench"), "{text}");
+    assert!(text.contains("No such file") && text.contains("its-own"), "{text}");
 }
 
 #[test]

@@ -1,11 +1,11 @@
-"""A fence around the harness: cgroup and mount namespaces of its own.
+"""A fence around the harness: cgroup and mount namespaces of its own, and a host name that no config has.
 
 A runtime that is told of an odd cgroup may end everything in the root of a hierarchy. What it sees as the root is ours.
 """
-import ctypes, os, subprocess, sys
+import ctypes, os, socket, subprocess, sys
 
 LIBC = ctypes.CDLL(None, use_errno=True)
-NEWNS, NEWCGROUP = 0x20000, 0x2000000
+NEWNS, NEWCGROUP, NEWUTS = 0x20000, 0x2000000, 0x4000000
 
 
 def hierarchies():
@@ -30,8 +30,9 @@ def enter(group, view):
             except OSError:
                 pass
         write(f"{place}/{group}/cgroup.procs", str(os.getpid()))
-    if LIBC.unshare(NEWNS | NEWCGROUP):
+    if LIBC.unshare(NEWNS | NEWCGROUP | NEWUTS):
         sys.exit("compare: namespaces cannot be made")
+    socket.sethostname("peers-host")
     run("mount", "--make-rprivate", "/")
     for place, _, _ in places:
         run("umount", place)
