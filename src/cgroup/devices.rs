@@ -39,7 +39,7 @@ pub struct Rule {
 
 /// What every container may do besides its rules, as runc has it, so that images work the same: make any node
 /// (using it is another matter), and use the devices that the specification gives every container.
-const DEFAULTS: [Rule; 11] = [
+pub(in crate::cgroup) const DEFAULTS: [Rule; 11] = [
     allow(Class::Char, None, None, MKNOD),
     allow(Class::Block, None, None, MKNOD),
     allow(Class::Char, Some(1), Some(3), ALL), // null
@@ -63,26 +63,26 @@ const fn allow(class: Class, major: Option<u32>, minor: Option<u32>, access: u8)
 pub struct Rules(Vec<Rule>);
 
 /// Every open of a device walks the kernel's list, and each rule is compared with the others: more would hold up the
-/// container, and us.
-const MOST_RULES: usize = 6_000;
+/// container, and us. The verifier of BPF programs follows 8 192 tests.
+pub(in crate::cgroup) const MOST_RULES: usize = 8_000;
 
 impl Rules {
     /// The rules of `linux.resources.devices`, with the defaults after them.
     /// Errors: a type other than a, b, c and u; an empty or unknown access; a number out of range.
     pub fn from_spec(listed: &[DeviceRule]) -> Result<Rules> {
-        if listed.len() > MOST_RULES {
-            return Err(Error::new(format!("has more rules for devices than {MOST_RULES}"))
-                .kind(Kind::Config)
-                .field("/linux/resources/devices")
-                .value(listed.len())
-                .remedy("leave out the minor number where a rule is for all devices of a driver"));
-        }
         let mut rules = Vec::with_capacity(listed.len() + DEFAULTS.len());
         let mut problems = Vec::new();
         for (i, rule) in listed.iter().enumerate() {
             if let Err(problem) = check(rule, i, &mut rules) {
                 problems.push(problem);
             }
+        }
+        if rules.len() > MOST_RULES {
+            return Err(Error::new(format!("has more rules for devices than {MOST_RULES}"))
+                .kind(Kind::Config)
+                .field("/linux/resources/devices")
+                .value(rules.len())
+                .remedy("leave out the minor number where a rule is for all devices of a driver"));
         }
         rules.extend(DEFAULTS);
         Error::all(problems).map_or(Ok(Rules::pruned(rules)), Err)

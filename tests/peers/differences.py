@@ -66,6 +66,10 @@ row("devices in a user namespace are bound with nosuid and noexec",
     "as crun: a device needs neither",
     ["in.mount./dev/* flags", "in.mount./proc/* flags"], "user namespace: plain", "in.mount./dev/null flags",
     also=[(["maskedPaths: in a user namespace", "user namespace: masked *"], ["in.mount./etc/passwd flags"])], only="nosuid.*noexec", crun=".*nosuid,noexec.*", ours=".*nosuid,noexec.*")
+row("a root file system keeps the nosuid and nodev of the mount that it is on",
+    "as runc for a writable root; for a read-only one its second mount call drops them, and crun drops them always: the host's administrator has set them",
+    ["in.mount./ flags"], "root: read-only, on a mount with nosuid and nodev", "in.mount./ flags", cases=["root: *", "key in another case: *", "key twice: *"],
+    only="nosuid", runc="ro,relatime", crun="ro,relatime", ours="ro,nosuid,nodev,relatime")
 row("a read-only path is read-only with all that is mounted below it, and the same path twice is one mount",
     "runc and crun leave mounts below writable, which readonlyPaths is there to forbid; a second mount over the first does nothing",
     ["*"], "readonlyPaths: with mounts below", "in.at.make./usr/m/x",
@@ -95,7 +99,7 @@ row("a config that peers cannot run, though nothing is wrong with it, runs",
            "maskedPaths: above a mask", "maskedPaths: proc as a whole", "maskedPaths: one of a container without mounts", "device rules: no access*", "device rules: all allowed, a part denied", "device rules: capital letters", "device rules: a letter A", "device rules: a minor of 4294967295", "no process in the config", "length: too deep JSON", "length: 100 rlimits",
            "null in a list: rules", "devices: p with numbers", "cwd: a link that leads nowhere", "timeOffsets: empty", "capabilities: one that the host has not", "blockIO: leafWeight", "cpu: shares *",
            "hugepageLimits: *", "cgroup parent: with processes, a hugetlb limit", "namespaces, another's by path: mount", "sysctl: net, the host's by path", "memory: 4 MiB", "pids: -1", "pids: 0*",
-           "unified: memory.max empty", "type: proc, subset", "namespaces: *", "process: *", "user namespace: without mappings", "user namespace: mappings empty", "number: -0 for an id", "key in another case: pids", "words: rootfs is /", "words: a user namespace without maps"],
+           "unified: memory.max empty", "unified: a null value", "type: proc, subset", "namespaces: *", "process: *", "user namespace: without mappings", "user namespace: mappings empty", "number: -0 for an id", "key in another case: pids", "words: rootfs is /", "words: a user namespace without maps"],
     also=[(["fuzz *: config: */mounts = null*", "fuzz *: config: */mounts away*", "fuzz *: config: */mounts/0 *", "fuzz *: config: */linux/seccomp/syscalls/0/names*"], ["create.exit"]), (["fuzz *: update: */pids/limit = -1*", "fuzz *: update: */unified*"], ["update.exit"]),
           (["fuzz *: config: */rlimits/0*", "fuzz *: exec: */rlimits/0*"], ["*.exit"]), (["at its limits: little memory"], ["*.then"])],
     runc="1", crun="1", ours="0")
@@ -110,8 +114,8 @@ row("a value that cannot be meant is refused, by field",
     runc="0", crun="0", ours="1")
 row("a limit or setting that cannot be had is refused",
     "as crun; runc starts the container without it (real-time limits and swappiness above 100 on cgroup v2, an absent resctrl, fields that runc 1.3 does not know: "
-    "memoryPolicy, netDevices)",
-    ["*.exit", "in.process.mempolicy"], "intelRdt: empty", "create.exit", cases=["intelRdt: *", "memoryPolicy: *", "netDevices: *", "cpu: real time*", "memory: swappiness above 100", "words: a memory policy*", "words: Intel RDT"],
+    "memoryPolicy, netDevices, of which crun passes over an entry that is null)",
+    ["*.exit", "in.process.mempolicy", "in.net.*", "device on the host"], "intelRdt: empty", "create.exit", cases=["intelRdt: *", "memoryPolicy: *", "netDevices: *", "cpu: real time*", "memory: swappiness above 100", "words: a memory policy*", "words: Intel RDT"],
     runc="0", crun="1", ours="1")
 row("personality flags apply",
     "the specification has the field; runc and crun overlook it. Only flags that the kernel knows by name are taken",

@@ -173,7 +173,7 @@ row(
     "exec: no capabilities in the config",
     "in.status.CapEff",
     cases=["exec: no capabilities*", "exec: empty capabilities*", "exec: --cap *"],
-    runc="000001fffeffffff",
+    runc="000001f.*",
     crun="0+",
     ours="0+",
 )

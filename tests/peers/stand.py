@@ -197,8 +197,11 @@ class Stand:
         else:
             with open(out, "wb") as o, open(err, "wb") as e:
                 source = stdin if stdin is not None else subprocess.DEVNULL
-                process = subprocess.Popen(line, stdin=source, stdout=o, stderr=e, env=env, cwd=cwd or self.cwd, preexec_fn=run_before,
-                                           pass_fds=pass_fds, start_new_session=True)
+                try:
+                    process = subprocess.Popen(line, stdin=source, stdout=o, stderr=e, env=env, cwd=cwd or self.cwd,
+                                               preexec_fn=run_before, pass_fds=pass_fds, start_new_session=True)
+                except subprocess.SubprocessError as error:
+                    raise Skip("this machine has no such caller") from error
                 try:
                     code = process.wait(patience)
                 except subprocess.TimeoutExpired:

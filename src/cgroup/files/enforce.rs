@@ -118,7 +118,7 @@ fn load(rules: &Rules) -> Result<OwnedFd> {
         libc::ENOSYS => error.kind(Kind::Unsupported).remedy("the kernel needs CONFIG_BPF_SYSCALL and CONFIG_CGROUP_BPF"),
         _ => match verdict(&program) {
             Some(text) if text.contains("too complex") => error.remedy(format!(
-                "use fewer rules, of at most 4 000 whose access is not rwm; the kernel's verifier says: {text}"
+                "use fewer rules, or rules whose access is rwm; the kernel's verifier says: {text}"
             )),
             Some(text) => error.remedy(format!("the kernel's verifier says: {text}")),
             None => error.remedy("the kernel needs CONFIG_BPF_SYSCALL and CONFIG_CGROUP_BPF"),

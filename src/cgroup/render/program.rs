@@ -71,7 +71,6 @@ pub fn assemble(rules: &Rules) -> Vec<Instruction> {
         part
     };
     let mut parts = [(BLOCK, part(Class::Block)), (CHAR, part(Class::Char))];
-    // A jump does not lead over more than 32 767 instructions: the shorter half of the most rules has fewer.
     parts.sort_by_key(|(_, part)| part.len());
     let [(kind, short), (_, long)] = parts;
     let mut program = vec![
@@ -92,6 +91,10 @@ pub fn assemble(rules: &Rules) -> Vec<Instruction> {
 fn verdict(allow: bool) -> [Instruction; 2] {
     [op(SET, R0, 0, 0, i32::from(allow)), op(EXIT, 0, 0, 0, 0)]
 }
+
+/// The most instructions of a rule. A jump leads over no more than 32 767, and over the shorter part.
+const LONGEST: usize = 8;
+const _: () = assert!((devices::MOST_RULES + devices::DEFAULTS.len()) / 2 * LONGEST + 2 <= i16::MAX as usize);
 
 /// One rule: a test that jumps behind it, then its decision.
 fn emit(rule: &Rule, part: &mut Vec<Instruction>) {

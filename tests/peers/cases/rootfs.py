@@ -73,6 +73,14 @@ def _(s):
     s.look("make:/usr/x")
 
 
+@case("root: read-only, on a mount with nosuid and nodev")
+def _(s):
+    import subprocess
+    s.config["root"]["readonly"] = True
+    subprocess.run(["mount", "--bind", s.rootfs, s.rootfs], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,nosuid,nodev", s.rootfs], check=True)
+
+
 @case("root: on a mount with nosuid and nodev")
 def _(s):
     import subprocess
