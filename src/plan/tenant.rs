@@ -36,7 +36,6 @@ impl Tenant<'_> {
 /// Where a tenant goes.
 #[derive(Clone, Copy, Debug)]
 pub struct Destination<'i> {
-    pub id: &'i str,
     /// The container's own namespaces (`CLONE_NEW…`).
     pub namespaces: u64,
     /// The user namespaces that these may belong to, by number, the container's own first; none where they are not known.

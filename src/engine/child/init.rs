@@ -105,10 +105,6 @@ impl Init {
         Init { sources, ..self }
     }
 
-    pub fn control(&self) -> BorrowedFd<'_> {
-        self.control.as_fd()
-    }
-
     /// What a `Spawned` message leaves to do: the first process has ended, the second goes on.
     fn take_over(&mut self, pid: i32) -> Result<()> {
         let pidfd = process::pidfd_open(pid).map_err(|e| e.because("open the spawned process"))?;

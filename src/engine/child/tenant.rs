@@ -43,7 +43,6 @@ pub fn first(record: &Record, gone: impl Fn() -> Error) -> Result<(i32, OwnedFd)
 /// Where it goes, and which namespaces it joins; `cgroup`: [`Cgroup::there`].
 pub fn destination<'r>(record: &'r Record, cgroup: Option<&'r Location>) -> Destination<'r> {
     Destination {
-        id: &record.id,
         namespaces: record.namespaces(),
         user_namespaces: &record.user_namespaces,
         cgroup,
