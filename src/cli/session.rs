@@ -7,7 +7,7 @@ use crate::engine::{
 };
 use crate::error::{Error, Result};
 use crate::names::signal_name;
-use crate::plan::words;
+use crate::plan::{deeds::Deed, words};
 use crate::report::Log;
 use crate::state::root::default_root;
 use crate::state::{NoRoot, Store};
@@ -117,9 +117,12 @@ impl Session {
                     field.map(|pointer| format!(" for {pointer}")).unwrap_or_default()
                 };
                 let of = |values: String| if values.is_empty() { values } else { format!(": {values}") };
-                let (name, deeds) = (planned.name, planned.deeds());
+                let (name, mut opens) = (planned.name, None);
                 log.debug(&format!("{name}: the deeds of the host's side"));
-                for (number, (deed, field)) in deeds.enumerate() {
+                for (number, (deed, field)) in planned.deeds().enumerate() {
+                    if let Deed::Open(all) = deed {
+                        opens = Some(all);
+                    }
                     let (words, values) = (deed.words(), of(deed.values()));
                     log.debug(&format!("deed {number}{}: {words}{values}", from(field)));
                 }
@@ -127,7 +130,7 @@ impl Session {
                     if number == 0 {
                         log.debug(&format!("{name}: the steps of init"));
                     }
-                    let (words, values) = (words::step(&step), of(words::values(&step)));
+                    let (words, values) = (words::step(&step), of(words::values(&step, opens)));
                     log.debug(&format!("step {number}{}: {words}{values}", from(field)));
                 }
             }

@@ -6,7 +6,7 @@
 //! a v2 cgroup some ten milliseconds more. Without `final` the kernel decides: of the CPUs that `initial` names, those
 //! of the cgroup, or all of the cgroup if there are none.
 
-use super::opens::{Open, Opens, push_cgroup};
+use super::opens::{CGROUP, Open, Opens, push_cgroup};
 use super::script::{Field, Script};
 use crate::cgroup::{Location, Version};
 use crate::error::{Error, Kind, Result};
@@ -41,7 +41,7 @@ pub fn push_entrance(
         if cgroup.is_some_and(|location| location.legs.iter().any(|leg| leg.version == Version::V2)) {
             entrance = Entrance::Step;
             let tasks = opens.add(Open::Unified);
-            script.push(Field::None, Step::EnterCgroup { tasks });
+            script.push(CGROUP, Step::EnterCgroup { tasks });
         }
     }
     push_cgroup(cgroup, script, opens);

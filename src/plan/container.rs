@@ -99,7 +99,7 @@ pub fn container<'a>(
         warnings: Vec::new(),
     };
     builder.become_member();
-    builder.set_namespaces()?;
+    builder.prepare_namespaces()?;
     builder.build_tree()?;
     let confined = builder.run_program(filter, ends)?;
     builder.join_halves();
@@ -251,7 +251,7 @@ impl<'a> Builder<'a, '_> {
         self.push(Step::EnterTimeNamespace {});
     }
 
-    fn set_namespaces(&mut self) -> Result<()> {
+    fn prepare_namespaces(&mut self) -> Result<()> {
         if let Some(keyring) = &self.options.keyring {
             let first = self.host.privileged && !self.host.in_user_namespace && !self.user_namespace();
             let hidden = if first { keyring.hidden } else { 0 };
@@ -393,17 +393,22 @@ impl<'a> Builder<'a, '_> {
         }
     }
 
+    /// After the hooks: as with runc and crun, a createContainer hook still sees the host's name.
+    fn set_names(&mut self) {
+        if !self.namespaces.has(UTS) {
+            return;
+        }
+        if let Some(name) = given(&self.spec.hostname) {
+            self.push_for("/hostname", Step::Hostname { name: Bytes(name.as_bytes()) });
+        }
+        if let Some(name) = given(&self.spec.domainname) {
+            self.push_for("/domainname", Step::Domainname { name: Bytes(name.as_bytes()) });
+        }
+    }
+
     fn finish_tree(&mut self, readonly: bool, propagation: Option<(u64, bool)>) {
         let spec = self.spec;
-        // Behind the hooks: to one inside, as with runc and crun, the host still has its name.
-        if self.namespaces.has(UTS) {
-            if let Some(name) = given(&spec.hostname) {
-                self.push_for("/hostname", Step::Hostname { name: Bytes(name.as_bytes()) });
-            }
-            if let Some(name) = given(&spec.domainname) {
-                self.push_for("/domainname", Step::Domainname { name: Bytes(name.as_bytes()) });
-            }
-        }
+        self.set_names();
         if !spec.linux().masked_paths.is_empty() {
             self.push(Step::OpenNull {});
         }

@@ -120,12 +120,15 @@ impl Open<'_> {
     }
 }
 
+/// Of the steps that enter a cgroup.
+pub const CGROUP: Field = Field::Fixed("/linux/cgroupsPath");
+
 /// Pushes the steps that enter the v1 hierarchies of a cgroup; in v2 the process is born.
 pub fn push_cgroup(location: Option<&Location>, script: &mut Script, opens: &mut Opens) {
     let legs = location.map_or(&[][..], |location| &location.legs);
     for leg in legs.iter().filter(|leg| leg.version == Version::V1) {
         let tasks = opens.add(Open::Tasks { mount: leg.mount.clone() });
-        script.push(Field::None, Step::EnterCgroup { tasks });
+        script.push(CGROUP, Step::EnterCgroup { tasks });
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::deeds::{Deed, Shares};
 use super::mounts::legacy;
+use super::opens::{Open, Opens};
 use super::{StartWord, scheduling};
 use crate::cgroup::{Limits, Location, v1, v2};
 use crate::error::Error;
@@ -94,8 +95,13 @@ pub fn step(step: &Step) -> String {
 }
 
 /// The values that belong to it, as people read them; empty where the words say all. A keyring's name is a secret.
-pub fn values(step: &Step) -> String {
+/// `opens`: the table that the step's handles are of.
+pub fn values(step: &Step, opens: Option<&Opens>) -> String {
     match step {
+        Step::EnterCgroup { tasks } => match opens.and_then(|opens| opens.iter().nth(tasks.0 as usize)) {
+            Some(Open::Tasks { mount }) => mount.clone(),
+            _ => String::new(),
+        },
         Step::Join { flags, .. } | Step::Unshare { flags } => namespaces(*flags),
         Step::Spawn { flags } => namespaces(u64::from(*flags)),
         Step::Belongs { file, .. } => text(file),
@@ -184,7 +190,7 @@ pub fn values(step: &Step) -> String {
         Step::Chdir { .. } | Step::Cwd { .. } | Step::FindMount { .. } | Step::Unmount { .. } => {
             String::new()
         }
-        Step::Sync { .. } | Step::EnterCgroup { .. } | Step::Readonly { .. } | Step::ExecPath { .. } => {
+        Step::Sync { .. } | Step::Readonly { .. } | Step::ExecPath { .. } => {
             String::new()
         }
         Step::Keyring { .. } | Step::JoinKeyring { .. } | Step::Confine { .. } => String::new(),

@@ -1,6 +1,6 @@
 //! What a command says to a reader at a terminal: `error:` with the reason, then `help:` with the remedy.
 
-use super::escape::{Form, escaped};
+use super::escape::{Notation, escaped};
 use crate::error::Error;
 use std::iter::once;
 
@@ -50,7 +50,7 @@ pub fn warning(message: &str, colours: Colours) -> String {
 /// Lines within the text are indented: a label at the beginning of one would look like ours.
 fn line(label: &str, colour: &str, text: &str, colours: Colours) -> String {
     let (on, off) = if colours == Colours::On { (colour, PLAIN) } else { ("", "") };
-    let text = escaped(text, Form::Plain, &['\n']).replace('\n', "\n  ");
+    let text = escaped(text, Notation::Plain, &['\n']).replace('\n', "\n  ");
     format!("{on}{label}:{off} {text}\n")
 }
 

@@ -34,7 +34,7 @@ const FORMAT: [(u32, u32); 21] = [
 
 /// How a hidden character is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum Notation {
     /// As in Rust and in `{:?}`: `\u{202e}`.
     Plain,
     /// As in Go's `%q`: `\x1b`, `\u202e`, `\U000e0001`.
@@ -50,38 +50,38 @@ pub fn is_hidden(c: char) -> bool {
 }
 
 /// `text` with every hidden character but those in `stay` escaped.
-pub fn escaped<'t>(text: &'t str, form: Form, stay: &[char]) -> Cow<'t, str> {
+pub fn escaped<'t>(text: &'t str, notation: Notation, stay: &[char]) -> Cow<'t, str> {
     let hidden = |c: char| is_hidden(c) && !stay.contains(&c);
     if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) || !text.contains(hidden) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        if hidden(c) { push(&mut out, form, c) } else { out.push(c) }
+        if hidden(c) { push(&mut out, notation, c) } else { out.push(c) }
     }
     Cow::Owned(out)
 }
 
 /// The same of a text that is no longer needed.
-pub fn escape(text: String, form: Form) -> String {
-    match escaped(&text, form, &[]) {
+pub fn escape(text: String, notation: Notation) -> String {
+    match escaped(&text, notation, &[]) {
         Cow::Borrowed(_) => text,
         Cow::Owned(escaped) => escaped,
     }
 }
 
-fn push(out: &mut String, form: Form, c: char) {
+fn push(out: &mut String, notation: Notation, c: char) {
     let number = u32::from(c);
     // Ignored: writing to a String cannot fail.
-    let _ = match (form, c) {
-        (Form::Plain | Form::Go, '\n') => write!(out, "\\n"),
-        (Form::Plain | Form::Go, '\r') => write!(out, "\\r"),
-        (Form::Plain | Form::Go, '\t') => write!(out, "\\t"),
-        (Form::Plain, _) => write!(out, "\\u{{{number:x}}}"),
-        (Form::Go, _) if number < 0x80 => write!(out, "\\x{number:02x}"),
-        (Form::Go, _) if number > 0xffff => write!(out, "\\U{number:08x}"),
-        (Form::Go, _) => write!(out, "\\u{number:04x}"),
-        (Form::Json, _) => {
+    let _ = match (notation, c) {
+        (Notation::Plain | Notation::Go, '\n') => write!(out, "\\n"),
+        (Notation::Plain | Notation::Go, '\r') => write!(out, "\\r"),
+        (Notation::Plain | Notation::Go, '\t') => write!(out, "\\t"),
+        (Notation::Plain, _) => write!(out, "\\u{{{number:x}}}"),
+        (Notation::Go, _) if number < 0x80 => write!(out, "\\x{number:02x}"),
+        (Notation::Go, _) if number > 0xffff => write!(out, "\\U{number:08x}"),
+        (Notation::Go, _) => write!(out, "\\u{number:04x}"),
+        (Notation::Json, _) => {
             c.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(out, "\\u{unit:04x}"))
         }
     };
@@ -96,26 +96,26 @@ pub mod tests {
         "\u{1b}\u{7f}\u{9b}\u{ad}\u{200b}\u{202e}\u{2028}\u{2029}\u{2066}\u{feff}\u{e0001}";
 
     #[test]
-    fn each_form_has_its_escapes() {
-        let forms = [
+    fn each_notation_has_its_escapes() {
+        let notations = [
             (
-                Form::Plain,
+                Notation::Plain,
                 r"a\u{1b}\u{7f}\u{9b}\u{ad}\u{200b}\u{202e}\u{2028}\u{2029}\u{2066}\u{feff}\u{e0001}é",
             ),
-            (Form::Go, r"a\x1b\x7f\u009b\u00ad\u200b\u202e\u2028\u2029\u2066\ufeff\U000e0001é"),
-            (Form::Json, r"a\u001b\u007f\u009b\u00ad\u200b\u202e\u2028\u2029\u2066\ufeff\udb40\udc01é"),
+            (Notation::Go, r"a\x1b\x7f\u009b\u00ad\u200b\u202e\u2028\u2029\u2066\ufeff\U000e0001é"),
+            (Notation::Json, r"a\u001b\u007f\u009b\u00ad\u200b\u202e\u2028\u2029\u2066\ufeff\udb40\udc01é"),
         ];
-        for (form, wanted) in forms {
-            assert_eq!(escaped(&format!("a{HIDDEN}é"), form, &[]), wanted);
+        for (notation, wanted) in notations {
+            assert_eq!(escaped(&format!("a{HIDDEN}é"), notation, &[]), wanted);
         }
     }
 
     #[test]
     fn what_can_be_seen_stays_and_costs_nothing() {
         for text in ["", "plain ~", "é ü 漢字 👍", "\u{2027}\u{202f}\u{a0}"] {
-            assert!(matches!(escaped(text, Form::Go, &[]), Cow::Borrowed(same) if same == text));
+            assert!(matches!(escaped(text, Notation::Go, &[]), Cow::Borrowed(same) if same == text));
         }
-        assert_eq!(escaped("a\nb\u{1}", Form::Plain, &['\n']), "a\nb\\u{1}");
+        assert_eq!(escaped("a\nb\u{1}", Notation::Plain, &['\n']), "a\nb\\u{1}");
     }
 
     /// The standard library's own idea of what can be printed knows no less.

@@ -1,13 +1,13 @@
 //! JSON for people. Every type is written by the one compact serializer and the text is laid out afterwards: a second
 //! serializer would be a second copy of the code of every type.
 
-use super::escape::{Form, escape};
+use super::escape::{Notation, escape};
 use serde::Serialize;
 
 /// `value` on one line. Invisible characters occur only in strings, and are escaped there.
 pub fn compact(value: &impl Serialize) -> String {
     let text = serde_json::to_string(value).expect("our own types have string keys");
-    escape(text, Form::Json)
+    escape(text, Notation::Json)
 }
 
 /// `value` with one member a line, `indent` for each level.

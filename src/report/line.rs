@@ -1,6 +1,6 @@
 //! One record as one line, in the two forms that engines parse.
 
-use super::escape::{Form, escape, escaped};
+use super::escape::{Notation, escape, escaped};
 use crate::time::rfc3339;
 use std::time::SystemTime;
 
@@ -53,7 +53,7 @@ pub fn render(
         Format::Text => {
             format!("time={} level={level} msg={}\n", quoted(&time), value(message))
         }
-        Format::Plain => escape(message.replace('\n', " "), Form::Plain) + "\n",
+        Format::Plain => escape(message.replace('\n', " "), Notation::Plain) + "\n",
         Format::Json => super::json::compact(&Record { level, msg: message, field, time: &time }) + "\n",
     }
 }
@@ -67,7 +67,7 @@ fn value(text: &str) -> String {
 /// With the escapes of Go's `%q`, which readers of such logs undo.
 fn quoted(text: &str) -> String {
     let text = text.replace('\\', r"\\").replace('"', "\\\"");
-    format!("\"{}\"", escaped(&text, Form::Go, &[]))
+    format!("\"{}\"", escaped(&text, Notation::Go, &[]))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub use line::{Format, Level};
 use crate::error::{Error, Result};
 use crate::sys::file;
 use block::Colours;
-use escape::Form;
+use escape::Notation;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -85,7 +85,7 @@ impl Log {
         }
         self.write(Level::Error, error);
         if !matches!(self.target, Target::Stderr) {
-            say(&(escape::escape(error.to_string().replace('\n', " "), Form::Plain) + "\n"));
+            say(&(escape::escape(error.to_string().replace('\n', " "), Notation::Plain) + "\n"));
         }
     }
 

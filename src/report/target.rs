@@ -4,7 +4,7 @@
 //! the reader of a pipe: a record that is not taken within a moment is lost, and the error of the command is on stderr
 //! anyway.
 
-use super::escape::{Form, escaped, is_hidden};
+use super::escape::{Notation, escaped, is_hidden};
 use super::line::{self, Format, Level};
 use crate::error::{Error, Result};
 use crate::sys::memory::{self, Content};
@@ -76,10 +76,10 @@ impl Target {
             Target::Stderr => file::write(std::io::stderr().as_fd(), line().as_bytes()).map(drop),
             Target::File(file) => append(file.as_fd(), line().as_bytes()),
             Target::Service(Service::Journal, socket, id) => {
-                journal(socket, id, level, &escaped(message, Form::Plain, &['\n']))
+                journal(socket, id, level, &escaped(message, Notation::Plain, &['\n']))
             }
             Target::Service(Service::Syslog, socket, id) => {
-                let record = syslog_record(id, level, &escaped(message, Form::Plain, &[]));
+                let record = syslog_record(id, level, &escaped(message, Notation::Plain, &[]));
                 socket::send(socket.as_fd(), record.as_bytes(), &[])
             }
         };

@@ -49,7 +49,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Objects<D> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.0.deserialize_map(Named { inside: visitor, fields })
+        self.0.deserialize_map(FieldNames { inside: visitor, fields })
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -155,12 +155,12 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Objects<A> {
 }
 
 /// Around what reads a struct, and its entries: a key that is a field's but for its case is an error, which `mend` knows.
-struct Named<T> {
+struct FieldNames<T> {
     inside: T,
     fields: &'static [&'static str],
 }
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for Named<V> {
+impl<'de, V: Visitor<'de>> Visitor<'de> for FieldNames<V> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -168,11 +168,11 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Named<V> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<V::Value, A::Error> {
-        self.inside.visit_map(Named { inside: Objects(map), fields: self.fields })
+        self.inside.visit_map(FieldNames { inside: Objects(map), fields: self.fields })
     }
 }
 
-impl<'de, A: MapAccess<'de>> Named<A> {
+impl<'de, A: MapAccess<'de>> FieldNames<A> {
     /// Apart from its caller, of which there is one for each struct.
     #[inline(never)]
     fn next_known(&mut self) -> Result<Option<Text<'de>>, A::Error> {
@@ -186,7 +186,7 @@ impl<'de, A: MapAccess<'de>> Named<A> {
     }
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Named<A> {
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for FieldNames<A> {
     type Error = A::Error;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {

@@ -199,13 +199,13 @@ pub fn poststop_of_runc(bytes: &[u8]) -> Result<Vec<u8>> {
 /// program's, and is neither shown as stopped nor removed.
 pub fn unknown(bytes: &[u8]) -> Error {
     #[derive(Deserialize)]
-    struct Named {
+    struct Pid {
         pid: i32,
     }
-    let lives = |named: &Named| Process::of(named.pid).is_ok_and(|process| process.life() == Life::Alive);
+    let lives = |record: &Pid| Process::of(record.pid).is_ok_and(|process| process.life() == Life::Alive);
     match load::read(bytes).ok().filter(lives) {
         None => Error::new("state.json is damaged: it has no version").remedy("delete it with --force"),
-        Some(Named { pid }) => Error::new(format!(
+        Some(Pid { pid }) => Error::new(format!(
             "state.json is of a program that is not known here, and process {pid}, which it names, runs"
         ))
         .kind(Kind::Unsupported)

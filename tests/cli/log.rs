@@ -193,6 +193,12 @@ fn debug_tells_every_step_and_the_field_that_asks_for_it() {
     ] {
         assert!(told.contains(words), "{words}: {told}");
     }
+    for hierarchy in crate::support::hierarchies().iter().filter(|path| crate::support::is_hierarchy(path)) {
+        let words = "for /linux/cgroupsPath: enter the container's cgroup: ".to_owned();
+        // "cpu" may be a link to "cpu,cpuacct".
+        let place = hierarchy.canonicalize().unwrap();
+        assert!(told.contains(&(words + place.to_str().unwrap())), "{place:?}: {told}");
+    }
     for line in told.lines() {
         assert!(line.contains("level=debug") && line.len() < 1000, "{line}");
     }

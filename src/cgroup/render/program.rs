@@ -92,7 +92,7 @@ fn verdict(allow: bool) -> [Instruction; 2] {
     [op(SET, R0, 0, 0, i32::from(allow)), op(EXIT, 0, 0, 0, 0)]
 }
 
-/// The most instructions of a rule. A jump leads over no more than 32 767, and over the shorter part.
+/// The most instructions of a rule. A jump spans at most 32 767 instructions; it skips the shorter part.
 const LONGEST: usize = 8;
 const _: () = assert!((devices::MOST_RULES + devices::DEFAULTS.len()) / 2 * LONGEST + 2 <= i16::MAX as usize);
 

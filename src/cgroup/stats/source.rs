@@ -38,15 +38,15 @@ impl Held {
     pub(super) fn cpu_stat(&self, cpu: &mut Cpu) -> Result<()> {
         let text = self.text("cpu.stat")?.unwrap_or_default();
         for (name, value) in parse::pairs(&text) {
-            let microseconds = value.saturating_mul(1000);
+            let nanoseconds = value.saturating_mul(1000);
             match name {
-                "usage_usec" => cpu.usage.total = microseconds,
-                "user_usec" => cpu.usage.user = microseconds,
-                "system_usec" => cpu.usage.kernel = microseconds,
+                "usage_usec" => cpu.usage.total = nanoseconds,
+                "user_usec" => cpu.usage.user = nanoseconds,
+                "system_usec" => cpu.usage.kernel = nanoseconds,
                 "nr_periods" => cpu.throttling.periods = value,
                 "nr_throttled" => cpu.throttling.throttled_periods = value,
                 "throttled_time" => cpu.throttling.throttled_time = value,
-                "throttled_usec" => cpu.throttling.throttled_time = microseconds,
+                "throttled_usec" => cpu.throttling.throttled_time = nanoseconds,
                 _ => {}
             }
         }

@@ -77,7 +77,7 @@ fn rows(heading: [&str; 6], states: Vec<ContainerState>) -> Vec<[String; 6]> {
         let (pid, status) = (state.pid.to_string(), state.status.to_string());
         // A record may be another user's: it moves no cursor and begins no line.
         [state.id, pid, status, state.bundle, state.created, state.owner]
-            .map(|cell| escape::escape(cell, escape::Form::Plain))
+            .map(|cell| escape::escape(cell, escape::Notation::Plain))
     }));
     rows
 }

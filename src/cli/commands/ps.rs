@@ -72,7 +72,7 @@ fn rows(output: &str, pids: &[i32]) -> Result<String> {
         let pid = line.split_whitespace().nth(column).and_then(|field| field.parse().ok());
         if pid.is_some_and(|pid: i32| pids.contains(&pid)) {
             // A process names itself as it likes.
-            out.push_str(&escaped(line, escape::Form::Plain, &['\t']));
+            out.push_str(&escaped(line, escape::Notation::Plain, &['\t']));
             out.push('\n');
         }
     }

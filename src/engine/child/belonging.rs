@@ -70,7 +70,7 @@ fn found_now(record: &Record) -> Result<Vec<u64>> {
             "the container's first process is in a user namespace that was not made for the container by this caller",
         )
         .kind(Kind::WrongState)
-        .remedy("an older rruntime has made the container: start it anew"));
+        .remedy("an older rruntime has made the container: create it again"));
     }
     let joined = u64::from(record.namespaces_joined) & !USER;
     let mut numbers = vec![found];

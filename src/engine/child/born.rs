@@ -76,7 +76,7 @@ fn settle(pid: i32, wanted: &Process) -> Result<()> {
     process::sched_setattr(pid, &attributes).map_err(|e| {
         e.because("set the scheduler")
             .field("/process/scheduler")
-            .remedy("it needs CAP_SYS_NICE on the host; a deadline policy also needs a process that may run on every CPU, and time that the host's CPUs have left")
+            .remedy("this policy needs CAP_SYS_NICE on the host; a deadline policy also needs a process that may run on every CPU, and time that the host's CPUs have left")
     })
 }
 

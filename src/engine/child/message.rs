@@ -80,7 +80,7 @@ const HEARD: [Word; 11] =
 
 /// The error for what no step of the plan says.
 pub fn out_of_turn() -> Error {
-    Error::new("the container's init says something out of turn")
+    Error::new("the container's init sent an unexpected message")
         .remedy("a process of the container may be speaking for it")
 }
 
@@ -104,7 +104,7 @@ pub fn decode(bytes: &[u8], passed: Option<OwnedFd>) -> Result<Said> {
     if bytes.is_empty() {
         return Ok(Said { heard: Heard::Closed, step: 0 });
     }
-    let garbled = || Error::new("the container's init has sent something that is no message");
+    let garbled = || Error::new("the container's init sent bytes that are not a message");
     let message = Message::decode(bytes).ok_or_else(garbled)?;
     let kind = HEARD.into_iter().find(|kind| *kind as u32 == message.kind).ok_or_else(garbled)?;
     let Message { step, value, .. } = message;

@@ -75,7 +75,7 @@ fn whole(begun: &mut Vec<u8>) -> Result<Option<Said>> {
     let explained = message.kind == Word::Failed as u32 || message.kind == Word::Warned as u32;
     let payload = if explained { usize::try_from(message.value).unwrap_or(usize::MAX) } else { 0 };
     if payload > PAYLOAD {
-        return Err(Error::new("the container's init has sent something that is no message"));
+        return Err(Error::new("the container's init sent bytes that are not a message"));
     }
     let length = Message::SIZE + payload;
     if begun.len() < length {

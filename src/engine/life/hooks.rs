@@ -193,11 +193,11 @@ impl Output {
 fn open_log(path: &str) -> Result<OwnedFd> {
     const NULL: u64 = libc::makedev(1, 3);
     let flags = libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_NOCTTY | libc::O_NONBLOCK;
-    let refused = |e: crate::sys::Errno| e.because("open the file for the words of hooks").value(path);
+    let refused = |e: crate::sys::Errno| e.because("open the hook output file").value(path);
     if let Ok(there) = file::openat2(cwd(), &c(path), libc::O_PATH, 0, 0)
         && file::device_number(there.as_fd()).map_err(refused)?.is_some_and(|number| number != NULL)
     {
-        return Err(Error::new("a device does not take the words of hooks").value(path));
+        return Err(Error::new("hook output cannot go to a device").value(path));
     }
     let opened = file::openat2(cwd(), &c(path), flags, 0o600, 0).map_err(refused)?;
     file::set_nonblocking(opened.as_fd(), false).map_err(refused)?;

@@ -78,7 +78,7 @@ impl Engine {
             return Err(Error::new("a container without a cgroup has no limits")
                 .kind(Kind::Config)
                 .field(field)
-                .remedy("leave the limit out, or let --cgroup-manager be cgroupfs"));
+                .remedy("leave the limit out, or use --cgroup-manager cgroupfs"));
         }
         let resources = spec.linux.as_ref().and_then(|linux| linux.resources.as_ref());
         if resources.is_some_and(|resources| !resources.devices.is_empty()) {
