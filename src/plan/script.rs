@@ -25,7 +25,7 @@ pub enum Field {
     Sysctl(usize),
 }
 
-/// The kinds of hooks that belong to a container in the making, in the order of their names; poststop's come from the record.
+/// The kinds of hooks of a container in the making, in the order of their names; poststop's come from the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HookKind {
     Prestart,

@@ -190,9 +190,7 @@ pub fn values(step: &Step, opens: Option<&Opens>) -> String {
         Step::Chdir { .. } | Step::Cwd { .. } | Step::FindMount { .. } | Step::Unmount { .. } => {
             String::new()
         }
-        Step::Sync { .. } | Step::Readonly { .. } | Step::ExecPath { .. } => {
-            String::new()
-        }
+        Step::Sync { .. } | Step::Readonly { .. } | Step::ExecPath { .. } => String::new(),
         Step::Keyring { .. } | Step::JoinKeyring { .. } | Step::Confine { .. } => String::new(),
         Step::Undumpable {} | Step::Dumpable {} | Step::OpenHostProc {} | Step::CloseHostProc {} => {
             String::new()

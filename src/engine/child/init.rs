@@ -169,10 +169,9 @@ impl Init {
                 Some(said) => said,
                 None => {
                     // What can be spoken for by a process of the container could go on for ever.
-                    self.left = self
-                        .left
-                        .checked_sub(1)
-                        .ok_or_else(|| Error::new("the container's init sent more messages than its plan allows"))?;
+                    self.left = self.left.checked_sub(1).ok_or_else(|| {
+                        Error::new("the container's init sent more messages than its plan allows")
+                    })?;
                     self.receive()?
                 }
             };
@@ -299,7 +298,9 @@ pub fn fetch_listener(pid: i32, pidfd: BorrowedFd, number: i32) -> Result<OwnedF
     // Anything else could do something when we close it.
     let link = file::link_of_process(pid, number);
     if link.is_ok_and(|link| link != b"anon_inode:seccomp notify") {
-        return Err(Error::new("the container's init handed over a descriptor that is not a seccomp listener"));
+        return Err(Error::new(
+            "the container's init handed over a descriptor that is not a seccomp listener",
+        ));
     }
     process::pidfd_getfd(pidfd, number).map_err(|e| {
         e.because("take the seccomp listener from init")
