@@ -7,7 +7,7 @@
 use crate::Init;
 use crate::control::{Fail, In, NOT_OPEN, Outcome};
 use crate::decimal::{self, DIGITS};
-use crate::path::{IN_ROOT, Missing, Text};
+use crate::path::{IN_ROOT, Missing, Text, Way};
 use crate::sys::{self, Errno, Fd};
 use crate::wire::{Device, Part, Step, Word};
 use core::ffi::CStr;
@@ -26,13 +26,14 @@ impl Init<'_> {
             Some(slash) => (&bytes[..slash], &bytes[slash + 1..]),
             None => (&[][..], bytes),
         };
-        let parent = match self.dev.get().filter(|_| directory == b"/dev") {
-            Some(dev) => dev,
-            None if directory.iter().all(|&b| b == b'/') => self.root()?,
-            None => self.destination(Text::new(directory)?.c()?, Missing::Directory)?,
+        let (parent, way) = match self.dev.get().filter(|_| directory == b"/dev") {
+            Some(dev) => (dev, Way::Plain),
+            None if directory.iter().all(|&b| b == b'/') => (self.root()?, Way::Plain),
+            None => self.destination_by(Text::new(directory)?.c()?, Missing::Directory)?,
         };
         let outcome = work(parent, Text::new(name)?.c()?);
-        if directory == b"/dev" {
+        // Where a link leads, rruntime is asked each time: it warns of a device, not of the one before.
+        if directory == b"/dev" && way == Way::Plain {
             self.dev.set(Some(parent));
         } else {
             self.close_unless_root(parent);

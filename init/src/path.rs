@@ -71,8 +71,14 @@ impl Init<'_> {
     /// [`Init::find_or_make`] for what is to be mounted on or made: where a link is on the way, rruntime looks at where it
     /// has led, before anything is made there.
     pub fn destination(&self, path: &CStr, missing: Missing) -> Outcome<Fd> {
-        match self.find_or_make(path, missing, Way::Plain) {
-            Err(Fail(_, Errno(libc::ELOOP))) => self.find_or_make(path, missing, Way::Asked),
+        self.destination_by(path, missing).map(|(found, _)| found)
+    }
+
+    /// The same, with the way that led there.
+    pub fn destination_by(&self, path: &CStr, missing: Missing) -> Outcome<(Fd, Way)> {
+        let by = |way| self.find_or_make(path, missing, way).map(|found| (found, way));
+        match by(Way::Plain) {
+            Err(Fail(_, Errno(libc::ELOOP))) => by(Way::Asked),
             other => other,
         }
     }

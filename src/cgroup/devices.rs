@@ -78,10 +78,13 @@ impl Rules {
             }
         }
         if rules.len() > MOST_RULES {
-            return Err(Error::new(format!("has more rules for devices than {MOST_RULES}"))
+            let most = format!(
+                "has more rules for devices than {MOST_RULES}, of which one for all types counts twice"
+            );
+            return Err(Error::new(most)
                 .kind(Kind::Config)
                 .field("/linux/resources/devices")
-                .value(rules.len())
+                .value(listed.len())
                 .remedy("leave out the minor number where a rule is for all devices of a driver"));
         }
         rules.extend(DEFAULTS);

@@ -46,7 +46,8 @@ pub fn option(long: &'static str, value: &'static str, help: &'static str) -> Ar
 /// An option whose value is a whole number: a wrong one is a wrong command line.
 pub fn number_option(long: &'static str, value: &'static str, help: &'static str) -> Arg {
     let number = |text: &str| u32::try_from(integer(text)?.max(0)).ok();
-    option(long, value, help).value_parser(parsed(move |text| number(text).ok_or("must be a whole number")))
+    option(long, value, help)
+        .value_parser(parsed(move |text| number(text).ok_or("must be a whole number up to 4294967295")))
 }
 
 /// What becomes of a value.

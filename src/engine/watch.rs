@@ -242,9 +242,12 @@ impl Waits {
             if acts {
                 meanwhile.act();
             }
-            let over = deadline.is_some_and(|deadline| deadline <= Instant::now());
-            if !acts || over || watched.iter().any(|polled| polled.any().unwrap_or(false)) {
+            if !acts || watched.iter().any(|polled| polled.any().unwrap_or(false)) {
                 return Ok(());
+            }
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                // What came while the caller acted came in time.
+                return poll::wait(watched, deadline).map(drop).map_err(|e| e.because("poll"));
             }
         }
     }

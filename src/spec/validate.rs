@@ -22,7 +22,7 @@ use crate::names::HOOKS;
 pub use super::findings::Checked;
 pub use circumstances::Circumstances;
 pub use mounts::is_bind;
-pub use sysctl::sysctl_path;
+pub use sysctl::{sysctl_namespace, sysctl_path};
 
 /// Checks a whole config. Every problem is in the error: the first itself, the rest in its `others`.
 pub fn validate(spec: &Spec, facts: &Circumstances) -> Result<Checked> {

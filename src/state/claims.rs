@@ -9,20 +9,24 @@ use super::id;
 use super::store::{Store, names};
 use crate::cgroup::{Leg, Location, search};
 use crate::error::{Error, Kind, Result};
+use crate::sys::poll::Rest;
 use crate::sys::{Errno, SysResult, c, file, unless_gone};
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
 /// No id has a colon.
 const PREFIX: &str = "cgroup:";
 
 /// Another may take a link while we look whether one is left over.
 const ROUNDS: usize = 16;
+/// While another command removes such links.
+const ROUND: Duration = Duration::from_millis(50);
 
 impl Store {
     /// Refuses a group that another container of this directory has, live or stopped. The caller holds the container's lock
     /// and will write its record afterwards.
-    pub fn claim(&self, location: &Location, id: &str) -> Result<()> {
+    pub fn claim(&self, location: &Location, id: &str, rest: Rest) -> Result<()> {
         let root = self.root()?;
         let name = name(location);
         let failed =
@@ -37,7 +41,10 @@ impl Store {
             match self.use_of(location, &holder) {
                 Use::Theirs => return Err(refused(location, &holder)),
                 Use::Another => return Ok(()),
-                Use::None => self.sweep(location, &name, &holder).map_err(failed)?,
+                Use::None => match self.sweep(location, &name, &holder) {
+                    Err(Errno(libc::EWOULDBLOCK)) => rest(None, ROUND).map_err(failed)?,
+                    other => other.map_err(failed)?,
+                },
             }
         }
         Err(failed(Errno(libc::EAGAIN)))
@@ -77,11 +84,11 @@ impl Store {
     }
 
     /// Removes a link that a killed command has left. Only one command at a time does that, so that none removes what
-    /// another has put in its place.
+    /// another has put in its place: `EWOULDBLOCK` for the others.
     fn sweep(&self, location: &Location, name: &CString, left_by: &str) -> SysResult<()> {
         let root = self.root().map_err(|_| Errno(libc::ENOENT))?;
         let lock = file::openat2(root, c".", libc::O_RDONLY | libc::O_DIRECTORY, 0, 0)?;
-        file::flock(lock.as_fd(), libc::LOCK_EX)?;
+        file::flock(lock.as_fd(), libc::LOCK_EX | libc::LOCK_NB)?;
         let left = holder(root, name).is_some_and(|holder| holder == left_by);
         if !left || !matches!(self.use_of(location, left_by), Use::None) {
             return Ok(());
@@ -171,27 +178,27 @@ mod tests {
         let store = Store::open(&scratch, NoRoot::Make).unwrap();
         let links = || fs::read_dir(&scratch).unwrap().flatten().filter(|e| e.path().is_symlink()).count();
         let first = store.create("first", &rest).unwrap();
-        store.claim(&at("x"), "first").unwrap();
-        store.claim(&at("x"), "first").unwrap();
+        store.claim(&at("x"), "first", &rest).unwrap();
+        store.claim(&at("x"), "first", &rest).unwrap();
         let text = |e: Error| e.to_string();
         assert!(
-            text(store.claim(&at("x"), "other").unwrap_err()).contains("container first uses"),
+            text(store.claim(&at("x"), "other", &rest).unwrap_err()).contains("container first uses"),
             "it is made"
         );
         let version = crate::state::record::VERSION;
         let record = Record { version, id: "first".into(), cgroup: Some(at("x")), ..Record::default() };
         first.write(&record).unwrap();
         first.unlock();
-        assert!(text(store.claim(&at("x"), "other").unwrap_err()).contains("container first uses"));
+        assert!(text(store.claim(&at("x"), "other", &rest).unwrap_err()).contains("container first uses"));
         store.release(&at("x"), "other");
-        store.claim(&at("y"), "other").unwrap();
+        store.claim(&at("y"), "other", &rest).unwrap();
         assert_eq!(links(), 2);
 
         // Its record names another group: the link is left over.
         first.write(&Record { cgroup: Some(at("z")), ..record }).unwrap();
-        store.claim(&at("x"), "other").unwrap();
+        store.claim(&at("x"), "other", &rest).unwrap();
         // There is no such container.
-        store.claim(&at("y"), "third").unwrap();
+        store.claim(&at("y"), "third", &rest).unwrap();
         store.release(&at("y"), "third");
         assert_eq!(links(), 1);
         store.release_all("other");

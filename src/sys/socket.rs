@@ -21,12 +21,17 @@ pub fn pair() -> SysResult<(OwnedFd, OwnedFd)> {
 
 /// Connects to the SEQPACKET socket at `path`.
 pub fn connect(path: &Path) -> SysResult<OwnedFd> {
-    connect_as(SockType::SeqPacket, path)
+    connected(new(SockType::SeqPacket)?, path)
 }
 
-/// Connects to the STREAM socket at `path`: engines' console and notify sockets are of this kind.
+/// Connects to the STREAM socket at `path`: engines' console sockets are of this kind. `EAGAIN` where its listener's queue is
+/// full.
 pub fn connect_stream(path: &Path) -> SysResult<OwnedFd> {
-    connect_as(SockType::Stream, path)
+    let socket = new(SockType::Stream)?;
+    file::set_nonblocking(socket.as_fd(), true)?;
+    let socket = connected(socket, path)?;
+    file::set_nonblocking(socket.as_fd(), false)?;
+    Ok(socket)
 }
 
 /// Connects to the DGRAM socket at `path`; one that begins with @ is an abstract name (sd_notify(3)). What is sent may
@@ -75,8 +80,7 @@ fn new(kind: SockType) -> SysResult<OwnedFd> {
     Ok(nix::sys::socket::socket(AddressFamily::Unix, kind, SockFlag::SOCK_CLOEXEC, None)?)
 }
 
-fn connect_as(kind: SockType, path: &Path) -> SysResult<OwnedFd> {
-    let socket = new(kind)?;
+fn connected(socket: OwnedFd, path: &Path) -> SysResult<OwnedFd> {
     // A listener that does not accept or read does not hold us up for ever: EAGAIN.
     nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::SendTimeout, &PATIENCE)?;
     match UnixAddr::new(path) {

@@ -117,6 +117,24 @@ fn a_sysctl_of_a_namespace_that_is_the_hosts_is_refused_by_its_field() {
     assert!(err.contains("/linux/sysctl/kernel.shmmni") && err.contains("ipc"), "{err}");
 }
 
+/// As runc: a path that names the runtime's own namespace makes the host's parameters the container's.
+#[test]
+fn a_sysctl_of_a_namespace_that_is_the_hosts_by_path_is_refused() {
+    for (kind, file, key) in [("network", "net", "net.ipv4.ip_default_ttl"), ("ipc", "ipc", "kernel.shmmni")]
+    {
+        let path = format!("/proc/sys/{}", key.replace('.', "/"));
+        let Ok(value) = std::fs::read_to_string(path) else { skip!("this kernel has no {key}") };
+        let container = Container::new().without_namespace(kind).edit(|c| {
+            let joined = json!({"type": kind, "path": format!("/proc/self/ns/{file}")});
+            c["linux"]["namespaces"].as_array_mut().unwrap().push(joined);
+            c["linux"]["sysctl"] = json!({ key: value.trim() });
+        });
+        let err = container.sh("true").run().fails();
+        let wanted = [&format!("/linux/sysctl/{key}"), "is not allowed in the host's", "/linux/namespaces/"];
+        assert!(wanted.iter().all(|wanted| err.contains(*wanted)), "{err}");
+    }
+}
+
 #[test]
 fn a_value_that_the_kernel_refuses_is_reported_by_its_field() {
     for (key, value) in [("kernel.shmmni", "many"), ("net.ipv4.no_such_thing", "1")] {

@@ -4,9 +4,11 @@ use crate::support::leftovers::assert_nothing_left;
 use crate::support::ordinary::ordinary_ids;
 use crate::support::{Container, wait_until};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket};
 use nix::unistd::Pid;
 use serde_json::json;
 use std::fs;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 
@@ -82,6 +84,36 @@ fn a_helper_that_does_not_end_is_ended_with_the_command() {
     assert!(!child.wait().unwrap().success());
     let pid: i32 = fs::read_to_string(&begun).unwrap().trim().parse().unwrap();
     assert!(kill(Pid::from_raw(pid), None).is_err(), "the helper goes on");
+    container.assert_gone();
+}
+
+/// The queue of the socket's listener is full, and it accepts nothing.
+#[test]
+fn a_create_that_waits_for_a_console_socket_ends_when_it_is_asked_to() {
+    let container =
+        Container::new().args(&["true"]).edit(|config| config["process"]["terminal"] = json!(true));
+    container.write_config();
+    let path = std::env::temp_dir().join(format!("{}.sock", container.id));
+    let listener = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
+    bind(listener.as_raw_fd(), &UnixAddr::new(&path).unwrap()).unwrap();
+    listen(&listener, Backlog::new(0).unwrap()).unwrap();
+    let queued = std::os::unix::net::UnixStream::connect(&path).unwrap();
+    let log_file = container.dir.join("log");
+    let mut command = container.command(&["--log", log_file.to_str().unwrap(), "create"]);
+    command.arg("--console-socket").arg(&path).arg("--bundle").arg(container.bundle()).arg(&container.id);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let blocked = || {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:\t")).unwrap();
+        u64::from_str_radix(blocked, 16).unwrap() & (1 << (libc::SIGTERM - 1)) != 0
+    };
+    wait_until("it holds back its signals", blocked);
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    drop(queued);
+    fs::remove_file(path).unwrap();
+    let said = log(&container);
+    assert!(said.contains("ended by SIGTERM while it waited for the container"), "{said}");
     container.assert_gone();
 }
 

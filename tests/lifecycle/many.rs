@@ -18,7 +18,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const THREADS: usize = 8;
 const CONTAINERS: usize = 300;
@@ -117,6 +117,8 @@ struct Loop {
     engine: Engine,
     other: Container,
     go_on: PathBuf,
+    /// It takes so long before it does that.
+    before: Duration,
     acts: AtomicUsize,
 }
 
@@ -128,6 +130,7 @@ impl Meanwhile for Loop {
     fn act(&self) {
         assert_eq!((&self.asked).read(&mut [0; 8]).unwrap(), 1);
         self.acts.fetch_add(1, Ordering::Relaxed);
+        thread::sleep(self.before);
         let null = File::options().read(true).write(true).open("/dev/null").unwrap();
         let started = make(&self.engine, &self.other, "other-0", &null);
         assert_eq!(self.engine.state("other-0").unwrap().status, Status::Running);
@@ -140,10 +143,21 @@ impl Meanwhile for Loop {
 
 #[test]
 fn a_caller_with_one_thread_serves_others_while_its_call_waits_for_a_hook() {
-    let go_on = std::env::temp_dir().join(format!("rr-meanwhile-{}", std::process::id()));
-    let script = format!("until [ -e {} ]; do sleep 0.01; done", go_on.display());
+    serve("until [ -e GO ]; do sleep 0.01; done", 60, Duration::ZERO);
+}
+
+/// A hook that ended in time did so, however long its caller was busy with other things.
+#[test]
+fn what_ends_while_the_caller_serves_others_has_ended_in_time() {
+    serve("true", 1, Duration::from_secs(2));
+}
+
+/// Makes a container with this hook, and another one during that.
+fn serve(hook: &str, timeout: u64, before: Duration) {
+    let go_on = std::env::temp_dir().join(format!("rr-meanwhile-{}-{timeout}", std::process::id()));
+    let script = hook.replace("GO", go_on.to_str().unwrap());
     let held = bundle(&["true"]).edit(|config| {
-        let hook = serde_json::json!({"path": "/bin/sh", "args": ["sh", "-c", script], "timeout": 60});
+        let hook = serde_json::json!({"path": "/bin/sh", "args": ["sh", "-c", script], "timeout": timeout});
         config["hooks"] = serde_json::json!({"createRuntime": [hook]});
     });
     held.write_config();
@@ -156,6 +170,7 @@ fn a_caller_with_one_thread_serves_others_while_its_call_waits_for_a_hook() {
         engine: engine.clone(),
         other,
         go_on: go_on.clone(),
+        before,
         acts: AtomicUsize::new(0),
     });
     let watch = Watch::none().with_meanwhile(Arc::clone(&serving) as Arc<dyn Meanwhile>);

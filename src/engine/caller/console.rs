@@ -1,7 +1,8 @@
 //! The master of a container's pseudo terminal: sent to a socket, or given to the caller.
 
+use super::connection;
 use super::pidfd::Role;
-use crate::engine::Terminal;
+use crate::engine::{Terminal, Waits};
 use crate::error::{Error, Kind, Result};
 use crate::spec::Process;
 use crate::sys::{socket, terminal};
@@ -20,7 +21,7 @@ pub enum Console<'a> {
 }
 
 /// Decides before anything is made.
-pub fn plan<'a>(process: &Process, wanted: &Terminal<'a>, role: Role) -> Result<Console<'a>> {
+pub fn plan<'a>(process: &Process, wanted: &Terminal<'a>, role: Role, waits: &Waits) -> Result<Console<'a>> {
     let by = |create, exec| if role == Role::First { create } else { exec };
     match (process.terminal, wanted) {
         (false, Terminal::None | Terminal::Caller { .. }) => Ok(Console::None),
@@ -34,7 +35,7 @@ pub fn plan<'a>(process: &Process, wanted: &Terminal<'a>, role: Role) -> Result<
                     "add --tty, or leave the option out",
                 )))
         }
-        (true, Terminal::Socket(path)) => connect(path).map(Console::Socket),
+        (true, Terminal::Socket(path)) => connect(path, waits).map(Console::Socket),
         (true, Terminal::Caller { like, output }) => Ok(Console::Caller(*like, *output)),
         (true, Terminal::None) => {
             Err(Error::new("a detached process with a terminal needs a console socket")
@@ -48,12 +49,12 @@ pub fn plan<'a>(process: &Process, wanted: &Terminal<'a>, role: Role) -> Result<
     }
 }
 
-fn connect(path: &Path) -> Result<OwnedFd> {
-    socket::connect_stream(path).map_err(|e| {
+fn connect(path: &Path, waits: &Waits) -> Result<OwnedFd> {
+    connection::connect(path, waits, |e| {
         e.because("connect to the console socket")
             .field("--console-socket")
             .value(path.display())
-            .remedy("the caller listens on this unix socket before it calls the runtime")
+            .remedy("listen on this unix socket before you call the runtime")
     })
 }
 

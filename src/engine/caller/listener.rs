@@ -1,5 +1,7 @@
 //! The seccomp listener goes to the agent that the config names (config-linux.md, The Container Process State).
 
+use super::connection;
+use crate::engine::Waits;
 use crate::engine::status::{Status, state_json};
 use crate::error::{Error, Kind, Result};
 use crate::spec::Seccomp;
@@ -15,13 +17,14 @@ pub fn send(
     status: Status,
     pid: i32,
     listener: BorrowedFd,
+    waits: &Waits,
 ) -> Result<()> {
     let path = profile.listener_path.as_deref().unwrap_or_default();
     let named = |error: Error| error.field("/linux/seccomp/listenerPath").value(path);
     if path.is_empty() {
         return Err(named(Error::new("SCMP_ACT_NOTIFY needs an agent").kind(Kind::Config)));
     }
-    let agent = socket::connect_stream(Path::new(path)).map_err(|e| {
+    let agent = connection::connect(Path::new(path), waits, |e| {
         named(e.because("connect to the seccomp agent").remedy("start the agent before the container"))
     })?;
     let metadata = profile.listener_metadata.as_deref().unwrap_or_default();

@@ -1,5 +1,6 @@
 //! What the caller of a command gives, and what it gets.
 
+pub mod connection;
 pub mod console;
 pub mod listener;
 pub mod notify;

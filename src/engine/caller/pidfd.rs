@@ -5,6 +5,8 @@
 //! runs, so that no end of the process is missed. The listener is reached before anything is made: one that is not there
 //! changes nothing.
 
+use super::connection;
+use crate::engine::Waits;
 use crate::error::{Error, Kind, Result};
 use crate::spec::Spec;
 use crate::spec::annotations::{self, PIDFD_RECEIVER};
@@ -29,28 +31,27 @@ pub struct Receiver {
 }
 
 /// All that ask for the descriptor.
-pub fn receivers(option: Option<&Path>, spec: &Spec, role: Role) -> Result<Vec<Receiver>> {
+pub fn receivers(option: Option<&Path>, spec: &Spec, role: Role, waits: &Waits) -> Result<Vec<Receiver>> {
     let mut receivers = Vec::new();
     if let Some(path) = option {
         let payload = if role == Role::First { "standard" } else { "setns" };
-        receivers.push(connect(path, payload, "--pidfd-socket".to_owned())?);
+        receivers.push(connect(path, payload, "--pidfd-socket".to_owned(), waits)?);
     }
     if let Some(path) = annotations::allowed(spec, PIDFD_RECEIVER).filter(|_| role == Role::First) {
-        receivers.push(connect(Path::new(path), " ", annotations::pointer(PIDFD_RECEIVER))?);
+        receivers.push(connect(Path::new(path), " ", annotations::pointer(PIDFD_RECEIVER), waits)?);
     }
     Ok(receivers)
 }
 
-fn connect(path: &Path, payload: &'static str, field: String) -> Result<Receiver> {
-    match socket::connect_stream(path) {
-        Ok(socket) => Ok(Receiver { socket, payload, field, path: path.display().to_string() }),
-        Err(e) => Err(e
-            .because("connect to the receiver of the process descriptor")
+fn connect(path: &Path, payload: &'static str, field: String, waits: &Waits) -> Result<Receiver> {
+    let socket = connection::connect(path, waits, |e| {
+        e.because("connect to the receiver of the process descriptor")
             .kind(Kind::Argument)
-            .field(field)
+            .field(&*field)
             .value(path.display())
-            .remedy("the caller listens on this unix stream socket before it calls the runtime")),
-    }
+            .remedy("listen on this unix stream socket before you call the runtime")
+    })?;
+    Ok(Receiver { socket, payload, field, path: path.display().to_string() })
 }
 
 impl Receiver {

@@ -293,20 +293,30 @@ fn is_sibling(maker: &Child, born: &Child) -> bool {
     }
 }
 
+fn no_listener() -> Error {
+    Error::new("the container's init handed over a descriptor that is not a seccomp listener")
+}
+
 /// A copy of the listener that is descriptor `number` of this process.
 pub fn fetch_listener(pid: i32, pidfd: BorrowedFd, number: i32) -> Result<OwnedFd> {
     // Anything else could do something when we close it.
     let link = file::link_of_process(pid, number);
-    if link.is_ok_and(|link| link != b"anon_inode:seccomp notify") {
-        return Err(Error::new(
-            "the container's init handed over a descriptor that is not a seccomp listener",
-        ));
+    if link.is_ok_and(|link| link != LISTENER) {
+        return Err(no_listener());
     }
-    process::pidfd_getfd(pidfd, number).map_err(|e| {
+    let taken = process::pidfd_getfd(pidfd, number).map_err(|e| {
         e.because("take the seccomp listener from init")
             .remedy("the runtime has to be allowed to trace it: ptrace(2)")
-    })
+    })?;
+    // A process that may trace init can have exchanged it meanwhile.
+    if file::link_of(taken.as_fd()).is_ok_and(|link| link == LISTENER) {
+        Ok(taken)
+    } else {
+        Err(no_listener())
+    }
 }
+
+const LISTENER: &[u8] = b"anon_inode:seccomp notify";
 
 #[cfg(test)]
 mod tests {

@@ -21,6 +21,7 @@ use crate::resctrl::Place;
 use crate::spec::{Seccomp, Spec};
 use crate::state::Record;
 use crate::sys::Errno;
+use crate::sys::launch::Child;
 use crate::wire::{Message, Part, Step, Word};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -147,7 +148,12 @@ pub fn join(
         // A process that its caller does not know may not go on.
         let back = deeds::undo(&ledger, There::default());
         let planned = Planned::of("the way back of that process", &back, spec);
-        return carry_out(waits, planned, &mut Vec::new(), &mut |deed| joining.do_one(deed)).and(Err(error));
+        let undone = carry_out(waits, planned, &mut Vec::new(), &mut |deed| joining.do_one(deed));
+        if let Err(more) = undone {
+            // Whatever its hearer makes of it: the error that led here is the one to report.
+            let _ = (joining.passed)(Passed::Warning(more.doing("cleaning up after a failure")));
+        }
+        return Err(error);
     }
     joining.init.ok_or_else(|| Deed::StartJoining.misplaced())
 }
@@ -208,15 +214,18 @@ impl<F: FnMut(Passed) -> Result<()>> Joining<'_, F> {
             Deed::AwaitProgram if self.ended => Ok(()),
             Deed::Meet(point) => self.follow(Some(Talk::Reached(point))).map(drop),
             // It goes on when it is the program's, and not another session's.
-            Deed::TakeTerminal(_) => {
-                if let Some(Heard::Console(hidden)) = self.follow(Some(Talk::Console))? {
+            Deed::TakeTerminal(_) => match self.follow(Some(Talk::Console))? {
+                Some(Heard::Console(hidden)) => {
                     self.terminal = Some(hidden);
+                    Ok(())
                 }
-                Ok(())
-            }
+                None => Ok(()),
+                Some(_) => Err(message::out_of_turn()),
+            },
             Deed::SendListener(profile) => match self.follow(Some(Talk::Listener))? {
                 Some(Heard::Listener(listener)) => (self.passed)(Passed::Listener(profile, listener)),
-                _ => Ok(()),
+                None => Ok(()),
+                Some(_) => Err(message::out_of_turn()),
             },
             Deed::AwaitProgram => self.follow(None).map(drop),
             Deed::Release => self.init()?.say(Word::Go),
@@ -239,7 +248,9 @@ impl<F: FnMut(Passed) -> Result<()>> Joining<'_, F> {
             match self.init()?.hear()? {
                 heard if until.is_some_and(|talk| heard.is(talk)) => return Ok(Some(heard)),
                 Heard::Closed => {
-                    self.ended = until.is_some();
+                    if until.is_some() {
+                        self.must_have_ended()?;
+                    }
                     let early = early::end(self.init()?.process());
                     early.map_or(Ok(()), |word| (self.passed)(Passed::Warning(word)))?;
                     return Ok(None);
@@ -255,6 +266,15 @@ impl<F: FnMut(Passed) -> Result<()>> Joining<'_, F> {
                 _ => return Err(message::out_of_turn()),
             }
         }
+    }
+
+    /// A process of the container that may trace can close init's end of the conversation. What init waits for would then
+    /// not be done for a process that goes on.
+    fn must_have_ended(&mut self) -> Result<()> {
+        let waits = self.waits;
+        let Child { pid, pidfd } = self.init()?.process();
+        self.ended = waits.end_of(pidfd.as_fd(), *pid)?;
+        if self.ended { Ok(()) } else { Err(message::out_of_turn()) }
     }
 
     fn failure(&self, trouble: &Trouble) -> Error {

@@ -1,6 +1,6 @@
 //! A bundle as it is on the disk: config.json, read once, parsed and checked before anything changes.
 
-use crate::engine::life::netdevices;
+use crate::engine::life::{host_namespaces, netdevices};
 use crate::engine::{CgroupManager, CreateOptions, Engine};
 use crate::error::{Context, Error, Kind, Result};
 use crate::host::Facts;
@@ -82,6 +82,7 @@ impl Engine {
         let checked = validate::validate(spec, &self.circumstances(facts, root_change))?;
         self.warn_of(&checked.warnings);
         netdevices::check(spec)?;
+        host_namespaces::check_sysctls(spec)?;
         check_hooks(spec)
     }
 

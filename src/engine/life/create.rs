@@ -119,7 +119,7 @@ impl Call<'_> {
         let plan = prepare::plan(&prepared, spec, &bundle.path, &plan_options)?;
         self.warn_of(&prepared.warnings);
         self.warn_of(&plan.warnings);
-        let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), spec, Role::First)?;
+        let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), spec, Role::First, &self.waits)?;
         let mut record = intent(&plan_options, options, bundle, spec, &prepared, &plan);
         record.resctrl = rdt.as_ref().map(|rdt| rdt.place.clone());
         let wishes = Wishes {
@@ -141,8 +141,12 @@ impl Call<'_> {
         };
         let deeds = deeds::create(&creation)?;
         let nothing = Process::default();
-        let console =
-            console::plan(spec.process.as_ref().unwrap_or(&nothing), &options.terminal, Role::First)?;
+        let console = console::plan(
+            spec.process.as_ref().unwrap_or(&nothing),
+            &options.terminal,
+            Role::First,
+            &self.waits,
+        )?;
         let mut making = Making {
             engine: self,
             options,

@@ -251,7 +251,7 @@ impl Occasion<'_> {
         let passed = |passed: Passed| match passed {
             Passed::Console(_) | Passed::Pidfd(_) | Passed::Pid(..) => Ok(()),
             Passed::Listener(profile, fd) => {
-                listener::send(profile, self.record, Status::Created, inside.first.0, fd.as_fd())
+                listener::send(profile, self.record, Status::Created, inside.first.0, fd.as_fd(), &self.waits)
             }
             // No step of a hook's plan can be done without.
             Passed::Warning(warning) => Err(warning),

@@ -119,9 +119,14 @@ impl Making<'_> {
             Deed::RunHooks(kind, hooks) => self.run_hooks(kind, hooks),
             Deed::TakeTerminal(process) => self.take_terminal(process),
             Deed::SendListener(profile) => match self.follow(Talk::Listener)? {
-                Heard::Listener(fd) => {
-                    listener::send(profile, &self.record, Status::Creating, self.pid()?, fd.as_fd())
-                }
+                Heard::Listener(fd) => listener::send(
+                    profile,
+                    &self.record,
+                    Status::Creating,
+                    self.pid()?,
+                    fd.as_fd(),
+                    &self.engine.waits,
+                ),
                 _ => Err(message::out_of_turn()),
             },
             Deed::AwaitReady => self.follow(Talk::Ready).map(drop),
@@ -155,7 +160,8 @@ impl Making<'_> {
     /// Of two containers one gets a path; a group that others use is claimed by neither.
     fn claim_cgroup(&mut self, location: &Location) -> Result<()> {
         let (store, id) = (&self.engine.store, &self.record.id);
-        let claimed = store.claim(location, id).and_then(|()| Driver::refuse_occupied(location));
+        let claimed = self.engine.patiently(None, |rest| store.claim(location, id, rest));
+        let claimed = claimed.and_then(|()| Driver::refuse_occupied(location));
         claimed.inspect_err(|_| store.release_all(id))
     }
 

@@ -6,6 +6,7 @@ pub mod bundle;
 pub mod create;
 pub mod delete;
 pub mod hooks;
+pub mod host_namespaces;
 pub mod inspect;
 pub mod kill;
 pub mod listing;

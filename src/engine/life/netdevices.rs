@@ -21,14 +21,14 @@
 //! Our own namespace is never left: only a thread that ends at once joins the container's, to open a socket there.
 
 use crate::engine::life::addresses::{settle, stays};
+use crate::engine::life::host_namespaces;
 use crate::error::{Error, Kind, Result};
-use crate::names::{self, namespaces::NETWORK};
+use crate::names::namespaces::NETWORK;
 use crate::spec::locate::escaped;
 use crate::spec::{Linux, NetDevice, Spec};
 use crate::sys::netlink::{Address, Departures, Link, NetResult, Netlink, Refused};
 use crate::sys::{Errno, SysResult, file, namespace, process};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
 use std::thread;
 
 /// The devices of the config, each with its JSON pointer.
@@ -57,20 +57,10 @@ pub fn check(spec: &Spec) -> Result<()> {
 
 /// A path may name the namespace that we are in, and then nothing would be the container's.
 fn must_not_be_ours(linux: &Linux) -> Result<()> {
-    let Ok(ours) = ours().and_then(|ours| file::identity(ours.as_fd())) else { return Ok(()) };
-    for (i, wanted) in linux.namespaces.iter().enumerate() {
-        let path = wanted.path.as_deref().filter(|path| !path.is_empty());
-        let network = names::namespace(&wanted.kind).is_some_and(|known| known.flag == NETWORK);
-        let (true, Some(path)) = (network, path) else { continue };
-        // One that cannot be opened is reported with the other namespaces.
-        let Ok(theirs) = std::fs::metadata(path) else { continue };
-        if (theirs.dev(), theirs.ino()) == ours {
-            return Err(ours_alone().value(path).remedy(format!(
-                "/linux/namespaces/{i}/path is the runtime's own: leave it out, or name another namespace"
-            )));
-        }
-    }
-    Ok(())
+    let Some((i, path)) = host_namespaces::joined(linux, "network") else { return Ok(()) };
+    Err(ours_alone().value(path).remedy(format!(
+        "/linux/namespaces/{i}/path is the runtime's own: leave it out, or name another namespace"
+    )))
 }
 
 /// The network namespace of this thread.

@@ -249,7 +249,14 @@ impl Starting<'_> {
     }
 
     fn send_listener(&self, profile: &Seccomp, listener: &OwnedFd) -> Result<()> {
-        listener::send(profile, self.record, Status::Creating, self.process.pid, listener.as_fd())
+        listener::send(
+            profile,
+            self.record,
+            Status::Creating,
+            self.process.pid,
+            listener.as_fd(),
+            &self.engine.waits,
+        )
     }
 
     fn run_hooks(&self, hooks: &[Hook]) -> Result<()> {

@@ -82,7 +82,7 @@ impl Call<'_> {
     ) -> Result<Started> {
         let nothing = || Error::new("there is no process to start").field("/process");
         let process = spec.process.as_ref().ok_or_else(nothing)?;
-        let console = console::plan(process, &options.terminal, Role::Tenant)?;
+        let console = console::plan(process, &options.terminal, Role::Tenant, &self.waits)?;
         let gone = || Error::new("cannot exec in a stopped container").kind(Kind::WrongState);
         let (pid, first) = tenant::first(record, gone)?;
         let (driver, birthplace) = birthplace(options, record)?;
@@ -104,7 +104,7 @@ impl Call<'_> {
             pid_file: options.pid_file.as_deref(),
             ..Wishes::default()
         };
-        let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), spec, Role::Tenant)?;
+        let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), spec, Role::Tenant, &self.waits)?;
         let beginning = Beginning {
             birthplace,
             streams: options.streams,
@@ -115,7 +115,7 @@ impl Call<'_> {
         let passed = |passed: Passed| match passed {
             Passed::Console(fd) => console::take(fd, &console, process).map(|kept| master = kept),
             Passed::Listener(profile, fd) => {
-                listener::send(profile, record, Status::Running, pid, fd.as_fd())
+                listener::send(profile, record, Status::Running, pid, fd.as_fd(), &self.waits)
             }
             Passed::Warning(warning) => {
                 self.warn(warning);

@@ -43,6 +43,17 @@ pub fn sysctl_path(name: &str) -> Option<String> {
     plain.then_some(path)
 }
 
+/// The kind of namespace that a path below /proc/sys belongs to.
+pub fn sysctl_namespace(path: &str) -> Option<&'static str> {
+    Some(match path {
+        "kernel/domainname" => "uts",
+        path if IPC_SYSCTLS.contains(&path) || path.starts_with("fs/mqueue/") => "ipc",
+        path if path.starts_with("net/") => "network",
+        path if path.starts_with("user/") => "user",
+        _ => return None,
+    })
+}
+
 /// `has` says whether the container has a namespace of this kind.
 pub fn sysctls(f: &mut Findings, at: &At, sysctls: &BTreeMap<Text, Text>, has: impl Fn(&str) -> bool) {
     for (name, value) in sysctls {
@@ -56,16 +67,10 @@ pub fn sysctls(f: &mut Findings, at: &At, sysctls: &BTreeMap<Text, Text>, has: i
             f.refuse_field(&at, "duplicates the field hostname", "set hostname instead");
             continue;
         }
-        let namespace = match &*path {
-            "kernel/domainname" => "uts",
-            path if IPC_SYSCTLS.contains(&path) || path.starts_with("fs/mqueue/") => "ipc",
-            path if path.starts_with("net/") => "network",
-            path if path.starts_with("user/") => "user",
-            _ => {
-                let remedy = "remove it: it would change the host";
-                f.refuse_field(&at, "does not belong to a namespace", remedy);
-                continue;
-            }
+        let Some(namespace) = sysctl_namespace(&path) else {
+            let remedy = "remove it: it would change the host";
+            f.refuse_field(&at, "does not belong to a namespace", remedy);
+            continue;
         };
         if !has(namespace) {
             let reason =
