@@ -24,8 +24,8 @@ pub fn connect(path: &Path) -> SysResult<OwnedFd> {
     connected(new(SockType::SeqPacket)?, path)
 }
 
-/// Connects to the STREAM socket at `path`: engines' console sockets are of this kind. `EAGAIN` where its listener's queue is
-/// full.
+/// Connects to the STREAM socket at `path`: engines' console sockets are of this kind. `EAGAIN` where the queue of its
+/// listener is full.
 pub fn connect_stream(path: &Path) -> SysResult<OwnedFd> {
     let socket = new(SockType::Stream)?;
     file::set_nonblocking(socket.as_fd(), true)?;

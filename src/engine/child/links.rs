@@ -17,19 +17,19 @@ use nix::sys::statfs::{PROC_SUPER_MAGIC, SYSFS_MAGIC, fstatfs};
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// What is mounted by name: the config's mounts, and those that are added.
-pub struct Named<'a> {
+pub struct KnownMounts<'a> {
     pub mounts: Vec<&'a Mount<'a>>,
     /// Some may be peers of the host's.
     pub shared: bool,
 }
 
-impl<'a> Named<'a> {
-    pub fn of(spec: &'a Spec<'a>, more: &'a [Mount<'a>], joined: u64) -> Named<'a> {
+impl<'a> KnownMounts<'a> {
+    pub fn of(spec: &'a Spec<'a>, more: &'a [Mount<'a>], joined: u64) -> KnownMounts<'a> {
         let linux = spec.linux.as_ref();
         let mode =
             linux.and_then(|linux| linux.rootfs_propagation.as_deref()).and_then(names::propagation_mode);
         let shared = mode.is_some_and(|(flag, _)| flag == libc::MS_SHARED) || joined & MOUNT != 0;
-        Named { mounts: spec.mounts.iter().chain(more).collect(), shared }
+        KnownMounts { mounts: spec.mounts.iter().chain(more).collect(), shared }
     }
 
     /// The mount that these words go through.
@@ -60,7 +60,13 @@ enum Leads {
 
 /// Looks where a link on the way of `words`, which are in this field, has led init. Into a proc or a sysfs is an error;
 /// onto a mount that the host sees is for the caller to judge, who gets the link's name.
-pub fn look(init: &Init, link: &Followed, words: &str, field: &str, named: &Named) -> Result<Option<String>> {
+pub fn look(
+    init: &Init,
+    link: &Followed,
+    words: &str,
+    field: &str,
+    named: &KnownMounts,
+) -> Result<Option<String>> {
     let name = || first_link(init, link.root, words).unwrap_or_else(|| words.to_owned());
     match judge(init, link.found.as_fd(), words, named)? {
         Leads::Nowhere => Ok(None),
@@ -73,7 +79,7 @@ pub fn look(init: &Init, link: &Followed, words: &str, field: &str, named: &Name
     }
 }
 
-fn judge(init: &Init, found: BorrowedFd, words: &str, named: &Named) -> Result<Leads> {
+fn judge(init: &Init, found: BorrowedFd, words: &str, named: &KnownMounts) -> Result<Leads> {
     let entry = named.entry(words);
     let system = fstatfs(found).map_err(|e| Error::os("fstatfs", e as i32))?.filesystem_type();
     let kernel = [("proc", PROC_SUPER_MAGIC), ("sysfs", SYSFS_MAGIC)];

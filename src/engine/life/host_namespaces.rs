@@ -9,8 +9,8 @@ use crate::sys::{file, process};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
-/// The index and the path of a namespace of this kind, where that is the runtime's own. One that cannot be opened is reported
-/// with the other namespaces.
+/// The index and the path of a namespace of this kind, where that is the runtime's own. One that cannot be opened is
+/// reported with the other namespaces.
 pub fn joined<'l>(linux: &'l Linux, kind: &str) -> Option<(usize, &'l str)> {
     let known = names::namespace(kind)?;
     let of_kind = |listed: &str| names::namespace(listed).is_some_and(|listed| listed.flag == known.flag);

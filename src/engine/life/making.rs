@@ -11,7 +11,7 @@ use crate::engine::child::{
     born::{self, Hidden},
     diagnose, idmaps,
     init::Init,
-    links::{self, Named},
+    links::{self, KnownMounts},
     message::{self, Followed, Heard},
     open::{self, Given, Opened},
     pipes::Theirs,
@@ -264,7 +264,7 @@ impl Making<'_> {
         };
         let words = absolute(words.map_or("/", |words| words));
         let field = format!("{pointer}/{key}");
-        let named = Named::of(self.spec, &[], u64::from(self.record.namespaces_joined));
+        let named = KnownMounts::of(self.spec, &[], u64::from(self.record.namespaces_joined));
         let name = links::look(self.init()?, link, &words, &field, &named)?;
         Ok(name.map(|name| {
             let shows = "a mount that is shared with the host, where it shows";

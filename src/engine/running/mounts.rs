@@ -8,7 +8,7 @@ use crate::cgroup::{Cgroup, Driver};
 use crate::engine::child::{
     belonging, diagnose,
     init::Init,
-    links::{self, Named},
+    links::{self, KnownMounts},
     message::{self, Followed, Heard, Trouble},
     tenant::{self as joining, Beginning},
 };
@@ -48,7 +48,7 @@ impl Call<'_> {
         checked.warnings.into_iter().for_each(|warning| self.warn(told(warning)));
         let own = Spec { mounts: spec.mounts.clone(), linux: spec.linux.clone(), ..Spec::default() };
         let spec = Spec { mounts: list, ..spec };
-        let named = Named::of(&own, &spec.mounts, u64::from(record.namespaces_joined));
+        let named = KnownMounts::of(&own, &spec.mounts, u64::from(record.namespaces_joined));
         let driver = Driver::open(record.cgroup.as_ref().filter(|_| live::copies(&spec.mounts)))?;
         let cgroup = driver.cgroup();
         let there = cgroup.map(Cgroup::there);
@@ -77,7 +77,7 @@ impl Call<'_> {
         let chosen = choose(&list, &record).map_err(|e| of_file(e, file))?;
         let spec = Spec { mounts: list, ..Spec::default() };
         let mut left = chosen.clone();
-        let named = Named::of(&spec, &[], 0);
+        let named = KnownMounts::of(&spec, &[], 0);
         let work = Work { record: &record, spec: &spec, file, cgroup: None, named, engine: self };
         let outcome = work.finish(&work.removal(&chosen), &mut left);
         let gone = |mount: &MountId| {
@@ -186,7 +186,7 @@ struct Work<'a> {
     file: &'a Path,
     /// Where the work is done: in our own cgroup without one, because the container's limits are for its processes.
     cgroup: Option<&'a Cgroup>,
-    named: Named<'a>,
+    named: KnownMounts<'a>,
     engine: &'a Call<'a>,
 }
 
