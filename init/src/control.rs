@@ -96,8 +96,8 @@ impl Init<'_> {
         let ends = [Handle::WORD, Handle::ANSWER, word, answer];
         let mut held = [Fd::CWD; ENDS];
         for (held, end) in held.iter_mut().zip(ends) {
-            if end != Handle::NONE {
-                *held = sys::duplicate(self.handle(end)?, first + ENDS as u32).part(Part::Dup)?;
+            if let Some(end) = self.end(end)? {
+                *held = sys::duplicate(end, first + ENDS as u32).part(Part::Dup)?;
             }
         }
         let mut next = first as i32;
@@ -115,6 +115,10 @@ impl Init<'_> {
             ends => Some(ends),
         };
         Ok(())
+    }
+
+    fn end(&self, handle: Handle) -> Outcome<Option<Fd>> {
+        if handle == Handle::NONE { Ok(None) } else { self.handle(handle).map(Some) }
     }
 
     pub fn await_start(&mut self) -> Outcome<()> {

@@ -54,7 +54,7 @@ impl Init<'_> {
     /// The context of a proc of this pid namespace. This process has no other children.
     pub fn held_context(&mut self, namespace: Fd) -> Outcome<Fd> {
         let [ours, theirs] = sys::socket_pair().part(Part::Socket)?;
-        if sys::clone(0, None).part(Part::Clone)?.is_none() {
+        if sys::clone(0).part(Part::Clone)?.is_none() {
             let outcome = self.be_first(namespace, theirs);
             sys::exit(outcome.map_or_else(|Fail(_, Errno(errno))| errno, |()| 0));
         }
@@ -81,7 +81,7 @@ impl Init<'_> {
         sys::capset(SYS_ADMIN, SYS_ADMIN, 0).part(Part::Capset)?;
         sys::set_no_new_privileges().part(Part::Prctl)?;
         sys::seccomp(0, FILTER.as_flattened()).part(Part::Seccomp)?;
-        if sys::clone(BIRTH, None).part(Part::Clone)?.is_none() {
+        if sys::clone(BIRTH as usize).part(Part::Clone)?.is_none() {
             let context = sys::fsopen(c"proc").part(Part::FsOpen)?;
             sys::send(Fd(0), &[0], context).part(Part::Control)?;
         }

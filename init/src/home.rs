@@ -51,13 +51,12 @@ const NO_FILE: Fail = Fail(Part::NotAFile, Errno(libc::EINVAL));
 
 impl Init<'_> {
     /// The variable for user `uid`; `/` where the file knows no such user, and where it cannot be read.
-    pub fn find_home(&mut self, uid: u32) -> Outcome<()> {
+    pub fn find_home(&mut self, uid: u32) {
         let found = find(uid).unwrap_or_else(|fail| {
             self.warn(fail);
             None
         });
         self.home = found.or_else(|| Variable::of(b"HOME=", b"/"));
-        Ok(())
     }
 }
 

@@ -8,8 +8,7 @@ use crate::wire::{LEADS, Part, Word};
 impl Init<'_> {
     /// From here on a child does the rest; it is rruntime's child, like this process, which ends.
     pub fn spawn(&mut self, flags: u32) -> Outcome<()> {
-        let flags = flags | (libc::CLONE_PARENT | libc::CLONE_CHILD_SETTID) as u32;
-        match sys::clone(flags, Some(&mut self.born)).part(Part::Clone)? {
+        match sys::clone_sibling(flags, &mut self.born).part(Part::Clone)? {
             None => Ok(()),
             Some(pid) => {
                 self.tell(Word::Spawned, i64::from(pid))?;

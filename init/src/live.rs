@@ -42,9 +42,8 @@ impl AttachedMounts {
 }
 
 impl Init<'_> {
-    pub fn keep_mounts(&mut self) -> Outcome<()> {
+    pub fn keep_mounts(&mut self) {
         self.kept.count = Some(0);
-        Ok(())
     }
 
     /// Takes the descriptor of what was attached, if mounts are kept, and reports which mount it is.

@@ -4,7 +4,7 @@
 use crate::Init;
 use crate::control::{Fail, In, NOT_OPEN, Outcome};
 use crate::copy;
-use crate::path::{IN_ROOT, Missing, Way};
+use crate::path::{IN_ROOT, Missing};
 use crate::sys::{self, Errno, Fd};
 use crate::wire::{
     Attributes, Bind, Filesystem, Handle, Links, Mount, PAYLOAD, Part, Remount, Root, Strings, Word,
@@ -144,7 +144,7 @@ impl Init<'_> {
             set_label(mount, label)?;
         }
         let at = match strict {
-            true => self.find_or_make(target, Missing::Directory, Way::Plain)?,
+            true => self.plain_directory(target)?,
             false => self.destination(target, Missing::Directory)?,
         };
         if copy_up {
@@ -255,6 +255,10 @@ impl Init<'_> {
             sys::close(mount);
         }
         Ok(())
+    }
+
+    pub fn root_attributes(&self, attributes: Attributes, recursive: bool) -> Outcome<()> {
+        set_attributes(self.root()?, attributes, recursive)
     }
 
     /// pivot_root(".", "."): the old root ends up on top of the new one, and is then taken away.

@@ -161,11 +161,10 @@ impl Init<'_> {
         Ok(())
     }
 
-    pub fn close_host_proc(&mut self) -> Outcome<()> {
+    pub fn close_host_proc(&mut self) {
         if let Some(proc) = self.host_proc.take() {
             sys::close(proc);
         }
-        Ok(())
     }
 
     /// The host's procfs; steps that need it come between `OpenHostProc` and `CloseHostProc`.

@@ -68,8 +68,18 @@ impl Init<'_> {
         self.lookup_by(path, libc::O_PATH, Way::Linked)
     }
 
-    /// [`Init::find_or_make`] for what is to be mounted on or made: where a link is on the way, rruntime looks at where it
-    /// has led, before anything is made there.
+    /// Opens the directory at `path`, made if it is missing, where no link is on the way.
+    pub fn plain_directory(&self, path: &CStr) -> Outcome<Fd> {
+        self.find_or_make(path, Missing::Directory, Way::Plain)
+    }
+
+    /// Opens what is at `path`; what is missing of it is made, also where a dangling link points to.
+    pub fn lookup_or_make(&self, path: &CStr, missing: Missing) -> Outcome<Fd> {
+        self.find_or_make(path, missing, Way::Linked)
+    }
+
+    /// The same for what is to be mounted on or made: where a link is on the way, rruntime looks at where it has led, before
+    /// anything is made there.
     pub fn destination(&self, path: &CStr, missing: Missing) -> Outcome<Fd> {
         self.destination_by(path, missing).map(|(found, _)| found)
     }
@@ -83,8 +93,7 @@ impl Init<'_> {
         }
     }
 
-    /// Opens what is at `path`; what is missing of it is made, also where a dangling link points to.
-    pub fn find_or_make(&self, path: &CStr, missing: Missing, way: Way) -> Outcome<Fd> {
+    fn find_or_make(&self, path: &CStr, missing: Missing, way: Way) -> Outcome<Fd> {
         let mut text = Text::new(path.to_bytes())?;
         // Each round makes components or expands one link. The bound ends a loop of links, and a race with
         // a process that removes what we make.

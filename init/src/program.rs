@@ -2,7 +2,7 @@
 
 use crate::Init;
 use crate::control::{Fail, In, NO_SENSE, Outcome};
-use crate::path::{Missing, Way};
+use crate::path::Missing;
 use crate::sys::{self, Errno, Fd};
 use crate::variable::Variable;
 use crate::wire::{Part, Searcher, Strings};
@@ -28,8 +28,7 @@ impl<'a> Init<'a> {
     pub fn enter_or_make(&mut self, path: &CStr, user: Searcher<'a>) -> Outcome<()> {
         let mut entered = sys::chdir(path);
         if entered == Err(Errno(libc::ENOENT)) {
-            let made =
-                self.searching(user, |init| init.find_or_make(path, Missing::Directory, Way::Linked))?;
+            let made = self.searching(user, |init| init.lookup_or_make(path, Missing::Directory))?;
             sys::close(made);
             entered = sys::chdir(path);
         }

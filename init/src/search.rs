@@ -59,9 +59,10 @@ fn pass_over(user: Searcher, set: impl FnOnce(u64, u64) -> u64) -> Outcome<()> {
 }
 
 fn change(uid: u32, gid: u32) -> Outcome<()> {
+    sys::setfsgid(gid);
+    sys::setfsuid(uid);
     // The calls say what was before, and nothing of a failure.
-    let _ = (sys::setfsgid(gid), sys::setfsuid(uid));
-    if (sys::setfsgid(gid), sys::setfsuid(uid)) != (Ok(gid as usize), Ok(uid as usize)) {
+    if (sys::setfsgid(gid), sys::setfsuid(uid)) != (gid, uid) {
         return Err(Fail(Part::Setuid, Errno(libc::EINVAL)));
     }
     // Another fsuid may make us dumpable (fs.suid_dumpable=1).

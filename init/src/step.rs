@@ -5,7 +5,7 @@ use crate::control::{In, NO_SENSE, Outcome};
 use crate::sys;
 use crate::variable::Variable;
 use crate::wire::{Part, Step, Word};
-use crate::{decimal, keyring, mount, node};
+use crate::{decimal, keyring, node};
 
 impl<'a> Init<'a> {
     pub fn step(&mut self, step: Step<'a>) -> Outcome<()> {
@@ -15,7 +15,10 @@ impl<'a> Init<'a> {
             Step::Sync { point } => self.sync(point),
             Step::EnterCgroup { tasks } => sys::write(self.handle(tasks)?, b"0").part(Part::Write).map(drop),
             Step::OpenHostProc {} => self.open_host_proc(),
-            Step::CloseHostProc {} => self.close_host_proc(),
+            Step::CloseHostProc {} => {
+                self.close_host_proc();
+                Ok(())
+            }
             Step::Join { namespace, flags } => sys::setns(self.handle(namespace)?, flags).part(Part::Setns),
             Step::Belongs { file, owner, to } => self.belongs(file, owner, to.0),
             Step::Unshare { flags } => sys::unshare(flags).part(Part::Whole),
@@ -39,7 +42,10 @@ impl<'a> Init<'a> {
             Step::Filesystem(new) => self.filesystem(new),
             Step::Bind(bind) => self.bind(bind),
             Step::Mount(mount) => self.mount_here(mount),
-            Step::KeepMounts {} => self.keep_mounts(),
+            Step::KeepMounts {} => {
+                self.keep_mounts();
+                Ok(())
+            }
             Step::FindMount { path, mount } => self.find_mount(path, mount),
             Step::Unmount { path, mount } => self.unmount(path, mount),
             Step::Remount(change) => self.remount(change),
@@ -49,9 +55,7 @@ impl<'a> Init<'a> {
             Step::Console { bind, held } => self.open_console(bind, held),
             Step::Pivot {} => self.pivot(),
             Step::Chroot { elsewhere, left_below } => self.change_root(elsewhere, left_below),
-            Step::RootAttributes { attributes, recursive } => {
-                mount::set_attributes(self.root()?, attributes, recursive)
-            }
+            Step::RootAttributes { attributes, recursive } => self.root_attributes(attributes, recursive),
             Step::Sysctl { path, value } => node::write_sysctl(self.pristine_proc()?, path, value.0),
             Step::Mask { path, options } => self.mask(path, options),
             Step::Readonly { path } => self.readonly(path),
@@ -64,7 +68,10 @@ impl<'a> Init<'a> {
             Step::Rlimit { resource, soft, hard } => sys::prlimit(resource, soft, hard).part(Part::Prlimit),
             Step::Chdir { path, patient } => self.change_directory(path, patient),
             Step::Cwd { path, user } => self.enter_or_make(path, user),
-            Step::Umask { value } => sys::umask(value).part(Part::Whole),
+            Step::Umask { value } => {
+                sys::umask(value);
+                Ok(())
+            }
             Step::Groups { ids } => sys::setgroups(ids.0).part(Part::Setgroups),
             Step::User { uid, gid } => self.become_user(uid, gid),
             Step::Bounding { keep, last } => self.bound(keep, last),
@@ -77,9 +84,12 @@ impl<'a> Init<'a> {
             Step::Streams {} => self.take_streams(),
             Step::Session {} => self.session(),
             Step::StreamOwner { uid } => self.own_streams(uid),
-            Step::Home { uid } => self.find_home(uid),
+            Step::Home { uid } => {
+                self.find_home(uid);
+                Ok(())
+            }
             Step::ListenPid {} => {
-                let pid = if self.born != 0 { self.born } else { sys::getpid().part(Part::Whole)? as i32 };
+                let pid = if self.born != 0 { self.born } else { sys::getpid().part(Part::Whole)? };
                 let mut digits = [0; decimal::DIGITS];
                 decimal::write(pid.unsigned_abs(), &mut digits);
                 self.listen_pid = Variable::of(b"LISTEN_PID=", &digits);

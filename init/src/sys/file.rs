@@ -1,6 +1,6 @@
 //! Files and directories.
 
-use super::{EMPTY, Errno, Fd, Sys, call, call_memory, calls, fd, path};
+use super::{EMPTY, Errno, Fd, Sys, call, call_memory, fd, path};
 use crate::wire::MountId;
 use core::ffi::CStr;
 
@@ -30,6 +30,10 @@ pub fn close(file: Fd) {
     let _ = call(libc::SYS_close, [file.raw()]);
 }
 
+pub fn close_range(first: u32, flags: u32) -> Sys<()> {
+    call(libc::SYS_close_range, [first as usize, u32::MAX as usize, flags as usize]).map(drop)
+}
+
 /// read(2), again where a signal came between.
 pub fn read(file: Fd, buffer: &mut [u8]) -> Sys<usize> {
     loop {
@@ -40,6 +44,22 @@ pub fn read(file: Fd, buffer: &mut [u8]) -> Sys<usize> {
             other => return other,
         }
     }
+}
+
+pub fn write(file: Fd, bytes: &[u8]) -> Sys<usize> {
+    // SAFETY: it reads the bytes of this slice.
+    unsafe { call_memory(libc::SYS_write, [file.raw(), bytes.as_ptr() as usize, bytes.len()]) }
+}
+
+pub fn write_at(file: Fd, bytes: &[u8], offset: u64) -> Sys<usize> {
+    // SAFETY: it reads the bytes of this slice.
+    unsafe {
+        call_memory(libc::SYS_pwrite64, [file.raw(), bytes.as_ptr() as usize, bytes.len(), offset as usize])
+    }
+}
+
+pub fn size(file: Fd) -> Sys<usize> {
+    call(libc::SYS_lseek, [file.raw(), 0, libc::SEEK_END as usize])
 }
 
 pub struct Stat {
@@ -108,11 +128,34 @@ pub fn filesystem(file: Fd) -> Sys<i64> {
     Ok(st.f_type as i64)
 }
 
-/// The text of a link, with its NUL.
-pub fn link_text<'b>(dir: Fd, p: &CStr, buffer: &'b mut [u8; libc::PATH_MAX as usize]) -> Sys<&'b CStr> {
-    let args = [dir.raw(), path(p), buffer.as_mut_ptr() as usize, buffer.len() - 1];
+/// With the ids and capabilities that an execve(2) would be judged by.
+pub fn executable(p: &CStr) -> Sys<()> {
+    let args = [Fd::CWD.raw(), path(p), libc::X_OK as usize, libc::AT_EACCESS as usize];
+    // SAFETY: it reads a path that ends with a NUL.
+    unsafe { call_memory(libc::SYS_faccessat2, args) }.map(drop)
+}
+
+fn readlinkat<'b>(dir: Fd, p: &CStr, buffer: &'b mut [u8]) -> Sys<&'b [u8]> {
+    let args = [dir.raw(), path(p), buffer.as_mut_ptr() as usize, buffer.len()];
     // SAFETY: it reads a path that ends with a NUL, and writes at most the length of this slice.
     let length = unsafe { call_memory(libc::SYS_readlinkat, args) }?;
+    Ok(&buffer[..length])
+}
+
+pub fn mkdirat(dir: Fd, p: &CStr, mode: u32) -> Sys<()> {
+    // SAFETY: it reads a path that ends with a NUL.
+    unsafe { call_memory(libc::SYS_mkdirat, [dir.raw(), path(p), mode as usize]) }.map(drop)
+}
+
+pub fn mknodat(dir: Fd, p: &CStr, mode: u32, number: u64) -> Sys<()> {
+    // SAFETY: it reads a path that ends with a NUL.
+    unsafe { call_memory(libc::SYS_mknodat, [dir.raw(), path(p), mode as usize, number as usize]) }.map(drop)
+}
+
+/// The text of a link, with its NUL.
+pub fn link_text<'b>(dir: Fd, p: &CStr, buffer: &'b mut [u8; libc::PATH_MAX as usize]) -> Sys<&'b CStr> {
+    let room = buffer.len() - 1;
+    let length = readlinkat(dir, p, &mut buffer[..room])?.len();
     buffer[length] = 0;
     CStr::from_bytes_until_nul(buffer).map_err(|_| Errno(libc::EINVAL))
 }
@@ -123,33 +166,53 @@ pub fn entries(dir: Fd, buffer: &mut [u8]) -> Sys<usize> {
     unsafe { call_memory(libc::SYS_getdents64, [dir.raw(), buffer.as_mut_ptr() as usize, buffer.len()]) }
 }
 
-calls! {
-    close_range(first: u32, flags: u32) = SYS_close_range [first as usize, u32::MAX as usize, flags as usize];
-    write(file: Fd, bytes: &[u8]) -> usize = SYS_write [file.raw(), bytes.as_ptr() as usize, bytes.len()];
-    write_at(file: Fd, bytes: &[u8], offset: u64) -> usize =
-        SYS_pwrite64 [file.raw(), bytes.as_ptr() as usize, bytes.len(), offset as usize];
-    size(file: Fd) -> usize = SYS_lseek [file.raw(), 0, libc::SEEK_END as usize];
-    /// With the ids and capabilities that an execve(2) would be judged by.
-    executable(p: &CStr) =
-        SYS_faccessat2 [Fd::CWD.raw(), path(p), libc::X_OK as usize, libc::AT_EACCESS as usize];
-    mkdirat(dir: Fd, p: &CStr, mode: u32) = SYS_mkdirat [dir.raw(), path(p), mode as usize];
-    mknodat(dir: Fd, p: &CStr, mode: u32, number: u64) =
-        SYS_mknodat [dir.raw(), path(p), mode as usize, number as usize];
-    symlinkat(to: &CStr, dir: Fd, p: &CStr) = SYS_symlinkat [path(to), dir.raw(), path(p)];
-    /// At most `count` bytes from one file to another, both at their positions.
-    sendfile(to: Fd, from: Fd, count: usize) -> usize = SYS_sendfile [to.raw(), from.raw(), 0, count];
-    fchmod(file: Fd, mode: u32) = SYS_fchmod [file.raw(), mode as usize];
-    /// fchmodat2(file, "", mode, AT_EMPTY_PATH), Linux 6.6: for what is open as a path.
-    fchmodat2(file: Fd, mode: u32) =
-        SYS_fchmodat2 [file.raw(), path(EMPTY), mode as usize, libc::AT_EMPTY_PATH as usize];
-    fchownat(dir: Fd, p: &CStr, uid: u32, gid: u32) = SYS_fchownat [dir.raw(), path(p), uid as usize, gid as usize,
-        (libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH) as usize];
-    fsetxattr(file: Fd, name: &CStr, value: &[u8]) =
-        SYS_fsetxattr [file.raw(), path(name), value.as_ptr() as usize, value.len(), 0];
-    umask(mask: u32) = SYS_umask [mask as usize];
-    dup3(from: Fd, to: i32) =
-        SYS_dup3 [from.raw(), to as usize, if to < 3 { 0 } else { libc::O_CLOEXEC as usize }];
-    /// fcntl(F_DUPFD_CLOEXEC): another number for `file`, at least `from`.
-    duplicate(file: Fd, from: u32) -> Fd =
-        SYS_fcntl [file.raw(), libc::F_DUPFD_CLOEXEC as usize, from as usize];
+/// sendfile(2): at most `count` bytes from one file to another, both at their positions.
+pub fn sendfile(to: Fd, from: Fd, count: usize) -> Sys<usize> {
+    call(libc::SYS_sendfile, [to.raw(), from.raw(), 0, count])
+}
+
+pub fn fchmod(file: Fd, mode: u32) -> Sys<()> {
+    call(libc::SYS_fchmod, [file.raw(), mode as usize]).map(drop)
+}
+
+/// fchmodat2(file, "", mode, AT_EMPTY_PATH), Linux 6.6: for what is open as a path.
+pub fn fchmodat2(file: Fd, mode: u32) -> Sys<()> {
+    const FCHMODAT2: i64 = 452;
+    let args = [file.raw(), path(EMPTY), mode as usize, libc::AT_EMPTY_PATH as usize];
+    // SAFETY: it reads an empty path.
+    unsafe { call_memory(FCHMODAT2, args) }.map(drop)
+}
+
+pub fn symlinkat(to: &CStr, dir: Fd, p: &CStr) -> Sys<()> {
+    // SAFETY: it reads two strings, which end with a NUL.
+    unsafe { call_memory(libc::SYS_symlinkat, [path(to), dir.raw(), path(p)]) }.map(drop)
+}
+
+pub fn fchownat(dir: Fd, p: &CStr, uid: u32, gid: u32) -> Sys<()> {
+    let flags = (libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH) as usize;
+    // SAFETY: it reads a path that ends with a NUL.
+    unsafe { call_memory(libc::SYS_fchownat, [dir.raw(), path(p), uid as usize, gid as usize, flags]) }
+        .map(drop)
+}
+
+/// fsetxattr(file, name, value, 0).
+pub fn fsetxattr(file: Fd, name: &CStr, value: &[u8]) -> Sys<()> {
+    let args = [file.raw(), path(name), value.as_ptr() as usize, value.len(), 0];
+    // SAFETY: it reads a name that ends with a NUL, and the bytes of this slice.
+    unsafe { call_memory(libc::SYS_fsetxattr, args) }.map(drop)
+}
+
+pub fn umask(mask: u32) {
+    // umask(2) cannot fail.
+    let _ = call(libc::SYS_umask, [mask as usize]);
+}
+
+pub fn dup3(from: Fd, to: i32) -> Sys<()> {
+    let flags = if to < 3 { 0 } else { libc::O_CLOEXEC };
+    call(libc::SYS_dup3, [from.raw(), to as usize, flags as usize]).map(drop)
+}
+
+/// fcntl(F_DUPFD_CLOEXEC): another number for `file`, at least `from`.
+pub fn duplicate(file: Fd, from: u32) -> Sys<Fd> {
+    call(libc::SYS_fcntl, [file.raw(), libc::F_DUPFD_CLOEXEC as usize, from as usize]).map(fd)
 }

@@ -1,6 +1,7 @@
 //! Users, groups, capabilities and the filter.
 
-use super::{Errno, Fd, Sys, call_memory, calls, fd};
+use super::process::prctl;
+use super::{Errno, Fd, Sys, call, call_memory, fd};
 
 /// setgroups(2); `ids` holds little-endian u32, which is how both processors have them in memory.
 pub fn setgroups(ids: &[u8]) -> Sys<()> {
@@ -9,6 +10,30 @@ pub fn setgroups(ids: &[u8]) -> Sys<()> {
     }
     // SAFETY: it reads 4 bytes a group, which are in this slice, by copies of any alignment.
     unsafe { call_memory(libc::SYS_setgroups, [ids.len() / 4, ids.as_ptr() as usize]) }.map(drop)
+}
+
+pub fn setresgid(gid: u32) -> Sys<()> {
+    call(libc::SYS_setresgid, [gid as usize; 3]).map(drop)
+}
+
+pub fn setresuid(uid: u32) -> Sys<()> {
+    call(libc::SYS_setresuid, [uid as usize; 3]).map(drop)
+}
+
+/// setresuid(2) of the real user id alone: what the rights of this process come from stays.
+pub fn set_real_user(uid: u32) -> Sys<()> {
+    let same = u32::MAX as usize;
+    call(libc::SYS_setresuid, [uid as usize, same, same]).map(drop)
+}
+
+/// setfsuid(2): the one before.
+pub fn setfsuid(uid: u32) -> u32 {
+    call(libc::SYS_setfsuid, [uid as usize]).map_or(u32::MAX, |before| before as u32)
+}
+
+/// setfsgid(2): the one before.
+pub fn setfsgid(gid: u32) -> u32 {
+    call(libc::SYS_setfsgid, [gid as usize]).map_or(u32::MAX, |before| before as u32)
 }
 
 /// _LINUX_CAPABILITY_VERSION_3, of ourselves.
@@ -37,6 +62,27 @@ pub fn capset(effective: u64, permitted: u64, inheritable: u64) -> Sys<()> {
     unsafe { call_memory(libc::SYS_capset, args) }.map(drop)
 }
 
+pub fn set_no_new_privileges() -> Sys<()> {
+    prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0)
+}
+
+/// Permitted capabilities stay through the next change of user.
+pub fn keep_capabilities() -> Sys<()> {
+    prctl(libc::PR_SET_KEEPCAPS, 1, 0)
+}
+
+pub fn drop_from_bounding(capability: u32) -> Sys<()> {
+    prctl(libc::PR_CAPBSET_DROP, capability as usize, 0)
+}
+
+pub fn clear_ambient() -> Sys<()> {
+    prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL as usize, 0)
+}
+
+pub fn raise_ambient(capability: u32) -> Sys<()> {
+    prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE as usize, capability as usize)
+}
+
 /// seccomp(SECCOMP_SET_MODE_FILTER): `program` holds whole instructions of 8 bytes.
 pub fn seccomp(flags: u32, program: &[u8]) -> Sys<Fd> {
     #[repr(C)]
@@ -50,22 +96,4 @@ pub fn seccomp(flags: u32, program: &[u8]) -> Sys<Fd> {
     let args = [1 /* SECCOMP_SET_MODE_FILTER */, flags as usize, &raw const program as usize];
     // SAFETY: it reads the struct, and `length` instructions of 8 bytes, which are in the slice.
     unsafe { call_memory(libc::SYS_seccomp, args) }.map(fd)
-}
-
-calls! {
-    setresgid(gid: u32) = SYS_setresgid [gid as usize; 3];
-    setresuid(uid: u32) = SYS_setresuid [uid as usize; 3];
-    /// The real user id alone: what the rights of this process come from stays.
-    set_real_user(uid: u32) = SYS_setresuid [uid as usize, u32::MAX as usize, u32::MAX as usize];
-    /// The one before.
-    setfsuid(uid: u32) -> usize = SYS_setfsuid [uid as usize];
-    /// The one before.
-    setfsgid(gid: u32) -> usize = SYS_setfsgid [gid as usize];
-    set_no_new_privileges() = SYS_prctl [libc::PR_SET_NO_NEW_PRIVS as usize, 1, 0, 0, 0];
-    /// Permitted capabilities stay through the next change of user.
-    keep_capabilities() = SYS_prctl [libc::PR_SET_KEEPCAPS as usize, 1, 0, 0, 0];
-    drop_from_bounding(capability: u32) = SYS_prctl [libc::PR_CAPBSET_DROP as usize, capability as usize, 0, 0, 0];
-    clear_ambient() = SYS_prctl [libc::PR_CAP_AMBIENT as usize, libc::PR_CAP_AMBIENT_CLEAR_ALL as usize, 0, 0, 0];
-    raise_ambient(capability: u32) =
-        SYS_prctl [libc::PR_CAP_AMBIENT as usize, libc::PR_CAP_AMBIENT_RAISE as usize, capability as usize, 0, 0];
 }

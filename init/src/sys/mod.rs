@@ -39,25 +39,6 @@ pub type Sys<T> = Result<T, Errno>;
 
 const EMPTY: &CStr = c"";
 
-/// Functions of one system call each, which writes nothing to our memory. What it reads is an argument of the function: a
-/// string with its NUL, a slice with its length behind it, a struct as the kernel has it.
-macro_rules! calls {
-    ($( $(#[$doc:meta])* $name:ident($( $argument:ident: $t:ty ),*) $(-> $made:ident)? = $number:ident $args:expr; )*) => { $(
-        $(#[$doc])*
-        pub fn $name($( $argument: $t ),*) -> Sys<calls!(-> $( $made )?)> {
-            // SAFETY: what it reads ends where its argument does, which lives until it returns.
-            unsafe { call_memory(libc::$number, $args) }.map(calls!(@ $( $made )?))
-        }
-    )* };
-    (->) => { () };
-    (-> $made:ident) => { $made };
-    (@) => { drop };
-    (@ usize) => { |count| count };
-    (@ Fd) => { fd };
-    (@ Key) => { Key };
-}
-use calls;
-
 /// A system call whose arguments are numbers: none is an address, and it takes away no memory that is ours.
 fn call<const N: usize>(number: i64, args: [usize; N]) -> Sys<usize> {
     // SAFETY: without an address the kernel reads and writes nothing of this process.

@@ -1,6 +1,6 @@
 //! The process itself: its namespaces, children, session and end.
 
-use super::{Errno, Fd, Sys, call, call_memory, calls, path};
+use super::{Errno, Fd, Sys, call, call_memory, path};
 use core::ffi::CStr;
 
 pub fn exit(code: i32) -> ! {
@@ -9,18 +9,40 @@ pub fn exit(code: i32) -> ! {
     crate::arch::die()
 }
 
-/// As fork(2), without a signal at the child's end; with CLONE_PARENT our parent is the child's too. `None` in the child;
-/// with CLONE_CHILD_SETTID `own` is there its number in its own pid namespace. The number that we get is the one in ours.
-///
+/// getpid(2): in our own pid namespace.
+pub fn getpid() -> Sys<i32> {
+    call(libc::SYS_getpid, []).map(|pid| pid as i32)
+}
+
+pub fn setns(namespace: Fd, flags: u64) -> Sys<()> {
+    call(libc::SYS_setns, [namespace.raw(), flags as usize]).map(drop)
+}
+
+pub fn unshare(flags: u64) -> Sys<()> {
+    call(libc::SYS_unshare, [flags as usize]).map(drop)
+}
+
+/// clone(flags | CLONE_PARENT): a child that is a copy of us; our parent is its parent. `None` in the child, where `own`
+/// is its number in its own pid namespace. The number that we get is the one in ours.
+pub fn clone_sibling(flags: u32, own: &mut i32) -> Sys<Option<u32>> {
+    let flags = flags as usize | (libc::CLONE_PARENT | libc::CLONE_CHILD_SETTID) as usize;
+    clone_with(flags, Some(own))
+}
+
+/// As fork(2), without a signal at the child's end; with CLONE_PARENT our parent is the child's too. `None` in the child.
+pub fn clone(flags: usize) -> Sys<Option<u32>> {
+    clone_with(flags, None)
+}
+
 /// Processors differ in the order of the last two arguments: where the child's number goes, and that of a TLS block.
-pub fn clone(flags: u32, own: Option<&mut i32>) -> Sys<Option<u32>> {
-    if flags & libc::CLONE_VM as u32 != 0 {
+fn clone_with(flags: usize, own: Option<&mut i32>) -> Sys<Option<u32>> {
+    if flags & libc::CLONE_VM as usize != 0 {
         return Err(Errno(libc::EINVAL));
     }
     let number = own.map_or(0, |own| &raw mut *own as usize);
     let (fourth, fifth) = if cfg!(target_arch = "x86_64") { (number, 0) } else { (0, number) };
     // SAFETY: the child goes on in a copy of our memory and stack; there, its number is written to what was borrowed.
-    match unsafe { call_memory(libc::SYS_clone, [flags as usize, 0, 0, fourth, fifth]) }? {
+    match unsafe { call_memory(libc::SYS_clone, [flags, 0, 0, fourth, fifth]) }? {
         0 => Ok(None),
         pid => Ok(Some(pid as u32)),
     }
@@ -41,18 +63,31 @@ pub fn wait() -> Sys<i32> {
     }
 }
 
-calls! {
-    /// In our own pid namespace.
-    getpid() -> usize = SYS_getpid [];
-    setns(namespace: Fd, flags: u64) = SYS_setns [namespace.raw(), flags as usize];
-    unshare(flags: u64) = SYS_unshare [flags as usize];
-    sethostname(name: &[u8]) = SYS_sethostname [name.as_ptr() as usize, name.len()];
-    setdomainname(name: &[u8]) = SYS_setdomainname [name.as_ptr() as usize, name.len()];
-    setsid() = SYS_setsid [];
-    /// The name in ps(1), cut after 15 bytes.
-    set_name(name: &CStr) = SYS_prctl [libc::PR_SET_NAME as usize, path(name)];
-    set_dumpable(dumpable: bool) = SYS_prctl [libc::PR_SET_DUMPABLE as usize, usize::from(dumpable), 0, 0, 0];
-    personality(value: u64) = SYS_personality [value as usize];
-    ioprio_set(value: u32) = SYS_ioprio_set [1 /* IOPRIO_WHO_PROCESS */, 0, value as usize];
-    sched_setaffinity(mask: &[u8]) = SYS_sched_setaffinity [0, mask.len(), mask.as_ptr() as usize];
+pub fn sethostname(name: &[u8]) -> Sys<()> {
+    // SAFETY: it reads the bytes of this slice.
+    unsafe { call_memory(libc::SYS_sethostname, [name.as_ptr() as usize, name.len()]) }.map(drop)
+}
+
+pub fn setdomainname(name: &[u8]) -> Sys<()> {
+    // SAFETY: it reads the bytes of this slice.
+    unsafe { call_memory(libc::SYS_setdomainname, [name.as_ptr() as usize, name.len()]) }.map(drop)
+}
+
+pub fn setsid() -> Sys<()> {
+    call(libc::SYS_setsid, []).map(drop)
+}
+
+/// The name in ps(1), cut after 15 bytes.
+pub fn set_name(name: &CStr) -> Sys<()> {
+    // SAFETY: it reads 15 bytes, or as many as there are before the NUL.
+    unsafe { call_memory(libc::SYS_prctl, [libc::PR_SET_NAME as usize, path(name)]) }.map(drop)
+}
+
+pub fn set_dumpable(dumpable: bool) -> Sys<()> {
+    prctl(libc::PR_SET_DUMPABLE, usize::from(dumpable), 0)
+}
+
+/// For options that take numbers.
+pub(super) fn prctl(option: i32, a: usize, b: usize) -> Sys<()> {
+    call(libc::SYS_prctl, [option as usize, a, b, 0, 0]).map(drop)
 }

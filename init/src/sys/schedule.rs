@@ -1,11 +1,20 @@
 //! Limits, where and when the process runs, and what time it is.
 
-use super::{Errno, Sys, call_memory};
+use super::{Errno, Sys, call, call_memory};
 
 pub fn prlimit(resource: u32, soft: u64, hard: u64) -> Sys<()> {
     let limit = [soft, hard];
     // SAFETY: it reads two numbers, and writes no old limit.
     unsafe { call_memory(libc::SYS_prlimit64, [0, resource as usize, limit.as_ptr() as usize, 0]) }.map(drop)
+}
+
+pub fn personality(value: u64) -> Sys<()> {
+    call(libc::SYS_personality, [value as usize]).map(drop)
+}
+
+pub fn sched_setaffinity(mask: &[u8]) -> Sys<()> {
+    // SAFETY: it reads the bytes of this slice.
+    unsafe { call_memory(libc::SYS_sched_setaffinity, [0, mask.len(), mask.as_ptr() as usize]) }.map(drop)
 }
 
 /// sched_setattr(2): `attributes` is the first published struct, which begins with its size.
@@ -17,6 +26,10 @@ pub fn sched_setattr(attributes: &[u8]) -> Sys<()> {
     }
     // SAFETY: it reads as many bytes as they say themselves, and may write another size to their beginning.
     unsafe { call_memory(libc::SYS_sched_setattr, [0, attributes.as_mut_ptr() as usize, 0]) }.map(drop)
+}
+
+pub fn ioprio_set(value: u32) -> Sys<()> {
+    call(libc::SYS_ioprio_set, [1 /* IOPRIO_WHO_PROCESS */, 0, value as usize]).map(drop)
 }
 
 /// set_mempolicy(2): `nodes` holds whole words of 8 bytes.

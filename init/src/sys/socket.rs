@@ -1,10 +1,9 @@
 //! Sockets, descriptors that pass over them, and network interfaces.
 
-use super::{Errno, Fd, Sys, call_memory, calls, fd};
+use super::{Errno, Fd, Sys, call, call_memory, fd};
 
-calls! {
-    socket(family: i32, kind: i32) -> Fd =
-        SYS_socket [family as usize, (kind | libc::SOCK_CLOEXEC) as usize, 0];
+pub fn socket(family: i32, kind: i32) -> Sys<Fd> {
+    call(libc::SYS_socket, [family as usize, (kind | libc::SOCK_CLOEXEC) as usize, 0]).map(fd)
 }
 
 /// struct ifreq, as far as flags go.

@@ -153,30 +153,18 @@ fn no_child_shares_the_memory_of_init() {
 }
 
 #[test]
-fn the_safe_system_calls_are_given_no_address_or_what_they_only_read_to_its_end() {
+fn the_safe_system_call_is_given_no_address() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("init/src/sys");
-    let (mut calls, mut rows) = (0, 0);
+    let mut calls = 0;
     for entry in fs::read_dir(folder).unwrap() {
         let text = fs::read_to_string(entry.unwrap().path()).unwrap();
-        let tables = text.split("\ncalls! {").skip(1).map(|rest| rest.split("\n}\n").next().unwrap());
-        for row in tables.flat_map(|table| table.split(';')).filter(|row| row.contains("SYS_")) {
-            rows += 1;
-            let written = ["as_mut_ptr", "&raw mut", "*mut", "&mut"];
-            assert!(!written.iter().any(|word| row.contains(word)), "{row}");
-            for before in row.split(".as_ptr()").collect::<Vec<_>>().split_last().unwrap().1 {
-                let slice = before.rsplit([' ', '[']).next().unwrap();
-                assert!(row.contains(&format!("{slice}.len()")), "{row}");
-            }
-            let whole = row.contains("size_of_val(") || row.contains("TIOCSPTLCK");
-            assert!(whole || !row.contains("&raw const"), "{row}");
-        }
         for call in text.split(" call(libc").skip(1).map(|rest| rest.split(']').next().unwrap()) {
             calls += 1;
             let address = ["path(", "as_ptr", "as_mut_ptr", "&raw", "*const", "*mut"];
             assert!(!address.iter().any(|word| call.contains(word)), "call({call}");
         }
     }
-    assert!(calls > 1 && rows > 50, "{calls} {rows}");
+    assert!(calls > 20, "{calls}");
 }
 
 #[test]
