@@ -221,11 +221,12 @@ row(
 )
 row(
     "a container that runc or crun made is shown, ended and frozen; exec, update and start are refused",
-    "what these need only its maker knows; the error names it. docs/replacing-runc.md",
+    "what these need only its maker knows; the error names it. Poststop hooks run as for a container of ours, with the state that the specification has and without the maker's own variables. docs/replacing-runc.md",
     ["*.exit", "*-state.*", "PID 1", "frozen", "left.*", "*.says *"],
     "made by runc: exec",
     "1-exec.exit",
     cases=["made by *"],
+    also=[(["made by crun: poststop hooks"], ["hook.poststop.env*", "hook.poststop.fd.*", "hook.poststop.stdin.keys"])],
     runc="0",
     ours="255",
 )
@@ -297,11 +298,12 @@ row(
 )
 row(
     "events, features and state have more fields, and name our versions",
-    "pressure and huge pages as newer runc prints them; the version of the specification; the sockets' message names the terminal's master",
+    "pressure and huge pages as newer runc prints them; the version of the specification; the sockets' message names the terminal's master; a record of a JSON log has the field that it is about",
     ["out.*", "keys*", "linux.*", "spec.*", "message", "columns", "row", "in.is.hostname", "lines", "list.out", "line.exit"],
     "printed: features",
     "linux.intelRdt",
     cases=["printed: *", "spec: *", "console socket: *"],
+    also=[(["log: a failed *"], ["log.keys"])],
     runc='\\["enabled"\\]',
     crun='\\["enabled"\\]',
     ours='\\["enabled", "monitoring", "schemata"\\]',

@@ -104,7 +104,7 @@ def waited_for(s, command):
     """The shell that the runtime waits for."""
     status(s)
     if command == "run":
-        return s.pid
+        return getattr(s, "pid", 0)
     inside = s.quiet("ps", "-f", "json", s.id).out
     return next((pid for pid in json.loads(inside or "[]") if pid != s.pid and "trap" in read(f"/proc/{pid}/cmdline")), 0)
 
