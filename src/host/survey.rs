@@ -52,6 +52,10 @@ pub fn has_apparmor() -> bool {
     value("/sys/module/apparmor/parameters/enabled").is_some_and(|word| word == "Y")
 }
 
+pub fn has_core() -> bool {
+    Path::new("/proc/kcore").exists()
+}
+
 pub fn has_selinux() -> bool {
     Path::new("/sys/fs/selinux/enforce").exists()
 }

@@ -31,6 +31,8 @@ pub struct Options {
     pub keyring: Option<SessionKeyring>,
     pub preserve_fds: u32,
     pub start: StartWord,
+    /// The host has a /proc/kcore.
+    pub has_core: bool,
 }
 
 /// How the container hears that it may start.
@@ -316,7 +318,7 @@ impl<'a> Builder<'a, '_> {
         } else {
             Nodes::Make
         };
-        devices::push(spec, nodes, self.host.has_core, &mut self.script, &mut self.opens)?;
+        devices::push(spec, nodes, self.options.has_core, &mut self.script, &mut self.opens)?;
         if spec.process.as_ref().is_some_and(|process| process.terminal) {
             let held = self.birth() == Birth::Late;
             self.push_for("/process/terminal", Step::Console { bind: true, held });

@@ -452,7 +452,7 @@ impl<'a> HostsPart<'a> {
                     deeds.push(Deed::TakeTerminal(process));
                 }
                 Talk::Listener => {
-                    let seccomp = self.spec.linux.as_ref().and_then(|linux| linux.seccomp.as_ref());
+                    let seccomp = self.spec.linux().seccomp.as_ref();
                     deeds.push(Deed::SendListener(seccomp.ok_or_else(|| lacks(*talk))?));
                 }
                 Talk::Spawned | Talk::Ready => {}

@@ -49,8 +49,6 @@ pub struct Host {
     pub last_capability: u32,
     /// The caller's RLIMIT_NOFILE, soft and hard.
     pub open_files: (u64, u64),
-    /// There is a /proc/kcore.
-    pub has_core: bool,
     pub cgroups: Layout,
     /// Where the container's cgroup will be; `None` without one.
     pub cgroup: Option<Location>,

@@ -33,4 +33,11 @@ mod tests {
             assert!(is_valid(id), "{id}");
         }
     }
+
+    #[test]
+    fn an_id_cannot_leave_the_root() {
+        for id in ["", ".", "..", "a/b", "/a", "../a", "a\0b", "a b", "é", "a\n", &"x".repeat(256)] {
+            assert!(!is_valid(id), "{id:?}");
+        }
+    }
 }

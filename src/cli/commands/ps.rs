@@ -88,4 +88,10 @@ mod tests {
         let output = "PID CMD\n7 x\u{202e}\u{9b}y\n77 z\n";
         assert_eq!(rows(output, &[7]).unwrap(), "PID CMD\n7 x\\u{202e}\\u{9b}y\n");
     }
+
+    #[test]
+    fn a_table_without_pids_cannot_be_cut() {
+        assert!(rows("USER CMD\nroot init\n", &[1]).is_err());
+        assert!(rows("", &[1]).is_err());
+    }
 }

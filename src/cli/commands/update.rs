@@ -135,8 +135,7 @@ fn given(arguments: &Arguments) -> Result<Value> {
             let reason = format!("invalid value for {name}: must be {form}");
             Error::argument(format!("--{name}"), text, reason)
         };
-        let (_, part) = pointer.split_at(1);
-        let (part, field) = part.split_once('/').unwrap_or_default();
+        let (part, field) = pointer[1..].split_once('/').unwrap_or_default();
         resources[part][field] = value.ok_or_else(wrong)?;
     }
     Ok(resources)

@@ -25,7 +25,7 @@ use crate::engine::life::{
 };
 use crate::engine::{Call, CreateOptions, Keyring, Planned, RootChange, Started};
 use crate::error::Result;
-use crate::host::{self, mountinfo};
+use crate::host::{self, mountinfo, survey};
 use crate::plan::deeds::{self, Creation, Deed, Wishes};
 use crate::plan::{self, Plan, SessionKeyring};
 use crate::resctrl;
@@ -105,6 +105,7 @@ impl Call<'_> {
             },
             preserve_fds: (options.sockets.len() + options.preserve_fds.len()) as u32,
             start: start_pipes::word(starter, spec, &facts),
+            has_core: survey::has_core(),
         };
         self.check(spec, &facts, options.root_change)?;
         let rdt = spec.linux.as_ref().and_then(|linux| linux.intel_rdt.as_ref());

@@ -6,6 +6,7 @@ use crate::spec::locate::escaped;
 use crate::spec::validate::{sysctl_namespace, sysctl_path};
 use crate::spec::{Linux, Spec};
 use crate::sys::{file, process};
+use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
@@ -26,9 +27,12 @@ pub fn joined<'l>(linux: &'l Linux, kind: &str) -> Option<(usize, &'l str)> {
 /// Refuses sysctls that would be the host's, as runc does for those of the network.
 pub fn check_sysctls(spec: &Spec) -> Result<()> {
     let linux = spec.linux();
-    let refused = linux.sysctl.iter().filter_map(|(key, value)| {
-        let kind = sysctl_path(key).and_then(|path| sysctl_namespace(&path))?;
-        let (i, path) = joined(linux, kind)?;
+    let kinds = linux.sysctl.keys().map(|key| sysctl_path(key).and_then(|path| sysctl_namespace(&path)));
+    // Each is looked at once, however many sysctls are its.
+    let mut known = BTreeMap::new();
+    let refused = linux.sysctl.iter().zip(kinds).filter_map(|((key, value), kind)| {
+        let kind = kind?;
+        let (i, path) = (*known.entry(kind).or_insert_with(|| joined(linux, kind)))?;
         let error = Error::new(format!(
             "is not allowed in the host's {kind} namespace, which /linux/namespaces/{i}/path = \"{path}\" joins"
         ));

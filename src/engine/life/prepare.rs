@@ -12,7 +12,6 @@ use crate::seccomp::tables::Syscall;
 use crate::seccomp::{self, Arch, Filter};
 use crate::spec::{Resources, Seccomp, Spec, Text, annotations};
 use crate::state::Record;
-use std::path::Path;
 
 /// What planning needs.
 pub struct Prepared {
@@ -61,7 +60,6 @@ impl Engine {
             permitted: facts.permitted,
             last_capability: facts.last_capability,
             open_files,
-            has_core: Path::new("/proc/kcore").exists(),
             cgroups: layout,
             cgroup,
         };

@@ -187,7 +187,7 @@ impl Starting<'_> {
     /// Follows init until its program runs, or until it asks for the host's part, as that of 0.1.0 does for its hooks.
     fn follow(&self, until: Option<Point>) -> Result<()> {
         let waiting = self.waiting;
-        let mut profile = self.spec.linux.as_ref().and_then(|linux| linux.seccomp.as_ref());
+        let mut profile = self.spec.linux().seccomp.as_ref();
         loop {
             let pid = self.process.pid;
             // A neighbour that may trace can keep a copy of init's end: then it does not close at the exec.

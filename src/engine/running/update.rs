@@ -47,26 +47,21 @@ impl Call<'_> {
         let shares = shares::wanted(options, before.resctrl.as_ref(), demand.as_ref());
         let deeds = deeds::update(&limits, &limits_now, shares);
         let (mut changed, mut ledger, spec) = (None, Vec::new(), Spec::default());
-        let done =
-            carry_out(
-                &self.waits,
-                Planned::of("update", &deeds, &spec),
-                &mut ledger,
-                &mut |deed| match deed {
-                    Deed::AnnounceShares(demand) => {
-                        record.resctrl = Some(demand.place.clone());
-                        entry.write(&record)
-                    }
-                    Deed::RecordLimits(limits) => {
-                        record.limits = Some(limits.to_owned());
-                        entry.prepare(&record)
-                    }
-                    Deed::ChangeLimits(limits) => driver.update(limits).map(|undo| changed = Some(undo)),
-                    Deed::SetShares(shares) => shares::set(shares, cgroup),
-                    Deed::Publish => entry.publish(),
-                    _ => Err(deed.misplaced()),
-                },
-            );
+        let planned = Planned::of("update", &deeds, &spec);
+        let done = carry_out(&self.waits, planned, &mut ledger, &mut |deed| match deed {
+            Deed::AnnounceShares(demand) => {
+                record.resctrl = Some(demand.place.clone());
+                entry.write(&record)
+            }
+            Deed::RecordLimits(limits) => {
+                record.limits = Some(limits.to_owned());
+                entry.prepare(&record)
+            }
+            Deed::ChangeLimits(limits) => driver.update(limits).map(|undo| changed = Some(undo)),
+            Deed::SetShares(shares) => shares::set(shares, cgroup),
+            Deed::Publish => entry.publish(),
+            _ => Err(deed.misplaced()),
+        });
         let Err(mut error) = done else { return Ok(()) };
         // Each adds to the error how it went.
         let mut back = |deed| {
@@ -78,12 +73,8 @@ impl Call<'_> {
             Ok(())
         };
         let way = deeds::undo(&ledger, There::default());
-        carry_out(
-            &self.waits,
-            Planned::of("the way back from update", &way, &spec),
-            &mut Vec::new(),
-            &mut back,
-        )?;
+        let planned = Planned::of("the way back from update", &way, &spec);
+        carry_out(&self.waits, planned, &mut Vec::new(), &mut back)?;
         Err(error.each(&named))
     }
 
@@ -125,7 +116,7 @@ impl Call<'_> {
     }
 }
 
-/// Tells of the value at a pointer, which may begin at config.json or at the resources, as the caller knows it.
+/// Names the value at fault as the caller typed it, not by its pointer, which may begin at config.json or at the resources.
 fn named(typed: &[Typed], problem: &mut Detail) {
     let Some(pointer) = problem.field.take() else { return };
     let below = pointer.strip_prefix("/linux/resources").unwrap_or(&pointer);

@@ -265,9 +265,9 @@ fn net_devices(f: &mut Findings, at: &At, linux: &Linux, held: Held, facts: &Cir
         let renamed = given(&device.name);
         // The kernel replaces `%d` with the lowest free number.
         let pattern = renamed.and_then(|name| name.strip_suffix("%d"));
+        let tried = pattern.map(|stem| format!("{stem}00"));
         if let Some(name) = renamed
-            && let Some(remedy) = pattern
-                .map_or_else(|| interface_problem(name), |stem| interface_problem(&format!("{stem}00")))
+            && let Some(remedy) = interface_problem(tried.as_deref().unwrap_or(name))
         {
             f.refuse(&at.key("name"), name, "is not a valid name of a network device", remedy);
         }

@@ -13,7 +13,7 @@ use trace::{Follow, Trace, in_v2_view};
 /// keep a command from being deaf; twenty-two put signals back that a caller may ignore, at 60 ns each; two give the
 /// container every CPU of its cpuset and look whether its program began at all.
 const ALL_CALLS: usize = 466;
-/// A link for what the kernel has not everywhere: /dev/core.
+/// The link /dev/core, which is made only where the kernel has a /proc/kcore.
 const CORE_CALLS: usize = 1;
 /// Three ask whether the group is frozen by one above it: the birth would wait, deaf to signals.
 const CGROUP_CALLS: usize = 28;
