@@ -52,6 +52,29 @@ pub fn has_apparmor() -> bool {
     value("/sys/module/apparmor/parameters/enabled").is_some_and(|word| word == "Y")
 }
 
+/// What keeps this caller from making user namespaces, and how to change that; `value` reads a file ([`value`]).
+pub fn user_namespaces_refused(value: impl Fn(&str) -> Option<String>) -> Option<String> {
+    const SWITCHES: [(&str, &str, &str); 2] = [
+        (
+            "/proc/sys/kernel/unprivileged_userns_clone",
+            "0",
+            "this host lets only root make user namespaces: sysctl -w kernel.unprivileged_userns_clone=1",
+        ),
+        (
+            "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+            "1",
+            "AppArmor lets only programs with a profile make user namespaces: give rruntime one that has \"userns,\", or sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+        ),
+    ];
+    let set = |(file, refuses, _): &&(&str, &str, &str)| value(file).is_some_and(|word| word == *refuses);
+    if let Some((.., remedy)) = SWITCHES.iter().find(set) {
+        return Some((*remedy).to_owned());
+    }
+    let label = value("/proc/self/attr/apparmor/current").filter(|label| label != "unconfined")?;
+    let profile = label.rsplit_once(" (").map_or(&*label, |(name, _)| name);
+    Some(format!("the caller's AppArmor profile {profile} must have \"userns,\" and \"capability,\""))
+}
+
 pub fn has_core() -> bool {
     Path::new("/proc/kcore").exists()
 }
@@ -99,6 +122,26 @@ fn words(file: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_refuses_user_namespaces_is_named_with_its_remedy() {
+        let host = |set: &'static [(&str, &str)]| {
+            user_namespaces_refused(|file| {
+                set.iter().find(|(known, _)| file.ends_with(known)).map(|(_, value)| (*value).to_owned())
+            })
+        };
+        assert_eq!(host(&[]), None);
+        let open = &[("userns_clone", "1"), ("unprivileged_userns", "0")];
+        assert_eq!(host(open), None);
+        for (set, remedy) in [
+            (&[("kernel/unprivileged_userns_clone", "0")], "kernel.unprivileged_userns_clone=1"),
+            (&[("apparmor_restrict_unprivileged_userns", "1")], "apparmor_restrict_unprivileged_userns=0"),
+            (&[("attr/apparmor/current", "snap.x (enforce)")], "profile snap.x must have"),
+        ] {
+            assert!(host(set).is_some_and(|text| text.contains(remedy)), "{set:?}: {:?}", host(set));
+        }
+        assert_eq!(host(&[("attr/apparmor/current", "unconfined")]), None);
+    }
 
     #[test]
     fn controllers_of_a_v1_host_are_those_of_its_hierarchies() {

@@ -160,7 +160,9 @@ impl<'a> Builder<'a, '_> {
             self.push_for("/linux/intelRdt", Step::Sync { point: Point::Resctrl });
         }
         let maps = self.namespaces.new & USER != 0;
+        // To lower it needs CAP_SYS_RESOURCE on the host, which ends with the new user namespace: the engine sets it there.
         let oom = self.spec.process.as_ref().and_then(|process| process.oom_score_adj);
+        let oom = oom.filter(|_| !(maps && self.host.privileged));
         let needs_proc = oom.is_some() || self.namespaces.new & TIME != 0;
         if self.namespaces.staged() {
             self.open_host_proc(needs_proc, oom);
@@ -324,7 +326,7 @@ impl<'a> Builder<'a, '_> {
             self.push_for("/process/terminal", Step::Console { bind: true, held });
         }
         if !spec.linux().sysctl.is_empty()
-            || spec.process.as_ref().is_some_and(|process| labels(process).next().is_some())
+            || spec.process.as_ref().is_some_and(|process| labels(process, false).next().is_some())
         {
             self.push(Step::OpenProc {});
         }
@@ -349,7 +351,7 @@ impl<'a> Builder<'a, '_> {
         self.push(Step::Umask { value: 0 });
         let source = in_bundle(self.bundle, path);
         self.script.push(Field::Fixed("/root/path"), Step::OpenRoot { path: &c(&source) });
-        if self.spec.process.as_ref().is_some_and(|process| labels(process).next().is_some()) {
+        if self.spec.process.as_ref().is_some_and(|process| labels(process, false).next().is_some()) {
             self.push(Step::OpenProc {});
         }
         if self.hooks_before_pivot() {

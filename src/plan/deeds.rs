@@ -50,6 +50,7 @@ pub enum Deed<'a> {
     /// Those of users, then those of groups.
     WriteIdMaps(&'a [IdMapping], &'a [IdMapping]),
     RaiseLimits(&'a [Rlimit<'a>]),
+    ScoreForOom(i64),
     JoinResctrl(Group<'a>),
     MoveDevices(&'a Linux<'a>),
     RunHooks(HookKind, &'a [Hook<'a>]),
@@ -147,6 +148,7 @@ impl<'a> Deed<'a> {
             Deed::Release => ("let init go on", "", None),
             Deed::WriteIdMaps(..) => ("write the id maps", "/linux/uidMappings", None),
             Deed::RaiseLimits(_) => ("raise hard resource limits", "/process/rlimits", None),
+            Deed::ScoreForOom(_) => ("set the score of the OOM killer", "/process/oomScoreAdj", None),
             Deed::JoinResctrl(_) => ("add the process to the resctrl group", "/linux/intelRdt", None),
             Deed::MoveDevices(_) => {
                 ("move network devices into the container", "/linux/netDevices", Some(Deed::GiveDevicesBack))
@@ -274,7 +276,8 @@ pub struct Creation<'a> {
     pub cgroup: Option<&'a Location>,
     pub limits: &'a Limits,
     pub resctrl: Option<&'a Demand>,
-    /// The caller may raise hard limits. Only what an ordinary user may set by itself is in its config.
+    /// The caller may raise hard limits and lower the score of the OOM killer. Only what an ordinary user may set by itself
+    /// is in its config.
     pub raises: bool,
     pub wishes: Wishes<'a>,
 }
@@ -470,7 +473,8 @@ impl<'a> HostsPart<'a> {
         Some(match point {
             Point::Map => {
                 let (uids, gids) = self.id_maps?;
-                [Some(Deed::WriteIdMaps(uids, gids)), raise, None]
+                let score = process.filter(|_| self.raises).and_then(|process| process.oom_score_adj);
+                [Some(Deed::WriteIdMaps(uids, gids)), raise, score.map(Deed::ScoreForOom)]
             }
             Point::Limits => [raise, None, None],
             Point::Resctrl => [Some(Deed::JoinResctrl(self.resctrl?)), None, None],

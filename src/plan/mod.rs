@@ -47,6 +47,8 @@ pub struct Host {
     /// The caller's permitted capabilities: what a container without a user namespace can have at most.
     pub permitted: u64,
     pub last_capability: u32,
+    /// An AppArmor profile confines the caller, and no_new_privs the process: it can only get a further profile on top.
+    pub stacks_profiles: bool,
     /// The caller's RLIMIT_NOFILE, soft and hard.
     pub open_files: (u64, u64),
     pub cgroups: Layout,

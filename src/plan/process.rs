@@ -37,7 +37,7 @@ impl Program<'_, '_> {
         let loading = self.loading()?;
         let late = self.birth == Birth::Late;
         if !late {
-            for (field, file, value) in labels(process) {
+            for (field, file, value) in labels(process, self.host.stacks_profiles) {
                 script.push(field, Step::LabelFile { file, value: Bytes(value.as_bytes()) });
             }
         }
@@ -235,11 +235,12 @@ pub fn searches_anywhere(process: &Process) -> bool {
 }
 
 /// The labels that the coming exec takes on: field, file below /proc/self, content.
-pub fn labels(process: &Process) -> impl Iterator<Item = (Field, &'static CStr, String)> {
+pub fn labels(process: &Process, stacks: bool) -> impl Iterator<Item = (Field, &'static CStr, String)> {
     let selinux = given(&process.selinux_label)
         .map(|label| (Field::Fixed("/process/selinuxLabel"), c"attr/exec", label.to_owned()));
-    let apparmor = given(&process.apparmor_profile).map(|profile| {
-        (Field::Fixed("/process/apparmorProfile"), c"attr/apparmor/exec", format!("exec {profile}"))
+    let apparmor = given(&process.apparmor_profile).map(move |profile| {
+        let word = if stacks { "stack" } else { "exec" };
+        (Field::Fixed("/process/apparmorProfile"), c"attr/apparmor/exec", format!("{word} {profile}"))
     });
     selinux.into_iter().chain(apparmor)
 }

@@ -65,7 +65,7 @@ pub fn exec<'a>(
     if to.in_resctrl {
         script.push(Field::Fixed("/linux/intelRdt"), Step::Sync { point: Point::Resctrl });
     }
-    push_self_files(process, process.oom_score_adj, script);
+    push_self_files(process, process.oom_score_adj, host, script);
     if to.namespaces & USER != 0 && host.privileged && !process.rlimits.is_empty() {
         script.push(Field::Fixed("/process/rlimits"), Step::Sync { point: Point::Limits });
     }
@@ -145,7 +145,7 @@ pub fn own_hook<'a>(
     let pidfd = tenant.opens.add(Open::Pidfd);
     let script = &mut tenant.script;
     push_cgroup(to.cgroup, script, &mut tenant.opens);
-    push_self_files(&process, None, script);
+    push_self_files(&process, None, host, script);
     push_join(to, pidfd, host.keep_groups, script);
     script.push(Field::None, Step::Chdir { path: &c(&process.cwd), patient: true });
     let whole_environment = hook.env.is_some();
@@ -181,10 +181,10 @@ fn program<'a, 'p>(
 
 /// What the kernel takes through /proc/self and children inherit: written through the host's procfs, before
 /// anything of the container's is near.
-fn push_self_files(process: &Process, oom_score_adj: Option<i64>, script: &mut Script) {
+fn push_self_files(process: &Process, oom_score_adj: Option<i64>, host: &Host, script: &mut Script) {
     let score = oom_score_adj
         .map(|score| (Field::Fixed("/process/oomScoreAdj"), c"oom_score_adj", score.to_string()));
-    let mut files = score.into_iter().chain(labels(process)).peekable();
+    let mut files = score.into_iter().chain(labels(process, host.stacks_profiles)).peekable();
     if files.peek().is_none() {
         return;
     }

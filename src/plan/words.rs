@@ -244,6 +244,7 @@ impl Deed<'_> {
             Deed::StartInit(flags) => namespaces(flags),
             Deed::WriteIdMaps(uids, gids) => format!("users {}; groups {}", maps(uids), maps(gids)),
             Deed::RaiseLimits(limits) => comma(limits.iter().map(rlimit)),
+            Deed::ScoreForOom(score) => score.to_string(),
             Deed::LimitProcesses(limits) => {
                 comma(limits.iter().filter(|limit| &*limit.kind == "RLIMIT_NPROC").map(rlimit))
             }

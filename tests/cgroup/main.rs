@@ -6,6 +6,7 @@ mod support;
 
 mod commands;
 mod events;
+mod hierarchy;
 mod limits;
 mod pure;
 mod stats;

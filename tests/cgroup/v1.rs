@@ -9,7 +9,7 @@ use std::path::Path;
 fn with(controller: &str) -> Option<rruntime::host::cgroups::Layout> {
     let layout = legacy()?;
     if !layout.has_v1(controller) {
-        println!("skipped: no {controller} controller on cgroup v1 here");
+        crate::support::say_skipped(&format!("no {controller} controller on cgroup v1 here"));
         return None;
     }
     Some(layout)
@@ -101,7 +101,7 @@ fn memory_and_swap_are_raised_and_lowered_together() {
     let place = Place::new(layout, "memsw");
     let cgroup = place.create();
     if std::fs::metadata(format!("{}/memory.memsw.limit_in_bytes", memory(&place))).is_err() {
-        println!("skipped: this kernel counts no swap on cgroup v1");
+        crate::support::say_skipped("this kernel counts no swap on cgroup v1");
         return;
     }
     for megabytes in [64_u64, 16, 128, 32] {
@@ -204,7 +204,7 @@ fn disk() -> Option<(u32, u32)> {
         })
     });
     if found.is_none() {
-        println!("skipped: no block device here");
+        crate::support::say_skipped("no block device here");
     }
     found
 }
@@ -218,7 +218,7 @@ fn a_hybrid_host_limits_huge_pages_on_its_v2_leg() {
         Ok(()) => {}
         Err(error) => {
             assert!(error.to_string().contains("hugepageLimits/0/limit"), "{error}");
-            println!("skipped: no huge pages here");
+            crate::support::say_skipped("no huge pages here");
             return;
         }
     }

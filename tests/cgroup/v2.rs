@@ -230,7 +230,7 @@ fn block_io_limits_arrive() {
             return;
         }
     }
-    println!("skipped: this kernel has no I/O weights");
+    crate::support::say_skipped("this kernel has no I/O weights");
 }
 
 #[test]
@@ -252,7 +252,7 @@ fn a_hugetlb_limit_arrives_with_its_reservation() {
             assert_eq!(place.read("hugetlb.2MB.max"), "4194304");
             assert_eq!(place.read("hugetlb.2MB.rsvd.max"), "4194304");
         }
-        Err(error) => println!("skipped: {error}"),
+        Err(error) => crate::support::say_skipped(&format!("{error}")),
     }
     let error = cgroup
         .apply(&place.limits("{\"hugepageLimits\":[{\"pageSize\":\"3MB\",\"limit\":1}]}"))
@@ -331,7 +331,7 @@ fn a_whole_life_costs_at_most_25_calls_on_cgroup_files() {
         .args(["--exact", "v2::one_life"])
         .output();
     let Ok(output) = strace else {
-        println!("skipped: no strace here");
+        crate::support::say_skipped("no strace here");
         return;
     };
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));

@@ -71,7 +71,7 @@ fn every_shell_takes_its_script() {
         let script = scratch.file(shell);
         fs::write(&script, by_option.out).unwrap();
         if !has(shell) {
-            eprintln!("skipped: there is no {shell}");
+            crate::support::say_skipped(&format!("there is no {shell}"));
             continue;
         }
         let said = said(Command::new(shell).arg("-n").arg(&script).output().unwrap());

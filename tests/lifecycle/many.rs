@@ -426,7 +426,7 @@ fn the_terminal_of_a_process_is_its_callers() {
     end(&engine, &container.id, &first);
 }
 
-/// Its filter lets it make no terminal its own, which shows when the process is born, and its maker waits for that.
+/// Its filter lets it make no terminal its own, and it cannot be loaded later where a process of the container can trace.
 #[test]
 fn a_process_that_gets_no_terminal_leaves_no_child_behind() {
     alone("many::a_process_that_gets_no_terminal_leaves_no_child_behind", || {
@@ -436,6 +436,8 @@ fn a_process_that_gets_no_terminal_leaves_no_child_behind() {
                 "defaultAction": "SCMP_ACT_ALLOW",
                 "syscalls": [{"names": ["ioctl"], "action": "SCMP_ACT_ERRNO", "args": [take]}],
             });
+            let bounding = config["process"]["capabilities"]["bounding"].as_array_mut().unwrap();
+            bounding.push("CAP_SYS_PTRACE".into());
         });
         container.write_config();
         let engine = engine(&container);
@@ -565,7 +567,7 @@ fn a_caller_that_reaps_everything_makes_containers_with_hooks() {
         let made = engine.run(&options(&container, &container.id, &null), AfterExit::Delete);
         match made {
             Err(error) if error.detail().errno == Some(libc::ECHILD) => {
-                eprintln!("skipped: before Linux 6.15")
+                crate::support::say_skipped("before Linux 6.15")
             }
             made => drop(made.unwrap()),
         }

@@ -29,7 +29,7 @@ pub fn unified() -> Option<Layout> {
 fn usable(layout: Option<Layout>, reason: &str) -> Option<Layout> {
     let root = nix::unistd::geteuid().is_root();
     if layout.is_none() || !root {
-        println!("skipped: {}", if root { reason } else { "needs root" });
+        super::say_skipped(if root { reason } else { "needs root" });
         return None;
     }
     layout
@@ -43,7 +43,7 @@ pub fn unified_with(controller: &str) -> Option<Layout> {
     if controllers.split_whitespace().any(|c| c == controller) {
         return Some(layout);
     }
-    println!("skipped: no {controller} controller on cgroup v2 here");
+    super::say_skipped(&format!("no {controller} controller on cgroup v2 here"));
     None
 }
 

@@ -2,6 +2,7 @@
 //! clean-up that leaves nothing.
 #![allow(dead_code, reason = "each test program uses its own part of this")]
 
+pub mod apparmor;
 pub mod cgroups;
 pub mod cli;
 pub mod leftovers;
@@ -19,6 +20,8 @@ use std::time::{Duration, Instant};
 
 pub const RRUNTIME: &str = env!("CARGO_BIN_EXE_rruntime");
 const CONFIG: &str = include_str!("../data/docker-default.json");
+/// Tests that do not run everywhere, each with a lane that runs it; hack/test-lanes writes it, and holds it true.
+const LANES: &str = include_str!("../data/lanes.txt");
 const PROGRAMS: &[&str] = &[
     "sh", "cat", "echo", "ls", "id", "sleep", "mount", "env", "hostname", "grep", "stat", "touch", "mkdir",
     "ps", "true", "false", "test", "readlink", "dd", "head", "wc", "ip", "kill", "nproc", "date", "rm", "ln",
@@ -317,6 +320,12 @@ pub fn is_hierarchy(path: &Path) -> bool {
     kind == Ok(nix::sys::statfs::CGROUP_SUPER_MAGIC)
 }
 
+/// Whether uname(2) names another processor to a process of PER_LINUX32: x86-64's does, user-mode Linux's does not.
+pub fn obeys_personalities() -> bool {
+    let said = Command::new("setarch").args(["linux32", "uname", "-m"]).output();
+    said.is_ok_and(|said| said.stdout == b"i686\n")
+}
+
 /// Why a test about this controller, named as v1 has it, cannot run; `None` if it can.
 pub fn missing(controller: &str) -> Option<String> {
     let controller = if is_v2() && controller == "blkio" { "io" } else { controller };
@@ -334,21 +343,31 @@ macro_rules! needs {
     )+};
 }
 
-/// Says that a test did not run, and why; CI counts these lines.
+/// Ends a test that cannot run here.
 #[macro_export]
 macro_rules! skip {
     ($($reason:tt)*) => {{
-        eprintln!("skipped: {}", format!($($reason)*));
+        $crate::support::say_skipped(&format!($($reason)*));
         return;
     }};
+}
+
+/// Says why a test, or a part of it, does not run here, and which lane runs it: hack/test-lanes reads these lines.
+pub fn say_skipped(reason: &str) {
+    let thread = std::thread::current();
+    let test = format!("{}::{}", env!("CARGO_CRATE_NAME"), thread.name().unwrap_or("?"));
+    let lane = LANES.lines().find_map(|line| line.strip_prefix(&*test)?.strip_prefix(' '));
+    let reason = reason.lines().next().unwrap_or_default();
+    eprintln!("skipped: {reason} ({test}; lane: {})", lane.unwrap_or("none"));
 }
 
 /// Polls for something that another process does.
 #[track_caller]
 pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    // an emulated machine takes its time
+    let deadline = Instant::now() + Duration::from_secs(30);
     while !done() {
-        assert!(Instant::now() < deadline, "{what} did not happen within 10 s");
+        assert!(Instant::now() < deadline, "{what} did not happen within 30 s");
         std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -4,6 +4,7 @@
 //! on the old values. A write that may be refused for that reason is marked, tried in its place, and tried once
 //! more after all others. That works for raising and for lowering a limit, without reading the old values.
 
+use super::freeze::kind_of;
 use super::held::{Cgroup, Held};
 use crate::cgroup::limits::{Amount, Limits};
 use crate::cgroup::location::Version;
@@ -11,6 +12,7 @@ use crate::cgroup::render::write::{IfAbsent, IfRefused, Write};
 use crate::cgroup::render::{v1, v2};
 use crate::error::{Error, Kind, Result};
 use crate::sys::{Errno, SysResult};
+use std::os::fd::AsFd;
 
 impl Cgroup {
     /// Writes the limits of a new container, without the device rules ([`Cgroup::guard_devices`]).
@@ -130,7 +132,16 @@ impl Held {
     fn explain(&self, write: &Write, errno: Errno) -> Error {
         let path = format!("{}/{}", self.leg.directory(), write.file);
         if errno.0 == libc::ENOENT {
-            let error = match (self.missing_controller(&write.controller), self.parent_is_populated()) {
+            let missing = self.missing_controller(&write.controller);
+            let error = match (missing, self.parent_is_populated()) {
+                // Below it the parent's own list has the processes of the whole tree of threads.
+                (true, _) if ["threaded", "domain invalid"].contains(&&*kind_of(self.dir.as_fd())) => {
+                    Error::new(format!(
+                        "the parent cgroup is for threads, and the controller {} works on whole processes",
+                        write.controller
+                    ))
+                    .remedy("choose a /linux/cgroupsPath whose parent is no threaded cgroup")
+                }
                 (true, true) => Error::new(format!(
                     "the parent cgroup has processes, so it cannot hand down the controller {}",
                     write.controller

@@ -7,6 +7,7 @@ use crate::engine::child::pipes;
 use crate::engine::step_times::StepTimes;
 use crate::engine::{Streams, Waits};
 use crate::error::{Error, Kind, Result};
+use crate::host::survey;
 use crate::plan::Script;
 use crate::sys::launch::{self, Launch, LaunchError, Sleeper};
 use crate::sys::memory::{self, Content};
@@ -197,14 +198,20 @@ fn launch_error(error: LaunchError, namespaces: u64) -> Error {
                 .remedy("allow the execution of memory files (vm.memfd_noexec) or of a tmpfs");
         }
     };
+    let of_users = namespaces & libc::CLONE_NEWUSER as u64 != 0;
+    if let libc::EPERM | libc::EACCES = errno.0
+        && let Some(remedy) = of_users.then(|| survey::user_namespaces_refused(survey::value)).flatten()
+    {
+        return errno.because(CLONE).field_if(NAMESPACES).remedy(remedy);
+    }
     let (field, remedy) = match errno.0 {
-        libc::EPERM => (
+        libc::EPERM | libc::EACCES => (
             NAMESPACES,
-            "an ordinary user needs {\"type\": \"user\"} with id mappings; a host may forbid that",
+            "an ordinary user needs {\"type\": \"user\"} with id mappings; a security module or a seccomp filter of the host may forbid that",
         ),
         libc::ENOSPC => (
             NAMESPACES,
-            "a limit of /proc/sys/user/max_*_namespaces is reached, or namespaces are nested too deep",
+            "a limit of /proc/sys/user/max_*_namespaces is reached: raise it (sysctl -w user.max_user_namespaces=15000); or namespaces are nested too deep",
         ),
         libc::EINVAL if namespaces != 0 => {
             (NAMESPACES, "remove the namespaces that this kernel lacks: /proc/self/ns lists those it has")

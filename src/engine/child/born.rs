@@ -16,6 +16,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 pub fn do_for(pid: i32, deed: Deed) -> Result<()> {
     match deed {
         Deed::RaiseLimits(limits) => rlimits::raise(pid, limits),
+        Deed::ScoreForOom(score) => score_for_oom(pid, score),
         Deed::JoinResctrl(group) => group.join(pid),
         Deed::CheckConfined(sets) => confined::check(pid, sets),
         Deed::LimitProcesses(limits) => limit_processes(pid, limits),
@@ -68,6 +69,15 @@ fn holder(number: u32) -> Option<String> {
     pids.into_iter()
         .find(has)
         .map(|pid| format!("process {pid} ({})", process::name(pid).unwrap_or_default()))
+}
+
+fn score_for_oom(pid: i32, score: i64) -> Result<()> {
+    fs::write(format!("/proc/{pid}/oom_score_adj"), score.to_string()).map_err(|e| {
+        Error::io("write oom_score_adj", &e)
+            .field("/process/oomScoreAdj")
+            .value(score)
+            .remedy("a score lower than the runtime's own needs CAP_SYS_RESOURCE on the host")
+    })
 }
 
 /// Sets a scheduling policy that no child inherits.

@@ -5,7 +5,7 @@ use crate::engine::child::{message::Trouble, program_head};
 use crate::error::{Error, Kind};
 use crate::names::{MOUNT_OPTIONS, mount_option, nearest};
 use crate::plan::{Script, kept::Kept, words};
-use crate::spec::Spec;
+use crate::spec::{Spec, Text};
 use crate::wire::{Bytes, Device, Filesystem, Message, Mount, Part, Remount, Step};
 use std::borrow::Cow;
 use std::ffi::CStr;
@@ -52,7 +52,12 @@ fn explain_step(step: &Step, pointer: Option<String>, trouble: &Trouble, spec: &
             let first = candidates.iter().next().map(text).unwrap_or_default();
             program_missing(spec, &first, part, errno)
         }
-        Step::Exec { .. } => not_started(&program(spec), errno, note),
+        Step::Exec { .. } => match refused_entry(spec, errno) {
+            Some(remedy) => {
+                Error::os(format!("exec {}", program(spec)), errno).kind(Kind::NotExecutable).remedy(remedy)
+            }
+            None => not_started(&program(spec), errno, note),
+        },
         Step::ExecPath { path, .. } => not_started(&text(path), errno, note),
         // By the first process's pidfd: it lived when exec or the hook began.
         Step::Join { .. } if errno == libc::ESRCH => {
@@ -95,6 +100,19 @@ fn explain_step(step: &Step, pointer: Option<String>, trouble: &Trouble, spec: &
     }
     let error = error.field(pointer);
     if let Some(value) = value { error.value(value) } else { error }
+}
+
+/// What a security module may have against the program's start under its label.
+fn refused_entry(spec: &Spec, errno: i32) -> Option<String> {
+    let process = spec.process.as_ref().filter(|_| matches!(errno, libc::EACCES | libc::EPERM))?;
+    let given = |label: &Option<Text>| label.as_deref().filter(|label| !label.is_empty()).map(str::to_owned);
+    let selinux = given(&process.selinux_label).map(|label| {
+        format!("the SELinux policy may not let the runtime enter {label} (transition, and with noNewPrivileges nnp_transition), or not with this program (entrypoint)")
+    });
+    selinux.or_else(|| {
+        let profile = given(&process.apparmor_profile)?;
+        Some(format!("the AppArmor profile {profile} may not allow the program, or the runtime's own not the change to it"))
+    }).map(|reason| format!("{reason}; or its file system is mounted noexec, or the process's user may not execute it"))
 }
 
 /// The mount label, if that is what a file system did not take.

@@ -111,7 +111,9 @@ impl Making<'_> {
                 self.record.user_namespaces.insert(0, belonging::of_new(pid)?);
                 idmaps::write(pid, uids, gids, &self.prepared.facts, &self.engine.waits)
             }
-            Deed::RaiseLimits(_) | Deed::JoinResctrl(_) => born::do_for(self.pid()?, deed),
+            Deed::RaiseLimits(_) | Deed::ScoreForOom(_) | Deed::JoinResctrl(_) => {
+                born::do_for(self.pid()?, deed)
+            }
             Deed::CheckConfined(_) | Deed::LimitProcesses(_) | Deed::SettleBorn(_) => {
                 born::do_for(self.pid()?, deed)
             }

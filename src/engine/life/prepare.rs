@@ -6,11 +6,11 @@ use crate::engine::child::open_files::open_files;
 use crate::engine::{CgroupManager, Engine, Rootless};
 use crate::error::{Error, Kind, Result};
 use crate::host::cgroups::Layout;
-use crate::host::{self, Facts};
+use crate::host::{self, Facts, survey};
 use crate::plan::{self, Host};
 use crate::seccomp::tables::Syscall;
 use crate::seccomp::{self, Arch, Filter};
-use crate::spec::{Resources, Seccomp, Spec, Text, annotations};
+use crate::spec::{Process, Resources, Seccomp, Spec, Text, annotations};
 use crate::state::Record;
 
 /// What planning needs.
@@ -59,6 +59,7 @@ impl Engine {
             keep_groups: crate::engine::life::allowed::keeps_groups(spec, &facts),
             permitted: facts.permitted,
             last_capability: facts.last_capability,
+            stacks_profiles: spec.process.as_ref().is_some_and(stacks_profiles),
             open_files,
             cgroups: layout,
             cgroup,
@@ -104,6 +105,13 @@ impl Engine {
             Rootless::No => false,
         }
     }
+}
+
+/// Asked of the kernel only where the process is to have both.
+pub(in crate::engine) fn stacks_profiles(process: &Process) -> bool {
+    process.no_new_privileges
+        && process.apparmor_profile.as_deref().is_some_and(|profile| !profile.is_empty())
+        && survey::value("/proc/self/attr/apparmor/current").is_some_and(|label| label != "unconfined")
 }
 
 fn compile(spec: &Spec, facts: &Facts, warnings: &mut Vec<Error>) -> Result<Option<Filter>> {

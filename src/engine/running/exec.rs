@@ -11,7 +11,7 @@ use crate::engine::child::{
     tenant::{self, Beginning, Passed},
     tracers,
 };
-use crate::engine::life::prepare::Prepared;
+use crate::engine::life::prepare::{self, Prepared};
 use crate::engine::{Call, ExecOptions, ExecProcess, Paused, Started, Status};
 use crate::error::{Error, Kind, Result};
 use crate::names as known;
@@ -48,7 +48,8 @@ impl Call<'_> {
         let process = process(options, &spec, file.as_deref(), &mended, &mut warnings)?;
         self.warn_of(&warnings);
         self.amend_again(&mut spec, &entry, &record)?;
-        let prepared = self.prepare(&spec, &record)?;
+        let mut prepared = self.prepare(&spec, &record)?;
+        prepared.host.stacks_profiles = prepare::stacks_profiles(&process);
         self.check_process(&process, &prepared.facts)?;
         // The process of `exec` is not the config's, but errors use the same terms.
         let spec = Spec { process: Some(process), ..spec };

@@ -1,5 +1,6 @@
 //! What an ordinary user may not do, and whether the error says what to do instead.
 
+use crate::support::apparmor::{self, Profile};
 use crate::support::ordinary::ordinary_ids;
 use crate::support::{Container, finish};
 use serde_json::json;
@@ -35,6 +36,34 @@ fn where_user_namespaces_are_switched_off_the_error_names_the_switch() {
     let error = finish(command).fails();
     assert!(error.contains("/proc/sys/user/max_"), "{error}");
     assert!(error.contains("No space left on device") || error.contains("limit"), "{error}");
+}
+
+/// Ubuntu's restriction has the same two faces: no user namespace at all, or one in which nothing is allowed.
+#[test]
+fn where_apparmor_forbids_user_namespaces_the_error_says_what_the_profile_must_have() {
+    if let Some(reason) = Profile::impossible() {
+        skip!("{reason}");
+    }
+    let forbidding = [("userns,", "user namespaces"), ("capability,", "capabilities")];
+    for (index, (rule, what)) in forbidding.into_iter().enumerate() {
+        let container = Container::ordinary().sh("echo INSIDE");
+        container.write_config();
+        let rules = apparmor::RUNTIME.replace(&format!("{rule}\n"), "");
+        let profile = Profile::load(&format!("rruntime-test-{}-{index}", container.id), &rules);
+        let mut command = container.as_user("aa-exec");
+        command.args(["-p", &profile.name, "--"]).arg(container.binary()).arg("--root");
+        command.arg(container.state_root()).args(["run", "--bundle"]).arg(container.bundle());
+        let ended = finish({
+            command.arg(&container.id).stdin(Stdio::null());
+            command
+        });
+        assert_eq!(ended.out, "", "{what}");
+        let error = ended.fails();
+        for part in ["/linux/namespaces", &*profile.name, "userns,", "capability,"] {
+            assert!(error.contains(part), "without {what} {part} is missing: {error}");
+        }
+        container.assert_gone();
+    }
 }
 
 #[test]

@@ -176,7 +176,16 @@ fn a_proc_that_flips_to_a_link_is_mounted_in_place_or_refused() {
     let container = Container::new().sh(LOOK_AROUND);
     let canary = Canary::of(&container);
     let rootfs = container.rootfs();
-    fs::create_dir(rootfs.join("evil")).unwrap();
+    fs::create_dir_all(rootfs.join("evil/sys/kernel")).unwrap();
+    // The attacker's own directory could get files of these names between a look at proc and the try to write there.
+    // The first two can be opened by nobody, and what is masked looks like the third.
+    for (name, major, minor) in
+        [("sys/kernel/core_pattern", 240, 7), ("sysrq-trigger", 240, 7), ("kcore", 1, 3)]
+    {
+        let (kind, mode) = (nix::sys::stat::SFlag::S_IFCHR, nix::sys::stat::Mode::S_IRWXU);
+        nix::sys::stat::mknod(&rootfs.join("evil").join(name), kind, mode, libc::makedev(major, minor))
+            .unwrap();
+    }
     symlink("evil", rootfs.join("link")).unwrap();
     let container = container.edit(protect);
     let (ran, _) = attack(&container, &canary, &rootfs.join("proc"), &rootfs.join("link"));

@@ -192,10 +192,13 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "process.{apparmorProfile,selinuxLabel}",
-        "written through a private procfs for the next exec; an error if the kernel lacks the module",
+        "written through a private procfs for the next exec; an error if the kernel lacks the module; a profile goes on top of a confined runtime's own under noNewPrivileges",
         &[
             "config/process/labels.rs::a_program_and_what_exec_starts_are_confined_by_the_profile",
+            "config/process/labels.rs::a_profile_holds_in_a_user_namespace_and_with_no_new_privileges",
+            "config/process/labels.rs::a_confined_runtime_stacks_the_profile_where_no_new_privileges_forbid_a_change",
             "config/process/labels.rs::a_program_and_its_file_systems_have_their_selinux_labels",
+            "config/process/labels.rs::selinux_denies_a_container_what_its_label_may_not",
             "config/process/program.rs::a_security_label_that_the_kernel_does_not_know_is_refused_by_its_field",
             "security/files/procfs.rs::a_label_never_goes_to_a_file_of_the_image",
         ],
@@ -206,6 +209,7 @@ pub const ROWS: &[Row] = &[
         &[
             "config/process/limits.rs::the_score_of_the_oom_killer_is_set_in_both_directions",
             "config/process/limits.rs::without_a_score_the_callers_is_kept",
+            "config/users.rs::a_score_of_the_oom_killer_is_set_in_a_user_namespace",
         ],
     ),
     row(

@@ -80,7 +80,7 @@ fn labels_of_exec_are_refused_by_name_where_the_kernel_has_no_such_module() {
     let container = Container::new().sh("sleep 1000").started();
     for (option, there) in [("--apparmor", apparmor), ("--process-label", selinux)] {
         if there {
-            println!("skipped: this kernel has what {option} is for");
+            crate::support::say_skipped(&format!("this kernel has what {option} is for"));
             continue;
         }
         let ended = container.call(&["exec", option, "some-label", &container.id, "true"]);

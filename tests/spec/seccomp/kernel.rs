@@ -33,7 +33,7 @@ fn errno_of(number: c_long, arguments: [u64; 3]) -> i32 {
 #[test]
 fn the_kernel_takes_dockers_filter_and_decides_as_we_say() {
     let Some(Arch::X86_64) = Arch::native() else {
-        println!("skipped: the numbers are those of x86_64");
+        crate::support::say_skipped("the numbers are those of x86_64");
         return;
     };
     let profile: Seccomp = serde_json::from_str(include_str!("profiles/docker.json")).expect("a profile");
