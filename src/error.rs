@@ -225,7 +225,7 @@ impl fmt::Display for Error {
             write!(f, "{other}; ")?;
         }
         f.write_str(&d.problem())?;
-        if let Some(remedy) = &d.remedy {
+        if let Some(remedy) = d.remedy() {
             write!(f, " ({remedy})")?;
         }
         Ok(())
@@ -243,6 +243,15 @@ impl Detail {
             (None, None) => return cause.into_owned(),
         };
         sentence(&subject, &cause)
+    }
+
+    /// What the reader can do about it. A call that this kernel does not have is known by its errno alone: kernels that are
+    /// old enough to lack one are refused by their version, so something keeps this one from us.
+    pub fn remedy(&self) -> Option<&str> {
+        const LACKS: &str = "Linux 5.12 or newer has this call: a seccomp filter around the runtime may refuse it, or this kernel was built without it";
+        let own = self.remedy.as_deref();
+        let explains = |remedy: &str| remedy.contains("Linux") || remedy.contains("kernel");
+        if self.errno == Some(libc::ENOSYS) && !own.is_some_and(explains) { Some(LACKS) } else { own }
     }
 
     /// The root cause alone: the reason, with the system's word for the errno.

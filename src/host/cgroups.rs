@@ -114,7 +114,7 @@ pub fn from_mountinfo(table: &str) -> Result<Layout> {
     if hierarchies.is_empty() && unified.is_none() {
         return Err(Error::new("no cgroup file system is mounted")
             .kind(Kind::Unsupported)
-            .remedy("mount -t cgroup2 none /sys/fs/cgroup"));
+            .remedy("mount -t cgroup2 none /sys/fs/cgroup, or use --cgroup-manager disabled"));
     }
     Ok(Layout { hierarchies, unified })
 }

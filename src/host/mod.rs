@@ -9,6 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::sys::{identity, namespace};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 /// The oldest kernel that has every call without which there is no second code path.
 pub const OLDEST_KERNEL: (u32, u32) = (5, 12);
@@ -46,6 +47,11 @@ pub fn probe() -> Result<Facts> {
     }
     let (effective, permitted) = identity::capabilities().map_err(|e| e.because("capget"))?;
     let user_namespace = std::fs::metadata("/proc/self/ns/user").map(|file| file.ino()).ok();
+    if user_namespace.is_none() && !Path::new("/proc/self").exists() {
+        return Err(Error::new("no proc file system is mounted on /proc")
+            .kind(Kind::Unsupported)
+            .remedy("mount -t proc proc /proc"));
+    }
     let in_user_namespace = user_namespace.is_some_and(|inode| inode != FIRST_USER_NAMESPACE);
     let administrator = effective & SYS_ADMIN != 0;
     Ok(Facts {

@@ -36,7 +36,7 @@ pub fn render(error: &Error, colours: Colours) -> String {
         let doing = detail.doing.iter().filter(|doing| !FRAMES.iter().any(|frame| doing.ends_with(frame)));
         let sentence: String = doing.map(|doing| format!("{doing}: ")).chain([detail.problem()]).collect();
         out += &line("error", RED, &sentence, colours);
-        if let Some(remedy) = &detail.remedy {
+        if let Some(remedy) = detail.remedy() {
             out += &line("help", CYAN, remedy, colours);
         }
     }

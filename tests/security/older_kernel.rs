@@ -1,6 +1,10 @@
 //! What an older kernel would answer, by a filter in front of this one: it is inherited by the commands of the thread.
 
+use crate::support::Container;
 use libseccomp::{ScmpAction, ScmpArgCompare, ScmpCompareOp, ScmpFilterContext, ScmpSyscall};
+use serde_json::json;
+use std::fs;
+use std::process::Stdio;
 
 /// fsconfig(FSCONFIG_SET_FD) is refused with EINVAL, as by kernels whose proc does not know `pidns` (before 6.18).
 pub fn without_pidns<T: Send>(work: impl FnOnce() -> T + Send) -> T {
@@ -14,4 +18,88 @@ pub fn without_pidns<T: Send>(work: impl FnOnce() -> T + Send) -> T {
         work()
     };
     std::thread::scope(|scope| scope.spawn(filtered).join().unwrap())
+}
+
+/// The call is refused with ENOSYS, as by a kernel that is older than the call, or was built without it.
+fn without<T: Send>(name: &str, work: impl FnOnce() -> T + Send) -> T {
+    let filtered = || {
+        let mut filter = ScmpFilterContext::new(ScmpAction::Allow).unwrap();
+        filter.set_ctl_nnp(false).unwrap();
+        filter.add_rule(ScmpAction::Errno(libc::ENOSYS), ScmpSyscall::from_name(name).unwrap()).unwrap();
+        filter.load().unwrap();
+        work()
+    };
+    std::thread::scope(|scope| scope.spawn(filtered).join().unwrap())
+}
+
+/// Every call of ours that is newer than Linux 3.10, or that a kernel can be built without.
+const NEWER: [&str; 26] = [
+    "sched_setattr",
+    "seccomp",
+    "memfd_create",
+    "getrandom",
+    "bpf",
+    "execveat",
+    "statx",
+    "pidfd_send_signal",
+    "open_tree",
+    "move_mount",
+    "fsopen",
+    "fsconfig",
+    "fsmount",
+    "clone3",
+    "pidfd_open",
+    "openat2",
+    "pidfd_getfd",
+    "faccessat2",
+    "close_range",
+    "mount_setattr",
+    "set_mempolicy",
+    "keyctl",
+    "add_key",
+    "ioprio_set",
+    "personality",
+    "signalfd4",
+];
+
+#[test]
+fn a_life_without_a_call_works_or_says_which_kernel_has_it() {
+    for name in NEWER {
+        let container = Container::new().sh("sleep 1000").edit(|config| {
+            config["process"]["ioPriority"] = json!({"class": "IOPRIO_CLASS_BE", "priority": 5});
+            config["process"]["scheduler"] = json!({"policy": "SCHED_BATCH"});
+        });
+        let (id, bundle) = (container.id.clone(), container.bundle().display().to_string());
+        let commands: [&[&str]; 7] = [
+            &["run", "--detach", "--bundle", &bundle, &id],
+            &["exec", &id, "true"],
+            &["state", &id],
+            &["pause", &id],
+            &["resume", &id],
+            &["kill", &id, "KILL"],
+            &["delete", "--force", &id],
+        ];
+        container.write_config();
+        let run = |arguments: &[&str]| {
+            // A container that stays holds no pipe of ours.
+            let log = fs::File::create(container.dir.join("said")).unwrap();
+            let mut command = container.command(arguments);
+            let status = command.stdout(Stdio::null()).stderr(log).status().unwrap();
+            (status.success(), fs::read_to_string(container.dir.join("said")).unwrap())
+        };
+        let mut lacking = 0;
+        for arguments in commands {
+            let refused = arguments[0] != "run" && !container.state_root().join(&id).exists();
+            if refused {
+                // Nothing was made, so the other commands are asked of one that the whole kernel has made.
+                assert!(run(commands[0]).0, "{name}: a kernel that has it");
+            }
+            let (done, text) = without(name, || run(arguments));
+            assert!(done || text.contains("Linux 5.12"), "without {name}, {}: {text}", arguments[0]);
+            lacking += u32::from(!done);
+        }
+        eprintln!("{name}: {lacking} of {} commands need it", commands.len());
+        container.call(&["delete", "--force", &id]).ok();
+        container.assert_gone();
+    }
 }

@@ -96,7 +96,10 @@ fn make(leg: &Leg, controllers: &[String]) -> Result<Held> {
     let failed = |errno| {
         let error = on(leg, "make the cgroup", errno);
         match errno.0 {
-            libc::EACCES | libc::EPERM | libc::EROFS => error.field("/linux/cgroupsPath").remedy(
+            libc::EROFS => error
+                .field("/linux/cgroupsPath")
+                .remedy("mount the cgroup file systems read-write, or use --cgroup-manager disabled"),
+            libc::EACCES | libc::EPERM => error.field("/linux/cgroupsPath").remedy(
                 "an ordinary user needs a delegated cgroup (systemd-run --user --scope), or no limits and no \
                  cgroupsPath",
             ),

@@ -36,6 +36,7 @@ pub fn first(record: &Record, gone: impl Fn() -> Error) -> Result<(i32, OwnedFd)
                 .kind(Kind::Unsupported)
                 .remedy("a process can join them from Linux 6.9 on")
         }
+        Errno(libc::ENOSYS) => e.because("open the container's first process"),
         _ => gone(),
     });
     Ok((process.pid, opened?))

@@ -35,13 +35,17 @@ impl Engine {
         spec: &Spec,
         locate: impl FnOnce(&Layout) -> Result<Option<Location>>,
     ) -> Result<Prepared> {
-        let layout = self.cgroup_manager.layout()?;
+        // In a user namespace the kernel gives access to no device, and an ordinary user may load no program.
+        let may = facts.administrator && !facts.in_user_namespace;
+        let layout = match self.cgroup_manager.layout() {
+            // In a container there may be no view of them.
+            Err(_) if !may && self.forgives_cgroups(&facts) && !has_cgroups_path(spec) => Layout::default(),
+            found => found?,
+        };
         let linux = spec.linux.as_ref();
         let mut warnings = Vec::new();
         let none = Resources::default();
         let resources = linux.and_then(|linux| linux.resources.as_ref()).unwrap_or(&none);
-        // In a user namespace the kernel gives access to no device, and an ordinary user may load no program.
-        let may = facts.administrator && !facts.in_user_namespace;
         let rules = if may && self.cgroup_manager != CgroupManager::Disabled {
             DeviceRules::Enforce
         } else {
@@ -49,7 +53,7 @@ impl Engine {
         };
         let (limits, more) = Limits::from_spec(resources, &layout, rules)?;
         warnings.extend(more);
-        let cgroup = locate(&layout)?;
+        let cgroup = if layout == Layout::default() { None } else { locate(&layout)? };
         let filter = compile(spec, &facts, &mut warnings)?;
         let open_files = open_files().map_err(|e| e.because("getrlimit"))?;
         let host = Host {
@@ -90,10 +94,9 @@ impl Engine {
     /// A caller without the permission that has asked neither for a place nor for a limit gets a container without a cgroup,
     /// and no warning. The kernel is asked beforehand, so that the plan has what will be done.
     pub(in crate::engine) fn does_without_cgroup(&self, spec: &Spec, prepared: &Prepared) -> bool {
-        let path = spec.linux().cgroups_path.as_deref();
         self.forgives_cgroups(&prepared.facts)
             && prepared.limits == Limits::default()
-            && path.is_none_or(str::is_empty)
+            && !has_cgroups_path(spec)
             && prepared.host.cgroup.as_ref().is_some_and(Driver::is_refused)
     }
 
@@ -105,6 +108,10 @@ impl Engine {
             Rootless::No => false,
         }
     }
+}
+
+fn has_cgroups_path(spec: &Spec) -> bool {
+    spec.linux().cgroups_path.as_deref().is_some_and(|path| !path.is_empty())
 }
 
 /// Asked of the kernel only where the process is to have both.
