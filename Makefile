@@ -55,13 +55,14 @@ plain-target:
 		{ echo "make test: $$CARGO_TARGET_DIR is not ours; remove it, or set CARGO_TARGET_DIR" >&2; exit 1; }
 	@echo "the name of this directory is not plain: tests are built in $$CARGO_TARGET_DIR"
 
-test: deps ## unit and integration tests; on a host with cgroup v1, run the cgroup tests on v2 too
+test: deps ## unit and integration tests; the cgroup tests on v1 and v2, those of systemd in a container with a whole systemd
 	@if command -v cargo-nextest >/dev/null 2>&1; then \
 		set -ex; $(CARGO) nextest run --locked --no-fail-fast; $(CARGO) test --locked --doc --quiet; \
 		hack/v2-view $(CARGO) nextest run --locked --no-fail-fast $(BOTH); \
 	else \
 		set -ex; $(CARGO) test --locked --no-fail-fast; hack/v2-view $(CARGO) test --locked --no-fail-fast $(BOTH); \
 	fi
+	hack/test-in-box || [ $$? = 77 ]
 
 test-long: deps ## run the races of tests/security/gym twenty times longer, and all of hack/compare
 	@set -ex; GYM_ROUNDS=20 $(CARGO) test --locked --test security gym:: -- --nocapture --test-threads 1; \

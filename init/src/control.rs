@@ -77,9 +77,19 @@ impl Init<'_> {
         }
     }
 
-    pub fn sync(&self, point: Point) -> Outcome<()> {
+    pub fn sync(&mut self, point: Point) -> Outcome<()> {
         self.tell(Word::Reached, i64::from(point as u32))?;
-        self.expect_go()
+        if point != Point::Scope {
+            return self.expect_go();
+        }
+        // With the group below the scope that the next process is born in, where there is to be one.
+        let mut buffer = [0; Message::SIZE];
+        let (length, birthplace) = sys::receive(self.word, &mut buffer).part(Part::Control)?;
+        self.birthplace = birthplace;
+        match Message::decode(&buffer[..length]) {
+            Some(message) if message.kind == Word::Go as u32 => Ok(()),
+            _ => Err(Fail(Part::Control, Errno(libc::EPIPE))),
+        }
     }
 
     pub fn expect_go(&self) -> Outcome<()> {

@@ -4,11 +4,17 @@ use crate::Init;
 use crate::control::{Fail, In, NOT_OPEN, Outcome};
 use crate::sys::{self, Errno, Fd, InterfaceRequest};
 use crate::wire::{LEADS, Part, Word};
+use core::ffi::CStr;
 
 impl Init<'_> {
     /// From here on a child does the rest; it is rruntime's child, like this process, which ends.
     pub fn spawn(&mut self, flags: u32) -> Outcome<()> {
-        match sys::clone_sibling(flags, &mut self.born).part(Part::Clone)? {
+        // What was born there once stays there.
+        let born = match self.birthplace.filter(|_| self.born == 0) {
+            Some(group) => sys::clone_sibling_into(group, flags, &mut self.born),
+            None => sys::clone_sibling(flags, &mut self.born),
+        };
+        match born.part(Part::Clone)? {
             None => Ok(()),
             Some(pid) => {
                 self.tell(Word::Spawned, i64::from(pid))?;
@@ -20,6 +26,15 @@ impl Init<'_> {
                 sys::exit(0)
             }
         }
+    }
+
+    pub fn enter_below(&self, path: &CStr) -> Outcome<()> {
+        const BELOW: u64 = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS;
+        let group = self.birthplace.ok_or(NOT_OPEN)?;
+        let file = sys::openat2(group, path, libc::O_WRONLY, 0, BELOW).part(Part::Open)?;
+        sys::write(file, b"0").part(Part::Write)?;
+        sys::close(file);
+        Ok(())
     }
 
     pub fn become_root(&self, keep_groups: bool) -> Outcome<()> {

@@ -85,6 +85,8 @@ pub struct Init<'a> {
     home: Option<Variable>,
     /// `LISTEN_PID=…` for the program.
     listen_pid: Option<Variable>,
+    /// The cgroup v2 directory that the next process is born in, or this one was, where that is not the scope's own.
+    birthplace: Option<Fd>,
     /// The number of a spawned process in its own pid namespace.
     born: i32,
     arranged: Option<program::Arranged<'a>>,
@@ -137,6 +139,7 @@ fn run(bytes: &'static [u8]) -> i32 {
         arranged: None,
         home: None,
         listen_pid: None,
+        birthplace: None,
         born: 0,
         entered: false,
         searcher: None,

@@ -103,6 +103,7 @@ impl<'a> Init<'a> {
             Step::Exec {} => Err(self.exec_resolved()),
             Step::ExecPath { path } => Err(self.exec(path)),
             Step::Finish {} => sys::exit(0),
+            Step::EnterBelow { path } => self.enter_below(path),
         }
     }
 

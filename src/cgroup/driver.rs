@@ -5,18 +5,19 @@
 //!                                record ─────────────▶ Location ──open──▶ Driver     one that exists, whatever is asked
 //! ```
 //!
-//! Nothing outside of this file asks which driver a container has, or opens a cgroup. A further one is a file beside
-//! `files/`, an arm of [`CgroupManager::locate`], what [`Location`] keeps for [`seat`] to find it again, and a variant of
-//! [`Seat`] and [`Driver`]: the compiler then names the rest. Every driver's cgroup is directories: code that adds
-//! processes or reads uses [`Driver::cgroup`].
+//! Nothing outside of this file asks which driver a container has, or opens a cgroup. A further one is a room beside
+//! `files/` and `systemd/`, an arm of [`CgroupManager::locate`], what [`Location`] keeps for [`seat`] to find it again, and
+//! a variant of [`Seat`] and [`Driver`]: the compiler then names the rest. Every driver's cgroup is directories: code that
+//! adds processes or reads uses [`Driver::cgroup`].
 
 use super::files::below::Below;
 use super::files::freeze;
 use super::files::held::Cgroup;
 use super::files::update::Undo;
 use super::limits::Limits;
-use super::location::{self, Location};
+use super::location::{self, Location, Unit};
 use super::stats;
+use super::systemd::{self, Order, Place, Scope};
 use crate::error::{Error, Kind, Result};
 use crate::host::cgroups::{Layout, detect};
 use crate::sys::poll::Rest;
@@ -28,6 +29,7 @@ pub enum CgroupManager {
     /// We do, in the mounted hierarchies.
     #[default]
     Cgroupfs,
+    /// systemd does, as a transient scope.
     Systemd,
     /// Nothing: the container stays in the caller's cgroup, without limits of its own.
     Disabled,
@@ -43,13 +45,11 @@ impl CgroupManager {
     }
 
     /// Where the cgroup of container `id` will be; `None` if it is to have none.
-    pub fn locate(self, layout: &Layout, cgroups_path: Option<&str>, id: &str) -> Result<Option<Location>> {
+    pub fn locate(self, layout: &Layout, place: &Place) -> Result<Option<Location>> {
         match self {
-            CgroupManager::Cgroupfs => location::locate(layout, cgroups_path, id).map(Some),
+            CgroupManager::Cgroupfs => location::locate(layout, place.path, place.id).map(Some),
             CgroupManager::Disabled => Ok(None),
-            CgroupManager::Systemd => Err(Error::new("rruntime cannot create cgroups through systemd yet")
-                .kind(Kind::Unsupported)
-                .remedy("leave --systemd-cgroup or --cgroup-manager out, and let the engine use its cgroupfs driver")),
+            CgroupManager::Systemd => systemd::locate(layout, place).map(Some),
         }
     }
 }
@@ -62,16 +62,19 @@ pub enum Driver {
     None,
     /// Directories and control files of the mounted hierarchies.
     Files(Cgroup),
+    /// A scope of systemd's, with what it leaves to files.
+    Systemd(Box<Scope>),
 }
 
 /// The drivers that a location can have.
-enum Seat {
+enum Seat<'l> {
     Files,
+    Systemd(&'l Unit),
 }
 
 /// Which driver has the cgroup: by what the record keeps of it, whatever is asked for now.
-fn seat(_: &Location) -> Seat {
-    Seat::Files
+fn seat(location: &Location) -> Seat<'_> {
+    location.unit.as_ref().map_or(Seat::Files, Seat::Systemd)
 }
 
 impl Driver {
@@ -79,6 +82,8 @@ impl Driver {
     pub fn refuse_occupied(location: &Location) -> Result<()> {
         match seat(location) {
             Seat::Files => Cgroup::refuse_occupied(location),
+            // systemd refuses the name of a unit that exists.
+            Seat::Systemd(_) => Ok(()),
         }
     }
 
@@ -86,13 +91,32 @@ impl Driver {
     pub fn is_refused(location: &Location) -> bool {
         match seat(location) {
             Seat::Files => Cgroup::is_refused(location),
+            // Whether it may is the manager's answer.
+            Seat::Systemd(_) => false,
         }
     }
 
-    /// Makes the cgroup of a new container ([`Cgroup::make`]).
+    /// Makes the cgroup of a new container ([`Cgroup::make`]). A scope is yet to be asked for.
     pub fn make(location: &Location, limits: &Limits) -> Result<Driver> {
         match seat(location) {
             Seat::Files => Cgroup::make(location, limits).map(Driver::Files),
+            Seat::Systemd(unit) => Ok(Driver::Systemd(Box::new(Scope::new(location, unit)))),
+        }
+    }
+
+    /// Asks for the scope of a new container, with this process in it ([`Scope::ask`]).
+    pub fn ask(&mut self, order: &Order, pid: i32, rest: Rest) -> Result<()> {
+        match self {
+            Driver::None | Driver::Files(_) => Err(without_cgroup("asked for")),
+            Driver::Systemd(scope) => scope.ask(order, pid, rest),
+        }
+    }
+
+    /// Waits until it is there ([`Scope::settle`]).
+    pub fn settle(&mut self, limits: &Limits, rest: Rest) -> Result<()> {
+        match self {
+            Driver::None | Driver::Files(_) => Err(without_cgroup("waited for")),
+            Driver::Systemd(scope) => scope.settle(limits, rest),
         }
     }
 
@@ -101,6 +125,7 @@ impl Driver {
         let Some(location) = location else { return Ok(Driver::None) };
         match seat(location) {
             Seat::Files => Ok(Cgroup::open(location)?.map_or(Driver::None, Driver::Files)),
+            Seat::Systemd(unit) => Ok(Driver::Systemd(Box::new(Scope::open(location, unit)?))),
         }
     }
 
@@ -119,6 +144,7 @@ impl Driver {
         match self {
             Driver::None => Err(without_cgroup("entered")),
             Driver::Files(cgroup) => cgroup.below(wanted).map(Driver::Files),
+            Driver::Systemd(scope) => scope.cgroup.below(wanted).map(Driver::Files),
         }
     }
 
@@ -127,6 +153,16 @@ impl Driver {
         match self {
             Driver::None => None,
             Driver::Files(cgroup) => Some(cgroup),
+            Driver::Systemd(scope) => Some(&scope.cgroup).filter(|cgroup| cgroup.is_there()),
+        }
+    }
+
+    /// Where it is, with the numbers by which it will be known.
+    pub fn location(&self) -> Result<Option<Location>> {
+        match self {
+            Driver::None => Ok(None),
+            Driver::Files(cgroup) => cgroup.location().map(Some),
+            Driver::Systemd(scope) => scope.location().map(Some),
         }
     }
 
@@ -151,25 +187,24 @@ impl Driver {
 
     /// Device rules of a new container: in force before it has a process ([`Cgroup::guard_devices`]).
     pub fn guard_devices(&self, limits: &Limits) -> Result<()> {
-        match self {
-            Driver::None => Ok(()),
-            Driver::Files(cgroup) => cgroup.guard_devices(limits),
-        }
+        self.cgroup().map_or(Ok(()), |cgroup| cgroup.guard_devices(limits))
     }
 
     /// The limits of a new container ([`Cgroup::apply`]).
-    pub fn apply(&self, limits: &Limits) -> Result<()> {
+    pub fn apply(&self, limits: &Limits, rest: Rest) -> Result<()> {
         match self {
             Driver::None => Ok(()),
             Driver::Files(cgroup) => cgroup.apply(limits),
+            Driver::Systemd(scope) => scope.apply(limits, rest),
         }
     }
 
     /// Other limits, all of them or none ([`Cgroup::update`]).
-    pub fn update(&self, limits: &Limits) -> Result<Undo<'_>> {
+    pub fn update(&self, limits: &Limits, rest: Rest) -> Result<Undo<'_>> {
         match self {
             Driver::None => Err(without_cgroup("updated")),
             Driver::Files(cgroup) => cgroup.update(limits),
+            Driver::Systemd(scope) => scope.update(limits, rest),
         }
     }
 
@@ -187,6 +222,7 @@ impl Driver {
         match self {
             Driver::None => Ok(()),
             Driver::Files(cgroup) => cgroup.remove(deadline, rest),
+            Driver::Systemd(scope) => scope.remove(deadline, rest),
         }
     }
 }

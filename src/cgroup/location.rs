@@ -13,6 +13,9 @@ use std::fs;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Location {
     pub legs: Vec<Leg>,
+    /// The unit of systemd's that it is, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Unit>,
 }
 
 /// A container's directory in one hierarchy.
@@ -31,6 +34,36 @@ pub struct Leg {
     pub inode: Option<u64>,
 }
 
+/// A scope of systemd's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unit {
+    /// "prefix-name.scope".
+    pub name: String,
+    pub slice: String,
+    /// The D-Bus address of the manager that it belongs to.
+    pub bus: String,
+    /// It is an ordinary user's manager, not the machine's.
+    #[serde(default)]
+    pub users: bool,
+    /// The group below it that the container's processes are in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub below: Option<String>,
+    /// The group below that one which is the container's to manage, and which its processes are in then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delegated: Option<String>,
+    /// systemd has made it for this container. Before that a unit of this name may be another's.
+    #[serde(default)]
+    pub made: bool,
+}
+
+impl Unit {
+    /// Where its processes are, below its own directory.
+    pub fn inner(&self) -> Option<String> {
+        let below = self.below.as_ref()?;
+        Some(self.delegated.as_ref().map_or(below.clone(), |delegated| format!("{below}/{delegated}")))
+    }
+}
+
 /// The version of a hierarchy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -43,6 +76,13 @@ impl Leg {
     /// The directory's path on the host.
     pub fn directory(&self) -> String {
         format!("{}/{}", self.mount.trim_end_matches('/'), self.path)
+    }
+
+    /// Whether systemd may keep processes in this hierarchy itself. It leaves cpuset, freezer, hugetlb, net_cls, perf_event,
+    /// rdma and misc of v1 alone.
+    pub fn is_systemds(&self) -> bool {
+        const KEPT: [&str; 7] = ["name=systemd", "cpu", "cpuacct", "memory", "blkio", "devices", "pids"];
+        self.version == Version::V2 || KEPT.iter().any(|controller| self.has(controller))
     }
 
     pub(super) fn has(&self, controller: &str) -> bool {
@@ -66,12 +106,17 @@ impl Location {
                 legs.push(Leg { version, controllers, mount, path, inode: None });
             }
         }
-        Ok(Location { legs })
+        Ok(Location { legs, unit: None })
     }
 
     /// Whether another group at its path can be recognised. It cannot with a record of 0.1.0.
     pub fn is_known_by_inode(&self) -> bool {
         self.legs.iter().all(|leg| leg.inode.is_some())
+    }
+
+    /// On cgroup v2 alone.
+    pub fn is_unified(&self) -> bool {
+        self.legs.iter().all(|leg| leg.version == Version::V2)
     }
 
     /// Whether both are at one path in any hierarchy, be it one group or two.
@@ -82,7 +127,7 @@ impl Location {
 
     /// The one hierarchy that can freeze, and on which every process of a container is: the v1 freezer, or v2.
     pub fn freezer(&self) -> Location {
-        Location { legs: self.freezing_leg().cloned().into_iter().collect() }
+        Location { legs: self.freezing_leg().cloned().into_iter().collect(), unit: None }
     }
 
     pub(super) fn freezing_leg(&self) -> Option<&Leg> {
@@ -117,13 +162,17 @@ impl Location {
 ///
 /// Errors: `..` in the path, an empty path after normalising.
 pub fn locate(layout: &Layout, cgroups_path: Option<&str>, id: &str) -> Result<Location> {
-    const OWN: &str = "/proc/self/cgroup";
-    let membership = match cgroups_path {
+    let own = match cgroups_path {
         Some(path) if path.starts_with('/') => String::new(),
-        _ => fs::read_to_string(OWN)
-            .map_err(|e| Error::io(format!("read {OWN}"), &e).doing("finding the caller's own cgroup"))?,
+        _ => membership("self").map_err(|e| e.doing("finding the caller's own cgroup"))?,
     };
-    place(layout, cgroups_path, id, &membership)
+    place(layout, cgroups_path, id, &own)
+}
+
+/// The text of /proc/`process`/cgroup.
+pub(super) fn membership(process: &str) -> Result<String> {
+    let path = format!("/proc/{process}/cgroup");
+    fs::read_to_string(&path).map_err(|e| Error::io(format!("read {path}"), &e))
 }
 
 /// [`locate`] with the text of /proc/self/cgroup given; it is not looked at for an absolute path.
@@ -176,9 +225,9 @@ fn normal(path: &str) -> Result<String> {
     Ok(path)
 }
 
-/// The caller's cgroup in the hierarchy of a v1 controller, or in the unified one (""), as /proc/self/cgroup
+/// A process's cgroup in the hierarchy of a v1 controller, or in the unified one (""), as /proc/self/cgroup
 /// says. Lines are `number:controllers:path`.
-fn own_cgroup<'a>(membership: &'a str, controller: &str) -> Option<&'a str> {
+pub(super) fn own_cgroup<'a>(membership: &'a str, controller: &str) -> Option<&'a str> {
     membership.lines().find_map(|line| {
         let mut parts = line.splitn(3, ':');
         let (_number, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
@@ -190,8 +239,8 @@ fn parent(path: &str) -> &str {
     path.rsplit_once('/').map_or("/", |(front, _)| front)
 }
 
-/// The caller's cgroup as seen below the mount point; the mount may show only a part of the hierarchy.
-fn inside(mount: &Mount, own: &str) -> Result<String> {
+/// A cgroup as seen below the mount point; the mount may show only a part of the hierarchy.
+pub(super) fn inside(mount: &Mount, own: &str) -> Result<String> {
     let root = mount.root.trim_end_matches('/');
     let own = match own.strip_prefix(root) {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => rest,

@@ -1,4 +1,4 @@
-//! Control groups by file: where a container's cgroup is, what it may use, and its life from making to removal.
+//! Control groups: where a container's cgroup is, what it may use, and its life from making to removal.
 //!
 //! ```text
 //!  spec::Resources ──Limits::from_spec──▶ Limits ──render: v1::files / v2::files──▶ [Write] ─┐
@@ -21,6 +21,7 @@ pub mod oom;
 pub mod render;
 mod resources;
 pub mod stats;
+pub mod systemd;
 
 pub use driver::{CgroupManager, Driver, without_cgroup};
 pub use files::below::Below;
@@ -29,5 +30,5 @@ pub use files::held::Cgroup;
 pub use files::search::search;
 pub use files::update::Undo;
 pub use limits::{DeviceRules, Limits};
-pub use location::{Leg, Location, Version, locate};
+pub use location::{Leg, Location, Unit, Version, locate};
 pub use render::{v1, v2};

@@ -40,7 +40,7 @@ pub fn options() -> Vec<Arg> {
             "state directory (default: /run/rruntime, or $XDG_RUNTIME_DIR/rruntime for an ordinary user)",
         )
         .short('r'),
-        switch("systemd-cgroup", "let systemd create cgroups (not supported yet)").short('s'),
+        switch("systemd-cgroup", "let systemd create cgroups, as --cgroup-manager systemd does").short('s'),
         option("cgroup-manager", "MANAGER", "what creates cgroups: cgroupfs (default), systemd or disabled"),
         option("rootless", "WHEN", "ignore cgroup permission errors: true, false or auto (default)"),
         several(
@@ -171,7 +171,8 @@ fn cgroup_manager(arguments: &Arguments) -> Result<CgroupManager> {
 
 fn allowed_annotations(names: Vec<&str>) -> Result<Vec<String>> {
     let known: Vec<&str> = annotations::reaching().collect();
-    match names.iter().find(|name| !known.contains(name)) {
+    let means = |name: &&&str| known.contains(name) || name.starts_with(annotations::UNIT_PROPERTY);
+    match names.iter().find(|name| !means(name)) {
         Some(name) => {
             let reason = "no annotation of this name affects the host";
             Err(Error::argument("--allow-annotation", name, reason)

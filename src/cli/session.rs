@@ -3,7 +3,7 @@
 use super::face::Face;
 use super::phrases;
 use crate::engine::{
-    CgroupManager, Engine, Event, Hold, Observer, OpenFiles, Rootless, Started, Stop, Watch, keep_room,
+    Buses, CgroupManager, Engine, Event, Hold, Observer, OpenFiles, Rootless, Started, Stop, Watch, keep_room,
 };
 use crate::error::{Error, Result};
 use crate::names::signal_name;
@@ -146,6 +146,7 @@ impl Session {
         Ok(Engine {
             store: Arc::new(store),
             cgroup_manager: self.cgroup_manager,
+            buses: Buses::of(|name| std::env::var(name).ok().filter(|value| !value.is_empty())),
             rootless: self.rootless,
             allowed_annotations: self.allowed_annotations.clone(),
             open_files: OpenFiles::Raise,

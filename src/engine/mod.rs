@@ -35,7 +35,6 @@ pub use watch::{Meanwhile, Stop, Waits, Watch};
 use crate::cgroup::{Driver, Location};
 use crate::error::{Error, Result};
 use crate::state::Store;
-use crate::sys::Errno;
 use crate::sys::poll::Rest;
 use std::cell::Cell;
 use std::ops::Deref;
@@ -51,6 +50,8 @@ pub use crate::spec::template::OCI_VERSION as SPEC_VERSION;
 pub struct Engine {
     pub store: Arc<Store>,
     pub cgroup_manager: CgroupManager,
+    /// Where systemd is asked for cgroups.
+    pub buses: Buses,
     pub rootless: Rootless,
     /// Annotations that may reach the host, besides those of the administrator's list.
     pub allowed_annotations: Vec<String>,
@@ -110,18 +111,16 @@ impl Call<'_> {
     /// Does work that waits for a group, or for another command: what asks for an end ends it, and after a while the
     /// observer hears who holds the group.
     fn patiently<T>(&self, location: Option<&Location>, work: impl FnOnce(Rest) -> Result<T>) -> Result<T> {
-        let (stopped, look) = (Cell::new(None), Cell::new(Some(Instant::now() + watch::LOOK)));
-        let done = work(&|fd, time| {
-            if look.get().is_some_and(|look| look <= Instant::now()) {
-                look.set(None);
-                self.tell_holds(location);
-            }
-            self.waits.rest(fd, time).map_err(|error| {
-                stopped.set(Some(error));
-                Errno(libc::EINTR)
+        let look = Cell::new(Some(Instant::now() + watch::LOOK));
+        self.waits.resting(|rest| {
+            work(&|fd, time| {
+                if look.get().is_some_and(|look| look <= Instant::now()) {
+                    look.set(None);
+                    self.tell_holds(location);
+                }
+                rest(fd, time)
             })
-        });
-        stopped.take().map_or(done, Err)
+        })
     }
 }
 

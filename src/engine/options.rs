@@ -2,6 +2,7 @@
 //!
 //! Paths are taken relative to the caller's working directory; the engine never changes it.
 
+pub use crate::cgroup::systemd::Buses;
 pub use crate::cgroup::{Below, CgroupManager};
 pub use crate::spec::{Keyring, RootChange};
 use std::ffi::OsString;

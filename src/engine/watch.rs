@@ -9,8 +9,9 @@ use crate::engine::hold::{Hold, hold};
 use crate::error::{Error, Kind, Result};
 use crate::plan::deeds::Deed;
 use crate::sys::launch::Child;
+use crate::sys::poll::{self, Rest};
 use crate::sys::wait::{self, Ended};
-use crate::sys::{poll, process};
+use crate::sys::{Errno, process};
 use nix::poll::{PollFd, PollFlags};
 use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -225,6 +226,18 @@ impl Waits {
         let mut watched: Vec<PollFd> = stop.into_iter().chain(fd).collect();
         self.poll(&mut watched, Some(Instant::now() + time.min(LOOK)))?;
         if watched[..stops].iter().any(|stop| stop.any().unwrap_or(false)) { self.check() } else { Ok(()) }
+    }
+
+    /// Does work that rests between two looks; what ends a rest is the error.
+    pub(in crate::engine) fn resting<T>(&self, work: impl FnOnce(Rest) -> Result<T>) -> Result<T> {
+        let stopped = Cell::new(None);
+        let done = work(&|fd, time| {
+            self.rest(fd, time).map_err(|error| {
+                stopped.set(Some(error));
+                Errno(libc::EINTR)
+            })
+        });
+        stopped.take().map_or(done, Err)
     }
 
     /// Until there is something to say of one of these, or to the deadline; its caller does meanwhile what it has to.

@@ -11,7 +11,7 @@ use super::script::{Field, Script};
 use crate::cgroup::{Location, Version};
 use crate::error::{Error, Kind, Result};
 use crate::spec::{Process, cpus};
-use crate::wire::{Bytes, Step};
+use crate::wire::{Bytes, Point, Step};
 
 /// How a process gets into the v2 cgroup of its container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum Entrance {
     Birth,
     /// By a step of its own.
     Step,
+    /// By the manager of the scope, which moves it.
+    Moved,
 }
 
 const INITIAL: &str = "/process/execCPUAffinity/initial";
@@ -38,13 +40,22 @@ pub fn push_entrance(
     let mut entrance = Entrance::Birth;
     if !initial.is_empty() {
         script.push(Field::Fixed(INITIAL), Step::CpuAffinity { mask: Bytes(&initial) });
-        if cgroup.is_some_and(|location| location.legs.iter().any(|leg| leg.version == Version::V2)) {
+        let born = |location: &Location| location.unit.is_none();
+        if cgroup
+            .filter(|location| born(location))
+            .is_some_and(|location| location.legs.iter().any(|leg| leg.version == Version::V2))
+        {
             entrance = Entrance::Step;
             let tasks = opens.add(Open::Unified);
             script.push(CGROUP, Step::EnterCgroup { tasks });
         }
     }
-    push_cgroup(cgroup, script, opens);
+    if cgroup.is_some_and(|location| location.unit.is_some()) {
+        script.push(CGROUP, Step::Sync { point: Point::Scope });
+        entrance = Entrance::Moved;
+    } else {
+        push_cgroup(cgroup, script, opens);
+    }
     if initial.is_empty() && after.is_empty() {
         push_all(script);
     }

@@ -88,7 +88,8 @@ pub fn container<'a>(
         StartWord::Maker => Ends::NONE,
         _ => Ends { word: opens.add(Open::StartWord), answer: opens.add(Open::StartAnswer), taken },
     };
-    let namespaces = Namespaces::of(spec, host.privileged, &mut opens);
+    let mut namespaces = Namespaces::of(spec, host.privileged, &mut opens);
+    namespaces.in_scope = host.cgroup.as_ref().is_some_and(|at| at.unit.is_some() && at.is_unified());
     let mut builder = Builder {
         spec,
         bundle,
@@ -154,6 +155,14 @@ impl<'a> Builder<'a, '_> {
 
     /// Namespaces, identity in them, and the files about ourselves that are the host's.
     fn become_member(&mut self) {
+        if self.namespaces.in_scope {
+            self.push_for("/linux/cgroupsPath", Step::Sync { point: Point::Scope });
+            let unit = self.host.cgroup.as_ref().and_then(|location| location.unit.as_ref());
+            if self.birth() == Birth::Late && unit.is_some_and(|unit| unit.below.is_some()) {
+                // The group below the scope is entered by a birth, and the last one is behind a filter.
+                self.push(Step::Spawn { flags: 0 });
+            }
+        }
         push_cgroup(self.host.cgroup.as_ref(), &mut self.script, &mut self.opens);
         affinity::push_all(&mut self.script);
         if self.spec.linux().intel_rdt.is_some() {
@@ -189,6 +198,7 @@ impl<'a> Builder<'a, '_> {
             }
             self.open_host_proc(needs_proc, oom);
         }
+        let delegated = self.enter_delegated();
         self.push(Step::Undumpable {});
         if self.user_namespace() {
             self.early = std::mem::take(&mut self.script);
@@ -198,7 +208,7 @@ impl<'a> Builder<'a, '_> {
         if !self.namespaces.staged() {
             self.namespaces.push_joins(&mut self.script);
         }
-        let late = self.namespaces.new & (CGROUP | TIME);
+        let late = self.namespaces.new & (if delegated { TIME } else { CGROUP | TIME });
         if late != 0 {
             self.push(Step::Unshare { flags: late });
         }
@@ -206,6 +216,19 @@ impl<'a> Builder<'a, '_> {
             self.set_clocks();
             self.push(Step::CloseHostProc {});
         }
+    }
+
+    /// Enters the group that the container manages, behind the root of its cgroup namespace, which is the group above it: as
+    /// the caller's user, since that one may write to both.
+    fn enter_delegated(&mut self) -> bool {
+        let unit = self.host.cgroup.as_ref().and_then(|location| location.unit.as_ref());
+        let Some(delegated) = unit.and_then(|unit| unit.delegated.as_ref()) else { return false };
+        let path = c(&format!("{delegated}/cgroup.procs"));
+        if self.namespaces.new & CGROUP != 0 {
+            self.push(Step::Unshare { flags: CGROUP });
+        }
+        self.push_for("/annotations/run.oci.delegate-cgroup", Step::EnterBelow { path: &path });
+        true
     }
 
     /// The trees that are wanted are known at the end only, and have to be copied in the middle: by the container's

@@ -11,7 +11,8 @@ pub use super::script::HookKind;
 use super::script::{Field, Talk};
 use super::tenant::Tenant;
 use super::{Plan, StartWord};
-use crate::cgroup::{Limits, Location, Version};
+use crate::cgroup::systemd::Order;
+use crate::cgroup::{Limits, Location, Unit, Version};
 use crate::error::{Error, Result};
 use crate::resctrl::{Demand, Group, Place};
 use crate::spec::{Hook, IdMapping, Linux, Process, Rlimit, Seccomp, Spec};
@@ -28,6 +29,17 @@ pub enum Deed<'a> {
     WriteIntent,
     /// With the controllers that the limits need.
     MakeCgroup(&'a Location, &'a Limits),
+    /// A process that does nothing, for a scope that has to be there before init is started.
+    StartHolder,
+    /// Of systemd, with that process or init in it; not waited for.
+    AskForScope(Order<'a>),
+    AwaitScope(&'a Limits),
+    /// init has taken its place.
+    EndHolder,
+    /// Have the process that joins moved into its scope.
+    MoveIntoScope(&'a Unit),
+    /// The same as `Release`, with the group that the process is born in where that is below the scope.
+    ReleaseIntoScope,
     MakeResctrl(&'a Demand),
     MakeStartPipes(StartWord),
     ShowCreated,
@@ -128,6 +140,10 @@ impl<'a> Deed<'a> {
             Deed::MakeCgroup(..) => {
                 ("make the cgroup", "/linux/cgroupsPath", there.cgroup.map(Deed::RemoveCgroup))
             }
+            Deed::StartHolder => ("start a process to hold the scope", "", None),
+            Deed::AskForScope(_) => ("ask systemd for the scope", "/linux/cgroupsPath", None),
+            Deed::AwaitScope(_) => ("wait until systemd has made the scope", "/linux/cgroupsPath", None),
+            Deed::EndHolder => ("end the process that held the scope", "", None),
             Deed::MakeResctrl(demand) => {
                 let back = Deed::RemoveResctrl(Group::Wanted(demand));
                 ("make the resctrl group", "/linux/intelRdt", Some(back))
@@ -145,7 +161,8 @@ impl<'a> Deed<'a> {
             Deed::RecordProcess => ("record the process", "", None),
             Deed::RecordCreated => ("record that the container is created", "", None),
             Deed::Meet(_) => ("wait until init needs the runtime to", "", None),
-            Deed::Release => ("let init go on", "", None),
+            Deed::MoveIntoScope(_) => ("have systemd move the process into the scope", "", None),
+            Deed::Release | Deed::ReleaseIntoScope => ("let init go on", "", None),
             Deed::WriteIdMaps(..) => ("write the id maps", "/linux/uidMappings", None),
             Deed::RaiseLimits(_) => ("raise hard resource limits", "/process/rlimits", None),
             Deed::ScoreForOom(_) => ("set the score of the OOM killer", "/process/oomScoreAdj", None),
@@ -275,6 +292,8 @@ pub struct Creation<'a> {
     /// Where its cgroup will be, if it is to have one.
     pub cgroup: Option<&'a Location>,
     pub limits: &'a Limits,
+    /// What systemd is asked for, where it makes the cgroup.
+    pub scope: Option<Order<'a>>,
     pub resctrl: Option<&'a Demand>,
     /// The caller may raise hard limits and lower the score of the OOM killer. Only what an ordinary user may set by itself
     /// is in its config.
@@ -285,12 +304,15 @@ pub struct Creation<'a> {
 /// The deeds of a creation, up to a process that waits for start. A point where init would wait for a part that there is
 /// not is an error.
 pub fn create<'a>(of: &Creation<'a>) -> Result<Vec<Deed<'a>>> {
-    let Creation { id, plan, spec, cgroup, limits, resctrl, wishes, .. } = *of;
+    let Creation { id, plan, spec, cgroup, limits, scope, resctrl, wishes, .. } = *of;
     let terminal = spec.process.as_ref().is_some_and(|process| process.terminal);
     // On v1 the process enters its cgroups by itself and finds its limits there; on v2 they are set while the child works.
     // A first process that spawns the real one must not meet a limit of one task.
     let legacy = cgroup.is_some_and(|location| location.legs.iter().any(|leg| leg.version == Version::V1));
     let limited = |now: bool| cgroup.filter(|_| now).map(|_| Deed::SetLimits(limits));
+    // On v1 init enters its cgroups by itself, as they are when it is started; on v2 it is born in the scope, since its
+    // first stage is what systemd moves there.
+    let asked = scope.map(Deed::AskForScope);
     // What says "created" is written while the child builds its tree, and counts only when it is published: a container in
     // the making that was taken for a running one would let `exec` into the host's tree. Hooks may ask for the state
     // before; and a new user namespace is seen only when its process waits for the id maps, and belongs into the record.
@@ -302,15 +324,19 @@ pub fn create<'a>(of: &Creation<'a>) -> Result<Vec<Deed<'a>>> {
         cgroup.map(Deed::ClaimCgroup),
         Some(Deed::WriteIntent),
         cgroup.map(|location| Deed::MakeCgroup(location, limits)),
+        asked.filter(|_| legacy).map(|_| Deed::StartHolder),
+        asked.filter(|_| legacy),
+        asked.filter(|_| legacy).map(|_| Deed::AwaitScope(limits)),
         resctrl.map(Deed::MakeResctrl),
         kept.then_some(Deed::MakeStartPipes(wishes.start)),
         (wishes.shows_created && wishes.start != StartWord::Named).then_some(Deed::ShowCreated),
         wishes.notify.then_some(Deed::MakeNotifyDirectory),
         Some(Deed::Open(&plan.opens)),
         // Nothing that the container's image or volumes hold is opened by a process without its device rules.
-        cgroup.map(|_| Deed::GuardDevices(limits)),
+        cgroup.filter(|_| asked.is_none() || legacy).map(|_| Deed::GuardDevices(limits)),
         limited(legacy && !plan.staged),
         Some(Deed::StartInit(plan.clone_flags)),
+        asked.filter(|_| !legacy),
         limited(!legacy && !plan.staged),
         Some(Deed::KeepConfig),
         kept.then_some(Deed::KeepScript),
@@ -323,11 +349,13 @@ pub fn create<'a>(of: &Creation<'a>) -> Result<Vec<Deed<'a>>> {
         raises: of.raises,
         confined: plan.confined.as_ref(),
         resctrl: resctrl.map(Group::Wanted),
+        scope: asked.map(|_| [Deed::AwaitScope(limits), Deed::GuardDevices(limits)].map(Some)),
     };
     // What comes after it is said to the command that starts the container.
     part.meet(plan.script.talks().iter().take_while(|(_, talk)| *talk != Talk::Ready), &mut deeds)?;
     deeds.extend(wanted([
         Some(Deed::AwaitReady),
+        asked.filter(|_| legacy).map(|_| Deed::EndHolder),
         plan.confined.as_ref().map(Deed::CheckConfined),
         terminal.then_some(Deed::ShowTerminal),
         limited(plan.staged),
@@ -416,7 +444,8 @@ pub fn join<'a>(
 ) -> Result<Vec<Deed<'a>>> {
     let mut deeds = vec![Deed::Open(&tenant.opens), Deed::StartJoining];
     let (confined, resctrl) = (tenant.confined.as_ref(), resctrl.map(Group::Recorded));
-    let part = HostsPart { spec, id_maps: None, raises: true, confined, resctrl };
+    let scope = tenant.mover.as_ref().map(|unit| [Some(Deed::MoveIntoScope(unit)), None]);
+    let part = HostsPart { spec, id_maps: None, raises: true, confined, resctrl, scope };
     part.meet(tenant.script.talks().iter(), &mut deeds)?;
     deeds.extend(wanted([
         Some(Deed::AwaitProgram),
@@ -433,6 +462,8 @@ struct HostsPart<'a> {
     raises: bool,
     confined: Option<&'a Sets>,
     resctrl: Option<Group<'a>>,
+    /// What puts the process into a scope.
+    scope: Option<[Option<Deed<'a>>; 2]>,
 }
 
 impl<'a> HostsPart<'a> {
@@ -448,7 +479,7 @@ impl<'a> HostsPart<'a> {
                 Talk::Reached(point) => {
                     deeds.push(Deed::Meet(point));
                     deeds.extend(self.at(point).ok_or_else(|| lacks(*talk))?.into_iter().flatten());
-                    deeds.push(Deed::Release);
+                    deeds.push(if point == Point::Scope { Deed::ReleaseIntoScope } else { Deed::Release });
                 }
                 Talk::Console => {
                     let process = self.spec.process.as_ref().ok_or_else(|| lacks(*talk))?;
@@ -475,6 +506,10 @@ impl<'a> HostsPart<'a> {
                 let (uids, gids) = self.id_maps?;
                 let score = process.filter(|_| self.raises).and_then(|process| process.oom_score_adj);
                 [Some(Deed::WriteIdMaps(uids, gids)), raise, score.map(Deed::ScoreForOom)]
+            }
+            Point::Scope => {
+                let [first, second] = self.scope?;
+                [first, second, None]
             }
             Point::Limits => [raise, None, None],
             Point::Resctrl => [Some(Deed::JoinResctrl(self.resctrl?)), None, None],

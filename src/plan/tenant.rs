@@ -2,13 +2,13 @@
 
 use super::affinity::{Entrance, push_entrance};
 use super::loading;
-use super::opens::{Open, Opens, push_cgroup};
+use super::opens::{CGROUP, Open, Opens, push_cgroup};
 use super::process::labels;
 use super::program::{Birth, Program, Sets, Tracers};
 use super::script::{Field, Script, StringList, c};
 use super::{Host, settings};
 use super::{behind, belonging};
-use crate::cgroup::Location;
+use crate::cgroup::{Location, Unit};
 use crate::error::{Error, Result};
 use crate::names::namespaces::USER;
 use crate::seccomp::Filter;
@@ -21,6 +21,8 @@ pub struct Tenant<'a> {
     pub script: Script,
     pub opens: Opens<'a>,
     pub entrance: Entrance,
+    /// The unit whose manager moves it into its cgroup, where it is not born there.
+    pub mover: Option<Unit>,
     /// What the process has before it makes the one that the container sees: to be compared with what it really has.
     pub confined: Option<Sets>,
     pub warnings: Vec<Error>,
@@ -29,7 +31,7 @@ pub struct Tenant<'a> {
 impl Tenant<'_> {
     pub(super) fn new() -> Self {
         let (script, opens) = (Script::default(), Opens::default());
-        Tenant { script, opens, entrance: Entrance::Birth, confined: None, warnings: Vec::new() }
+        Tenant { script, opens, entrance: Entrance::Birth, mover: None, confined: None, warnings: Vec::new() }
     }
 }
 
@@ -48,6 +50,25 @@ pub struct Destination<'i> {
     pub keyring: Option<&'i str>,
 }
 
+impl Destination<'_> {
+    fn mover(&self) -> Option<Unit> {
+        self.cgroup.and_then(|location| location.unit.clone())
+    }
+}
+
+impl Tenant<'_> {
+    /// Enters the cgroup, or has itself moved there.
+    fn enter(&mut self, to: Destination) {
+        self.mover = to.mover();
+        if self.mover.is_some() {
+            self.entrance = Entrance::Moved;
+            self.script.push(CGROUP, Step::Sync { point: Point::Scope });
+        } else {
+            push_cgroup(to.cgroup, &mut self.script, &mut self.opens);
+        }
+    }
+}
+
 /// Joins, then is the process of `exec`.
 pub fn exec<'a>(
     process: &'a Process<'a>,
@@ -62,6 +83,7 @@ pub fn exec<'a>(
     let pidfd = tenant.opens.add(Open::Pidfd);
     let script = &mut tenant.script;
     tenant.entrance = push_entrance(process, to.cgroup, script, &mut tenant.opens)?;
+    tenant.mover = to.mover();
     if to.in_resctrl {
         script.push(Field::Fixed("/linux/intelRdt"), Step::Sync { point: Point::Resctrl });
     }
@@ -103,8 +125,8 @@ pub fn lacks(process: &Process, filter: Option<&Filter>) -> Option<&'static str>
 pub fn host_hook<'a>(hook: &'a Hook<'a>, rootfs: &str, to: Destination) -> Tenant<'a> {
     let mut tenant = Tenant::new();
     let pidfd = tenant.opens.add(Open::Pidfd);
+    tenant.enter(to);
     let script = &mut tenant.script;
-    push_cgroup(to.cgroup, script, &mut tenant.opens);
     push_setns(to, pidfd, script);
     // The way there may be passable for the host's root alone, or for the container's.
     let rootfs = c(rootfs);
@@ -143,8 +165,8 @@ pub fn own_hook<'a>(
     let process = Process { args, env, terminal: false, ..process.clone() };
     let mut tenant = Tenant::new();
     let pidfd = tenant.opens.add(Open::Pidfd);
+    tenant.enter(to);
     let script = &mut tenant.script;
-    push_cgroup(to.cgroup, script, &mut tenant.opens);
     push_self_files(&process, None, host, script);
     push_join(to, pidfd, host.keep_groups, script);
     script.push(Field::None, Step::Chdir { path: &c(&process.cwd), patient: true });

@@ -26,6 +26,7 @@ pub fn step(step: &Step) -> String {
         Step::Dumpable {} => "let the runtime take descriptors from init".into(),
         Step::Sync { point } => format!("wait for the runtime to {}", host_part(*point)),
         Step::EnterCgroup { .. } => "enter the container's cgroup".into(),
+        Step::EnterBelow { .. } => "enter the group that the container manages".into(),
         Step::OpenHostProc {} => "open the host's /proc".into(),
         Step::CloseHostProc {} => "close the host's /proc".into(),
         Step::Join { .. } => "join a namespace".into(),
@@ -203,6 +204,7 @@ pub fn values(step: &Step, opens: Option<&Opens>) -> String {
             String::new()
         }
         Step::Exec {} | Step::Finish {} => String::new(),
+        Step::EnterBelow { path } => text(path),
     }
 }
 
@@ -222,6 +224,8 @@ impl Deed<'_> {
             Deed::MakeState(id) => id.into(),
             Deed::ClaimCgroup(location) | Deed::MakeCgroup(location, _) => place(location),
             Deed::RemoveCgroup(location) | Deed::ReleaseCgroup(location) => place(location),
+            Deed::MoveIntoScope(unit) => unit.name.clone(),
+            Deed::AskForScope(order) => comma(order.properties().iter().map(ToString::to_string)),
             Deed::MakeResctrl(demand) | Deed::AnnounceShares(demand) | Deed::ForgetShares(demand) => {
                 group_of(&demand.place)
             }
@@ -265,7 +269,9 @@ impl Deed<'_> {
             // What it is called says all.
             Deed::WriteIntent | Deed::ShowCreated | Deed::MakeNotifyDirectory => String::new(),
             Deed::KeepConfig | Deed::KeepScript | Deed::RecordProcess | Deed::RecordCreated => String::new(),
-            Deed::Meet(_) | Deed::Release | Deed::AwaitReady => String::new(),
+            Deed::Meet(_) | Deed::Release | Deed::ReleaseIntoScope => String::new(),
+            Deed::AwaitReady | Deed::AwaitScope(_) => String::new(),
+            Deed::StartHolder | Deed::EndHolder => String::new(),
             Deed::TakeTerminal(_) | Deed::ShowTerminal => String::new(),
             Deed::StartJoining | Deed::EndJoining => String::new(),
             Deed::GivePidfd | Deed::Publish | Deed::WriteBrief(_) | Deed::SayStart => String::new(),
@@ -290,6 +296,7 @@ impl Deed<'_> {
 /// What init waits for at a point of the plan.
 pub fn host_part(point: Point) -> &'static str {
     match point {
+        Point::Scope => "have it moved into the scope",
         Point::Map => "write its id maps",
         Point::Hooks => "run its hooks",
         Point::Limits => "raise its limits",

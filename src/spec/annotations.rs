@@ -19,6 +19,10 @@ pub const SECCOMP_BPF: &str = "run.oci.seccomp_bpf_data";
 pub const KEEP_GROUPS: &str = "run.oci.keep_original_groups";
 pub const HOOKS_STDOUT: &str = "run.oci.hooks.stdout";
 pub const HOOKS_STDERR: &str = "run.oci.hooks.stderr";
+pub const DELEGATE_CGROUP: &str = "run.oci.delegate-cgroup";
+pub const SUBGROUP: &str = "run.oci.systemd.subgroup";
+/// The beginning of those that name a property of the scope that systemd makes.
+pub const UNIT_PROPERTY: &str = "org.systemd.property.";
 pub const MOUNT_CONTEXT: &str = "run.oci.mount_context_type";
 
 /// What an annotation is to this program.
@@ -32,8 +36,10 @@ pub enum Standing {
     ReachesPath,
     /// Done as it says; the value is one of these.
     HonouredWord(&'static [&'static str]),
-    /// It shapes cgroups that systemd makes.
+    /// It shapes the cgroup that systemd makes; a warning where it makes none.
     SystemdCgroup,
+    /// The same without a warning: engines write it whoever makes the cgroup.
+    UnitProperty,
     /// It asks for something that this program lacks.
     Missing(&'static str),
     /// It tunes a handler that this program lacks.
@@ -43,10 +49,11 @@ pub enum Standing {
 use Standing::*;
 
 /// Names, in alphabetical order; one that ends with a point stands for all that begin with it.
-pub const ANNOTATIONS: [(&str, Standing); 15] = [
+pub const ANNOTATIONS: [(&str, Standing); 16] = [
     ("krun.", Tuning("libkrun's virtual machines")),
     ("module.wasm.image/variant", Missing("a WebAssembly engine")),
-    ("run.oci.delegate-cgroup", SystemdCgroup),
+    (UNIT_PROPERTY, UnitProperty),
+    (DELEGATE_CGROUP, SystemdCgroup),
     ("run.oci.handler", Missing("handlers that replace the kernel's own execve")),
     (HOOKS_STDERR, ReachesPath),
     (HOOKS_STDOUT, ReachesPath),
@@ -61,12 +68,12 @@ pub const ANNOTATIONS: [(&str, Standing); 15] = [
         "run.oci.systemd.force_cgroup_v1",
         Missing("a mount of systemd's v1 hierarchy in place of another mount"),
     ),
-    ("run.oci.systemd.subgroup", SystemdCgroup),
+    (SUBGROUP, SystemdCgroup),
 ];
 
 /// The names that change what this program does, for `features`.
 pub fn honoured() -> impl Iterator<Item = &'static str> {
-    named(|standing| matches!(standing, Honoured | HonouredWord(_) | Reaches | ReachesPath))
+    named(|standing| !matches!(standing, Missing(_) | Tuning(_)))
 }
 
 /// The names of those that reach the host.
@@ -94,6 +101,14 @@ pub fn allowed<'s>(spec: &'s Spec, name: &str) -> Option<&'s str> {
     find(&spec.annotations, name).filter(|_| allowed.any(|allowed| allowed == name))
 }
 
+/// Those that name a property of the scope: the annotation, the property, the text of its value.
+pub fn unit_properties<'a>(
+    annotations: &'a BTreeMap<Text, Text>,
+) -> impl Iterator<Item = (&'a str, &'a str, &'a str)> {
+    let all = annotations.range::<str, _>((Bound::Included(UNIT_PROPERTY), Bound::Unbounded));
+    all.map_while(|(name, value)| Some((&**name, name.strip_prefix(UNIT_PROPERTY)?, &**value)))
+}
+
 /// Copies, for the state.
 pub fn owned(annotations: &BTreeMap<Text, Text>) -> BTreeMap<String, String> {
     let mut owned = BTreeMap::new();
@@ -103,7 +118,7 @@ pub fn owned(annotations: &BTreeMap<Text, Text>) -> BTreeMap<String, String> {
 }
 
 /// The rules, for `validate`. A config may have any number of annotations: it is the table that is gone through.
-pub fn check(f: &mut Findings, annotations: &BTreeMap<Text, Text>) {
+pub fn check(f: &mut Findings, annotations: &BTreeMap<Text, Text>, systemd_cgroup: bool) {
     // BTreeMap order: an empty key comes first.
     if annotations.first_key_value().is_some_and(|(key, _)| key.is_empty()) {
         f.warn_field(&ROOT.key("annotations"), "has an empty key, which the specification forbids");
@@ -112,6 +127,9 @@ pub fn check(f: &mut Findings, annotations: &BTreeMap<Text, Text>) {
         let from = (Bound::Included(known), Bound::Unbounded);
         let meant = |name: &str| name == known || (known.ends_with('.') && name.starts_with(known));
         for (name, value) in annotations.range::<str, _>(from).take_while(|(name, _)| meant(name)) {
+            if standing == SystemdCgroup && systemd_cgroup {
+                continue;
+            }
             check_one(f, &ROOT.key("annotations").key(name), value, standing);
         }
     }
@@ -119,7 +137,7 @@ pub fn check(f: &mut Findings, annotations: &BTreeMap<Text, Text>) {
 
 fn check_one(f: &mut Findings, at: &At, value: &str, standing: Standing) {
     match standing {
-        Honoured | Reaches => {}
+        Honoured | Reaches | UnitProperty => {}
         ReachesPath => {
             f.absolute_path(at, value);
         }
@@ -145,6 +163,6 @@ mod tests {
     #[test]
     fn the_table_is_sorted_and_features_tells_the_honoured_ones() {
         assert!(ANNOTATIONS.is_sorted_by_key(|(name, _)| *name));
-        assert_eq!(honoured().count(), 8);
+        assert_eq!(honoured().count(), 11);
     }
 }

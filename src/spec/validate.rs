@@ -37,7 +37,7 @@ pub fn validate(spec: &Spec, facts: &Circumstances) -> Result<Checked> {
     mounts::list(&mut f, ROOT.key("mounts"), &spec.mounts, spec, facts);
     namespaces::namespaces(&mut f, spec, facts);
     f.some(ROOT.key("hooks"), &spec.hooks, hooks);
-    annotations::check(&mut f, &spec.annotations);
+    annotations::check(&mut f, &spec.annotations, facts.systemd_cgroup);
     f.some(ROOT.key("linux"), &spec.linux, |f, at, linux| linux::linux(f, at, linux, facts));
     f.finish()
 }

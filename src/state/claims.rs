@@ -169,7 +169,7 @@ mod tests {
             path: path.into(),
             inode: None,
         };
-        Location { legs: vec![leg(Version::V1, "/a"), leg(Version::V2, "/b")] }
+        Location { legs: vec![leg(Version::V1, "/a"), leg(Version::V2, "/b")], unit: None }
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl Drop for Hierarchy {
 
 fn stats(held: Vec<Hierarchy>) -> Value {
     let legs = held.iter().map(|hierarchy| hierarchy.leg.clone()).collect();
-    let cgroup = Cgroup::open(&Location { legs }).unwrap().unwrap();
+    let cgroup = Cgroup::open(&Location { legs, unit: None }).unwrap().unwrap();
     serde_json::to_value(cgroup.stats().unwrap()).unwrap()
 }
 
@@ -220,6 +220,6 @@ fn on_a_hybrid_host_v2_adds_only_what_v1_does_not_count() {
 fn only_what_counts_is_opened() {
     let legs =
         vec![leg(Version::V1, &["devices"]), leg(Version::V1, &["net_cls", "pids"]), leg(Version::V2, &[])];
-    let found = counting(&Location { legs: legs.clone() });
+    let found = counting(&Location { legs: legs.clone(), unit: None });
     assert_eq!(found.legs, legs[1..]);
 }

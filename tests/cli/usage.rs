@@ -271,5 +271,5 @@ fn features_has_the_form_of_the_specification() {
     assert!(raw["mountOptions"].as_array().unwrap().contains(&"rro".into()));
     assert_eq!(raw["linux"]["namespaces"].as_array().unwrap().len(), 8);
     assert_eq!(raw["linux"]["seccomp"]["enabled"], true);
-    assert_eq!(raw["linux"]["cgroup"]["systemd"], false);
+    assert_eq!(raw["linux"]["cgroup"]["systemd"], true);
 }

@@ -42,6 +42,7 @@ fn alone(test: &str, body: impl FnOnce()) {
 
 fn engine(container: &Container) -> Engine {
     Engine {
+        buses: Default::default(),
         store: Arc::new(Store::open(&container.state_root(), NoRoot::Make).unwrap()),
         cgroup_manager: CgroupManager::Cgroupfs,
         rootless: Rootless::Auto,

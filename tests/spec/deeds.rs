@@ -1,7 +1,9 @@
 //! The order of the deeds on the host's side, what they are done with, and the way back from them.
 
+use rruntime::cgroup::systemd::Order;
 use rruntime::cgroup::{Leg, Limits, Location, Version};
 use rruntime::error::{Error, Kind};
+use rruntime::host::cgroups::Layout;
 use rruntime::plan::affinity::Entrance;
 use rruntime::plan::deeds::{
     Creation, Deed, FORCE, Shares, Stage, There, Wishes, back_from_start, create, delete, join, start, undo,
@@ -42,6 +44,7 @@ fn plan(points: &[Point]) -> Plan<'static> {
 
 fn tenant(points: &[Point]) -> Tenant<'static> {
     Tenant {
+        mover: None,
         script: script(points),
         opens: Default::default(),
         entrance: Entrance::Birth,
@@ -62,7 +65,7 @@ fn at(version: Version) -> Location {
         path: "box".into(),
         inode: None,
     };
-    Location { legs: vec![leg] }
+    Location { legs: vec![leg], unit: None }
 }
 
 /// A group that there is not yet, in a directory that stands for resctrl.
@@ -78,6 +81,8 @@ struct Case {
     cgroup: Option<Location>,
     limits: Limits,
     demand: Option<Demand>,
+    /// systemd makes the cgroup.
+    scope: bool,
     raises: bool,
     wishes: Wishes<'static>,
 }
@@ -90,19 +95,27 @@ impl Case {
             cgroup: None,
             limits: Limits::default(),
             demand: None,
+            scope: false,
             raises: true,
             wishes: Wishes::default(),
         }
     }
 
     fn with<T>(&self, look: impl FnOnce(&[Deed]) -> T) -> T {
-        let spec = spec(self.config);
+        let (spec, layout) = (spec(self.config), Layout::v2("/sys/fs/cgroup"));
         let creation = Creation {
             id: "box",
             plan: &self.plan,
             spec: &spec,
             cgroup: self.cgroup.as_ref(),
             limits: &self.limits,
+            scope: self.scope.then_some(Order {
+                id: "box",
+                limits: &self.limits,
+                layout: &layout,
+                owner: None,
+                annotated: &[],
+            }),
             resctrl: self.demand.as_ref(),
             raises: self.raises,
             wishes: self.wishes,
@@ -187,7 +200,8 @@ fn init_goes_on_only_after_the_hosts_part() {
             "rlimits": [{"type": "RLIMIT_NPROC", "soft": 1, "hard": 2}]},
         "linux": {"netDevices": {"eth1": {"name": "eth0"}}}
     }"#;
-    let case = Case { config, demand: Some(demand()), ..Case::of(&Point::ALL) };
+    let (cgroup, demand_of) = (Some(at(Version::V2)), || Some(demand()));
+    let case = Case { config, cgroup, scope: true, demand: demand_of(), ..Case::of(&Point::ALL) };
     let deeds = case.words();
     let ready = place(&deeds, "wait until init is ready");
     let parts: Vec<&[String]> = deeds[..ready].split(|deed| deed == GO).collect();
@@ -197,6 +211,10 @@ fn init_goes_on_only_after_the_hosts_part() {
             .find_map(|part| part.iter().position(|deed| deed.ends_with(point)).map(|at| &part[at + 1..]));
         met.unwrap_or_else(|| panic!("{point} is not met: {deeds:?}"))
     };
+    assert_eq!(
+        part("to have it moved into the scope"),
+        ["wait until systemd has made the scope", "set the device rules of the cgroup"]
+    );
     assert_eq!(part("to write its id maps"), ["write the id maps", "raise hard resource limits"]);
     assert_eq!(part("to run its hooks"), ["run the prestart hooks", "run the createRuntime hooks"]);
     assert_eq!(part("to raise its limits"), ["raise hard resource limits"]);
@@ -213,8 +231,28 @@ fn init_goes_on_only_after_the_hosts_part() {
     );
     assert_eq!(parts.len(), Point::ALL.len() + 1, "each is let go once");
     // An ordinary user's hard limits are what they are.
-    let deeds = Case { raises: false, config, demand: Some(demand()), ..Case::of(&Point::ALL) }.words();
+    let deeds = Case { raises: false, ..case }.words();
     assert!(!deeds.iter().any(|deed| deed == "raise hard resource limits"));
+}
+
+/// On v2 init's first stage is what systemd moves, so that all that comes after it is born in the scope. On v1 init enters
+/// its cgroups by files, which are there only once systemd has made them.
+#[test]
+fn a_scope_is_there_before_anything_of_the_container_is_born() {
+    let order = |version, points: &[Point]| {
+        let deeds = Case { cgroup: Some(at(version)), scope: true, ..Case::of(points) }.words();
+        let place = |deed| place(&deeds, deed);
+        (
+            place("ask systemd for the scope"),
+            place("wait until systemd has made the scope"),
+            place("set the device rules of the cgroup"),
+            place("start init"),
+        )
+    };
+    let (ask, wait, guard, init) = order(Version::V2, &[Point::Scope]);
+    assert!(init < ask && ask < wait && wait < guard, "{init} {ask} {wait} {guard}");
+    let (ask, wait, guard, init) = order(Version::V1, &[]);
+    assert!(ask < wait && wait < guard && guard < init, "{ask} {wait} {guard} {init}");
 }
 
 /// The terminal and the listener are taken where the script hands them over, and what is said behind `Ready` is said to
@@ -277,6 +315,7 @@ fn a_point_without_its_part_is_an_error_before_anything_is_done() {
             spec: &spec,
             cgroup: None,
             limits: &limits,
+            scope: None,
             resctrl: None,
             raises: true,
             wishes: Wishes::default(),

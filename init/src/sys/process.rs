@@ -29,6 +29,26 @@ pub fn clone_sibling(flags: u32, own: &mut i32) -> Sys<Option<u32>> {
     clone_with(flags, Some(own))
 }
 
+/// The same in the cgroup v2 directory `group` (CLONE_INTO_CGROUP of clone3(2)).
+pub fn clone_sibling_into(group: Fd, flags: u32, own: &mut i32) -> Sys<Option<u32>> {
+    const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+    // SAFETY: all zeroes is a valid value of this plain struct.
+    let mut args: libc::clone_args = unsafe { core::mem::zeroed() };
+    args.flags =
+        u64::from(flags) | (libc::CLONE_PARENT | libc::CLONE_CHILD_SETTID) as u64 | CLONE_INTO_CGROUP;
+    if args.flags & libc::CLONE_VM as u64 != 0 {
+        return Err(Errno(libc::EINVAL));
+    }
+    (args.child_tid, args.cgroup) = (&raw mut *own as u64, group.raw() as u64);
+    // SAFETY: it reads the arguments, of which their size is given; the child goes on in a copy of our memory and stack,
+    // where its number is written to what was borrowed.
+    match unsafe { call_memory(libc::SYS_clone3, [&raw const args as usize, size_of::<libc::clone_args>()]) }?
+    {
+        0 => Ok(None),
+        pid => Ok(Some(pid as u32)),
+    }
+}
+
 /// As fork(2), without a signal at the child's end; with CLONE_PARENT our parent is the child's too. `None` in the child.
 pub fn clone(flags: usize) -> Sys<Option<u32>> {
     clone_with(flags, None)

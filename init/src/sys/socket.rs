@@ -72,19 +72,23 @@ pub fn socket_pair() -> Sys<[Fd; 2]> {
 
 /// recvmsg(2) of a message that is one descriptor. `None` at the end, or where no descriptor came.
 pub fn receive_descriptor(socket: Fd) -> Sys<Option<Fd>> {
-    let mut byte = 0u8;
-    let mut part = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
+    receive(socket, &mut [0]).map(|(_, passed)| passed)
+}
+
+/// recvmsg(2) of a message that a descriptor may come with.
+pub fn receive(socket: Fd, buffer: &mut [u8]) -> Sys<(usize, Option<Fd>)> {
+    let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
     let mut rights = Rights { length: 0, level: 0, kind: 0, descriptor: -1, padding: 0 };
     let mut message = message(&raw mut part, &raw mut rights, Rights::LENGTH);
     let args = [socket.raw(), &raw mut message as usize, libc::MSG_CMSG_CLOEXEC as usize];
-    loop {
-        // SAFETY: it writes one byte and one control message, where the message leads to, and the lengths in it.
+    let length = loop {
+        // SAFETY: it writes into the buffer and one control message, where the message leads to, and the lengths in it.
         match unsafe { call_memory(libc::SYS_recvmsg, args) } {
             Err(Errno(libc::EINTR)) => {}
             Err(errno) => return Err(errno),
-            Ok(_) => break,
+            Ok(length) => break length,
         }
-    }
+    };
     let passed = rights.level == libc::SOL_SOCKET && rights.kind == libc::SCM_RIGHTS;
-    Ok((passed && rights.descriptor >= 0).then_some(Fd(rights.descriptor)))
+    Ok((length, (passed && rights.descriptor >= 0).then_some(Fd(rights.descriptor))))
 }

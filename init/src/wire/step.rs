@@ -248,4 +248,6 @@ steps! {
     ExecPath { path: &'a CStr }
     /// Ends init, which has done all.
     Finish {}
+    /// Enters a cgroup below the one that this process was born in (`Point::Scope`), by the file of its processes.
+    EnterBelow { path: &'a CStr }
 }

@@ -83,12 +83,14 @@ pub enum Point {
     Born = 9,
     /// I was born: set my limit on processes.
     Processes = 10,
+    /// Have me moved into the container's scope: what I make next is born there.
+    Scope = 11,
 }
 
 impl Point {
-    pub const ALL: [Point; 8] = {
-        use Point::{Born, Confined, Hooks, Limits, Map, Network, Processes, Resctrl};
-        [Resctrl, Limits, Map, Network, Hooks, Confined, Processes, Born]
+    pub const ALL: [Point; 9] = {
+        use Point::{Born, Confined, Hooks, Limits, Map, Network, Processes, Resctrl, Scope};
+        [Scope, Resctrl, Limits, Map, Network, Hooks, Confined, Processes, Born]
     };
 }
 

@@ -74,6 +74,13 @@ impl Cgroup {
                 }
             }
         }
+        if self.moved_by.is_some() {
+            return Err(Error::new("an ordinary user's systemd moves no process into a group below a scope that it does not know")
+                .kind(Kind::Unsupported)
+                .field("--cgroup")
+                .remedy("call rruntime from a unit of the same user's systemd: systemd-run --user --scope"));
+        }
+        self.inner = None;
         Ok(self)
     }
 }

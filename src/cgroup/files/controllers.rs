@@ -44,6 +44,12 @@ pub(super) fn hand_down(root: BorrowedFd, above: &str, parent: Option<BorrowedFd
     }
 }
 
+/// Makes a directory hand down all that it has. As above, what it does not hand down is what nothing below can limit.
+pub(super) fn hand_all_down(dir: BorrowedFd) {
+    let present = words(dir, c"cgroup.controllers").unwrap_or_default();
+    enable(dir, &present.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
 /// Writes what is missing in one `cgroup.subtree_control`; one by one where they do not go together.
 ///
 /// A directory with processes (not the root) hands down no domain controllers: EBUSY. It would hand down the

@@ -3,17 +3,77 @@
 //! Where the container has as many tasks as it may, their limit is raised for a birth and put back. The kernel counts a
 //! limit for births alone, so what is above it stays.
 
-use super::held::{Cgroup, Held, on};
+use super::controllers::hand_all_down;
+use super::held::{Cgroup, Held, enter, on};
+use super::make::walk;
 use super::walk::{DIRECTORY, INSIDE, c};
-use crate::cgroup::location::Version;
+use crate::cgroup::location::{Version, membership, own_cgroup};
 use crate::error::{Error, Kind, Result};
 use crate::sys::{Errno, file};
+use nix::fcntl::AtFlags;
+use nix::unistd::fchownat;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 impl Cgroup {
     /// The v2 directory to be born in (`CLONE_INTO_CGROUP`), also on a hybrid host.
     pub fn birth(&self) -> Option<BorrowedFd<'_>> {
-        self.unified().map(|held| held.dir.as_fd())
+        self.inner().or(self.unified().map(|held| held.dir.as_fd()))
+    }
+
+    /// The group that processes are born in where that is below the container's own.
+    pub fn inner(&self) -> Option<BorrowedFd<'_>> {
+        self.inner.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Makes the groups of this path below the one of v2; the last is to belong to `owner`.
+    pub(in crate::cgroup) fn make_inner(&self, path: &str, owner: Option<(u32, u32)>) -> Result<()> {
+        let Some(held) = self.unified() else { return Ok(()) };
+        let made = || {
+            let made = walk(&held.leg, held.dir.as_fd(), path)?.ok_or(Errno(libc::EINVAL))?;
+            let Some((uid, gid)) = owner else { return Ok(()) };
+            // What delegation hands over (cgroups(7)).
+            for file in [c".", c"cgroup.procs", c"cgroup.threads", c"cgroup.subtree_control"] {
+                let (uid, gid) = (Some(uid.into()), Some(gid.into()));
+                fchownat(&made, file, uid, gid, AtFlags::AT_SYMLINK_NOFOLLOW)?;
+            }
+            Ok(())
+        };
+        made().map_err(|errno| on(&held.leg, "make a group below", errno).value(path))
+    }
+
+    /// Processes are born at this path below the group of v2 from now on, if it is there: the container itself may have
+    /// taken it away.
+    pub(in crate::cgroup) fn enter_inner(&mut self, path: &str) -> Result<()> {
+        let Some(held) = self.unified() else { return Ok(()) };
+        let opened = c(path).and_then(|path| file::openat2(held.dir.as_fd(), &path, DIRECTORY, 0, INSIDE));
+        self.inner = match opened {
+            Err(Errno(libc::ENOENT)) => None,
+            opened => Some(opened.map_err(|errno| on(&held.leg, "open a group below", errno).value(path))?),
+        };
+        Ok(())
+    }
+
+    /// Hands every controller down to the group that processes are born in. No process is above it by now.
+    pub(in crate::cgroup) fn hand_to_inner(&self) {
+        if let (Some(_), Some(held)) = (&self.inner, self.unified()) {
+            hand_all_down(held.dir.as_fd());
+        }
+    }
+
+    /// Whether this caller may not let a process be born here: that takes the right to write to the processes of the group
+    /// that its own and this one have in common (cgroups(7), Delegation).
+    pub(in crate::cgroup) fn refuses_births(&self) -> bool {
+        let Some(held) = self.unified() else { return false };
+        let own = membership("self").unwrap_or_default();
+        let own = own_cgroup(&own, "").unwrap_or("/").split('/').filter(|part| !part.is_empty());
+        let theirs = held.leg.path.split('/');
+        let common: Vec<&str> = own.zip(theirs).take_while(|(a, b)| a == b).map(|(part, _)| part).collect();
+        let path = if common.is_empty() { ".".to_owned() } else { common.join("/") };
+        let may = enter(&held.leg).and_then(|root| {
+            let common = file::openat2(root.as_fd(), &c(&path)?, DIRECTORY, 0, INSIDE)?;
+            file::openat2(common.as_fd(), c"cgroup.procs", libc::O_WRONLY, 0, INSIDE).map(drop)
+        });
+        matches!(may, Err(Errno(libc::EACCES | libc::EPERM | libc::EROFS)))
     }
 
     /// Whether memory is charged to another hierarchy than the one to be born in: that of cgroup v1.
@@ -59,6 +119,9 @@ impl Cgroup {
     pub fn unified_entrance(&self, beside: Option<i32>) -> Result<OwnedFd> {
         let held = self.need_unified()?;
         let failed = |errno| on(&held.leg, "open the processes of", errno);
+        if let Some(inner) = &self.inner {
+            return file::openat2(inner.as_fd(), c"cgroup.procs", libc::O_WRONLY, 0, INSIDE).map_err(failed);
+        }
         let handed_down =
             file::read_at(held.dir.as_fd(), c"cgroup.subtree_control", 4096, INSIDE).map_err(failed)?;
         let beside = beside.filter(|_| !handed_down.trim_ascii().is_empty());

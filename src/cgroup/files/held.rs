@@ -4,15 +4,20 @@
 //! below it. A directory that has the path and another inode number is another group: the recorded one is gone then.
 
 use super::walk::{DIRECTORY, INSIDE, c, collect};
-use crate::cgroup::location::{Leg, Location, Version};
+use crate::cgroup::location::{Leg, Location, Unit, Version};
 use crate::error::{Error, Result};
 use crate::sys::{Errno, SysResult, file, unless_gone};
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// A container's cgroup, open in every hierarchy.
+#[derive(Default)]
 pub struct Cgroup {
     pub(in crate::cgroup) held: Vec<Held>,
+    /// The group below that of v2 that its processes are born in, where that is not itself.
+    pub(in crate::cgroup) inner: Option<OwnedFd>,
+    /// The unit whose manager has to move what enters it, because this caller may not.
+    pub(in crate::cgroup) moved_by: Option<Unit>,
 }
 
 /// One hierarchy's directory, and its parent, from which it is removed.
@@ -39,12 +44,23 @@ impl Cgroup {
             let number = inode(held.dir.as_fd()).map_err(|errno| on(&held.leg, "look at", errno))?;
             Ok(Leg { inode: Some(number), ..held.leg.clone() })
         };
-        Ok(Location { legs: self.held.iter().map(identified).collect::<Result<_>>()? })
+        Ok(Location { legs: self.held.iter().map(identified).collect::<Result<_>>()?, unit: None })
     }
 
-    /// As far as it is there: what a process can enter.
+    /// Whether any of it is there.
+    pub fn is_there(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// As far as it is there: what a process can enter, or the unit whose manager has to move it there.
     pub fn there(&self) -> Location {
-        Location { legs: self.held.iter().map(|held| held.leg.clone()).collect() }
+        let legs = self.held.iter().map(|held| held.leg.clone()).collect();
+        Location { legs, unit: self.moved_by.clone() }
+    }
+
+    /// Whether a process cannot be born here.
+    pub fn is_out_of_reach(&self) -> bool {
+        self.moved_by.is_some()
     }
 
     /// Opens the cgroup; `None` if it is gone, also where another has its path. In a hierarchy where only this leg is gone,
@@ -54,7 +70,7 @@ impl Cgroup {
         for leg in &location.legs {
             held.extend(unless_gone(find(leg)).map_err(|errno| on(leg, "open", errno))?);
         }
-        Ok((!held.is_empty()).then_some(Cgroup { held }))
+        Ok((!held.is_empty()).then_some(Cgroup { held, ..Cgroup::default() }))
     }
 
     /// The processes of this cgroup and of the ones below it, in no order. On v1, of one hierarchy: the freezer's

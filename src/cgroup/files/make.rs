@@ -19,7 +19,7 @@ impl Cgroup {
     /// directories get the CPUs and memory nodes of their parents. What was made is removed again when something fails.
     pub fn make(location: &Location, limits: &Limits) -> Result<Cgroup> {
         let controllers = v2::controllers(limits);
-        let mut cgroup = Cgroup { held: Vec::with_capacity(location.legs.len()) };
+        let mut cgroup = Cgroup { held: Vec::with_capacity(location.legs.len()), ..Cgroup::default() };
         let mut legs = location.legs.iter();
         let made = legs.try_for_each(|leg| make(leg, &controllers).map(|held| cgroup.held.push(held)));
         made.and_then(|()| cgroup.vacant()).inspect_err(|_| cgroup.forget())?;
@@ -206,7 +206,7 @@ mod tests {
         let at = |path: &str| {
             let (mount, path) = (top.to_str().unwrap().to_owned(), path.to_owned());
             let leg = Leg { version: Version::V2, controllers: Vec::new(), mount, path, inode: None };
-            Location { legs: vec![leg] }
+            Location { legs: vec![leg], unit: None }
         };
         let paths =
             ["new", "new/below", "theirs", "theirs/new", "ours/new", "ours/new/below", "ours/session/new"];

@@ -21,16 +21,44 @@ impl Cgroup {
     pub fn remove(self, deadline: Instant, rest: Rest) -> Result<()> {
         let (v2, v1): (Vec<&Held>, Vec<&Held>) = self.held.iter().partition(|h| h.leg.version == Version::V2);
         for held in v2.into_iter().chain(v1) {
-            held.remove(deadline, rest).map_err(|errno| match (errno.0, self.pids()) {
-                (libc::EBUSY, Ok(pids)) if !pids.is_empty() => {
-                    Error::new(format!("the cgroup still has {} process(es)", pids.len()))
-                        .value(held.leg.directory())
-                        .remedy("kill the processes first (kill --all, delete --force)")
-                }
-                _ => on(&held.leg, "remove the cgroup", errno),
-            })?;
+            held.remove(deadline, rest).map_err(|errno| self.occupied(held, errno))?;
         }
         Ok(())
+    }
+}
+
+impl Cgroup {
+    /// Waits until no process is in it.
+    pub(in crate::cgroup) fn await_empty(&self, deadline: Instant, rest: Rest) -> Result<()> {
+        let Some(held) = self.unified() else {
+            let mut time = Duration::from_micros(200);
+            while !self.pids()?.is_empty() {
+                let left = deadline.saturating_duration_since(Instant::now());
+                let Some(held) = self.held.first().filter(|_| left.is_zero()) else {
+                    rest(None, time.min(left)).map_err(|errno| errno.because("wait for the cgroup"))?;
+                    time = (time * 2).min(Duration::from_millis(20));
+                    continue;
+                };
+                return Err(self.occupied(held, Errno(libc::EBUSY)));
+            }
+            return Ok(());
+        };
+        match unless_gone(held.await_event("populated 0", deadline, rest)) {
+            Ok(None | Some(true)) => Ok(()),
+            Ok(Some(false)) => Err(self.occupied(held, Errno(libc::EBUSY))),
+            Err(errno) => Err(self.occupied(held, errno)),
+        }
+    }
+
+    fn occupied(&self, held: &Held, errno: Errno) -> Error {
+        match (errno.0, self.pids()) {
+            (libc::EBUSY, Ok(pids)) if !pids.is_empty() => {
+                Error::new(format!("the cgroup still has {} process(es)", pids.len()))
+                    .value(held.leg.directory())
+                    .remedy("kill the processes first (kill --all, delete --force)")
+            }
+            _ => on(&held.leg, "remove the cgroup", errno),
+        }
     }
 }
 

@@ -18,7 +18,7 @@ pub fn search(wanted: impl Fn(&Location) -> bool) -> Option<Location> {
     let _ = walk::below(dir.as_fd(), &mut |_, path| {
         let path = String::from_utf8_lossy(path);
         let at = |leg: &Leg| Leg { path: path.clone().into_owned(), ..leg.clone() };
-        let candidate = Location { legs: everywhere.legs.iter().map(at).collect() };
+        let candidate = Location { legs: everywhere.legs.iter().map(at).collect(), unit: None };
         if !wanted(&candidate) {
             return Ok(());
         }

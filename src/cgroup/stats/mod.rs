@@ -19,7 +19,7 @@ const COUNTING: [&str; 7] = ["cpu", "cpuacct", "cpuset", "memory", "pids", "blki
 /// The part of a location that has something to count, so that nothing else is opened.
 pub fn counting(location: &Location) -> Location {
     let counts = |leg: &&Leg| leg.version == Version::V2 || COUNTING.iter().any(|name| leg.has(name));
-    Location { legs: location.legs.iter().filter(counts).cloned().collect() }
+    Location { legs: location.legs.iter().filter(counts).cloned().collect(), unit: None }
 }
 
 impl Cgroup {

@@ -63,8 +63,8 @@ fn linux(on_this_host: bool) -> Fact {
     let cgroup = Fact::object([
         ("v1", has(&|| unified() == Some(false))),
         ("v2", has(&|| unified() == Some(true))),
-        ("systemd", Fact::Yes(false)),
-        ("systemdUser", Fact::Yes(false)),
+        ("systemd", Fact::Yes(true)),
+        ("systemdUser", Fact::Yes(true)),
         ("rdma", has(&rdma)),
     ]);
     let last = LazyCell::new(identity::last_capability);

@@ -9,9 +9,11 @@ use crate::engine::{Streams, Waits};
 use crate::error::{Error, Kind, Result};
 use crate::host::survey;
 use crate::plan::Script;
+use crate::plan::script::Field;
 use crate::sys::launch::{self, Launch, LaunchError, Sleeper};
 use crate::sys::memory::{self, Content};
 use crate::sys::{Errno, c, file, socket};
+use crate::wire::{Point, Step};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::rc::Rc;
 
@@ -145,6 +147,15 @@ pub fn start(start: Start) -> Result<Init> {
         _ => launch_error(e, start.namespaces),
     })?;
     Ok(Init::of(first, (ours, pipes), times, start.script, start.waits))
+}
+
+/// Starts a process that does nothing but be there, in our own cgroup: systemd makes a scope for a process, and takes away
+/// one that has lost its last. It ends when it is ended, or with us.
+pub fn start_holder(waits: &Rc<Waits>) -> Result<Init> {
+    let mut script = Script::default();
+    script.push(Field::None, Step::Sync { point: Point::Scope });
+    script.push(Field::None, Step::Finish {});
+    start(Start::of(&script, &[-1], waits))
 }
 
 /// What init knows by its number stands behind the places of what its program gets.

@@ -257,8 +257,13 @@ impl Init {
     pub fn say(&self, word: Word) -> Result<()> {
         match &self.pipes {
             Some(pipes) if self.on_pipes => pipes.say(word),
-            _ => say(self.control.as_fd(), word),
+            _ => say(self.control.as_fd(), word, None),
         }
+    }
+
+    /// What waits at the point `Scope` goes on; what it makes next is born in this group.
+    pub fn release_into(&self, group: Option<BorrowedFd>) -> Result<()> {
+        say(self.control.as_fd(), Word::Go, group)
     }
 
     /// For an init that is ready, and waits.

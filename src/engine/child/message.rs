@@ -8,7 +8,7 @@ use crate::wire::Word::{
     self, Blocked, Console, Copied, Failed, Listener, Mount, Reached, Ready, Spawned, Warned,
 };
 use crate::wire::{Message, MountId, PAYLOAD};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 /// A message: what it says, and at which step.
 #[derive(Debug)]
@@ -135,8 +135,9 @@ pub fn decode(bytes: &[u8], passed: Option<OwnedFd>) -> Result<Said> {
 }
 
 /// One word to the other end.
-pub fn say(control: BorrowedFd, word: Word) -> Result<()> {
-    socket::send(control, &Message::of(word).encode(), &[]).map_err(|e| {
+pub fn say(control: BorrowedFd, word: Word, pass: Option<BorrowedFd>) -> Result<()> {
+    let pass: Vec<RawFd> = pass.iter().map(AsRawFd::as_raw_fd).collect();
+    socket::send(control, &Message::of(word).encode(), &pass).map_err(|e| {
         e.because("send to the container's init").kind(Kind::Other).remedy("the process has ended")
     })
 }

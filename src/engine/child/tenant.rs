@@ -1,6 +1,6 @@
 //! A process that joins a container (`exec`, a hook inside): the sealed init with a tenant's script.
 
-use crate::cgroup::{Cgroup, Location};
+use crate::cgroup::{Cgroup, Location, systemd};
 use crate::engine::carry::carry_out;
 use crate::engine::child::{
     birth::{self, Birthplace, Start},
@@ -210,6 +210,7 @@ impl<F: FnMut(Passed) -> Result<()>> Joining<'_, F> {
             Deed::Meet(_) | Deed::Release | Deed::RaiseLimits(_) | Deed::JoinResctrl(_) if self.ended => {
                 Ok(())
             }
+            Deed::MoveIntoScope(_) | Deed::ReleaseIntoScope if self.ended => Ok(()),
             Deed::CheckConfined(_) | Deed::LimitProcesses(_) | Deed::SettleBorn(_) if self.ended => Ok(()),
             Deed::TakeTerminal(_) | Deed::ShowTerminal | Deed::SendListener(_) if self.ended => Ok(()),
             Deed::AwaitProgram if self.ended => Ok(()),
@@ -230,6 +231,12 @@ impl<F: FnMut(Passed) -> Result<()>> Joining<'_, F> {
             },
             Deed::AwaitProgram => self.follow(None).map(drop),
             Deed::Release => self.init()?.say(Word::Go),
+            // systemd has moved it into the very group, so that what it makes is born there.
+            Deed::ReleaseIntoScope => self.init()?.release_into(None),
+            Deed::MoveIntoScope(unit) => {
+                let pid = self.pid()?;
+                self.waits.resting(|rest| systemd::attach(unit, pid, rest))
+            }
             Deed::RaiseLimits(_) | Deed::JoinResctrl(_) => born::do_for(self.pid()?, deed),
             Deed::CheckConfined(_) | Deed::LimitProcesses(_) | Deed::SettleBorn(_) => {
                 born::do_for(self.pid()?, deed)

@@ -5,7 +5,7 @@
 //! list, a file that only its owner can change: one name a line, `#` begins a comment. The others are ignored, with a
 //! warning. What was allowed at create is in the record, and holds for start, exec and delete.
 
-use crate::engine::Engine;
+use crate::engine::{CgroupManager, Engine};
 use crate::error::{Error, Kind, Result};
 use crate::host::{self, Facts};
 use crate::plan::script::c;
@@ -24,7 +24,10 @@ const LIST_LIMIT: usize = 64 * 1024;
 impl Engine {
     /// Of the config's annotations that reach the host, those that may. Without any the list is not read.
     pub(in crate::engine) fn allowed_annotations(&self, spec: &Spec) -> Result<Vec<String>> {
-        let there: Vec<&str> = present(spec).collect();
+        let mut there: Vec<&str> = present(spec).collect();
+        if self.cgroup_manager == CgroupManager::Systemd {
+            there.extend(annotations::unit_properties(&spec.annotations).map(|(name, ..)| name));
+        }
         if there.is_empty() {
             return Ok(Vec::new());
         }

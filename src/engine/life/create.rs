@@ -9,6 +9,7 @@
 //! Whatever fails after the intent undoes everything, in the reverse order, by the same code as `delete`.
 
 use crate::cgroup::Driver;
+use crate::cgroup::systemd::{self, Order, Place};
 use crate::engine::caller::{
     console,
     pidfd::{self, Role},
@@ -31,7 +32,7 @@ use crate::plan::{self, Plan, SessionKeyring};
 use crate::resctrl;
 use crate::spec::amend::has_notify_socket;
 use crate::spec::destination::in_bundle;
-use crate::spec::{Amendments, Listening, Namespace, Process, Spec, annotations};
+use crate::spec::{Amendments, IdMapping, Listening, Namespace, Process, Spec, annotations};
 use crate::state::{Entry, Record};
 use crate::sys::random;
 use crate::time;
@@ -111,8 +112,16 @@ impl Call<'_> {
         let rdt = spec.linux.as_ref().and_then(|linux| linux.intel_rdt.as_ref());
         let rdt = rdt.map(|rdt| resctrl::Demand::find(&options.id, rdt)).transpose()?;
         let path = spec.linux.as_ref().and_then(|linux| linux.cgroups_path.as_deref());
-        let mut prepared =
-            self.prepare_with(facts, spec, |layout| self.cgroup_manager.locate(layout, path, &options.id))?;
+        let mut prepared = self.prepare_with(facts, spec, |facts, layout| {
+            let (annotations, buses) = (&spec.annotations, &self.buses);
+            let place = Place { path, id: &options.id, annotations, facts, buses };
+            self.cgroup_manager.locate(layout, &place)
+        })?;
+        let in_scope = prepared.host.cgroup.as_ref().is_some_and(|location| location.unit.is_some());
+        if in_scope {
+            let allowed = |name: &str| annotations::allowed(spec, name).is_some();
+            prepared.annotated = systemd::of_annotations(&spec.annotations, allowed)?;
+        }
         self.check_without_cgroup(spec, &prepared)?;
         if self.does_without_cgroup(spec, &prepared) {
             prepared.host.cgroup = None;
@@ -136,6 +145,13 @@ impl Call<'_> {
             spec,
             cgroup: prepared.host.cgroup.as_ref(),
             limits: &prepared.limits,
+            scope: in_scope.then_some(Order {
+                id: &options.id,
+                limits: &prepared.limits,
+                layout: &prepared.host.cgroups,
+                owner: root_outside(spec).filter(|_| prepared.facts.administrator),
+                annotated: &prepared.annotated,
+            }),
             resctrl: rdt.as_ref(),
             raises: prepared.facts.privileged,
             wishes,
@@ -229,6 +245,12 @@ fn intent(
         preserve_fds: planned.preserve_fds,
         ..Record::default()
     }
+}
+
+/// Who root of a new user namespace is outside of it.
+fn root_outside(spec: &Spec) -> Option<(u32, u32)> {
+    let host = |maps: &[IdMapping]| maps.iter().find(|map| map.container_id == 0).map(|map| map.host_id);
+    Some((host(&spec.linux().uid_mappings)?, host(&spec.linux().gid_mappings)?))
 }
 
 /// A name that cannot be guessed, and a user id without a user: real ones end far below.

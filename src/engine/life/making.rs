@@ -60,6 +60,8 @@ pub struct Parts {
     pub entry: Option<Entry>,
     pub driver: Driver,
     pub init: Option<Init>,
+    /// What is in its scope until init is.
+    holder: Option<Init>,
     /// The master of its terminal, unless it was sent to a socket.
     pub master: Option<OwnedFd>,
     /// The terminal that only its maker can open so far.
@@ -92,7 +94,31 @@ impl Making<'_> {
             Deed::MakeNotifyDirectory => notify::make_directory(self.entry()?),
             Deed::Open(opens) => self.open(opens),
             Deed::GuardDevices(limits) => self.made.driver.guard_devices(limits),
-            Deed::SetLimits(limits) => self.made.driver.apply(limits),
+            Deed::SetLimits(limits) => {
+                let driver = &self.made.driver;
+                self.engine.patiently(None, |rest| driver.apply(limits, rest))
+            }
+            Deed::StartHolder => {
+                self.made.holder = Some(birth::start_holder(&self.engine.waits)?);
+                Ok(())
+            }
+            Deed::AskForScope(order) => {
+                let held = self.made.holder.as_ref().or(self.made.init.as_ref());
+                let pid = held.ok_or_else(|| Deed::StartHolder.misplaced())?.process().pid;
+                let driver = &mut self.made.driver;
+                self.engine.patiently(None, |rest| driver.ask(&order, pid, rest))
+            }
+            Deed::AwaitScope(limits) => {
+                let driver = &mut self.made.driver;
+                let settled = self.engine.patiently(None, |rest| driver.settle(limits, rest));
+                // Also where that fails: what was made is to be taken away.
+                self.record.cgroup = driver.location()?;
+                settled
+            }
+            Deed::EndHolder => {
+                self.made.holder.take().iter().for_each(Init::end);
+                Ok(())
+            }
             Deed::StartInit(namespaces) => self.start_init(namespaces),
             Deed::KeepConfig => self.entry()?.write_config(self.bundle.text()),
             Deed::KeepScript => self.entry()?.write_script(&kept::encode(&self.plan.script, self.spec)),
@@ -106,6 +132,9 @@ impl Making<'_> {
             }
             Deed::Meet(point) => self.follow(Talk::Reached(point)).map(drop),
             Deed::Release => self.init()?.say(Word::Go),
+            Deed::ReleaseIntoScope => {
+                self.init()?.release_into(self.made.driver.cgroup().and_then(Cgroup::inner))
+            }
             Deed::WriteIdMaps(uids, gids) => {
                 let pid = self.pid()?;
                 self.record.user_namespaces.insert(0, belonging::of_new(pid)?);
@@ -198,7 +227,7 @@ impl Making<'_> {
 
     fn make_cgroup(&mut self, location: &Location, limits: &Limits) -> Result<()> {
         let driver = Driver::make(location, limits)?;
-        match driver.cgroup().map(Cgroup::location).transpose() {
+        match driver.location() {
             Ok(location) => self.record.cgroup = location,
             Err(error) => {
                 // The ledger does not have it yet. What stays is in the way of the next one, which says so.
@@ -338,8 +367,9 @@ impl Making<'_> {
     /// Takes back what was done. An empty cgroup that was there before has become the container's, with all below it. A
     /// failure here is a warning, because the error that led here is the one to report.
     pub fn undo(mut self, ledger: &[Deed]) {
-        let Parts { entry, driver, init, moved, .. } = self.made;
+        let Parts { entry, driver, init, holder, moved, .. } = self.made;
         drop(driver);
+        holder.iter().for_each(Init::end);
         // It is ended by its descriptor; then all that is in its group.
         self.record.process = None;
         let back = undo(ledger, there(&self.record));

@@ -1,6 +1,7 @@
 //! From a config to a plan with everything that it needs: host facts, the compiled filter, checked limits.
 //! Pure but for questions to the kernel; nothing is made here.
 
+use crate::cgroup::systemd::Property;
 use crate::cgroup::{DeviceRules, Driver, Limits, Location};
 use crate::engine::child::open_files::open_files;
 use crate::engine::{CgroupManager, Engine, Rootless};
@@ -19,13 +20,15 @@ pub struct Prepared {
     pub host: Host,
     pub filter: Option<Filter>,
     pub limits: Limits,
+    /// What annotations ask of the scope that systemd is to make.
+    pub annotated: Vec<Property>,
     pub warnings: Vec<Error>,
 }
 
 impl Engine {
     /// Asks the host, compiles the filter, checks the limits of a container that exists.
     pub(in crate::engine) fn prepare(&self, spec: &Spec, record: &Record) -> Result<Prepared> {
-        self.prepare_with(host::probe()?, spec, |_| Ok(record.cgroup.clone()))
+        self.prepare_with(host::probe()?, spec, |_, _| Ok(record.cgroup.clone()))
     }
 
     /// The same for a container whose cgroup is where `locate` says.
@@ -33,7 +36,7 @@ impl Engine {
         &self,
         facts: Facts,
         spec: &Spec,
-        locate: impl FnOnce(&Layout) -> Result<Option<Location>>,
+        locate: impl FnOnce(&Facts, &Layout) -> Result<Option<Location>>,
     ) -> Result<Prepared> {
         // In a user namespace the kernel gives access to no device, and an ordinary user may load no program.
         let may = facts.administrator && !facts.in_user_namespace;
@@ -53,7 +56,7 @@ impl Engine {
         };
         let (limits, more) = Limits::from_spec(resources, &layout, rules)?;
         warnings.extend(more);
-        let cgroup = if layout == Layout::default() { None } else { locate(&layout)? };
+        let cgroup = if layout == Layout::default() { None } else { locate(&facts, &layout)? };
         let filter = compile(spec, &facts, &mut warnings)?;
         let open_files = open_files().map_err(|e| e.because("getrlimit"))?;
         let host = Host {
@@ -68,7 +71,7 @@ impl Engine {
             cgroups: layout,
             cgroup,
         };
-        Ok(Prepared { facts, host, filter, limits, warnings })
+        Ok(Prepared { facts, host, filter, limits, annotated: Vec::new(), warnings })
     }
 
     /// What a container without a cgroup cannot have: a limit is refused, since its author counts on it. Device

@@ -294,7 +294,7 @@ impl Waiting<'_> {
     fn say(&self, word: Word) -> Result<()> {
         match self {
             Waiting::Pipes(pipes, _) => pipes.say(word),
-            Waiting::Old(control) => message::say(control.as_fd(), word),
+            Waiting::Old(control) => message::say(control.as_fd(), word, None),
         }
     }
 

@@ -57,7 +57,11 @@ impl Call<'_> {
                 record.limits = Some(limits.to_owned());
                 entry.prepare(&record)
             }
-            Deed::ChangeLimits(limits) => driver.update(limits).map(|undo| changed = Some(undo)),
+            Deed::ChangeLimits(limits) => {
+                let undo = self.patiently(None, |rest| driver.update(limits, rest))?;
+                changed = Some(undo);
+                Ok(())
+            }
             Deed::SetShares(shares) => shares::set(shares, cgroup),
             Deed::Publish => entry.publish(),
             _ => Err(deed.misplaced()),

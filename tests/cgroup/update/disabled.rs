@@ -79,12 +79,6 @@ fn delete_by_force_ends_a_running_one() {
 #[test]
 fn the_other_managers_are_known_and_no_more() {
     let container = Container::new().sh("echo INSIDE");
-    let slice = container.edit(|c| c["linux"]["cgroupsPath"] = "system.slice:rr:none".into());
-    slice.write_config();
-    let bundle = slice.bundle();
-    let run = ["--cgroup-manager=systemd", "run", "--bundle", bundle.to_str().unwrap(), &slice.id];
-    assert!(slice.call(&run).fails().contains("through systemd yet"));
-    let container = Container::new().sh("echo INSIDE");
     container.write_config();
     let bundle = container.bundle();
     let with = |words: &[&str]| {

@@ -80,15 +80,3 @@ fn numbers_that_are_none_are_refused() {
         assert_refused(value, &container, &ended, &["--preserve-fds", value]);
     }
 }
-
-#[test]
-fn what_is_not_built_yet_says_so() {
-    let container = Container::new().args(&["true"]).edit(|config| {
-        config["linux"]["cgroupsPath"] = "system.slice:rruntime:test".into();
-    });
-    container.write_config();
-    let mut command = container.command(&["--systemd-cgroup", "run", "--bundle"]);
-    command.arg(container.bundle()).arg(&container.id);
-    let ended = finish(command);
-    assert_refused("--systemd-cgroup", &container, &ended, &["--systemd-cgroup", "cgroupfs driver"]);
-}

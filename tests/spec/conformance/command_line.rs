@@ -34,7 +34,14 @@ pub const ROWS: &[Row] = &[
             "lifecycle/rootless/life.rs::without_a_root_option_state_is_below_the_runtime_directory_and_nobody_elses",
         ],
     ),
-    row("--systemd-cgroup", "", &["spec/bad_input/arguments.rs::what_is_not_built_yet_says_so"]),
+    row(
+        "--systemd-cgroup",
+        "",
+        &[
+            "systemd/scope.rs::a_container_is_a_scope_that_goes_with_it",
+            "systemd/absent.rs::a_bus_that_is_not_there_is_named_with_what_to_do",
+        ],
+    ),
     row(
         "--allow-annotation",
         "",

@@ -59,10 +59,22 @@ pub const ANNOTATIONS: &[Row] = &[
         &["config/ipc/annotations.rs::a_handler_that_is_not_there_is_an_error"],
     ),
     row(
-        "{run.oci.delegate-cgroup,run.oci.systemd.subgroup,krun.}",
-        "applies to systemd's cgroups or to virtual machines: a warning",
-        &[WARNING],
+        "run.oci.systemd.subgroup",
+        "the group below the container's scope that its processes are in, on cgroup v2; without systemd's cgroups a warning",
+        &["systemd/scope.rs::a_group_below_the_scope_has_the_processes", WARNING],
     ),
+    row(
+        "run.oci.delegate-cgroup",
+        "the group below that one which the container manages, on cgroup v2; without systemd's cgroups a warning",
+        &["systemd/scope.rs::a_group_that_the_container_manages_is_behind_its_root", WARNING],
+    ),
+    row(
+        "org.systemd.property.",
+        "a property of the container's scope: After, Before, CollectMode, DefaultDependencies, Delegate, Description, \
+         KillSignal, RuntimeMaxSec, TimeoutStopSec; others where they are allowed",
+        &["systemd/scope.rs::annotations_set_properties_and_others_are_refused"],
+    ),
+    row("krun.", "applies to virtual machines: a warning", &[WARNING]),
     row(
         "any other",
         "kept in the state; no effect",

@@ -19,7 +19,7 @@ pub const ROWS: &[Row] = &[
         &[TABLES, "spec/names.rs::capability_names_and_numbers_are_those_of_the_caps_crate"],
     ),
     row("linux.cgroup{,.v1,.v2,.rdma}", "both versions", &[FORM, TABLES]),
-    row("linux.cgroup.{systemd,systemdUser}", "false: there is no systemd driver yet", &[FORM]),
+    row("linux.cgroup.{systemd,systemdUser}", "true: what rruntime can do, whatever the host has", &[FORM]),
     row(
         "linux.seccomp{,.enabled,.actions,.operators,.archs,.knownFlags,.supportedFlags}",
         "the compiler's own tables",

@@ -1,0 +1,376 @@
+//! A connection to a D-Bus: what is said in one write, and each message that comes back. rustbus makes and reads the
+//! messages; the connection is our own, because its waits are the caller's.
+//!
+//! The bus of a user is that user's, so what it says is taken for what it is: lengths are bounded, and no message decides
+//! more than what becomes of the unit that was asked for.
+
+use super::value::Property;
+use crate::error::{Error, Kind, Result};
+use crate::sys::poll::Rest;
+use crate::sys::{Errno, socket};
+use nix::poll::{PollFd, PollFlags};
+use rustbus::message_builder::MarshalledMessage;
+use rustbus::wire::errors::MarshalError;
+use rustbus::wire::unmarshal::{
+    HEADER_LEN, unmarshal_dynamic_header, unmarshal_header, unmarshal_next_message,
+};
+use rustbus::{MessageBuilder, MessageType};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// How long systemd may take for one thing.
+const PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(10);
+/// Replies and signals that we ask for have some hundred bytes.
+const LONGEST: usize = 1 << 20;
+
+/// Says who we are by the socket's own credentials: a number would be another one outside of a user namespace.
+const GREETING: &[u8] = b"\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n";
+
+pub struct Bus {
+    socket: OwnedFd,
+    address: String,
+    /// What is to be said with the next write.
+    unsent: Vec<u8>,
+    received: Vec<u8>,
+    /// The bus has taken us.
+    accepted: bool,
+    serial: u32,
+    deadline: Instant,
+}
+
+/// What comes back.
+#[derive(Debug)]
+pub enum Heard {
+    /// To the call with this number.
+    Reply(u32, Option<String>),
+    /// To the call with this number: the name of the error, and its words.
+    Refusal(u32, String, String),
+    /// The job of this path has ended with this result.
+    JobRemoved(String, String),
+}
+
+impl Bus {
+    /// Connects, and says nothing yet.
+    pub fn connect(address: &str, rest: Rest) -> Result<Bus> {
+        let deadline = Instant::now() + PATIENCE;
+        let places = places(address);
+        let mut failed = Errno(libc::EPROTONOSUPPORT);
+        for place in &places {
+            loop {
+                match socket::connect_stream(place) {
+                    Ok(socket) => {
+                        let mut bus = Bus {
+                            socket,
+                            address: address.to_owned(),
+                            unsent: GREETING.to_vec(),
+                            received: Vec::new(),
+                            accepted: false,
+                            serial: 0,
+                            deadline,
+                        };
+                        let hello = rustbus::standard_messages::hello();
+                        bus.add(&hello)?;
+                        return Ok(bus);
+                    }
+                    Err(Errno(libc::EAGAIN)) if Instant::now() < deadline => {
+                        rest(None, PAUSE).map_err(|errno| errno.because("wait for the D-Bus"))?;
+                    }
+                    Err(errno) => {
+                        failed = errno;
+                        break;
+                    }
+                }
+            }
+        }
+        Err(absent(address, failed))
+    }
+
+    /// Hears of jobs of this unit.
+    pub fn watch_jobs(&mut self, unit: &str) -> Result<()> {
+        let rule = format!(
+            "type='signal',sender='org.freedesktop.systemd1',path='/org/freedesktop/systemd1',\
+             interface='org.freedesktop.systemd1.Manager',member='JobRemoved',arg2='{unit}'"
+        );
+        let mut call = MessageBuilder::new()
+            .call("AddMatch")
+            .on("/org/freedesktop/DBus")
+            .with_interface("org.freedesktop.DBus")
+            .at("org.freedesktop.DBus")
+            .build();
+        call.body.push_param(rule).map_err(unsayable)?;
+        self.add(&call).map(drop)
+    }
+
+    /// StartTransientUnit; returns the number of the call.
+    pub fn start(&mut self, unit: &str, properties: &[Property]) -> Result<u32> {
+        let mut call = manager("StartTransientUnit");
+        let nothing: &[(&str, &[Property])] = &[];
+        // "replace": a job that is queued for the unit gives way.
+        call.body.push_param4(unit, "replace", properties, nothing).map_err(unsayable)?;
+        self.add(&call)
+    }
+
+    /// SetUnitProperties, until the machine starts anew.
+    pub fn set(&mut self, unit: &str, properties: &[Property]) -> Result<u32> {
+        let mut call = manager("SetUnitProperties");
+        call.body.push_param3(unit, true, properties).map_err(unsayable)?;
+        self.add(&call)
+    }
+
+    /// AttachProcessesToUnit: to its cgroup, or the one at this path below it.
+    pub fn attach(&mut self, unit: &str, below: Option<&str>, pid: u32) -> Result<u32> {
+        let mut call = manager("AttachProcessesToUnit");
+        let below = below.map_or(String::new(), |below| format!("/{below}"));
+        call.body.push_param3(unit, below, &[pid][..]).map_err(unsayable)?;
+        self.add(&call)
+    }
+
+    pub fn stop(&mut self, unit: &str) -> Result<u32> {
+        let mut call = manager("StopUnit");
+        call.body.push_param2(unit, "replace").map_err(unsayable)?;
+        self.add(&call)
+    }
+
+    /// Forgets that a unit has failed.
+    pub fn reset_failed(&mut self, unit: &str) -> Result<u32> {
+        let mut call = manager("ResetFailedUnit");
+        call.body.push_param(unit).map_err(unsayable)?;
+        self.add(&call)
+    }
+
+    fn add(&mut self, call: &MarshalledMessage) -> Result<u32> {
+        self.serial += 1;
+        let mut header = Vec::new();
+        rustbus::wire::marshal::marshal(call, self.serial, &mut header).map_err(unsayable)?;
+        self.unsent.extend_from_slice(&header);
+        self.unsent.extend_from_slice(call.get_buf());
+        Ok(self.serial)
+    }
+
+    /// All that was added, in one write.
+    pub fn send(&mut self) -> Result<()> {
+        self.deadline = Instant::now() + PATIENCE;
+        let unsent = std::mem::take(&mut self.unsent);
+        socket::send(self.socket.as_fd(), &unsent, &[]).map_err(|errno| match errno {
+            Errno(libc::EPIPE | libc::ECONNRESET) => self.closed(),
+            errno => errno.because(format!("write to the D-Bus at {}", self.address)),
+        })
+    }
+
+    /// The next message that is about us.
+    pub fn hear(&mut self, rest: Rest) -> Result<Heard> {
+        loop {
+            while let Some(message) = self.next()? {
+                if let Some(heard) = understood(&message) {
+                    return Ok(heard);
+                }
+            }
+            let mut buffer = [0; 8192];
+            match socket::receive_now(self.socket.as_fd(), &mut buffer) {
+                Ok((0, _)) => return Err(self.closed()),
+                Ok((length, _)) => self.received.extend_from_slice(&buffer[..length]),
+                Err(Errno(libc::EAGAIN)) => {
+                    let left = self.deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Err(Error::new(format!(
+                            "systemd did not answer for {} seconds",
+                            PATIENCE.as_secs()
+                        ))
+                        .value(&self.address)
+                        .remedy("look at its jobs with systemctl list-jobs, and try again"));
+                    }
+                    rest(Some(PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)), left)
+                        .map_err(|errno| errno.because("wait for systemd"))?;
+                }
+                Err(errno) => return Err(errno.because(format!("read from the D-Bus at {}", self.address))),
+            }
+        }
+    }
+
+    /// The first message of what was received, once all of it is there.
+    fn next(&mut self) -> Result<Option<MarshalledMessage>> {
+        let odd = |what: &str| Error::new(format!("the D-Bus sent {what}"));
+        if !self.accepted {
+            let Some(end) = self.received.windows(2).position(|two| two == b"\r\n") else { return Ok(None) };
+            let line: Vec<u8> = self.received.drain(..end + 2).take(end).collect();
+            self.accepted = line.starts_with(b"OK ");
+            if !self.accepted && !line.starts_with(b"DATA") {
+                return Err(Error::new("the D-Bus does not accept this user").value(&self.address).remedy(
+                    "only its own user reaches a user's bus: name yours in DBUS_SESSION_BUS_ADDRESS",
+                ));
+            }
+            return self.next();
+        }
+        let bytes = &self.received;
+        if bytes.len() < HEADER_LEN + 4 {
+            return Ok(None);
+        }
+        let (_, header) = unmarshal_header(bytes, 0).map_err(|_| odd("no message"))?;
+        // The fields behind the fixed header, whose number is in the message's own byte order, end at a multiple of eight.
+        let fields: [u8; 4] = bytes[HEADER_LEN..][..4].try_into().unwrap_or_default();
+        let fields = if bytes[0] == b'B' { u32::from_be_bytes(fields) } else { u32::from_le_bytes(fields) };
+        let (fields, body) = (fields as usize, header.body_len as usize);
+        if fields > LONGEST || body > LONGEST {
+            return Err(odd("a message of more than a megabyte"));
+        }
+        let begin = (HEADER_LEN + 4 + fields).next_multiple_of(8);
+        if bytes.len() < begin + body {
+            return Ok(None);
+        }
+        let whole: Vec<u8> = self.received.drain(..begin + body).collect();
+        let (_, dynamic) = unmarshal_dynamic_header(&header, &whole, HEADER_LEN)
+            .map_err(|_| odd("a header that is none"))?;
+        let (_, message) = unmarshal_next_message(&header, dynamic, &whole, begin)
+            .map_err(|_| odd("a body that is none"))?;
+        Ok(Some(message))
+    }
+
+    fn closed(&self) -> Error {
+        Error::new("the D-Bus closed the connection")
+            .value(&self.address)
+            .remedy("it may have been restarted: look with systemctl status dbus, and try again")
+    }
+}
+
+fn manager(call: &str) -> MarshalledMessage {
+    MessageBuilder::new()
+        .call(call)
+        .on("/org/freedesktop/systemd1")
+        .with_interface("org.freedesktop.systemd1.Manager")
+        .at("org.freedesktop.systemd1")
+        .build()
+}
+
+/// A text with a NUL, or more of something than the protocol has room for.
+fn unsayable(error: MarshalError) -> Error {
+    Error::new("this cannot be said to systemd").kind(Kind::Config).value(format!("{error:?}"))
+}
+
+fn understood(message: &MarshalledMessage) -> Option<Heard> {
+    let (mut body, header) = (message.body.parser(), &message.dynheader);
+    Some(match message.typ {
+        MessageType::Reply => {
+            let job = header.signature.as_deref() == Some("o");
+            let job = job.then(|| body.get::<rustbus::wire::ObjectPath<&str>>().ok()).flatten();
+            Heard::Reply(header.response_serial?, job.map(|job| job.as_ref().to_owned()))
+        }
+        MessageType::Error => {
+            let words: &str = body.get().unwrap_or_default();
+            let name = header.error_name.clone().unwrap_or_default();
+            Heard::Refusal(header.response_serial?, name, words.to_owned())
+        }
+        MessageType::Signal if header.member.as_deref() == Some("JobRemoved") => {
+            let (_, job, _, result) = body.get4::<u32, rustbus::wire::ObjectPath<&str>, &str, &str>().ok()?;
+            Heard::JobRemoved(job.as_ref().to_owned(), result.to_owned())
+        }
+        _ => return None,
+    })
+}
+
+/// The sockets of an address: of each of its parts that is a Unix socket, the path, or "@" and the abstract name.
+fn places(address: &str) -> Vec<PathBuf> {
+    let value = |part: &str, key: &str| {
+        part.strip_prefix("unix:")?.split(',').find_map(|pair| pair.strip_prefix(key)).map(unescaped)
+    };
+    let place = |part: &str| {
+        let named = || value(part, "abstract=").map(|name| format!("@{name}"));
+        value(part, "path=").or_else(named).map(PathBuf::from)
+    };
+    address.split(';').filter_map(place).collect()
+}
+
+/// "%20" is a blank.
+fn unescaped(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, more @ ..] = rest {
+        let code = match (first, more) {
+            (b'%', [high, low, ..]) => {
+                std::str::from_utf8(&[*high, *low]).ok().and_then(|hex| u8::from_str_radix(hex, 16).ok())
+            }
+            _ => None,
+        };
+        bytes.push(code.unwrap_or(*first));
+        rest = if code.is_some() { &more[2..] } else { more };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn absent(address: &str, errno: Errno) -> Error {
+    let error = errno.because(format!("connect to the D-Bus at {address}")).kind(Kind::Unsupported);
+    match errno.0 {
+        libc::EPROTONOSUPPORT => {
+            error.remedy("the address must name a Unix socket, as unix:path=/run/dbus/system_bus_socket does")
+        }
+        _ if address.contains("/user/") => error.remedy(
+            "a user's systemd is there after a login, or for good with loginctl enable-linger; name its bus in \
+             DBUS_SESSION_BUS_ADDRESS, or leave --systemd-cgroup out",
+        ),
+        _ => error.remedy("start systemd's D-Bus, or leave --systemd-cgroup out and let the engine use its cgroupfs driver"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::poll::rest;
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixListener;
+
+    #[test]
+    fn an_address_names_sockets_in_its_order() {
+        let found = places("unix:path=/run/a%20b,guid=7;tcp:host=x;unix:abstract=/tmp/c;unix:guid=7,path=/d");
+        assert_eq!(found, ["/run/a b", "@/tmp/c", "/d"].map(PathBuf::from));
+        assert_eq!(unescaped("%2"), "%2");
+        assert_eq!(unescaped("%zz%41"), "%zzA");
+    }
+
+    /// A bus that says `answer` to whatever comes.
+    fn bus_that_says(answer: &'static [u8]) -> Result<Heard> {
+        let path = std::env::temp_dir().join(format!("rr-bus-{}-{}", std::process::id(), answer.len()));
+        let listener = UnixListener::bind(&path).unwrap();
+        let address = format!("unix:path={}", path.display());
+        let server = std::thread::spawn(move || {
+            let (mut socket, _) = listener.accept().unwrap();
+            let mut heard = [0; 4096];
+            let length = socket.read(&mut heard).unwrap();
+            socket.write_all(answer).unwrap();
+            heard[..length].to_vec()
+        });
+        let mut bus = Bus::connect(&address, &rest)?;
+        bus.watch_jobs("x.scope")?;
+        bus.stop("x.scope")?;
+        bus.send()?;
+        let outcome = bus.hear(&rest);
+        let said = server.join().unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let has = |what: &str| said.windows(what.len()).any(|window| window == what.as_bytes());
+        assert!(said.starts_with(b"\0AUTH EXTERNAL\r\n"), "{said:?}");
+        assert!(
+            ["Hello", "AddMatch", "arg2='x.scope'", "StopUnit"].iter().all(|word| has(word)),
+            "in one write"
+        );
+        outcome
+    }
+
+    #[test]
+    fn what_a_bus_sends_is_bounded_and_its_end_has_a_remedy() {
+        let text = |error: Error| error.to_string();
+        assert!(text(bus_that_says(b"").unwrap_err()).contains("closed the connection"));
+        assert!(text(bus_that_says(b"REJECTED EXTERNAL\r\n").unwrap_err()).contains("accept"));
+        let long = b"OK 1\r\nl\x02\0\x01\xff\xff\xff\x7f\x01\0\0\0\0\0\0\0";
+        assert!(text(bus_that_says(long).unwrap_err()).contains("more than a megabyte"));
+        let strange = b"OK 1\r\nx\x02\0\x01\0\0\0\0\x01\0\0\0\0\0\0\0";
+        assert!(text(bus_that_says(strange).unwrap_err()).contains("no message"));
+    }
+
+    #[test]
+    fn a_bus_that_is_not_there_is_named_with_a_remedy() {
+        let error = Bus::connect("unix:path=/nonexistent/bus", &rest).map(drop).unwrap_err().to_string();
+        assert!(error.contains("/nonexistent/bus") && error.contains("--systemd-cgroup"), "{error}");
+        let error = Bus::connect("tcp:host=x", &rest).map(drop).unwrap_err().to_string();
+        assert!(error.contains("Unix socket"), "{error}");
+    }
+}

@@ -1,0 +1,106 @@
+//! Where no bus answers, or not as it should.
+
+use crate::bench::{start_with, systemd};
+use crate::support::{Container, wait_until};
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixListener;
+use std::process::Stdio;
+
+fn container() -> Container {
+    Container::new().args(&["true"]).edit(|config| {
+        let id = config["linux"]["cgroupsPath"].as_str().unwrap().trim_matches('/').to_owned();
+        config["linux"]["cgroupsPath"] = format!("rr-test.slice:test:{id}").into();
+        config["linux"]["resources"] = serde_json::json!({});
+    })
+}
+
+fn assert_nothing(container: &Container) {
+    assert_eq!(
+        fs::read_dir(container.state_root()).unwrap().flatten().filter(|entry| entry.path().is_dir()).count(),
+        0
+    );
+}
+
+#[test]
+fn a_bus_that_is_not_there_is_named_with_what_to_do() {
+    if !nix::unistd::geteuid().is_root() {
+        skip!("for root");
+    }
+    for address in ["unix:path=/nonexistent/bus", "unix:abstract=rr-no-such-bus", "tcp:host=localhost"] {
+        let container = container();
+        let error = start_with(&container, |command| {
+            command.env("DBUS_SYSTEM_BUS_ADDRESS", address);
+        })
+        .fails();
+        assert!(
+            error.contains(address) && error.contains("--systemd-cgroup") || error.contains("Unix socket"),
+            "{error}"
+        );
+        assert_nothing(&container);
+    }
+}
+
+/// A bus that answers this, or with nothing, and stays open.
+fn bus(container: &Container, answer: &'static [u8]) -> String {
+    let path = container.dir.join("bus");
+    let listener = UnixListener::bind(&path).unwrap();
+    std::thread::spawn(move || {
+        let mut open = Vec::new();
+        for mut socket in listener.incoming().flatten() {
+            let mut heard = [0; 16384];
+            // The test ends whatever becomes of this.
+            let _ = socket.read(&mut heard).and_then(|_| socket.write_all(answer));
+            if answer.is_empty() {
+                open.push(socket);
+            }
+        }
+    });
+    format!("unix:path={}", path.display())
+}
+
+#[test]
+fn a_bus_that_closes_or_talks_nonsense_is_an_error_that_leaves_nothing() {
+    if !nix::unistd::geteuid().is_root() {
+        skip!("for root");
+    }
+    for (answer, expected) in [
+        (&b"OK 0123\r\n"[..], "closed the connection"),
+        (b"REJECTED EXTERNAL\r\n", "does not accept this user"),
+        (b"OK 0123\r\nnonsense nonsense nonsense", "no message"),
+    ] {
+        let container = container();
+        let address = bus(&container, answer);
+        let error = start_with(&container, |command| {
+            command.env("DBUS_SYSTEM_BUS_ADDRESS", address);
+        })
+        .fails();
+        assert!(error.contains(expected), "{error}");
+        assert_nothing(&container);
+    }
+}
+
+#[test]
+fn a_bus_that_does_not_answer_can_be_waited_out_by_a_signal() {
+    if !nix::unistd::geteuid().is_root() {
+        skip!("for root");
+    }
+    let container = container();
+    container.write_config();
+    let address = bus(&container, b"");
+    let mut command = systemd(&container, &["run", "--bundle"]);
+    command.arg(container.bundle()).arg(&container.id).env("DBUS_SYSTEM_BUS_ADDRESS", address);
+    let mut waiting = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_until("it waits", || container.state_root().join(&container.id).exists());
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    nix::sys::signal::kill(
+        nix::unistd::Pid::from_raw(waiting.id() as i32),
+        nix::sys::signal::Signal::SIGTERM,
+    )
+    .unwrap();
+    let mut error = String::new();
+    waiting.stderr.take().unwrap().read_to_string(&mut error).unwrap();
+    assert!(!waiting.wait().unwrap().success());
+    assert!(error.contains("SIGTERM"), "{error}");
+    assert_nothing(&container);
+}

@@ -1,0 +1,13 @@
+//! Cgroups that systemd makes. `hack/test-in-box` runs this where systemd is PID 1: in the container of hack/systemd-box, as
+//! root and as an ordinary user in a login session.
+
+#[macro_use]
+#[path = "../support/mod.rs"]
+mod support;
+
+mod absent;
+#[macro_use]
+mod bench;
+mod rules;
+mod scope;
+mod users;

@@ -1,0 +1,80 @@
+//! Limits and device rules: in files, and as properties that systemd writes again when it is reloaded.
+
+use crate::bench::{file_of, property, scoped, started, systemctl};
+use crate::support::{finish, has_controller, is_v2};
+
+fn reload() {
+    let mut command = systemctl();
+    command.arg("daemon-reload");
+    finish(command).ok();
+}
+
+/// Opens the node of a device without a mode that would refuse it: the rules alone decide.
+const OPEN: &str = "for device in 7:0:b 10:229:c 1:1:c; do
+    IFS=:; set -- $device; mknod /tmp/node $3 $1 $2
+    dd if=/tmp/node of=/dev/null bs=1 count=0 2>/tmp/why
+    if grep -q 'not permitted' /tmp/why; then echo $1 denied; else echo $1 open; fi
+    rm /tmp/node; done";
+
+#[test]
+fn reloading_systemd_neither_widens_nor_drops_device_rules() {
+    under_systemd!(true);
+    let container = scoped().args(&["sleep", "100"]).edit(|config| {
+        config["linux"]["resources"]["devices"] = serde_json::json!([
+            {"allow": false, "access": "rwm"},
+            {"allow": true, "type": "c", "major": 10, "minor": 229, "access": "rw"},
+            {"allow": true, "type": "b", "major": 7, "access": "rw"},
+        ]);
+        let capabilities = config["process"]["capabilities"].as_object_mut().unwrap();
+        for set in capabilities.values_mut() {
+            set.as_array_mut().unwrap().push("CAP_MKNOD".into());
+        }
+        config["root"]["readonly"] = false.into();
+        config["mounts"]
+            .as_array_mut()
+            .unwrap()
+            .push(serde_json::json!({"destination": "/tmp", "type": "tmpfs",
+            "source": "tmpfs", "options": ["dev", "mode=1777"]}));
+    });
+    let container = started(container);
+    let before = container.exec_sh(OPEN).ok();
+    assert!(before.contains("1 denied"), "{before}");
+    assert!(before.contains("10 open"), "{before}");
+    assert_eq!(property(&container, "DevicePolicy"), "strict");
+    for _ in 0..2 {
+        reload();
+        assert_eq!(container.exec_sh(OPEN).ok(), before);
+    }
+    container.call(&["delete", "--force", &container.id]).ok();
+}
+
+#[test]
+fn limits_are_properties_and_files_and_an_update_changes_both() {
+    under_systemd!(true);
+    if !has_controller("memory") || !has_controller("pids") || !has_controller("cpu") {
+        skip!("not all controllers are here (lane: hack/test-in-box, v1; hack/test-in-vm -p systemd, v2)");
+    }
+    let container = scoped().args(&["sleep", "100"]).edit(|config| {
+        config["linux"]["resources"]["memory"] = serde_json::json!({"limit": 100_000_000});
+        config["linux"]["resources"]["pids"] = serde_json::json!({"limit": 50});
+        config["linux"]["resources"]["cpu"] =
+            serde_json::json!({"shares": 512, "quota": 33_333, "period": 100_000});
+    });
+    let container = started(container);
+    let memory = if is_v2() { "MemoryMax" } else { "MemoryLimit" };
+    let limit =
+        || file_of(&container, "memory", if is_v2() { "memory.max" } else { "memory.limit_in_bytes" });
+    let quota = || file_of(&container, "cpu", if is_v2() { "cpu.max" } else { "cpu.cfs_quota_us" });
+    assert_eq!(property(&container, memory), "100000000");
+    assert_eq!(property(&container, "TasksMax"), "50");
+    assert_eq!(property(&container, "CPUQuotaPerSecUSec"), "340ms", "up to ten milliseconds");
+    assert!(quota().starts_with("33333"), "the file has what was asked for: {}", quota());
+    container.call(&["update", "--memory", "200000000", "--pids-limit", "60", &container.id]).ok();
+    assert_eq!(property(&container, memory), "200000000");
+    assert_eq!(property(&container, "TasksMax"), "60");
+    let updated = limit();
+    assert!(updated.trim().parse::<u64>().unwrap().abs_diff(200_000_000) < 65_536, "{updated}");
+    reload();
+    assert_eq!(limit(), updated);
+    container.call(&["delete", "--force", &container.id]).ok();
+}
