@@ -21,7 +21,7 @@ PAGES    = target/pages
 RUNTIME ?=
 export RUNTIME
 
-.PHONY: help run test test-long compare install uninstall bench lint engines build package deps clean conformance
+.PHONY: help run test test-vm test-long compare install uninstall bench lint engines build package deps clean conformance
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -57,12 +57,16 @@ plain-target:
 
 test: deps ## unit and integration tests; the cgroup tests on v1 and v2, those of systemd in a container with a whole systemd
 	@if command -v cargo-nextest >/dev/null 2>&1; then \
-		set -ex; $(CARGO) nextest run --locked --no-fail-fast; $(CARGO) test --locked --doc --quiet; \
+		echo "=== lane host"; set -ex; $(CARGO) nextest run --locked --no-fail-fast; \
+		$(CARGO) test --locked --doc --quiet; echo "=== lane v2-view"; \
 		hack/v2-view $(CARGO) nextest run --locked --no-fail-fast $(BOTH); \
 	else \
-		set -ex; $(CARGO) test --locked --no-fail-fast; hack/v2-view $(CARGO) test --locked --no-fail-fast $(BOTH); \
+		echo "=== lane host"; set -ex; $(CARGO) test --locked --no-fail-fast; echo "=== lane v2-view"; hack/v2-view $(CARGO) test --locked --no-fail-fast $(BOTH); \
 	fi
 	hack/test-in-box || [ $$? = 77 ]
+
+test-vm: deps ## run the tests that need a machine of their own in virtual machines (LANES="uml qemu" chooses)
+	@hack/test-lanes $(LANES)
 
 test-long: deps ## run the races of tests/security/gym twenty times longer, and all of hack/compare
 	@set -ex; GYM_ROUNDS=20 $(CARGO) test --locked --test security gym:: -- --nocapture --test-threads 1; \

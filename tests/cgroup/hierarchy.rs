@@ -1,7 +1,7 @@
 //! The rules of a v2 tree, as a container meets them: groups of threads, parents in use, delegation, and a kernel without
 //! cgroup.kill.
 
-use crate::support::{Container, finish, is_v2, limited, missing};
+use crate::support::{Container, finish, is_v2, limited, missing, of_the_v2_side};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -182,6 +182,35 @@ fn without_cgroup_kill_every_process_ends_too() {
     finish(command).ok();
     let text = fs::read_to_string(log).unwrap();
     assert!(text.contains("cgroup.kill") && text.contains("INJECTED"), "the control: {text}");
+    container.assert_gone();
+}
+
+/// Which side has a controller is the host's affair; a config has one limit for it.
+#[test]
+fn on_a_hybrid_host_each_limit_goes_to_the_side_that_has_its_controller() {
+    if !["pids", "memory"].into_iter().all(of_the_v2_side) || missing("cpu").is_some() {
+        crate::skip!("this is no hybrid host with pids and memory on v2 and cpu on v1");
+    }
+    let resources = json!({
+        "pids": {"limit": 3}, "memory": {"limit": 33_554_432}, "cpu": {"shares": 512},
+        "devices": [{"allow": false, "access": "rwm"}]
+    });
+    let container = limited(resources).sh("sleep 1000").started();
+    let read = |side: &str, file: &str| {
+        fs::read_to_string(format!("/sys/fs/cgroup/{side}/{}/{file}", container.id)).unwrap()
+    };
+    assert_eq!(read("unified", "pids.max"), "3\n");
+    assert_eq!(read("unified", "memory.max"), "33554432\n");
+    assert_eq!(read("cpu", "cpu.shares"), "512\n");
+    assert!(container.exec_sh("sleep 1 & sleep 1 & sleep 1 & wait").err.contains("fork"));
+    assert_eq!(container.exec_sh("tail /dev/zero").code, 137);
+    container.call(&["update", "--pids-limit", "9", "--cpu-share", "256", &container.id]).ok();
+    assert_eq!((read("unified", "pids.max"), read("cpu", "cpu.shares")), ("9\n".into(), "256\n".into()));
+    let stats: Value =
+        serde_json::from_str(&container.call(&["events", "--stats", &container.id]).ok()).unwrap();
+    assert_eq!(stats["data"]["pids"]["limit"], 9);
+    assert_eq!(stats["data"]["memory"]["usage"]["limit"], 33_554_432);
+    container.call(&["delete", "--force", &container.id]).ok();
     container.assert_gone();
 }
 

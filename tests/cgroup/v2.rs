@@ -3,6 +3,7 @@
 
 use crate::support::cgroups::{Place, Shell, join, run_inside, same, unified, unified_with};
 use rruntime::cgroup::{Cgroup, Limits};
+use std::io::Write;
 use std::os::fd::AsRawFd;
 
 #[test]
@@ -76,6 +77,33 @@ fn an_update_replaces_the_one_program() {
     let second = ids();
     assert_eq!(second.len(), 1);
     assert_ne!(first, second);
+}
+
+/// Both sets of rules forbid the kernel's log, and so does every moment between them.
+#[test]
+fn between_two_sets_of_rules_nothing_is_allowed_that_both_forbid() {
+    let Some(layout) = unified() else { return };
+    let place = Place::new(layout, "gap");
+    let rules = |minor: u32| {
+        place.limits(&format!(
+            "{{\"devices\":[{{\"allow\":false,\"access\":\"rwm\"}},\
+             {{\"allow\":true,\"type\":\"c\",\"major\":1,\"minor\":{minor},\"access\":\"rw\"}}]}}"
+        ))
+    };
+    let cgroup = place.create();
+    cgroup.guard_devices(&rules(3)).unwrap();
+    let script =
+        "while read -r go; do (: </dev/kmsg) 2>/dev/null && echo opened; n=$((n+1)); done; echo tried $n";
+    let mut shell = Shell::waiting(script);
+    join(&place.location, shell.pid());
+    let again = Cgroup::open(&place.location).unwrap().unwrap();
+    let mut go = shell.0.stdin.take().unwrap();
+    for minor in 0..300 {
+        go.write_all(b"go\n").unwrap();
+        again.guard_devices(&rules(3 + minor % 3)).unwrap();
+    }
+    drop(go);
+    assert_eq!(shell.finish().1.trim(), "tried 299");
 }
 
 #[test]
@@ -259,6 +287,23 @@ fn a_hugetlb_limit_arrives_with_its_reservation() {
         .unwrap_err()
         .to_string();
     assert!(error.contains("/linux/resources/hugepageLimits/0/limit"), "{error}");
+}
+
+#[test]
+fn huge_pages_beyond_the_limit_are_not_given() {
+    let Some(layout) = unified_with("hugetlb") else { return };
+    let set_aside = std::fs::read_to_string("/proc/sys/vm/nr_hugepages").unwrap_or_default();
+    if set_aside.trim().parse().unwrap_or(0) < 4 || std::fs::metadata("/usr/bin/python3").is_err() {
+        return crate::support::say_skipped("this host has no huge pages set aside, or no python3");
+    }
+    let place = Place::new(layout, "huge");
+    place.limited("{\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":4194304}]}");
+    let take = "python3 -c 'import mmap, sys; n = int(sys.argv[1]) << 21; \
+                m = mmap.mmap(-1, n, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x40000); \
+                m[0] = m[n - 1] = 1; print(\"got\", n)'";
+    let printed = run_inside(&place.location, &format!("{take} 2; {take} 3"));
+    assert!(printed.contains("got 4194304") && !printed.contains("got 6291456"), "{printed}");
+    assert!(printed.contains("Cannot allocate memory"), "{printed}");
 }
 
 #[test]

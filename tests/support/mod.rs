@@ -12,6 +12,7 @@ pub mod sweep;
 
 use serde_json::Value;
 use std::fs::{self, File};
+use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -314,6 +315,12 @@ pub fn has_controller(name: &str) -> bool {
     is_hierarchy(&Path::new("/sys/fs/cgroup").join(name))
 }
 
+/// On a hybrid host: the controllers that are on the v2 side.
+pub fn of_the_v2_side(name: &str) -> bool {
+    let list = fs::read_to_string("/sys/fs/cgroup/unified/cgroup.controllers").unwrap_or_default();
+    list.split_whitespace().any(|controller| controller == name)
+}
+
 /// Whether a v1 hierarchy is mounted there: a plain directory may have the name of a controller that is not mounted.
 pub fn is_hierarchy(path: &Path) -> bool {
     let kind = nix::sys::statfs::statfs(path).map(|found| found.filesystem_type());
@@ -358,7 +365,9 @@ pub fn say_skipped(reason: &str) {
     let test = format!("{}::{}", env!("CARGO_CRATE_NAME"), thread.name().unwrap_or("?"));
     let lane = LANES.lines().find_map(|line| line.strip_prefix(&*test)?.strip_prefix(' '));
     let reason = reason.lines().next().unwrap_or_default();
-    eprintln!("skipped: {reason} ({test}; lane: {})", lane.unwrap_or("none"));
+    let line = format!("skipped: {reason} ({test}; lane: {})\n", lane.unwrap_or("none"));
+    // In one piece: other tests say something too.
+    std::io::stderr().write_all(line.as_bytes()).expect("there is a standard error");
 }
 
 /// Polls for something that another process does.

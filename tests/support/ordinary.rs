@@ -26,8 +26,11 @@ impl Container {
     /// Docker's default config as an ordinary user can have it: a user namespace with only their own ids, no
     /// cgroup, no limits, no group for terminals.
     pub fn ordinary() -> Container {
+        Container::ordinary_of(ordinary_ids())
+    }
+
+    pub fn ordinary_of((uid, gid): (u32, u32)) -> Container {
         let mut container = Container::below(&std::env::temp_dir());
-        let (uid, gid) = ordinary_ids();
         container.ids = Some((uid, gid));
         fs::create_dir_all(container.runtime_dir()).expect("the temporary directory is writable");
         fs::set_permissions(container.runtime_dir(), fs::Permissions::from_mode(0o700)).expect("it is ours");

@@ -13,11 +13,11 @@ pub fn is_root() -> bool {
 /// Why a test for root, or for an ordinary user, cannot run here.
 pub fn missing(root: Option<bool>) -> Option<&'static str> {
     if !Path::new("/run/systemd/system").exists() {
-        return Some("systemd is not PID 1 here (lane: hack/test-in-box)");
+        return Some("systemd is not PID 1 here");
     }
     match (root, is_root()) {
-        (Some(true), false) => Some("for root (lane: hack/test-in-box)"),
-        (Some(false), true) => Some("for an ordinary user (lane: hack/test-in-box -u)"),
+        (Some(true), false) => Some("for root"),
+        (Some(false), true) => Some("for an ordinary user"),
         _ => None,
     }
 }

@@ -1,7 +1,7 @@
 //! Limits whose effect would need hardware or minutes: what the container's cgroup holds.
 
 use crate::limits::{limited, missing};
-use crate::support::{Container, is_v2};
+use crate::support::{Container, is_v2, of_the_v2_side};
 use serde_json::json;
 use std::fs;
 
@@ -99,13 +99,20 @@ fn huge_pages_are_limited_by_size() {
 }
 
 #[test]
-fn network_classes_and_priorities_are_set_where_v1_has_them() {
+fn a_network_class_is_set_where_v1_has_them() {
     if is_v2() {
-        crate::skip!("cgroup v2 has neither net_cls nor net_prio");
+        crate::skip!("cgroup v2 has no net_cls");
     }
     needs!("net_cls");
     let resources = json!({"network": {"classID": 1_048_577}});
     assert_eq!(limited(resources).sh("cat /sys/fs/cgroup/net_cls/net_cls.classid").run().ok(), "1048577\n");
+}
+
+#[test]
+fn network_priorities_are_set_where_v1_has_them() {
+    if is_v2() {
+        crate::skip!("cgroup v2 has no net_prio");
+    }
     needs!("net_prio");
     let resources = json!({"network": {"priorities": [{"name": "lo", "priority": 3}]}});
     assert!(
@@ -124,7 +131,8 @@ fn a_limit_without_its_controller_is_an_error_that_names_the_field() {
     ];
     for (controller, resources, field) in cases {
         // cgroup v2 has replaced the network controllers by something that is not ours; a warning says so.
-        if missing(controller).is_none() || (controller == "net_cls" && is_v2()) {
+        if missing(controller).is_none() || of_the_v2_side(controller) || (controller == "net_cls" && is_v2())
+        {
             continue;
         }
         let container = limited(resources).sh("echo ran");

@@ -70,6 +70,7 @@ fn on_v1_each_controller_may_have_a_group_of_its_own() {
         assert!(error.contains("--cgroup = \"sub\"") && error.contains("one hierarchy"), "{error}");
         return;
     }
+    needs!("cpu", "pids", "memory");
     make(&container, "one");
     make(&container, "two");
     let found = lines(&exec(&container, &["cpu,pids:one", "memory:two"], "cat /proc/self/cgroup").ok());

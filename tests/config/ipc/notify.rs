@@ -408,7 +408,7 @@ fn what_a_container_leaves_beside_its_socket_keeps_nobody_from_deleting_it() {
     let manager = Manager::new("left");
     let script = "mount -o remount,bind,rw /run/notify && cd /run/notify && rm notify.sock && \
         mkdir -p notify.sock/1 1/1 2/x && touch 3 1/f && ln -s / 2/link && cd 1 && \
-        i=0; while [ $i -lt 3000 ]; do mkdir 1 2>/dev/null; cd 1 || break; i=$((i+1)); done; touch /tmp/done; sleep 1000";
+        i=0; ten=1/1/1/1/1/1/1/1/1/1; while [ $i -lt 300 ]; do mkdir -p $ten; cd $ten || break; i=$((i+1)); done; touch /tmp/done; sleep 1000";
     let container = Container::new().sh(script).edit(|config| {
         config["linux"].as_object_mut().unwrap().remove("seccomp");
         for set in ["bounding", "effective", "permitted"] {

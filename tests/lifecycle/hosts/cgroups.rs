@@ -19,10 +19,11 @@ fn run_where(line: &str, container: &Container, options: &str) -> Ended {
     finish(command)
 }
 
+/// The last mount first: it may cover others.
 const NO_CGROUPS: &str =
-    "for m in $(awk '$3 ~ /^cgroup/ {print $2}' /proc/self/mounts); do umount -l $m; done";
-const READ_ONLY: &str =
-    "for m in $(awk '$3 ~ /^cgroup/ {print $2}' /proc/self/mounts); do mount -o remount,bind,ro $m; done";
+    "for m in $(awk '$3 ~ /^cgroup/ {print $2}' /proc/self/mounts | tac); do umount -l $m || :; done";
+const READ_ONLY: &str = "for m in $(awk '$3 ~ /^cgroup/ {print $2}' /proc/self/mounts); do \
+                         mount -o remount,bind,ro $m 2>/dev/null || :; done";
 
 /// A container that asks for nothing of cgroups, not even to see them.
 fn modest() -> Container {

@@ -86,6 +86,40 @@ fn all_processes_get_the_signal_without_a_cgroup_too() {
     container.wait_for_status("stopped");
 }
 
+/// systemd itself: a scope of the user's manager, from a login session, in the lanes that have one.
+#[test]
+fn a_scope_of_the_users_manager_carries_limits() {
+    let tester = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    if !std::path::Path::new("/run/systemd/system").exists() || !tester.contains("\ntester:x:1000:1000:") {
+        skip!("no systemd with a user called tester");
+    }
+    if !is_v2() {
+        skip!("on cgroup v1 systemd delegates no controllers to ordinary users");
+    }
+    needs!("pids", "memory");
+    let script = "cd /sys/fs/cgroup; cat pids.max memory.max; cat /proc/self/cgroup";
+    let container = Container::ordinary_of((1000, 1000)).sh(script).edit(|config| {
+        config["linux"]["resources"] = json!({"pids": {"limit": 11}, "memory": {"limit": 67_108_864}});
+        config["mounts"].as_array_mut().expect("mounts").push(json!({"destination": "/sys/fs/cgroup",
+            "type": "cgroup", "source": "cgroup", "options": ["ro", "nosuid", "nodev", "noexec"]}));
+    });
+    container.write_config();
+    let mut command = std::process::Command::new("systemd-run");
+    command.args([
+        "--quiet",
+        "--collect",
+        "--pipe",
+        "--wait",
+        "--uid=tester",
+        "--property=PAMName=login",
+        "--",
+    ]);
+    command.args(["systemd-run", "--user", "--scope", "--quiet", "--property=Delegate=yes", "--"]);
+    command.arg(container.binary()).arg("--root").arg(container.state_root()).args(["run", "--bundle"]);
+    command.arg(container.bundle()).arg(&container.id).stdin(Stdio::null());
+    assert_eq!(finish(command).ok(), "11\n67108864\n0::/\n");
+}
+
 /// What systemd calls delegation: a directory of the user's, with the tests' process in it.
 #[test]
 fn a_delegated_cgroup_carries_limits() {

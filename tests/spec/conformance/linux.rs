@@ -241,7 +241,11 @@ pub const ROWS: &[Row] = &[
     row(
         "linux.resources.network{,.classID,.priorities,.priorities[].name,.priorities[].priority}",
         "v1; a warning on v2, which has neither",
-        &["cgroup/limits/files.rs::network_classes_and_priorities_are_set_where_v1_has_them", PER_VERSION],
+        &[
+            "cgroup/limits/files.rs::a_network_class_is_set_where_v1_has_them",
+            "cgroup/limits/files.rs::network_priorities_are_set_where_v1_has_them",
+            PER_VERSION,
+        ],
     ),
     row(
         "linux.resources.rdma{,.*.hcaHandles,.*.hcaObjects}",
