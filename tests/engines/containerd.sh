@@ -41,7 +41,14 @@ image=$("${cli[@]}" images ls -q | grep busybox | head -n 1)
 always=(--fifo-dir "$work/fifo" --snapshotter native --runc-binary "$runtime" --runc-root "$work/runtime")
 # containerd puts a container's cgroup below its namespace's name, which is this run's tag
 number=0
+group() { echo "$tag/$box"; }
 name() { number=$((number + 1)); box=$tag-$number; }
+if [ "$cgroups" = systemd ]; then
+  always+=(--runc-systemd-cgroup)
+  group() { echo "$parent/rr-$box.scope"; }
+  name() { number=$((number + 1)); box=$tag-$number; always=("${always[@]:0:fixed}" --cgroup "$parent:rr:$box"); }
+fi
+fixed=${#always[@]}
 task_status() { "${cli[@]}" tasks ls | awk -v id="$1" '$1 == id { print $3 }'; }
 has_status() { [ "$(task_status "$1")" = "$2" ]; }
 
@@ -63,7 +70,7 @@ name; expect "containerd: env and working directory" 0 'v /tmp' \
   "${cli[@]}" run --rm "${always[@]}" --env K=v --cwd /tmp "$image" "$box" sh -c 'echo $K $PWD'
 name; expect "containerd: the memory limit is the container's" 0 33554432 \
   "${cli[@]}" run --rm "${always[@]}" --memory-limit 33554432 --mount type=bind,src=/sys/fs/cgroup,dst=/host,options=rbind:ro \
-  "$image" "$box" sh -c 'for f in /host/$1/memory.max /host/memory/$1/memory.limit_in_bytes; do [ -e $f ] && exec cat $f; done; exit 9' sh "$tag/$box"
+  "$image" "$box" sh -c 'for f in /host/$1/memory.max /host/memory/$1/memory.limit_in_bytes; do [ -e $f ] && exec cat $f; done; exit 9' sh "$(group)"
 name; expect "containerd: seccomp is on where asked" 0 2 \
   "${cli[@]}" run --rm "${always[@]}" --seccomp "$image" "$box" sed -n 's/^Seccomp:\t//p' /proc/self/status
 mkdir -p "$work/volume"

@@ -35,7 +35,7 @@ daemon dockerd dockerd --config-file "$work/daemon.json" --host "unix://$work/do
   --containerd "$work/containerd.sock" --containerd-namespace "$tag" --containerd-plugins-namespace "$tag-plugins" \
   --data-root "$work/data" --exec-root "$work/exec" --pidfile "$work/docker.pid" \
   --storage-driver vfs --bridge none --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false \
-  --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/$tag" \
+  --exec-opt "native.cgroupdriver=$cgroups" --cgroup-parent "$parent" \
   --add-runtime "under-test=$runtime" --default-runtime under-test --default-ulimit nofile=1024:4096 --log-level warn
 export DOCKER_CONFIG=$work/client
 mkdir -p "$DOCKER_CONFIG"

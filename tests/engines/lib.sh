@@ -1,6 +1,8 @@
 # lib.sh: what the engine scripts share: one line for each check, a private world to run in, and the proof that
 # nothing of it is left. Sourced, never run.
 #
+# CGROUPS=systemd has the engine use its systemd driver (tests/engines/run-in-box); default cgroupfs.
+#
 # The private world: every directory, socket and pid file lies under $work (made by mktemp), every cgroup under one
 # named after this run, and every daemon is a child of the script that ends it by its process id. Other engines and
 # other tests on the same machine are neither seen nor touched.
@@ -84,6 +86,7 @@ choose_runtime() {
 }
 
 need_root() { [ "$(id -u)" = 0 ] || skip_all "$1" "needs root"; }
+cgroups=${CGROUPS:-cgroupfs}
 need() { # ENGINE COMMAND…
   local engine=$1 command
   shift
@@ -94,9 +97,12 @@ need() { # ENGINE COMMAND…
 
 begin() { # ENGINE: makes the private world
   engine=$1
-  need_root "$engine"
+  # With systemd's cgroups an ordinary user's podman has what it needs.
+  [ "$engine $cgroups" = "podman systemd" ] || need_root "$engine"
   work=$(mktemp -d "${TMPDIR:-/tmp}/rruntime-$engine.XXXXXX")
   tag=rruntime-test-$engine-$$
+  # systemd takes a name without a hyphen as a slice right below its root.
+  parent=$([ "$cgroups" = systemd ] && echo "${tag//-/_}.slice" || echo "/$tag")
   # conmon takes arguments of ASCII alone, whatever the locale.
   if [[ $runtime = *[!\ -~]* ]]; then cp "$runtime" "$work/" && runtime=$work/$(basename "$runtime"); fi
   daemons=()
@@ -140,7 +146,9 @@ ended() { # PROCESS: gone, or a child of ours that only waits to be collected
 # (dockerd keeps its own handle on the host's network there until it is unmounted by hand: that is not the runtime's)
 left_mounts() { awk -v work="$work" 'index($5, work) == 1 && $5 !~ /\/exec\/netns\// { print $5 }' /proc/self/mountinfo; }
 # podman's monitor makes a cgroup "conmon" beside the containers and leaves it: that one is not the runtime's.
-left_cgroups() { find /sys/fs/cgroup -mindepth 2 -type d -path "*/$tag/*" ! -name conmon 2>/dev/null; }
+left_cgroups() {
+  find /sys/fs/cgroup -mindepth 2 -type d -path "*/${parent#/}/*" ! -name conmon ! -name 'libpod-conmon-*.scope' 2>/dev/null
+}
 left_processes() {
   local directory pid line
   for directory in /proc/[0-9]*; do
@@ -179,7 +187,11 @@ finish_quietly() {
     while read -r pid; do kill -KILL "$pid" 2>/dev/null; done <"$directory/cgroup.procs"
     soon 2 rmdir "$directory"
   done
-  find /sys/fs/cgroup -mindepth 1 -depth -type d \( -path "*/$tag" -o -path "*/$tag/*" \) -exec rmdir {} + 2>/dev/null
+  if [ "$cgroups" = systemd ]; then
+    systemctl $([ "$(id -u)" = 0 ] || echo --user) stop "$parent" 2>/dev/null
+  else
+    find /sys/fs/cgroup -mindepth 1 -depth -type d \( -path "*/$tag" -o -path "*/$tag/*" \) -exec rmdir {} + 2>/dev/null
+  fi
   { left_mounts; echo "$work/exec/netns/default"; } | sort -r | while read -r mount; do umount -l "$mount" 2>/dev/null; done
   if [ "$had_containerd" = no ]; then rmdir /run/containerd/{fifo,s,} 2>/dev/null; fi
   no_mount_left && rm -rf --one-file-system "$work"

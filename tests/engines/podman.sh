@@ -9,10 +9,10 @@ begin podman
 
 mkdir -p "$work/tmp"
 cli=(podman --root "$work/root" --runroot "$work/run" --tmpdir "$work/tmp" --storage-driver vfs
-  --cgroup-manager cgroupfs --events-backend file --log-level error --runtime "$runtime")
+  --cgroup-manager "$cgroups" --events-backend file --log-level error --runtime "$runtime")
 image=localhost/busybox:test
 # podman asks for more open files and processes than a root without CAP_SYS_RESOURCE may set: set both lower.
-always=(--network none --cgroup-parent "/$tag" --ulimit nofile=1024:4096 --ulimit nproc=1024:4096)
+always=(--network none --cgroup-parent "$parent" --ulimit nofile=1024:4096 --ulimit nproc=1024:4096)
 layout=$([ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] && echo v2 || echo v1)
 echo "# $(podman --version), conmon $(conmon --version | sed -n 's/conmon version //p'), cgroup $layout"
 
@@ -25,7 +25,7 @@ checks_of_a_life
 
 # podman's own ways
 expect_match "podman: info names the runtime" 0 "$runtime" "${cli[@]}" info
-attempt "${cli[@]}" pod create --name "$tag-pod" --infra=false --cgroup-parent "/$tag"
+attempt "${cli[@]}" pod create --name "$tag-pod" --infra=false --cgroup-parent "$parent"
 if [ "$code" = 0 ]; then
   expect "podman: a container in a pod" 0 pod "${cli[@]}" run --rm --pod "$tag-pod" --network none --ulimit nofile=1024:4096 --ulimit nproc=1024:4096 "$image" echo pod
   attempt "${cli[@]}" pod rm -f "$tag-pod"
@@ -33,7 +33,7 @@ if [ "$code" = 0 ]; then
 else
   skip "podman: a container in a pod" "podman makes no pod here: $err"
 fi
-attempt "${cli[@]}" run --rm --cgroup-parent "/$tag" --ulimit nofile=1024:4096 --ulimit nproc=1024:4096 "$image" cat /sys/class/net/eth0/operstate
+attempt "${cli[@]}" run --rm --cgroup-parent "$parent" --ulimit nofile=1024:4096 --ulimit nproc=1024:4096 "$image" cat /sys/class/net/eth0/operstate
 if [ "$code" = 0 ]; then ok "podman: the default network"; else
   case $err in
     *CNI* | *cni* | *netavark* | *iptables* | *nftables* | *slirp* | *pasta*)
