@@ -349,6 +349,7 @@ pub fn create<'a>(of: &Creation<'a>) -> Result<Vec<Deed<'a>>> {
         raises: of.raises,
         confined: plan.confined.as_ref(),
         resctrl: resctrl.map(Group::Wanted),
+        records: plan.staged,
         scope: asked.map(|_| [Deed::AwaitScope(limits), Deed::GuardDevices(limits)].map(Some)),
     };
     // What comes after it is said to the command that starts the container.
@@ -445,7 +446,7 @@ pub fn join<'a>(
     let mut deeds = vec![Deed::Open(&tenant.opens), Deed::StartJoining];
     let (confined, resctrl) = (tenant.confined.as_ref(), resctrl.map(Group::Recorded));
     let scope = tenant.mover.as_ref().map(|unit| [Some(Deed::MoveIntoScope(unit)), None]);
-    let part = HostsPart { spec, id_maps: None, raises: true, confined, resctrl, scope };
+    let part = HostsPart { spec, id_maps: None, raises: true, confined, resctrl, records: false, scope };
     part.meet(tenant.script.talks().iter(), &mut deeds)?;
     deeds.extend(wanted([
         Some(Deed::AwaitProgram),
@@ -462,6 +463,8 @@ struct HostsPart<'a> {
     raises: bool,
     confined: Option<&'a Sets>,
     resctrl: Option<Group<'a>>,
+    /// The process that hooks may ask for is there only by then.
+    records: bool,
     /// What puts the process into a scope.
     scope: Option<[Option<Deed<'a>>; 2]>,
 }
@@ -478,7 +481,7 @@ impl<'a> HostsPart<'a> {
             match *talk {
                 Talk::Reached(point) => {
                     deeds.push(Deed::Meet(point));
-                    deeds.extend(self.at(point).ok_or_else(|| lacks(*talk))?.into_iter().flatten());
+                    deeds.extend(self.at(point).ok_or_else(|| lacks(*talk))?);
                     deeds.push(if point == Point::Scope { Deed::ReleaseIntoScope } else { Deed::Release });
                 }
                 Talk::Console => {
@@ -496,7 +499,7 @@ impl<'a> HostsPart<'a> {
     }
 
     /// The host's part at a point where init waits; `None` where the plan does not have it.
-    fn at(&self, point: Point) -> Option<[Option<Deed<'a>>; 3]> {
+    fn at(&self, point: Point) -> Option<Vec<Deed<'a>>> {
         let process = self.spec.process.as_ref();
         let rlimits = process.map_or(&[][..], |process| &process.rlimits);
         let raise = (self.raises && !rlimits.is_empty()).then_some(Deed::RaiseLimits(rlimits));
@@ -505,26 +508,24 @@ impl<'a> HostsPart<'a> {
             Point::Map => {
                 let (uids, gids) = self.id_maps?;
                 let score = process.filter(|_| self.raises).and_then(|process| process.oom_score_adj);
-                [Some(Deed::WriteIdMaps(uids, gids)), raise, score.map(Deed::ScoreForOom)]
+                wanted([Some(Deed::WriteIdMaps(uids, gids)), raise, score.map(Deed::ScoreForOom)])
             }
-            Point::Scope => {
-                let [first, second] = self.scope?;
-                [first, second, None]
-            }
-            Point::Limits => [raise, None, None],
-            Point::Resctrl => [Some(Deed::JoinResctrl(self.resctrl?)), None, None],
-            Point::Network => [Some(Deed::MoveDevices(self.spec.linux())), None, None],
-            Point::Hooks => [
+            Point::Scope => wanted(self.scope?),
+            Point::Limits => wanted([raise]),
+            Point::Resctrl => vec![Deed::JoinResctrl(self.resctrl?)],
+            Point::Network => vec![Deed::MoveDevices(self.spec.linux())],
+            Point::Hooks => wanted([
+                self.records.then_some(Deed::RecordProcess),
                 run(HookKind::Prestart, &hooks.prestart),
                 run(HookKind::CreateRuntime, &hooks.create_runtime),
                 run(HookKind::CreateContainer, &hooks.create_container),
-            ],
-            Point::Confined => [Some(Deed::CheckConfined(self.confined?)), None, None],
-            Point::Processes => [Some(Deed::LimitProcesses(rlimits)), None, None],
+            ]),
+            Point::Confined => vec![Deed::CheckConfined(self.confined?)],
+            Point::Processes => vec![Deed::LimitProcesses(rlimits)],
             Point::Born => {
                 let settled = process.filter(|process| forbids_birth(process)).map(Deed::SettleBorn);
                 let terminal = process.is_some_and(|process| process.terminal);
-                [settled, terminal.then_some(Deed::ShowTerminal), None]
+                wanted([settled, terminal.then_some(Deed::ShowTerminal)])
             }
         })
     }

@@ -104,8 +104,7 @@ pub fn of_limits(limits: &Limits, unified: bool) -> Vec<Property> {
 /// The device rules as far as systemd has words for them.
 pub fn of_devices(limits: &Limits) -> Vec<Property> {
     let Some(rules) = &limits.devices else { return Vec::new() };
-    let known = std::fs::read_to_string("/proc/devices").unwrap_or_default();
-    match devices::allowed(rules, &known) {
+    match devices::allowed(rules) {
         Some(list) => vec![
             Property::new("DevicePolicy", Value::Text("strict".to_owned())),
             Property::new("DeviceAllow", Value::Rules(list)),

@@ -150,14 +150,11 @@ impl Making<'_> {
             Deed::RunHooks(kind, hooks) => self.run_hooks(kind, hooks),
             Deed::TakeTerminal(process) => self.take_terminal(process),
             Deed::SendListener(profile) => match self.follow(Talk::Listener)? {
-                Heard::Listener(fd) => listener::send(
-                    profile,
-                    &self.record,
-                    Status::Creating,
-                    self.pid()?,
-                    fd.as_fd(),
-                    &self.engine.waits,
-                ),
+                Heard::Listener(fd) => {
+                    self.know_process()?;
+                    let (record, waits) = (&self.record, &self.engine.waits);
+                    listener::send(profile, record, Status::Creating, self.pid()?, fd.as_fd(), waits)
+                }
                 _ => Err(message::out_of_turn()),
             },
             Deed::AwaitReady => self.follow(Talk::Ready).map(drop),
@@ -313,11 +310,7 @@ impl Making<'_> {
     }
 
     fn run_hooks(&mut self, kind: HookKind, hooks: &[Hook]) -> Result<()> {
-        let pid = self.pid()?;
-        // One that was spawned is noted here first.
-        if self.record.process.is_none_or(|process| process.pid != pid) {
-            self.note_process(Phase::Creating)?;
-        }
+        self.know_process()?;
         let first = self.init()?.process();
         let occasion = Occasion::new(kind.name(), &self.record, Status::Creating, &self.engine.waits)
             .before(first.pidfd.as_fd());
@@ -353,6 +346,15 @@ impl Making<'_> {
             Err(_) => "the container's init has ended".to_owned(),
         };
         Error::new(how)
+    }
+
+    /// One that was spawned is noted when others are told of it.
+    fn know_process(&mut self) -> Result<()> {
+        let pid = self.pid()?;
+        match self.record.process {
+            Some(process) if process.pid == pid => Ok(()),
+            _ => self.note_process(Phase::Creating),
+        }
     }
 
     /// From here on every command finds the process. The lock is ours until it is ready.
