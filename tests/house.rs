@@ -13,13 +13,13 @@ const LAYERS: [&[&str]; 8] = [
     &["cli"],
     &["engine"],
     &["plan", "state"],
-    &["cgroup", "resctrl", "seccomp"],
+    &["cgroup", "criu", "resctrl", "seccomp"],
     &["spec", "host", "report"],
     &["names", "sys"],
     &["error", "time", "wire"],
 ];
 /// The same for the rooms of src/engine.
-const ENGINE_ROOMS: [&[&str]; 3] = [&["running"], &["life"], &["caller", "child"]];
+const ENGINE_ROOMS: [&[&str]; 4] = [&["checkpoint"], &["running"], &["life"], &["caller", "child"]];
 /// (from, to) where an arrow goes up.
 const ARROWS_UP: [(&str, &str); 0] = [];
 /// Files that know each other, each group by any of its files.

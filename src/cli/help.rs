@@ -46,9 +46,6 @@ pub fn unknown_command(face: &Face, word: &str, commands: &[Command]) -> Error {
         _ if !face.is_own() && face.manner == Manner::Runc => {
             format!("unknown command: No help topic for '{word}'")
         }
-        _ if matches!(word, "checkpoint" | "restore") => {
-            "rruntime cannot checkpoint or restore containers yet".to_owned()
-        }
         None | Some("") => format!("unknown command '{word}'"),
         Some(meant) => format!("unknown command '{word}'; did you mean '{meant}'?"),
     };

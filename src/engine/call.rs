@@ -2,7 +2,8 @@
 
 use crate::engine::running::events::{ContainerEvent, Stream};
 use crate::engine::{
-    AfterExit, CreateOptions, Engine, ExecOptions, Force, Recipients, Running, Started, UpdateOptions,
+    AfterExit, CheckpointOptions, CreateOptions, Engine, ExecOptions, Force, Recipients, RestoreOptions,
+    Running, Started, UpdateOptions,
 };
 use crate::error::Result;
 use crate::sys::launch::Child;
@@ -23,6 +24,16 @@ impl Engine {
     /// Both. Returns when the program runs. One that could not be started is deleted, if that is what `after` says.
     pub fn run(&self, options: &CreateOptions, after: AfterExit) -> Result<Running> {
         self.call().run(options, after)
+    }
+
+    /// Writes the container's processes to files, by CRIU.
+    pub fn checkpoint(&self, id: &str, options: &CheckpointOptions) -> Result<()> {
+        self.call().checkpoint(id, options)
+    }
+
+    /// Makes a container whose processes come from such files. Returns when they run.
+    pub fn restore(&self, options: &RestoreOptions) -> Result<Running> {
+        self.call().restore(options)
     }
 
     /// Deletes a container whose process has ended, unless another command has done so.

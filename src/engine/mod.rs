@@ -8,6 +8,7 @@
 mod call;
 mod caller;
 mod carry;
+mod checkpoint;
 pub mod child;
 mod event;
 mod hold;

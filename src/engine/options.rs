@@ -4,6 +4,7 @@
 
 pub use crate::cgroup::systemd::Buses;
 pub use crate::cgroup::{Below, CgroupManager};
+pub use crate::criu::messages::CgroupMode;
 pub use crate::spec::{Keyring, RootChange};
 use std::ffi::OsString;
 use std::os::fd::BorrowedFd;
@@ -170,4 +171,67 @@ pub enum Force {
     OnlyStopped,
     /// Its processes are killed first; an unknown id is no error.
     Kill,
+}
+
+/// What a dump and a restore by CRIU have in common. Each `bool` is an option of CRIU's of that name.
+#[derive(Clone, Debug, Default)]
+pub struct CriuOptions {
+    /// Where the images are.
+    pub image_path: PathBuf,
+    /// Where CRIU's log is; absent: with the images.
+    pub work_path: Option<PathBuf>,
+    pub tcp_established: bool,
+    pub tcp_close: bool,
+    pub ext_unix_sk: bool,
+    pub shell_job: bool,
+    pub file_locks: bool,
+    pub link_remap: bool,
+    pub lazy_pages: bool,
+    pub auto_dedup: bool,
+    /// Absent: a dump keeps them as `Soft` does; a restored container has the cgroup of its config, and no other.
+    pub cgroups: Option<CgroupMode>,
+    /// A configuration file of CRIU's, which can run programs.
+    pub config: Option<String>,
+}
+
+/// What a dump writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dump {
+    #[default]
+    Whole,
+    /// Only the memory, for a later dump that writes what has changed by then. The container goes on.
+    Memory,
+}
+
+/// What becomes of a container whose processes are in files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AfterDump {
+    #[default]
+    Delete,
+    Run,
+}
+
+/// `checkpoint`.
+#[derive(Clone, Debug, Default)]
+pub struct CheckpointOptions<'a> {
+    pub criu: CriuOptions,
+    pub dump: Dump,
+    pub after: AfterDump,
+    /// The dump that this one builds on, as a path from the images' directory.
+    pub parent_path: Option<String>,
+    pub tcp_skip_in_flight: bool,
+    /// Who takes the memory, by address and port.
+    pub page_server: Option<(String, u16)>,
+    /// Hears a zero byte when pages can be asked for.
+    pub status_fd: Option<BorrowedFd<'a>>,
+}
+
+/// `restore`: a container as `run` makes it, with processes from files.
+#[derive(Clone, Debug, Default)]
+pub struct RestoreOptions<'a> {
+    pub create: CreateOptions<'a>,
+    pub criu: CriuOptions,
+    /// `TYPE:NAME`; absent: the config's.
+    pub lsm_profile: Option<String>,
+    pub lsm_mount_context: Option<String>,
 }

@@ -12,10 +12,14 @@ pub struct Line<'t> {
     pub id: u64,
     /// The mount that it is on.
     pub parent: u64,
+    /// The number of its file system's device.
+    pub device: &'t str,
     /// What of its file system it shows.
     pub root: &'t str,
     /// Where it is, from the process's root.
     pub point: &'t str,
+    /// The options of the mount itself.
+    pub flags: &'t str,
     groups: &'t str,
     pub kind: &'t str,
     /// The options of its super block.
@@ -61,10 +65,11 @@ fn line(text: &str) -> Option<Line<'_>> {
     let (mount, filesystem) = text.split_once(" - ")?;
     let mut words = mount.splitn(7, ' ');
     let (id, parent) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-    let (root, point, groups) = (words.nth(1)?, words.next()?, words.nth(1).unwrap_or_default());
+    let (device, root, point) = (words.next()?, words.next()?, words.next()?);
+    let (flags, groups) = (words.next()?, words.next().unwrap_or_default());
     let mut words = filesystem.split(' ');
     let (kind, options) = (words.next()?, words.nth(1)?);
-    Some(Line { id, parent, root, point, groups, kind, options })
+    Some(Line { id, parent, device, root, point, flags, groups, kind, options })
 }
 
 /// mountinfo writes space, tab, newline and backslash as three octal digits.
@@ -99,6 +104,7 @@ mod tests {
                      37 36 0:5 / /proc rw - proc proc rw\n";
         let [first, second] = lines(table).collect::<Vec<_>>()[..] else { panic!("two lines") };
         assert_eq!((first.id, first.parent, first.kind, first.options), (36, 35, "ext3", "rw,x"));
+        assert_eq!((first.device, first.flags, second.flags), ("98:0", "rw,noatime", "rw"));
         assert_eq!((&*unescape(first.root), &*unescape(first.point)), ("/a b", "/c\td"));
         assert_eq!((first.group("shared:"), first.group("master:")), (Some("7"), Some("1")));
         assert_eq!((second.parent, second.kind, second.group("shared:")), (36, "proc", None));

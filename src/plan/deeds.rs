@@ -83,6 +83,12 @@ pub enum Deed<'a> {
     // A process that joins a container.
     /// Its init, with what exec's caller gives it.
     StartJoining,
+    // A restore.
+    /// A container as the config says, without its program: what is restored is held against it.
+    BuildModel,
+    StartCriu,
+    /// Makes the processes again, compares, and lets them go on.
+    Restore,
     // A start.
     /// Pass on to the service manager's socket that the program is ready.
     RelayReadiness(&'a Path),
@@ -191,6 +197,9 @@ impl<'a> Deed<'a> {
             Deed::WriteBrief(_) => ("write the summary for list", "", None),
             Deed::WritePidFile(_) => ("write the pid file", "", None),
             Deed::StartJoining => ("start init", "", Some(Deed::EndJoining)),
+            Deed::BuildModel => ("build what the container is compared with", "", None),
+            Deed::StartCriu => ("start criu", "", Some(Deed::EndProcesses)),
+            Deed::Restore => ("restore the processes", "", None),
             Deed::RelayReadiness(_) => ("listen for the program's readiness", "", None),
             Deed::SayStart => ("tell init to start the program", "/process/args", None),
             Deed::AwaitProgram => ("wait until the program runs", "/process/args", None),
@@ -367,6 +376,56 @@ pub fn create<'a>(of: &Creation<'a>) -> Result<Vec<Deed<'a>>> {
         wishes.pid_file.map(Deed::WritePidFile),
     ]));
     Ok(deeds)
+}
+
+/// The deeds of a restore: a container whose processes come from files of a checkpoint.
+pub fn restore<'a>(of: &Creation<'a>) -> Vec<Deed<'a>> {
+    let Creation { id, cgroup, limits, scope, resctrl, wishes, .. } = *of;
+    wanted([
+        Some(Deed::MakeState(id)),
+        cgroup.map(Deed::ClaimCgroup),
+        Some(Deed::WriteIntent),
+        cgroup.map(|location| Deed::MakeCgroup(location, limits)),
+        scope.map(|_| Deed::StartHolder),
+        scope.map(Deed::AskForScope),
+        scope.map(|_| Deed::AwaitScope(limits)),
+        resctrl.map(Deed::MakeResctrl),
+        cgroup.map(|_| Deed::GuardDevices(limits)),
+        Some(Deed::KeepConfig),
+        Some(Deed::BuildModel),
+        cgroup.map(|_| Deed::SetLimits(limits)),
+        Some(Deed::StartCriu),
+        // From here on `delete --force` finds all of it.
+        Some(Deed::RecordProcess),
+        resctrl.map(Group::Wanted).map(Deed::JoinResctrl),
+        Some(Deed::Restore),
+        scope.map(|_| Deed::EndHolder),
+        Some(Deed::RecordCreated),
+        Some(Deed::Publish),
+        Some(Deed::WriteBrief(false)),
+        wishes.pid_file.map(Deed::WritePidFile),
+    ])
+}
+
+/// Of the deeds of a creation those that build the container, up to a process that would become its program.
+pub fn model<'a>(of: &Creation<'a>) -> Result<Vec<Deed<'a>>> {
+    let builds = |deed: &Deed| {
+        matches!(
+            deed,
+            Deed::Open(_)
+                | Deed::StartInit(_)
+                | Deed::Meet(_)
+                | Deed::WriteIdMaps(..)
+                | Deed::RaiseLimits(_)
+                | Deed::ScoreForOom(_)
+                | Deed::LimitProcesses(_)
+                | Deed::SettleBorn(_)
+                | Deed::TakeTerminal(_)
+                | Deed::Release
+                | Deed::AwaitReady
+        )
+    };
+    Ok(create(of)?.into_iter().filter(builds).collect())
 }
 
 fn wanted<'a, const N: usize>(deeds: [Option<Deed<'a>>; N]) -> Vec<Deed<'a>> {

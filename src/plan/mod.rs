@@ -8,6 +8,7 @@ pub mod affinity;
 pub mod behind;
 mod belonging;
 pub mod container;
+pub mod criu;
 pub mod deeds;
 pub mod devices;
 pub mod kept;

@@ -273,6 +273,7 @@ impl Deed<'_> {
             Deed::AwaitReady | Deed::AwaitScope(_) => String::new(),
             Deed::StartHolder | Deed::EndHolder => String::new(),
             Deed::TakeTerminal(_) | Deed::ShowTerminal => String::new(),
+            Deed::BuildModel | Deed::StartCriu | Deed::Restore => String::new(),
             Deed::StartJoining | Deed::EndJoining => String::new(),
             Deed::GivePidfd | Deed::Publish | Deed::WriteBrief(_) | Deed::SayStart => String::new(),
             Deed::AwaitProgram | Deed::HideCreated | Deed::RenewBrief => String::new(),

@@ -12,6 +12,7 @@ use super::{Spec, Text};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+pub const CRIU_CONFIG: &str = "org.criu.config";
 pub const PIDFD_RECEIVER: &str = "run.oci.pidfd_receiver";
 pub const SECCOMP_RECEIVER: &str = "run.oci.seccomp.receiver";
 pub const SECCOMP_FAIL_UNKNOWN: &str = "run.oci.seccomp_fail_unknown_syscall";
@@ -49,9 +50,10 @@ pub enum Standing {
 use Standing::*;
 
 /// Names, in alphabetical order; one that ends with a point stands for all that begin with it.
-pub const ANNOTATIONS: [(&str, Standing); 16] = [
+pub const ANNOTATIONS: [(&str, Standing); 17] = [
     ("krun.", Tuning("libkrun's virtual machines")),
     ("module.wasm.image/variant", Missing("a WebAssembly engine")),
+    (CRIU_CONFIG, Reaches),
     (UNIT_PROPERTY, UnitProperty),
     (DELEGATE_CGROUP, SystemdCgroup),
     ("run.oci.handler", Missing("handlers that replace the kernel's own execve")),
@@ -163,6 +165,6 @@ mod tests {
     #[test]
     fn the_table_is_sorted_and_features_tells_the_honoured_ones() {
         assert!(ANNOTATIONS.is_sorted_by_key(|(name, _)| *name));
-        assert_eq!(honoured().count(), 11);
+        assert_eq!(honoured().count(), 12);
     }
 }

@@ -5,6 +5,7 @@
 mod support;
 
 mod budget;
+mod checkpoint;
 mod commands;
 mod crash;
 mod descriptors;

@@ -35,7 +35,7 @@ fn run(_: &Session, arguments: &Arguments) -> Result<i32> {
 /// What this program has; with `--host`, what this host has too.
 fn features(on_this_host: bool) -> Fact {
     let annotations_of_ours = Fact::object([
-        ("org.opencontainers.runc.checkpoint.enabled", Fact::text("false")),
+        ("org.opencontainers.runc.checkpoint.enabled", Fact::text("true")),
         ("rruntime.commit", Fact::text(version::COMMIT)),
         ("rruntime.version", Fact::text(version::VERSION)),
     ]);

@@ -1,5 +1,6 @@
 //! The commands as data, which parsing, help, the manual and the completion scripts read: one file a command.
 
+mod checkpoint;
 pub mod command;
 mod create;
 mod delete;
@@ -12,6 +13,7 @@ mod list;
 mod mounts;
 mod pausing;
 mod ps;
+mod restore;
 mod run;
 mod spec;
 mod start;
@@ -24,6 +26,7 @@ use super::{completion, manual};
 
 /// In the order in which help lists them.
 pub const COMMANDS: &[Command] = &[
+    checkpoint::COMMAND,
     completion::COMMAND,
     create::COMMAND,
     delete::COMMAND,
@@ -37,6 +40,7 @@ pub const COMMANDS: &[Command] = &[
     mounts::COMMAND,
     pausing::PAUSE,
     ps::COMMAND,
+    restore::COMMAND,
     pausing::RESUME,
     run::COMMAND,
     spec::COMMAND,

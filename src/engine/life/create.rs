@@ -53,6 +53,28 @@ pub struct Made {
     pub driver: Driver,
 }
 
+/// What a new container is planned with, before anything on the host has changed.
+pub struct Ready {
+    pub plan_options: plan::Options,
+    pub prepared: Prepared,
+    pub rdt: Option<resctrl::Demand>,
+}
+
+impl Ready {
+    /// What is asked of systemd, where that makes the cgroup.
+    pub fn order<'r>(&'r self, id: &'r str, spec: &Spec) -> Option<Order<'r>> {
+        let prepared = &self.prepared;
+        let in_scope = prepared.host.cgroup.as_ref().is_some_and(|location| location.unit.is_some());
+        in_scope.then_some(Order {
+            id,
+            limits: &prepared.limits,
+            layout: &prepared.host.cgroups,
+            owner: root_outside(spec).filter(|_| prepared.facts.administrator),
+            annotated: &prepared.annotated,
+        })
+    }
+}
+
 impl Call<'_> {
     pub fn create(&self, options: &CreateOptions) -> Result<Started> {
         let bundle = Bundle::read(options)?;
@@ -85,14 +107,13 @@ impl Call<'_> {
         Ok(spec)
     }
 
-    /// Makes the container up to the point where its process waits for start.
-    pub(in crate::engine) fn make(
+    /// What a new container is planned with.
+    pub(in crate::engine) fn ready(
         &self,
         options: &CreateOptions,
-        bundle: &Bundle,
         spec: &Spec,
         starter: Starter,
-    ) -> Result<Made> {
+    ) -> Result<Ready> {
         crate::state::id::check(&options.id)?;
         let facts = host::probe()?;
         let plan_options = plan::Options {
@@ -126,12 +147,24 @@ impl Call<'_> {
         if self.does_without_cgroup(spec, &prepared) {
             prepared.host.cgroup = None;
         }
-        let plan = prepare::plan(&prepared, spec, &bundle.path, &plan_options)?;
         self.warn_of(&prepared.warnings);
+        Ok(Ready { plan_options, prepared, rdt })
+    }
+
+    /// Makes the container up to the point where its process waits for start.
+    pub(in crate::engine) fn make(
+        &self,
+        options: &CreateOptions,
+        bundle: &Bundle,
+        spec: &Spec,
+        starter: Starter,
+    ) -> Result<Made> {
+        let ready = self.ready(options, spec, starter)?;
+        let Ready { plan_options, prepared, rdt } = &ready;
+        let plan = prepare::plan(prepared, spec, &bundle.path, plan_options)?;
         self.warn_of(&plan.warnings);
         let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), spec, Role::First, &self.waits)?;
-        let mut record = intent(&plan_options, options, bundle, spec, &prepared, &plan);
-        record.resctrl = rdt.as_ref().map(|rdt| rdt.place.clone());
+        let record = intent(plan_options, options, bundle, spec, (prepared, rdt.as_ref()), &plan);
         let wishes = Wishes {
             start: plan_options.start,
             shows_created: start_pipes::shows(starter, spec),
@@ -145,13 +178,7 @@ impl Call<'_> {
             spec,
             cgroup: prepared.host.cgroup.as_ref(),
             limits: &prepared.limits,
-            scope: in_scope.then_some(Order {
-                id: &options.id,
-                limits: &prepared.limits,
-                layout: &prepared.host.cgroups,
-                owner: root_outside(spec).filter(|_| prepared.facts.administrator),
-                annotated: &prepared.annotated,
-            }),
+            scope: ready.order(&options.id, spec),
             resctrl: rdt.as_ref(),
             raises: prepared.facts.privileged,
             wishes,
@@ -170,7 +197,7 @@ impl Call<'_> {
             bundle,
             spec,
             plan: &plan,
-            prepared: &prepared,
+            prepared,
             record,
             console,
             receivers,
@@ -185,7 +212,8 @@ impl Call<'_> {
         }
         let Making { record, made: Parts { entry, init, master, driver, .. }, .. } = making;
         let (Some(entry), Some(init)) = (entry, init) else { return Err(Deed::StartInit(0).misplaced()) };
-        Ok(Made { entry, record, init, master, script: plan.script, prepared, driver })
+        let script = plan.script;
+        Ok(Made { entry, record, init, master, script, prepared: ready.prepared, driver })
     }
 }
 
@@ -216,12 +244,12 @@ fn left_below(spec: &Spec, facts: &host::Facts) -> Result<Vec<String>> {
 }
 
 /// What there is to clean up if this command dies at the next instant.
-fn intent(
+pub fn intent(
     planned: &plan::Options,
     options: &CreateOptions,
     bundle: &Bundle,
     spec: &Spec,
-    prepared: &Prepared,
+    (prepared, rdt): (&Prepared, Option<&resctrl::Demand>),
     plan: &Plan,
 ) -> Record {
     let root = spec.root.as_ref().map_or("", |root| &*root.path);
@@ -235,6 +263,7 @@ fn intent(
         owner_uid: prepared.facts.euid,
         boot: crate::state::boot_id(),
         cgroup: prepared.host.cgroup.clone(),
+        resctrl: rdt.map(|rdt| rdt.place.clone()),
         annotations: annotations::owned(&spec.annotations),
         amendments: spec.amendments.clone(),
         namespaces_created: plan.created as u32,

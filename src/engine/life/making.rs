@@ -33,7 +33,7 @@ use crate::spec::destination::absolute;
 use crate::spec::{Hook, Linux, Process, Spec};
 use crate::state::{self, Entry, Phase, Record};
 use crate::sys::Errno;
-use crate::sys::launch::Sleeper;
+use crate::sys::launch::{Child, Sleeper};
 use crate::sys::wait::{self, Ended};
 use crate::wire::Word;
 use std::os::fd::{AsFd, OwnedFd};
@@ -62,6 +62,8 @@ pub struct Parts {
     pub init: Option<Init>,
     /// What is in its scope until init is.
     holder: Option<Init>,
+    /// The first process of one that is restored; `init` made it as CRIU, and ends.
+    pub restored: Option<Child>,
     /// The master of its terminal, unless it was sent to a socket.
     pub master: Option<OwnedFd>,
     /// The terminal that only its maker can open so far.
@@ -70,6 +72,13 @@ pub struct Parts {
     opened: Option<Opened>,
     /// The host's network devices that are in the container.
     moved: Option<Moved>,
+}
+
+impl Parts {
+    /// With the cgroup of a container that another making has.
+    pub fn beside(driver: Driver) -> Parts {
+        Parts { driver, ..Parts::default() }
+    }
 }
 
 impl Making<'_> {
@@ -160,12 +169,12 @@ impl Making<'_> {
             Deed::AwaitReady => self.follow(Talk::Ready).map(drop),
             Deed::ShowTerminal => self.made.hidden.take().map_or(Ok(()), |terminal| terminal.show()),
             Deed::GivePidfd => {
-                let process = self.init()?.process().pidfd.as_fd();
+                let process = self.first()?.pidfd.as_fd();
                 self.receivers.iter().try_for_each(|receiver| receiver.send(process))
             }
             Deed::Publish => self.entry()?.publish(),
             Deed::WriteBrief(waits) => {
-                self.entry()?.write_brief(&self.record, self.init()?.process().pidfd.as_fd(), waits);
+                self.entry()?.write_brief(&self.record, self.first()?.pidfd.as_fd(), waits);
                 Ok(())
             }
             Deed::WritePidFile(path) => pid_file::write(path, self.pid()?),
@@ -173,7 +182,7 @@ impl Making<'_> {
         }
     }
 
-    fn entry(&self) -> Result<&Entry> {
+    pub fn entry(&self) -> Result<&Entry> {
         self.made.entry.as_ref().ok_or_else(|| Deed::MakeState(&self.record.id).misplaced())
     }
 
@@ -181,8 +190,13 @@ impl Making<'_> {
         self.made.init.as_ref().ok_or_else(|| Deed::StartInit(0).misplaced())
     }
 
-    fn pid(&self) -> Result<i32> {
-        self.init().map(|init| init.process().pid)
+    /// The container's first process.
+    pub fn first(&self) -> Result<&Child> {
+        self.made.restored.as_ref().map_or_else(|| self.init().map(Init::process), Ok)
+    }
+
+    pub fn pid(&self) -> Result<i32> {
+        self.first().map(|first| first.pid)
     }
 
     /// Of two containers one gets a path; a group that others use is claimed by neither.
@@ -301,7 +315,7 @@ impl Making<'_> {
     }
 
     fn move_devices(&mut self, linux: &Linux) -> Result<()> {
-        let process = self.init()?.process().pidfd.try_clone().map_err(|e| Error::io("dup", &e))?;
+        let process = self.first()?.pidfd.try_clone().map_err(|e| Error::io("dup", &e))?;
         let joined = self.plan.joined & libc::CLONE_NEWNET as u64 != 0;
         let company = if joined { Company::Shared } else { Company::Alone };
         self.made.moved =
@@ -311,7 +325,7 @@ impl Making<'_> {
 
     fn run_hooks(&mut self, kind: HookKind, hooks: &[Hook]) -> Result<()> {
         self.know_process()?;
-        let first = self.init()?.process();
+        let first = self.first()?;
         let occasion = Occasion::new(kind.name(), &self.record, Status::Creating, &self.engine.waits)
             .before(first.pidfd.as_fd());
         let inside = Inside {
@@ -369,9 +383,10 @@ impl Making<'_> {
     /// Takes back what was done. An empty cgroup that was there before has become the container's, with all below it. A
     /// failure here is a warning, because the error that led here is the one to report.
     pub fn undo(mut self, ledger: &[Deed]) {
-        let Parts { entry, driver, init, holder, moved, .. } = self.made;
+        let Parts { entry, driver, init, holder, restored, moved, .. } = self.made;
         drop(driver);
         holder.iter().for_each(Init::end);
+        restored.iter().for_each(|first| self.engine.waits.end(first));
         // It is ended by its descriptor; then all that is in its group.
         self.record.process = None;
         let back = undo(ledger, there(&self.record));

@@ -14,6 +14,12 @@ pub struct Running {
     record: Record,
 }
 
+impl Running {
+    pub fn of(process: Started, entry: Entry, record: Record) -> Running {
+        Running { process, entry, record }
+    }
+}
+
 impl Call<'_> {
     pub fn run(&self, options: &CreateOptions, after: AfterExit) -> Result<Running> {
         let bundle = Bundle::read(options)?;
@@ -63,7 +69,7 @@ impl Call<'_> {
     }
 }
 
-fn check_terminal(spec: &Spec, options: &CreateOptions) -> Result<()> {
+pub fn check_terminal(spec: &Spec, options: &CreateOptions) -> Result<()> {
     let terminal = spec.process.as_ref().is_some_and(|process| process.terminal);
     match options.terminal {
         Terminal::None if terminal => {

@@ -339,4 +339,147 @@ pub const ROWS: &[Row] = &[
         ],
     ),
     row("manual --directory", "", &["cli/shell.rs::man_reads_every_page_without_a_complaint"]),
+    row(
+        "checkpoint",
+        "",
+        &[
+            "lifecycle/checkpoint/cycle.rs::a_process_that_counts_goes_on_counting",
+            "lifecycle/checkpoint/wrong.rs::only_a_started_container_is_checkpointed_and_its_id_must_be_free",
+            "lifecycle/checkpoint/wrong.rs::an_error_of_crius_is_told_with_its_log_and_its_cause_last",
+        ],
+    ),
+    row(
+        "restore",
+        "",
+        &[
+            "lifecycle/checkpoint/cycle.rs::it_can_be_restored_in_another_runtime_root_and_once_more",
+            "lifecycle/checkpoint/cycle.rs::a_restored_container_is_new_in_everything_that_is_the_hosts",
+            "lifecycle/checkpoint/wrong.rs::a_restore_that_is_killed_leaves_what_delete_removes",
+        ],
+    ),
+    row(
+        "{checkpoint,restore} --image-path",
+        "",
+        &[
+            "lifecycle/checkpoint/cycle.rs::a_process_that_counts_goes_on_counting",
+            "lifecycle/checkpoint/hostile.rs::images_are_plain_files_and_the_log_is_written_to_no_other_file",
+        ],
+    ),
+    row(
+        "{checkpoint,restore} --work-path",
+        "",
+        &["lifecycle/checkpoint/options.rs::options_that_change_nothing_for_this_container_are_taken"],
+    ),
+    row(
+        "{checkpoint,restore} --tcp-established",
+        "",
+        &["lifecycle/checkpoint/options.rs::tcp_connections_need_an_option_and_live_on_with_it"],
+    ),
+    row(
+        "{checkpoint,restore} --tcp-close",
+        "",
+        &["lifecycle/checkpoint/options.rs::tcp_connections_need_an_option_and_live_on_with_it"],
+    ),
+    row(
+        "{checkpoint,restore} --ext-unix-sk",
+        "",
+        &["lifecycle/checkpoint/options.rs::options_that_change_nothing_for_this_container_are_taken"],
+    ),
+    row(
+        "{checkpoint,restore} --shell-job",
+        "",
+        &["lifecycle/checkpoint/options.rs::options_that_change_nothing_for_this_container_are_taken"],
+    ),
+    row(
+        "{checkpoint,restore} --file-locks",
+        "",
+        &["lifecycle/checkpoint/options.rs::a_file_lock_needs_its_option"],
+    ),
+    row(
+        "{checkpoint,restore} --link-remap",
+        "",
+        &["lifecycle/checkpoint/options.rs::a_file_that_has_lost_its_name_needs_an_option"],
+    ),
+    row(
+        "{checkpoint,restore} --lazy-pages",
+        "loads memory only when it is used, by userfaultfd, from a page server (CRIU 4.2's fails on Linux 6.18, under runc too)",
+        &["lifecycle/checkpoint/options.rs::a_page_server_for_lazy_pages_tells_that_it_is_ready"],
+    ),
+    row(
+        "{checkpoint,restore} --manage-cgroups-mode",
+        "a dump keeps cgroups as soft says; a restored container has the cgroup of its config and no other, unless the option says so; strict wants no cgroup to be there, and the container's is",
+        &["lifecycle/checkpoint/options.rs::a_container_is_restored_into_its_own_cgroup_in_every_mode"],
+    ),
+    row(
+        "{checkpoint,restore} --empty-ns",
+        "",
+        &["lifecycle/checkpoint/options.rs::options_that_change_nothing_for_this_container_are_taken"],
+    ),
+    row(
+        "{checkpoint,restore} --auto-dedup",
+        "",
+        &["lifecycle/checkpoint/options.rs::options_that_change_nothing_for_this_container_are_taken"],
+    ),
+    row(
+        "{checkpoint,restore} --criu-config",
+        "",
+        &[
+            "lifecycle/checkpoint/hostile.rs::an_annotation_names_no_configuration_of_criu_unless_it_is_allowed",
+        ],
+    ),
+    row(
+        "checkpoint --parent-path",
+        "",
+        &["lifecycle/checkpoint/options.rs::a_dump_behind_a_pre_dump_has_what_has_changed_since"],
+    ),
+    row(
+        "checkpoint --pre-dump",
+        "",
+        &["lifecycle/checkpoint/options.rs::a_dump_behind_a_pre_dump_has_what_has_changed_since"],
+    ),
+    row(
+        "checkpoint --leave-running",
+        "",
+        &["lifecycle/checkpoint/cycle.rs::a_container_that_is_left_running_runs_and_can_be_restored_later"],
+    ),
+    row(
+        "checkpoint --tcp-skip-in-flight",
+        "",
+        &["lifecycle/checkpoint/options.rs::options_that_change_nothing_for_this_container_are_taken"],
+    ),
+    row(
+        "checkpoint --{status-fd,page-server}",
+        "",
+        &["lifecycle/checkpoint/options.rs::a_page_server_for_lazy_pages_tells_that_it_is_ready"],
+    ),
+    row(
+        "restore --bundle",
+        "",
+        &["lifecycle/checkpoint/cycle.rs::it_can_be_restored_in_another_runtime_root_and_once_more"],
+    ),
+    row(
+        "restore --console-socket",
+        "",
+        &["lifecycle/checkpoint/options.rs::a_terminal_is_given_to_the_new_callers_console_socket"],
+    ),
+    row(
+        "restore --detach",
+        "",
+        &["lifecycle/checkpoint/cycle.rs::the_foreground_waits_for_the_restored_process_and_has_its_code"],
+    ),
+    row(
+        "restore --pid-file",
+        "",
+        &["lifecycle/checkpoint/cycle.rs::a_restored_container_is_new_in_everything_that_is_the_hosts"],
+    ),
+    row(
+        "restore --{no-subreaper,no-pivot,preserve-fds}",
+        "",
+        &["lifecycle/checkpoint/options.rs::options_that_change_nothing_for_this_container_are_taken"],
+    ),
+    row(
+        "restore --{lsm-profile,lsm-mount-context}",
+        "",
+        &["lifecycle/checkpoint/options.rs::options_that_change_nothing_for_this_container_are_taken"],
+    ),
 ];

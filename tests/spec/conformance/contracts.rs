@@ -14,6 +14,13 @@ pub const ANNOTATIONS: &[Row] = &[
         &["lifecycle/hooks.rs::the_words_of_hooks_go_to_the_files_of_the_annotations", IGNORED],
     ),
     row(
+        "org.criu.config",
+        "a configuration file of CRIU, which can make it run programs: read if allowed; an empty value means none",
+        &[
+            "lifecycle/checkpoint/hostile.rs::an_annotation_names_no_configuration_of_criu_unless_it_is_allowed",
+        ],
+    ),
+    row(
         "run.oci.keep_original_groups",
         "the caller's groups are kept: for an ordinary user and in a user namespace; for the host's root only if allowed",
         &[

@@ -1,0 +1,207 @@
+//! `checkpoint`: CRIU writes the container's processes to files; unless they are to go on, nothing is left of it then.
+
+use crate::criu::messages::{Features, Kind, MountMap, Options, PageServer, Request};
+use crate::engine::checkpoint::images::Images;
+use crate::engine::checkpoint::service::{self, Service, Start};
+use crate::engine::checkpoint::{externals, streams};
+use crate::engine::child::birth;
+use crate::engine::life::prepare;
+use crate::engine::{AfterDump, Call, CheckpointOptions, CriuOptions, Dump, Status};
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::host::{Facts, mountinfo};
+use crate::names::namespaces::{NETWORK, PID};
+use crate::plan::{self, Plan, Script};
+use crate::spec::Spec;
+use crate::spec::annotations;
+use crate::state::Record;
+use crate::sys::file;
+use nix::sys::stat::stat;
+use std::os::fd::AsRawFd;
+
+const LOG: &str = "dump.log";
+/// Networks are the engine's to make and to remove, so CRIU keeps none of a network namespace.
+pub const EMPTY: u32 = NETWORK as u32;
+/// CRIU's debug messages, as under runc: an error is understood by what came before it.
+pub const LOG_LEVEL: i32 = 4;
+/// The configuration file that runc gives CRIU is its own; this is ours.
+const CONFIG: &str = "/etc/criu/rruntime.conf";
+
+impl Call<'_> {
+    pub fn checkpoint(&self, id: &str, options: &CheckpointOptions) -> Result<()> {
+        let (entry, record) = self.take(id)?;
+        record.must_be_ours()?;
+        let status = Status::of(&entry, &record);
+        if !matches!(status, Status::Running | Status::Paused) {
+            return Err(Error::new(format!("container cannot be checkpointed in {status} state"))
+                .kind(ErrorKind::WrongState)
+                .value(id)
+                .remedy("only the processes of a started container can be written to files"));
+        }
+        let config = entry.config()?;
+        let spec = self.spec_again(&config, &entry, &record)?;
+        self.dump(&spec, &record, options)?;
+        match (options.dump, options.after) {
+            (Dump::Memory, _) | (_, AfterDump::Run) => Ok(()),
+            (Dump::Whole, AfterDump::Delete) => self.destroy(entry, &record),
+        }
+    }
+
+    fn dump(&self, spec: &Spec, record: &Record, options: &CheckpointOptions) -> Result<()> {
+        let prepared = self.prepare(spec, record)?;
+        needs_root(&prepared.facts)?;
+        let plan = prepare::plan(&prepared, spec, &record.bundle, &plan::Options::default())?;
+        let first = record.process.ok_or_else(|| Error::new("the container has ended"))?;
+        service::check_version(&self.waits)?;
+        self.check_features(options)?;
+        let criu = &options.criu;
+        let images = Images::make(&criu.image_path, criu.work_path.as_deref(), LOG)?;
+        let table = mountinfo::table(first.pid)?;
+        let mut request = Options {
+            pid: Some(first.pid),
+            leave_running: Some(options.after == AfterDump::Run),
+            tcp_skip_in_flight: Some(options.tcp_skip_in_flight),
+            external: namespaces(spec)?,
+            ..common(criu, &images, spec)
+        };
+        // Where it has none CRIU stops the processes one by one.
+        let freezer = record.cgroup.as_ref().map(|location| location.freezer());
+        request.freeze_cgroup = freezer.and_then(|freezer| Some(freezer.legs.first()?.directory()));
+        request.page_server = options.page_server.as_ref().map(|(address, port)| PageServer {
+            address: Some(address.clone()),
+            port: Some(i32::from(*port)),
+        });
+        if let Some(parent) = &options.parent_path {
+            request.parent_img = Some(parent.clone());
+            request.track_mem = Some(true);
+        }
+        if options.dump == Dump::Whole {
+            let streams = streams::of(first.pid, &table);
+            streams.keep(&images)?;
+            request.external.extend(streams.external);
+            request.ext_mnt = self.mounts_of_host(first.pid, &table, &plan)?;
+        } else {
+            request.track_mem = Some(true);
+        }
+        self.run_dump(request, options, &images)
+    }
+
+    fn mounts_of_host(&self, pid: i32, table: &str, plan: &Plan) -> Result<Vec<MountMap>> {
+        let externals = externals::of(pid, table, &plan.script)?;
+        let same =
+            |external: externals::External| MountMap { key: external.point.clone(), value: external.point };
+        Ok(externals.into_iter().map(same).collect())
+    }
+
+    fn run_dump(&self, request: Options, options: &CheckpointOptions, images: &Images) -> Result<()> {
+        let kind = if options.dump == Dump::Memory { Kind::PreDump } else { Kind::Dump };
+        let spec = Spec::default();
+        let none = Script::default();
+        let birth = birth::Start::of(&none, &[-1; 3], &self.waits);
+        let (service, mut process, script) = Service::start(Script::default(), Start { birth, given: &[] })?;
+        service::await_program(&mut process, &script, &spec, &|warning| self.warn(warning))?;
+        let request = Request { options: Some(request), ..Request::of(kind) };
+        let asked = service.ask(&request, &self.waits, &mut |notify, _| {
+            if let (Some("status-ready"), Some(fd)) = (notify.script.as_deref(), options.status_fd) {
+                file::write(fd, &[0]).map_err(|e| e.because("write").field("--status-fd"))?;
+            }
+            Ok(())
+        });
+        service.finish(&process, &self.waits)?;
+        let doing = match kind {
+            Kind::PreDump => "write the container's memory to files",
+            _ => "write the container's processes to files",
+        };
+        match asked.map_err(|error| error.doing(doing))? {
+            Some(response) if response.success == Some(true) => Ok(()),
+            response => Err(service::failed(self, images, response.as_ref()).doing(doing)),
+        }
+    }
+
+    /// What this machine's kernel has to be able to do for these options.
+    fn check_features(&self, options: &CheckpointOptions) -> Result<()> {
+        let tracked = options.dump == Dump::Memory || options.parent_path.is_some();
+        if !tracked && !options.criu.lazy_pages {
+            return Ok(());
+        }
+        let features = Features { mem_track: Some(true), lazy_pages: Some(true) };
+        let request = Request { features: Some(features), ..Request::of(Kind::FeatureCheck) };
+        let has = service::question(&request, &self.waits)?.features.unwrap_or_default();
+        let needed = [
+            (tracked, has.mem_track, "--pre-dump", "memory tracking (CONFIG_MEM_SOFT_DIRTY)"),
+            (options.criu.lazy_pages, has.lazy_pages, "--lazy-pages", "userfaultfd (CONFIG_USERFAULTFD)"),
+        ];
+        match needed.into_iter().find(|(wanted, has, ..)| *wanted && *has != Some(true)) {
+            None => Ok(()),
+            Some((.., option, what)) => Err(Error::new(format!("the kernel, or criu, lacks {what}"))
+                .kind(ErrorKind::Unsupported)
+                .field(option)),
+        }
+    }
+}
+
+pub fn needs_root(facts: &Facts) -> Result<()> {
+    if facts.administrator && !facts.in_user_namespace {
+        return Ok(());
+    }
+    Err(Error::new("criu needs the rights of the host's root").kind(ErrorKind::Unsupported))
+}
+
+/// What dump and restore have in common.
+pub fn common(criu: &CriuOptions, images: &Images, spec: &Spec) -> Options {
+    Options {
+        images_dir_fd: Some(images.directory.as_raw_fd()),
+        work_dir_fd: images.work.as_ref().map(AsRawFd::as_raw_fd),
+        log_level: Some(LOG_LEVEL),
+        log_file: images.log_name(),
+        notify_scripts: Some(true),
+        orphan_pts_master: Some(true),
+        empty_ns: Some(EMPTY),
+        ext_unix_sk: Some(criu.ext_unix_sk),
+        tcp_established: Some(criu.tcp_established),
+        tcp_close: Some(criu.tcp_close),
+        shell_job: Some(criu.shell_job),
+        file_locks: Some(criu.file_locks),
+        link_remap: Some(criu.link_remap),
+        auto_dedup: Some(criu.auto_dedup),
+        lazy_pages: Some(criu.lazy_pages),
+        manage_cgroups: Some(true),
+        manage_cgroups_mode: criu.cgroups.map(|mode| mode as i32),
+        config_file: config_file(criu, spec),
+        ..Options::default()
+    }
+}
+
+/// A configuration file can make CRIU run programs, so an image may not name one: by option, or by the annotation where the
+/// administrator allows that. An empty annotation means none.
+fn config_file(criu: &CriuOptions, spec: &Spec) -> Option<String> {
+    match (&criu.config, annotations::allowed(spec, annotations::CRIU_CONFIG)) {
+        (Some(given), _) => Some(given.clone()),
+        (None, Some("")) => None,
+        (None, Some(path)) => Some(path.to_owned()),
+        (None, None) => Some(CONFIG.to_owned()),
+    }
+}
+
+/// Namespaces that the config joins by path are not the container's: CRIU's words for them.
+pub fn external_key(flag: u64) -> Option<(&'static str, &'static str)> {
+    match flag {
+        NETWORK => Some(("net", "extRootNetNS")),
+        PID => Some(("pid", "extRootPidNS")),
+        _ => None,
+    }
+}
+
+fn namespaces(spec: &Spec) -> Result<Vec<String>> {
+    let mut external = Vec::new();
+    for namespace in &spec.linux().namespaces {
+        let flag = crate::names::namespace(&namespace.kind).map_or(0, |known| known.flag);
+        let (Some(path), Some((kind, key))) =
+            (namespace.path.as_deref().filter(|path| !path.is_empty()), external_key(flag))
+        else {
+            continue;
+        };
+        let found = stat(path).map_err(|e| crate::sys::Errno::from(e).because("look at the namespace"));
+        external.push(format!("{kind}[{}]:{key}", found.map_err(|e| e.value(path))?.st_ino));
+    }
+    Ok(external)
+}

@@ -1,0 +1,77 @@
+//! The standard streams of a container's first process, which are the caller's: at a dump CRIU hears that they are not its
+//! own to write, at a restore another caller's take their places. `descriptors.json` keeps what they were, as runc has it.
+
+use crate::criu::messages::InheritFd;
+use crate::engine::checkpoint::images::Images;
+use crate::error::{Error, Result};
+use crate::host::mountinfo;
+use crate::sys::file;
+use nix::sys::stat::stat;
+use std::ffi::CStr;
+
+const NAME: &CStr = c"descriptors.json";
+const LIMIT: usize = 64 * 1024;
+/// The major numbers of the slaves of pseudo terminals: UNIX98_PTY_SLAVE_MAJOR and those behind it.
+const PTS: std::ops::Range<u64> = 136..144;
+
+/// What each of the three is to CRIU, and which of them it has to hear of.
+pub struct Streams {
+    words: Vec<String>,
+    pub external: Vec<String>,
+}
+
+/// Those of process `pid` with the mount table `table`.
+pub fn of(pid: i32, table: &str) -> Streams {
+    let (mut words, mut external) = (Vec::new(), Vec::new());
+    for number in 0..3 {
+        let link = file::link_of_process(pid, number).unwrap_or_default();
+        let mut word = String::from_utf8_lossy(&link).into_owned();
+        if let Some(key) = outside(pid, number, table) {
+            external.push(key.clone());
+            word = key;
+        }
+        words.push(word);
+    }
+    Streams { words, external }
+}
+
+/// A file that is not on a mount of the container's: what CRIU calls it.
+fn outside(pid: i32, number: i32, table: &str) -> Option<String> {
+    let info = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{number}")).ok()?;
+    let mount = info.lines().find_map(|line| line.strip_prefix("mnt_id:")?.trim().parse::<u64>().ok())?;
+    let found = stat(format!("/proc/{pid}/fd/{number}").as_str()).ok()?;
+    let kind = found.st_mode & libc::S_IFMT;
+    let plain = matches!(kind, libc::S_IFREG | libc::S_IFCHR | libc::S_IFDIR | libc::S_IFBLK);
+    if !plain || mountinfo::lines(table).any(|line| line.id == mount) {
+        return None;
+    }
+    let terminal = kind == libc::S_IFCHR && PTS.contains(&u64::from(libc::major(found.st_rdev)));
+    Some(match terminal {
+        true => format!("tty[{:x}:{:x}]", found.st_rdev, found.st_dev),
+        false => format!("file[{mount:x}:{:x}]", found.st_ino),
+    })
+}
+
+impl Streams {
+    pub fn keep(&self, images: &Images) -> Result<()> {
+        let text = serde_json::to_vec(&self.words).expect("a list of strings");
+        images.write(NAME, &text)
+    }
+}
+
+/// What takes the place of which of them: CRIU's own 0, 1 and 2. Nothing else can come of this file.
+pub fn inherited(images: &Images) -> Result<Vec<InheritFd>> {
+    let bytes = images.read(NAME, LIMIT)?;
+    let words: Vec<String> = serde_json::from_slice(&bytes)
+        .map_err(|e| Error::new(format!("descriptors.json is damaged: {e}")).field("--image-path"))?;
+    let ours = |word: &String| ["pipe:[", "file[", "tty["].iter().any(|kind| word.starts_with(kind));
+    let streams = (0..3).zip(words).filter(|(_, word)| ours(word));
+    let mut inherited: Vec<InheritFd> = Vec::new();
+    for (fd, key) in streams {
+        // The same file twice: CRIU takes one descriptor for it.
+        if inherited.iter().all(|known| known.key != key) {
+            inherited.push(InheritFd { key, fd });
+        }
+    }
+    Ok(inherited)
+}

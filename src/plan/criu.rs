@@ -1,0 +1,108 @@
+//! The plans that start CRIU: beside a container that it dumps, and for one that it restores.
+//!
+//! A restore works on files that others may have written, with all rights. So CRIU gets a mount table of its own, in which
+//! the host's tree is read-only and what the config names lies ready below one directory: it follows no path of the images
+//! on the host, and what it mounts is gone with it. It is born in the container's cgroup, under its device rules.
+
+use super::script::{Field, Script, StringList, c};
+use crate::names::namespaces::{CGROUP, NETWORK};
+use crate::wire::{Attributes, Bind, Filesystem, Handle, Links, Root, Step, Strings};
+use std::ffi::CStr;
+
+/// The container's root, below the directory of a restore; what else the config binds has a number there.
+pub const ROOT: &str = "root";
+
+/// Becomes CRIU's program at `path`: it speaks on descriptor 3, and has `given` of them from there on.
+pub fn program(path: &str, environment: &[String], given: u32, script: &mut Script) {
+    let (argv, env) = (StringList::of(["criu", "swrk", "3"]), StringList::of(environment));
+    script.push(Field::None, Step::Confine { first: 3 + given, word: Handle::NONE, answer: Handle::NONE });
+    script.push(Field::None, Step::Arguments { argv: argv.wire(), env: env.wire() });
+    script.push(Field::None, Step::ExecPath { path: &c(path) });
+}
+
+/// The binds of a plan that show something of the host, in the order of its steps.
+pub fn binds(plan: &Script) -> impl Iterator<Item = Bind<'_>> {
+    plan.steps().filter_map(|(step, _)| match step {
+        Step::Bind(bind) if bind.tree != Handle::NONE && !bind.links.has(Links::COPY) => Some(bind),
+        _ => None,
+    })
+}
+
+/// What comes before CRIU of the restore of a container with this plan; its handles are those of the plan, and `images`
+/// beyond them. In `directory`, of the host, lies what the config names.
+pub fn stage(plan: &Script, created: u64, directory: &str, images: &[Handle]) -> Script {
+    let mut script = Script::default();
+    for (step, field) in plan.steps() {
+        let joins = matches!(step, Step::Join { flags: CGROUP, .. });
+        if joins || matches!(step, Step::EnterCgroup { .. } | Step::Keyring { .. } | Step::Copy { .. }) {
+            script.push(field, step);
+        }
+    }
+    if created & CGROUP != 0 {
+        script.push(Field::None, Step::Unshare { flags: CGROUP });
+    }
+    script.push(Field::None, Step::HostPropagation { flags: libc::MS_SLAVE, recursive: true });
+    script.push(Field::None, Step::Umask { value: 0 });
+    script.push(Field::None, Step::OpenRoot { path: c"/" });
+    let attributes = Attributes { set: libc::MOUNT_ATTR_RDONLY, ..Attributes::NONE };
+    script.push(Field::None, Step::RootAttributes { attributes, recursive: true });
+    script.push(Field::None, filesystem(c"proc", c"/proc"));
+    for place in ["/tmp", directory] {
+        script.push(Field::None, filesystem(c"tmpfs", &c(place)));
+    }
+    let root = plan.steps().find_map(|(step, field)| match step {
+        Step::Root(Root { tree, attributes, .. }) => Some((field, tree, attributes)),
+        _ => None,
+    });
+    if let Some((field, tree, recursive_attributes)) = root {
+        let target = c(&format!("{directory}/{ROOT}"));
+        script.push(field, Step::Bind(Bind { tree, recursive_attributes, ..nothing(&target) }));
+    }
+    // CRIU works there, and mounts below it.
+    for (number, tree) in images.iter().enumerate() {
+        let target = c(&format!("{directory}/images-{number}"));
+        script.push(Field::None, Step::Bind(Bind { tree: *tree, ..nothing(&target) }));
+    }
+    for (number, bind) in binds(plan).enumerate() {
+        let target = c(&format!("{directory}/{number}"));
+        script.push(Field::None, Step::Bind(Bind { target: &target, links: Links::FOLLOW, ..bind }));
+    }
+    script
+}
+
+/// Brings the loopback device of a restored network namespace up, of which CRIU keeps nothing; the handle is its process.
+pub fn loopback(first: Handle) -> Script {
+    let mut script = Script::default();
+    script.push(Field::None, Step::Join { namespace: first, flags: NETWORK });
+    script.push(Field::None, Step::LoopbackUp {});
+    script.push(Field::None, Step::Finish {});
+    script
+}
+
+fn nothing(target: &CStr) -> Bind<'_> {
+    Bind {
+        tree: Handle::NONE,
+        source: c"",
+        flags: 0,
+        target,
+        links: Links::FOLLOW,
+        attributes: Attributes::NONE,
+        recursive_attributes: Attributes::NONE,
+    }
+}
+
+fn filesystem<'a>(kind: &'a CStr, target: &'a CStr) -> Step<'a> {
+    let set = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
+    Step::Filesystem(Filesystem {
+        kind,
+        source: kind,
+        target,
+        options: Strings::EMPTY,
+        attributes: Attributes { set, ..Attributes::NONE },
+        strict: false,
+        copy_up: false,
+        modeless: false,
+        label: c"",
+        pidns: Handle::NONE,
+    })
+}

@@ -1,0 +1,300 @@
+//! What the options of both commands do.
+
+use super::{
+    checkpoint, checkpoint_to, command, count, counting, counts_on, images, needs_criu, restore,
+    restore_from, running, started,
+};
+use crate::support::{Container, finish, wait_until};
+use rruntime::sys::socket;
+use serde_json::json;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::Stdio;
+
+fn size_of_pages(directory: &Path) -> u64 {
+    let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap());
+    let pages = files.filter(|entry| entry.file_name().to_string_lossy().starts_with("pages-"));
+    pages.map(|entry| entry.metadata().unwrap().len()).sum()
+}
+
+fn has_feature(name: &str) -> bool {
+    let mut criu = std::process::Command::new("criu");
+    criu.env("PATH", super::path()).args(["check", "--feature", name]);
+    criu.output().is_ok_and(|said| said.status.success())
+}
+
+/// Some megabytes that stay as they are.
+const LARGE: &str = "x=$(head -c 8000000 /dev/zero | tr '\\0' x); ";
+
+#[test]
+fn a_dump_behind_a_pre_dump_has_what_has_changed_since() {
+    needs_criu!();
+    if !has_feature("mem_dirty_track") {
+        crate::skip!("the kernel does not track memory (CONFIG_MEM_SOFT_DIRTY); the QEMU lane's does");
+    }
+    let script = format!("{LARGE}{}", super::COUNTS);
+    let container = started(Container::new().sh(&script));
+    let directory = container.dir.join("iterations");
+    let at = |name: &str| directory.join(name);
+    let pre = checkpoint_to(&container, &at("whole"), &["--leave-running"]);
+    pre.ok();
+    checkpoint_to(&container, &at("1"), &["--pre-dump"]).ok();
+    assert_eq!(container.status(), "running");
+    checkpoint_to(&container, &at("2"), &["--pre-dump", "--parent-path", "../1"]).ok();
+    checkpoint_to(&container, &at("last"), &["--parent-path", "../2"]).ok();
+    let (whole, last) = (size_of_pages(&at("whole")), size_of_pages(&at("last")));
+    assert!(whole > 7_000_000 && last < whole / 4, "{last} of {whole} bytes");
+    let before = count(&container);
+    restore_from(&container, &at("last"), &[]).ok();
+    counts_on(&container, before);
+    for (given, reason) in
+        [("/x", "must be relative"), ("../none", "no such file"), ("../1/pages-1.img", "not a directory")]
+    {
+        let said = checkpoint_to(&container, &at("3"), &["--parent-path", given]).fails();
+        assert!(said.contains(reason), "{given}: {said}");
+    }
+}
+
+#[test]
+fn what_the_host_shows_is_shown_again_and_what_is_hidden_stays_hidden() {
+    needs_criu!();
+    let shown = counting();
+    let (volume, file) = (shown.dir.join("volume"), shown.dir.join("file"));
+    fs::create_dir_all(volume.join("deep")).unwrap();
+    fs::write(&file, "of the host\n").unwrap();
+    let (source, single) = (volume.to_str().unwrap().to_owned(), file.to_str().unwrap().to_owned());
+    let container = started(shown.edit(|config| {
+        let mounts = config["mounts"].as_array_mut().unwrap();
+        mounts.push(json!({"destination": "/data", "source": source, "options": ["rbind", "rw"]}));
+        mounts.push(json!({"destination": "/ro", "source": source, "options": ["bind", "ro"]}));
+        mounts.push(json!({"destination": "/etc/single", "source": single, "options": ["bind", "ro"]}));
+    }));
+    container.exec_sh("echo before > /data/deep/x; mkdir /dev/shm/mine; echo kept > /dev/shm/mine/y").ok();
+    checkpoint(&container, &[]).ok();
+    fs::write(volume.join("deep/x"), "changed\n").unwrap();
+    // Mount points that a fresh root filesystem lacks are made.
+    fs::remove_file(container.rootfs().join("etc/single")).unwrap();
+    fs::remove_dir(container.rootfs().join("data")).unwrap();
+    restore(&container, &[]).ok();
+    let said = container.exec_sh(
+        "cat /data/deep/x /ro/deep/x /etc/single /dev/shm/mine/y; echo inside > /data/new; \
+         echo no > /ro/no || echo refused; cat /proc/keys; ls /proc/acpi /sys/firmware; echo 1 > /proc/sys/kernel/sysrq || echo fixed",
+    );
+    assert_eq!(
+        said.out, "changed\nchanged\nof the host\nkept\nrefused\n/proc/acpi:\n\n/sys/firmware:\nfixed\n",
+        "{said:?}"
+    );
+    assert_eq!(fs::read_to_string(volume.join("new")).unwrap(), "inside\n");
+}
+
+#[test]
+fn a_network_namespace_by_path_is_joined_again() {
+    needs_criu!();
+    let holder = running(counting());
+    let path = format!("/proc/{}/ns/net", holder.pid());
+    let container = started(counting().namespace("network", Some(&path)));
+    checkpoint(&container, &[]).ok();
+    restore(&container, &[]).ok();
+    let of = |container: &Container| fs::read_link(format!("/proc/{}/ns/net", container.pid())).unwrap();
+    assert_eq!(of(&container), of(&holder));
+}
+
+/// An engine's end of `--console-socket`.
+fn master(path: &Path) -> impl FnOnce() -> File {
+    let listener = UnixListener::bind(path).unwrap();
+    move || {
+        let (stream, _) = listener.accept().unwrap();
+        let (_, passed) = socket::receive(stream.as_fd(), &mut [0; 4096]).unwrap();
+        File::from(passed.expect("the terminal's master comes with the message"))
+    }
+}
+
+#[test]
+fn a_terminal_is_given_to_the_new_callers_console_socket() {
+    needs_criu!();
+    let container = Container::new().edit(|config| config["process"]["terminal"] = true.into());
+    let container = container.sh("touch /tmp/on; while read line; do echo \"[$line]\"; done");
+    let socket = std::env::temp_dir().join(format!("{}.sock", container.id));
+    let taken = master(&socket);
+    container.create_with(&["--console-socket", socket.to_str().unwrap()]).ok();
+    let first = taken();
+    fs::remove_file(&socket).unwrap();
+    container.start().ok();
+    wait_until("it reads", || container.rootfs().join("tmp/on").exists());
+    checkpoint(&container, &[]).ok();
+    drop(first);
+    let refused = restore(&container, &[]).fails();
+    assert!(refused.contains("without setting console socket"), "{refused}");
+    let taken = master(&socket);
+    restore(&container, &["--console-socket", socket.to_str().unwrap()]).ok();
+    let mut terminal = taken();
+    fs::remove_file(&socket).unwrap();
+    terminal.write_all(b"again\n").unwrap();
+    let (mut text, mut buffer) = (String::new(), [0; 256]);
+    while !text.contains("[again]") {
+        let length = terminal.read(&mut buffer).unwrap();
+        text.push_str(&String::from_utf8_lossy(&buffer[..length]));
+    }
+}
+
+#[test]
+fn a_file_lock_needs_its_option() {
+    needs_criu!();
+    // The host's flock(1), which busybox may not have.
+    let lock = "exec 9>/tmp/lock; flock -n 9; ";
+    let container = Container::new().sh(&format!("{lock}{}", super::COUNTS)).edit(|config| {
+        let of_host = |path: &str| json!({"destination": path, "source": path, "options": ["bind", "ro"]});
+        config["mounts"].as_array_mut().unwrap().extend(["/usr", "/lib", "/lib64"].map(of_host));
+        config["process"]["env"] = json!(["PATH=/bin:/usr/bin"]);
+    });
+    let container = started(container);
+    let said = checkpoint(&container, &[]).fails();
+    assert!(said.contains("--file-locks"), "{said}");
+    assert_eq!(container.status(), "running");
+    checkpoint(&container, &["--file-locks"]).ok();
+    restore(&container, &["--file-locks"]).ok();
+    let taken = container.exec_sh("exec 8>/tmp/lock; flock -n 8 && echo free || echo held").ok();
+    assert_eq!(taken, "held\n");
+}
+
+#[test]
+fn tcp_connections_need_an_option_and_live_on_with_it() {
+    needs_criu!();
+    let script = "busybox nc -l -p 7000 -e cat & sleep 0.3; \
+                  (while :; do echo x; sleep 0.1; done) | busybox nc 127.0.0.1 7000 > /tmp/echoed & \
+                  while [ ! -s /tmp/echoed ]; do sleep 0.05; done; touch /tmp/on; wait";
+    let container = running(Container::new().sh(script));
+    wait_until("a connection is there", || container.rootfs().join("tmp/on").exists());
+    let said = checkpoint(&container, &[]).fails();
+    assert!(said.contains("--tcp-established"), "{said}");
+    assert_eq!(container.status(), "running");
+    checkpoint(&container, &["--tcp-established"]).ok();
+    let echoed = || fs::metadata(container.rootfs().join("tmp/echoed")).unwrap().len();
+    let before = echoed();
+    restore(&container, &["--tcp-established"]).ok();
+    wait_until("the connection goes on", || echoed() > before + 4);
+    checkpoint(&container, &["--tcp-close"]).ok();
+    restore(&container, &["--tcp-close"]).ok();
+}
+
+#[test]
+fn a_file_that_has_lost_its_name_needs_an_option() {
+    needs_criu!();
+    let script = format!("exec 9>/tmp/a; ln /tmp/a /tmp/b; rm /tmp/a; {}", super::COUNTS);
+    let container = started(Container::new().sh(&script));
+    let said = checkpoint(&container, &[]).fails();
+    assert!(said.contains("--link-remap"), "{said}");
+    checkpoint(&container, &["--link-remap"]).ok();
+    restore(&container, &["--link-remap"]).ok();
+}
+
+#[test]
+fn a_container_is_restored_into_its_own_cgroup_in_every_mode() {
+    needs_criu!();
+    let container = started(counting());
+    let own = format!("/{}", container.id);
+    for mode in ["soft", "full", "ignore"] {
+        checkpoint(&container, &["--manage-cgroups-mode", mode]).ok();
+        let before = count(&container);
+        restore(&container, &["--manage-cgroups-mode", mode]).ok();
+        counts_on(&container, before);
+        let groups = fs::read_to_string(format!("/proc/{}/cgroup", container.pid())).unwrap();
+        assert!(groups.lines().all(|line| line.ends_with(&own) || line.ends_with(":/")), "{mode}: {groups}");
+    }
+    // CRIU's word for: there must be no cgroup yet. The container's is made before its first process.
+    checkpoint(&container, &["--manage-cgroups-mode", "strict"]).ok();
+    let said = restore(&container, &["--manage-cgroups-mode", "strict"]).fails();
+    assert!(said.contains("Abort restore of existing cgroups"), "{said}");
+}
+
+#[test]
+fn options_that_change_nothing_for_this_container_are_taken() {
+    needs_criu!();
+    let container = started(counting());
+    let work = container.dir.join("work");
+    let work = ["--work-path", work.to_str().unwrap()];
+    let both = ["--ext-unix-sk", "--auto-dedup", "--empty-ns", "network"];
+    checkpoint(&container, &[&both[..], &work, &["--tcp-skip-in-flight", "--shell-job"]].concat()).ok();
+    assert!(!images(&container).join("dump.log").exists() && container.dir.join("work/dump.log").exists());
+    let before = count(&container);
+    let only = ["--no-pivot", "--no-subreaper", "--preserve-fds", "1", "--lsm-mount-context", "x"];
+    restore(&container, &[&both[..], &work, &only].concat()).ok();
+    assert!(container.dir.join("work/restore.log").exists());
+    counts_on(&container, before);
+}
+
+#[test]
+fn streams_of_the_caller_are_exchanged_for_another_callers() {
+    needs_criu!();
+    let script = "while :; do echo out; echo err >&2; sleep 0.05; done";
+    let container = Container::new().sh(script);
+    container.write_config();
+    let (bundle, id) = (container.bundle(), container.id.clone());
+    // Of a file that is not appended to, CRIU wants the same size again.
+    let file = |name: &str| File::options().append(true).create(true).open(container.dir.join(name)).unwrap();
+    let text = |name: &str| fs::read_to_string(container.dir.join(name)).unwrap();
+    let mut run = command(&container, &["run", "-d", "-b", bundle.to_str().unwrap(), &id]);
+    run.stdout(file("out1")).stderr(file("err1")).status().unwrap();
+    wait_until("it writes", || !text("out1").is_empty() && !text("err1").is_empty());
+    checkpoint(&container, &[]).ok();
+    let images = images(&container);
+    let args =
+        ["restore", "-d", "-b", bundle.to_str().unwrap(), "--image-path", images.to_str().unwrap(), &id];
+    let before = (text("out1").len(), text("err1").len());
+    let mut again = command(&container, &args);
+    assert!(again.stdout(file("out2")).stderr(file("err2")).status().unwrap().success());
+    wait_until("it writes there", || text("out2").contains("out") && text("err2").contains("err"));
+    assert_eq!((text("out1").len(), text("err1").len()), before);
+    checkpoint_to(&container, &container.dir.join("again"), &[]).ok();
+
+    // With pipes, as engines give them, any other pipe will do.
+    let mut run = command(&container, &["run", "-b", bundle.to_str().unwrap(), &id]);
+    let mut piped = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let read = |from: &mut std::process::Child| {
+        let mut buffer = [0; 4];
+        from.stdout.as_mut().unwrap().read_exact(&mut buffer).unwrap();
+        assert_eq!(&buffer, b"out\n");
+    };
+    read(&mut piped);
+    let directory = container.dir.join("piped");
+    checkpoint_to(&container, &directory, &[]).ok();
+    piped.wait().unwrap();
+    let descriptors = fs::read_to_string(directory.join("descriptors.json")).unwrap();
+    assert!(descriptors.contains("pipe:["), "{descriptors}");
+    let args = ["restore", "-b", bundle.to_str().unwrap(), "--image-path", directory.to_str().unwrap(), &id];
+    let mut again = command(&container, &args);
+    let mut piped = again.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    read(&mut piped);
+    container.call(&["kill", &id, "KILL"]).ok();
+    piped.wait().unwrap();
+    assert_eq!(finish(command(&container, &["list", "-q"])).ok(), "");
+}
+
+#[test]
+fn a_page_server_for_lazy_pages_tells_that_it_is_ready() {
+    needs_criu!();
+    let script = format!("{LARGE}{}", super::COUNTS);
+    let container = started(Container::new().sh(&script));
+    let port = 27000 + std::process::id() % 2000;
+    let server = format!("127.0.0.1:{port}");
+    let ready = container.dir.join("ready");
+    // The shell opens the descriptor that is named.
+    let images = images(&container);
+    let mut dump = std::process::Command::new("sh");
+    let rruntime = format!("{} --root {}", crate::support::RRUNTIME, container.state_root().display());
+    let line = format!(
+        "exec 5>{}; exec {rruntime} checkpoint --lazy-pages --page-server {server} --status-fd 5 --image-path {} {}",
+        ready.display(),
+        images.display(),
+        container.id
+    );
+    let mut dump = dump.args(["-c", &line]).env("PATH", super::path()).stdin(Stdio::null()).spawn().unwrap();
+    wait_until("the page server is ready", || fs::metadata(&ready).is_ok_and(|found| found.len() == 1));
+    // CRIU 4.2's page server fails with splice(2) on Linux 6.18, under runc too: what comes next is shown in no lane yet.
+    // The server waits for its client.
+    rruntime::sys::signal::kill(dump.id() as i32, libc::SIGTERM).unwrap();
+    assert_ne!(dump.wait().unwrap().code(), Some(0));
+}

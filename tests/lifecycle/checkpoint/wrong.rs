@@ -1,0 +1,92 @@
+//! What cannot be done says so, and leaves nothing behind.
+
+use super::{checkpoint, command, counting, images, needs_criu, restore, started};
+use crate::support::leftovers::assert_nothing_left;
+use crate::support::{Container, finish};
+use std::fs;
+use std::process::Stdio;
+use std::time::Duration;
+
+#[test]
+fn a_missing_or_old_criu_is_named_with_the_remedy() {
+    let container = started(counting());
+    let with = |directory: &str| {
+        let images = images(&container);
+        let mut command =
+            container.command(&["checkpoint", "--image-path", images.to_str().unwrap(), &container.id]);
+        command.env("PATH", directory);
+        finish(command).fails()
+    };
+    let said = with("/nowhere");
+    assert!(said.contains("criu is not in PATH") && said.contains("install criu"), "{said}");
+    assert_eq!(container.status(), "running");
+}
+
+#[test]
+fn only_a_started_container_is_checkpointed_and_its_id_must_be_free() {
+    needs_criu!();
+    let container = counting();
+    container.create().ok();
+    let said = checkpoint(&container, &[]).fails();
+    assert!(said.contains("container cannot be checkpointed in created state"), "{said}");
+    container.start().ok();
+    checkpoint(&container, &["--leave-running"]).ok();
+    let said = restore(&container, &[]).fails();
+    assert!(said.contains("already exists") || said.contains("in use"), "{said}");
+    container.call(&["kill", &container.id, "KILL"]).ok();
+    container.wait_for_status("stopped");
+    let said = checkpoint(&container, &[]).fails();
+    assert!(said.contains("container cannot be checkpointed in stopped state"), "{said}");
+}
+
+#[test]
+fn an_error_of_crius_is_told_with_its_log_and_its_cause_last() {
+    needs_criu!();
+    let container = started(counting());
+    checkpoint(&container, &[]).ok();
+    fs::write(images(&container).join("pstree.img"), "nothing").unwrap();
+    let said = restore(&container, &[]).fails();
+    let last = said.lines().last().unwrap_or_default();
+    assert!(
+        last.contains("restore failed") && last.contains("criu: ") && last.contains("restore.log"),
+        "{said}"
+    );
+    assert!(said.lines().count() > 2 && said.contains("Error ("), "{said}");
+    assert_nothing_left(&container);
+    fs::remove_dir_all(images(&container)).unwrap();
+    let said = restore(&container, &[]).fails();
+    assert!(said.contains("--image-path") && said.contains("no such file"), "{said}");
+    assert_nothing_left(&container);
+}
+
+#[test]
+fn a_restore_that_is_killed_leaves_what_delete_removes() {
+    needs_criu!();
+    let container = started(counting());
+    checkpoint(&container, &[]).ok();
+    let (bundle, images) = (container.bundle(), images(&container));
+    let args = ["restore", "-d", "-b", bundle.to_str().unwrap(), "--image-path", images.to_str().unwrap()];
+    for milliseconds in (0..160).step_by(7) {
+        let mut command = command(&container, &[&args[..], &[&container.id]].concat());
+        let mut restore = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        restore.kill().unwrap();
+        restore.wait().unwrap();
+        container.call(&["delete", "--force", &container.id]).ok();
+        assert_nothing_left(&container);
+    }
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    assert!(!table.contains(&container.id), "a mount of the host is left");
+    restore(&container, &[]).ok();
+}
+
+#[test]
+fn a_container_that_cannot_be_made_again_is_refused_at_once() {
+    needs_criu!();
+    let container = Container::new().without_namespace("mount").without_namespace("pid");
+    let container = container.sh("sleep 100");
+    container.write_config();
+    fs::create_dir_all(images(&container)).unwrap();
+    let said = restore(&container, &[]).fails();
+    assert!(said.contains("without a mount namespace"), "{said}");
+}
