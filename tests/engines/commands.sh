@@ -62,6 +62,17 @@ checks_of_run() {
     "${cli[@]}" run --rm "${always[@]}" --pid host --uts host "$image" readlink /proc/self/ns/uts
 }
 
+# A criu for the runtime, which podman looks for as well: that of hack/peers before the host's.
+has_criu() {
+  PATH=$here/../../target/peers:$PATH
+  local version
+  version=$(criu --version 2>/dev/null | sed -n 's/^Version: //p')
+  [ "${version%%.*}" -ge 4 ] 2>/dev/null
+}
+count_of() { "${cli[@]}" exec "$1" cat /tmp/count 2>/dev/null; }
+counts_on() { local now; now=$(count_of "$1") && [ "${now:-0}" -gt "$2" ]; }
+counting='i=0; while :; do i=$((i+1)); echo $i >/tmp/new; mv /tmp/new /tmp/count; sleep 0.05; done'
+
 checks_of_a_life() {
   local box=$tag-box
   attempt "${cli[@]}" run -d --name "$box" "${always[@]}" "$image" sh -c 'trap "exit 43" TERM; while :; do sleep 0.1; done'

@@ -23,6 +23,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.a
 [plugins."io.containerd.internal.v1.opt"]
   path = "$work/opt"
 END
+has_criu || true # from here on in PATH
 daemon containerd containerd --config "$work/containerd.toml" --log-level warn
 if ! soon 20 test -S "$work/containerd.sock"; then
   not_ok "docker: containerd starts" "$(tail -n 20 "$work/containerd.log")"
@@ -30,7 +31,7 @@ if ! soon 20 test -S "$work/containerd.sock"; then
 fi
 
 # Docker asks for more open files than a root without CAP_SYS_RESOURCE may set, hence the default.
-echo '{}' >"$work/daemon.json"
+echo '{"experimental": true}' >"$work/daemon.json"
 daemon dockerd dockerd --config-file "$work/daemon.json" --host "unix://$work/docker.sock" \
   --containerd "$work/containerd.sock" --containerd-namespace "$tag" --containerd-plugins-namespace "$tag-plugins" \
   --data-root "$work/data" --exec-root "$work/exec" --pidfile "$work/docker.pid" \
@@ -65,6 +66,21 @@ expect "docker: a container in the host's network" 0 "$(readlink /proc/self/ns/n
 attempt "${cli[@]}" run -d --name "$tag-stats" "${always[@]}" "$image" sleep 600
 expect_match "docker: stats are read" 0 '^[1-9][0-9]*$' "${cli[@]}" stats --no-stream --format '{{.PIDs}}' "$tag-stats"
 attempt "${cli[@]}" rm -f "$tag-stats"
+
+if has_criu; then
+  box=$tag-saved
+  attempt "${cli[@]}" run -d --name "$box" "${always[@]}" "$image" sh -c "$counting"
+  soon 10 counts_on "$box" 3
+  before=$(count_of "$box")
+  attempt "${cli[@]}" checkpoint create "$box" saved
+  [ "$code" = 0 ] && soon 10 test "$(status_of "$box")" = exited && attempt "${cli[@]}" start --checkpoint saved "$box"
+  if [ "$code" = 0 ] && soon 10 counts_on "$box" "${before:-0}"; then ok "docker: checkpoint, and start from it"; else
+    not_ok "docker: checkpoint, and start from it" "$(seen)"
+  fi
+  "${cli[@]}" rm -f "$box" >/dev/null 2>&1
+else
+  skip "docker: checkpoint, and start from it" "no criu 4 or newer (hack/peers --fetch criu)"
+fi
 
 expect "docker: no container is left" 0 "" "${cli[@]}" ps -aq
 check_nothing_left

@@ -42,6 +42,28 @@ if [ "$code" = 0 ]; then ok "podman: the default network"; else
   esac
 fi
 
+if has_criu; then
+  box=$tag-saved
+  attempt "${cli[@]}" run -d --name "$box" "${always[@]}" "$image" sh -c "$counting"
+  soon 10 counts_on "$box" 3
+  before=$(count_of "$box")
+  attempt "${cli[@]}" container checkpoint "$box"
+  [ "$code" = 0 ] && attempt "${cli[@]}" container restore "$box"
+  if [ "$code" = 0 ] && soon 10 counts_on "$box" "$before"; then ok "podman: container checkpoint and restore"; else
+    not_ok "podman: container checkpoint and restore" "$(seen)"
+  fi
+  before=$(count_of "$box")
+  attempt "${cli[@]}" container checkpoint --export "$work/saved.tar.gz" "$box"
+  "${cli[@]}" rm -f "$box" >/dev/null 2>&1
+  [ "$code" = 0 ] && attempt "${cli[@]}" container restore --import "$work/saved.tar.gz" --name "$box-again"
+  if [ "$code" = 0 ] && soon 10 counts_on "$box-again" "${before:-0}"; then ok "podman: a checkpoint is exported, and imported"; else
+    not_ok "podman: a checkpoint is exported, and imported" "$(seen)"
+  fi
+  "${cli[@]}" rm -f "$box-again" >/dev/null 2>&1
+else
+  skip "podman: container checkpoint and restore" "no criu 4 or newer (hack/peers --fetch criu)"
+fi
+
 expect "podman: no container is left" 0 "" "${cli[@]}" ps -aq
 check_nothing_left
 close

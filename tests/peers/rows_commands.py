@@ -53,17 +53,6 @@ row(
     also=[(["fuzz *: line: *"], ["line.exit", "then"])],
 )
 row(
-    "checkpoint and restore are not there yet",
-    "they come with a later version; until then they are unknown commands under every name",
-    ["line.*"],
-    "command line: checkpoint --help",
-    "line.exit",
-    cases=["command line: checkpoint*", "command line: restore*", "command line: help checkpoint", "command line: help restore"],
-    runc="0",
-    crun="0",
-    ours="1",
-)
-row(
     "output that cannot be written is an error",
     "a script that reads a full disk's half of a state must not take it for the whole; runc ends with 0",
     ["line.exit", "list.exit", "state.exit", "ps.exit"],

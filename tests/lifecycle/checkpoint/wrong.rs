@@ -40,6 +40,20 @@ fn only_a_started_container_is_checkpointed_and_its_id_must_be_free() {
 }
 
 #[test]
+fn mounts_that_were_added_later_are_not_in_the_config() {
+    needs_criu!();
+    let container = started(counting());
+    let file = container.dir.join("mounts.json");
+    fs::write(&file, r#"[{"destination": "/added", "type": "tmpfs", "source": "tmpfs"}]"#).unwrap();
+    let file = file.to_str().unwrap();
+    container.call(&["mounts", "add", &container.id, file]).ok();
+    let said = checkpoint(&container, &[]).fails();
+    assert!(said.contains("/added") && said.contains("mounts remove"), "{said}");
+    container.call(&["mounts", "remove", &container.id, file]).ok();
+    checkpoint(&container, &[]).ok();
+}
+
+#[test]
 fn an_error_of_crius_is_told_with_its_log_and_its_cause_last() {
     needs_criu!();
     let container = started(counting());
