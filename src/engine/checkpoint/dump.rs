@@ -51,10 +51,12 @@ impl Call<'_> {
         needs_root(&prepared.facts)?;
         let plan = prepare::plan(&prepared, spec, &record.bundle, &plan::Options::default())?;
         if let Some(added) = record.mounts.first() {
-            return Err(Error::new("a container with mounts of `mounts add` cannot be made again from its config")
-                .kind(ErrorKind::Unsupported)
-                .value(&added.destination)
-                .remedy("remove them first, by `mounts remove`, or write them into config.json"));
+            return Err(Error::new(
+                "a container with mounts of `mounts add` cannot be made again from its config",
+            )
+            .kind(ErrorKind::Unsupported)
+            .value(&added.destination)
+            .remedy("remove them first, by `mounts remove`, or write them into config.json"));
         }
         let first = record.process.ok_or_else(|| Error::new("the container has ended"))?;
         service::check_version(&self.waits)?;
