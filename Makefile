@@ -86,9 +86,10 @@ compare: deps ## run a sample of the cases of tests/peers under runc, crun and r
 	@hack/compare --sample $(SAMPLE) --seed $(SEED)
 	@hack/compare --fuzz $(FUZZ) --seed $(SEED)
 
-engines: deps ## test with podman, containerd and Docker (skips those that are not installed)
+engines: deps ## test with podman, containerd and Docker, with cgroups by file and by systemd (skips those that are not installed)
 	@if [ -z "$(RUNTIME)" ]; then $(MAKE) --no-print-directory build; fi
 	@tests/engines/run
+	@tests/engines/run-in-box || [ $$? = 77 ]
 
 bench: deps ## compare the speed with crun and runc; writes tables to target/bench
 	@if [ -z "$(RUNTIME)" ]; then $(MAKE) --no-print-directory build; fi

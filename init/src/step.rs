@@ -56,7 +56,10 @@ impl<'a> Init<'a> {
             Step::Pivot {} => self.pivot(),
             Step::Chroot { elsewhere, left_below } => self.change_root(elsewhere, left_below),
             Step::RootAttributes { attributes, recursive } => self.root_attributes(attributes, recursive),
-            Step::Sysctl { path, value } => node::write_sysctl(self.pristine_proc()?, path, value.0),
+            Step::Sysctl { path, value } => {
+                let proc = self.pristine_proc().or_else(|_| self.host_proc())?;
+                node::write_sysctl(proc, path, value.0)
+            }
             Step::Mask { path, options } => self.mask(path, options),
             Step::Readonly { path } => self.readonly(path),
 

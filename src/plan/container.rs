@@ -348,7 +348,13 @@ impl<'a> Builder<'a, '_> {
             let held = self.birth() == Birth::Late;
             self.push_for("/process/terminal", Step::Console { bind: true, held });
         }
-        if !spec.linux().sysctl.is_empty()
+        if self.shares_processes() {
+            // The host's tree is still there.
+            self.push(Step::OpenHostProc {});
+            self.push_sysctls();
+            self.push(Step::CloseHostProc {});
+        }
+        if (!spec.linux().sysctl.is_empty() && !self.shares_processes())
             || spec.process.as_ref().is_some_and(|process| labels(process, false).next().is_some())
         {
             self.push(Step::OpenProc {});
@@ -467,9 +473,8 @@ impl<'a> Builder<'a, '_> {
     fn push_paths(&mut self) {
         let spec = self.spec;
         let linux = spec.linux();
-        for (i, (key, value)) in linux.sysctl.iter().enumerate() {
-            let path = c(&sysctl_path(key).unwrap_or_default());
-            self.script.push(Field::Sysctl(i), Step::Sysctl { path: &path, value: Bytes(value.as_bytes()) });
+        if !self.shares_processes() {
+            self.push_sysctls();
         }
         // The same path twice is the same mount twice.
         let mut seen = BTreeSet::new();
@@ -491,6 +496,20 @@ impl<'a> Builder<'a, '_> {
                 self.script.push(Field::Masked(i), Step::Mask { path: &c(&path), options: label.wire() });
             }
         }
+    }
+
+    fn push_sysctls(&mut self) {
+        for (i, (key, value)) in self.spec.linux().sysctl.iter().enumerate() {
+            let path = c(&sysctl_path(key).unwrap_or_default());
+            self.script.push(Field::Sysctl(i), Step::Sysctl { path: &path, value: Bytes(value.as_bytes()) });
+        }
+    }
+
+    /// In a user namespace without a pid namespace of its own the kernel mounts no proc: kernel parameters are written
+    /// through the host's, where they are those of the namespaces of the process that writes.
+    fn shares_processes(&self) -> bool {
+        let own = self.user_namespace() || self.host.in_user_namespace;
+        own && !self.namespaces.has(PID) && !self.spec.linux().sysctl.is_empty()
     }
 
     fn run_program(&mut self, filter: Option<&Filter>, ends: Ends) -> Result<Option<Sets>> {

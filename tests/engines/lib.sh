@@ -85,6 +85,9 @@ choose_runtime() {
   echo "# $1 with $("$runtime" --version 2>/dev/null | head -n 1) at $runtime"
 }
 
+# Whether the kernel limits this here: every controller of v1, those of v2 that are not v1's on a machine that has both.
+limits() { [ "${layout:-v1}" = v1 ] || grep -qw "$1" /sys/fs/cgroup/cgroup.controllers; }
+
 need_root() { [ "$(id -u)" = 0 ] || skip_all "$1" "needs root"; }
 cgroups=${CGROUPS:-cgroupfs}
 need() { # ENGINE COMMAND…

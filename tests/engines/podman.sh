@@ -14,6 +14,10 @@ image=localhost/busybox:test
 # podman asks for more open files and processes than a root without CAP_SYS_RESOURCE may set: set both lower.
 always=(--network none --cgroup-parent "$parent" --ulimit nofile=1024:4096 --ulimit nproc=1024:4096)
 layout=$([ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] && echo v2 || echo v1)
+# Without being asked podman limits processes on cgroup v2.
+unlimited=()
+limits pids || unlimited=(--pids-limit -1)
+always+=("${unlimited[@]}")
 echo "# $(podman --version), conmon $(conmon --version | sed -n 's/conmon version //p'), cgroup $layout"
 
 attempt "${cli[@]}" import "$work/rootfs.tar" "$image"
@@ -27,13 +31,13 @@ checks_of_a_life
 expect_match "podman: info names the runtime" 0 "$runtime" "${cli[@]}" info
 attempt "${cli[@]}" pod create --name "$tag-pod" --infra=false --cgroup-parent "$parent"
 if [ "$code" = 0 ]; then
-  expect "podman: a container in a pod" 0 pod "${cli[@]}" run --rm --pod "$tag-pod" --network none --ulimit nofile=1024:4096 --ulimit nproc=1024:4096 "$image" echo pod
+  expect "podman: a container in a pod" 0 pod "${cli[@]}" run --rm --pod "$tag-pod" "${unlimited[@]}" --network none --ulimit nofile=1024:4096 --ulimit nproc=1024:4096 "$image" echo pod
   attempt "${cli[@]}" pod rm -f "$tag-pod"
   [ "$code" = 0 ] || not_ok "podman: pod rm" "$(seen)"
 else
   skip "podman: a container in a pod" "podman makes no pod here: $err"
 fi
-attempt "${cli[@]}" run --rm --cgroup-parent "$parent" --ulimit nofile=1024:4096 --ulimit nproc=1024:4096 "$image" cat /sys/class/net/eth0/operstate
+attempt "${cli[@]}" run --rm --cgroup-parent "$parent" "${unlimited[@]}" --ulimit nofile=1024:4096 --ulimit nproc=1024:4096 "$image" cat /sys/class/net/eth0/operstate
 if [ "$code" = 0 ]; then ok "podman: the default network"; else
   case $err in
     *CNI* | *cni* | *netavark* | *iptables* | *nftables* | *slirp* | *pasta*)

@@ -237,3 +237,19 @@ fn the_seccomp_agent_gets_its_listener_where_the_profile_forbids_to_send_it() {
         assert_eq!(told, 2, "create and exec, no_new_privs {no_new_privs}");
     }
 }
+
+/// podman sets a parameter for every ordinary user's container, and the kernel mounts no proc without a pid namespace.
+#[test]
+fn kernel_parameters_are_set_where_the_hosts_processes_are_shared() {
+    let container = Container::ordinary().without_namespace("pid").namespace("network", None).edit(|config| {
+        config["linux"]["sysctl"] = json!({"net.ipv4.ip_unprivileged_port_start": "77"});
+        let proc = mount_of(config, "/proc");
+        *proc = json!({"destination": "/proc", "type": "bind", "source": "/proc", "options": ["rbind", "nosuid", "nodev"]});
+        config["linux"]["maskedPaths"] = json!([]);
+        config["linux"]["readonlyPaths"] = json!([]);
+    });
+    let ended = container.sh("cat /proc/sys/net/ipv4/ip_unprivileged_port_start; ls -l /proc/self/fd").run();
+    let out = ended.ok();
+    assert!(out.starts_with("77\n"), "{out}");
+    assert!(!out.contains(" /proc\n"), "nothing of it stays open: {out}");
+}
