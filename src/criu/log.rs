@@ -38,6 +38,10 @@ const REMEDIES: &[(&str, &str)] = &[
     ("External socket is used", "add --ext-unix-sk to checkpoint and restore"),
     ("shell-job", "add --shell-job to checkpoint and restore"),
     ("link-remap", "add --link-remap to checkpoint"),
+    (
+        "Unable to mount cgroup",
+        "for a container with a user namespace use --manage-cgroups-mode soft, which trusts the files with its cgroups",
+    ),
     ("No mapping for", "the checkpoint has a mount of the host that the config does not have"),
     ("bad size", "a standard stream is a file of another size than at the dump: append to it, or use a pipe"),
     ("doesn't have a proper root mount", "the container has a mount that is not in its config"),

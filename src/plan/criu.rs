@@ -5,12 +5,14 @@
 //! on the host, and what it mounts is gone with it. It is born in the container's cgroup, under its device rules.
 
 use super::script::{Field, Script, StringList, c};
-use crate::names::namespaces::{CGROUP, NETWORK};
+use crate::names::namespaces::{CGROUP, NETWORK, USER};
 use crate::wire::{Attributes, Bind, Filesystem, Handle, Links, Root, Step, Strings};
 use std::ffi::CStr;
 
-/// The container's root, below the directory of a restore; what else the config binds has a number there.
-pub const ROOT: &str = "root";
+/// Where CRIU finds what the config names: in a tmpfs of its own, by numbers.
+pub const DIRECTORY: &str = "/tmp/rruntime";
+/// The container's root, there.
+pub const ROOT: &str = "/tmp/rruntime/root";
 
 /// Becomes CRIU's program at `path`: it speaks on descriptor 3, and has `given` of them from there on.
 pub fn program(path: &str, environment: &[String], given: u32, script: &mut Script) {
@@ -29,8 +31,8 @@ pub fn binds(plan: &Script) -> impl Iterator<Item = Bind<'_>> {
 }
 
 /// What comes before CRIU of the restore of a container with this plan; its handles are those of the plan, and `images`
-/// beyond them. In `directory`, of the host, lies what the config names.
-pub fn stage(plan: &Script, created: u64, directory: &str, images: &[Handle]) -> Script {
+/// beyond them.
+pub fn stage(plan: &Script, created: u64, images: &[Handle]) -> Script {
     let mut script = Script::default();
     for (step, field) in plan.steps() {
         let joins = matches!(step, Step::Join { flags: CGROUP, .. });
@@ -47,24 +49,28 @@ pub fn stage(plan: &Script, created: u64, directory: &str, images: &[Handle]) ->
     let attributes = Attributes { set: libc::MOUNT_ATTR_RDONLY, ..Attributes::NONE };
     script.push(Field::None, Step::RootAttributes { attributes, recursive: true });
     script.push(Field::None, filesystem(c"proc", c"/proc"));
-    for place in ["/tmp", directory] {
-        script.push(Field::None, filesystem(c"tmpfs", &c(place)));
+    // The way there has to be open for the users of a user namespace.
+    script.push(Field::None, filesystem(c"tmpfs", c"/tmp"));
+    // In a user namespace the kernel gives out what the mount table shows whole and writable, and no more.
+    if created & USER != 0 {
+        let target = c(&format!("{DIRECTORY}/sys"));
+        script.push(Field::None, filesystem(c"sysfs", &target));
     }
     let root = plan.steps().find_map(|(step, field)| match step {
         Step::Root(Root { tree, attributes, .. }) => Some((field, tree, attributes)),
         _ => None,
     });
     if let Some((field, tree, recursive_attributes)) = root {
-        let target = c(&format!("{directory}/{ROOT}"));
+        let target = c(ROOT);
         script.push(field, Step::Bind(Bind { tree, recursive_attributes, ..nothing(&target) }));
     }
     // CRIU works there, and mounts below it.
     for (number, tree) in images.iter().enumerate() {
-        let target = c(&format!("{directory}/images-{number}"));
+        let target = c(&format!("{DIRECTORY}/images-{number}"));
         script.push(Field::None, Step::Bind(Bind { tree: *tree, ..nothing(&target) }));
     }
     for (number, bind) in binds(plan).enumerate() {
-        let target = c(&format!("{directory}/{number}"));
+        let target = c(&format!("{DIRECTORY}/{number}"));
         script.push(Field::None, Step::Bind(Bind { target: &target, links: Links::FOLLOW, ..bind }));
     }
     script

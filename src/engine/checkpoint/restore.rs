@@ -221,10 +221,6 @@ impl Restoring<'_> {
         Ok(())
     }
 
-    fn directory(&self) -> Result<String> {
-        Ok(self.making.entry()?.path().display().to_string())
-    }
-
     fn start_criu(&mut self) -> Result<()> {
         let Making { engine, options, spec, ref made, .. } = self.making;
         let cgroup = made.driver.cgroup();
@@ -247,7 +243,7 @@ impl Restoring<'_> {
         }
         // Where CRIU manages cgroups it makes the namespace too.
         let late = if self.manages_cgroups() { CGROUP } else { 0 };
-        let script = stage::stage(&plan.script, plan.created & !late, &self.directory()?, &images);
+        let script = stage::stage(&plan.script, plan.created & !late, &images);
         let empty = plan::Script::default();
         let birth = birth::Start {
             namespaces: MOUNT,
@@ -285,10 +281,9 @@ impl Restoring<'_> {
     fn request(&self) -> Result<Request> {
         let RestoreOptions { criu, lsm_profile, lsm_mount_context, .. } = self.options;
         let spec = self.making.spec;
-        let directory = self.directory()?;
         let external = |external: &External| MountMap {
             key: external.point.clone(),
-            value: format!("{directory}/{}{}", external.bind, external.below),
+            value: format!("{}/{}{}", stage::DIRECTORY, external.bind, external.below),
         };
         let mut inherit_fd = streams::inherited(&self.images)?;
         let keys = self.model.plan.opens.iter().filter_map(|open| match open {
@@ -305,7 +300,7 @@ impl Restoring<'_> {
         let profile = spec.process.as_ref().and_then(|process| given(&process.apparmor_profile));
         let profile = profile.filter(|_| survey::has_apparmor()).map(|name| format!("apparmor:{name}"));
         let options = Options {
-            root: Some(format!("{directory}/{}", stage::ROOT)),
+            root: Some(stage::ROOT.to_owned()),
             rst_sibling: Some(true),
             evasive_devices: Some(true),
             ext_mnt: self.externals.iter().map(external).collect(),

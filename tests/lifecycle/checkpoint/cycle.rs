@@ -67,7 +67,9 @@ fn a_restored_container_is_new_in_everything_that_is_the_hosts() {
     let container = counting();
     let dir = container.dir.clone();
     let container = container.edit(|config| {
-        config["linux"]["resources"]["pids"] = json!({"limit": 40});
+        if crate::support::has_controller("pids") {
+            config["linux"]["resources"]["pids"] = json!({"limit": 40});
+        }
         let kinds =
             ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"];
         config["hooks"] = kinds
@@ -128,4 +130,28 @@ fn the_foreground_waits_for_the_restored_process_and_has_its_code() {
     fs::write(container.rootfs().join("tmp/go"), "").unwrap();
     assert_eq!(waits.wait().unwrap().code(), Some(7));
     assert_nothing_left(&container);
+}
+
+#[test]
+fn a_container_with_a_user_namespace_is_restored_with_its_maps() {
+    needs_criu!();
+    let map = json!([{"containerID": 0, "hostID": 100_000, "size": 65536}]);
+    let container = counting().namespace("user", None).edit(|config| {
+        config["linux"]["uidMappings"] = map.clone();
+        config["linux"]["gidMappings"] = map;
+    });
+    let rootfs = container.rootfs();
+    let owned = std::process::Command::new("chown").args(["-R", "100000:100000"]).arg(&rootfs).status();
+    assert!(owned.unwrap().success());
+    let container = started(container);
+    checkpoint(&container, &[]).ok();
+    let before = count(&container);
+    let said = restore(&container, &[]);
+    if said.code != 0 {
+        // It mounts cgroups.
+        assert!(said.err.contains("--manage-cgroups-mode soft"), "{said:?}");
+        restore(&container, &["--manage-cgroups-mode", "soft"]).ok();
+    }
+    counts_on(&container, before);
+    assert!(container.exec_sh("cat /proc/self/uid_map").ok().contains("100000"));
 }
