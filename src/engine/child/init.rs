@@ -28,6 +28,8 @@ pub struct Init {
     pipes: Option<Pipes>,
     /// It has moved there.
     on_pipes: bool,
+    /// One that was born has begun on the pipes, and its maker's word of it is still to come on the socket.
+    ahead: bool,
     /// Of its steps, whose number is this; until they are reported.
     times: Option<StepTimes>,
     steps: usize,
@@ -64,6 +66,7 @@ impl Init {
             control,
             pipes,
             on_pipes: false,
+            ahead: false,
             times,
             steps: script.len(),
             talks: script.talks().iter().copied().collect(),
@@ -206,6 +209,7 @@ impl Init {
             expect(&mut self.talks, &said)?;
             if let Heard::Spawned(pid) = said.heard {
                 self.take_over(pid)?;
+                self.on_pipes |= std::mem::take(&mut self.ahead);
             }
             return Ok(said.heard);
         }
@@ -241,7 +245,10 @@ impl Init {
                 (Err(Errno(libc::EAGAIN)), None) => {}
                 (Err(Errno(libc::EAGAIN)), Some(pipes)) => {
                     if let Some(said) = pipes.hear()? {
-                        self.on_pipes = true;
+                        // One that was born may speak here before its maker has told of it on the socket.
+                        let born = |(step, talk): &(u32, Talk)| *talk == Talk::Spawned && *step < said.step;
+                        self.ahead = self.talks.iter().any(born);
+                        self.on_pipes = !self.ahead;
                         return Ok(said);
                     }
                 }
