@@ -10,7 +10,7 @@ use crate::spec::{Text, annotations, cpus};
 use std::collections::BTreeMap;
 
 /// What a new scope has whatever its limits are.
-pub fn of_scope(id: &str, slice: &str, pid: u32) -> Vec<Property> {
+pub fn of_scope(id: &str, slice: &str, pid: u32, unified: bool) -> Vec<Property> {
     let text = |name, text: &str| Property::new(name, Value::Text(text.to_owned()));
     let switch = |name, on| Property::new(name, Value::Switch(on));
     let mut properties = vec![
@@ -24,7 +24,8 @@ pub fn of_scope(id: &str, slice: &str, pid: u32) -> Vec<Property> {
         // One that was ended by a signal is forgotten like one that ended by itself.
         text("CollectMode", "inactive-or-failed"),
     ];
-    let counts = ["CPUAccounting", "IOAccounting", "MemoryAccounting", "TasksAccounting"];
+    let io = if unified { "IOAccounting" } else { "BlockIOAccounting" };
+    let counts = ["CPUAccounting", io, "MemoryAccounting", "TasksAccounting"];
     properties.extend(counts.into_iter().map(|name| switch(name, true)));
     properties
 }
@@ -54,7 +55,6 @@ pub fn of_limits(limits: &Limits, unified: bool) -> Vec<Property> {
             "io.bfq.weight" if !value.contains(' ') => {
                 add("IOWeight", limits.io.weight.map(v2::weight_of_blkio));
             }
-            "blkio.weight" => add("BlockIOWeight", amount(value)),
             "cpu.max" => {
                 let (most, period) = value.split_once(' ').unwrap_or((value, "100000"));
                 quota = Some((amount(most), amount(period).unwrap_or(100_000)));
@@ -64,6 +64,9 @@ pub fn of_limits(limits: &Limits, unified: bool) -> Vec<Property> {
             "io.max" => rates.extend(rates_of(value)),
             _ => {}
         }
+    }
+    if !unified {
+        add("BlockIOWeight", limits.io.weight.map(u64::from));
     }
     if !unified && (limits.cpu.quota.is_some() || limits.cpu.period.is_some()) {
         let most = limits.cpu.quota.map(|quota| quota.or("-1"));
@@ -243,6 +246,11 @@ mod tests {
         assert_eq!(
             of(memory, true),
             ["MemorySwapMax=U64(2000)", "MemoryMax=U64(1000)", "MemoryLow=U64(500)"]
+        );
+        assert_eq!(of(r#"{"blockIO":{"weight":500}}"#, true), ["IOWeight=U64(4950)"]);
+        assert_eq!(
+            of(r#"{"blockIO":{"weight":500},"cpu":{"shares":7}}"#, false),
+            ["CPUShares=U64(7)", "BlockIOWeight=U64(500)",]
         );
         assert_eq!(of(r#"{"pids":{"limit":-1}}"#, true), ["TasksMax=U64(18446744073709551615)"]);
         assert_eq!(of(r#"{"pids":{"limit":7}}"#, true), ["TasksMax=U64(7)"]);

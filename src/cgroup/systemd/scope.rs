@@ -88,7 +88,7 @@ impl Scope {
     pub fn ask(&mut self, order: &Order, pid: i32, rest: Rest) -> Result<()> {
         let unit = &self.unit;
         let mut all = order.properties();
-        let own = properties::of_scope(order.id, &unit.slice, pid.unsigned_abs());
+        let own = properties::of_scope(order.id, &unit.slice, pid.unsigned_abs(), order.layout.is_unified());
         let absent = |one: &Property| order.annotated.iter().all(|annotated| annotated.name != one.name);
         all.extend(own.into_iter().filter(absent));
         let mut bus = Bus::connect(&unit.bus, rest)?;
