@@ -213,3 +213,32 @@ fn a_start_whose_pipes_another_process_keeps_open_ends_when_the_program_runs() {
     let error = container.call(&["delete", &container.id]).fails();
     assert!(error.contains("not stopped"), "{error}");
 }
+
+/// What is born in a user namespace by path may come to its first word before its maker can tell of it.
+#[test]
+fn a_process_that_speaks_before_its_maker_has_told_of_it_is_heard() {
+    let mapped = |mut container: Container| {
+        let mounts = container.config["mounts"].as_array_mut().unwrap();
+        mounts.retain(|mount| mount["type"] != "cgroup");
+        std::os::unix::fs::lchown(container.rootfs(), Some(100_000), Some(100_000)).unwrap();
+        container
+    };
+    let map = json!([{"containerID": 0, "hostID": 100_000, "size": 65536}]);
+    let holder = mapped(Container::new().sh("sleep 1000").namespace("user", None)).edit(|config| {
+        config["linux"]["uidMappings"] = map.clone();
+        config["linux"]["gidMappings"] = map;
+    });
+    let holder = holder.started();
+    let namespace = format!("/proc/{}/ns/user", holder.pid());
+    let container = mapped(Container::new().sh("echo inside").namespace("user", Some(&namespace)));
+    container.write_config();
+    if Command::new("strace").arg("-V").output().is_err() {
+        crate::skip!("there is no strace");
+    }
+    let mut command = Command::new("timeout");
+    command.args(["20", "strace", "-f", "-o", "/dev/null", "-e", "trace=clone"]);
+    command.args(["-e", "inject=clone:delay_exit=300000", crate::support::RRUNTIME, "--root"]);
+    command.arg(container.state_root()).args(["run", "--bundle"]).arg(container.bundle()).arg(&container.id);
+    command.stdin(Stdio::null());
+    assert_eq!(crate::support::finish(command).ok(), "inside\n");
+}
