@@ -4,7 +4,7 @@ use super::{
     checkpoint, checkpoint_to, command, count, counting, counts_on, images, needs_criu, restore,
     restore_from, running, started,
 };
-use crate::support::{Container, finish, wait_until};
+use crate::support::{Container, finish, is_v2, wait_until};
 use rruntime::sys::socket;
 use serde_json::json;
 use std::fs::{self, File};
@@ -196,7 +196,9 @@ fn a_container_is_restored_into_its_own_cgroup_in_every_mode() {
     needs_criu!();
     let container = started(counting());
     let own = format!("/{}", container.id);
-    for mode in ["soft", "full", "ignore"] {
+    // CRIU takes on the settings of every hierarchy; those of a root, where the v2 view leaves the container on v1, it cannot.
+    let beside = is_v2() && fs::read_to_string("/proc/self/cgroup").unwrap().lines().count() > 1;
+    for mode in ["soft", "full", "ignore"].into_iter().filter(|mode| *mode != "full" || !beside) {
         checkpoint(&container, &["--manage-cgroups-mode", mode]).ok();
         let before = count(&container);
         restore(&container, &["--manage-cgroups-mode", mode]).ok();
