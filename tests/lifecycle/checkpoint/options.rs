@@ -196,7 +196,7 @@ fn a_container_is_restored_into_its_own_cgroup_in_every_mode() {
     needs_criu!();
     let container = started(counting());
     let own = format!("/{}", container.id);
-    // CRIU takes on the settings of every hierarchy; those of a root, where the v2 view leaves the container on v1, it cannot.
+    // CRIU sets back what is set in every hierarchy. On v1 the v2 view leaves the container at the root, where it cannot.
     let beside = is_v2() && fs::read_to_string("/proc/self/cgroup").unwrap().lines().count() > 1;
     for mode in ["soft", "full", "ignore"].into_iter().filter(|mode| *mode != "full" || !beside) {
         checkpoint(&container, &["--manage-cgroups-mode", mode]).ok();
