@@ -170,7 +170,7 @@ pub fn locate(layout: &Layout, cgroups_path: Option<&str>, id: &str) -> Result<L
 }
 
 /// The text of /proc/`process`/cgroup.
-pub(super) fn membership(process: &str) -> Result<String> {
+pub fn membership(process: &str) -> Result<String> {
     let path = format!("/proc/{process}/cgroup");
     fs::read_to_string(&path).map_err(|e| Error::io(format!("read {path}"), &e))
 }

@@ -30,5 +30,5 @@ pub use files::held::Cgroup;
 pub use files::search::search;
 pub use files::update::Undo;
 pub use limits::{DeviceRules, Limits};
-pub use location::{Leg, Location, Unit, Version, locate};
+pub use location::{Leg, Location, Unit, Version, locate, membership};
 pub use render::{v1, v2};

@@ -8,7 +8,7 @@
 
 use super::opens::{CGROUP, Open, Opens, push_cgroup};
 use super::script::{Field, Script};
-use crate::cgroup::{Location, Version};
+use crate::cgroup::{Location, Unit, Version};
 use crate::error::{Error, Kind, Result};
 use crate::spec::{Process, cpus};
 use crate::wire::{Bytes, Point, Step};
@@ -30,7 +30,7 @@ const FINAL: &str = "/process/execCPUAffinity/final";
 /// The steps that enter the cgroup, with the CPUs before and after it.
 pub fn push_entrance(
     process: &Process,
-    cgroup: Option<&Location>,
+    (cgroup, mover): (Option<&Location>, Option<&Unit>),
     script: &mut Script,
     opens: &mut Opens,
 ) -> Result<Entrance> {
@@ -40,21 +40,15 @@ pub fn push_entrance(
     let mut entrance = Entrance::Birth;
     if !initial.is_empty() {
         script.push(Field::Fixed(INITIAL), Step::CpuAffinity { mask: Bytes(&initial) });
-        let born = |location: &Location| location.unit.is_none();
-        if cgroup
-            .filter(|location| born(location))
-            .is_some_and(|location| location.legs.iter().any(|leg| leg.version == Version::V2))
-        {
+        let unified = |location: &Location| location.legs.iter().any(|leg| leg.version == Version::V2);
+        if mover.is_none() && cgroup.is_some_and(unified) {
             entrance = Entrance::Step;
             let tasks = opens.add(Open::Unified);
             script.push(CGROUP, Step::EnterCgroup { tasks });
         }
     }
-    if cgroup.is_some_and(|location| location.unit.is_some()) {
-        script.push(CGROUP, Step::Sync { point: Point::Scope });
+    if push_membership(cgroup, mover, script, opens) == Entrance::Moved {
         entrance = Entrance::Moved;
-    } else {
-        push_cgroup(cgroup, script, opens);
     }
     if initial.is_empty() && after.is_empty() {
         push_all(script);
@@ -63,6 +57,21 @@ pub fn push_entrance(
         script.push(Field::Fixed(FINAL), Step::CpuAffinity { mask: Bytes(&after) });
     }
     Ok(entrance)
+}
+
+/// Enters the v1 hierarchies, or waits until the manager of the scope has moved the process.
+pub fn push_membership(
+    cgroup: Option<&Location>,
+    mover: Option<&Unit>,
+    script: &mut Script,
+    opens: &mut Opens,
+) -> Entrance {
+    if mover.is_some() {
+        script.push(CGROUP, Step::Sync { point: Point::Scope });
+        return Entrance::Moved;
+    }
+    push_cgroup(cgroup, script, opens);
+    Entrance::Birth
 }
 
 /// Every CPU that the cgroup allows, whatever our caller keeps itself to (taskset(1)): a container's CPUs are its cpuset's.

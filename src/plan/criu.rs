@@ -6,7 +6,7 @@
 
 use super::script::{Field, Script, StringList, c};
 use crate::names::namespaces::{CGROUP, NETWORK, USER};
-use crate::wire::{Attributes, Bind, Filesystem, Handle, Links, Root, Step, Strings};
+use crate::wire::{Attributes, Bind, Filesystem, Handle, Links, Root, Step};
 use std::ffi::CStr;
 
 /// Where CRIU finds what the config names: in a tmpfs of its own, by numbers.
@@ -62,12 +62,12 @@ pub fn stage(plan: &Script, created: u64, images: &[Handle]) -> Script {
     });
     if let Some((field, tree, recursive_attributes)) = root {
         let target = c(ROOT);
-        script.push(field, Step::Bind(Bind { tree, recursive_attributes, ..nothing(&target) }));
+        script.push(field, Step::Bind(Bind { recursive_attributes, ..Bind::plain(tree, &target) }));
     }
     // CRIU works there, and mounts below it.
     for (number, tree) in images.iter().enumerate() {
         let target = c(&format!("{DIRECTORY}/images-{number}"));
-        script.push(Field::None, Step::Bind(Bind { tree: *tree, ..nothing(&target) }));
+        script.push(Field::None, Step::Bind(Bind::plain(*tree, &target)));
     }
     for (number, bind) in binds(plan).enumerate() {
         let target = c(&format!("{DIRECTORY}/{number}"));
@@ -85,30 +85,7 @@ pub fn loopback(first: Handle) -> Script {
     script
 }
 
-fn nothing(target: &CStr) -> Bind<'_> {
-    Bind {
-        tree: Handle::NONE,
-        source: c"",
-        flags: 0,
-        target,
-        links: Links::FOLLOW,
-        attributes: Attributes::NONE,
-        recursive_attributes: Attributes::NONE,
-    }
-}
-
 fn filesystem<'a>(kind: &'a CStr, target: &'a CStr) -> Step<'a> {
     let set = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
-    Step::Filesystem(Filesystem {
-        kind,
-        source: kind,
-        target,
-        options: Strings::EMPTY,
-        attributes: Attributes { set, ..Attributes::NONE },
-        strict: false,
-        copy_up: false,
-        modeless: false,
-        label: c"",
-        pidns: Handle::NONE,
-    })
+    Step::Filesystem(Filesystem::plain(kind, kind, target, Attributes { set, ..Attributes::NONE }))
 }

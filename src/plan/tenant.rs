@@ -1,8 +1,8 @@
 //! The plans of processes that join a container: `exec`, and the hooks that run inside.
 
-use super::affinity::{Entrance, push_entrance};
+use super::affinity::{Entrance, push_entrance, push_membership};
 use super::loading;
-use super::opens::{CGROUP, Open, Opens, push_cgroup};
+use super::opens::{Open, Opens};
 use super::process::labels;
 use super::program::{Birth, Program, Sets, Tracers};
 use super::script::{Field, Script, StringList, c};
@@ -33,6 +33,12 @@ impl Tenant<'_> {
         let (script, opens) = (Script::default(), Opens::default());
         Tenant { script, opens, entrance: Entrance::Birth, mover: None, confined: None, warnings: Vec::new() }
     }
+
+    /// Enters the cgroup, or has itself moved there.
+    fn enter(&mut self, to: Destination) {
+        self.mover = to.mover.cloned();
+        self.entrance = push_membership(to.cgroup, to.mover, &mut self.script, &mut self.opens);
+    }
 }
 
 /// Where a tenant goes.
@@ -44,29 +50,12 @@ pub struct Destination<'i> {
     pub user_namespaces: &'i [u64],
     /// The container's cgroup, as far as it is there.
     pub cgroup: Option<&'i Location>,
+    /// The unit whose manager moves the process into that, where this caller may not.
+    pub mover: Option<&'i Unit>,
     /// The container is in resctrl groups.
     pub in_resctrl: bool,
     /// The name of the container's session keyring, where it has one of its own.
     pub keyring: Option<&'i str>,
-}
-
-impl Destination<'_> {
-    fn mover(&self) -> Option<Unit> {
-        self.cgroup.and_then(|location| location.unit.clone())
-    }
-}
-
-impl Tenant<'_> {
-    /// Enters the cgroup, or has itself moved there.
-    fn enter(&mut self, to: Destination) {
-        self.mover = to.mover();
-        if self.mover.is_some() {
-            self.entrance = Entrance::Moved;
-            self.script.push(CGROUP, Step::Sync { point: Point::Scope });
-        } else {
-            push_cgroup(to.cgroup, &mut self.script, &mut self.opens);
-        }
-    }
 }
 
 /// Joins, then is the process of `exec`.
@@ -82,8 +71,8 @@ pub fn exec<'a>(
     let mut tenant = Tenant::new();
     let pidfd = tenant.opens.add(Open::Pidfd);
     let script = &mut tenant.script;
-    tenant.entrance = push_entrance(process, to.cgroup, script, &mut tenant.opens)?;
-    tenant.mover = to.mover();
+    tenant.entrance = push_entrance(process, (to.cgroup, to.mover), script, &mut tenant.opens)?;
+    tenant.mover = to.mover.cloned();
     if to.in_resctrl {
         script.push(Field::Fixed("/linux/intelRdt"), Step::Sync { point: Point::Resctrl });
     }

@@ -39,7 +39,7 @@ pub enum Standing {
     HonouredWord(&'static [&'static str]),
     /// It shapes the cgroup that systemd makes; a warning where it makes none.
     SystemdCgroup,
-    /// The same without a warning: engines write it whoever makes the cgroup.
+    /// The same without a warning: engines write it with every driver of cgroups.
     UnitProperty,
     /// It asks for something that this program lacks.
     Missing(&'static str),
@@ -109,6 +109,16 @@ pub fn unit_properties<'a>(
 ) -> impl Iterator<Item = (&'a str, &'a str, &'a str)> {
     let all = annotations.range::<str, _>((Bound::Included(UNIT_PROPERTY), Bound::Unbounded));
     all.map_while(|(name, value)| Some((&**name, name.strip_prefix(UNIT_PROPERTY)?, &**value)))
+}
+
+/// The administrator's list of annotations that may reach the host.
+pub const LIST: &str = "/etc/rruntime/annotations.allow";
+
+/// The remedy for one that is not allowed.
+pub fn how_to_allow(name: &str) -> String {
+    format!(
+        "the administrator allows it by a line \"{name}\" in {LIST}, the caller by --allow-annotation {name}"
+    )
 }
 
 /// Copies, for the state.

@@ -18,6 +18,14 @@ objects! {
     }
 }
 
+/// The host's number of an id of the container.
+pub fn outside(maps: &[IdMapping], id: u32) -> Option<u32> {
+    maps.iter().find_map(|map| {
+        let offset = id.checked_sub(map.container_id).filter(|offset| *offset < map.size)?;
+        map.host_id.checked_add(offset)
+    })
+}
+
 /// The ranges that an option names; none at all is the container's own mapping.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OptionMap {

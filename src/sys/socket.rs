@@ -1,5 +1,6 @@
 //! Unix sockets of whole messages, with descriptors in them.
 
+use super::poll::Rest;
 use super::{Errno, SysResult, check, file, uninterrupted};
 use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, recvmsg,
@@ -10,6 +11,7 @@ use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// How long a peer may let us wait.
 const PATIENCE: TimeVal = TimeVal::new(10, 0);
@@ -32,6 +34,17 @@ pub fn connect_stream(path: &Path) -> SysResult<OwnedFd> {
     let socket = connected(socket, path)?;
     file::set_nonblocking(socket.as_fd(), false)?;
     Ok(socket)
+}
+
+/// The same to a listener whose queue may be full for a while.
+pub fn connect_patiently(path: &Path, deadline: Instant, rest: Rest) -> SysResult<OwnedFd> {
+    const PAUSE: Duration = Duration::from_millis(10);
+    loop {
+        match connect_stream(path) {
+            Err(Errno(libc::EAGAIN)) if Instant::now() < deadline => rest(None, PAUSE)?,
+            other => return other,
+        }
+    }
 }
 
 /// Connects to the DGRAM socket at `path`; one that begins with @ is an abstract name (sd_notify(3)). What is sent may

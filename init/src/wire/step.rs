@@ -96,6 +96,37 @@ records! {
     Device<'a> { path: &'a CStr, mode: u32, number: u64, uid: u32, gid: u32 }
 }
 
+impl<'a> Bind<'a> {
+    /// A tree as it is.
+    pub const fn plain(tree: Handle, target: &'a CStr) -> Bind<'a> {
+        let (attributes, recursive_attributes) = (Attributes::NONE, Attributes::NONE);
+        Bind { tree, source: c"", flags: 0, target, links: Links::FOLLOW, attributes, recursive_attributes }
+    }
+}
+
+impl<'a> Filesystem<'a> {
+    /// One without anything special.
+    pub const fn plain(
+        kind: &'a CStr,
+        source: &'a CStr,
+        target: &'a CStr,
+        attributes: Attributes,
+    ) -> Filesystem<'a> {
+        Filesystem {
+            kind,
+            source,
+            target,
+            options: Strings::EMPTY,
+            attributes,
+            strict: false,
+            copy_up: false,
+            modeless: false,
+            label: c"",
+            pidns: Handle::NONE,
+        }
+    }
+}
+
 steps! {
     // Becoming: namespaces, identity, what must happen while the host's tree is still there.
 

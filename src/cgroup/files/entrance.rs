@@ -101,8 +101,7 @@ impl Cgroup {
     pub fn beside(&self, pid: i32) -> Result<OwnedFd> {
         let doing = || format!("finding the cgroup of process {pid}");
         let held = self.need_unified().map_err(|e| e.doing(doing()))?;
-        let text = std::fs::read_to_string(format!("/proc/{pid}/cgroup"))
-            .map_err(|e| Error::io(format!("read /proc/{pid}/cgroup"), &e).doing(doing()))?;
+        let text = membership(&pid.to_string()).map_err(|e| e.doing(doing()))?;
         let path = text.lines().find_map(|l| l.strip_prefix("0::/")).unwrap_or_default();
         let below = path.strip_prefix(&held.leg.path).filter(|rest| rest.is_empty() || rest.starts_with('/'));
         let Some(below) = below else {

@@ -52,15 +52,14 @@ impl Cgroup {
         !self.held.is_empty()
     }
 
-    /// As far as it is there: what a process can enter, or the unit whose manager has to move it there.
+    /// As far as it is there: what a process can enter.
     pub fn there(&self) -> Location {
-        let legs = self.held.iter().map(|held| held.leg.clone()).collect();
-        Location { legs, unit: self.moved_by.clone() }
+        Location { legs: self.held.iter().map(|held| held.leg.clone()).collect(), unit: None }
     }
 
-    /// Whether a process cannot be born here.
-    pub fn is_out_of_reach(&self) -> bool {
-        self.moved_by.is_some()
+    /// The unit whose manager has to move what enters it.
+    pub fn mover(&self) -> Option<&Unit> {
+        self.moved_by.as_ref()
     }
 
     /// Opens the cgroup; `None` if it is gone, also where another has its path. In a hierarchy where only this leg is gone,

@@ -21,7 +21,6 @@ use std::time::{Duration, Instant};
 
 /// How long systemd may take for one thing.
 const PATIENCE: Duration = Duration::from_secs(30);
-const PAUSE: Duration = Duration::from_millis(10);
 /// Replies and signals that we ask for have some hundred bytes.
 const LONGEST: usize = 1 << 20;
 
@@ -42,7 +41,7 @@ pub struct Bus {
 
 /// What comes back.
 #[derive(Debug)]
-pub enum Heard {
+pub enum News {
     /// To the call with this number.
     Reply(u32, Option<String>),
     /// To the call with this number: the name of the error, and its words.
@@ -55,33 +54,23 @@ impl Bus {
     /// Connects, and says nothing yet.
     pub fn connect(address: &str, rest: Rest) -> Result<Bus> {
         let deadline = Instant::now() + PATIENCE;
-        let places = places(address);
         let mut failed = Errno(libc::EPROTONOSUPPORT);
-        for place in &places {
-            loop {
-                match socket::connect_stream(place) {
-                    Ok(socket) => {
-                        let mut bus = Bus {
-                            socket,
-                            address: address.to_owned(),
-                            unsent: GREETING.to_vec(),
-                            received: Vec::new(),
-                            accepted: false,
-                            serial: 0,
-                            deadline,
-                        };
-                        let hello = rustbus::standard_messages::hello();
-                        bus.add(&hello)?;
-                        return Ok(bus);
-                    }
-                    Err(Errno(libc::EAGAIN)) if Instant::now() < deadline => {
-                        rest(None, PAUSE).map_err(|errno| errno.because("wait for the D-Bus"))?;
-                    }
-                    Err(errno) => {
-                        failed = errno;
-                        break;
-                    }
+        for place in places(address) {
+            match socket::connect_patiently(&place, deadline, rest) {
+                Ok(socket) => {
+                    let mut bus = Bus {
+                        socket,
+                        address: address.to_owned(),
+                        unsent: GREETING.to_vec(),
+                        received: Vec::new(),
+                        accepted: false,
+                        serial: 0,
+                        deadline,
+                    };
+                    bus.add(&rustbus::standard_messages::hello())?;
+                    return Ok(bus);
                 }
+                Err(errno) => failed = errno,
             }
         }
         Err(absent(address, failed))
@@ -159,8 +148,19 @@ impl Bus {
         })
     }
 
+    /// What becomes of one call, where nothing else is waited for; a refusal is the name of the error, and its words.
+    pub fn answer(&mut self, wanted: u32, rest: Rest) -> Result<std::result::Result<(), (String, String)>> {
+        loop {
+            match self.hear(rest)? {
+                News::Reply(call, _) if call == wanted => return Ok(Ok(())),
+                News::Refusal(call, error, words) if call == wanted => return Ok(Err((error, words))),
+                _ => {}
+            }
+        }
+    }
+
     /// The next message that is about us.
-    pub fn hear(&mut self, rest: Rest) -> Result<Heard> {
+    pub fn hear(&mut self, rest: Rest) -> Result<News> {
         loop {
             while let Some(message) = self.next()? {
                 if let Some(heard) = understood(&message) {
@@ -248,22 +248,22 @@ fn unsayable(error: MarshalError) -> Error {
     Error::new("this cannot be said to systemd").kind(Kind::Config).value(format!("{error:?}"))
 }
 
-fn understood(message: &MarshalledMessage) -> Option<Heard> {
+fn understood(message: &MarshalledMessage) -> Option<News> {
     let (mut body, header) = (message.body.parser(), &message.dynheader);
     Some(match message.typ {
         MessageType::Reply => {
             let job = header.signature.as_deref() == Some("o");
             let job = job.then(|| body.get::<rustbus::wire::ObjectPath<&str>>().ok()).flatten();
-            Heard::Reply(header.response_serial?, job.map(|job| job.as_ref().to_owned()))
+            News::Reply(header.response_serial?, job.map(|job| job.as_ref().to_owned()))
         }
         MessageType::Error => {
             let words: &str = body.get().unwrap_or_default();
             let name = header.error_name.clone().unwrap_or_default();
-            Heard::Refusal(header.response_serial?, name, words.to_owned())
+            News::Refusal(header.response_serial?, name, words.to_owned())
         }
         MessageType::Signal if header.member.as_deref() == Some("JobRemoved") => {
             let (_, job, _, result) = body.get4::<u32, rustbus::wire::ObjectPath<&str>, &str, &str>().ok()?;
-            Heard::JobRemoved(job.as_ref().to_owned(), result.to_owned())
+            News::JobRemoved(job.as_ref().to_owned(), result.to_owned())
         }
         _ => return None,
     })
@@ -328,7 +328,7 @@ mod tests {
     }
 
     /// A bus that says `answer` to whatever comes.
-    fn bus_that_says(answer: &'static [u8]) -> Result<Heard> {
+    fn bus_that_says(answer: &'static [u8]) -> Result<News> {
         let path = std::env::temp_dir().join(format!("rr-bus-{}-{}", std::process::id(), answer.len()));
         let listener = UnixListener::bind(&path).unwrap();
         let address = format!("unix:path={}", path.display());

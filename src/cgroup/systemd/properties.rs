@@ -9,6 +9,9 @@ use crate::error::{Error, Kind, Result};
 use crate::spec::{Text, annotations, cpus};
 use std::collections::BTreeMap;
 
+/// The limit of tasks.
+pub const TASKS: &str = "TasksMax";
+
 /// What a new scope has whatever its limits are.
 pub fn of_scope(id: &str, slice: &str, pid: u32, unified: bool) -> Vec<Property> {
     let text = |name, text: &str| Property::new(name, Value::Text(text.to_owned()));
@@ -48,7 +51,7 @@ pub fn of_limits(limits: &Limits, unified: bool) -> Vec<Property> {
             "memory.min" => add("MemoryMin", amount(value)),
             "memory.swap.max" => add("MemorySwapMax", amount(value)),
             "memory.limit_in_bytes" => add("MemoryLimit", amount(value)),
-            "pids.max" => add("TasksMax", amount(value)),
+            "pids.max" => add(TASKS, amount(value)),
             "cpu.weight" => add("CPUWeight", amount(value)),
             "cpu.shares" => add("CPUShares", amount(value)),
             "io.weight" => add("IOWeight", amount(value.trim_start_matches("default ")).filter(is_weight)),
@@ -187,10 +190,8 @@ pub fn of_annotations(all: &BTreeMap<Text, Text>, allowed: impl Fn(&str) -> bool
             );
         }
         if !FREE.contains(&name) && !allowed(annotation) {
-            return Err(refused(format!("an image may not set the property {name} of its scope")).remedy(format!(
-                "the administrator allows it by a line \"{annotation}\" in /etc/rruntime/annotations.allow, the caller by \
-                 --allow-annotation {annotation}"
-            )));
+            return Err(refused(format!("an image may not set the property {name} of its scope"))
+                .remedy(annotations::how_to_allow(annotation)));
         }
         let value = variant::read(text).ok_or_else(|| {
             refused("this is no value in GVariant's text form".into())

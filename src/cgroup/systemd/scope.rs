@@ -1,8 +1,8 @@
 //! A container's scope: asked for, waited for, changed and taken away.
 
-use super::bus::{Bus, Heard};
+use super::bus::{Bus, News};
 use super::properties;
-use super::value::Property;
+use super::value::{Property, Value};
 use crate::cgroup::files::held::{Cgroup, Held, Origin};
 use crate::cgroup::files::update::Undo;
 use crate::cgroup::limits::{Amount, Limits};
@@ -48,7 +48,11 @@ pub struct Order<'a> {
 impl Order<'_> {
     /// What the config asks for. An annotation goes before what is made of it otherwise.
     pub fn properties(&self) -> Vec<Property> {
-        let mut all = properties::of_limits(&room_to_begin(self.limits), self.layout.is_unified());
+        let mut all = properties::of_limits(self.limits, self.layout.is_unified());
+        if lacks_room(self.limits) {
+            all.retain(|one| one.name != properties::TASKS);
+            all.push(Property::new(properties::TASKS, Value::U64(ROOM)));
+        }
         all.extend(properties::of_devices(self.limits));
         all.retain(|one| self.annotated.iter().all(|annotated| annotated.name != one.name));
         all.extend_from_slice(self.annotated);
@@ -148,18 +152,18 @@ impl Scope {
         let (mut job, mut again) = (None, false);
         loop {
             match asked.bus.hear(rest)? {
-                Heard::Reply(call, path) if call == asked.call => job = path,
-                Heard::Refusal(call, error, _) if call == asked.call && error == UNIT_EXISTS && !again => {
+                News::Reply(call, path) if call == asked.call => job = path,
+                News::Refusal(call, error, _) if call == asked.call && error == UNIT_EXISTS && !again => {
                     // One that has failed keeps its name until it is reset.
                     again = true;
                     asked.bus.reset_failed(name)?;
                     asked.call = asked.bus.start(name, &asked.properties)?;
                     asked.bus.send()?;
                 }
-                Heard::Refusal(call, error, words) if call == asked.call => {
+                News::Refusal(call, error, words) if call == asked.call => {
                     return Err(self.unit.refused("make", &error, &words));
                 }
-                Heard::JobRemoved(path, result) if Some(&path) == job.as_ref() => {
+                News::JobRemoved(path, result) if Some(&path) == job.as_ref() => {
                     return if result == "done" {
                         Ok(())
                     } else {
@@ -187,23 +191,13 @@ impl Scope {
     }
 
     fn set(&self, properties: &[Property], rest: Rest) -> Result<()> {
-        let mut bus = Bus::connect(&self.unit.bus, rest)?;
-        let wanted = bus.set(&self.unit.name, properties)?;
-        bus.send()?;
-        loop {
-            match bus.hear(rest)? {
-                Heard::Reply(call, _) if call == wanted => return Ok(()),
-                Heard::Refusal(call, error, words) if call == wanted => {
-                    return Err(self.unit.refused("change", &error, &words));
-                }
-                _ => {}
-            }
-        }
+        let change = |bus: &mut Bus| bus.set(&self.unit.name, properties);
+        self.unit.ask_one("change", change, rest)
     }
 
     /// Limits of a new container, and its limit of tasks, which had room for init's first stage.
     pub fn apply(&self, limits: &Limits, rest: Rest) -> Result<()> {
-        if room_to_begin(limits).pids != limits.pids {
+        if lacks_room(limits) {
             let tasks = Limits { pids: limits.pids, ..Limits::default() };
             self.set(&properties::of_limits(&tasks, self.wanted.is_unified()), rest)?;
         }
@@ -231,6 +225,14 @@ impl Scope {
 }
 
 impl Unit {
+    /// One call on a connection of its own.
+    fn ask_one(&self, verb: &str, call: impl FnOnce(&mut Bus) -> Result<u32>, rest: Rest) -> Result<()> {
+        let mut bus = Bus::connect(&self.bus, rest)?;
+        let wanted = call(&mut bus)?;
+        bus.send()?;
+        bus.answer(wanted, rest)?.map_err(|(error, words)| self.refused(verb, &error, &words))
+    }
+
     fn refused(&self, verb: &str, error: &str, words: &str) -> Error {
         let Unit { name, bus, .. } = self;
         let short = error.rsplit('.').next().unwrap_or_default();
@@ -252,29 +254,18 @@ impl Unit {
     }
 }
 
-/// init's first stage is there until it has made the process that stays: a limit of one task would forbid that.
-fn room_to_begin(limits: &Limits) -> Limits {
-    let pids = match limits.pids {
-        Some(Amount::Of(0 | 1)) => Some(Amount::Of(2)),
-        pids => pids,
-    };
-    Limits { pids, ..limits.clone() }
+/// init's first stage is there until it has made the process that stays.
+const ROOM: u64 = 2;
+
+/// A limit of tasks that would forbid that.
+fn lacks_room(limits: &Limits) -> bool {
+    matches!(limits.pids, Some(Amount::Of(tasks)) if tasks < ROOM)
 }
 
 /// Has a process moved into the scope, for a caller that may not move it.
 pub fn attach(unit: &Unit, pid: i32, rest: Rest) -> Result<()> {
-    let mut bus = Bus::connect(&unit.bus, rest)?;
-    let wanted = bus.attach(&unit.name, unit.inner().as_deref(), pid.unsigned_abs())?;
-    bus.send()?;
-    loop {
-        match bus.hear(rest)? {
-            Heard::Reply(call, _) if call == wanted => return Ok(()),
-            Heard::Refusal(call, error, words) if call == wanted => {
-                return Err(unit.refused("take the process into", &error, &words));
-            }
-            _ => {}
-        }
-    }
+    let attach = |bus: &mut Bus| bus.attach(&unit.name, unit.inner().as_deref(), pid.unsigned_abs());
+    unit.ask_one("take the process into", attach, rest)
 }
 
 fn forget(unit: &Unit, stop: bool, rest: Rest) -> Result<()> {
@@ -286,15 +277,15 @@ fn forget(unit: &Unit, stop: bool, rest: Rest) -> Result<()> {
     let mut job = None;
     loop {
         match bus.hear(rest)? {
-            Heard::Reply(call, Some(path)) if call == last => job = Some(path),
-            Heard::Reply(call, None) if call == last => return Ok(()),
-            Heard::Refusal(call, error, _) if call == last && error == NO_SUCH_UNIT => return Ok(()),
-            Heard::Refusal(call, _, words) if call == last => {
+            News::Reply(call, Some(path)) if call == last => job = Some(path),
+            News::Reply(call, None) if call == last => return Ok(()),
+            News::Refusal(call, error, _) if call == last && error == NO_SUCH_UNIT => return Ok(()),
+            News::Refusal(call, _, words) if call == last => {
                 return Err(Error::new(format!("systemd does not stop the unit {}: {words}", unit.name))
                     .remedy(format!("systemctl stop {}", unit.name)));
             }
             // Whatever its result is: the cgroup was empty.
-            Heard::JobRemoved(path, _) if Some(&path) == job.as_ref() => return Ok(()),
+            News::JobRemoved(path, _) if Some(&path) == job.as_ref() => return Ok(()),
             _ => {}
         }
     }

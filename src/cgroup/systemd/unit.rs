@@ -4,8 +4,8 @@ use crate::cgroup::location::{Location, Unit, inside, membership, own_cgroup};
 use crate::error::{Error, Kind, Result};
 use crate::host::Facts;
 use crate::host::cgroups::Layout;
-use crate::spec::Text;
 use crate::spec::annotations::{self, DELEGATE_CGROUP, SUBGROUP};
+use crate::spec::{IdMapping, Text, idmap};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -187,16 +187,12 @@ fn owner(facts: &Facts) -> u32 {
         return facts.euid;
     }
     let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-    let outside = map.lines().find_map(|line| {
-        let mut numbers = line.split_whitespace().map(|number| number.parse::<u32>().ok());
-        let (inside, outside, count) = (numbers.next()??, numbers.next()??, numbers.next()??);
-        facts
-            .euid
-            .checked_sub(inside)
-            .filter(|offset| *offset < count)
-            .and_then(|offset| outside.checked_add(offset))
+    let ranges = map.lines().filter_map(|line| {
+        let mut numbers = line.split_whitespace().map(|number| number.parse().ok());
+        let (container_id, host_id, size) = (numbers.next()??, numbers.next()??, numbers.next()??);
+        Some(IdMapping { container_id, host_id, size })
     });
-    outside.unwrap_or(facts.euid)
+    idmap::outside(&ranges.collect::<Vec<_>>(), facts.euid).unwrap_or(facts.euid)
 }
 
 /// The cgroup of the user's manager: the one that the caller is below, or the usual.

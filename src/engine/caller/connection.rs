@@ -9,15 +9,9 @@ use std::time::{Duration, Instant};
 
 /// How long a listener whose queue is full may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-const PAUSE: Duration = Duration::from_millis(10);
 
 /// Connects to a listener; what ends the waits of its caller ends this too.
 pub fn connect(path: &Path, waits: &Waits, failed: impl FnOnce(Errno) -> Error) -> Result<OwnedFd> {
     let deadline = Instant::now() + PATIENCE;
-    loop {
-        match socket::connect_stream(path) {
-            Err(Errno(libc::EAGAIN)) if Instant::now() < deadline => waits.rest(None, PAUSE)?,
-            other => return other.map_err(failed),
-        }
-    }
+    waits.resting(|rest| socket::connect_patiently(path, deadline, rest).map_err(failed))
 }

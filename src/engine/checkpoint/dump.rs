@@ -2,15 +2,13 @@
 
 use crate::criu::messages::{Features, Kind, MountMap, Options, PageServer, Request};
 use crate::engine::checkpoint::images::Images;
-use crate::engine::checkpoint::service::{self, Service, Start};
-use crate::engine::checkpoint::{externals, streams};
-use crate::engine::child::birth;
+use crate::engine::checkpoint::{externals, service, streams};
 use crate::engine::life::prepare;
 use crate::engine::{AfterDump, Call, CheckpointOptions, CriuOptions, Dump, Status};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::host::{Facts, mountinfo};
 use crate::names::namespaces::{NETWORK, PID};
-use crate::plan::{self, Plan, Script};
+use crate::plan::{self, Plan};
 use crate::spec::Spec;
 use crate::spec::annotations;
 use crate::state::Record;
@@ -102,19 +100,13 @@ impl Call<'_> {
 
     fn run_dump(&self, request: Options, options: &CheckpointOptions, images: &Images) -> Result<()> {
         let kind = if options.dump == Dump::Memory { Kind::PreDump } else { Kind::Dump };
-        let spec = Spec::default();
-        let none = Script::default();
-        let birth = birth::Start::of(&none, &[-1; 3], &self.waits);
-        let (service, mut process, script) = Service::start(Script::default(), Start { birth, given: &[] })?;
-        service::await_program(&mut process, &script, &spec, &|warning| self.warn(warning))?;
         let request = Request { options: Some(request), ..Request::of(kind) };
-        let asked = service.ask(&request, &self.waits, &mut |notify, _| {
+        let asked = service::talk(&request, &self.waits, &|warning| self.warn(warning), &mut |notify, _| {
             if let (Some("status-ready"), Some(fd)) = (notify.script.as_deref(), options.status_fd) {
                 file::write(fd, &[0]).map_err(|e| e.because("write").field("--status-fd"))?;
             }
             Ok(())
         });
-        service.finish(&process, &self.waits)?;
         let doing = match kind {
             Kind::PreDump => "write the container's memory to files",
             _ => "write the container's processes to files",

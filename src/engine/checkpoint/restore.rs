@@ -10,7 +10,7 @@
 //!  the record
 //! ```
 
-use crate::cgroup::Driver;
+use crate::cgroup::{Cgroup, Driver, membership};
 use crate::criu::messages::{CgroupRoot, InheritFd, JoinNamespace, Kind, MountMap, Notify, Options, Request};
 use crate::engine::caller::console;
 use crate::engine::caller::pidfd::Role;
@@ -54,7 +54,7 @@ impl Call<'_> {
         check_namespaces(&spec)?;
         let mut ready = self.ready(create, &spec, Starter::Us)?;
         needs_root(&ready.prepared.facts)?;
-        // CRIU and the model are born in a cgroup that is there already, whoever makes it.
+        // CRIU and the model are born in a cgroup that is there already, with every driver.
         let place = ready.prepared.host.cgroup.as_mut();
         let unit = place.and_then(|location| location.unit.take());
         let Ready { plan_options, prepared, .. } = &ready;
@@ -247,7 +247,7 @@ impl Restoring<'_> {
         let empty = plan::Script::default();
         let birth = birth::Start {
             namespaces: MOUNT,
-            cgroup: cgroup.and_then(|cgroup| cgroup.inner().or(cgroup.birth())),
+            cgroup: cgroup.and_then(Cgroup::birth),
             sleeper: Sleeper::Caller,
             streams: options.streams,
             ..birth::Start::of(&empty, &numbers, &engine.waits)
@@ -269,8 +269,7 @@ impl Restoring<'_> {
         let Some(criu) = self.making.made.init.as_ref().filter(|_| self.manages_cgroups()) else {
             return Ok(Vec::new());
         };
-        let path = format!("/proc/{}/cgroup", criu.process().pid);
-        let text = std::fs::read_to_string(&path).map_err(|e| Error::io(format!("read {path}"), &e))?;
+        let text = membership(&criu.process().pid.to_string())?;
         let root = |line: &str| {
             let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
             Some(CgroupRoot { controllers: Some(controllers.to_owned()), path: path.to_owned() })

@@ -142,16 +142,26 @@ pub fn await_program(process: &mut Init, script: &Script, spec: &Spec, warn: &dy
     }
 }
 
-/// One question to a CRIU of its own, without a container.
-pub fn question(request: &Request, waits: &Rc<Waits>) -> Result<Response> {
-    let spec = Spec::default();
+/// A request to a CRIU of its own, without a container around it.
+pub fn talk(
+    request: &Request,
+    waits: &Rc<Waits>,
+    warn: &dyn Fn(Error),
+    hear: &mut dyn FnMut(&Notify, Option<OwnedFd>) -> Result<()>,
+) -> Result<Option<Response>> {
     let empty = Script::default();
     let birth = birth::Start::of(&empty, &[-1; 3], waits);
     let (service, mut process, script) = Service::start(Script::default(), Start { birth, given: &[] })?;
-    await_program(&mut process, &script, &spec, &|_| ())?;
-    let response = service.ask(request, waits, &mut |_, _| Ok(()));
+    await_program(&mut process, &script, &Spec::default(), warn)?;
+    let response = service.ask(request, waits, hear);
     service.finish(&process, waits)?;
-    response?.ok_or_else(|| Error::new("criu ended without an answer"))
+    response
+}
+
+/// One question, which no point of its work comes before.
+pub fn question(request: &Request, waits: &Rc<Waits>) -> Result<Response> {
+    let response = talk(request, waits, &|_| (), &mut |_, _| Ok(()))?;
+    response.ok_or_else(|| Error::new("criu ended without an answer"))
 }
 
 /// Refuses one that is too old.
@@ -169,7 +179,7 @@ pub fn check_version(waits: &Rc<Waits>) -> Result<()> {
         .remedy("install criu 4.2 or newer, and see that PATH finds it first"))
 }
 
-/// The error of work that CRIU has not done; the end of its log is told before. What it said of it is the cause.
+/// The error where CRIU failed. The end of its log is reported first; what CRIU says there is the cause.
 pub fn failed(call: &Call, images: &Images, response: Option<&Response>) -> Error {
     let log = images.log().unwrap_or_default();
     let path = images.log_path();

@@ -1,6 +1,7 @@
 //! Whether a restored container is what its config says: its mounts, and each process's namespaces and rights. CRIU has
 //! made all of it from files that others may have written, and no process has run yet.
 
+use crate::cgroup::membership;
 use crate::engine::checkpoint::compare;
 use crate::engine::life::prepare::Prepared;
 use crate::error::{Error, Result};
@@ -10,7 +11,7 @@ use crate::names::namespaces::{MOUNT, TIME, USER};
 use crate::plan::program::Sets;
 use crate::plan::{Open, Plan};
 use crate::spec::text::given;
-use crate::spec::{IdMapping, Process, Spec};
+use crate::spec::{IdMapping, Process, Spec, idmap};
 use crate::sys::launch::Child;
 use crate::sys::process::{self, number};
 use crate::sys::{Errno, signal};
@@ -41,6 +42,7 @@ impl Restored<'_> {
         let joined = self.joined()?;
         let firsts = numbers(first)?;
         let mut beyond = 0;
+        let cgroup = membership(&self.criu.to_string())?;
         for pid in tree(first)? {
             let theirs = numbers(pid)?;
             beyond |= self.check_namespaces(&own, &joined, &theirs)?;
@@ -48,7 +50,7 @@ impl Restored<'_> {
             if theirs[&USER] != firsts[&USER] || (theirs[&MOUNT] != firsts[&MOUNT] && !self.may_mount()) {
                 return Err(refused("a process in namespaces of its own", "/linux/namespaces"));
             }
-            self.check_cgroup(pid)?;
+            check_cgroup(&cgroup, pid)?;
             for thread in threads(pid)? {
                 self.check_thread(pid, thread)?;
             }
@@ -126,21 +128,6 @@ impl Restored<'_> {
         Ok(beyond)
     }
 
-    /// The processes are in the cgroup that CRIU was born in, or below it.
-    fn check_cgroup(&self, pid: i32) -> Result<()> {
-        let (wanted, has) = (read(self.criu, "cgroup")?, read(pid, "cgroup")?);
-        let inside = |line: &str| {
-            wanted.lines().any(|wanted| {
-                line.strip_prefix(wanted)
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || wanted.ends_with('/'))
-            })
-        };
-        match has.lines().all(inside) {
-            true => Ok(()),
-            false => Err(refused("a process in another cgroup", "/linux/cgroupsPath")),
-        }
-    }
-
     fn check_thread(&self, pid: i32, thread: i32) -> Result<()> {
         let status = read(pid, &format!("task/{thread}/status"))?;
         let sets = self.sets();
@@ -183,13 +170,8 @@ impl Restored<'_> {
     /// One that can become no other user is the config's.
     fn check_user(&self, process: &Process, status: &str) -> Result<()> {
         let linux = self.spec.linux();
-        let outside = |id: u32, maps: &[IdMapping]| match maps.is_empty() {
-            true => Some(id),
-            false => maps.iter().find_map(|map| {
-                let offset = id.checked_sub(map.container_id).filter(|offset| *offset < map.size)?;
-                map.host_id.checked_add(offset)
-            }),
-        };
+        let outside =
+            |id, maps: &[IdMapping]| if maps.is_empty() { Some(id) } else { idmap::outside(maps, id) };
         let ids = [
             ("Uid", outside(process.user.uid, &linux.uid_mappings), "/process/user/uid"),
             ("Gid", outside(process.user.gid, &linux.gid_mappings), "/process/user/gid"),
@@ -202,6 +184,21 @@ impl Restored<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// The process is in the cgroup that CRIU was born in, or below it.
+fn check_cgroup(wanted: &str, pid: i32) -> Result<()> {
+    let has = membership(&pid.to_string())?;
+    let inside = |line: &str| {
+        wanted.lines().any(|wanted| {
+            line.strip_prefix(wanted)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || wanted.ends_with('/'))
+        })
+    };
+    match has.lines().all(inside) {
+        true => Ok(()),
+        false => Err(refused("a process in another cgroup", "/linux/cgroupsPath")),
     }
 }
 

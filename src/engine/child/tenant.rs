@@ -48,6 +48,7 @@ pub fn destination<'r>(record: &'r Record, cgroup: Option<&'r Location>) -> Dest
         namespaces: record.namespaces(),
         user_namespaces: &record.user_namespaces,
         cgroup,
+        mover: None,
         in_resctrl: false,
         keyring: None,
     }

@@ -9,7 +9,7 @@ use crate::engine::{CgroupManager, Engine};
 use crate::error::{Error, Kind, Result};
 use crate::host::{self, Facts};
 use crate::plan::script::c;
-use crate::spec::annotations::{self, KEEP_GROUPS};
+use crate::spec::annotations::{self, KEEP_GROUPS, LIST};
 use crate::spec::{Spec, load};
 use crate::state::{Entry, Record};
 use crate::sys::Errno;
@@ -18,7 +18,6 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
-pub const LIST: &str = "/etc/rruntime/annotations.allow";
 const LIST_LIMIT: usize = 64 * 1024;
 
 impl Engine {
@@ -71,9 +70,7 @@ impl Engine {
                 continue;
             }
             let warning = Error::new("is ignored: it reaches the host, and an image may have brought it");
-            self.warn(warning.field(annotations::pointer(name)).remedy(format!(
-                "the administrator allows it by a line \"{name}\" in {LIST}, the caller by --allow-annotation {name}"
-            )));
+            self.warn(warning.field(annotations::pointer(name)).remedy(annotations::how_to_allow(name)));
         }
         Ok(())
     }

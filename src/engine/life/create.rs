@@ -32,7 +32,7 @@ use crate::plan::{self, Plan, SessionKeyring};
 use crate::resctrl;
 use crate::spec::amend::has_notify_socket;
 use crate::spec::destination::in_bundle;
-use crate::spec::{Amendments, IdMapping, Listening, Namespace, Process, Spec, annotations};
+use crate::spec::{Amendments, Listening, Namespace, Process, Spec, annotations, idmap};
 use crate::state::{Entry, Record};
 use crate::sys::random;
 use crate::time;
@@ -278,8 +278,8 @@ pub fn intent(
 
 /// Who root of a new user namespace is outside of it.
 fn root_outside(spec: &Spec) -> Option<(u32, u32)> {
-    let host = |maps: &[IdMapping]| maps.iter().find(|map| map.container_id == 0).map(|map| map.host_id);
-    Some((host(&spec.linux().uid_mappings)?, host(&spec.linux().gid_mappings)?))
+    let linux = spec.linux();
+    Some((idmap::outside(&linux.uid_mappings, 0)?, idmap::outside(&linux.gid_mappings, 0)?))
 }
 
 /// A name that cannot be guessed, and a user id without a user: real ones end far below.

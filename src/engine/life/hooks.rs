@@ -226,7 +226,8 @@ impl Occasion<'_> {
 
     fn run_one_inside(&self, hook: &Hook, inside: &Inside) -> Result<()> {
         let there = inside.cgroup.map(Cgroup::there);
-        let to = joining::destination(self.record, there.as_ref());
+        let mover = inside.cgroup.and_then(Cgroup::mover);
+        let to = Destination { mover, ..joining::destination(self.record, there.as_ref()) };
         let tenant = match inside.own {
             None => {
                 // It has all of our rights: it is not born where neighbours could trace it.

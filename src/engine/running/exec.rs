@@ -90,6 +90,7 @@ impl Call<'_> {
         let cgroup = driver.cgroup();
         let (there, keyring) = (cgroup.map(Cgroup::there), record.session_keyring());
         let to = Destination {
+            mover: cgroup.and_then(Cgroup::mover),
             in_resctrl: record.resctrl.is_some(),
             keyring: keyring.as_deref(),
             ..tenant::destination(record, there.as_ref())

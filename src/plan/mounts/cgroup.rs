@@ -10,7 +10,7 @@ use crate::names::namespaces::{CGROUP, USER};
 use crate::plan::Field;
 use crate::plan::script::{StringList, c};
 use crate::spec::destination::absolute;
-use crate::wire::{Attributes, Filesystem, Handle, Step, Strings};
+use crate::wire::{Attributes, Filesystem, Step, Strings};
 use std::borrow::Cow;
 use std::ffi::CStr;
 
@@ -91,16 +91,5 @@ fn filesystem<'s>(
     options: Strings<'s>,
     attributes: Attributes,
 ) -> Step<'s> {
-    Step::Filesystem(Filesystem {
-        kind,
-        source,
-        target,
-        options,
-        attributes,
-        strict: false,
-        copy_up: false,
-        modeless: false,
-        label: c"",
-        pidns: Handle::NONE,
-    })
+    Step::Filesystem(Filesystem { options, ..Filesystem::plain(kind, source, target, attributes) })
 }

@@ -148,16 +148,8 @@ impl<'a> Mounts<'a, '_> {
                 attributes: flags.set,
                 field,
             };
-            let step = Step::Bind(Bind {
-                tree: self.opens.add(open),
-                source: c"",
-                flags: 0,
-                target,
-                links: Links::FOLLOW,
-                attributes: Attributes::NONE,
-                recursive_attributes: Attributes::NONE,
-            });
-            self.script.push(field, step);
+            let tree = self.opens.add(open);
+            self.script.push(field, Step::Bind(Bind::plain(tree, target)));
         } else {
             let options = StringList::of(&data);
             let strict =
