@@ -36,6 +36,7 @@ pub struct Bus {
     /// The bus has taken us.
     accepted: bool,
     serial: u32,
+    patience: Duration,
     deadline: Instant,
 }
 
@@ -44,6 +45,8 @@ pub struct Bus {
 pub enum News {
     /// To the call with this number.
     Reply(u32, Option<String>),
+    /// To the call with this number: how many processes the unit has.
+    Processes(u32, usize),
     /// To the call with this number: the name of the error, and its words.
     Refusal(u32, String, String),
     /// The job of this path has ended with this result.
@@ -53,7 +56,12 @@ pub enum News {
 impl Bus {
     /// Connects, and says nothing yet.
     pub fn connect(address: &str, rest: Rest) -> Result<Bus> {
-        let deadline = Instant::now() + PATIENCE;
+        Bus::connect_for(PATIENCE, address, rest)
+    }
+
+    /// The same with another patience for each thing.
+    pub fn connect_for(patience: Duration, address: &str, rest: Rest) -> Result<Bus> {
+        let deadline = Instant::now() + patience;
         let mut failed = Errno(libc::EPROTONOSUPPORT);
         for place in places(address) {
             match socket::connect_patiently(&place, deadline, rest) {
@@ -65,6 +73,7 @@ impl Bus {
                         received: Vec::new(),
                         accepted: false,
                         serial: 0,
+                        patience,
                         deadline,
                     };
                     bus.add(&rustbus::standard_messages::hello())?;
@@ -116,6 +125,13 @@ impl Bus {
         self.add(&call)
     }
 
+    /// GetUnitProcesses.
+    pub fn processes(&mut self, unit: &str) -> Result<u32> {
+        let mut call = manager("GetUnitProcesses");
+        call.body.push_param(unit).map_err(unsayable)?;
+        self.add(&call)
+    }
+
     pub fn stop(&mut self, unit: &str) -> Result<u32> {
         let mut call = manager("StopUnit");
         call.body.push_param2(unit, "replace").map_err(unsayable)?;
@@ -140,7 +156,7 @@ impl Bus {
 
     /// All that was added, in one write.
     pub fn send(&mut self) -> Result<()> {
-        self.deadline = Instant::now() + PATIENCE;
+        self.deadline = Instant::now() + self.patience;
         let unsent = std::mem::take(&mut self.unsent);
         socket::send(self.socket.as_fd(), &unsent, &[]).map_err(|errno| match errno {
             Errno(libc::EPIPE | libc::ECONNRESET) => self.closed(),
@@ -154,6 +170,17 @@ impl Bus {
             match self.hear(rest)? {
                 News::Reply(call, _) if call == wanted => return Ok(Ok(())),
                 News::Refusal(call, error, words) if call == wanted => return Ok(Err((error, words))),
+                _ => {}
+            }
+        }
+    }
+
+    /// How many processes a unit has that was asked about; nothing: there is no such unit.
+    pub fn count(&mut self, wanted: u32, rest: Rest) -> Result<Option<usize>> {
+        loop {
+            match self.hear(rest)? {
+                News::Processes(call, count) if call == wanted => return Ok(Some(count)),
+                News::Refusal(call, ..) if call == wanted => return Ok(None),
                 _ => {}
             }
         }
@@ -176,7 +203,7 @@ impl Bus {
                     if left.is_zero() {
                         return Err(Error::new(format!(
                             "systemd did not answer for {} seconds",
-                            PATIENCE.as_secs()
+                            self.patience.as_secs()
                         ))
                         .value(&self.address)
                         .remedy("look at its jobs with systemctl list-jobs, and try again"));
@@ -251,6 +278,10 @@ fn unsayable(error: MarshalError) -> Error {
 fn understood(message: &MarshalledMessage) -> Option<News> {
     let (mut body, header) = (message.body.parser(), &message.dynheader);
     Some(match message.typ {
+        MessageType::Reply if header.signature.as_deref() == Some("a(sus)") => {
+            let all: Vec<(&str, u32, &str)> = body.get().ok()?;
+            News::Processes(header.response_serial?, all.len())
+        }
         MessageType::Reply => {
             let job = header.signature.as_deref() == Some("o");
             let job = job.then(|| body.get::<rustbus::wire::ObjectPath<&str>>().ok()).flatten();

@@ -11,7 +11,7 @@ use crate::cgroup::location::{Leg, Location, Version, inside, membership, own_cg
 use crate::error::{Error, Result};
 use crate::host::cgroups::{Layout, Mount};
 use crate::sys::poll::Rest;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The cgroup of a scope, and what is said to systemd about it.
 pub struct Scope {
@@ -20,6 +20,8 @@ pub struct Scope {
     wanted: Location,
     unit: Unit,
     asked: Option<Asked>,
+    /// systemd has said that it does not make it.
+    refused: bool,
 }
 
 /// A conversation that has begun.
@@ -66,7 +68,13 @@ const NO_SUCH_UNIT: &str = "org.freedesktop.systemd1.NoSuchUnit";
 impl Scope {
     /// One that is to be here.
     pub fn new(location: &Location, unit: &Unit) -> Scope {
-        Scope { cgroup: Cgroup::default(), wanted: location.clone(), unit: unit.clone(), asked: None }
+        Scope {
+            cgroup: Cgroup::default(),
+            wanted: location.clone(),
+            unit: unit.clone(),
+            asked: None,
+            refused: false,
+        }
     }
 
     /// The one that a record names, as far as it is there.
@@ -147,7 +155,7 @@ impl Scope {
         }
     }
 
-    fn await_start(&self, asked: &mut Asked, rest: Rest) -> Result<()> {
+    fn await_start(&mut self, asked: &mut Asked, rest: Rest) -> Result<()> {
         let name = &self.unit.name;
         let (mut job, mut again) = (None, false);
         loop {
@@ -161,6 +169,7 @@ impl Scope {
                     asked.bus.send()?;
                 }
                 News::Refusal(call, error, words) if call == asked.call => {
+                    self.refused = true;
                     return Err(self.unit.refused("make", &error, &words));
                 }
                 News::JobRemoved(path, result) if Some(&path) == job.as_ref() => {
@@ -210,13 +219,13 @@ impl Scope {
     /// that has another cgroup than the recorded one by now is another's; before a cgroup is recorded it may be, and is
     /// waited for: stopping one without a process harms none.
     pub fn remove(self, deadline: Instant, rest: Rest) -> Result<()> {
-        let Scope { cgroup, unit, .. } = self;
+        let Scope { cgroup, unit, refused, .. } = self;
         let is_there = cgroup.is_there();
         let (kept, ours) = cgroup.held.into_iter().partition(|held| held.leg.is_systemds());
         let [kept, ours] = [kept, ours].map(|held| Cgroup { held, ..Cgroup::default() });
         ours.remove(deadline, rest)?;
         if !unit.made && !is_there {
-            return Ok(());
+            return if refused { Ok(()) } else { recall(&unit, deadline, rest) };
         }
         kept.await_empty(deadline, rest)?;
         forget(&unit, is_there, rest)?;
@@ -266,6 +275,29 @@ fn lacks_room(limits: &Limits) -> bool {
 pub fn attach(unit: &Unit, pid: i32, rest: Rest) -> Result<()> {
     let attach = |bus: &mut Bus| bus.attach(&unit.name, unit.inner().as_deref(), pid.unsigned_abs());
     unit.ask_one("take the process into", attach, rest)
+}
+
+/// How long a bus may take that has not made a scope so far.
+const RECALL: Duration = Duration::from_secs(2);
+const STEP: Duration = Duration::from_millis(10);
+
+/// Stops a scope that may have been asked for and that nobody has waited for: systemd makes it when it comes to it, and with
+/// a process that has ended by then the unit counts as running for ever. One with processes that stay is another's. A bus
+/// that is not there or does not answer has nothing of ours that can be taken back.
+fn recall(unit: &Unit, deadline: Instant, rest: Rest) -> Result<()> {
+    let until = deadline.min(Instant::now() + RECALL);
+    loop {
+        let Ok(mut bus) = Bus::connect_for(RECALL, &unit.bus, rest) else { return Ok(()) };
+        let wanted = bus.processes(&unit.name)?;
+        let processes = bus.send().and_then(|()| bus.count(wanted, rest));
+        match processes {
+            Ok(Some(0)) => return forget(unit, true, rest),
+            Ok(Some(_)) if Instant::now() < until => {
+                rest(None, STEP).map_err(|e| e.because("wait for systemd"))?
+            }
+            _ => return Ok(()),
+        }
+    }
 }
 
 fn forget(unit: &Unit, stop: bool, rest: Rest) -> Result<()> {
