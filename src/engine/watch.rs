@@ -162,14 +162,16 @@ impl Waits {
         deadline: Option<Instant>,
         over: impl Fn() -> bool,
     ) -> Result<Option<usize>> {
-        let mut told = None;
+        let (mut told, mut look) = (None, Instant::now() + LOOK);
         loop {
-            let look = Instant::now() + LOOK;
             let ready = self.wait_once(fds, deadline.map_or(look, |deadline| deadline.min(look)))?;
             if ready.is_some() || over() || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 return Ok(ready);
             }
-            self.tell_hold(pid, &mut told);
+            if Instant::now() >= look {
+                self.tell_hold(pid, &mut told);
+                look += LOOK;
+            }
         }
     }
 

@@ -64,6 +64,8 @@ pub struct Plan<'a> {
     pub clone_flags: u64,
     /// The first process spawns the one that stays.
     pub staged: bool,
+    /// systemd moves it into the scope while it builds its tree ([`Point::Scope`]).
+    pub moved: bool,
     /// What the process has when it is ready, behind a filter: to be compared with what it really has.
     pub confined: Option<Sets>,
     /// The namespaces that are made for the container, and those that it joins.
@@ -89,13 +91,18 @@ pub fn container<'a>(
         _ => Ends { word: opens.add(Open::StartWord), answer: opens.add(Open::StartAnswer), taken },
     };
     let mut namespaces = Namespaces::of(spec, host.privileged, &mut opens);
-    namespaces.in_scope = host.cgroup.as_ref().is_some_and(|at| at.unit.is_some() && at.is_unified());
+    let scope = host.cgroup.as_ref().filter(|at| at.is_unified()).and_then(|at| at.unit.as_ref());
+    // A user's manager looks whom a process belongs to, which changes while the tree is built; and the groups below a scope
+    // are entered by a birth.
+    let moved = scope.is_some_and(|unit| !namespaces.staged() && !unit.users && unit.below.is_none());
+    namespaces.in_scope = scope.is_some() && !moved;
     let mut builder = Builder {
         spec,
         bundle,
         host,
         options,
         namespaces,
+        moved,
         early: Script::default(),
         script: Script::default(),
         opens,
@@ -106,12 +113,14 @@ pub fn container<'a>(
     builder.build_tree()?;
     let confined = builder.run_program(filter, ends)?;
     builder.join_halves();
+    builder.await_scope();
     let maps = || (spec.linux().uid_mappings.clone(), spec.linux().gid_mappings.clone());
     let id_maps = (builder.namespaces.new & USER != 0).then(maps);
     let staged = builder.namespaces.staged();
     Ok(Plan {
         clone_flags: if staged { 0 } else { builder.namespaces.at_clone() },
         staged,
+        moved,
         confined,
         created: builder.namespaces.new,
         joined: builder.namespaces.joined(),
@@ -122,12 +131,35 @@ pub fn container<'a>(
     })
 }
 
+/// Steps that are the same in whichever cgroup they are done, under whatever device rules. A new kind of step is not among
+/// them until it is looked at.
+fn works_anywhere(step: &Step) -> bool {
+    match step {
+        Step::Filesystem(of) => {
+            !of.copy_up && [c"proc", c"tmpfs", c"devpts", c"mqueue", c"sysfs"].contains(&of.kind)
+        }
+        Step::Sync { point } => matches!(point, Point::Map | Point::Resctrl | Point::Network),
+        Step::Undumpable {} | Step::OpenHostProc {} | Step::CloseHostProc {} | Step::SelfFile { .. } => true,
+        Step::Join { .. } | Step::Unshare { .. } | Step::EnterTimeNamespace {} | Step::BecomeRoot { .. } => {
+            true
+        }
+        Step::CpuAffinity { .. } | Step::Keyring { .. } | Step::LoopbackUp {} | Step::Umask { .. } => true,
+        Step::Copy { .. } | Step::HostPropagation { .. } | Step::Root(_) | Step::RootAttributes { .. } => {
+            true
+        }
+        Step::Bind(_) | Step::Remount(_) | Step::Symlink { .. } | Step::OpenProc {} => true,
+        _ => false,
+    }
+}
+
 struct Builder<'a, 'p> {
     spec: &'a Spec<'a>,
     bundle: &'a str,
     host: &'p Host,
     options: &'p Options,
     namespaces: Namespaces,
+    /// The process is moved into a scope while it works.
+    moved: bool,
     /// The steps up to the point where the process becomes root of its user namespace.
     early: Script,
     script: Script,
@@ -208,7 +240,7 @@ impl<'a> Builder<'a, '_> {
         if !self.namespaces.staged() {
             self.namespaces.push_joins(&mut self.script);
         }
-        let late = self.namespaces.new & (if delegated { TIME } else { CGROUP | TIME });
+        let late = self.namespaces.new & (if delegated || self.moved { TIME } else { CGROUP | TIME });
         if late != 0 {
             self.push(Step::Unshare { flags: late });
         }
@@ -247,6 +279,20 @@ impl<'a> Builder<'a, '_> {
         }
         early.append(std::mem::take(&mut self.script));
         self.script = early;
+    }
+
+    /// systemd takes its time for a scope: meanwhile the tree is built, as far as neither the cgroup shows in it nor
+    /// anything is opened that a device rule could forbid.
+    fn await_scope(&mut self) {
+        if !self.moved {
+            return;
+        }
+        let mut arrival = Script::default();
+        arrival.push(Field::Fixed("/linux/cgroupsPath"), Step::Sync { point: Point::Scope });
+        if self.namespaces.new & CGROUP != 0 {
+            arrival.push(Field::None, Step::Unshare { flags: CGROUP });
+        }
+        self.script = std::mem::take(&mut self.script).insert(arrival, |step| !works_anywhere(step));
     }
 
     fn copier(&self) -> Copier {

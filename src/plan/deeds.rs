@@ -319,14 +319,14 @@ pub fn create<'a>(of: &Creation<'a>) -> Result<Vec<Deed<'a>>> {
     // A first process that spawns the real one must not meet a limit of one task.
     let legacy = cgroup.is_some_and(|location| location.legs.iter().any(|leg| leg.version == Version::V1));
     let limited = |now: bool| cgroup.filter(|_| now).map(|_| Deed::SetLimits(limits));
-    // On v1 init enters its cgroups by itself, as they are when it is started; on v2 it is born in the scope, since its
-    // first stage is what systemd moves there.
+    // On v1 init enters its cgroups by itself, as they are when it is started; on v2 systemd moves it there, or its first
+    // stage, so that it is born in the scope.
     let asked = scope.map(Deed::AskForScope);
     // What says "created" is written while the child builds its tree, and counts only when it is published: a container in
     // the making that was taken for a running one would let `exec` into the host's tree. Hooks may ask for the state
     // before; and a new user namespace is seen only when its process waits for the id maps, and belongs into the record.
     let hooks = spec.hooks.is_some();
-    let late = plan.staged || hooks || plan.id_maps.is_some();
+    let late = plan.staged || plan.moved || hooks || plan.id_maps.is_some();
     let kept = wishes.start != StartWord::Maker;
     let mut deeds = wanted([
         Some(Deed::MakeState(id)),
@@ -346,10 +346,10 @@ pub fn create<'a>(of: &Creation<'a>) -> Result<Vec<Deed<'a>>> {
         limited(legacy && !plan.staged),
         Some(Deed::StartInit(plan.clone_flags)),
         asked.filter(|_| !legacy),
-        limited(!legacy && !plan.staged),
+        limited(!legacy && !plan.staged && !plan.moved),
         Some(Deed::KeepConfig),
         kept.then_some(Deed::KeepScript),
-        (hooks && !plan.staged).then_some(Deed::RecordProcess),
+        (hooks && !plan.staged && !plan.moved).then_some(Deed::RecordProcess),
         (!late).then_some(Deed::RecordCreated),
     ]);
     let part = HostsPart {
@@ -358,8 +358,9 @@ pub fn create<'a>(of: &Creation<'a>) -> Result<Vec<Deed<'a>>> {
         raises: of.raises,
         confined: plan.confined.as_ref(),
         resctrl: resctrl.map(Group::Wanted),
-        records: plan.staged,
+        records: plan.staged || plan.moved,
         scope: asked.map(|_| [Deed::AwaitScope(limits), Deed::GuardDevices(limits)].map(Some)),
+        limits: limited(plan.moved),
     };
     // What comes after it is said to the command that starts the container.
     part.meet(plan.script.talks().iter().take_while(|(_, talk)| *talk != Talk::Ready), &mut deeds)?;
@@ -505,7 +506,16 @@ pub fn join<'a>(
     let mut deeds = vec![Deed::Open(&tenant.opens), Deed::StartJoining];
     let (confined, resctrl) = (tenant.confined.as_ref(), resctrl.map(Group::Recorded));
     let scope = tenant.mover.as_ref().map(|unit| [Some(Deed::MoveIntoScope(unit)), None]);
-    let part = HostsPart { spec, id_maps: None, raises: true, confined, resctrl, records: false, scope };
+    let part = HostsPart {
+        spec,
+        id_maps: None,
+        raises: true,
+        confined,
+        resctrl,
+        records: false,
+        scope,
+        limits: None,
+    };
     part.meet(tenant.script.talks().iter(), &mut deeds)?;
     deeds.extend(wanted([
         Some(Deed::AwaitProgram),
@@ -526,6 +536,8 @@ struct HostsPart<'a> {
     records: bool,
     /// What puts the process into a scope.
     scope: Option<[Option<Deed<'a>>; 2]>,
+    /// What is set while the process goes on in it.
+    limits: Option<Deed<'a>>,
 }
 
 impl<'a> HostsPart<'a> {
@@ -541,7 +553,12 @@ impl<'a> HostsPart<'a> {
                 Talk::Reached(point) => {
                     deeds.push(Deed::Meet(point));
                     deeds.extend(self.at(point).ok_or_else(|| lacks(*talk))?);
-                    deeds.push(if point == Point::Scope { Deed::ReleaseIntoScope } else { Deed::Release });
+                    if point == Point::Scope {
+                        deeds.push(Deed::ReleaseIntoScope);
+                        deeds.extend(self.limits);
+                    } else {
+                        deeds.push(Deed::Release);
+                    }
                 }
                 Talk::Console => {
                     let process = self.spec.process.as_ref().ok_or_else(|| lacks(*talk))?;

@@ -34,6 +34,7 @@ fn plan(points: &[Point]) -> Plan<'static> {
         opens: Default::default(),
         clone_flags: (libc::CLONE_NEWNS | libc::CLONE_NEWPID) as u64,
         staged: false,
+        moved: false,
         confined: has(Point::Confined).then(Sets::default),
         created: 0,
         joined: 0,
