@@ -90,6 +90,7 @@ engines: deps ## test with podman, containerd and Docker, with cgroups by file a
 	@if [ -z "$(RUNTIME)" ]; then $(MAKE) --no-print-directory build; fi
 	@tests/engines/run
 	@tests/engines/run-in-box || [ $$? = 77 ]
+	@tests/engines/run-in-vm || [ $$? = 77 ]
 
 bench: deps ## compare the speed with crun and runc; writes tables to target/bench
 	@if [ -z "$(RUNTIME)" ]; then $(MAKE) --no-print-directory build; fi
