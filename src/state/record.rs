@@ -136,6 +136,20 @@ impl Record {
             .remedy(format!("use {name}, or delete the container and create it again")))
     }
 
+    /// The creation was cut short before the record had the numbers of the cgroup: whatever is at that path may be another's.
+    /// 0.1.0 wrote no numbers, and no list of annotations.
+    pub fn cgroup_may_be_of_others(&self) -> bool {
+        self.amendments.allowed_annotations.is_some()
+            && self.process.is_none()
+            && self.phase == Phase::Creating
+            && self.cgroup.as_ref().is_some_and(|location| !location.is_known_by_inode())
+    }
+
+    /// The cgroup, where its processes are the container's.
+    pub fn own_cgroup(&self) -> Option<&Location> {
+        self.cgroup.as_ref().filter(|_| !self.cgroup_may_be_of_others())
+    }
+
     /// Every namespace that a process of the container is in and we are not, for setns(2).
     pub fn namespaces(&self) -> u64 {
         u64::from(self.namespaces_created | self.namespaces_joined)

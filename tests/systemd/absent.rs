@@ -1,11 +1,11 @@
 //! Where no bus answers, or not as it should.
 
-use crate::bench::{start_with, systemd};
+use crate::bench::{property, scoped, start_with, systemd, unit};
 use crate::support::{Container, wait_until};
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 fn container() -> Container {
     Container::new().args(&["true"]).edit(|config| {
@@ -103,4 +103,30 @@ fn a_bus_that_does_not_answer_can_be_waited_out_by_a_signal() {
     assert!(!waiting.wait().unwrap().success());
     assert!(error.contains("SIGTERM"), "{error}");
     assert_nothing(&container);
+}
+
+#[test]
+fn what_has_the_name_of_a_scope_that_was_never_made_is_anothers() {
+    under_systemd!(true);
+    let container = scoped().args(&["true"]);
+    container.write_config();
+    let address = bus(&container, b"");
+    let mut command = systemd(&container, &["create", "--bundle"]);
+    command.arg(container.bundle()).arg(&container.id).env("DBUS_SYSTEM_BUS_ADDRESS", address);
+    let mut waiting = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_until("it waits", || container.state_root().join(&container.id).exists());
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    waiting.kill().unwrap();
+    waiting.wait().unwrap();
+    let name = unit(&container);
+    let other = ["--scope", "--quiet", "--unit", &name, "sleep", "100"];
+    let mut other = Command::new("systemd-run").args(other).spawn().unwrap();
+    wait_until("the unit is there", || property(&container, "ActiveState") == "active");
+    // All that it has are told: none.
+    container.call(&["kill", "--all", &container.id, "KILL"]).ok();
+    assert_eq!(container.call(&["ps", "--format", "json", &container.id]).ok().trim(), "null");
+    container.call(&["delete", "--force", &container.id]).ok();
+    assert!(other.try_wait().unwrap().is_none(), "it lives on");
+    other.kill().unwrap();
+    other.wait().unwrap();
 }

@@ -5,9 +5,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-mod absent;
 #[macro_use]
 mod bench;
+mod absent;
 mod rules;
 mod scope;
 mod users;

@@ -4,7 +4,7 @@
 //! record, so that the next one goes on. With force it also clears what a killed `create` left: then parts of
 //! what the record names may never have existed, and absence is no error.
 
-use crate::cgroup::{Cgroup, Driver, Location};
+use crate::cgroup::{Cgroup, Driver};
 use crate::engine::carry::carry_out;
 use crate::engine::child::init::Init;
 use crate::engine::life::{hooks::Occasion, kill::shares_pids, netdevices::Moved};
@@ -12,7 +12,7 @@ use crate::engine::{Call, Force, Planned, Status};
 use crate::error::{Error, Kind, Result};
 use crate::plan::deeds::{self, Deed, There};
 use crate::spec::Spec;
-use crate::state::{Entry, Phase, Record};
+use crate::state::{Entry, Record};
 use crate::sys::{Errno, process};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -88,7 +88,7 @@ impl Call<'_> {
 
     /// Kills what runs and waits until the first process has ended.
     fn end_processes(&self, record: &Record) -> Result<()> {
-        if may_be_of_others(record) {
+        if record.cgroup_may_be_of_others() {
             return Ok(());
         }
         let first = match record.process.map(|first| first.open().map(|pidfd| (first.pid, pidfd))) {
@@ -132,19 +132,8 @@ impl Call<'_> {
     }
 }
 
-/// How long the init of a creation that was cut short may take to notice that.
+/// How long the init of a creation that was cut short may take to notice that; what is in the cgroup after it came another way.
 const INIT_ENDS: Duration = Duration::from_secs(2);
-
-/// The creation was cut short before the record had the numbers of the cgroup. Its init ends by itself; what is in the
-/// cgroup after that has come in another way. 0.1.0 wrote no numbers, and no list of annotations.
-fn may_be_of_others(record: &Record) -> bool {
-    let unknown = |location: &Location| !location.is_known_by_inode();
-    let numbers = record.amendments.allowed_annotations.is_some();
-    numbers
-        && record.process.is_none()
-        && record.phase == Phase::Creating
-        && record.cgroup.as_ref().is_some_and(unknown)
-}
 
 /// What its record names.
 pub fn there(record: &Record) -> There<'_> {
@@ -188,7 +177,7 @@ impl<'a> Leavings<'a> {
             (Deed::EndStrangers, _) => engine.end_strangers(record),
             (Deed::RemoveCgroup(location), _) => {
                 let driver = Driver::open(Some(location))?;
-                let others = may_be_of_others(record);
+                let others = record.cgroup_may_be_of_others();
                 let patience = if others { INIT_ENDS } else { engine.waits.patience() };
                 let deadline = Instant::now() + patience;
                 let removed = engine.patiently(Some(location), |rest| driver.remove(deadline, rest));

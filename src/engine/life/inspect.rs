@@ -34,7 +34,7 @@ impl Engine {
     /// The processes of the container, in the caller's pid namespace, ascending.
     pub fn pids(&self, id: &str) -> Result<Vec<i32>> {
         let (_, record) = self.look(id)?;
-        if let Some(cgroup) = Driver::open(record.cgroup.as_ref())?.cgroup() {
+        if let Some(cgroup) = Driver::open(record.own_cgroup())?.cgroup() {
             let mut pids = cgroup.pids()?;
             pids.sort_unstable();
             return Ok(pids);

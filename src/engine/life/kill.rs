@@ -14,11 +14,11 @@ impl Call<'_> {
     pub fn kill(&self, id: &str, signal: i32, recipients: Recipients) -> Result<()> {
         let (entry, record) = self.reach(id)?;
         let stopped = Status::of(&entry, &record) == Status::Stopped;
-        let driver = Driver::open(record.cgroup.as_ref())?;
+        let driver = Driver::open(record.own_cgroup())?;
         if recipients == Recipients::All || (signal == libc::SIGKILL && shares_pids(&record)) {
             // Nothing else ends what the first process leaves behind in a pid namespace that is not its own.
             if driver.cgroup().map(Cgroup::pids).transpose()?.is_some_and(|pids| !pids.is_empty()) {
-                return self.patiently(record.cgroup.as_ref(), |rest| driver.kill(signal, rest));
+                return self.patiently(record.own_cgroup(), |rest| driver.kill(signal, rest));
             }
         }
         match (stopped, recipients) {
