@@ -136,7 +136,7 @@ impl Record {
             .remedy(format!("use {name}, or delete the container and create it again")))
     }
 
-    /// The creation was cut short before the record had the numbers of the cgroup: whatever is at that path may be another's.
+    /// The creation was cut short before the record had the numbers of the cgroup: what is at that path may be another's.
     /// 0.1.0 wrote no numbers, and no list of annotations.
     pub fn cgroup_may_be_of_others(&self) -> bool {
         self.amendments.allowed_annotations.is_some()

@@ -139,6 +139,12 @@ fn annotations_set_properties_and_others_are_refused() {
     assert_eq!(property(&allowed, "MemoryHigh"), "77000000");
     allowed.call(&["delete", "--force", &allowed.id]).ok();
 
+    // systemd would read it as settings of the unit once it is reloaded.
+    let lines = with("Description", "'x\\n[Unit]\\nOnSuccess=debug-shell.service'");
+    let error = start_with(&lines, |_| ()).fails();
+    assert!(error.contains("/annotations/org.systemd.property.Description"), "{error}");
+    assert_gone(&lines);
+
     let unknown = with("NoSuchThing", "true").allowing("org.systemd.property.NoSuchThing");
     let error = start_with(&unknown, |_| ()).fails();
     assert!(error.contains("NoSuchThing"), "{error}");

@@ -24,6 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Replies and signals that we ask for have some hundred bytes.
 const LONGEST: usize = 1 << 20;
 
+/// Who answers for the bus itself.
+const BUS: &str = "org.freedesktop.DBus";
+
 /// Says who we are by the socket's own credentials: a number would be another one outside of a user namespace.
 const GREETING: &[u8] = b"\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n";
 
@@ -35,6 +38,8 @@ pub struct Bus {
     received: Vec<u8>,
     /// The bus has taken us.
     accepted: bool,
+    /// The connection that answers for systemd. Anybody may send us a signal; only who is called can answer.
+    systemd: Option<String>,
     serial: u32,
     patience: Duration,
     deadline: Instant,
@@ -72,6 +77,7 @@ impl Bus {
                         unsent: GREETING.to_vec(),
                         received: Vec::new(),
                         accepted: false,
+                        systemd: None,
                         serial: 0,
                         patience,
                         deadline,
@@ -94,8 +100,8 @@ impl Bus {
         let mut call = MessageBuilder::new()
             .call("AddMatch")
             .on("/org/freedesktop/DBus")
-            .with_interface("org.freedesktop.DBus")
-            .at("org.freedesktop.DBus")
+            .with_interface(BUS)
+            .at(BUS)
             .build();
         call.body.push_param(rule).map_err(unsayable)?;
         self.add(&call).map(drop)
@@ -190,8 +196,16 @@ impl Bus {
     pub fn hear(&mut self, rest: Rest) -> Result<News> {
         loop {
             while let Some(message) = self.next()? {
-                if let Some(heard) = understood(&message) {
-                    return Ok(heard);
+                let sender = &message.dynheader.sender;
+                match understood(&message) {
+                    Some(News::JobRemoved(..)) if self.systemd.is_none() || *sender != self.systemd => {}
+                    Some(heard) => {
+                        if matches!(message.typ, MessageType::Reply) && sender.as_deref() != Some(BUS) {
+                            self.systemd = sender.clone();
+                        }
+                        return Ok(heard);
+                    }
+                    None => {}
                 }
             }
             let mut buffer = [0; 8192];
@@ -359,7 +373,7 @@ mod tests {
     }
 
     /// A bus that says `answer` to whatever comes.
-    fn bus_that_says(answer: &'static [u8]) -> Result<News> {
+    fn bus_that_says(answer: &'static [u8]) -> Bus {
         let path = std::env::temp_dir().join(format!("rr-bus-{}-{}", std::process::id(), answer.len()));
         let listener = UnixListener::bind(&path).unwrap();
         let address = format!("unix:path={}", path.display());
@@ -370,11 +384,10 @@ mod tests {
             socket.write_all(answer).unwrap();
             heard[..length].to_vec()
         });
-        let mut bus = Bus::connect(&address, &rest)?;
-        bus.watch_jobs("x.scope")?;
-        bus.stop("x.scope")?;
-        bus.send()?;
-        let outcome = bus.hear(&rest);
+        let mut bus = Bus::connect(&address, &rest).unwrap();
+        bus.watch_jobs("x.scope").unwrap();
+        bus.stop("x.scope").unwrap();
+        bus.send().unwrap();
         let said = server.join().unwrap();
         std::fs::remove_file(&path).unwrap();
         let has = |what: &str| said.windows(what.len()).any(|window| window == what.as_bytes());
@@ -383,18 +396,61 @@ mod tests {
             ["Hello", "AddMatch", "arg2='x.scope'", "StopUnit"].iter().all(|word| has(word)),
             "in one write"
         );
-        outcome
+        bus
     }
 
     #[test]
     fn what_a_bus_sends_is_bounded_and_its_end_has_a_remedy() {
-        let text = |error: Error| error.to_string();
-        assert!(text(bus_that_says(b"").unwrap_err()).contains("closed the connection"));
-        assert!(text(bus_that_says(b"REJECTED EXTERNAL\r\n").unwrap_err()).contains("accept"));
+        let refusal = |said| bus_that_says(said).hear(&rest).unwrap_err().to_string();
+        assert!(refusal(b"").contains("closed the connection"));
+        assert!(refusal(b"REJECTED EXTERNAL\r\n").contains("accept"));
         let long = b"OK 1\r\nl\x02\0\x01\xff\xff\xff\x7f\x01\0\0\0\0\0\0\0";
-        assert!(text(bus_that_says(long).unwrap_err()).contains("more than a megabyte"));
+        assert!(refusal(long).contains("more than a megabyte"));
         let strange = b"OK 1\r\nx\x02\0\x01\0\0\0\0\x01\0\0\0\0\0\0\0";
-        assert!(text(bus_that_says(strange).unwrap_err()).contains("no message"));
+        assert!(refusal(strange).contains("no message"));
+    }
+
+    /// A message as the bus hands it on: with the sender's name, which rustbus leaves to it, as one more field of the
+    /// header.
+    fn from(sender: &str, message: &MarshalledMessage) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        rustbus::wire::marshal::marshal(message, 1, &mut bytes).unwrap();
+        bytes.extend([7, 1, b's', 0]);
+        bytes.extend((sender.len() as u32).to_le_bytes());
+        bytes.extend(sender.bytes().chain([0]));
+        let fields = (bytes.len() - HEADER_LEN - 4) as u32;
+        bytes[HEADER_LEN..][..4].copy_from_slice(&fields.to_le_bytes());
+        bytes.resize(bytes.len().next_multiple_of(8), 0);
+        bytes.extend_from_slice(message.get_buf());
+        bytes
+    }
+
+    fn job_removed(result: &str) -> MarshalledMessage {
+        let manager = "org.freedesktop.systemd1.Manager";
+        let mut signal =
+            MessageBuilder::new().signal(manager, "JobRemoved", "/org/freedesktop/systemd1").build();
+        let job = rustbus::wire::ObjectPath::new("/job/1").unwrap();
+        signal.body.push_param4(1u32, job, "x.scope", result).unwrap();
+        signal
+    }
+
+    #[test]
+    fn only_who_answers_our_calls_tells_how_a_job_has_ended() {
+        let mut call = manager("StopUnit");
+        call.dynheader.serial = Some(3);
+        let mut reply = call.dynheader.make_response();
+        reply.body.push_param(rustbus::wire::ObjectPath::new("/job/1").unwrap()).unwrap();
+        let said = [
+            b"OK 1\r\n".to_vec(),
+            from(":1.66", &job_removed("forged")),
+            from(":1.5", &reply),
+            from(":1.66", &job_removed("forged")),
+            from(":1.5", &job_removed("done")),
+        ];
+        let mut bus = bus_that_says(said.concat().leak());
+        let mut next = || format!("{:?}", bus.hear(&rest).unwrap());
+        assert_eq!(next(), r#"Reply(3, Some("/job/1"))"#);
+        assert_eq!(next(), r#"JobRemoved("/job/1", "done")"#);
     }
 
     #[test]

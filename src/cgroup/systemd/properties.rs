@@ -197,6 +197,10 @@ pub fn of_annotations(all: &BTreeMap<Text, Text>, allowed: impl Fn(&str) -> bool
             refused("this is no value in GVariant's text form".into())
                 .remedy("write 'text', true, 5, uint64 5 or ['a', 'b']")
         })?;
+        if value.texts().iter().any(|text| is_more_than_a_line(text)) {
+            return Err(refused("in systemd's file of a unit this would be more than one line".into())
+                .remedy("leave out control characters, and a backslash at the end"));
+        }
         let property = match name
             .strip_suffix("Sec")
             .filter(|stem| stem.ends_with(|last: char| last.is_ascii_lowercase()))
@@ -211,6 +215,12 @@ pub fn of_annotations(all: &BTreeMap<Text, Text>, allowed: impl Fn(&str) -> bool
         properties.push(property);
     }
     Ok(properties)
+}
+
+/// systemd writes a text as it is into the file of the unit, and reads that again when its configuration is reloaded: other
+/// lines would be other settings.
+fn is_more_than_a_line(text: &str) -> bool {
+    text.contains(char::is_control) || text.ends_with('\\')
 }
 
 /// Seconds as microseconds.
@@ -303,6 +313,9 @@ mod tests {
             ("TimeoutStopSec", "'x'"),
             ("TimeoutStopSec", "-1"),
             ("Description", "x"),
+            ("Description", "'x\\n[Unit]\\nOnSuccess=debug-shell.service'"),
+            ("Description", "'x\\\\'"),
+            ("After", "['a.service', 'b.service\\n']"),
             ("a/b", "true"),
             ("CPUWeight", "uint64 5"),
         ] {

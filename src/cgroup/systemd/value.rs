@@ -39,6 +39,16 @@ pub enum Value {
 /// systemd's number for "no limit".
 pub const INFINITY: u64 = u64::MAX;
 
+impl Value {
+    pub fn texts(&self) -> &[String] {
+        match self {
+            Value::Text(text) => std::slice::from_ref(text),
+            Value::Texts(texts) => texts,
+            _ => &[],
+        }
+    }
+}
+
 impl Property {
     pub fn new(name: &str, value: Value) -> Property {
         Property { name: name.to_owned(), value }

@@ -132,7 +132,8 @@ impl Call<'_> {
     }
 }
 
-/// How long the init of a creation that was cut short may take to notice that; what is in the cgroup after it came another way.
+/// How long the init of a creation that was cut short may take to notice that; what is in the cgroup after that has come in
+/// another way.
 const INIT_ENDS: Duration = Duration::from_secs(2);
 
 /// What its record names.
