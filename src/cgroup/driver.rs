@@ -208,6 +208,16 @@ impl Driver {
         }
     }
 
+    /// Takes an update back because of `error`, and adds to it how that went. `of` are the limits that were
+    /// to be, and those from before.
+    #[must_use]
+    pub fn set_back(&self, undo: Undo, of: (&Limits, &Limits), error: Error, rest: Rest) -> Error {
+        match self {
+            Driver::None | Driver::Files(_) => undo.back(error),
+            Driver::Systemd(scope) => scope.set_back(undo, of, error, rest),
+        }
+    }
+
     /// How many tasks there are, and may be.
     pub fn tasks(&self) -> Option<(u64, u64)> {
         self.cgroup().and_then(Cgroup::tasks)

@@ -2,6 +2,7 @@
 
 use crate::bench::{file_of, property, scoped, started, systemctl};
 use crate::support::{finish, has_controller, is_v2};
+use std::process::Command;
 
 fn reload() {
     let mut command = systemctl();
@@ -15,6 +16,31 @@ const OPEN: &str = "for device in 7:0:b 10:229:c 1:1:c; do
     dd if=/tmp/node of=/dev/null bs=1 count=0 2>/tmp/why
     if grep -q 'not permitted' /tmp/why; then echo $1 denied; else echo $1 open; fi
     rm /tmp/node; done";
+
+#[test]
+fn an_update_that_fails_in_the_end_is_taken_back_from_systemd_too() {
+    under_systemd!(true);
+    if !has_controller("memory") {
+        skip!("no memory controller here (lane: hack/test-in-box, v1)");
+    }
+    let container = started(scoped().args(&["sleep", "100"]).edit(|config| {
+        config["linux"]["resources"]["memory"] = serde_json::json!({"limit": 64 << 20});
+    }));
+    let name = if is_v2() { "MemoryMax" } else { "MemoryLimit" };
+    assert_eq!(property(&container, name), (64 << 20).to_string());
+    // A record that cannot be replaced any more.
+    let record = container.state_root().join(&container.id).join("state.json");
+    let flag =
+        |flag: &str| Command::new("chattr").arg(flag).arg(&record).status().is_ok_and(|it| it.success());
+    if !flag("+i") {
+        skip!("this file system has no immutable files (lane: hack/test-in-box, v1)");
+    }
+    let error = container.call(&["update", "--memory", "33554432", &container.id]).fails();
+    assert!(flag("-i"));
+    assert!(error.contains("no limit was changed"), "{error}");
+    assert_eq!(property(&container, name), (64 << 20).to_string());
+    container.call(&["delete", "--force", &container.id]).ok();
+}
 
 #[test]
 fn reloading_systemd_neither_widens_nor_drops_device_rules() {

@@ -107,6 +107,21 @@ pub fn of_limits(limits: &Limits, unified: bool) -> Vec<Property> {
     properties
 }
 
+/// What those that were `changed` are to be again: as `earlier`, or as systemd has them where nothing is set.
+pub fn back(changed: &[Property], earlier: &[Property]) -> Vec<Property> {
+    let before = |changed: &Property| {
+        let known = earlier.iter().find(|known| known.name == changed.name);
+        let unset = match (&changed.value, &*changed.name) {
+            (Value::Bits(_), _) => Value::Bits(Vec::new()),
+            (Value::Rates(_), _) => Value::Rates(Vec::new()),
+            (_, "MemoryLow" | "MemoryMin") => Value::U64(0),
+            _ => Value::U64(INFINITY),
+        };
+        known.cloned().unwrap_or_else(|| Property::new(&changed.name, unset))
+    };
+    changed.iter().map(before).collect()
+}
+
 /// The device rules as far as systemd has words for them.
 pub fn of_devices(limits: &Limits) -> Vec<Property> {
     let Some(rules) = &limits.devices else { return Vec::new() };
@@ -290,6 +305,29 @@ mod tests {
                 "CPUQuotaPeriodUSec=U64(20000)",
                 "IOReadBandwidthMax=Rates([(\"/dev/block/8:0\", 5)])",
                 "IOWriteIOPSMax=Rates([(\"/dev/block/8:0\", 18446744073709551615)])",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_was_changed_is_set_back_or_unset() {
+        let of = |json: &str| {
+            let resources: Resources = serde_json::from_str(json).unwrap();
+            let layout = Layout::v2("/sys/fs/cgroup");
+            of_limits(&Limits::from_spec(&resources, &layout, DeviceRules::Skip).unwrap().0, true)
+        };
+        let changed =
+            of(r#"{"pids":{"limit":9},"memory":{"limit":2000,"reservation":7},"cpu":{"cpus":"1"}}"#);
+        let back = back(&changed, &of(r#"{"memory":{"limit":1000},"cpu":{"shares":7}}"#));
+        let mut back: Vec<String> = back.iter().map(|one| format!("{}={:?}", one.name, one.value)).collect();
+        back.sort();
+        assert_eq!(
+            back,
+            [
+                "AllowedCPUs=Bits([])",
+                "MemoryLow=U64(0)",
+                "MemoryMax=U64(1000)",
+                "TasksMax=U64(18446744073709551615)"
             ]
         );
     }

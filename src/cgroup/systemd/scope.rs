@@ -199,6 +199,29 @@ impl Scope {
         }
     }
 
+    /// Takes an update back ([`Undo::back`]): systemd first, which writes files itself.
+    #[must_use]
+    pub fn set_back(
+        &self,
+        undo: Undo,
+        (limits, earlier): (&Limits, &Limits),
+        error: Error,
+        rest: Rest,
+    ) -> Error {
+        let unified = self.wanted.is_unified();
+        let changed = properties::of_limits(limits, unified);
+        let back = properties::back(&changed, &properties::of_limits(earlier, unified));
+        if back.is_empty() || !self.unit.made {
+            return undo.back(error);
+        }
+        let told = self.set(&back, rest);
+        let error = undo.back(error);
+        match told {
+            Ok(()) => error,
+            Err(more) => error.doing(format!("systemd keeps limits that were not set: {more}")),
+        }
+    }
+
     fn set(&self, properties: &[Property], rest: Rest) -> Result<()> {
         let change = |bus: &mut Bus| bus.set(&self.unit.name, properties);
         self.unit.ask_one("change", change, rest)

@@ -38,6 +38,9 @@ impl Call<'_> {
         let (limits, warnings) =
             Limits::from_spec(&wanted, &location.layout(), DeviceRules::Skip).map_err(|e| e.each(&named))?;
         warnings.into_iter().for_each(|warning| self.warn(warning.each(&named)));
+        // For the way back; what an older record says otherwise is left to the files.
+        let earlier = Limits::from_spec(&present, &location.layout(), DeviceRules::Skip);
+        let earlier = earlier.map_or_else(|_| Limits::default(), |(earlier, _)| earlier);
         merge(&mut present, &wanted);
         let limits_now = serde_json::to_string(&present).expect("resources have only string keys");
         let driver = Driver::open(Some(&location))?;
@@ -70,7 +73,10 @@ impl Call<'_> {
         // Each adds to the error how it went.
         let mut back = |deed| {
             error = match (deed, changed.take()) {
-                (Deed::SetLimitsBack, Some(changed)) => changed.back(error.clone()),
+                (Deed::SetLimitsBack, Some(changed)) => {
+                    let of = (&limits, &earlier);
+                    self.patiently(None, |rest| Ok(driver.set_back(changed, of, error.clone(), rest)))?
+                }
                 (Deed::ForgetShares(demand), _) => shares::forget(demand, (&entry, &before), error.clone()),
                 _ => return Err(deed.misplaced()),
             };
