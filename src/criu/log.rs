@@ -35,6 +35,11 @@ const REMEDIES: &[(&str, &str)] = &[
     ("Found existing TCP connection", "add --tcp-established, or --tcp-close, to checkpoint and restore"),
     ("File lock", "add --file-locks to checkpoint and restore"),
     ("Some file locks are hold by dumping tasks", "add --file-locks to checkpoint and restore"),
+    ("In-flight connection", "add --tcp-skip-in-flight to checkpoint, or try again when it is accepted"),
+    (
+        "without peer",
+        "criu keeps a unix socket that leads out of the container only if both ends are in one network namespace",
+    ),
     ("External socket is used", "add --ext-unix-sk to checkpoint and restore"),
     ("shell-job", "add --shell-job to checkpoint and restore"),
     ("link-remap", "add --link-remap to checkpoint"),

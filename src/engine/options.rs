@@ -226,12 +226,19 @@ pub struct CheckpointOptions<'a> {
     pub status_fd: Option<BorrowedFd<'a>>,
 }
 
+/// What a security module knows a process by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Label {
+    AppArmor(String),
+    SeLinux(String),
+}
+
 /// `restore`: a container as `run` makes it, with processes from files.
 #[derive(Clone, Debug, Default)]
 pub struct RestoreOptions<'a> {
     pub create: CreateOptions<'a>,
     pub criu: CriuOptions,
-    /// `TYPE:NAME`; absent: the config's.
-    pub lsm_profile: Option<String>,
+    /// In place of the config's.
+    pub label: Option<Label>,
     pub lsm_mount_context: Option<String>,
 }

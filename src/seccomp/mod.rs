@@ -12,6 +12,7 @@
 //!  raw.rs       a finished program of the config's
 //!  blocks.rs    rule lists → comparisons
 //!  assembler.rs instructions, back to front     evaluate.rs  runs a program
+//!                                               strict.rs    holds one against another
 //! ```
 //!
 //! Meaning and order of rules are libseccomp's (the oracle of `tests/spec/seccomp`), the answer for newer
@@ -27,6 +28,7 @@ mod profile;
 mod ranges;
 pub mod raw;
 mod sections;
+pub mod strict;
 pub mod tables;
 pub mod vocabulary;
 

@@ -23,13 +23,12 @@ pub fn filter(text: &str) -> Result<Filter> {
         )
     };
     let bytes = decode(text).ok_or_else(|| refused("the value is not base64".to_owned()))?;
-    if bytes.is_empty() || bytes.len() % ENTRY != 0 || bytes.len() / ENTRY > LONGEST {
-        return Err(refused(format!(
+    let program = program(&bytes).ok_or_else(|| {
+        refused(format!(
             "{} bytes are not a filter, which has 1 to {LONGEST} instructions of {ENTRY} bytes each",
             bytes.len()
-        )));
-    }
-    let program: Vec<Instruction> = bytes.chunks_exact(ENTRY).map(instruction).collect();
+        ))
+    })?;
     if let Some(at) = (0..program.len()).find(|&at| !stays_inside(&program, at)) {
         return Err(refused(format!("instruction {at} leads out of the program")));
     }
@@ -40,6 +39,12 @@ pub fn filter(text: &str) -> Result<Filter> {
         return Err(refused("SECCOMP_RET_USER_NOTIF in a finished filter has no agent to ask".to_owned()));
     }
     Ok(Filter { program, field: FIELD, flags: 0, notify: false, warnings: Vec::new() })
+}
+
+/// The instructions of an array of `struct sock_filter`.
+pub fn program(bytes: &[u8]) -> Option<Vec<Instruction>> {
+    let fits = !bytes.is_empty() && bytes.len().is_multiple_of(ENTRY) && bytes.len() / ENTRY <= LONGEST;
+    fits.then(|| bytes.chunks_exact(ENTRY).map(instruction).collect())
 }
 
 fn instruction(entry: &[u8]) -> Instruction {

@@ -6,8 +6,8 @@ use crate::cli::arguments::{number_option, option, switch};
 use crate::cli::foreground::{self, Orphans};
 use crate::cli::session::Attended;
 use crate::cli::{Arguments, Session, caller};
-use crate::engine::{CreateOptions, RestoreOptions, RootChange, Terminal};
-use crate::error::Result;
+use crate::engine::{CreateOptions, Label, RestoreOptions, RootChange, Terminal};
+use crate::error::{Error, Result};
 use crate::sys::identity;
 use crate::sys::wait::Ended;
 use clap::Arg;
@@ -60,9 +60,20 @@ fn parse(arguments: &Arguments) -> Result<RestoreOptions<'static>> {
     Ok(RestoreOptions {
         create,
         criu: checkpoint::shared(arguments)?,
-        lsm_profile: arguments.text("lsm-profile")?.map(str::to_owned),
+        label: arguments.text("lsm-profile")?.map(label).transpose()?,
         lsm_mount_context: arguments.text("lsm-mount-context")?.map(str::to_owned),
     })
+}
+
+fn label(text: &str) -> Result<Label> {
+    match text.split_once(':') {
+        Some(("apparmor", name)) => Ok(Label::AppArmor(name.to_owned())),
+        Some(("selinux", name)) => Ok(Label::SeLinux(name.to_owned())),
+        _ => {
+            Err(Error::argument("--lsm-profile", text, "must be TYPE:NAME")
+                .remedy("TYPE is apparmor or selinux"))
+        }
+    }
 }
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {

@@ -7,8 +7,19 @@ use crate::host::mountinfo::{self, Line, unescape};
 /// What a mount may not lack where the model's has it.
 const RESTRICTIONS: [&str; 4] = ["ro", "nosuid", "nodev", "noexec"];
 
-/// Compares two mount tables. `shown` are the places of what is the host's: the root, and what the config binds.
-pub fn check(model: &str, restored: &str, shown: &[&str]) -> Result<()> {
+/// What there is to see at a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// /dev/null.
+    Null,
+    /// A directory without entries.
+    Empty,
+    Other,
+}
+
+/// Compares two mount tables. `shown` are the places of what is the host's: the root, and what the config binds. With
+/// /dev/null, and with a tmpfs that is read-only and empty, runc masks as we do by other mounts.
+pub fn check(model: &str, restored: &str, shown: &[&str], content: &dyn Fn(&str) -> Content) -> Result<()> {
     let mut left: Vec<Line> = mountinfo::lines(model).collect();
     for line in mountinfo::lines(restored) {
         // What lies above hides what lies below: the same order counts.
@@ -17,7 +28,11 @@ pub fn check(model: &str, restored: &str, shown: &[&str]) -> Result<()> {
         };
         let known = left.remove(at);
         let of_host = shown.contains(&&*unescape(line.point));
-        if let Some(why) = difference(&known, &line, of_host) {
+        // What v1's hierarchies are mounted on is no part of them, and runc leaves it writable.
+        let holds = |other: &Line| other.kind == "cgroup" && other.parent == known.id;
+        let of_cgroups = !of_host && mountinfo::lines(model).any(|other| holds(&other));
+        let restrictions = if of_cgroups { &RESTRICTIONS[1..] } else { &RESTRICTIONS };
+        if let Some(why) = difference((&known, &line), of_host, restrictions, content) {
             return Err(refused(&line, why));
         }
     }
@@ -27,8 +42,17 @@ pub fn check(model: &str, restored: &str, shown: &[&str]) -> Result<()> {
     }
 }
 
-fn difference(model: &Line, restored: &Line, of_host: bool) -> Option<String> {
+fn difference(
+    (model, restored): (&Line, &Line),
+    of_host: bool,
+    restrictions: &[&str],
+    content: &dyn Fn(&str) -> Content,
+) -> Option<String> {
     let (wanted, has) = (unescape(model.root), unescape(restored.root));
+    let has_content = |wanted: Content| content(&unescape(restored.point)) == wanted;
+    if model.kind == "tmpfs" && restored.kind == "devtmpfs" && has_content(Content::Null) {
+        return None;
+    }
     if model.kind != restored.kind {
         return Some(format!("a {} instead of a {}", restored.kind, model.kind));
     }
@@ -36,8 +60,9 @@ fn difference(model: &Line, restored: &Line, of_host: bool) -> Option<String> {
         return Some(format!("{has} of a {} instead of {wanted}", restored.kind));
     }
     let lacks = |words: &str, word: &str| !words.split(',').any(|has| has == word);
-    let lacking = RESTRICTIONS.iter().find(|word| !lacks(model.flags, word) && lacks(restored.flags, word));
-    if let Some(word) = lacking {
+    let lacking = restrictions.iter().find(|word| !lacks(model.flags, word) && lacks(restored.flags, word));
+    let harmless = || model.kind == "tmpfs" && !lacks(restored.flags, "ro") && has_content(Content::Empty);
+    if let Some(word) = lacking.filter(|_| !harmless()) {
         return Some(format!("a mount that is not {word}"));
     }
     let read_only = !lacks(model.options, "ro") && lacks(restored.options, "ro");
@@ -59,23 +84,48 @@ mod tests {
     const MODEL: &str = "1 0 8:1 /img / rw,relatime - ext4 /dev/x rw\n\
                          2 1 0:40 / /proc rw,nosuid,nodev,noexec - proc proc rw\n\
                          3 2 0:40 /sys /proc/sys ro,nosuid - proc proc rw\n\
+                         5 2 0:41 / /proc/acpi ro,nosuid - tmpfs tmpfs rw\n\
+                         6 2 0:41 / /proc/scsi ro,nosuid - tmpfs tmpfs rw\n\
+                         7 2 0:41 /null /proc/keys ro,nosuid - tmpfs tmpfs rw\n\
+                         8 2 0:41 /null /proc/kcore ro,nosuid - tmpfs tmpfs rw\n\
                          4 1 8:2 /vol /data ro - ext4 /dev/y rw\n";
 
     fn said(from: &str, to: &str) -> String {
         let restored = MODEL.replace(from, to);
         assert_ne!(restored, MODEL, "{from}");
-        check(MODEL, &restored, &["/", "/data"]).map_or_else(|error| error.to_string(), |()| String::new())
+        let content = |point: &str| match point {
+            "/proc/acpi" => Content::Empty,
+            "/proc/keys" => Content::Null,
+            _ => Content::Other,
+        };
+        check(MODEL, &restored, &["/", "/data"], &content)
+            .map_or_else(|error| error.to_string(), |()| String::new())
     }
 
     #[test]
     fn a_container_with_the_mounts_of_its_model_passes() {
-        assert!(check(MODEL, MODEL, &["/", "/data"]).is_ok());
+        assert!(check(MODEL, MODEL, &["/", "/data"], &|_| Content::Other).is_ok());
         assert_eq!(said("0:40", "0:77"), "", "its own file systems have other numbers");
         assert_eq!(said("rw,relatime", "ro,nodev"), "", "more restrictions do no harm");
+        assert_eq!(
+            said("/proc/acpi ro,nosuid", "/proc/acpi ro"),
+            "",
+            "nothing is in it, or can be put there"
+        );
     }
 
     #[test]
     fn what_shows_more_than_the_model_is_refused() {
+        let null = |place: &str| {
+            said(
+                &format!("0:41 /null {place} ro,nosuid - tmpfs"),
+                &format!("0:5 /null {place} rw - devtmpfs"),
+            )
+        };
+        assert_eq!(null("/proc/keys"), "");
+        assert!(null("/proc/kcore").contains("a devtmpfs instead of a tmpfs"));
+        assert!(said("/proc/acpi ro,nosuid", "/proc/acpi rw").contains("not ro at /proc/acpi"));
+        assert!(said("/proc/scsi ro,nosuid", "/proc/scsi ro").contains("not nosuid at /proc/scsi"));
         assert!(said("/data ro", "/data rw").contains("not ro at /data"));
         assert!(said("8:2 /vol", "8:2 /").contains("/ of a ext4 instead of /vol at /data"));
         assert!(said("8:2 /vol", "8:3 /vol").contains("at /data"));

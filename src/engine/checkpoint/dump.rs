@@ -11,6 +11,7 @@ use crate::names::namespaces::{NETWORK, PID};
 use crate::plan::{self, Plan};
 use crate::spec::Spec;
 use crate::spec::annotations;
+use crate::spec::text::given;
 use crate::state::Record;
 use crate::sys::file;
 use nix::sys::stat::stat;
@@ -47,6 +48,7 @@ impl Call<'_> {
     fn dump(&self, spec: &Spec, record: &Record, options: &CheckpointOptions) -> Result<()> {
         let prepared = self.prepare(spec, record)?;
         needs_root(&prepared.facts)?;
+        check_namespaces(spec)?;
         let plan = prepare::plan(&prepared, spec, &record.bundle, &plan::Options::default())?;
         if let Some(added) = record.mounts.first() {
             return Err(Error::new(
@@ -144,6 +146,27 @@ pub fn needs_root(facts: &Facts) -> Result<()> {
         return Ok(());
     }
     Err(Error::new("criu needs the rights of the host's root").kind(ErrorKind::Unsupported))
+}
+
+/// What CRIU cannot restore into.
+pub fn check_namespaces(spec: &Spec) -> Result<()> {
+    let joined = |namespace: &&crate::spec::Namespace| given(&namespace.path).is_some();
+    let namespaces = &spec.linux().namespaces;
+    for (i, namespace) in namespaces.iter().enumerate().filter(|(_, namespace)| joined(namespace)) {
+        if ["mount", "cgroup"].contains(&&*namespace.kind) {
+            let reason =
+                format!("criu restores no container into a {} namespace that exists", namespace.kind);
+            return Err(Error::new(reason)
+                .kind(ErrorKind::Unsupported)
+                .field(format!("/linux/namespaces/{i}/path")));
+        }
+    }
+    if namespaces.iter().any(|namespace| &*namespace.kind == "mount") {
+        return Ok(());
+    }
+    Err(Error::new("a container without a mount namespace cannot be restored: its files would be the host's")
+        .kind(ErrorKind::Unsupported)
+        .field("/linux/namespaces"))
 }
 
 /// What dump and restore have in common.

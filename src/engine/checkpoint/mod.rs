@@ -13,6 +13,7 @@
 mod compare;
 mod dump;
 mod externals;
+mod filters;
 mod images;
 mod restore;
 mod service;

@@ -15,7 +15,7 @@ use crate::criu::messages::{CgroupRoot, InheritFd, JoinNamespace, Kind, MountMap
 use crate::engine::caller::console;
 use crate::engine::caller::pidfd::Role;
 use crate::engine::carry::carry_out;
-use crate::engine::checkpoint::dump::{common, external_key, needs_root};
+use crate::engine::checkpoint::dump::{check_namespaces, common, external_key, needs_root};
 use crate::engine::checkpoint::externals::{self, External};
 use crate::engine::checkpoint::images::Images;
 use crate::engine::checkpoint::service::{self, Service, Start};
@@ -28,14 +28,14 @@ use crate::engine::life::making::{Making, Parts};
 use crate::engine::life::prepare;
 use crate::engine::life::run::{Running, check_terminal};
 use crate::engine::life::start_pipes::Starter;
-use crate::engine::{Call, CgroupMode, Planned, RestoreOptions, Started};
+use crate::engine::{Call, CgroupMode, Label, Planned, RestoreOptions, Started};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::host::{mountinfo, survey};
 use crate::names;
 use crate::names::namespaces::{CGROUP, MOUNT, NETWORK, TIME, USER};
 use crate::plan::deeds::{self, Creation, Deed, HookKind, Wishes};
 use crate::plan::{self, Open, Opens, Plan, criu as stage};
-use crate::spec::text::given;
+use crate::spec::text::{Text, given};
 use crate::spec::{Linux, Process, Spec};
 use crate::sys::launch::{Child, Sleeper};
 use crate::sys::{process, wait};
@@ -43,12 +43,14 @@ use crate::wire::Handle;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 const LOG: &str = "restore.log";
+const NULL: &str = "/dev/null";
 
 impl Call<'_> {
     pub fn restore(&self, options: &RestoreOptions) -> Result<Running> {
         let create = &options.create;
         let bundle = Bundle::read(create)?;
-        let spec = self.spec(&bundle, create)?;
+        let mut spec = self.spec(&bundle, create)?;
+        label(&mut spec, options)?;
         spec.needs_process()?;
         check_terminal(&spec, create)?;
         check_namespaces(&spec)?;
@@ -131,23 +133,25 @@ impl Call<'_> {
     }
 }
 
-/// What CRIU cannot restore into.
-fn check_namespaces(spec: &Spec) -> Result<()> {
-    let joined = |namespace: &&crate::spec::Namespace| given(&namespace.path).is_some();
-    let namespaces = &spec.linux().namespaces;
-    for (i, namespace) in namespaces.iter().enumerate().filter(|(_, namespace)| joined(namespace)) {
-        if &*namespace.kind == "mount" {
-            return Err(Error::new("criu restores no container into a mount namespace that exists")
-                .kind(ErrorKind::Unsupported)
-                .field(format!("/linux/namespaces/{i}/path")));
-        }
+/// The labels that the caller wants stand in the config's place, for what they are compared with too.
+fn label(spec: &mut Spec, options: &RestoreOptions) -> Result<()> {
+    let lacks = |module: &str, option: &'static str| {
+        let error = Error::new(format!("this host's kernel has no {module}, or it is switched off"));
+        Err(error.kind(ErrorKind::Unsupported).field(option))
+    };
+    if options.lsm_mount_context.is_some() && !survey::has_selinux() {
+        return lacks("SELinux", "--lsm-mount-context");
     }
-    if namespaces.iter().any(|namespace| &*namespace.kind == "mount") {
-        return Ok(());
+    let Some(process) = &mut spec.process else { return Ok(()) };
+    let given = |name: &str| Some(Text(name.to_owned().into()));
+    match &options.label {
+        Some(Label::AppArmor(_)) if !survey::has_apparmor() => return lacks("AppArmor", "--lsm-profile"),
+        Some(Label::SeLinux(_)) if !survey::has_selinux() => return lacks("SELinux", "--lsm-profile"),
+        Some(Label::AppArmor(name)) => process.apparmor_profile = given(name),
+        Some(Label::SeLinux(name)) => process.selinux_label = given(name),
+        None => {}
     }
-    Err(Error::new("a container without a mount namespace cannot be restored: its files would be the host's")
-        .kind(ErrorKind::Unsupported)
-        .field("/linux/namespaces"))
+    Ok(())
 }
 
 /// The config of the model: hooks, devices of the network and agents of filters are the restored container's.
@@ -278,13 +282,20 @@ impl Restoring<'_> {
     }
 
     fn request(&self) -> Result<Request> {
-        let RestoreOptions { criu, lsm_profile, lsm_mount_context, .. } = self.options;
+        let RestoreOptions { criu, lsm_mount_context, .. } = self.options;
         let spec = self.making.spec;
         let external = |external: &External| MountMap {
             key: external.point.clone(),
             value: format!("{}/{}{}", stage::DIRECTORY, external.bind, external.below),
         };
+        let mut ext_mnt: Vec<MountMap> = self.externals.iter().map(external).collect();
+        // What runc calls each masked file. What is mounted by it is compared as all else.
+        if ext_mnt.iter().all(|known| known.key != NULL) {
+            ext_mnt.push(MountMap { key: NULL.to_owned(), value: NULL.to_owned() });
+        }
         let mut inherit_fd = streams::inherited(&self.images)?;
+        // CRIU would look for the caller's terminal at descriptor 0, which it has moved out of the way then.
+        let exchanged = inherit_fd.iter().any(|stream| stream.key.starts_with("tty["));
         let keys = self.model.plan.opens.iter().filter_map(|open| match open {
             Open::Namespace { flag, .. } => external_key(*flag),
             _ => None,
@@ -296,17 +307,23 @@ impl Restoring<'_> {
             let criu = known.flag != CGROUP && external_key(known.flag).is_none();
             criu.then(|| JoinNamespace { kind: known.proc_name.to_owned(), file })
         });
-        let profile = spec.process.as_ref().and_then(|process| given(&process.apparmor_profile));
-        let profile = profile.filter(|_| survey::has_apparmor()).map(|name| format!("apparmor:{name}"));
+        let label = spec.process.as_ref().and_then(|process| {
+            let profile = given(&process.apparmor_profile).filter(|_| survey::has_apparmor());
+            let label = given(&process.selinux_label).filter(|_| survey::has_selinux());
+            profile
+                .map(|name| format!("apparmor:{name}"))
+                .or_else(|| label.map(|name| format!("selinux:{name}")))
+        });
         let options = Options {
             root: Some(stage::ROOT.to_owned()),
             rst_sibling: Some(true),
             evasive_devices: Some(true),
-            ext_mnt: self.externals.iter().map(external).collect(),
+            ext_mnt,
             inherit_fd,
+            shell_job: Some(criu.shell_job && !exchanged),
             join_ns: joined.collect(),
             cg_root: self.cgroup_roots()?,
-            lsm_profile: lsm_profile.clone().or(profile),
+            lsm_profile: label,
             lsm_mount_context: lsm_mount_context.clone(),
             // The processes are born in the cgroup that the config names; images say nothing of others unless asked.
             manage_cgroups_mode: Some(criu.cgroups.unwrap_or(CgroupMode::Ignore) as i32),
@@ -410,6 +427,7 @@ impl Restoring<'_> {
             spec,
             prepared,
             plan: self.model.plan,
+            images: &self.images,
             table: &self.table,
             shown: &shown,
             criu,

@@ -2,32 +2,40 @@
 //! made all of it from files that others may have written, and no process has run yet.
 
 use crate::cgroup::membership;
-use crate::engine::checkpoint::compare;
+use crate::engine::checkpoint::compare::{self, Content};
+use crate::engine::checkpoint::filters::Filters;
+use crate::engine::checkpoint::images::Images;
 use crate::engine::life::prepare::Prepared;
 use crate::error::{Error, Result};
 use crate::host::{mountinfo, survey};
-use crate::names::NAMESPACES;
 use crate::names::namespaces::{MOUNT, TIME, USER};
+use crate::names::{self, NAMESPACES, SCHEDULER_POLICIES};
 use crate::plan::program::Sets;
+use crate::plan::script::c;
 use crate::plan::{Open, Plan};
 use crate::spec::text::given;
 use crate::spec::{IdMapping, Process, Spec, idmap};
+use crate::sys::file::{cwd, openat2};
 use crate::sys::launch::Child;
-use crate::sys::process::{self, number};
+use crate::sys::process::{self, Stat, number};
 use crate::sys::{Errno, signal};
 use nix::sys::stat::stat;
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 
+const SETGID: u64 = 1 << 6;
 const SETUID: u64 = 1 << 7;
 const SYS_ADMIN: u64 = 1 << 21;
+const SYS_NICE: u64 = 1 << 23;
+const SYS_RESOURCE: u64 = 1 << 24;
 
 /// A restored container, and what it is held against.
 pub struct Restored<'a> {
     pub spec: &'a Spec<'a>,
     pub prepared: &'a Prepared,
     pub plan: &'a Plan<'a>,
+    pub images: &'a Images,
     /// The model's mounts, and the places of those that are the host's.
     pub table: &'a str,
     pub shown: &'a [&'a str],
@@ -43,7 +51,13 @@ impl Restored<'_> {
         let firsts = numbers(first)?;
         let mut beyond = 0;
         let cgroup = membership(&self.criu.to_string())?;
+        let filter = self.prepared.filter.as_ref();
+        let mut filters = filter.map(|filter| Filters::of(self.images, &filter.program));
         for pid in tree(first)? {
+            // What has ended, and waits for its parent, has nothing any more.
+            if threads(pid)? == [pid] && Stat::of(pid).is_ok_and(|stat| stat.state == b'Z') {
+                continue;
+            }
             let theirs = numbers(pid)?;
             beyond |= self.check_namespaces(&own, &joined, &theirs)?;
             // Who may mount may have made another table, and mounts of its own in this one.
@@ -51,8 +65,9 @@ impl Restored<'_> {
                 return Err(refused("a process in namespaces of its own", "/linux/namespaces"));
             }
             check_cgroup(&cgroup, pid)?;
+            self.check_weight(pid)?;
             for thread in threads(pid)? {
-                self.check_thread(pid, thread)?;
+                self.check_thread(pid, thread, filters.as_mut())?;
             }
         }
         if self.plan.created & USER != 0 {
@@ -61,7 +76,8 @@ impl Restored<'_> {
             check_map(first, "gid_map", &linux.gid_mappings)?;
         }
         if !self.may_mount() {
-            compare::check(self.table, &mountinfo::table(first)?, self.shown)?;
+            let content = |point: &str| content(first, point).unwrap_or(Content::Other);
+            compare::check(self.table, &mountinfo::table(first)?, self.shown, &content)?;
         }
         Ok(beyond)
     }
@@ -128,7 +144,22 @@ impl Restored<'_> {
         Ok(beyond)
     }
 
-    fn check_thread(&self, pid: i32, thread: i32) -> Result<()> {
+    /// What the kernel gives it before others.
+    fn check_weight(&self, pid: i32) -> Result<()> {
+        let process = self.process();
+        let score =
+            |pid: &str| read(pid, "oom_score_adj").map(|text| text.trim().parse().unwrap_or(i64::MIN));
+        let least = match process.and_then(|process| process.oom_score_adj) {
+            Some(score) => score,
+            None => score("self")?.min(0),
+        };
+        if self.most() & SYS_RESOURCE == 0 && score(&pid.to_string())? < least {
+            return Err(refused("a process with a score beyond its config", "/process/oomScoreAdj"));
+        }
+        Ok(())
+    }
+
+    fn check_thread(&self, pid: i32, thread: i32, filters: Option<&mut Filters>) -> Result<()> {
         let status = read(pid, &format!("task/{thread}/status"))?;
         let sets = self.sets();
         let most = self.most();
@@ -149,11 +180,24 @@ impl Restored<'_> {
         if process.no_new_privileges && number(&status, "NoNewPrivs", 10) != Some(1) {
             return Err(refused("a process that may gain privileges", "/process/noNewPrivileges"));
         }
-        if self.prepared.filter.is_some() && number(&status, "Seccomp", 10) != Some(2) {
-            return Err(refused("a process without a filter", "/linux/seccomp"));
+        if let Some(filters) = filters {
+            if number(&status, "Seccomp", 10) != Some(2) {
+                return Err(refused("a process without a filter", "/linux/seccomp"));
+            }
+            // In the innermost pid namespace it has the number that it had.
+            let inside = words(&status, "NSpid").last().and_then(|word| word.parse().ok());
+            if !filters.holds(inside.unwrap_or(0))? {
+                return Err(refused(
+                    "a process with a filter that stops less than its config's",
+                    "/linux/seccomp",
+                ));
+            }
         }
-        if process.no_new_privileges && most & SETUID == 0 {
+        if process.no_new_privileges {
             self.check_user(process, &status)?;
+        }
+        if most & SYS_NICE == 0 {
+            self.check_scheduling(process, pid, thread)?;
         }
         let label = given(&process.apparmor_profile).filter(|_| survey::has_apparmor());
         if let Some(label) = label.or_else(|| given(&process.selinux_label).filter(|_| survey::has_selinux()))
@@ -167,24 +211,58 @@ impl Restored<'_> {
         Ok(())
     }
 
+    fn check_scheduling(&self, process: &Process, pid: i32, thread: i32) -> Result<()> {
+        let (policy, nice) = scheduling(&read(pid, &format!("task/{thread}/stat"))?);
+        let (_, ours) = scheduling(&read("self", "stat")?);
+        let wanted = process.scheduler.as_ref();
+        let least = wanted.map_or(ours.min(0), |wanted| i64::from(wanted.nice));
+        let named = wanted.and_then(|wanted| names::find(&SCHEDULER_POLICIES, &wanted.policy)).map(i64::from);
+        let fair = [libc::SCHED_OTHER, libc::SCHED_BATCH, libc::SCHED_IDLE].map(i64::from);
+        match (fair.contains(&policy) || named == Some(policy)) && nice >= least {
+            true => Ok(()),
+            false => Err(refused("a process with a priority beyond its config", "/process/scheduler")),
+        }
+    }
+
     /// One that can become no other user is the config's.
     fn check_user(&self, process: &Process, status: &str) -> Result<()> {
         let linux = self.spec.linux();
         let outside =
             |id, maps: &[IdMapping]| if maps.is_empty() { Some(id) } else { idmap::outside(maps, id) };
+        let groups = [&process.user.additional_gids[..], &[process.user.gid]].concat();
         let ids = [
-            ("Uid", outside(process.user.uid, &linux.uid_mappings), "/process/user/uid"),
-            ("Gid", outside(process.user.gid, &linux.gid_mappings), "/process/user/gid"),
+            ("Uid", SETUID, vec![process.user.uid], &linux.uid_mappings, "/process/user/uid"),
+            ("Gid", SETGID, vec![process.user.gid], &linux.gid_mappings, "/process/user/gid"),
+            ("Groups", SETGID, groups, &linux.gid_mappings, "/process/user/additionalGids"),
         ];
-        for (name, wanted, field) in ids {
-            let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-            let mut words = line.unwrap_or("-").split_whitespace();
-            if !words.all(|word| word.parse().ok() == wanted) {
+        for (name, right, ids, maps, field) in ids {
+            let wanted: Vec<Option<u32>> = ids.into_iter().map(|id| outside(id, maps)).collect();
+            let fits = |word: &str| word.parse().is_ok_and(|id| wanted.contains(&Some(id)));
+            if self.most() & right == 0 && !words(status, name).all(fits) {
                 return Err(refused("a process of another user", field));
             }
         }
         Ok(())
     }
+}
+
+/// What is at a mount point of the container; its processes stand, and change nothing on the way there.
+fn content(pid: i32, point: &str) -> Result<Content> {
+    let resolve = libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_MAGICLINKS;
+    let root = c(&format!("/proc/{pid}/root"));
+    let root =
+        openat2(cwd(), &root, libc::O_PATH, 0, 0).map_err(|e| e.because("open the container's root"))?;
+    let opened = openat2(root.as_fd(), &c(point), libc::O_PATH, 0, resolve);
+    let opened = opened.map_err(|e| e.because(format!("open {point}")))?;
+    let path = format!("/proc/self/fd/{}", opened.as_raw_fd());
+    let found = stat(&*path).map_err(|e| Errno::from(e).because(format!("look at {point}")))?;
+    Ok(match found.st_mode & libc::S_IFMT {
+        libc::S_IFCHR if found.st_rdev == libc::makedev(1, 3) => Content::Null,
+        libc::S_IFDIR if fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_none()) => {
+            Content::Empty
+        }
+        _ => Content::Other,
+    })
 }
 
 /// The process is in the cgroup that CRIU was born in, or below it.
@@ -209,7 +287,20 @@ fn refused(what: impl Into<String>, field: &str) -> Error {
     )
 }
 
-fn read(pid: i32, file: &str) -> Result<String> {
+/// What is behind `NAME:` in /proc/PID/status.
+fn words<'a>(status: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.unwrap_or("-").split_whitespace()
+}
+
+/// Policy and nice value in /proc/PID/stat; what cannot be read is the most.
+fn scheduling(stat: &str) -> (i64, i64) {
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let field = |number: usize| fields.get(number - 3)?.parse().ok();
+    (field(41).unwrap_or(i64::MAX), field(19).unwrap_or(i64::MIN))
+}
+
+fn read(pid: impl std::fmt::Display, file: &str) -> Result<String> {
     let path = format!("/proc/{pid}/{file}");
     let bytes = fs::read(&path).map_err(|e| Error::io(format!("read {path}"), &e))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())

@@ -155,3 +155,17 @@ fn a_container_with_a_user_namespace_is_restored_with_its_maps() {
     counts_on(&container, before);
     assert!(container.exec_sh("cat /proc/self/uid_map").ok().contains("100000"));
 }
+
+#[test]
+fn a_process_that_has_ended_and_waits_for_its_parent_is_restored_too() {
+    needs_criu!();
+    let zombie = "(sleep 0 & exec sleep 1000) & ";
+    let container = started(Container::new().sh(&format!("{zombie}{}", super::COUNTS)));
+    let zombies = || container.exec_sh("grep -l '^State:.Z' /proc/[0-9]*/status").out.lines().count();
+    wait_until("there is one", || zombies() > 0);
+    checkpoint(&container, &[]).ok();
+    let before = count(&container);
+    restore(&container, &[]).ok();
+    counts_on(&container, before);
+    assert!(zombies() > 0);
+}

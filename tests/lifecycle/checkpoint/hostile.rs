@@ -45,6 +45,8 @@ fn rights_beyond_the_config_are_refused_before_a_process_goes_on() {
         },
     );
     assert!(said.contains("a process without a filter"), "{said}");
+    let said = refused(profile(&["mount"]), profile(&["mount", "kexec_load"]));
+    assert!(said.contains("a filter that stops less"), "{said}");
     let quiet = |config: &mut Value| {
         capabilities(config, &["CAP_KILL"]);
         config["process"]["noNewPrivileges"] = true.into();
@@ -54,6 +56,44 @@ fn rights_beyond_the_config_are_refused_before_a_process_goes_on() {
         config["process"]["user"]["uid"] = 1000.into();
     });
     assert!(said.contains("another user"), "{said}");
+    let with = |pointer: &'static str, value: Value| {
+        move |config: &mut Value| {
+            quiet(config);
+            let (parent, name) = pointer.rsplit_once('/').unwrap();
+            config.pointer_mut(parent).unwrap()[name] = value;
+        }
+    };
+    for (pointer, wide, narrow, words) in [
+        ("/process/user/additionalGids", json!([7, 8]), json!([7]), "another user"),
+        ("/process/oomScoreAdj", json!(0), json!(500), "a score beyond its config"),
+        ("/process/scheduler", Value::Null, json!({"policy": "SCHED_OTHER", "nice": 5}), "a priority beyond"),
+    ] {
+        let said = refused(with(pointer, wide), with(pointer, narrow));
+        assert!(said.contains(words), "{pointer}: {said}");
+    }
+}
+
+/// A filter that refuses these calls.
+fn profile(names: &'static [&'static str]) -> impl FnOnce(&mut Value) + Clone {
+    move |config| {
+        config["process"]["noNewPrivileges"] = true.into();
+        config["linux"]["seccomp"] = json!({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+            {"names": names, "action": "SCMP_ACT_ERRNO"}
+        ]});
+    }
+}
+
+#[test]
+fn a_filter_that_stops_as_much_passes_whatever_its_program() {
+    needs_criu!();
+    let mut container = started(counting().edit(profile(&["mount", "kexec_load"])));
+    checkpoint(&container, &[]).ok();
+    for names in [&["mount", "kexec_load"][..], &["kexec_load"]] {
+        container = container.edit(profile(names));
+        container.write_config();
+        restore(&container, &[]).ok();
+        container.call(&["delete", "--force", &container.id]).ok();
+    }
 }
 
 #[test]

@@ -1,8 +1,12 @@
 //! `checkpoint` and `restore`, with a real CRIU: that of PATH, or of `hack/peers --fetch`.
 
 mod cycle;
+mod effects;
 mod hostile;
+mod labels;
+mod namespaces;
 mod options;
+mod peers;
 mod wrong;
 
 use crate::support::{Container, Ended, wait_until};

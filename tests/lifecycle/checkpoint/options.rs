@@ -90,18 +90,6 @@ fn what_the_host_shows_is_shown_again_and_what_is_hidden_stays_hidden() {
     assert_eq!(fs::read_to_string(volume.join("new")).unwrap(), "inside\n");
 }
 
-#[test]
-fn a_network_namespace_by_path_is_joined_again() {
-    needs_criu!();
-    let holder = running(counting());
-    let path = format!("/proc/{}/ns/net", holder.pid());
-    let container = started(counting().namespace("network", Some(&path)));
-    checkpoint(&container, &[]).ok();
-    restore(&container, &[]).ok();
-    let of = |container: &Container| fs::read_link(format!("/proc/{}/ns/net", container.pid())).unwrap();
-    assert_eq!(of(&container), of(&holder));
-}
-
 /// An engine's end of `--console-socket`.
 fn master(path: &Path) -> impl FnOnce() -> File {
     let listener = UnixListener::bind(path).unwrap();
@@ -216,18 +204,12 @@ fn a_container_is_restored_into_its_own_cgroup_in_every_mode() {
 }
 
 #[test]
-fn options_that_change_nothing_for_this_container_are_taken() {
+fn options_that_change_nothing_are_taken() {
     needs_criu!();
     let container = started(counting());
-    let work = container.dir.join("work");
-    let work = ["--work-path", work.to_str().unwrap()];
-    let both = ["--ext-unix-sk", "--auto-dedup", "--empty-ns", "network"];
-    checkpoint(&container, &[&both[..], &work, &["--tcp-skip-in-flight", "--shell-job"]].concat()).ok();
-    assert!(!images(&container).join("dump.log").exists() && container.dir.join("work/dump.log").exists());
+    checkpoint(&container, &[]).ok();
     let before = count(&container);
-    let only = ["--no-pivot", "--no-subreaper", "--preserve-fds", "1", "--lsm-mount-context", "x"];
-    restore(&container, &[&both[..], &work, &only].concat()).ok();
-    assert!(container.dir.join("work/restore.log").exists());
+    restore(&container, &["--no-pivot", "--preserve-fds", "1"]).ok();
     counts_on(&container, before);
 }
 

@@ -368,7 +368,7 @@ pub const ROWS: &[Row] = &[
     row(
         "{checkpoint,restore} --work-path",
         "",
-        &["lifecycle/checkpoint/options.rs::options_that_change_nothing_for_this_container_are_taken"],
+        &["lifecycle/checkpoint/effects.rs::logs_are_written_to_the_work_path"],
     ),
     row(
         "{checkpoint,restore} --tcp-established",
@@ -382,13 +382,13 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "{checkpoint,restore} --ext-unix-sk",
-        "",
-        &["lifecycle/checkpoint/options.rs::options_that_change_nothing_for_this_container_are_taken"],
+        "allow unix sockets that are connected to a process outside, in the same network namespace; restore connects them by the address that they had",
+        &["lifecycle/checkpoint/effects.rs::a_unix_socket_that_is_connected_to_the_host_needs_its_option"],
     ),
     row(
         "{checkpoint,restore} --shell-job",
-        "",
-        &["lifecycle/checkpoint/options.rs::options_that_change_nothing_for_this_container_are_taken"],
+        "accepted for compatibility: a first process has a session of its own, and terminals of the caller's are exchanged with or without it",
+        &["lifecycle/checkpoint/effects.rs::a_terminal_of_the_callers_is_exchanged_for_another_callers"],
     ),
     row(
         "{checkpoint,restore} --file-locks",
@@ -413,12 +413,12 @@ pub const ROWS: &[Row] = &[
     row(
         "{checkpoint,restore} --empty-ns",
         "",
-        &["lifecycle/checkpoint/options.rs::options_that_change_nothing_for_this_container_are_taken"],
+        &["lifecycle/checkpoint/effects.rs::nothing_of_a_network_namespace_is_kept"],
     ),
     row(
         "{checkpoint,restore} --auto-dedup",
-        "",
-        &["lifecycle/checkpoint/options.rs::options_that_change_nothing_for_this_container_are_taken"],
+        "at a dump, free in earlier dumps what this one has written anew; at a restore, free in the images what is restored",
+        &["lifecycle/checkpoint/effects.rs::deduplication_frees_pages_that_are_restored"],
     ),
     row(
         "{checkpoint,restore} --criu-config",
@@ -444,8 +444,8 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "checkpoint --tcp-skip-in-flight",
-        "",
-        &["lifecycle/checkpoint/options.rs::options_that_change_nothing_for_this_container_are_taken"],
+        "skip TCP connections that are not accepted yet",
+        &["lifecycle/checkpoint/effects.rs::a_connection_that_is_not_accepted_yet_needs_its_option"],
     ),
     row(
         "checkpoint --{status-fd,page-server}",
@@ -473,13 +473,23 @@ pub const ROWS: &[Row] = &[
         &["lifecycle/checkpoint/cycle.rs::a_restored_container_is_new_in_everything_that_is_the_hosts"],
     ),
     row(
-        "restore --{no-subreaper,no-pivot,preserve-fds}",
+        "restore --no-subreaper",
         "",
-        &["lifecycle/checkpoint/options.rs::options_that_change_nothing_for_this_container_are_taken"],
+        &["lifecycle/checkpoint/effects.rs::orphans_come_to_the_waiting_restore_unless_it_is_no_subreaper"],
     ),
     row(
-        "restore --{lsm-profile,lsm-mount-context}",
+        "restore --{no-pivot,preserve-fds}",
         "",
-        &["lifecycle/checkpoint/options.rs::options_that_change_nothing_for_this_container_are_taken"],
+        &["lifecycle/checkpoint/options.rs::options_that_change_nothing_are_taken"],
+    ),
+    row(
+        "restore --lsm-profile",
+        "",
+        &["lifecycle/checkpoint/labels.rs::a_profile_is_the_options_or_the_configs"],
+    ),
+    row(
+        "restore --lsm-mount-context",
+        "SELinux context of mounts that have one; an error without SELinux, and no lane has SELinux and CRIU",
+        &["lifecycle/checkpoint/labels.rs::a_label_of_a_module_that_the_host_lacks_is_refused"],
     ),
 ];
