@@ -113,6 +113,10 @@ fn parent(path: &str, criu: &CriuOptions) -> Result<String> {
     if Path::new(path).is_absolute() {
         return refused("--parent-path must be relative");
     }
+    // The way there leads through the directory of this dump.
+    std::fs::create_dir_all(&criu.image_path).map_err(|e| {
+        Error::io("make the directory", &e).field("--image-path").value(criu.image_path.display())
+    })?;
     match criu.image_path.join(path).metadata() {
         Ok(found) if found.is_dir() => Ok(path.to_owned()),
         Ok(_) => refused("invalid --parent-path: not a directory"),
