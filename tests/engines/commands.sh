@@ -1,5 +1,6 @@
 # commands.sh: the checks that podman and Docker share, since both take the same command line. Sourced by each with
-# the array `cli` (the engine with its global options), the image in $image and the options of every run in $always.
+# the array `cli` (the engine with its global options), the image in $image, the options of every run in $always, and what the
+# names of its scopes begin with in $unit_prefix.
 #
 # Exit codes 126 and 127 are worked out by the engines from the text of the runtime's error, so they check that text.
 
@@ -87,6 +88,8 @@ checks_of_a_life() {
     "${cli[@]}" rm -f "$box" >/dev/null 2>&1
     return
   fi
+  # shellcheck disable=SC2046 # two words
+  check_scope $("${cli[@]}" inspect -f "{{.State.Pid}} $unit_prefix-{{.Id}}.scope" "$box")
   expect "$engine: exec prints what it prints" 0 inside "${cli[@]}" exec "$box" echo inside
   expect "$engine: exec hands on the exit code" 9 "" "${cli[@]}" exec "$box" sh -c 'exit 9'
   attempt "${cli[@]}" exec "$box" no-such-command

@@ -86,6 +86,7 @@ name
 attempt "${cli[@]}" run -d "${always[@]}" "$image" "$box" sh -c 'trap "exit 43" TERM; while :; do sleep 0.1; done'
 if [ "$code" = 0 ] && soon 10 has_status "$box" RUNNING; then
   ok "containerd: run in the background"
+  check_scope "$("${cli[@]}" tasks ls | awk -v id="$box" '$1 == id { print $2 }')" "rr-$box.scope"
   expect "containerd: exec prints what it prints" 0 inside "${cli[@]}" tasks exec --fifo-dir "$work/fifo" --exec-id e1 "$box" echo inside
   expect "containerd: exec hands on the exit code" 9 "" "${cli[@]}" tasks exec --fifo-dir "$work/fifo" --exec-id e2 "$box" sh -c 'exit 9'
   expect "containerd: exec as another user, in another directory" 0 "65534 /tmp" \

@@ -48,7 +48,7 @@ fi
 ok "docker: the daemon starts"
 echo "# docker $("${cli[@]}" version --format '{{.Server.Version}}'), cgroup $layout"
 
-image=busybox:test
+image=busybox:test unit_prefix=docker
 attempt "${cli[@]}" import "$work/rootfs.tar" "$image"
 [ "$code" = 0 ] || { not_ok "docker: import the image" "$(seen)"; close; }
 ok "docker: import the image"

@@ -88,6 +88,21 @@ choose_runtime() {
 # Whether the kernel limits this here: every controller of v1, those of v2 that are not v1's on a machine that has both.
 limits() { [ "${layout:-v1}" = v1 ] || grep -qw "$1" /sys/fs/cgroup/cgroup.controllers; }
 
+# systemctl of the manager that makes this user's scopes.
+manager() { if [ "$(id -u)" = 0 ]; then systemctl "$@"; else systemctl --user "$@"; fi; }
+
+# With systemd's cgroups: a process is in a unit of this name, and systemd has it.
+check_scope() { # PID UNIT
+  [ "$cgroups" = systemd ] || return 0
+  if grep -qE "/$2(/|\$)" "/proc/$1/cgroup" && [ "$(manager is-active "$2")" = active ]; then
+    ok "$engine: its cgroup is a scope that systemd knows"
+  else
+    not_ok "$engine: its cgroup is a scope that systemd knows" "wanted $2
+$(cat "/proc/$1/cgroup")
+$(manager status --no-pager "$2" 2>&1)"
+  fi
+}
+
 need_root() { [ "$(id -u)" = 0 ] || skip_all "$1" "needs root"; }
 cgroups=${CGROUPS:-cgroupfs}
 need() { # ENGINE COMMAND…
@@ -191,7 +206,7 @@ finish_quietly() {
     soon 2 rmdir "$directory"
   done
   if [ "$cgroups" = systemd ]; then
-    systemctl $([ "$(id -u)" = 0 ] || echo --user) stop "$parent" 2>/dev/null
+    manager stop "$parent" 2>/dev/null
   else
     find /sys/fs/cgroup -mindepth 1 -depth -type d \( -path "*/$tag" -o -path "*/$tag/*" \) -exec rmdir {} + 2>/dev/null
   fi

@@ -10,7 +10,7 @@ begin podman
 mkdir -p "$work/tmp"
 cli=(podman --root "$work/root" --runroot "$work/run" --tmpdir "$work/tmp" --storage-driver vfs
   --cgroup-manager "$cgroups" --events-backend file --log-level error --runtime "$runtime")
-image=localhost/busybox:test
+image=localhost/busybox:test unit_prefix=libpod
 # podman asks for more open files and processes than a root without CAP_SYS_RESOURCE may set: set both lower.
 always=(--network none --cgroup-parent "$parent" --ulimit nofile=1024:4096 --ulimit nproc=1024:4096)
 layout=$([ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] && echo v2 || echo v1)

@@ -327,6 +327,18 @@ pub fn is_hierarchy(path: &Path) -> bool {
     kind == Ok(nix::sys::statfs::CGROUP_SUPER_MAGIC)
 }
 
+/// major:minor of a whole disk of this machine.
+pub fn disk() -> Option<String> {
+    let mut disks: Vec<_> = fs::read_dir("/sys/block").ok()?.flatten().map(|entry| entry.path()).collect();
+    disks.sort();
+    let real = |path: &&PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        !name.starts_with("loop") && !name.starts_with("ram") && !name.starts_with("zram")
+    };
+    let found = disks.iter().find(real)?;
+    fs::read_to_string(found.join("dev")).ok().map(|text| text.trim().to_owned())
+}
+
 /// Whether uname(2) names another processor to a process of PER_LINUX32: x86-64's does, user-mode Linux's does not.
 pub fn obeys_personalities() -> bool {
     let said = Command::new("setarch").args(["linux32", "uname", "-m"]).output();

@@ -127,9 +127,13 @@ pub fn cgroup_of(pid: i32) -> String {
 
 /// A control file of its scope.
 pub fn file_of(container: &Container, controller: &str, name: &str) -> String {
-    let top = if is_v2() { String::new() } else { format!("/{controller}") };
-    let path = format!("/sys/fs/cgroup{top}{}/{name}", cgroup_of(container.pid()));
+    let path = path_of(container, controller, name);
     fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}")).trim().to_owned()
+}
+
+pub fn path_of(container: &Container, controller: &str, name: &str) -> String {
+    let top = if is_v2() { String::new() } else { format!("/{controller}") };
+    format!("/sys/fs/cgroup{top}{}/{name}", cgroup_of(container.pid()))
 }
 
 /// Directories of this name in any hierarchy.

@@ -8,6 +8,7 @@ mod support;
 #[macro_use]
 mod bench;
 mod absent;
+mod limits;
 mod rules;
 mod scope;
 mod users;

@@ -3,11 +3,20 @@
 use crate::bench::{file_of, property, scoped, started, systemctl};
 use crate::support::{finish, has_controller, is_v2};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-fn reload() {
+/// One test at a time has systemd reloaded: a reload writes the control files of all scopes again.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub fn reload(_: &MutexGuard<()>) {
     let mut command = systemctl();
     command.arg("daemon-reload");
     finish(command).ok();
+    // It answers before it writes control files.
+    std::thread::sleep(std::time::Duration::from_millis(200));
 }
 
 /// Opens the node of a device without a mode that would refuse it: the rules alone decide.
@@ -67,8 +76,9 @@ fn reloading_systemd_neither_widens_nor_drops_device_rules() {
     assert!(before.contains("1 denied"), "{before}");
     assert!(before.contains("10 open"), "{before}");
     assert_eq!(property(&container, "DevicePolicy"), "strict");
+    let alone = alone();
     for _ in 0..2 {
-        reload();
+        reload(&alone);
         assert_eq!(container.exec_sh(OPEN).ok(), before);
     }
     container.call(&["delete", "--force", &container.id]).ok();
@@ -76,7 +86,7 @@ fn reloading_systemd_neither_widens_nor_drops_device_rules() {
 
 #[test]
 fn limits_are_properties_and_files_and_an_update_changes_both() {
-    under_systemd!(true);
+    under_systemd!();
     if !has_controller("memory") || !has_controller("pids") || !has_controller("cpu") {
         skip!("not all controllers are here (lane: hack/test-in-box, v1; hack/test-in-vm -p systemd, v2)");
     }
@@ -86,6 +96,7 @@ fn limits_are_properties_and_files_and_an_update_changes_both() {
         config["linux"]["resources"]["cpu"] =
             serde_json::json!({"shares": 512, "quota": 33_333, "period": 100_000});
     });
+    let alone = alone();
     let container = started(container);
     let memory = if is_v2() { "MemoryMax" } else { "MemoryLimit" };
     let limit =
@@ -100,7 +111,7 @@ fn limits_are_properties_and_files_and_an_update_changes_both() {
     assert_eq!(property(&container, "TasksMax"), "60");
     let updated = limit();
     assert!(updated.trim().parse::<u64>().unwrap().abs_diff(200_000_000) < 65_536, "{updated}");
-    reload();
+    reload(&alone);
     assert_eq!(limit(), updated);
     container.call(&["delete", "--force", &container.id]).ok();
 }

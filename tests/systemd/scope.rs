@@ -1,8 +1,8 @@
 //! A container's scope: each test holds for root and for an ordinary user.
 
 use crate::bench::{
-    assert_gone, cgroup_of, directories, is_root, property, property_of, run, scoped, start_with, started,
-    systemctl, systemd, unit,
+    assert_gone, cgroup_of, directories, file_of, is_root, property, property_of, run, scoped, start_with,
+    started, systemctl, systemd, unit,
 };
 use crate::support::{Container, finish, has_controller, is_v2, wait_until};
 use std::fs;
@@ -251,7 +251,7 @@ fn a_container_whose_process_has_ended_can_be_deleted_and_its_name_taken_again()
 }
 
 #[test]
-fn one_task_is_enough() {
+fn one_task_is_enough_for_a_program_that_does_not_fork() {
     under_systemd!();
     if !has_controller("pids") {
         skip!("no pids controller here (lane: hack/test-in-box, v1)");
@@ -259,13 +259,16 @@ fn one_task_is_enough() {
     if !is_root() && !is_v2() {
         skip!("cgroup v1 gives an ordinary user no limits");
     }
-    let container = scoped().sh("cat /proc/self/status > /dev/null; echo not reached").edit(|config| {
-        config["linux"]["resources"]["pids"] = serde_json::json!({"limit": 1});
-        config["process"]["args"] = serde_json::json!(["sleep", "100"]);
-    });
-    let container = started(container);
+    let limited = |container: Container| {
+        container.edit(|config| config["linux"]["resources"]["pids"] = serde_json::json!({"limit": 1}))
+    };
+    let container = started(limited(scoped().args(&["sleep", "100"])));
     assert_eq!(property(&container, "TasksMax"), "1");
+    assert_eq!(file_of(&container, "pids", "pids.max"), "1");
     container.call(&["delete", "--force", &container.id]).ok();
+    let ended = run(&limited(scoped().sh("echo alone; (echo another); true")));
+    assert_eq!(ended.out, "alone\n");
+    assert!(ended.err.contains("fork"), "{}", ended.err);
 }
 
 #[test]

@@ -1,21 +1,9 @@
 //! Limits whose effect would need hardware or minutes: what the container's cgroup holds.
 
 use crate::limits::{limited, missing};
-use crate::support::{Container, is_v2, of_the_v2_side};
+use crate::support::{Container, disk, is_v2, of_the_v2_side};
 use serde_json::json;
 use std::fs;
-
-/// major:minor of a whole disk of this machine.
-fn disk() -> Option<String> {
-    let mut disks: Vec<_> = fs::read_dir("/sys/block").ok()?.flatten().map(|entry| entry.path()).collect();
-    disks.sort();
-    let real = |path: &&std::path::PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        !name.starts_with("loop") && !name.starts_with("ram") && !name.starts_with("zram")
-    };
-    let found = disks.iter().find(real)?;
-    fs::read_to_string(found.join("dev")).ok().map(|text| text.trim().to_owned())
-}
 
 fn throttled(disk: &str) -> Container {
     let (major, minor) = disk.split_once(':').expect("major:minor");

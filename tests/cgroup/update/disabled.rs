@@ -77,7 +77,7 @@ fn delete_by_force_ends_a_running_one() {
 }
 
 #[test]
-fn the_other_managers_are_known_and_no_more() {
+fn the_managers_are_three_words_and_contradictions_are_refused() {
     let container = Container::new().sh("echo INSIDE");
     container.write_config();
     let bundle = container.bundle();

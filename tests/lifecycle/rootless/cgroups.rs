@@ -86,9 +86,9 @@ fn all_processes_get_the_signal_without_a_cgroup_too() {
     container.wait_for_status("stopped");
 }
 
-/// systemd itself: a scope of the user's manager, from a login session, in the lanes that have one.
+/// cgroups by file below a scope that systemd-run has made in a login session; scopes that we ask for: tests/systemd.
 #[test]
-fn a_scope_of_the_users_manager_carries_limits() {
+fn a_scope_that_systemd_run_made_carries_limits() {
     let tester = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     if !std::path::Path::new("/run/systemd/system").exists() || !tester.contains("\ntester:x:1000:1000:") {
         skip!("no systemd with a user called tester");

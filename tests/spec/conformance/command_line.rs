@@ -66,7 +66,7 @@ pub const ROWS: &[Row] = &[
         &[
             "cgroup/update/disabled.rs::the_container_stays_in_the_callers_cgroup",
             "cgroup/update/disabled.rs::a_limit_is_refused_by_its_field",
-            "cgroup/update/disabled.rs::the_other_managers_are_known_and_no_more",
+            "cgroup/update/disabled.rs::the_managers_are_three_words_and_contradictions_are_refused",
         ],
     ),
     row("--version", "", &["cli/usage.rs::the_version_has_the_lines_that_engines_read"]),
