@@ -64,6 +64,8 @@ fn program(commands: &[Command]) -> String {
     page.push_str(
         ".SH FILES\n.TP\n.I /run/rruntime\nThe state of containers; for an ordinary user:\n.I $XDG_RUNTIME_DIR/rruntime\n\
          .TP\n.I config.json\nThe configuration of a container, in its bundle: see the OCI runtime specification.\n\
+         .SH ENVIRONMENT\n.TP\n.B DBUS_SYSTEM_BUS_ADDRESS\nThe bus of the machine's systemd, for\n.BR \\-\\-systemd\\-cgroup .\n\
+         .TP\n.B DBUS_SESSION_BUS_ADDRESS\nThe same for an ordinary user; without it\n.IR $XDG_RUNTIME_DIR/bus .\n\
          .SH EXIT STATUS\n\
          0 on success; 1 after an error, which is printed on standard error.\n.B run\nand\n.B exec\n\
          in the foreground exit with the code of the process, or 128 plus the number of the signal that ended it;\n\

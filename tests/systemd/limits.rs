@@ -1,5 +1,5 @@
-//! Every limit that config.json has for a scope: the property that systemd is told, the control file, what becomes of both when
-//! systemd writes it again, and what the kernel does at the limit.
+//! Every limit that config.json has for a scope: the property that systemd is told, the control file, what becomes of both
+//! when systemd writes it again, and what is told of a scope that is out of memory.
 
 use crate::bench::{file_of, is_root, path_of, property, run, scoped, started, systemctl, unit};
 use crate::rules::{alone, reload};
@@ -62,8 +62,8 @@ fn merge(into: &mut Value, more: &Value) {
     }
 }
 
-/// A container that has all of them: once it is made, after a reload (systemd 252 writes files again at once, 257 when it next
-/// has to), and once systemd was made to write them.
+/// A container that has all of them: once it is made, after a reload (systemd 252 writes files again at once, 257 when it
+/// next has to), and once systemd was made to write them.
 #[track_caller]
 fn assert_limits(rows: &[Row]) {
     let alone = alone();

@@ -78,7 +78,7 @@ pub const ANNOTATIONS: &[Row] = &[
     row(
         "org.systemd.property.",
         "a property of the container's scope: After, Before, CollectMode, DefaultDependencies, Delegate, Description, \
-         KillSignal, RuntimeMaxSec, TimeoutStopSec; others where they are allowed",
+         KillSignal, RuntimeMaxSec, RuntimeMaxUSec, TimeoutStopSec, TimeoutStopUSec; others where they are allowed",
         &["systemd/scope.rs::annotations_set_properties_and_others_are_refused"],
     ),
     row("krun.", "applies to virtual machines: a warning", &[WARNING]),
@@ -117,10 +117,26 @@ pub const ENVIRONMENT: &[Row] = &[
         ],
     ),
     row(
+        "DBUS_SYSTEM_BUS_ADDRESS",
+        "the bus of the machine's systemd, which makes root's cgroups; without it /run/dbus/system_bus_socket",
+        &["systemd/absent.rs::a_bus_that_is_not_there_is_named_with_what_to_do"],
+    ),
+    row(
+        "DBUS_SESSION_BUS_ADDRESS",
+        "the bus of an ordinary user's systemd, which makes that user's cgroups; without it, and without \
+         XDG_RUNTIME_DIR, /run/user/UID/bus",
+        &[
+            "systemd/users.rs::the_machines_systemd_refuses_an_ordinary_user",
+            "systemd/users.rs::without_variables_the_users_bus_is_where_it_usually_is",
+        ],
+    ),
+    row(
         "XDG_RUNTIME_DIR",
-        "an ordinary user's state directory is below it",
+        "an ordinary user's state directory is below it, and where DBUS_SESSION_BUS_ADDRESS names none the bus of the \
+         user's systemd",
         &[
             "lifecycle/rootless/life.rs::without_a_root_option_state_is_below_the_runtime_directory_and_nobody_elses",
+            "systemd/users.rs::without_variables_the_users_bus_is_where_it_usually_is",
         ],
     ),
     row(

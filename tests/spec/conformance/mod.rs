@@ -160,6 +160,37 @@ fn every_proof_is_a_test_that_is_there() {
     assert!(missing.is_empty(), "no such test: {missing:#?}");
 }
 
+/// What fails if something is forgotten: CONTRIBUTING.md names tests by their functions.
+#[test]
+fn every_test_that_contributing_names_is_there() {
+    let page = std::fs::read_to_string(project().join("CONTRIBUTING.md")).expect("it is there");
+    let is_name = |word: &&str| {
+        word.matches('_').count() > 2 && word.bytes().all(|b| b == b'_' || b.is_ascii_lowercase())
+    };
+    let names: Vec<&str> = page.split('`').filter(is_name).collect();
+    assert!(names.len() > 3, "{names:?}");
+    let sources = sources(&project().join("tests"));
+    let missing: Vec<_> =
+        names.iter().filter(|name| !sources.iter().any(|text| is_test(text, name))).collect();
+    assert!(missing.is_empty(), "no such test: {missing:?}");
+}
+
+/// Every Rust file below a directory.
+fn sources(directory: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for path in std::fs::read_dir(directory)
+        .expect("it is a directory")
+        .map(|entry| entry.expect("it is there").path())
+    {
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(std::fs::read_to_string(path).expect("it is text"));
+        }
+    }
+    found
+}
+
 #[test]
 fn the_page_is_what_the_tables_say() {
     let help = command_line();
