@@ -54,6 +54,9 @@ pub struct Unit {
     /// systemd has made it for this container. Before that a unit of this name may be another's.
     #[serde(default)]
     pub made: bool,
+    /// systemd has said that it does not make it.
+    #[serde(skip)]
+    pub refused: bool,
 }
 
 impl Unit {
@@ -83,6 +86,11 @@ impl Leg {
     pub fn is_systemds(&self) -> bool {
         const KEPT: [&str; 7] = ["name=systemd", "cpu", "cpuacct", "memory", "blkio", "devices", "pids"];
         self.version == Version::V2 || KEPT.iter().any(|controller| self.has(controller))
+    }
+
+    /// Whether systemd looks in this hierarchy for what a unit is.
+    pub fn is_of_units(&self) -> bool {
+        self.version == Version::V2 || self.has("name=systemd")
     }
 
     pub(super) fn has(&self, controller: &str) -> bool {

@@ -36,7 +36,7 @@ pub fn connect_stream(path: &Path) -> SysResult<OwnedFd> {
     Ok(socket)
 }
 
-/// The same to a listener whose queue may be full for a while.
+/// The same to a listener whose queue may be full for a while. A path that begins with a NUL is an abstract name.
 pub fn connect_patiently(path: &Path, deadline: Instant, rest: Rest) -> SysResult<OwnedFd> {
     const PAUSE: Duration = Duration::from_millis(10);
     loop {
@@ -96,7 +96,11 @@ fn new(kind: SockType) -> SysResult<OwnedFd> {
 fn connected(socket: OwnedFd, path: &Path) -> SysResult<OwnedFd> {
     // A listener that does not accept or read does not hold us up for ever: EAGAIN.
     nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::SendTimeout, &PATIENCE)?;
-    match UnixAddr::new(path) {
+    let address = match path.as_os_str().as_bytes() {
+        [0, name @ ..] => UnixAddr::new_abstract(name),
+        _ => UnixAddr::new(path),
+    };
+    match address {
         Ok(address) => nix::sys::socket::connect(socket.as_raw_fd(), &address)?,
         // A name longer than the kernel has room for: by a descriptor of the socket's file it is short.
         Err(nix::errno::Errno::ENAMETOOLONG) => {

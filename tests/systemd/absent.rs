@@ -70,8 +70,8 @@ fn a_bus_that_closes_or_talks_nonsense_is_an_error_that_leaves_nothing() {
     }
     for (answer, expected) in [
         (&b"OK 0123\r\n"[..], "closed the connection"),
-        (b"REJECTED EXTERNAL\r\n", "does not accept this user"),
-        (b"OK 0123\r\nnonsense nonsense nonsense", "no message"),
+        (b"REJECTED EXTERNAL\r\n", "rejected this user"),
+        (b"OK 0123\r\nnonsense nonsense nonsense", "malformed message"),
     ] {
         let container = container();
         let address = bus(&container, answer);

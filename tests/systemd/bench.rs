@@ -4,6 +4,7 @@ use crate::support::{Container, Ended, finish, is_v2};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Who runs this test.
 pub fn is_root() -> bool {
@@ -22,11 +23,29 @@ pub fn missing(root: Option<bool>) -> Option<&'static str> {
     }
 }
 
+/// Held by the tests that need a systemd that stays, and alone by one that starts it anew.
+static CALM: RwLock<()> = RwLock::new(());
+
+pub fn calm() -> RwLockReadGuard<'static, ()> {
+    CALM.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub fn alone() -> RwLockWriteGuard<'static, ()> {
+    CALM.write().unwrap_or_else(PoisonError::into_inner)
+}
+
 macro_rules! under_systemd {
+    (alone) => {
+        if let Some(reason) = $crate::bench::missing(None) {
+            skip!("{reason}");
+        }
+        let _alone = $crate::bench::alone();
+    };
     ($($root:expr)?) => {
         if let Some(reason) = $crate::bench::missing([None $(, Some($root))?].into_iter().next_back().flatten()) {
             skip!("{reason}");
         }
+        let _calm = $crate::bench::calm();
     };
 }
 

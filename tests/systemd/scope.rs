@@ -164,11 +164,66 @@ fn a_unit_of_the_same_name_is_refused_and_lives_on() {
     wait_until("the unit is there", || property(&container, "ActiveState") == "active");
     let error = start_with(&container, |_| ()).fails();
     assert!(error.contains(&name) && error.contains("/linux/cgroupsPath"), "{error}");
-    container.call(&["delete", "--force", &container.id]).ok();
+    assert_eq!(error.lines().count(), 1, "no warning about another's processes: {error}");
+    assert!(!container.state_root().join(&container.id).exists());
     assert_eq!(property(&container, "ActiveState"), "active", "it is another's");
     assert!(other.try_wait().unwrap().is_none());
     other.kill().unwrap();
     other.wait().unwrap();
+}
+
+#[test]
+fn a_unit_that_has_taken_the_name_since_lives_on() {
+    under_systemd!();
+    let container = started(scoped().args(&["sleep", "100"]));
+    let name = unit(&container);
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(container.pid()), nix::sys::signal::SIGKILL).unwrap();
+    // With cgroup v1 alone systemd hears nothing of the end.
+    let mut stop = systemctl();
+    stop.args(["stop", &name]);
+    finish(stop);
+    wait_until("it has ended", || property(&container, "LoadState") == "not-found");
+    let mut other = Command::new("systemd-run");
+    if !is_root() {
+        other.arg("--user");
+    }
+    let mut other = other.args(["--scope", "--quiet", "--unit", &name, "sleep", "100"]).spawn().unwrap();
+    wait_until("the unit is there", || property(&container, "ActiveState") == "active");
+    let begin = std::time::Instant::now();
+    container.call(&["delete", &container.id]).ok();
+    assert!(begin.elapsed().as_secs() < 5, "it waits for no process of another's");
+    assert_eq!(property(&container, "ActiveState"), "active");
+    assert!(other.try_wait().unwrap().is_none(), "it lives on");
+    other.kill().unwrap();
+    other.wait().unwrap();
+}
+
+/// As each upgrade of systemd does it: its word may get lost, and its connection is another one afterwards.
+#[test]
+fn systemd_may_be_started_anew_meanwhile() {
+    under_systemd!(alone);
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                let mut again = systemctl();
+                again.arg("daemon-reexec");
+                finish(again).ok();
+                std::thread::sleep(std::time::Duration::from_millis(50));
+            }
+        });
+        let ended: Vec<_> = (0..8)
+            .map(|_| {
+                let container = scoped().sh("exit 3");
+                let ended = run(&container);
+                (ended.code, ended.err, container.state_root().join(&container.id).exists())
+            })
+            .collect();
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        for (code, error, left) in ended {
+            assert_eq!((code, left), (3, false), "{error}");
+        }
+    });
 }
 
 #[test]

@@ -38,7 +38,7 @@ pub struct Bus {
     received: Vec<u8>,
     /// The bus has taken us.
     accepted: bool,
-    /// The connection that answers for systemd. Anybody may send us a signal; only who is called can answer.
+    /// The connection that answers for systemd. Any process may send us a signal; only the one that we call can reply.
     systemd: Option<String>,
     serial: u32,
     patience: Duration,
@@ -195,6 +195,16 @@ impl Bus {
     /// The next message that is about us.
     pub fn hear(&mut self, rest: Rest) -> Result<News> {
         loop {
+            if let Some(news) = self.hear_within(self.patience, rest)? {
+                return Ok(news);
+            }
+        }
+    }
+
+    /// The same, where it comes in this time.
+    pub fn hear_within(&mut self, time: Duration, rest: Rest) -> Result<Option<News>> {
+        let until = Instant::now() + time;
+        loop {
             while let Some(message) = self.next()? {
                 let sender = &message.dynheader.sender;
                 match understood(&message) {
@@ -203,7 +213,7 @@ impl Bus {
                         if matches!(message.typ, MessageType::Reply) && sender.as_deref() != Some(BUS) {
                             self.systemd = sender.clone();
                         }
-                        return Ok(heard);
+                        return Ok(Some(heard));
                     }
                     None => {}
                 }
@@ -213,7 +223,11 @@ impl Bus {
                 Ok((0, _)) => return Err(self.closed()),
                 Ok((length, _)) => self.received.extend_from_slice(&buffer[..length]),
                 Err(Errno(libc::EAGAIN)) => {
-                    let left = self.deadline.saturating_duration_since(Instant::now());
+                    let now = Instant::now();
+                    let left = self.deadline.saturating_duration_since(now);
+                    if !left.is_zero() && now >= until {
+                        return Ok(None);
+                    }
                     if left.is_zero() {
                         return Err(Error::new(format!(
                             "systemd did not answer for {} seconds",
@@ -222,6 +236,7 @@ impl Bus {
                         .value(&self.address)
                         .remedy("look at its jobs with systemctl list-jobs, and try again"));
                     }
+                    let left = left.min(until.saturating_duration_since(now));
                     rest(Some(PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)), left)
                         .map_err(|errno| errno.because("wait for systemd"))?;
                 }
@@ -232,13 +247,13 @@ impl Bus {
 
     /// The first message of what was received, once all of it is there.
     fn next(&mut self) -> Result<Option<MarshalledMessage>> {
-        let odd = |what: &str| Error::new(format!("the D-Bus sent {what}"));
+        let odd = |what: &str| Error::new(format!("the bus sent {what}"));
         if !self.accepted {
             let Some(end) = self.received.windows(2).position(|two| two == b"\r\n") else { return Ok(None) };
             let line: Vec<u8> = self.received.drain(..end + 2).take(end).collect();
             self.accepted = line.starts_with(b"OK ");
             if !self.accepted && !line.starts_with(b"DATA") {
-                return Err(Error::new("the D-Bus does not accept this user").value(&self.address).remedy(
+                return Err(Error::new("the bus rejected this user").value(&self.address).remedy(
                     "only its own user reaches a user's bus: name yours in DBUS_SESSION_BUS_ADDRESS",
                 ));
             }
@@ -248,7 +263,7 @@ impl Bus {
         if bytes.len() < HEADER_LEN + 4 {
             return Ok(None);
         }
-        let (_, header) = unmarshal_header(bytes, 0).map_err(|_| odd("no message"))?;
+        let (_, header) = unmarshal_header(bytes, 0).map_err(|_| odd("a malformed message"))?;
         // The fields behind the fixed header, whose number is in the message's own byte order, end at a multiple of eight.
         let fields: [u8; 4] = bytes[HEADER_LEN..][..4].try_into().unwrap_or_default();
         let fields = if bytes[0] == b'B' { u32::from_be_bytes(fields) } else { u32::from_le_bytes(fields) };
@@ -261,15 +276,15 @@ impl Bus {
             return Ok(None);
         }
         let whole: Vec<u8> = self.received.drain(..begin + body).collect();
-        let (_, dynamic) = unmarshal_dynamic_header(&header, &whole, HEADER_LEN)
-            .map_err(|_| odd("a header that is none"))?;
-        let (_, message) = unmarshal_next_message(&header, dynamic, &whole, begin)
-            .map_err(|_| odd("a body that is none"))?;
+        let (_, dynamic) =
+            unmarshal_dynamic_header(&header, &whole, HEADER_LEN).map_err(|_| odd("a malformed header"))?;
+        let (_, message) =
+            unmarshal_next_message(&header, dynamic, &whole, begin).map_err(|_| odd("a malformed body"))?;
         Ok(Some(message))
     }
 
     fn closed(&self) -> Error {
-        Error::new("the D-Bus closed the connection")
+        Error::new("the bus closed the connection")
             .value(&self.address)
             .remedy("it may have been restarted: look with systemctl status dbus, and try again")
     }
@@ -286,7 +301,7 @@ fn manager(call: &str) -> MarshalledMessage {
 
 /// A text with a NUL, or more of something than the protocol has room for.
 fn unsayable(error: MarshalError) -> Error {
-    Error::new("this cannot be said to systemd").kind(Kind::Config).value(format!("{error:?}"))
+    Error::new("this cannot be encoded as a D-Bus message").kind(Kind::Config).value(format!("{error:?}"))
 }
 
 fn understood(message: &MarshalledMessage) -> Option<News> {
@@ -314,13 +329,13 @@ fn understood(message: &MarshalledMessage) -> Option<News> {
     })
 }
 
-/// The sockets of an address: of each of its parts that is a Unix socket, the path, or "@" and the abstract name.
+/// The sockets of an address: of each of its parts that is a Unix socket, the path, or NUL and the abstract name.
 fn places(address: &str) -> Vec<PathBuf> {
     let value = |part: &str, key: &str| {
         part.strip_prefix("unix:")?.split(',').find_map(|pair| pair.strip_prefix(key)).map(unescaped)
     };
     let place = |part: &str| {
-        let named = || value(part, "abstract=").map(|name| format!("@{name}"));
+        let named = || value(part, "abstract=").map(|name| format!("\0{name}"));
         value(part, "path=").or_else(named).map(PathBuf::from)
     };
     address.split(';').filter_map(place).collect()
@@ -345,16 +360,8 @@ fn unescaped(text: &str) -> String {
 
 fn absent(address: &str, errno: Errno) -> Error {
     let error = errno.because(format!("connect to the D-Bus at {address}")).kind(Kind::Unsupported);
-    match errno.0 {
-        libc::EPROTONOSUPPORT => {
-            error.remedy("the address must name a Unix socket, as unix:path=/run/dbus/system_bus_socket does")
-        }
-        _ if address.contains("/user/") => error.remedy(
-            "a user's systemd is there after a login, or for good with loginctl enable-linger; name its bus in \
-             DBUS_SESSION_BUS_ADDRESS, or leave --systemd-cgroup out",
-        ),
-        _ => error.remedy("start systemd's D-Bus, or leave --systemd-cgroup out and let the engine use its cgroupfs driver"),
-    }
+    let odd = "the address must name a Unix socket, as unix:path=/run/dbus/system_bus_socket does";
+    error.remedy_if((errno.0 == libc::EPROTONOSUPPORT).then_some(odd))
 }
 
 #[cfg(test)]
@@ -367,7 +374,7 @@ mod tests {
     #[test]
     fn an_address_names_sockets_in_its_order() {
         let found = places("unix:path=/run/a%20b,guid=7;tcp:host=x;unix:abstract=/tmp/c;unix:guid=7,path=/d");
-        assert_eq!(found, ["/run/a b", "@/tmp/c", "/d"].map(PathBuf::from));
+        assert_eq!(found, ["/run/a b", "\0/tmp/c", "/d"].map(PathBuf::from));
         assert_eq!(unescaped("%2"), "%2");
         assert_eq!(unescaped("%zz%41"), "%zzA");
     }
@@ -403,11 +410,11 @@ mod tests {
     fn what_a_bus_sends_is_bounded_and_its_end_has_a_remedy() {
         let refusal = |said| bus_that_says(said).hear(&rest).unwrap_err().to_string();
         assert!(refusal(b"").contains("closed the connection"));
-        assert!(refusal(b"REJECTED EXTERNAL\r\n").contains("accept"));
+        assert!(refusal(b"REJECTED EXTERNAL\r\n").contains("rejected"));
         let long = b"OK 1\r\nl\x02\0\x01\xff\xff\xff\x7f\x01\0\0\0\0\0\0\0";
         assert!(refusal(long).contains("more than a megabyte"));
         let strange = b"OK 1\r\nx\x02\0\x01\0\0\0\0\x01\0\0\0\0\0\0\0";
-        assert!(refusal(strange).contains("no message"));
+        assert!(refusal(strange).contains("malformed message"));
     }
 
     /// A message as the bus hands it on: with the sender's name, which rustbus leaves to it, as one more field of the
@@ -454,9 +461,18 @@ mod tests {
     }
 
     #[test]
-    fn a_bus_that_is_not_there_is_named_with_a_remedy() {
+    fn an_abstract_name_is_connected_to() {
+        use std::os::linux::net::SocketAddrExt;
+        let name = format!("rr-bus-{}", std::process::id());
+        let address = std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap();
+        let _listener = UnixListener::bind_addr(&address).unwrap();
+        assert!(Bus::connect(&format!("unix:abstract={name}"), &rest).is_ok());
+    }
+
+    #[test]
+    fn a_bus_that_is_not_there_is_named() {
         let error = Bus::connect("unix:path=/nonexistent/bus", &rest).map(drop).unwrap_err().to_string();
-        assert!(error.contains("/nonexistent/bus") && error.contains("--systemd-cgroup"), "{error}");
+        assert!(error.contains("/nonexistent/bus"), "{error}");
         let error = Bus::connect("tcp:host=x", &rest).map(drop).unwrap_err().to_string();
         assert!(error.contains("Unix socket"), "{error}");
     }

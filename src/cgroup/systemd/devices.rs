@@ -26,6 +26,15 @@ pub fn allowed(rules: &Rules) -> Option<Vec<(String, String)>> {
     Some(named.map(|rule| (name(&rule.range), letters(rule.access))).collect())
 }
 
+/// Whether everything is allowed but for some: these exceptions systemd cannot express.
+pub fn has_exceptions(rules: &Rules) -> bool {
+    let mut rules = rules.as_slice().iter().rev();
+    let denies = |rule: &&Rule| rule.range.class != Class::Any;
+    let mut after: Vec<&Rule> = Vec::new();
+    let base = rules.by_ref().inspect(|rule| after.push(rule)).find(|rule| !denies(rule));
+    base.is_some_and(|base| base.allow) && after.iter().any(|rule| !rule.allow)
+}
+
 /// The node of one device, or all with a major number.
 fn name(range: &Range) -> String {
     let kind = if range.class == Class::Block { "block" } else { "char" };
@@ -66,5 +75,10 @@ mod tests {
         assert_eq!(found(r#"[{"allow":true,"access":"rwm"}]"#), None);
         let but = r#"[{"allow":true,"access":"rwm"},{"allow":false,"access":"rwm","type":"b","major":8}]"#;
         assert_eq!(found(but), None, "what systemd cannot say is ours alone");
+        assert!(has_exceptions(&rules(but)));
+        assert!(!has_exceptions(&rules(r#"[{"allow":true,"access":"rwm"}]"#)));
+        assert!(!has_exceptions(&rules(
+            r#"[{"allow":false,"access":"rwm"},{"allow":true,"access":"rw","type":"c","major":7}]"#
+        )));
     }
 }

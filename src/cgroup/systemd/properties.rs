@@ -6,7 +6,8 @@ use super::variant;
 use crate::cgroup::limits::Limits;
 use crate::cgroup::render::{v1, v2};
 use crate::error::{Error, Kind, Result};
-use crate::spec::{Text, annotations, cpus};
+use crate::spec::annotations::{self, SUBGROUP};
+use crate::spec::{Text, cpus};
 use std::collections::BTreeMap;
 
 /// The limit of tasks.
@@ -53,7 +54,8 @@ pub fn of_limits(limits: &Limits, unified: bool) -> Vec<Property> {
             "memory.limit_in_bytes" => add("MemoryLimit", amount(value)),
             "pids.max" => add(TASKS, amount(value)),
             "cpu.weight" => add("CPUWeight", amount(value)),
-            "cpu.shares" => add("CPUShares", amount(value)),
+            // systemd takes what the kernel has: from 2.
+            "cpu.shares" => add("CPUShares", amount(value).map(|shares| shares.max(2))),
             "io.weight" => add("IOWeight", amount(value.trim_start_matches("default ")).filter(is_weight)),
             "io.bfq.weight" if !value.contains(' ') => {
                 add("IOWeight", limits.io.weight.map(v2::weight_of_blkio));
@@ -134,6 +136,23 @@ pub fn of_devices(limits: &Limits) -> Vec<Property> {
     }
 }
 
+/// What a scope does not have on cgroup v1, as warnings.
+pub fn lacking_on_v1(limits: &Limits, all: &BTreeMap<Text, Text>) -> Vec<Error> {
+    let exceptions = limits.devices.as_ref().is_some_and(devices::has_exceptions).then(|| {
+        Error::new(
+            "systemd cannot express these exceptions, and takes them back on cgroup v1 when it is reloaded",
+        )
+        .field("/linux/resources/devices")
+        .remedy("list the devices that are allowed, or use cgroup v2")
+    });
+    let group = annotations::find(all, SUBGROUP).filter(|name| !name.is_empty()).map(|name| {
+        Error::new("has no effect on cgroup v1, where scopes have no groups below them")
+            .field(annotations::pointer(SUBGROUP))
+            .value(name)
+    });
+    exceptions.into_iter().chain(group).collect()
+}
+
 /// The keys of io.max, and their properties.
 const RATES: [(&str, &str); 4] = [
     ("rbps", "IOReadBandwidthMax"),
@@ -201,7 +220,7 @@ pub fn of_annotations(all: &BTreeMap<Text, Text>, allowed: impl Fn(&str) -> bool
         };
         if name.len() < 3 || !name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(
-                refused("this is no name of a property of systemd's".into()).remedy("use letters and digits")
+                refused("is not the name of a systemd property".into()).remedy("use letters and digits")
             );
         }
         if !FREE.contains(&name) && !allowed(annotation) {
@@ -209,7 +228,7 @@ pub fn of_annotations(all: &BTreeMap<Text, Text>, allowed: impl Fn(&str) -> bool
                 .remedy(annotations::how_to_allow(annotation)));
         }
         let value = variant::read(text).ok_or_else(|| {
-            refused("this is no value in GVariant's text form".into())
+            refused("is not a value in GVariant's text format".into())
                 .remedy("write 'text', true, 5, uint64 5 or ['a', 'b']")
         })?;
         if value.texts().iter().any(|text| is_more_than_a_line(text)) {
@@ -225,6 +244,8 @@ pub fn of_annotations(all: &BTreeMap<Text, Text>, allowed: impl Fn(&str) -> bool
                     microseconds(&value).ok_or_else(|| refused("is not a number of seconds".into()))?;
                 Property { name: format!("{stem}USec"), value: Value::U64(value) }
             }
+            // A time, however its number is written.
+            None if name.ends_with("USec") => Property::new(name, unsigned(value)),
             None => Property::new(name, value),
         };
         properties.push(property);
@@ -236,6 +257,17 @@ pub fn of_annotations(all: &BTreeMap<Text, Text>, allowed: impl Fn(&str) -> bool
 /// lines would be other settings.
 fn is_more_than_a_line(text: &str) -> bool {
     text.contains(char::is_control) || text.ends_with('\\')
+}
+
+/// A number that is not negative as the type that times have; anything else as it is.
+fn unsigned(value: Value) -> Value {
+    let number = match value {
+        Value::I32(number) => u64::try_from(number).ok(),
+        Value::U32(number) => Some(number.into()),
+        Value::I64(number) => u64::try_from(number).ok(),
+        _ => None,
+    };
+    number.map_or(value, Value::U64)
 }
 
 /// Seconds as microseconds.
@@ -346,6 +378,7 @@ mod tests {
         );
         assert_eq!(set("TimeoutStopSec", "1.5").unwrap().value, Value::U64(1_500_000));
         assert_eq!(set("TimeoutStopUSec", "uint64 7").unwrap().name, "TimeoutStopUSec");
+        assert_eq!(set("TimeoutStopUSec", "5000000").unwrap().value, Value::U64(5_000_000));
         assert_eq!(set("KillSignal", "9").unwrap().value, Value::I32(9));
         for (name, text) in [
             ("TimeoutStopSec", "'x'"),

@@ -20,8 +20,6 @@ pub struct Scope {
     wanted: Location,
     unit: Unit,
     asked: Option<Asked>,
-    /// systemd has said that it does not make it.
-    refused: bool,
 }
 
 /// A conversation that has begun.
@@ -30,6 +28,8 @@ struct Asked {
     bus: Bus,
     call: u32,
     properties: Vec<Property>,
+    /// What annotations ask for, by their names.
+    annotated: Vec<String>,
     /// Of the host's hierarchies.
     mounts: Vec<Mount>,
     owner: Option<(u32, u32)>,
@@ -41,7 +41,7 @@ pub struct Order<'a> {
     pub id: &'a str,
     pub limits: &'a Limits,
     pub layout: &'a Layout,
-    /// Whom a group that the container manages is to belong to, where not to the caller.
+    /// The owner of the group that the container manages; absent: the caller.
     pub owner: Option<(u32, u32)>,
     /// What annotations ask for.
     pub annotated: &'a [Property],
@@ -68,13 +68,7 @@ const NO_SUCH_UNIT: &str = "org.freedesktop.systemd1.NoSuchUnit";
 impl Scope {
     /// One that is to be here.
     pub fn new(location: &Location, unit: &Unit) -> Scope {
-        Scope {
-            cgroup: Cgroup::default(),
-            wanted: location.clone(),
-            unit: unit.clone(),
-            asked: None,
-            refused: false,
-        }
+        Scope { cgroup: Cgroup::default(), wanted: location.clone(), unit: unit.clone(), asked: None }
     }
 
     /// The one that a record names, as far as it is there.
@@ -92,7 +86,7 @@ impl Scope {
     pub fn location(&self) -> Result<Location> {
         match self.unit.made {
             true => Ok(Location { unit: Some(self.unit.clone()), ..self.cgroup.location()? }),
-            false => Ok(self.wanted.clone()),
+            false => Ok(Location { unit: Some(self.unit.clone()), ..self.wanted.clone() }),
         }
     }
 
@@ -103,13 +97,23 @@ impl Scope {
         let own = properties::of_scope(order.id, &unit.slice, pid.unsigned_abs(), order.layout.is_unified());
         let absent = |one: &Property| order.annotated.iter().all(|annotated| annotated.name != one.name);
         all.extend(own.into_iter().filter(absent));
-        let mut bus = Bus::connect(&unit.bus, rest)?;
+        let remedy = match unit.users {
+            true => {
+                "a user's systemd is there after a login, or for good with loginctl enable-linger; name its bus in \
+                 DBUS_SESSION_BUS_ADDRESS, or leave --systemd-cgroup out"
+            }
+            false => {
+                "start systemd's D-Bus, or leave --systemd-cgroup out and let the engine use its cgroupfs driver"
+            }
+        };
+        let mut bus = Bus::connect(&unit.bus, rest).map_err(|error| error.remedy(remedy))?;
         bus.watch_jobs(&unit.name)?;
         let call = bus.start(&unit.name, &all)?;
         bus.send()?;
+        let annotated = order.annotated.iter().map(|property| property.name.clone()).collect();
         let v1 = order.layout.hierarchies.iter().map(|hierarchy| &hierarchy.mount);
         let mounts = v1.chain(&order.layout.unified).cloned().collect();
-        self.asked = Some(Asked { pid, bus, call, properties: all, mounts, owner: order.owner });
+        self.asked = Some(Asked { pid, bus, call, properties: all, annotated, mounts, owner: order.owner });
         Ok(())
     }
 
@@ -137,7 +141,7 @@ impl Scope {
         }
         if self.cgroup.held.is_empty() {
             return Err(Error::new(format!(
-                "systemd has made {}, and the process is not in it",
+                "systemd created {} but did not move the process into it",
                 self.unit.name
             ))
             .field("/linux/cgroupsPath")
@@ -156,21 +160,37 @@ impl Scope {
     }
 
     fn await_start(&mut self, asked: &mut Asked, rest: Rest) -> Result<()> {
-        let name = &self.unit.name;
-        let (mut job, mut again) = (None, false);
+        let name = self.unit.name.clone();
+        let until = Instant::now() + RESTART;
+        let (mut job, mut reset, mut restarted) = (None, false, false);
         loop {
-            match asked.bus.hear(rest)? {
-                News::Reply(call, path) if call == asked.call => job = path,
-                News::Refusal(call, error, _) if call == asked.call && error == UNIT_EXISTS && !again => {
-                    // One that has failed keeps its name until it is reset.
-                    again = true;
-                    asked.bus.reset_failed(name)?;
-                    asked.call = asked.bus.start(name, &asked.properties)?;
-                    asked.bus.send()?;
+            let Some(news) = asked.bus.hear_within(GLANCE, rest)? else {
+                // From a systemd that was started anew no word may come.
+                if job.is_some() && is_in(&name, asked.pid)? {
+                    return Ok(());
                 }
+                continue;
+            };
+            let mut repeat = false;
+            match news {
+                News::Reply(call, path) if call == asked.call => job = path,
                 News::Refusal(call, error, words) if call == asked.call => {
-                    self.refused = true;
-                    return Err(self.unit.refused("make", &error, &words));
+                    let has_time = Instant::now() < until;
+                    if (restarted || is_restarting(&error)) && is_in(&name, asked.pid)? {
+                        return Ok(());
+                    }
+                    if has_time && (is_restarting(&error) || (restarted && error == UNIT_EXISTS)) {
+                        restarted = true;
+                        pause(rest)?;
+                    } else if error == UNIT_EXISTS && !reset {
+                        // One that has failed keeps its name until it is reset.
+                        reset = true;
+                        asked.bus.reset_failed(&name)?;
+                    } else {
+                        self.unit.refused = true;
+                        return Err(self.unit.refused("create", &error, &words, &asked.annotated));
+                    }
+                    repeat = true;
                 }
                 News::JobRemoved(path, result) if Some(&path) == job.as_ref() => {
                     return if result == "done" {
@@ -182,6 +202,10 @@ impl Scope {
                     };
                 }
                 _ => {}
+            }
+            if repeat {
+                asked.call = asked.bus.start(&name, &asked.properties)?;
+                asked.bus.send()?;
             }
         }
     }
@@ -242,48 +266,97 @@ impl Scope {
     /// that has another cgroup than the recorded one by now is another's; before a cgroup is recorded it may be, and is
     /// waited for: stopping one without a process harms none.
     pub fn remove(self, deadline: Instant, rest: Rest) -> Result<()> {
-        let Scope { cgroup, unit, refused, .. } = self;
-        let is_there = cgroup.is_there();
-        let (kept, ours) = cgroup.held.into_iter().partition(|held| held.leg.is_systemds());
-        let [kept, ours] = [kept, ours].map(|held| Cgroup { held, ..Cgroup::default() });
-        ours.remove(deadline, rest)?;
-        if !unit.made && !is_there {
-            return if refused { Ok(()) } else { recall(&unit, deadline, rest) };
+        let Scope { cgroup, unit, wanted, .. } = self;
+        if unit.refused {
+            return Ok(());
         }
-        kept.await_empty(deadline, rest)?;
-        forget(&unit, is_there, rest)?;
-        kept.remove(deadline, rest)
+        let (kept, ours): (Vec<_>, _) = cgroup.held.into_iter().partition(|held| held.leg.is_systemds());
+        let group = |held| Cgroup { held, ..Cgroup::default() };
+        group(ours).remove(deadline, rest)?;
+        let looks_anywhere = !wanted.legs.iter().any(Leg::is_of_units);
+        let is_there = kept.iter().any(|held| looks_anywhere || held.leg.is_of_units());
+        let kept = group(kept);
+        if is_there {
+            kept.await_empty(deadline, rest)?;
+            forget(&unit, rest)?;
+            return kept.remove(deadline, rest);
+        }
+        let patience = if unit.made { Duration::ZERO } else { RECALL };
+        recall(&unit, deadline.min(Instant::now() + patience), rest)?;
+        // What systemd has left behind. A process in it is of another unit that has the name by now.
+        let _ = kept.remove(Instant::now(), rest);
+        Ok(())
     }
 }
 
 impl Unit {
     /// One call on a connection of its own.
-    fn ask_one(&self, verb: &str, call: impl FnOnce(&mut Bus) -> Result<u32>, rest: Rest) -> Result<()> {
-        let mut bus = Bus::connect(&self.bus, rest)?;
-        let wanted = call(&mut bus)?;
-        bus.send()?;
-        bus.answer(wanted, rest)?.map_err(|(error, words)| self.refused(verb, &error, &words))
+    fn ask_one(&self, verb: &str, call: impl Fn(&mut Bus) -> Result<u32>, rest: Rest) -> Result<()> {
+        let until = Instant::now() + RESTART;
+        loop {
+            let mut bus = self.connect_again(rest)?;
+            let wanted = call(&mut bus)?;
+            bus.send()?;
+            match bus.answer(wanted, rest)? {
+                Ok(()) => return Ok(()),
+                Err((error, _)) if is_restarting(&error) && Instant::now() < until => pause(rest)?,
+                Err((error, words)) => return Err(self.refused(verb, &error, &words, &[])),
+            }
+        }
     }
 
-    fn refused(&self, verb: &str, error: &str, words: &str) -> Error {
+    /// For a scope that there is.
+    fn connect_again(&self, rest: Rest) -> Result<Bus> {
+        let Unit { name, bus, .. } = self;
+        Bus::connect(bus, rest)
+            .map_err(|error| error.remedy(format!("the container is {name}: start the bus, and try again")))
+    }
+
+    fn refused(&self, verb: &str, error: &str, words: &str, annotated: &[String]) -> Error {
         let Unit { name, bus, .. } = self;
         let short = error.rsplit('.').next().unwrap_or_default();
-        let refusal =
-            Error::new(format!("systemd does not {verb} {name}: {words}")).field("/linux/cgroupsPath");
+        let refusal = Error::new(format!("systemd (on {bus}) refused to {verb} {name}: {words} [{short}]"));
+        let field = if verb == "change" { "/linux/resources" } else { "/linux/cgroupsPath" };
         match short {
-            "UnitExists" => refusal.remedy(format!(
+            "UnitExists" => refusal.field(field).remedy(format!(
                 "give the container another name, or end what has it: systemctl stop {name}"
             )),
-            "AccessDenied" | "InteractiveAuthorizationRequired" => refusal.value(bus).remedy(
+            "AccessDenied" | "InteractiveAuthorizationRequired" => refusal.field(field).remedy(
                 "only root may change units of the machine's systemd: an ordinary user's bus is in DBUS_SESSION_BUS_ADDRESS",
             ),
             "ServiceUnknown" | "NameHasNoOwner" | "NoReply" | "Disconnected" | "TimedOut" | "Timeout" => {
-                refusal.value(bus).remedy("systemd does not answer on this bus: look with systemctl status, and try again")
+                refusal.field(field).remedy("systemd does not answer on this bus: look with systemctl status, and try again")
             }
-            "LimitsExceeded" => refusal.value(bus).remedy("the bus has more to do than it may: try again"),
-            _ => refusal.value(error),
+            "LimitsExceeded" => refusal.field(field).remedy("the bus has reached one of its limits: try again"),
+            _ if !annotated.is_empty() => {
+                let names: Vec<String> =
+                    annotated.iter().map(|name| format!("org.systemd.property.{name}")).collect();
+                refusal.field("/annotations").remedy(format!("check the value of {}", names.join(", ")))
+            }
+            _ => refusal.field(field),
         }
     }
+}
+
+/// How long systemd may take to be there again when it is started anew (`systemctl daemon-reexec`, an upgrade).
+const RESTART: Duration = Duration::from_secs(5);
+/// How long no word may come before it may have got lost.
+const GLANCE: Duration = Duration::from_millis(250);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// What the bus says of a systemd that is being started anew. Whether it has done what it was told is unknown.
+fn is_restarting(error: &str) -> bool {
+    matches!(error.rsplit('.').next(), Some("NoReply" | "Disconnected" | "NameHasNoOwner"))
+}
+
+fn pause(rest: Rest) -> Result<()> {
+    rest(None, PAUSE).map_err(|errno| errno.because("wait for systemd"))
+}
+
+/// Whether the process is in this unit.
+fn is_in(name: &str, pid: i32) -> Result<bool> {
+    let text = membership(&pid.to_string())?;
+    Ok(text.lines().any(|line| line.rsplit('/').next() == Some(name)))
 }
 
 /// init's first stage is there until it has made the process that stays.
@@ -297,50 +370,71 @@ fn lacks_room(limits: &Limits) -> bool {
 /// Has a process moved into the scope, for a caller that may not move it.
 pub fn attach(unit: &Unit, pid: i32, rest: Rest) -> Result<()> {
     let attach = |bus: &mut Bus| bus.attach(&unit.name, unit.inner().as_deref(), pid.unsigned_abs());
-    unit.ask_one("take the process into", attach, rest)
+    unit.ask_one("move the process into", attach, rest)
 }
 
-/// How long a bus may take that has not made a scope so far.
+/// How long to wait for a scope that may still appear.
 const RECALL: Duration = Duration::from_secs(2);
-const STEP: Duration = Duration::from_millis(10);
 
-/// Stops a scope that may have been asked for and that nobody has waited for: systemd makes it when it comes to it, and with
-/// a process that has ended by then the unit counts as running for ever. One with processes that stay is another's. A bus
+/// Stops a unit whose cgroup is not there. systemd may make it only now, when it comes to it; and one that has lost its
+/// cgroup, or whose process ended too early, counts as running for ever. One with processes that stay is another's. A bus
 /// that is not there or does not answer has nothing of ours that can be taken back.
-fn recall(unit: &Unit, deadline: Instant, rest: Rest) -> Result<()> {
-    let until = deadline.min(Instant::now() + RECALL);
+fn recall(unit: &Unit, until: Instant, rest: Rest) -> Result<()> {
     loop {
         let Ok(mut bus) = Bus::connect_for(RECALL, &unit.bus, rest) else { return Ok(()) };
         let wanted = bus.processes(&unit.name)?;
         let processes = bus.send().and_then(|()| bus.count(wanted, rest));
         match processes {
-            Ok(Some(0)) => return forget(unit, true, rest),
-            Ok(Some(_)) if Instant::now() < until => {
-                rest(None, STEP).map_err(|e| e.because("wait for systemd"))?
-            }
+            Ok(Some(0)) => return forget(unit, rest),
+            Ok(Some(_)) if Instant::now() < until => pause(rest)?,
             _ => return Ok(()),
         }
     }
 }
 
-fn forget(unit: &Unit, stop: bool, rest: Rest) -> Result<()> {
-    let mut bus = Bus::connect(&unit.bus, rest)?;
+/// Stops it, and forgets that it has failed.
+fn forget(unit: &Unit, rest: Rest) -> Result<()> {
+    let until = Instant::now() + RESTART;
+    loop {
+        match told_to_stop(unit, rest)? {
+            Told::Done => return Ok(()),
+            Told::Refused(error, _) if is_restarting(&error) && Instant::now() < until => pause(rest)?,
+            Told::Nothing if Instant::now() < until => {}
+            Told::Refused(error, words) => {
+                let remedy = format!("stop it by hand: systemctl stop {}", unit.name);
+                return Err(unit.refused("stop", &error, &words, &[]).remedy(remedy));
+            }
+            Told::Nothing => {
+                return Err(Error::new(format!("systemd does not say whether it has stopped {}", unit.name))
+                    .remedy("look at its jobs with systemctl list-jobs, and try again"));
+            }
+        }
+    }
+}
+
+/// What systemd says of a unit that it is to stop.
+enum Told {
+    Done,
+    Refused(String, String),
+    /// For a second.
+    Nothing,
+}
+
+fn told_to_stop(unit: &Unit, rest: Rest) -> Result<Told> {
+    let mut bus = unit.connect_again(rest)?;
     bus.watch_jobs(&unit.name)?;
-    let reset = bus.reset_failed(&unit.name)?;
-    let last = if stop { bus.stop(&unit.name)? } else { reset };
+    bus.reset_failed(&unit.name)?;
+    let stop = bus.stop(&unit.name)?;
     bus.send()?;
     let mut job = None;
     loop {
-        match bus.hear(rest)? {
-            News::Reply(call, Some(path)) if call == last => job = Some(path),
-            News::Reply(call, None) if call == last => return Ok(()),
-            News::Refusal(call, error, _) if call == last && error == NO_SUCH_UNIT => return Ok(()),
-            News::Refusal(call, _, words) if call == last => {
-                return Err(Error::new(format!("systemd does not stop the unit {}: {words}", unit.name))
-                    .remedy(format!("systemctl stop {}", unit.name)));
-            }
+        let Some(news) = bus.hear_within(Duration::from_secs(1), rest)? else { return Ok(Told::Nothing) };
+        match news {
+            News::Reply(call, path) if call == stop => job = path,
+            News::Refusal(call, error, _) if call == stop && error == NO_SUCH_UNIT => return Ok(Told::Done),
+            News::Refusal(call, error, words) if call == stop => return Ok(Told::Refused(error, words)),
             // Whatever its result is: the cgroup was empty.
-            News::JobRemoved(path, _) if Some(&path) == job.as_ref() => return Ok(()),
+            News::JobRemoved(path, _) if Some(&path) == job.as_ref() => return Ok(Told::Done),
             _ => {}
         }
     }

@@ -65,7 +65,7 @@ pub fn locate(layout: &Layout, place: &Place) -> Result<Location> {
         // crun's name for one.
         below = below.or(delegated.is_some().then(|| "container".to_owned()));
     } else if let Some(name) = &delegated {
-        return Err(Error::new("on cgroup v1 no group can be the container's to manage")
+        return Err(Error::new("a cgroup of v1 cannot be delegated to a container")
             .kind(Kind::Unsupported)
             .field(annotations::pointer(DELEGATE_CGROUP))
             .value(name)
@@ -84,6 +84,10 @@ pub fn locate(layout: &Layout, place: &Place) -> Result<Location> {
     let own = if users { membership("self")? } else { String::new() };
     let mut location = Location::in_each(layout, |controllers, mount| {
         let controller = controllers.first().map_or("", String::as_str);
+        // A user's manager has no controller of cgroup v1.
+        if users && !matches!(controller, "" | "name=systemd") {
+            return Ok(None);
+        }
         let top = match users {
             true => users_manager(own_cgroup(&own, controller).unwrap_or("/"), user),
             false => own_cgroup(&first, controller).unwrap_or("/").trim_end_matches("/init.scope").to_owned(),
@@ -92,7 +96,7 @@ pub fn locate(layout: &Layout, place: &Place) -> Result<Location> {
         let path: Vec<&str> = path.into_iter().filter(|part| !part.is_empty()).collect();
         inside(mount, &format!("/{}", path.join("/"))).map(Some)
     })?;
-    location.unit = Some(Unit { name, slice, bus, users, below, delegated, made: false });
+    location.unit = Some(Unit { name, slice, bus, users, below, delegated, made: false, refused: false });
     Ok(location)
 }
 
@@ -139,7 +143,7 @@ fn path_of_slice(slice: &str) -> Result<String> {
         !stem.is_empty() && !stem.starts_with('-') && !stem.ends_with('-') && !stem.contains("--")
     });
     let stem = stem.filter(|stem| stem.bytes().all(is_valid)).ok_or_else(|| {
-        refused(slice, "this is no name of a slice")
+        refused(slice, "is not the name of a slice")
             .remedy("a slice is named like system.slice or machine-web.slice")
     })?;
     let mut path = String::new();
@@ -160,7 +164,7 @@ fn check_name(place: &Place, name: &str) -> Result<()> {
     let path = place.path.unwrap_or(place.id);
     if let Some(odd) = name.bytes().find(|byte| !is_valid(*byte)) {
         let odd = char::from(odd);
-        return Err(refused(path, format!("systemd takes no {odd:?} in the name of a unit"))
+        return Err(refused(path, format!("systemd does not allow {odd:?} in the name of a unit"))
             .remedy("use letters, digits and : - _ . \\ @ in the container's id and in linux.cgroupsPath"));
     }
     if name.len() > 255 {
@@ -172,11 +176,11 @@ fn check_name(place: &Place, name: &str) -> Result<()> {
 /// The name of a group. Control files have a point in theirs.
 fn one_directory(annotation: &str, name: &str) -> Result<String> {
     if name.contains(['/', '\0', '\n', '.']) || name.len() > 255 {
-        return Err(Error::new("this cannot be the name of one cgroup below the scope")
+        return Err(Error::new("cannot name a cgroup below the scope")
             .kind(Kind::Config)
             .field(annotations::pointer(annotation))
             .value(name)
-            .remedy("use a name without a slash or a point"));
+            .remedy("use a name without slashes, points and line breaks"));
     }
     Ok(name.to_owned())
 }

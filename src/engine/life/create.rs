@@ -138,8 +138,10 @@ impl Call<'_> {
             let place = Place { path, id: &options.id, annotations, facts, buses };
             self.cgroup_manager.locate(layout, &place)
         })?;
-        let in_scope = prepared.host.cgroup.as_ref().is_some_and(|location| location.unit.is_some());
-        if in_scope {
+        if let Some(location) = prepared.host.cgroup.as_ref().filter(|location| location.unit.is_some()) {
+            if !location.is_unified() {
+                prepared.warnings.extend(systemd::lacking_on_v1(&prepared.limits, &spec.annotations));
+            }
             let allowed = |name: &str| annotations::allowed(spec, name).is_some();
             prepared.annotated = systemd::of_annotations(&spec.annotations, allowed)?;
         }
