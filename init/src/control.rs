@@ -99,6 +99,15 @@ impl Init<'_> {
         }
     }
 
+    pub fn guard(&self, first: Handle, second: Handle) -> Outcome<()> {
+        let heard = self.expect_go();
+        if heard.is_err() {
+            sys::kill(self.handle(first)?).part(Part::Whole)?;
+            sys::kill(self.handle(second)?).part(Part::Whole)?;
+        }
+        heard
+    }
+
     /// From here on nothing is open but what the program keeps and the conversation, by two pipes: what is seen of this
     /// process leads to nothing of the host's. A socket would lead to rruntime (SO_PEERPIDFD).
     pub fn confine(&mut self, first: u32, word: Handle, answer: Handle) -> Outcome<()> {

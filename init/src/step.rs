@@ -107,6 +107,7 @@ impl<'a> Init<'a> {
             Step::ExecPath { path } => Err(self.exec(path)),
             Step::Finish {} => sys::exit(0),
             Step::EnterBelow { path } => self.enter_below(path),
+            Step::Guard { first, second } => self.guard(first, second),
         }
     }
 

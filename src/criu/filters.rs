@@ -1,9 +1,7 @@
-//! What CRIU's images say of seccomp filters. An image is two numbers that say what it is, a length, and a message.
+//! What CRIU's images say of seccomp filters.
 
+use crate::criu::images;
 use prost::Message;
-
-/// Of the two forms of an image, that of today: IMG_COMMON_MAGIC.
-const COMMON: [u8; 4] = 0x5456_4319u32.to_le_bytes();
 
 /// `seccomp.img`.
 #[derive(Clone, PartialEq, Eq, Message)]
@@ -39,9 +37,7 @@ struct Had {
 }
 
 fn read<M: Message + Default>(image: &[u8]) -> Option<M> {
-    let rest = image.strip_prefix(&COMMON)?.get(4..)?;
-    let (length, rest) = rest.split_first_chunk()?;
-    M::decode(rest.get(..u32::from_le_bytes(*length) as usize)?).ok()
+    images::head("", image).ok()
 }
 
 pub fn filters(image: &[u8]) -> Option<Vec<Filter>> {

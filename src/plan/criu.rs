@@ -32,7 +32,7 @@ pub fn binds(plan: &Script) -> impl Iterator<Item = Bind<'_>> {
 
 /// What comes before CRIU of the restore of a container with this plan; its handles are those of the plan, and `images`
 /// beyond them.
-pub fn stage(plan: &Script, created: u64, images: &[Handle]) -> Script {
+pub fn stage(plan: &Script, created: u64, images: &[(&str, Handle)]) -> Script {
     let mut script = Script::default();
     for (step, field) in plan.steps() {
         let joins = matches!(step, Step::Join { flags: CGROUP, .. });
@@ -65,8 +65,8 @@ pub fn stage(plan: &Script, created: u64, images: &[Handle]) -> Script {
         script.push(field, Step::Bind(Bind { recursive_attributes, ..Bind::plain(tree, &target) }));
     }
     // CRIU works there, and mounts below it.
-    for (number, tree) in images.iter().enumerate() {
-        let target = c(&format!("{DIRECTORY}/images-{number}"));
+    for (place, tree) in images {
+        let target = c(&format!("{DIRECTORY}/{place}"));
         script.push(Field::None, Step::Bind(Bind::plain(*tree, &target)));
     }
     for (number, bind) in binds(plan).enumerate() {
@@ -81,6 +81,15 @@ pub fn loopback(first: Handle) -> Script {
     let mut script = Script::default();
     script.push(Field::None, Step::Join { namespace: first, flags: NETWORK });
     script.push(Field::None, Step::LoopbackUp {});
+    script.push(Field::None, Step::Finish {});
+    script
+}
+
+/// Kills what is being restored, `first`, and then CRIU, if rruntime ends before it has compared them.
+pub fn guard(first: Handle, criu: Handle) -> Script {
+    let mut script = Script::default();
+    script.push(Field::None, Step::LeaveSession {});
+    script.push(Field::None, Step::Guard { first, second: criu });
     script.push(Field::None, Step::Finish {});
     script
 }

@@ -27,6 +27,7 @@ pub fn step(step: &Step) -> String {
         Step::Sync { point } => format!("wait for the runtime to {}", host_part(*point)),
         Step::EnterCgroup { .. } => "enter the container's cgroup".into(),
         Step::EnterBelow { .. } => "enter the group that the container manages".into(),
+        Step::Guard { .. } => "guard what was restored".into(),
         Step::OpenHostProc {} => "open the host's /proc".into(),
         Step::CloseHostProc {} => "close the host's /proc".into(),
         Step::Join { .. } => "join a namespace".into(),
@@ -203,7 +204,7 @@ pub fn values(step: &Step, opens: Option<&Opens>) -> String {
         Step::NoNewPrivileges {} | Step::Session {} | Step::ListenPid {} | Step::AwaitStart {} => {
             String::new()
         }
-        Step::Exec {} | Step::Finish {} => String::new(),
+        Step::Exec {} | Step::Finish {} | Step::Guard { .. } => String::new(),
         Step::EnterBelow { path } => text(path),
     }
 }

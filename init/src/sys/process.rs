@@ -93,6 +93,11 @@ pub fn setdomainname(name: &[u8]) -> Sys<()> {
     unsafe { call_memory(libc::SYS_setdomainname, [name.as_ptr() as usize, name.len()]) }.map(drop)
 }
 
+/// pidfd_send_signal(2), SIGKILL.
+pub fn kill(process: Fd) -> Sys<()> {
+    call(libc::SYS_pidfd_send_signal, [process.0 as usize, libc::SIGKILL as usize, 0, 0]).map(drop)
+}
+
 pub fn setsid() -> Sys<()> {
     call(libc::SYS_setsid, []).map(drop)
 }

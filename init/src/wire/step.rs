@@ -281,4 +281,6 @@ steps! {
     Finish {}
     /// Enters a cgroup below the one that this process was born in (`Point::Scope`), by the file of its processes.
     EnterBelow { path: &'a CStr }
+    /// Waits for rruntime's word; if rruntime ends without one, kills these two processes, by their pidfds.
+    Guard { first: Handle, second: Handle }
 }

@@ -2,10 +2,17 @@
 //! same restrictions. What images say beside that would show more of the host, or write to it.
 
 use crate::error::{Error, Result};
-use crate::host::mountinfo::{self, Line, unescape};
+use crate::host::mountinfo::{self, unescape};
+use std::collections::BTreeMap;
+use std::path::Path;
 
 /// What a mount may not lack where the model's has it.
-const RESTRICTIONS: [&str; 4] = ["ro", "nosuid", "nodev", "noexec"];
+const RESTRICTIONS: [(&str, u64); 4] = [
+    ("ro", libc::MS_RDONLY),
+    ("nosuid", libc::MS_NOSUID),
+    ("nodev", libc::MS_NODEV),
+    ("noexec", libc::MS_NOEXEC),
+];
 
 /// What there is to see at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,64 +24,146 @@ pub enum Content {
     Other,
 }
 
-/// Compares two mount tables. `shown` are the places of what is the host's: the root, and what the config binds. With
-/// /dev/null, and with a tmpfs that is read-only and empty, runc masks as we do by other mounts.
-pub fn check(model: &str, restored: &str, shown: &[&str], content: &dyn Fn(&str) -> Content) -> Result<()> {
-    let mut left: Vec<Line> = mountinfo::lines(model).collect();
-    for line in mountinfo::lines(restored) {
-        // What lies above hides what lies below: the same order counts.
-        let Some(at) = left.iter().position(|known| known.point == line.point) else {
-            return Err(refused(&line, "a mount that its config does not have".into()));
-        };
-        let known = left.remove(at);
-        let of_host = shown.contains(&&*unescape(line.point));
-        // What v1's hierarchies are mounted on is no part of them, and runc leaves it writable.
-        let holds = |other: &Line| other.kind == "cgroup" && other.parent == known.id;
-        let of_cgroups = !of_host && mountinfo::lines(model).any(|other| holds(&other));
-        let restrictions = if of_cgroups { &RESTRICTIONS[1..] } else { &RESTRICTIONS };
-        if let Some(why) = difference((&known, &line), of_host, restrictions, content) {
-            return Err(refused(&line, why));
-        }
-    }
-    match left.first() {
-        Some(missing) => Err(refused(missing, "no mount, although its config has one".into())),
-        None => Ok(()),
+/// A mount, as a mount table or an image has it.
+#[derive(Clone, Debug)]
+pub struct Mount {
+    pub point: String,
+    pub root: String,
+    pub kind: String,
+    pub device: String,
+    /// `MS_…`
+    pub flags: u64,
+    /// Its file system, in all mounts of it.
+    pub is_read_only: bool,
+}
+
+impl Mount {
+    pub fn may_write(&self) -> bool {
+        self.flags & libc::MS_RDONLY == 0 && !self.is_read_only
     }
 }
 
-fn difference(
-    (model, restored): (&Line, &Line),
-    of_host: bool,
-    restrictions: &[&str],
-    content: &dyn Fn(&str) -> Content,
-) -> Option<String> {
-    let (wanted, has) = (unescape(model.root), unescape(restored.root));
-    let has_content = |wanted: Content| content(&unescape(restored.point)) == wanted;
-    if model.kind == "tmpfs" && restored.kind == "devtmpfs" && has_content(Content::Null) {
-        return None;
+pub fn mounts(table: &str) -> Vec<Mount> {
+    let flags = |words: &str| {
+        let has = |word| words.split(',').any(|has| has == word);
+        RESTRICTIONS.iter().filter(|(word, _)| has(*word)).fold(0, |all, (_, flag)| all | flag)
+    };
+    let mount = |line: mountinfo::Line| Mount {
+        point: unescape(line.point),
+        root: unescape(line.root),
+        kind: line.kind.to_owned(),
+        device: line.device.to_owned(),
+        flags: flags(line.flags),
+        is_read_only: flags(line.options) & libc::MS_RDONLY != 0,
+    };
+    mountinfo::lines(table).map(mount).collect()
+}
+
+/// What is compared. With /dev/null, and with a tmpfs that is read-only and empty, runc masks as we do by other mounts.
+pub struct Model<'a> {
+    pub mounts: &'a [Mount],
+    /// The places of what is the host's: the root, and what the config binds.
+    pub shown: &'a [&'a str],
+}
+
+impl Model<'_> {
+    pub fn shows(&self, point: &str) -> bool {
+        self.shown.contains(&point)
     }
+
+    /// What images do not decide of a mount: all but its flags where it is the host's, or /dev/null; its device; and where
+    /// the root filesystem lies, which was `top`.
+    pub fn complete(&self, mount: &mut Mount, is_null: bool, top: &str) {
+        let at = |point: &str| self.mounts.iter().find(|known| known.point == point);
+        let (Some(known), Some(own)) = (at(&mount.point), at("/")) else { return };
+        mount.device.clone_from(&known.device);
+        if self.shows(&mount.point) || (is_null && known.root == "/null") {
+            (mount.root, mount.kind) = (known.root.clone(), known.kind.clone());
+            mount.is_read_only = known.is_read_only;
+        } else if known.kind.starts_with("cgroup") {
+            // To CRIU it begins at the container's group.
+            mount.root.clone_from(&known.root);
+        } else if known.device == own.device {
+            mount.kind.clone_from(&known.kind);
+            if let Some(below) = mount.root.strip_prefix(top.trim_end_matches('/')) {
+                mount.root = format!("{}{below}", own.root.trim_end_matches('/'));
+            }
+        }
+    }
+
+    /// Compares a mount table with the model's. `host` are the devices that CRIU could have mounted, had the images said so:
+    /// none of them is a file system that the container has for itself. Without `content` none is there yet.
+    pub fn check(
+        &self,
+        restored: &[Mount],
+        host: &[&str],
+        content: Option<&dyn Fn(&str) -> Content>,
+    ) -> Result<()> {
+        let mut left: Vec<&Mount> = self.mounts.iter().collect();
+        let mut own = BTreeMap::new();
+        for mount in restored {
+            // What lies above hides what lies below: the same order counts.
+            let Some(at) = left.iter().position(|known| known.point == mount.point) else {
+                return Err(refused(mount, "a mount that its config does not have".into()));
+            };
+            let known = left.remove(at);
+            let is_hosts = self.shows(&mount.point) || host.contains(&&*mount.device);
+            let device =
+                if is_hosts { &known.device } else { own.entry(&known.device).or_insert(&mount.device) };
+            let is_masked = |wanted| content.is_none_or(|content| content(&mount.point) == wanted);
+            let is_null = known.kind == "tmpfs" && mount.kind == "devtmpfs" && content.is_some();
+            if is_null && is_masked(Content::Null) {
+                continue;
+            }
+            let mut lacks = known.flags & !mount.flags;
+            // What v1's hierarchies are mounted on is no part of them, and runc leaves it writable.
+            if !self.shows(&mount.point) && self.holds_hierarchies(known) {
+                lacks &= !libc::MS_RDONLY;
+            }
+            let is_empty = || mount.flags & libc::MS_RDONLY != 0 && is_masked(Content::Empty);
+            if known.kind == "tmpfs" && lacks != 0 && is_empty() {
+                lacks = 0;
+            }
+            if let Some(why) = difference(known, mount, device, lacks) {
+                return Err(refused(mount, why));
+            }
+        }
+        match left.first() {
+            Some(missing) => Err(refused(missing, "no mount, although its config has one".into())),
+            None => Ok(()),
+        }
+    }
+
+    fn holds_hierarchies(&self, mount: &Mount) -> bool {
+        let is_on = |other: &Mount| Path::new(&other.point).parent() == Some(Path::new(&mount.point));
+        self.mounts.iter().any(|other| other.kind == "cgroup" && is_on(other))
+    }
+}
+
+fn difference(model: &Mount, restored: &Mount, device: &str, lacks: u64) -> Option<String> {
     if model.kind != restored.kind {
         return Some(format!("a {} instead of a {}", restored.kind, model.kind));
     }
-    if wanted != has || (of_host && model.device != restored.device) {
-        return Some(format!("{has} of a {} instead of {wanted}", restored.kind));
+    if model.root != restored.root {
+        return Some(format!("{} of a {} instead of {}", restored.root, restored.kind, model.root));
     }
-    let lacks = |words: &str, word: &str| !words.split(',').any(|has| has == word);
-    let lacking = restrictions.iter().find(|word| !lacks(model.flags, word) && lacks(restored.flags, word));
-    let harmless = || model.kind == "tmpfs" && !lacks(restored.flags, "ro") && has_content(Content::Empty);
-    if let Some(word) = lacking.filter(|_| !harmless()) {
+    if restored.device != device {
+        return Some(format!("another {}", restored.kind));
+    }
+    if let Some((word, _)) = RESTRICTIONS.iter().find(|(_, flag)| lacks & flag != 0) {
         return Some(format!("a mount that is not {word}"));
     }
-    let read_only = !lacks(model.options, "ro") && lacks(restored.options, "ro");
-    read_only.then(|| "a file system that is not ro".to_owned())
+    (model.is_read_only && !restored.is_read_only).then(|| "a file system that is not ro".to_owned())
 }
 
-fn refused(line: &Line, why: String) -> Error {
-    let point = unescape(line.point);
-    Error::new(format!("the checkpoint has {why} at {point}")).field("/mounts").value(point).remedy(
-        "restore it with the config that it was written from; if that is so, do not trust its files, or leave out \
-         what the container or `mounts add` has mounted",
-    )
+fn refused(mount: &Mount, why: String) -> Error {
+    Error::new(format!("the checkpoint has {why} at {}", mount.point))
+        .field("/mounts")
+        .value(&mount.point)
+        .remedy(
+            "restore it with the config that it was written from; if that is so, do not trust its files, or leave \
+             out what the container or `mounts add` has mounted",
+        )
 }
 
 #[cfg(test)]
@@ -90,6 +179,11 @@ mod tests {
                          8 2 0:41 /null /proc/kcore ro,nosuid - tmpfs tmpfs rw\n\
                          4 1 8:2 /vol /data ro - ext4 /dev/y rw\n";
 
+    fn check(restored: &str, content: &dyn Fn(&str) -> Content) -> Result<()> {
+        let model = Model { mounts: &mounts(MODEL), shown: &["/", "/data"] };
+        model.check(&mounts(restored), &["0:22", "8:1", "8:2"], Some(content))
+    }
+
     fn said(from: &str, to: &str) -> String {
         let restored = MODEL.replace(from, to);
         assert_ne!(restored, MODEL, "{from}");
@@ -98,13 +192,12 @@ mod tests {
             "/proc/keys" => Content::Null,
             _ => Content::Other,
         };
-        check(MODEL, &restored, &["/", "/data"], &content)
-            .map_or_else(|error| error.to_string(), |()| String::new())
+        check(&restored, &content).map_or_else(|error| error.to_string(), |()| String::new())
     }
 
     #[test]
     fn a_container_with_the_mounts_of_its_model_passes() {
-        assert!(check(MODEL, MODEL, &["/", "/data"], &|_| Content::Other).is_ok());
+        assert!(check(MODEL, &|_| Content::Other).is_ok());
         assert_eq!(said("0:40", "0:77"), "", "its own file systems have other numbers");
         assert_eq!(said("rw,relatime", "ro,nodev"), "", "more restrictions do no harm");
         assert_eq!(
@@ -128,11 +221,16 @@ mod tests {
         assert!(said("/proc/scsi ro,nosuid", "/proc/scsi ro").contains("not nosuid at /proc/scsi"));
         assert!(said("/data ro", "/data rw").contains("not ro at /data"));
         assert!(said("8:2 /vol", "8:2 /").contains("/ of a ext4 instead of /vol at /data"));
-        assert!(said("8:2 /vol", "8:3 /vol").contains("at /data"));
+        assert!(said("8:2 /vol", "8:3 /vol").contains("another ext4 at /data"));
         assert!(said("8:1 /img", "8:1 /").contains("at /"));
         assert!(said("- proc proc", "- sysfs sysfs").contains("a sysfs instead of a proc"));
         assert!(said("3 2 0:40 /sys /proc/sys ro,nosuid - proc proc rw\n", "").contains("/proc/sys"));
         assert!(said("4 1", "5 1 0:9 / /debug rw - debugfs x rw\n4 1").contains("does not have at /debug"));
         assert!(said("noexec", "exec").contains("not noexec at /proc"));
+        assert!(said("0:40", "0:22").contains("another proc at /proc"), "the host's");
+        assert!(
+            said("0:40 /sys", "0:42 /sys").contains("another proc at /proc/sys"),
+            "of another than its own"
+        );
     }
 }

@@ -4,11 +4,8 @@
 use crate::criu::filters::{self, Filter};
 use crate::engine::checkpoint::images::Images;
 use crate::error::Result;
-use crate::plan::script::c;
 use crate::seccomp::{Instruction, raw, strict};
 use std::collections::BTreeMap;
-
-const LIMIT: usize = 64 << 20;
 
 pub struct Filters<'a> {
     images: &'a Images,
@@ -21,14 +18,14 @@ pub struct Filters<'a> {
 impl<'a> Filters<'a> {
     pub fn of(images: &'a Images, wanted: &'a [Instruction]) -> Filters<'a> {
         // A thread of images without it has none, which the kernel shows.
-        let image = images.read(c"seccomp.img", LIMIT).ok();
+        let image = images.read("seccomp.img").ok();
         let known = image.and_then(|image| filters::filters(&image)).unwrap_or_default();
         Filters { images, wanted, known, strict: BTreeMap::new() }
     }
 
     /// Whether the thread with this number in the images has such a filter. The kernel does what the strictest says.
     pub fn holds(&mut self, thread: u64) -> Result<bool> {
-        let image = self.images.read(&c(&format!("core-{thread}.img")), LIMIT)?;
+        let image = self.images.read(&format!("core-{thread}.img"))?;
         let Some(newest) = filters::of_thread(&image) else { return Ok(false) };
         Ok(!newest.is_empty() && newest.into_iter().all(|number| self.is_strict(number)))
     }

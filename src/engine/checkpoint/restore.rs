@@ -15,9 +15,12 @@ use crate::criu::messages::{CgroupRoot, InheritFd, JoinNamespace, Kind, MountMap
 use crate::engine::caller::console;
 use crate::engine::caller::pidfd::Role;
 use crate::engine::carry::carry_out;
+use crate::engine::checkpoint::compare::{self, Mount};
 use crate::engine::checkpoint::dump::{check_namespaces, common, external_key, needs_root};
 use crate::engine::checkpoint::externals::{self, External};
+use crate::engine::checkpoint::guard::Guard;
 use crate::engine::checkpoint::images::Images;
+use crate::engine::checkpoint::look::{self, Look, Name};
 use crate::engine::checkpoint::service::{self, Service, Start};
 use crate::engine::checkpoint::{streams, verify};
 use crate::engine::child::open::{self, Given};
@@ -66,8 +69,8 @@ impl Call<'_> {
         let model_plan = plan::container(&model, &bundle.path, &prepared.host, None, plan_options)?;
         service::check_version(&self.waits)?;
         let criu = &options.criu;
-        let images = Images::detached(&criu.image_path, criu.work_path.as_deref(), LOG)?;
-        images.check()?;
+        let images =
+            Images::open(&criu.image_path, criu.work_path.as_deref(), LOG)?.taken(criu.auto_dedup)?;
         if let Some(location) = &mut ready.prepared.host.cgroup {
             location.unit = unit;
         }
@@ -113,9 +116,12 @@ impl Call<'_> {
             options,
             images,
             model,
-            table: String::new(),
+            mounts: Vec::new(),
             externals: Vec::new(),
+            names: Vec::new(),
             service: None,
+            socket: None,
+            guard: None,
         };
         let planned = Planned::of("restore", &deeds, &spec);
         let mut ledger = Vec::with_capacity(deeds.len());
@@ -177,10 +183,15 @@ struct Restoring<'a> {
     options: &'a RestoreOptions<'a>,
     images: Images,
     model: Model<'a>,
-    /// The model's mounts.
-    table: String,
+    /// The model's.
+    mounts: Vec<Mount>,
     externals: Vec<External>,
+    /// What CRIU makes or removes.
+    names: Vec<Name>,
     service: Option<Service>,
+    /// A copy of its socket, for the guard.
+    socket: Option<OwnedFd>,
+    guard: Option<Guard>,
 }
 
 impl Restoring<'_> {
@@ -221,8 +232,28 @@ impl Restoring<'_> {
             init.end();
         }
         self.making.record.user_namespaces = model.record.user_namespaces;
-        (self.table, self.externals) = looked?;
+        let (table, externals) = looked?;
+        (self.mounts, self.externals) = (compare::mounts(&table), externals);
+        self.look()
+    }
+
+    /// Before CRIU reads a word of them.
+    fn look(&mut self) -> Result<()> {
+        let inherited = streams::inherited(&self.images)?;
+        let look = Look {
+            images: &self.images,
+            spec: self.making.spec,
+            created: self.model.plan.created,
+            model: compare::Model { mounts: &self.mounts, shown: &self.shown() },
+            options: &self.options.criu,
+            inherited: &inherited.iter().map(|stream| &*stream.key).collect::<Vec<_>>(),
+        };
+        self.names = look.all().map_err(|error| error.doing("look at the images"))?;
         Ok(())
+    }
+
+    fn shown(&self) -> Vec<&str> {
+        self.externals.iter().map(|external| &*external.point).chain(["/"]).collect()
     }
 
     fn start_criu(&mut self) -> Result<()> {
@@ -241,8 +272,8 @@ impl Restoring<'_> {
             .collect();
         let mut numbers = numbers;
         let mut images = Vec::new();
-        for tree in [Some(&self.images.directory), self.images.work.as_ref()].into_iter().flatten() {
-            images.push(Handle(numbers.len() as u32));
+        for (place, tree) in &self.images.trees {
+            images.push((&**place, Handle(numbers.len() as u32)));
             numbers.push(tree.as_raw_fd());
         }
         // Where CRIU manages cgroups it makes the namespace too.
@@ -336,7 +367,15 @@ impl Restoring<'_> {
         let request = self.request()?;
         let service = self.service.take().ok_or_else(|| Deed::StartCriu.misplaced())?;
         let waits = self.making.engine.waits.clone();
+        self.socket = Some(service.copy()?);
         let asked = service.ask(&request, &waits, &mut |notify, passed| self.hear(notify, passed));
+        if asked.is_err() {
+            self.end();
+        }
+        self.socket = None;
+        if let Some(guard) = self.guard.take() {
+            guard.release()?;
+        }
         let init = self.making.made.init.take().ok_or_else(|| Deed::StartCriu.misplaced())?;
         service.finish(&init, &waits)?;
         let doing = "restore the container's processes";
@@ -367,13 +406,35 @@ impl Restoring<'_> {
                 return Err(Error::new(format!("criu named process {pid}, which it did not restore for us")));
             }
             self.making.made.restored = Some(Child { pid, pidfd });
+            self.start_guard()?;
             self.making.do_one(Deed::RecordProcess)?;
         }
         match notify.script.as_deref() {
             Some("setup-namespaces") => self.set_up(),
+            Some("post-setup-namespaces") => look::names(&self.names, self.making.pid()?),
             Some("orphan-pts-master") => self.take_terminal(passed),
             Some("pre-resume") => self.compare(),
             _ => Ok(()),
+        }
+    }
+
+    fn start_guard(&mut self) -> Result<()> {
+        let Making { engine, ref made, .. } = self.making;
+        if let (Some(criu), Some(socket)) = (&made.init, self.socket.take()) {
+            let (first, criu) = (&self.making.first()?.pidfd, &criu.process().pidfd);
+            self.guard = Some(Guard::start(first.as_fd(), criu.as_fd(), socket.as_fd(), &engine.waits)?);
+        }
+        Ok(())
+    }
+
+    /// The end of its socket would let CRIU go on with what is not compared.
+    fn end(&self) {
+        let Parts { restored: Some(first), init, .. } = &self.making.made else { return };
+        // CRIU traces them, and would wait for ever for one that waits until CRIU has fetched another's end.
+        verify::end(first);
+        if let Some(criu) = init {
+            // It may have ended by itself.
+            let _ = process::pidfd_send_signal(criu.process().pidfd.as_fd(), libc::SIGKILL);
         }
     }
 
@@ -419,8 +480,6 @@ impl Restoring<'_> {
 
     /// Every process is there with all its rights, and stands before its first instruction. One that may not be so has none.
     fn compare(&mut self) -> Result<()> {
-        let mut shown: Vec<&str> = self.externals.iter().map(|external| &*external.point).collect();
-        shown.push("/");
         let Making { spec, prepared, ref made, .. } = self.making;
         let criu = made.init.as_ref().map_or(0, |init| init.process().pid);
         let restored = verify::Restored {
@@ -428,24 +487,18 @@ impl Restoring<'_> {
             prepared,
             plan: self.model.plan,
             images: &self.images,
-            table: &self.table,
-            shown: &shown,
+            model: compare::Model { mounts: &self.mounts, shown: &self.shown() },
             criu,
         };
         match restored.check(self.making.pid()?) {
             Ok(namespaces) => {
                 // CRIU gives what it restores a time namespace, for its clocks to go on.
                 self.making.record.namespaces_created |= (namespaces & TIME) as u32;
-                Ok(())
+                self.guard.take().map_or(Ok(()), Guard::release)
             }
             Err(error) => {
-                // Whatever CRIU makes of a refusal at this point. It traces them, and would wait for ever for one that waits
-                // until CRIU has fetched another's end.
-                verify::end(self.making.first()?);
-                if let Some(criu) = &self.making.made.init {
-                    // It may have ended by itself.
-                    let _ = process::pidfd_send_signal(criu.process().pidfd.as_fd(), libc::SIGKILL);
-                }
+                // Whatever CRIU makes of a refusal at this point.
+                self.end();
                 Err(error.doing("compare the restored container with its config"))
             }
         }

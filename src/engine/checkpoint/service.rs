@@ -71,6 +71,11 @@ impl Service {
         Ok((Service { socket: ours, pid }, process, script))
     }
 
+    /// A copy of our end: as long as one is open CRIU waits.
+    pub fn copy(&self) -> Result<OwnedFd> {
+        self.socket.try_clone().map_err(|e| Error::io("copy a descriptor", &e))
+    }
+
     /// Asks for one thing; `None` where CRIU ends without an answer. `hear` does the runtime's part where CRIU waits for it;
     /// what it returns as an error ends the work, and is the error of it.
     pub fn ask(

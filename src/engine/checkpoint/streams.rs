@@ -1,16 +1,15 @@
 //! The standard streams of a container's first process, which are the caller's: at a dump CRIU hears that they are not its
 //! own to write, at a restore another caller's take their places. `descriptors.json` keeps what they were, as runc has it.
 
+use crate::criu::images::DESCRIPTORS;
 use crate::criu::messages::InheritFd;
 use crate::engine::checkpoint::images::Images;
 use crate::error::{Error, Result};
 use crate::host::mountinfo;
+use crate::plan::script::c;
 use crate::sys::file;
 use nix::sys::stat::stat;
-use std::ffi::CStr;
 
-const NAME: &CStr = c"descriptors.json";
-const LIMIT: usize = 64 * 1024;
 /// The major numbers of the slaves of pseudo terminals: UNIX98_PTY_SLAVE_MAJOR and those behind it.
 const PTS: std::ops::Range<u64> = 136..144;
 
@@ -55,13 +54,13 @@ fn outside(pid: i32, number: i32, table: &str) -> Option<String> {
 impl Streams {
     pub fn keep(&self, images: &Images) -> Result<()> {
         let text = serde_json::to_vec(&self.words).expect("a list of strings");
-        images.write(NAME, &text)
+        images.write(&c(DESCRIPTORS), &text)
     }
 }
 
 /// What takes the place of which of them: CRIU's own 0, 1 and 2. Nothing else can come of this file.
 pub fn inherited(images: &Images) -> Result<Vec<InheritFd>> {
-    let bytes = images.read(NAME, LIMIT)?;
+    let bytes = images.read(DESCRIPTORS)?;
     let words: Vec<String> = serde_json::from_slice(&bytes)
         .map_err(|e| Error::new(format!("descriptors.json is damaged: {e}")).field("--image-path"))?;
     let ours = |word: &String| ["pipe:[", "file[", "tty["].iter().any(|kind| word.starts_with(kind));

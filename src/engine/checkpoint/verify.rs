@@ -2,15 +2,15 @@
 //! made all of it from files that others may have written, and no process has run yet.
 
 use crate::cgroup::membership;
-use crate::engine::checkpoint::compare::{self, Content};
+use crate::engine::checkpoint::compare::{self, Content, Model};
 use crate::engine::checkpoint::filters::Filters;
 use crate::engine::checkpoint::images::Images;
+use crate::engine::checkpoint::rights::{Rights, SETGID, SETUID, SYS_NICE, SYS_RESOURCE};
 use crate::engine::life::prepare::Prepared;
 use crate::error::{Error, Result};
 use crate::host::{mountinfo, survey};
 use crate::names::namespaces::{MOUNT, TIME, USER};
 use crate::names::{self, NAMESPACES, SCHEDULER_POLICIES};
-use crate::plan::program::Sets;
 use crate::plan::script::c;
 use crate::plan::{Open, Plan};
 use crate::spec::text::given;
@@ -24,21 +24,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd};
 
-const SETGID: u64 = 1 << 6;
-const SETUID: u64 = 1 << 7;
-const SYS_ADMIN: u64 = 1 << 21;
-const SYS_NICE: u64 = 1 << 23;
-const SYS_RESOURCE: u64 = 1 << 24;
-
 /// A restored container, and what it is held against.
 pub struct Restored<'a> {
     pub spec: &'a Spec<'a>,
     pub prepared: &'a Prepared,
     pub plan: &'a Plan<'a>,
     pub images: &'a Images,
-    /// The model's mounts, and the places of those that are the host's.
-    pub table: &'a str,
-    pub shown: &'a [&'a str],
+    pub model: Model<'a>,
     /// A process that is where the container's are to be.
     pub criu: i32,
 }
@@ -49,6 +41,9 @@ impl Restored<'_> {
         let own = numbers("self")?;
         let joined = self.joined()?;
         let firsts = numbers(first)?;
+        if firsts[&MOUNT] == numbers(self.criu)?[&MOUNT] {
+            return Err(refused("a process in CRIU's own mounts", "/linux/namespaces"));
+        }
         let mut beyond = 0;
         let cgroup = membership(&self.criu.to_string())?;
         let filter = self.prepared.filter.as_ref();
@@ -60,8 +55,7 @@ impl Restored<'_> {
             }
             let theirs = numbers(pid)?;
             beyond |= self.check_namespaces(&own, &joined, &theirs)?;
-            // Who may mount may have made another table, and mounts of its own in this one.
-            if theirs[&USER] != firsts[&USER] || (theirs[&MOUNT] != firsts[&MOUNT] && !self.may_mount()) {
+            if [USER, MOUNT].iter().any(|kind| theirs[kind] != firsts[kind]) {
                 return Err(refused("a process in namespaces of its own", "/linux/namespaces"));
             }
             check_cgroup(&cgroup, pid)?;
@@ -75,34 +69,16 @@ impl Restored<'_> {
             check_map(first, "uid_map", &linux.uid_mappings)?;
             check_map(first, "gid_map", &linux.gid_mappings)?;
         }
-        if !self.may_mount() {
-            let content = |point: &str| content(first, point).unwrap_or(Content::Other);
-            compare::check(self.table, &mountinfo::table(first)?, self.shown, &content)?;
-        }
+        let hosts = [mountinfo::table("self")?, mountinfo::table(self.criu)?];
+        let hosts: Vec<&str> =
+            hosts.iter().flat_map(|table| mountinfo::lines(table)).map(|line| line.device).collect();
+        let content = |point: &str| content(first, point).unwrap_or(Content::Other);
+        self.model.check(&compare::mounts(&mountinfo::table(first)?), &hosts, Some(&content))?;
         Ok(beyond)
     }
 
     fn process(&self) -> Option<&Process<'_>> {
         self.spec.process.as_ref()
-    }
-
-    fn sets(&self) -> Sets {
-        let capabilities = self.process().and_then(|process| process.capabilities.as_ref());
-        Sets::of(capabilities, u64::MAX)
-    }
-
-    /// The capabilities that a process of the container can come to have.
-    fn most(&self) -> u64 {
-        let Sets { bounding, permitted, inheritable, .. } = self.sets();
-        match self.process() {
-            Some(process) if process.no_new_privileges => permitted | inheritable,
-            _ => bounding | permitted | inheritable,
-        }
-    }
-
-    /// A container that may mount needs no checkpoint to mount what it likes.
-    fn may_mount(&self) -> bool {
-        self.most() & SYS_ADMIN != 0
     }
 
     /// The namespaces that the config joins by path.
@@ -153,7 +129,7 @@ impl Restored<'_> {
             Some(score) => score,
             None => score("self")?.min(0),
         };
-        if self.most() & SYS_RESOURCE == 0 && score(&pid.to_string())? < least {
+        if !Rights::of(self.spec).can_have(SYS_RESOURCE) && score(&pid.to_string())? < least {
             return Err(refused("a process with a score beyond its config", "/process/oomScoreAdj"));
         }
         Ok(())
@@ -161,15 +137,11 @@ impl Restored<'_> {
 
     fn check_thread(&self, pid: i32, thread: i32, filters: Option<&mut Filters>) -> Result<()> {
         let status = read(pid, &format!("task/{thread}/status"))?;
-        let sets = self.sets();
-        let most = self.most();
-        for (name, allowed) in [
-            ("CapBnd", sets.bounding),
-            ("CapPrm", most),
-            ("CapEff", most),
-            ("CapInh", most),
-            ("CapAmb", most),
-        ] {
+        let may = Rights::of(self.spec);
+        let most = may.most;
+        for (name, allowed) in
+            [("CapBnd", may.bounding), ("CapPrm", most), ("CapEff", most), ("CapInh", most), ("CapAmb", most)]
+        {
             let has = number(&status, name, 16).unwrap_or(u64::MAX);
             if has & !allowed != 0 {
                 let what = format!("a process with capabilities beyond its config ({name} {has:#x})");
@@ -196,7 +168,7 @@ impl Restored<'_> {
         if process.no_new_privileges {
             self.check_user(process, &status)?;
         }
-        if most & SYS_NICE == 0 {
+        if !may.can_have(SYS_NICE) {
             self.check_scheduling(process, pid, thread)?;
         }
         let label = given(&process.apparmor_profile).filter(|_| survey::has_apparmor());
@@ -238,7 +210,7 @@ impl Restored<'_> {
         for (name, right, ids, maps, field) in ids {
             let wanted: Vec<Option<u32>> = ids.into_iter().map(|id| outside(id, maps)).collect();
             let fits = |word: &str| word.parse().is_ok_and(|id| wanted.contains(&Some(id)));
-            if self.most() & right == 0 && !words(status, name).all(fits) {
+            if !Rights::of(self.spec).can_have(right) && !words(status, name).all(fits) {
                 return Err(refused("a process of another user", field));
             }
         }

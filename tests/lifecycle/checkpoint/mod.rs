@@ -3,10 +3,12 @@
 mod cycle;
 mod effects;
 mod hostile;
+mod image;
 mod labels;
 mod namespaces;
 mod options;
 mod peers;
+mod written;
 mod wrong;
 
 use crate::support::{Container, Ended, wait_until};

@@ -1,5 +1,6 @@
 //! What the options of both commands do.
 
+use super::image::Image;
 use super::{
     checkpoint, checkpoint_to, command, count, counting, counts_on, images, needs_criu, restore,
     restore_from, running, started,
@@ -56,6 +57,38 @@ fn a_dump_behind_a_pre_dump_has_what_has_changed_since() {
         let said = checkpoint_to(&container, &at("3"), &["--parent-path", given]).fails();
         assert!(said.contains(reason), "{given}: {said}");
     }
+}
+
+/// As CRIU writes it where the kernel tracks memory: nothing has changed since the dump before.
+#[test]
+fn memory_is_read_from_the_dumps_that_one_builds_on() {
+    needs_criu!();
+    const IN_PARENT: u64 = 1;
+    let container = started(counting());
+    let last = container.dir.join("dumps/last");
+    checkpoint_to(&container, &last, &[]).ok();
+    for (name, target) in [("2", "../1"), ("1", "")] {
+        let directory = container.dir.join("dumps").join(name);
+        fs::create_dir(&directory).unwrap();
+        for file in ["pagemap-1.img", "pages-1.img", "inventory.img"] {
+            fs::copy(last.join(file), directory.join(file)).unwrap();
+        }
+        if !target.is_empty() {
+            std::os::unix::fs::symlink(target, directory.join("parent")).unwrap();
+        }
+    }
+    std::os::unix::fs::symlink("../2", last.join("parent")).unwrap();
+    for directory in [&last, &container.dir.join("dumps/2")] {
+        let mut pages = Image::find(directory, "pagemap-1.img");
+        for area in pages.entries.iter_mut().skip(1) {
+            area.set(4, IN_PARENT);
+        }
+        pages.write();
+        fs::write(directory.join("pages-1.img"), "").unwrap();
+    }
+    let before = count(&container);
+    restore_from(&container, &last, &[]).ok();
+    counts_on(&container, before);
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn an_error_of_crius_is_told_with_its_log_and_its_cause_last() {
     needs_criu!();
     let container = started(counting());
     checkpoint(&container, &[]).ok();
-    fs::write(images(&container).join("pstree.img"), "nothing").unwrap();
+    fs::write(images(&container).join("fs-1.img"), "nothing").unwrap();
     let said = restore(&container, &[]).fails();
     let last = said.lines().last().unwrap_or_default();
     assert!(
@@ -92,6 +92,38 @@ fn a_restore_that_is_killed_leaves_what_delete_removes() {
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
     assert!(!table.contains(&container.id), "a mount of the host is left");
     restore(&container, &[]).ok();
+}
+
+#[test]
+fn what_was_not_compared_does_not_run_when_restore_is_ended() {
+    needs_criu!();
+    let bounding = |names: &[&str]| {
+        let names = serde_json::Value::from(names);
+        move |config: &mut serde_json::Value| {
+            for set in ["bounding", "effective", "permitted"] {
+                config["process"]["capabilities"][set] = names.clone();
+            }
+        }
+    };
+    let container = started(counting().edit(bounding(&["CAP_KILL", "CAP_NET_RAW"])));
+    checkpoint(&container, &[]).ok();
+    // What it has now, it has from the images alone.
+    let container = container.edit(bounding(&["CAP_KILL"]));
+    container.write_config();
+    fs::remove_file(container.rootfs().join("tmp/count")).unwrap();
+    let (bundle, images) = (container.bundle(), images(&container));
+    let args = ["restore", "-d", "-b", bundle.to_str().unwrap(), "--image-path", images.to_str().unwrap()];
+    for (milliseconds, signal) in (40..360).step_by(20).zip([libc::SIGTERM, libc::SIGKILL].iter().cycle()) {
+        let mut command = command(&container, &[&args[..], &[&container.id]].concat());
+        let mut restore = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        rruntime::sys::signal::kill(restore.id() as i32, *signal).unwrap();
+        restore.wait().unwrap();
+        std::thread::sleep(Duration::from_millis(200));
+        assert!(!container.rootfs().join("tmp/count").exists(), "it ran, {signal} after {milliseconds} ms");
+        container.call(&["delete", "--force", &container.id]);
+        assert_nothing_left(&container);
+    }
 }
 
 #[test]
