@@ -49,6 +49,17 @@ macro_rules! under_systemd {
     };
 }
 
+/// Ends a test where a container of this user cannot have limits of these controllers.
+macro_rules! needs_limits {
+    ($($controller:expr),+) => {
+        under_systemd!();
+        if !$crate::bench::is_root() && !$crate::support::is_v2() {
+            skip!("cgroup v1 gives an ordinary user no limits");
+        }
+        needs!($($controller),+);
+    };
+}
+
 /// Its cgroupsPath names a scope of its own.
 pub fn scoped() -> Container {
     let container = Container::below(&std::env::temp_dir());

@@ -1,7 +1,7 @@
 //! Every limit that config.json has for a scope: the property that systemd is told, the control file, what becomes of both
 //! when systemd writes it again, and what is told of a scope that is out of memory.
 
-use crate::bench::{file_of, is_root, path_of, property, run, scoped, started, systemctl, unit};
+use crate::bench::{file_of, path_of, property, run, scoped, started, systemctl, unit};
 use crate::rules::{alone, reload};
 use crate::support::{Container, disk, finish, is_v2, wait_until};
 use serde_json::{Value, json};
@@ -9,17 +9,6 @@ use std::fs::{self, File};
 use std::process::Stdio;
 
 const MIB: u64 = 1 << 20;
-
-/// Ends a test where a container of this user cannot have limits of these controllers.
-macro_rules! needs_limits {
-    ($($controller:expr),+) => {
-        under_systemd!();
-        if !is_root() && !is_v2() {
-            skip!("cgroup v1 gives an ordinary user no limits");
-        }
-        needs!($($controller),+);
-    };
-}
 
 /// A limit with its property, as `systemctl show` has it, and with its control file: what is in that, and what is in it once
 /// systemd has written it again.

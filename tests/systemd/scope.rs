@@ -4,7 +4,7 @@ use crate::bench::{
     assert_gone, cgroup_of, directories, file_of, is_root, property, property_of, run, scoped, start_with,
     started, systemctl, systemd, unit,
 };
-use crate::support::{Container, finish, has_controller, is_v2, wait_until};
+use crate::support::{Container, finish, is_v2, wait_until};
 use std::fs;
 use std::process::{Command, Stdio};
 
@@ -307,13 +307,7 @@ fn a_container_whose_process_has_ended_can_be_deleted_and_its_name_taken_again()
 
 #[test]
 fn one_task_is_enough_for_a_program_that_does_not_fork() {
-    under_systemd!();
-    if !has_controller("pids") {
-        skip!("no pids controller here (lane: hack/test-in-box, v1)");
-    }
-    if !is_root() && !is_v2() {
-        skip!("cgroup v1 gives an ordinary user no limits");
-    }
+    needs_limits!("pids");
     let limited = |container: Container| {
         container.edit(|config| config["linux"]["resources"]["pids"] = serde_json::json!({"limit": 1}))
     };
