@@ -1,8 +1,9 @@
 //! The plans that start CRIU: beside a container that it dumps, and for one that it restores.
 //!
 //! A restore works on files that others may have written, with all rights. So CRIU gets a mount table of its own, in which
-//! the host's tree is read-only and what the config names lies ready below one directory: it follows no path of the images
-//! on the host, and what it mounts is gone with it. It is born in the container's cgroup, under its device rules.
+//! the host's tree is read-only, without what holds sockets and data, and what the config names lies ready below one
+//! directory: it follows no path of the images on the host, and what it mounts is gone with it. It is born in the
+//! container's cgroup, under its device rules.
 
 use super::script::{Field, Script, StringList, c};
 use crate::names::namespaces::{CGROUP, NETWORK, USER};
@@ -30,9 +31,21 @@ pub fn binds(plan: &Script) -> impl Iterator<Item = Bind<'_>> {
     })
 }
 
-/// What comes before CRIU of the restore of a container with this plan; its handles are those of the plan, and `images`
-/// beyond them.
-pub fn stage(plan: &Script, created: u64, images: &[(&str, Handle)]) -> Script {
+/// Where CRIU keeps what it has found out of this machine.
+pub const KNOWN: &str = "/run/criu.kdat";
+/// Directories of the host that CRIU needs nothing of.
+pub const HIDDEN: [&str; 9] =
+    ["/run", "/dev/shm", "/var", "/home", "/root", "/srv", "/mnt", "/media", "/boot"];
+
+/// What comes before CRIU of the restore of a container with this plan; its handles are those of the plan, and `trees`
+/// beyond them, each with its place. `hidden` are directories of the host, `known` what CRIU has found out of this machine.
+pub fn stage(
+    plan: &Script,
+    created: u64,
+    trees: &[(&str, Handle)],
+    hidden: &[&str],
+    known: Option<Handle>,
+) -> Script {
     let mut script = Script::default();
     for (step, field) in plan.steps() {
         let joins = matches!(step, Step::Join { flags: CGROUP, .. });
@@ -65,13 +78,22 @@ pub fn stage(plan: &Script, created: u64, images: &[(&str, Handle)]) -> Script {
         script.push(field, Step::Bind(Bind { recursive_attributes, ..Bind::plain(tree, &target) }));
     }
     // CRIU works there, and mounts below it.
-    for (place, tree) in images {
-        let target = c(&format!("{DIRECTORY}/{place}"));
+    for (place, tree) in trees {
+        let target = c(place);
         script.push(Field::None, Step::Bind(Bind::plain(*tree, &target)));
     }
     for (number, bind) in binds(plan).enumerate() {
         let target = c(&format!("{DIRECTORY}/{number}"));
         script.push(Field::None, Step::Bind(Bind { target: &target, links: Links::FOLLOW, ..bind }));
+    }
+    // Not before: a bind may be made of what is there.
+    for directory in hidden {
+        let target = c(directory);
+        script.push(Field::None, filesystem(c"tmpfs", &target));
+    }
+    if let Some(tree) = known {
+        let target = c(KNOWN);
+        script.push(Field::None, Step::Bind(Bind::plain(tree, &target)));
     }
     script
 }

@@ -12,6 +12,7 @@
 
 use crate::criu::images::{Kind as Image, kind};
 use crate::error::{Error, Kind, Result};
+use crate::plan::criu::DIRECTORY;
 use crate::plan::script::c;
 use crate::sys::file::{self, cwd};
 use crate::sys::{Errno, mount};
@@ -34,7 +35,7 @@ const TAME: u64 = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT
 pub struct Images {
     pub directory: OwnedFd,
     pub work: Option<OwnedFd>,
-    /// What CRIU's mount table gets, and where below its directory: for a restore.
+    /// What CRIU's mount table gets, and where: for a restore.
     pub trees: Vec<(String, OwnedFd)>,
     log: &'static str,
     log_path: PathBuf,
@@ -69,7 +70,7 @@ impl Images {
         let tree = mount::detached_tmpfs().map_err(|e| e.because("make a directory for the images"))?;
         let top = PathBuf::from(format!("/proc/self/fd/{}", tree.as_raw_fd()));
         let logs = tame(work.as_ref().unwrap_or(&directory).as_fd(), 0)?;
-        let mut trees = vec![("work".to_owned(), logs)];
+        let mut trees = vec![(format!("{DIRECTORY}/work"), logs)];
         let mut left = MOST_BYTES;
         let mut next = Some(directory);
         while let Some(from) = next {
@@ -80,7 +81,7 @@ impl Images {
             }
             next = copy(from.as_fd(), &top, number, &mut left)?;
             let flags = if dedup { 0 } else { libc::MOUNT_ATTR_RDONLY };
-            trees.push((format!("images/pages-{number}"), tame(from.as_fd(), flags)?));
+            trees.push((format!("{DIRECTORY}/images/pages-{number}"), tame(from.as_fd(), flags)?));
         }
         let open = |name| file::openat2(tree.as_fd(), name, libc::O_RDONLY | libc::O_DIRECTORY, 0, 0);
         let directory = open(c"0").map_err(|e| e.because("open the copy of the images"))?;
@@ -88,7 +89,7 @@ impl Images {
             .map_err(|e| e.because("make the copy of the images read-only"))?;
         let work = trees[0].1.try_clone().map_err(|e| Error::io("copy a descriptor", &e))?;
         // What is mounted in it comes behind it.
-        trees.insert(0, ("images".to_owned(), tree));
+        trees.insert(0, (format!("{DIRECTORY}/images"), tree));
         Ok(Images { directory, work: Some(work), trees, log, log_path })
     }
 

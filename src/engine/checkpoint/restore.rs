@@ -40,10 +40,13 @@ use crate::plan::deeds::{self, Creation, Deed, HookKind, Wishes};
 use crate::plan::{self, Open, Opens, Plan, criu as stage};
 use crate::spec::text::{Text, given};
 use crate::spec::{Linux, Process, Spec};
+use crate::sys::file::cwd;
 use crate::sys::launch::{Child, Sleeper};
-use crate::sys::{process, wait};
+use crate::sys::{mount, process, wait};
 use crate::wire::Handle;
+use std::fs;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 
 const LOG: &str = "restore.log";
 const NULL: &str = "/dev/null";
@@ -271,14 +274,17 @@ impl Restoring<'_> {
             .map(|(_, number)| opened.borrow(*number))
             .collect();
         let mut numbers = numbers;
-        let mut images = Vec::new();
-        for (place, tree) in &self.images.trees {
-            images.push((&**place, Handle(numbers.len() as u32)));
+        let known = known_machine();
+        let mut add = |tree: &OwnedFd| {
             numbers.push(tree.as_raw_fd());
-        }
+            Handle(numbers.len() as u32 - 1)
+        };
+        let trees: Vec<(&str, Handle)> =
+            self.images.trees.iter().map(|(place, tree)| (&**place, add(tree))).collect();
+        let known = known.as_ref().map(add);
         // Where CRIU manages cgroups it makes the namespace too.
         let late = if self.manages_cgroups() { CGROUP } else { 0 };
-        let script = stage::stage(&plan.script, plan.created & !late, &images);
+        let script = stage::stage(&plan.script, plan.created & !late, &trees, &self.hidden(), known);
         let empty = plan::Script::default();
         let birth = birth::Start {
             namespaces: MOUNT,
@@ -293,6 +299,31 @@ impl Restoring<'_> {
         self.making.made.init = Some(init);
         self.service = Some(service);
         ready
+    }
+
+    /// What CRIU's mount table shows nothing of: directories without its programs, and without what it is told of by a path.
+    fn hidden(&self) -> Vec<&'static str> {
+        let programs =
+            ["criu", "sh", "tar", "ip", "iptables-restore"].into_iter().filter_map(survey::program);
+        let config = common(&self.options.criu, &self.images, self.making.spec).config_file;
+        let told = config.into_iter().chain(self.joined().map(|namespace| namespace.file)).map(PathBuf::from);
+        let places = |path: PathBuf| [fs::canonicalize(&path).ok(), std::path::absolute(path).ok()];
+        let needed: Vec<PathBuf> = programs.chain(told).flat_map(places).flatten().collect();
+        let is_hidden = |directory: &&str| {
+            fs::symlink_metadata(directory).is_ok_and(|found| found.is_dir())
+                && !needed.iter().any(|path| path.starts_with(directory))
+        };
+        stage::HIDDEN.into_iter().filter(is_hidden).collect()
+    }
+
+    /// The namespaces by path that CRIU opens itself.
+    fn joined(&self) -> impl Iterator<Item = JoinNamespace> {
+        self.making.spec.linux().namespaces.iter().filter_map(|namespace| {
+            let known = names::namespace(&namespace.kind)?;
+            let file = given(&namespace.path)?.to_owned();
+            let criu = known.flag != CGROUP && external_key(known.flag).is_none();
+            criu.then(|| JoinNamespace { kind: known.proc_name.to_owned(), file })
+        })
     }
 
     fn manages_cgroups(&self) -> bool {
@@ -332,12 +363,6 @@ impl Restoring<'_> {
             _ => None,
         });
         inherit_fd.extend((4..).zip(keys).map(|(fd, (_, key))| InheritFd { key: key.to_owned(), fd }));
-        let joined = spec.linux().namespaces.iter().filter_map(|namespace| {
-            let known = names::namespace(&namespace.kind)?;
-            let file = given(&namespace.path)?.to_owned();
-            let criu = known.flag != CGROUP && external_key(known.flag).is_none();
-            criu.then(|| JoinNamespace { kind: known.proc_name.to_owned(), file })
-        });
         let label = spec.process.as_ref().and_then(|process| {
             let profile = given(&process.apparmor_profile).filter(|_| survey::has_apparmor());
             let label = given(&process.selinux_label).filter(|_| survey::has_selinux());
@@ -352,7 +377,7 @@ impl Restoring<'_> {
             ext_mnt,
             inherit_fd,
             shell_job: Some(criu.shell_job && !exchanged),
-            join_ns: joined.collect(),
+            join_ns: self.joined().collect(),
             cg_root: self.cgroup_roots()?,
             lsm_profile: label,
             lsm_mount_context: lsm_mount_context.clone(),
@@ -503,6 +528,13 @@ impl Restoring<'_> {
             }
         }
     }
+}
+
+/// Without it CRIU would take its time to find it out again.
+fn known_machine() -> Option<OwnedFd> {
+    let tree = crate::sys::c(stage::KNOWN).and_then(|path| mount::clone_tree(cwd(), &path, 0)).ok()?;
+    mount::set_attributes(tree.as_fd(), libc::MOUNT_ATTR_RDONLY).ok()?;
+    Some(tree)
 }
 
 fn is_external(open: &Open) -> bool {

@@ -285,3 +285,23 @@ fn what_a_process_has_open_needs_its_right() {
     });
     assert!(said.contains("a higher RLIMIT_NOFILE"), "{said}");
 }
+
+#[test]
+fn crius_mount_table_shows_no_data_and_no_socket_of_the_host() {
+    needs_criu!();
+    let container = counting();
+    let seen = container.dir.join("seen");
+    // Its first process has CRIU's mounts still.
+    let look = format!(
+        "pid=$(sed 's/.*\"pid\": *\\([0-9]*\\).*/\\1/'); cd /proc/$pid/root; ls -A run var dev/shm home root > {}",
+        seen.display()
+    );
+    let container = started(container.edit(|config| {
+        config["hooks"] = json!({"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", look]}]});
+    }));
+    checkpoint(&container, &[]).ok();
+    restore(&container, &[]).ok();
+    let text = fs::read_to_string(seen).unwrap();
+    let names: Vec<&str> = text.lines().filter(|line| !line.is_empty() && !line.ends_with(':')).collect();
+    assert!(text.contains("run:") && names.iter().all(|name| name.starts_with("criu.kdat")), "{text}");
+}
