@@ -91,7 +91,7 @@ pub fn container<'a>(
         _ => Ends { word: opens.add(Open::StartWord), answer: opens.add(Open::StartAnswer), taken },
     };
     let mut namespaces = Namespaces::of(spec, host.privileged, &mut opens);
-    let scope = host.cgroup.as_ref().filter(|at| at.is_unified()).and_then(|at| at.unit.as_ref());
+    let scope = host.cgroup.as_ref().filter(|at| at.is_entered_by_birth()).and_then(|at| at.unit.as_ref());
     // A user's manager looks whom a process belongs to, which changes while the tree is built; and the groups below a scope
     // are entered by a birth.
     let moved = scope.is_some_and(|unit| !namespaces.staged() && !unit.users && unit.below.is_none());
@@ -195,7 +195,8 @@ impl<'a> Builder<'a, '_> {
                 self.push(Step::Spawn { flags: 0 });
             }
         }
-        push_cgroup(self.host.cgroup.as_ref(), &mut self.script, &mut self.opens);
+        let by_file = self.host.cgroup.as_ref().filter(|at| !at.is_entered_by_birth());
+        push_cgroup(by_file, &mut self.script, &mut self.opens);
         affinity::push_all(&mut self.script);
         if self.spec.linux().intel_rdt.is_some() {
             self.push_for("/linux/intelRdt", Step::Sync { point: Point::Resctrl });

@@ -12,7 +12,7 @@ use super::script::{Field, Talk};
 use super::tenant::Tenant;
 use super::{Plan, StartWord};
 use crate::cgroup::systemd::Order;
-use crate::cgroup::{Limits, Location, Unit, Version};
+use crate::cgroup::{Limits, Location, Unit};
 use crate::error::{Error, Result};
 use crate::resctrl::{Demand, Group, Place};
 use crate::spec::{Hook, IdMapping, Linux, Process, Rlimit, Seccomp, Spec};
@@ -317,7 +317,7 @@ pub fn create<'a>(of: &Creation<'a>) -> Result<Vec<Deed<'a>>> {
     let terminal = spec.process.as_ref().is_some_and(|process| process.terminal);
     // On v1 the process enters its cgroups by itself and finds its limits there; on v2 they are set while the child works.
     // A first process that spawns the real one must not meet a limit of one task.
-    let legacy = cgroup.is_some_and(|location| location.legs.iter().any(|leg| leg.version == Version::V1));
+    let legacy = cgroup.is_some_and(|location| !location.is_entered_by_birth());
     let limited = |now: bool| cgroup.filter(|_| now).map(|_| Deed::SetLimits(limits));
     // On v1 init enters its cgroups by itself, as they are when it is started; on v2 systemd moves it there, or its first
     // stage, so that it is born in the scope.
