@@ -133,6 +133,9 @@ pub struct Mount {
     pub kind: u32,
     #[prost(uint32, tag = "2")]
     pub id: u32,
+    /// The mount that it is on.
+    #[prost(uint32, tag = "4")]
+    pub parent: u32,
     /// `MS_…`
     #[prost(uint32, tag = "5")]
     pub flags: u32,

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What a mount may not lack where the model's has it.
-const RESTRICTIONS: [(&str, u64); 4] = [
+const RESTRICTIONS: [(&str, u64); 5] = [
+    ("nosymfollow", 256 /* MS_NOSYMFOLLOW */),
     ("ro", libc::MS_RDONLY),
     ("nosuid", libc::MS_NOSUID),
     ("nodev", libc::MS_NODEV),
@@ -27,6 +28,9 @@ pub enum Content {
 /// A mount, as a mount table or an image has it.
 #[derive(Clone, Debug)]
 pub struct Mount {
+    pub id: u64,
+    /// The mount that it is on.
+    pub parent: u64,
     pub point: String,
     pub root: String,
     pub kind: String,
@@ -49,6 +53,8 @@ pub fn mounts(table: &str) -> Vec<Mount> {
         RESTRICTIONS.iter().filter(|(word, _)| has(*word)).fold(0, |all, (_, flag)| all | flag)
     };
     let mount = |line: mountinfo::Line| Mount {
+        id: line.id,
+        parent: line.parent,
         point: unescape(line.point),
         root: unescape(line.root),
         kind: line.kind.to_owned(),
@@ -100,13 +106,14 @@ impl Model<'_> {
         content: Option<&dyn Fn(&str) -> Content>,
     ) -> Result<()> {
         let mut left: Vec<&Mount> = self.mounts.iter().collect();
-        let mut own = BTreeMap::new();
+        let (mut own, mut pairs) = (BTreeMap::new(), BTreeMap::new());
         for mount in restored {
             // What lies above hides what lies below: the same order counts.
             let Some(at) = left.iter().position(|known| known.point == mount.point) else {
                 return Err(refused(mount, "a mount that its config does not have".into()));
             };
             let known = left.remove(at);
+            pairs.insert(mount.id, known);
             let is_hosts = self.shows(&mount.point) || host.contains(&&*mount.device);
             let device =
                 if is_hosts { &known.device } else { own.entry(&known.device).or_insert(&mount.device) };
@@ -126,6 +133,16 @@ impl Model<'_> {
             }
             if let Some(why) = difference(known, mount, device, lacks) {
                 return Err(refused(mount, why));
+            }
+        }
+        // What lies below hides nothing: a mask is on what it masks.
+        for mount in restored.iter().filter(|mount| mount.point != "/") {
+            let on = |mount: &Mount| pairs.get(&mount.parent).map(|known| known.id);
+            if on(mount) != pairs.get(&mount.id).map(|known| known.parent) {
+                return Err(refused(
+                    mount,
+                    "a mount that is not on the one that its config has it on".into(),
+                ));
             }
         }
         match left.first() {
@@ -226,6 +243,9 @@ mod tests {
         assert!(said("- proc proc", "- sysfs sysfs").contains("a sysfs instead of a proc"));
         assert!(said("3 2 0:40 /sys /proc/sys ro,nosuid - proc proc rw\n", "").contains("/proc/sys"));
         assert!(said("4 1", "5 1 0:9 / /debug rw - debugfs x rw\n4 1").contains("does not have at /debug"));
+        assert!(
+            said("3 2 0:40", "3 1 0:40").contains("not on the one that its config has it on at /proc/sys")
+        );
         assert!(said("noexec", "exec").contains("not noexec at /proc"));
         assert!(said("0:40", "0:22").contains("another proc at /proc"), "the host's");
         assert!(

@@ -145,6 +145,8 @@ impl Look<'_> {
             }
             let kind = images::FILE_SYSTEMS.iter().find(|(code, _)| *code == entry.kind);
             let mut mount = Mount {
+                id: entry.id.into(),
+                parent: entry.parent.into(),
                 root: text(&entry.root),
                 kind: kind.map_or("file system of another kind", |(_, kind)| kind).to_owned(),
                 device: String::new(),

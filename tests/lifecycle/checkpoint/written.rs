@@ -121,6 +121,14 @@ fn mounts_are_the_models_and_no_path_leads_upwards() {
     };
     let said = attack.says(&[], change("/proc/sys", 5, 0.into()));
     assert!(said.contains("not ro at /proc/sys"), "{said}");
+    // A mask below what it masks.
+    let said = attack.says(&[], |directory| {
+        let mut image = mounts(directory);
+        let root = at(&mut image, "/").number(2);
+        at(&mut image, "/proc/sys").set(4, root);
+        image.write();
+    });
+    assert!(said.contains("not on the one that its config has it on at /proc/sys"), "{said}");
     let said = attack.says(&[], change("/proc", 1, 2.into()));
     assert!(said.contains("a sysfs instead of a proc at /proc"), "{said}");
     let said = attack.says(&[], change("/proc", 18, "/".into()));
