@@ -359,8 +359,9 @@ pub fn create<'a>(of: &Creation<'a>) -> Result<Vec<Deed<'a>>> {
         confined: plan.confined.as_ref(),
         resctrl: resctrl.map(Group::Wanted),
         records: plan.staged || plan.moved,
-        scope: asked.map(|_| [Deed::AwaitScope(limits), Deed::GuardDevices(limits)].map(Some)),
-        limits: limited(plan.moved),
+        // Before init goes on: with it the scope may end.
+        scope: asked
+            .map(|_| [Some(Deed::AwaitScope(limits)), Some(Deed::GuardDevices(limits)), limited(plan.moved)]),
     };
     // What comes after it is said to the command that starts the container.
     part.meet(plan.script.talks().iter().take_while(|(_, talk)| *talk != Talk::Ready), &mut deeds)?;
@@ -505,17 +506,8 @@ pub fn join<'a>(
 ) -> Result<Vec<Deed<'a>>> {
     let mut deeds = vec![Deed::Open(&tenant.opens), Deed::StartJoining];
     let (confined, resctrl) = (tenant.confined.as_ref(), resctrl.map(Group::Recorded));
-    let scope = tenant.mover.as_ref().map(|unit| [Some(Deed::MoveIntoScope(unit)), None]);
-    let part = HostsPart {
-        spec,
-        id_maps: None,
-        raises: true,
-        confined,
-        resctrl,
-        records: false,
-        scope,
-        limits: None,
-    };
+    let scope = tenant.mover.as_ref().map(|unit| [Some(Deed::MoveIntoScope(unit)), None, None]);
+    let part = HostsPart { spec, id_maps: None, raises: true, confined, resctrl, records: false, scope };
     part.meet(tenant.script.talks().iter(), &mut deeds)?;
     deeds.extend(wanted([
         Some(Deed::AwaitProgram),
@@ -535,9 +527,7 @@ struct HostsPart<'a> {
     /// The process that hooks may ask for is there only by then.
     records: bool,
     /// What puts the process into a scope.
-    scope: Option<[Option<Deed<'a>>; 2]>,
-    /// What is set while the process goes on in it.
-    limits: Option<Deed<'a>>,
+    scope: Option<[Option<Deed<'a>>; 3]>,
 }
 
 impl<'a> HostsPart<'a> {
@@ -553,12 +543,7 @@ impl<'a> HostsPart<'a> {
                 Talk::Reached(point) => {
                     deeds.push(Deed::Meet(point));
                     deeds.extend(self.at(point).ok_or_else(|| lacks(*talk))?);
-                    if point == Point::Scope {
-                        deeds.push(Deed::ReleaseIntoScope);
-                        deeds.extend(self.limits);
-                    } else {
-                        deeds.push(Deed::Release);
-                    }
+                    deeds.push(if point == Point::Scope { Deed::ReleaseIntoScope } else { Deed::Release });
                 }
                 Talk::Console => {
                     let process = self.spec.process.as_ref().ok_or_else(|| lacks(*talk))?;

@@ -238,3 +238,17 @@ fn a_scope_that_runs_out_of_memory_says_so_and_its_numbers_are_its_own() {
     container.call(&["delete", "--force", &container.id]).ok();
     wait_until("the stream ends", || watching.try_wait().unwrap().is_some());
 }
+
+/// With such a program the scope has lost its only process at once.
+#[test]
+fn a_program_that_is_not_there_is_named_whatever_the_limits() {
+    needs_limits!("pids", "memory");
+    for round in 0..20 {
+        let container = scoped().args(&["no-such-command"]).edit(|config| {
+            config["linux"]["resources"]["pids"] = json!({"limit": 20});
+            config["linux"]["resources"]["memory"] = json!({"limit": 32 * MIB});
+        });
+        let ended = run(&container);
+        assert!(ended.err.contains("no-such-command"), "round {round}: {}", ended.err);
+    }
+}
