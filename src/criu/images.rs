@@ -174,6 +174,8 @@ pub const FILE_SYSTEMS: [(u32, &str); 8] = [
 pub struct Process {
     #[prost(uint32, tag = "1")]
     pub pid: u32,
+    #[prost(uint32, tag = "2")]
+    pub parent: u32,
     /// With the first of them, which has its number.
     #[prost(uint32, repeated, packed = "false", tag = "5")]
     pub threads: Vec<u32>,
@@ -338,6 +340,8 @@ pub struct Core {
 
 #[derive(Clone, PartialEq, Message)]
 pub struct Task {
+    #[prost(uint32, tag = "1")]
+    pub state: u32,
     #[prost(message, optional, tag = "8")]
     pub limits: Option<Limits>,
 }

@@ -51,6 +51,8 @@ const OPEN_PROTOCOLS: [u32; 3] = [0, 15, 16];
 /// An open file has none of them: the kernel forgets them.
 const MAKING: u32 =
     (libc::O_CREAT | libc::O_EXCL | libc::O_TRUNC | (libc::O_TMPFILE & !libc::O_DIRECTORY)) as u32;
+/// `TASK_DEAD`
+const DEAD: u32 = 2;
 /// `USK_EXTERN`
 const EXTERNAL: u32 = 1;
 /// `remap_type`
@@ -75,7 +77,13 @@ impl Look<'_> {
                 files.insert(regular.id, regular);
             }
         }
-        for Process { pid, threads } in &processes {
+        for Process { pid, threads, parent } in &processes {
+            // It would become a child of whatever is around the container, and is in no tree that is compared.
+            let above = self.read_if_there::<Core>(&format!("core-{parent}.img"))?;
+            let is_alive = |core: &Core| core.task.as_ref().is_some_and(|task| task.state != DEAD);
+            if *parent != 0 && (above.is_empty() || !above.iter().all(is_alive)) {
+                return Err(refused("pstree.img", "a process whose parent has ended", "/process"));
+            }
             let name = format!("mm-{pid}.img");
             let memory = self.read_if_there::<Memory>(&name)?;
             if memory.iter().flat_map(|memory| &memory.areas).any(|area| area.flags & MAKING != 0) {

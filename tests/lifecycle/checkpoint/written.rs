@@ -292,6 +292,15 @@ fn what_a_process_has_open_needs_its_right() {
         core.write();
     });
     assert!(said.contains("a higher RLIMIT_NOFILE"), "{said}");
+    let said = attack.says(&[], |directory| {
+        let mut tree = Image::find(directory, "pstree.img");
+        tree.entries.push(Message::default().with(1, 900).with(2, 1).with(3, 1).with(4, 1).with(5, 900));
+        tree.write();
+        let mut core = Image::find(directory, "core-1.img");
+        core.entries[0].change(3, |task| task.set(1, 2));
+        core.write();
+    });
+    assert!(said.contains("a process whose parent has ended"), "{said}");
 }
 
 #[test]
