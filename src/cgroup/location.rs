@@ -127,8 +127,8 @@ impl Location {
         self.legs.iter().all(|leg| leg.version == Version::V2)
     }
 
-    /// Whether its processes are born in it, and enter none of it by a file: cgroup v2, and a scope where systemd itself keeps
-    /// all of its directories.
+    /// Whether its processes are born in it, and enter none of it by a file: cgroup v2, and a scope where systemd itself
+    /// keeps all of its directories.
     pub fn is_entered_by_birth(&self) -> bool {
         self.is_unified() || (self.unit.is_some() && self.legs.iter().all(Leg::is_of_units))
     }

@@ -11,10 +11,11 @@
 //!     │ reads where the process is now, and opens that
 //! ```
 //!
-//! On cgroup v2 the process is init, which meanwhile builds what does not show the cgroup; or its first stage, where the
-//! plan has one, or a user's manager or a group below the scope is asked for: then init is born in the scope. On v1 a
-//! process holds the scope until init has entered it by its files. systemd ends a scope that has lost its last process: one whose
-//! maker died on the way leaves nothing. A unit is stopped only where the record says that it was made for this container.
+//! On cgroup v2 the process is init, which meanwhile builds what does not show the cgroup; or its first stage, where
+//! the plan has one, or a user's manager or a group below the scope is asked for: then init is born in the scope. On v1
+//! a process holds the scope until init has entered it by its files. systemd ends a scope that has lost its last
+//! process: one whose maker died on the way leaves nothing. A unit is stopped only where the record says that it was
+//! made for this container.
 //!
 //! systemd writes the limits that it knows as properties again when its configuration is reloaded, so all of those are
 //! given to it. The files are written as well: they have what systemd does not know, and until that reload what it rounds (a
