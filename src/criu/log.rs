@@ -26,6 +26,8 @@ pub fn cause(log: &str) -> Option<&str> {
     words.split_once("): ").map(|(_, words)| words.trim())
 }
 
+const STREAMS: &str = "a standard stream that was a file has to be a file again: redirect those of restore as those of create were";
+
 /// (what the log has, what to do); the first that is found counts.
 const REMEDIES: &[(&str, &str)] = &[
     (
@@ -48,6 +50,8 @@ const REMEDIES: &[(&str, &str)] = &[
         "for a container with a user namespace use --manage-cgroups-mode soft, which trusts the files with its cgroups",
     ),
     ("No mapping for", "the checkpoint has a mount of the host that the config does not have"),
+    ("Illegal seek", STREAMS),
+    ("has bad mode", STREAMS),
     ("bad size", "a standard stream is a file of another size than at the dump: append to it, or use a pipe"),
     ("doesn't have a proper root mount", "the container has a mount that is not in its config"),
     ("Mount 0", "the container has a mount that is not in its config"),
