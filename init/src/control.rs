@@ -102,8 +102,9 @@ impl Init<'_> {
     pub fn guard(&self, first: Handle, second: Handle) -> Outcome<()> {
         let heard = self.expect_go();
         if heard.is_err() {
-            sys::kill(self.handle(first)?).part(Part::Whole)?;
-            sys::kill(self.handle(second)?).part(Part::Whole)?;
+            // Each whatever becomes of the other, which may have ended.
+            let (first, second) = (sys::kill(self.handle(first)?), sys::kill(self.handle(second)?));
+            first.and(second).part(Part::Whole)?;
         }
         heard
     }
