@@ -70,6 +70,8 @@ fn devices_of_the_network_come_again_before_the_hooks_which_run_in_their_order()
     let script = format!(
         "ip link set lo up; ip link add eth7 type veth peer name far7; ip addr add 192.0.2.7/24 dev eth7
         {rr} run -d -b {bundle} {id} >/dev/null 2>&1; sleep 0.3; {rr} checkpoint --image-path {images} {id}
+        # The kernel takes the first pair away with its namespace, when it comes to it.
+        for _ in $(seq 200); do ip link show far7 >/dev/null 2>&1 || break; sleep 0.05; done
         rm {order}; ip link add eth7 type veth peer name far7; ip addr add 192.0.2.8/24 dev eth7
         {rr} restore -d -b {bundle} --image-path {images} {id} >/dev/null 2>&1; cat {order}; {rr} exec {id} ip addr show c0",
         rr = format!("{} --root {}", crate::support::RRUNTIME, container.state_root().display()),
