@@ -200,11 +200,11 @@ impl Driver {
     }
 
     /// Other limits, all of them or none ([`Cgroup::update`]).
-    pub fn update(&self, limits: &Limits, rest: Rest) -> Result<Undo<'_>> {
+    pub fn update(&self, limits: &Limits, earlier: &Limits, rest: Rest) -> Result<Undo<'_>> {
         match self {
             Driver::None => Err(without_cgroup("updated")),
             Driver::Files(cgroup) => cgroup.update(limits),
-            Driver::Systemd(scope) => scope.update(limits, rest),
+            Driver::Systemd(scope) => scope.update(limits, earlier, rest),
         }
     }
 

@@ -344,6 +344,9 @@ pub struct Task {
     pub state: u32,
     #[prost(message, optional, tag = "8")]
     pub limits: Option<Limits>,
+    /// As in `Thread`, where an older CRIU has it.
+    #[prost(uint32, optional, tag = "12")]
+    pub filter: Option<u32>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -363,6 +366,9 @@ pub struct Limit {
 pub struct Thread {
     #[prost(message, optional, tag = "10")]
     pub credentials: Option<Credentials>,
+    /// The newest filter that it had, of those in seccomp.img.
+    #[prost(uint32, optional, tag = "12")]
+    pub filter: Option<u32>,
 }
 
 #[derive(Clone, Copy, PartialEq, Message)]

@@ -326,7 +326,9 @@ pub fn create<'a>(of: &Creation<'a>) -> Result<Vec<Deed<'a>>> {
     // the making that was taken for a running one would let `exec` into the host's tree. Hooks may ask for the state
     // before; and a new user namespace is seen only when its process waits for the id maps, and belongs into the record.
     let hooks = spec.hooks.is_some();
-    let late = plan.staged || plan.moved || hooks || plan.id_maps.is_some();
+    // Only then is the process in its cgroup, and in the second case there at all.
+    let arrives = plan.moved || plan.staged;
+    let late = arrives || hooks || plan.id_maps.is_some();
     let kept = wishes.start != StartWord::Maker;
     let mut deeds = wanted([
         Some(Deed::MakeState(id)),
@@ -346,10 +348,10 @@ pub fn create<'a>(of: &Creation<'a>) -> Result<Vec<Deed<'a>>> {
         limited(legacy && !plan.staged),
         Some(Deed::StartInit(plan.clone_flags)),
         asked.filter(|_| !legacy),
-        limited(!legacy && !plan.staged && !plan.moved),
+        limited(!legacy && !arrives),
         Some(Deed::KeepConfig),
         kept.then_some(Deed::KeepScript),
-        (hooks && !plan.staged && !plan.moved).then_some(Deed::RecordProcess),
+        (hooks && !arrives).then_some(Deed::RecordProcess),
         (!late).then_some(Deed::RecordCreated),
     ]);
     let part = HostsPart {
@@ -358,10 +360,11 @@ pub fn create<'a>(of: &Creation<'a>) -> Result<Vec<Deed<'a>>> {
         raises: of.raises,
         confined: plan.confined.as_ref(),
         resctrl: resctrl.map(Group::Wanted),
-        records: plan.staged || plan.moved,
+        records: arrives,
         // Before init goes on: with it the scope may end.
-        scope: asked
-            .map(|_| [Some(Deed::AwaitScope(limits)), Some(Deed::GuardDevices(limits)), limited(plan.moved)]),
+        scope: asked.map(|_| {
+            wanted([Some(Deed::AwaitScope(limits)), Some(Deed::GuardDevices(limits)), limited(plan.moved)])
+        }),
     };
     // What comes after it is said to the command that starts the container.
     part.meet(plan.script.talks().iter().take_while(|(_, talk)| *talk != Talk::Ready), &mut deeds)?;
@@ -506,7 +509,7 @@ pub fn join<'a>(
 ) -> Result<Vec<Deed<'a>>> {
     let mut deeds = vec![Deed::Open(&tenant.opens), Deed::StartJoining];
     let (confined, resctrl) = (tenant.confined.as_ref(), resctrl.map(Group::Recorded));
-    let scope = tenant.mover.as_ref().map(|unit| [Some(Deed::MoveIntoScope(unit)), None, None]);
+    let scope = tenant.mover.as_ref().map(|unit| vec![Deed::MoveIntoScope(unit)]);
     let part = HostsPart { spec, id_maps: None, raises: true, confined, resctrl, records: false, scope };
     part.meet(tenant.script.talks().iter(), &mut deeds)?;
     deeds.extend(wanted([
@@ -527,7 +530,7 @@ struct HostsPart<'a> {
     /// The process that hooks may ask for is there only by then.
     records: bool,
     /// What puts the process into a scope.
-    scope: Option<[Option<Deed<'a>>; 3]>,
+    scope: Option<Vec<Deed<'a>>>,
 }
 
 impl<'a> HostsPart<'a> {
@@ -571,7 +574,7 @@ impl<'a> HostsPart<'a> {
                 let score = process.filter(|_| self.raises).and_then(|process| process.oom_score_adj);
                 wanted([Some(Deed::WriteIdMaps(uids, gids)), raise, score.map(Deed::ScoreForOom)])
             }
-            Point::Scope => wanted(self.scope?),
+            Point::Scope => self.scope.clone()?,
             Point::Limits => wanted([raise]),
             Point::Resctrl => vec![Deed::JoinResctrl(self.resctrl?)],
             Point::Network => vec![Deed::MoveDevices(self.spec.linux())],

@@ -217,7 +217,7 @@ mod tests {
             [(code::LOAD, 0, 0, 56), (code::EQUAL, 0, 1, 77), (code::RETURN, 0, 0, libc::SECCOMP_RET_ALLOW)];
         let hole = hole.map(|(code, jt, jf, k)| Instruction { code, jt, jf, k });
         assert!(!is_as_strict(&[&hole[..], &ours].concat(), &ours));
-        // What seccomp knows and nobody here writes is not understood: no.
+        // An instruction that seccomp has and no compiler of ours writes is refused.
         let odd = [Instruction { code: 0x87, jt: 0, jf: 0, k: 0 }];
         assert!(!is_as_strict(&[&odd[..], &ours].concat(), &ours));
     }

@@ -2,7 +2,7 @@
 //! when systemd writes it again, and what is told of a scope that is out of memory.
 
 use crate::bench::{file_of, path_of, property, run, scoped, started, systemctl, unit};
-use crate::rules::{alone, reload};
+use crate::rules::{reload, reloads};
 use crate::support::{Container, disk, finish, is_v2, wait_until};
 use serde_json::{Value, json};
 use std::fs::{self, File};
@@ -55,7 +55,7 @@ fn merge(into: &mut Value, more: &Value) {
 /// next has to), and once systemd was made to write them.
 #[track_caller]
 fn assert_limits(rows: &[Row]) {
-    let alone = alone();
+    let alone = reloads();
     let container = started(scoped().args(&["sleep", "100"]).edit(|config| {
         rows.iter().for_each(|row| merge(&mut config["linux"]["resources"], &row.resources));
     }));

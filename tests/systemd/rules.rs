@@ -6,9 +6,9 @@ use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// One test at a time has systemd reloaded: a reload writes the control files of all scopes again.
-pub fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+pub fn reloads() -> MutexGuard<'static, ()> {
+    static RELOADS: Mutex<()> = Mutex::new(());
+    RELOADS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 pub fn reload(_: &MutexGuard<()>) {
@@ -74,7 +74,7 @@ fn reloading_systemd_neither_widens_nor_drops_device_rules() {
     assert!(before.contains("1 denied"), "{before}");
     assert!(before.contains("10 open"), "{before}");
     assert_eq!(property(&container, "DevicePolicy"), "strict");
-    let alone = alone();
+    let alone = reloads();
     for _ in 0..2 {
         reload(&alone);
         assert_eq!(container.exec_sh(OPEN).ok(), before);
@@ -91,7 +91,7 @@ fn limits_are_properties_and_files_and_an_update_changes_both() {
         config["linux"]["resources"]["cpu"] =
             serde_json::json!({"shares": 512, "quota": 33_333, "period": 100_000});
     });
-    let alone = alone();
+    let alone = reloads();
     let container = started(container);
     let memory = if is_v2() { "MemoryMax" } else { "MemoryLimit" };
     let limit =

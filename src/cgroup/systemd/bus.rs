@@ -170,23 +170,16 @@ impl Bus {
         })
     }
 
-    /// What becomes of one call, where nothing else is waited for; a refusal is the name of the error, and its words.
-    pub fn answer(&mut self, wanted: u32, rest: Rest) -> Result<std::result::Result<(), (String, String)>> {
+    /// What becomes of one call, where nothing else is waited for.
+    pub fn answer(&mut self, wanted: u32, rest: Rest) -> Result<News> {
         loop {
-            match self.hear(rest)? {
-                News::Reply(call, _) if call == wanted => return Ok(Ok(())),
-                News::Refusal(call, error, words) if call == wanted => return Ok(Err((error, words))),
-                _ => {}
-            }
-        }
-    }
-
-    /// How many processes a unit has that was asked about; nothing: there is no such unit.
-    pub fn count(&mut self, wanted: u32, rest: Rest) -> Result<Option<usize>> {
-        loop {
-            match self.hear(rest)? {
-                News::Processes(call, count) if call == wanted => return Ok(Some(count)),
-                News::Refusal(call, ..) if call == wanted => return Ok(None),
+            let news = self.hear(rest)?;
+            match news {
+                News::Reply(call, _) | News::Processes(call, _) | News::Refusal(call, ..)
+                    if call == wanted =>
+                {
+                    return Ok(news);
+                }
                 _ => {}
             }
         }

@@ -211,15 +211,19 @@ impl Scope {
     }
 
     /// Other limits: files, then systemd, which writes some of them itself, with its rounding; then those once more.
-    pub fn update(&self, limits: &Limits, rest: Rest) -> Result<Undo<'_>> {
+    /// `earlier` are the limits from before.
+    pub fn update(&self, limits: &Limits, earlier: &Limits, rest: Rest) -> Result<Undo<'_>> {
         let undo = self.cgroup.update(limits)?;
         let properties = properties::of_limits(limits, self.wanted.is_unified());
         if properties.is_empty() || !self.unit.made {
             return Ok(undo);
         }
-        match self.set(&properties, rest).and_then(|()| self.cgroup.apply(limits)) {
+        if let Err(error) = self.set(&properties, rest) {
+            return Err(undo.back(error));
+        }
+        match self.cgroup.apply(limits) {
             Ok(()) => Ok(undo),
-            Err(error) => Err(undo.back(error)),
+            Err(error) => Err(self.set_back(undo, (limits, earlier), error, rest)),
         }
     }
 
@@ -298,9 +302,9 @@ impl Unit {
             let wanted = call(&mut bus)?;
             bus.send()?;
             match bus.answer(wanted, rest)? {
-                Ok(()) => return Ok(()),
-                Err((error, _)) if is_restarting(&error) && Instant::now() < until => pause(rest)?,
-                Err((error, words)) => return Err(self.refused(verb, &error, &words, &[])),
+                News::Refusal(_, error, _) if is_restarting(&error) && Instant::now() < until => pause(rest)?,
+                News::Refusal(_, error, words) => return Err(self.refused(verb, &error, &words, &[])),
+                _ => return Ok(()),
             }
         }
     }
@@ -316,25 +320,24 @@ impl Unit {
         let Unit { name, bus, .. } = self;
         let short = error.rsplit('.').next().unwrap_or_default();
         let refusal = Error::new(format!("systemd (on {bus}) refused to {verb} {name}: {words} [{short}]"));
-        let field = if verb == "change" { "/linux/resources" } else { "/linux/cgroupsPath" };
-        match short {
-            "UnitExists" => refusal.field(field).remedy(format!(
-                "give the container another name, or end what has it: systemctl stop {name}"
-            )),
-            "AccessDenied" | "InteractiveAuthorizationRequired" => refusal.field(field).remedy(
+        let refusal = match short {
+            "UnitExists" => refusal
+                .remedy(format!("give the container another name, or end what has it: systemctl stop {name}")),
+            "AccessDenied" | "InteractiveAuthorizationRequired" => refusal.remedy(
                 "only root may change units of the machine's systemd: an ordinary user's bus is in DBUS_SESSION_BUS_ADDRESS",
             ),
             "ServiceUnknown" | "NameHasNoOwner" | "NoReply" | "Disconnected" | "TimedOut" | "Timeout" => {
-                refusal.field(field).remedy("systemd does not answer on this bus: look with systemctl status, and try again")
+                refusal.remedy("systemd does not answer on this bus: look with systemctl status, and try again")
             }
-            "LimitsExceeded" => refusal.field(field).remedy("the bus has reached one of its limits: try again"),
+            "LimitsExceeded" => refusal.remedy("the bus has reached one of its limits: try again"),
             _ if !annotated.is_empty() => {
                 let names: Vec<String> =
                     annotated.iter().map(|name| format!("org.systemd.property.{name}")).collect();
                 refusal.field("/annotations").remedy(format!("check the value of {}", names.join(", ")))
             }
-            _ => refusal.field(field),
-        }
+            _ => refusal,
+        };
+        refusal.field(if verb == "change" { "/linux/resources" } else { "/linux/cgroupsPath" })
     }
 }
 
@@ -383,10 +386,9 @@ fn recall(unit: &Unit, until: Instant, rest: Rest) -> Result<()> {
     loop {
         let Ok(mut bus) = Bus::connect_for(RECALL, &unit.bus, rest) else { return Ok(()) };
         let wanted = bus.processes(&unit.name)?;
-        let processes = bus.send().and_then(|()| bus.count(wanted, rest));
-        match processes {
-            Ok(Some(0)) => return forget(unit, rest),
-            Ok(Some(_)) if Instant::now() < until => pause(rest)?,
+        match bus.send().and_then(|()| bus.answer(wanted, rest)) {
+            Ok(News::Processes(_, 0)) => return forget(unit, rest),
+            Ok(News::Processes(..)) if Instant::now() < until => pause(rest)?,
             _ => return Ok(()),
         }
     }

@@ -173,14 +173,16 @@ fn difference(model: &Mount, restored: &Mount, device: &str, lacks: u64) -> Opti
     (model.is_read_only && !restored.is_read_only).then(|| "a file system that is not ro".to_owned())
 }
 
+/// The error of what the config does not have; `or` is what else helps.
+pub fn beyond_config(what: &str, or: &str) -> Error {
+    Error::new(format!("the checkpoint has {what}")).remedy(format!(
+        "restore it with the config that it was written from; if that is so, do not trust its files, or {or}"
+    ))
+}
+
 fn refused(mount: &Mount, why: String) -> Error {
-    Error::new(format!("the checkpoint has {why} at {}", mount.point))
-        .field("/mounts")
-        .value(&mount.point)
-        .remedy(
-            "restore it with the config that it was written from; if that is so, do not trust its files, or leave \
-             out what the container or `mounts add` has mounted",
-        )
+    let left_out = "leave out what the container or `mounts add` has mounted";
+    beyond_config(&format!("{why} at {}", mount.point), left_out).field("/mounts").value(&mount.point)
 }
 
 #[cfg(test)]

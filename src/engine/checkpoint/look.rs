@@ -6,7 +6,7 @@ use crate::criu::images::{
     self, Core, File, FileHandle, Ghost, Ids, Inventory, Memory, Process, Regular, Remap,
 };
 use crate::engine::CriuOptions;
-use crate::engine::checkpoint::compare::{Model, Mount};
+use crate::engine::checkpoint::compare::{Model, Mount, beyond_config};
 use crate::engine::checkpoint::images::Images;
 use crate::engine::checkpoint::rights::{NET_ADMIN, NET_RAW, Rights, SETPCAP, SYS_ADMIN, SYS_RESOURCE};
 use crate::error::{Error, Result};
@@ -369,8 +369,6 @@ fn is_plain(path: &[u8]) -> bool {
 }
 
 fn refused(image: &str, what: &str, field: &str) -> Error {
-    Error::new(format!("the checkpoint has {what}")).doing(image.to_owned()).field(field).remedy(
-        "restore it with the config that it was written from; if that is so, do not trust its files, or end what \
-         the container, or `exec`, has made beyond its config before the checkpoint",
-    )
+    let ended = "end what the container, or `exec`, has made beyond its config before the checkpoint";
+    beyond_config(what, ended).doing(image.to_owned()).field(field)
 }

@@ -2,7 +2,7 @@
 //! made all of it from files that others may have written, and no process has run yet.
 
 use crate::cgroup::membership;
-use crate::engine::checkpoint::compare::{self, Content, Model};
+use crate::engine::checkpoint::compare::{self, Content, Model, beyond_config};
 use crate::engine::checkpoint::filters::Filters;
 use crate::engine::checkpoint::images::Images;
 use crate::engine::checkpoint::rights::{Rights, SETGID, SETUID, SYS_NICE, SYS_RESOURCE};
@@ -253,10 +253,8 @@ fn check_cgroup(wanted: &str, pid: i32) -> Result<()> {
 }
 
 fn refused(what: impl Into<String>, field: &str) -> Error {
-    Error::new(format!("the checkpoint has {}", what.into())).field(field).remedy(
-        "restore it with the config that it was written from; if that is so, do not trust its files, or end what \
-         `exec` has started with more rights before the checkpoint",
-    )
+    beyond_config(&what.into(), "end what `exec` has started with more rights before the checkpoint")
+        .field(field)
 }
 
 /// What is behind `NAME:` in /proc/PID/status.

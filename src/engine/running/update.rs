@@ -61,7 +61,7 @@ impl Call<'_> {
                 entry.prepare(&record)
             }
             Deed::ChangeLimits(limits) => {
-                let undo = self.patiently(None, |rest| driver.update(limits, rest))?;
+                let undo = self.patiently(None, |rest| driver.update(limits, &earlier, rest))?;
                 changed = Some(undo);
                 Ok(())
             }
