@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::Command;
@@ -105,11 +106,11 @@ fn wait(process: &Started) -> WaitStatus {
     waitid(Id::PIDFd(process.pidfd.as_fd()), WaitPidFlag::WEXITED).unwrap()
 }
 
-fn text(mut file: &File) -> String {
-    let mut text = String::new();
-    file.rewind().unwrap();
-    file.read_to_string(&mut text).unwrap();
-    text
+/// By its own reads: the place in the file is the container's too, which may write there at this moment.
+fn text(file: &File) -> String {
+    let mut bytes = vec![0; file.metadata().unwrap().len() as usize];
+    let length = file.read_at(&mut bytes, 0).unwrap();
+    String::from_utf8(bytes[..length].to_vec()).unwrap()
 }
 
 /// A loop that has one thing to do: another container's life, behind which the hook of the first one goes on.
