@@ -65,7 +65,7 @@ test: deps ## unit and integration tests; the cgroup tests on v1 and v2, those o
 	fi
 	hack/test-in-box || [ $$? = 77 ]
 
-test-vm: deps ## run the tests that need a machine of their own in virtual machines (LANES="uml qemu" chooses)
+test-vm: deps ## run the tests that need a machine of their own in virtual machines (LANES="uml qemu" chooses; LANES="--own uml" runs only what no cheaper lane shows)
 	@hack/test-lanes $(LANES)
 
 test-long: deps ## run the races of tests/security/gym twenty times longer, and all of hack/compare
