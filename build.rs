@@ -1,6 +1,7 @@
-//! Builds init, the sealed program that runs inside the container, and hands its bytes to the library.
+//! Builds init, the sealed program that runs inside the container, and the shim's keeper, and hands their bytes to the
+//! library.
 //!
-//! init is linked without libc and without start-up code, which no ordinary dependency can be; so this calls
+//! Both are linked without libc and without start-up code, which no ordinary dependency can be; so this calls
 //! cargo once more, with flags of its own.
 
 use anyhow::{Context, Result, ensure};
@@ -43,8 +44,11 @@ fn main() -> Result<()> {
         println!("cargo::rustc-link-arg-bin=rruntime=-Wl,-z,pack-relative-relocs");
     }
     println!("cargo::rustc-env=RRUNTIME_WIRE_FORMAT={:016x}", wire_format()?);
-    let program = build_init(&out, &target, flags)?;
-    fs::copy(&program, out.join("rruntime-init")).with_context(|| format!("copy {}", program.display()))?;
+    let programs = build_sealed(&out, &target, flags)?;
+    for name in ["rruntime-init", "rruntime-keeper"] {
+        let program = programs.join(name);
+        fs::copy(&program, out.join(name)).with_context(|| format!("copy {}", program.display()))?;
+    }
     Ok(())
 }
 
@@ -78,9 +82,9 @@ fn reads_packed_relocations() -> bool {
     is_static && is_here && version >= (2, 36)
 }
 
-/// Builds init from a copy: cargo leaves a folder with a Cargo.toml out of the package that it makes of ours, so the
+/// Builds the sealed programs from a copy, and returns where they are: cargo leaves a folder with a Cargo.toml out of the package that it makes of ours, so the
 /// manifest has another name here, and cargo reads no manifest of another name.
-fn build_init(out: &Path, target: &str, mut flags: Vec<String>) -> Result<PathBuf> {
+fn build_sealed(out: &Path, target: &str, mut flags: Vec<String>) -> Result<PathBuf> {
     let (copy, directory) = (out.join("init-source"), out.join("init"));
     if copy.exists() {
         fs::remove_dir_all(&copy).with_context(|| format!("remove {}", copy.display()))?;
@@ -102,7 +106,7 @@ fn build_init(out: &Path, target: &str, mut flags: Vec<String>) -> Result<PathBu
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
     let status = cargo.status().context("start cargo for init")?;
     ensure!(status.success(), "building init failed: {status}");
-    Ok(directory.join(target).join("release/rruntime-init"))
+    Ok(directory.join(target).join("release"))
 }
 
 fn copy_folder(from: &Path, to: &Path) -> Result<()> {

@@ -11,6 +11,7 @@ pub mod plan;
 pub mod report;
 pub mod resctrl;
 pub mod seccomp;
+pub mod shim;
 pub mod spec;
 pub mod state;
 pub mod sys;

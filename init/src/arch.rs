@@ -12,14 +12,29 @@ global_asm!(".globl _start", "_start:", "xor ebp, ebp", "mov rdi, rsp", "and rsp
 global_asm!(".globl _start", "_start:", "mov x29, #0", "mov x30, #0", "mov x0, sp", "and sp, x0, #-16",
     "bl {entry}", "brk #1", entry = sym entry);
 
-/// Called by `_start` with the initial stack: argc, then the pointers of argv. rruntime gives three arguments, the
-/// last of which is the plan's.
+/// What a program is started with: argc, the pointers of argv, those of the environment.
+#[derive(Clone, Copy)]
+pub struct Arguments(*const usize);
+
+impl Arguments {
+    pub fn get(self, place: usize) -> Option<&'static CStr> {
+        // SAFETY: the kernel puts argc at the stack pointer.
+        let count = unsafe { *self.0 };
+        // SAFETY: that many pointers to strings that end with a NUL follow it, and stay.
+        (place < count).then(|| unsafe { CStr::from_ptr(*self.0.add(1 + place) as *const c_char) })
+    }
+
+    /// The addresses of argv and of the environment, for another program.
+    pub fn addresses(self) -> (usize, usize) {
+        // SAFETY: as above; a null pointer stands between the two.
+        let behind = unsafe { *self.0 } + 2;
+        (self.0.wrapping_add(1) as usize, self.0.wrapping_add(behind) as usize)
+    }
+}
+
+/// Called by `_start` with the initial stack.
 extern "C" fn entry(stack: *const usize) -> ! {
-    // SAFETY: the kernel puts argc at the stack pointer.
-    let count = unsafe { *stack };
-    // SAFETY: argv[2] follows argc and two pointers; the kernel terminates it.
-    let plan = (count == 3).then(|| unsafe { CStr::from_ptr(*stack.add(3) as *const c_char) });
-    crate::begin(plan)
+    crate::begin(Arguments(stack))
 }
 
 /// One system call.

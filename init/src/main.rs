@@ -18,7 +18,7 @@
 #![no_main]
 #![deny(unsafe_code)]
 
-#[allow(unsafe_code, reason = "start-up and the system call instruction")]
+#[allow(unsafe_code, dead_code, reason = "start-up and the system call instruction; the keeper uses more of it")]
 mod arch;
 mod control;
 mod copy;
@@ -34,7 +34,7 @@ mod path;
 mod program;
 mod search;
 mod step;
-#[allow(unsafe_code, reason = "the system calls")]
+#[allow(unsafe_code, dead_code, unused_imports, reason = "the system calls; some are the keeper's")]
 mod sys;
 mod variable;
 #[allow(dead_code, unused_imports, reason = "the encoding half is rruntime's")]
@@ -101,9 +101,10 @@ pub struct Init<'a> {
     head: usize,
 }
 
-/// The beginning (`arch`): `plan` is the number of the descriptor of the plan's file.
-fn begin(plan: Option<&CStr>) -> ! {
-    let Some(plan) = plan else { sys::exit(125) };
+/// The beginning (`arch`). rruntime gives three arguments, the last of which is the number of the descriptor of the plan's
+/// file.
+fn begin(arguments: arch::Arguments) -> ! {
+    let Some(plan) = arguments.get(2) else { sys::exit(125) };
     let plan = plan.to_bytes().iter().fold(0i32, |n, digit| n * 10 + i32::from(digit.wrapping_sub(b'0')));
     let code = match sys::map_sealed(Fd(plan)) {
         Ok(bytes) => run(bytes),

@@ -10,10 +10,11 @@ use super::files::walk::INSIDE;
 use super::location::{Leg, Version};
 use super::stats::parse;
 use crate::error::Result;
+use crate::sys::epoll::Interest;
 use crate::sys::{Errno, SysResult, file, poll, unless_gone};
 use nix::poll::{PollFd, PollFlags};
 use nix::sys::uio::pread;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// Something to poll that reports kills.
 pub struct OomKills {
@@ -80,6 +81,14 @@ impl OomKills {
         match &self.source {
             Source::V1 { signal, .. } => PollFd::new(signal.as_fd(), PollFlags::POLLIN),
             Source::V2 { events, .. } => PollFd::new(events.as_fd(), PollFlags::POLLPRI),
+        }
+    }
+
+    /// The same for epoll(7).
+    pub fn watched(&self) -> (BorrowedFd<'_>, Interest) {
+        match &self.source {
+            Source::V1 { signal, .. } => (signal.as_fd(), Interest::READ),
+            Source::V2 { events, .. } => (events.as_fd(), Interest::PRIORITY),
         }
     }
 

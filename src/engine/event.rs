@@ -7,7 +7,9 @@ use crate::error::Error;
 use crate::plan::Script;
 use crate::plan::deeds::Deed;
 use crate::spec::Spec;
+use crate::sys::launch::Child;
 use crate::wire::Step;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,6 +21,11 @@ pub enum Event<'a> {
     Held { pid: i32, hold: Hold },
     /// What is about to be done.
     Planned(Planned<'a>),
+    /// The process of an exec is about to be told to become its program. `word` and `answer` are our ends of the two pipes to
+    /// it: what holds them when this process is gone keeps it waiting, and can say the word ([`release`]).
+    ///
+    /// [`release`]: crate::engine::release
+    Releasing { process: &'a Child, word: BorrowedFd<'a>, answer: BorrowedFd<'a> },
     /// A deed was done, or has `failed`: when it began, and how long it took. Heard by a watch `with_times`.
     Done { deed: Deed<'a>, began: Instant, took: Duration, failed: bool },
     /// init has done the step of this place in [`Planned::steps`], likewise. Those behind the container's filter have none.

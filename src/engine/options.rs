@@ -86,6 +86,8 @@ pub struct CreateOptions<'a> {
 pub enum ExecProcess {
     /// A file with a `process` object as config.json has it.
     File(PathBuf),
+    /// Such an object.
+    Object(Vec<u8>),
     /// Program and arguments; everything else as the container's own process has it.
     Command(Vec<OsString>),
 }
@@ -130,6 +132,31 @@ pub struct ExecOptions<'a> {
     pub paused: Paused,
     /// The groups below the container's in which it is born.
     pub cgroups: Vec<Below>,
+}
+
+impl<'a> ExecOptions<'a> {
+    /// Everything but the process as that, or the container's own, says.
+    pub fn of(process: ExecProcess) -> ExecOptions<'a> {
+        ExecOptions {
+            process,
+            cwd: None,
+            env: Vec::new(),
+            tty: None,
+            user: None,
+            additional_gids: Vec::new(),
+            process_label: None,
+            apparmor: None,
+            no_new_privileges: None,
+            capabilities: Vec::new(),
+            terminal: Terminal::None,
+            streams: [None; 3],
+            pid_file: None,
+            pidfd_socket: None,
+            preserve_fds: Vec::new(),
+            paused: Paused::Refuse,
+            cgroups: Vec::new(),
+        }
+    }
 }
 
 /// What the reader of an error knows a limit by.

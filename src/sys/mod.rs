@@ -5,11 +5,14 @@
 #![allow(unsafe_code)]
 
 pub mod bpf;
+pub mod epoll;
 pub mod file;
+pub mod inbox;
 pub mod memory;
 pub mod mount;
 pub mod namespace;
 pub mod netlink;
+pub mod pipe;
 pub mod poll;
 pub mod process;
 pub mod random;

@@ -78,26 +78,12 @@ fn options<'a>(container: &Container, id: &str, null: &'a File) -> CreateOptions
 }
 
 fn echo<'a>(terminal: Terminal<'a>, output: &'a File) -> ExecOptions<'a> {
+    let command = ["sh", "-c", "echo $0 $(cat /proc/1/comm)", "out"].map(Into::into).to_vec();
     ExecOptions {
-        process: ExecProcess::Command(
-            ["sh", "-c", "echo $0 $(cat /proc/1/comm)", "out"].map(Into::into).to_vec(),
-        ),
-        cwd: None,
-        env: Vec::new(),
         tty: Some(matches!(terminal, Terminal::Caller { .. })),
-        user: None,
-        additional_gids: Vec::new(),
-        process_label: None,
-        apparmor: None,
-        no_new_privileges: None,
-        capabilities: Vec::new(),
         terminal,
         streams: [None, Some(output.as_fd()), None],
-        pid_file: None,
-        pidfd_socket: None,
-        preserve_fds: Vec::new(),
-        paused: Paused::Refuse,
-        cgroups: Vec::new(),
+        ..ExecOptions::of(ExecProcess::Command(command))
     }
 }
 

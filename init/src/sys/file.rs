@@ -212,6 +212,11 @@ pub fn dup3(from: Fd, to: i32) -> Sys<()> {
     call(libc::SYS_dup3, [from.raw(), to as usize, flags as usize]).map(drop)
 }
 
+/// fcntl(F_SETFD, 0): it stays open over an exec.
+pub fn keep_over_exec(file: Fd) -> Sys<()> {
+    call(libc::SYS_fcntl, [file.raw(), libc::F_SETFD as usize, 0]).map(drop)
+}
+
 /// fcntl(F_DUPFD_CLOEXEC): another number for `file`, at least `from`.
 pub fn duplicate(file: Fd, from: u32) -> Sys<Fd> {
     call(libc::SYS_fcntl, [file.raw(), libc::F_DUPFD_CLOEXEC as usize, from as usize]).map(fd)

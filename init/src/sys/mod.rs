@@ -9,13 +9,14 @@ mod file;
 mod identity;
 mod key;
 mod mount;
+mod poll;
 mod process;
 mod schedule;
 mod socket;
 mod terminal;
 
 pub use self::{
-    exec::*, file::*, identity::*, key::*, mount::*, process::*, schedule::*, socket::*, terminal::*,
+    exec::*, file::*, identity::*, key::*, mount::*, poll::*, process::*, schedule::*, socket::*, terminal::*,
 };
 use crate::arch::syscall;
 use core::ffi::CStr;

@@ -83,6 +83,31 @@ pub fn wait() -> Sys<i32> {
     }
 }
 
+/// wait4(-1, status, WNOHANG | __WALL): a child that has ended, if one has, and its status.
+pub fn reap() -> Sys<Option<(u32, u32)>> {
+    let mut status = 0u32;
+    let args = [usize::MAX, &raw mut status as usize, (libc::WNOHANG | libc::__WALL) as usize, 0];
+    // SAFETY: it writes one number, to `status`.
+    let pid = unsafe { call_memory(libc::SYS_wait4, args) }?;
+    Ok((pid != 0).then_some((pid as u32, status)))
+}
+
+/// What is orphaned below us becomes our child. Reference: PR_SET_CHILD_SUBREAPER(2const).
+pub fn become_subreaper() -> Sys<()> {
+    prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0)
+}
+
+/// execveat(program, "", argv, envp, AT_EMPTY_PATH), with the two lists that we were started with; returns only when it fails.
+pub fn execveat(program: Fd, arguments: crate::arch::Arguments) -> Errno {
+    let (argv, environment) = arguments.addresses();
+    let args = [program.raw(), path(super::EMPTY), argv, environment, libc::AT_EMPTY_PATH as usize];
+    // SAFETY: the kernel has laid out both lists, whose strings end with a NUL, and they stay.
+    match unsafe { call_memory(libc::SYS_execveat, args) } {
+        Err(errno) => errno,
+        Ok(_) => Errno(0),
+    }
+}
+
 pub fn sethostname(name: &[u8]) -> Sys<()> {
     // SAFETY: it reads the bytes of this slice.
     unsafe { call_memory(libc::SYS_sethostname, [name.as_ptr() as usize, name.len()]) }.map(drop)
@@ -115,4 +140,15 @@ pub fn set_dumpable(dumpable: bool) -> Sys<()> {
 /// For options that take numbers.
 pub(super) fn prctl(option: i32, a: usize, b: usize) -> Sys<()> {
     call(libc::SYS_prctl, [option as usize, a, b, 0, 0]).map(drop)
+}
+
+/// A descriptor that can be read when a child has ended; its signal is blocked from now on. Reference: signalfd(2).
+pub fn child_signals() -> Sys<Fd> {
+    let mask = 1u64 << (libc::SIGCHLD - 1);
+    let address = &raw const mask as usize;
+    // SAFETY: it reads a mask of 8 bytes, and writes no old one.
+    unsafe { call_memory(libc::SYS_rt_sigprocmask, [libc::SIG_BLOCK as usize, address, 0, 8]) }?;
+    let flags = (libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) as usize;
+    // SAFETY: as above.
+    unsafe { call_memory(libc::SYS_signalfd4, [usize::MAX, address, 8, flags]) }.map(super::fd)
 }

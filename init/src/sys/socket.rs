@@ -46,18 +46,28 @@ fn message(part: *mut libc::iovec, rights: *mut Rights, room: usize) -> libc::ms
 
 /// sendmsg(2) of one message with a descriptor.
 pub fn send(socket: Fd, bytes: &[u8], pass: Fd) -> Sys<()> {
+    send_with(socket, bytes, Some(pass), 0)
+}
+
+fn send_with(socket: Fd, bytes: &[u8], pass: Option<Fd>, flags: i32) -> Sys<()> {
     let part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
     let rights = Rights {
         length: Rights::LENGTH,
         level: libc::SOL_SOCKET,
         kind: libc::SCM_RIGHTS,
-        descriptor: pass.0,
+        descriptor: pass.map_or(-1, |pass| pass.0),
         padding: 0,
     };
-    let message = message((&raw const part).cast_mut(), (&raw const rights).cast_mut(), size_of::<Rights>());
-    let args = [socket.raw(), &raw const message as usize, libc::MSG_NOSIGNAL as usize];
+    let room = if pass.is_some() { size_of::<Rights>() } else { 0 };
+    let message = message((&raw const part).cast_mut(), (&raw const rights).cast_mut(), room);
+    let args = [socket.raw(), &raw const message as usize, (libc::MSG_NOSIGNAL | flags) as usize];
     // SAFETY: it reads the message, the bytes and the rights that it leads to, all of which live until it returns.
     unsafe { call_memory(libc::SYS_sendmsg, args) }.map(drop)
+}
+
+/// The same without waiting (`EAGAIN` where there is no room), with a descriptor or none.
+pub fn send_now(socket: Fd, bytes: &[u8], pass: Option<Fd>) -> Sys<()> {
+    send_with(socket, bytes, pass, libc::MSG_DONTWAIT)
 }
 
 /// socketpair(AF_UNIX, SOCK_SEQPACKET).
@@ -91,4 +101,9 @@ pub fn receive(socket: Fd, buffer: &mut [u8]) -> Sys<(usize, Option<Fd>)> {
     };
     let passed = rights.level == libc::SOL_SOCKET && rights.kind == libc::SCM_RIGHTS;
     Ok((length, (passed && rights.descriptor >= 0).then_some(Fd(rights.descriptor))))
+}
+
+/// accept4(2).
+pub fn accept(listener: Fd) -> Sys<Fd> {
+    call(libc::SYS_accept4, [listener.raw(), 0, 0, libc::SOCK_CLOEXEC as usize]).map(fd)
 }

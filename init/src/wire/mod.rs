@@ -10,6 +10,7 @@
 //! ```
 
 mod format;
+pub mod keeper;
 mod message;
 mod step;
 mod values;

@@ -115,7 +115,7 @@ fn typed(pointer: &str, options: &ExecOptions) -> Option<String> {
     Some(match (option, &options.process) {
         (Some((_, name, _)), _) => (*name).to_owned(),
         (None, ExecProcess::File(_)) => format!("--process {within}"),
-        (None, ExecProcess::Command(_)) => format!("/process{within}"),
+        (None, ExecProcess::Command(_) | ExecProcess::Object(_)) => format!("/process{within}"),
     })
 }
 

@@ -117,6 +117,7 @@ pub fn start(start: Start) -> Result<Init> {
     let mut request = Launch {
         program: image.as_fd(),
         arguments: &[c"rruntime", c"init", &number],
+        environment: &[],
         namespaces: start.namespaces,
         cgroup: start.cgroup,
         sleeper: start.sleeper,

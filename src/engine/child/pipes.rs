@@ -34,10 +34,26 @@ pub fn pair() -> SysResult<(Pipes, Theirs)> {
     Ok((Pipes::of(word, answer), Theirs { word: heard, answer: told }))
 }
 
+/// Tells the process of an exec, whose maker has ended, to become its program ([`Event::Releasing`]). One that was told already
+/// has closed its end.
+///
+/// [`Event::Releasing`]: crate::engine::Event::Releasing
+pub fn release(word: BorrowedFd) -> SysResult<()> {
+    match file::write(word, &Message::of(Word::Go).encode()) {
+        Ok(_) | Err(Errno(libc::EPIPE)) => Ok(()),
+        Err(e) => Err(e),
+    }
+}
+
 impl Pipes {
     /// Of two ends with O_NONBLOCK.
     pub fn of(word: OwnedFd, answer: OwnedFd) -> Pipes {
         Pipes { word, answer, begun: RefCell::default() }
+    }
+
+    /// Our two ends: to write to, and to read.
+    pub fn ends(&self) -> (BorrowedFd<'_>, BorrowedFd<'_>) {
+        (self.word.as_fd(), self.answer.as_fd())
     }
 
     /// What can be read when there is something to hear.

@@ -9,8 +9,9 @@ use crate::engine::child::{
     init::Init,
     message::{self, Heard, Trouble},
     open::{self, Given, Opened},
+    pipes::Pipes,
 };
-use crate::engine::{Planned, Streams, Waits};
+use crate::engine::{Event, Planned, Streams, Waits};
 use crate::error::{Error, Kind, Result};
 use crate::plan::Opens;
 use crate::plan::affinity::Entrance;
@@ -264,7 +265,13 @@ impl<F: FnMut(Passed) -> Result<()>> Joining<'_, F> {
                     early.map_or(Ok(()), |word| (self.passed)(Passed::Warning(word)))?;
                     return Ok(None);
                 }
-                Heard::Ready => self.init()?.say(Word::Go)?,
+                Heard::Ready => {
+                    let (waits, init) = (self.waits, self.init()?);
+                    if let Some((word, answer)) = init.pipes().map(Pipes::ends) {
+                        waits.tell(&Event::Releasing { process: init.process(), word, answer });
+                    }
+                    init.say(Word::Go)?;
+                }
                 Heard::Failed(trouble) => return Err(self.failure(&trouble)),
                 Heard::Warned(trouble) => {
                     let warning = diagnose::explain(&self.tenant.script, &trouble, self.spec);

@@ -68,6 +68,12 @@ impl Engine {
         if observed.has_ended()? { Err(has_no_events(id)) } else { Ok(stats) }
     }
 
+    /// Something to watch that tells of the container's processes that are killed because memory ran out; `None` where memory
+    /// is not counted for it.
+    pub fn watch_oom(&self, id: &str) -> Result<Option<OomKills>> {
+        self.observed(id)?.driver.needed("watched")?.watch_oom()
+    }
+
     fn observed(&self, id: &str) -> Result<Observed> {
         let (_, record) = self.look(id)?;
         let process = record.process.ok_or_else(|| has_no_events(id))?;

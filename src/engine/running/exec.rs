@@ -20,6 +20,7 @@ use crate::plan::tenant::{self as plan, Destination};
 use crate::spec::{Capabilities, Process, Spec, Text, load};
 use crate::state::{Life, Record};
 use crate::sys::file;
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::AsFd;
@@ -152,10 +153,14 @@ fn check_status(id: &str, status: Status, options: &ExecOptions) -> Result<()> {
     }
 }
 
-fn read_process_file(options: &ExecOptions) -> Result<Option<Vec<u8>>> {
-    let ExecProcess::File(path) = &options.process else { return Ok(None) };
+fn read_process_file<'a>(options: &'a ExecOptions) -> Result<Option<Cow<'a, [u8]>>> {
+    let path = match &options.process {
+        ExecProcess::File(path) => path,
+        ExecProcess::Object(bytes) => return Ok(Some(Cow::Borrowed(bytes))),
+        ExecProcess::Command(_) => return Ok(None),
+    };
     let bytes = file::read_path(path, PROCESS_LIMIT);
-    bytes.map(Some).map_err(|e| e.because("read the process file").field("--process").value(path.display()))
+    bytes.map(|bytes| Some(Cow::Owned(bytes))).map_err(|e| e.because("read the process file").field("--process").value(path.display()))
 }
 
 /// The process to run: the file's, or the container's own with another program; then the options.
@@ -167,10 +172,13 @@ fn process<'a>(
     warnings: &mut Vec<Error>,
 ) -> Result<Process<'a>> {
     let mut process: Process = match (&options.process, file) {
-        (ExecProcess::File(path), Some(bytes)) => {
+        (ExecProcess::File(_) | ExecProcess::Object(_), Some(bytes)) => {
             let parses = |text: &[u8]| load::read::<Process>(text).map(drop);
-            let mut process: Process =
-                load::parse_mended(&path.to_string_lossy(), bytes, mended, parses, warnings)?;
+            let name = match &options.process {
+                ExecProcess::File(path) => path.to_string_lossy(),
+                _ => Cow::Borrowed("the process"),
+            };
+            let mut process: Process = load::parse_mended(&name, bytes, mended, parses, warnings)?;
             // The container's is for every exec; a file that has one of its own means that.
             let own = || spec.process.as_ref()?.exec_cpu_affinity.clone();
             process.exec_cpu_affinity = process.exec_cpu_affinity.take().or_else(own);
@@ -185,7 +193,7 @@ fn process<'a>(
             let own = spec.process.clone().unwrap_or_default();
             Process { args: texts(arguments, "/process/args")?, terminal: false, console_size: None, ..own }
         }
-        (ExecProcess::File(_), None) => Process::default(),
+        (ExecProcess::File(_) | ExecProcess::Object(_), None) => Process::default(),
     };
     if let Some(terminal) = options.tty {
         process.terminal = terminal;

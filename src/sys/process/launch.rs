@@ -27,6 +27,7 @@ pub struct Launch<'a> {
     /// The program, opened or in memory.
     pub program: BorrowedFd<'a>,
     pub arguments: &'a [&'a CStr],
+    pub environment: &'a [&'a CStr],
     /// `CLONE_NEW…`
     pub namespaces: u64,
     /// A cgroup v2 directory to be born in.
@@ -104,8 +105,9 @@ struct Shared {
     /// The child runs on it; no other code touches it.
     stack: UnsafeCell<Vec<u128>>,
     program: Cell<RawFd>,
-    /// Of `strings`, and a null pointer.
+    /// Of `strings`, each with a null pointer at its end.
     argv: Vec<*const libc::c_char>,
+    environment: Vec<*const libc::c_char>,
     _strings: Vec<CString>,
     /// The streams, and what is given behind them.
     places: Vec<Cell<Option<RawFd>>>,
@@ -127,14 +129,19 @@ struct Shared {
 
 /// Starts the child. What it was given has to stay open until it has left.
 pub fn begin<'a>(launch: &Launch<'a>) -> Result<Begun<'a>, LaunchError> {
-    let strings: Vec<CString> = launch.arguments.iter().map(|&argument| argument.to_owned()).collect();
+    let all = launch.arguments.iter().chain(launch.environment);
+    let strings: Vec<CString> = all.map(|&string| string.to_owned()).collect();
+    let (arguments, environment) = strings.split_at(launch.arguments.len());
+    let list = |strings: &[CString]| strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect();
+    let (argv, environment) = (list(arguments), list(environment));
     // SAFETY: all zeroes is a valid value of this plain struct.
     let nothing: libc::clone_args = unsafe { zeroed() };
     let places = launch.streams.into_iter().chain(launch.given.iter().copied().map(Some));
     let made = Box::new(Shared {
         stack: UnsafeCell::new(Vec::with_capacity(STACK / size_of::<u128>())),
         program: Cell::new(launch.program.as_raw_fd()),
-        argv: strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect(),
+        argv,
+        environment,
         _strings: strings,
         places: places.map(|fd| Cell::new(fd.map(|fd| fd.as_raw_fd()))).collect(),
         pass: launch.pass.to_vec(),
@@ -302,8 +309,7 @@ extern "C" fn child(argument: *mut libc::c_void) -> ! {
     let error = match prepare(shared) {
         Err(errno) => LaunchError::Setup(errno),
         Ok(()) => {
-            let environment: [*const libc::c_char; 1] = [ptr::null()];
-            let (argv, environment) = (shared.argv.as_ptr() as usize, environment.as_ptr() as usize);
+            let (argv, environment) = (shared.argv.as_ptr() as usize, shared.environment.as_ptr() as usize);
             let empty = c"".as_ptr() as usize;
             let arguments =
                 [shared.program.get() as usize, empty, argv, environment, libc::AT_EMPTY_PATH as usize, 0];
@@ -379,6 +385,7 @@ mod tests {
         Launch {
             program: program.as_fd(),
             arguments,
+            environment: &[],
             namespaces: 0,
             cgroup: None,
             sleeper: Sleeper::Thread,

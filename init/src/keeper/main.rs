@@ -1,0 +1,284 @@
+//! The keeper: the parent of a pod's shim proper. It holds what must not be lost when that is killed, and starts it again.
+//!
+//! It reaps, holds descriptors under names that it is told, accepts connections, and hands all of it to the next shim
+//! proper. It parses nothing, allocates nothing, and knows no protocol but that of `wire/keeper.rs`. Containers are children
+//! of the shim proper; they, and what is orphaned, become the keeper's children when their parent ends (it is the
+//! subreaper), so how they ended is never lost.
+//!
+//! ```text
+//!  keeper                                    shim proper
+//!     │ clone, execveat(program) ──────────────▶│
+//!     │ Held(name) + descriptor … ─────────────▶│ what there is: journal, listener, connections, pipes …
+//!     │ Ended(pid, status) … All ──────────────▶│
+//!     │◀─────────── Hold(name) + descriptor, Drop(name), Heard(pid)
+//!     │ Held(name) + descriptor ───────────────▶│ a new connection
+//!     │◀──────────────────────────────── Finish │ and its end is ours
+//! ```
+//!
+//! Whatever it sends is kept until the shim says that it has it, so a shim may be killed at any instant. It never waits
+//! for a shim that does not read.
+#![no_std]
+#![no_main]
+#![deny(unsafe_code)]
+
+#[allow(unsafe_code, reason = "start-up and the system call instruction")]
+#[path = "../arch.rs"]
+mod arch;
+mod held;
+#[allow(unsafe_code, dead_code, unused_imports, reason = "the system calls; most are init's")]
+#[path = "../sys/mod.rs"]
+mod sys;
+#[allow(dead_code, unused_imports, reason = "most is init's")]
+#[path = "../wire/mod.rs"]
+mod wire;
+
+use crate::arch::Arguments;
+use crate::held::{Endings, Table};
+use crate::sys::{Errno, Fd, Polled, Sys};
+use crate::wire::keeper::{CHANNEL, GIVEN, JOURNAL, KeeperMessage, LISTENER, Note};
+
+/// A shim that does not live this long has failed to start.
+const LIFE: u64 = 1_000_000_000;
+/// Before the next try, once that has happened some times in a row.
+const PAUSE: u64 = 200_000_000;
+const TRIES: u32 = 3;
+
+struct Keeper {
+    /// Handed on to each shim, with our environment.
+    arguments: Arguments,
+    program: Fd,
+    signals: Fd,
+    listener: Option<Fd>,
+    table: Table,
+    endings: Endings,
+    /// Of the shim that runs.
+    pid: u32,
+    channel: Option<Fd>,
+    /// It has been sent everything that there was when it began.
+    complete: bool,
+    /// How the one before it ended, as wait4(2) has it.
+    last: u32,
+    began: u64,
+    failures: u32,
+    finished: bool,
+}
+
+/// The beginning (`arch`).
+fn begin(arguments: Arguments) -> ! {
+    let code = match Keeper::start(arguments) {
+        Ok(keeper) => keeper.serve(),
+        Err(Errno(_)) => 125,
+    };
+    sys::exit(code)
+}
+
+impl Keeper {
+    fn start(arguments: Arguments) -> Sys<Keeper> {
+        let _ = sys::set_name(c"rruntime-keeper");
+        // It fails for the leader of a session, which we are not yet, and for that of a group alone.
+        let _ = sys::setsid();
+        sys::become_subreaper()?;
+        sys::default_signals();
+        let signals = sys::child_signals()?;
+        sys::close_range(GIVEN as u32, libc::CLOSE_RANGE_CLOEXEC)?;
+        // Away from the place of the channel.
+        let program = sys::duplicate(Fd(GIVEN), CHANNEL as u32 + 3)?;
+        let mut table = Table::EMPTY;
+        table.hold(JOURNAL, sys::duplicate(Fd(GIVEN + 1), CHANNEL as u32 + 3)?)?;
+        let listener = sys::duplicate(Fd(GIVEN + 2), CHANNEL as u32 + 3).ok();
+        if let Some(listener) = listener {
+            table.hold(LISTENER, listener)?;
+        }
+        for number in GIVEN..GIVEN + 3 {
+            sys::close(Fd(number));
+        }
+        let mut keeper = Keeper {
+            arguments,
+            program,
+            signals,
+            listener,
+            table,
+            endings: Endings::EMPTY,
+            pid: 0,
+            channel: None,
+            complete: false,
+            last: 0,
+            began: 0,
+            failures: 0,
+            finished: false,
+        };
+        keeper.start_shim();
+        Ok(keeper)
+    }
+
+    fn serve(mut self) -> i32 {
+        while !self.finished || self.pid != 0 {
+            if self.pid == 0 {
+                // Not started: no memory, no process. Or it ended at once some times.
+                sys::pause(PAUSE);
+                self.start_shim();
+            }
+            self.tell();
+            let pending = self.channel.is_some() && self.has_more();
+            let mut watched = [Polled::NONE; 3];
+            watched[0] = Polled::read(self.signals);
+            if let Some(channel) = self.channel {
+                watched[1] = if pending { Polled::both(channel) } else { Polled::read(channel) };
+            }
+            if let Some(listener) = self.listener.filter(|_| self.table.has_room()) {
+                watched[2] = Polled::read(listener);
+            }
+            if sys::poll(&mut watched).is_err() {
+                continue;
+            }
+            if watched[2].is_readable() {
+                self.accept();
+            }
+            if watched[1].is_readable() {
+                self.hear();
+            }
+            if watched[0].is_readable() {
+                sys::drain(self.signals);
+            }
+            // Whatever woke us: a signal counts for all children that have ended by then, and room may have come.
+            self.reap();
+        }
+        0
+    }
+
+    /// What is to be sent and has not been yet.
+    fn has_more(&self) -> bool {
+        !self.complete || self.table.untold().is_some() || self.endings.untold().is_some()
+    }
+
+    fn start_shim(&mut self) {
+        self.table.begin_again();
+        self.endings.begin_again();
+        self.complete = false;
+        self.began = sys::now().unwrap_or(0);
+        let Ok([ours, theirs]) = sys::socket_pair() else { return };
+        match sys::clone(libc::SIGCHLD as usize) {
+            Ok(None) => {
+                let error = self.become_shim(theirs);
+                sys::exit(if error == Errno(libc::ENOENT) { 127 } else { 126 })
+            }
+            Ok(Some(pid)) => {
+                sys::close(theirs);
+                (self.pid, self.channel) = (pid, Some(ours));
+            }
+            Err(_) => [ours, theirs].into_iter().for_each(sys::close),
+        }
+    }
+
+    fn become_shim(&self, channel: Fd) -> Errno {
+        sys::default_signals();
+        // dup3 refuses what is at its place already.
+        let moved = if channel == Fd(CHANNEL) { Ok(()) } else { sys::dup3(channel, CHANNEL) };
+        match moved.and_then(|()| sys::keep_over_exec(Fd(CHANNEL))) {
+            Ok(()) => sys::execveat(self.program, self.arguments),
+            Err(errno) => errno,
+        }
+    }
+
+    /// As much as the shim takes now.
+    fn tell(&mut self) {
+        let Some(channel) = self.channel else { return };
+        while let Some((name, fd)) = self.table.untold() {
+            if sys::send_now(channel, &KeeperMessage::of(Note::Held, name, 0).encode(), Some(fd)).is_err() {
+                return;
+            }
+            self.table.tell(name);
+        }
+        while let Some((pid, status)) = self.endings.untold() {
+            let ended = KeeperMessage::of(Note::Ended, u64::from(pid), status);
+            if sys::send_now(channel, &ended.encode(), None).is_err() {
+                return;
+            }
+            self.endings.tell(pid);
+        }
+        if !self.complete {
+            let all = KeeperMessage::of(Note::All, 0, self.last);
+            self.complete = sys::send_now(channel, &all.encode(), None).is_ok();
+        }
+    }
+
+    /// One message at a time: what it asks for may wake us anew.
+    fn hear(&mut self) {
+        let Some(channel) = self.channel else { return };
+        let mut buffer = [0; KeeperMessage::SIZE];
+        let (length, passed) = match sys::receive(channel, &mut buffer) {
+            Ok(received) => received,
+            Err(_) => (0, None),
+        };
+        if length == 0 {
+            // The end of the shim: it is reaped in a moment.
+            sys::close(channel);
+            self.channel = None;
+            return;
+        }
+        let message = KeeperMessage::decode(&buffer[..length]);
+        let note = message.and_then(|message| Some((Note::of(message.note)?, message.name)));
+        match (note, passed) {
+            (Some((Note::Hold, name)), Some(fd)) => match self.table.hold(name, fd) {
+                Ok(()) => self.table.tell(name),
+                Err(_) => sys::close(fd),
+            },
+            (Some((Note::Drop, name)), _) => self.table.drop(name),
+            (Some((Note::Heard, pid)), _) => self.endings.heard(pid as u32),
+            (Some((Note::Finish, _)), _) => self.finish(),
+            (_, Some(fd)) => sys::close(fd),
+            _ => {}
+        }
+    }
+
+    fn finish(&mut self) {
+        self.finished = true;
+        // No new connection to a shim that ends.
+        self.table.drop(LISTENER);
+        self.listener = None;
+    }
+
+    fn accept(&mut self) {
+        let Some(listener) = self.listener else { return };
+        if let Ok(connection) = sys::accept(listener) {
+            // There is room: it was asked before.
+            let name = self.table.next_connection();
+            if self.table.hold(name, connection).is_err() {
+                sys::close(connection);
+            }
+        }
+    }
+
+    /// All that have ended, as long as how they ended can be kept.
+    fn reap(&mut self) {
+        while self.endings.has_room() {
+            match sys::reap() {
+                Ok(Some((pid, status))) if pid == self.pid => self.shim_ended(status),
+                Ok(Some((pid, status))) => self.endings.keep(pid, status),
+                _ => return,
+            }
+        }
+    }
+
+    fn shim_ended(&mut self, status: u32) {
+        self.pid = 0;
+        self.last = status;
+        // What it said last counts.
+        while self.channel.is_some() {
+            self.hear();
+        }
+        if self.finished {
+            return;
+        }
+        let lived = sys::now().unwrap_or(0).saturating_sub(self.began);
+        self.failures = if lived < LIFE { self.failures.saturating_add(1) } else { 0 };
+        if self.failures < TRIES {
+            self.start_shim();
+        }
+    }
+}
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo) -> ! {
+    sys::exit(125)
+}

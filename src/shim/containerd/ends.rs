@@ -1,0 +1,189 @@
+//! How processes end, and how that is never lost: it is noted before it is reaped, and what a killed shim has left is reaped,
+//! and kept, by the keeper.
+
+use crate::cgroup::oom::Seen;
+use crate::engine::Recipients;
+use crate::error::Result;
+use crate::shim::containerd::event_messages::{ContainerEvent, ExitedEvent};
+use crate::shim::containerd::messages::WaitResponse;
+use crate::shim::containerd::serve::Shim;
+use crate::shim::model::{Call, Event, Name, Phase, Process, Record, Timestamp};
+use crate::shim::stdio::Part;
+use crate::sys::wait::{self, Ended};
+use prost::Message;
+use std::os::fd::AsFd;
+
+/// What containerd is told of a process of which nothing says how it has ended.
+const UNKNOWN: u32 = 255;
+
+impl Shim {
+    /// The process of this number has ended.
+    pub(super) fn look_at_end(&mut self, number: u64) -> Result<()> {
+        let keeper_is_gone = self.keeper_has_ended();
+        let Some(life) = self.lives.get_mut(&number) else { return Ok(()) };
+        life.ended = true;
+        self.epoll.forget(life.pidfd.as_fd());
+        let (pid, fd) = (life.pid, life.pidfd.as_fd());
+        let status = match (wait::peek(fd), self.endings.get(&pid)) {
+            (Some(ended), _) => Some(ended.code() as u32),
+            (None, Some(status)) => Some(code_of(*status)),
+            // The keeper's child, of which it has not spoken yet; or it has ended too.
+            (None, None) if !keeper_is_gone => None,
+            (None, None) => Some(wait::reap(fd).map_or(UNKNOWN, |ended| ended.code() as u32)),
+        };
+        match status {
+            Some(status) => self.has_ended(number, status),
+            None => Ok(()),
+        }
+    }
+
+    /// The keeper has reaped this process.
+    pub(super) fn keeper_told_end(&mut self, pid: i32) -> Result<()> {
+        let ended = self.lives.iter().find(|(_, life)| life.pid == pid).map(|(number, _)| *number);
+        let Some(&status) = self.endings.get(&pid) else { return Ok(()) };
+        if let Some(number) = ended {
+            if let Some(life) = self.lives.get_mut(&number) {
+                life.ended = true;
+            }
+            self.has_ended(number, code_of(status))?;
+        }
+        // Noted, or not one of ours: an orphan.
+        if !self.lives.values().any(|life| life.pid == pid) {
+            self.endings.remove(&pid);
+            self.keeper.heard(pid)?;
+        }
+        Ok(())
+    }
+
+    fn has_ended(&mut self, number: u64, status: u32) -> Result<()> {
+        let Some(life) = self.lives.get(&number) else { return Ok(()) };
+        let name = life.name.clone();
+        let (first, own_pids) = (name.exec.is_empty(), self.has_own_pids(&name.container));
+        // With its pid namespace all of its processes end: they are heard of before it is.
+        let others = |shim: &Shim| shim.lives.values().any(|other| other.name.container == name.container && !other.name.exec.is_empty());
+        if first && own_pids && others(self) {
+            return Ok(());
+        }
+        let mut events = Vec::new();
+        if first && self.look_at_oom(number)? {
+            events.push(event("/tasks/oom", "TaskOOM", &ContainerEvent { container_id: name.container.clone() }));
+        }
+        let Some(process) = self.desk().model.processes.get(&name).cloned() else { return Ok(()) };
+        let ended = Timestamp::now();
+        let exited = ExitedEvent {
+            container_id: name.container.clone(),
+            id: if first { name.container.clone() } else { name.exec.clone() },
+            pid: process.pid as u32,
+            exit_status: status,
+            exited_at: Some(ended),
+        };
+        // What was never started has no end that a client waits for, but its client is told of it nevertheless.
+        events.push(event("/tasks/exit", "TaskExit", &exited));
+        let process = Process { phase: Phase::Ended.into(), status, ended: Some(ended), ..process };
+        self.note(Record { process: Some(process), events, ..Record::default() })?;
+        let Some(life) = self.lives.remove(&number) else { return Ok(()) };
+        // Not ours to reap where the keeper has done so.
+        let _ = wait::try_reap(life.pidfd.as_fd());
+        if self.endings.remove(&life.pid).is_some() {
+            self.keeper.heard(life.pid)?;
+        }
+        [Part::Pidfd, Part::Word, Part::Answer].into_iter().try_for_each(|part| self.keeper.let_go(part.of(number)))?;
+        self.answer_waits(&name)?;
+        if first {
+            self.ooms.remove(&number);
+            if !own_pids {
+                self.kill_rest(&name.container)?;
+            }
+        } else if let Some(first) = self.first_that_waits(&name.container) {
+            self.look_at_end(first)?;
+        }
+        Ok(())
+    }
+
+    /// A first process whose end is held back until the others' were told.
+    fn first_that_waits(&self, container: &str) -> Option<u64> {
+        let is_it = |life: &&super::serve::Life| life.name.container == container && life.name.exec.is_empty() && life.ended;
+        self.lives.iter().find(|(_, life)| is_it(life)).map(|(number, _)| *number)
+    }
+
+    fn has_own_pids(&self, container: &str) -> bool {
+        self.desk().model.containers.get(container).is_none_or(|container| container.own_pids)
+    }
+
+    /// Without a pid namespace of its own a container's processes go on without the first one.
+    fn kill_rest(&mut self, id: &str) -> Result<()> {
+        let Some(container) = self.desk().model.containers.get(id).cloned() else { return Ok(()) };
+        let (engine, id) = (self.plain_engine(&container)?, id.to_owned());
+        self.begin(move || {
+            let killed = engine.kill(&id, libc::SIGKILL, Recipients::All);
+            Box::new(move |shim: &mut Shim| {
+                // Nothing is left, as a rule.
+                if let Err(error) = killed {
+                    shim.log.debug(&format!("{error}"));
+                }
+            })
+        })
+    }
+
+    /// Whether memory ran out since the last look; then it is told.
+    pub(super) fn look_at_oom(&mut self, number: u64) -> Result<bool> {
+        let Some(oom) = self.ooms.get_mut(&number) else { return Ok(false) };
+        let seen = oom.look().unwrap_or(Seen::Gone);
+        if seen == Seen::Gone {
+            let (fd, _) = oom.watched();
+            self.epoll.forget(fd);
+            self.ooms.remove(&number);
+        }
+        let Some(life) = self.lives.get(&number).filter(|_| seen == Seen::Killed) else { return Ok(false) };
+        if life.ended {
+            return Ok(true);
+        }
+        let told = event("/tasks/oom", "TaskOOM", &ContainerEvent { container_id: life.name.container.clone() });
+        self.note(Record { events: vec![told], ..Record::default() })?;
+        Ok(false)
+    }
+
+    fn answer_waits(&mut self, name: &Name) -> Result<()> {
+        let waits: Vec<Call> = {
+            let desk = self.desk();
+            let all = desk.model.connections.iter().flat_map(|(connection, known)| {
+                let of = |stream: &u32| Call { connection: *connection, stream: *stream };
+                known.requests.iter().map(move |(stream, pending)| (of(stream), pending))
+            });
+            let is_wait = |pending: &crate::shim::model::Pending| {
+                pending.request.method == "Wait" && super::calls::named(&pending.request).as_ref() == Some(name)
+            };
+            all.filter(|(_, pending)| is_wait(pending)).map(|(call, _)| call).collect()
+        };
+        for call in waits {
+            let answer = self.desk().model.processes.get(name).map(how_it_ended);
+            if let Some(answer) = answer {
+                self.answer_now(call, Ok(answer.encode_to_vec()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn how_it_ended(process: &Process) -> WaitResponse {
+    WaitResponse { exit_status: process.status, exited_at: process.ended }
+}
+
+pub(super) fn event(topic: &str, kind: &str, body: &impl Message) -> Event {
+    Event {
+        topic: topic.to_owned(),
+        kind: format!("containerd.events.{kind}"),
+        body: body.encode_to_vec(),
+        time: Some(Timestamp::now()),
+    }
+}
+
+/// A status of wait4(2) as a shell has it.
+fn code_of(status: u32) -> u32 {
+    let status = status as i32;
+    let ended = match libc::WIFSIGNALED(status) {
+        true => Ended::Signaled(libc::WTERMSIG(status)),
+        false => Ended::Exited(libc::WEXITSTATUS(status)),
+    };
+    ended.code() as u32
+}

@@ -1,0 +1,16 @@
+//! containerd's shim (io.containerd.rruntime.v1): what containerd executes under the name containerd-shim-rruntime-v1, and what
+//! that leaves running.
+
+mod calls;
+mod checkpoint;
+mod ends;
+mod event_messages;
+mod info;
+mod messages;
+mod metrics;
+mod publisher;
+mod rootfs;
+mod serve;
+mod start;
+
+pub use start::{NAME, main};

@@ -1,0 +1,79 @@
+//! Calls of the engine that may wait, each in a thread of its own for as long as it takes: the loop goes on. An idle shim has
+//! one thread.
+
+use crate::error::{Error, Result};
+use crate::sys::{file, poll};
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+/// What is done on the loop's thread when a call has returned.
+pub type Finish<S> = Box<dyn FnOnce(&mut S) + Send>;
+type Work<S> = Box<dyn FnOnce() -> Finish<S> + Send>;
+
+pub struct Jobs<S: 'static> {
+    shared: Arc<Shared<S>>,
+    /// How many threads there are, and what waits for one.
+    running: usize,
+    waiting: VecDeque<Work<S>>,
+}
+
+struct Shared<S> {
+    signal: OwnedFd,
+    done: Mutex<Vec<Finish<S>>>,
+}
+
+/// At a time. A call waits for its turn behind those, but for none of the same container: those are not made at once.
+const MOST: usize = 64;
+/// The engine's calls need a third of it.
+const STACK: usize = 512 * 1024;
+
+impl<S: 'static> Jobs<S> {
+    pub fn new() -> Result<Jobs<S>> {
+        let signal = poll::eventfd().map_err(|e| e.because("eventfd"))?;
+        let shared = Shared { signal, done: Mutex::default() };
+        Ok(Jobs { shared: Arc::new(shared), running: 0, waiting: VecDeque::new() })
+    }
+
+    /// Can be read when something was finished.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.shared.signal.as_fd()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.running == 0 && self.waiting.is_empty()
+    }
+
+    pub fn begin(&mut self, work: impl FnOnce() -> Finish<S> + Send + 'static) -> Result<()> {
+        self.waiting.push_back(Box::new(work));
+        self.begin_more()
+    }
+
+    fn begin_more(&mut self) -> Result<()> {
+        while self.running < MOST {
+            let Some(work) = self.waiting.pop_front() else { return Ok(()) };
+            let shared = Arc::clone(&self.shared);
+            let run = move || {
+                let finish = work();
+                shared.done.lock().unwrap_or_else(PoisonError::into_inner).push(finish);
+                // A counter that is full is readable, which is all that it is for.
+                let _ = file::write(shared.signal.as_fd(), &1u64.to_ne_bytes());
+            };
+            let started = thread::Builder::new().stack_size(STACK).spawn(run);
+            started.map_err(|e| Error::io("start a thread", &e))?;
+            self.running += 1;
+        }
+        Ok(())
+    }
+
+    /// What has been finished since the last time.
+    pub fn finished(&mut self) -> Result<Vec<Finish<S>>> {
+        // Nothing to read is nothing finished.
+        let _ = file::read(self.fd(), &mut [0; 8]);
+        let done = std::mem::take(&mut *self.shared.done.lock().unwrap_or_else(PoisonError::into_inner));
+        self.running -= done.len();
+        self.begin_more()?;
+        Ok(done)
+    }
+}

@@ -1,0 +1,120 @@
+//! What a shim proper knows, in a memory file that its keeper holds: the next one reads it and goes on.
+//!
+//! A record is appended before what it says is acted on. A process can be killed between any two instructions, so a record
+//! counts from the moment that its length is written, which is after its bytes. When much of the file is outdated, what
+//! still counts is written to the other half of it, and one number says which half is meant.
+
+use crate::error::{Error, Result};
+use crate::sys::{Errno, inbox};
+use nix::sys::uio::{pread, pwrite};
+use prost::Message;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// Behind the inbox: which half counts.
+const CHOICE: u64 = inbox::SIZE as u64;
+const FIRST: u64 = CHOICE + 4096;
+/// Between the two halves. A file takes memory only where something was written.
+const HALF: u64 = 1 << 28;
+/// A record's length stands before it.
+const LENGTH: u64 = 4;
+/// Below this it is not worth the work.
+const WORTHWHILE: u64 = 256 * 1024;
+
+pub struct Journal {
+    file: OwnedFd,
+    half: u64,
+    /// Where the next record begins.
+    end: u64,
+    /// What the half had when it was begun.
+    begun: u64,
+}
+
+impl Journal {
+    /// With all its records, each handed to `read` in its order.
+    pub fn open<R: Message + Default>(file: OwnedFd, mut read: impl FnMut(R)) -> Result<Journal> {
+        let mut choice = [0; 8];
+        read_at(&file, &mut choice, CHOICE)?;
+        let half = u64::from_le_bytes(choice) & 1;
+        let mut journal = Journal { file, half, end: FIRST + half * HALF, begun: 0 };
+        loop {
+            let mut length = [0; LENGTH as usize];
+            if read_at(&journal.file, &mut length, journal.end)? < length.len() {
+                break;
+            }
+            let length = u32::from_le_bytes(length) as usize;
+            if length == 0 {
+                break;
+            }
+            let mut bytes = vec![0; length];
+            read_at(&journal.file, &mut bytes, journal.end + LENGTH)?;
+            let record = R::decode(&*bytes);
+            read(record.map_err(|e| Error::new(format!("the journal cannot be read: {e}")))?);
+            journal.end += LENGTH + length as u64;
+        }
+        Ok(journal)
+    }
+
+    pub fn file(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+
+    pub fn append(&mut self, record: &impl Message) -> Result<()> {
+        let bytes = record.encode_to_vec();
+        // Its end is the next one's beginning, where nothing has ever been written.
+        write_at(&self.file, &bytes, self.end + LENGTH)?;
+        write_at(&self.file, &(bytes.len() as u32).to_le_bytes(), self.end)?;
+        self.end += LENGTH + bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Whether what was appended since [`Journal::begin_again`] is much, beside what still counted then.
+    pub fn is_long(&self) -> bool {
+        let length = self.end - FIRST - self.half * HALF;
+        length > WORTHWHILE && length > 2 * self.begun
+    }
+
+    /// These records in place of all that there are.
+    pub fn begin_again<R: Message>(&mut self, records: impl Iterator<Item = R>) -> Result<()> {
+        let (old, half) = (self.half, self.half ^ 1);
+        self.free(half)?;
+        (self.half, self.end) = (half, FIRST + half * HALF);
+        for record in records {
+            self.append(&record)?;
+        }
+        self.begun = self.end - FIRST - half * HALF;
+        write_at(&self.file, &half.to_le_bytes(), CHOICE)?;
+        self.free(old)
+    }
+
+    fn free(&self, half: u64) -> Result<()> {
+        use nix::fcntl::{FallocateFlags, fallocate};
+        let hole = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+        fallocate(&self.file, hole, (FIRST + half * HALF) as i64, HALF as i64)
+            .map_err(|e| Errno::from(e).because("empty a half of the journal"))
+    }
+}
+
+fn read_at(file: &OwnedFd, bytes: &mut [u8], place: u64) -> Result<usize> {
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match pread(file, &mut bytes[filled..], (place + filled as u64) as i64) {
+            Ok(0) => break,
+            Ok(length) => filled += length,
+            Err(nix::errno::Errno::EINTR) => {}
+            Err(e) => return Err(Errno::from(e).because("read the journal")),
+        }
+    }
+    Ok(filled)
+}
+
+fn write_at(file: &OwnedFd, bytes: &[u8], place: u64) -> Result<()> {
+    let mut written = 0;
+    while written < bytes.len() {
+        match pwrite(file, &bytes[written..], (place + written as u64) as i64) {
+            Ok(length) => written += length,
+            Err(nix::errno::Errno::EINTR) => {}
+            Err(e) => return Err(Errno::from(e).because("write to the journal")),
+        }
+    }
+    Ok(())
+}

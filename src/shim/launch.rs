@@ -1,0 +1,73 @@
+//! Starting a keeper, which starts the shim proper: this program, by a descriptor of its file.
+
+use crate::engine::child::image;
+use crate::error::{Error, Result};
+use crate::shim::model::{Record, Settings};
+use crate::shim::journal::Journal;
+use crate::sys::launch::{Child, Launch, LaunchError, Sleeper, begin};
+use crate::sys::{c, file, memory};
+use std::ffi::{CStr, CString, OsString};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+
+static KEEPER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rruntime-keeper"));
+
+/// A journal that says this and nothing else.
+pub fn journal(settings: Settings) -> Result<OwnedFd> {
+    let file = memory::scratch(c"rruntime-journal").map_err(|e| e.because("memfd_create for the journal"))?;
+    let copy = file.try_clone().map_err(|e| Error::io("duplicate the journal", &e))?;
+    let mut journal = Journal::open(copy, |_: Record| ())?;
+    journal.append(&Record { settings: Some(settings), ..Record::default() })?;
+    Ok(file)
+}
+
+/// The arguments are those of the shim proper; both processes have our environment, `log` as standard error, and nothing
+/// else of ours.
+pub fn start(arguments: &[&str], journal: BorrowedFd, listener: BorrowedFd, log: BorrowedFd) -> Result<Child> {
+    let text = |text: &str| c(text).map_err(|_| Error::argument("argument", text, "it has a NUL in it"));
+    let arguments: Vec<CString> = arguments.iter().map(|argument| text(argument)).collect::<Result<_>>()?;
+    let arguments: Vec<&CStr> = arguments.iter().map(|argument| &**argument).collect();
+    let variable = |(name, value): (OsString, OsString)| {
+        let mut pair = name.into_vec();
+        pair.push(b'=');
+        pair.extend(value.into_vec());
+        // None has a NUL: they come from such strings.
+        CString::new(pair).ok()
+    };
+    let environment: Vec<CString> = std::env::vars_os().filter_map(variable).collect();
+    let environment: Vec<&CStr> = environment.iter().map(|pair| &**pair).collect();
+    let open = |path: &CStr, flags| {
+        file::openat2(file::cwd(), path, flags, 0, 0)
+            .map_err(|e| e.because(format!("open {}", path.to_string_lossy())))
+    };
+    let own = open(c"/proc/self/exe", libc::O_RDONLY)?;
+    let null = open(c"/dev/null", libc::O_RDWR)?;
+    let keeper = image::sealed(c"rruntime-keeper", KEEPER).map_err(|e| {
+        e.because("make the memory file for the keeper")
+            .remedy("free memory, or mount /dev/shm or /tmp without noexec")
+    })?;
+    let launch = Launch {
+        program: keeper.as_fd(),
+        arguments: &arguments,
+        environment: &environment,
+        namespaces: 0,
+        cgroup: None,
+        sleeper: Sleeper::None,
+        streams: [Some(null.as_fd()), Some(null.as_fd()), Some(log)],
+        // As `wire::keeper::GIVEN` has it.
+        given: &[own.as_fd(), journal, listener],
+        pass: &[],
+        keep_capabilities: false,
+    };
+    let started = begin(&launch).and_then(|begun| begun.finish());
+    started.map_err(|error| match error {
+        LaunchError::Clone(errno) => errno.because("clone3 for the keeper"),
+        LaunchError::Setup(errno) => errno.because("set up the keeper"),
+        LaunchError::Exec(errno) => errno.because("execute the keeper").remedy("vm.memfd_noexec may forbid it"),
+    })
+}
+
+/// Whether this process was started by a keeper.
+pub fn is_of_keeper() -> bool {
+    file::inherited(crate::wire::keeper::CHANNEL).is_some()
+}
