@@ -18,7 +18,11 @@
 #![no_main]
 #![deny(unsafe_code)]
 
-#[allow(unsafe_code, dead_code, reason = "start-up and the system call instruction; the keeper uses more of it")]
+#[allow(
+    unsafe_code,
+    dead_code,
+    reason = "start-up and the system call instruction; the keeper uses more of it"
+)]
 mod arch;
 mod control;
 mod copy;

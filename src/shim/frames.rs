@@ -75,8 +75,18 @@ pub fn frame(stream: u32, kind: u8, message: &impl Message) -> Vec<u8> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;
 
-/// Stream, type and payload of a whole frame at the beginning of `bytes`, and how long it is; `None` while it is not whole.
-pub fn first(bytes: &[u8]) -> Result<Option<(u32, u8, &[u8], usize)>, Malformed> {
+/// A whole frame at the beginning of some bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct First<'b> {
+    pub stream: u32,
+    pub kind: u8,
+    pub payload: &'b [u8],
+    /// Where it ends.
+    pub end: usize,
+}
+
+/// The frame at the beginning of `bytes`; `None` while it is not whole.
+pub fn first(bytes: &[u8]) -> Result<Option<First<'_>>, Malformed> {
     let Some(header) = bytes.first_chunk::<HEADER>() else { return Ok(None) };
     let number = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
     let (length, stream, kind) = (number(0) as usize, number(4), header[8]);
@@ -84,7 +94,7 @@ pub fn first(bytes: &[u8]) -> Result<Option<(u32, u8, &[u8], usize)>, Malformed>
         return Err(Malformed);
     }
     let end = HEADER + length;
-    Ok(bytes.get(HEADER..end).map(|payload| (stream, kind, payload, end)))
+    Ok(bytes.get(HEADER..end).map(|payload| First { stream, kind, payload, end }))
 }
 
 #[cfg(test)]
@@ -98,7 +108,7 @@ mod tests {
         for length in 0..bytes.len() {
             assert_eq!(first(&bytes[..length]), Ok(None));
         }
-        let (stream, kind, payload, end) = first(&bytes).unwrap().unwrap();
+        let First { stream, kind, payload, end } = first(&bytes).unwrap().unwrap();
         assert_eq!((stream, kind, end), (7, RESPONSE, bytes.len()));
         assert_eq!(Response::decode(payload).unwrap().status, Some(status));
     }

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::sys::{Errno, inbox};
 use nix::sys::uio::{pread, pwrite};
 use prost::Message;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 /// Behind the inbox: which half counts.
 const CHOICE: u64 = inbox::SIZE as u64;
@@ -52,10 +52,6 @@ impl Journal {
             journal.end += LENGTH + length as u64;
         }
         Ok(journal)
-    }
-
-    pub fn file(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
     }
 
     pub fn append(&mut self, record: &impl Message) -> Result<()> {

@@ -2,8 +2,8 @@
 
 use crate::engine::child::image;
 use crate::error::{Error, Result};
-use crate::shim::model::{Record, Settings};
 use crate::shim::journal::Journal;
+use crate::shim::model::{Record, Settings};
 use crate::sys::launch::{Child, Launch, LaunchError, Sleeper, begin};
 use crate::sys::{c, file, memory};
 use std::ffi::{CStr, CString, OsString};
@@ -23,7 +23,12 @@ pub fn journal(settings: Settings) -> Result<OwnedFd> {
 
 /// The arguments are those of the shim proper; both processes have our environment, `log` as standard error, and nothing
 /// else of ours.
-pub fn start(arguments: &[&str], journal: BorrowedFd, listener: BorrowedFd, log: BorrowedFd) -> Result<Child> {
+pub fn start(
+    arguments: &[&str],
+    journal: BorrowedFd,
+    listener: BorrowedFd,
+    log: BorrowedFd,
+) -> Result<Child> {
     let text = |text: &str| c(text).map_err(|_| Error::argument("argument", text, "it has a NUL in it"));
     let arguments: Vec<CString> = arguments.iter().map(|argument| text(argument)).collect::<Result<_>>()?;
     let arguments: Vec<&CStr> = arguments.iter().map(|argument| &**argument).collect();
@@ -63,7 +68,9 @@ pub fn start(arguments: &[&str], journal: BorrowedFd, listener: BorrowedFd, log:
     started.map_err(|error| match error {
         LaunchError::Clone(errno) => errno.because("clone3 for the keeper"),
         LaunchError::Setup(errno) => errno.because("set up the keeper"),
-        LaunchError::Exec(errno) => errno.because("execute the keeper").remedy("vm.memfd_noexec may forbid it"),
+        LaunchError::Exec(errno) => {
+            errno.because("execute the keeper").remedy("vm.memfd_noexec may forbid it")
+        }
     })
 }
 

@@ -18,3 +18,4 @@ mod launch;
 mod link;
 mod model;
 mod stdio;
+mod targets;

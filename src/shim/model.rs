@@ -2,7 +2,7 @@
 //! applied, and a successor applies the same records.
 
 use crate::error::Result;
-use crate::shim::frames::{self, Malformed, REQUEST, Request};
+use crate::shim::frames::{self, First, Malformed, REQUEST, Request};
 use crate::shim::journal::Journal;
 use prost::Message;
 use std::collections::{BTreeMap, VecDeque};
@@ -379,7 +379,7 @@ impl Connection {
 
     /// Takes one request off the bytes, if there is a whole one.
     fn next(&mut self) -> std::result::Result<bool, Malformed> {
-        let Some((stream, kind, payload, end)) = frames::first(&self.rest)? else { return Ok(false) };
+        let Some(First { stream, kind, payload, end }) = frames::first(&self.rest)? else { return Ok(false) };
         if kind != REQUEST || stream % 2 == 0 || stream <= self.last {
             return Err(Malformed);
         }
@@ -403,10 +403,6 @@ impl Desk {
         let mut model = Model::default();
         let journal = Journal::open(file, |record| model.apply(record))?;
         Ok(Desk { model, journal })
-    }
-
-    pub fn journal(&self) -> &Journal {
-        &self.journal
     }
 
     /// Notes it, and makes it so.
@@ -474,7 +470,8 @@ mod tests {
 
     #[test]
     fn what_is_no_request_makes_a_connection_malformed_and_no_more_is_read_of_it() {
-        let streams = [(2, 2), (1, 1)].map(|(first, second)| [request(first, "a"), request(second, "b")].concat());
+        let streams =
+            [(2, 2), (1, 1)].map(|(first, second)| [request(first, "a"), request(second, "b")].concat());
         let bytes = [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(), streams[0].clone(), streams[1].clone()];
         for bytes in bytes {
             let (mut desk, _file) = desk();

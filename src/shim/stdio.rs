@@ -7,12 +7,14 @@
 
 use crate::error::{Error, Result};
 use crate::shim::link::Keeper;
+use crate::shim::targets::{self, Target};
 use crate::sys::epoll::Interest;
+use crate::sys::launch::Child;
 use crate::sys::{Errno, SysResult, c, file, pipe};
 use crate::wire::keeper::OWN;
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What a process holds at its keeper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +33,6 @@ pub enum Part {
     /// Two ends of the conversation with an exec that waits for its word.
     Word,
     Answer,
-    /// The program that its output goes to.
-    Logger,
 }
 
 impl Part {
@@ -76,7 +76,15 @@ impl Stream {
 struct Way {
     from: OwnedFd,
     to: OwnedFd,
+    into_file: bool,
     state: State,
+}
+
+impl Way {
+    fn of(from: OwnedFd, to: OwnedFd, state: State) -> Way {
+        let into_file = file::kind(to.as_fd()) == Ok(libc::S_IFREG);
+        Way { from, to, into_file, state }
+    }
 }
 
 /// What a way waits for.
@@ -117,9 +125,17 @@ pub struct Streams {
 #[derive(Debug, Default)]
 pub struct Ends {
     pub streams: [Option<OwnedFd>; 3],
+    /// A program that is to read its output, with its arguments and the ends to read.
+    pub logger: Option<(PathBuf, Vec<String>, [OwnedFd; 2])>,
 }
 
 impl Ends {
+    /// The program that reads the output, if there is to be one; it runs when this returns.
+    pub fn start_logger(&self, variables: &[(&'static str, String)]) -> Result<Option<Child>> {
+        let Some((path, words, [stdout, stderr])) = &self.logger else { return Ok(None) };
+        targets::start_logger(path, words, variables, [stdout.as_fd(), stderr.as_fd()]).map(Some)
+    }
+
     pub fn borrowed(&self) -> [Option<BorrowedFd<'_>>; 3] {
         [0, 1, 2].map(|at| self.streams[at].as_ref().map(AsFd::as_fd))
     }
@@ -133,18 +149,43 @@ impl Streams {
     /// Opens the client's sides and makes the process's own, all of them held by the keeper before the process is there.
     /// With a terminal the process's side is given later ([`Streams::attach`]).
     pub fn open(number: u64, paths: [&str; 3], terminal: bool, keeper: &Keeper) -> Result<(Streams, Ends)> {
-        let mut streams = Streams { number, terminal: None, ways: [None, None, None], readers: [None, None, None], closing: false };
+        let mut streams = Streams {
+            number,
+            terminal: None,
+            ways: [None, None, None],
+            readers: [None, None, None],
+            closing: false,
+        };
         let mut ends = Ends::default();
         let null = || open(Path::new("/dev/null"), libc::O_RDWR);
+        let output = if paths[1].is_empty() { None } else { Some(Target::of(paths[1])?) };
+        if let (Some(Target::Program(program, words)), false) = (&output, terminal) {
+            let pipe = || pipe::pipe().map_err(|e| e.because("pipe"));
+            let ((stdout, ours), (stderr, theirs)) = (pipe()?, pipe()?);
+            (ends.streams[1], ends.streams[2]) = (Some(ours), Some(theirs));
+            ends.logger = Some((program.clone(), words.clone(), [stdout, stderr]));
+        }
+        let log = match &output {
+            Some(Target::File(path)) => Some(targets::open_file(path)?),
+            _ => None,
+        };
         for (at, stream) in Stream::ALL.into_iter().enumerate() {
             if terminal && stream == Stream::Err {
                 continue;
             }
-            if paths[at].is_empty() {
+            if stream != Stream::In && ends.logger.is_some() {
+                continue;
+            }
+            // A file is named for standard output, and is for both.
+            let into_file = log.as_ref().filter(|_| stream != Stream::In);
+            if paths[at].is_empty() && into_file.is_none() {
                 ends.streams[at] = if terminal { None } else { Some(null()?) };
                 continue;
             }
-            let (client, reader) = open_client(stream, paths[at])?;
+            let (client, reader) = match into_file {
+                Some(log) => (log.try_clone().map_err(|e| Error::io("duplicate a log file", &e))?, None),
+                None => open_client(stream, paths[at])?,
+            };
             let parts = stream.parts(terminal);
             let (ours, theirs) = match (stream, terminal) {
                 // A place for it until the terminal is there.
@@ -159,8 +200,8 @@ impl Streams {
                 }
             };
             let way = match stream {
-                Stream::In => Way { from: client, to: ours, state: State::Bytes },
-                Stream::Out | Stream::Err => Way { from: ours, to: client, state: State::Bytes },
+                Stream::In => Way::of(client, ours, State::Bytes),
+                Stream::Out | Stream::Err => Way::of(ours, client, State::Bytes),
             };
             streams.readers[at] = reader;
             for (part, fd) in parts.into_iter().zip([&way.from, &way.to]) {
@@ -178,8 +219,13 @@ impl Streams {
     pub fn take(number: u64, held: &mut Held) -> Streams {
         let mut take = |part: Part| held.remove(&part.of(number));
         let terminal = take(Part::Terminal);
-        let mut streams =
-            Streams { number, terminal, ways: [None, None, None], readers: [None, None, None], closing: false };
+        let mut streams = Streams {
+            number,
+            terminal,
+            ways: [None, None, None],
+            readers: [None, None, None],
+            closing: false,
+        };
         for (at, stream) in Stream::ALL.into_iter().enumerate() {
             let [from, to] = stream.parts(streams.terminal.is_some());
             let own = |streams: &Streams| streams.terminal.as_ref().and_then(|fd| fd.try_clone().ok());
@@ -188,11 +234,11 @@ impl Streams {
             streams.ways[at] = match (from, to) {
                 (Some(from), Some(to)) => {
                     streams.readers[at] = if stream == Stream::In { None } else { reader_of(to.as_fd()) };
-                    Some(Way { from, to, state: State::Bytes })
+                    Some(Way::of(from, to, State::Bytes))
                 }
                 // All of it was moved, and its reader had not come.
                 (None, Some(to)) if stream != Stream::In => {
-                    to.try_clone().ok().map(|from| Way { from, to, state: State::Reader })
+                    to.try_clone().ok().map(|from| Way::of(from, to, State::Reader))
                 }
                 _ => None,
             };
@@ -329,6 +375,9 @@ fn reader_of(writer: BorrowedFd) -> Option<OwnedFd> {
 }
 
 fn move_some(way: &Way) -> SysResult<usize> {
+    if way.into_file {
+        targets::follow_truncation(way.to.as_fd());
+    }
     pipe::splice(way.from.as_fd(), way.to.as_fd(), MOST)
 }
 
@@ -339,7 +388,11 @@ fn open(path: &Path, flags: i32) -> Result<OwnedFd> {
 
 /// The client's side of a stream, and for output the other end of it.
 fn open_client(stream: Stream, place: &str) -> Result<(OwnedFd, Option<OwnedFd>)> {
-    let path = Path::new(place);
+    let path = match Target::of(place)? {
+        Target::Fifo(path) => path,
+        _ => return Err(Error::argument("stdio", place, "this is for standard output alone")),
+    };
+    let path = &*path;
     if stream == Stream::In {
         return Ok((open(path, libc::O_RDONLY | libc::O_NONBLOCK)?, None));
     }

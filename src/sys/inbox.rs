@@ -43,9 +43,8 @@ impl Inbox {
         }
         let protection = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: the kernel chooses the place.
-        let mapped = unsafe {
-            libc::mmap(ptr::null_mut(), SIZE, protection, libc::MAP_SHARED, file.as_raw_fd(), 0)
-        };
+        let mapped =
+            unsafe { libc::mmap(ptr::null_mut(), SIZE, protection, libc::MAP_SHARED, file.as_raw_fd(), 0) };
         let laid = if mapped == libc::MAP_FAILED { None } else { NonNull::new(mapped.cast::<Laid>()) };
         laid.map(Inbox).ok_or_else(super::last_errno)
     }
@@ -69,9 +68,9 @@ impl Inbox {
         (laid.header.msg_hdr.msg_iov, laid.header.msg_hdr.msg_iovlen) = (&raw mut laid.part, 1);
         (laid.before, laid.connection) = (before, connection);
         let none = ptr::null_mut();
-        // SAFETY: it writes into the bytes of this mapping and the length into its header, which stay mapped.
         let received = super::uninterrupted(|| {
             let header = &raw mut laid.header;
+            // SAFETY: it writes into the bytes of this mapping and the length into its header, which stay mapped.
             check(unsafe { libc::recvmmsg(socket.as_raw_fd(), header, 1, libc::MSG_DONTWAIT, none) })
         });
         match received {

@@ -4,7 +4,7 @@ use crate::support::{Container, hierarchies, wait_until};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use rruntime::engine::{
     AfterExit, CgroupManager, CreateOptions, Engine, Event, ExecOptions, ExecProcess, Force, Meanwhile,
-    OpenFiles, Paused, Recipients, Rootless, Started, Status, Terminal, Watch,
+    OpenFiles, Recipients, Rootless, Started, Status, Terminal, Watch,
 };
 use rruntime::state::{NoRoot, Store};
 use rruntime::sys::identity::prlimit;

@@ -160,7 +160,9 @@ fn read_process_file<'a>(options: &'a ExecOptions) -> Result<Option<Cow<'a, [u8]
         ExecProcess::Command(_) => return Ok(None),
     };
     let bytes = file::read_path(path, PROCESS_LIMIT);
-    bytes.map(|bytes| Some(Cow::Owned(bytes))).map_err(|e| e.because("read the process file").field("--process").value(path.display()))
+    bytes
+        .map(|bytes| Some(Cow::Owned(bytes)))
+        .map_err(|e| e.because("read the process file").field("--process").value(path.display()))
 }
 
 /// The process to run: the file's, or the container's own with another program; then the options.

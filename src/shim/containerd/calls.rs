@@ -2,8 +2,8 @@
 //! without an answer; what a predecessor has done of it already is found out and not done again.
 
 use crate::engine::{
-    CreateOptions, Engine, Event as EngineEvent, ExecOptions, ExecProcess, Force, Observer, Paused, Recipients,
-    Started, Status as State, Terminal, UpdateOptions,
+    CreateOptions, Engine, Event as EngineEvent, ExecOptions, ExecProcess, Force, Observer, Paused,
+    Recipients, Started, Status as State, Terminal, UpdateOptions,
 };
 use crate::error::{Error, Kind, Result};
 use crate::host::cgroups;
@@ -43,7 +43,8 @@ pub(super) fn named(request: &Request) -> Option<Name> {
 }
 
 fn read<M: Message + Default>(request: &Request) -> std::result::Result<M, Status> {
-    let wrong = |e| Code::InvalidArgument.saying(format!("{}: the request cannot be read: {e}", request.method));
+    let wrong =
+        |e| Code::InvalidArgument.saying(format!("{}: the request cannot be read: {e}", request.method));
     M::decode(&*request.payload).map_err(wrong)
 }
 
@@ -104,7 +105,9 @@ impl Shim {
 
     pub(super) fn container(&self, id: &str) -> std::result::Result<Container, Status> {
         let found = self.desk().model.containers.get(id).cloned();
-        found.ok_or_else(|| Code::NotFound.saying(format!("container {id} is not known to this shim: not found")))
+        found.ok_or_else(|| {
+            Code::NotFound.saying(format!("container {id} is not known to this shim: not found"))
+        })
     }
 
     pub(super) fn process(&self, id: &str, exec: &str) -> std::result::Result<Process, Status> {
@@ -156,18 +159,27 @@ impl Shim {
             _ => Options::default(),
         };
         if !request.checkpoint.is_empty() {
-            return Err(Error::argument("checkpoint", &request.checkpoint, "a task is not restored by this shim yet")
-                .kind(Kind::Unsupported));
+            return Err(Error::argument(
+                "checkpoint",
+                &request.checkpoint,
+                "a task is not restored by this shim yet",
+            )
+            .kind(Kind::Unsupported));
         }
         if !options.binary_name.is_empty() && !is_this_program(&options.binary_name) {
-            return Err(Error::argument("BinaryName", &options.binary_name, "this shim runs no other runtime yet")
-                .kind(Kind::Unsupported)
-                .remedy("leave it out, or use io.containerd.runc.v2"));
+            return Err(Error::argument(
+                "BinaryName",
+                &options.binary_name,
+                "this shim runs no other runtime yet",
+            )
+            .kind(Kind::Unsupported)
+            .remedy("leave it out, or use io.containerd.runc.v2"));
         }
         let config = super::serve::read_file(&Path::new(&request.bundle).join("config.json"), CONFIG)?;
         let spec: Spec = load::parse("config.json", &config)?;
         let own_pids = has_own_pids(&spec);
-        let number = earlier.as_ref().map_or_else(|| self.desk().model.settings.next_number, |process| process.number);
+        let number =
+            earlier.as_ref().map_or_else(|| self.desk().model.settings.next_number, |process| process.number);
         // What a killed shim has left of it.
         if let Some(mut streams) = self.streams.remove(&number) {
             streams.end(&self.keeper)?;
@@ -192,8 +204,11 @@ impl Shim {
             stderr: request.stderr.clone(),
             ..Process::default()
         };
-        let record =
-            Record { container: Some(container.clone()), process: Some(process.clone()), ..Record::default() };
+        let record = Record {
+            container: Some(container.clone()),
+            process: Some(process.clone()),
+            ..Record::default()
+        };
         self.note(record)?;
         let made = self.open_streams(&process).and_then(|ends| Ok((ends, self.plain_engine(&container)?)));
         let (ends, engine) = match made {
@@ -205,17 +220,31 @@ impl Shim {
         };
         let again = earlier.is_some();
         let id = request.id.clone();
+        let variables = self.logger_variables(&id);
         self.begin(move || {
-            let created = create(&engine, &request, &options, &ends, again);
+            let created = ends.start_logger(&variables).and_then(|logger| {
+                let created = create(&engine, &request, &options, &ends, again);
+                Ok((created?, logger))
+            });
             drop(ends);
             Box::new(move |shim: &mut Shim| {
+                let created = created.and_then(|(started, logger)| {
+                    shim.keep_logger(process.number, logger)?;
+                    Ok(started)
+                });
                 let finished = shim.created(call, &request, process, created);
                 shim.finish(&id, finished);
             })
         })
     }
 
-    fn created(&mut self, call: Call, request: &CreateRequest, process: Process, created: Result<Started>) -> Result<()> {
+    fn created(
+        &mut self,
+        call: Call,
+        request: &CreateRequest,
+        process: Process,
+        created: Result<Started>,
+    ) -> Result<()> {
         let started = match created {
             Ok(started) => started,
             Err(error) => {
@@ -262,6 +291,12 @@ impl Shim {
         Ok(ends)
     }
 
+    /// What a logger finds in its environment.
+    fn logger_variables(&self, id: &str) -> [(&'static str, String); 2] {
+        let namespace = self.desk().model.settings.namespace.clone();
+        [("CONTAINER_ID", id.to_owned()), ("CONTAINER_NAMESPACE", namespace)]
+    }
+
     /// It was not made.
     fn forget_process(&mut self, process: &Process) -> Result<()> {
         self.end_streams(process.number)?;
@@ -298,6 +333,7 @@ impl Shim {
             return Ok(None);
         }
         let again = self.was_begun_before(call);
+        self.starting.insert(process.number);
         let begun = self.plain_engine(&container).and_then(|engine| {
             let id = id.clone();
             self.begin(move || {
@@ -315,10 +351,12 @@ impl Shim {
     }
 
     fn started(&mut self, call: Call, process: Process, started: Result<()>) -> Result<()> {
+        self.starting.remove(&process.number);
         if let Err(error) = started {
-            return self.answer(call, Err(status_of(&error, "OCI runtime start failed")), Record::default());
+            self.answer(call, Err(status_of(&error, "OCI runtime start failed")), Record::default())?;
+            return self.look_at_ended(process.number);
         }
-        let pid = process.pid as u32;
+        let (pid, number) = (process.pid as u32, process.number);
         let told = events::StartedEvent { container_id: process.name.container.clone(), pid };
         let process = Process { phase: Phase::Running.into(), ..process };
         let changes = Record {
@@ -326,7 +364,8 @@ impl Shim {
             events: vec![event("/tasks/start", "TaskStart", &told)],
             ..Record::default()
         };
-        self.answer(call, Ok(StartResponse { pid }.encode_to_vec()), changes)
+        self.answer(call, Ok(StartResponse { pid }.encode_to_vec()), changes)?;
+        self.look_at_ended(number)
     }
 
     fn add_exec(&mut self, call: Call, request: &ExecRequest) -> Reply {
@@ -380,7 +419,11 @@ impl Shim {
         let ends = match self.open_streams(&process) {
             Ok(ends) => ends,
             Err(error) => {
-                return self.answer(call, Err(status_of(&error, "OCI runtime exec failed")), Record::default());
+                return self.answer(
+                    call,
+                    Err(status_of(&error, "OCI runtime exec failed")),
+                    Record::default(),
+                );
             }
         };
         let keeper = Arc::clone(&self.keeper);
@@ -407,6 +450,7 @@ impl Shim {
         });
         let engine = self.engine(container, observer)?;
         let id = process.name.container.clone();
+        let variables = self.logger_variables(&id);
         self.begin(move || {
             let options = ExecOptions {
                 tty: Some(process.terminal),
@@ -415,9 +459,14 @@ impl Shim {
                 paused: Paused::Refuse,
                 ..ExecOptions::of(ExecProcess::Object(process.spec.clone()))
             };
-            let executed = engine.exec(&id, &options);
+            let executed =
+                ends.start_logger(&variables).and_then(|logger| Ok((engine.exec(&id, &options)?, logger)));
             drop(ends);
             Box::new(move |shim: &mut Shim| {
+                let executed = executed.and_then(|(started, logger)| {
+                    shim.keep_logger(process.number, logger)?;
+                    Ok(started)
+                });
                 let failed = failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
                 if let Some(error) = failed {
                     shim.log.warn(&error);
@@ -438,7 +487,11 @@ impl Shim {
                 self.keeper.let_go(Part::Pidfd.of(number))?;
                 self.end_streams(number)?;
                 let changes = Record { process: Some(process), ..Record::default() };
-                return self.answer(call, Err(status_of(&error, "OCI runtime exec failed: exec failed")), changes);
+                return self.answer(
+                    call,
+                    Err(status_of(&error, "OCI runtime exec failed: exec failed")),
+                    changes,
+                );
             }
         };
         if let (Some(master), Some(streams)) = (started.terminal, self.streams.get_mut(&number)) {
@@ -529,7 +582,8 @@ impl Shim {
             self.keeper.let_go(Part::Pidfd.of(process.number))?;
         }
         let name = &process.name;
-        let execs: Vec<u64> = self.desk().model.processes_of(&name.container).map(|process| process.number).collect();
+        let execs: Vec<u64> =
+            self.desk().model.processes_of(&name.container).map(|process| process.number).collect();
         execs.into_iter().try_for_each(|number| self.end_streams(number))?;
         let answer = deleted(process);
         let told = events::DeletedEvent {
@@ -656,7 +710,8 @@ impl Shim {
         if let Some(master) = master {
             let number = |size: u32| u16::try_from(size).unwrap_or(u16::MAX);
             let (rows, columns) = (number(request.height), number(request.width));
-            terminal::set_size(master, rows, columns).map_err(|e| status_of(&e.because("resize the terminal"), ""))?;
+            terminal::set_size(master, rows, columns)
+                .map_err(|e| status_of(&e.because("resize the terminal"), ""))?;
         }
         nothing()
     }
@@ -670,7 +725,9 @@ impl Shim {
         {
             // What the client has written before is still for the process.
             let drained = streams.advance(Stream::In, &keeper);
-            drained.and_then(|_| streams.close_when_empty(Stream::In, &keeper)).map_err(|error| internal(&error))?;
+            drained
+                .and_then(|_| streams.close_when_empty(Stream::In, &keeper))
+                .map_err(|error| internal(&error))?;
         }
         nothing()
     }
@@ -770,7 +827,8 @@ impl Shim {
                 }
             }
             let name = Name { container: container.id, exec: String::new() };
-            self.note(Record { removed: Some(name), ..Record::default() }).map_err(|error| internal(&error))?;
+            self.note(Record { removed: Some(name), ..Record::default() })
+                .map_err(|error| internal(&error))?;
         }
         self.shutdown()
     }
@@ -844,4 +902,3 @@ fn is_this_program(name: &str) -> bool {
     let own = nix::sys::stat::stat("/proc/self/exe");
     matches!((found, own), (Ok(a), Ok(b)) if (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))
 }
-

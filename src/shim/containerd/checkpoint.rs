@@ -42,7 +42,11 @@ pub(super) fn checkpoint(shim: &mut Shim, call: Call, request: CheckpointRequest
             };
             let dumped = engine.checkpoint(&id, &dump);
             let killed = dumped.is_ok() && options.exit;
-            let dumped = if killed { dumped.and_then(|()| engine.kill(&id, libc::SIGKILL, crate::engine::Recipients::All)) } else { dumped };
+            let dumped = if killed {
+                dumped.and_then(|()| engine.kill(&id, libc::SIGKILL, crate::engine::Recipients::All))
+            } else {
+                dumped
+            };
             Box::new(move |shim: &mut Shim| {
                 let told = CheckpointedEvent { container_id: id.clone(), checkpoint: request.path.clone() };
                 let (answer, events) = match dumped {

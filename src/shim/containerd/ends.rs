@@ -37,6 +37,11 @@ impl Shim {
         }
     }
 
+    /// The same where it has ended while something else was done.
+    pub(super) fn look_at_ended(&mut self, number: u64) -> Result<()> {
+        if self.lives.get(&number).is_some_and(|life| life.ended) { self.look_at_end(number) } else { Ok(()) }
+    }
+
     /// The keeper has reaped this process.
     pub(super) fn keeper_told_end(&mut self, pid: i32) -> Result<()> {
         let ended = self.lives.iter().find(|(_, life)| life.pid == pid).map(|(number, _)| *number);
@@ -60,13 +65,24 @@ impl Shim {
         let name = life.name.clone();
         let (first, own_pids) = (name.exec.is_empty(), self.has_own_pids(&name.container));
         // With its pid namespace all of its processes end: they are heard of before it is.
-        let others = |shim: &Shim| shim.lives.values().any(|other| other.name.container == name.container && !other.name.exec.is_empty());
+        if self.starting.contains(&number) {
+            return Ok(());
+        }
+        let others = |shim: &Shim| {
+            shim.lives
+                .values()
+                .any(|other| other.name.container == name.container && !other.name.exec.is_empty())
+        };
         if first && own_pids && others(self) {
             return Ok(());
         }
         let mut events = Vec::new();
         if first && self.look_at_oom(number)? {
-            events.push(event("/tasks/oom", "TaskOOM", &ContainerEvent { container_id: name.container.clone() }));
+            events.push(event(
+                "/tasks/oom",
+                "TaskOOM",
+                &ContainerEvent { container_id: name.container.clone() },
+            ));
         }
         let Some(process) = self.desk().model.processes.get(&name).cloned() else { return Ok(()) };
         let ended = Timestamp::now();
@@ -87,7 +103,9 @@ impl Shim {
         if self.endings.remove(&life.pid).is_some() {
             self.keeper.heard(life.pid)?;
         }
-        [Part::Pidfd, Part::Word, Part::Answer].into_iter().try_for_each(|part| self.keeper.let_go(part.of(number)))?;
+        [Part::Pidfd, Part::Word, Part::Answer]
+            .into_iter()
+            .try_for_each(|part| self.keeper.let_go(part.of(number)))?;
         self.answer_waits(&name)?;
         if first {
             self.ooms.remove(&number);
@@ -102,7 +120,9 @@ impl Shim {
 
     /// A first process whose end is held back until the others' were told.
     fn first_that_waits(&self, container: &str) -> Option<u64> {
-        let is_it = |life: &&super::serve::Life| life.name.container == container && life.name.exec.is_empty() && life.ended;
+        let is_it = |life: &&super::serve::Life| {
+            life.name.container == container && life.name.exec.is_empty() && life.ended
+        };
         self.lives.iter().find(|(_, life)| is_it(life)).map(|(number, _)| *number)
     }
 
@@ -138,7 +158,8 @@ impl Shim {
         if life.ended {
             return Ok(true);
         }
-        let told = event("/tasks/oom", "TaskOOM", &ContainerEvent { container_id: life.name.container.clone() });
+        let told =
+            event("/tasks/oom", "TaskOOM", &ContainerEvent { container_id: life.name.container.clone() });
         self.note(Record { events: vec![told], ..Record::default() })?;
         Ok(false)
     }
@@ -151,7 +172,8 @@ impl Shim {
                 known.requests.iter().map(move |(stream, pending)| (of(stream), pending))
             });
             let is_wait = |pending: &crate::shim::model::Pending| {
-                pending.request.method == "Wait" && super::calls::named(&pending.request).as_ref() == Some(name)
+                pending.request.method == "Wait"
+                    && super::calls::named(&pending.request).as_ref() == Some(name)
             };
             all.filter(|(_, pending)| is_wait(pending)).map(|(call, _)| call).collect()
         };

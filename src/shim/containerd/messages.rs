@@ -219,9 +219,6 @@ pub struct ConnectResponse {
     pub version: String,
 }
 
-#[derive(Clone, PartialEq, Message)]
-pub struct Empty {}
-
 /// containerd.runc.v1.Options.
 #[derive(Clone, PartialEq, Message)]
 pub struct Options {

@@ -125,10 +125,11 @@ pub fn of(stats: &Stats, unified: bool) -> Any {
 fn v1(stats: &Stats) -> Fields {
     let usage = &stats.cpu.usage;
     let each = usage.percpu.iter();
-    let usage = each.fold(Fields::of([(1, usage.total), (2, usage.kernel), (3, usage.user)]), |mut fields, cpu| {
-        uint64::encode(4, cpu, &mut fields.0);
-        fields
-    });
+    let usage =
+        each.fold(Fields::of([(1, usage.total), (2, usage.kernel), (3, usage.user)]), |mut fields, cpu| {
+            uint64::encode(4, cpu, &mut fields.0);
+            fields
+        });
     let throttling = &stats.cpu.throttling;
     let throttling = Fields::of([
         (1, throttling.periods),
@@ -157,10 +158,13 @@ fn v1(stats: &Stats) -> Fields {
         let numbers = Fields::default().text(1, &entry.op);
         numbers.number(3, entry.major).number(4, entry.minor).number(5, entry.value)
     };
-    let io = (1..).zip(lists).fold(Fields::default(), |fields, (tag, list)| fields.parts(tag, list.iter().map(entry)));
-    let pages = stats.hugetlb.iter().map(|(size, used)| {
-        Fields::of([(1, used.usage), (2, used.max), (3, used.failcnt)]).text(4, size)
-    });
+    let io = (1..)
+        .zip(lists)
+        .fold(Fields::default(), |fields, (tag, list)| fields.parts(tag, list.iter().map(entry)));
+    let pages = stats
+        .hugetlb
+        .iter()
+        .map(|(size, used)| Fields::of([(1, used.usage), (2, used.max), (3, used.failcnt)]).text(4, size));
     Fields::default()
         .parts(1, pages)
         .part(2, pids(stats))
@@ -205,9 +209,8 @@ fn v2(stats: &Stats) -> Fields {
     let devices = devices.into_iter().map(|((major, minor), [read, written, reads, writes])| {
         Fields::of([(1, major), (2, minor), (3, read), (4, written), (5, reads), (6, writes)])
     });
-    let pages = stats.hugetlb.iter().map(|(size, used)| {
-        Fields::of([(1, used.usage), (2, used.max)]).text(3, size)
-    });
+    let pages =
+        stats.hugetlb.iter().map(|(size, used)| Fields::of([(1, used.usage), (2, used.max)]).text(3, size));
     Fields::default()
         .part(1, pids(stats))
         .part(2, cpu)

@@ -2,7 +2,7 @@
 
 use crate::shim::containerd::event_messages::{Envelope, ForwardRequest};
 use crate::shim::containerd::messages::Any;
-use crate::shim::frames::{self, REQUEST, RESPONSE, Request, Response};
+use crate::shim::frames::{self, First, REQUEST, RESPONSE, Request, Response};
 use crate::shim::model::Event;
 use crate::sys::epoll::Interest;
 use crate::sys::{Errno, SysResult, file, socket};
@@ -99,7 +99,9 @@ impl Publisher {
             self.sending = Some(frame(self.stream, namespace, event));
             self.due = Some(Instant::now() + PATIENCE);
         }
-        let (Some(socket), Some(rest)) = (&self.socket, &mut self.sending) else { return Err(Errno(libc::EBADF)) };
+        let (Some(socket), Some(rest)) = (&self.socket, &mut self.sending) else {
+            return Err(Errno(libc::EBADF));
+        };
         while !rest.is_empty() {
             let sent = file::write(socket.as_fd(), rest)?;
             rest.drain(..sent);
@@ -114,7 +116,7 @@ impl Publisher {
             match frames::first(&self.answer) {
                 Err(_) => return Err(Errno(libc::EPROTO)),
                 Ok(None) => {}
-                Ok(Some((stream, kind, payload, end))) => {
+                Ok(Some(First { stream, kind, payload, end })) => {
                     let response = Response::decode(payload).map_err(|_| Errno(libc::EPROTO))?;
                     self.answer.drain(..end);
                     if kind == RESPONSE && stream == self.stream {

@@ -58,7 +58,8 @@ fn mount_one(wanted: &Mount, rootfs: &Path) -> Result<()> {
 
 /// What an option that is no data sets and clears.
 fn flag(option: &str) -> Option<(MsFlags, MsFlags)> {
-    let (none, atime) = (MsFlags::empty(), MsFlags::MS_NOATIME | MsFlags::MS_RELATIME | MsFlags::MS_STRICTATIME);
+    let (none, atime) =
+        (MsFlags::empty(), MsFlags::MS_NOATIME | MsFlags::MS_RELATIME | MsFlags::MS_STRICTATIME);
     let attribute = |bits: u64| match bits {
         libc::MOUNT_ATTR_RDONLY => MsFlags::MS_RDONLY,
         libc::MOUNT_ATTR_NOSUID => MsFlags::MS_NOSUID,

@@ -9,8 +9,8 @@ use crate::cgroup::oom::OomKills;
 use crate::engine::{Buses, CgroupManager, Engine, Event, Observer, OpenFiles, Rootless, Watch, keep_room};
 use crate::error::{Error, Result};
 use crate::report::{Format, Log, Verbosity};
-use crate::shim::containerd::start;
 use crate::shim::containerd::publisher::{Progress, Publisher};
+use crate::shim::containerd::start;
 use crate::shim::frames::{self, RESPONSE, Response, Status};
 use crate::shim::jobs::{Finish, Jobs};
 use crate::shim::link::{Keeper, Said};
@@ -19,7 +19,8 @@ use crate::shim::stdio::{Held, Moved, Part, Stream, Streams};
 use crate::state::{NoRoot, Store};
 use crate::sys::epoll::{Epoll, Interest};
 use crate::sys::inbox::Inbox;
-use crate::sys::{Errno, file, pipe};
+use crate::sys::launch::Child;
+use crate::sys::{Errno, file, pipe, wait};
 use crate::wire::keeper::{ACCEPTED, JOURNAL, OWN};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, OwnedFd};
@@ -36,6 +37,7 @@ const END: u64 = 4;
 const STREAM: u64 = 5;
 const OOM: u64 = 6;
 const PUBLISHER: u64 = 7;
+const LOGGER: u64 = 8;
 
 /// Between two looks at what cannot be polled: a full disk, a client that has not come.
 const LOOK: Duration = Duration::from_millis(100);
@@ -55,6 +57,10 @@ pub struct Shim {
     pub(super) lives: BTreeMap<u64, Life>,
     pub(super) streams: BTreeMap<u64, Streams>,
     pub(super) ooms: BTreeMap<u64, OomKills>,
+    /// First processes that are being started: their end is told after that.
+    pub(super) starting: BTreeSet<u64>,
+    /// Programs that read the output of processes, which end when that does.
+    pub(super) loggers: BTreeMap<u64, Child>,
     /// Of the keeper's children.
     pub(super) endings: BTreeMap<i32, u32>,
     jobs: Jobs<Shim>,
@@ -113,6 +119,8 @@ pub fn serve() -> Result<()> {
         lives: BTreeMap::new(),
         streams: BTreeMap::new(),
         ooms: BTreeMap::new(),
+        starting: BTreeSet::new(),
+        loggers: BTreeMap::new(),
         endings,
         jobs: Jobs::new()?,
         begun: BTreeSet::new(),
@@ -178,7 +186,8 @@ impl Shim {
         if crashed {
             self.note(Record { crashed: true, ..Record::default() })?;
         }
-        let received = |shim: &Shim, name: u64| shim.desk().model.connections.get(&name).map_or(0, |c| c.received);
+        let received =
+            |shim: &Shim, name: u64| shim.desk().model.connections.get(&name).map_or(0, |c| c.received);
         if let Some((connection, before, bytes)) = self.inbox.left()
             && received(self, connection) == before
         {
@@ -257,6 +266,13 @@ impl Shim {
             END => self.look_at_end(which),
             STREAM => self.move_bytes(which / 4, Stream::ALL[(which % 4) as usize % 3]),
             OOM => self.look_at_oom(which).map(drop),
+            LOGGER => {
+                // One of a predecessor is the keeper's to reap.
+                if let Some(logger) = self.loggers.remove(&which) {
+                    let _ = wait::reap(logger.pidfd.as_fd());
+                }
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -269,7 +285,10 @@ impl Shim {
             let all: Vec<u64> = self.streams.keys().copied().collect();
             for number in all {
                 for stream in Stream::ALL {
-                    let waits = self.streams.get(&number).is_some_and(|s| s.runs(stream) && s.watched(stream).is_none());
+                    let waits = self
+                        .streams
+                        .get(&number)
+                        .is_some_and(|s| s.runs(stream) && s.watched(stream).is_none());
                     if waits {
                         self.move_bytes(number, stream)?;
                     }
@@ -345,7 +364,8 @@ impl Shim {
         };
         self.note(Record { chunk: Some(chunk), ..Record::default() })?;
         self.inbox.forget();
-        let malformed = self.desk().model.connections.get(&name).is_some_and(|connection| connection.malformed);
+        let malformed =
+            self.desk().model.connections.get(&name).is_some_and(|connection| connection.malformed);
         if malformed {
             self.log.warn(&Error::new("a client has sent what is no request: its connection is closed"));
             return self.disconnect(name);
@@ -372,7 +392,10 @@ impl Shim {
             connections
                 .flat_map(|(name, connection)| {
                     let of = |stream: &u32| Call { connection: *name, stream: *stream };
-                    connection.requests.iter().map(move |(stream, pending)| (of(stream), pending.answer.is_some()))
+                    connection
+                        .requests
+                        .iter()
+                        .map(move |(stream, pending)| (of(stream), pending.answer.is_some()))
                 })
                 .collect()
         };
@@ -424,7 +447,11 @@ impl Shim {
     }
 
     /// One that a successor would give again.
-    pub(super) fn answer_now(&mut self, call: Call, answer: std::result::Result<Vec<u8>, Status>) -> Result<()> {
+    pub(super) fn answer_now(
+        &mut self,
+        call: Call,
+        answer: std::result::Result<Vec<u8>, Status>,
+    ) -> Result<()> {
         self.send(call, frame_of(call, answer))
     }
 
@@ -522,7 +549,12 @@ impl Shim {
         let Some(pidfd) = held.remove(&Part::Pidfd.of(number)) else {
             // It is handed over before its pid is noted, so this does not happen; a shim that ended here would do so for ever.
             self.log.warn(&Error::new(format!("the keeper holds no descriptor of process {}", process.pid)));
-            let process = Process { phase: Phase::Ended.into(), status: 255, ended: Some(Timestamp::now()), ..process.clone() };
+            let process = Process {
+                phase: Phase::Ended.into(),
+                status: 255,
+                ended: Some(Timestamp::now()),
+                ..process.clone()
+            };
             return self.note(Record { process: Some(process), ..Record::default() });
         };
         if phase == Phase::Released {
@@ -544,6 +576,13 @@ impl Shim {
         self.watch(END, process.number, pidfd.as_fd(), Interest::READ)?;
         let life = Life { name: process.name.clone(), pid: process.pid, pidfd, ended: false };
         self.lives.insert(process.number, life);
+        Ok(())
+    }
+
+    pub(super) fn keep_logger(&mut self, number: u64, logger: Option<Child>) -> Result<()> {
+        let Some(logger) = logger else { return Ok(()) };
+        self.watch(LOGGER, number, logger.pidfd.as_fd(), Interest::READ)?;
+        self.loggers.insert(number, logger);
         Ok(())
     }
 

@@ -1,7 +1,9 @@
 //! The commands that containerd executes: `start` finds the shim of a pod or makes one, `delete` takes away what a container has
 //! left, `-info` and `-v` say what this is. Their output is the protocol's, so nothing else may be printed.
 
-use crate::engine::{Buses, CgroupManager, Engine, Force, OpenFiles, Rootless, Status as State, Watch, keep_room};
+use crate::engine::{
+    Buses, CgroupManager, Engine, Force, OpenFiles, Rootless, Status as State, Watch, keep_room,
+};
 use crate::error::{Error, Result};
 use crate::shim::containerd::calls::OWN_REQUEST;
 use crate::shim::containerd::messages::{Any, DeleteResponse, Options};
@@ -55,7 +57,9 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> i32 {
     let _ = signal::block(libc::SIGXFSZ);
     let words = words(arguments.map(|word| word.to_string_lossy().into_owned()));
     let done = words.and_then(|words| match &*words.command {
-        _ if words.version => print(format!("{NAME}:\n  Version: {}\n", env!("CARGO_PKG_VERSION")).as_bytes()),
+        _ if words.version => {
+            print(format!("{NAME}:\n  Version: {}\n", env!("CARGO_PKG_VERSION")).as_bytes())
+        }
         _ if words.info => super::info::print(),
         "start" => start(&words),
         "delete" => delete(&words),
@@ -106,7 +110,10 @@ fn words(mut arguments: impl Iterator<Item = String>) -> Result<Words> {
 
 fn print(bytes: &[u8]) -> Result<()> {
     let mut output = std::io::stdout();
-    output.write_all(bytes).and_then(|()| output.flush()).map_err(|e| Error::io("write to standard output", &e))
+    output
+        .write_all(bytes)
+        .and_then(|()| output.flush())
+        .map_err(|e| Error::io("write to standard output", &e))
 }
 
 fn start(words: &Words) -> Result<()> {
@@ -120,7 +127,8 @@ fn start(words: &Words) -> Result<()> {
     let root = root_of(&bundle, &options, &words.namespace);
     let remember = |address: &str| -> Result<()> {
         for (name, text) in [("address", address), (ROOT_FILE, &*root.to_string_lossy())] {
-            fs::write(bundle.join(name), text).map_err(|e| Error::io(format!("write {name} in the bundle"), &e))?;
+            fs::write(bundle.join(name), text)
+                .map_err(|e| Error::io(format!("write {name} in the bundle"), &e))?;
         }
         Ok(())
     };
@@ -144,7 +152,8 @@ fn start(words: &Words) -> Result<()> {
         let _ = fs::remove_file(path);
     }
     let path = sockets.join(random_name()?);
-    let listener = UnixListener::bind(&path).map_err(|e| Error::io(format!("bind {}", path.display()), &e))?;
+    let listener =
+        UnixListener::bind(&path).map_err(|e| Error::io(format!("bind {}", path.display()), &e))?;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600))
         .map_err(|e| Error::io(format!("set the mode of {}", path.display()), &e))?;
     listener.set_nonblocking(true).map_err(|e| Error::io("set the socket's mode", &e))?;
@@ -158,7 +167,9 @@ fn start(words: &Words) -> Result<()> {
         next_number: 0,
     };
     let made = launch_shim(words, &options, settings, &listener)
-        .and_then(|()| fs::write(&pod, &address).map_err(|e| Error::io(format!("write {}", pod.display()), &e)))
+        .and_then(|()| {
+            fs::write(&pod, &address).map_err(|e| Error::io(format!("write {}", pod.display()), &e))
+        })
         .and_then(|()| remember(&address));
     if made.is_err() {
         // The error that led here is the one to report.
@@ -184,7 +195,8 @@ fn log() -> OwnedFd {
     let fifo = open(c"log", libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOFOLLOW);
     let null = || open(c"/dev/null", libc::O_WRONLY);
     // There is always a /dev/null; without one standard error says why the next step fails.
-    fifo.or_else(|_| null()).unwrap_or_else(|_| std::io::stderr().as_fd().try_clone_to_owned().expect("standard error is open"))
+    fifo.or_else(|_| null())
+        .unwrap_or_else(|_| std::io::stderr().as_fd().try_clone_to_owned().expect("standard error is open"))
 }
 
 /// A score above containerd's: before containerd is killed, a shim is. Ours costs no task then.
@@ -204,8 +216,11 @@ fn enter(group: &str) -> Result<()> {
     let mounts: Vec<_> = v1.chain(&layout.unified).collect();
     for mount in mounts {
         let directory = Path::new(&mount.path).join(group.trim_start_matches('/'));
-        let made = fs::create_dir_all(&directory).and_then(|()| fs::write(directory.join("cgroup.procs"), "0"));
-        made.map_err(|e| Error::io(format!("enter the cgroup {}", directory.display()), &e).field("ShimCgroup"))?;
+        let made =
+            fs::create_dir_all(&directory).and_then(|()| fs::write(directory.join("cgroup.procs"), "0"));
+        made.map_err(|e| {
+            Error::io(format!("enter the cgroup {}", directory.display()), &e).field("ShimCgroup")
+        })?;
     }
     Ok(())
 }
@@ -216,7 +231,11 @@ fn options_on_stdin() -> Result<Options> {
     let read = std::io::stdin().take(1 << 20).read_to_end(&mut bytes);
     read.map_err(|e| Error::io("read the options on standard input", &e))?;
     let any = Any::decode(&*bytes).unwrap_or_default();
-    let options = if any.kind == "containerd.runc.v1.Options" { Options::decode(&*any.value) } else { Ok(Options::default()) };
+    let options = if any.kind == "containerd.runc.v1.Options" {
+        Options::decode(&*any.value)
+    } else {
+        Ok(Options::default())
+    };
     options.map_err(|e| Error::new(format!("the options on standard input cannot be read: {e}")))
 }
 
@@ -225,7 +244,9 @@ fn options_on_stdin() -> Result<Options> {
 fn root_of(bundle: &Path, options: &Options, namespace: &str) -> PathBuf {
     let beside = || {
         let mut above = bundle.ancestors().skip(2);
-        let tasks = above.next().filter(|path| path.file_name().is_some_and(|name| name == "io.containerd.runtime.v2.task"));
+        let tasks = above
+            .next()
+            .filter(|path| path.file_name().is_some_and(|name| name == "io.containerd.runtime.v2.task"));
         tasks.and_then(Path::parent).map(|state| state.join("rruntime"))
     };
     let root = if options.root.is_empty() { beside() } else { Some(PathBuf::from(&options.root)) };
@@ -243,7 +264,9 @@ fn pod_file(address: &str, namespace: &str, group: &str) -> Result<String> {
 
 /// FNV-1a, of what no attacker chooses.
 fn hash(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
 }
 
 fn random_name() -> Result<String> {
@@ -272,7 +295,11 @@ fn delete(words: &Words) -> Result<()> {
         open_files: OpenFiles::Keep,
         watch: Watch::none(),
     };
-    let pid = engine.state(&words.id).ok().filter(|state| state.status != State::Stopped).map_or(0, |state| state.pid);
+    let pid = engine
+        .state(&words.id)
+        .ok()
+        .filter(|state| state.status != State::Stopped)
+        .map_or(0, |state| state.pid);
     engine.delete(&words.id, Force::Kill)?;
     rootfs::unmount(&bundle.join("rootfs"))?;
     let killed = 128 + libc::SIGKILL as u32;
@@ -292,7 +319,8 @@ fn forget(address: &str, id: &str) {
     let request = Request {
         service: OWN_REQUEST.0.to_owned(),
         method: OWN_REQUEST.1.to_owned(),
-        payload: super::messages::ProcessRequest { id: id.to_owned(), exec_id: String::new() }.encode_to_vec(),
+        payload: super::messages::ProcessRequest { id: id.to_owned(), exec_id: String::new() }
+            .encode_to_vec(),
         timeout_nano: 0,
     };
     let asked = socket::send(connection.as_fd(), &frames::frame(1, REQUEST, &request), &[]);

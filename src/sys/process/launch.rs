@@ -132,7 +132,8 @@ pub fn begin<'a>(launch: &Launch<'a>) -> Result<Begun<'a>, LaunchError> {
     let all = launch.arguments.iter().chain(launch.environment);
     let strings: Vec<CString> = all.map(|&string| string.to_owned()).collect();
     let (arguments, environment) = strings.split_at(launch.arguments.len());
-    let list = |strings: &[CString]| strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect();
+    let list =
+        |strings: &[CString]| strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect();
     let (argv, environment) = (list(arguments), list(environment));
     // SAFETY: all zeroes is a valid value of this plain struct.
     let nothing: libc::clone_args = unsafe { zeroed() };
