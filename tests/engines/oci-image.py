@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""oci-image.py ROOTFS_TAR OUT_TAR NAME: packs one root file system as an OCI image archive, with nothing fetched."""
+"""oci-image.py ROOTFS_TAR OUT_TAR NAME [COMMAND…]: packs one root file system as an OCI image archive, with nothing fetched."""
 import gzip, hashlib, io, json, platform, sys, tarfile
 
-source, target, name = sys.argv[1:]
+source, target, name, *command = sys.argv[1:]
 architecture = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 archive = tarfile.open(target, "w")
 
@@ -23,7 +23,7 @@ plain = open(source, "rb").read()
 layer = blob("layer.v1.tar+gzip", gzip.compress(plain, 1, mtime=0))
 config = blob("config.v1+json", json.dumps({
     "architecture": architecture, "os": "linux",
-    "config": {"Cmd": ["/bin/sh"], "Env": ["PATH=/bin:/sbin:/usr/bin"]},
+    "config": {"Cmd": command or ["/bin/sh"], "Env": ["PATH=/bin:/sbin:/usr/bin"]},
     "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(plain).hexdigest()]},
 }).encode())
 manifest = blob("manifest.v1+json", json.dumps({
