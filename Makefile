@@ -21,7 +21,7 @@ PAGES    = target/pages
 RUNTIME ?=
 export RUNTIME
 
-.PHONY: help run test test-vm test-long compare install uninstall bench lint engines engines-vm build package deps clean conformance
+.PHONY: help run test test-vm test-long compare install uninstall bench lint engines engines-vm shim build package deps clean conformance
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -94,6 +94,10 @@ engines: deps ## test with podman, containerd and Docker, with cgroups by file a
 engines-vm: deps ## the same with systemd's cgroups on cgroup v2 with its controllers, in a virtual machine
 	@if [ -z "$(RUNTIME)" ]; then $(MAKE) --no-print-directory build; fi
 	@tests/engines/run-in-vm || [ $$? = 77 ]
+
+shim: deps ## test containerd's shim through a private containerd and without one (SHIM=rruntime, runc or crun; CONTAINERD=1.6, 1.7 or 2)
+	@if [ -z "$(RUNTIME)" ]; then $(MAKE) --no-print-directory build; fi
+	@tests/shim/run
 
 bench: deps ## compare the speed with crun and runc; writes tables to target/bench
 	@if [ -z "$(RUNTIME)" ]; then $(MAKE) --no-print-directory build; fi

@@ -244,7 +244,9 @@ class Box:
         for reader in self.readers.values():
             reader.close()
         self.readers = {}
-        os.close(self.log)
+        if self.log is not None:
+            os.close(self.log)
+            self.log = None
 
     def said(self):
         """What the shim wrote into the bundle's log."""
