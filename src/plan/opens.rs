@@ -133,7 +133,7 @@ pub fn push_cgroup(location: Option<&Location>, script: &mut Script, opens: &mut
 }
 
 /// Descriptors beside those of a plan: streams, sockets, cgroups, init's own.
-const SPARE: usize = 128;
+pub const SPARE: usize = 128;
 
 /// The table of what is to be opened.
 #[derive(Debug)]
@@ -167,9 +167,8 @@ impl<'a> Opens<'a> {
         script
     }
 
-    /// So few that no limit of open files is in their way.
-    pub fn are_few(&self) -> bool {
-        self.0.len() < SPARE
+    pub fn count(&self) -> usize {
+        self.0.len()
     }
 
     /// They and what else is open may be more than `soft` descriptors.

@@ -3,7 +3,7 @@
 use super::{Errno, SysResult, c, check, owned, uninterrupted};
 use nix::sys::stat::{Mode, fstat};
 use std::ffi::{CStr, CString, OsStr};
-use std::mem::size_of;
+use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 /// The caller's working directory as a descriptor argument.
@@ -212,6 +212,17 @@ pub fn inherited(number: i32) -> Option<BorrowedFd<'static>> {
 pub fn duplicate(number: RawFd, least: RawFd) -> SysResult<OwnedFd> {
     // SAFETY: the call takes numbers and returns a new descriptor.
     unsafe { owned(libc::fcntl(number, libc::F_DUPFD_CLOEXEC, least)) }
+}
+
+/// What `path` leads to, as the kernel has it: the server of a network or FUSE file system is not asked.
+/// Reference: statx(2), AT_STATX_DONT_SYNC.
+pub fn known(path: &CStr) -> SysResult<libc::statx> {
+    let mut found = MaybeUninit::<libc::statx>::zeroed();
+    let (flags, mask) = (libc::AT_STATX_DONT_SYNC, libc::STATX_BASIC_STATS);
+    // SAFETY: the path ends with a zero byte, and `found` is ours and large enough for the answer.
+    check(unsafe { libc::statx(libc::AT_FDCWD, path.as_ptr(), flags, mask, found.as_mut_ptr()) })?;
+    // SAFETY: all zeros are a value of it, and the kernel has written another one.
+    Ok(unsafe { found.assume_init() })
 }
 
 /// The kind (`S_IFMT`) of what `fd` is open on. Reference: fstat(2).

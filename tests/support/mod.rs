@@ -371,13 +371,17 @@ macro_rules! skip {
     }};
 }
 
+/// The lanes that run a test, where not all do.
+pub fn lanes_of(test: &str) -> Option<&'static str> {
+    LANES.lines().find_map(|line| line.strip_prefix(test)?.strip_prefix(' '))
+}
+
 /// Says why a test, or a part of it, does not run here, and which lane runs it: hack/test-lanes reads these lines.
 pub fn say_skipped(reason: &str) {
     let thread = std::thread::current();
     let test = format!("{}::{}", env!("CARGO_CRATE_NAME"), thread.name().unwrap_or("?"));
-    let lane = LANES.lines().find_map(|line| line.strip_prefix(&*test)?.strip_prefix(' '));
     let reason = reason.lines().next().unwrap_or_default();
-    let line = format!("skipped: {reason} ({test}; lane: {})\n", lane.unwrap_or("none"));
+    let line = format!("skipped: {reason} ({test}; lane: {})\n", lanes_of(&test).unwrap_or("none"));
     // In one piece: other tests say something too.
     std::io::stderr().write_all(line.as_bytes()).expect("there is a standard error");
 }

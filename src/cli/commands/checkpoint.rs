@@ -4,12 +4,12 @@ use super::command::{Action, Command, ON_A_CONTAINER};
 use crate::cli::arguments::{integer, option, options as several, switch};
 use crate::cli::{Arguments, Session};
 use crate::engine::{AfterDump, CgroupMode, CheckpointOptions, CriuOptions, Dump};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::state::NoRoot;
 use crate::sys::file;
 use clap::Arg;
 use std::os::fd::BorrowedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub const COMMAND: Command = Command {
     name: "checkpoint",
@@ -93,39 +93,17 @@ fn cgroup_mode(word: &str) -> Result<CgroupMode> {
 }
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
-    let criu = shared(arguments)?;
     let options = CheckpointOptions {
         dump: if arguments.switch("pre-dump") { Dump::Memory } else { Dump::Whole },
         after: if arguments.switch("leave-running") { AfterDump::Run } else { AfterDump::Delete },
-        parent_path: arguments.text("parent-path")?.map(|path| parent(path, &criu)).transpose()?,
+        parent_path: arguments.text("parent-path")?.map(str::to_owned),
         tcp_skip_in_flight: arguments.switch("tcp-skip-in-flight"),
         page_server: arguments.text("page-server")?.map(page_server).transpose()?,
         status_fd: status_fd(arguments)?,
-        criu,
+        criu: shared(arguments)?,
     };
     session.engine_for_change(NoRoot::Empty)?.checkpoint(&arguments.id(), &options)?;
     Ok(0)
-}
-
-/// CRIU writes it into a link.
-fn parent(path: &str, criu: &CriuOptions) -> Result<String> {
-    let refused = |reason: &'static str| Err(Error::argument("--parent-path", path, reason));
-    if Path::new(path).is_absolute() {
-        return refused("--parent-path must be relative");
-    }
-    // The way there leads through the directory of this dump.
-    std::fs::create_dir_all(&criu.image_path).map_err(|e| {
-        Error::io("make the directory", &e).field("--image-path").value(criu.image_path.display())
-    })?;
-    match criu.image_path.join(path).metadata() {
-        Ok(found) if found.is_dir() => Ok(path.to_owned()),
-        Ok(_) => refused("invalid --parent-path: not a directory"),
-        Err(e) => Err(Error::io("invalid --parent-path", &e)
-            .kind(Kind::Argument)
-            .field("--parent-path")
-            .value(path)
-            .remedy("it is a path from the image directory, such as ../earlier")),
-    }
 }
 
 fn page_server(text: &str) -> Result<(String, u16)> {

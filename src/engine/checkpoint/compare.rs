@@ -15,6 +15,11 @@ const RESTRICTIONS: [(&str, u64); 5] = [
     ("noexec", libc::MS_NOEXEC),
 ];
 
+/// Options of a file system that keep nothing from it: what `is_read_only` has, and what a kernel says of itself.
+const INDIFFERENT: [&str; 5] = ["ro", "rw", "seclabel", "inode32", "inode64"];
+/// Options of which less is more restricted.
+const SIZES: [&str; 3] = ["size", "nr_inodes", "nr_blocks"];
+
 /// What there is to see at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
@@ -39,6 +44,8 @@ pub struct Mount {
     pub flags: u64,
     /// Its file system, in all mounts of it.
     pub is_read_only: bool,
+    /// The other options of its file system.
+    pub options: Vec<String>,
 }
 
 impl Mount {
@@ -61,6 +68,12 @@ pub fn mounts(table: &str) -> Vec<Mount> {
         device: line.device.to_owned(),
         flags: flags(line.flags),
         is_read_only: flags(line.options) & libc::MS_RDONLY != 0,
+        options: line
+            .options
+            .split(',')
+            .filter(|word| !INDIFFERENT.contains(word))
+            .map(str::to_owned)
+            .collect(),
     };
     mountinfo::lines(table).map(mount).collect()
 }
@@ -77,12 +90,13 @@ impl Model<'_> {
         self.shown.contains(&point)
     }
 
-    /// What images do not decide of a mount: all but its flags where it is the host's, or /dev/null; its device; and where
-    /// the root filesystem lies, which was `top`.
+    /// What images do not decide of a mount: all but its flags where it is the host's, or /dev/null; its device; where the
+    /// root filesystem lies, which was `top`; and what is compared when it is there, the options of its file system.
     pub fn complete(&self, mount: &mut Mount, is_null: bool, top: &str) {
         let at = |point: &str| self.mounts.iter().find(|known| known.point == point);
         let (Some(known), Some(own)) = (at(&mount.point), at("/")) else { return };
         mount.device.clone_from(&known.device);
+        mount.options.clone_from(&known.options);
         if self.shows(&mount.point) || (is_null && known.root == "/null") {
             (mount.root, mount.kind) = (known.root.clone(), known.kind.clone());
             mount.is_read_only = known.is_read_only;
@@ -131,7 +145,8 @@ impl Model<'_> {
             if known.kind == "tmpfs" && lacks != 0 && is_empty() {
                 lacks = 0;
             }
-            if let Some(why) = difference(known, mount, device, lacks) {
+            let option = || if is_hosts || is_empty() { None } else { other_option(known, mount) };
+            if let Some(why) = difference(known, mount, device, lacks).or_else(option) {
                 return Err(refused(mount, why));
             }
         }
@@ -171,6 +186,26 @@ fn difference(model: &Mount, restored: &Mount, device: &str, lacks: u64) -> Opti
         return Some(format!("a mount that is not {word}"));
     }
     (model.is_read_only && !restored.is_read_only).then(|| "a file system that is not ro".to_owned())
+}
+
+/// An option that one of two file systems has, and the other has not, or has with less of a size.
+fn other_option(model: &Mount, restored: &Mount) -> Option<String> {
+    let size = |word: &str| {
+        let (name, number) = word.split_once('=')?;
+        let number = number.strip_suffix('k').unwrap_or(number).parse::<u64>().ok()?;
+        SIZES.contains(&name).then(|| (name.to_owned(), number))
+    };
+    let is_in = |word: &str, others: &[String], least: bool| {
+        let fits = |other: &String| match (size(word), size(other)) {
+            (Some((name, number)), Some((other, more))) if name == other => !least || number <= more,
+            _ => word == other,
+        };
+        others.iter().any(fits)
+    };
+    let more = restored.options.iter().find(|word| !is_in(word, &model.options, true));
+    let less = model.options.iter().find(|word| !is_in(word, &restored.options, false));
+    more.map(|word| format!("a {} with {word}", restored.kind))
+        .or_else(|| less.map(|word| format!("a {} without {word}", restored.kind)))
 }
 
 /// The error of what the config does not have; `or` is what else helps.
@@ -227,6 +262,27 @@ mod tests {
     }
 
     #[test]
+    fn options_of_file_systems_are_the_models_or_smaller() {
+        let mounted = |kind: &str, options: &str| {
+            mounts(&format!("1 0 0:9 / / rw - {kind} x {options}")).pop().expect("a mount")
+        };
+        for (kind, model, restored, word) in [
+            ("proc", "rw,hidepid=invisible", "rw", "without hidepid=invisible"),
+            ("proc", "rw,gid=5,subset=pid", "ro,subset=pid", "without gid=5"),
+            ("tmpfs", "rw,size=64k,mode=755,inode64", "rw,mode=755,size=32k,seclabel", ""),
+            ("tmpfs", "rw,size=64k", "rw,size=65k", "with size=65k"),
+            ("tmpfs", "rw,size=64k", "rw", "without size=64k"),
+            ("tmpfs", "rw", "rw,nr_inodes=7", "with nr_inodes=7"),
+            ("tmpfs", "rw,size=64k", "rw,nr_inodes=1,size=64k", "with nr_inodes=1"),
+            ("devpts", "rw,mode=620,ptmxmode=000", "rw,mode=620,ptmxmode=666", "with ptmxmode=666"),
+        ] {
+            let said = other_option(&mounted(kind, model), &mounted(kind, restored));
+            let wanted = (!word.is_empty()).then(|| format!("a {kind} {word}"));
+            assert_eq!(said, wanted, "{model}: {restored}");
+        }
+    }
+
+    #[test]
     fn what_shows_more_than_the_model_is_refused() {
         let null = |place: &str| {
             said(
@@ -249,6 +305,7 @@ mod tests {
             said("3 2 0:40", "3 1 0:40").contains("not on the one that its config has it on at /proc/sys")
         );
         assert!(said("noexec", "exec").contains("not noexec at /proc"));
+        assert!(said("proc proc rw", "proc proc rw,subset=pid").contains("a proc with subset=pid"));
         assert!(said("0:40", "0:22").contains("another proc at /proc"), "the host's");
         assert!(
             said("0:40 /sys", "0:42 /sys").contains("another proc at /proc/sys"),

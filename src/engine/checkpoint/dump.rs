@@ -62,6 +62,7 @@ impl Call<'_> {
         service::check_version(&self.waits)?;
         self.check_features(options)?;
         let criu = &options.criu;
+        let config_file = config_file(criu, spec)?;
         let images = Images::make(&criu.image_path, criu.work_path.as_deref(), LOG)?;
         let table = mountinfo::table(first.pid)?;
         let mut request = Options {
@@ -69,7 +70,8 @@ impl Call<'_> {
             leave_running: Some(options.after == AfterDump::Run),
             tcp_skip_in_flight: Some(options.tcp_skip_in_flight),
             external: namespaces(spec)?,
-            ..common(criu, &images, spec)
+            config_file,
+            ..common(criu, &images)
         };
         // Where it has none CRIU stops the processes one by one.
         let freezer = record.cgroup.as_ref().map(|location| location.freezer());
@@ -79,7 +81,7 @@ impl Call<'_> {
             port: Some(i32::from(*port)),
         });
         if let Some(parent) = &options.parent_path {
-            request.parent_img = Some(parent.clone());
+            request.parent_img = Some(images.parent(parent)?);
             request.track_mem = Some(true);
         }
         if options.dump == Dump::Whole {
@@ -170,7 +172,7 @@ pub fn check_namespaces(spec: &Spec) -> Result<()> {
 }
 
 /// What dump and restore have in common.
-pub fn common(criu: &CriuOptions, images: &Images, spec: &Spec) -> Options {
+pub fn common(criu: &CriuOptions, images: &Images) -> Options {
     Options {
         images_dir_fd: Some(images.directory.as_raw_fd()),
         work_dir_fd: images.work.as_ref().map(AsRawFd::as_raw_fd),
@@ -189,19 +191,24 @@ pub fn common(criu: &CriuOptions, images: &Images, spec: &Spec) -> Options {
         lazy_pages: Some(criu.lazy_pages),
         manage_cgroups: Some(true),
         manage_cgroups_mode: criu.cgroups.map(|mode| mode as i32),
-        config_file: config_file(criu, spec),
         ..Options::default()
     }
 }
 
 /// A configuration file can make CRIU run programs, so an image may not name one: by option, or by the annotation where the
-/// administrator allows that. An empty annotation means none.
-fn config_file(criu: &CriuOptions, spec: &Spec) -> Option<String> {
-    match (&criu.config, annotations::allowed(spec, annotations::CRIU_CONFIG)) {
-        (Some(given), _) => Some(given.clone()),
-        (None, Some("")) => None,
-        (None, Some(path)) => Some(path.to_owned()),
-        (None, None) => Some(CONFIG.to_owned()),
+/// administrator allows that. An empty annotation means none. CRIU passes over one that it does not find.
+pub fn config_file(criu: &CriuOptions, spec: &Spec) -> Result<Option<String>> {
+    let (path, field) = match (&criu.config, annotations::allowed(spec, annotations::CRIU_CONFIG)) {
+        (Some(given), _) => (&**given, "--criu-config"),
+        (None, Some("")) => return Ok(None),
+        (None, Some(path)) => (path, "/annotations/org.criu.config"),
+        (None, None) => return Ok(Some(CONFIG.to_owned())),
+    };
+    let found = std::fs::metadata(path).map_err(|e| Error::io("open criu's configuration", &e));
+    let found = found.map_err(|e| e.kind(ErrorKind::Argument).field(field).value(path))?;
+    match found.is_file() {
+        true => Ok(std::path::absolute(path).ok().and_then(|path| path.into_os_string().into_string().ok())),
+        false => Err(Error::argument(field, path, "criu's configuration is a plain file")),
     }
 }
 

@@ -1,5 +1,8 @@
 //! A process that outlives rruntime, should that be killed between CRIU's first word of the container and the comparison:
 //! to CRIU the end of its socket then means "go on". The guard holds the socket open until it has killed both.
+//!
+//! Without a pid namespace of their own the other processes outlive the first one, and CRIU's end lets them go on. Guards of
+//! theirs hold open what the first guard hears rruntime by: it kills the first process and CRIU when they have killed.
 
 use crate::engine::Waits;
 use crate::engine::checkpoint::service;
@@ -18,17 +21,19 @@ pub struct Guard {
 }
 
 impl Guard {
-    pub fn start(
-        first: BorrowedFd,
-        criu: BorrowedFd,
-        socket: BorrowedFd,
-        waits: &Rc<Waits>,
-    ) -> Result<Guard> {
+    /// Kills these two in this order, and holds `held` open until then.
+    pub fn start(kills: [BorrowedFd; 2], held: BorrowedFd, waits: &Rc<Waits>) -> Result<Guard> {
         // The first three are init's own.
         let script = plan::guard(Handle(3), Handle(4));
-        let handles = [-1, -1, -1, first.as_raw_fd(), criu.as_raw_fd(), socket.as_raw_fd()];
+        let [first, second] = kills.map(|pidfd| pidfd.as_raw_fd());
+        let handles = [-1, -1, -1, first, second, held.as_raw_fd()];
         let init = birth::start(birth::Start::of(&script, &handles, waits))?;
         Ok(Guard { init, script })
+    }
+
+    /// One that kills before this one.
+    pub fn behind(&self, kills: [BorrowedFd; 2], waits: &Rc<Waits>) -> Result<Guard> {
+        Guard::start(kills, self.init.control(), waits)
     }
 
     pub fn release(mut self) -> Result<()> {

@@ -1,25 +1,30 @@
 //! The directories of a checkpoint: its images, and CRIU's log. What lies in them before a restore is untrusted: it may
-//! have been made to lead CRIU, which has all rights, to other files of the host, and may change at any time.
+//! have been made to lead CRIU, which has all rights, to other files of the host, and may change at any time. A dump makes
+//! every file anew, in a directory that no other user can write to.
 //!
 //! ```text
 //!  what CRIU is given        of
 //!  images/0/                 a copy of the images, which were looked at (`look.rs`) and cannot change any more
 //!     parent                 a link to ../1, of the dump that this one builds on; and so on
-//!     pages-1.img, …         links to ../pages-0/pages-1.img, …
-//!  images/pages-0/           the directory itself, where CRIU follows no link, for what is too large to copy
+//!     pages-1.img, …         the files themselves, mounted one by one, for what is too large to copy: processes in a user
+//!                            namespace read them, and may not enter the directory, which is the host's root's alone
 //!  work/                     the directory that its log is to be in
 //! ```
 
 use crate::criu::images::{Kind as Image, kind};
+use crate::engine::OpenFiles;
+use crate::engine::child::open_files::RaisedLimit;
 use crate::error::{Error, Kind, Result};
 use crate::plan::criu::DIRECTORY;
 use crate::plan::script::c;
 use crate::sys::file::{self, cwd};
 use crate::sys::{Errno, mount};
+use nix::sys::stat::fstat;
+use nix::unistd::geteuid;
 use std::ffi::CStr;
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 
 /// Longer logs than this are not looked at.
@@ -37,26 +42,36 @@ pub struct Images {
     pub work: Option<OwnedFd>,
     /// What CRIU's mount table gets, and where: for a restore.
     pub trees: Vec<(String, OwnedFd)>,
+    /// Each of them is a descriptor.
+    _raised: Option<RaisedLimit>,
     log: &'static str,
     log_path: PathBuf,
 }
 
 impl Images {
-    /// For a dump: what is missing is made.
+    /// For a dump: what is missing is made. CRIU writes to files that are there, and through links.
     pub fn make(path: &Path, work: Option<&Path>, log: &'static str) -> Result<Images> {
-        fs::create_dir_all(path).map_err(|e| named(Error::io("make the directory", &e), IMAGE, path))?;
-        Images::open(path, work, log)
+        make_directory(path, IMAGE)?;
+        let images = Images::open(path, work, log)?;
+        let work = images.work.iter().zip(work).map(|(work, path)| (work, path, WORK));
+        for (directory, path, field) in work.chain([(&images.directory, path, IMAGE)]) {
+            own(directory.as_fd()).map_err(|e| named(e, field, path))?;
+        }
+        for name in images.names()?.iter().filter(|name| kind(name) != Image::Other) {
+            absent(images.directory.as_fd(), &c(name)).map_err(|e| e.field(IMAGE))?;
+        }
+        Ok(images)
     }
 
     /// With a log of ours in it: CRIU would write through a link that bears its name.
     pub fn open(path: &Path, work: Option<&Path>, log: &'static str) -> Result<Images> {
         let directory = opened(path, IMAGE)?;
         if let Some(work) = work {
-            fs::create_dir_all(work).map_err(|e| named(Error::io("make the directory", &e), WORK, work))?;
+            make_directory(work, WORK)?;
         }
         let log_path = work.unwrap_or(path).join(log);
         let work = work.map(|work| opened(work, WORK)).transpose()?;
-        let images = Images { directory, work, trees: Vec::new(), log, log_path };
+        let images = Images { directory, work, trees: Vec::new(), _raised: None, log, log_path };
         drop(create(images.logs(), &c(log))?);
         for statistics in [c"stats-dump", c"stats-restore"] {
             absent(images.logs(), statistics)?;
@@ -65,23 +80,31 @@ impl Images {
     }
 
     /// For a restore, from what was opened so. With `dedup` CRIU gives back the space of the memory that it has read.
-    pub fn taken(self, dedup: bool) -> Result<Images> {
+    pub fn taken(self, dedup: bool, open_files: OpenFiles) -> Result<Images> {
         let Images { directory, work, log, log_path, .. } = self;
         let tree = mount::detached_tmpfs().map_err(|e| e.because("make a directory for the images"))?;
         let top = PathBuf::from(format!("/proc/self/fd/{}", tree.as_raw_fd()));
         let logs = tame(work.as_ref().unwrap_or(&directory).as_fd(), 0)?;
-        let mut trees = vec![(format!("{DIRECTORY}/work"), logs)];
-        let mut left = MOST_BYTES;
+        let (mut left, mut dumps) = (MOST_BYTES, Vec::new());
         let mut next = Some(directory);
         while let Some(from) = next {
-            let number = trees.len() - 1;
-            if number > MOST_PARENTS {
+            if dumps.len() > MOST_PARENTS {
                 return Err(Error::new("the directories of this dump stand in a circle, or are too many")
                     .field(IMAGE));
             }
-            next = copy(from.as_fd(), &top, number, &mut left)?;
-            let flags = if dedup { 0 } else { libc::MOUNT_ATTR_RDONLY };
-            trees.push((format!("{DIRECTORY}/images/pages-{number}"), tame(from.as_fd(), flags)?));
+            let (parent, contents) = copy(from.as_fd(), &top, dumps.len(), &mut left)?;
+            dumps.push((from, contents));
+            next = parent;
+        }
+        let count = dumps.iter().map(|(_, contents)| contents.len()).sum();
+        let raised = RaisedLimit::for_files(count, open_files)?;
+        let mut trees = vec![(format!("{DIRECTORY}/work"), logs)];
+        let flags = if dedup { 0 } else { libc::MOUNT_ATTR_RDONLY };
+        for (number, (from, contents)) in dumps.iter().enumerate() {
+            for name in contents {
+                let place = format!("{DIRECTORY}/images/{number}/{name}");
+                trees.push((place, content(from.as_fd(), name, flags)?));
+            }
         }
         let open = |name| file::openat2(tree.as_fd(), name, libc::O_RDONLY | libc::O_DIRECTORY, 0, 0);
         let directory = open(c"0").map_err(|e| e.because("open the copy of the images"))?;
@@ -90,7 +113,25 @@ impl Images {
         let work = trees[0].1.try_clone().map_err(|e| Error::io("copy a descriptor", &e))?;
         // What is mounted in it comes behind it.
         trees.insert(0, (format!("{DIRECTORY}/images"), tree));
-        Ok(Images { directory, work: Some(work), trees, log, log_path })
+        Ok(Images { directory, work: Some(work), trees, _raised: raised, log, log_path })
+    }
+
+    /// The earlier dump that this one builds on: CRIU writes the path into a link.
+    pub fn parent(&self, path: &str) -> Result<String> {
+        let refused = |reason: &'static str| Err(Error::argument("--parent-path", path, reason));
+        if Path::new(path).is_absolute() {
+            return refused("--parent-path must be relative");
+        }
+        // The way there leads through the directory of this dump.
+        match fs::metadata(format!("/proc/self/fd/{}/{path}", self.directory.as_raw_fd())) {
+            Ok(found) if found.is_dir() => Ok(path.to_owned()),
+            Ok(_) => refused("invalid --parent-path: not a directory"),
+            Err(e) => Err(Error::io("invalid --parent-path", &e)
+                .kind(Kind::Argument)
+                .field("--parent-path")
+                .value(path)
+                .remedy("it is a path from the image directory, such as ../earlier")),
+        }
     }
 
     fn logs(&self) -> BorrowedFd<'_> {
@@ -143,9 +184,27 @@ fn named(error: Error, field: &str, path: &Path) -> Error {
     error.kind(Kind::Argument).field(field).value(path.display())
 }
 
+/// What is in it is all of a container's memory.
+fn make_directory(path: &Path, field: &str) -> Result<()> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|e| named(Error::io("make the directory", &e), field, path))
+}
+
+/// No other user can put a link, or a file of its own, where CRIU is about to write.
+fn own(directory: BorrowedFd) -> Result<()> {
+    let found = fstat(directory).map_err(|e| Errno::from(e).because("look at the directory"))?;
+    let group = if found.st_gid == 0 { 0 } else { libc::S_IWGRP };
+    if found.st_uid == geteuid().as_raw() && found.st_mode & (group | libc::S_IWOTH) == 0 {
+        return Ok(());
+    }
+    Err(Error::new("another user can write to the directory, and could lead CRIU to other files")
+        .remedy("name a directory that is not there yet, or one that root alone can write to"))
+}
+
+/// No file, and no link: a directory stays.
 fn absent(directory: BorrowedFd, name: &CStr) -> Result<()> {
     match file::unlinkat(directory, name, 0) {
-        Ok(()) | Err(Errno(libc::ENOENT)) => Ok(()),
+        Ok(()) | Err(Errno(libc::ENOENT | libc::EISDIR)) => Ok(()),
         Err(e) => Err(e.because("remove").value(name.to_string_lossy())),
     }
 }
@@ -175,8 +234,32 @@ fn tame(directory: BorrowedFd, attributes: u64) -> Result<OwnedFd> {
     }
 }
 
-/// Copies the images of a directory to `number` in `top`. Returns the one that they build on.
-fn copy(from: BorrowedFd, top: &Path, number: usize, left: &mut usize) -> Result<Option<OwnedFd>> {
+/// A file of memory, to be mounted.
+fn content(directory: BorrowedFd, name: &str, attributes: u64) -> Result<OwnedFd> {
+    let failed = |e: Errno| e.because("open").field(IMAGE).value(name);
+    let file = mount::clone_tree(directory, &c(name), libc::AT_SYMLINK_NOFOLLOW).map_err(failed)?;
+    if file::kind(file.as_fd()) != Ok(libc::S_IFREG) {
+        return Err(not_plain(name));
+    }
+    mount::set_attributes(file.as_fd(), attributes | TAME).map_err(failed)?;
+    Ok(file)
+}
+
+fn not_plain(name: &str) -> Error {
+    Error::new("the images of a checkpoint are plain files, and this is none")
+        .field(IMAGE)
+        .value(name)
+        .remedy("do not restore this checkpoint: it was made to lead CRIU to other files")
+}
+
+/// Copies the images of a directory to `number` in `top`. Returns the directory that they build on, and the names of what is
+/// not copied: there is an empty file for each.
+fn copy(
+    from: BorrowedFd,
+    top: &Path,
+    number: usize,
+    left: &mut usize,
+) -> Result<(Option<OwnedFd>, Vec<String>)> {
     let listed = || -> std::io::Result<Vec<_>> {
         let entries = fs::read_dir(format!("/proc/self/fd/{}", from.as_raw_fd()))?;
         entries.map(|entry| entry.and_then(|entry| Ok((entry.file_name(), entry.file_type()?)))).collect()
@@ -185,25 +268,23 @@ fn copy(from: BorrowedFd, top: &Path, number: usize, left: &mut usize) -> Result
     let made =
         |result: std::io::Result<()>| result.map_err(|e| Error::io("copy the images", &e).field(IMAGE));
     made(fs::create_dir(&to))?;
-    made(fs::create_dir(top.join(format!("pages-{number}"))))?;
-    let mut parent = None;
+    let (mut parent, mut contents) = (None, Vec::new());
     for (name, file_type) in listed().map_err(|e| Error::io("list the images", &e).field(IMAGE))? {
         let Some(name) = name.to_str() else { continue };
         let kind = kind(name);
         if matches!(kind, Image::Image | Image::Content) && !file_type.is_file() {
-            return Err(Error::new("the images of a checkpoint are plain files, and this is none")
-                .field(IMAGE)
-                .value(name)
-                .remedy("do not restore this checkpoint: it was made to lead CRIU to other files"));
+            return Err(not_plain(name));
         }
-        let link = |target: String| made(symlink(target, to.join(name)));
         match kind {
             Image::Other => {}
             Image::Parent => {
                 parent = Some(beside(from)?);
-                link(format!("../{}", number + 1))?;
+                made(symlink(format!("../{}", number + 1), to.join(name)))?;
             }
-            Image::Content => link(format!("../pages-{number}/{name}"))?,
+            Image::Content => {
+                made(fs::write(to.join(name), ""))?;
+                contents.push(name.to_owned());
+            }
             Image::Image => {
                 let bytes = read(from, &c(name), *left)?;
                 *left -= bytes.len();
@@ -218,7 +299,7 @@ fn copy(from: BorrowedFd, top: &Path, number: usize, left: &mut usize) -> Result
             }
         }
     }
-    Ok(parent)
+    Ok((parent, contents))
 }
 
 /// A plain file, whatever has taken its place since it was listed.

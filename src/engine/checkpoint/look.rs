@@ -160,6 +160,7 @@ impl Look<'_> {
                 device: String::new(),
                 flags: u64::from(entry.flags),
                 is_read_only: u64::from(entry.system_flags) & libc::MS_RDONLY != 0,
+                options: Vec::new(),
                 point,
             };
             self.model.complete(&mut mount, is_null, &top);

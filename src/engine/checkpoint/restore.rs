@@ -16,7 +16,7 @@ use crate::engine::caller::console;
 use crate::engine::caller::pidfd::Role;
 use crate::engine::carry::carry_out;
 use crate::engine::checkpoint::compare::{self, Mount};
-use crate::engine::checkpoint::dump::{check_namespaces, common, external_key, needs_root};
+use crate::engine::checkpoint::dump::{check_namespaces, common, config_file, external_key, needs_root};
 use crate::engine::checkpoint::externals::{self, External};
 use crate::engine::checkpoint::guard::Guard;
 use crate::engine::checkpoint::images::Images;
@@ -35,14 +35,14 @@ use crate::engine::{Call, CgroupMode, Label, Planned, RestoreOptions, Started};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::host::{mountinfo, survey};
 use crate::names;
-use crate::names::namespaces::{CGROUP, MOUNT, NETWORK, TIME, USER};
+use crate::names::namespaces::{CGROUP, MOUNT, NETWORK, PID, TIME, USER};
 use crate::plan::deeds::{self, Creation, Deed, HookKind, Wishes};
 use crate::plan::{self, Open, Opens, Plan, criu as stage};
 use crate::spec::text::{Text, given};
 use crate::spec::{Linux, Process, Spec};
 use crate::sys::file::cwd;
 use crate::sys::launch::{Child, Sleeper};
-use crate::sys::{mount, process, wait};
+use crate::sys::{SysResult, mount, process, wait};
 use crate::wire::Handle;
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -68,12 +68,13 @@ impl Call<'_> {
         let Ready { plan_options, prepared, .. } = &ready;
         let plan = prepare::plan(prepared, &spec, &bundle.path, plan_options)?;
         self.warn_of(&plan.warnings);
+        let config = config_file(&options.criu, &spec)?;
         let model = model_of(&spec);
         let model_plan = plan::container(&model, &bundle.path, &prepared.host, None, plan_options)?;
         service::check_version(&self.waits)?;
         let criu = &options.criu;
-        let images =
-            Images::open(&criu.image_path, criu.work_path.as_deref(), LOG)?.taken(criu.auto_dedup)?;
+        let images = Images::open(&criu.image_path, criu.work_path.as_deref(), LOG)?
+            .taken(criu.auto_dedup, self.open_files)?;
         if let Some(location) = &mut ready.prepared.host.cgroup {
             location.unit = unit;
         }
@@ -117,6 +118,7 @@ impl Call<'_> {
         let mut restoring = Restoring {
             making,
             options,
+            config,
             images,
             model,
             mounts: Vec::new(),
@@ -124,7 +126,7 @@ impl Call<'_> {
             names: Vec::new(),
             service: None,
             socket: None,
-            guard: None,
+            guards: Vec::new(),
         };
         let planned = Planned::of("restore", &deeds, &spec);
         let mut ledger = Vec::with_capacity(deeds.len());
@@ -151,8 +153,12 @@ fn label(spec: &mut Spec, options: &RestoreOptions) -> Result<()> {
     if options.lsm_mount_context.is_some() && !survey::has_selinux() {
         return lacks("SELinux", "--lsm-mount-context");
     }
-    let Some(process) = &mut spec.process else { return Ok(()) };
     let given = |name: &str| Some(Text(name.to_owned().into()));
+    if let (Some(context), Some(linux)) = (&options.lsm_mount_context, &mut spec.linux) {
+        // CRIU gives it to what had one.
+        linux.mount_label = linux.mount_label.take().and_then(|_| given(context));
+    }
+    let Some(process) = &mut spec.process else { return Ok(()) };
     match &options.label {
         Some(Label::AppArmor(_)) if !survey::has_apparmor() => return lacks("AppArmor", "--lsm-profile"),
         Some(Label::SeLinux(_)) if !survey::has_selinux() => return lacks("SELinux", "--lsm-profile"),
@@ -184,6 +190,8 @@ struct Model<'a> {
 struct Restoring<'a> {
     making: Making<'a>,
     options: &'a RestoreOptions<'a>,
+    /// CRIU's.
+    config: Option<String>,
     images: Images,
     model: Model<'a>,
     /// The model's.
@@ -194,7 +202,7 @@ struct Restoring<'a> {
     service: Option<Service>,
     /// A copy of its socket, for the guard.
     socket: Option<OwnedFd>,
-    guard: Option<Guard>,
+    guards: Vec<Guard>,
 }
 
 impl Restoring<'_> {
@@ -305,8 +313,12 @@ impl Restoring<'_> {
     fn hidden(&self) -> Vec<&'static str> {
         let programs =
             ["criu", "sh", "tar", "ip", "iptables-restore"].into_iter().filter_map(survey::program);
-        let config = common(&self.options.criu, &self.images, self.making.spec).config_file;
-        let told = config.into_iter().chain(self.joined().map(|namespace| namespace.file)).map(PathBuf::from);
+        let told = self
+            .config
+            .iter()
+            .cloned()
+            .chain(self.joined().map(|namespace| namespace.file))
+            .map(PathBuf::from);
         let places = |path: PathBuf| [fs::canonicalize(&path).ok(), std::path::absolute(path).ok()];
         let needed: Vec<PathBuf> = programs.chain(told).flat_map(places).flatten().collect();
         let is_hidden = |directory: &&str| {
@@ -383,7 +395,8 @@ impl Restoring<'_> {
             lsm_mount_context: lsm_mount_context.clone(),
             // The processes are born in the cgroup that the config names; images say nothing of others unless asked.
             manage_cgroups_mode: Some(criu.cgroups.unwrap_or(CgroupMode::Ignore) as i32),
-            ..common(criu, &self.images, spec)
+            config_file: self.config.clone(),
+            ..common(criu, &self.images)
         };
         Ok(Request { options: Some(options), ..Request::of(Kind::Restore) })
     }
@@ -398,9 +411,7 @@ impl Restoring<'_> {
             self.end();
         }
         self.socket = None;
-        if let Some(guard) = self.guard.take() {
-            guard.release()?;
-        }
+        self.release()?;
         let init = self.making.made.init.take().ok_or_else(|| Deed::StartCriu.misplaced())?;
         service.finish(&init, &waits)?;
         let doing = "restore the container's processes";
@@ -438,6 +449,7 @@ impl Restoring<'_> {
             Some("setup-namespaces") => self.set_up(),
             Some("post-setup-namespaces") => look::names(&self.names, self.making.pid()?),
             Some("orphan-pts-master") => self.take_terminal(passed),
+            Some("post-restore") => self.guard_others(),
             Some("pre-resume") => self.compare(),
             _ => Ok(()),
         }
@@ -446,10 +458,30 @@ impl Restoring<'_> {
     fn start_guard(&mut self) -> Result<()> {
         let Making { engine, ref made, .. } = self.making;
         if let (Some(criu), Some(socket)) = (&made.init, self.socket.take()) {
-            let (first, criu) = (&self.making.first()?.pidfd, &criu.process().pidfd);
-            self.guard = Some(Guard::start(first.as_fd(), criu.as_fd(), socket.as_fd(), &engine.waits)?);
+            let kills = [&self.making.first()?.pidfd, &criu.process().pidfd].map(AsFd::as_fd);
+            self.guards.push(Guard::start(kills, socket.as_fd(), &engine.waits)?);
         }
         Ok(())
+    }
+
+    /// All processes are there, and wait for CRIU.
+    fn guard_others(&mut self) -> Result<()> {
+        if self.model.plan.created & PID != 0 {
+            return Ok(());
+        }
+        let others = verify::tree(self.making.pid()?)?.into_iter().skip(1);
+        let others: SysResult<Vec<OwnedFd>> = others.map(process::pidfd_open).collect();
+        for pair in others.map_err(|e| e.because("open a restored process"))?.chunks(2) {
+            let kills = [&pair[0], &pair[pair.len() - 1]].map(AsFd::as_fd);
+            let guard = self.guards.last().ok_or_else(|| Deed::StartCriu.misplaced())?;
+            let guard = guard.behind(kills, &self.making.engine.waits)?;
+            self.guards.push(guard);
+        }
+        Ok(())
+    }
+
+    fn release(&mut self) -> Result<()> {
+        self.guards.drain(..).try_for_each(Guard::release)
     }
 
     /// The end of its socket would let CRIU go on with what is not compared.
@@ -519,7 +551,7 @@ impl Restoring<'_> {
             Ok(namespaces) => {
                 // CRIU gives what it restores a time namespace, for its clocks to go on.
                 self.making.record.namespaces_created |= (namespaces & TIME) as u32;
-                self.guard.take().map_or(Ok(()), Guard::release)
+                self.release()
             }
             Err(error) => {
                 // Whatever CRIU makes of a refusal at this point.

@@ -8,10 +8,9 @@ use crate::error::{Error, Result};
 use crate::host::mountinfo;
 use crate::plan::script::c;
 use crate::sys::file;
-use nix::sys::stat::stat;
 
 /// The major numbers of the slaves of pseudo terminals: UNIX98_PTY_SLAVE_MAJOR and those behind it.
-const PTS: std::ops::Range<u64> = 136..144;
+const PTS: std::ops::Range<u32> = 136..144;
 
 /// What each of the three is to CRIU, and which of them it has to hear of.
 pub struct Streams {
@@ -38,16 +37,19 @@ pub fn of(pid: i32, table: &str) -> Streams {
 fn outside(pid: i32, number: i32, table: &str) -> Option<String> {
     let info = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{number}")).ok()?;
     let mount = info.lines().find_map(|line| line.strip_prefix("mnt_id:")?.trim().parse::<u64>().ok())?;
-    let found = stat(format!("/proc/{pid}/fd/{number}").as_str()).ok()?;
-    let kind = found.st_mode & libc::S_IFMT;
-    let plain = matches!(kind, libc::S_IFREG | libc::S_IFCHR | libc::S_IFDIR | libc::S_IFBLK);
-    if !plain || mountinfo::lines(table).any(|line| line.id == mount) {
+    if mountinfo::lines(table).any(|line| line.id == mount) {
         return None;
     }
-    let terminal = kind == libc::S_IFCHR && PTS.contains(&u64::from(libc::major(found.st_rdev)));
-    Some(match terminal {
-        true => format!("tty[{:x}:{:x}]", found.st_rdev, found.st_dev),
-        false => format!("file[{mount:x}:{:x}]", found.st_ino),
+    // The server of a file system may be stopped, or the container's.
+    let found = file::known(&c(&format!("/proc/{pid}/fd/{number}"))).ok()?;
+    let kind = u32::from(found.stx_mode) & libc::S_IFMT;
+    if !matches!(kind, libc::S_IFREG | libc::S_IFCHR | libc::S_IFDIR | libc::S_IFBLK) {
+        return None;
+    }
+    let node = libc::makedev(found.stx_rdev_major, found.stx_rdev_minor);
+    Some(match kind == libc::S_IFCHR && PTS.contains(&found.stx_rdev_major) {
+        true => format!("tty[{node:x}:{:x}]", libc::makedev(found.stx_dev_major, found.stx_dev_minor)),
+        false => format!("file[{mount:x}:{:x}]", found.stx_ino),
     })
 }
 

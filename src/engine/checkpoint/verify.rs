@@ -299,7 +299,7 @@ fn threads(pid: i32) -> Result<Vec<i32>> {
 }
 
 /// A process and all that descend from it.
-fn tree(first: i32) -> Result<Vec<i32>> {
+pub fn tree(first: i32) -> Result<Vec<i32>> {
     let mut found = vec![first];
     let mut at = 0;
     while let Some(&pid) = found.get(at) {

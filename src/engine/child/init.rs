@@ -83,6 +83,11 @@ impl Init {
         self.spawned.as_ref().unwrap_or(&self.first)
     }
 
+    /// Our end of the conversation.
+    pub fn control(&self) -> BorrowedFd<'_> {
+        self.control.as_fd()
+    }
+
     /// That process, when nothing is left to say.
     pub fn into_process(self) -> Child {
         self.spawned.unwrap_or(self.first)

@@ -69,7 +69,8 @@ impl Opened {
 
 /// Opens them in their order. What the plan counts on and the engine does not have is an error.
 pub fn open(opens: &Opens, given: Given, spec: &Spec, waits: &Rc<Waits>) -> Result<Opened> {
-    let mut opened = Opened { _raised: RaisedLimit::for_plan(opens, given.open_files)?, ..Opened::default() };
+    let mut opened =
+        Opened { _raised: RaisedLimit::for_files(opens.count(), given.open_files)?, ..Opened::default() };
     let absent = || Error::new("the plan opens something that is not there");
     let there = |fd: Option<BorrowedFd>| fd.map(|fd| fd.as_raw_fd()).ok_or_else(absent);
     for (handle, wanted) in opens.iter().enumerate() {

@@ -6,7 +6,7 @@
 
 use crate::engine::OpenFiles;
 use crate::error::{Error, Result};
-use crate::plan::Opens;
+use crate::plan::opens::SPARE;
 use crate::sys::{SysResult, identity};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -48,19 +48,19 @@ fn raised() -> MutexGuard<'static, (usize, (u64, u64))> {
 }
 
 impl RaisedLimit {
-    /// `None` if there is room anyway.
-    pub fn for_plan(opens: &Opens, allowed: OpenFiles) -> Result<Option<RaisedLimit>> {
-        if opens.are_few() {
+    /// For so many files and what else is open; `None` if there is room anyway.
+    pub fn for_files(wanted: usize, allowed: OpenFiles) -> Result<Option<RaisedLimit>> {
+        if wanted < SPARE {
             return Ok(None);
         }
         let mut raised = raised();
         let before = limits(*raised).map_err(|e| e.because("getrlimit"))?;
-        if !opens.exceed(before.0) {
+        if (wanted + SPARE) as u64 <= before.0 {
             return Ok(None);
         }
         if allowed == OpenFiles::Keep {
-            let (wanted, limit) = (opens.iter().count(), before.0);
-            let reason = format!("the plan opens {wanted} files, and this process may have {limit} open");
+            let reason =
+                format!("the plan opens {wanted} files, and this process may have {} open", before.0);
             return Err(Error::new(reason)
                 .field("/mounts")
                 .remedy("raise its limit of open files (RLIMIT_NOFILE)"));

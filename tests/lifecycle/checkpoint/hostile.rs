@@ -5,7 +5,9 @@ use super::{checkpoint, counting, images, needs_criu, restore, started};
 use crate::support::leftovers::assert_nothing_left;
 use serde_json::{Value, json};
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::Path;
+use std::process::Command;
 
 /// What `restore` says of a container that was written under `wide`; nothing of it is left.
 #[track_caller]
@@ -129,6 +131,33 @@ fn mounts_that_the_config_does_not_have_are_refused() {
 }
 
 #[test]
+fn options_of_file_systems_are_the_configs() {
+    needs_criu!();
+    let with = |destination: &'static str, options: &[&str]| {
+        let options = json!(options);
+        move |config: &mut Value| {
+            let mounts = config["mounts"].as_array_mut().unwrap();
+            let mount = mounts.iter_mut().find(|mount| mount["destination"] == destination).unwrap();
+            mount["options"] = options;
+        }
+    };
+    for (destination, wide, narrow, words) in [
+        ("/proc", &["nosuid"][..], &["nosuid", "hidepid=2"][..], "without hidepid="),
+        ("/dev/shm", &["size=2m"], &["size=1m"], "with size=2048k"),
+        ("/dev/shm", &[], &["nr_inodes=10"], "without nr_inodes=10"),
+    ] {
+        let said = refused(with(destination, wide), with(destination, narrow));
+        assert!(said.contains(words) && said.contains(destination), "{words}: {said}");
+    }
+    // What is less than the config's does no harm.
+    let container = started(counting().edit(with("/dev/shm", &["size=1m"])));
+    checkpoint(&container, &[]).ok();
+    let container = container.edit(with("/dev/shm", &["size=2m"]));
+    container.write_config();
+    restore(&container, &[]).ok();
+}
+
+#[test]
 fn namespaces_are_the_configs() {
     needs_criu!();
     // Written in the host's network, to be restored in one of its own; and the other way round.
@@ -183,6 +212,56 @@ fn images_are_plain_files_and_the_log_is_written_to_no_other_file() {
     assert_nothing_left(&container);
 }
 
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().mode() & 0o7777
+}
+
+#[test]
+fn a_dump_writes_to_files_of_its_own() {
+    needs_criu!();
+    let container = started(counting());
+    let (directory, work) = (images(&container), container.dir.join("logs"));
+    let work_path = ["--leave-running", "--work-path", work.to_str().unwrap()];
+    checkpoint(&container, &work_path).ok();
+    assert_eq!((mode(&directory), mode(&work)), (0o700, 0o700), "what is made is for root alone");
+    let victim = |name: &str| {
+        let path = container.dir.join(name);
+        fs::write(&path, "as it was").unwrap();
+        path
+    };
+    let victims = [victim("one"), victim("two"), victim("three")];
+    for name in ["inventory.img", "pages-1.img", "core-1.img", "files.img", "descriptors.json"] {
+        fs::remove_file(directory.join(name)).unwrap();
+    }
+    symlink(&victims[0], directory.join("inventory.img")).unwrap();
+    fs::hard_link(&victims[1], directory.join("pages-1.img")).unwrap();
+    symlink(&victims[2], directory.join("descriptors.json")).unwrap();
+    symlink("..", directory.join("parent")).unwrap();
+    for name in ["core-1.img", "files.img"] {
+        assert!(Command::new("mkfifo").arg(directory.join(name)).status().unwrap().success());
+    }
+    checkpoint(&container, &[]).ok();
+    for path in &victims {
+        assert_eq!(fs::read_to_string(path).unwrap(), "as it was", "{path:?}");
+    }
+    restore(&container, &[]).ok();
+
+    // Who may write there could make a link at any moment.
+    for change in [&["chmod", "0777"], &["chown", "1000"], &["chmod", "1777"]] {
+        for changed in [&directory, &work] {
+            let apply = |change: &[&str]| {
+                assert!(Command::new(change[0]).arg(change[1]).arg(changed).status().unwrap().success());
+            };
+            apply(change);
+            let said = checkpoint(&container, &work_path).fails();
+            assert!(said.contains("another user can write") && said.contains("-path"), "{change:?}: {said}");
+            apply(&["chown", "0"]);
+            apply(&["chmod", "0700"]);
+        }
+    }
+    assert_eq!(container.status(), "running");
+}
+
 #[test]
 fn an_annotation_names_no_configuration_of_criu_unless_it_is_allowed() {
     needs_criu!();
@@ -202,6 +281,9 @@ fn an_annotation_names_no_configuration_of_criu_unless_it_is_allowed() {
     container.call(&["delete", "--force", &container.id]).ok();
     fs::remove_file(&ran).unwrap();
     let container = started(container.allowing("org.criu.config"));
-    checkpoint(&container, &[]).ok();
+    checkpoint(&container, &["--leave-running"]).ok();
     assert!(ran.exists(), "the caller has allowed it");
+    fs::remove_file(&file).unwrap();
+    let said = checkpoint(&container, &[]).fails();
+    assert!(said.contains("/annotations/org.criu.config") && said.contains("no such file"), "{said}");
 }

@@ -5,9 +5,11 @@ mod effects;
 mod hostile;
 mod image;
 mod labels;
+mod memory;
 mod namespaces;
 mod options;
 mod peers;
+mod silent;
 mod written;
 mod wrong;
 
@@ -35,6 +37,9 @@ fn criu() -> Option<PathBuf> {
 /// Ends a test where there is none.
 macro_rules! needs_criu {
     () => {
+        if !std::path::Path::new("/proc/sys/kernel/ns_last_pid").exists() {
+            $crate::skip!("criu does not work with this kernel (CONFIG_CHECKPOINT_RESTORE)");
+        }
         if $crate::checkpoint::criu().is_none() {
             $crate::skip!("no criu 4 or newer (`hack/peers --fetch criu` fetches it)");
         }

@@ -1,9 +1,8 @@
 //! What the options of both commands do.
 
-use super::image::Image;
 use super::{
-    checkpoint, checkpoint_to, command, count, counting, counts_on, images, needs_criu, restore,
-    restore_from, running, started,
+    checkpoint, checkpoint_to, command, count, counting, counts_on, images, needs_criu, restore, running,
+    started,
 };
 use crate::support::{Container, finish, is_v2, wait_until};
 use rruntime::sys::socket;
@@ -14,82 +13,6 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Stdio;
-
-fn size_of_pages(directory: &Path) -> u64 {
-    let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap());
-    let pages = files.filter(|entry| entry.file_name().to_string_lossy().starts_with("pages-"));
-    pages.map(|entry| entry.metadata().unwrap().len()).sum()
-}
-
-fn has_feature(name: &str) -> bool {
-    let mut criu = std::process::Command::new("criu");
-    criu.env("PATH", super::path()).args(["check", "--feature", name]);
-    criu.output().is_ok_and(|said| said.status.success())
-}
-
-/// Some megabytes that stay as they are.
-const LARGE: &str = "x=$(head -c 8000000 /dev/zero | tr '\\0' x); ";
-
-#[test]
-fn a_dump_behind_a_pre_dump_has_what_has_changed_since() {
-    needs_criu!();
-    if !has_feature("mem_dirty_track") {
-        crate::skip!("the kernel does not track memory (CONFIG_MEM_SOFT_DIRTY); the QEMU lane's does");
-    }
-    let script = format!("{LARGE}{}", super::COUNTS);
-    let container = started(Container::new().sh(&script));
-    let directory = container.dir.join("iterations");
-    let at = |name: &str| directory.join(name);
-    let pre = checkpoint_to(&container, &at("whole"), &["--leave-running"]);
-    pre.ok();
-    checkpoint_to(&container, &at("1"), &["--pre-dump"]).ok();
-    assert_eq!(container.status(), "running");
-    checkpoint_to(&container, &at("2"), &["--pre-dump", "--parent-path", "../1"]).ok();
-    checkpoint_to(&container, &at("last"), &["--parent-path", "../2"]).ok();
-    let (whole, last) = (size_of_pages(&at("whole")), size_of_pages(&at("last")));
-    assert!(whole > 7_000_000 && last < whole / 4, "{last} of {whole} bytes");
-    let before = count(&container);
-    restore_from(&container, &at("last"), &[]).ok();
-    counts_on(&container, before);
-    for (given, reason) in
-        [("/x", "must be relative"), ("../none", "no such file"), ("../1/pages-1.img", "not a directory")]
-    {
-        let said = checkpoint_to(&container, &at("3"), &["--parent-path", given]).fails();
-        assert!(said.contains(reason), "{given}: {said}");
-    }
-}
-
-/// As CRIU writes it where the kernel tracks memory: nothing has changed since the dump before.
-#[test]
-fn memory_is_read_from_the_dumps_that_one_builds_on() {
-    needs_criu!();
-    const IN_PARENT: u64 = 1;
-    let container = started(counting());
-    let last = container.dir.join("dumps/last");
-    checkpoint_to(&container, &last, &[]).ok();
-    for (name, target) in [("2", "../1"), ("1", "")] {
-        let directory = container.dir.join("dumps").join(name);
-        fs::create_dir(&directory).unwrap();
-        for file in ["pagemap-1.img", "pages-1.img", "inventory.img"] {
-            fs::copy(last.join(file), directory.join(file)).unwrap();
-        }
-        if !target.is_empty() {
-            std::os::unix::fs::symlink(target, directory.join("parent")).unwrap();
-        }
-    }
-    std::os::unix::fs::symlink("../2", last.join("parent")).unwrap();
-    for directory in [&last, &container.dir.join("dumps/2")] {
-        let mut pages = Image::find(directory, "pagemap-1.img");
-        for area in pages.entries.iter_mut().skip(1) {
-            area.set(4, IN_PARENT);
-        }
-        pages.write();
-        fs::write(directory.join("pages-1.img"), "").unwrap();
-    }
-    let before = count(&container);
-    restore_from(&container, &last, &[]).ok();
-    counts_on(&container, before);
-}
 
 #[test]
 fn what_the_host_shows_is_shown_again_and_what_is_hidden_stays_hidden() {
@@ -291,30 +214,4 @@ fn streams_of_the_caller_are_exchanged_for_another_callers() {
     container.call(&["kill", &id, "KILL"]).ok();
     piped.wait().unwrap();
     assert_eq!(finish(command(&container, &["list", "-q"])).ok(), "");
-}
-
-#[test]
-fn a_page_server_for_lazy_pages_tells_that_it_is_ready() {
-    needs_criu!();
-    let script = format!("{LARGE}{}", super::COUNTS);
-    let container = started(Container::new().sh(&script));
-    let port = 27000 + std::process::id() % 2000;
-    let server = format!("127.0.0.1:{port}");
-    let ready = container.dir.join("ready");
-    // The shell opens the descriptor that is named.
-    let images = images(&container);
-    let mut dump = std::process::Command::new("sh");
-    let rruntime = format!("{} --root {}", crate::support::RRUNTIME, container.state_root().display());
-    let line = format!(
-        "exec 5>{}; exec {rruntime} checkpoint --lazy-pages --page-server {server} --status-fd 5 --image-path {} {}",
-        ready.display(),
-        images.display(),
-        container.id
-    );
-    let mut dump = dump.args(["-c", &line]).env("PATH", super::path()).stdin(Stdio::null()).spawn().unwrap();
-    wait_until("the page server is ready", || fs::metadata(&ready).is_ok_and(|found| found.len() == 1));
-    // CRIU 4.2's page server fails with splice(2) on Linux 6.18, under runc too: what comes next is shown in no lane yet.
-    // The server waits for its client.
-    rruntime::sys::signal::kill(dump.id() as i32, libc::SIGTERM).unwrap();
-    assert_ne!(dump.wait().unwrap().code(), Some(0));
 }

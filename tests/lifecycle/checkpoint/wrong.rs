@@ -2,9 +2,10 @@
 
 use super::{checkpoint, command, counting, images, needs_criu, restore, started};
 use crate::support::leftovers::assert_nothing_left;
-use crate::support::{Container, finish};
+use crate::support::{Container, finish, wait_until};
 use std::fs;
-use std::process::Stdio;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 #[test]
@@ -97,6 +98,14 @@ fn a_restore_that_is_killed_leaves_what_delete_removes() {
 #[test]
 fn what_was_not_compared_does_not_run_when_restore_is_ended() {
     needs_criu!();
+    ended_before_the_comparison(counting(), 20);
+    // Its other processes would outlive the first one.
+    let script = format!("({}) & sleep 1000 & wait", super::COUNTS);
+    ended_before_the_comparison(Container::new().without_namespace("pid").sh(&script), 60);
+}
+
+/// It is ended every so many milliseconds.
+fn ended_before_the_comparison(container: Container, each: usize) {
     let bounding = |names: &[&str]| {
         let names = serde_json::Value::from(names);
         move |config: &mut serde_json::Value| {
@@ -105,25 +114,60 @@ fn what_was_not_compared_does_not_run_when_restore_is_ended() {
             }
         }
     };
-    let container = started(counting().edit(bounding(&["CAP_KILL", "CAP_NET_RAW"])));
+    let container = started(container.edit(bounding(&["CAP_KILL", "CAP_NET_RAW"])));
     checkpoint(&container, &[]).ok();
     // What it has now, it has from the images alone.
     let container = container.edit(bounding(&["CAP_KILL"]));
     container.write_config();
     fs::remove_file(container.rootfs().join("tmp/count")).unwrap();
     let (bundle, images) = (container.bundle(), images(&container));
-    let args = ["restore", "-d", "-b", bundle.to_str().unwrap(), "--image-path", images.to_str().unwrap()];
-    for (milliseconds, signal) in (40..360).step_by(20).zip([libc::SIGTERM, libc::SIGKILL].iter().cycle()) {
-        let mut command = command(&container, &[&args[..], &[&container.id]].concat());
-        let mut restore = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let (bundle, images) = (bundle.to_str().unwrap(), images.to_str().unwrap());
+    let args = ["restore", "-d", "-b", bundle, "--image-path", images];
+    let did_not_run = |when: &str| {
+        std::thread::sleep(Duration::from_millis(200));
+        assert!(!container.rootfs().join("tmp/count").exists(), "it ran, {when}");
+        container.call(&["delete", "--force", &container.id]);
+        assert_nothing_left(&container);
+    };
+    let mut command = command(&container, &[&args[..], &[&container.id]].concat());
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    for (milliseconds, signal) in (40..360).step_by(each).zip([libc::SIGTERM, libc::SIGKILL].iter().cycle()) {
+        let mut restore = command.spawn().unwrap();
         std::thread::sleep(Duration::from_millis(milliseconds));
         rruntime::sys::signal::kill(restore.id() as i32, *signal).unwrap();
         restore.wait().unwrap();
-        std::thread::sleep(Duration::from_millis(200));
-        assert!(!container.rootfs().join("tmp/count").exists(), "it ran, {signal} after {milliseconds} ms");
-        container.call(&["delete", "--force", &container.id]);
-        assert_nothing_left(&container);
+        did_not_run(&format!("{signal} after {milliseconds} ms"));
     }
+    // Slow where it compares, when CRIU has made all processes and waits for its word.
+    let log = Path::new(images).join("restore.log");
+    fs::remove_file(&log).unwrap();
+    let mut slow = Command::new("strace");
+    slow.args(["-D", "-qq", "-o", "/dev/null", "-e", "inject=newfstatat:delay_enter=20000"]);
+    slow.arg(command.get_program()).args(command.get_args()).env("PATH", super::path());
+    let Ok(mut slow) = slow.stdout(Stdio::null()).stderr(Stdio::null()).spawn() else {
+        return crate::support::say_skipped("no strace here");
+    };
+    wait_until("it compares", || {
+        fs::read_to_string(&log).is_ok_and(|said| said.contains("Running pre-resume scripts"))
+    });
+    rruntime::sys::signal::kill(slow.id() as i32, libc::SIGKILL).unwrap();
+    slow.wait().unwrap();
+    did_not_run("killed while it compared");
+}
+
+#[test]
+fn a_configuration_of_criu_that_is_not_there_is_named() {
+    needs_criu!();
+    let container = started(counting());
+    for path in ["/nowhere/criu.conf", "/etc"] {
+        let said = checkpoint(&container, &["--criu-config", path]).fails();
+        assert!(said.contains("--criu-config") && said.contains(path), "{said}");
+    }
+    assert_eq!(container.status(), "running");
+    checkpoint(&container, &[]).ok();
+    let said = restore(&container, &["--criu-config", "/nowhere/criu.conf"]).fails();
+    assert!(said.contains("--criu-config") && said.contains("no such file"), "{said}");
+    restore(&container, &[]).ok();
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::conformance::row::{Row, expand};
 use crate::conformance::{
     command_line, config, contracts, features, linux, mount_options, operations, security,
 };
+use crate::support::lanes_of;
 use std::fmt::Write;
 
 pub const PATH: &str = "docs/conformance.md";
@@ -59,7 +60,8 @@ const HEAD: &str = "# Conformance\n\n\
     `tests/spec/conformance/`; its tests fail if a field of the specification's schema or an option\n\
     of `--help` has no row, if a row names a test that is not there, or if this page is not what the tables say.\n\n\
     Files are below `tests/`, unless they begin with `src/`. A value of a wrong type is refused with the JSON pointer\n\
-    of the field, for every field: `spec/bad_input/types.rs`.\n";
+    of the field, for every field: `spec/bad_input/types.rs`. Behind a test that not every kind of machine can run stand\n\
+    the lanes that run it (`docs/hosts.md`).\n";
 
 /// The whole page; `help` gives the words of an option's or command's help.
 pub fn page(help: &dyn Fn(&str) -> Option<String>) -> String {
@@ -73,13 +75,20 @@ pub fn page(help: &dyn Fn(&str) -> Option<String>) -> String {
                 "" => said(&expand(row.subject), help),
                 words => words.to_owned(),
             };
-            let proofs: Vec<String> = row.proofs.iter().map(|proof| format!("`{proof}`")).collect();
+            let proofs: Vec<String> = row.proofs.iter().map(|proof| proven(proof)).collect();
             let subject = subject(row.subject);
             writeln!(page, "| {subject} | {} | {} |", happens.replace('|', "\\|"), proofs.join("<br>"))
                 .expect("a string takes all");
         }
     }
     page
+}
+
+/// A test, and where it runs if not everywhere.
+fn proven(proof: &str) -> String {
+    let test = proof.replacen(".rs::", "::", 1).replace('/', "::").replacen("::mod::", "::", 1);
+    let lanes = lanes_of(&test).map_or(String::new(), |lanes| format!(" ({})", lanes.replace(',', ", ")));
+    format!("`{proof}`{lanes}")
 }
 
 /// The help of each of these; what several share once.
