@@ -5,7 +5,8 @@
 //!                                record ─────────────▶ Location ──open──▶ Driver     one that exists, whatever is asked
 //! ```
 //!
-//! Nothing outside of this file asks which driver a container has, or opens a cgroup. A further one is a room beside
+//! Nothing outside of this file opens a cgroup. That systemd makes it (`Location::unit`) is asked where a process is to get
+//! into it: by plan/container.rs, and by life/create.rs, which asks for the scope. A further driver is a room beside
 //! `files/` and `systemd/`, an arm of [`CgroupManager::locate`], what [`Location`] keeps for [`seat`] to find it again, and
 //! a variant of [`Seat`] and [`Driver`]: the compiler then names the rest. Every driver's cgroup is directories: code that
 //! adds processes or reads uses [`Driver::cgroup`].
@@ -17,7 +18,7 @@ use super::files::update::Undo;
 use super::limits::Limits;
 use super::location::{self, Location, Unit};
 use super::stats;
-use super::systemd::{self, Order, Place, Scope};
+use super::systemd::{self, CgroupRequest, Scope, ScopeSettings};
 use crate::error::{Error, Kind, Result};
 use crate::host::cgroups::{Layout, detect};
 use crate::sys::poll::Rest;
@@ -45,11 +46,11 @@ impl CgroupManager {
     }
 
     /// Where the cgroup of container `id` will be; `None` if it is to have none.
-    pub fn locate(self, layout: &Layout, place: &Place) -> Result<Option<Location>> {
+    pub fn locate(self, layout: &Layout, request: &CgroupRequest) -> Result<Option<Location>> {
         match self {
-            CgroupManager::Cgroupfs => location::locate(layout, place.path, place.id).map(Some),
+            CgroupManager::Cgroupfs => location::locate(layout, request.path, request.id).map(Some),
             CgroupManager::Disabled => Ok(None),
-            CgroupManager::Systemd => systemd::locate(layout, place).map(Some),
+            CgroupManager::Systemd => systemd::locate(layout, request).map(Some),
         }
     }
 }
@@ -105,10 +106,10 @@ impl Driver {
     }
 
     /// Asks for the scope of a new container, with this process in it ([`Scope::ask`]).
-    pub fn ask(&mut self, order: &Order, pid: i32, rest: Rest) -> Result<()> {
+    pub fn ask(&mut self, settings: &ScopeSettings, pid: i32, rest: Rest) -> Result<()> {
         match self {
             Driver::None | Driver::Files(_) => Err(without_cgroup("asked for")),
-            Driver::Systemd(scope) => scope.ask(order, pid, rest),
+            Driver::Systemd(scope) => scope.ask(settings, pid, rest),
         }
     }
 
@@ -157,6 +158,11 @@ impl Driver {
         }
     }
 
+    /// The same for what cannot be done without one.
+    pub fn needed(&self, what: &str) -> Result<&Cgroup> {
+        self.cgroup().ok_or_else(|| without_cgroup(what))
+    }
+
     /// Where it is, with the numbers by which it will be known.
     pub fn location(&self) -> Result<Option<Location>> {
         match self {
@@ -164,11 +170,6 @@ impl Driver {
             Driver::Files(cgroup) => cgroup.location().map(Some),
             Driver::Systemd(scope) => scope.location().map(Some),
         }
-    }
-
-    /// The same for what cannot be done without one.
-    pub fn needed(&self, what: &str) -> Result<&Cgroup> {
-        self.cgroup().ok_or_else(|| without_cgroup(what))
     }
 
     /// Stops every process ([`Cgroup::freeze`]): by file, with every driver.

@@ -65,7 +65,7 @@ pub struct Plan<'a> {
     /// The first process spawns the one that stays.
     pub staged: bool,
     /// systemd moves it into the scope while it builds its tree ([`Point::Scope`]).
-    pub moved: bool,
+    pub moved_while_building: bool,
     /// What the process has when it is ready, behind a filter: to be compared with what it really has.
     pub confined: Option<Sets>,
     /// The namespaces that are made for the container, and those that it joins.
@@ -92,17 +92,18 @@ pub fn container<'a>(
     };
     let mut namespaces = Namespaces::of(spec, host.privileged, &mut opens);
     let scope = host.cgroup.as_ref().filter(|at| at.is_entered_by_birth()).and_then(|at| at.unit.as_ref());
-    // A user's manager looks whom a process belongs to, which changes while the tree is built; and the groups below a scope
-    // are entered by a birth.
-    let moved = scope.is_some_and(|unit| !namespaces.staged() && !unit.users && unit.below.is_none());
-    namespaces.in_scope = scope.is_some() && !moved;
+    // A user's manager checks who owns the process that it is to move, and the owner changes while the tree is built; a group
+    // below the scope can only be entered by a birth.
+    let moved_while_building =
+        scope.is_some_and(|unit| !namespaces.staged() && !unit.users && unit.below.is_none());
+    namespaces.born_into_scope = scope.is_some() && !moved_while_building;
     let mut builder = Builder {
         spec,
         bundle,
         host,
         options,
         namespaces,
-        moved,
+        moved_while_building,
         early: Script::default(),
         script: Script::default(),
         opens,
@@ -120,7 +121,7 @@ pub fn container<'a>(
     Ok(Plan {
         clone_flags: if staged { 0 } else { builder.namespaces.at_clone() },
         staged,
-        moved,
+        moved_while_building,
         confined,
         created: builder.namespaces.new,
         joined: builder.namespaces.joined(),
@@ -159,7 +160,7 @@ struct Builder<'a, 'p> {
     options: &'p Options,
     namespaces: Namespaces,
     /// The process is moved into a scope while it works.
-    moved: bool,
+    moved_while_building: bool,
     /// The steps up to the point where the process becomes root of its user namespace.
     early: Script,
     script: Script,
@@ -187,7 +188,7 @@ impl<'a> Builder<'a, '_> {
 
     /// Namespaces, identity in them, and the files about ourselves that are the host's.
     fn become_member(&mut self) {
-        if self.namespaces.in_scope {
+        if self.namespaces.born_into_scope {
             self.push_for("/linux/cgroupsPath", Step::Sync { point: Point::Scope });
             let unit = self.host.cgroup.as_ref().and_then(|location| location.unit.as_ref());
             if self.birth() == Birth::Late && unit.is_some_and(|unit| unit.below.is_some()) {
@@ -241,7 +242,8 @@ impl<'a> Builder<'a, '_> {
         if !self.namespaces.staged() {
             self.namespaces.push_joins(&mut self.script);
         }
-        let late = self.namespaces.new & (if delegated || self.moved { TIME } else { CGROUP | TIME });
+        let late =
+            self.namespaces.new & (if delegated || self.moved_while_building { TIME } else { CGROUP | TIME });
         if late != 0 {
             self.push(Step::Unshare { flags: late });
         }
@@ -285,7 +287,7 @@ impl<'a> Builder<'a, '_> {
     /// systemd takes its time for a scope: meanwhile the tree is built, as far as neither the cgroup shows in it nor
     /// anything is opened that a device rule could forbid.
     fn await_scope(&mut self) {
-        if !self.moved {
+        if !self.moved_while_building {
             return;
         }
         let mut arrival = Script::default();

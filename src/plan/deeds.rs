@@ -11,7 +11,7 @@ pub use super::script::HookKind;
 use super::script::{Field, Talk};
 use super::tenant::Tenant;
 use super::{Plan, StartWord};
-use crate::cgroup::systemd::Order;
+use crate::cgroup::systemd::ScopeSettings;
 use crate::cgroup::{Limits, Location, Unit};
 use crate::error::{Error, Result};
 use crate::resctrl::{Demand, Group, Place};
@@ -32,7 +32,7 @@ pub enum Deed<'a> {
     /// A process that does nothing, for a scope that has to be there before init is started.
     StartHolder,
     /// Of systemd, with that process or init in it; not waited for.
-    AskForScope(Order<'a>),
+    AskForScope(ScopeSettings<'a>),
     AwaitScope(&'a Limits),
     /// init has taken its place.
     EndHolder,
@@ -302,7 +302,7 @@ pub struct Creation<'a> {
     pub cgroup: Option<&'a Location>,
     pub limits: &'a Limits,
     /// What systemd is asked for, where it makes the cgroup.
-    pub scope: Option<Order<'a>>,
+    pub scope: Option<ScopeSettings<'a>>,
     pub resctrl: Option<&'a Demand>,
     /// The caller may raise hard limits and lower the score of the OOM killer. Only what an ordinary user may set by itself
     /// is in its config.
@@ -319,15 +319,14 @@ pub fn create<'a>(of: &Creation<'a>) -> Result<Vec<Deed<'a>>> {
     // A first process that spawns the real one must not meet a limit of one task.
     let legacy = cgroup.is_some_and(|location| !location.is_entered_by_birth());
     let limited = |now: bool| cgroup.filter(|_| now).map(|_| Deed::SetLimits(limits));
-    // On v1 init enters its cgroups by itself, as they are when it is started; on v2 systemd moves it there, or its first
-    // stage, so that it is born in the scope.
-    let asked = scope.map(Deed::AskForScope);
+    // So the scope is there before it on v1; on v2 systemd moves init into it, or its first stage, which makes the real one.
+    let (before, beside) = if legacy { (scope, None) } else { (None, scope) };
     // What says "created" is written while the child builds its tree, and counts only when it is published: a container in
     // the making that was taken for a running one would let `exec` into the host's tree. Hooks may ask for the state
     // before; and a new user namespace is seen only when its process waits for the id maps, and belongs into the record.
     let hooks = spec.hooks.is_some();
     // Only then is the process in its cgroup, and in the second case there at all.
-    let arrives = plan.moved || plan.staged;
+    let arrives = plan.moved_while_building || plan.staged;
     let late = arrives || hooks || plan.id_maps.is_some();
     let kept = wishes.start != StartWord::Maker;
     let mut deeds = wanted([
@@ -335,19 +334,19 @@ pub fn create<'a>(of: &Creation<'a>) -> Result<Vec<Deed<'a>>> {
         cgroup.map(Deed::ClaimCgroup),
         Some(Deed::WriteIntent),
         cgroup.map(|location| Deed::MakeCgroup(location, limits)),
-        asked.filter(|_| legacy).map(|_| Deed::StartHolder),
-        asked.filter(|_| legacy),
-        asked.filter(|_| legacy).map(|_| Deed::AwaitScope(limits)),
+        before.map(|_| Deed::StartHolder),
+        before.map(Deed::AskForScope),
+        before.map(|_| Deed::AwaitScope(limits)),
         resctrl.map(Deed::MakeResctrl),
         kept.then_some(Deed::MakeStartPipes(wishes.start)),
         (wishes.shows_created && wishes.start != StartWord::Named).then_some(Deed::ShowCreated),
         wishes.notify.then_some(Deed::MakeNotifyDirectory),
         Some(Deed::Open(&plan.opens)),
         // Nothing that the container's image or volumes hold is opened by a process without its device rules.
-        cgroup.filter(|_| asked.is_none() || legacy).map(|_| Deed::GuardDevices(limits)),
+        cgroup.filter(|_| beside.is_none()).map(|_| Deed::GuardDevices(limits)),
         limited(legacy && !plan.staged),
         Some(Deed::StartInit(plan.clone_flags)),
-        asked.filter(|_| !legacy),
+        beside.map(Deed::AskForScope),
         limited(!legacy && !arrives),
         Some(Deed::KeepConfig),
         kept.then_some(Deed::KeepScript),
@@ -362,15 +361,19 @@ pub fn create<'a>(of: &Creation<'a>) -> Result<Vec<Deed<'a>>> {
         resctrl: resctrl.map(Group::Wanted),
         records: arrives,
         // Before init goes on: with it the scope may end.
-        scope: asked.map(|_| {
-            wanted([Some(Deed::AwaitScope(limits)), Some(Deed::GuardDevices(limits)), limited(plan.moved)])
+        scope: scope.map(|_| {
+            wanted([
+                Some(Deed::AwaitScope(limits)),
+                Some(Deed::GuardDevices(limits)),
+                limited(plan.moved_while_building),
+            ])
         }),
     };
     // What comes after it is said to the command that starts the container.
     part.meet(plan.script.talks().iter().take_while(|(_, talk)| *talk != Talk::Ready), &mut deeds)?;
     deeds.extend(wanted([
         Some(Deed::AwaitReady),
-        asked.filter(|_| legacy).map(|_| Deed::EndHolder),
+        before.map(|_| Deed::EndHolder),
         plan.confined.as_ref().map(Deed::CheckConfined),
         terminal.then_some(Deed::ShowTerminal),
         limited(plan.staged),

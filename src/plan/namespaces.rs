@@ -40,8 +40,8 @@ pub struct Namespaces {
     pub new: u64,
     /// Those with a path, in the order of joining.
     pub join: Vec<Join>,
-    /// The cgroup is a scope of systemd's on v2: that is asked for with a process, and what this one makes is born in it.
-    pub in_scope: bool,
+    /// The real process is born in a scope, into which systemd moves the one that makes it.
+    pub born_into_scope: bool,
 }
 
 impl Namespaces {
@@ -81,7 +81,9 @@ impl Namespaces {
 
     /// A first process has to join, or to be moved, before the real one can be made.
     pub fn staged(&self) -> bool {
-        self.in_scope || self.joined() & (USER | PID) != 0 || (self.new & USER != 0 && !self.join.is_empty())
+        self.born_into_scope
+            || self.joined() & (USER | PID) != 0
+            || (self.new & USER != 0 && !self.join.is_empty())
     }
 
     /// What the real process is cloned with. A cgroup namespace is made later: it shows the cgroup that its

@@ -226,7 +226,7 @@ impl Deed<'_> {
             Deed::ClaimCgroup(location) | Deed::MakeCgroup(location, _) => place(location),
             Deed::RemoveCgroup(location) | Deed::ReleaseCgroup(location) => place(location),
             Deed::MoveIntoScope(unit) => unit.name.clone(),
-            Deed::AskForScope(order) => comma(order.properties().iter().map(ToString::to_string)),
+            Deed::AskForScope(settings) => comma(settings.properties().iter().map(ToString::to_string)),
             Deed::MakeResctrl(demand) | Deed::AnnounceShares(demand) | Deed::ForgetShares(demand) => {
                 group_of(&demand.place)
             }

@@ -1,6 +1,6 @@
 //! The order of the deeds on the host's side, what they are done with, and the way back from them.
 
-use rruntime::cgroup::systemd::Order;
+use rruntime::cgroup::systemd::ScopeSettings;
 use rruntime::cgroup::{Leg, Limits, Location, Version};
 use rruntime::error::{Error, Kind};
 use rruntime::host::cgroups::Layout;
@@ -34,7 +34,7 @@ fn plan(points: &[Point]) -> Plan<'static> {
         opens: Default::default(),
         clone_flags: (libc::CLONE_NEWNS | libc::CLONE_NEWPID) as u64,
         staged: false,
-        moved: false,
+        moved_while_building: false,
         confined: has(Point::Confined).then(Sets::default),
         created: 0,
         joined: 0,
@@ -110,7 +110,7 @@ impl Case {
             spec: &spec,
             cgroup: self.cgroup.as_ref(),
             limits: &self.limits,
-            scope: self.scope.then_some(Order {
+            scope: self.scope.then_some(ScopeSettings {
                 id: "box",
                 limits: &self.limits,
                 layout: &layout,

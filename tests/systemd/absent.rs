@@ -1,6 +1,6 @@
 //! Where no bus answers, or not as it should.
 
-use crate::bench::{property, scoped, start_with, systemd, unit};
+use crate::fixture::{property, scoped, start_with, systemd, unit};
 use crate::support::{Container, wait_until};
 use std::fs;
 use std::io::{Read, Write};

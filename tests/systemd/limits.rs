@@ -1,7 +1,7 @@
 //! Every limit that config.json has for a scope: the property that systemd is told, the control file, what becomes of both
 //! when systemd writes it again, and what is told of a scope that is out of memory.
 
-use crate::bench::{file_of, path_of, property, run, scoped, started, systemctl, unit};
+use crate::fixture::{file_of, path_of, property, run, scoped, started, systemctl, unit};
 use crate::rules::{reload, reloads};
 use crate::support::{Container, disk, finish, is_v2, wait_until};
 use serde_json::{Value, json};

@@ -6,7 +6,7 @@
 mod support;
 
 #[macro_use]
-mod bench;
+mod fixture;
 mod absent;
 mod limits;
 mod rules;

@@ -1,6 +1,6 @@
 //! Limits and device rules: in files, and as properties that systemd writes again when it is reloaded.
 
-use crate::bench::{file_of, property, scoped, started, systemctl};
+use crate::fixture::{file_of, property, scoped, started, systemctl};
 use crate::support::{finish, is_v2};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,6 +1,6 @@
 //! A container's scope: each test holds for root and for an ordinary user.
 
-use crate::bench::{
+use crate::fixture::{
     assert_gone, cgroup_of, directories, file_of, is_root, property, property_of, run, scoped, start_with,
     started, systemctl, systemd, unit,
 };

@@ -1,6 +1,6 @@
 //! What an ordinary user's manager does that the machine's does not.
 
-use crate::bench::{assert_gone, scoped, start_with};
+use crate::fixture::{assert_gone, scoped, start_with};
 use std::process::Command;
 
 /// A user's own bus cannot make units of the machine's, and the machine's refuses a user.

@@ -77,7 +77,7 @@ impl Cgroup {
     }
 
     /// Whether memory is charged to another hierarchy than the one to be born in: that of cgroup v1.
-    pub fn is_hybrid(&self) -> bool {
+    pub fn charges_memory_on_v1(&self) -> bool {
         self.held.iter().any(|held| held.leg.version == Version::V1)
     }
 

@@ -30,6 +30,6 @@ mod value;
 mod variant;
 
 pub use properties::{lacking_on_v1, of_annotations};
-pub use scope::{Order, Scope, attach};
-pub use unit::{Buses, Place, locate};
+pub use scope::{Scope, ScopeSettings, attach};
+pub use unit::{Buses, CgroupRequest, locate};
 pub use value::Property;

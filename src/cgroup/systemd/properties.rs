@@ -81,16 +81,10 @@ pub fn of_limits(limits: &Limits, unified: bool) -> Vec<Property> {
         add("CPUQuotaPerSecUSec", Some(most.map_or(INFINITY, |most| a_second(most, period))));
         add("CPUQuotaPeriodUSec", Some(period));
     }
-    for device in &limits.io.device_weights {
-        let rate = (path_of(&device.device), v2::weight_of_blkio(device.weight));
-        let known = unified && properties.iter().all(|property: &Property| property.name != "IODeviceWeight");
-        if known {
-            properties.push(Property::new("IODeviceWeight", Value::Rates(vec![rate])));
-        } else if let Some(Property { value: Value::Rates(rates), .. }) =
-            properties.iter_mut().find(|property| property.name == "IODeviceWeight")
-        {
-            rates.push(rate);
-        }
+    if unified && !limits.io.device_weights.is_empty() {
+        let weights = limits.io.device_weights.iter();
+        let weights = weights.map(|one| (path_of(&one.device), v2::weight_of_blkio(one.weight)));
+        properties.push(Property::new("IODeviceWeight", Value::Rates(weights.collect())));
     }
     for name in RATES.map(|(_, name)| name) {
         let of_name: Vec<(String, u64)> = rates

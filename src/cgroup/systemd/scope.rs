@@ -37,7 +37,7 @@ struct Asked {
 
 /// What a new scope is to be like.
 #[derive(Clone, Copy)]
-pub struct Order<'a> {
+pub struct ScopeSettings<'a> {
     pub id: &'a str,
     pub limits: &'a Limits,
     pub layout: &'a Layout,
@@ -47,7 +47,7 @@ pub struct Order<'a> {
     pub annotated: &'a [Property],
 }
 
-impl Order<'_> {
+impl ScopeSettings<'_> {
     /// What the config asks for. An annotation goes before what is made of it otherwise.
     pub fn properties(&self) -> Vec<Property> {
         let mut all = properties::of_limits(self.limits, self.layout.is_unified());
@@ -91,11 +91,12 @@ impl Scope {
     }
 
     /// Asks for the scope, with this process in it, and does not wait.
-    pub fn ask(&mut self, order: &Order, pid: i32, rest: Rest) -> Result<()> {
+    pub fn ask(&mut self, settings: &ScopeSettings, pid: i32, rest: Rest) -> Result<()> {
         let unit = &self.unit;
-        let mut all = order.properties();
-        let own = properties::of_scope(order.id, &unit.slice, pid.unsigned_abs(), order.layout.is_unified());
-        let absent = |one: &Property| order.annotated.iter().all(|annotated| annotated.name != one.name);
+        let mut all = settings.properties();
+        let own =
+            properties::of_scope(settings.id, &unit.slice, pid.unsigned_abs(), settings.layout.is_unified());
+        let absent = |one: &Property| settings.annotated.iter().all(|annotated| annotated.name != one.name);
         all.extend(own.into_iter().filter(absent));
         let remedy = match unit.users {
             true => {
@@ -110,10 +111,11 @@ impl Scope {
         bus.watch_jobs(&unit.name)?;
         let call = bus.start(&unit.name, &all)?;
         bus.send()?;
-        let annotated = order.annotated.iter().map(|property| property.name.clone()).collect();
-        let v1 = order.layout.hierarchies.iter().map(|hierarchy| &hierarchy.mount);
-        let mounts = v1.chain(&order.layout.unified).cloned().collect();
-        self.asked = Some(Asked { pid, bus, call, properties: all, annotated, mounts, owner: order.owner });
+        let annotated = settings.annotated.iter().map(|property| property.name.clone()).collect();
+        let v1 = settings.layout.hierarchies.iter().map(|hierarchy| &hierarchy.mount);
+        let mounts = v1.chain(&settings.layout.unified).cloned().collect();
+        self.asked =
+            Some(Asked { pid, bus, call, properties: all, annotated, mounts, owner: settings.owner });
         Ok(())
     }
 

@@ -37,7 +37,7 @@ impl Buses {
 
 /// What decides where a container's cgroup is.
 #[derive(Clone, Copy)]
-pub struct Place<'a> {
+pub struct CgroupRequest<'a> {
     /// `linux.cgroupsPath`.
     pub path: Option<&'a str>,
     /// The container's id.
@@ -50,14 +50,14 @@ pub struct Place<'a> {
 /// The unit, and where its cgroup will be if systemd's own is where it usually is: what is true is known once it is made.
 ///
 /// Errors: a path of another form, a slice or a name that systemd does not take.
-pub fn locate(layout: &Layout, place: &Place) -> Result<Location> {
-    let users = place.facts.euid != 0 || place.facts.in_user_namespace;
-    let (slice, name) = names(place, users)?;
+pub fn locate(layout: &Layout, request: &CgroupRequest) -> Result<Location> {
+    let users = request.facts.euid != 0 || request.facts.in_user_namespace;
+    let (slice, name) = names(request, users)?;
     let slice_path = path_of_slice(&slice)?;
-    check_name(place, &name)?;
-    let user = owner(place.facts);
+    check_name(request, &name)?;
+    let user = owner(request.facts);
     let wanted = |annotation| {
-        let name = annotations::find(place.annotations, annotation).filter(|name| !name.is_empty());
+        let name = annotations::find(request.annotations, annotation).filter(|name| !name.is_empty());
         name.map(|name| one_directory(annotation, name)).transpose()
     };
     let (mut below, delegated) = (wanted(SUBGROUP)?, wanted(DELEGATE_CGROUP)?);
@@ -75,8 +75,8 @@ pub fn locate(layout: &Layout, place: &Place) -> Result<Location> {
         below = None;
     }
     let bus = match users {
-        true => place.buses.user.clone().unwrap_or_else(|| format!("unix:path=/run/user/{user}/bus")),
-        false => place.buses.system.clone(),
+        true => request.buses.user.clone().unwrap_or_else(|| format!("unix:path=/run/user/{user}/bus")),
+        false => request.buses.system.clone(),
     };
     let legacy = !layout.hierarchies.is_empty();
     // On cgroup v2 alone nothing is made before systemd has said where.
@@ -105,10 +105,10 @@ fn refused(path: &str, reason: impl Into<Cow<'static, str>>) -> Error {
 }
 
 /// Slice and unit.
-fn names(place: &Place, users: bool) -> Result<(String, String)> {
+fn names(request: &CgroupRequest, users: bool) -> Result<(String, String)> {
     let usual = if users { "user.slice" } else { "system.slice" };
-    let Some(path) = place.path.filter(|path| !path.is_empty()) else {
-        return Ok((usual.to_owned(), format!("rruntime-{}.scope", place.id)));
+    let Some(path) = request.path.filter(|path| !path.is_empty()) else {
+        return Ok((usual.to_owned(), format!("rruntime-{}.scope", request.id)));
     };
     let parts: Vec<&str> = path.split(':').collect();
     let &[slice, prefix, name] = &parts[..] else {
@@ -160,8 +160,8 @@ fn is_valid(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b":-_.\\@".contains(&byte)
 }
 
-fn check_name(place: &Place, name: &str) -> Result<()> {
-    let path = place.path.unwrap_or(place.id);
+fn check_name(request: &CgroupRequest, name: &str) -> Result<()> {
+    let path = request.path.unwrap_or(request.id);
     if let Some(odd) = name.bytes().find(|byte| !is_valid(*byte)) {
         let odd = char::from(odd);
         return Err(refused(path, format!("systemd does not allow {odd:?} in the name of a unit"))
@@ -227,8 +227,9 @@ mod tests {
 
     fn found(path: Option<&str>, euid: u32) -> Result<(String, Unit)> {
         let (facts, buses) = (facts(euid), Buses::default());
-        let place = Place { path, id: "web", annotations: &BTreeMap::new(), facts: &facts, buses: &buses };
-        let location = locate(&Layout::v2("/sys/fs/cgroup"), &place)?;
+        let request =
+            CgroupRequest { path, id: "web", annotations: &BTreeMap::new(), facts: &facts, buses: &buses };
+        let location = locate(&Layout::v2("/sys/fs/cgroup"), &request)?;
         Ok((location.legs[0].path.clone(), location.unit.unwrap()))
     }
 

@@ -24,6 +24,7 @@ use crate::engine::checkpoint::look::{self, Look, Name};
 use crate::engine::checkpoint::service::{self, Service, Start};
 use crate::engine::checkpoint::{streams, verify};
 use crate::engine::child::open::{self, Given};
+use crate::engine::child::open_files::RaisedLimit;
 use crate::engine::child::{belonging, birth};
 use crate::engine::life::bundle::Bundle;
 use crate::engine::life::create::{Ready, intent};
@@ -86,7 +87,7 @@ impl Call<'_> {
             spec: &spec,
             cgroup: prepared.host.cgroup.as_ref(),
             limits: &prepared.limits,
-            scope: ready.order(&create.id, &spec),
+            scope: ready.scope_settings(&create.id, &spec),
             resctrl: rdt.as_ref(),
             raises: prepared.facts.privileged,
             wishes: Wishes { pid_file: create.pid_file.as_deref(), ..Wishes::default() },
@@ -127,6 +128,7 @@ impl Call<'_> {
             service: None,
             socket: None,
             guards: Vec::new(),
+            _raised: None,
         };
         let planned = Planned::of("restore", &deeds, &spec);
         let mut ledger = Vec::with_capacity(deeds.len());
@@ -203,6 +205,7 @@ struct Restoring<'a> {
     /// A copy of its socket, for the guard.
     socket: Option<OwnedFd>,
     guards: Vec<Guard>,
+    _raised: Option<RaisedLimit>,
 }
 
 impl Restoring<'_> {
@@ -470,6 +473,8 @@ impl Restoring<'_> {
             return Ok(());
         }
         let others = verify::tree(self.making.pid()?)?.into_iter().skip(1);
+        // Each is a descriptor, and each guard two.
+        self._raised = RaisedLimit::for_files(2 * others.len(), self.making.engine.open_files)?;
         let others: SysResult<Vec<OwnedFd>> = others.map(process::pidfd_open).collect();
         for pair in others.map_err(|e| e.because("open a restored process"))?.chunks(2) {
             let kills = [&pair[0], &pair[pair.len() - 1]].map(AsFd::as_fd);

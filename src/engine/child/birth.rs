@@ -59,7 +59,7 @@ pub enum Birthplace {
 
 /// Starts init in a cgroup that has processes. `first` is the container's first process.
 pub fn start_in(start: Start, cgroup: &Cgroup, birthplace: Birthplace, first: i32) -> Result<Init> {
-    let sleeper = if cgroup.is_hybrid() { Sleeper::None } else { Sleeper::Thread };
+    let sleeper = if cgroup.charges_memory_on_v1() { Sleeper::None } else { Sleeper::Thread };
     let start_there = |group: Option<BorrowedFd>| {
         // A container that manages cgroups of its own may freeze one while we look.
         if group.is_some_and(is_freezing_group) {

@@ -9,7 +9,7 @@
 //! Whatever fails after the intent undoes everything, in the reverse order, by the same code as `delete`.
 
 use crate::cgroup::Driver;
-use crate::cgroup::systemd::{self, Order, Place};
+use crate::cgroup::systemd::{self, CgroupRequest, ScopeSettings};
 use crate::engine::caller::{
     console,
     pidfd::{self, Role},
@@ -62,10 +62,10 @@ pub struct Ready {
 
 impl Ready {
     /// What is asked of systemd, where that makes the cgroup.
-    pub fn order<'r>(&'r self, id: &'r str, spec: &Spec) -> Option<Order<'r>> {
+    pub fn scope_settings<'r>(&'r self, id: &'r str, spec: &Spec) -> Option<ScopeSettings<'r>> {
         let prepared = &self.prepared;
-        let in_scope = prepared.host.cgroup.as_ref().is_some_and(|location| location.unit.is_some());
-        in_scope.then_some(Order {
+        prepared.host.cgroup.as_ref()?.unit.as_ref()?;
+        Some(ScopeSettings {
             id,
             limits: &prepared.limits,
             layout: &prepared.host.cgroups,
@@ -135,8 +135,8 @@ impl Call<'_> {
         let path = spec.linux.as_ref().and_then(|linux| linux.cgroups_path.as_deref());
         let mut prepared = self.prepare_with(facts, spec, |facts, layout| {
             let (annotations, buses) = (&spec.annotations, &self.buses);
-            let place = Place { path, id: &options.id, annotations, facts, buses };
-            self.cgroup_manager.locate(layout, &place)
+            let request = CgroupRequest { path, id: &options.id, annotations, facts, buses };
+            self.cgroup_manager.locate(layout, &request)
         })?;
         if let Some(location) = prepared.host.cgroup.as_ref().filter(|location| location.unit.is_some()) {
             if !location.is_unified() {
@@ -180,7 +180,7 @@ impl Call<'_> {
             spec,
             cgroup: prepared.host.cgroup.as_ref(),
             limits: &prepared.limits,
-            scope: ready.order(&options.id, spec),
+            scope: ready.scope_settings(&options.id, spec),
             resctrl: rdt.as_ref(),
             raises: prepared.facts.privileged,
             wishes,

@@ -148,13 +148,13 @@ pub struct Leavings<'a> {
     pub entry: Option<Entry>,
     /// What the process that has made it has in its hands.
     pub init: Option<Init>,
-    pub moved: Option<Moved>,
+    pub moved_devices: Option<Moved>,
 }
 
 impl<'a> Leavings<'a> {
     /// Of a container that others may have made.
     pub fn of(engine: &'a Call<'a>, entry: Entry, record: &'a Record) -> Leavings<'a> {
-        Leavings { engine, record, entry: Some(entry), init: None, moved: None }
+        Leavings { engine, record, entry: Some(entry), init: None, moved_devices: None }
     }
 
     /// Does these deeds of the way back, up to the first that fails: the record stays, for another try.
@@ -167,8 +167,8 @@ impl<'a> Leavings<'a> {
         let Leavings { engine, record, .. } = *self;
         match (deed, &self.entry) {
             (Deed::GiveDevicesBack, _) => {
-                let moved = self.moved.take();
-                moved.into_iter().for_each(|moved| moved.give_back(&|warning| engine.warn(warning)));
+                let devices = self.moved_devices.take();
+                devices.into_iter().for_each(|devices| devices.give_back(&|warning| engine.warn(warning)));
                 Ok(())
             }
             (Deed::EndProcesses, _) => {

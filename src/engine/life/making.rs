@@ -71,7 +71,7 @@ pub struct Parts {
     start_pipes: Option<Theirs>,
     opened: Option<Opened>,
     /// The host's network devices that are in the container.
-    moved: Option<Moved>,
+    moved_devices: Option<Moved>,
 }
 
 impl Parts {
@@ -111,11 +111,11 @@ impl Making<'_> {
                 self.made.holder = Some(birth::start_holder(&self.engine.waits)?);
                 Ok(())
             }
-            Deed::AskForScope(order) => {
+            Deed::AskForScope(settings) => {
                 let held = self.made.holder.as_ref().or(self.made.init.as_ref());
                 let pid = held.ok_or_else(|| Deed::StartHolder.misplaced())?.process().pid;
                 let driver = &mut self.made.driver;
-                self.engine.patiently(None, |rest| driver.ask(&order, pid, rest))
+                self.engine.patiently(None, |rest| driver.ask(&settings, pid, rest))
             }
             Deed::AwaitScope(limits) => {
                 let driver = &mut self.made.driver;
@@ -318,7 +318,7 @@ impl Making<'_> {
         let process = self.first()?.pidfd.try_clone().map_err(|e| Error::io("dup", &e))?;
         let joined = self.plan.joined & libc::CLONE_NEWNET as u64 != 0;
         let company = if joined { Company::Shared } else { Company::Alone };
-        self.made.moved =
+        self.made.moved_devices =
             Some(netdevices::move_in(linux, process.as_fd(), company, &|warning| self.engine.warn(warning))?);
         Ok(())
     }
@@ -383,14 +383,14 @@ impl Making<'_> {
     /// Takes back what was done. An empty cgroup that was there before has become the container's, with all below it. A
     /// failure here is a warning, because the error that led here is the one to report.
     pub fn undo(mut self, ledger: &[Deed]) {
-        let Parts { entry, driver, init, holder, restored, moved, .. } = self.made;
+        let Parts { entry, driver, init, holder, restored, moved_devices, .. } = self.made;
         drop(driver);
         holder.iter().for_each(Init::end);
         restored.iter().for_each(|first| self.engine.waits.end(first));
         // It is ended by its descriptor; then all that is in its group.
         self.record.process = None;
         let back = undo(ledger, there(&self.record));
-        let leavings = Leavings { engine: self.engine, record: &self.record, entry, init, moved };
+        let leavings = Leavings { engine: self.engine, record: &self.record, entry, init, moved_devices };
         let undone = leavings.take_back("the way back from create", &back);
         undone.unwrap_or_else(|error| self.engine.warn(error.doing("cleaning up after a failure")));
     }

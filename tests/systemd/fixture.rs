@@ -36,16 +36,16 @@ pub fn alone() -> RwLockWriteGuard<'static, ()> {
 
 macro_rules! under_systemd {
     (alone) => {
-        if let Some(reason) = $crate::bench::missing(None) {
+        if let Some(reason) = $crate::fixture::missing(None) {
             skip!("{reason}");
         }
-        let _alone = $crate::bench::alone();
+        let _alone = $crate::fixture::alone();
     };
     ($($root:expr)?) => {
-        if let Some(reason) = $crate::bench::missing([None $(, Some($root))?].into_iter().next_back().flatten()) {
+        if let Some(reason) = $crate::fixture::missing([None $(, Some($root))?].into_iter().next_back().flatten()) {
             skip!("{reason}");
         }
-        let _calm = $crate::bench::calm();
+        let _calm = $crate::fixture::calm();
     };
 }
 
@@ -53,7 +53,7 @@ macro_rules! under_systemd {
 macro_rules! needs_limits {
     ($($controller:expr),+) => {
         under_systemd!();
-        if !$crate::bench::is_root() && !$crate::support::is_v2() {
+        if !$crate::fixture::is_root() && !$crate::support::is_v2() {
             skip!("cgroup v1 gives an ordinary user no limits");
         }
         needs!($($controller),+);
