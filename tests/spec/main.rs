@@ -10,6 +10,7 @@ mod conformance;
 mod cpus;
 mod deeds;
 mod kept;
+mod lanes;
 mod load;
 mod merge;
 mod names;

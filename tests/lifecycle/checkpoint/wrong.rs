@@ -1,6 +1,6 @@
 //! What cannot be done says so, and leaves nothing behind.
 
-use super::{checkpoint, command, counting, images, needs_criu, restore, started};
+use super::{checkpoint, command, counting, images, needs_criu, restore, running, started};
 use crate::support::leftovers::assert_nothing_left;
 use crate::support::{Container, finish, wait_until};
 use std::fs;
@@ -77,7 +77,7 @@ fn an_error_of_crius_is_told_with_its_log_and_its_cause_last() {
 #[test]
 fn a_restore_that_is_killed_leaves_what_delete_removes() {
     needs_criu!();
-    let container = started(counting());
+    let container = running(Container::new().sh("sleep 1000"));
     checkpoint(&container, &[]).ok();
     let (bundle, images) = (container.bundle(), images(&container));
     let args = ["restore", "-d", "-b", bundle.to_str().unwrap(), "--image-path", images.to_str().unwrap()];
