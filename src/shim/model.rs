@@ -146,6 +146,12 @@ pub struct Container {
     /// Another runtime, which is executed for it; empty: the engine.
     #[prost(string, tag = "7")]
     pub runtime: String,
+    /// The images that `Start` makes its processes from; empty: they are new.
+    #[prost(string, tag = "8")]
+    pub checkpoint: String,
+    /// What `Create` was told: containerd.runc.v1.Options.
+    #[prost(bytes = "vec", tag = "9")]
+    pub options: Vec<u8>,
 }
 
 /// How far a process has come.

@@ -1,65 +1,131 @@
-//! `Checkpoint`: a task's processes to files, by CRIU.
+//! `Checkpoint`: a task's processes to files, by CRIU; and `Start` of a task that comes from such files.
 
-use crate::engine::{AfterDump, CheckpointOptions as EngineOptions, CriuOptions};
-use crate::shim::containerd::calls::{Reply, status_of};
+use crate::engine::{
+    AfterDump, CheckpointOptions as EngineOptions, CreateOptions, CriuOptions, Engine, Force, Recipients,
+    RestoreOptions, Started, Terminal,
+};
+use crate::error::Result;
+use crate::shim::containerd::calls::{Reply, internal, status_of};
 use crate::shim::containerd::ends::event;
 use crate::shim::containerd::event_messages::CheckpointedEvent;
-use crate::shim::containerd::messages::{CheckpointOptions, CheckpointRequest};
+use crate::shim::containerd::messages::{CheckpointOptions, CheckpointRequest, Options};
 use crate::shim::containerd::serve::Shim;
 use crate::shim::frames::Code;
-use crate::shim::model::{Call, Record};
+use crate::shim::model::{Call, Container, Phase, Process, Record};
+use crate::shim::stdio::Ends;
 use prost::Message;
 use std::path::PathBuf;
 
-pub(super) fn checkpoint(shim: &mut Shim, call: Call, request: CheckpointRequest) -> Reply {
-    let container = shim.container(&request.id)?;
-    let options = match &request.options {
-        Some(any) => CheckpointOptions::decode(&*any.value)
-            .map_err(|e| Code::InvalidArgument.saying(format!("the options cannot be read: {e}")))?,
-        None => CheckpointOptions::default(),
-    };
-    let id = request.id.clone();
-    if !shim.take_turn(call, &id) {
-        return Ok(None);
+impl Shim {
+    pub(super) fn checkpoint(&mut self, call: Call, request: CheckpointRequest) -> Reply {
+        let container = self.container(&request.id)?;
+        let options = match &request.options {
+            Some(any) => CheckpointOptions::decode(&*any.value)
+                .map_err(|e| Code::InvalidArgument.saying(format!("the options cannot be read: {e}")))?,
+            None => CheckpointOptions::default(),
+        };
+        if self.is_busy(call, &container.id) {
+            return Ok(None);
+        }
+        let path = [&options.image_path, &request.path].into_iter().find(|path| !path.is_empty()).cloned();
+        let (id, path) = (container.id.clone(), PathBuf::from(path.unwrap_or_default()));
+        let work = move |engine: &Engine| dump(engine, &id, path, &options);
+        let begun = self.in_turn(&container, work, move |shim, dumped| {
+            let told = CheckpointedEvent { container_id: request.id, checkpoint: request.path };
+            let (answer, events) = match dumped {
+                Ok(()) => (Ok(Vec::new()), vec![event("/tasks/checkpointed", "TaskCheckpointed", &told)]),
+                Err(error) => (Err(status_of(&error, "")), Vec::new()),
+            };
+            shim.answer(call, answer, Record { events, ..Record::default() })
+        });
+        begun.map(|()| None).map_err(|error| internal(&error))
     }
-    let path = [&options.image_path, &request.path].into_iter().find(|path| !path.is_empty()).cloned();
-    let begun = shim.plain_engine(&container).and_then(|engine| {
-        let id = id.clone();
-        shim.begin(move || {
-            let dump = EngineOptions {
-                criu: CriuOptions {
-                    image_path: PathBuf::from(path.unwrap_or_default()),
-                    work_path: (!options.work_path.is_empty()).then(|| PathBuf::from(&options.work_path)),
-                    tcp_established: options.open_tcp,
-                    ext_unix_sk: options.external_unix_sockets,
-                    shell_job: options.terminal,
-                    file_locks: options.file_locks,
-                    ..CriuOptions::default()
-                },
-                // Its end is told as every other: what is left of it `Delete` takes away.
-                after: AfterDump::Run,
-                ..EngineOptions::default()
+
+    /// Makes the processes of a container of which `Create` has said where they come from.
+    pub(super) fn restore(&mut self, call: Call, process: Process) -> Reply {
+        let container = self.container(&process.name.container)?;
+        if self.is_busy(call, &container.id) {
+            return Ok(None);
+        }
+        self.begin_restore(call, process, container).map(|()| None).map_err(|error| internal(&error))
+    }
+
+    fn begin_restore(&mut self, call: Call, process: Process, container: Container) -> Result<()> {
+        // What a killed shim has left of it.
+        self.end_streams(process.number)?;
+        let ends = self.open_streams(&process)?;
+        let (variables, again) = (self.logger_variables(&container.id), self.was_begun_before(call));
+        self.starting.insert(process.number);
+        let (made, terminal) = (container.clone(), process.terminal);
+        let work = move |engine: &Engine| {
+            let logger = ends.start_logger(&variables)?;
+            if again {
+                engine.delete(&made.id, Force::Kill)?;
+            }
+            Ok((restore(engine, &made, terminal, &ends)?, logger))
+        };
+        self.in_turn(&container, work, move |shim, restored: Result<(Started, _)>| {
+            let restored = restored.and_then(|(started, logger)| {
+                shim.keep_logger(process.number, logger)?;
+                shim.take_started(&process, started)
+            });
+            let (pid, pidfd) = match restored {
+                Ok(restored) => restored,
+                Err(error) => {
+                    shim.end_streams(process.number)?;
+                    return shim.started(call, process, Err(error));
+                }
             };
-            let dumped = engine.checkpoint(&id, &dump);
-            let killed = dumped.is_ok() && options.exit;
-            let dumped = if killed {
-                dumped.and_then(|()| engine.kill(&id, libc::SIGKILL, crate::engine::Recipients::All))
-            } else {
-                dumped
-            };
-            Box::new(move |shim: &mut Shim| {
-                let told = CheckpointedEvent { container_id: id.clone(), checkpoint: request.path.clone() };
-                let (answer, events) = match dumped {
-                    Ok(()) => (Ok(Vec::new()), vec![event("/tasks/checkpointed", "TaskCheckpointed", &told)]),
-                    Err(error) => (Err(status_of(&error, "")), Vec::new()),
-                };
-                let finished = shim.answer(call, answer, Record { events, ..Record::default() });
-                shim.finish(&id, finished);
-            })
+            let process = Process { pid, phase: Phase::Running.into(), ..process };
+            shim.note(Record { process: Some(process.clone()), ..Record::default() })?;
+            shim.live(&process, pidfd)?;
+            shim.watch_oom(&process.name.container, process.number);
+            shim.started(call, process, Ok(()))
         })
-    });
-    begun.map(|()| None).map_err(|error| {
-        shim.busy.remove(&id);
-        status_of(&error, "")
-    })
+    }
+}
+
+/// In a thread.
+fn dump(engine: &Engine, id: &str, path: PathBuf, options: &CheckpointOptions) -> Result<()> {
+    let dump = EngineOptions {
+        criu: CriuOptions {
+            image_path: path,
+            work_path: (!options.work_path.is_empty()).then(|| PathBuf::from(&options.work_path)),
+            tcp_established: options.open_tcp,
+            ext_unix_sk: options.external_unix_sockets,
+            shell_job: options.terminal,
+            file_locks: options.file_locks,
+            ..CriuOptions::default()
+        },
+        // The engine would delete it: that is `Delete`'s, after its end was told as every other.
+        after: AfterDump::Run,
+        ..EngineOptions::default()
+    };
+    engine.checkpoint(id, &dump)?;
+    if options.exit { engine.kill(id, libc::SIGKILL, Recipients::All) } else { Ok(()) }
+}
+
+/// In a thread.
+fn restore(engine: &Engine, container: &Container, terminal: bool, ends: &Ends) -> Result<Started> {
+    // They were read by `Create`.
+    let options = Options::decode(&*container.options).unwrap_or_default();
+    let restore = RestoreOptions {
+        create: CreateOptions {
+            id: container.id.clone(),
+            bundle: PathBuf::from(&container.bundle),
+            terminal: Terminal::Caller { like: None, output: None },
+            streams: if terminal { [None; 3] } else { ends.borrowed() },
+            root_change: options.no_pivot_root.into(),
+            keyring: options.no_new_keyring.into(),
+            ..CreateOptions::default()
+        },
+        criu: CriuOptions {
+            image_path: PathBuf::from(&container.checkpoint),
+            work_path: (!options.criu_work_path.is_empty()).then(|| PathBuf::from(&options.criu_work_path)),
+            shell_job: terminal,
+            ..CriuOptions::default()
+        },
+        ..RestoreOptions::default()
+    };
+    engine.restore(&restore).map(|running| running.process)
 }

@@ -3,8 +3,12 @@
 
 mod calls;
 mod checkpoint;
+mod control;
+mod create;
+mod delete;
 mod ends;
 mod event_messages;
+mod exec;
 mod info;
 mod messages;
 mod metrics;

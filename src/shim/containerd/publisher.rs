@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Before it is asked again after a failure: at first, and at most.
 const PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// An event that containerd answers with an error so often is given up.
 const REFUSALS: u32 = 5;
 /// Of an answer that makes sense.
@@ -56,6 +56,13 @@ impl Publisher {
             refused: 0,
             failures: 0,
             due: None,
+        }
+    }
+
+    /// containerd is there again.
+    pub fn hurry(&mut self) {
+        if self.sending.is_none() {
+            (self.due, self.failures) = (None, 0);
         }
     }
 

@@ -344,6 +344,7 @@ impl Shim {
         }
         self.watch(CONNECTION, name & !ACCEPTED, fd.as_fd(), Interest::READ)?;
         self.connections.insert(name, fd);
+        self.publisher.hurry();
         Ok(())
     }
 
@@ -420,6 +421,10 @@ impl Shim {
             let method = pending.request.method;
             let text = format!("{method}: the shim has ended {CRASHES} times while it was at this request");
             return self.answer(call, Err(frames::Code::Internal.saying(text)), Record::default());
+        }
+        if self.log.wants_debug() {
+            let name = super::calls::named(&pending.request).unwrap_or_default();
+            self.log.debug(&format!("{} {} {}", pending.request.method, name.container, name.exec));
         }
         match self.handle(call, &pending.request) {
             Ok(None) => Ok(()),
@@ -543,7 +548,8 @@ impl Shim {
             self.watch_streams(number)?;
         }
         let phase = process.phase();
-        if phase == Phase::Ended || phase == Phase::Begun {
+        // One without a pid comes from a checkpoint, by `Start`.
+        if phase == Phase::Ended || phase == Phase::Begun || process.pid == 0 {
             return Ok(());
         }
         let Some(pidfd) = held.remove(&Part::Pidfd.of(number)) else {

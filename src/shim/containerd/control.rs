@@ -1,0 +1,113 @@
+//! What is done to a task that runs: `Kill`, `Pause`, `Resume`, `Update`.
+
+use crate::engine::{Engine, Recipients, UpdateOptions};
+use crate::error::{Kind, Result};
+use crate::shim::containerd::calls::{Reply, internal, nothing, status_of};
+use crate::shim::containerd::ends::event;
+use crate::shim::containerd::event_messages as events;
+use crate::shim::containerd::messages::{KillRequest, ProcessRequest, UpdateRequest};
+use crate::shim::containerd::serve::Shim;
+use crate::shim::frames::Code;
+use crate::shim::model::{Call, Container, Phase, Record};
+use crate::sys::{Errno, process as processes};
+use std::os::fd::AsFd;
+
+impl Shim {
+    pub(super) fn kill(&mut self, call: Call, request: KillRequest) -> Reply {
+        let process = self.process(&request.id, &request.exec_id)?;
+        let finished = || Code::NotFound.saying("process already finished: not found");
+        let signal = request.signal as i32;
+        if !request.exec_id.is_empty() {
+            let Some(life) = self.lives.get(&process.number) else { return Err(finished()) };
+            return match processes::pidfd_send_signal(life.pidfd.as_fd(), signal) {
+                Ok(()) => nothing(),
+                Err(Errno(libc::ESRCH)) => Err(finished()),
+                Err(e) => Err(status_of(&e.because("send the signal"), "")),
+            };
+        }
+        let ended = process.phase() == Phase::Ended;
+        if ended && !request.all {
+            return Err(finished());
+        }
+        let container = self.container(&request.id)?;
+        let engine = self.plain_engine(&container).map_err(|error| internal(&error))?;
+        let begun = self.begin(move || {
+            let recipients = if request.all { Recipients::All } else { Recipients::FirstProcess };
+            let killed = engine.kill(&request.id, signal, recipients);
+            Box::new(move |shim: &mut Shim| {
+                let answer = match killed {
+                    Ok(()) => Ok(Vec::new()),
+                    // All of none.
+                    Err(_) if ended => Ok(Vec::new()),
+                    Err(error) if error.detail().kind == Kind::WrongState => Err(finished()),
+                    Err(error) => Err(status_of(&error, "")),
+                };
+                if let Err(error) = shim.answer_now(call, answer) {
+                    shim.log.warn(&error);
+                }
+            })
+        });
+        begun.map(|()| None).map_err(|error| internal(&error))
+    }
+
+    pub(super) fn pause(&mut self, call: Call, request: &ProcessRequest, pause: bool) -> Reply {
+        let container = self.container(&request.id)?;
+        let phase = self.process(&request.id, "")?.phase();
+        let words = if pause { "pause" } else { "resume" };
+        if phase != Phase::Running || (container.paused == pause && !self.was_begun_before(call)) {
+            let state = match phase {
+                Phase::Running if container.paused => "paused",
+                Phase::Running => "running",
+                Phase::Ended => "stopped",
+                _ => "created",
+            };
+            return Err(Code::Unknown.saying(format!("cannot {words} a {state} process")));
+        }
+        if self.is_busy(call, &request.id) {
+            return Ok(None);
+        }
+        let (id, changed) = (request.id.clone(), container.clone());
+        let work = move |engine: &Engine| if pause { engine.pause(&id) } else { engine.resume(&id) };
+        let begun = self.in_turn(&container, work, move |shim, done| shim.paused(call, changed, pause, done));
+        begun.map(|()| None).map_err(|error| internal(&error))
+    }
+
+    fn paused(&mut self, call: Call, container: Container, pause: bool, done: Result<()>) -> Result<()> {
+        match done {
+            // A predecessor has done it.
+            Err(error) if error.detail().kind == Kind::AlreadySo => {}
+            Err(error) => return self.answer(call, Err(status_of(&error, "")), Record::default()),
+            Ok(()) => {}
+        }
+        let told = events::ContainerEvent { container_id: container.id.clone() };
+        let told = match pause {
+            true => event("/tasks/paused", "TaskPaused", &told),
+            false => event("/tasks/resumed", "TaskResumed", &told),
+        };
+        let container = Container { paused: pause, ..container };
+        let changes = Record { container: Some(container), events: vec![told], ..Record::default() };
+        self.answer(call, Ok(Vec::new()), changes)
+    }
+
+    pub(super) fn update(&mut self, call: Call, request: UpdateRequest) -> Reply {
+        let container = self.container(&request.id)?;
+        let missing = || Code::InvalidArgument.saying("an update needs resources");
+        let resources = request.resources.ok_or_else(missing)?.value;
+        if self.is_busy(call, &container.id) {
+            return Ok(None);
+        }
+        let id = container.id.clone();
+        let options = UpdateOptions {
+            resources,
+            from: "the request".to_owned(),
+            typed: Vec::new(),
+            l3_cache_schema: None,
+            mem_bw_schema: None,
+        };
+        let work = move |engine: &Engine| engine.update(&id, &options);
+        let begun = self.in_turn(&container, work, move |shim, updated: Result<()>| {
+            shim.answer_now(call, updated.map(|()| Vec::new()).map_err(|error| status_of(&error, "")))
+        });
+        begun.map(|()| None).map_err(|error| internal(&error))
+    }
+}

@@ -1,0 +1,289 @@
+//! `Create` and `Start` of a container.
+
+use crate::engine::{CreateOptions, Engine, Force, Started, Status as State, Terminal};
+use crate::error::{Error, Kind, Result};
+use crate::shim::containerd::calls::{Reply, internal, said, status_of};
+use crate::shim::containerd::ends::event;
+use crate::shim::containerd::event_messages as events;
+use crate::shim::containerd::messages::{
+    CreateRequest, CreateResponse, Options, ProcessRequest, StartResponse,
+};
+use crate::shim::containerd::rootfs;
+use crate::shim::containerd::serve::Shim;
+use crate::shim::frames::Code;
+use crate::shim::model::{Call, Container, Name, Phase, Process, Record};
+use crate::shim::stdio::{Ends, Part, Streams};
+use crate::spec::{Spec, load};
+use prost::Message;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+/// Of a bundle's config.json.
+const CONFIG: usize = 32 << 20;
+
+impl Shim {
+    pub(super) fn create(&mut self, call: Call, request: CreateRequest) -> Reply {
+        let id = &request.id;
+        let name = Name { container: id.clone(), exec: String::new() };
+        let earlier = self.desk().model.processes.get(&name).cloned();
+        if earlier.as_ref().is_some_and(|process| process.phase() != Phase::Begun) {
+            return Err(Code::AlreadyExists.saying(format!("container {id}: already exists")));
+        }
+        if self.is_busy(call, id) {
+            return Ok(None);
+        }
+        self.begin_create(call, request, earlier)
+            .map(|()| None)
+            .map_err(|error| status_of(&error, "OCI runtime create failed"))
+    }
+
+    fn begin_create(&mut self, call: Call, request: CreateRequest, earlier: Option<Process>) -> Result<()> {
+        let options: Options = match &request.options {
+            Some(any) if any.kind == "containerd.runc.v1.Options" => Options::decode(&*any.value)
+                .map_err(|e| Error::argument("options", &any.kind, format!("they cannot be read: {e}")))?,
+            _ => Options::default(),
+        };
+        if !options.binary_name.is_empty() && !is_this_program(&options.binary_name) {
+            return Err(Error::argument(
+                "BinaryName",
+                &options.binary_name,
+                "this shim runs no other runtime yet",
+            )
+            .kind(Kind::Unsupported)
+            .remedy("leave it out, or use io.containerd.runc.v2"));
+        }
+        let config = super::serve::read_file(&Path::new(&request.bundle).join("config.json"), CONFIG)?;
+        let spec: Spec = load::parse("config.json", &config)?;
+        let own_pids = has_own_pids(&spec);
+        let number =
+            earlier.as_ref().map_or_else(|| self.desk().model.settings.next_number, |process| process.number);
+        // What a killed shim has left of it.
+        if let Some(mut streams) = self.streams.remove(&number) {
+            streams.end(&self.keeper)?;
+        }
+        let container = Container {
+            id: request.id.clone(),
+            bundle: request.bundle.clone(),
+            own_pids,
+            paused: false,
+            systemd: options.systemd_cgroup,
+            mounted: !request.rootfs.is_empty(),
+            runtime: String::new(),
+            checkpoint: request.checkpoint.clone(),
+            options: options.encode_to_vec(),
+        };
+        let process = Process {
+            name: Name { container: request.id.clone(), exec: String::new() },
+            number,
+            phase: Phase::Begun.into(),
+            pid: 0,
+            terminal: request.terminal,
+            stdin: request.stdin.clone(),
+            stdout: request.stdout.clone(),
+            stderr: request.stderr.clone(),
+            ..Process::default()
+        };
+        let record = Record {
+            container: Some(container.clone()),
+            process: Some(process.clone()),
+            ..Record::default()
+        };
+        self.note(record)?;
+        let ends = match request.checkpoint.is_empty() {
+            true => self.open_streams(&process).inspect_err(|_| drop(self.forget_process(&process)))?,
+            // `Start` opens them, which makes the processes.
+            false => Ends::default(),
+        };
+        let again = earlier.is_some();
+        let variables = self.logger_variables(&request.id);
+        let asked = request.clone();
+        let work = move |engine: &Engine| {
+            let logger = ends.start_logger(&variables)?;
+            Ok((create(engine, &asked, &options, &ends, again)?, logger))
+        };
+        self.in_turn(&container, work, move |shim, created: Result<(Option<Started>, _)>| {
+            let created = created.and_then(|(started, logger)| {
+                shim.keep_logger(process.number, logger)?;
+                Ok(started)
+            });
+            shim.created(call, &request, process, created)
+        })
+    }
+
+    /// What the engine has started is held by the keeper from now on. Returns its pid and its descriptor.
+    pub(super) fn take_started(&mut self, process: &Process, started: Started) -> Result<(i32, OwnedFd)> {
+        self.keeper.hold(Part::Pidfd.of(process.number), started.pidfd.as_fd())?;
+        if let (Some(master), Some(streams)) = (started.terminal, self.streams.get_mut(&process.number)) {
+            streams.attach(master, &self.keeper)?;
+        }
+        self.watch_streams(process.number)?;
+        Ok((started.pid, started.pidfd))
+    }
+
+    fn created(
+        &mut self,
+        call: Call,
+        request: &CreateRequest,
+        process: Process,
+        created: Result<Option<Started>>,
+    ) -> Result<()> {
+        let started = match created {
+            Ok(started) => started,
+            Err(error) => {
+                self.forget_process(&process)?;
+                let status = status_of(&error, "OCI runtime create failed");
+                return self.answer(call, Err(status), Record::default());
+            }
+        };
+        let pidfd = started.map(|started| self.take_started(&process, started)).transpose()?;
+        let pid = pidfd.as_ref().map_or(0, |(pid, _)| *pid);
+        let process = Process { phase: Phase::Created.into(), pid, ..process };
+        let told = events::CreatedEvent {
+            container_id: request.id.clone(),
+            bundle: request.bundle.clone(),
+            rootfs: request.rootfs.clone(),
+            io: Some(events::Io {
+                stdin: request.stdin.clone(),
+                stdout: request.stdout.clone(),
+                stderr: request.stderr.clone(),
+                terminal: request.terminal,
+            }),
+            checkpoint: request.checkpoint.clone(),
+            pid: pid as u32,
+        };
+        let changes = Record {
+            process: Some(process.clone()),
+            events: vec![event("/tasks/create", "TaskCreate", &told)],
+            ..Record::default()
+        };
+        self.answer(call, Ok(CreateResponse { pid: pid as u32 }.encode_to_vec()), changes)?;
+        let Some((_, pidfd)) = pidfd else { return Ok(()) };
+        self.live(&process, pidfd)?;
+        self.watch_oom(&process.name.container, process.number);
+        Ok(())
+    }
+
+    pub(super) fn open_streams(&mut self, process: &Process) -> Result<Ends> {
+        let paths = [&*process.stdin, &*process.stdout, &*process.stderr];
+        let (streams, ends) = Streams::open(process.number, paths, process.terminal, &self.keeper)?;
+        self.streams.insert(process.number, streams);
+        Ok(ends)
+    }
+
+    /// What a logger finds in its environment.
+    pub(super) fn logger_variables(&self, id: &str) -> [(&'static str, String); 2] {
+        let namespace = self.desk().model.settings.namespace.clone();
+        [("CONTAINER_ID", id.to_owned()), ("CONTAINER_NAMESPACE", namespace)]
+    }
+
+    /// It was not made.
+    fn forget_process(&mut self, process: &Process) -> Result<()> {
+        self.end_streams(process.number)?;
+        self.note(Record { removed: Some(process.name.clone()), ..Record::default() })
+    }
+
+    pub(super) fn end_streams(&mut self, number: u64) -> Result<()> {
+        self.streams.remove(&number).map_or(Ok(()), |mut streams| streams.end(&self.keeper))
+    }
+
+    pub(super) fn start(&mut self, call: Call, request: ProcessRequest) -> Reply {
+        let process = self.process(&request.id, &request.exec_id)?;
+        match process.phase() {
+            Phase::Begun if !request.exec_id.is_empty() => self.start_exec(call, process),
+            Phase::Created if request.exec_id.is_empty() && process.pid == 0 => self.restore(call, process),
+            Phase::Created if request.exec_id.is_empty() => self.start_first(call, process),
+            // By a shim that was killed before it could answer; or by a client that asks twice.
+            Phase::Running | Phase::Ended if self.was_begun_before(call) => {
+                said(&StartResponse { pid: process.pid as u32 })
+            }
+            Phase::Ended => Err(Code::Unknown.saying("cannot start a stopped process")),
+            _ => Err(Code::Unknown.saying("cannot start a running process")),
+        }
+    }
+
+    /// Whether a predecessor may have been at this request.
+    pub(super) fn was_begun_before(&self, call: Call) -> bool {
+        self.inherited.contains(&call)
+    }
+
+    fn start_first(&mut self, call: Call, process: Process) -> Reply {
+        let container = self.container(&process.name.container)?;
+        if self.is_busy(call, &container.id) {
+            return Ok(None);
+        }
+        let (id, again) = (container.id.clone(), self.was_begun_before(call));
+        self.starting.insert(process.number);
+        let work = move |engine: &Engine| start_once(engine, &id, again);
+        let begun = self.in_turn(&container, work, move |shim, started| shim.started(call, process, started));
+        begun.map(|()| None).map_err(|error| internal(&error))
+    }
+
+    pub(super) fn started(&mut self, call: Call, process: Process, started: Result<()>) -> Result<()> {
+        self.starting.remove(&process.number);
+        if let Err(error) = started {
+            self.answer(call, Err(status_of(&error, "OCI runtime start failed")), Record::default())?;
+            return self.look_at_ended(process.number);
+        }
+        let (pid, number) = (process.pid as u32, process.number);
+        let told = events::StartedEvent { container_id: process.name.container.clone(), pid };
+        let process = Process { phase: Phase::Running.into(), ..process };
+        let changes = Record {
+            process: Some(process),
+            events: vec![event("/tasks/start", "TaskStart", &told)],
+            ..Record::default()
+        };
+        self.answer(call, Ok(StartResponse { pid }.encode_to_vec()), changes)?;
+        self.look_at_ended(number)
+    }
+}
+
+/// In a thread: the rootfs, then the container.
+fn create(
+    engine: &Engine,
+    request: &CreateRequest,
+    options: &Options,
+    ends: &Ends,
+    again: bool,
+) -> Result<Option<Started>> {
+    let rootfs = Path::new(&request.bundle).join("rootfs");
+    if again {
+        // What a killed shim has begun.
+        engine.delete(&request.id, Force::Kill)?;
+        rootfs::unmount(&rootfs)?;
+    }
+    rootfs::mount(&request.rootfs, &rootfs)?;
+    if !request.checkpoint.is_empty() {
+        return Ok(None);
+    }
+    let create = CreateOptions {
+        id: request.id.clone(),
+        bundle: PathBuf::from(&request.bundle),
+        terminal: Terminal::Caller { like: None, output: None },
+        streams: if request.terminal { [None; 3] } else { ends.borrowed() },
+        root_change: options.no_pivot_root.into(),
+        keyring: options.no_new_keyring.into(),
+        ..CreateOptions::default()
+    };
+    engine.create(&create).map(Some).inspect_err(|_| {
+        // The error that led here is the one to report.
+        let _ = rootfs::unmount(&rootfs);
+    })
+}
+
+/// In a thread. A predecessor may have done it, and then it is done.
+fn start_once(engine: &Engine, id: &str, again: bool) -> Result<()> {
+    if again && engine.state(id).is_ok_and(|state| state.status != State::Created) {
+        return Ok(());
+    }
+    engine.start(id, None).map(drop)
+}
+
+fn has_own_pids(spec: &Spec) -> bool {
+    spec.linux().namespaces.iter().any(|namespace| &*namespace.kind == "pid" && namespace.path.is_none())
+}
+
+fn is_this_program(name: &str) -> bool {
+    let found = nix::sys::stat::stat(name);
+    let own = nix::sys::stat::stat("/proc/self/exe");
+    matches!((found, own), (Ok(a), Ok(b)) if (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))
+}

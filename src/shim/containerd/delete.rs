@@ -1,0 +1,139 @@
+//! `Delete`, and the end of the shim.
+
+use crate::engine::{Engine, Force};
+use crate::error::Result;
+use crate::shim::containerd::calls::{Reply, internal, nothing, status_of};
+use crate::shim::containerd::ends::event;
+use crate::shim::containerd::event_messages as events;
+use crate::shim::containerd::messages::{DeleteResponse, ProcessRequest};
+use crate::shim::containerd::rootfs;
+use crate::shim::containerd::serve::Shim;
+use crate::shim::frames::Code;
+use crate::shim::model::{Call, Container, Name, Phase, Process, Record, Timestamp};
+use crate::shim::stdio::{Part, Streams};
+use crate::sys::wait;
+use prost::Message;
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long `Delete` waits for output that is still on its way, and `Shutdown` for events.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl Shim {
+    pub(super) fn delete(&mut self, call: Call, request: ProcessRequest) -> Reply {
+        let process = self.process(&request.id, &request.exec_id)?;
+        let first = request.exec_id.is_empty();
+        match process.phase() {
+            Phase::Running | Phase::Released => {
+                return Err(Code::FailedPrecondition.saying("cannot delete a running process"));
+            }
+            _ if self.waits_for_output(call, process.number) => return Ok(None),
+            _ => {}
+        }
+        if first { self.delete_container(call, process) } else { self.delete_exec(call, &process) }
+    }
+
+    /// Output that is still on its way is given a while.
+    fn waits_for_output(&mut self, call: Call, number: u64) -> bool {
+        let on_its_way = self.streams.get(&number).is_some_and(Streams::has_output);
+        let since = *self.deleting.entry(call).or_insert_with(Instant::now);
+        let waits = on_its_way && since.elapsed() < PATIENCE;
+        if waits {
+            self.postpone(call, since + PATIENCE);
+        } else {
+            self.deleting.remove(&call);
+        }
+        waits
+    }
+
+    fn delete_exec(&mut self, call: Call, process: &Process) -> Reply {
+        let deleted = deleted(process);
+        let changes = Record { removed: Some(process.name.clone()), ..Record::default() };
+        let answered = self.end_streams(process.number);
+        let answered = answered.and_then(|()| self.answer(call, Ok(deleted.encode_to_vec()), changes));
+        answered.map(|()| None).map_err(|error| internal(&error))
+    }
+
+    fn delete_container(&mut self, call: Call, process: Process) -> Reply {
+        let container = self.container(&process.name.container)?;
+        if self.is_busy(call, &container.id) {
+            return Ok(None);
+        }
+        let removed = container.clone();
+        let work = move |engine: &Engine| remove(engine, &removed);
+        let begun =
+            self.in_turn(&container, work, move |shim, removed| shim.deleted(call, &process, removed));
+        begun.map(|()| None).map_err(|error| internal(&error))
+    }
+
+    fn deleted(&mut self, call: Call, process: &Process, removed: Result<()>) -> Result<()> {
+        if let Err(error) = removed {
+            return self.answer(call, Err(status_of(&error, "")), Record::default());
+        }
+        // The end of one that was never started is told when it is reaped, for which there is no time left.
+        if let Some(life) = self.lives.remove(&process.number) {
+            self.epoll.forget(life.pidfd.as_fd());
+            let _ = wait::reap(life.pidfd.as_fd());
+            self.keeper.let_go(Part::Pidfd.of(process.number))?;
+        }
+        let name = &process.name;
+        let execs: Vec<u64> =
+            self.desk().model.processes_of(&name.container).map(|process| process.number).collect();
+        execs.into_iter().try_for_each(|number| self.end_streams(number))?;
+        let answer = deleted(process);
+        let told = events::DeletedEvent {
+            container_id: name.container.clone(),
+            pid: answer.pid,
+            exit_status: answer.exit_status,
+            exited_at: answer.exited_at,
+            id: String::new(),
+        };
+        let changes = Record {
+            removed: Some(name.clone()),
+            events: vec![event("/tasks/delete", "TaskDelete", &told)],
+            ..Record::default()
+        };
+        self.answer(call, Ok(answer.encode_to_vec()), changes)
+    }
+
+    /// containerd takes this container for gone, and `delete` removes it: nobody will ask for it again.
+    pub(super) fn forget(&mut self, request: &ProcessRequest) -> Reply {
+        if let Ok(container) = self.container(&request.id) {
+            let numbers: Vec<u64> =
+                self.desk().model.processes_of(&container.id).map(|process| process.number).collect();
+            for number in numbers {
+                self.end_streams(number).map_err(|error| internal(&error))?;
+                if let Some(life) = self.lives.remove(&number) {
+                    self.epoll.forget(life.pidfd.as_fd());
+                    self.keeper.let_go(Part::Pidfd.of(number)).map_err(|error| internal(&error))?;
+                }
+            }
+            let name = Name { container: container.id, exec: String::new() };
+            self.note(Record { removed: Some(name), ..Record::default() })
+                .map_err(|error| internal(&error))?;
+        }
+        self.shutdown()
+    }
+
+    pub(super) fn shutdown(&mut self) -> Reply {
+        if self.desk().model.containers.is_empty() {
+            self.finishing = Some(Instant::now() + PATIENCE);
+        }
+        nothing()
+    }
+}
+
+fn deleted(process: &Process) -> DeleteResponse {
+    DeleteResponse {
+        pid: process.pid as u32,
+        exit_status: process.status,
+        exited_at: Some(process.ended.unwrap_or(Timestamp::NONE)),
+    }
+}
+
+/// In a thread: the container, then the rootfs. What a predecessor has removed is gone.
+fn remove(engine: &Engine, container: &Container) -> Result<()> {
+    engine.delete(&container.id, Force::Kill)?;
+    rootfs::unmount(&Path::new(&container.bundle).join("rootfs"))
+}

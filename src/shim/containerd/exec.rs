@@ -1,0 +1,161 @@
+//! `Exec`, and `Start` of one.
+//!
+//! Its process is told to become its program when its pid, and both ends of the conversation with it, are in safe hands: a
+//! shim that is killed around that moment leaves a process that waits for its successor's word, not one that nobody knows.
+
+use crate::engine::{Event as EngineEvent, ExecOptions, ExecProcess, Observer, Started, Terminal};
+use crate::error::Result;
+use crate::shim::containerd::calls::{Reply, internal, status_of};
+use crate::shim::containerd::ends::event;
+use crate::shim::containerd::event_messages as events;
+use crate::shim::containerd::messages::{ExecRequest, StartResponse};
+use crate::shim::containerd::serve::Shim;
+use crate::shim::frames::Code;
+use crate::shim::model::{Call, Container, Name, Phase, Process, Record};
+use crate::shim::stdio::Part;
+use prost::Message;
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex, PoisonError};
+
+impl Shim {
+    pub(super) fn add_exec(&mut self, call: Call, request: &ExecRequest) -> Reply {
+        self.container(&request.id)?;
+        let name = Name { container: request.id.clone(), exec: request.exec_id.clone() };
+        if request.exec_id.is_empty() {
+            return Err(Code::InvalidArgument.saying("an exec needs an id"));
+        }
+        let first = self.process(&request.id, "")?;
+        if first.phase() == Phase::Ended {
+            return Err(Code::Unknown.saying("cannot exec in a stopped state"));
+        }
+        if self.container(&request.id)?.paused {
+            return Err(Code::Unknown.saying("cannot exec in a paused state"));
+        }
+        if self.desk().model.processes.contains_key(&name) {
+            return Err(Code::AlreadyExists.saying(format!("id {}: already exists", request.exec_id)));
+        }
+        let process = Process {
+            name,
+            number: self.desk().model.settings.next_number,
+            phase: Phase::Begun.into(),
+            terminal: request.terminal,
+            stdin: request.stdin.clone(),
+            stdout: request.stdout.clone(),
+            stderr: request.stderr.clone(),
+            spec: request.spec.as_ref().map(|any| any.value.clone()).unwrap_or_default(),
+            ..Process::default()
+        };
+        let told =
+            events::ExecAddedEvent { container_id: request.id.clone(), exec_id: request.exec_id.clone() };
+        let changes = Record {
+            process: Some(process),
+            events: vec![event("/tasks/exec-added", "TaskExecAdded", &told)],
+            ..Record::default()
+        };
+        self.answer(call, Ok(Vec::new()), changes).map(|()| None).map_err(|error| internal(&error))
+    }
+
+    pub(super) fn start_exec(&mut self, call: Call, process: Process) -> Reply {
+        let container = self.container(&process.name.container)?;
+        if self.process(&process.name.container, "")?.phase() == Phase::Ended {
+            return Err(Code::Unknown.saying("cannot exec in a stopped container"));
+        }
+        self.begin_exec(call, process, &container).map(|()| None).map_err(|error| internal(&error))
+    }
+
+    fn begin_exec(&mut self, call: Call, process: Process, container: &Container) -> Result<()> {
+        // What a killed shim has left of it.
+        self.end_streams(process.number)?;
+        let ends = match self.open_streams(&process) {
+            Ok(ends) => ends,
+            Err(error) => {
+                return self.answer(
+                    call,
+                    Err(status_of(&error, "OCI runtime exec failed")),
+                    Record::default(),
+                );
+            }
+        };
+        let keeper = Arc::clone(&self.keeper);
+        let (desk, released) = (self.shared_desk(), process.clone());
+        let usual = self.observer();
+        let failed = Arc::new(Mutex::new(None));
+        let failure = Arc::clone(&failed);
+        let observer: Observer = Arc::new(move |told| {
+            let EngineEvent::Releasing { process, word, answer } = told else { return usual(told) };
+            let number = released.number;
+            let held = keeper
+                .hold(Part::Pidfd.of(number), process.pidfd.as_fd())
+                .and_then(|()| keeper.hold(Part::Word.of(number), *word))
+                .and_then(|()| keeper.hold(Part::Answer.of(number), *answer));
+            let phase = Phase::Released.into();
+            let record = Process { phase, pid: process.pid, ..released.clone() };
+            let noted = held.and_then(|()| {
+                let mut desk = desk.lock().unwrap_or_else(PoisonError::into_inner);
+                desk.note(Record { process: Some(record), ..Record::default() })
+            });
+            if let Err(error) = noted {
+                *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            }
+        });
+        let engine = self.engine(container, observer)?;
+        let id = process.name.container.clone();
+        let variables = self.logger_variables(&id);
+        self.begin(move || {
+            let options = ExecOptions {
+                tty: Some(process.terminal),
+                terminal: Terminal::Caller { like: None, output: None },
+                streams: if process.terminal { [None; 3] } else { ends.borrowed() },
+                ..ExecOptions::of(ExecProcess::Object(process.spec.clone()))
+            };
+            let executed =
+                ends.start_logger(&variables).and_then(|logger| Ok((engine.exec(&id, &options)?, logger)));
+            drop(ends);
+            Box::new(move |shim: &mut Shim| {
+                let executed = executed.and_then(|(started, logger)| {
+                    shim.keep_logger(process.number, logger)?;
+                    Ok(started)
+                });
+                let failed = failed.lock().unwrap_or_else(PoisonError::into_inner).take();
+                if let Some(error) = failed {
+                    shim.log.warn(&error);
+                }
+                if let Err(error) = shim.executed(call, process, executed) {
+                    shim.log.warn(&error);
+                }
+            })
+        })
+    }
+
+    fn executed(&mut self, call: Call, process: Process, executed: Result<Started>) -> Result<()> {
+        let number = process.number;
+        [Part::Word, Part::Answer].into_iter().try_for_each(|part| self.keeper.let_go(part.of(number)))?;
+        let started = match executed {
+            Ok(started) => started,
+            Err(error) => {
+                self.keeper.let_go(Part::Pidfd.of(number))?;
+                self.end_streams(number)?;
+                let changes = Record { process: Some(process), ..Record::default() };
+                return self.answer(
+                    call,
+                    Err(status_of(&error, "OCI runtime exec failed: exec failed")),
+                    changes,
+                );
+            }
+        };
+        let (pid, pidfd) = self.take_started(&process, started)?;
+        let process = Process { phase: Phase::Running.into(), pid, ..process };
+        let told = events::ExecStartedEvent {
+            container_id: process.name.container.clone(),
+            exec_id: process.name.exec.clone(),
+            pid: pid as u32,
+        };
+        let changes = Record {
+            process: Some(process.clone()),
+            events: vec![event("/tasks/exec-started", "TaskExecStarted", &told)],
+            ..Record::default()
+        };
+        self.answer(call, Ok(StartResponse { pid: pid as u32 }.encode_to_vec()), changes)?;
+        self.live(&process, pidfd)
+    }
+}
