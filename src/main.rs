@@ -23,7 +23,7 @@ pub extern "C" fn main(_argc: c_int, _argv: *const *const c_char) -> c_int {
     let called = arguments.next().unwrap_or_default();
     let name = Path::new(&called).file_name().and_then(|name| name.to_str());
     if name == Some(containerd::NAME) {
-        return containerd::main(arguments);
+        return containerd::main(arguments, cli::features);
     }
     cli::main(cli::Face::called(name), arguments)
 }

@@ -8,9 +8,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the top to the bottom: a folder, or a file of src itself, knows what is below it and nothing else.
-const LAYERS: [&[&str]; 8] = [
+const LAYERS: [&[&str]; 9] = [
     &["main", "lib"],
     &["cli"],
+    &["shim"],
     &["engine"],
     &["plan", "state"],
     &["cgroup", "criu", "resctrl", "seccomp"],

@@ -31,6 +31,7 @@ use crate::report::{Log, Verbosity};
 use arguments::Arguments;
 use commands::COMMANDS;
 use commands::command::{Action, Command, FAILED, find};
+pub use commands::features::text as features;
 pub use face::Face;
 use face::Manner;
 use globals::Invoked;

@@ -21,8 +21,8 @@ pub enum Event<'a> {
     Held { pid: i32, hold: Hold },
     /// What is about to be done.
     Planned(Planned<'a>),
-    /// The process of an exec is about to be told to become its program. `word` and `answer` are our ends of the two pipes to
-    /// it: what holds them when this process is gone keeps it waiting, and can say the word ([`release`]).
+    /// The process of an exec is about to be told to become its program. `word` and `answer` are our ends of the two pipes
+    /// to it: what holds them when this process is gone keeps it waiting, and can say the word ([`release`]).
     ///
     /// [`release`]: crate::engine::release
     Releasing { process: &'a Child, word: BorrowedFd<'a>, answer: BorrowedFd<'a> },

@@ -1,5 +1,5 @@
-//! Calls of the engine that may wait, each in a thread of its own for as long as it takes: the loop goes on. An idle shim has
-//! one thread.
+//! Calls of the engine that may wait, each in a thread of its own for as long as it takes: the loop goes on. An idle shim
+//! has one thread.
 
 use crate::error::{Error, Result};
 use crate::sys::{file, poll};

@@ -1,7 +1,7 @@
 //! The shim: what stays when a command has returned, keeps a container's streams, and tells how it ended.
 //!
 //! ```text
-//!  start ──▶ keeper (init/src/keeper) ──▶ shim proper (this) ──▶ containers, execs
+//!  start ──▶ keeper (init/src/keeper.rs) ──▶ shim proper (this) ──▶ containers, execs
 //!              │ holds descriptors          │ one loop; a thread for each call of the engine that may wait
 //!              │ reaps orphans              │ journal: what a successor has to know
 //!              └ starts the next one when the shim proper is killed

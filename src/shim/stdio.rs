@@ -130,6 +130,16 @@ pub struct Ends {
 }
 
 impl Ends {
+    /// Gives them to the user of a container whose root is not the host's, so that it can open /dev/stdout anew.
+    pub fn give_to(&self, uid: u32, gid: u32) -> Result<()> {
+        let pipes = self.streams.iter().flatten().filter(|fd| file::kind(fd.as_fd()) == Ok(libc::S_IFIFO));
+        let (uid, gid) = (Some(uid.into()), Some(gid.into()));
+        pipes.into_iter().try_for_each(|fd| {
+            nix::unistd::fchown(fd, uid, gid)
+                .map_err(|e| Errno::from(e).because("fchown of a standard stream"))
+        })
+    }
+
     /// The program that reads the output, if there is to be one; it runs when this returns.
     pub fn start_logger(&self, variables: &[(&'static str, String)]) -> Result<Option<Child>> {
         let Some((path, words, [stdout, stderr])) = &self.logger else { return Ok(None) };
@@ -140,6 +150,10 @@ impl Ends {
         [0, 1, 2].map(|at| self.streams[at].as_ref().map(AsFd::as_fd))
     }
 }
+
+/// Of a client's fifo: what is moved there takes a place for each write of the process, however short, and the usual size
+/// has sixteen.
+const FIFO: i32 = 256 * 1024;
 
 /// How much one call moves at most, and how many calls before another stream has its turn.
 const MOST: usize = 1 << 20;
@@ -307,7 +321,8 @@ impl Streams {
                     if empty && stream == Stream::In && self.closing {
                         return Ok(Moved::Ended);
                     }
-                    way.state = if empty { State::Bytes } else { State::Room };
+                    // A file always takes something: bytes have come in the meantime.
+                    way.state = if empty || way.into_file { State::Bytes } else { State::Room };
                     return Ok(Moved::Waits);
                 }
                 Err(Errno(libc::ENOSPC | libc::EDQUOT | libc::EFBIG)) => {
@@ -401,6 +416,8 @@ fn open_client(stream: Stream, place: &str) -> Result<(OwnedFd, Option<OwnedFd>)
     if file::kind(reader.as_fd()) != Ok(libc::S_IFIFO) {
         return Err(Error::argument("stdout", path.display(), "this is no fifo"));
     }
+    // Where it is refused the usual size serves.
+    let _ = pipe::set_size(reader.as_fd(), FIFO);
     let writer = file::reopen(reader.as_fd(), libc::O_WRONLY | libc::O_NONBLOCK);
     Ok((writer.map_err(|e| e.because(format!("open {}", path.display())))?, Some(reader)))
 }

@@ -1,7 +1,8 @@
 //! Where output goes: what a client names by a path or a URI.
 //!
 //! A program as a logger is run as root by whoever may write a label of an image (CVE-2026-53488), so only a file that
-//! belongs to root or to us, in directories that no other user may write to, is executed, by the descriptor that was looked at.
+//! belongs to root or to us, in directories that no other user may write to, is executed, by the descriptor that was looked
+//! at.
 
 use crate::error::{Error, Result};
 use crate::sys::launch::{Child, Launch, LaunchError, Sleeper, begin};
@@ -69,8 +70,8 @@ fn decoded(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// The file, made if it is missing, to be written to behind its end. Not with O_APPEND, which splice(2) refuses: the place is
-/// that of the open file, which a successor gets.
+/// The file, made if it is missing, to be written to behind its end. Not with O_APPEND, which splice(2) refuses: the place
+/// is that of the open file, which a successor gets.
 pub fn open_file(path: &Path) -> Result<OwnedFd> {
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory)
@@ -148,7 +149,9 @@ pub fn start_logger(
     match poll::readable(ready.as_fd(), Some(Instant::now() + PATIENCE)) {
         Ok(true) => Ok(child),
         _ => {
+            // It may have ended by itself.
             let _ = crate::sys::process::pidfd_send_signal(child.pidfd.as_fd(), libc::SIGKILL);
+            // It is ours, and was killed.
             let _ = crate::sys::wait::reap(child.pidfd.as_fd());
             Err(doing(Error::new(format!("it was not ready in {} s", PATIENCE.as_secs()))))
         }

@@ -51,7 +51,8 @@ impl Inbox {
 
     /// What another process has received and has not forgotten: the connection, how many bytes came of it before, and those.
     pub fn left(&self) -> Option<(u64, u64, &[u8])> {
-        // SAFETY: the mapping is as long as `Laid`, for which any bytes are a valid value, and no other process writes to it.
+        // SAFETY: the mapping is as long as `Laid`, for which any bytes are a valid value, and no other process writes to
+        // it.
         let laid = unsafe { self.0.as_ref() };
         let length = (laid.header.msg_len as usize).min(ROOM);
         (laid.connection != 0 && length > 0).then(|| (laid.connection, laid.before, &laid.bytes[..length]))

@@ -23,6 +23,12 @@ pub fn to_write() -> SysResult<(OwnedFd, OwnedFd)> {
     Ok((ours, theirs))
 }
 
+/// fcntl(F_SETPIPE_SZ): how many bytes it takes. A user who has many large pipes is refused.
+pub fn set_size(pipe: BorrowedFd, bytes: i32) -> SysResult<()> {
+    // SAFETY: it takes numbers.
+    check(unsafe { libc::fcntl(pipe.as_raw_fd(), libc::F_SETPIPE_SZ, bytes) }).map(drop)
+}
+
 /// splice(from, to): moves bytes, without waiting, of which one end is a pipe; 0 at the end of `from`. What has left `from`
 /// is in `to`, also where the caller is killed meanwhile. `EAGAIN` where there are none, or is no room.
 pub fn splice(from: BorrowedFd, to: BorrowedFd, most: usize) -> SysResult<usize> {

@@ -97,7 +97,8 @@ pub fn become_subreaper() -> Sys<()> {
     prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0)
 }
 
-/// execveat(program, "", argv, envp, AT_EMPTY_PATH), with the two lists that we were started with; returns only when it fails.
+/// execveat(program, "", argv, envp, AT_EMPTY_PATH), with the two lists that we were started with; returns only when it
+/// fails.
 pub fn execveat(program: Fd, arguments: crate::arch::Arguments) -> Errno {
     let (argv, environment) = arguments.addresses();
     let args = [program.raw(), path(super::EMPTY), argv, environment, libc::AT_EMPTY_PATH as usize];

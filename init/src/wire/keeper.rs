@@ -1,10 +1,12 @@
-//! What the shim proper and its keeper say to each other: messages of one size over a SEQPACKET socket, some with a descriptor.
+//! What the shim proper and its keeper say to each other: messages of one size over a SEQPACKET socket, some with a
+//! descriptor.
 
 use super::format::{Reader, Sink, Wire, records};
 
 /// The descriptor of the conversation in the shim proper.
 pub const CHANNEL: i32 = 3;
-/// What the keeper is started with, from this number on: the shim's program, the journal, a listening socket if there is one.
+/// What the keeper is started with, from this number on: the shim's program, the journal, a listening socket if there is
+/// one.
 pub const GIVEN: i32 = 3;
 
 /// The names of what it is started with. Accepted connections have names from [`ACCEPTED`] on, the shim's own are between.

@@ -32,6 +32,11 @@ fn run(_: &Session, arguments: &Arguments) -> Result<i32> {
     streams::print(&(json::pretty(&features, "    ") + "\n")).map(|()| 0)
 }
 
+/// What this program has, as containerd asks for it.
+pub fn text() -> String {
+    json::compact(&features(false))
+}
+
 /// What this program has; with `--host`, what this host has too.
 fn features(on_this_host: bool) -> Fact {
     let annotations_of_ours = Fact::object([

@@ -6,7 +6,7 @@ mod create;
 mod delete;
 mod events;
 mod exec;
-mod features;
+pub mod features;
 mod info;
 mod kill;
 mod list;

@@ -34,8 +34,8 @@ pub fn pair() -> SysResult<(Pipes, Theirs)> {
     Ok((Pipes::of(word, answer), Theirs { word: heard, answer: told }))
 }
 
-/// Tells the process of an exec, whose maker has ended, to become its program ([`Event::Releasing`]). One that was told already
-/// has closed its end.
+/// Tells the process of an exec, whose maker has ended, to become its program ([`Event::Releasing`]). One that was told
+/// already has closed its end.
 ///
 /// [`Event::Releasing`]: crate::engine::Event::Releasing
 pub fn release(word: BorrowedFd) -> SysResult<()> {

@@ -1,8 +1,8 @@
-//! The task service: what is asked of a shim, each request by its method. A request is handled once by each shim that finds it
-//! without an answer; what a predecessor has done of it already is found out and not done again.
+//! The task service: what is asked of a shim, each request by its method. A request is handled once by each shim that finds
+//! it without an answer; what a predecessor has done of it already is found out and not done again.
 
 use crate::engine::Engine;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::host::cgroups;
 use crate::shim::containerd::ends::how_it_ended;
 use crate::shim::containerd::messages::{
@@ -10,59 +10,16 @@ use crate::shim::containerd::messages::{
     ResizeRequest, StateResponse, StatsResponse,
 };
 use crate::shim::containerd::metrics;
-use crate::shim::containerd::serve::Shim;
+use crate::shim::containerd::replies::{OWN_REQUEST, Reply, internal, nothing, read, said, status_of};
+use crate::shim::containerd::shim::Shim;
 use crate::shim::frames::{Code, Request, Status};
 use crate::shim::model::{Call, Container, Name, Phase, Process, Timestamp};
 use crate::shim::stdio::{Stream, Streams};
 use crate::sys::terminal;
-use prost::Message;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// `None`: the answer comes later.
-pub(super) type Reply = std::result::Result<Option<Vec<u8>>, Status>;
-
-/// By which `delete` tells a shim that containerd has given it up.
-pub(super) const OWN_REQUEST: (&str, &str) = ("rruntime.Shim", "Forget");
-
 const SERVICES: [&str; 2] = ["containerd.task.v2.Task", "containerd.task.v3.Task"];
-
-/// The process that a request names: `id` and `exec_id` are the first two fields of all that name one.
-pub(super) fn named(request: &Request) -> Option<Name> {
-    let named = ProcessRequest::decode(&*request.payload).ok()?;
-    Some(Name { container: named.id, exec: named.exec_id })
-}
-
-pub(super) fn read<M: Message + Default>(request: &Request) -> std::result::Result<M, Status> {
-    let wrong =
-        |e| Code::InvalidArgument.saying(format!("{}: the request cannot be read: {e}", request.method));
-    M::decode(&*request.payload).map_err(wrong)
-}
-
-pub(super) fn said(message: &impl Message) -> Reply {
-    Ok(Some(message.encode_to_vec()))
-}
-
-pub(super) fn nothing() -> Reply {
-    Ok(Some(Vec::new()))
-}
-
-/// As containerd is told of one of ours.
-pub(super) fn status_of(error: &Error, doing: &str) -> Status {
-    let code = match error.detail().kind {
-        Kind::NoSuchContainer => Code::NotFound,
-        Kind::IdInUse => Code::AlreadyExists,
-        Kind::Config | Kind::Argument => Code::InvalidArgument,
-        Kind::Unsupported => Code::Unimplemented,
-        _ => Code::Unknown,
-    };
-    // containerd shows it as it is, and clients look for their program's name in it.
-    code.saying(if doing.is_empty() { error.to_string() } else { format!("{doing}: {error}") })
-}
-
-pub(super) fn internal(error: &Error) -> Status {
-    Code::Internal.saying(error.to_string())
-}
 
 impl Shim {
     pub(super) fn handle(&mut self, call: Call, request: &Request) -> Reply {
@@ -174,10 +131,13 @@ impl Shim {
 
     fn pids(&mut self, request: &ProcessRequest) -> Reply {
         let container = self.container(&request.id)?;
-        let ended = self.process(&request.id, "")?.phase() == Phase::Ended;
+        let first = self.process(&request.id, "")?;
+        let ended = first.phase() == Phase::Ended;
         let engine = self.plain_engine(&container).map_err(|error| internal(&error))?;
         let pids = match engine.pids(&request.id) {
-            Err(_) if ended => Vec::new(),
+            // A containerd that starts anew takes a task without processes for a leftover, and its exit status is lost.
+            Ok(none) if ended && none.is_empty() => vec![first.pid],
+            Err(_) if ended => vec![first.pid],
             pids => pids.map_err(|error| status_of(&error, ""))?,
         };
         let desk = self.desk();

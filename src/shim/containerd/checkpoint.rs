@@ -5,11 +5,11 @@ use crate::engine::{
     RestoreOptions, Started, Terminal,
 };
 use crate::error::Result;
-use crate::shim::containerd::calls::{Reply, internal, status_of};
 use crate::shim::containerd::ends::event;
 use crate::shim::containerd::event_messages::CheckpointedEvent;
 use crate::shim::containerd::messages::{CheckpointOptions, CheckpointRequest, Options};
-use crate::shim::containerd::serve::Shim;
+use crate::shim::containerd::replies::{Reply, internal, status_of};
+use crate::shim::containerd::shim::Shim;
 use crate::shim::frames::Code;
 use crate::shim::model::{Call, Container, Phase, Process, Record};
 use crate::shim::stdio::Ends;

@@ -2,11 +2,11 @@
 
 use crate::engine::{Engine, Recipients, UpdateOptions};
 use crate::error::{Kind, Result};
-use crate::shim::containerd::calls::{Reply, internal, nothing, status_of};
 use crate::shim::containerd::ends::event;
 use crate::shim::containerd::event_messages as events;
 use crate::shim::containerd::messages::{KillRequest, ProcessRequest, UpdateRequest};
-use crate::shim::containerd::serve::Shim;
+use crate::shim::containerd::replies::{Reply, internal, nothing, status_of};
+use crate::shim::containerd::shim::Shim;
 use crate::shim::frames::Code;
 use crate::shim::model::{Call, Container, Phase, Record};
 use crate::sys::{Errno, process as processes};

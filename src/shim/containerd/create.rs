@@ -2,18 +2,19 @@
 
 use crate::engine::{CreateOptions, Engine, Force, Started, Status as State, Terminal};
 use crate::error::{Error, Kind, Result};
-use crate::shim::containerd::calls::{Reply, internal, said, status_of};
 use crate::shim::containerd::ends::event;
 use crate::shim::containerd::event_messages as events;
 use crate::shim::containerd::messages::{
     CreateRequest, CreateResponse, Options, ProcessRequest, StartResponse,
 };
+use crate::shim::containerd::replies::{Reply, internal, said, status_of};
 use crate::shim::containerd::rootfs;
-use crate::shim::containerd::serve::Shim;
+use crate::shim::containerd::shim::Shim;
 use crate::shim::frames::Code;
 use crate::shim::model::{Call, Container, Name, Phase, Process, Record};
 use crate::shim::stdio::{Ends, Part, Streams};
 use crate::spec::{Spec, load};
+use crate::sys::file;
 use prost::Message;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -52,7 +53,8 @@ impl Shim {
             .kind(Kind::Unsupported)
             .remedy("leave it out, or use io.containerd.runc.v2"));
         }
-        let config = super::serve::read_file(&Path::new(&request.bundle).join("config.json"), CONFIG)?;
+        let config = file::read_path(Path::new(&request.bundle).join("config.json"), CONFIG)
+            .map_err(|e| e.because("read config.json of the bundle"))?;
         let spec: Spec = load::parse("config.json", &config)?;
         let own_pids = has_own_pids(&spec);
         let number =
@@ -98,6 +100,9 @@ impl Shim {
         let variables = self.logger_variables(&request.id);
         let asked = request.clone();
         let work = move |engine: &Engine| {
+            if options.io_uid != 0 || options.io_gid != 0 {
+                ends.give_to(options.io_uid, options.io_gid)?;
+            }
             let logger = ends.start_logger(&variables)?;
             Ok((create(engine, &asked, &options, &ends, again)?, logger))
         };
@@ -272,10 +277,12 @@ fn create(
 
 /// In a thread. A predecessor may have done it, and then it is done.
 fn start_once(engine: &Engine, id: &str, again: bool) -> Result<()> {
-    if again && engine.state(id).is_ok_and(|state| state.status != State::Created) {
+    let is_done = || again && engine.state(id).is_ok_and(|state| state.status != State::Created);
+    if is_done() {
         return Ok(());
     }
-    engine.start(id, None).map(drop)
+    // The word may have been said, and the program begin only now.
+    engine.start(id, None).map(drop).or_else(|error| if is_done() { Ok(()) } else { Err(error) })
 }
 
 fn has_own_pids(spec: &Spec) -> bool {

@@ -2,12 +2,12 @@
 
 use crate::engine::{Engine, Force};
 use crate::error::Result;
-use crate::shim::containerd::calls::{Reply, internal, nothing, status_of};
 use crate::shim::containerd::ends::event;
 use crate::shim::containerd::event_messages as events;
 use crate::shim::containerd::messages::{DeleteResponse, ProcessRequest};
+use crate::shim::containerd::replies::{Reply, internal, nothing, status_of};
 use crate::shim::containerd::rootfs;
-use crate::shim::containerd::serve::Shim;
+use crate::shim::containerd::shim::Shim;
 use crate::shim::frames::Code;
 use crate::shim::model::{Call, Container, Name, Phase, Process, Record, Timestamp};
 use crate::shim::stdio::{Part, Streams};
@@ -74,6 +74,7 @@ impl Shim {
         // The end of one that was never started is told when it is reaped, for which there is no time left.
         if let Some(life) = self.lives.remove(&process.number) {
             self.epoll.forget(life.pidfd.as_fd());
+            // One of the keeper's children is reaped there.
             let _ = wait::reap(life.pidfd.as_fd());
             self.keeper.let_go(Part::Pidfd.of(process.number))?;
         }

@@ -1,12 +1,13 @@
-//! How processes end, and how that is never lost: it is noted before it is reaped, and what a killed shim has left is reaped,
-//! and kept, by the keeper.
+//! How processes end, and how that is never lost: it is noted before it is reaped, and what a killed shim has left is
+//! reaped, and kept, by the keeper.
 
 use crate::cgroup::oom::Seen;
 use crate::engine::Recipients;
 use crate::error::Result;
 use crate::shim::containerd::event_messages::{ContainerEvent, ExitedEvent};
 use crate::shim::containerd::messages::WaitResponse;
-use crate::shim::containerd::serve::Shim;
+use crate::shim::containerd::replies::named;
+use crate::shim::containerd::shim::{Life, Shim};
 use crate::shim::model::{Call, Event, Name, Phase, Process, Record, Timestamp};
 use crate::shim::stdio::Part;
 use crate::sys::wait::{self, Ended};
@@ -19,7 +20,7 @@ const UNKNOWN: u32 = 255;
 impl Shim {
     /// The process of this number has ended.
     pub(super) fn look_at_end(&mut self, number: u64) -> Result<()> {
-        let keeper_is_gone = self.keeper_has_ended();
+        let keeper_is_gone = self.keeper_is_gone;
         let Some(life) = self.lives.get_mut(&number) else { return Ok(()) };
         life.ended = true;
         self.epoll.forget(life.pidfd.as_fd());
@@ -120,9 +121,8 @@ impl Shim {
 
     /// A first process whose end is held back until the others' were told.
     fn first_that_waits(&self, container: &str) -> Option<u64> {
-        let is_it = |life: &&super::serve::Life| {
-            life.name.container == container && life.name.exec.is_empty() && life.ended
-        };
+        let is_it =
+            |life: &&Life| life.name.container == container && life.name.exec.is_empty() && life.ended;
         self.lives.iter().find(|(_, life)| is_it(life)).map(|(number, _)| *number)
     }
 
@@ -172,8 +172,7 @@ impl Shim {
                 known.requests.iter().map(move |(stream, pending)| (of(stream), pending))
             });
             let is_wait = |pending: &crate::shim::model::Pending| {
-                pending.request.method == "Wait"
-                    && super::calls::named(&pending.request).as_ref() == Some(name)
+                pending.request.method == "Wait" && named(&pending.request).as_ref() == Some(name)
             };
             all.filter(|(_, pending)| is_wait(pending)).map(|(call, _)| call).collect()
         };

@@ -2,11 +2,16 @@
 
 use crate::error::{Error, Result};
 use crate::shim::containerd::messages::Any;
-use crate::shim::containerd::start::NAME;
 use prost::Message;
 use std::io::Write;
 
-/// containerd.runtime.v2... RuntimeInfo: name, version, features.
+/// What this file is called as containerd's shim.
+pub const NAME: &str = "containerd-shim-rruntime-v1";
+
+/// The type of the JSON of features.md (runtime-spec).
+const FEATURES: &str = "types.containerd.io/opencontainers/runtime-spec/1/features/Features";
+
+/// containerd's RuntimeInfo.
 #[derive(Clone, PartialEq, Message)]
 struct Info {
     #[prost(string, tag = "1")]
@@ -26,9 +31,10 @@ struct Version {
 }
 
 /// On standard output.
-pub fn print() -> Result<()> {
+pub fn print(features: String) -> Result<()> {
     let version = Version { version: env!("CARGO_PKG_VERSION").to_owned(), revision: String::new() };
-    let info = Info { name: NAME.to_owned(), version: Some(version), features: None };
+    let features = Any { kind: FEATURES.to_owned(), value: features.into_bytes() };
+    let info = Info { name: NAME.to_owned(), version: Some(version), features: Some(features) };
     let written = std::io::stdout().write_all(&info.encode_to_vec());
     written.map_err(|e| Error::io("write to standard output", &e))
 }

@@ -1,5 +1,5 @@
-//! containerd's shim (io.containerd.rruntime.v1): what containerd executes under the name containerd-shim-rruntime-v1, and what
-//! that leaves running.
+//! containerd's shim (io.containerd.rruntime.v1): what containerd executes under the name containerd-shim-rruntime-v1, and
+//! what that leaves running.
 
 mod calls;
 mod checkpoint;
@@ -13,8 +13,11 @@ mod info;
 mod messages;
 mod metrics;
 mod publisher;
+mod replies;
 mod rootfs;
 mod serve;
+mod shim;
 mod start;
 
-pub use start::{NAME, main};
+pub use info::NAME;
+pub use start::main;

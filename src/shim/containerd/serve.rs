@@ -1,94 +1,37 @@
-//! The shim proper under containerd: one loop over the keeper, connections, streams, and the ends of processes.
+//! The loop of the shim proper: the keeper, connections, streams, the ends of processes.
 //!
 //! It may be killed at any instant. What came over a connection is noted before it is acted on, what was done before it is
 //! answered, how a process ended before it is reaped; the keeper holds every descriptor that counts. So a successor reads
-//! the journal, takes the descriptors, and does what has no answer yet, some of it for the second time: every call below is
+//! the journal, takes the descriptors, and does what has no answer yet, some of it for the second time: every call is
 //! written so that this changes nothing.
 
-use crate::cgroup::oom::OomKills;
-use crate::engine::{Buses, CgroupManager, Engine, Event, Observer, OpenFiles, Rootless, Watch, keep_room};
+use crate::engine::{keep_room, release};
 use crate::error::{Error, Result};
 use crate::report::{Format, Log, Verbosity};
 use crate::shim::containerd::publisher::{Progress, Publisher};
-use crate::shim::containerd::start;
-use crate::shim::frames::{self, RESPONSE, Response, Status};
-use crate::shim::jobs::{Finish, Jobs};
+use crate::shim::containerd::replies::named;
+use crate::shim::containerd::shim::{
+    CONNECTION, END, JOBS, KEEPER, KIND, LOGGER, LOOK, OOM, PUBLISHER, STREAM, Shim,
+};
+use crate::shim::frames::Code;
+use crate::shim::jobs::Jobs;
 use crate::shim::link::{Keeper, Said};
-use crate::shim::model::{Answer, Call, Chunk, Container, Desk, Name, Phase, Process, Record, Timestamp};
+use crate::shim::model::{Call, Chunk, Desk, Phase, Process, Record, Timestamp};
 use crate::shim::stdio::{Held, Moved, Part, Stream, Streams};
-use crate::state::{NoRoot, Store};
 use crate::sys::epoll::{Epoll, Interest};
 use crate::sys::inbox::Inbox;
-use crate::sys::launch::Child;
-use crate::sys::{Errno, file, pipe, wait};
+use crate::sys::{Errno, identity, wait};
 use crate::wire::keeper::{ACCEPTED, JOURNAL, OWN};
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
-/// What an event of epoll is about: the kind above, which one below.
-const KIND: u64 = 48;
-const KEEPER: u64 = 1;
-const JOBS: u64 = 2;
-const CONNECTION: u64 = 3;
-const END: u64 = 4;
-const STREAM: u64 = 5;
-const OOM: u64 = 6;
-const PUBLISHER: u64 = 7;
-const LOGGER: u64 = 8;
-
-/// Between two looks at what cannot be polled: a full disk, a client that has not come.
-const LOOK: Duration = Duration::from_millis(100);
 /// A request that was there when so many shims have ended by themselves is refused.
 const CRASHES: u32 = 3;
 /// Of answers that a client has not read: while there are any, no more is read of it.
 const ANSWERS: usize = 1;
-
-pub struct Shim {
-    pub(super) epoll: Epoll,
-    pub(super) keeper: Arc<Keeper>,
-    keeper_is_gone: bool,
-    desk: Arc<Mutex<Desk>>,
-    inbox: Inbox,
-    connections: BTreeMap<u64, OwnedFd>,
-    /// Processes whose end has not been noted, by their numbers.
-    pub(super) lives: BTreeMap<u64, Life>,
-    pub(super) streams: BTreeMap<u64, Streams>,
-    pub(super) ooms: BTreeMap<u64, OomKills>,
-    /// First processes that are being started: their end is told after that.
-    pub(super) starting: BTreeSet<u64>,
-    /// Programs that read the output of processes, which end when that does.
-    pub(super) loggers: BTreeMap<u64, Child>,
-    /// Of the keeper's children.
-    pub(super) endings: BTreeMap<i32, u32>,
-    jobs: Jobs<Shim>,
-    /// What this shim is at, and what waits until something else is done.
-    pub(super) begun: BTreeSet<Call>,
-    pub(super) busy: BTreeSet<String>,
-    pub(super) later: BTreeMap<Call, Instant>,
-    /// Requests that were there when this shim began: a predecessor may have been at them.
-    pub(super) inherited: BTreeSet<Call>,
-    /// Since when deletions wait for output.
-    pub(super) deleting: BTreeMap<Call, Instant>,
-    /// Answers for which there was no room.
-    unsent: BTreeMap<Call, Vec<u8>>,
-    publisher: Publisher,
-    pub(super) log: Arc<Log>,
-    /// Streams are to be looked at again then.
-    look: Option<Instant>,
-    pub(super) finishing: Option<Instant>,
-}
-
-/// A process that runs, or waits for start.
-pub(super) struct Life {
-    pub name: Name,
-    pub pid: i32,
-    pub pidfd: OwnedFd,
-    /// It has ended; what is missing is how.
-    pub ended: bool,
-}
 
 /// The shim proper. Returns when the keeper has been told not to start another.
 pub fn serve() -> Result<()> {
@@ -141,46 +84,6 @@ pub fn serve() -> Result<()> {
 }
 
 impl Shim {
-    pub(super) fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn shared_desk(&self) -> Arc<Mutex<Desk>> {
-        Arc::clone(&self.desk)
-    }
-
-    pub(super) fn note(&self, record: Record) -> Result<()> {
-        self.desk().note(record)
-    }
-
-    /// For one call, of this container.
-    pub(super) fn engine(&self, container: &Container, observer: Observer) -> Result<Engine> {
-        let root = self.desk().model.settings.root.clone();
-        Ok(Engine {
-            store: Arc::new(Store::open(Path::new(&root), NoRoot::Make)?),
-            cgroup_manager: if container.systemd { CgroupManager::Systemd } else { CgroupManager::default() },
-            buses: Buses::of(|name| std::env::var(name).ok().filter(|value| !value.is_empty())),
-            rootless: Rootless::Auto,
-            allowed_annotations: Vec::new(),
-            open_files: OpenFiles::Keep,
-            watch: Watch::new(None, observer),
-        })
-    }
-
-    /// An engine whose warnings go to the log.
-    pub(super) fn plain_engine(&self, container: &Container) -> Result<Engine> {
-        self.engine(container, self.observer())
-    }
-
-    pub(super) fn observer(&self) -> Observer {
-        let log = Arc::clone(&self.log);
-        Arc::new(move |event| {
-            if let Event::Warning(warning) = event {
-                log.warn(warning);
-            }
-        })
-    }
-
     /// What a predecessor has left: descriptors, and what was received and not noted.
     fn take_over(&mut self, mut held: Held, crashed: bool) -> Result<()> {
         if crashed {
@@ -231,13 +134,15 @@ impl Shim {
             self.serve_requests()?;
             self.publish()?;
             if self.is_over() {
-                start::remove_files(&self.desk().model.settings);
+                self.remove_files();
                 return self.keeper.finish();
             }
             for event in self.epoll.wait(self.deadline()).map_err(|e| e.because("epoll_wait"))? {
-                self.act(event >> KIND, event & ((1 << KIND) - 1))?;
+                // What fails for one process, or one client, is no reason to leave the others.
+                let acted = self.act(event >> KIND, event & ((1 << KIND) - 1));
+                acted.unwrap_or_else(|error| self.log.warn(&error.doing("the shim")));
             }
-            self.act_in_time()?;
+            self.act_in_time().unwrap_or_else(|error| self.log.warn(&error.doing("the shim")));
         }
     }
 
@@ -298,20 +203,6 @@ impl Shim {
         Ok(())
     }
 
-    fn watch(&self, kind: u64, which: u64, fd: std::os::fd::BorrowedFd, interest: Interest) -> Result<()> {
-        self.epoll.watch(fd, kind << KIND | which, interest).map_err(|e| e.because("epoll_ctl"))
-    }
-
-    pub(super) fn begin(&mut self, work: impl FnOnce() -> Finish<Shim> + Send + 'static) -> Result<()> {
-        self.jobs.begin(work)
-    }
-
-    // The keeper.
-
-    pub(super) fn keeper_has_ended(&self) -> bool {
-        self.keeper_is_gone
-    }
-
     fn hear_keeper(&mut self) -> Result<()> {
         while let Some(said) = self.keeper.hear(false)? {
             match said {
@@ -333,11 +224,9 @@ impl Shim {
         Ok(())
     }
 
-    // Connections.
-
     fn connect(&mut self, name: u64, fd: OwnedFd) -> Result<()> {
-        let peer = nix::sys::socket::getsockopt(&fd, nix::sys::socket::sockopt::PeerCredentials);
-        let trusted = peer.is_ok_and(|peer| [0, crate::sys::identity::euid()].contains(&peer.uid()));
+        let peer = getsockopt(&fd, PeerCredentials);
+        let trusted = peer.is_ok_and(|peer| [0, identity::euid()].contains(&peer.uid()));
         if !trusted {
             // Its directory keeps other users away from the socket already.
             return self.keeper.let_go(name);
@@ -384,8 +273,6 @@ impl Shim {
         self.keeper.let_go(name)
     }
 
-    // Requests and answers.
-
     fn serve_requests(&mut self) -> Result<()> {
         let calls: Vec<(Call, bool)> = {
             let desk = self.desk();
@@ -420,10 +307,10 @@ impl Shim {
         if pending.crashes >= CRASHES {
             let method = pending.request.method;
             let text = format!("{method}: the shim has ended {CRASHES} times while it was at this request");
-            return self.answer(call, Err(frames::Code::Internal.saying(text)), Record::default());
+            return self.answer(call, Err(Code::Internal.saying(text)), Record::default());
         }
         if self.log.wants_debug() {
-            let name = super::calls::named(&pending.request).unwrap_or_default();
+            let name = named(&pending.request).unwrap_or_default();
             self.log.debug(&format!("{} {} {}", pending.request.method, name.container, name.exec));
         }
         match self.handle(call, &pending.request) {
@@ -433,76 +320,13 @@ impl Shim {
         }
     }
 
-    /// It is handled anew, at this time or when something has been answered.
-    pub(super) fn postpone(&mut self, call: Call, time: Instant) {
-        self.begun.remove(&call);
-        self.later.insert(call, time);
-    }
-
-    /// An answer that a successor must not find again by itself, together with what has changed.
-    pub(super) fn answer(
-        &mut self,
-        call: Call,
-        answer: std::result::Result<Vec<u8>, Status>,
-        changes: Record,
-    ) -> Result<()> {
-        let frame = frame_of(call, answer);
-        self.note(Record { answer: Some(Answer { call, frame: frame.clone() }), ..changes })?;
-        self.send(call, frame)
-    }
-
-    /// One that a successor would give again.
-    pub(super) fn answer_now(
-        &mut self,
-        call: Call,
-        answer: std::result::Result<Vec<u8>, Status>,
-    ) -> Result<()> {
-        self.send(call, frame_of(call, answer))
-    }
-
-    /// All of it in one call, or nothing: half an answer would make all that follow unreadable.
-    fn send(&mut self, call: Call, frame: Vec<u8>) -> Result<()> {
-        self.begun.remove(&call);
-        let Some(socket) = self.connections.get(&call.connection) else { return Ok(()) };
-        if !has_room(socket, frame.len()) {
-            self.epoll
-                .watch(socket.as_fd(), CONNECTION << KIND | (call.connection & !ACCEPTED), Interest::WRITE)
-                .map_err(|e| e.because("epoll_ctl"))?;
-            self.unsent.insert(call, frame);
-            return Ok(());
-        }
-        use nix::sys::socket::{MsgFlags, send};
-        use std::os::fd::AsRawFd;
-        match send(socket.as_raw_fd(), &frame, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL) {
-            Ok(_) => self.note(Record { answered: Some(call), ..Record::default() }),
-            // The client is gone: it is heard of next.
-            Err(_) => self.note(Record { answered: Some(call), ..Record::default() }),
-        }
-    }
-
     fn send_rest(&mut self, name: u64) -> Result<()> {
         let Some(socket) = self.connections.get(&name) else { return Ok(()) };
-        self.epoll
-            .watch(socket.as_fd(), CONNECTION << KIND | (name & !ACCEPTED), Interest::READ)
-            .map_err(|e| e.because("epoll_ctl"))?;
+        self.watch(CONNECTION, name & !ACCEPTED, socket.as_fd(), Interest::READ)?;
         let calls: Vec<Call> = self.unsent.keys().filter(|call| call.connection == name).copied().collect();
         for call in calls {
             if let Some(frame) = self.unsent.remove(&call) {
                 self.send(call, frame)?;
-            }
-        }
-        Ok(())
-    }
-
-    // Streams.
-
-    pub(super) fn watch_streams(&mut self, number: u64) -> Result<()> {
-        let Some(streams) = self.streams.get(&number) else { return Ok(()) };
-        for (at, stream) in Stream::ALL.into_iter().enumerate() {
-            match streams.watched(stream) {
-                Some((fd, interest)) => self.watch(STREAM, number * 4 + at as u64, fd, interest)?,
-                None if streams.runs(stream) => self.look = Some(Instant::now() + LOOK),
-                None => {}
             }
         }
         Ok(())
@@ -537,8 +361,6 @@ impl Shim {
         }
     }
 
-    // Processes.
-
     /// A process that a predecessor knew.
     fn take_process(&mut self, process: &Process, held: &mut Held) -> Result<()> {
         let number = process.number;
@@ -553,7 +375,8 @@ impl Shim {
             return Ok(());
         }
         let Some(pidfd) = held.remove(&Part::Pidfd.of(number)) else {
-            // It is handed over before its pid is noted, so this does not happen; a shim that ended here would do so for ever.
+            // It is handed over before its pid is noted, so this does not happen; a shim that ended here would do so for
+            // ever.
             self.log.warn(&Error::new(format!("the keeper holds no descriptor of process {}", process.pid)));
             let process = Process {
                 phase: Phase::Ended.into(),
@@ -565,7 +388,7 @@ impl Shim {
         };
         if phase == Phase::Released {
             if let Some(word) = held.remove(&Part::Word.of(number)) {
-                crate::engine::release(word.as_fd()).map_err(|e| e.because("release an exec"))?;
+                release(word.as_fd()).map_err(|e| e.because("release an exec"))?;
             }
             let process = Process { phase: Phase::Running.into(), ..process.clone() };
             self.note(Record { process: Some(process), ..Record::default() })?;
@@ -576,34 +399,6 @@ impl Shim {
         }
         Ok(())
     }
-
-    /// Its end is waited for from now on.
-    pub(super) fn live(&mut self, process: &Process, pidfd: OwnedFd) -> Result<()> {
-        self.watch(END, process.number, pidfd.as_fd(), Interest::READ)?;
-        let life = Life { name: process.name.clone(), pid: process.pid, pidfd, ended: false };
-        self.lives.insert(process.number, life);
-        Ok(())
-    }
-
-    pub(super) fn keep_logger(&mut self, number: u64, logger: Option<Child>) -> Result<()> {
-        let Some(logger) = logger else { return Ok(()) };
-        self.watch(LOGGER, number, logger.pidfd.as_fd(), Interest::READ)?;
-        self.loggers.insert(number, logger);
-        Ok(())
-    }
-
-    pub(super) fn watch_oom(&mut self, id: &str, number: u64) {
-        let Some(container) = self.desk().model.containers.get(id).cloned() else { return };
-        // Without a memory controller, or for a container that ends at once, there is nothing to watch.
-        let watched = self.plain_engine(&container).and_then(|engine| engine.watch_oom(id));
-        let Ok(Some(oom)) = watched else { return };
-        let (fd, interest) = oom.watched();
-        if self.watch(OOM, number, fd, interest).is_ok() {
-            self.ooms.insert(number, oom);
-        }
-    }
-
-    // Events.
 
     fn publish(&mut self) -> Result<()> {
         loop {
@@ -624,34 +419,12 @@ impl Shim {
             }
         }
     }
-}
 
-fn frame_of(call: Call, answer: std::result::Result<Vec<u8>, Status>) -> Vec<u8> {
-    let response = match answer {
-        Ok(payload) => Response { status: None, payload },
-        Err(status) => Response { status: Some(status), payload: Vec::new() },
-    };
-    frames::frame(call.stream, RESPONSE, &response)
-}
-
-/// Whether the kernel takes so many bytes in one piece now.
-fn has_room(socket: &OwnedFd, length: usize) -> bool {
-    use nix::sys::socket::{getsockopt, setsockopt, sockopt};
-    let size = getsockopt(socket, sockopt::SndBuf).unwrap_or(0);
-    if length > size / 4 {
-        // One that is refused leaves the usual size, in which all but monstrous answers fit.
-        let _ = setsockopt(socket, sockopt::SndBufForce, &(length * 4));
+    /// The socket, and what leads to it.
+    fn remove_files(&self) {
+        for path in &self.desk().model.settings.files {
+            // One that is gone is what is wanted.
+            let _ = std::fs::remove_file(path);
+        }
     }
-    match pipe::unsent(socket.as_fd()) {
-        Ok(0) => true,
-        // What is accounted for a message is more than its bytes.
-        Ok(used) => used + 2 * length + 4096 < size,
-        // It is gone: the send says so.
-        Err(_) => true,
-    }
-}
-
-/// What nothing else names.
-pub(super) fn read_file(path: &Path, limit: usize) -> Result<Vec<u8>> {
-    file::read_path(path, limit).map_err(|e| e.because(format!("read {}", path.display())))
 }

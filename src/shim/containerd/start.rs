@@ -1,12 +1,13 @@
-//! The commands that containerd executes: `start` finds the shim of a pod or makes one, `delete` takes away what a container has
-//! left, `-info` and `-v` say what this is. Their output is the protocol's, so nothing else may be printed.
+//! The commands that containerd executes: `start` finds the shim of a pod or makes one, `delete` takes away what a
+//! container has left, `-info` and `-v` say what this is. Their output is the protocol's, so nothing else may be printed.
 
 use crate::engine::{
     Buses, CgroupManager, Engine, Force, OpenFiles, Rootless, Status as State, Watch, keep_room,
 };
 use crate::error::{Error, Result};
-use crate::shim::containerd::calls::OWN_REQUEST;
-use crate::shim::containerd::messages::{Any, DeleteResponse, Options};
+use crate::shim::containerd::info::{self, NAME};
+use crate::shim::containerd::messages::{Any, DeleteResponse, Options, ProcessRequest};
+use crate::shim::containerd::replies::OWN_REQUEST;
 use crate::shim::containerd::{rootfs, serve};
 use crate::shim::frames::{self, REQUEST, Request};
 use crate::shim::launch;
@@ -24,9 +25,6 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// What this file is called as containerd's shim.
-pub const NAME: &str = "containerd-shim-rruntime-v1";
 
 /// Sockets of all shims, and the pods' files that lead to them.
 const SOCKETS: &str = "/run/rruntime/shim";
@@ -49,18 +47,19 @@ struct Words {
     command: String,
 }
 
-/// Returns the exit code. What failed is told on standard error, which containerd shows.
-pub fn main(arguments: impl Iterator<Item = OsString>) -> i32 {
-    // A client that goes away is an error of its connection.
-    let _ = signal::ignore(libc::SIGPIPE);
-    let _ = signal::default(libc::SIGCHLD);
-    let _ = signal::block(libc::SIGXFSZ);
+/// Returns the exit code. What failed is told on standard error, which containerd shows. `features`: the JSON of what this
+/// program supports.
+pub fn main(arguments: impl Iterator<Item = OsString>, features: fn() -> String) -> i32 {
+    // These calls fail for signals that do not exist. A client that goes away is an error of its connection, and a limit on
+    // the size of files one of the file.
+    let (pipe, child, size) = (libc::SIGPIPE, libc::SIGCHLD, libc::SIGXFSZ);
+    let _settled = (signal::ignore(pipe), signal::default(child), signal::block(size));
     let words = words(arguments.map(|word| word.to_string_lossy().into_owned()));
     let done = words.and_then(|words| match &*words.command {
         _ if words.version => {
             print(format!("{NAME}:\n  Version: {}\n", env!("CARGO_PKG_VERSION")).as_bytes())
         }
-        _ if words.info => super::info::print(),
+        _ if words.info => info::print(features()),
         "start" => start(&words),
         "delete" => delete(&words),
         "" if launch::is_of_keeper() => serve::serve(),
@@ -319,21 +318,12 @@ fn forget(address: &str, id: &str) {
     let request = Request {
         service: OWN_REQUEST.0.to_owned(),
         method: OWN_REQUEST.1.to_owned(),
-        payload: super::messages::ProcessRequest { id: id.to_owned(), exec_id: String::new() }
-            .encode_to_vec(),
+        payload: ProcessRequest { id: id.to_owned(), exec_id: String::new() }.encode_to_vec(),
         timeout_nano: 0,
     };
     let asked = socket::send(connection.as_fd(), &frames::frame(1, REQUEST, &request), &[]);
     if asked.is_ok() {
         // Its answer, or its end.
         let _ = crate::sys::poll::readable(connection.as_fd(), Some(Instant::now() + PATIENCE));
-    }
-}
-
-/// What a shim that ends leaves of its files.
-pub(super) fn remove_files(settings: &Settings) {
-    for path in &settings.files {
-        // One that is gone is what is wanted.
-        let _ = fs::remove_file(path);
     }
 }

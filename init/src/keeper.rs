@@ -22,14 +22,11 @@
 #![deny(unsafe_code)]
 
 #[allow(unsafe_code, reason = "start-up and the system call instruction")]
-#[path = "../arch.rs"]
 mod arch;
 mod held;
 #[allow(unsafe_code, dead_code, unused_imports, reason = "the system calls; most are init's")]
-#[path = "../sys/mod.rs"]
 mod sys;
 #[allow(dead_code, unused_imports, reason = "most is init's")]
-#[path = "../wire/mod.rs"]
 mod wire;
 
 use crate::arch::Arguments;
@@ -39,9 +36,11 @@ use crate::wire::keeper::{CHANNEL, GIVEN, JOURNAL, KeeperMessage, LISTENER, Note
 
 /// A shim that does not live this long has failed to start.
 const LIFE: u64 = 1_000_000_000;
-/// Before the next try, once that has happened some times in a row.
+/// Before the next try, once that has happened some times in a row; more often where they were killed, by an operator or for
+/// want of memory.
 const PAUSE: u64 = 200_000_000;
 const TRIES: u32 = 3;
+const KILLS: u32 = 100;
 
 struct Keeper {
     /// Handed on to each shim, with our environment.
@@ -74,6 +73,7 @@ fn begin(arguments: Arguments) -> ! {
 
 impl Keeper {
     fn start(arguments: Arguments) -> Sys<Keeper> {
+        // The name is for operators; without it nothing is different.
         let _ = sys::set_name(c"rruntime-keeper");
         // It fails for the leader of a session, which we are not yet, and for that of a group alone.
         let _ = sys::setsid();
@@ -272,7 +272,8 @@ impl Keeper {
         }
         let lived = sys::now().unwrap_or(0).saturating_sub(self.began);
         self.failures = if lived < LIFE { self.failures.saturating_add(1) } else { 0 };
-        if self.failures < TRIES {
+        let killed = status & 0x7f == libc::SIGKILL as u32;
+        if self.failures < if killed { KILLS } else { TRIES } {
             self.start_shim();
         }
     }
