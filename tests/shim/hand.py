@@ -58,8 +58,18 @@ class Reader:
         os.close(self.fd)
 
 
+PODS = []
+
+
+def end_all():
+    """Ends the pods that a failed test has left."""
+    for pod in list(PODS):
+        pod.end()
+
+
 class Pod:
     def __init__(self, world, debug=False, env=None):
+        PODS.append(self)
         self.world, self.debug, self.env = world, debug, env
         self.events = ttrpc.Events(world.path(f"events-{world.name()}.sock"))
         self.boxes, self.binary, self.shim_address, self.client = [], world.binary, None, None
@@ -112,6 +122,8 @@ class Pod:
 
     def end(self):
         """Kills and deletes what is left, and shuts the shim down."""
+        if self in PODS:
+            PODS.remove(self)
         for box in self.boxes:
             box.end()
         if self.client and not self.client.closed:
