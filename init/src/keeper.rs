@@ -32,7 +32,7 @@ mod wire;
 use crate::arch::Arguments;
 use crate::held::{Endings, Table};
 use crate::sys::{Errno, Fd, Polled, Sys};
-use crate::wire::keeper::{CHANNEL, GIVEN, JOURNAL, KeeperMessage, LISTENER, Note};
+use crate::wire::keeper::{CHANNEL, EXTRA, GIVEN, JOURNAL, KeeperMessage, LISTENER, Note};
 
 /// A shim that does not live this long has failed to start.
 const LIFE: u64 = 1_000_000_000;
@@ -59,7 +59,8 @@ struct Keeper {
     last: u32,
     began: u64,
     failures: u32,
-    finished: bool,
+    /// No other shim is started; what this program ends with after the last one.
+    finished: Option<u32>,
 }
 
 /// The beginning (`arch`).
@@ -79,11 +80,18 @@ impl Keeper {
         let _ = sys::setsid();
         sys::become_subreaper()?;
         sys::default_signals();
+        let mut table = Table::EMPTY;
+        // Before anything else has a number: the first that is free is behind the last of them.
+        for (number, name) in (GIVEN + 3..).zip(EXTRA..) {
+            if sys::keep_over_exec(Fd(number)).is_err() {
+                break;
+            }
+            table.hold(name, Fd(number))?;
+        }
         let signals = sys::child_signals()?;
         sys::close_range(GIVEN as u32, libc::CLOSE_RANGE_CLOEXEC)?;
         // Away from the place of the channel.
         let program = sys::duplicate(Fd(GIVEN), CHANNEL as u32 + 3)?;
-        let mut table = Table::EMPTY;
         table.hold(JOURNAL, sys::duplicate(Fd(GIVEN + 1), CHANNEL as u32 + 3)?)?;
         let listener = sys::duplicate(Fd(GIVEN + 2), CHANNEL as u32 + 3).ok();
         if let Some(listener) = listener {
@@ -105,14 +113,14 @@ impl Keeper {
             last: 0,
             began: 0,
             failures: 0,
-            finished: false,
+            finished: None,
         };
         keeper.start_shim();
         Ok(keeper)
     }
 
     fn serve(mut self) -> i32 {
-        while !self.finished || self.pid != 0 {
+        while self.finished.is_none() || self.pid != 0 {
             if self.pid == 0 {
                 // Not started: no memory, no process. Or it ended at once some times.
                 sys::pause(PAUSE);
@@ -143,7 +151,7 @@ impl Keeper {
             // Whatever woke us: a signal counts for all children that have ended by then, and room may have come.
             self.reap();
         }
-        0
+        self.finished.unwrap_or(0) as i32
     }
 
     /// What is to be sent and has not been yet.
@@ -217,22 +225,22 @@ impl Keeper {
             return;
         }
         let message = KeeperMessage::decode(&buffer[..length]);
-        let note = message.and_then(|message| Some((Note::of(message.note)?, message.name)));
+        let note = message.and_then(|message| Some((Note::of(message.note)?, message.name, message.status)));
         match (note, passed) {
-            (Some((Note::Hold, name)), Some(fd)) => match self.table.hold(name, fd) {
+            (Some((Note::Hold, name, _)), Some(fd)) => match self.table.hold(name, fd) {
                 Ok(()) => self.table.tell(name),
                 Err(_) => sys::close(fd),
             },
-            (Some((Note::Drop, name)), _) => self.table.drop(name),
-            (Some((Note::Heard, pid)), _) => self.endings.heard(pid as u32),
-            (Some((Note::Finish, _)), _) => self.finish(),
+            (Some((Note::Drop, name, _)), _) => self.table.drop(name),
+            (Some((Note::Heard, pid, _)), _) => self.endings.heard(pid as u32),
+            (Some((Note::Finish, _, status)), _) => self.finish(status),
             (_, Some(fd)) => sys::close(fd),
             _ => {}
         }
     }
 
-    fn finish(&mut self) {
-        self.finished = true;
+    fn finish(&mut self, status: u32) {
+        self.finished = Some(status);
         // No new connection to a shim that ends.
         self.table.drop(LISTENER);
         self.listener = None;
@@ -267,7 +275,7 @@ impl Keeper {
         while self.channel.is_some() {
             self.hear();
         }
-        if self.finished {
+        if self.finished.is_some() {
             return;
         }
         let lived = sys::now().unwrap_or(0).saturating_sub(self.began);

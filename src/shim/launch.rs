@@ -3,9 +3,9 @@
 use crate::engine::child::image;
 use crate::error::{Error, Result};
 use crate::shim::journal::Journal;
-use crate::shim::model::{Record, Settings};
 use crate::sys::launch::{Child, Launch, LaunchError, Sleeper, begin};
 use crate::sys::{c, file, memory};
+use prost::Message;
 use std::ffi::{CStr, CString, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
@@ -13,20 +13,20 @@ use std::os::unix::ffi::OsStringExt;
 static KEEPER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rruntime-keeper"));
 
 /// A journal that says this and nothing else.
-pub fn journal(settings: Settings) -> Result<OwnedFd> {
+pub fn journal(first: &impl Message) -> Result<OwnedFd> {
     let file = memory::scratch(c"rruntime-journal").map_err(|e| e.because("memfd_create for the journal"))?;
     let copy = file.try_clone().map_err(|e| Error::io("duplicate the journal", &e))?;
-    let mut journal = Journal::open(copy, |_: Record| ())?;
-    journal.append(&Record { settings: Some(settings), ..Record::default() })?;
+    Journal::open(copy, |()| ())?.append(first)?;
     Ok(file)
 }
 
 /// The arguments are those of the shim proper; both processes have our environment, `log` as standard error, and nothing
-/// else of ours.
+/// else of ours. `extra` is what the keeper holds besides, under names from `wire::keeper::EXTRA` on.
 pub fn start(
     arguments: &[&str],
     journal: BorrowedFd,
     listener: BorrowedFd,
+    extra: &[BorrowedFd],
     log: BorrowedFd,
 ) -> Result<Child> {
     let text = |text: &str| c(text).map_err(|_| Error::argument("argument", text, "it has a NUL in it"));
@@ -51,6 +51,8 @@ pub fn start(
         e.because("make the memory file for the keeper")
             .remedy("free memory, or mount /dev/shm or /tmp without noexec")
     })?;
+    // As `wire::keeper::GIVEN` has it.
+    let given = [&[own.as_fd(), journal, listener], extra].concat();
     let launch = Launch {
         program: keeper.as_fd(),
         arguments: &arguments,
@@ -59,8 +61,7 @@ pub fn start(
         cgroup: None,
         sleeper: Sleeper::None,
         streams: [Some(null.as_fd()), Some(null.as_fd()), Some(log)],
-        // As `wire::keeper::GIVEN` has it.
-        given: &[own.as_fd(), journal, listener],
+        given: &given,
         pass: &[],
         keep_capabilities: false,
     };

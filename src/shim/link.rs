@@ -72,9 +72,10 @@ impl Keeper {
         self.say(Note::Heard, pid as u64)
     }
 
-    /// No successor is to be started.
-    pub fn finish(&self) -> Result<()> {
-        self.say(Note::Finish, 0)
+    /// No successor is to be started, and this is what the keeper ends with.
+    pub fn finish(&self, status: u32) -> Result<()> {
+        let message = KeeperMessage::of(Note::Finish, 0, status).encode();
+        unless_gone(socket::send(self.fd(), &message, &[]))
     }
 
     fn say(&self, note: Note, name: u64) -> Result<()> {

@@ -14,6 +14,8 @@ pub const JOURNAL: u64 = 1;
 pub const LISTENER: u64 = 2;
 pub const OWN: u64 = 16;
 pub const ACCEPTED: u64 = 1 << 62;
+/// What it is given beyond those has names from here on, in its order.
+pub const EXTRA: u64 = 1 << 61;
 
 /// What a message says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,7 +28,7 @@ pub enum Note {
     Drop,
     /// The end of this process has been noted.
     Heard,
-    /// Do not start the shim again.
+    /// Do not start the shim again; and end with this status after it.
     Finish,
     // From the keeper.
     /// Held since before this shim began, or just accepted.

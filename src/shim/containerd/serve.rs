@@ -135,7 +135,7 @@ impl Shim {
             self.publish()?;
             if self.is_over() {
                 self.remove_files();
-                return self.keeper.finish();
+                return self.keeper.finish(0);
             }
             for event in self.epoll.wait(self.deadline()).map_err(|e| e.because("epoll_wait"))? {
                 // What fails for one process, or one client, is no reason to leave the others.

@@ -11,7 +11,7 @@ use crate::shim::containerd::replies::OWN_REQUEST;
 use crate::shim::containerd::{rootfs, serve};
 use crate::shim::frames::{self, REQUEST, Request};
 use crate::shim::launch;
-use crate::shim::model::{Settings, Timestamp};
+use crate::shim::model::{Record, Settings, Timestamp};
 use crate::spec::{Spec, load};
 use crate::state::{NoRoot, Store};
 use crate::sys::{file, random, signal, socket};
@@ -178,14 +178,14 @@ fn start(words: &Words) -> Result<()> {
 }
 
 fn launch_shim(words: &Words, options: &Options, settings: Settings, listener: &UnixListener) -> Result<()> {
-    let journal = launch::journal(settings)?;
+    let journal = launch::journal(&Record { settings: Some(settings), ..Record::default() })?;
     prefer_for_oom();
     if !options.shim_cgroup.is_empty() {
         enter(&options.shim_cgroup)?;
     }
     let log = log();
     let arguments = [NAME, "-namespace", &*words.namespace, "-id", &*words.id, "-address", &*words.address];
-    launch::start(&arguments, journal.as_fd(), listener.as_fd(), log.as_fd()).map(drop)
+    launch::start(&arguments, journal.as_fd(), listener.as_fd(), &[], log.as_fd()).map(drop)
 }
 
 /// containerd reads the fifo `log` in the bundle.
