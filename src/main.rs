@@ -8,7 +8,7 @@
 #![no_main]
 
 use rruntime::cli;
-use rruntime::shim::containerd;
+use rruntime::shim::{conmon, containerd};
 use rruntime::sys::memory;
 use std::ffi::{c_char, c_int};
 use std::path::Path;
@@ -22,8 +22,9 @@ pub extern "C" fn main(_argc: c_int, _argv: *const *const c_char) -> c_int {
     let mut arguments = std::env::args_os();
     let called = arguments.next().unwrap_or_default();
     let name = Path::new(&called).file_name().and_then(|name| name.to_str());
-    if name == Some(containerd::NAME) {
-        return containerd::main(arguments, cli::features);
+    match name {
+        Some(containerd::NAME) => containerd::main(arguments, cli::features),
+        Some(conmon::NAME) => conmon::main(arguments),
+        _ => cli::main(cli::Face::called(name), arguments),
     }
-    cli::main(cli::Face::called(name), arguments)
 }

@@ -9,6 +9,7 @@ use prost::Message;
 use std::ffi::{CStr, CString, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
 
 static KEEPER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rruntime-keeper"));
 
@@ -78,4 +79,11 @@ pub fn start(
 /// Whether this process was started by a keeper.
 pub fn is_of_keeper() -> bool {
     file::inherited(crate::wire::keeper::CHANNEL).is_some()
+}
+
+/// Whether this file is the one that runs, under whatever name.
+pub fn is_this_program(path: impl AsRef<Path>) -> bool {
+    let found = nix::sys::stat::stat(path.as_ref());
+    let own = nix::sys::stat::stat("/proc/self/exe");
+    matches!((found, own), (Ok(a), Ok(b)) if (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))
 }

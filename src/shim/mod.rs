@@ -10,12 +10,14 @@
 //! Containers are children of the shim proper, as of any other caller of the engine. When that is killed they become the
 //! keeper's, which is the subreaper, and how they end is the keeper's to tell.
 
+pub mod conmon;
 pub mod containerd;
 mod frames;
 mod jobs;
 mod journal;
 mod launch;
 mod link;
+mod logs;
 mod model;
 mod stdio;
 mod targets;

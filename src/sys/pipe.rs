@@ -55,3 +55,11 @@ fn number(fd: BorrowedFd, request: libc::Ioctl) -> SysResult<usize> {
     check(unsafe { libc::ioctl(fd.as_raw_fd(), request, &raw mut number) })?;
     usize::try_from(number).map_err(|_| Errno(libc::EOVERFLOW))
 }
+
+/// tee(from, to): copies what is in one pipe to another, without waiting, and leaves it there.
+pub fn tee(from: BorrowedFd, to: BorrowedFd, most: usize) -> SysResult<usize> {
+    let (from, to) = (from.as_raw_fd(), to.as_raw_fd());
+    // SAFETY: it takes numbers.
+    uninterrupted(|| check(unsafe { libc::tee(from, to, most, libc::SPLICE_F_NONBLOCK) } as i64))
+        .map(|copied| copied as usize)
+}

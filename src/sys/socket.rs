@@ -77,6 +77,13 @@ pub fn receive_datagram(socket: BorrowedFd, buffer: &mut [u8]) -> SysResult<usiz
     uninterrupted(|| Ok(nix::sys::socket::recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT)?))
 }
 
+/// accept4(listener): the next connection, which never waits.
+pub fn accept(listener: BorrowedFd) -> SysResult<OwnedFd> {
+    let (none, flags) = (std::ptr::null_mut(), libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK);
+    // SAFETY: it is told of no room for an address; the call returns a new descriptor.
+    unsafe { super::owned(libc::accept4(listener.as_raw_fd(), none, std::ptr::null_mut(), flags)) }
+}
+
 /// shutdown(socket, SHUT_WR): the other end hears that no more is said.
 pub fn end_of_words(socket: BorrowedFd) -> SysResult<()> {
     Ok(nix::sys::socket::shutdown(socket.as_raw_fd(), nix::sys::socket::Shutdown::Write)?)

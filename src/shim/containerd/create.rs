@@ -11,6 +11,7 @@ use crate::shim::containerd::replies::{Reply, internal, said, status_of};
 use crate::shim::containerd::rootfs;
 use crate::shim::containerd::shim::Shim;
 use crate::shim::frames::Code;
+use crate::shim::launch::is_this_program;
 use crate::shim::model::{Call, Container, Name, Phase, Process, Record};
 use crate::shim::stdio::{Ends, Part, Streams};
 use crate::spec::{Spec, load};
@@ -287,10 +288,4 @@ fn start_once(engine: &Engine, id: &str, again: bool) -> Result<()> {
 
 fn has_own_pids(spec: &Spec) -> bool {
     spec.linux().namespaces.iter().any(|namespace| &*namespace.kind == "pid" && namespace.path.is_none())
-}
-
-fn is_this_program(name: &str) -> bool {
-    let found = nix::sys::stat::stat(name);
-    let own = nix::sys::stat::stat("/proc/self/exe");
-    matches!((found, own), (Ok(a), Ok(b)) if (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))
 }

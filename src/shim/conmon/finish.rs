@@ -1,0 +1,58 @@
+//! The end: exit files, the caller's pipe, and the exit command.
+
+use crate::error::{Error, Result};
+use crate::shim::conmon::options::Options;
+use crate::shim::conmon::{places, runtime};
+use crate::sys::{file, wait};
+use std::ffi::OsString;
+use std::fs;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::thread;
+use std::time::Duration;
+
+/// One line for the caller: a number by the name that this version of conmon's interface has for it.
+pub fn say(pipe: BorrowedFd, options: &Options, number: i32, message: Option<&str>) -> Result<()> {
+    let key = match options.api_version {
+        1.. => "data",
+        _ if options.exec => "exit_code",
+        _ => "pid",
+    };
+    let message = message.map(|message| format!(", \"message\": {}", serde_json::Value::from(message)));
+    let line = format!("{{\"{key}\": {number}{}}}\n", message.unwrap_or_default());
+    match file::write_all(pipe, line.as_bytes()) {
+        // A caller that has gone away needs no answer.
+        Ok(()) | Err(crate::sys::Errno(libc::EPIPE | libc::ECONNRESET)) => Ok(()),
+        Err(e) => Err(e.because("write to the sync pipe")),
+    }
+}
+
+/// Those of the persistent directory and of the exit directory, which podman waits for.
+pub fn write_exit_files(options: &Options, status: i32) -> Result<()> {
+    let persistent = options.persist_dir.as_ref().map(|path| path.join("exit"));
+    let usual = options.exit_dir.as_ref().map(|path| path.join(&options.id));
+    [persistent, usual]
+        .into_iter()
+        .flatten()
+        .try_for_each(|path| places::write_file(&path, &status.to_string()))
+}
+
+/// Memory ran out: where podman and CRI-O look for it.
+pub fn write_oom_files(options: &Options) -> Result<()> {
+    let persistent = options.persist_dir.as_ref().map(|path| path.join("oom"));
+    let bundle =
+        Some(&options.bundle).filter(|path| !path.as_os_str().is_empty()).map(|path| path.join("oom"));
+    persistent.into_iter().chain(bundle).try_for_each(|path| {
+        fs::write(&path, "").map_err(|e| Error::io(format!("write {}", path.display()), &e))
+    })
+}
+
+/// Runs the exit command to its end.
+pub fn run_exit_command(options: &Options) -> Result<()> {
+    let Some(path) = &options.exit_command else { return Ok(()) };
+    thread::sleep(Duration::from_secs(options.exit_delay));
+    let words: Vec<OsString> = std::iter::once(path.as_os_str().to_owned())
+        .chain(options.exit_arguments.iter().map(OsString::from))
+        .collect();
+    let child = runtime::spawn(&words, [None; 3], &[])?;
+    wait::reap(child.pidfd.as_fd()).map(drop).map_err(|e| e.because("wait for the exit command"))
+}

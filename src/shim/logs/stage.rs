@@ -1,0 +1,361 @@
+//! Output on its way into the logs, so that a kill at any instant neither loses nor doubles a byte of a file.
+//!
+//! ```text
+//!  the process's pipe ──splice──▶ stage, a pipe of ours ──tee, read──▶ memory ──▶ logs, clients
+//!                                   │ held by the keeper                            │
+//!                                   └── is emptied when all of them have it ◀───────┘
+//! ```
+//!
+//! What is in the stage is of one stream and one moment, which are noted before it comes. A successor that finds something
+//! there makes the same text of it and writes it to the same place of the file again, where a log has not noted yet
+//! that it has it; a journal's records are counted by the kernel (`sys::marks`).
+
+use crate::error::{Error, Result};
+use crate::shim::link::Keeper;
+use crate::shim::logs::{About, Driver, Form, Output, format, journal};
+use crate::sys::marks::Marks;
+use crate::sys::{Errno, SysResult, c, file, pipe};
+use nix::sys::stat::fstat;
+use nix::sys::uio::pwrite;
+use std::collections::HashMap;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// At a time.
+const MOST: usize = 64 * 1024;
+/// More logs than any engine names.
+const LOGS: usize = 8;
+
+// Places of the marks.
+const STATE: usize = 0;
+const OUTPUT: usize = 1;
+const SECONDS: usize = 2;
+const NANOS: usize = 3;
+/// Of the journal's records of what is in the stage, how many are sent.
+const SENT: usize = 4;
+/// Of each log: how long it is, how long it is with what is in the stage (0: not yet), and how much was ever written.
+const LENGTH: usize = 8;
+const NEXT: usize = LENGTH + LOGS;
+const TOTAL: usize = NEXT + LOGS;
+
+// What STATE says.
+const IDLE: u64 = 0;
+const FILLED: u64 = 1;
+const WRITTEN: u64 = 2;
+
+enum Log {
+    File {
+        form: Form,
+        path: PathBuf,
+        file: OwnedFd,
+    },
+    /// With its socket, while there is one.
+    Journal(Option<OwnedFd>),
+}
+
+/// What has come of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    Some,
+    Nothing,
+    Ended,
+}
+
+/// Under which names the keeper holds its parts; the logs' follow.
+#[derive(Clone, Copy, Debug)]
+pub struct Names {
+    pub read: u64,
+    pub write: u64,
+    pub logs: u64,
+}
+
+pub struct Stage {
+    names: Names,
+    read: OwnedFd,
+    write: OwnedFd,
+    marks: Marks,
+    about: About,
+    logs: Vec<Log>,
+    /// What is in the stage, as it came.
+    bytes: Vec<u8>,
+}
+
+impl Stage {
+    pub fn open(
+        journal: BorrowedFd,
+        drivers: &[Driver],
+        about: About,
+        names: Names,
+        keeper: &Keeper,
+        held: &mut HashMap<u64, OwnedFd>,
+    ) -> Result<Stage> {
+        let marks = Marks::map(journal).map_err(|e| e.because("map the marks"))?;
+        let (read, write) = match (held.remove(&names.read), held.remove(&names.write)) {
+            (Some(read), Some(write)) => (read, write),
+            _ => {
+                let (read, write) = pipe::to_read().map_err(|e| e.because("pipe"))?;
+                keeper.hold(names.read, read.as_fd())?;
+                keeper.hold(names.write, write.as_fd())?;
+                (read, write)
+            }
+        };
+        let mut stage = Stage { names, read, write, marks, about, logs: Vec::new(), bytes: Vec::new() };
+        for driver in drivers {
+            let at = stage.logs.len();
+            if at == LOGS {
+                return Err(Error::new(format!("more than {LOGS} logs")).field("--log-path"));
+            }
+            let name = names.logs + at as u64;
+            match (driver, held.remove(&name)) {
+                (Driver::File(form, path), Some(file)) => {
+                    stage.logs.push(Log::File { form: *form, path: path.clone(), file });
+                }
+                (Driver::File(form, path), None) => {
+                    let file = open(path, 0)?;
+                    let length = length_of(file.as_fd())?;
+                    keeper.hold(name, file.as_fd())?;
+                    stage.marks.set(LENGTH + at, length);
+                    stage.marks.set(TOTAL + at, length);
+                    stage.logs.push(Log::File { form: *form, path: path.clone(), file });
+                }
+                (Driver::Journal, _) => stage.logs.push(Log::Journal(None)),
+                (Driver::Passthrough | Driver::None, _) => {}
+            }
+        }
+        stage.take_over()?;
+        Ok(stage)
+    }
+
+    /// What a predecessor has left in it.
+    fn take_over(&mut self) -> Result<()> {
+        match self.marks.at(STATE) {
+            FILLED if self.unread()? == 0 => self.marks.set(STATE, IDLE),
+            FILLED => self.look()?,
+            WRITTEN => self.empty()?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn unread(&self) -> Result<usize> {
+        pipe::unread(self.read.as_fd()).map_err(|e| e.because("look into the stage"))
+    }
+
+    /// What is on its way, and whose it is.
+    pub fn content(&self) -> Option<(Output, &[u8])> {
+        let output = if self.marks.at(OUTPUT) == 0 { Output::Out } else { Output::Err };
+        (self.marks.at(STATE) == FILLED).then_some((output, &*self.bytes))
+    }
+
+    /// Takes what there is, but no more than `most`. There must be nothing on its way.
+    pub fn take(&mut self, output: Output, from: BorrowedFd, most: usize) -> Result<Taken> {
+        self.marks.forget();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        for (place, number) in [
+            (SENT, 0),
+            (OUTPUT, u64::from(output == Output::Err)),
+            (SECONDS, now.as_secs()),
+            (NANOS, now.subsec_nanos().into()),
+            (STATE, FILLED),
+        ] {
+            self.marks.set(place, number);
+        }
+        match pipe::splice(from, self.write.as_fd(), most.min(MOST)) {
+            Ok(moved) if moved > 0 => {
+                self.look()?;
+                Ok(Taken::Some)
+            }
+            other => {
+                self.marks.set(STATE, IDLE);
+                // A terminal that no process has open gives EIO.
+                Ok(if other == Err(Errno(libc::EAGAIN)) { Taken::Nothing } else { Taken::Ended })
+            }
+        }
+    }
+
+    /// A copy of what is in the stage.
+    fn look(&mut self) -> Result<()> {
+        let failed = |e: Errno| e.because("look into the stage");
+        let length = self.unread()?;
+        let (read, write) = pipe::to_read().map_err(failed)?;
+        self.bytes.clear();
+        self.bytes.resize(length, 0);
+        let copied = pipe::tee(self.read.as_fd(), write.as_fd(), length).map_err(failed)?;
+        let mut filled = 0;
+        while filled < copied {
+            filled += file::read(read.as_fd(), &mut self.bytes[filled..]).map_err(failed)?;
+        }
+        if filled == length { Ok(()) } else { Err(Error::new("a copy of the stage is not whole")) }
+    }
+
+    /// Writes it to the logs that have not got it. `false`: a disk is full, or a service takes nothing now.
+    pub fn store(&mut self, keeper: &Keeper) -> Result<bool> {
+        let Some((output, _)) = self.content() else { return Ok(true) };
+        let moment = Duration::new(self.marks.at(SECONDS), self.marks.at(NANOS) as u32);
+        for at in 0..self.logs.len() {
+            let done = match &mut self.logs[at] {
+                Log::File { form, .. } => {
+                    let form = *form;
+                    self.marks.at(NEXT + at) != 0 || {
+                        let text = format::text(form, output, moment, &self.bytes);
+                        self.write_file(at, &text, keeper)?
+                    }
+                }
+                Log::Journal(_) => self.write_journal(at, output)?,
+            };
+            if !done {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn write_file(&mut self, at: usize, text: &[u8], keeper: &Keeper) -> Result<bool> {
+        let Log::File { path, file, .. } = &mut self.logs[at] else { return Ok(true) };
+        let (size_max, total_max) = (self.about.size_max, self.about.total_max);
+        let total = self.marks.at(TOTAL + at);
+        if total_max > 0 && total + text.len() as u64 > total_max {
+            self.marks.set(NEXT + at, self.marks.at(LENGTH + at).max(1));
+            return Ok(true);
+        }
+        let mut length = self.marks.at(LENGTH + at);
+        if size_max > 0 && length > 0 && length + text.len() as u64 > size_max {
+            *file = begin_again(path)?;
+            keeper.hold(self.names.logs + at as u64, file.as_fd())?;
+            length = 0;
+            self.marks.set(LENGTH + at, 0);
+        }
+        // Another process has made it shorter.
+        let there = length_of(file.as_fd())?;
+        if there < length {
+            length = there;
+            self.marks.set(LENGTH + at, length);
+        }
+        match write_at(file.as_fd(), text, length) {
+            Ok(()) => {
+                self.marks.set(NEXT + at, length + text.len() as u64);
+                Ok(true)
+            }
+            // A full disk, as a rule: it is tried again.
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// Without a journal its records are lost, as any of this host's are.
+    fn write_journal(&mut self, at: usize, output: Output) -> Result<bool> {
+        let Log::Journal(socket) = &mut self.logs[at] else { return Ok(true) };
+        let mut sent = self.marks.at(SENT) as u32;
+        if self.marks.has_sent(sent) {
+            sent += 1;
+        }
+        for (number, (line, ended)) in (0u32..).zip(format::lines(&self.bytes)).skip(sent as usize) {
+            let record = journal::record(&self.about, output, line, ended);
+            let mut tries = 0;
+            loop {
+                if socket.is_none() {
+                    *socket = journal::connect().ok();
+                }
+                let Some(fd) = socket.as_ref() else { break };
+                match self.marks.send(fd.as_fd(), &record, number) {
+                    Err(Errno(libc::EAGAIN | libc::ENOBUFS)) => {
+                        self.marks.set(SENT, number.into());
+                        return Ok(false);
+                    }
+                    Err(_) if tries == 0 => {
+                        *socket = None;
+                        tries = 1;
+                    }
+                    _ => break,
+                }
+            }
+            self.marks.set(SENT, u64::from(number) + 1);
+        }
+        Ok(true)
+    }
+
+    pub fn has_logs(&self) -> bool {
+        !self.logs.is_empty()
+    }
+
+    /// All have it.
+    pub fn release(&mut self) -> Result<()> {
+        self.marks.set(STATE, WRITTEN);
+        self.empty()
+    }
+
+    fn empty(&mut self) -> Result<()> {
+        self.bytes = Vec::new();
+        let mut rest = vec![0; self.unread()?];
+        while !rest.is_empty() {
+            let read = file::read(self.read.as_fd(), &mut rest);
+            let read = read.map_err(|e| e.because("empty the stage"))?;
+            rest.truncate(rest.len() - read);
+        }
+        for at in 0..self.logs.len() {
+            let next = self.marks.at(NEXT + at);
+            if next != 0 {
+                let written = next.saturating_sub(self.marks.at(LENGTH + at));
+                self.marks.set(TOTAL + at, self.marks.at(TOTAL + at) + written);
+                self.marks.set(LENGTH + at, next);
+                self.marks.set(NEXT + at, 0);
+            }
+        }
+        self.marks.set(STATE, IDLE);
+        Ok(())
+    }
+
+    /// A program that rotates logs has moved the files away.
+    pub fn reopen(&mut self, keeper: &Keeper) -> Result<()> {
+        for at in 0..self.logs.len() {
+            let Log::File { path, file, .. } = &mut self.logs[at] else { continue };
+            *file = open(path, 0)?;
+            keeper.hold(self.names.logs + at as u64, file.as_fd())?;
+            self.marks.set(LENGTH + at, length_of(file.as_fd())?);
+        }
+        Ok(())
+    }
+
+    pub fn sync(&self) {
+        for log in &self.logs {
+            if let Log::File { file, .. } = log {
+                // What the disk does not take is lost with it.
+                let _ = nix::unistd::fsync(file);
+            }
+        }
+    }
+}
+
+fn open(path: &Path, flags: i32) -> Result<OwnedFd> {
+    let flags = flags | libc::O_WRONLY | libc::O_CREAT | libc::O_NOCTTY | libc::O_NONBLOCK;
+    let opened = c(path).and_then(|path| file::openat2(file::cwd(), &path, flags, 0o600, 0));
+    opened.map_err(|e| e.because(format!("open {}", path.display())).field("--log-path"))
+}
+
+/// An empty file in its place. One that is killed before the keeper has it leaves a successor with the old file, which is
+/// too long still.
+fn begin_again(path: &Path) -> Result<OwnedFd> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".tmp");
+    let beside = PathBuf::from(beside);
+    let file = open(&beside, libc::O_TRUNC)?;
+    std::fs::rename(&beside, path)
+        .map_err(|e| Error::io(format!("rename {} to {}", beside.display(), path.display()), &e))?;
+    Ok(file)
+}
+
+fn length_of(file: BorrowedFd) -> Result<u64> {
+    let found = fstat(file).map_err(|e| Errno::from(e).because("stat a log"))?;
+    Ok(found.st_size as u64)
+}
+
+fn write_at(file: BorrowedFd, mut bytes: &[u8], mut place: u64) -> SysResult<()> {
+    while !bytes.is_empty() {
+        match pwrite(file, bytes, place as i64) {
+            Ok(length) => (bytes, place) = (&bytes[length..], place + length as u64),
+            Err(nix::errno::Errno::EINTR) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(())
+}
