@@ -152,7 +152,7 @@ checks_of_a_life() {
       "${cli[@]}" inspect -f '{{.State.ExitCode}} {{.State.OOMKilled}}' "$box-3"
     if [ "$out" = "137 true" ]; then ok "$engine: and is marked as out of memory"; else
       # It is conmon that listens for it: this one hears nothing on cgroup v1, and now and then not on v2, with runc neither.
-      if [ "$engine" = podman ] && { [ "$layout" = v1 ] || conmon --version | grep -q 'version 2\.1\.6'; }; then
+      if [ "$engine" = podman ] && { [ "$layout" = v1 ] || "$conmon" --version | grep -q 'version 2\.1\.6'; }; then
         skip "$engine: and is marked as out of memory" "this conmon does not hear of it, with runc neither"
       else not_ok "$engine: and is marked as out of memory" "$out"; fi
     fi

@@ -1,15 +1,20 @@
 #!/bin/bash
 # podman.sh: podman, with its own storage in a private directory, drives the runtime.
-# RUNTIME names another runtime than target/rruntime.
+# RUNTIME names another runtime than target/rruntime; CONMON=ours has it be podman's monitor too (src/shim/conmon).
 . "$(dirname "$0")/lib.sh"
 . "$here/commands.sh"
 need podman podman conmon script
 choose_runtime podman
 begin podman
+conmon=$(command -v conmon)
+if [ "${CONMON:-}" = ours ]; then
+  conmon=$work/conmon
+  ln -s "$runtime" "$conmon"
+fi
 
 mkdir -p "$work/tmp"
 cli=(podman --root "$work/root" --runroot "$work/run" --tmpdir "$work/tmp" --storage-driver vfs
-  --cgroup-manager "$cgroups" --events-backend file --log-level error --runtime "$runtime")
+  --cgroup-manager "$cgroups" --events-backend file --log-level error --runtime "$runtime" --conmon "$conmon")
 image=localhost/busybox:test unit_prefix=libpod
 # podman asks for more open files and processes than a root without CAP_SYS_RESOURCE may set: set both lower.
 always=(--network none --cgroup-parent "$parent" --ulimit nofile=1024:4096 --ulimit nproc=1024:4096)
@@ -18,7 +23,7 @@ layout=$([ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] && echo v2 || echo v1)
 unlimited=()
 limits pids || unlimited=(--pids-limit -1)
 always+=("${unlimited[@]}")
-echo "# $(podman --version), conmon $(conmon --version | sed -n 's/conmon version //p'), cgroup $layout"
+echo "# $(podman --version), conmon $("$conmon" --version | sed -n 's/conmon version //p'), cgroup $layout"
 
 attempt "${cli[@]}" import "$work/rootfs.tar" "$image"
 [ "$code" = 0 ] || { not_ok "podman: import the image" "$(seen)"; close; }

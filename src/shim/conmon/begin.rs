@@ -1,7 +1,7 @@
 //! What podman executes: it waits for the word, makes what has to be there when it returns, starts the keeper and ends.
 
 use crate::error::{Error, Result};
-use crate::shim::conmon::options::{Options, help};
+use crate::shim::conmon::options::{Options, help, named_by};
 use crate::shim::conmon::record::Record;
 use crate::shim::conmon::{places, serve};
 use crate::shim::launch;
@@ -20,9 +20,8 @@ const VERSION: &str = "2.1.12";
 
 /// Returns the exit code.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> i32 {
-    let _ = signal::ignore(libc::SIGPIPE);
-    let _ = signal::default(libc::SIGCHLD);
-    let _ = signal::block(libc::SIGXFSZ);
+    // None of these can fail with these arguments.
+    let _ = (signal::ignore(libc::SIGPIPE), signal::default(libc::SIGCHLD), signal::block(libc::SIGXFSZ));
     let mut words: Vec<String> = arguments.map(|word| word.to_string_lossy().into_owned()).collect();
     let proper = words.first().is_some_and(|word| word == PROPER);
     if proper {
@@ -44,11 +43,6 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> i32 {
         let _ = writeln!(std::io::stderr(), "[conmon:e]: {error}");
         1
     })
-}
-
-/// The number in a variable by which a caller names a descriptor.
-pub fn named_by(variable: &str) -> Option<i32> {
-    std::env::var(variable).ok()?.parse().ok().filter(|number| *number > 2)
 }
 
 fn begin(options: &Options, words: &[String]) -> Result<i32> {

@@ -1,5 +1,5 @@
-//! Clients of the attach socket: each packet to them begins with a byte that says which stream it is of; what comes of them is
-//! the process's input.
+//! Clients of the attach socket: each packet to them begins with a byte that says which stream it is of; what comes of
+//! them is the process's input.
 //!
 //! A client that does not read stops the output, and so the process, as a terminal would; nothing is kept for it. Where
 //! there is a log, that ends after [`STALL`]: its connection is closed, and the log has all.
@@ -77,6 +77,7 @@ impl Clients {
         match socket::receive_now(client.socket.as_fd(), &mut bytes) {
             Ok((0, _)) if client.speaks => {
                 client.speaks = false;
+                // One that cannot be watched is found out by the next packet.
                 let _ = client.watch(name, epoll, closed);
                 Heard::End
             }
@@ -135,6 +136,7 @@ impl Clients {
                     Err(nix::errno::Errno::EAGAIN) => {
                         client.stalled.get_or_insert_with(Instant::now);
                         done = false;
+                        // The same.
                         let _ = client.watch(*name, epoll, false);
                         break;
                     }

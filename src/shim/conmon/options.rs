@@ -101,6 +101,11 @@ const SWITCHES: [(&str, char); 16] = [
     ("no-container-partial-message", '-'),
 ];
 
+/// The number in a variable by which a caller names a descriptor.
+pub fn named_by(variable: &str) -> Option<i32> {
+    std::env::var(variable).ok()?.parse().ok().filter(|number| *number > 2)
+}
+
 /// What `--help` prints.
 pub fn help() -> String {
     let row = |(name, letter): &(&str, char), value: &str| {

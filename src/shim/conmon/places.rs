@@ -27,6 +27,7 @@ pub fn listen_to_clients(options: &Options) -> Result<OwnedFd> {
     let path = options.bundle.join("attach");
     let failed = |e: Errno| e.because(format!("bind {}", path.display()));
     if let Some(link) = link(options) {
+        // The link says so where it cannot be made.
         let _ = fs::create_dir_all(&options.socket_dir);
         // One of an earlier life.
         let _ = fs::remove_file(&link);
@@ -45,7 +46,7 @@ pub fn listen_to_clients(options: &Options) -> Result<OwnedFd> {
 pub fn bound(path: &Path, kind: SockType) -> crate::sys::SysResult<OwnedFd> {
     let _ = fs::remove_file(path);
     let directory = path.parent().filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let opened = file::openat2(file::cwd(), &*c(directory)?, libc::O_PATH | libc::O_DIRECTORY, 0, 0)?;
+    let opened = file::openat2(file::cwd(), &c(directory)?, libc::O_PATH | libc::O_DIRECTORY, 0, 0)?;
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("attach");
     let short = format!("/proc/self/fd/{}/{name}", opened.as_raw_fd());
     let socket = socket(AddressFamily::Unix, kind, SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK, None)?;

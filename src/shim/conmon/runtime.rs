@@ -296,11 +296,11 @@ pub fn spawn(words: &[OsString], streams: Streams, given: &[BorrowedFd]) -> Resu
     let path = Path::new(&words[0]);
     let failed = |e: Errno| e.because(format!("execute {}", path.display()));
     let program =
-        file::openat2(file::cwd(), &*c(path).map_err(failed)?, libc::O_RDONLY, 0, 0).map_err(failed)?;
+        file::openat2(file::cwd(), &c(path).map_err(failed)?, libc::O_RDONLY, 0, 0).map_err(failed)?;
     // Behind the places of what is given; an interpreter opens its script by the number.
     let program = file::duplicate(program.as_raw_fd(), 64 + given.len() as i32).map_err(failed)?;
     let arguments: Vec<CString> =
-        words.iter().map(|word| c(word)).collect::<std::result::Result<_, _>>().map_err(failed)?;
+        words.iter().map(c).collect::<std::result::Result<_, _>>().map_err(failed)?;
     let variables = std::env::vars_os().map(|(name, value)| [name.into_vec(), value.into_vec()].join(&b'='));
     let environment: Vec<CString> = variables.filter_map(|pair| CString::new(pair).ok()).collect();
     let arguments: Vec<&CStr> = arguments.iter().map(|word| &**word).collect();

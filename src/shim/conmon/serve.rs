@@ -1,15 +1,14 @@
 //! The shim proper under podman or CRI-O: one loop for one process, over its streams, its clients and its end.
 //!
-//! It may be killed at any instant. What it makes is handed to the keeper before it is relied on, and noted in the journal; the
-//! next one takes both and goes on. What is told twice after a kill is told in the same words.
+//! It may be killed at any instant. What it makes is handed to the keeper before it is relied on, and noted in the
+//! journal; the next one takes both and goes on. What is told twice after a kill is told in the same words.
 
 use crate::cgroup::oom::{OomKills, Seen};
 use crate::engine::{Event, Observer};
 use crate::error::{Error, Result};
 use crate::report::{Format, Log, Verbosity};
-use crate::shim::conmon::begin::named_by;
 use crate::shim::conmon::clients::{Clients, Heard};
-use crate::shim::conmon::options::Options;
+use crate::shim::conmon::options::{Options, named_by};
 use crate::shim::conmon::record::{
     ANSWER, CONTROL, ERR, IN, NOTIFY, OUT, PIDFD, Record, SIZE, STAGE, TERMINAL, WORD,
 };
@@ -629,6 +628,7 @@ impl Shim {
             listener.is_some_and(|fd| poll::readable(fd.as_fd(), Some(Instant::now())) == Ok(true))
         };
         if waiting(self) {
+            // At the deadline it is heard of later.
             let _ = poll::readable(self.keeper.fd(), Some(Instant::now() + LOOK));
         }
         while let Some(said) = self.keeper.hear(false)? {
