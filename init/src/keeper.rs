@@ -34,13 +34,12 @@ use crate::held::{Endings, Table};
 use crate::sys::{Errno, Fd, Polled, Sys};
 use crate::wire::keeper::{CHANNEL, EXTRA, GIVEN, JOURNAL, KeeperMessage, LISTENER, Note};
 
-/// A shim that does not live this long has failed to start.
+/// A shim that does not live this long has failed to start; or this long, if it was killed: by an operator, for want of memory.
 const LIFE: u64 = 1_000_000_000;
-/// Before the next try, once that has happened some times in a row; more often where they were killed, by an operator or for
-/// want of memory.
+const KILLED: u64 = 2_000_000;
+/// Before the next try, once that has happened some times in a row.
 const PAUSE: u64 = 200_000_000;
 const TRIES: u32 = 3;
-const KILLS: u32 = 100;
 
 struct Keeper {
     /// Handed on to each shim, with our environment.
@@ -279,9 +278,10 @@ impl Keeper {
             return;
         }
         let lived = sys::now().unwrap_or(0).saturating_sub(self.began);
-        self.failures = if lived < LIFE { self.failures.saturating_add(1) } else { 0 };
         let killed = status & 0x7f == libc::SIGKILL as u32;
-        if self.failures < if killed { KILLS } else { TRIES } {
+        let failed = lived < if killed { KILLED } else { LIFE };
+        self.failures = if failed { self.failures.saturating_add(1) } else { 0 };
+        if self.failures < TRIES {
             self.start_shim();
         }
     }

@@ -55,6 +55,31 @@ pub fn scratch(name: &CStr) -> SysResult<OwnedFd> {
     memfd_create(name, libc::MFD_CLOEXEC)
 }
 
+/// Lets go of this program's code and constants, which come again from its file when they are used: what a process that
+/// waits holds of them is memory that nobody needs. Reference: madvise(2), MADV_DONTNEED.
+pub fn let_go_of_code() -> SysResult<()> {
+    let text =
+        std::fs::read_to_string("/proc/self/maps").map_err(|e| Errno(e.raw_os_error().unwrap_or(0)))?;
+    let code = |line: &&str| line.split(' ').nth(1).is_some_and(|rights| rights == "r-xp");
+    let Some(last) = text.lines().find(code) else { return Ok(()) };
+    let file = last.rsplit(' ').next();
+    // Up to the code: what lies behind it has been relocated, or written to, and is nowhere else.
+    for line in text.lines().filter(|line| line.rsplit(' ').next() == file) {
+        let mut words = line.split([' ', '-']);
+        let mut address = || words.next().and_then(|word| usize::from_str_radix(word, 16).ok());
+        let (Some(from), Some(to)) = (address(), address()) else { break };
+        if line.contains(" r--p ") || line == last {
+            // SAFETY: neither part was ever written to, so that the kernel has the same bytes to give again; that of the code
+            // in which we are, too.
+            check(unsafe { libc::madvise(from as *mut libc::c_void, to - from, libc::MADV_DONTNEED) })?;
+        }
+        if line == last {
+            break;
+        }
+    }
+    Ok(())
+}
+
 /// What has been written to such a file, as text; no more than `limit` bytes.
 pub fn written(file: OwnedFd, limit: u64) -> String {
     let mut bytes = Vec::new();

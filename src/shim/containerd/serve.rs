@@ -20,14 +20,16 @@ use crate::shim::model::{Call, Chunk, Desk, Phase, Process, Record, Timestamp};
 use crate::shim::stdio::{Held, Moved, Part, Stream, Streams};
 use crate::sys::epoll::{Epoll, Interest};
 use crate::sys::inbox::Inbox;
-use crate::sys::{Errno, identity, wait};
+use crate::sys::{Errno, identity, memory, wait};
 use crate::wire::keeper::{ACCEPTED, JOURNAL, OWN};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+/// How long nothing is done before memory is let go: longer than between two probes.
+const CALM: Duration = Duration::from_secs(3);
 /// A request that was there when so many shims have ended by themselves is refused.
 const CRASHES: u32 = 3;
 /// Of answers that a client has not read: while there are any, no more is read of it.
@@ -74,6 +76,7 @@ pub fn serve() -> Result<()> {
         unsent: BTreeMap::new(),
         publisher,
         log: Arc::new(Log::stderr(Format::Text, detail)),
+        idle: None,
         look: None,
         finishing: None,
     };
@@ -137,12 +140,26 @@ impl Shim {
                 self.remove_files();
                 return self.keeper.finish(0);
             }
-            for event in self.epoll.wait(self.deadline()).map_err(|e| e.because("epoll_wait"))? {
+            let events = self.epoll.wait(self.deadline());
+            self.rest(matches!(&events, Ok(events) if events.is_empty()));
+            for event in events.map_err(|e| e.because("epoll_wait"))? {
                 // What fails for one process, or one client, is no reason to leave the others.
                 let acted = self.act(event >> KIND, event & ((1 << KIND) - 1));
                 acted.unwrap_or_else(|error| self.log.warn(&error.doing("the shim")));
             }
             self.act_in_time().unwrap_or_else(|error| self.log.warn(&error.doing("the shim")));
+        }
+    }
+
+    /// A shim that waits holds little.
+    fn rest(&mut self, is_idle: bool) {
+        let now = Instant::now();
+        if !is_idle {
+            self.idle = Some(now + CALM);
+        } else if self.idle.is_some_and(|idle| idle <= now) {
+            self.idle = None;
+            // Otherwise it stays.
+            let _ = memory::let_go_of_code();
         }
     }
 
@@ -155,7 +172,7 @@ impl Shim {
 
     fn deadline(&self) -> Option<Instant> {
         let later = self.later.values().min().copied();
-        [self.look, later, self.publisher.due(), self.finishing].into_iter().flatten().min()
+        [self.look, later, self.publisher.due(), self.finishing, self.idle].into_iter().flatten().min()
     }
 
     fn act(&mut self, kind: u64, which: u64) -> Result<()> {

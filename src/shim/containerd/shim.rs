@@ -66,6 +66,8 @@ pub struct Shim {
     pub(super) unsent: BTreeMap<Call, Vec<u8>>,
     pub(super) publisher: Publisher,
     pub(super) log: Arc<Log>,
+    /// When this process has had nothing to do for a while; then it lets go of memory.
+    pub(super) idle: Option<Instant>,
     /// Streams are to be looked at again then.
     pub(super) look: Option<Instant>,
     pub(super) finishing: Option<Instant>,
