@@ -215,6 +215,8 @@ impl Keeper {
         let mut buffer = [0; KeeperMessage::SIZE];
         let (length, passed) = match sys::receive(channel, &mut buffer) {
             Ok(received) => received,
+            // It has ended without reading all; what it has said is still to come.
+            Err(Errno(libc::ECONNRESET)) => return,
             Err(_) => (0, None),
         };
         if length == 0 {

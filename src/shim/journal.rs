@@ -51,6 +51,8 @@ impl Journal {
             read(record.map_err(|e| Error::new(format!("the journal cannot be read: {e}")))?);
             journal.end += LENGTH + length as u64;
         }
+        // Of a record that was not finished: its bytes would be read as lengths behind a shorter one.
+        journal.free_from(journal.end)?;
         Ok(journal)
     }
 
@@ -83,10 +85,16 @@ impl Journal {
     }
 
     fn free(&self, half: u64) -> Result<()> {
+        self.free_from(FIRST + half * HALF)
+    }
+
+    /// The rest of a half from this place on is as it was at first.
+    fn free_from(&self, place: u64) -> Result<()> {
         use nix::fcntl::{FallocateFlags, fallocate};
+        let length = HALF - (place - FIRST) % HALF;
         let hole = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
-        fallocate(&self.file, hole, (FIRST + half * HALF) as i64, HALF as i64)
-            .map_err(|e| Errno::from(e).because("empty a half of the journal"))
+        fallocate(&self.file, hole, place as i64, length as i64)
+            .map_err(|e| Errno::from(e).because("empty a part of the journal"))
     }
 }
 

@@ -475,6 +475,19 @@ mod tests {
     }
 
     #[test]
+    fn a_record_that_was_not_finished_is_not_there_and_spoils_no_other() {
+        let (mut desk, file) = desk();
+        desk.note(chunk(1, &request(1, "first"))).unwrap();
+        let length = nix::sys::stat::fstat(&file).unwrap().st_size;
+        // Bytes without their length, as a shim leaves them that is killed between the two.
+        nix::sys::uio::pwrite(&file, &[7; 500], length + 4).unwrap();
+        let mut next = Desk::open(file.try_clone().unwrap()).unwrap();
+        next.note(chunk(1, &request(3, "second"))).unwrap();
+        let last = Desk::open(file).unwrap();
+        assert_eq!(last.model.connections[&1].requests.keys().copied().collect::<Vec<_>>(), [1, 3]);
+    }
+
+    #[test]
     fn what_is_no_request_makes_a_connection_malformed_and_no_more_is_read_of_it() {
         let streams =
             [(2, 2), (1, 1)].map(|(first, second)| [request(first, "a"), request(second, "b")].concat());

@@ -124,6 +124,8 @@ pub struct Streams {
 /// What a process is started with.
 #[derive(Debug, Default)]
 pub struct Ends {
+    /// Its terminal is made with it, in place of them.
+    pub terminal: bool,
     pub streams: [Option<OwnedFd>; 3],
     /// A program that is to read its output, with its arguments and the ends to read.
     pub logger: Option<(PathBuf, Vec<String>, [OwnedFd; 2])>,
@@ -170,7 +172,7 @@ impl Streams {
             readers: [None, None, None],
             closing: false,
         };
-        let mut ends = Ends::default();
+        let mut ends = Ends { terminal, ..Ends::default() };
         let null = || open(Path::new("/dev/null"), libc::O_RDWR);
         let output = if paths[1].is_empty() { None } else { Some(Target::of(paths[1])?) };
         if let (Some(Target::Program(program, words)), false) = (&output, terminal) {

@@ -278,6 +278,14 @@ impl Init {
         say(self.control.as_fd(), Word::Go, group)
     }
 
+    /// Our ends of the conversation: to write to, and to read.
+    pub fn ends(&self) -> (BorrowedFd<'_>, BorrowedFd<'_>) {
+        match &self.pipes {
+            Some(pipes) if self.on_pipes => pipes.ends(),
+            _ => (self.control.as_fd(), self.control.as_fd()),
+        }
+    }
+
     /// For an init that is ready, and waits.
     pub fn pipes(&self) -> Option<&Pipes> {
         self.pipes.as_ref()

@@ -9,7 +9,6 @@ use crate::engine::child::{
     init::Init,
     message::{self, Heard, Trouble},
     open::{self, Given, Opened},
-    pipes::Pipes,
 };
 use crate::engine::{Event, Planned, Streams, Waits};
 use crate::error::{Error, Kind, Result};
@@ -267,9 +266,8 @@ impl<F: FnMut(Passed) -> Result<()>> Joining<'_, F> {
                 }
                 Heard::Ready => {
                     let (waits, init) = (self.waits, self.init()?);
-                    if let Some((word, answer)) = init.pipes().map(Pipes::ends) {
-                        waits.tell(&Event::Releasing { process: init.process(), word, answer });
-                    }
+                    let (word, answer) = init.ends();
+                    waits.tell(&Event::Releasing { process: init.process(), word, answer });
                     init.say(Word::Go)?;
                 }
                 Heard::Failed(trouble) => return Err(self.failure(&trouble)),

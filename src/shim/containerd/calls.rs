@@ -1,7 +1,6 @@
 //! The task service: what is asked of a shim, each request by its method. A request is handled once by each shim that finds
 //! it without an answer; what a predecessor has done of it already is found out and not done again.
 
-use crate::engine::Engine;
 use crate::error::Result;
 use crate::host::cgroups;
 use crate::shim::containerd::ends::how_it_ended;
@@ -11,6 +10,7 @@ use crate::shim::containerd::messages::{
 };
 use crate::shim::containerd::metrics;
 use crate::shim::containerd::replies::{OWN_REQUEST, Reply, internal, nothing, read, said, status_of};
+use crate::shim::containerd::runtime::Runtime;
 use crate::shim::containerd::shim::Shim;
 use crate::shim::frames::{Code, Request, Status};
 use crate::shim::model::{Call, Container, Name, Phase, Process, Timestamp};
@@ -79,13 +79,13 @@ impl Shim {
     pub(super) fn in_turn<R: Send + 'static>(
         &mut self,
         container: &Container,
-        work: impl FnOnce(&Engine) -> R + Send + 'static,
+        work: impl FnOnce(&Runtime) -> R + Send + 'static,
         then: impl FnOnce(&mut Shim, R) -> Result<()> + Send + 'static,
     ) -> Result<()> {
-        let (engine, id) = (self.plain_engine(container)?, container.id.clone());
+        let (runtime, id) = (self.runtime(container, self.observer())?, container.id.clone());
         self.busy.insert(id.clone());
         self.begin(move || {
-            let result = work(&engine);
+            let result = work(&runtime);
             Box::new(move |shim: &mut Shim| {
                 let finished = then(shim, result);
                 shim.busy.remove(&id);

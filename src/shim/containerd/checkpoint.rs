@@ -9,6 +9,7 @@ use crate::shim::containerd::ends::event;
 use crate::shim::containerd::event_messages::CheckpointedEvent;
 use crate::shim::containerd::messages::{CheckpointOptions, CheckpointRequest, Options};
 use crate::shim::containerd::replies::{Reply, internal, status_of};
+use crate::shim::containerd::runtime::Runtime;
 use crate::shim::containerd::shim::Shim;
 use crate::shim::frames::Code;
 use crate::shim::model::{Call, Container, Phase, Process, Record};
@@ -29,7 +30,7 @@ impl Shim {
         }
         let path = [&options.image_path, &request.path].into_iter().find(|path| !path.is_empty()).cloned();
         let (id, path) = (container.id.clone(), PathBuf::from(path.unwrap_or_default()));
-        let work = move |engine: &Engine| dump(engine, &id, path, &options);
+        let work = move |runtime: &Runtime| dump(runtime.engine()?, &id, path, &options);
         let begun = self.in_turn(&container, work, move |shim, dumped| {
             let told = CheckpointedEvent { container_id: request.id, checkpoint: request.path };
             let (answer, events) = match dumped {
@@ -57,7 +58,8 @@ impl Shim {
         let (variables, again) = (self.logger_variables(&container.id), self.was_begun_before(call));
         self.starting.insert(process.number);
         let (made, terminal) = (container.clone(), process.terminal);
-        let work = move |engine: &Engine| {
+        let work = move |runtime: &Runtime| {
+            let engine = runtime.engine()?;
             let logger = ends.start_logger(&variables)?;
             if again {
                 engine.delete(&made.id, Force::Kill)?;

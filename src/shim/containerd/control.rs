@@ -1,11 +1,12 @@
 //! What is done to a task that runs: `Kill`, `Pause`, `Resume`, `Update`.
 
-use crate::engine::{Engine, Recipients, UpdateOptions};
+use crate::engine::Recipients;
 use crate::error::{Kind, Result};
 use crate::shim::containerd::ends::event;
 use crate::shim::containerd::event_messages as events;
 use crate::shim::containerd::messages::{KillRequest, ProcessRequest, UpdateRequest};
 use crate::shim::containerd::replies::{Reply, internal, nothing, status_of};
+use crate::shim::containerd::runtime::Runtime;
 use crate::shim::containerd::shim::Shim;
 use crate::shim::frames::Code;
 use crate::shim::model::{Call, Container, Phase, Record};
@@ -30,10 +31,10 @@ impl Shim {
             return Err(finished());
         }
         let container = self.container(&request.id)?;
-        let engine = self.plain_engine(&container).map_err(|error| internal(&error))?;
+        let runtime = self.runtime(&container, self.observer()).map_err(|error| internal(&error))?;
         let begun = self.begin(move || {
             let recipients = if request.all { Recipients::All } else { Recipients::FirstProcess };
-            let killed = engine.kill(&request.id, signal, recipients);
+            let killed = runtime.kill(&request.id, signal, recipients);
             Box::new(move |shim: &mut Shim| {
                 let answer = match killed {
                     Ok(()) => Ok(Vec::new()),
@@ -67,7 +68,7 @@ impl Shim {
             return Ok(None);
         }
         let (id, changed) = (request.id.clone(), container.clone());
-        let work = move |engine: &Engine| if pause { engine.pause(&id) } else { engine.resume(&id) };
+        let work = move |runtime: &Runtime| if pause { runtime.pause(&id) } else { runtime.resume(&id) };
         let begun = self.in_turn(&container, work, move |shim, done| shim.paused(call, changed, pause, done));
         begun.map(|()| None).map_err(|error| internal(&error))
     }
@@ -96,15 +97,8 @@ impl Shim {
         if self.is_busy(call, &container.id) {
             return Ok(None);
         }
-        let id = container.id.clone();
-        let options = UpdateOptions {
-            resources,
-            from: "the request".to_owned(),
-            typed: Vec::new(),
-            l3_cache_schema: None,
-            mem_bw_schema: None,
-        };
-        let work = move |engine: &Engine| engine.update(&id, &options);
+        let updated = container.clone();
+        let work = move |runtime: &Runtime| runtime.update(&updated, resources);
         let begun = self.in_turn(&container, work, move |shim, updated: Result<()>| {
             shim.answer_now(call, updated.map(|()| Vec::new()).map_err(|error| status_of(&error, "")))
         });

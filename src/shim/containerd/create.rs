@@ -1,14 +1,16 @@
 //! `Create` and `Start` of a container.
 
-use crate::engine::{CreateOptions, Engine, Force, Started, Status as State, Terminal};
-use crate::error::{Error, Kind, Result};
+use crate::engine::Started;
+use crate::error::{Error, Result};
 use crate::shim::containerd::ends::event;
 use crate::shim::containerd::event_messages as events;
+use crate::shim::containerd::info::RUNTIME_FILE;
 use crate::shim::containerd::messages::{
-    CreateRequest, CreateResponse, Options, ProcessRequest, StartResponse,
+    CreateRequest, CreateResponse, Mount, Options, ProcessRequest, StartResponse,
 };
 use crate::shim::containerd::replies::{Reply, internal, said, status_of};
 use crate::shim::containerd::rootfs;
+use crate::shim::containerd::runtime::{self, Runtime};
 use crate::shim::containerd::shim::Shim;
 use crate::shim::frames::Code;
 use crate::shim::launch::is_this_program;
@@ -17,8 +19,9 @@ use crate::shim::stdio::{Ends, Part, Streams};
 use crate::spec::{Spec, load};
 use crate::sys::file;
 use prost::Message;
+use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Of a bundle's config.json.
 const CONFIG: usize = 32 << 20;
@@ -45,14 +48,10 @@ impl Shim {
                 .map_err(|e| Error::argument("options", &any.kind, format!("they cannot be read: {e}")))?,
             _ => Options::default(),
         };
-        if !options.binary_name.is_empty() && !is_this_program(&options.binary_name) {
-            return Err(Error::argument(
-                "BinaryName",
-                &options.binary_name,
-                "this shim runs no other runtime yet",
-            )
-            .kind(Kind::Unsupported)
-            .remedy("leave it out, or use io.containerd.runc.v2"));
+        let runtime = runtime::named(&options.binary_name)?;
+        if let Some(program) = &runtime {
+            let file = Path::new(&request.bundle).join(RUNTIME_FILE);
+            fs::write(&file, program).map_err(|e| Error::io(format!("write {}", file.display()), &e))?;
         }
         let config = file::read_path(Path::new(&request.bundle).join("config.json"), CONFIG)
             .map_err(|e| e.because("read config.json of the bundle"))?;
@@ -71,7 +70,7 @@ impl Shim {
             paused: false,
             systemd: options.systemd_cgroup,
             mounted: !request.rootfs.is_empty(),
-            runtime: String::new(),
+            runtime: runtime.unwrap_or_default(),
             checkpoint: request.checkpoint.clone(),
             options: options.encode_to_vec(),
         };
@@ -100,12 +99,13 @@ impl Shim {
         let again = earlier.is_some();
         let variables = self.logger_variables(&request.id);
         let asked = request.clone();
-        let work = move |engine: &Engine| {
+        let made = container.clone();
+        let work = move |runtime: &Runtime| {
             if options.io_uid != 0 || options.io_gid != 0 {
                 ends.give_to(options.io_uid, options.io_gid)?;
             }
             let logger = ends.start_logger(&variables)?;
-            Ok((create(engine, &asked, &options, &ends, again)?, logger))
+            Ok((create(runtime, &made, &asked.rootfs, &ends, again)?, logger))
         };
         self.in_turn(&container, work, move |shim, created: Result<(Option<Started>, _)>| {
             let created = created.and_then(|(started, logger)| {
@@ -219,7 +219,7 @@ impl Shim {
         }
         let (id, again) = (container.id.clone(), self.was_begun_before(call));
         self.starting.insert(process.number);
-        let work = move |engine: &Engine| start_once(engine, &id, again);
+        let work = move |runtime: &Runtime| start_once(runtime, &id, again);
         let begun = self.in_turn(&container, work, move |shim, started| shim.started(call, process, started));
         begun.map(|()| None).map_err(|error| internal(&error))
     }
@@ -243,47 +243,40 @@ impl Shim {
     }
 }
 
-/// In a thread: the rootfs, then the container.
+/// In a thread: the rootfs, then the container; nothing of one whose processes come from a checkpoint.
 fn create(
-    engine: &Engine,
-    request: &CreateRequest,
-    options: &Options,
+    runtime: &Runtime,
+    container: &Container,
+    mounts: &[Mount],
     ends: &Ends,
     again: bool,
 ) -> Result<Option<Started>> {
-    let rootfs = Path::new(&request.bundle).join("rootfs");
+    let rootfs = Path::new(&container.bundle).join("rootfs");
     if again {
         // What a killed shim has begun.
-        engine.delete(&request.id, Force::Kill)?;
+        runtime.delete(&container.id)?;
         rootfs::unmount(&rootfs)?;
     }
-    rootfs::mount(&request.rootfs, &rootfs)?;
-    if !request.checkpoint.is_empty() {
+    rootfs::mount(mounts, &rootfs)?;
+    if !container.checkpoint.is_empty() {
         return Ok(None);
     }
-    let create = CreateOptions {
-        id: request.id.clone(),
-        bundle: PathBuf::from(&request.bundle),
-        terminal: Terminal::Caller { like: None, output: None },
-        streams: if request.terminal { [None; 3] } else { ends.borrowed() },
-        root_change: options.no_pivot_root.into(),
-        keyring: options.no_new_keyring.into(),
-        ..CreateOptions::default()
-    };
-    engine.create(&create).map(Some).inspect_err(|_| {
+    let terminal = ends.terminal;
+    let streams = if terminal { [None; 3] } else { ends.borrowed() };
+    runtime.create(container, terminal, streams).map(Some).inspect_err(|_| {
         // The error that led here is the one to report.
         let _ = rootfs::unmount(&rootfs);
     })
 }
 
 /// In a thread. A predecessor may have done it, and then it is done.
-fn start_once(engine: &Engine, id: &str, again: bool) -> Result<()> {
-    let is_done = || again && engine.state(id).is_ok_and(|state| state.status != State::Created);
+fn start_once(runtime: &Runtime, id: &str, again: bool) -> Result<()> {
+    let is_done = || again && runtime.is_started(id);
     if is_done() {
         return Ok(());
     }
     // The word may have been said, and the program begin only now.
-    engine.start(id, None).map(drop).or_else(|error| if is_done() { Ok(()) } else { Err(error) })
+    runtime.start(id).or_else(|error| if is_done() { Ok(()) } else { Err(error) })
 }
 
 fn has_own_pids(spec: &Spec) -> bool {

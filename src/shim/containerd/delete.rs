@@ -1,12 +1,12 @@
 //! `Delete`, and the end of the shim.
 
-use crate::engine::{Engine, Force};
 use crate::error::Result;
 use crate::shim::containerd::ends::event;
 use crate::shim::containerd::event_messages as events;
 use crate::shim::containerd::messages::{DeleteResponse, ProcessRequest};
 use crate::shim::containerd::replies::{Reply, internal, nothing, status_of};
 use crate::shim::containerd::rootfs;
+use crate::shim::containerd::runtime::Runtime;
 use crate::shim::containerd::shim::Shim;
 use crate::shim::frames::Code;
 use crate::shim::model::{Call, Container, Name, Phase, Process, Record, Timestamp};
@@ -61,7 +61,7 @@ impl Shim {
             return Ok(None);
         }
         let removed = container.clone();
-        let work = move |engine: &Engine| remove(engine, &removed);
+        let work = move |runtime: &Runtime| remove(runtime, &removed);
         let begun =
             self.in_turn(&container, work, move |shim, removed| shim.deleted(call, &process, removed));
         begun.map(|()| None).map_err(|error| internal(&error))
@@ -134,7 +134,7 @@ fn deleted(process: &Process) -> DeleteResponse {
 }
 
 /// In a thread: the container, then the rootfs. What a predecessor has removed is gone.
-fn remove(engine: &Engine, container: &Container) -> Result<()> {
-    engine.delete(&container.id, Force::Kill)?;
+fn remove(runtime: &Runtime, container: &Container) -> Result<()> {
+    runtime.delete(&container.id)?;
     rootfs::unmount(&Path::new(&container.bundle).join("rootfs"))
 }

@@ -133,9 +133,9 @@ impl Shim {
     /// Without a pid namespace of its own a container's processes go on without the first one.
     fn kill_rest(&mut self, id: &str) -> Result<()> {
         let Some(container) = self.desk().model.containers.get(id).cloned() else { return Ok(()) };
-        let (engine, id) = (self.plain_engine(&container)?, id.to_owned());
+        let (runtime, id) = (self.runtime(&container, self.observer())?, id.to_owned());
         self.begin(move || {
-            let killed = engine.kill(&id, libc::SIGKILL, Recipients::All);
+            let killed = runtime.kill(&id, libc::SIGKILL, Recipients::All);
             Box::new(move |shim: &mut Shim| {
                 // Nothing is left, as a rule.
                 if let Err(error) = killed {

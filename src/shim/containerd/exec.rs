@@ -3,7 +3,7 @@
 //! Its process is told to become its program when its pid, and both ends of the conversation with it, are in safe hands: a
 //! shim that is killed around that moment leaves a process that waits for its successor's word, not one that nobody knows.
 
-use crate::engine::{Event as EngineEvent, ExecOptions, ExecProcess, Observer, Started, Terminal};
+use crate::engine::{Event as EngineEvent, Observer, Started};
 use crate::error::Result;
 use crate::shim::containerd::ends::event;
 use crate::shim::containerd::event_messages as events;
@@ -98,18 +98,15 @@ impl Shim {
                 *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
             }
         });
-        let engine = self.engine(container, observer)?;
+        let runtime = self.runtime(container, observer)?;
+        let container = container.clone();
         let id = process.name.container.clone();
         let variables = self.logger_variables(&id);
         self.begin(move || {
-            let options = ExecOptions {
-                tty: Some(process.terminal),
-                terminal: Terminal::Caller { like: None, output: None },
-                streams: if process.terminal { [None; 3] } else { ends.borrowed() },
-                ..ExecOptions::of(ExecProcess::Object(process.spec.clone()))
-            };
-            let executed =
-                ends.start_logger(&variables).and_then(|logger| Ok((engine.exec(&id, &options)?, logger)));
+            let executed = ends.start_logger(&variables).and_then(|logger| {
+                let streams = if process.terminal { [None; 3] } else { ends.borrowed() };
+                Ok((runtime.exec(&container, &process, streams)?, logger))
+            });
             drop(ends);
             Box::new(move |shim: &mut Shim| {
                 let executed = executed.and_then(|(started, logger)| {

@@ -8,6 +8,12 @@ use std::io::Write;
 /// What this file is called as containerd's shim.
 pub const NAME: &str = "containerd-shim-rruntime-v1";
 
+/// Sockets of all shims, and the pods' files that lead to them.
+pub const SOCKETS: &str = "/run/rruntime/shim";
+
+/// In a container's bundle: the runtime that is executed for it, for `delete`.
+pub const RUNTIME_FILE: &str = "runtime";
+
 /// The type of the JSON of features.md (runtime-spec).
 const FEATURES: &str = "types.containerd.io/opencontainers/runtime-spec/1/features/Features";
 

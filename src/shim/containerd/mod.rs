@@ -15,6 +15,7 @@ mod metrics;
 mod publisher;
 mod replies;
 mod rootfs;
+mod runtime;
 mod serve;
 mod shim;
 mod start;

@@ -5,6 +5,7 @@ use crate::engine::{Buses, CgroupManager, Engine, Event, Observer, OpenFiles, Ro
 use crate::error::Result;
 use crate::report::Log;
 use crate::shim::containerd::publisher::Publisher;
+use crate::shim::containerd::runtime::{self, Runtime};
 use crate::shim::frames::{self, RESPONSE, Response, Status};
 use crate::shim::jobs::{Finish, Jobs};
 use crate::shim::link::Keeper;
@@ -112,6 +113,15 @@ impl Shim {
     /// An engine whose warnings go to the log.
     pub(super) fn plain_engine(&self, container: &Container) -> Result<Engine> {
         self.engine(container, self.observer())
+    }
+
+    /// What carries out the calls of this container.
+    pub(super) fn runtime(&self, container: &Container, observer: Observer) -> Result<Runtime> {
+        if container.runtime.is_empty() {
+            return Ok(Runtime::Ours(Box::new(self.engine(container, observer)?)));
+        }
+        let root = self.desk().model.settings.root.clone();
+        Ok(Runtime::Other(runtime::other(container, Path::new(&root))))
     }
 
     pub(super) fn observer(&self) -> Observer {

@@ -5,13 +5,13 @@ use crate::engine::{
     Buses, CgroupManager, Engine, Force, OpenFiles, Rootless, Status as State, Watch, keep_room,
 };
 use crate::error::{Error, Result};
-use crate::shim::containerd::info::{self, NAME};
+use crate::shim::containerd::info::{self, NAME, RUNTIME_FILE, SOCKETS};
 use crate::shim::containerd::messages::{Any, DeleteResponse, Options, ProcessRequest};
 use crate::shim::containerd::replies::OWN_REQUEST;
-use crate::shim::containerd::{rootfs, serve};
+use crate::shim::containerd::{rootfs, runtime, serve};
 use crate::shim::frames::{self, REQUEST, Request};
 use crate::shim::launch;
-use crate::shim::model::{Record, Settings, Timestamp};
+use crate::shim::model::{Container, Record, Settings, Timestamp};
 use crate::spec::{Spec, load};
 use crate::state::{NoRoot, Store};
 use crate::sys::{file, random, signal, socket};
@@ -26,8 +26,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Sockets of all shims, and the pods' files that lead to them.
-const SOCKETS: &str = "/run/rruntime/shim";
 /// The state directory of a container, beside which it is remembered for `delete`.
 const ROOT_FILE: &str = "rruntime.root";
 const CONFIG: usize = 32 << 20;
@@ -299,7 +297,14 @@ fn delete(words: &Words) -> Result<()> {
         .ok()
         .filter(|state| state.status != State::Stopped)
         .map_or(0, |state| state.pid);
-    engine.delete(&words.id, Force::Kill)?;
+    let runtime = fs::read_to_string(bundle.join(RUNTIME_FILE)).unwrap_or_default();
+    if runtime.is_empty() {
+        engine.delete(&words.id, Force::Kill)?;
+    } else {
+        let bundle = bundle.to_string_lossy().into_owned();
+        let container = Container { id: words.id.clone(), bundle, runtime, ..Container::default() };
+        runtime::other(&container, &root).delete(&words.id)?;
+    }
     rootfs::unmount(&bundle.join("rootfs"))?;
     let killed = 128 + libc::SIGKILL as u32;
     let answer = DeleteResponse { pid: pid as u32, exit_status: killed, exited_at: Some(Timestamp::now()) };

@@ -1,0 +1,224 @@
+//! Another runtime, as a program with runc's command line: what containerd's option BinaryName names, where that is not this
+//! very file. It is executed as containerd's own shim does it. Its processes are orphaned when its commands end, so the
+//! keeper is their parent.
+
+use crate::engine::{Started, Streams};
+use crate::error::{Error, Result};
+use crate::sys::{self, file, random, socket, spawn};
+use serde::Deserialize;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+
+/// Of its log, and of what it prints.
+const LIMIT: usize = 1 << 20;
+
+pub struct Foreign {
+    pub program: PathBuf,
+    /// Before the command.
+    pub options: Vec<OsString>,
+    /// A file of its own for each container: its last line says why a command has failed.
+    pub log: PathBuf,
+    /// Where sockets may be made.
+    pub sockets: PathBuf,
+}
+
+/// What is asked of `create`.
+pub struct Create<'a> {
+    pub id: &'a str,
+    pub bundle: &'a Path,
+    pub no_pivot: bool,
+    pub no_new_keyring: bool,
+}
+
+#[derive(Deserialize)]
+struct LogLine {
+    #[serde(default)]
+    level: String,
+    #[serde(default)]
+    msg: String,
+}
+
+#[derive(Deserialize)]
+struct State {
+    status: String,
+}
+
+impl Foreign {
+    pub fn create(&self, create: &Create, terminal: bool, streams: Streams) -> Result<Started> {
+        let mut words: Vec<&OsStr> = vec!["create".as_ref(), "--bundle".as_ref(), create.bundle.as_ref()];
+        let flags = [("--no-pivot", create.no_pivot), ("--no-new-keyring", create.no_new_keyring)];
+        words.extend(flags.iter().filter(|(_, set)| *set).map(|(word, _)| OsStr::new(word)));
+        self.begin(&words, create.id, &create.bundle.join("init.pid"), terminal, streams)
+    }
+
+    /// `process`: the JSON of what is to run. A process that a killed caller has started is found again by its pid file.
+    pub fn exec(
+        &self,
+        id: &str,
+        bundle: &Path,
+        (exec, process): (&str, &[u8]),
+        terminal: bool,
+        streams: Streams,
+    ) -> Result<Started> {
+        let (pid_file, object) =
+            (bundle.join(format!("{exec}.pid")), bundle.join(format!("{exec}.process.json")));
+        fs::write(&object, process).map_err(|e| Error::io(format!("write {}", object.display()), &e))?;
+        let words: [&OsStr; 4] =
+            ["exec".as_ref(), "--process".as_ref(), object.as_ref(), "--detach".as_ref()];
+        let started = self.begin(&words, id, &pid_file, terminal, streams);
+        for path in [&object, &pid_file] {
+            // Nothing else is left of it.
+            let _ = fs::remove_file(path);
+        }
+        started
+    }
+
+    /// A command that leaves a process.
+    fn begin(
+        &self,
+        words: &[&OsStr],
+        id: &str,
+        pid_file: &Path,
+        terminal: bool,
+        streams: Streams,
+    ) -> Result<Started> {
+        let console = terminal.then(|| Console::listen(&self.sockets)).transpose()?;
+        let mut words = words.to_vec();
+        words.extend(["--pid-file".as_ref(), pid_file.as_os_str()]);
+        if let Some(console) = &console {
+            words.extend(["--console-socket".as_ref(), console.path.as_os_str()]);
+        }
+        words.push(id.as_ref());
+        self.run(&words, streams)?;
+        let text =
+            file::read_path(pid_file, 64).map_err(|e| e.because(format!("read {}", pid_file.display())))?;
+        let pid = String::from_utf8_lossy(&text).trim().parse::<i32>();
+        let pid = pid.map_err(|_| Error::new("the runtime has written no pid").value(pid_file.display()))?;
+        // One that has ended by now was reaped by the keeper, which says how.
+        let pidfd = sys::process::pidfd_open(pid).or_else(|_| sys::poll::eventfd());
+        let pidfd = pidfd.map_err(|e| e.because("open the process"))?;
+        let terminal = console.map(Console::take).transpose()?;
+        Ok(Started { pid, pidfd, terminal, readiness: None })
+    }
+
+    pub fn start(&self, id: &str) -> Result<()> {
+        self.command(&["start", id])
+    }
+
+    /// Whether it waits for `start`.
+    pub fn is_created(&self, id: &str) -> bool {
+        let output = self.run(&["state".as_ref(), id.as_ref()], [None; 3]);
+        output.is_ok_and(|output| {
+            serde_json::from_slice::<State>(&output.stdout).is_ok_and(|state| state.status == "created")
+        })
+    }
+
+    pub fn kill(&self, id: &str, signal: i32, all: bool) -> Result<()> {
+        let signal = signal.to_string();
+        if all { self.command(&["kill", "--all", id, &signal]) } else { self.command(&["kill", id, &signal]) }
+    }
+
+    pub fn delete(&self, id: &str) -> Result<()> {
+        self.command(&["delete", "--force", id])
+    }
+
+    pub fn pause(&self, id: &str) -> Result<()> {
+        self.command(&["pause", id])
+    }
+
+    pub fn resume(&self, id: &str) -> Result<()> {
+        self.command(&["resume", id])
+    }
+
+    pub fn update(&self, id: &str, bundle: &Path, resources: &[u8]) -> Result<()> {
+        let file = bundle.join("resources.json");
+        fs::write(&file, resources).map_err(|e| Error::io(format!("write {}", file.display()), &e))?;
+        let words = ["update".as_ref(), "--resources".as_ref(), file.as_os_str(), id.as_ref()];
+        let updated = self.run(&words, [None; 3]).map(drop);
+        // Nothing else is left of it.
+        let _ = fs::remove_file(&file);
+        updated
+    }
+
+    fn command(&self, words: &[&str]) -> Result<()> {
+        let words: Vec<&OsStr> = words.iter().map(OsStr::new).collect();
+        self.run(&words, [None; 3]).map(drop)
+    }
+
+    /// To its end. With streams, which the process that it leaves has too, nothing of its output is ours to read.
+    fn run(&self, words: &[&OsStr], streams: Streams) -> Result<Output> {
+        // A line of an earlier command would be taken for this one's.
+        let _ = fs::remove_file(&self.log);
+        let mut command = spawn::program(&self.program);
+        let log: [&OsStr; 4] =
+            ["--log".as_ref(), self.log.as_ref(), "--log-format".as_ref(), "json".as_ref()];
+        command.args(log).args(&self.options).args(words);
+        let given = streams.iter().any(Option::is_some);
+        let [input, output, error] = streams;
+        let of = |fd: Option<std::os::fd::BorrowedFd>, other: Stdio| -> Result<Stdio> {
+            let copy = fd.map(|fd| fd.try_clone_to_owned()).transpose();
+            let copy = copy.map_err(|e| Error::io("duplicate a standard stream", &e))?;
+            Ok(copy.map_or(other, Stdio::from))
+        };
+        let other = || if given { Stdio::null() } else { Stdio::piped() };
+        command.stdin(of(input, Stdio::null())?).stdout(of(output, other())?).stderr(of(error, other())?);
+        let program = self.program.display();
+        let done = command.output().map_err(|e| Error::io(format!("execute {program}"), &e))?;
+        if done.status.success() {
+            return Ok(done);
+        }
+        Err(Error::new(self.reason(&done)).doing(format!("{program} {}", words[0].to_string_lossy())))
+    }
+
+    /// The last error of its log; or what it has printed.
+    fn reason(&self, done: &Output) -> String {
+        let log = file::read_path(&self.log, LIMIT).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<LogLine>(line).ok());
+        let logged = lines.filter(|line| line.level == "error" || line.level == "fatal").last();
+        let printed = String::from_utf8_lossy(&done.stderr);
+        match (logged, printed.trim()) {
+            (Some(line), _) => line.msg,
+            (None, "") => done.status.to_string(),
+            (None, text) => text.to_owned(),
+        }
+    }
+}
+
+/// Where a runtime sends the master of a terminal.
+struct Console {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl Console {
+    fn listen(directory: &Path) -> Result<Console> {
+        let mut bytes = [0; 20];
+        random::fill(&mut bytes).map_err(|e| e.because("getrandom"))?;
+        let name: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let path = directory.join(name);
+        let listener =
+            UnixListener::bind(&path).map_err(|e| Error::io(format!("bind {}", path.display()), &e))?;
+        Ok(Console { listener, path })
+    }
+
+    /// What was sent: the command has ended by now.
+    fn take(self) -> Result<OwnedFd> {
+        let missing = || Error::new("the runtime has sent no terminal");
+        self.listener.set_nonblocking(true).map_err(|e| Error::io("set the socket's mode", &e))?;
+        let (connection, _) = self.listener.accept().map_err(|_| missing())?;
+        let (_, master) = socket::receive_now(connection.as_fd(), &mut [0; 256]).map_err(|_| missing())?;
+        master.ok_or_else(missing)
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        // In a directory that no other user may look into.
+        let _ = fs::remove_file(&self.path);
+    }
+}
