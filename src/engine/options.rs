@@ -132,6 +132,8 @@ pub struct ExecOptions<'a> {
     pub paused: Paused,
     /// The groups below the container's in which it is born.
     pub cgroups: Vec<Below>,
+    /// Its program does not begin before the observer has heard of it: `Event::Releasing`.
+    pub held: bool,
 }
 
 impl<'a> ExecOptions<'a> {
@@ -155,6 +157,7 @@ impl<'a> ExecOptions<'a> {
             preserve_fds: Vec::new(),
             paused: Paused::Refuse,
             cgroups: Vec::new(),
+            held: false,
         }
     }
 }

@@ -588,6 +588,7 @@ impl<'a> Builder<'a, '_> {
             start: Some(ends),
             birth: self.birth(),
             tracers: if alone { Tracers::None } else { Tracers::Possible },
+            held: false,
         };
         program.push(&mut self.script, &mut self.warnings)
     }

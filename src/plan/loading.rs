@@ -26,7 +26,7 @@ pub enum Loading {
 impl Program<'_, '_> {
     pub(super) fn loading(&self) -> Result<Loading> {
         let Some(filter) = self.filter else { return Ok(Loading::Never) };
-        let needs = needs(self.process, Some(filter), self.birth, self.start);
+        let needs = needs(self.process, Some(filter), self.birth, self.start, self.held);
         let refuse = |call: &'static str, reason: String, remedy: &'static str| {
             let field = format!("{}/syscalls", filter.field);
             Err(Error::new(reason).kind(Kind::Config).field(field).value(call).remedy(remedy))
@@ -92,13 +92,19 @@ impl Program<'_, '_> {
 }
 
 /// What comes behind the filter if that is loaded first.
-pub fn needs(process: &Process, filter: Option<&Filter>, birth: Birth, start: Option<Ends>) -> Needs {
+pub fn needs(
+    process: &Process,
+    filter: Option<&Filter>,
+    birth: Birth,
+    start: Option<Ends>,
+    held: bool,
+) -> Needs {
     let late = birth == Birth::Late;
     let gives_up = !process.no_new_privileges;
     let notify = filter.is_some_and(|filter| filter.notify);
     Needs {
         gives_up,
-        listens: gives_up || notify || start.is_some() || (late && waits_for_parent(process)),
+        listens: gives_up || notify || start.is_some() || (late && (held || waits_for_parent(process))),
         spawns: late,
         terminal: late && process.terminal,
         notify,

@@ -109,7 +109,7 @@ impl Program<'_, '_> {
                 let point = Point::Processes;
                 script.push(Field::Fixed("/process/rlimits"), Step::Sync { point });
             }
-            if process.terminal || scheduling::forbids_birth(process) {
+            if process.terminal || self.held || scheduling::forbids_birth(process) {
                 script.push(Field::None, Step::Sync { point: Point::Born });
             }
         }

@@ -60,6 +60,8 @@ pub struct Program<'a, 'p> {
     pub start: Option<Ends>,
     pub birth: Birth,
     pub tracers: Tracers,
+    /// One that is born late waits for a word before its program begins, whatever else it would wait for.
+    pub held: bool,
 }
 
 /// The five sets as masks.

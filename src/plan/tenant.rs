@@ -66,7 +66,7 @@ pub fn exec<'a>(
     host: &Host,
     filter: Option<&Filter>,
     tracers: Tracers,
-    preserve_fds: u32,
+    (preserve_fds, held): (u32, bool),
 ) -> Result<Tenant<'a>> {
     let mut tenant = Tenant::new();
     let pidfd = tenant.opens.add(Open::Pidfd);
@@ -96,17 +96,17 @@ pub fn exec<'a>(
         // The engine may have raised it for itself.
         tenant.script.push(Field::None, Step::Rlimit { resource: libc::RLIMIT_NOFILE, soft, hard });
     }
-    let program = Program { preserve_fds, ..program(process, to, host, filter, tracers) };
+    let program = Program { preserve_fds, held, ..program(process, to, host, filter, tracers) };
     tenant.confined = program.push(&mut tenant.script, &mut tenant.warnings)?;
     Ok(tenant)
 }
 
 /// The first call behind the filter that this process lacks: then the engine looks first for processes that could trace it.
-pub fn lacks(process: &Process, filter: Option<&Filter>) -> Option<&'static str> {
+pub fn lacks(process: &Process, filter: Option<&Filter>, held: bool) -> Option<&'static str> {
     if process.no_new_privileges {
         return None;
     }
-    behind::lacking(filter?, loading::needs(process, filter, Birth::Late, None))
+    behind::lacking(filter?, loading::needs(process, filter, Birth::Late, None, held))
 }
 
 /// Joins, then runs a createContainer hook, a program of the host's, in the root file system (`rootfs`, a path of the
@@ -187,6 +187,7 @@ fn program<'a, 'p>(
         start: None,
         birth: Birth::Late,
         tracers,
+        held: false,
     }
 }
 

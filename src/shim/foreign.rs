@@ -179,7 +179,7 @@ impl Foreign {
         let log = file::read_path(&self.log, LIMIT).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
         let lines = log.lines().filter_map(|line| serde_json::from_str::<LogLine>(line).ok());
-        let logged = lines.filter(|line| line.level == "error" || line.level == "fatal").last();
+        let logged = lines.rev().find(|line| line.level == "error" || line.level == "fatal");
         let printed = String::from_utf8_lossy(&done.stderr);
         match (logged, printed.trim()) {
             (Some(line), _) => line.msg,

@@ -137,6 +137,7 @@ fn parse(arguments: &Arguments) -> Result<ExecOptions<'static>> {
         pidfd_socket: arguments.path("pidfd-socket"),
         preserve_fds: caller::descriptors(0, arguments.number("preserve-fds"))?.1,
         paused: if arguments.switch("ignore-paused") { Paused::Ignore } else { Paused::Refuse },
+        held: false,
         cgroups: arguments.texts("cgroup")?.into_iter().map(below).collect::<Result<_>>()?,
     })
 }

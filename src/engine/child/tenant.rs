@@ -22,7 +22,7 @@ use crate::spec::{Seccomp, Spec};
 use crate::state::Record;
 use crate::sys::Errno;
 use crate::sys::launch::Child;
-use crate::wire::{Message, Part, Step, Word};
+use crate::wire::{Message, Part, Point, Step, Word};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::rc::Rc;
@@ -143,7 +143,7 @@ pub fn join(
     let planned = Planned { name, deeds: &deeds, script: Some(&tenant.script), spec };
     let (init, opened, terminal) = (None, None, None);
     let mut joining =
-        Joining { init, opened, tenant, spec, beginning, waits, passed, terminal, ended: false };
+        Joining { init, opened, tenant, spec, beginning, waits, passed, terminal, ended: false, point: None };
     let mut ledger = Vec::new();
     let joined = carry_out(waits, planned, &mut ledger, &mut |deed| joining.do_one(deed));
     if let Err(error) = joined {
@@ -173,6 +173,8 @@ struct Joining<'a, F> {
     terminal: Option<Hidden>,
     /// The process has ended before its program ran, as one of a container that is ended does.
     ended: bool,
+    /// Where it waits, or waited last.
+    point: Option<Point>,
 }
 
 impl<F: FnMut(Passed) -> Result<()>> Joining<'_, F> {
@@ -215,7 +217,10 @@ impl<F: FnMut(Passed) -> Result<()>> Joining<'_, F> {
             Deed::CheckConfined(_) | Deed::LimitProcesses(_) | Deed::SettleBorn(_) if self.ended => Ok(()),
             Deed::TakeTerminal(_) | Deed::ShowTerminal | Deed::SendListener(_) if self.ended => Ok(()),
             Deed::AwaitProgram if self.ended => Ok(()),
-            Deed::Meet(point) => self.follow(Some(Talk::Reached(point))).map(drop),
+            Deed::Meet(point) => {
+                self.point = Some(point);
+                self.follow(Some(Talk::Reached(point))).map(drop)
+            }
             // It goes on when it is the program's, and not another session's.
             Deed::TakeTerminal(_) => match self.follow(Some(Talk::Console))? {
                 Some(Heard::Console(hidden)) => {
@@ -231,7 +236,15 @@ impl<F: FnMut(Passed) -> Result<()>> Joining<'_, F> {
                 Some(_) => Err(message::out_of_turn()),
             },
             Deed::AwaitProgram => self.follow(None).map(drop),
-            Deed::Release => self.init()?.say(Word::Go),
+            Deed::Release => {
+                let (waits, last) = (self.waits, self.point == Some(Point::Born));
+                let init = self.init()?;
+                if last {
+                    let (word, answer) = init.ends();
+                    waits.tell(&Event::Releasing { process: init.process(), word, answer });
+                }
+                init.say(Word::Go)
+            }
             // systemd has moved it into the very group, so that what it makes is born there.
             Deed::ReleaseIntoScope => self.init()?.release_into(None),
             Deed::MoveIntoScope(unit) => {
@@ -264,12 +277,7 @@ impl<F: FnMut(Passed) -> Result<()>> Joining<'_, F> {
                     early.map_or(Ok(()), |word| (self.passed)(Passed::Warning(word)))?;
                     return Ok(None);
                 }
-                Heard::Ready => {
-                    let (waits, init) = (self.waits, self.init()?);
-                    let (word, answer) = init.ends();
-                    waits.tell(&Event::Releasing { process: init.process(), word, answer });
-                    init.say(Word::Go)?;
-                }
+                Heard::Ready => self.init()?.say(Word::Go)?,
                 Heard::Failed(trouble) => return Err(self.failure(&trouble)),
                 Heard::Warned(trouble) => {
                     let warning = diagnose::explain(&self.tenant.script, &trouble, self.spec);

@@ -19,10 +19,16 @@ const SYS_PTRACE: u64 = 1 << 19;
 
 /// Who could trace a process of this kind before it has given up what the container does not have. Asked of the kernel
 /// only where its profile makes a difference.
-pub fn of(process: &Process, filter: Option<&Filter>, namespaces: u64, pid: i32) -> Result<Tracers> {
+pub fn of(
+    process: &Process,
+    filter: Option<&Filter>,
+    held: bool,
+    namespaces: u64,
+    pid: i32,
+) -> Result<Tracers> {
     if namespaces & PID == 0 {
         Ok(Tracers::None)
-    } else if lacks(process, filter).is_none() {
+    } else if lacks(process, filter, held).is_none() {
         Ok(Tracers::Possible)
     } else {
         beside(pid)

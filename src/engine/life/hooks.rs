@@ -236,7 +236,7 @@ impl Occasion<'_> {
                 tenant::host_hook(hook, &self.record.rootfs, to)
             }
             Some((process, filter)) => {
-                let tracers = tracers::of(process, filter, to.namespaces, inside.first.0)?;
+                let tracers = tracers::of(process, filter, false, to.namespaces, inside.first.0)?;
                 tenant::own_hook(hook, process, to, inside.host, filter, tracers)?
             }
         };

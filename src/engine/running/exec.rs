@@ -97,10 +97,17 @@ impl Call<'_> {
             ..tenant::destination(record, there.as_ref())
         };
         let filter = prepared.filter.as_ref();
-        let tracers = tracers::of(process, filter, to.namespaces, pid)?;
+        let tracers = tracers::of(process, filter, options.held, to.namespaces, pid)?;
         let (linux, host) = (spec.linux(), &prepared.host);
-        let tenant =
-            plan::exec(process, linux, to, host, filter, tracers, options.preserve_fds.len() as u32)?;
+        let tenant = plan::exec(
+            process,
+            linux,
+            to,
+            host,
+            filter,
+            tracers,
+            (options.preserve_fds.len() as u32, options.held),
+        )?;
         self.warn_of(&tenant.warnings);
         let wishes = Wishes {
             pidfd: options.pidfd_socket.is_some(),

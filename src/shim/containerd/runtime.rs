@@ -94,6 +94,7 @@ impl Runtime {
         match self {
             Runtime::Ours(engine) => {
                 let options = ExecOptions {
+                    held: true,
                     tty: Some(process.terminal),
                     terminal: Terminal::Caller { like: None, output: None },
                     streams,
