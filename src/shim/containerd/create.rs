@@ -13,7 +13,6 @@ use crate::shim::containerd::rootfs;
 use crate::shim::containerd::runtime::{self, Runtime};
 use crate::shim::containerd::shim::Shim;
 use crate::shim::frames::Code;
-use crate::shim::launch::is_this_program;
 use crate::shim::model::{Call, Container, Name, Phase, Process, Record};
 use crate::shim::stdio::{Ends, Part, Streams};
 use crate::spec::{Spec, load};

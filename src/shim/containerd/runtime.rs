@@ -9,9 +9,8 @@ use crate::host::survey;
 use crate::shim::containerd::info::SOCKETS;
 use crate::shim::containerd::messages::Options;
 use crate::shim::foreign::{Create, Foreign};
+use crate::shim::launch::is_this_program;
 use crate::shim::model::{Container, Process};
-use crate::sys::Errno;
-use nix::sys::stat::stat;
 use prost::Message;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -31,9 +30,10 @@ pub fn named(name: &str) -> Result<Option<String>> {
     };
     let path = if name.contains('/') { Some(PathBuf::from(name)) } else { survey::program(name) };
     let path = path.ok_or_else(missing)?;
-    let found = stat(&path).map_err(|_| missing())?;
-    let own = stat("/proc/self/exe").map_err(|e| Errno::from(e).because("stat /proc/self/exe"))?;
-    let is_own = (found.st_dev, found.st_ino) == (own.st_dev, own.st_ino);
+    if !path.exists() {
+        return Err(missing());
+    }
+    let is_own = is_this_program(&path);
     Ok((!is_own).then(|| path.to_string_lossy().into_owned()))
 }
 
