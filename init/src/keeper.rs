@@ -235,6 +235,7 @@ impl Keeper {
             (Some((Note::Drop, name, _)), _) => self.table.drop(name),
             (Some((Note::Heard, pid, _)), _) => self.endings.heard(pid as u32),
             (Some((Note::Finish, _, status)), _) => self.finish(status),
+            (Some((Note::Ask, ..)), _) => self.complete = false,
             (_, Some(fd)) => sys::close(fd),
             _ => {}
         }

@@ -72,6 +72,11 @@ impl Keeper {
         self.say(Note::Heard, pid as u64)
     }
 
+    /// Everything that there is by now is said, and then [`Said::All`].
+    pub fn ask(&self) -> Result<()> {
+        self.say(Note::Ask, 0)
+    }
+
     /// No successor is to be started, and this is what the keeper ends with.
     pub fn finish(&self, status: u32) -> Result<()> {
         let message = KeeperMessage::of(Note::Finish, 0, status).encode();

@@ -30,18 +30,20 @@ pub enum Note {
     Heard,
     /// Do not start the shim again; and end with this status after it.
     Finish,
+    /// Say all that there is, and that it was all.
+    Ask,
     // From the keeper.
     /// Held since before this shim began, or just accepted.
     Held,
     /// A process of ours has ended: its number, and its status as wait4(2) has it.
     Ended,
-    /// That was all that there was when the shim began; with the status of the one before it.
+    /// That was all that there was when the shim began, or asked; with the status of the one before it.
     All,
 }
 
 impl Note {
-    const EVERY: [Note; 7] =
-        [Note::Hold, Note::Drop, Note::Heard, Note::Finish, Note::Held, Note::Ended, Note::All];
+    const EVERY: [Note; 8] =
+        [Note::Hold, Note::Drop, Note::Heard, Note::Finish, Note::Ask, Note::Held, Note::Ended, Note::All];
 
     pub fn of(number: u32) -> Option<Note> {
         Note::EVERY.into_iter().find(|note| *note as u32 == number)

@@ -59,6 +59,7 @@ struct Shim {
     shared: Shared,
     /// What was inherited, by its number there.
     given: BTreeMap<i32, OwnedFd>,
+    /// The attach socket, until the first output.
     listener: Option<OwnedFd>,
     stage: Stage,
     /// Our ends of standard output and error, or the terminal in the place of the first.
@@ -76,8 +77,6 @@ struct Shim {
     pidfd: Option<OwnedFd>,
     oom: Option<OomKills>,
     endings: BTreeMap<i32, u32>,
-    /// The output is not moved now.
-    stalled: bool,
     look: Option<Instant>,
     deadline: Option<Instant>,
     ended: Option<Instant>,
@@ -138,7 +137,6 @@ pub fn serve(options: Options) -> Result<()> {
         pidfd: take(PIDFD),
         oom: None,
         endings,
-        stalled: false,
         look: None,
         deadline: None,
         ended: None,
@@ -388,7 +386,6 @@ impl Shim {
         self.pump()?;
         while !self.is_over() {
             let events = self.epoll.wait(self.due()).map_err(|e| e.because("epoll_wait"))?;
-            // A client that has connected is to see what comes next.
             self.hear_keeper()?;
             let mut moved = false;
             for event in events {
@@ -416,6 +413,9 @@ impl Shim {
             if self.look.is_some_and(|look| look <= now) {
                 self.look = None;
                 moved = true;
+                if self.pidfd.as_ref().is_some_and(|fd| poll::readable(fd.as_fd(), Some(now)) == Ok(true)) {
+                    self.look_at_end()?;
+                }
             }
             if moved || self.ended.is_some() {
                 self.pump()?;
@@ -443,6 +443,9 @@ impl Shim {
         let mut turns = 0;
         while turns < TURNS || self.ended.is_some() {
             turns += 1;
+            if self.listener.is_some() && self.stage.content().is_some() {
+                self.meet_clients()?;
+            }
             if let Some((output, bytes)) = self.stage.content() {
                 let given = self.clients.give(output, bytes, &self.epoll);
                 let stored = self.stage.store(&self.keeper)?;
@@ -490,13 +493,11 @@ impl Shim {
     }
 
     fn stall(&mut self) -> Result<()> {
-        self.stalled = true;
         self.sources.iter().flatten().for_each(|source| self.epoll.forget(source.as_fd()));
         Ok(())
     }
 
     fn resume(&mut self) -> Result<()> {
-        self.stalled = false;
         for (at, source) in self.sources.iter().enumerate() {
             if let Some(source) = source {
                 self.watch(OF_OUTPUT[at], source.as_fd(), Interest::READ)?;
@@ -619,39 +620,51 @@ impl Shim {
     // The keeper.
 
     fn hear_keeper(&mut self) -> Result<()> {
-        if self.keeper_is_gone {
-            return Ok(());
+        while !self.keeper_is_gone {
+            let Some(said) = self.keeper.hear(false)? else { return Ok(()) };
+            self.take_word(said)?;
         }
-        // What has connected and is not accepted yet is told in a moment.
-        let waiting = |shim: &Shim| {
-            let listener = shim.listener.as_ref();
-            listener.is_some_and(|fd| poll::readable(fd.as_fd(), Some(Instant::now())) == Ok(true))
-        };
-        if waiting(self) {
-            // At the deadline it is heard of later.
-            let _ = poll::readable(self.keeper.fd(), Some(Instant::now() + LOOK));
-        }
-        while let Some(said) = self.keeper.hear(false)? {
-            match said {
-                Said::Held(name, fd) if name >= ACCEPTED => self.connect(name, fd)?,
-                Said::Held(..) | Said::All(_) => {}
-                Said::Ended(pid, status) => {
-                    self.endings.insert(pid, status);
-                    if self.record().pid == Some(pid) {
-                        self.look_at_end()?;
-                    } else {
-                        self.endings.remove(&pid);
-                        self.keeper.heard(pid)?;
-                    }
-                }
-                Said::Gone => {
-                    // We hold what it held.
-                    self.epoll.forget(self.keeper.fd());
-                    self.keeper_is_gone = true;
-                    return Ok(());
-                }
+        Ok(())
+    }
+
+    fn take_word(&mut self, said: Said) -> Result<()> {
+        match said {
+            Said::Held(name, fd) if name >= ACCEPTED => self.connect(name, fd),
+            Said::Held(..) | Said::All(_) => Ok(()),
+            Said::Ended(pid, status) if self.record().pid == Some(pid) => {
+                self.endings.insert(pid, status);
+                self.look_at_end()
+            }
+            Said::Ended(pid, _) => self.keeper.heard(pid),
+            Said::Gone => {
+                // We hold what it held.
+                self.epoll.forget(self.keeper.fd());
+                self.keeper_is_gone = true;
+                Ok(())
             }
         }
+    }
+
+    /// A client that has connected before the first output sees it: the keeper has accepted it, and has told us.
+    fn meet_clients(&mut self) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        let waits = |fd: &OwnedFd| poll::readable(fd.as_fd(), Some(Instant::now())) == Ok(true);
+        while self.listener.as_ref().is_some_and(waits) && Instant::now() < deadline {
+            let soon = Instant::now() + Duration::from_millis(1);
+            if poll::readable(self.keeper.fd(), Some(soon)) == Ok(true) {
+                self.hear_keeper()?;
+            }
+        }
+        self.keeper.ask()?;
+        while !self.keeper_is_gone {
+            let Some(said) = self.keeper.hear(true)? else { break };
+            let all = matches!(said, Said::All(_));
+            self.take_word(said)?;
+            if all {
+                break;
+            }
+        }
+        self.listener = None;
         Ok(())
     }
 
@@ -667,6 +680,7 @@ impl Shim {
             // The keeper's child, of which it has not spoken yet.
             (None, None) => {
                 self.epoll.forget(pidfd.as_fd());
+                self.look = Some(Instant::now() + LOOK);
                 return Ok(());
             }
         };

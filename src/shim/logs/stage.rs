@@ -22,8 +22,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// At a time.
-const MOST: usize = 64 * 1024;
+/// At a time: empty lines become fifty times as much.
+const MOST: usize = 16 * 1024;
 /// More logs than any engine names.
 const LOGS: usize = 8;
 
@@ -219,6 +219,7 @@ impl Stage {
             self.marks.set(NEXT + at, self.marks.at(LENGTH + at).max(1));
             return Ok(true);
         }
+        let text = if size_max > 0 { end_of(text, size_max as usize) } else { text };
         let mut length = self.marks.at(LENGTH + at);
         if size_max > 0 && length > 0 && length + text.len() as u64 > size_max {
             *file = begin_again(path)?;
@@ -326,6 +327,18 @@ impl Stage {
     }
 }
 
+/// The last lines that are no longer together than this; at least the last one.
+fn end_of(text: &[u8], most: usize) -> &[u8] {
+    let from = text.len().saturating_sub(most);
+    if from == 0 {
+        return text;
+    }
+    let ends = |range: std::ops::Range<usize>| text[range].iter().position(|byte| *byte == b'\n');
+    let last = text[..text.len() - 1].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let begin = ends(from - 1..text.len() - 1).map_or(last, |end| from + end);
+    &text[begin..]
+}
+
 fn open(path: &Path, flags: i32) -> Result<OwnedFd> {
     let flags = flags | libc::O_WRONLY | libc::O_CREAT | libc::O_NOCTTY | libc::O_NONBLOCK;
     let opened = c(path).and_then(|path| file::openat2(file::cwd(), &path, flags, 0o600, 0));
@@ -358,4 +371,17 @@ fn write_at(file: BorrowedFd, mut bytes: &[u8], mut place: u64) -> SysResult<()>
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::end_of;
+
+    #[test]
+    fn of_more_than_a_log_may_have_its_last_lines_are_kept() {
+        let text = b"one\ntwo\nthree\n";
+        for (most, kept) in [(14, 0), (13, 4), (10, 4), (9, 8), (6, 8), (1, 8)] {
+            assert_eq!(end_of(text, most), &text[kept..], "{most}");
+        }
+    }
 }
