@@ -217,6 +217,7 @@ fn exec(
             streams: given.streams,
             pid_file: options.pid_file.clone(),
             preserve_fds: given.descriptors[..preserved].to_vec(),
+            held: true,
             ..ExecOptions::of(process)
         },
     )
@@ -286,8 +287,9 @@ pub fn execute(options: &Options, given: &Given, said: BorrowedFd) -> Result<Mad
     let pid = pid.map_err(|_| {
         Error::argument("--container-pidfile", pid_file.display(), "there is no number in it")
     })?;
-    let pidfd =
-        crate::sys::process::pidfd_open(pid).map_err(|e| e.because(format!("open the process {pid}")))?;
+    // One that has ended by now was reaped by the keeper, which says how.
+    let pidfd = crate::sys::process::pidfd_open(pid).or_else(|_| poll::eventfd());
+    let pidfd = pidfd.map_err(|e| e.because(format!("open the process {pid}")))?;
     Ok(Made { pid, pidfd, terminal })
 }
 
