@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::shim::conmon::options::Options;
 use crate::sys::{Errno, c, file};
 use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket};
+use nix::sys::stat::{Mode, fchmod, umask};
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::symlink;
@@ -34,7 +35,7 @@ pub fn listen_to_clients(options: &Options) -> Result<OwnedFd> {
         symlink(&options.bundle, &link)
             .map_err(|e| Error::io(format!("link {}", link.display()), &e).field("--socket-dir-path"))?;
     }
-    bound(&path, SockType::SeqPacket)
+    bound(&path, SockType::SeqPacket, 0o600)
         .and_then(|socket| {
             listen(&socket, Backlog::new(64)?)?;
             Ok(socket)
@@ -42,17 +43,21 @@ pub fn listen_to_clients(options: &Options) -> Result<OwnedFd> {
         .map_err(failed)
 }
 
-/// A socket at the path, however long that is, that no other user may connect to.
-pub fn bound(path: &Path, kind: SockType) -> crate::sys::SysResult<OwnedFd> {
+/// A socket at the path, however long that is.
+pub fn bound(path: &Path, kind: SockType, mode: u32) -> crate::sys::SysResult<OwnedFd> {
     let _ = fs::remove_file(path);
     let directory = path.parent().filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let opened = file::openat2(file::cwd(), &c(directory)?, libc::O_PATH | libc::O_DIRECTORY, 0, 0)?;
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("attach");
     let short = format!("/proc/self/fd/{}/{name}", opened.as_raw_fd());
     let socket = socket(AddressFamily::Unix, kind, SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK, None)?;
-    // Its file has the socket's mode, from the first moment on.
-    nix::sys::stat::fchmod(&socket, nix::sys::stat::Mode::from_bits_truncate(0o600))?;
-    bind(socket.as_raw_fd(), &UnixAddr::new(&*short)?)?;
+    // Its file has the socket's mode, from the first moment on, but for what the umask takes away. There is one thread yet.
+    let mode = Mode::from_bits_truncate(mode);
+    fchmod(&socket, mode)?;
+    let before = umask(Mode::empty());
+    let bound = UnixAddr::new(&*short).and_then(|address| bind(socket.as_raw_fd(), &address));
+    umask(before);
+    bound?;
     Ok(socket)
 }
 

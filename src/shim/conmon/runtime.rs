@@ -349,7 +349,7 @@ impl Console {
         let made = places.map(|place| place.join(&name)).find(|path| builder.create(path).is_ok());
         let directory = made.ok_or_else(|| Error::new("there is no directory for the console socket"))?;
         let path = directory.join("console");
-        let bound = places::bound(&path, SockType::Stream).and_then(|listener| {
+        let bound = places::bound(&path, SockType::Stream, 0o600).and_then(|listener| {
             listen(&listener, Backlog::new(1)?)?;
             Ok(listener)
         });

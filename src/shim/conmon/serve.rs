@@ -234,12 +234,9 @@ impl Shim {
             std::fs::create_dir_all(&place)
                 .map_err(|e| Error::io(format!("make {}", place.display()), &e))?;
             let path = place.join("notify.sock");
-            let bound = places::bound(&path, SockType::Datagram);
-            let notify = bound.map_err(|e| e.because(format!("bind {}", path.display())))?;
             // The container's processes may have any user.
-            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
-            std::fs::set_permissions(&path, mode)
-                .map_err(|e| Error::io(format!("set the mode of {}", path.display()), &e))?;
+            let bound = places::bound(&path, SockType::Datagram, 0o777);
+            let notify = bound.map_err(|e| e.because(format!("bind {}", path.display())))?;
             self.keeper.hold(NOTIFY, notify.as_fd())?;
             self.connect_notify(notify);
         }
