@@ -95,7 +95,7 @@ engines-vm: deps ## the same with systemd's cgroups on cgroup v2 with its contro
 	@if [ -z "$(RUNTIME)" ]; then $(MAKE) --no-print-directory build; fi
 	@tests/engines/run-in-vm || [ $$? = 77 ]
 
-shim: deps ## test containerd's shim through a private containerd and without one (SHIM=rruntime, runc or crun; CONTAINERD=1.6, 1.7 or 2)
+shim: deps ## test our shim for containerd with a private containerd and without one (CONTAINERD=1.6, 1.7 or 2; SHIM=runc: containerd's own)
 	@if [ -z "$(RUNTIME)" ]; then $(MAKE) --no-print-directory build; fi
 	@tests/shim/run
 

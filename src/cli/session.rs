@@ -111,7 +111,7 @@ impl Session {
                 log.warn(&Error::new(format!("still waiting for process {pid}: it {}", held(hold, *pid))));
             }
             Event::Planned(_) if !log.wants_debug() => {}
-            Event::Done { .. } | Event::StepDone { .. } | Event::Releasing { .. } => {}
+            Event::Done { .. } | Event::StepDone { .. } | Event::Terminal(_) | Event::Releasing { .. } => {}
             Event::Planned(planned) => {
                 let from = |field: Option<String>| {
                     field.map(|pointer| format!(" for {pointer}")).unwrap_or_default()

@@ -21,6 +21,8 @@ pub enum Event<'a> {
     Held { pid: i32, hold: Hold },
     /// What is about to be done.
     Planned(Planned<'a>),
+    /// The master of an exec's terminal, which the caller gets with what is started.
+    Terminal(BorrowedFd<'a>),
     /// The process of an exec is about to be told to become its program. `word` and `answer` are our ends of the two pipes
     /// to it: what holds them when this process is gone keeps it waiting, and can say the word ([`release`]).
     ///

@@ -21,4 +21,5 @@ mod link;
 mod logs;
 mod model;
 mod stdio;
+mod table;
 mod targets;

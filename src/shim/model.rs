@@ -4,8 +4,9 @@
 use crate::error::Result;
 use crate::shim::frames::{self, First, Malformed, REQUEST, Request};
 use crate::shim::journal::Journal;
+use crate::shim::table::Table;
 use prost::Message;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -238,7 +239,7 @@ pub struct Connection {
     rest: Vec<u8>,
     /// The stream of its last request: they rise.
     last: u32,
-    pub requests: BTreeMap<u32, Pending>,
+    pub requests: Table<u32, Pending>,
     /// It has sent something that is no request; it is to be closed.
     pub malformed: bool,
 }
@@ -256,9 +257,9 @@ pub struct Pending {
 #[derive(Default)]
 pub struct Model {
     pub settings: Settings,
-    pub connections: BTreeMap<u64, Connection>,
-    pub containers: BTreeMap<String, Container>,
-    pub processes: BTreeMap<Name, Process>,
+    pub connections: Table<u64, Connection>,
+    pub containers: Table<String, Container>,
+    pub processes: Table<Name, Process>,
     pub events: VecDeque<Event>,
 }
 
@@ -281,7 +282,7 @@ impl Model {
             self.settings = settings;
         }
         if let Some(chunk) = record.chunk {
-            self.connections.entry(chunk.connection).or_default().take(&chunk.bytes);
+            self.connections.get_or_insert(chunk.connection, Connection::default).take(&chunk.bytes);
         }
         if let Some(call) = record.answered
             && let Some(connection) = self.connections.get_mut(&call.connection)

@@ -99,10 +99,13 @@ class Pod:
         """The process that may be killed: the keeper's child that has the shim's name; for a Go shim there is none."""
         if self.world.shim != "rruntime":
             return None
-        for pid in stand.children_of(self.keeper):
-            argv = stand.argv_of(pid)
-            if argv and argv[0].endswith(stand.OURS):
-                return pid
+        # The kernel's list of children may leave one out while another one ends.
+        for _ in range(20):
+            for pid in stand.children_of(self.keeper):
+                argv = stand.argv_of(pid)
+                if argv and argv[0].endswith(stand.OURS):
+                    return pid
+            time.sleep(0.002)
         return None
 
     def processes(self):

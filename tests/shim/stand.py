@@ -1,8 +1,8 @@
 """stand.py: what the tests of the shim share: one line for each check, a private world, a private containerd in it, and the
 proof that nothing of it is left. A library; tests/shim/daemon starts the same world by hand.
 
-  SHIM=rruntime   our shim, containerd-shim-rruntime-v1, which is a link to RUNTIME (default target/rruntime)
-  SHIM=runc       containerd-shim-runc-v2 with runc (the default, until ours is there); SHIM=crun: with crun
+  SHIM=rruntime   our shim (the default), containerd-shim-rruntime-v1, which is a link to RUNTIME (default target/rruntime)
+  SHIM=runc       containerd-shim-runc-v2 with runc; SHIM=crun: with crun
   RUNC=PATH       another runtime for containerd-shim-runc-v2
   CONTAINERD=1.6  the installed one (default); 1.7 and 2: those of hack/peers --fetch containerd-1.7 containerd-2
 
@@ -19,7 +19,7 @@ PROJECT = os.path.dirname(os.path.dirname(HERE))
 PEERS = os.path.join(PROJECT, "target/peers")
 os.environ["PATH"] += ":/usr/sbin:/sbin"
 os.environ["LC_ALL"] = "C"
-SHIM = os.environ.get("SHIM", "runc")
+SHIM = os.environ.get("SHIM", "rruntime")
 # crun takes neither hybrid cgroups nor, the older one, a v2 mount beside v1: it sees v1 alone, in a mount namespace of its own
 if SHIM == "crun" and os.geteuid() == 0 and os.path.ismount("/sys/fs/cgroup/unified") and not os.environ.get("RRUNTIME_TEST_V2_VIEW"):
     os.execvp("unshare", ["unshare", "-m", "--propagation", "private", "sh", "-c", 'umount /sys/fs/cgroup/unified && exec "$0" "$@"', sys.executable, *sys.argv])

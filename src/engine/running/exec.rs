@@ -12,7 +12,7 @@ use crate::engine::child::{
     tracers,
 };
 use crate::engine::life::prepare::{self, Prepared};
-use crate::engine::{Call, ExecOptions, ExecProcess, Paused, Started, Status};
+use crate::engine::{Call, Event, ExecOptions, ExecProcess, Paused, Started, Status};
 use crate::error::{Error, Kind, Result};
 use crate::names as known;
 use crate::plan::deeds::Wishes;
@@ -123,7 +123,10 @@ impl Call<'_> {
         };
         let mut master = None;
         let passed = |passed: Passed| match passed {
-            Passed::Console(fd) => console::take(fd, &console, process).map(|kept| master = kept),
+            Passed::Console(fd) => console::take(fd, &console, process).map(|kept| {
+                kept.iter().for_each(|master| self.tell(&Event::Terminal(master.as_fd())));
+                master = kept;
+            }),
             Passed::Listener(profile, fd) => {
                 listener::send(profile, record, Status::Running, pid, fd.as_fd(), &self.waits)
             }

@@ -67,7 +67,7 @@ impl Shim {
 
     /// Whether another call changes this container now; then this one waits for it.
     pub(super) fn is_busy(&mut self, call: Call, id: &str) -> bool {
-        let busy = self.busy.contains(id);
+        let busy = self.busy.contains_key(id);
         if busy {
             self.postpone(call, Instant::now() + Duration::from_millis(20));
         }
@@ -83,7 +83,7 @@ impl Shim {
         then: impl FnOnce(&mut Shim, R) -> Result<()> + Send + 'static,
     ) -> Result<()> {
         let (runtime, id) = (self.runtime(container, self.observer())?, container.id.clone());
-        self.busy.insert(id.clone());
+        self.busy.insert(id.clone(), ());
         self.begin(move || {
             let result = work(&runtime);
             Box::new(move |shim: &mut Shim| {

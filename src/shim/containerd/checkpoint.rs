@@ -56,7 +56,7 @@ impl Shim {
         self.end_streams(process.number)?;
         let ends = self.open_streams(&process)?;
         let (variables, again) = (self.logger_variables(&container.id), self.was_begun_before(call));
-        self.starting.insert(process.number);
+        self.starting.insert(process.number, ());
         let (made, terminal) = (container.clone(), process.terminal);
         let work = move |runtime: &Runtime| {
             let engine = runtime.engine()?;

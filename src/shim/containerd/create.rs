@@ -208,7 +208,7 @@ impl Shim {
 
     /// Whether a predecessor may have been at this request.
     pub(super) fn was_begun_before(&self, call: Call) -> bool {
-        self.inherited.contains(&call)
+        self.inherited.contains_key(&call)
     }
 
     fn start_first(&mut self, call: Call, process: Process) -> Reply {
@@ -217,7 +217,7 @@ impl Shim {
             return Ok(None);
         }
         let (id, again) = (container.id.clone(), self.was_begun_before(call));
-        self.starting.insert(process.number);
+        self.starting.insert(process.number, ());
         let work = move |runtime: &Runtime| start_once(runtime, &id, again);
         let begun = self.in_turn(&container, work, move |shim, started| shim.started(call, process, started));
         begun.map(|()| None).map_err(|error| internal(&error))

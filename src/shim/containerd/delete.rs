@@ -37,7 +37,7 @@ impl Shim {
     /// Output that is still on its way is given a while.
     fn waits_for_output(&mut self, call: Call, number: u64) -> bool {
         let on_its_way = self.streams.get(&number).is_some_and(Streams::has_output);
-        let since = *self.deleting.entry(call).or_insert_with(Instant::now);
+        let since = *self.deleting.get_or_insert(call, Instant::now);
         let waits = on_its_way && since.elapsed() < PATIENCE;
         if waits {
             self.postpone(call, since + PATIENCE);

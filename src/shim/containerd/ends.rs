@@ -66,7 +66,7 @@ impl Shim {
         let name = life.name.clone();
         let (first, own_pids) = (name.exec.is_empty(), self.has_own_pids(&name.container));
         // With its pid namespace all of its processes end: they are heard of before it is.
-        if self.starting.contains(&number) {
+        if self.starting.contains_key(&number) {
             return Ok(());
         }
         let others = |shim: &Shim| {

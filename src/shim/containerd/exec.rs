@@ -4,17 +4,19 @@
 //! shim that is killed around that moment leaves a process that waits for its successor's word, not one that nobody knows.
 
 use crate::engine::{Event as EngineEvent, Observer, Started};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::shim::containerd::ends::event;
 use crate::shim::containerd::event_messages as events;
 use crate::shim::containerd::messages::{ExecRequest, StartResponse};
 use crate::shim::containerd::replies::{Reply, internal, status_of};
 use crate::shim::containerd::shim::Shim;
 use crate::shim::frames::Code;
+use crate::shim::link::Keeper;
 use crate::shim::model::{Call, Container, Name, Phase, Process, Record};
 use crate::shim::stdio::Part;
+use crate::sys::file;
 use prost::Message;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 
 impl Shim {
@@ -82,7 +84,17 @@ impl Shim {
         let failed = Arc::new(Mutex::new(None));
         let failure = Arc::clone(&failed);
         let observer: Observer = Arc::new(move |told| {
-            let EngineEvent::Releasing { process, word, answer } = told else { return usual(told) };
+            let fail = |error: Error| {
+                *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            };
+            let (process, word, answer) = match told {
+                EngineEvent::Releasing { process, word, answer } => (process, word, answer),
+                // Without a master that is held its program would end with this process.
+                EngineEvent::Terminal(master) => {
+                    return hold_terminal(&keeper, released.number, *master).unwrap_or_else(fail);
+                }
+                _ => return usual(told),
+            };
             let number = released.number;
             let held = keeper
                 .hold(Part::Pidfd.of(number), process.pidfd.as_fd())
@@ -94,9 +106,7 @@ impl Shim {
                 let mut desk = desk.lock().unwrap_or_else(PoisonError::into_inner);
                 desk.note(Record { process: Some(record), ..Record::default() })
             });
-            if let Err(error) = noted {
-                *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-            }
+            noted.unwrap_or_else(fail);
         });
         let runtime = self.runtime(container, observer)?;
         let container = container.clone();
@@ -155,4 +165,9 @@ impl Shim {
         self.answer(call, Ok(StartResponse { pid: pid as u32 }.encode_to_vec()), changes)?;
         self.live(&process, pidfd)
     }
+}
+
+fn hold_terminal(keeper: &Keeper, number: u64, master: BorrowedFd) -> Result<()> {
+    file::set_nonblocking(master, true).map_err(|e| e.because("set the terminal's mode"))?;
+    keeper.hold(Part::Terminal.of(number), master)
 }

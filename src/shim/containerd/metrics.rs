@@ -3,6 +3,7 @@
 
 use crate::cgroup::stats::{BlkioEntry, MemoryUse, Stats};
 use crate::shim::containerd::messages::Any;
+use crate::shim::table::Table;
 use prost::encoding::{bytes, string, uint64};
 use std::collections::BTreeMap;
 
@@ -194,7 +195,7 @@ fn v2(stats: &Stats) -> Fields {
         .number(34, swap(memory.swap.usage, memory.usage.usage))
         .number(35, swap(memory.swap.limit, memory.usage.limit))
         .number(36, memory.usage.max);
-    let mut devices: BTreeMap<(u64, u64), [u64; 4]> = BTreeMap::new();
+    let mut devices: Table<(u64, u64), [u64; 4]> = Table::new();
     let lists = [&stats.blkio.io_service_bytes_recursive, &stats.blkio.io_serviced_recursive];
     for (at, list) in [0, 2].into_iter().zip(lists) {
         for entry in list {
@@ -203,10 +204,10 @@ fn v2(stats: &Stats) -> Fields {
                 "Write" => at + 1,
                 _ => continue,
             };
-            devices.entry((entry.major, entry.minor)).or_default()[place] = entry.value;
+            devices.get_or_insert((entry.major, entry.minor), || [0; 4])[place] = entry.value;
         }
     }
-    let devices = devices.into_iter().map(|((major, minor), [read, written, reads, writes])| {
+    let devices = devices.iter().map(|(&(major, minor), &[read, written, reads, writes])| {
         Fields::of([(1, major), (2, minor), (3, read), (4, written), (5, reads), (6, writes)])
     });
     let pages =

@@ -18,12 +18,12 @@ use crate::shim::jobs::Jobs;
 use crate::shim::link::{Keeper, Said};
 use crate::shim::model::{Call, Chunk, Desk, Phase, Process, Record, Timestamp};
 use crate::shim::stdio::{Held, Moved, Part, Stream, Streams};
+use crate::shim::table::Table;
 use crate::sys::epoll::{Epoll, Interest};
 use crate::sys::inbox::Inbox;
 use crate::sys::{Errno, identity, memory, wait};
 use crate::wire::keeper::{ACCEPTED, JOURNAL, OWN};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
-use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -40,7 +40,7 @@ pub fn serve() -> Result<()> {
     keep_room()?;
     let keeper = Keeper::take()?;
     let mut held = Held::new();
-    let mut endings = BTreeMap::new();
+    let mut endings = Table::new();
     let last = loop {
         match keeper.hear(true)? {
             Some(Said::Held(name, fd)) => drop(held.insert(name, fd)),
@@ -60,20 +60,20 @@ pub fn serve() -> Result<()> {
         keeper_is_gone: false,
         desk: Arc::new(Mutex::new(desk)),
         inbox,
-        connections: BTreeMap::new(),
-        lives: BTreeMap::new(),
-        streams: BTreeMap::new(),
-        ooms: BTreeMap::new(),
-        starting: BTreeSet::new(),
-        loggers: BTreeMap::new(),
+        connections: Table::new(),
+        lives: Table::new(),
+        streams: Table::new(),
+        ooms: Table::new(),
+        starting: Table::new(),
+        loggers: Table::new(),
         endings,
         jobs: Jobs::new()?,
-        begun: BTreeSet::new(),
-        busy: BTreeSet::new(),
-        later: BTreeMap::new(),
-        inherited: BTreeSet::new(),
-        deleting: BTreeMap::new(),
-        unsent: BTreeMap::new(),
+        begun: Table::new(),
+        busy: Table::new(),
+        later: Table::new(),
+        inherited: Table::new(),
+        deleting: Table::new(),
+        unsent: Table::new(),
         publisher,
         log: Arc::new(Log::stderr(Format::Text, detail)),
         idle: None,
@@ -121,9 +121,10 @@ impl Shim {
         }
         let desk = self.shared_desk();
         let desk = desk.lock().unwrap_or_else(PoisonError::into_inner);
-        for (connection, known) in &desk.model.connections {
-            let calls = known.requests.keys().map(|stream| Call { connection: *connection, stream: *stream });
-            self.inherited.extend(calls);
+        for (connection, known) in desk.model.connections.iter() {
+            for stream in known.requests.keys() {
+                self.inherited.insert(Call { connection: *connection, stream: *stream }, ());
+            }
         }
         drop(desk);
         let unsent: Vec<i32> = self.endings.keys().copied().collect();
@@ -312,7 +313,7 @@ impl Shim {
                 // A predecessor's, which may have been sent.
                 let frame = self.desk().model.pending(call).and_then(|pending| pending.answer.clone());
                 frame.map_or(Ok(()), |frame| self.send(call, frame))?;
-            } else if self.begun.insert(call) {
+            } else if self.begun.insert(call, ()) {
                 self.serve_request(call)?;
             }
         }

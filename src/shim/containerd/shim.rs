@@ -11,6 +11,7 @@ use crate::shim::jobs::{Finish, Jobs};
 use crate::shim::link::Keeper;
 use crate::shim::model::{Answer, Call, Container, Desk, Name, Process, Record};
 use crate::shim::stdio::{Stream, Streams};
+use crate::shim::table::Table;
 use crate::state::{NoRoot, Store};
 use crate::sys::epoll::{Epoll, Interest};
 use crate::sys::inbox::Inbox;
@@ -18,7 +19,6 @@ use crate::sys::launch::Child;
 use crate::sys::pipe;
 use crate::wire::keeper::ACCEPTED;
 use nix::sys::socket::{MsgFlags, send};
-use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -43,28 +43,28 @@ pub struct Shim {
     pub(super) keeper_is_gone: bool,
     pub(super) desk: Arc<Mutex<Desk>>,
     pub(super) inbox: Inbox,
-    pub(super) connections: BTreeMap<u64, OwnedFd>,
+    pub(super) connections: Table<u64, OwnedFd>,
     /// Processes whose end has not been noted, by their numbers.
-    pub(super) lives: BTreeMap<u64, Life>,
-    pub(super) streams: BTreeMap<u64, Streams>,
-    pub(super) ooms: BTreeMap<u64, OomKills>,
+    pub(super) lives: Table<u64, Life>,
+    pub(super) streams: Table<u64, Streams>,
+    pub(super) ooms: Table<u64, OomKills>,
     /// First processes that are being started: their end is told after that.
-    pub(super) starting: BTreeSet<u64>,
+    pub(super) starting: Table<u64, ()>,
     /// Programs that read the output of processes, which end when that does.
-    pub(super) loggers: BTreeMap<u64, Child>,
+    pub(super) loggers: Table<u64, Child>,
     /// Of the keeper's children.
-    pub(super) endings: BTreeMap<i32, u32>,
+    pub(super) endings: Table<i32, u32>,
     pub(super) jobs: Jobs<Shim>,
     /// What this shim is at, and what waits until something else is done.
-    pub(super) begun: BTreeSet<Call>,
-    pub(super) busy: BTreeSet<String>,
-    pub(super) later: BTreeMap<Call, Instant>,
+    pub(super) begun: Table<Call, ()>,
+    pub(super) busy: Table<String, ()>,
+    pub(super) later: Table<Call, Instant>,
     /// Requests that were there when this shim began: a predecessor may have been at them.
-    pub(super) inherited: BTreeSet<Call>,
+    pub(super) inherited: Table<Call, ()>,
     /// Since when deletions wait for output.
-    pub(super) deleting: BTreeMap<Call, Instant>,
+    pub(super) deleting: Table<Call, Instant>,
     /// Answers for which there was no room.
-    pub(super) unsent: BTreeMap<Call, Vec<u8>>,
+    pub(super) unsent: Table<Call, Vec<u8>>,
     pub(super) publisher: Publisher,
     pub(super) log: Arc<Log>,
     /// When this process has had nothing to do for a while; then it lets go of memory.
