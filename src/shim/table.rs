@@ -117,6 +117,16 @@ impl<K: Ord, V> FromIterator<(K, V)> for Table<K, V> {
     }
 }
 
+/// For tests, which know what is there.
+#[cfg(test)]
+impl<K: Ord, V> std::ops::Index<&K> for Table<K, V> {
+    type Output = V;
+
+    fn index(&self, key: &K) -> &V {
+        self.get(key).expect("the key is there")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
