@@ -19,7 +19,7 @@ use crate::shim::link::{Keeper, Said};
 use crate::shim::logs::{Output, Stage, Taken};
 use crate::sys::epoll::{Epoll, Interest};
 use crate::sys::wait::{self, Ended};
-use crate::sys::{Errno, file, pipe, poll, process, socket, terminal};
+use crate::sys::{Errno, file, memory, pipe, poll, process, socket, terminal};
 use crate::wire::keeper::{ACCEPTED, EXTRA, JOURNAL, LISTENER};
 use nix::sys::socket::SockType;
 use std::collections::{BTreeMap, HashMap};
@@ -37,9 +37,12 @@ const OF_SIZE: u64 = 6;
 const OF_NOTIFY: u64 = 7;
 const OF_END: u64 = 8;
 const OF_OOM: u64 = 9;
+const OF_LOG: u64 = 10;
 
 /// Between two looks at a disk that is full.
 const LOOK: Duration = Duration::from_millis(100);
+/// A process that has lived so long goes on for a while, as a rule.
+const SETTLED: Duration = Duration::from_secs(3);
 /// How often output is moved before something else has its turn.
 const TURNS: u32 = 16;
 /// How long a client of an exec is waited for, which has connected already.
@@ -80,6 +83,8 @@ struct Shim {
     look: Option<Instant>,
     deadline: Option<Instant>,
     ended: Option<Instant>,
+    /// What the beginning took of memory is let go of then.
+    rest_at: Option<Instant>,
     log: Log,
 }
 
@@ -140,6 +145,7 @@ pub fn serve(options: Options) -> Result<()> {
         look: None,
         deadline: None,
         ended: None,
+        rest_at: Some(Instant::now() + SETTLED),
         log,
         options,
     };
@@ -202,10 +208,10 @@ impl Shim {
         if record.failed == Some(true) {
             return self.end(1);
         }
-        if record.status.is_none() {
+        if record.told != Some(true) {
             self.serve(&record)?;
+            self.tell_end()?;
         }
-        self.tell_end()?;
         let status = self.record().status.unwrap_or(-1);
         self.end(status)
     }
@@ -377,8 +383,10 @@ impl Shim {
             self.watch(OF_NOTIFY, notify.as_fd(), Interest::READ)?;
         }
         match &self.pidfd {
+            // A predecessor has noted it.
+            _ if record.status.is_some() => self.bound_output(),
             Some(pidfd) => self.watch(OF_END, pidfd.as_fd(), Interest::READ)?,
-            None => return self.has_ended(255),
+            None => self.has_ended(255)?,
         }
         self.pump()?;
         while !self.is_over() {
@@ -394,6 +402,7 @@ impl Shim {
                     OF_NOTIFY => self.pass_notice(),
                     OF_END => self.look_at_end()?,
                     OF_OOM => self.look_at_oom()?,
+                    OF_LOG => moved = true,
                     name if name >= ACCEPTED => self.hear(name)?,
                     _ => {}
                 }
@@ -406,6 +415,11 @@ impl Shim {
             if self.clients.due().is_some_and(|due| due <= now) && self.stage.has_logs() {
                 self.clients.end_stalled(&self.epoll);
                 moved = true;
+            }
+            if self.rest_at.is_some_and(|time| time <= now) {
+                self.rest_at = None;
+                // Memory that is not given back is no error.
+                let _ = memory::let_go_of_code();
             }
             if self.look.is_some_and(|look| look <= now) {
                 self.look = None;
@@ -423,7 +437,7 @@ impl Shim {
 
     fn due(&self) -> Option<Instant> {
         let clients = self.clients.due().filter(|_| self.stage.has_logs());
-        [self.look, self.deadline, clients].into_iter().flatten().min()
+        [self.look, self.deadline, self.rest_at, clients].into_iter().flatten().min()
     }
 
     /// The process has ended, and what it has written is where it belongs, or cannot be.
@@ -445,9 +459,15 @@ impl Shim {
             }
             if let Some((output, bytes)) = self.stage.content() {
                 let given = self.clients.give(output, bytes, &self.epoll);
+                if let Some(log) = self.stage.full() {
+                    self.epoll.forget(log);
+                }
                 let stored = self.stage.store(&self.keeper)?;
                 if !stored {
                     self.look = Some(Instant::now() + LOOK);
+                    if let Some(log) = self.stage.full() {
+                        self.watch(OF_LOG, log, Interest::WRITE)?;
+                    }
                 }
                 if !given || !stored {
                     return self.stall();
@@ -696,8 +716,14 @@ impl Shim {
             let _ = wait::try_reap(pidfd.as_fd());
         }
         self.keeper.let_go(PIDFD)?;
+        self.bound_output();
+        self.deadline = None;
+        Ok(())
+    }
+
+    /// The process has ended: what its descendants go on to write is not waited for.
+    fn bound_output(&mut self) {
         for at in 0..self.sources.len() {
-            // What its descendants go on to write is not waited for.
             let unread = self.sources[at].as_ref().map(|source| pipe::unread(source.as_fd()));
             self.rest[at] = match (unread, &self.terminal) {
                 (Some(Ok(unread)), None) => unread,
@@ -705,8 +731,6 @@ impl Shim {
             };
         }
         self.ended = Some(Instant::now());
-        self.deadline = None;
-        Ok(())
     }
 
     fn end_in_time(&mut self) -> Result<()> {
@@ -748,9 +772,6 @@ impl Shim {
 
     fn tell_end(&mut self) -> Result<()> {
         let record = self.record();
-        if record.told == Some(true) {
-            return Ok(());
-        }
         if !self.options.no_sync_log {
             self.stage.sync();
         }

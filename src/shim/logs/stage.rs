@@ -79,6 +79,8 @@ pub struct Stage {
     logs: Vec<Log>,
     /// What is in the stage, as it came.
     bytes: Vec<u8>,
+    /// The log whose service takes nothing now.
+    full: Option<usize>,
 }
 
 impl Stage {
@@ -100,7 +102,8 @@ impl Stage {
                 (read, write)
             }
         };
-        let mut stage = Stage { names, read, write, marks, about, logs: Vec::new(), bytes: Vec::new() };
+        let mut stage =
+            Stage { names, read, write, marks, about, logs: Vec::new(), bytes: Vec::new(), full: None };
         for driver in drivers {
             let at = stage.logs.len();
             if at == LOGS {
@@ -192,6 +195,7 @@ impl Stage {
     /// Writes it to the logs that have not got it. `false`: a disk is full, or a service takes nothing now.
     pub fn store(&mut self, keeper: &Keeper) -> Result<bool> {
         let Some((output, _)) = self.content() else { return Ok(true) };
+        self.full = None;
         let moment = Duration::new(self.marks.at(SECONDS), self.marks.at(NANOS) as u32);
         for at in 0..self.logs.len() {
             let done = match &mut self.logs[at] {
@@ -261,6 +265,7 @@ impl Stage {
                 match self.marks.send(fd.as_fd(), &record, number) {
                     Err(Errno(libc::EAGAIN | libc::ENOBUFS)) => {
                         self.marks.set(SENT, number.into());
+                        self.full = Some(at);
                         return Ok(false);
                     }
                     Err(_) if tries == 0 => {
@@ -273,6 +278,14 @@ impl Stage {
             self.marks.set(SENT, u64::from(number) + 1);
         }
         Ok(true)
+    }
+
+    /// Can be written to when a log that took nothing takes something again; without one it is a disk.
+    pub fn full(&self) -> Option<BorrowedFd<'_>> {
+        match self.logs.get(self.full?)? {
+            Log::Journal(socket) => socket.as_ref().map(AsFd::as_fd),
+            Log::File { .. } => None,
+        }
     }
 
     pub fn has_logs(&self) -> bool {
