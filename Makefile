@@ -125,12 +125,14 @@ install: ## install binary, manual pages and completions in $(DESTDIR)$(PREFIX);
 	@for each in $(BINDIR) $(MANDIR) $(BASHDIR) $(ZSHDIR) $(FISHDIR); do \
 		test -d "$(DESTDIR)$$each" || install -d "$(DESTDIR)$$each" || exit 1; done
 	install -m 0755 $(BINARY) "$(DESTDIR)$(BINDIR)/rruntime"
+	ln -sfn rruntime "$(DESTDIR)$(BINDIR)/containerd-shim-rruntime-v1"
 	install -m 0644 $(PAGES)/*.8 "$(DESTDIR)$(MANDIR)"
 	install -m 0644 $(PAGES)/bash "$(DESTDIR)$(BASHDIR)/rruntime"
 	install -m 0644 $(PAGES)/zsh "$(DESTDIR)$(ZSHDIR)/_rruntime"
 	install -m 0644 $(PAGES)/fish "$(DESTDIR)$(FISHDIR)/rruntime.fish"
 
 uninstall: ## remove what make install has installed
+	rm -f "$(DESTDIR)$(BINDIR)/containerd-shim-rruntime-v1"
 	rm -f "$(DESTDIR)$(BINDIR)/rruntime" "$(DESTDIR)$(MANDIR)/rruntime.8" "$(DESTDIR)$(MANDIR)"/rruntime-*.8
 	rm -f "$(DESTDIR)$(BASHDIR)/rruntime" "$(DESTDIR)$(ZSHDIR)/_rruntime" "$(DESTDIR)$(FISHDIR)/rruntime.fish"
 

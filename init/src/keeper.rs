@@ -34,7 +34,8 @@ use crate::held::{Endings, Table};
 use crate::sys::{Errno, Fd, Polled, Sys};
 use crate::wire::keeper::{CHANNEL, EXTRA, GIVEN, JOURNAL, KeeperMessage, LISTENER, Note};
 
-/// A shim that does not live this long has failed to start; or this long, if it was killed: by an operator, for want of memory.
+/// A shim that does not live this long has failed to start; or this long, if it was killed: by an operator, for want of
+/// memory.
 const LIFE: u64 = 1_000_000_000;
 const KILLED: u64 = 2_000_000;
 /// Before the next try, once that has happened some times in a row.

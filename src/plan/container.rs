@@ -92,8 +92,8 @@ pub fn container<'a>(
     };
     let mut namespaces = Namespaces::of(spec, host.privileged, &mut opens);
     let scope = host.cgroup.as_ref().filter(|at| at.is_entered_by_birth()).and_then(|at| at.unit.as_ref());
-    // A user's manager checks who owns the process that it is to move, and the owner changes while the tree is built; a group
-    // below the scope can only be entered by a birth.
+    // A user's manager checks who owns the process that it is to move, and the owner changes while the tree is built; a
+    // group below the scope can only be entered by a birth.
     let moved_while_building =
         scope.is_some_and(|unit| !namespaces.staged() && !unit.users && unit.below.is_none());
     namespaces.born_into_scope = scope.is_some() && !moved_while_building;

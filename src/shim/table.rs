@@ -1,5 +1,5 @@
-//! A map for what a pod has dozens of: a vector in the order of its keys. The library's trees are each some kilobytes of code
-//! for a type of key and a type of value, and here there are twenty pairs of types.
+//! A map for what a pod has dozens of: a vector in the order of its keys. The library's trees are each some kilobytes of
+//! code for a type of key and a type of value, and here there are twenty pairs of types.
 
 use std::borrow::Borrow;
 

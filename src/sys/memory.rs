@@ -69,8 +69,8 @@ pub fn let_go_of_code() -> SysResult<()> {
         let mut address = || words.next().and_then(|word| usize::from_str_radix(word, 16).ok());
         let (Some(from), Some(to)) = (address(), address()) else { break };
         if line.contains(" r--p ") || line == last {
-            // SAFETY: neither part was ever written to, so that the kernel has the same bytes to give again; that of the code
-            // in which we are, too.
+            // SAFETY: neither part was ever written to, so that the kernel has the same bytes to give again; that of the
+            // code in which we are, too.
             check(unsafe { libc::madvise(from as *mut libc::c_void, to - from, libc::MADV_DONTNEED) })?;
         }
         if line == last {

@@ -1,5 +1,5 @@
-//! `hack/test-lanes --check`, by which CI holds tests/data/lanes.txt against what has run where: each form of output that it reads,
-//! what it refuses, and what it only tells of because a machine may lack it.
+//! `hack/test-lanes --check`, by which CI holds tests/data/lanes.txt against what has run where: each form of output that
+//! it reads, what it refuses, and what it only tells of because a machine may lack it.
 
 use crate::support::finish;
 use std::collections::BTreeMap;
