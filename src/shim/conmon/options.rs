@@ -115,9 +115,7 @@ pub fn help() -> String {
     let values = VALUES.iter().map(|option| row(option, " VALUE"));
     let switches = SWITCHES.iter().map(|option| row(option, ""));
     let rows: String = values.chain(switches).collect();
-    format!(
-        "Usage:\n  conmon [OPTION…]\n\nrruntime as conmon; docs/shim.md says what each option does.\n\n{rows}"
-    )
+    format!("Usage:\n  conmon [OPTION…]\n\nrruntime as conmon; docs/shim.md says what differs.\n\n{rows}")
 }
 
 impl Options {
