@@ -46,6 +46,8 @@ struct Keeper {
     /// Handed on to each shim, with our environment.
     arguments: Arguments,
     program: Fd,
+    /// Soft and hard limit of open files, as the shim gets them: ours is raised.
+    open_files: (u64, u64),
     signals: Fd,
     listener: Option<Fd>,
     table: Table,
@@ -89,6 +91,8 @@ impl Keeper {
             table.hold(name, Fd(number))?;
         }
         let signals = sys::child_signals()?;
+        let open_files = sys::limit_of(libc::RLIMIT_NOFILE)?;
+        sys::prlimit(libc::RLIMIT_NOFILE, open_files.1, open_files.1)?;
         sys::close_range(GIVEN as u32, libc::CLOSE_RANGE_CLOEXEC)?;
         // Away from the place of the channel.
         let program = sys::duplicate(Fd(GIVEN), CHANNEL as u32 + 3)?;
@@ -103,6 +107,7 @@ impl Keeper {
         let mut keeper = Keeper {
             arguments,
             program,
+            open_files,
             signals,
             listener,
             table,
@@ -182,6 +187,8 @@ impl Keeper {
         sys::default_signals();
         // dup3 refuses what is at its place already.
         let moved = if channel == Fd(CHANNEL) { Ok(()) } else { sys::dup3(channel, CHANNEL) };
+        let (soft, hard) = self.open_files;
+        let moved = moved.and_then(|()| sys::prlimit(libc::RLIMIT_NOFILE, soft, hard));
         match moved.and_then(|()| sys::keep_over_exec(Fd(CHANNEL))) {
             Ok(()) => sys::execveat(self.program, self.arguments),
             Err(errno) => errno,

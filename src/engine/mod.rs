@@ -23,7 +23,7 @@ mod watch;
 
 pub use caller::console::copy_size;
 pub use caller::notify::Proxy;
-pub use child::open_files::keep_room;
+pub use child::open_files::{keep_all_room, keep_room};
 pub use child::pipes::release;
 pub use event::{Event, Observer, Planned};
 pub use hold::Hold;

@@ -567,7 +567,7 @@ impl<'a> Builder<'a, '_> {
         let process = self.spec.process.as_ref().unwrap_or(&nothing);
         let own_limit = process.rlimits.iter().any(|limit| &*limit.kind == "RLIMIT_NOFILE");
         let (soft, hard) = self.host.open_files;
-        if !own_limit && self.opens.exceed(soft) {
+        if !own_limit && (self.host.open_files_are_raised || self.opens.exceed(soft)) {
             // The engine raises it for the descriptors of this plan.
             self.push(Step::Rlimit { resource: libc::RLIMIT_NOFILE, soft, hard });
         }

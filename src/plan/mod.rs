@@ -52,6 +52,8 @@ pub struct Host {
     pub stacks_profiles: bool,
     /// The caller's RLIMIT_NOFILE, soft and hard.
     pub open_files: (u64, u64),
+    /// This process has another one now, which init is born with.
+    pub open_files_are_raised: bool,
     pub cgroups: Layout,
     /// Where the container's cgroup will be; `None` without one.
     pub cgroup: Option<Location>,

@@ -92,7 +92,8 @@ pub fn exec<'a>(
     let cwd = c(&process.cwd);
     script.push(Field::Fixed("/process/cwd"), Step::Chdir { path: &cwd, patient: true });
     let (soft, hard) = host.open_files;
-    if tenant.opens.exceed(soft) && !process.rlimits.iter().any(|limit| &*limit.kind == "RLIMIT_NOFILE") {
+    let raised = host.open_files_are_raised || tenant.opens.exceed(soft);
+    if raised && !process.rlimits.iter().any(|limit| &*limit.kind == "RLIMIT_NOFILE") {
         // The engine may have raised it for itself.
         tenant.script.push(Field::None, Step::Rlimit { resource: libc::RLIMIT_NOFILE, soft, hard });
     }

@@ -2,6 +2,15 @@
 
 use super::{Errno, Sys, call, call_memory};
 
+/// prlimit(0, resource, NULL, old): soft and hard.
+pub fn limit_of(resource: u32) -> Sys<(u64, u64)> {
+    let mut limit = [0u64; 2];
+    let args = [0, resource as usize, 0, limit.as_mut_ptr() as usize];
+    // SAFETY: it writes two numbers, and reads no new limit.
+    unsafe { call_memory(libc::SYS_prlimit64, args) }?;
+    Ok((limit[0], limit[1]))
+}
+
 pub fn prlimit(resource: u32, soft: u64, hard: u64) -> Sys<()> {
     let limit = [soft, hard];
     // SAFETY: it reads two numbers, and writes no old limit.

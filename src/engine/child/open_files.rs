@@ -15,6 +15,11 @@ pub fn open_files() -> SysResult<(u64, u64)> {
     limits(*raised())
 }
 
+/// Whether the limit is another one now: what is started has to be given that of before.
+pub fn is_raised() -> bool {
+    raised().0 > 0
+}
+
 fn limits((users, before): (usize, (u64, u64))) -> SysResult<(u64, u64)> {
     if users > 0 { Ok(before) } else { identity::prlimit(0, libc::RLIMIT_NOFILE, None) }
 }
@@ -26,10 +31,19 @@ const FEW: u64 = 128;
 /// Raises a limit of this process that is smaller, for good: for a process that makes one call and ends. What it starts gets
 /// the limit that it had.
 pub fn keep_room() -> Result<()> {
+    keep_room_for(FEW)
+}
+
+/// The same for a process that has many containers: as far as it goes.
+pub fn keep_all_room() -> Result<()> {
+    keep_room_for(u64::MAX)
+}
+
+fn keep_room_for(files: u64) -> Result<()> {
     let mut raised = raised();
     let before = limits(*raised).map_err(|e| e.because("getrlimit"))?;
-    if before.0 < FEW && before.0 < before.1 {
-        identity::prlimit(0, libc::RLIMIT_NOFILE, Some((before.1.min(FEW), before.1)))
+    if before.0 < files.min(before.1) {
+        identity::prlimit(0, libc::RLIMIT_NOFILE, Some((before.1.min(files), before.1)))
             .map_err(|e| e.because("raise the limit of open files"))?;
         *raised = (raised.0 + 1, before);
     }

@@ -3,7 +3,7 @@
 
 use crate::cgroup::systemd::Property;
 use crate::cgroup::{DeviceRules, Driver, Limits, Location};
-use crate::engine::child::open_files::open_files;
+use crate::engine::child::open_files;
 use crate::engine::{CgroupManager, Engine, Rootless};
 use crate::error::{Error, Kind, Result};
 use crate::host::cgroups::Layout;
@@ -58,7 +58,7 @@ impl Engine {
         warnings.extend(more);
         let cgroup = if layout == Layout::default() { None } else { locate(&facts, &layout)? };
         let filter = compile(spec, &facts, &mut warnings)?;
-        let open_files = open_files().map_err(|e| e.because("getrlimit"))?;
+        let open_files = open_files::open_files().map_err(|e| e.because("getrlimit"))?;
         let host = Host {
             privileged: facts.privileged,
             in_user_namespace: facts.in_user_namespace,
@@ -68,6 +68,7 @@ impl Engine {
             last_capability: facts.last_capability,
             stacks_profiles: spec.process.as_ref().is_some_and(stacks_profiles),
             open_files,
+            open_files_are_raised: open_files::is_raised(),
             cgroups: layout,
             cgroup,
         };

@@ -78,6 +78,7 @@ impl Shim {
     /// meanwhile ([`Shim::is_busy`]).
     pub(super) fn in_turn<R: Send + 'static>(
         &mut self,
+        call: Call,
         container: &Container,
         work: impl FnOnce(&Runtime) -> R + Send + 'static,
         then: impl FnOnce(&mut Shim, R) -> Result<()> + Send + 'static,
@@ -90,11 +91,20 @@ impl Shim {
                 let finished = then(shim, result);
                 shim.busy.remove(&id);
                 shim.later.clear();
-                if let Err(error) = finished {
-                    shim.log.warn(&error.doing("the shim"));
-                }
+                shim.must_answer(call, finished);
             })
         })
+    }
+
+    /// What has failed on the way to an answer is the answer.
+    pub(super) fn must_answer(&mut self, call: Call, finished: Result<()>) {
+        let Err(error) = finished else { return };
+        self.log.warn(&error.clone().doing("the shim"));
+        if self.begun.contains_key(&call)
+            && let Err(error) = self.answer_now(call, Err(internal(&error)))
+        {
+            self.log.warn(&error.doing("the shim"));
+        }
     }
 
     fn wait(&mut self, request: &ProcessRequest) -> Reply {

@@ -31,7 +31,7 @@ impl Shim {
         let path = [&options.image_path, &request.path].into_iter().find(|path| !path.is_empty()).cloned();
         let (id, path) = (container.id.clone(), PathBuf::from(path.unwrap_or_default()));
         let work = move |runtime: &Runtime| dump(runtime.engine()?, &id, path, &options);
-        let begun = self.in_turn(&container, work, move |shim, dumped| {
+        let begun = self.in_turn(call, &container, work, move |shim, dumped| {
             let told = CheckpointedEvent { container_id: request.id, checkpoint: request.path };
             let (answer, events) = match dumped {
                 Ok(()) => (Ok(Vec::new()), vec![event("/tasks/checkpointed", "TaskCheckpointed", &told)]),
@@ -66,7 +66,7 @@ impl Shim {
             }
             Ok((restore(engine, &made, terminal, &ends)?, logger))
         };
-        self.in_turn(&container, work, move |shim, restored: Result<(Started, _)>| {
+        self.in_turn(call, &container, work, move |shim, restored: Result<(Started, _)>| {
             let restored = restored.and_then(|(started, logger)| {
                 shim.keep_logger(process.number, logger)?;
                 shim.take_started(&process, started)

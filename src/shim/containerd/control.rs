@@ -43,9 +43,8 @@ impl Shim {
                     Err(error) if error.detail().kind == Kind::WrongState => Err(finished()),
                     Err(error) => Err(status_of(&error, "")),
                 };
-                if let Err(error) = shim.answer_now(call, answer) {
-                    shim.log.warn(&error);
-                }
+                let finished = shim.answer_now(call, answer);
+                shim.must_answer(call, finished);
             })
         });
         begun.map(|()| None).map_err(|error| internal(&error))
@@ -69,7 +68,8 @@ impl Shim {
         }
         let (id, changed) = (request.id.clone(), container.clone());
         let work = move |runtime: &Runtime| if pause { runtime.pause(&id) } else { runtime.resume(&id) };
-        let begun = self.in_turn(&container, work, move |shim, done| shim.paused(call, changed, pause, done));
+        let begun =
+            self.in_turn(call, &container, work, move |shim, done| shim.paused(call, changed, pause, done));
         begun.map(|()| None).map_err(|error| internal(&error))
     }
 
@@ -99,7 +99,7 @@ impl Shim {
         }
         let updated = container.clone();
         let work = move |runtime: &Runtime| runtime.update(&updated, resources);
-        let begun = self.in_turn(&container, work, move |shim, updated: Result<()>| {
+        let begun = self.in_turn(call, &container, work, move |shim, updated: Result<()>| {
             shim.answer_now(call, updated.map(|()| Vec::new()).map_err(|error| status_of(&error, "")))
         });
         begun.map(|()| None).map_err(|error| internal(&error))

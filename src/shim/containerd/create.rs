@@ -106,7 +106,7 @@ impl Shim {
             let logger = ends.start_logger(&variables)?;
             Ok((create(runtime, &made, &asked.rootfs, &ends, again)?, logger))
         };
-        self.in_turn(&container, work, move |shim, created: Result<(Option<Started>, _)>| {
+        self.in_turn(call, &container, work, move |shim, created: Result<(Option<Started>, _)>| {
             let created = created.and_then(|(started, logger)| {
                 shim.keep_logger(process.number, logger)?;
                 Ok(started)
@@ -219,7 +219,8 @@ impl Shim {
         let (id, again) = (container.id.clone(), self.was_begun_before(call));
         self.starting.insert(process.number, ());
         let work = move |runtime: &Runtime| start_once(runtime, &id, again);
-        let begun = self.in_turn(&container, work, move |shim, started| shim.started(call, process, started));
+        let begun =
+            self.in_turn(call, &container, work, move |shim, started| shim.started(call, process, started));
         begun.map(|()| None).map_err(|error| internal(&error))
     }
 

@@ -63,7 +63,7 @@ impl Shim {
         let removed = container.clone();
         let work = move |runtime: &Runtime| remove(runtime, &removed);
         let begun =
-            self.in_turn(&container, work, move |shim, removed| shim.deleted(call, &process, removed));
+            self.in_turn(call, &container, work, move |shim, removed| shim.deleted(call, &process, removed));
         begun.map(|()| None).map_err(|error| internal(&error))
     }
 

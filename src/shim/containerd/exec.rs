@@ -127,9 +127,8 @@ impl Shim {
                 if let Some(error) = failed {
                     shim.log.warn(&error);
                 }
-                if let Err(error) = shim.executed(call, process, executed) {
-                    shim.log.warn(&error);
-                }
+                let finished = shim.executed(call, process, executed);
+                shim.must_answer(call, finished);
             })
         })
     }

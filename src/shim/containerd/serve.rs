@@ -5,7 +5,7 @@
 //! the journal, takes the descriptors, and does what has no answer yet, some of it for the second time: every call is
 //! written so that this changes nothing.
 
-use crate::engine::{keep_room, release};
+use crate::engine::{keep_all_room, release};
 use crate::error::{Error, Result};
 use crate::report::{Format, Log, Verbosity};
 use crate::shim::containerd::publisher::{Progress, Publisher};
@@ -37,7 +37,7 @@ const ANSWERS: usize = 1;
 
 /// The shim proper. Returns when the keeper has been told not to start another.
 pub fn serve() -> Result<()> {
-    keep_room()?;
+    keep_all_room()?;
     let keeper = Keeper::take()?;
     let mut held = Held::new();
     let mut endings = Table::new();
@@ -287,6 +287,10 @@ impl Shim {
         }
         self.unsent.retain(|call, _| call.connection != name);
         self.later.retain(|call, _| call.connection != name);
+        self.deleting.retain(|call, _| call.connection != name);
+        for calls in [&mut self.begun, &mut self.inherited] {
+            calls.retain(|call, ()| call.connection != name);
+        }
         self.note(Record { closed: Some(name), ..Record::default() })?;
         self.keeper.let_go(name)
     }
