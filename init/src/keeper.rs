@@ -51,6 +51,8 @@ struct Keeper {
     signals: Fd,
     listener: Option<Fd>,
     table: Table,
+    /// Nothing more can be opened.
+    is_full: bool,
     endings: Endings,
     /// Of the shim that runs.
     pid: u32,
@@ -111,6 +113,7 @@ impl Keeper {
             signals,
             listener,
             table,
+            is_full: false,
             endings: Endings::EMPTY,
             pid: 0,
             channel: None,
@@ -138,7 +141,7 @@ impl Keeper {
             if let Some(channel) = self.channel {
                 watched[1] = if pending { Polled::both(channel) } else { Polled::read(channel) };
             }
-            if let Some(listener) = self.listener.filter(|_| self.table.has_room()) {
+            if let Some(listener) = self.listener.filter(|_| self.table.has_room() && !self.is_full) {
                 watched[2] = Polled::read(listener);
             }
             if sys::poll(&mut watched).is_err() {
@@ -221,10 +224,12 @@ impl Keeper {
     fn hear(&mut self) {
         let Some(channel) = self.channel else { return };
         let mut buffer = [0; KeeperMessage::SIZE];
-        let (length, passed) = match sys::receive(channel, &mut buffer) {
+        let (length, passed) = match sys::receive_now(channel, &mut buffer) {
             Ok(received) => received,
             // It has ended without reading all; what it has said is still to come.
             Err(Errno(libc::ECONNRESET)) => return,
+            // It has ended; something that it was about to start still has a copy of its end.
+            Err(Errno(libc::EAGAIN)) if self.pid != 0 => return,
             Err(_) => (0, None),
         };
         if length == 0 {
@@ -240,7 +245,10 @@ impl Keeper {
                 Ok(()) => self.table.tell(name),
                 Err(_) => sys::close(fd),
             },
-            (Some((Note::Drop, name, _)), _) => self.table.drop(name),
+            (Some((Note::Drop, name, _)), _) => {
+                self.table.drop(name);
+                self.is_full = false;
+            }
             (Some((Note::Heard, pid, _)), _) => self.endings.heard(pid as u32),
             (Some((Note::Finish, _, status)), _) => self.finish(status),
             (Some((Note::Ask, ..)), _) => self.complete = false,
@@ -258,19 +266,29 @@ impl Keeper {
 
     fn accept(&mut self) {
         let Some(listener) = self.listener else { return };
-        if let Ok(connection) = sys::accept(listener) {
+        match sys::accept(listener) {
             // There is room: it was asked before.
-            let name = self.table.next_connection();
-            if self.table.hold(name, connection).is_err() {
-                sys::close(connection);
+            Ok(connection) => {
+                let name = self.table.next_connection();
+                if self.table.hold(name, connection).is_err() {
+                    sys::close(connection);
+                }
             }
+            // The limit of open files: until one is closed.
+            Err(_) => self.is_full = true,
         }
     }
 
     /// All that have ended, as long as how they ended can be kept.
     fn reap(&mut self) {
+        // The shim itself, whatever is kept: without one nothing that is kept is heard.
+        if self.pid != 0
+            && let Ok(Some((_, status))) = sys::reap(self.pid)
+        {
+            self.shim_ended(status);
+        }
         while self.endings.has_room() {
-            match sys::reap() {
+            match sys::reap(u32::MAX) {
                 Ok(Some((pid, status))) if pid == self.pid => self.shim_ended(status),
                 Ok(Some((pid, status))) => self.endings.keep(pid, status),
                 _ => return,

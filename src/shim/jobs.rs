@@ -1,7 +1,7 @@
 //! Calls of the engine that may wait, each in a thread of its own for as long as it takes: the loop goes on. An idle shim
 //! has one thread.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::sys::{file, poll};
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -26,6 +26,8 @@ struct Shared<S> {
 
 /// At a time. A call waits for its turn behind those, but for none of the same container: those are not made at once.
 const MOST: usize = 64;
+/// Besides, for what may not wait.
+const SPARE: usize = 16;
 /// The engine's calls need a third of it.
 const STACK: usize = 512 * 1024;
 
@@ -45,35 +47,56 @@ impl<S: 'static> Jobs<S> {
         self.running == 0 && self.waiting.is_empty()
     }
 
-    pub fn begin(&mut self, work: impl FnOnce() -> Finish<S> + Send + 'static) -> Result<()> {
+    pub fn begin(&mut self, work: impl FnOnce() -> Finish<S> + Send + 'static) {
         self.waiting.push_back(Box::new(work));
-        self.begin_more()
+        self.begin_more(MOST);
     }
 
-    fn begin_more(&mut self) -> Result<()> {
-        while self.running < MOST {
-            let Some(work) = self.waiting.pop_front() else { return Ok(()) };
+    /// Before all that wait for a thread, and beside what has one: a signal does not wait for calls that hang.
+    pub fn begin_first(&mut self, work: impl FnOnce() -> Finish<S> + Send + 'static) {
+        self.waiting.push_front(Box::new(work));
+        self.begin_more(MOST + SPARE);
+    }
+
+    /// Whether something waits, for another one's end or for a thread that the host refuses now.
+    pub fn wait(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// What no thread could be started for is tried again when something else has ended, or after a while.
+    pub fn retry(&mut self) {
+        self.begin_more(MOST);
+    }
+
+    fn begin_more(&mut self, most: usize) {
+        while self.running < most && !self.waiting.is_empty() {
             let shared = Arc::clone(&self.shared);
+            // The work is taken by the thread itself: one that cannot be started leaves it.
+            let place = Arc::new(Mutex::new(self.waiting.pop_front()));
+            let taken = Arc::clone(&place);
             let run = move || {
+                let Some(work) = taken.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
                 let finish = work();
                 shared.done.lock().unwrap_or_else(PoisonError::into_inner).push(finish);
                 // A counter that is full is readable, which is all that it is for.
                 let _ = file::write(shared.signal.as_fd(), &1u64.to_ne_bytes());
             };
-            let started = thread::Builder::new().stack_size(STACK).spawn(run);
-            started.map_err(|e| Error::io("start a thread", &e))?;
+            if thread::Builder::new().stack_size(STACK).spawn(run).is_err() {
+                let work = place.lock().unwrap_or_else(PoisonError::into_inner).take();
+                work.into_iter().for_each(|work| self.waiting.push_front(work));
+                return;
+            }
             self.running += 1;
         }
-        Ok(())
     }
 
     /// What has been finished since the last time.
-    pub fn finished(&mut self) -> Result<Vec<Finish<S>>> {
+    pub fn finished(&mut self) -> Vec<Finish<S>> {
         // Nothing to read is nothing finished.
         let _ = file::read(self.fd(), &mut [0; 8]);
         let done = std::mem::take(&mut *self.shared.done.lock().unwrap_or_else(PoisonError::into_inner));
         self.running -= done.len();
-        self.begin_more()?;
-        Ok(done)
+        self.begin_more(MOST);
+        done
     }
 }

@@ -15,7 +15,8 @@ const CHOICE: u64 = inbox::SIZE as u64;
 const FIRST: u64 = CHOICE + 4096;
 /// Between the two halves. A file takes memory only where something was written.
 const HALF: u64 = 1 << 28;
-/// A record's length stands before it.
+/// A record's length stands before it. Records begin at multiples of this: a length across two pages could be written in
+/// part.
 const LENGTH: u64 = 4;
 /// Below this it is not worth the work.
 const WORTHWHILE: u64 = 256 * 1024;
@@ -49,7 +50,7 @@ impl Journal {
             read_at(&journal.file, &mut bytes, journal.end + LENGTH)?;
             let record = R::decode(&*bytes);
             read(record.map_err(|e| Error::new(format!("the journal cannot be read: {e}")))?);
-            journal.end += LENGTH + length as u64;
+            journal.end += LENGTH + (length as u64).next_multiple_of(LENGTH);
         }
         // Of a record that was not finished: its bytes would be read as lengths behind a shorter one.
         journal.free_from(journal.end)?;
@@ -61,7 +62,7 @@ impl Journal {
         // Its end is the next one's beginning, where nothing has ever been written.
         write_at(&self.file, &bytes, self.end + LENGTH)?;
         write_at(&self.file, &(bytes.len() as u32).to_le_bytes(), self.end)?;
-        self.end += LENGTH + bytes.len() as u64;
+        self.end += LENGTH + (bytes.len() as u64).next_multiple_of(LENGTH);
         Ok(())
     }
 

@@ -64,6 +64,9 @@ pub struct Settings {
     /// No process has had this number: descriptors are named by them.
     #[prost(uint64, tag = "6")]
     pub next_number: u64,
+    /// `Shutdown` was answered.
+    #[prost(bool, tag = "7")]
+    pub finishing: bool,
 }
 
 /// Bytes that came.
@@ -481,7 +484,7 @@ mod tests {
         desk.note(chunk(1, &request(1, "first"))).unwrap();
         let length = nix::sys::stat::fstat(&file).unwrap().st_size;
         // Bytes without their length, as a shim leaves them that is killed between the two.
-        nix::sys::uio::pwrite(&file, &[7; 500], length + 4).unwrap();
+        nix::sys::uio::pwrite(&file, &[7; 500], (length as u64).next_multiple_of(4) as i64 + 4).unwrap();
         let mut next = Desk::open(file.try_clone().unwrap()).unwrap();
         next.note(chunk(1, &request(3, "second"))).unwrap();
         let last = Desk::open(file).unwrap();

@@ -411,7 +411,11 @@ fn open_client(stream: Stream, place: &str) -> Result<(OwnedFd, Option<OwnedFd>)
     };
     let path = &*path;
     if stream == Stream::In {
-        return Ok((open(path, libc::O_RDONLY | libc::O_NONBLOCK)?, None));
+        let fifo = open(path, libc::O_RDONLY | libc::O_NONBLOCK)?;
+        return match file::kind(fifo.as_fd()) {
+            Ok(libc::S_IFIFO) => Ok((fifo, None)),
+            _ => Err(Error::argument("stdin", path.display(), "this is no fifo")),
+        };
     }
     // With an end to read of our own the one to write can be opened, and written to, without a client.
     let reader = open(path, libc::O_RDONLY | libc::O_NONBLOCK)?;

@@ -1,8 +1,8 @@
 //! Where output goes: what a client names by a path or a URI.
 //!
-//! A program as a logger is run as root by whoever may write a label of an image (CVE-2026-53488), so only a file that
-//! belongs to root or to us, in directories that no other user may write to, is executed, by the descriptor that was looked
-//! at.
+//! A program as a logger is run as root. Only a file that root or we own, in directories that no other user may write to, is
+//! executed, by the descriptor that was looked at. That keeps other users' programs out, and no more: who may choose the
+//! URI may choose `sh`, so an engine must not take it from an image's labels (CVE-2026-53488).
 
 use crate::error::{Error, Result};
 use crate::sys::launch::{Child, Launch, LaunchError, Sleeper, begin};

@@ -83,10 +83,10 @@ pub fn wait() -> Sys<i32> {
     }
 }
 
-/// wait4(-1, status, WNOHANG | __WALL): a child that has ended, if one has, and its status.
-pub fn reap() -> Sys<Option<(u32, u32)>> {
+/// wait4(pid, status, WNOHANG | __WALL): that child, or with the largest number any, if it has ended, and its status.
+pub fn reap(pid: u32) -> Sys<Option<(u32, u32)>> {
     let mut status = 0u32;
-    let args = [usize::MAX, &raw mut status as usize, (libc::WNOHANG | libc::__WALL) as usize, 0];
+    let args = [pid as i32 as usize, &raw mut status as usize, (libc::WNOHANG | libc::__WALL) as usize, 0];
     // SAFETY: it writes one number, to `status`.
     let pid = unsafe { call_memory(libc::SYS_wait4, args) }?;
     Ok((pid != 0).then_some((pid as u32, status)))

@@ -87,10 +87,19 @@ pub fn receive_descriptor(socket: Fd) -> Sys<Option<Fd>> {
 
 /// recvmsg(2) of a message that a descriptor may come with.
 pub fn receive(socket: Fd, buffer: &mut [u8]) -> Sys<(usize, Option<Fd>)> {
+    receive_with(socket, buffer, 0)
+}
+
+/// The same without waiting: `EAGAIN` where there is none.
+pub fn receive_now(socket: Fd, buffer: &mut [u8]) -> Sys<(usize, Option<Fd>)> {
+    receive_with(socket, buffer, libc::MSG_DONTWAIT)
+}
+
+fn receive_with(socket: Fd, buffer: &mut [u8], flags: i32) -> Sys<(usize, Option<Fd>)> {
     let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
     let mut rights = Rights { length: 0, level: 0, kind: 0, descriptor: -1, padding: 0 };
     let mut message = message(&raw mut part, &raw mut rights, Rights::LENGTH);
-    let args = [socket.raw(), &raw mut message as usize, libc::MSG_CMSG_CLOEXEC as usize];
+    let args = [socket.raw(), &raw mut message as usize, (libc::MSG_CMSG_CLOEXEC | flags) as usize];
     let length = loop {
         // SAFETY: it writes into the buffer and one control message, where the message leads to, and the lengths in it.
         match unsafe { call_memory(libc::SYS_recvmsg, args) } {

@@ -96,7 +96,7 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     let options = CheckpointOptions {
         dump: if arguments.switch("pre-dump") { Dump::Memory } else { Dump::Whole },
         after: if arguments.switch("leave-running") { AfterDump::Run } else { AfterDump::Delete },
-        parent_path: arguments.text("parent-path")?.map(str::to_owned),
+        parent_path: parent_path(arguments)?,
         tcp_skip_in_flight: arguments.switch("tcp-skip-in-flight"),
         page_server: arguments.text("page-server")?.map(page_server).transpose()?,
         status_fd: status_fd(arguments)?,
@@ -127,4 +127,14 @@ fn status_fd(arguments: &Arguments) -> Result<Option<BorrowedFd<'static>>> {
     }
     let open = i32::try_from(number).ok().and_then(file::inherited);
     open.map(Some).ok_or_else(|| refused("the caller has not opened this descriptor"))
+}
+
+/// Before the container is looked for: it is the line that is wrong.
+fn parent_path(arguments: &Arguments) -> Result<Option<String>> {
+    match arguments.text("parent-path")? {
+        Some(path) if path.starts_with('/') => {
+            Err(Error::argument("--parent-path", path, "--parent-path must be relative"))
+        }
+        path => Ok(path.map(str::to_owned)),
+    }
 }

@@ -113,6 +113,8 @@ pub fn serve(options: Options) -> Result<()> {
     let stage = Stage::open(journal.as_fd(), &drivers, options.about(), STAGE, &keeper, &mut held);
     let stage = match stage {
         Ok(stage) => stage,
+        // What was begun may run: the next shim tries again.
+        Err(error) if record.begun == Some(true) => return Err(error),
         Err(error) => return give_up(&options, &keeper, &given, &error),
     };
     let mut take = |name: u64| held.remove(&name);

@@ -9,7 +9,9 @@ use crate::shim::containerd::messages::{
     ResizeRequest, StateResponse, StatsResponse,
 };
 use crate::shim::containerd::metrics;
-use crate::shim::containerd::replies::{OWN_REQUEST, Reply, internal, nothing, read, said, status_of};
+use crate::shim::containerd::replies::{
+    OWN_REQUEST, Reply, internal, is_id, named, nothing, read, said, status_of,
+};
 use crate::shim::containerd::runtime::Runtime;
 use crate::shim::containerd::shim::Shim;
 use crate::shim::frames::{Code, Request, Status};
@@ -25,6 +27,16 @@ impl Shim {
     pub(super) fn handle(&mut self, call: Call, request: &Request) -> Reply {
         if (&*request.service, &*request.method) == OWN_REQUEST {
             return self.forget(&read(request)?);
+        }
+        if let Some(Name { container, exec }) = named(request)
+            // The second field of these is something else.
+            && let other = matches!(&*request.method, "Create" | "Checkpoint" | "Update")
+            && let exec = if other { String::new() } else { exec }
+            && let Some(wrong) = [container, exec].into_iter().find(|id| !is_id(id))
+        {
+            return Err(
+                Code::InvalidArgument.saying(format!("{wrong:?} is no id: use letters, digits, _, . and -"))
+            );
         }
         if !SERVICES.contains(&&*request.service) {
             return Err(Code::Unimplemented.saying(format!("service {}", request.service)));
@@ -93,7 +105,8 @@ impl Shim {
                 shim.later.clear();
                 shim.must_answer(call, finished);
             })
-        })
+        });
+        Ok(())
     }
 
     /// What has failed on the way to an answer is the answer.
@@ -164,7 +177,8 @@ impl Shim {
     fn connected(&mut self, request: &ProcessRequest) -> Reply {
         let task = self.process(&request.id, "").map_or(0, |process| process.pid as u32);
         // It is what lives as long as the pod does.
-        let shim_pid = nix::unistd::getppid().as_raw() as u32;
+        let keeper = if self.keeper_is_gone { nix::unistd::getpid() } else { nix::unistd::getppid() };
+        let shim_pid = keeper.as_raw() as u32;
         said(&ConnectResponse { shim_pid, task_pid: task, version: String::new() })
     }
 

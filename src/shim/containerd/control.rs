@@ -32,7 +32,7 @@ impl Shim {
         }
         let container = self.container(&request.id)?;
         let runtime = self.runtime(&container, self.observer()).map_err(|error| internal(&error))?;
-        let begun = self.begin(move || {
+        self.jobs.begin_first(move || {
             let recipients = if request.all { Recipients::All } else { Recipients::FirstProcess };
             let killed = runtime.kill(&request.id, signal, recipients);
             Box::new(move |shim: &mut Shim| {
@@ -47,7 +47,7 @@ impl Shim {
                 shim.must_answer(call, finished);
             })
         });
-        begun.map(|()| None).map_err(|error| internal(&error))
+        Ok(None)
     }
 
     pub(super) fn pause(&mut self, call: Call, request: &ProcessRequest, pause: bool) -> Reply {

@@ -36,6 +36,7 @@ impl Shim {
         if self.is_busy(call, id) {
             return Ok(None);
         }
+        self.set_finishing(false).map_err(|error| internal(&error))?;
         self.begin_create(call, request, earlier)
             .map(|()| None)
             .map_err(|error| status_of(&error, "OCI runtime create failed"))

@@ -9,7 +9,7 @@ use crate::shim::containerd::rootfs;
 use crate::shim::containerd::runtime::Runtime;
 use crate::shim::containerd::shim::Shim;
 use crate::shim::frames::Code;
-use crate::shim::model::{Call, Container, Name, Phase, Process, Record, Timestamp};
+use crate::shim::model::{Call, Container, Name, Phase, Process, Record, Settings, Timestamp};
 use crate::shim::stdio::{Part, Streams};
 use crate::sys::wait;
 use prost::Message;
@@ -27,6 +27,9 @@ impl Shim {
         match process.phase() {
             Phase::Running | Phase::Released => {
                 return Err(Code::FailedPrecondition.saying("cannot delete a running process"));
+            }
+            _ if !first && self.starting.contains_key(&process.number) => {
+                return Err(Code::FailedPrecondition.saying("cannot delete a process that is being started"));
             }
             _ if self.waits_for_output(call, process.number) => return Ok(None),
             _ => {}
@@ -57,6 +60,14 @@ impl Shim {
 
     fn delete_container(&mut self, call: Call, process: Process) -> Reply {
         let container = self.container(&process.name.container)?;
+        let starts = |shim: &Shim| {
+            let desk = shim.desk();
+            desk.model.processes_of(&container.id).any(|process| shim.starting.contains_key(&process.number))
+        };
+        if starts(self) {
+            self.postpone(call, Instant::now() + Duration::from_millis(20));
+            return Ok(None);
+        }
         if self.is_busy(call, &container.id) {
             return Ok(None);
         }
@@ -82,6 +93,7 @@ impl Shim {
         let execs: Vec<u64> =
             self.desk().model.processes_of(&name.container).map(|process| process.number).collect();
         execs.into_iter().try_for_each(|number| self.end_streams(number))?;
+        self.refuse_waits(&name.container)?;
         let answer = deleted(process);
         let told = events::DeletedEvent {
             container_id: name.container.clone(),
@@ -110,6 +122,7 @@ impl Shim {
                     self.keeper.let_go(Part::Pidfd.of(number)).map_err(|error| internal(&error))?;
                 }
             }
+            self.refuse_waits(&container.id).map_err(|error| internal(&error))?;
             let name = Name { container: container.id, exec: String::new() };
             self.note(Record { removed: Some(name), ..Record::default() })
                 .map_err(|error| internal(&error))?;
@@ -117,9 +130,19 @@ impl Shim {
         self.shutdown()
     }
 
+    /// The shim ends soon, its successors too; or a new container needs it after all.
+    pub(super) fn set_finishing(&mut self, finishing: bool) -> Result<()> {
+        self.finishing = finishing.then(|| Instant::now() + PATIENCE);
+        let settings = self.desk().model.settings.clone();
+        if settings.finishing == finishing {
+            return Ok(());
+        }
+        self.note(Record { settings: Some(Settings { finishing, ..settings }), ..Record::default() })
+    }
+
     pub(super) fn shutdown(&mut self) -> Reply {
         if self.desk().model.containers.is_empty() {
-            self.finishing = Some(Instant::now() + PATIENCE);
+            self.set_finishing(true).map_err(|error| internal(&error))?;
         }
         nothing()
     }

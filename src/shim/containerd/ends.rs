@@ -8,7 +8,8 @@ use crate::shim::containerd::event_messages::{ContainerEvent, ExitedEvent};
 use crate::shim::containerd::messages::WaitResponse;
 use crate::shim::containerd::replies::named;
 use crate::shim::containerd::shim::{Life, Shim};
-use crate::shim::model::{Call, Event, Name, Phase, Process, Record, Timestamp};
+use crate::shim::frames::Code;
+use crate::shim::model::{Call, Event, Name, Pending, Phase, Process, Record, Timestamp};
 use crate::shim::stdio::Part;
 use crate::sys::wait::{self, Ended};
 use prost::Message;
@@ -53,10 +54,39 @@ impl Shim {
             }
             self.has_ended(number, code_of(status))?;
         }
-        // Noted, or not one of ours: an orphan.
-        if !self.lives.values().any(|life| life.pid == pid) {
-            self.endings.remove(&pid);
-            self.keeper.heard(pid)?;
+        // Noted, or not one of ours: an orphan. But what a call starts just now may be of another runtime's, and known only
+        // when the call returns.
+        if ended.is_some() || self.jobs.is_empty() {
+            self.heard_end(pid)?;
+        }
+        Ok(())
+    }
+
+    fn heard_end(&mut self, pid: i32) -> Result<()> {
+        if self.lives.values().any(|life| life.pid == pid) || self.endings.remove(&pid).is_none() {
+            return Ok(());
+        }
+        self.keeper.heard(pid)
+    }
+
+    /// No call is left that could have started them.
+    pub(super) fn forget_orphans(&mut self) -> Result<()> {
+        if !self.jobs.is_empty() {
+            return Ok(());
+        }
+        let pids: Vec<i32> = self.endings.keys().copied().collect();
+        pids.into_iter().try_for_each(|pid| self.heard_end(pid))
+    }
+
+    /// A process of a removed container is not waited for any more.
+    pub(super) fn refuse_waits(&mut self, container: &str) -> Result<()> {
+        let names: Vec<Name> =
+            self.desk().model.processes_of(container).map(|process| process.name.clone()).collect();
+        for name in names {
+            for call in self.waits_for(&name) {
+                let gone = Code::NotFound.saying("the task was deleted: not found");
+                self.answer_now(call, Err(gone))?;
+            }
         }
         Ok(())
     }
@@ -142,7 +172,8 @@ impl Shim {
                     shim.log.debug(&format!("{error}"));
                 }
             })
-        })
+        });
+        Ok(())
     }
 
     /// Whether memory ran out since the last look; then it is told.
@@ -164,19 +195,20 @@ impl Shim {
         Ok(false)
     }
 
-    fn answer_waits(&mut self, name: &Name) -> Result<()> {
-        let waits: Vec<Call> = {
-            let desk = self.desk();
-            let all = desk.model.connections.iter().flat_map(|(connection, known)| {
-                let of = |stream: &u32| Call { connection: *connection, stream: *stream };
-                known.requests.iter().map(move |(stream, pending)| (of(stream), pending))
-            });
-            let is_wait = |pending: &crate::shim::model::Pending| {
-                pending.request.method == "Wait" && named(&pending.request).as_ref() == Some(name)
-            };
-            all.filter(|(_, pending)| is_wait(pending)).map(|(call, _)| call).collect()
+    fn waits_for(&self, name: &Name) -> Vec<Call> {
+        let desk = self.desk();
+        let all = desk.model.connections.iter().flat_map(|(connection, known)| {
+            let of = |stream: &u32| Call { connection: *connection, stream: *stream };
+            known.requests.iter().map(move |(stream, pending)| (of(stream), pending))
+        });
+        let is_wait = |pending: &Pending| {
+            pending.request.method == "Wait" && named(&pending.request).as_ref() == Some(name)
         };
-        for call in waits {
+        all.filter(|(_, pending)| is_wait(pending)).map(|(call, _)| call).collect()
+    }
+
+    fn answer_waits(&mut self, name: &Name) -> Result<()> {
+        for call in self.waits_for(name) {
             let answer = self.desk().model.processes.get(name).map(how_it_ended);
             if let Some(answer) = answer {
                 self.answer_now(call, Ok(answer.encode_to_vec()))?;

@@ -62,6 +62,13 @@ impl Shim {
         if self.process(&process.name.container, "")?.phase() == Phase::Ended {
             return Err(Code::Unknown.saying("cannot exec in a stopped container"));
         }
+        if self.starting.contains_key(&process.number) {
+            return Err(Code::FailedPrecondition.saying("the process is being started"));
+        }
+        if !container.runtime.is_empty() && self.was_begun_before(call) {
+            let text = "the shim was killed while another runtime started this process, which may run";
+            return Err(Code::Internal.saying(text));
+        }
         self.begin_exec(call, process, &container).map(|()| None).map_err(|error| internal(&error))
     }
 
@@ -112,6 +119,7 @@ impl Shim {
         let container = container.clone();
         let id = process.name.container.clone();
         let variables = self.logger_variables(&id);
+        self.starting.insert(process.number, ());
         self.begin(move || {
             let executed = ends.start_logger(&variables).and_then(|logger| {
                 let streams = if process.terminal { [None; 3] } else { ends.borrowed() };
@@ -130,11 +138,13 @@ impl Shim {
                 let finished = shim.executed(call, process, executed);
                 shim.must_answer(call, finished);
             })
-        })
+        });
+        Ok(())
     }
 
     fn executed(&mut self, call: Call, process: Process, executed: Result<Started>) -> Result<()> {
         let number = process.number;
+        self.starting.remove(&number);
         [Part::Word, Part::Answer].into_iter().try_for_each(|part| self.keeper.let_go(part.of(number)))?;
         let started = match executed {
             Ok(started) => started,

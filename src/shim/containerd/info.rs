@@ -8,8 +8,9 @@ use std::io::Write;
 /// What this file is called as containerd's shim.
 pub const NAME: &str = "containerd-shim-rruntime-v1";
 
-/// Sockets of all shims, and the pods' files that lead to them.
-pub const SOCKETS: &str = "/run/rruntime/shim";
+/// Sockets of all shims, and the pods' files that lead to them. Not below the usual state directory, where each directory
+/// is a container's.
+pub const SOCKETS: &str = "/run/rruntime-shim";
 
 /// In a container's bundle: the runtime that is executed for it, for `delete`.
 pub const RUNTIME_FILE: &str = "runtime";

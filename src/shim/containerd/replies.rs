@@ -48,3 +48,9 @@ pub(super) fn status_of(error: &Error, doing: &str) -> Status {
 pub(super) fn internal(error: &Error) -> Status {
     Code::Internal.saying(error.to_string())
 }
+
+/// Ids become names of files. None at all is allowed where a request needs none.
+pub(super) fn is_id(id: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+    id.len() <= 128 && id.bytes().all(plain) && !id.starts_with(['.', '-'])
+}

@@ -127,6 +127,9 @@ impl Shim {
             }
         }
         drop(desk);
+        if self.desk().model.settings.finishing {
+            self.set_finishing(true)?;
+        }
         let unsent: Vec<i32> = self.endings.keys().copied().collect();
         unsent.into_iter().try_for_each(|pid| self.keeper_told_end(pid))
     }
@@ -166,24 +169,30 @@ impl Shim {
 
     /// Nothing is left to do, or to tell, or containerd has not taken the rest in time.
     fn is_over(&self) -> bool {
-        let Some(deadline) = self.finishing else { return false };
+        let Some(deadline) = self.finishing.filter(|_| self.desk().model.containers.is_empty()) else {
+            return false;
+        };
         let told = self.desk().model.events.is_empty() && self.unsent.is_empty() && self.jobs.is_empty();
         told || deadline <= Instant::now()
     }
 
     fn deadline(&self) -> Option<Instant> {
         let later = self.later.values().min().copied();
-        [self.look, later, self.publisher.due(), self.finishing, self.idle].into_iter().flatten().min()
+        let thread = self.jobs.wait().then(|| Instant::now() + LOOK);
+        [self.look, later, thread, self.publisher.due(), self.finishing, self.idle]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn act(&mut self, kind: u64, which: u64) -> Result<()> {
         match kind {
             KEEPER => self.hear_keeper(),
             JOBS => {
-                for finish in self.jobs.finished()? {
+                for finish in self.jobs.finished() {
                     finish(self);
                 }
-                Ok(())
+                self.forget_orphans()
             }
             CONNECTION => self.hear(ACCEPTED | which),
             END => self.look_at_end(which),
@@ -203,6 +212,7 @@ impl Shim {
     fn act_in_time(&mut self) -> Result<()> {
         let now = Instant::now();
         self.later.retain(|_, time| *time > now);
+        self.jobs.retry();
         if self.look.is_some_and(|look| look <= now) {
             self.look = None;
             let all: Vec<u64> = self.streams.keys().copied().collect();

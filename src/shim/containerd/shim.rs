@@ -137,8 +137,8 @@ impl Shim {
         self.epoll.watch(fd, kind << KIND | which, interest).map_err(|e| e.because("epoll_ctl"))
     }
 
-    pub(super) fn begin(&mut self, work: impl FnOnce() -> Finish<Shim> + Send + 'static) -> Result<()> {
-        self.jobs.begin(work)
+    pub(super) fn begin(&mut self, work: impl FnOnce() -> Finish<Shim> + Send + 'static) {
+        self.jobs.begin(work);
     }
 
     /// It is handled anew, at this time or when something has been answered.
@@ -201,7 +201,8 @@ impl Shim {
         self.watch(END, process.number, pidfd.as_fd(), Interest::READ)?;
         let life = Life { name: process.name.clone(), pid: process.pid, pidfd, ended: false };
         self.lives.insert(process.number, life);
-        Ok(())
+        // The keeper may have told its end before it was known.
+        self.keeper_told_end(process.pid)
     }
 
     pub(super) fn keep_logger(&mut self, number: u64, logger: Option<Child>) -> Result<()> {

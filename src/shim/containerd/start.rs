@@ -14,7 +14,8 @@ use crate::shim::launch;
 use crate::shim::model::{Container, Record, Settings, Timestamp};
 use crate::spec::{Spec, load};
 use crate::state::{NoRoot, Store};
-use crate::sys::{file, random, signal, socket};
+use crate::sys::{Errno, file, identity, random, signal, socket};
+use nix::sys::stat::fstat;
 use prost::Message;
 use std::ffi::OsString;
 use std::fs;
@@ -134,8 +135,14 @@ fn start(words: &Words) -> Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true).mode(0o700);
     builder.create(&sockets).map_err(|e| Error::io(format!("make {SOCKETS}"), &e))?;
-    let directory = file::openat2(file::cwd(), c"/run/rruntime/shim", file::DIRECTORY, 0, 0);
+    let directory = file::openat2(file::cwd(), c"/run/rruntime-shim", file::DIRECTORY, 0, 0);
     let directory = directory.map_err(|e| e.because(format!("open {SOCKETS}")))?;
+    let found = fstat(&directory).map_err(|e| Errno::from(e).because(format!("stat {SOCKETS}")))?;
+    if found.st_uid != identity::euid() || found.st_mode & 0o077 != 0 {
+        return Err(Error::new("other users may use this directory, where sockets are made")
+            .value(SOCKETS)
+            .remedy("remove it: it is made anew, for this user alone"));
+    }
     // Two containers of a pod may be started at once.
     file::flock(directory.as_fd(), libc::LOCK_EX).map_err(|e| e.because(format!("lock {SOCKETS}")))?;
     let pod = sockets.join(pod_file(&words.address, &words.namespace, &group)?);
@@ -162,6 +169,7 @@ fn start(words: &Words) -> Result<()> {
         files: [&path, &pod].map(|path| path.to_string_lossy().into_owned()).to_vec(),
         debug: words.debug,
         next_number: 0,
+        finishing: false,
     };
     let made = launch_shim(words, &options, settings, &listener)
         .and_then(|()| {
@@ -311,6 +319,17 @@ fn delete(words: &Words) -> Result<()> {
     print(&answer.encode_to_vec())
 }
 
+/// The socket of a shim that is gone, and the file that leads to it.
+fn remove_pod(socket: &Path, address: &str) {
+    let pods = fs::read_dir(SOCKETS).into_iter().flatten().flatten();
+    let pods = pods.filter(|entry| entry.file_name().to_string_lossy().contains(','));
+    let leads = |path: &PathBuf| fs::read_to_string(path).is_ok_and(|text| text.trim() == address);
+    for path in pods.map(|entry| entry.path()).filter(leads).chain([socket.to_owned()]) {
+        // One that is gone is what is wanted.
+        let _ = fs::remove_file(path);
+    }
+}
+
 /// Tells a shim that lives, and that containerd has given up, that this container is no longer its own.
 fn forget(address: &str, id: &str) {
     const PATIENCE: Duration = Duration::from_millis(500);
@@ -319,7 +338,15 @@ fn forget(address: &str, id: &str) {
         return;
     }
     // A shim that is gone, as it is as a rule, needs not to be told.
-    let Ok(connection) = socket::connect_stream(Path::new(path)) else { return };
+    let connection = match socket::connect_stream(Path::new(path)) {
+        Ok(connection) => connection,
+        // Its shim and its keeper were killed.
+        Err(Errno(libc::ECONNREFUSED)) if path.starts_with(SOCKETS) => {
+            remove_pod(Path::new(path), address.trim());
+            return;
+        }
+        Err(_) => return,
+    };
     let request = Request {
         service: OWN_REQUEST.0.to_owned(),
         method: OWN_REQUEST.1.to_owned(),
