@@ -15,6 +15,7 @@ use crate::wire::keeper::OWN;
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// What a process holds at its keeper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +120,8 @@ pub struct Streams {
     readers: [Option<OwnedFd>; 3],
     /// Its input is to end when the client's side is empty.
     closing: bool,
+    /// When bytes have moved last.
+    pub moved: Option<Instant>,
 }
 
 /// What a process is started with.
@@ -171,6 +174,7 @@ impl Streams {
             ways: [None, None, None],
             readers: [None, None, None],
             closing: false,
+            moved: None,
         };
         let mut ends = Ends { terminal, ..Ends::default() };
         let null = || open(Path::new("/dev/null"), libc::O_RDWR);
@@ -241,6 +245,7 @@ impl Streams {
             ways: [None, None, None],
             readers: [None, None, None],
             closing: false,
+            moved: None,
         };
         for (at, stream) in Stream::ALL.into_iter().enumerate() {
             let [from, to] = stream.parts(streams.terminal.is_some());
@@ -316,7 +321,7 @@ impl Streams {
         for _ in 0..TURNS {
             match move_some(way) {
                 Ok(0) => return self.end_of_bytes(stream, keeper),
-                Ok(_) => {}
+                Ok(_) => self.moved = Some(Instant::now()),
                 // An empty source, or a full target: one of the two will say so.
                 Err(Errno(libc::EAGAIN)) => {
                     let empty = matches!(pipe::unread(way.from.as_fd()), Ok(0));

@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 
 /// How long `Delete` waits for output that is still on its way, and `Shutdown` for events.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// The same for output that moves all the time.
+const LONGEST: Duration = Duration::from_secs(30);
 
 impl Shim {
     pub(super) fn delete(&mut self, call: Call, request: ProcessRequest) -> Reply {
@@ -39,11 +41,14 @@ impl Shim {
 
     /// Output that is still on its way is given a while.
     fn waits_for_output(&mut self, call: Call, number: u64) -> bool {
-        let on_its_way = self.streams.get(&number).is_some_and(Streams::has_output);
-        let since = *self.deleting.get_or_insert(call, Instant::now);
-        let waits = on_its_way && since.elapsed() < PATIENCE;
+        let streams = self.streams.get(&number);
+        let (on_its_way, moved) = (streams.is_some_and(Streams::has_output), streams.and_then(|s| s.moved));
+        let asked = *self.deleting.get_or_insert(call, Instant::now);
+        // A slow reader is waited for as long as it reads; a process that goes on writing, not for ever.
+        let until = moved.map_or(asked, |moved| moved.max(asked)) + PATIENCE;
+        let waits = on_its_way && Instant::now() < until.min(asked + LONGEST);
         if waits {
-            self.postpone(call, since + PATIENCE);
+            self.postpone(call, until);
         } else {
             self.deleting.remove(&call);
         }
