@@ -146,7 +146,7 @@ impl Session {
         Ok(Engine {
             store: Arc::new(store),
             cgroup_manager: self.cgroup_manager,
-            buses: Buses::of(|name| std::env::var(name).ok().filter(|value| !value.is_empty())),
+            buses: Buses::of_environment(),
             rootless: self.rootless,
             allowed_annotations: self.allowed_annotations.clone(),
             open_files: OpenFiles::Raise,

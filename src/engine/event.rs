@@ -6,6 +6,7 @@ use crate::engine::hold::Hold;
 use crate::error::Error;
 use crate::plan::Script;
 use crate::plan::deeds::Deed;
+use crate::report::Log;
 use crate::spec::Spec;
 use crate::sys::launch::Child;
 use crate::wire::Step;
@@ -36,6 +37,15 @@ pub enum Event<'a> {
 
 /// Hears events, on the thread of the call that they are of.
 pub type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
+
+/// Writes the warnings to a log, and hears nothing else.
+pub fn warnings_to(log: Arc<Log>) -> Observer {
+    Arc::new(move |event| {
+        if let Event::Warning(warning) = event {
+            log.warn(warning);
+        }
+    })
+}
 
 /// A plan: the host's half, and init's where the command starts one.
 #[derive(Clone, Copy)]

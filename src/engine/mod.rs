@@ -25,7 +25,7 @@ pub use caller::console::copy_size;
 pub use caller::notify::Proxy;
 pub use child::open_files::{keep_all_room, keep_room};
 pub use child::pipes::release;
-pub use event::{Event, Observer, Planned};
+pub use event::{Event, Observer, Planned, warnings_to};
 pub use hold::Hold;
 pub use life::inspect::ContainerState;
 pub use life::run::Running;
@@ -63,6 +63,19 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// Over this state directory, with nothing else chosen: fields are set for what is.
+    pub fn over(store: Store, watch: Watch) -> Engine {
+        Engine {
+            store: Arc::new(store),
+            cgroup_manager: CgroupManager::default(),
+            buses: Buses::of_environment(),
+            rootless: Rootless::Auto,
+            allowed_annotations: Vec::new(),
+            open_files: OpenFiles::Keep,
+            watch,
+        }
+    }
+
     fn tell(&self, event: &Event) {
         (self.watch.observer)(event);
     }

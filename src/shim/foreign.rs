@@ -9,6 +9,7 @@ use serde::Deserialize;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -90,19 +91,11 @@ impl Foreign {
         let mut words = words.to_vec();
         words.extend(["--pid-file".as_ref(), pid_file.as_os_str()]);
         if let Some(console) = &console {
-            words.extend(["--console-socket".as_ref(), console.path.as_os_str()]);
+            words.extend(["--console-socket".as_ref(), console.path().as_os_str()]);
         }
         words.push(id.as_ref());
         self.run(&words, streams)?;
-        let text =
-            file::read_path(pid_file, 64).map_err(|e| e.because(format!("read {}", pid_file.display())))?;
-        let pid = String::from_utf8_lossy(&text).trim().parse::<i32>();
-        let pid = pid.map_err(|_| Error::new("the runtime has written no pid").value(pid_file.display()))?;
-        // One that has ended by now was reaped by the keeper, which says how.
-        let pidfd = sys::process::pidfd_open(pid).or_else(|_| sys::poll::eventfd());
-        let pidfd = pidfd.map_err(|e| e.because("open the process"))?;
-        let terminal = console.map(Console::take).transpose()?;
-        Ok(Started { pid, pidfd, terminal, readiness: None })
+        started(pid_file, console)
     }
 
     pub fn start(&self, id: &str) -> Result<()> {
@@ -189,26 +182,63 @@ impl Foreign {
     }
 }
 
+/// What a command has left that has ended by now: the process of its pid file, and the terminal that it has sent.
+pub fn started(pid_file: &Path, console: Option<Console>) -> Result<Started> {
+    let text =
+        file::read_path(pid_file, 64).map_err(|e| e.because(format!("read {}", pid_file.display())))?;
+    let pid = String::from_utf8_lossy(&text).trim().parse::<i32>();
+    let pid = pid.map_err(|_| Error::new("the runtime wrote no pid there").value(pid_file.display()))?;
+    // One that has ended by now was reaped by the keeper, which says how.
+    let pidfd = sys::process::pidfd_open(pid).or_else(|_| sys::poll::eventfd());
+    let pidfd = pidfd.map_err(|e| e.because(format!("open the process {pid}")))?;
+    let terminal = console.map(Console::take).transpose()?;
+    Ok(Started { pid, pidfd, terminal, readiness: None })
+}
+
 /// Where a runtime sends the master of a terminal.
-struct Console {
+pub struct Console {
     listener: UnixListener,
     path: PathBuf,
+    /// Made for it.
+    directory: Option<PathBuf>,
 }
 
 impl Console {
-    fn listen(directory: &Path) -> Result<Console> {
-        let mut bytes = [0; 20];
-        random::fill(&mut bytes).map_err(|e| e.because("getrandom"))?;
-        let name: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        let path = directory.join(name);
+    /// In a directory that no other user may look into.
+    pub fn listen(directory: &Path) -> Result<Console> {
+        let path = directory.join(random::name().map_err(|e| e.because("getrandom"))?);
         let listener =
             UnixListener::bind(&path).map_err(|e| Error::io(format!("bind {}", path.display()), &e))?;
-        Ok(Console { listener, path })
+        Ok(Console { listener, path, directory: None })
+    }
+
+    /// In a new directory of that kind, in the first of these places where one can be made.
+    pub fn listen_below(places: impl Iterator<Item = PathBuf>) -> Result<Console> {
+        let name = random::name().map_err(|e| e.because("getrandom"))?;
+        let mut builder = fs::DirBuilder::new();
+        builder.mode(0o700);
+        let mut made = places.map(|place| place.join(format!("conmon-term.{name}")));
+        let directory = made
+            .find(|path| builder.create(path).is_ok())
+            .ok_or_else(|| Error::new("there is no directory for the console socket"))?;
+        let path = directory.join("console");
+        match UnixListener::bind(&path) {
+            Ok(listener) => Ok(Console { listener, path, directory: Some(directory) }),
+            Err(e) => {
+                // It is empty.
+                let _ = fs::remove_dir(&directory);
+                Err(Error::io(format!("bind {}", path.display()), &e))
+            }
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// What was sent: the command has ended by now.
     fn take(self) -> Result<OwnedFd> {
-        let missing = || Error::new("the runtime has sent no terminal");
+        let missing = || Error::new("the runtime sent no terminal");
         self.listener.set_nonblocking(true).map_err(|e| Error::io("set the socket's mode", &e))?;
         let (connection, _) = self.listener.accept().map_err(|_| missing())?;
         let (_, master) = socket::receive_now(connection.as_fd(), &mut [0; 256]).map_err(|_| missing())?;
@@ -220,5 +250,9 @@ impl Drop for Console {
     fn drop(&mut self) {
         // In a directory that no other user may look into.
         let _ = fs::remove_file(&self.path);
+        if let Some(directory) = &self.directory {
+            // Nothing else was put there.
+            let _ = fs::remove_dir(directory);
+        }
     }
 }

@@ -2,13 +2,13 @@
 
 use crate::engine::child::image;
 use crate::error::{Error, Result};
+use crate::shim::execute::Program;
 use crate::shim::journal::Journal;
-use crate::sys::launch::{Child, Launch, LaunchError, Sleeper, begin};
+use crate::sys::launch::{Child, LaunchError};
 use crate::sys::{c, file, memory};
 use prost::Message;
-use std::ffi::{CStr, CString, OsString};
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
 static KEEPER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rruntime-keeper"));
@@ -32,16 +32,6 @@ pub fn start(
 ) -> Result<Child> {
     let text = |text: &str| c(text).map_err(|_| Error::argument("argument", text, "it has a NUL in it"));
     let arguments: Vec<CString> = arguments.iter().map(|argument| text(argument)).collect::<Result<_>>()?;
-    let arguments: Vec<&CStr> = arguments.iter().map(|argument| &**argument).collect();
-    let variable = |(name, value): (OsString, OsString)| {
-        let mut pair = name.into_vec();
-        pair.push(b'=');
-        pair.extend(value.into_vec());
-        // None has a NUL: they come from such strings.
-        CString::new(pair).ok()
-    };
-    let environment: Vec<CString> = std::env::vars_os().filter_map(variable).collect();
-    let environment: Vec<&CStr> = environment.iter().map(|pair| &**pair).collect();
     let open = |path: &CStr, flags| {
         file::openat2(file::cwd(), path, flags, 0, 0)
             .map_err(|e| e.because(format!("open {}", path.to_string_lossy())))
@@ -54,20 +44,15 @@ pub fn start(
     })?;
     // As `wire::keeper::GIVEN` has it.
     let given = [&[own.as_fd(), journal, listener], extra].concat();
-    let launch = Launch {
-        program: keeper.as_fd(),
+    let program = Program {
+        file: keeper.as_fd(),
         arguments: &arguments,
-        environment: &environment,
-        namespaces: 0,
-        cgroup: None,
-        sleeper: Sleeper::None,
+        variables: &[],
         streams: [Some(null.as_fd()), Some(null.as_fd()), Some(log)],
         given: &given,
         pass: &[],
-        keep_capabilities: false,
     };
-    let started = begin(&launch).and_then(|begun| begun.finish());
-    started.map_err(|error| match error {
+    program.start().map_err(|error| match error {
         LaunchError::Clone(errno) => errno.because("clone3 for the keeper"),
         LaunchError::Setup(errno) => errno.because("set up the keeper"),
         LaunchError::Exec(errno) => {

@@ -1,8 +1,10 @@
 //! The shim proper's end of the conversation with its keeper: what is to outlive this process is handed over here.
 
 use crate::error::{Error, Result};
+use crate::shim::table::Table;
+use crate::sys::wait::{self, Ended};
 use crate::sys::{Errno, SysResult, inbox, socket};
-use crate::wire::keeper::{CHANNEL, KeeperMessage, Note};
+use crate::wire::keeper::{CHANNEL, JOURNAL, KeeperMessage, Note};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// The conversation. Any thread may say something: a message is one call.
@@ -16,18 +18,50 @@ pub enum Said {
     /// It holds this, under this name.
     Held(u64, OwnedFd),
     /// How a process of its own has ended.
-    Ended(i32, u32),
-    /// All that there was at our beginning is said; and how the shim before us ended, as wait4(2) has it.
-    All(u32),
+    Ended(i32, Ended),
+    /// All that there was at our beginning is said; and how the shim before us ended.
+    All(Ended),
     /// It is gone.
     Gone,
 }
+
+/// Descriptors by the names under which the keeper holds them.
+pub type Held = Table<u64, OwnedFd>;
+
+/// What a shim proper finds when it begins.
+pub struct Left {
+    pub journal: OwnedFd,
+    /// All else that the keeper holds.
+    pub held: Held,
+    /// How children of the keeper have ended of which it has not heard that this is noted.
+    pub endings: Table<i32, Ended>,
+    /// How the shim before this one ended; as if it had succeeded where there was none.
+    pub last: Ended,
+}
+
+/// For a process of which nothing says how it has ended.
+pub const UNKNOWN: Ended = Ended::Exited(255);
 
 impl Keeper {
     /// For a process that a keeper has started.
     pub fn take() -> Result<Keeper> {
         let missing = |e: Errno| e.because("find the keeper that started this").remedy("use `start`");
         Ok(Keeper { channel: inbox::inherited(CHANNEL).map_err(missing)? })
+    }
+
+    /// For the beginning: hears everything that it says by itself.
+    pub fn left(&self) -> Result<Left> {
+        let (mut held, mut endings) = (Held::new(), Table::new());
+        let last = loop {
+            match self.hear(true)? {
+                Some(Said::Held(name, fd)) => drop(held.insert(name, fd)),
+                Some(Said::Ended(pid, ended)) => drop(endings.insert(pid, ended)),
+                Some(Said::All(last)) => break last,
+                Some(Said::Gone) | None => return Err(Error::new("the keeper has ended")),
+            }
+        };
+        let journal = held.remove(&JOURNAL).ok_or_else(|| Error::new("the keeper holds no journal"))?;
+        Ok(Left { journal, held, endings, last })
     }
 
     pub fn fd(&self) -> BorrowedFd<'_> {
@@ -47,11 +81,14 @@ impl Keeper {
             return Ok(Some(Said::Gone));
         }
         let message = KeeperMessage::decode(&buffer[..length]);
-        let said = message.and_then(|message| match (Note::of(message.note)?, passed) {
-            (Note::Held, Some(fd)) => Some(Said::Held(message.name, fd)),
-            (Note::Ended, _) => Some(Said::Ended(message.name as i32, message.status)),
-            (Note::All, _) => Some(Said::All(message.status)),
-            _ => None,
+        let said = message.and_then(|message| {
+            let ended = Ended::of_status(message.status as i32);
+            match (Note::of(message.note)?, passed) {
+                (Note::Held, Some(fd)) => Some(Said::Held(message.name, fd)),
+                (Note::Ended, _) => Some(Said::Ended(message.name as i32, ended)),
+                (Note::All, _) => Some(Said::All(ended)),
+                _ => None,
+            }
         });
         said.map(Some).ok_or_else(|| Error::new("the keeper says something that is not known"))
     }
@@ -85,6 +122,16 @@ impl Keeper {
 
     fn say(&self, note: Note, name: u64) -> Result<()> {
         unless_gone(socket::send(self.fd(), &KeeperMessage::of(note, name, 0).encode(), &[]))
+    }
+}
+
+/// How a process has ended whose descriptor says that it has: it is our child, or the keeper's, which has told us or will.
+/// `None`: it has not spoken of it yet.
+pub fn how_it_ended(pidfd: BorrowedFd, told: Option<Ended>, keeper_is_gone: bool) -> Option<Ended> {
+    match wait::peek(pidfd).or(told) {
+        // The keeper may have ended without a word of it.
+        None if keeper_is_gone => Some(wait::reap(pidfd).unwrap_or(UNKNOWN)),
+        ended => ended,
     }
 }
 

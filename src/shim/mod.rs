@@ -12,6 +12,7 @@
 
 pub mod conmon;
 pub mod containerd;
+mod execute;
 mod foreign;
 mod frames;
 mod jobs;

@@ -144,9 +144,6 @@ pub struct Container {
     pub paused: bool,
     #[prost(bool, tag = "5")]
     pub systemd: bool,
-    /// A file system is mounted on its rootfs.
-    #[prost(bool, tag = "6")]
-    pub mounted: bool,
     /// Another runtime, which is executed for it; empty: the engine.
     #[prost(string, tag = "7")]
     pub runtime: String,
@@ -269,6 +266,14 @@ pub struct Model {
 impl Model {
     pub fn pending(&self, call: Call) -> Option<&Pending> {
         self.connections.get(&call.connection)?.requests.get(&call.stream)
+    }
+
+    /// Requests without an answer.
+    pub fn calls(&self) -> impl Iterator<Item = (Call, &Pending)> {
+        self.connections.iter().flat_map(|(connection, known)| {
+            let of = |stream: &u32| Call { connection: *connection, stream: *stream };
+            known.requests.iter().map(move |(stream, pending)| (of(stream), pending))
+        })
     }
 
     /// Those of one container.

@@ -6,13 +6,12 @@
 //! not read fills its fifo, then the pipe, and then the process waits; the shim holds nothing.
 
 use crate::error::{Error, Result};
-use crate::shim::link::Keeper;
+use crate::shim::link::{Held, Keeper};
 use crate::shim::targets::{self, Target};
 use crate::sys::epoll::Interest;
 use crate::sys::launch::Child;
 use crate::sys::{Errno, SysResult, c, file, pipe};
 use crate::wire::keeper::OWN;
-use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -46,9 +45,6 @@ impl Part {
         OWN + process * Part::COUNT + self as u64
     }
 }
-
-/// What the keeper has handed over at the beginning, and is not taken yet.
-pub type Held = HashMap<u64, OwnedFd>;
 
 /// Where a stream's bytes go, or come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -308,6 +304,11 @@ impl Streams {
             State::Room => Some((way.to.as_fd(), Interest::WRITE)),
             State::Disk | State::Reader => None,
         }
+    }
+
+    /// Both ends that are ours, of which one is watched at a time.
+    pub fn sides(&self, stream: Stream) -> Option<[BorrowedFd<'_>; 2]> {
+        self.ways[stream as usize].as_ref().map(|way| [way.from.as_fd(), way.to.as_fd()])
     }
 
     /// Moves what can be moved.

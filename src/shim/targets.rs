@@ -5,12 +5,12 @@
 //! URI may choose `sh`, so an engine must not take it from an image's labels (CVE-2026-53488).
 
 use crate::error::{Error, Result};
-use crate::sys::launch::{Child, Launch, LaunchError, Sleeper, begin};
+use crate::shim::execute::Program;
+use crate::sys::launch::{Child, LaunchError};
 use crate::sys::{Errno, c, file, identity, poll};
 use nix::sys::stat::fstat;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -118,29 +118,20 @@ pub fn start_logger(
     let words = std::iter::once(path.to_string_lossy().into_owned()).chain(words.iter().cloned());
     let text = |word: String| c(&word).map_err(|_| Error::argument("stdout", word, "it has a NUL in it"));
     let arguments: Vec<CString> = words.map(text).collect::<Result<_>>()?;
-    let own = std::env::vars_os().map(|(name, value)| [name.into_vec(), value.into_vec()].join(&b'='));
-    let added = variables.iter().map(|(name, value)| format!("{name}={value}").into_bytes());
-    let environment: Vec<CString> = own.chain(added).filter_map(|pair| CString::new(pair).ok()).collect();
     let (ready, theirs) = crate::sys::pipe::pipe().map_err(|e| e.because("pipe"))?;
     let null = file::openat2(file::cwd(), c"/dev/null", libc::O_RDWR, 0, 0)
         .map_err(|e| e.because("open /dev/null"))?;
-    let arguments: Vec<&CStr> = arguments.iter().map(|word| &**word).collect();
-    let environment: Vec<&CStr> = environment.iter().map(|pair| &**pair).collect();
     let [stdout, stderr] = output;
-    let launch = Launch {
-        program: program.as_fd(),
+    let program = Program {
+        file: program.as_fd(),
         arguments: &arguments,
-        environment: &environment,
-        namespaces: 0,
-        cgroup: None,
-        sleeper: Sleeper::None,
+        variables,
         streams: [Some(null.as_fd()), Some(null.as_fd()), None],
         given: &[stdout, stderr, theirs.as_fd()],
         // An interpreter opens its script by the number.
         pass: &[program.as_raw_fd()],
-        keep_capabilities: false,
     };
-    let child = begin(&launch).and_then(|begun| begun.finish()).map_err(|error| match error {
+    let child = program.start().map_err(|error| match error {
         LaunchError::Clone(errno) | LaunchError::Setup(errno) => errno.because("clone3"),
         LaunchError::Exec(errno) => errno.because("execute it"),
     });

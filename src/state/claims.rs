@@ -130,7 +130,7 @@ fn holder(root: BorrowedFd, name: &CString) -> Option<String> {
 }
 
 fn name(location: &Location) -> CString {
-    c(format!("{PREFIX}{:016x}", hash(directory(location).as_bytes()))).expect("a number holds no NUL")
+    c(format!("{PREFIX}{}", short_name(&directory(location)))).expect("a number holds no NUL")
 }
 
 fn directory(location: &Location) -> String {
@@ -138,11 +138,11 @@ fn directory(location: &Location) -> String {
     freezer.legs.first().or(location.legs.first()).map_or(String::new(), Leg::directory)
 }
 
-/// FNV-1a: the same in every version of this program.
-fn hash(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+/// Of a longer name, in 16 digits: the same in every version of this program (FNV-1a). Two longer names may have the same
+/// one, if somebody wants it so.
+pub fn short_name(name: &str) -> String {
+    let fold = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    format!("{:016x}", name.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, fold))
 }
 
 fn refused(location: &Location, holder: &str) -> Error {

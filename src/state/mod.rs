@@ -30,6 +30,7 @@ pub mod root;
 pub mod store;
 
 pub use brief::Brief;
+pub use claims::short_name;
 pub use process::{Life, Process, boot_id, is_init};
 pub use record::{AddedMount, Maker, Phase, Record};
 pub use store::{

@@ -4,10 +4,11 @@
 //! many they are, to memory; where that is shared with a file that another process holds, the next one finds both there. The
 //! kernel does not end a process before the call is over.
 
+use super::mapping::Mapping;
 use super::{Errno, SysResult, check, owned};
-use std::mem::{offset_of, size_of, zeroed};
+use std::mem::{offset_of, zeroed};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
-use std::ptr::{self, NonNull};
+use std::ptr;
 
 /// What one call receives at most.
 pub const ROOM: usize = 64 * 1024;
@@ -25,35 +26,24 @@ struct Laid {
     bytes: [u8; ROOM],
 }
 
-const _: () = assert!(size_of::<Laid>() <= SIZE && offset_of!(Laid, bytes) <= 4096);
+const _: () = assert!(offset_of!(Laid, bytes) <= 4096);
 
-/// A mapping of it, for one process at a time.
-pub struct Inbox(NonNull<Laid>);
+/// For one process at a time.
+pub struct Inbox(Mapping<Laid, SIZE>);
 
-// SAFETY: the mapping belongs to the value, whichever thread has it.
+// SAFETY: the addresses in the header are of this mapping, and are used by one call at a time.
 unsafe impl Send for Inbox {}
 
 impl Inbox {
-    /// A file that is not as long yet is made so.
     pub fn map(file: BorrowedFd) -> SysResult<Inbox> {
-        let length = nix::sys::stat::fstat(file)?.st_size;
-        if length < SIZE as i64 {
-            // SAFETY: ftruncate takes numbers.
-            check(unsafe { libc::ftruncate(file.as_raw_fd(), SIZE as i64) })?;
-        }
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
-        // SAFETY: the kernel chooses the place.
-        let mapped =
-            unsafe { libc::mmap(ptr::null_mut(), SIZE, protection, libc::MAP_SHARED, file.as_raw_fd(), 0) };
-        let laid = if mapped == libc::MAP_FAILED { None } else { NonNull::new(mapped.cast::<Laid>()) };
-        laid.map(Inbox).ok_or_else(super::last_errno)
+        Mapping::of(file).map(Inbox)
     }
 
     /// What another process has received and has not forgotten: the connection, how many bytes came of it before, and those.
     pub fn left(&self) -> Option<(u64, u64, &[u8])> {
         // SAFETY: the mapping is as long as `Laid`, for which any bytes are a valid value, and no other process writes to
         // it.
-        let laid = unsafe { self.0.as_ref() };
+        let laid = unsafe { &*self.0.pointer() };
         let length = (laid.header.msg_len as usize).min(ROOM);
         (laid.connection != 0 && length > 0).then(|| (laid.connection, laid.before, &laid.bytes[..length]))
     }
@@ -61,7 +51,7 @@ impl Inbox {
     /// What there is, without waiting; nothing at the end. It stays until the next call, or [`Inbox::forget`].
     pub fn receive(&mut self, socket: BorrowedFd, connection: u64, before: u64) -> SysResult<&[u8]> {
         // SAFETY: as above, and the borrow is ours alone.
-        let laid = unsafe { self.0.as_mut() };
+        let laid = unsafe { &mut *self.0.pointer() };
         laid.connection = 0;
         laid.part = libc::iovec { iov_base: laid.bytes.as_mut_ptr().cast(), iov_len: ROOM };
         // SAFETY: all zeroes is a valid value of this plain struct.
@@ -86,14 +76,7 @@ impl Inbox {
     /// It is noted elsewhere.
     pub fn forget(&mut self) {
         // SAFETY: as above.
-        unsafe { self.0.as_mut() }.connection = 0;
-    }
-}
-
-impl Drop for Inbox {
-    fn drop(&mut self) {
-        // SAFETY: nothing borrows from the mapping any more. It cannot fail: this is what mmap has given.
-        unsafe { libc::munmap(self.0.as_ptr().cast(), SIZE) };
+        unsafe { (*self.0.pointer()).connection = 0 };
     }
 }
 

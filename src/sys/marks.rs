@@ -3,10 +3,11 @@
 //! A process that is killed between a call and the noting of what came of it leaves its successor in doubt. A number here
 //! stays as it was set. sendmmsg(2) writes how much it has sent to memory; where that is here, the next one finds it.
 
+use super::mapping::Mapping;
 use super::{SysResult, check, uninterrupted};
-use std::mem::{offset_of, size_of, zeroed};
+use std::mem::{offset_of, zeroed};
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::ptr::{self, NonNull};
+use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 const NUMBERS: usize = 256;
@@ -19,32 +20,22 @@ struct Laid {
     header: libc::mmsghdr,
 }
 
-const _: () = assert!(size_of::<Laid>() <= SIZE && offset_of!(Laid, header) == NUMBERS * 8);
+const _: () = assert!(offset_of!(Laid, header) == NUMBERS * 8);
 
-/// A mapping of it, for one process at a time.
-pub struct Marks(NonNull<Laid>);
+/// For one process at a time.
+pub struct Marks(Mapping<Laid, SIZE>);
 
-// SAFETY: the mapping belongs to the value, whichever thread has it.
+// SAFETY: the addresses in the header are used by one call at a time.
 unsafe impl Send for Marks {}
 
 impl Marks {
-    /// A file that is not as long yet is made so.
     pub fn map(file: BorrowedFd) -> SysResult<Marks> {
-        if nix::sys::stat::fstat(file)?.st_size < SIZE as i64 {
-            // SAFETY: ftruncate takes numbers.
-            check(unsafe { libc::ftruncate(file.as_raw_fd(), SIZE as i64) })?;
-        }
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
-        // SAFETY: the kernel chooses the place.
-        let mapped =
-            unsafe { libc::mmap(ptr::null_mut(), SIZE, protection, libc::MAP_SHARED, file.as_raw_fd(), 0) };
-        let laid = if mapped == libc::MAP_FAILED { None } else { NonNull::new(mapped.cast::<Laid>()) };
-        laid.map(Marks).ok_or_else(super::last_errno)
+        Mapping::of(file).map(Marks)
     }
 
     fn number(&self, place: usize) -> &AtomicU64 {
         // SAFETY: the mapping is as long as `Laid`; its numbers are changed by atomic operations alone.
-        unsafe { &(*self.0.as_ptr()).numbers[place] }
+        unsafe { &(*self.0.pointer()).numbers[place] }
     }
 
     pub fn at(&self, place: usize) -> u64 {
@@ -60,7 +51,7 @@ impl Marks {
         let mut part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
         self.forget();
         // SAFETY: the mapping is as long as `Laid`, and the header is ours alone.
-        let header = unsafe { &raw mut (*self.0.as_ptr()).header };
+        let header = unsafe { &raw mut (*self.0.pointer()).header };
         let made = libc::msghdr {
             msg_iov: &raw mut part,
             msg_iovlen: 1,
@@ -80,19 +71,12 @@ impl Marks {
     /// Whether the last datagram that was sent is this one.
     pub fn has_sent(&self, which: u32) -> bool {
         // SAFETY: as above.
-        let header = unsafe { ptr::read_volatile(&raw const (*self.0.as_ptr()).header) };
+        let header = unsafe { ptr::read_volatile(&raw const (*self.0.pointer()).header) };
         header.msg_len != 0 && header.msg_hdr.msg_flags == which as i32
     }
 
     pub fn forget(&mut self) {
         // SAFETY: as above.
-        unsafe { ptr::write_volatile(&raw mut (*self.0.as_ptr()).header.msg_len, 0) };
-    }
-}
-
-impl Drop for Marks {
-    fn drop(&mut self) {
-        // SAFETY: nothing borrows from the mapping any more. It cannot fail: this is what mmap has given.
-        unsafe { libc::munmap(self.0.as_ptr().cast(), SIZE) };
+        unsafe { ptr::write_volatile(&raw mut (*self.0.pointer()).header.msg_len, 0) };
     }
 }

@@ -8,6 +8,7 @@ pub mod bpf;
 pub mod epoll;
 pub mod file;
 pub mod inbox;
+pub mod mapping;
 pub mod marks;
 pub mod memory;
 pub mod mount;

@@ -120,6 +120,12 @@ fn connected(socket: OwnedFd, path: &Path) -> SysResult<OwnedFd> {
     Ok(socket)
 }
 
+/// Whether the other end was made by root, or by our own user: SO_PEERCRED, unix(7).
+pub fn is_of_root_or_us(socket: BorrowedFd) -> bool {
+    let peer = nix::sys::socket::getsockopt(&socket, nix::sys::socket::sockopt::PeerCredentials);
+    peer.is_ok_and(|peer| [0, super::identity::euid()].contains(&peer.uid()))
+}
+
 /// Sends one message, with the descriptors `pass`. A stream whose reader is slow takes it in pieces: all of them, or it
 /// is an error.
 pub fn send(socket: BorrowedFd, mut bytes: &[u8], pass: &[RawFd]) -> SysResult<()> {

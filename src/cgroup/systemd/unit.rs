@@ -25,6 +25,11 @@ impl Default for Buses {
 }
 
 impl Buses {
+    /// Of this process's environment, where an empty variable is none.
+    pub fn of_environment() -> Buses {
+        Buses::of(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+    }
+
     /// From the variables that D-Bus clients read (dbus-daemon(1), "Well-known message bus instances").
     pub fn of(variable: impl Fn(&str) -> Option<String>) -> Buses {
         let directory = || variable("XDG_RUNTIME_DIR").map(|directory| format!("unix:path={directory}/bus"));

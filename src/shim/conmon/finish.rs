@@ -2,7 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::shim::conmon::options::Options;
-use crate::shim::conmon::{places, runtime};
+use crate::shim::conmon::places;
+use crate::shim::execute;
 use crate::sys::{file, wait};
 use std::ffi::OsString;
 use std::fs;
@@ -53,6 +54,6 @@ pub fn run_exit_command(options: &Options) -> Result<()> {
     let words: Vec<OsString> = std::iter::once(path.as_os_str().to_owned())
         .chain(options.exit_arguments.iter().map(OsString::from))
         .collect();
-    let child = runtime::spawn(&words, [None; 3], &[])?;
+    let child = execute::by_path(&words, [None; 3], &[])?;
     wait::reap(child.pidfd.as_fd()).map(drop).map_err(|e| e.because("wait for the exit command"))
 }

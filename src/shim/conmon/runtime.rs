@@ -2,33 +2,22 @@
 //! otherwise by executing the file that `-r` names, as conmon does.
 
 use crate::engine::{
-    Buses, CgroupManager, CreateOptions, Engine, Event, ExecOptions, ExecProcess, Force, Observer, OpenFiles,
-    Rootless, Started, Terminal, Watch, keep_room, options::Streams,
+    CgroupManager, CreateOptions, Engine, ExecOptions, ExecProcess, Force, Observer, OpenFiles, Started,
+    Streams, Terminal, Watch, keep_room, warnings_to,
 };
 use crate::error::{Error, Result};
 use crate::report::{Format, Log, Verbosity};
 use crate::shim::conmon::options::Options;
-use crate::shim::conmon::places;
+use crate::shim::execute;
+use crate::shim::foreign::{self, Console};
 use crate::shim::launch::is_this_program;
 use crate::state::root::default_root;
 use crate::state::{NoRoot, Store};
-use crate::sys::launch::{Child, Launch, LaunchError, Sleeper, begin};
-use crate::sys::{Errno, c, file, identity, pipe, poll, random, socket, wait};
-use nix::poll::{PollFd, PollFlags};
-use nix::sys::socket::{Backlog, SockType, listen};
-use std::ffi::{CStr, CString, OsString};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use crate::sys::{file, identity, pipe, wait};
+use std::ffi::OsString;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::PathBuf;
 use std::sync::Arc;
-
-/// What runs, or waits for start.
-pub struct Made {
-    pub pid: i32,
-    pub pidfd: OwnedFd,
-    pub terminal: Option<OwnedFd>,
-}
 
 /// What the process gets of ours.
 pub struct Given<'a> {
@@ -46,7 +35,6 @@ pub struct Globals {
     format: Format,
     detail: Verbosity,
     manager: CgroupManager,
-    rootless: Rootless,
     /// Of an exec, how many descriptors it gets.
     preserved: usize,
 }
@@ -63,7 +51,6 @@ impl Globals {
             format: Format::Text,
             detail: Verbosity::Usual,
             manager: if options.systemd { CgroupManager::Systemd } else { CgroupManager::Cgroupfs },
-            rootless: Rootless::Auto,
             preserved: 0,
         };
         let mut words = options.runtime_arguments.iter().map(|word| &**word);
@@ -117,12 +104,7 @@ impl Globals {
     pub fn engine(&self, observer: Option<Observer>) -> Result<Engine> {
         keep_room()?;
         identity::keep_owners_rights();
-        let log = self.log()?;
-        let usual: Observer = Arc::new(move |event| {
-            if let Event::Warning(warning) = event {
-                log.warn(warning);
-            }
-        });
+        let usual = warnings_to(Arc::new(self.log()?));
         let observer: Observer = match observer {
             None => usual,
             Some(observer) => Arc::new(move |event| {
@@ -131,13 +113,9 @@ impl Globals {
             }),
         };
         Ok(Engine {
-            store: Arc::new(Store::open(&self.root, NoRoot::Make)?),
             cgroup_manager: self.manager,
-            buses: Buses::of(|name| std::env::var(name).ok().filter(|value| !value.is_empty())),
-            rootless: self.rootless,
-            allowed_annotations: Vec::new(),
             open_files: OpenFiles::Raise,
-            watch: Watch::new(None, observer),
+            ..Engine::over(Store::open(&self.root, NoRoot::Make)?, Watch::new(None, observer))
         })
     }
 }
@@ -149,7 +127,7 @@ pub fn call(
     given: Given,
     observer: Observer,
     again: bool,
-) -> Result<Made> {
+) -> Result<Started> {
     let made = globals.engine(Some(observer)).and_then(|engine| {
         let terminal = match options.terminal {
             true => Terminal::Caller { like: None, output: None },
@@ -167,7 +145,7 @@ pub fn call(
         // podman looks for the reason there.
         globals.log()?.fatal(error);
     }
-    made.map(|made: Started| Made { pid: made.pid, pidfd: made.pidfd, terminal: made.terminal })
+    made
 }
 
 fn create(
@@ -224,8 +202,8 @@ fn exec(
 }
 
 /// By another program. `said`: what it has written to standard error, for the message of a failure.
-pub fn execute(options: &Options, given: &Given, said: BorrowedFd) -> Result<Made> {
-    let console = if options.terminal { Some(Console::new()?) } else { None };
+pub fn execute(options: &Options, given: &Given, said: BorrowedFd) -> Result<Started> {
+    let console = if options.terminal { Some(console()?) } else { None };
     let program = &*options.runtime;
     let mut words: Vec<OsString> = vec![program.into()];
     words.extend(options.runtime_arguments.iter().map(Into::into));
@@ -258,7 +236,7 @@ pub fn execute(options: &Options, given: &Given, said: BorrowedFd) -> Result<Mad
         }
     }
     if let Some(console) = &console {
-        push(&["--console-socket".as_ref(), console.path.as_ref()]);
+        push(&["--console-socket".as_ref(), console.path().as_ref()]);
     }
     words.extend(options.runtime_options.iter().map(Into::into));
     words.push(options.id.clone().into());
@@ -267,8 +245,7 @@ pub fn execute(options: &Options, given: &Given, said: BorrowedFd) -> Result<Mad
         let shell = ["/bin/sh", "-c", "LISTEN_PID=$$ exec \"$0\" \"$@\""].map(OsString::from);
         words.splice(0..0, shell);
     }
-    let child = spawn(&words, given.streams, &given.descriptors)?;
-    let terminal = console.map_or(Ok(None), |console| console.wait(&child))?;
+    let child = execute::by_path(&words, given.streams, &given.descriptors)?;
     let ended = wait::reap(child.pidfd.as_fd()).map_err(|e| e.because("wait for the runtime"))?;
     if ended.code() != 0 {
         let mut text = vec![0; 8192];
@@ -278,104 +255,13 @@ pub fn execute(options: &Options, given: &Given, said: BorrowedFd) -> Result<Mad
         let text = if text.is_empty() { format!("the runtime ended with {}", ended.code()) } else { text };
         return Err(Error::new(text));
     }
-    if options.terminal && terminal.is_none() {
-        return Err(Error::new("the runtime has not sent the terminal"));
-    }
-    let text = file::read_path(&pid_file, 64);
-    let text = text.map_err(|e| e.because(format!("read {}", pid_file.display())))?;
-    let pid = String::from_utf8_lossy(&text).trim().parse::<i32>();
-    let pid = pid.map_err(|_| {
-        Error::argument("--container-pidfile", pid_file.display(), "there is no number in it")
-    })?;
-    // One that has ended by now was reaped by the keeper, which says how.
-    let pidfd = crate::sys::process::pidfd_open(pid).or_else(|_| poll::eventfd());
-    let pidfd = pidfd.map_err(|e| e.because(format!("open the process {pid}")))?;
-    Ok(Made { pid, pidfd, terminal })
+    foreign::started(&pid_file, console)
 }
 
-/// Runs a program with our environment, and nothing of ours but these.
-pub fn spawn(words: &[OsString], streams: Streams, given: &[BorrowedFd]) -> Result<Child> {
-    let path = Path::new(&words[0]);
-    let failed = |e: Errno| e.because(format!("execute {}", path.display()));
-    let program =
-        file::openat2(file::cwd(), &c(path).map_err(failed)?, libc::O_RDONLY, 0, 0).map_err(failed)?;
-    // Behind the places of what is given; an interpreter opens its script by the number.
-    let program = file::duplicate(program.as_raw_fd(), 64 + given.len() as i32).map_err(failed)?;
-    let arguments: Vec<CString> =
-        words.iter().map(c).collect::<std::result::Result<_, _>>().map_err(failed)?;
-    let variables = std::env::vars_os().map(|(name, value)| [name.into_vec(), value.into_vec()].join(&b'='));
-    let environment: Vec<CString> = variables.filter_map(|pair| CString::new(pair).ok()).collect();
-    let arguments: Vec<&CStr> = arguments.iter().map(|word| &**word).collect();
-    let environment: Vec<&CStr> = environment.iter().map(|pair| &**pair).collect();
-    let is_script = {
-        let mut head = [0; 2];
-        nix::sys::uio::pread(&program, &mut head, 0).is_ok_and(|length| length == 2) && &head == b"#!"
-    };
-    let pass = [program.as_raw_fd()];
-    let launch = Launch {
-        program: program.as_fd(),
-        arguments: &arguments,
-        environment: &environment,
-        namespaces: 0,
-        cgroup: None,
-        sleeper: Sleeper::None,
-        streams,
-        given,
-        pass: if is_script { &pass } else { &[] },
-        keep_capabilities: false,
-    };
-    begin(&launch).and_then(|begun| begun.finish()).map_err(|error| match error {
-        LaunchError::Clone(errno) | LaunchError::Setup(errno) | LaunchError::Exec(errno) => failed(errno),
-    })
-}
-
-/// Where another runtime sends the terminal.
-struct Console {
-    directory: PathBuf,
-    path: PathBuf,
-    listener: OwnedFd,
-}
-
-impl Console {
-    fn new() -> Result<Console> {
-        let mut bytes = [0; 20];
-        random::fill(&mut bytes).map_err(|e| e.because("getrandom"))?;
-        let name =
-            format!("conmon-term.{:032x}", u128::from_ne_bytes(bytes[..16].try_into().unwrap_or_default()));
-        let runtime = std::env::var_os("XDG_RUNTIME_DIR").filter(|path| !path.is_empty()).map(PathBuf::from);
-        let places = runtime.into_iter().chain(["/run", "/tmp"].map(PathBuf::from));
-        let mut builder = std::fs::DirBuilder::new();
-        builder.mode(0o700);
-        let made = places.map(|place| place.join(&name)).find(|path| builder.create(path).is_ok());
-        let directory = made.ok_or_else(|| Error::new("there is no directory for the console socket"))?;
-        let path = directory.join("console");
-        let bound = places::bound(&path, SockType::Stream, 0o600).and_then(|listener| {
-            listen(&listener, Backlog::new(1)?)?;
-            Ok(listener)
-        });
-        bound
-            .map(|listener| Console { directory, path, listener })
-            .map_err(|e| e.because("bind the console socket"))
-    }
-
-    /// The terminal; nothing where the runtime ends without sending one.
-    fn wait(self, runtime: &Child) -> Result<Option<OwnedFd>> {
-        let failed = |e: Errno| e.because("wait for the terminal");
-        let watched = |fd| PollFd::new(fd, PollFlags::POLLIN);
-        poll::wait(&mut [watched(self.listener.as_fd()), watched(runtime.pidfd.as_fd())], None)
-            .map_err(failed)?;
-        let Ok(connection) = socket::accept(self.listener.as_fd()) else { return Ok(None) };
-        file::set_nonblocking(connection.as_fd(), false).map_err(failed)?;
-        let (_, terminal) = socket::receive(connection.as_fd(), &mut [0; 4096]).map_err(failed)?;
-        Ok(terminal)
-    }
-}
-
-impl Drop for Console {
-    fn drop(&mut self) {
-        // It is of no use any more.
-        let _ = std::fs::remove_dir_all(&self.directory);
-    }
+/// Where another runtime sends the terminal: below the user's own runtime directory where there is one.
+fn console() -> Result<Console> {
+    let own = std::env::var_os("XDG_RUNTIME_DIR").filter(|path| !path.is_empty());
+    Console::listen_below(own.map(PathBuf::from).into_iter().chain(["/run", "/tmp"].map(PathBuf::from)))
 }
 
 /// Takes away what another runtime has begun for a shim that was killed meanwhile.
@@ -384,6 +270,6 @@ pub fn delete(options: &Options) -> Result<()> {
     words.extend(options.runtime_arguments.iter().map(Into::into));
     words.extend(["delete", "--force", &*options.id].map(OsString::from));
     let (null, _write) = pipe::pipe().map_err(|e| e.because("pipe"))?;
-    let child = spawn(&words, [Some(null.as_fd()), None, None], &[])?;
+    let child = execute::by_path(&words, [Some(null.as_fd()), None, None], &[])?;
     wait::reap(child.pidfd.as_fd()).map(drop).map_err(|e| e.because("wait for the runtime"))
 }

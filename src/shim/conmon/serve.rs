@@ -4,7 +4,7 @@
 //! journal; the next one takes both and goes on. What is told twice after a kill is told in the same words.
 
 use crate::cgroup::oom::{OomKills, Seen};
-use crate::engine::{Event, Observer};
+use crate::engine::{Event, Observer, Started};
 use crate::error::{Error, Result};
 use crate::report::{Format, Log, Verbosity};
 use crate::shim::conmon::clients::{Clients, Heard};
@@ -12,17 +12,18 @@ use crate::shim::conmon::options::{Options, named_by};
 use crate::shim::conmon::record::{
     ANSWER, CONTROL, ERR, IN, NOTIFY, OUT, PIDFD, Record, SIZE, STAGE, TERMINAL, WORD,
 };
-use crate::shim::conmon::runtime::{self, Given, Globals, Made};
+use crate::shim::conmon::runtime::{self, Given, Globals};
 use crate::shim::conmon::{finish, places};
 use crate::shim::journal::Journal;
-use crate::shim::link::{Keeper, Said};
+use crate::shim::link::{Keeper, Left, Said, UNKNOWN, how_it_ended};
 use crate::shim::logs::{Output, Stage, Taken};
+use crate::shim::table::Table;
 use crate::sys::epoll::{Epoll, Interest};
 use crate::sys::wait::{self, Ended};
 use crate::sys::{Errno, file, memory, pipe, poll, process, socket, terminal};
-use crate::wire::keeper::{ACCEPTED, EXTRA, JOURNAL, LISTENER};
+use crate::wire::keeper::{ACCEPTED, EXTRA, LISTENER};
 use nix::sys::socket::SockType;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -79,7 +80,7 @@ struct Shim {
     notify: Option<(OwnedFd, OwnedFd)>,
     pidfd: Option<OwnedFd>,
     oom: Option<OomKills>,
-    endings: BTreeMap<i32, u32>,
+    endings: Table<i32, Ended>,
     look: Option<Instant>,
     deadline: Option<Instant>,
     ended: Option<Instant>,
@@ -91,16 +92,7 @@ struct Shim {
 /// The shim proper. Returns when the keeper has been told not to start another.
 pub fn serve(options: Options) -> Result<()> {
     let keeper = Keeper::take()?;
-    let (mut held, mut endings) = (HashMap::new(), BTreeMap::new());
-    loop {
-        match keeper.hear(true)? {
-            Some(Said::Held(name, fd)) => drop(held.insert(name, fd)),
-            Some(Said::Ended(pid, status)) => drop(endings.insert(pid, status)),
-            Some(Said::All(_)) => break,
-            Some(Said::Gone) | None => return Err(Error::new("the keeper has ended")),
-        }
-    }
-    let journal = held.remove(&JOURNAL).ok_or_else(|| Error::new("the keeper holds no journal"))?;
+    let Left { journal, mut held, endings, last: _ } = keeper.left()?;
     let mut record = Record::default();
     let copy = journal.try_clone().map_err(|e| Error::io("duplicate the journal", &e))?;
     let journal_of_records = Journal::open(copy, |next| record.take(next))?;
@@ -155,8 +147,7 @@ pub fn serve(options: Options) -> Result<()> {
     if let Some(notify) = take(NOTIFY) {
         shim.connect_notify(notify);
     }
-    let clients: Vec<(u64, OwnedFd)> = held.into_iter().filter(|(name, _)| *name >= ACCEPTED).collect();
-    for (name, socket) in clients {
+    for (name, socket) in held.into_iter().filter(|(name, _)| *name >= ACCEPTED) {
         shim.connect(name, socket)?;
     }
     shim.watch(OF_KEEPER, shim.keeper.fd(), Interest::READ)?;
@@ -279,7 +270,7 @@ impl Shim {
         Ok(())
     }
 
-    fn make(&mut self, globals: Option<&Globals>, again: bool) -> Result<Made> {
+    fn make(&mut self, globals: Option<&Globals>, again: bool) -> Result<Started> {
         let failed = |e: Errno| e.because("pipe");
         let null = file::openat2(file::cwd(), c"/dev/null", libc::O_RDWR, 0, 0);
         let null = null.map_err(|e| e.because("open /dev/null"))?;
@@ -388,7 +379,7 @@ impl Shim {
             // A predecessor has noted it.
             _ if record.status.is_some() => self.bound_output(),
             Some(pidfd) => self.watch(OF_END, pidfd.as_fd(), Interest::READ)?,
-            None => self.has_ended(255)?,
+            None => self.has_ended(UNKNOWN)?,
         }
         self.pump()?;
         while !self.is_over() {
@@ -650,8 +641,8 @@ impl Shim {
         match said {
             Said::Held(name, fd) if name >= ACCEPTED => self.connect(name, fd),
             Said::Held(..) | Said::All(_) => Ok(()),
-            Said::Ended(pid, status) if self.record().pid == Some(pid) => {
-                self.endings.insert(pid, status);
+            Said::Ended(pid, ended) if self.record().pid == Some(pid) => {
+                self.endings.insert(pid, ended);
                 self.look_at_end()
             }
             Said::Ended(pid, _) => self.keeper.heard(pid),
@@ -691,27 +682,23 @@ impl Shim {
 
     fn look_at_end(&mut self) -> Result<()> {
         let Some(pidfd) = &self.pidfd else { return Ok(()) };
-        let told = self.record().pid.and_then(|pid| self.endings.get(&pid));
-        let status = match (wait::peek(pidfd.as_fd()), told) {
-            (Some(ended), _) => ended.code(),
-            (None, Some(status)) => code_of(*status),
-            (None, None) if self.keeper_is_gone => wait::reap(pidfd.as_fd()).map_or(255, wait::Ended::code),
-            // The keeper's child, of which it has not spoken yet.
-            (None, None) => {
+        let told = self.record().pid.and_then(|pid| self.endings.get(&pid).copied());
+        match how_it_ended(pidfd.as_fd(), told, self.keeper_is_gone) {
+            Some(ended) => self.has_ended(ended),
+            None => {
                 self.epoll.forget(pidfd.as_fd());
                 self.look = Some(Instant::now() + LOOK);
-                return Ok(());
+                Ok(())
             }
-        };
-        self.has_ended(status)
+        }
     }
 
-    fn has_ended(&mut self, status: i32) -> Result<()> {
+    fn has_ended(&mut self, ended: Ended) -> Result<()> {
         if self.ended.is_some() {
             return Ok(());
         }
         self.look_at_oom()?;
-        self.note(Record { status: Some(status), ..Record::default() })?;
+        self.note(Record { status: Some(ended.code()), ..Record::default() })?;
         if let Some(pidfd) = self.pidfd.take() {
             self.epoll.forget(pidfd.as_fd());
             // Not ours to reap where the keeper has done so.
@@ -834,14 +821,4 @@ fn note(shared: &Shared, change: Record) -> Result<()> {
 /// Seconds, for what a successor compares.
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
-
-/// A status of wait4(2) as a shell has it.
-fn code_of(status: u32) -> i32 {
-    let status = status as i32;
-    let ended = match libc::WIFSIGNALED(status) {
-        true => Ended::Signaled(libc::WTERMSIG(status)),
-        false => Ended::Exited(libc::WEXITSTATUS(status)),
-    };
-    ended.code()
 }

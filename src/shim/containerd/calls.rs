@@ -3,7 +3,7 @@
 
 use crate::error::Result;
 use crate::host::cgroups;
-use crate::shim::containerd::ends::how_it_ended;
+use crate::shim::containerd::ends::wait_response;
 use crate::shim::containerd::messages::{
     Any, CloseIoRequest, ConnectResponse, PidsResponse, ProcessDetails, ProcessInfo, ProcessRequest,
     ResizeRequest, StateResponse, StatsResponse,
@@ -86,6 +86,19 @@ impl Shim {
         busy
     }
 
+    /// Begins what changes a container, when no other call does ([`Shim::is_busy`]); the answer comes later.
+    pub(super) fn when_free(
+        &mut self,
+        call: Call,
+        id: &str,
+        begin: impl FnOnce(&mut Shim) -> Result<()>,
+    ) -> Reply {
+        if self.is_busy(call, id) {
+            return Ok(None);
+        }
+        begin(self).map(|()| None).map_err(|error| internal(&error))
+    }
+
     /// Changes a container by the engine, in a thread, and goes on with what that has come to. No other call may change it
     /// meanwhile ([`Shim::is_busy`]).
     pub(super) fn in_turn<R: Send + 'static>(
@@ -123,7 +136,7 @@ impl Shim {
     fn wait(&mut self, request: &ProcessRequest) -> Reply {
         let process = self.process(&request.id, &request.exec_id)?;
         // Otherwise `answer_waits` finds it when the process ends.
-        if process.phase() == Phase::Ended { said(&how_it_ended(&process)) } else { Ok(None) }
+        if process.phase() == Phase::Ended { said(&wait_response(&process)) } else { Ok(None) }
     }
 
     fn state(&mut self, request: &ProcessRequest) -> Reply {

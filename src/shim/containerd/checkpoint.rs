@@ -1,15 +1,15 @@
 //! `Checkpoint`: a task's processes to files, by CRIU; and `Start` of a task that comes from such files.
 
 use crate::engine::{
-    AfterDump, CheckpointOptions as EngineOptions, CreateOptions, CriuOptions, Engine, Force, Recipients,
-    RestoreOptions, Started, Terminal,
+    AfterDump, CheckpointOptions as EngineOptions, CriuOptions, Engine, Force, Recipients, RestoreOptions,
+    Started,
 };
 use crate::error::Result;
 use crate::shim::containerd::ends::event;
 use crate::shim::containerd::event_messages::CheckpointedEvent;
 use crate::shim::containerd::messages::{CheckpointOptions, CheckpointRequest, Options};
-use crate::shim::containerd::replies::{Reply, internal, status_of};
-use crate::shim::containerd::runtime::Runtime;
+use crate::shim::containerd::replies::{Reply, status_of};
+use crate::shim::containerd::runtime::{Runtime, create_options};
 use crate::shim::containerd::shim::Shim;
 use crate::shim::frames::Code;
 use crate::shim::model::{Call, Container, Phase, Process, Record};
@@ -25,30 +25,25 @@ impl Shim {
                 .map_err(|e| Code::InvalidArgument.saying(format!("the options cannot be read: {e}")))?,
             None => CheckpointOptions::default(),
         };
-        if self.is_busy(call, &container.id) {
-            return Ok(None);
-        }
         let path = [&options.image_path, &request.path].into_iter().find(|path| !path.is_empty()).cloned();
         let (id, path) = (container.id.clone(), PathBuf::from(path.unwrap_or_default()));
         let work = move |runtime: &Runtime| dump(runtime.engine()?, &id, path, &options);
-        let begun = self.in_turn(call, &container, work, move |shim, dumped| {
+        let then = move |shim: &mut Shim, dumped: Result<()>| {
             let told = CheckpointedEvent { container_id: request.id, checkpoint: request.path };
             let (answer, events) = match dumped {
                 Ok(()) => (Ok(Vec::new()), vec![event("/tasks/checkpointed", "TaskCheckpointed", &told)]),
                 Err(error) => (Err(status_of(&error, "")), Vec::new()),
             };
             shim.answer(call, answer, Record { events, ..Record::default() })
-        });
-        begun.map(|()| None).map_err(|error| internal(&error))
+        };
+        self.when_free(call, &container.id, |shim| shim.in_turn(call, &container, work, then))
     }
 
     /// Makes the processes of a container of which `Create` has said where they come from.
     pub(super) fn restore(&mut self, call: Call, process: Process) -> Reply {
         let container = self.container(&process.name.container)?;
-        if self.is_busy(call, &container.id) {
-            return Ok(None);
-        }
-        self.begin_restore(call, process, container).map(|()| None).map_err(|error| internal(&error))
+        let id = container.id.clone();
+        self.when_free(call, &id, |shim| shim.begin_restore(call, process, container))
     }
 
     fn begin_restore(&mut self, call: Call, process: Process, container: Container) -> Result<()> {
@@ -109,18 +104,10 @@ fn dump(engine: &Engine, id: &str, path: PathBuf, options: &CheckpointOptions) -
 
 /// In a thread.
 fn restore(engine: &Engine, container: &Container, terminal: bool, ends: &Ends) -> Result<Started> {
-    // They were read by `Create`.
-    let options = Options::decode(&*container.options).unwrap_or_default();
+    let options = Options::of_container(container);
+    let streams = if terminal { [None; 3] } else { ends.borrowed() };
     let restore = RestoreOptions {
-        create: CreateOptions {
-            id: container.id.clone(),
-            bundle: PathBuf::from(&container.bundle),
-            terminal: Terminal::Caller { like: None, output: None },
-            streams: if terminal { [None; 3] } else { ends.borrowed() },
-            root_change: options.no_pivot_root.into(),
-            keyring: options.no_new_keyring.into(),
-            ..CreateOptions::default()
-        },
+        create: create_options(container, streams),
         criu: CriuOptions {
             image_path: PathBuf::from(&container.checkpoint),
             work_path: (!options.criu_work_path.is_empty()).then(|| PathBuf::from(&options.criu_work_path)),

@@ -63,14 +63,10 @@ impl Shim {
             };
             return Err(Code::Unknown.saying(format!("cannot {words} a {state} process")));
         }
-        if self.is_busy(call, &request.id) {
-            return Ok(None);
-        }
         let (id, changed) = (request.id.clone(), container.clone());
         let work = move |runtime: &Runtime| if pause { runtime.pause(&id) } else { runtime.resume(&id) };
-        let begun =
-            self.in_turn(call, &container, work, move |shim, done| shim.paused(call, changed, pause, done));
-        begun.map(|()| None).map_err(|error| internal(&error))
+        let then = move |shim: &mut Shim, done| shim.paused(call, changed, pause, done);
+        self.when_free(call, &request.id, |shim| shim.in_turn(call, &container, work, then))
     }
 
     fn paused(&mut self, call: Call, container: Container, pause: bool, done: Result<()>) -> Result<()> {
@@ -94,14 +90,11 @@ impl Shim {
         let container = self.container(&request.id)?;
         let missing = || Code::InvalidArgument.saying("an update needs resources");
         let resources = request.resources.ok_or_else(missing)?.value;
-        if self.is_busy(call, &container.id) {
-            return Ok(None);
-        }
         let updated = container.clone();
         let work = move |runtime: &Runtime| runtime.update(&updated, resources);
-        let begun = self.in_turn(call, &container, work, move |shim, updated: Result<()>| {
+        let then = move |shim: &mut Shim, updated: Result<()>| {
             shim.answer_now(call, updated.map(|()| Vec::new()).map_err(|error| status_of(&error, "")))
-        });
-        begun.map(|()| None).map_err(|error| internal(&error))
+        };
+        self.when_free(call, &container.id, |shim| shim.in_turn(call, &container, work, then))
     }
 }

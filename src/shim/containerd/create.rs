@@ -43,11 +43,8 @@ impl Shim {
     }
 
     fn begin_create(&mut self, call: Call, request: CreateRequest, earlier: Option<Process>) -> Result<()> {
-        let options: Options = match &request.options {
-            Some(any) if any.kind == "containerd.runc.v1.Options" => Options::decode(&*any.value)
-                .map_err(|e| Error::argument("options", &any.kind, format!("they cannot be read: {e}")))?,
-            _ => Options::default(),
-        };
+        let options = Options::of(request.options.as_ref())
+            .map_err(|e| Error::argument("options", Options::KIND, format!("they cannot be read: {e}")))?;
         let runtime = runtime::named(&options.binary_name)?;
         if let Some(program) = &runtime {
             let file = Path::new(&request.bundle).join(RUNTIME_FILE);
@@ -69,7 +66,6 @@ impl Shim {
             own_pids,
             paused: false,
             systemd: options.systemd_cgroup,
-            mounted: !request.rootfs.is_empty(),
             runtime: runtime.unwrap_or_default(),
             checkpoint: request.checkpoint.clone(),
             options: options.encode_to_vec(),
@@ -214,15 +210,12 @@ impl Shim {
 
     fn start_first(&mut self, call: Call, process: Process) -> Reply {
         let container = self.container(&process.name.container)?;
-        if self.is_busy(call, &container.id) {
-            return Ok(None);
-        }
         let (id, again) = (container.id.clone(), self.was_begun_before(call));
-        self.starting.insert(process.number, ());
         let work = move |runtime: &Runtime| start_once(runtime, &id, again);
-        let begun =
-            self.in_turn(call, &container, work, move |shim, started| shim.started(call, process, started));
-        begun.map(|()| None).map_err(|error| internal(&error))
+        self.when_free(call, &container.id, |shim| {
+            shim.starting.insert(process.number, ());
+            shim.in_turn(call, &container, work, move |shim, started| shim.started(call, process, started))
+        })
     }
 
     pub(super) fn started(&mut self, call: Call, process: Process, started: Result<()>) -> Result<()> {

@@ -73,14 +73,10 @@ impl Shim {
             self.postpone(call, Instant::now() + Duration::from_millis(20));
             return Ok(None);
         }
-        if self.is_busy(call, &container.id) {
-            return Ok(None);
-        }
         let removed = container.clone();
         let work = move |runtime: &Runtime| remove(runtime, &removed);
-        let begun =
-            self.in_turn(call, &container, work, move |shim, removed| shim.deleted(call, &process, removed));
-        begun.map(|()| None).map_err(|error| internal(&error))
+        let then = move |shim: &mut Shim, removed| shim.deleted(call, &process, removed);
+        self.when_free(call, &container.id, |shim| shim.in_turn(call, &container, work, then))
     }
 
     fn deleted(&mut self, call: Call, process: &Process, removed: Result<()>) -> Result<()> {
@@ -118,21 +114,23 @@ impl Shim {
     /// containerd takes this container for gone, and `delete` removes it: nobody will ask for it again.
     pub(super) fn forget(&mut self, request: &ProcessRequest) -> Reply {
         if let Ok(container) = self.container(&request.id) {
-            let numbers: Vec<u64> =
-                self.desk().model.processes_of(&container.id).map(|process| process.number).collect();
-            for number in numbers {
-                self.end_streams(number).map_err(|error| internal(&error))?;
-                if let Some(life) = self.lives.remove(&number) {
-                    self.epoll.forget(life.pidfd.as_fd());
-                    self.keeper.let_go(Part::Pidfd.of(number)).map_err(|error| internal(&error))?;
-                }
-            }
-            self.refuse_waits(&container.id).map_err(|error| internal(&error))?;
-            let name = Name { container: container.id, exec: String::new() };
-            self.note(Record { removed: Some(name), ..Record::default() })
-                .map_err(|error| internal(&error))?;
+            self.forget_container(container.id).map_err(|error| internal(&error))?;
         }
         self.shutdown()
+    }
+
+    fn forget_container(&mut self, id: String) -> Result<()> {
+        let numbers: Vec<u64> = self.desk().model.processes_of(&id).map(|process| process.number).collect();
+        for number in numbers {
+            self.end_streams(number)?;
+            if let Some(life) = self.lives.remove(&number) {
+                self.epoll.forget(life.pidfd.as_fd());
+                self.keeper.let_go(Part::Pidfd.of(number))?;
+            }
+        }
+        self.refuse_waits(&id)?;
+        let name = Name { container: id, exec: String::new() };
+        self.note(Record { removed: Some(name), ..Record::default() })
     }
 
     /// The shim ends soon, its successors too; or a new container needs it after all.

@@ -9,14 +9,12 @@ use crate::shim::containerd::messages::WaitResponse;
 use crate::shim::containerd::replies::named;
 use crate::shim::containerd::shim::{Life, Shim};
 use crate::shim::frames::Code;
+use crate::shim::link::how_it_ended;
 use crate::shim::model::{Call, Event, Name, Pending, Phase, Process, Record, Timestamp};
 use crate::shim::stdio::Part;
 use crate::sys::wait::{self, Ended};
 use prost::Message;
 use std::os::fd::AsFd;
-
-/// What containerd is told of a process of which nothing says how it has ended.
-const UNKNOWN: u32 = 255;
 
 impl Shim {
     /// The process of this number has ended.
@@ -25,16 +23,9 @@ impl Shim {
         let Some(life) = self.lives.get_mut(&number) else { return Ok(()) };
         life.ended = true;
         self.epoll.forget(life.pidfd.as_fd());
-        let (pid, fd) = (life.pid, life.pidfd.as_fd());
-        let status = match (wait::peek(fd), self.endings.get(&pid)) {
-            (Some(ended), _) => Some(ended.code() as u32),
-            (None, Some(status)) => Some(code_of(*status)),
-            // The keeper's child, of which it has not spoken yet; or it has ended too.
-            (None, None) if !keeper_is_gone => None,
-            (None, None) => Some(wait::reap(fd).map_or(UNKNOWN, |ended| ended.code() as u32)),
-        };
-        match status {
-            Some(status) => self.has_ended(number, status),
+        let told = self.endings.get(&life.pid).copied();
+        match how_it_ended(life.pidfd.as_fd(), told, keeper_is_gone) {
+            Some(ended) => self.has_ended(number, ended),
             None => Ok(()),
         }
     }
@@ -47,12 +38,12 @@ impl Shim {
     /// The keeper has reaped this process.
     pub(super) fn keeper_told_end(&mut self, pid: i32) -> Result<()> {
         let ended = self.lives.iter().find(|(_, life)| life.pid == pid).map(|(number, _)| *number);
-        let Some(&status) = self.endings.get(&pid) else { return Ok(()) };
+        let Some(&how) = self.endings.get(&pid) else { return Ok(()) };
         if let Some(number) = ended {
             if let Some(life) = self.lives.get_mut(&number) {
                 life.ended = true;
             }
-            self.has_ended(number, code_of(status))?;
+            self.has_ended(number, how)?;
         }
         // Noted, or not one of ours: an orphan. But what a call starts just now may be of another runtime's, and known only
         // when the call returns.
@@ -91,7 +82,7 @@ impl Shim {
         Ok(())
     }
 
-    fn has_ended(&mut self, number: u64, status: u32) -> Result<()> {
+    fn has_ended(&mut self, number: u64, how: Ended) -> Result<()> {
         let Some(life) = self.lives.get(&number) else { return Ok(()) };
         let name = life.name.clone();
         let (first, own_pids) = (name.exec.is_empty(), self.has_own_pids(&name.container));
@@ -116,7 +107,7 @@ impl Shim {
             ));
         }
         let Some(process) = self.desk().model.processes.get(&name).cloned() else { return Ok(()) };
-        let ended = Timestamp::now();
+        let (status, ended) = (how.code() as u32, Timestamp::now());
         let exited = ExitedEvent {
             container_id: name.container.clone(),
             id: if first { name.container.clone() } else { name.exec.clone() },
@@ -197,19 +188,15 @@ impl Shim {
 
     fn waits_for(&self, name: &Name) -> Vec<Call> {
         let desk = self.desk();
-        let all = desk.model.connections.iter().flat_map(|(connection, known)| {
-            let of = |stream: &u32| Call { connection: *connection, stream: *stream };
-            known.requests.iter().map(move |(stream, pending)| (of(stream), pending))
-        });
         let is_wait = |pending: &Pending| {
             pending.request.method == "Wait" && named(&pending.request).as_ref() == Some(name)
         };
-        all.filter(|(_, pending)| is_wait(pending)).map(|(call, _)| call).collect()
+        desk.model.calls().filter(|(_, pending)| is_wait(pending)).map(|(call, _)| call).collect()
     }
 
     fn answer_waits(&mut self, name: &Name) -> Result<()> {
         for call in self.waits_for(name) {
-            let answer = self.desk().model.processes.get(name).map(how_it_ended);
+            let answer = self.desk().model.processes.get(name).map(wait_response);
             if let Some(answer) = answer {
                 self.answer_now(call, Ok(answer.encode_to_vec()))?;
             }
@@ -218,7 +205,7 @@ impl Shim {
     }
 }
 
-pub(super) fn how_it_ended(process: &Process) -> WaitResponse {
+pub(super) fn wait_response(process: &Process) -> WaitResponse {
     WaitResponse { exit_status: process.status, exited_at: process.ended }
 }
 
@@ -229,14 +216,4 @@ pub(super) fn event(topic: &str, kind: &str, body: &impl Message) -> Event {
         body: body.encode_to_vec(),
         time: Some(Timestamp::now()),
     }
-}
-
-/// A status of wait4(2) as a shell has it.
-fn code_of(status: u32) -> u32 {
-    let status = status as i32;
-    let ended = match libc::WIFSIGNALED(status) {
-        true => Ended::Signaled(libc::WTERMSIG(status)),
-        false => Ended::Exited(libc::WEXITSTATUS(status)),
-    };
-    ended.code() as u32
 }

@@ -86,7 +86,8 @@ impl Shim {
             }
         };
         let keeper = Arc::clone(&self.keeper);
-        let (desk, released) = (self.shared_desk(), process.clone());
+        // What it executes need not be noted again: it is for the engine, which has it.
+        let (desk, released) = (self.shared_desk(), Process { spec: Vec::new(), ..process.clone() });
         let usual = self.observer();
         let failed = Arc::new(Mutex::new(None));
         let failure = Arc::clone(&failed);
@@ -160,7 +161,7 @@ impl Shim {
             }
         };
         let (pid, pidfd) = self.take_started(&process, started)?;
-        let process = Process { phase: Phase::Running.into(), pid, ..process };
+        let process = Process { phase: Phase::Running.into(), pid, spec: Vec::new(), ..process };
         let told = events::ExecStartedEvent {
             container_id: process.name.container.clone(),
             exec_id: process.name.exec.clone(),

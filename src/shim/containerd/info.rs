@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::shim::containerd::messages::Any;
 use prost::Message;
 use std::io::Write;
+use std::path::Path;
 
 /// What this file is called as containerd's shim.
 pub const NAME: &str = "containerd-shim-rruntime-v1";
@@ -11,6 +12,12 @@ pub const NAME: &str = "containerd-shim-rruntime-v1";
 /// Sockets of all shims, and the pods' files that lead to them. Not below the usual state directory, where each directory
 /// is a container's.
 pub const SOCKETS: &str = "/run/rruntime-shim";
+
+/// The socket that an address names, as containerd writes them: a path, with or without `unix://`.
+pub fn socket_of(address: &str) -> &Path {
+    let address = address.trim();
+    Path::new(address.strip_prefix("unix://").unwrap_or(address))
+}
 
 /// In a container's bundle: the runtime that is executed for it, for `delete`.
 pub const RUNTIME_FILE: &str = "runtime";

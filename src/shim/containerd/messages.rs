@@ -1,7 +1,7 @@
 //! containerd's task service (containerd.task.v2 and v3, which have the same messages): numbers and types of its fields, as
 //! far as we read and send them.
 
-use crate::shim::model::Timestamp;
+use crate::shim::model::{Container, Timestamp};
 use prost::Message;
 
 /// The kind of a message, and its bytes.
@@ -242,6 +242,24 @@ pub struct Options {
     pub criu_image_path: String,
     #[prost(string, tag = "11")]
     pub criu_work_path: String,
+}
+
+impl Options {
+    pub const KIND: &str = "containerd.runc.v1.Options";
+
+    /// Of a message that may be something else, or nothing: then nothing is chosen.
+    pub fn of(any: Option<&Any>) -> std::result::Result<Options, prost::DecodeError> {
+        match any {
+            Some(any) if any.kind == Options::KIND => Options::decode(&*any.value),
+            _ => Ok(Options::default()),
+        }
+    }
+
+    /// As `Create` has noted them.
+    pub fn of_container(container: &Container) -> Options {
+        // What is there was encoded by this program.
+        Options::decode(&*container.options).unwrap_or_default()
+    }
 }
 
 /// containerd.runc.v1.CheckpointOptions.

@@ -1,6 +1,7 @@
 //! Publishing events to containerd, in their order, one at a time: each is sent again until containerd has it.
 
 use crate::shim::containerd::event_messages::{Envelope, ForwardRequest};
+use crate::shim::containerd::info::socket_of;
 use crate::shim::containerd::messages::Any;
 use crate::shim::frames::{self, First, REQUEST, RESPONSE, Request, Response};
 use crate::shim::model::Event;
@@ -46,9 +47,8 @@ pub struct Publisher {
 
 impl Publisher {
     pub fn new(address: &str) -> Publisher {
-        let address = PathBuf::from(address.strip_prefix("unix://").unwrap_or(address));
         Publisher {
-            address,
+            address: socket_of(address).to_owned(),
             socket: None,
             stream: 0,
             sending: None,

@@ -11,7 +11,6 @@ use crate::shim::containerd::messages::Options;
 use crate::shim::foreign::{Create, Foreign};
 use crate::shim::launch::is_this_program;
 use crate::shim::model::{Container, Process};
-use prost::Message;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -49,21 +48,26 @@ pub fn other(container: &Container, root: &Path) -> Foreign {
     }
 }
 
+/// What the engine is asked for, whether it makes the processes or CRIU does.
+pub fn create_options<'a>(container: &Container, streams: Streams<'a>) -> CreateOptions<'a> {
+    let options = Options::of_container(container);
+    CreateOptions {
+        id: container.id.clone(),
+        bundle: PathBuf::from(&container.bundle),
+        terminal: Terminal::Caller { like: None, output: None },
+        streams,
+        root_change: options.no_pivot_root.into(),
+        keyring: options.no_new_keyring.into(),
+        ..CreateOptions::default()
+    }
+}
+
 impl Runtime {
     pub fn create(&self, container: &Container, terminal: bool, streams: Streams) -> Result<Started> {
-        // They were read by `Create`.
-        let options = Options::decode(&*container.options).unwrap_or_default();
         match self {
-            Runtime::Ours(engine) => engine.create(&CreateOptions {
-                id: container.id.clone(),
-                bundle: PathBuf::from(&container.bundle),
-                terminal: Terminal::Caller { like: None, output: None },
-                streams,
-                root_change: options.no_pivot_root.into(),
-                keyring: options.no_new_keyring.into(),
-                ..CreateOptions::default()
-            }),
+            Runtime::Ours(engine) => engine.create(&create_options(container, streams)),
             Runtime::Other(program) => {
+                let options = Options::of_container(container);
                 let create = Create {
                     id: &container.id,
                     bundle: Path::new(&container.bundle),

@@ -15,41 +15,29 @@ use crate::shim::containerd::shim::{
 };
 use crate::shim::frames::Code;
 use crate::shim::jobs::Jobs;
-use crate::shim::link::{Keeper, Said};
-use crate::shim::model::{Call, Chunk, Desk, Phase, Process, Record, Timestamp};
-use crate::shim::stdio::{Held, Moved, Part, Stream, Streams};
+use crate::shim::link::{Held, Keeper, Left, Said, UNKNOWN};
+use crate::shim::model::{Call, Chunk, Desk, Pending, Phase, Process, Record, Timestamp};
+use crate::shim::stdio::{Moved, Part, Stream, Streams};
 use crate::shim::table::Table;
 use crate::sys::epoll::{Epoll, Interest};
 use crate::sys::inbox::Inbox;
-use crate::sys::{Errno, identity, memory, wait};
-use crate::wire::keeper::{ACCEPTED, JOURNAL, OWN};
-use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
-use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::sys::wait::{self, Ended};
+use crate::sys::{Errno, memory, socket};
+use crate::wire::keeper::{ACCEPTED, OWN};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// How long nothing is done before memory is let go: longer than between two probes.
 const CALM: Duration = Duration::from_secs(3);
 /// A request that was there when so many shims have ended by themselves is refused.
 const CRASHES: u32 = 3;
-/// Of answers that a client has not read: while there are any, no more is read of it.
-const ANSWERS: usize = 1;
 
 /// The shim proper. Returns when the keeper has been told not to start another.
 pub fn serve() -> Result<()> {
     keep_all_room()?;
     let keeper = Keeper::take()?;
-    let mut held = Held::new();
-    let mut endings = Table::new();
-    let last = loop {
-        match keeper.hear(true)? {
-            Some(Said::Held(name, fd)) => drop(held.insert(name, fd)),
-            Some(Said::Ended(pid, status)) => drop(endings.insert(pid, status)),
-            Some(Said::All(last)) => break last,
-            Some(Said::Gone) | None => return Err(Error::new("the keeper has ended")),
-        }
-    };
-    let journal = held.remove(&JOURNAL).ok_or_else(|| Error::new("the keeper holds no journal"))?;
+    let Left { journal, held, endings, last } = keeper.left()?;
     let inbox = Inbox::map(journal.as_fd()).map_err(|e| e.because("map the inbox"))?;
     let desk = Desk::open(journal)?;
     let detail = if desk.model.settings.debug { Verbosity::Debug } else { Verbosity::Usual };
@@ -81,7 +69,7 @@ pub fn serve() -> Result<()> {
         finishing: None,
     };
     // SIGKILL is what ends a shim from outside, by an operator or for want of memory.
-    let crashed = last & 0x7f != libc::SIGKILL as u32 && last != 0;
+    let crashed = ![Ended::Signaled(libc::SIGKILL), Ended::Exited(0)].contains(&last);
     shim.take_over(held, crashed)?;
     shim.run()
 }
@@ -105,9 +93,7 @@ impl Shim {
         for process in processes {
             self.take_process(&process, &mut held)?;
         }
-        let names: Vec<u64> = held.keys().copied().collect();
-        for name in names {
-            let Some(fd) = held.remove(&name) else { continue };
+        for (name, fd) in held {
             if name >= ACCEPTED {
                 self.connect(name, fd)?;
             } else if name >= OWN {
@@ -119,14 +105,8 @@ impl Shim {
         for name in gone.into_iter().filter(|name| !self.connections.contains_key(name)) {
             self.note(Record { closed: Some(name), ..Record::default() })?;
         }
-        let desk = self.shared_desk();
-        let desk = desk.lock().unwrap_or_else(PoisonError::into_inner);
-        for (connection, known) in desk.model.connections.iter() {
-            for stream in known.requests.keys() {
-                self.inherited.insert(Call { connection: *connection, stream: *stream }, ());
-            }
-        }
-        drop(desk);
+        let inherited = self.desk().model.calls().map(|(call, _)| (call, ())).collect();
+        self.inherited = inherited;
         if self.desk().model.settings.finishing {
             self.set_finishing(true)?;
         }
@@ -236,8 +216,8 @@ impl Shim {
             match said {
                 Said::Held(name, fd) if name >= ACCEPTED => self.connect(name, fd)?,
                 Said::Held(..) | Said::All(_) => {}
-                Said::Ended(pid, status) => {
-                    self.endings.insert(pid, status);
+                Said::Ended(pid, ended) => {
+                    self.endings.insert(pid, ended);
                     self.keeper_told_end(pid)?;
                 }
                 Said::Gone => {
@@ -253,9 +233,7 @@ impl Shim {
     }
 
     fn connect(&mut self, name: u64, fd: OwnedFd) -> Result<()> {
-        let peer = getsockopt(&fd, PeerCredentials);
-        let trusted = peer.is_ok_and(|peer| [0, identity::euid()].contains(&peer.uid()));
-        if !trusted {
+        if !socket::is_of_root_or_us(fd.as_fd()) {
             // Its directory keeps other users away from the socket already.
             return self.keeper.let_go(name);
         }
@@ -266,7 +244,8 @@ impl Shim {
     }
 
     fn hear(&mut self, name: u64) -> Result<()> {
-        if self.unsent.keys().filter(|call| call.connection == name).count() >= ANSWERS {
+        // While a client has not read an answer, no more is read of it.
+        if self.unsent.keys().any(|call| call.connection == name) {
             return self.send_rest(name);
         }
         let Some(socket) = self.connections.get(&name) else { return Ok(()) };
@@ -306,39 +285,31 @@ impl Shim {
     }
 
     fn serve_requests(&mut self) -> Result<()> {
-        let calls: Vec<(Call, bool)> = {
-            let desk = self.desk();
-            let connections = desk.model.connections.iter();
-            connections
-                .flat_map(|(name, connection)| {
-                    let of = |stream: &u32| Call { connection: *name, stream: *stream };
-                    connection
-                        .requests
-                        .iter()
-                        .map(move |(stream, pending)| (of(stream), pending.answer.is_some()))
-                })
-                .collect()
+        // Most that there are wait for the end of a process.
+        let waits = |call: &Call| {
+            self.begun.contains_key(call) || self.unsent.contains_key(call) || self.later.contains_key(call)
         };
-        for (call, is_known) in calls {
-            if self.unsent.contains_key(&call) || self.later.contains_key(&call) {
-                continue;
-            }
-            if is_known {
-                // A predecessor's, which may have been sent.
-                let frame = self.desk().model.pending(call).and_then(|pending| pending.answer.clone());
-                frame.map_or(Ok(()), |frame| self.send(call, frame))?;
-            } else if self.begun.insert(call, ()) {
-                self.serve_request(call)?;
+        let calls: Vec<Call> =
+            self.desk().model.calls().map(|(call, _)| call).filter(|call| !waits(call)).collect();
+        for call in calls {
+            let pending = self.desk().model.pending(call).cloned();
+            match pending {
+                // Another that is served before it has had it answered.
+                Some(_) if self.unsent.contains_key(&call) => {}
+                None => {}
+                // A predecessor's answer, which may have been sent.
+                Some(Pending { answer: Some(frame), .. }) => self.send(call, frame)?,
+                Some(pending) => self.serve_request(call, &pending)?,
             }
         }
         Ok(())
     }
 
-    fn serve_request(&mut self, call: Call) -> Result<()> {
-        let Some(pending) = self.desk().model.pending(call).cloned() else { return Ok(()) };
+    fn serve_request(&mut self, call: Call, pending: &Pending) -> Result<()> {
+        self.begun.insert(call, ());
         // One that waits does nothing that could have ended them.
         if pending.crashes >= CRASHES && pending.request.method != "Wait" {
-            let method = pending.request.method;
+            let method = &pending.request.method;
             let text = format!("{method}: the shim has ended {CRASHES} times while it was at this request");
             return self.answer(call, Err(Code::Internal.saying(text)), Record::default());
         }
@@ -368,10 +339,14 @@ impl Shim {
     fn move_bytes(&mut self, number: u64, stream: Stream) -> Result<()> {
         let keeper = Arc::clone(&self.keeper);
         let Some(streams) = self.streams.get_mut(&number) else { return Ok(()) };
-        if let Some((fd, _)) = streams.watched(stream) {
-            self.epoll.forget(fd);
+        let side = |streams: &Streams| streams.watched(stream).map(|(fd, _)| fd.as_raw_fd());
+        let before = side(streams);
+        let moved = streams.advance(stream, &keeper);
+        if matches!(moved, Ok(Moved::Waits)) && side(streams) == before {
+            return Ok(());
         }
-        match streams.advance(stream, &keeper)? {
+        streams.sides(stream).into_iter().flatten().for_each(|fd| self.epoll.forget(fd));
+        match moved? {
             Moved::Ended => {
                 streams.close(stream, &keeper)?;
                 if !streams.has_output() {
@@ -384,13 +359,7 @@ impl Shim {
                 self.look = Some(Instant::now() + LOOK);
                 Ok(())
             }
-            Moved::Waits => {
-                let at = stream as u64;
-                match self.streams.get(&number).and_then(|streams| streams.watched(stream)) {
-                    Some((fd, interest)) => self.watch(STREAM, number * 4 + at, fd, interest),
-                    None => Ok(()),
-                }
-            }
+            Moved::Waits => self.watch_stream(number, stream),
         }
     }
 
@@ -413,7 +382,7 @@ impl Shim {
             self.log.warn(&Error::new(format!("the keeper holds no descriptor of process {}", process.pid)));
             let process = Process {
                 phase: Phase::Ended.into(),
-                status: 255,
+                status: UNKNOWN.code() as u32,
                 ended: Some(Timestamp::now()),
                 ..process.clone()
             };

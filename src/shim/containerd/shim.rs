@@ -1,7 +1,7 @@
 //! The shim proper under containerd as one value: what it knows, what it holds, and how it answers.
 
 use crate::cgroup::oom::OomKills;
-use crate::engine::{Buses, CgroupManager, Engine, Event, Observer, OpenFiles, Rootless, Watch};
+use crate::engine::{CgroupManager, Engine, Observer, Watch, warnings_to};
 use crate::error::Result;
 use crate::report::Log;
 use crate::shim::containerd::publisher::Publisher;
@@ -17,6 +17,7 @@ use crate::sys::epoll::{Epoll, Interest};
 use crate::sys::inbox::Inbox;
 use crate::sys::launch::Child;
 use crate::sys::pipe;
+use crate::sys::wait::Ended;
 use crate::wire::keeper::ACCEPTED;
 use nix::sys::socket::{MsgFlags, send};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -53,7 +54,7 @@ pub struct Shim {
     /// Programs that read the output of processes, which end when that does.
     pub(super) loggers: Table<u64, Child>,
     /// Of the keeper's children.
-    pub(super) endings: Table<i32, u32>,
+    pub(super) endings: Table<i32, Ended>,
     pub(super) jobs: Jobs<Shim>,
     /// What this shim is at, and what waits until something else is done.
     pub(super) begun: Table<Call, ()>,
@@ -99,15 +100,10 @@ impl Shim {
     /// For one call, of this container.
     pub(super) fn engine(&self, container: &Container, observer: Observer) -> Result<Engine> {
         let root = self.desk().model.settings.root.clone();
-        Ok(Engine {
-            store: Arc::new(Store::open(Path::new(&root), NoRoot::Make)?),
-            cgroup_manager: if container.systemd { CgroupManager::Systemd } else { CgroupManager::default() },
-            buses: Buses::of(|name| std::env::var(name).ok().filter(|value| !value.is_empty())),
-            rootless: Rootless::Auto,
-            allowed_annotations: Vec::new(),
-            open_files: OpenFiles::Keep,
-            watch: Watch::new(None, observer),
-        })
+        let store = Store::open(Path::new(&root), NoRoot::Make)?;
+        let cgroup_manager =
+            if container.systemd { CgroupManager::Systemd } else { CgroupManager::default() };
+        Ok(Engine { cgroup_manager, ..Engine::over(store, Watch::new(None, observer)) })
     }
 
     /// An engine whose warnings go to the log.
@@ -125,12 +121,7 @@ impl Shim {
     }
 
     pub(super) fn observer(&self) -> Observer {
-        let log = Arc::clone(&self.log);
-        Arc::new(move |event| {
-            if let Event::Warning(warning) = event {
-                log.warn(warning);
-            }
-        })
+        warnings_to(Arc::clone(&self.log))
     }
 
     pub(super) fn watch(&self, kind: u64, which: u64, fd: BorrowedFd, interest: Interest) -> Result<()> {
@@ -185,13 +176,15 @@ impl Shim {
     }
 
     pub(super) fn watch_streams(&mut self, number: u64) -> Result<()> {
+        Stream::ALL.into_iter().try_for_each(|stream| self.watch_stream(number, stream))
+    }
+
+    pub(super) fn watch_stream(&mut self, number: u64, stream: Stream) -> Result<()> {
         let Some(streams) = self.streams.get(&number) else { return Ok(()) };
-        for (at, stream) in Stream::ALL.into_iter().enumerate() {
-            match streams.watched(stream) {
-                Some((fd, interest)) => self.watch(STREAM, number * 4 + at as u64, fd, interest)?,
-                None if streams.runs(stream) => self.look = Some(Instant::now() + LOOK),
-                None => {}
-            }
+        match streams.watched(stream) {
+            Some((fd, interest)) => self.watch(STREAM, number * 4 + stream as u64, fd, interest)?,
+            None if streams.runs(stream) => self.look = Some(Instant::now() + LOOK),
+            None => {}
         }
         Ok(())
     }

@@ -1,11 +1,9 @@
 //! The commands that containerd executes: `start` finds the shim of a pod or makes one, `delete` takes away what a
 //! container has left, `-info` and `-v` say what this is. Their output is the protocol's, so nothing else may be printed.
 
-use crate::engine::{
-    Buses, CgroupManager, Engine, Force, OpenFiles, Rootless, Status as State, Watch, keep_room,
-};
+use crate::engine::{Engine, Force, Status as State, Watch, keep_room};
 use crate::error::{Error, Result};
-use crate::shim::containerd::info::{self, NAME, RUNTIME_FILE, SOCKETS};
+use crate::shim::containerd::info::{self, NAME, RUNTIME_FILE, SOCKETS, socket_of};
 use crate::shim::containerd::messages::{Any, DeleteResponse, Options, ProcessRequest};
 use crate::shim::containerd::replies::OWN_REQUEST;
 use crate::shim::containerd::{rootfs, runtime, serve};
@@ -13,7 +11,7 @@ use crate::shim::frames::{self, REQUEST, Request};
 use crate::shim::launch;
 use crate::shim::model::{Container, Record, Settings, Timestamp};
 use crate::spec::{Spec, load};
-use crate::state::{NoRoot, Store};
+use crate::state::{NoRoot, Store, short_name};
 use crate::sys::{Errno, file, identity, random, signal, socket};
 use nix::sys::stat::fstat;
 use prost::Message;
@@ -24,7 +22,6 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The state directory of a container, beside which it is remembered for `delete`.
@@ -147,15 +144,15 @@ fn start(words: &Words) -> Result<()> {
     file::flock(directory.as_fd(), libc::LOCK_EX).map_err(|e| e.because(format!("lock {SOCKETS}")))?;
     let pod = sockets.join(pod_file(&words.address, &words.namespace, &group)?);
     if let Ok(address) = fs::read_to_string(&pod) {
-        let path = address.trim_start_matches("unix://");
-        if socket::connect_stream(Path::new(path)).is_ok() {
+        let path = socket_of(&address);
+        if socket::connect_stream(path).is_ok() {
             remember(&address)?;
             return print(address.as_bytes());
         }
         // Its shim was killed together with its keeper.
         let _ = fs::remove_file(path);
     }
-    let path = sockets.join(random_name()?);
+    let path = sockets.join(random::name().map_err(|e| e.because("getrandom"))?);
     let listener =
         UnixListener::bind(&path).map_err(|e| Error::io(format!("bind {}", path.display()), &e))?;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600))
@@ -236,12 +233,8 @@ fn options_on_stdin() -> Result<Options> {
     let read = std::io::stdin().take(1 << 20).read_to_end(&mut bytes);
     read.map_err(|e| Error::io("read the options on standard input", &e))?;
     let any = Any::decode(&*bytes).unwrap_or_default();
-    let options = if any.kind == "containerd.runc.v1.Options" {
-        Options::decode(&*any.value)
-    } else {
-        Ok(Options::default())
-    };
-    options.map_err(|e| Error::new(format!("the options on standard input cannot be read: {e}")))
+    Options::of(Some(&any))
+        .map_err(|e| Error::new(format!("the options on standard input cannot be read: {e}")))
 }
 
 /// Where the containers of a namespace are recorded: as the options say, or beside containerd's own state, so that two
@@ -260,24 +253,11 @@ fn root_of(bundle: &Path, options: &Options, namespace: &str) -> PathBuf {
 
 /// The name of the file that leads to a pod's socket. Namespaces and ids have no `/` and no `,`.
 fn pod_file(address: &str, namespace: &str, group: &str) -> Result<String> {
-    let name = format!("{:016x},{namespace},{group}", hash(address.as_bytes()));
+    let name = format!("{},{namespace},{group}", short_name(address));
     if group.is_empty() || namespace.contains('/') || group.contains('/') || name.len() > 255 {
         return Err(Error::argument("-id", group, "this is no name of a container or a pod"));
     }
     Ok(name)
-}
-
-/// FNV-1a, of what no attacker chooses.
-fn hash(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
-}
-
-fn random_name() -> Result<String> {
-    let mut bytes = [0; 20];
-    random::fill(&mut bytes).map_err(|e| e.because("getrandom"))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Whatever is left of a container whose shim is gone, or was asked to go.
@@ -291,15 +271,7 @@ fn delete(words: &Words) -> Result<()> {
     let address = fs::read_to_string(bundle.join("address")).unwrap_or_default();
     forget(&address, &words.id);
     keep_room()?;
-    let engine = Engine {
-        store: Arc::new(Store::open(&root, NoRoot::Empty)?),
-        cgroup_manager: CgroupManager::default(),
-        buses: Buses::of(|name| std::env::var(name).ok().filter(|value| !value.is_empty())),
-        rootless: Rootless::Auto,
-        allowed_annotations: Vec::new(),
-        open_files: OpenFiles::Keep,
-        watch: Watch::none(),
-    };
+    let engine = Engine::over(Store::open(&root, NoRoot::Empty)?, Watch::none());
     let pid = engine
         .state(&words.id)
         .ok()
@@ -333,16 +305,16 @@ fn remove_pod(socket: &Path, address: &str) {
 /// Tells a shim that lives, and that containerd has given up, that this container is no longer its own.
 fn forget(address: &str, id: &str) {
     const PATIENCE: Duration = Duration::from_millis(500);
-    let path = address.trim().trim_start_matches("unix://");
-    if path.is_empty() {
+    let path = socket_of(address);
+    if path.as_os_str().is_empty() {
         return;
     }
     // A shim that is gone, as it is as a rule, needs not to be told.
-    let connection = match socket::connect_stream(Path::new(path)) {
+    let connection = match socket::connect_stream(path) {
         Ok(connection) => connection,
         // Its shim and its keeper were killed.
         Err(Errno(libc::ECONNREFUSED)) if path.starts_with(SOCKETS) => {
-            remove_pod(Path::new(path), address.trim());
+            remove_pod(path, address.trim());
             return;
         }
         Err(_) => return,

@@ -11,13 +11,12 @@
 //! that it has it; a journal's records are counted by the kernel (`sys::marks`).
 
 use crate::error::{Error, Result};
-use crate::shim::link::Keeper;
+use crate::shim::link::{Held, Keeper};
 use crate::shim::logs::{About, Driver, Form, Output, format, journal};
 use crate::sys::marks::Marks;
 use crate::sys::{Errno, SysResult, c, file, pipe};
 use nix::sys::stat::fstat;
 use nix::sys::uio::pwrite;
-use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -90,7 +89,7 @@ impl Stage {
         about: About,
         names: Names,
         keeper: &Keeper,
-        held: &mut HashMap<u64, OwnedFd>,
+        held: &mut Held,
     ) -> Result<Stage> {
         let marks = Marks::map(journal).map_err(|e| e.because("map the marks"))?;
         let (read, write) = match (held.remove(&names.read), held.remove(&names.write)) {

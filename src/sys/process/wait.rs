@@ -12,6 +12,14 @@ pub enum Ended {
 }
 
 impl Ended {
+    /// Of a status as wait4(2) gives it.
+    pub fn of_status(status: i32) -> Ended {
+        match libc::WIFSIGNALED(status) {
+            true => Ended::Signaled(libc::WTERMSIG(status)),
+            false => Ended::Exited(libc::WEXITSTATUS(status)),
+        }
+    }
+
     /// As a shell reports it: the code, or 128 + the signal.
     pub fn code(self) -> i32 {
         match self {
@@ -44,11 +52,7 @@ fn remembered(pidfd: BorrowedFd) -> Option<Ended> {
     info[0] = PIDFD_INFO_EXIT;
     // SAFETY: the structure is ours for the call, and as long as the number of the call says.
     check(unsafe { libc::ioctl(pidfd.as_raw_fd(), PIDFD_GET_INFO, info.as_mut_ptr()) }).ok()?;
-    let status = (info[7] >> 32) as i32;
-    let ended = match libc::WIFSIGNALED(status) {
-        true => Ended::Signaled(libc::WTERMSIG(status)),
-        false => Ended::Exited(libc::WEXITSTATUS(status)),
-    };
+    let ended = Ended::of_status((info[7] >> 32) as i32);
     (info[0] & PIDFD_INFO_EXIT != 0).then_some(ended)
 }
 
