@@ -162,7 +162,7 @@ impl Keeper {
         self.finished.unwrap_or(0) as i32
     }
 
-    /// What is to be sent and has not been yet.
+    /// Whether something is still to be sent.
     fn has_more(&self) -> bool {
         !self.complete || self.table.untold().is_some() || self.endings.untold().is_some()
     }

@@ -188,7 +188,7 @@ fn difference(model: &Mount, restored: &Mount, device: &str, lacks: u64) -> Opti
     (model.is_read_only && !restored.is_read_only).then(|| "a file system that is not ro".to_owned())
 }
 
-/// An option that one of two file systems has, and the other has not, or has with less of a size.
+/// The option in which two file systems differ: one lacks it, or has a smaller size.
 fn other_option(model: &Mount, restored: &Mount) -> Option<String> {
     let size = |word: &str| {
         let (name, number) = word.split_once('=')?;

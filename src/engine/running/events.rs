@@ -68,8 +68,8 @@ impl Engine {
         if observed.has_ended()? { Err(has_no_events(id)) } else { Ok(stats) }
     }
 
-    /// Something to watch that tells of the container's processes that are killed because memory ran out; `None` where
-    /// memory is not counted for it.
+    /// Watches for processes of the container that the kernel kills because memory ran out; `None` where no memory
+    /// controller counts for it.
     pub fn watch_oom(&self, id: &str) -> Result<Option<OomKills>> {
         self.observed(id)?.driver.needed("watched")?.watch_oom()
     }

@@ -5,7 +5,7 @@
 //! there is a log, that ends after [`STALL`]: its connection is closed, and the log has all.
 
 use crate::error::Result;
-use crate::shim::logs::Output;
+use crate::shim::conmon::logs::Output;
 use crate::sys::epoll::{Epoll, Interest};
 use crate::sys::{Errno, socket};
 use nix::sys::socket::{MsgFlags, send};
@@ -116,7 +116,7 @@ impl Clients {
         }
     }
 
-    /// Gives each what it has not got yet. `false`: one has no room.
+    /// Sends each client the bytes that it lacks. `false`: one has no room.
     pub fn give(&mut self, output: Output, bytes: &[u8], epoll: &Epoll) -> bool {
         let tag = if output == Output::Out { 2 } else { 3 };
         let (mut gone, mut done) = (Vec::new(), true);

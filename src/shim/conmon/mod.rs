@@ -10,11 +10,18 @@
 
 mod begin;
 mod clients;
+mod ending;
+mod fifos;
 mod finish;
+mod input;
+mod logs;
+mod making;
 mod options;
+mod output;
 mod places;
 mod record;
 mod runtime;
 mod serve;
+mod shim;
 
 pub use begin::{NAME, main};

@@ -1,7 +1,7 @@
 //! The command line, as conmon has it: long options with one or two words, and letters.
 
 use crate::error::{Error, Result};
-use crate::shim::logs::{About, Driver};
+use crate::shim::conmon::logs::{About, Driver};
 use std::path::PathBuf;
 
 #[derive(Clone, Debug, Default)]

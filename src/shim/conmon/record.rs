@@ -1,6 +1,6 @@
 //! What the journal says, and the names of what the keeper holds.
 
-use crate::shim::logs::Names;
+use crate::shim::conmon::logs::Names;
 use crate::wire::keeper::{EXTRA, OWN};
 use prost::Message;
 

@@ -4,19 +4,19 @@
 use crate::error::Result;
 use crate::host::cgroups;
 use crate::shim::containerd::ends::wait_response;
-use crate::shim::containerd::messages::{
+use crate::shim::containerd::metrics;
+use crate::shim::containerd::model::{Call, Container, Name, Phase, Process, Timestamp};
+use crate::shim::containerd::protocol::frames::{Code, Request, Status};
+use crate::shim::containerd::protocol::messages::{
     Any, CloseIoRequest, ConnectResponse, PidsResponse, ProcessDetails, ProcessInfo, ProcessRequest,
     ResizeRequest, StateResponse, StatsResponse,
 };
-use crate::shim::containerd::metrics;
 use crate::shim::containerd::replies::{
     OWN_REQUEST, Reply, internal, is_id, named, nothing, read, said, status_of,
 };
 use crate::shim::containerd::runtime::Runtime;
 use crate::shim::containerd::shim::Shim;
-use crate::shim::frames::{Code, Request, Status};
-use crate::shim::model::{Call, Container, Name, Phase, Process, Timestamp};
-use crate::shim::stdio::{Stream, Streams};
+use crate::shim::containerd::streams::{Stream, Streams};
 use crate::sys::terminal;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

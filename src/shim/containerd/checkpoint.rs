@@ -6,14 +6,14 @@ use crate::engine::{
 };
 use crate::error::Result;
 use crate::shim::containerd::ends::event;
-use crate::shim::containerd::event_messages::CheckpointedEvent;
-use crate::shim::containerd::messages::{CheckpointOptions, CheckpointRequest, Options};
+use crate::shim::containerd::model::{Call, Container, Phase, Process, Record};
+use crate::shim::containerd::protocol::event_messages::CheckpointedEvent;
+use crate::shim::containerd::protocol::frames::Code;
+use crate::shim::containerd::protocol::messages::{CheckpointOptions, CheckpointRequest, Options};
 use crate::shim::containerd::replies::{Reply, status_of};
 use crate::shim::containerd::runtime::{Runtime, create_options};
 use crate::shim::containerd::shim::Shim;
-use crate::shim::frames::Code;
-use crate::shim::model::{Call, Container, Phase, Process, Record};
-use crate::shim::stdio::Ends;
+use crate::shim::containerd::streams::Ends;
 use prost::Message;
 use std::path::PathBuf;
 

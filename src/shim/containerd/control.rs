@@ -3,13 +3,13 @@
 use crate::engine::Recipients;
 use crate::error::{Kind, Result};
 use crate::shim::containerd::ends::event;
-use crate::shim::containerd::event_messages as events;
-use crate::shim::containerd::messages::{KillRequest, ProcessRequest, UpdateRequest};
+use crate::shim::containerd::model::{Call, Container, Phase, Record};
+use crate::shim::containerd::protocol::event_messages as events;
+use crate::shim::containerd::protocol::frames::Code;
+use crate::shim::containerd::protocol::messages::{KillRequest, ProcessRequest, UpdateRequest};
 use crate::shim::containerd::replies::{Reply, internal, nothing, status_of};
 use crate::shim::containerd::runtime::Runtime;
 use crate::shim::containerd::shim::Shim;
-use crate::shim::frames::Code;
-use crate::shim::model::{Call, Container, Phase, Record};
 use crate::sys::{Errno, process as processes};
 use std::os::fd::AsFd;
 

@@ -3,18 +3,18 @@
 use crate::engine::Started;
 use crate::error::{Error, Result};
 use crate::shim::containerd::ends::event;
-use crate::shim::containerd::event_messages as events;
 use crate::shim::containerd::info::RUNTIME_FILE;
-use crate::shim::containerd::messages::{
+use crate::shim::containerd::model::{Call, Container, Name, Phase, Process, Record};
+use crate::shim::containerd::protocol::event_messages as events;
+use crate::shim::containerd::protocol::frames::Code;
+use crate::shim::containerd::protocol::messages::{
     CreateRequest, CreateResponse, Mount, Options, ProcessRequest, StartResponse,
 };
 use crate::shim::containerd::replies::{Reply, internal, said, status_of};
 use crate::shim::containerd::rootfs;
 use crate::shim::containerd::runtime::{self, Runtime};
 use crate::shim::containerd::shim::Shim;
-use crate::shim::frames::Code;
-use crate::shim::model::{Call, Container, Name, Phase, Process, Record};
-use crate::shim::stdio::{Ends, Part, Streams};
+use crate::shim::containerd::streams::{Ends, Part, Streams};
 use crate::spec::{Spec, load};
 use crate::sys::file;
 use prost::Message;

@@ -2,15 +2,15 @@
 
 use crate::error::Result;
 use crate::shim::containerd::ends::event;
-use crate::shim::containerd::event_messages as events;
-use crate::shim::containerd::messages::{DeleteResponse, ProcessRequest};
+use crate::shim::containerd::model::{Call, Container, Name, Phase, Process, Record, Settings, Timestamp};
+use crate::shim::containerd::protocol::event_messages as events;
+use crate::shim::containerd::protocol::frames::Code;
+use crate::shim::containerd::protocol::messages::{DeleteResponse, ProcessRequest};
 use crate::shim::containerd::replies::{Reply, internal, nothing, status_of};
 use crate::shim::containerd::rootfs;
 use crate::shim::containerd::runtime::Runtime;
 use crate::shim::containerd::shim::Shim;
-use crate::shim::frames::Code;
-use crate::shim::model::{Call, Container, Name, Phase, Process, Record, Settings, Timestamp};
-use crate::shim::stdio::{Part, Streams};
+use crate::shim::containerd::streams::{Part, Streams};
 use crate::sys::wait;
 use prost::Message;
 use std::os::fd::AsFd;

@@ -1,7 +1,7 @@
 //! `-info`: what containerd 1.7 and later ask of a shim before they have a container for it.
 
 use crate::error::{Error, Result};
-use crate::shim::containerd::messages::Any;
+use crate::shim::containerd::protocol::messages::Any;
 use prost::Message;
 use std::io::Write;
 use std::path::Path;

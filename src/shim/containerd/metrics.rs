@@ -2,7 +2,7 @@
 //! plain numbers, so they are written field by field, by tables of names and field numbers.
 
 use crate::cgroup::stats::{BlkioEntry, MemoryUse, Stats};
-use crate::shim::containerd::messages::Any;
+use crate::shim::containerd::protocol::messages::Any;
 use crate::shim::table::Table;
 use prost::encoding::{bytes, string, uint64};
 use std::collections::BTreeMap;

@@ -1,10 +1,10 @@
 //! Publishing events to containerd, in their order, one at a time: each is sent again until containerd has it.
 
-use crate::shim::containerd::event_messages::{Envelope, ForwardRequest};
 use crate::shim::containerd::info::socket_of;
-use crate::shim::containerd::messages::Any;
-use crate::shim::frames::{self, First, REQUEST, RESPONSE, Request, Response};
-use crate::shim::model::Event;
+use crate::shim::containerd::model::Event;
+use crate::shim::containerd::protocol::event_messages::{Envelope, ForwardRequest};
+use crate::shim::containerd::protocol::frames::{self, First, REQUEST, RESPONSE, Request, Response};
+use crate::shim::containerd::protocol::messages::Any;
 use crate::sys::epoll::Interest;
 use crate::sys::{Errno, SysResult, file, socket};
 use prost::Message;

@@ -1,9 +1,9 @@
 //! Reading requests, and answering them: what all calls have in common.
 
 use crate::error::{Error, Kind};
-use crate::shim::containerd::messages::ProcessRequest;
-use crate::shim::frames::{Code, Request, Status};
-use crate::shim::model::Name;
+use crate::shim::containerd::model::Name;
+use crate::shim::containerd::protocol::frames::{Code, Request, Status};
+use crate::shim::containerd::protocol::messages::ProcessRequest;
 use prost::Message;
 
 /// `None`: the answer comes later.

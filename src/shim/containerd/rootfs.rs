@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::names::{Atime, Effect, mount_option};
-use crate::shim::containerd::messages::Mount;
+use crate::shim::containerd::protocol::messages::Mount;
 use crate::sys::{Errno, c, file};
 use nix::mount::{MntFlags, MsFlags, umount2};
 use std::os::fd::{AsRawFd, OwnedFd};

@@ -7,10 +7,10 @@ use crate::engine::{
 use crate::error::{Error, Kind, Result};
 use crate::host::survey;
 use crate::shim::containerd::info::SOCKETS;
-use crate::shim::containerd::messages::Options;
+use crate::shim::containerd::model::{Container, Process};
+use crate::shim::containerd::protocol::messages::Options;
 use crate::shim::foreign::{Create, Foreign};
 use crate::shim::launch::is_this_program;
-use crate::shim::model::{Container, Process};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 

@@ -8,16 +8,16 @@
 use crate::engine::{keep_all_room, release};
 use crate::error::{Error, Result};
 use crate::report::{Format, Log, Verbosity};
+use crate::shim::containerd::jobs::Jobs;
+use crate::shim::containerd::model::{Call, Chunk, Desk, Pending, Phase, Process, Record, Timestamp};
+use crate::shim::containerd::protocol::frames::Code;
 use crate::shim::containerd::publisher::{Progress, Publisher};
 use crate::shim::containerd::replies::named;
 use crate::shim::containerd::shim::{
     CONNECTION, END, JOBS, KEEPER, KIND, LOGGER, LOOK, OOM, PUBLISHER, STREAM, Shim,
 };
-use crate::shim::frames::Code;
-use crate::shim::jobs::Jobs;
+use crate::shim::containerd::streams::{Moved, Part, Stream, Streams};
 use crate::shim::link::{Held, Keeper, Left, Said, UNKNOWN};
-use crate::shim::model::{Call, Chunk, Desk, Pending, Phase, Process, Record, Timestamp};
-use crate::shim::stdio::{Moved, Part, Stream, Streams};
 use crate::shim::table::Table;
 use crate::sys::epoll::{Epoll, Interest};
 use crate::sys::inbox::Inbox;

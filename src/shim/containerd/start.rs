@@ -4,12 +4,12 @@
 use crate::engine::{Engine, Force, Status as State, Watch, keep_room};
 use crate::error::{Error, Result};
 use crate::shim::containerd::info::{self, NAME, RUNTIME_FILE, SOCKETS, socket_of};
-use crate::shim::containerd::messages::{Any, DeleteResponse, Options, ProcessRequest};
+use crate::shim::containerd::model::{Container, Record, Settings, Timestamp};
+use crate::shim::containerd::protocol::frames::{self, REQUEST, Request};
+use crate::shim::containerd::protocol::messages::{Any, DeleteResponse, Options, ProcessRequest};
 use crate::shim::containerd::replies::OWN_REQUEST;
 use crate::shim::containerd::{rootfs, runtime, serve};
-use crate::shim::frames::{self, REQUEST, Request};
 use crate::shim::launch;
-use crate::shim::model::{Container, Record, Settings, Timestamp};
 use crate::spec::{Spec, load};
 use crate::state::{NoRoot, Store, short_name};
 use crate::sys::{Errno, file, identity, random, signal, socket};

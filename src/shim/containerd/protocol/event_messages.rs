@@ -1,7 +1,7 @@
 //! The events that containerd hears of a task, and what they are sent in.
 
-use crate::shim::containerd::messages::{Any, Mount};
-use crate::shim::model::Timestamp;
+use crate::shim::containerd::model::Timestamp;
+use crate::shim::containerd::protocol::messages::{Any, Mount};
 use prost::Message;
 
 /// Of /tasks/create.

@@ -1,7 +1,7 @@
 //! containerd's task service (containerd.task.v2 and v3, which have the same messages): numbers and types of its fields, as
 //! far as we read and send them.
 
-use crate::shim::model::{Container, Timestamp};
+use crate::shim::containerd::model::{Container, Timestamp};
 use prost::Message;
 
 /// The kind of a message, and its bytes.

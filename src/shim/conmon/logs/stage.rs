@@ -11,8 +11,8 @@
 //! that it has it; a journal's records are counted by the kernel (`sys::marks`).
 
 use crate::error::{Error, Result};
+use crate::shim::conmon::logs::{About, Driver, Form, Output, format, journal};
 use crate::shim::link::{Held, Keeper};
-use crate::shim::logs::{About, Driver, Form, Output, format, journal};
 use crate::sys::marks::Marks;
 use crate::sys::{Errno, SysResult, c, file, pipe};
 use nix::sys::stat::fstat;

@@ -2,7 +2,7 @@
 //! applied, and a successor applies the same records.
 
 use crate::error::Result;
-use crate::shim::frames::{self, First, Malformed, REQUEST, Request};
+use crate::shim::containerd::protocol::frames::{self, First, Malformed, REQUEST, Request};
 use crate::shim::journal::Journal;
 use crate::shim::table::Table;
 use prost::Message;

@@ -1,6 +1,6 @@
 //! Records for systemd's journal, by its native protocol: a datagram each, with the fields that podman looks for.
 
-use crate::shim::logs::{About, Output};
+use crate::shim::conmon::logs::{About, Output};
 use crate::sys::{SysResult, socket};
 use std::os::fd::OwnedFd;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! Output as the lines of a log. Each part that comes is cut at its line ends; the last of it may be a part of a line.
 
-use crate::shim::logs::{Form, Output};
+use crate::shim::conmon::logs::{Form, Output};
 use crate::time::rfc3339;
 use std::time::{Duration, UNIX_EPOCH};
 

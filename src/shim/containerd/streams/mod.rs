@@ -5,9 +5,11 @@
 //! killed at any instant has neither lost nor doubled a byte, because both ends are held by the keeper. A client that does
 //! not read fills its fifo, then the pipe, and then the process waits; the shim holds nothing.
 
+mod targets;
+
+use self::targets::Target;
 use crate::error::{Error, Result};
 use crate::shim::link::{Held, Keeper};
-use crate::shim::targets::{self, Target};
 use crate::sys::epoll::Interest;
 use crate::sys::launch::Child;
 use crate::sys::{Errno, SysResult, c, file, pipe};

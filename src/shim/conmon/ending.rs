@@ -1,0 +1,137 @@
+//! How the process ends, and who is told.
+
+use crate::cgroup::oom::Seen;
+use crate::error::Result;
+use crate::shim::conmon::options::named_by;
+use crate::shim::conmon::record::{PIDFD, Record};
+use crate::shim::conmon::runtime::Globals;
+use crate::shim::conmon::shim::{LOOK, OF_OOM, Shim};
+use crate::shim::conmon::{finish, places};
+use crate::shim::link::how_it_ended;
+use crate::sys::process;
+use crate::sys::wait::{self, Ended};
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::time::Instant;
+
+const TIMED_OUT: &str = "command timed out";
+
+impl Shim {
+    pub(super) fn look_at_end(&mut self) -> Result<()> {
+        let Some(pidfd) = &self.pidfd else { return Ok(()) };
+        let told = self.record().pid.and_then(|pid| self.endings.get(&pid).copied());
+        match how_it_ended(pidfd.as_fd(), told, self.keeper_is_gone) {
+            Some(ended) => self.has_ended(ended),
+            None => {
+                self.epoll.forget(pidfd.as_fd());
+                self.look = Some(Instant::now() + LOOK);
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn has_ended(&mut self, ended: Ended) -> Result<()> {
+        if self.ended.is_some() {
+            return Ok(());
+        }
+        self.look_at_oom()?;
+        self.note(Record { status: Some(ended.code()), ..Record::default() })?;
+        if let Some(pidfd) = self.pidfd.take() {
+            self.epoll.forget(pidfd.as_fd());
+            // Not ours to reap where the keeper has done so.
+            let _ = wait::try_reap(pidfd.as_fd());
+        }
+        self.keeper.let_go(PIDFD)?;
+        self.bound_output();
+        self.deadline = None;
+        Ok(())
+    }
+
+    pub(super) fn end_in_time(&mut self) -> Result<()> {
+        self.deadline = None;
+        self.note(Record { timed_out: Some(true), ..Record::default() })?;
+        if let Some(pidfd) = &self.pidfd {
+            // It may have ended by itself.
+            let _ = process::pidfd_send_signal(pidfd.as_fd(), libc::SIGKILL);
+        }
+        Ok(())
+    }
+
+    pub(super) fn watch_oom(&mut self) {
+        if self.options.exec {
+            return;
+        }
+        let Some(globals) = Globals::of(&self.options) else { return };
+        // Without a memory controller, or for a container that ends at once, there is nothing to watch.
+        let watched = globals.engine(None).and_then(|engine| engine.watch_oom(&self.options.id));
+        let Ok(Some(oom)) = watched else { return };
+        let (fd, interest) = oom.watched();
+        if self.watch(OF_OOM, fd, interest).is_ok() {
+            self.oom = Some(oom);
+        }
+    }
+
+    pub(super) fn look_at_oom(&mut self) -> Result<()> {
+        let Some(oom) = &mut self.oom else { return Ok(()) };
+        match oom.look().unwrap_or(Seen::Gone) {
+            Seen::Killed => finish::write_oom_files(&self.options),
+            Seen::Nothing => Ok(()),
+            Seen::Gone => {
+                self.epoll.forget(oom.watched().0);
+                self.oom = None;
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn tell_end(&mut self) -> Result<()> {
+        let record = self.record();
+        if !self.options.no_sync_log {
+            self.stage.sync();
+        }
+        let timed_out = record.timed_out == Some(true);
+        let status = if timed_out { -1 } else { record.status.unwrap_or(-1) };
+        // Reserved ports are free again before it is known that the container has ended.
+        let sync = named_by("_OCI_SYNCPIPE");
+        for number in self.given.keys().copied().filter(|number| Some(*number) != sync).collect::<Vec<_>>() {
+            if let Some(name) = record.name_of(number) {
+                self.keeper.let_go(name)?;
+            }
+            self.given.remove(&number);
+        }
+        if let Err(error) = finish::write_exit_files(&self.options, status) {
+            self.log.warn(&error);
+        }
+        if let Some(sync) = self.pipe_of("_OCI_SYNCPIPE").filter(|_| self.options.exec) {
+            finish::say(sync, &self.options, status, timed_out.then_some(TIMED_OUT))?;
+        }
+        self.note(Record { told: Some(true), ..Record::default() })
+    }
+
+    pub(super) fn end(&mut self, status: i32) -> Result<()> {
+        if let Some(number) = named_by("_OCI_SYNCPIPE") {
+            if let Some(name) = self.record().name_of(number) {
+                self.keeper.let_go(name)?;
+            }
+            self.given.remove(&number);
+        }
+        for name in self.clients.names() {
+            self.clients.remove(name, &self.epoll);
+            self.keeper.let_go(name)?;
+        }
+        if !self.options.bundle.as_os_str().is_empty() {
+            let link = places::link(&self.options).filter(|path| path.is_symlink());
+            let path = link.unwrap_or_else(|| self.options.bundle.join("attach"));
+            remove(&path);
+        }
+        if let Err(error) = finish::run_exit_command(&self.options) {
+            self.log.warn(&error);
+        }
+        self.keeper.finish(status as u32 & 0xff)
+    }
+}
+
+fn remove(path: &Path) {
+    // It may have gone with its directory.
+    let _ = std::fs::remove_file(path);
+}
