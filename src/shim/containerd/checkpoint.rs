@@ -25,6 +25,11 @@ impl Shim {
                 .map_err(|e| Code::InvalidArgument.saying(format!("the options cannot be read: {e}")))?,
             None => CheckpointOptions::default(),
         };
+        // Of these CRIU keeps the network alone empty, and that always.
+        if let Some(other) = options.empty_namespaces.iter().find(|kind| *kind != "network") {
+            let refusal = format!("empty_namespaces has {other:?}: only a network namespace can be left out");
+            return Err(Code::InvalidArgument.saying(refusal));
+        }
         let path = [&options.image_path, &request.path].into_iter().find(|path| !path.is_empty()).cloned();
         let (id, path) = (container.id.clone(), PathBuf::from(path.unwrap_or_default()));
         let work = move |runtime: &Runtime| dump(runtime.engine()?, &id, path, &options);

@@ -238,8 +238,6 @@ pub struct Options {
     pub root: String,
     #[prost(bool, tag = "9")]
     pub systemd_cgroup: bool,
-    #[prost(string, tag = "10")]
-    pub criu_image_path: String,
     #[prost(string, tag = "11")]
     pub criu_work_path: String,
 }
@@ -277,8 +275,6 @@ pub struct CheckpointOptions {
     pub file_locks: bool,
     #[prost(string, repeated, tag = "6")]
     pub empty_namespaces: Vec<String>,
-    #[prost(string, tag = "7")]
-    pub cgroups_mode: String,
     #[prost(string, tag = "8")]
     pub image_path: String,
     #[prost(string, tag = "9")]
