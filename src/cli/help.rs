@@ -12,15 +12,10 @@ use std::fmt::Write;
 
 pub const ABOUT: &str = "run containers as the Open Container Initiative specifies them";
 
-const NO_LOGS: &str = "no output is kept: it goes where the caller of `run` or `create` sends it; read it there, or from \
-                       the engine that called";
-
 /// (a command of other programs, what does its work here, what helps).
-const FOREIGN_COMMANDS: [(&str, &str, &str); 14] = [
-    ("attach", "", "connect the terminal when you create the container: `run`, or `create --console-socket`"),
+const FOREIGN_COMMANDS: [(&str, &str, &str); 11] = [
     ("inspect", "state", ""),
-    ("log", "", NO_LOGS),
-    ("logs", "", NO_LOGS),
+    ("log", "logs", ""),
     ("ls", "list", ""),
     ("remove", "delete", ""),
     ("rm", "delete", ""),
@@ -34,7 +29,6 @@ const FOREIGN_COMMANDS: [(&str, &str, &str); 14] = [
     ("top", "ps", ""),
     ("unpause", "resume", ""),
     ("version", "--version", ""),
-    ("wait", "", "`run` waits for the container's process; `events` ends when the container ends"),
 ];
 
 /// Scripts look for runc's text; a person gets the command that was probably meant.

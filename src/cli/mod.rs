@@ -105,6 +105,9 @@ fn dispatch(session: &Session, word: &str, rest: &[OsString]) -> (Result<i32>, i
     let Some(command) = find(COMMANDS, word) else {
         return (Err(help::unknown_command(face, word, COMMANDS)), face.unknown_command);
     };
+    if let Action::Words(act) = command.action {
+        return (Ok(act(rest)), FAILED);
+    }
     let name = format!("{} {word}", face.name);
     match Arguments::parse(&name, (command.options)(), command.options_end, rest) {
         Err(error) => (Err(misused(face, Some(command), error)), face.unknown_option),
@@ -118,6 +121,7 @@ fn dispatch(session: &Session, word: &str, rest: &[OsString]) -> (Result<i32>, i
                 let outcome = match command.action {
                     Action::Call(act) => act(session, &given),
                     Action::Describe(act) => act(session, &given, COMMANDS),
+                    Action::Words(act) => Ok(act(rest)),
                 };
                 (outcome, (command.failure)(face))
             }

@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// One call of the program.
+#[derive(Clone)]
 pub struct Session {
     pub face: &'static Face,
     /// `--root`, absolute; absent: the default.
@@ -25,6 +26,9 @@ pub struct Session {
     pub rootless: Rootless,
     pub allowed_annotations: Vec<String>,
     pub log: Arc<Log>,
+    /// This process is the shim of a detached container. Of the descriptors that its command was given, so many are a
+    /// service manager's sockets.
+    pub shim: Option<usize>,
 }
 
 /// An engine whose waits a signal ends.
@@ -73,6 +77,12 @@ impl Session {
     /// For a command that looks at containers.
     pub fn engine_for_look(&self, missing: NoRoot) -> Result<Engine> {
         self.engine(missing, None)
+    }
+
+    /// For a shim: a signal ends it, and what ends its calls is its own.
+    pub fn engine_for_shim(&self, stop: Option<Arc<dyn Stop>>) -> Result<Engine> {
+        identity::keep_owners_rights();
+        self.engine(NoRoot::Make, stop)
     }
 
     /// For a command on all containers a root that was named and is missing is a mistake.

@@ -12,6 +12,7 @@
 
 pub mod conmon;
 pub mod containerd;
+pub mod detached;
 mod execute;
 mod foreign;
 mod journal;

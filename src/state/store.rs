@@ -105,13 +105,7 @@ impl Store {
         let name = c_id(id);
         let root = self.root()?;
         ours(self.owner)?;
-        let in_use = || {
-            Error::new("container with given ID already exists")
-                .kind(Kind::IdInUse)
-                .field("container-id")
-                .value(id)
-                .remedy("choose another id, or delete that container")
-        };
+        let in_use = || id_in_use(id);
         if self.beside.as_ref().is_some_and(|other| other.peek(id).is_ok()) {
             return Err(in_use());
         }
@@ -641,6 +635,15 @@ fn ours(owner: u32) -> Result<()> {
     Err(Error::new(format!("the state directory belongs to another user, {owner}"))
         .kind(Kind::Unsupported)
         .remedy("run the command as that user"))
+}
+
+/// With the text that engines look for.
+pub fn id_in_use(id: &str) -> Error {
+    Error::new("container with given ID already exists")
+        .kind(Kind::IdInUse)
+        .field("container-id")
+        .value(id)
+        .remedy("choose another id, or delete that container")
 }
 
 /// With the text that engines look for.

@@ -128,9 +128,8 @@ fn what_is_typed_from_habit_or_by_a_slip_is_understood() {
         ("ls", "did you mean 'list'?"),
         ("rm web", "did you mean 'delete'?"),
         ("stop web", "did you mean 'kill'? (`kill <container-id>` sends TERM"),
-        ("log web", "unknown command 'log' (no output is kept"),
+        ("log web", "did you mean 'logs'?"),
         ("status web", "did you mean 'state'?"),
-        ("logs web", "unknown command 'logs' (no output is kept"),
         ("kill -9 web", "the signal follows the id: `kill <container-id> 9`"),
         ("kill -KILL web", "not defined: -KILL (the signal follows the id: `kill <container-id> KILL`)"),
         (

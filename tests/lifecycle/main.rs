@@ -9,6 +9,7 @@ mod checkpoint;
 mod commands;
 mod crash;
 mod descriptors;
+mod detached;
 mod exec;
 mod failures;
 mod freezer;

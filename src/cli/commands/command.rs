@@ -2,6 +2,7 @@
 
 use crate::cli::{Arguments, Face, Session};
 use crate::error::Result;
+use std::ffi::OsString;
 use std::ops::RangeInclusive;
 
 /// One command.
@@ -26,6 +27,8 @@ pub struct Command {
 pub enum Action {
     /// Calls the engine, and prints what it says.
     Call(fn(&Session, &Arguments) -> Result<i32>),
+    /// Has a command line of its own; the exit code is what it returns.
+    Words(fn(&[OsString]) -> i32),
     /// Prints a page or a script that is made of the definitions of all commands.
     Describe(fn(&Session, &Arguments, &[Command]) -> Result<i32>),
 }

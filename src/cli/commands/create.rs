@@ -39,6 +39,11 @@ pub fn shared_options() -> Vec<Arg> {
 pub fn parse(arguments: &Arguments) -> Result<CreateOptions<'static>> {
     let (announced, socket_names) = caller::listening()?;
     let (sockets, preserve_fds) = caller::descriptors(announced, arguments.number("preserve-fds"))?;
+    Ok(CreateOptions { sockets, socket_names, preserve_fds, ..without_descriptors(arguments)? })
+}
+
+/// For a shim, which has the caller's descriptors under other numbers.
+pub fn without_descriptors(arguments: &Arguments) -> Result<CreateOptions<'static>> {
     Ok(CreateOptions {
         id: arguments.id(),
         bundle: arguments.path("bundle").unwrap_or_else(|| PathBuf::from(".")),
@@ -48,12 +53,10 @@ pub fn parse(arguments: &Arguments) -> Result<CreateOptions<'static>> {
         pid_file: arguments.path("pid-file"),
         root_change: if arguments.switch("no-pivot") { RootChange::MoveMount } else { RootChange::PivotRoot },
         keyring: if arguments.switch("no-new-keyring") { Keyring::Inherit } else { Keyring::New },
-        sockets,
-        socket_names,
-        preserve_fds,
         notify_socket: caller::socket("NOTIFY_SOCKET"),
         pidfd_socket: arguments.path("pidfd-socket"),
         seccomp_receiver: caller::text("RUN_OCI_SECCOMP_RECEIVER")?.filter(|path| !path.is_empty()),
+        ..CreateOptions::default()
     })
 }
 

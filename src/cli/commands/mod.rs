@@ -2,8 +2,9 @@
 
 mod checkpoint;
 pub mod command;
-mod create;
+pub mod create;
 mod delete;
+pub mod detached;
 mod events;
 mod exec;
 pub mod features;
@@ -26,6 +27,7 @@ use super::{completion, manual};
 
 /// In the order in which help lists them.
 pub const COMMANDS: &[Command] = &[
+    detached::attach::COMMAND,
     checkpoint::COMMAND,
     completion::COMMAND,
     create::COMMAND,
@@ -36,6 +38,7 @@ pub const COMMANDS: &[Command] = &[
     info::COMMAND,
     kill::COMMAND,
     list::COMMAND,
+    detached::logs::COMMAND,
     manual::COMMAND,
     mounts::COMMAND,
     pausing::PAUSE,
@@ -43,8 +46,10 @@ pub const COMMANDS: &[Command] = &[
     restore::COMMAND,
     pausing::RESUME,
     run::COMMAND,
+    detached::shim::COMMAND,
     spec::COMMAND,
     start::COMMAND,
     state::COMMAND,
     update::COMMAND,
+    detached::wait::COMMAND,
 ];

@@ -2,7 +2,8 @@
 
 use super::command::{Action, Command, ON_A_CONTAINER};
 use super::create;
-use crate::cli::arguments::switch;
+use super::detached::run as detached;
+use crate::cli::arguments::{option, options as several, switch};
 use crate::cli::foreground::{self, Orphans};
 use crate::cli::session::Attended;
 use crate::cli::{Arguments, Session};
@@ -17,7 +18,9 @@ pub const COMMAND: Command = Command {
     name: "run",
     about: "create and run a container",
     detail: "Creates a container from a bundle, starts it, waits for its process and deletes it.\n\
-             The exit code is that of the process, or 128 plus the number of the signal that ended it.",
+             The exit code is that of the process, or 128 plus the number of the signal that ended it.\n\
+             With --detach --log-output FILE it returns when the process runs: `logs`, `attach` and `wait` find its\n\
+             output and its exit status.",
     options,
     action: Action::Call(|session, arguments| {
         run(session, arguments).map_err(|e| e.doing(format!("{} run failed", session.face.name)))
@@ -31,11 +34,25 @@ fn options() -> Vec<Arg> {
         switch("detach", "do not wait for the process").short('d'),
         switch("no-subreaper", "do not adopt the container's orphans while `run` waits"),
         switch("keep", "keep the container after its process has ended"),
+        several(
+            "log-output",
+            "[DRIVER:]FILE",
+            "with --detach: leave a shim that keeps the output in FILE, and the exit status; DRIVER is k8s-file \
+             (default) or json-file; journald and none take no file; may be repeated",
+        ),
+        option("log-size-max", "BYTES", "with --log-output: a file that would become longer begins anew"),
+        switch("stdin", "with --log-output: clients of `attach` write to the process's standard input"),
     ]);
     options
 }
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
+    if let Some(sockets) = session.shim {
+        return detached::serve(session, arguments, sockets);
+    }
+    if detached::is_asked_for(arguments)? {
+        return detached::run(session, arguments);
+    }
     let options = create::parse(arguments)?;
     let after = if arguments.switch("keep") { AfterExit::Keep } else { AfterExit::Delete };
     let Attended { engine, signals } = session.engine_for_new()?;

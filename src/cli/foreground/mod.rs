@@ -3,6 +3,7 @@
 //! One poll over the process, the signals, the notify socket, and, with a terminal, both directions of its text.
 //! SIGCHLD needs no care: the process is watched by its descriptor, so that one that ends at once is not missed.
 
+pub mod attached;
 mod relay;
 
 use crate::engine::Started;

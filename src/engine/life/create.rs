@@ -24,7 +24,7 @@ use crate::engine::life::{
     start_pipes,
     start_pipes::Starter,
 };
-use crate::engine::{Call, CreateOptions, Keyring, Planned, RootChange, Started};
+use crate::engine::{Call, CreateOptions, Engine, Keyring, Planned, RootChange, Started};
 use crate::error::Result;
 use crate::host::{self, mountinfo, survey};
 use crate::plan::deeds::{self, Creation, Deed, Wishes};
@@ -72,6 +72,16 @@ impl Ready {
             owner: root_outside(spec).filter(|_| prepared.facts.administrator),
             annotated: &prepared.annotated,
         })
+    }
+}
+
+impl Engine {
+    /// Whether the config gives the process a terminal.
+    pub fn wants_terminal(&self, options: &CreateOptions) -> Result<bool> {
+        let bundle = Bundle::read(options)?;
+        // They are told when the container is made.
+        let spec = bundle.spec(&mut Vec::new())?;
+        Ok(spec.process.is_some_and(|process| process.terminal))
     }
 }
 

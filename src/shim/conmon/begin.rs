@@ -1,8 +1,9 @@
 //! What podman executes: it waits for the word, makes what has to be there when it returns, starts the keeper and ends.
 
 use crate::error::{Error, Result};
-use crate::shim::conmon::options::{Options, help, named_by};
+use crate::shim::conmon::options::{Options, help};
 use crate::shim::conmon::record::Record;
+use crate::shim::conmon::runtime::{Globals, Maker};
 use crate::shim::conmon::{places, serve};
 use crate::shim::launch;
 use crate::sys::{file, pipe, signal, wait};
@@ -36,7 +37,11 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> i32 {
             return printed.map(|()| 0).map_err(|e| Error::io("write to standard output", &e));
         }
         options.check()?;
-        if proper { serve::serve(options).map(|()| 0) } else { begin(&options, &words) }
+        if proper {
+            let globals = Globals::of(&options).map(|globals| Box::new(globals) as Box<dyn Maker>);
+            return serve::serve(options, globals).map(|()| 0);
+        }
+        begin(&options, &words)
     });
     done.unwrap_or_else(|error| {
         // There is no other place to say it.
@@ -47,7 +52,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> i32 {
 
 fn begin(options: &Options, words: &[String]) -> Result<i32> {
     let given = inherited(options.has_passthrough())?;
-    if let Some(number) = named_by("_OCI_STARTPIPE")
+    if let Some(number) = options.pipes.start
         && let Some(start) = file::inherited(number)
     {
         // By then the caller has put this process where it is to be.

@@ -6,10 +6,10 @@
 
 use crate::error::Result;
 use crate::shim::conmon::logs::Output;
+use crate::shim::table::Table;
 use crate::sys::epoll::{Epoll, Interest};
 use crate::sys::{Errno, socket};
 use nix::sys::socket::{MsgFlags, send};
-use std::collections::BTreeMap;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ struct Client {
 
 #[derive(Default)]
 pub struct Clients {
-    all: BTreeMap<u64, Client>,
+    all: Table<u64, Client>,
     /// Nothing is read of any of them: the process does not read.
     closed: bool,
 }
@@ -47,7 +47,7 @@ pub enum Heard {
 impl Clients {
     /// `false`: it may not, or there are too many.
     pub fn add(&mut self, name: u64, socket: OwnedFd, epoll: &Epoll) -> bool {
-        if !socket::is_of_root_or_us(socket.as_fd()) || self.all.len() >= MOST {
+        if !socket::is_of_root_or_us(socket.as_fd()) || self.all.keys().count() >= MOST {
             return false;
         }
         let client = Client { socket, speaks: true, taken: 0, stalled: None };
@@ -110,7 +110,7 @@ impl Clients {
     /// Whether input may come.
     pub fn listen(&mut self, listen: bool, epoll: &Epoll) {
         self.closed = !listen;
-        for (name, client) in &self.all {
+        for (name, client) in self.all.iter() {
             // One that cannot be watched is found out by the next packet.
             let _ = client.watch(*name, epoll, self.closed);
         }
@@ -120,7 +120,7 @@ impl Clients {
     pub fn give(&mut self, output: Output, bytes: &[u8], epoll: &Epoll) -> bool {
         let tag = if output == Output::Out { 2 } else { 3 };
         let (mut gone, mut done) = (Vec::new(), true);
-        for (name, client) in &mut self.all {
+        for (name, client) in self.all.iter_mut() {
             while client.taken < bytes.len() {
                 let part = &bytes[client.taken..bytes.len().min(client.taken + PACKET)];
                 let packet = [&[tag], part].concat();

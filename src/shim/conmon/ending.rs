@@ -2,9 +2,7 @@
 
 use crate::cgroup::oom::Seen;
 use crate::error::Result;
-use crate::shim::conmon::options::named_by;
 use crate::shim::conmon::record::{PIDFD, Record};
-use crate::shim::conmon::runtime::Globals;
 use crate::shim::conmon::shim::{LOOK, OF_OOM, Shim};
 use crate::shim::conmon::{finish, places};
 use crate::shim::link::how_it_ended;
@@ -61,9 +59,9 @@ impl Shim {
         if self.options.exec {
             return;
         }
-        let Some(globals) = Globals::of(&self.options) else { return };
+        let Some(maker) = &self.maker else { return };
         // Without a memory controller, or for a container that ends at once, there is nothing to watch.
-        let watched = globals.engine(None).and_then(|engine| engine.watch_oom(&self.options.id));
+        let watched = maker.engine().and_then(|engine| engine.watch_oom(&self.options.id));
         let Ok(Some(oom)) = watched else { return };
         let (fd, interest) = oom.watched();
         if self.watch(OF_OOM, fd, interest).is_ok() {
@@ -92,7 +90,7 @@ impl Shim {
         let timed_out = record.timed_out == Some(true);
         let status = if timed_out { -1 } else { record.status.unwrap_or(-1) };
         // Reserved ports are free again before it is known that the container has ended.
-        let sync = named_by("_OCI_SYNCPIPE");
+        let sync = self.options.pipes.sync;
         for number in self.given.keys().copied().filter(|number| Some(*number) != sync).collect::<Vec<_>>() {
             if let Some(name) = record.name_of(number) {
                 self.keeper.let_go(name)?;
@@ -102,14 +100,14 @@ impl Shim {
         if let Err(error) = finish::write_exit_files(&self.options, status) {
             self.log.warn(&error);
         }
-        if let Some(sync) = self.pipe_of("_OCI_SYNCPIPE").filter(|_| self.options.exec) {
+        if let Some(sync) = self.sync_pipe().filter(|_| self.options.exec) {
             finish::say(sync, &self.options, status, timed_out.then_some(TIMED_OUT))?;
         }
         self.note(Record { told: Some(true), ..Record::default() })
     }
 
     pub(super) fn end(&mut self, status: i32) -> Result<()> {
-        if let Some(number) = named_by("_OCI_SYNCPIPE") {
+        if let Some(number) = self.options.pipes.sync {
             if let Some(name) = self.record().name_of(number) {
                 self.keeper.let_go(name)?;
             }

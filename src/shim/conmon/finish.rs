@@ -11,8 +11,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::thread;
 use std::time::Duration;
 
-/// One line for the caller: a number by the name that this version of conmon's interface has for it.
-pub fn say(pipe: BorrowedFd, options: &Options, number: i32, message: Option<&str>) -> Result<()> {
+/// One line for the caller: a number by the name that this version of conmon's interface has for it. `false`: the caller has
+/// ended, and needs no answer.
+pub fn say(pipe: BorrowedFd, options: &Options, number: i32, message: Option<&str>) -> Result<bool> {
     let key = match options.api_version {
         1.. => "data",
         _ if options.exec => "exit_code",
@@ -21,8 +22,8 @@ pub fn say(pipe: BorrowedFd, options: &Options, number: i32, message: Option<&st
     let message = message.map(|message| format!(", \"message\": {}", serde_json::Value::from(message)));
     let line = format!("{{\"{key}\": {number}{}}}\n", message.unwrap_or_default());
     match file::write_all(pipe, line.as_bytes()) {
-        // A caller that has gone away needs no answer.
-        Ok(()) | Err(crate::sys::Errno(libc::EPIPE | libc::ECONNRESET)) => Ok(()),
+        Ok(()) => Ok(true),
+        Err(crate::sys::Errno(libc::EPIPE | libc::ECONNRESET)) => Ok(false),
         Err(e) => Err(e.because("write to the sync pipe")),
     }
 }

@@ -2,11 +2,10 @@
 
 use crate::engine::{Event, Observer, Started};
 use crate::error::{Error, Result};
-use crate::shim::conmon::options::named_by;
 use crate::shim::conmon::record::{
     ANSWER, CONTROL, ERR, IN, NOTIFY, OUT, PIDFD, Record, SIZE, TERMINAL, WORD,
 };
-use crate::shim::conmon::runtime::{self, Given, Globals};
+use crate::shim::conmon::runtime::{self, Given};
 use crate::shim::conmon::shim::{PATIENCE, Shim, note, now};
 use crate::shim::conmon::{finish, places};
 use crate::sys::{Errno, file, pipe, poll};
@@ -18,8 +17,7 @@ use std::time::Instant;
 impl Shim {
     pub(super) fn begin(&mut self, again: bool) -> Result<()> {
         self.note(Record { begun: Some(true), ..Record::default() })?;
-        let globals = Globals::of(&self.options);
-        if again && globals.is_none() {
+        if again && self.maker.is_none() {
             if !self.options.exec {
                 runtime::delete(&self.options)?;
             }
@@ -45,7 +43,7 @@ impl Shim {
             self.connect_notify(notify);
         }
         self.await_client()?;
-        let made = self.make(globals.as_ref(), again)?;
+        let made = self.make(again)?;
         self.keeper.hold(PIDFD, made.pidfd.as_fd())?;
         if let Some(master) = made.terminal {
             file::set_nonblocking(master.as_fd(), true).map_err(|e| e.because("set the terminal's mode"))?;
@@ -63,10 +61,10 @@ impl Shim {
         if !self.options.exec_attach {
             return Ok(());
         }
-        if let Some(attach) = self.pipe_of("_OCI_ATTACHPIPE") {
+        if let Some(attach) = self.pipe_of(self.options.pipes.attach) {
             finish::say(attach, &self.options, 0, None)?;
         }
-        let Some(start) = self.pipe_of("_OCI_STARTPIPE") else { return Ok(()) };
+        let Some(start) = self.pipe_of(self.options.pipes.start) else { return Ok(()) };
         file::read(start, &mut [0; 64]).map_err(|e| e.because("read the start pipe"))?;
         let deadline = Instant::now() + PATIENCE;
         while self.clients.is_empty() && poll::readable(self.keeper.fd(), Some(deadline)) == Ok(true) {
@@ -75,7 +73,7 @@ impl Shim {
         Ok(())
     }
 
-    fn make(&mut self, globals: Option<&Globals>, again: bool) -> Result<Started> {
+    fn make(&mut self, again: bool) -> Result<Started> {
         let failed = |e: Errno| e.because("pipe");
         let null = file::openat2(file::cwd(), c"/dev/null", libc::O_RDWR, 0, 0);
         let null = null.map_err(|e| e.because("open /dev/null"))?;
@@ -99,12 +97,12 @@ impl Shim {
             None => Some(null.as_fd()),
         });
         let observer = self.observer();
-        if let Some(globals) = globals {
+        if let Some(maker) = &self.maker {
             if self.options.terminal {
                 streams = [None; 3];
             }
             let given = self.given_to_process(streams);
-            return runtime::call(&self.options, globals, given, observer, again);
+            return maker.make(&self.options, given, observer, again);
         }
         let (said, errors) = pipe::to_read().map_err(failed)?;
         if self.options.terminal {
@@ -115,15 +113,14 @@ impl Shim {
     }
 
     fn given_to_process<'a>(&'a self, streams: [Option<BorrowedFd<'a>>; 3]) -> Given<'a> {
-        let ours = ["_OCI_SYNCPIPE", "_OCI_STARTPIPE", "_OCI_ATTACHPIPE"].map(named_by);
         let wanted = (3..).map_while(|number| {
-            self.given.get(&number).filter(|_| !ours.contains(&Some(number))).map(AsFd::as_fd)
+            self.given.get(&number).filter(|_| !self.options.pipes.have(number)).map(AsFd::as_fd)
         });
         let descriptors: Vec<BorrowedFd> = wanted.collect();
         let announced = std::env::var("LISTEN_FDS").ok().and_then(|number| number.parse().ok());
         let sockets =
             announced.filter(|_| self.options.replace_listen_pid && !self.options.exec).unwrap_or(0);
-        Given { streams, sockets: descriptors.len().min(sockets), descriptors }
+        Given { streams, sockets: descriptors.len().min(sockets), descriptors, sync: self.sync_pipe() }
     }
 
     /// A successor finds an exec that waits for its word.
@@ -145,8 +142,8 @@ impl Shim {
     }
 
     pub(super) fn report_failure(&self, error: &Error) -> Result<()> {
-        match self.pipe_of("_OCI_SYNCPIPE") {
-            Some(sync) => finish::say(sync, &self.options, -1, Some(&error.to_string())),
+        match self.sync_pipe() {
+            Some(sync) => finish::say(sync, &self.options, -1, Some(&error.to_string())).map(drop),
             None => Ok(()),
         }
     }

@@ -4,8 +4,20 @@ use crate::error::{Error, Result};
 use crate::shim::conmon::logs::{About, Driver};
 use std::path::PathBuf;
 
+/// Numbers of the caller's pipes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pipes {
+    /// By which the caller hears of the process.
+    pub sync: Option<i32>,
+    /// By which it lets us begin.
+    pub start: Option<i32>,
+    /// By which it hears that it can attach.
+    pub attach: Option<i32>,
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct Options {
+    pub pipes: Pipes,
     pub api_version: i64,
     pub bundle: PathBuf,
     pub id: String,
@@ -25,6 +37,8 @@ pub struct Options {
     pub leave_stdin_open: bool,
     pub debug: bool,
     pub drivers: Vec<Driver>,
+    /// The option that names them.
+    pub log_option: &'static str,
     pub log_size_max: u64,
     pub log_total_max: u64,
     pub log_tag: String,
@@ -101,9 +115,25 @@ const SWITCHES: [(&str, char); 16] = [
     ("no-container-partial-message", '-'),
 ];
 
-/// The number in a variable by which a caller names a descriptor.
-pub fn named_by(variable: &str) -> Option<i32> {
-    std::env::var(variable).ok()?.parse().ok().filter(|number| *number > 2)
+impl Pipes {
+    /// As podman and CRI-O name them.
+    pub fn of_environment() -> Pipes {
+        let number = |variable| std::env::var(variable).ok()?.parse().ok().filter(|number| *number > 2);
+        Pipes {
+            sync: number("_OCI_SYNCPIPE"),
+            start: number("_OCI_STARTPIPE"),
+            attach: number("_OCI_ATTACHPIPE"),
+        }
+    }
+
+    fn all(self) -> [Option<i32>; 3] {
+        [self.sync, self.start, self.attach]
+    }
+
+    /// Whether a number is one of theirs.
+    pub fn have(self, number: i32) -> bool {
+        self.all().contains(&Some(number))
+    }
 }
 
 /// What `--help` prints.
@@ -120,7 +150,13 @@ pub fn help() -> String {
 
 impl Options {
     pub fn parse(words: &[String]) -> Result<Options> {
-        let mut options = Options { socket_dir: PathBuf::from("/var/run/crio"), ..Options::default() };
+        let socket_dir = PathBuf::from("/var/run/crio");
+        let mut options = Options {
+            pipes: Pipes::of_environment(),
+            log_option: "--log-path",
+            socket_dir,
+            ..Options::default()
+        };
         let mut rest = words.iter();
         while let Some(word) = rest.next() {
             let unknown = || Error::argument("option", word, "there is no such option");

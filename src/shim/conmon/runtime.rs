@@ -26,6 +26,20 @@ pub struct Given<'a> {
     pub descriptors: Vec<BorrowedFd<'a>>,
     /// How many of them are a service manager's sockets.
     pub sockets: usize,
+    /// By which the caller hears of the process, where it does.
+    pub sync: Option<BorrowedFd<'a>>,
+}
+
+/// What makes the process in this process, by calls of the engine.
+pub trait Maker {
+    /// `again`: a shim that was killed has begun it.
+    fn make(&self, options: &Options, given: Given, observer: Observer, again: bool) -> Result<Started>;
+    /// For looks at the container.
+    fn engine(&self) -> Result<Engine>;
+    /// The caller has ended before it heard of the process.
+    fn unheard(&self, _options: &Options) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// What stands before the command, as far as the engine has it. Whatever else there is, is for the program.
@@ -101,7 +115,7 @@ impl Globals {
         )
     }
 
-    pub fn engine(&self, observer: Option<Observer>) -> Result<Engine> {
+    fn engine_for(&self, observer: Option<Observer>) -> Result<Engine> {
         keep_room()?;
         identity::keep_owners_rights();
         let usual = warnings_to(Arc::new(self.log()?));
@@ -120,32 +134,31 @@ impl Globals {
     }
 }
 
-/// By the engine. `again`: a shim that was killed has begun it.
-pub fn call(
-    options: &Options,
-    globals: &Globals,
-    given: Given,
-    observer: Observer,
-    again: bool,
-) -> Result<Started> {
-    let made = globals.engine(Some(observer)).and_then(|engine| {
-        let terminal = match options.terminal {
-            true => Terminal::Caller { like: None, output: None },
-            false => Terminal::None,
-        };
-        if options.exec {
-            exec(options, globals, &engine, terminal, given)
-        } else {
-            create(options, &engine, terminal, given, again)
+impl Maker for Globals {
+    fn make(&self, options: &Options, given: Given, observer: Observer, again: bool) -> Result<Started> {
+        let made = self.engine_for(Some(observer)).and_then(|engine| {
+            let terminal = match options.terminal {
+                true => Terminal::Caller { like: None, output: None },
+                false => Terminal::None,
+            };
+            if options.exec {
+                exec(options, self, &engine, terminal, given)
+            } else {
+                create(options, &engine, terminal, given, again)
+            }
+        });
+        let command = if options.exec { "exec" } else { "create" };
+        let made = made.map_err(|e| e.doing(format!("rruntime {command} failed")));
+        if let Err(error) = &made {
+            // podman looks for the reason there.
+            self.log()?.fatal(error);
         }
-    });
-    let made = made
-        .map_err(|e| e.doing(format!("rruntime {} failed", if options.exec { "exec" } else { "create" })));
-    if let Err(error) = &made {
-        // podman looks for the reason there.
-        globals.log()?.fatal(error);
+        made
     }
-    made
+
+    fn engine(&self) -> Result<Engine> {
+        self.engine_for(None)
+    }
 }
 
 fn create(

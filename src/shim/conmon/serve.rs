@@ -8,19 +8,20 @@ use crate::report::{Format, Log, Verbosity};
 use crate::shim::conmon::clients::Clients;
 use crate::shim::conmon::finish;
 use crate::shim::conmon::logs::Stage;
-use crate::shim::conmon::options::{Options, named_by};
+use crate::shim::conmon::options::Options;
 use crate::shim::conmon::record::{
     ANSWER, CONTROL, ERR, IN, NOTIFY, OUT, PIDFD, Record, SIZE, STAGE, TERMINAL, WORD,
 };
+use crate::shim::conmon::runtime::Maker;
 use crate::shim::conmon::shim::{
     OF_CONTROL, OF_END, OF_INPUT, OF_KEEPER, OF_LOG, OF_NOTIFY, OF_OOM, OF_OUTPUT, OF_SIZE, Shared, Shim, now,
 };
 use crate::shim::journal::Journal;
 use crate::shim::link::{Keeper, Left, Said, UNKNOWN};
+use crate::shim::table::Table;
 use crate::sys::epoll::{Epoll, Interest};
 use crate::sys::{memory, poll};
 use crate::wire::keeper::{ACCEPTED, EXTRA, LISTENER};
-use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -31,7 +32,7 @@ const SETTLED: Duration = Duration::from_secs(3);
 const LAST: Duration = Duration::from_secs(5);
 
 /// The shim proper. Returns when the keeper has been told not to start another.
-pub fn serve(options: Options) -> Result<()> {
+pub fn serve(options: Options, maker: Option<Box<dyn Maker>>) -> Result<()> {
     let keeper = Keeper::take()?;
     let Left { journal, mut held, endings, last: _ } = keeper.left()?;
     let mut record = Record::default();
@@ -43,7 +44,8 @@ pub fn serve(options: Options) -> Result<()> {
     let detail = if options.debug { Verbosity::Debug } else { Verbosity::Usual };
     let log = Log::stderr(Format::Text, detail);
     let drivers = options.drivers.clone();
-    let stage = Stage::open(journal.as_fd(), &drivers, options.about(), STAGE, &keeper, &mut held);
+    let stage = Stage::open(journal.as_fd(), &drivers, options.about(), STAGE, &keeper, &mut held)
+        .map_err(|e| e.field(options.log_option));
     let stage = match stage {
         Ok(stage) => stage,
         // What was begun may run: the next shim tries again.
@@ -83,6 +85,7 @@ pub fn serve(options: Options) -> Result<()> {
         rest_at: Some(Instant::now() + SETTLED),
         log,
         options,
+        maker,
     };
     let (word, _answer) = (take(WORD), take(ANSWER));
     if let Some(notify) = take(NOTIFY) {
@@ -102,8 +105,8 @@ pub fn serve(options: Options) -> Result<()> {
 }
 
 /// Nothing was made, and nothing will be.
-fn give_up(options: &Options, keeper: &Keeper, given: &BTreeMap<i32, OwnedFd>, error: &Error) -> Result<()> {
-    if let Some(sync) = named_by("_OCI_SYNCPIPE").and_then(|number| given.get(&number)) {
+fn give_up(options: &Options, keeper: &Keeper, given: &Table<i32, OwnedFd>, error: &Error) -> Result<()> {
+    if let Some(sync) = options.pipes.sync.and_then(|number| given.get(&number)) {
         finish::say(sync.as_fd(), options, -1, Some(&error.to_string()))?;
     }
     finish::run_exit_command(options)?;
@@ -141,8 +144,11 @@ impl Shim {
         }
         // An exec's older callers expect one number, which is its exit code.
         if record.reported != Some(true) && (self.options.api_version >= 1 || !self.options.exec) {
-            if let (Some(sync), Some(pid)) = (self.pipe_of("_OCI_SYNCPIPE"), record.pid) {
-                finish::say(sync, &self.options, pid, None)?;
+            if let (Some(sync), Some(pid)) = (self.sync_pipe(), record.pid) {
+                let heard = finish::say(sync, &self.options, pid, None)?;
+                if let Some(maker) = self.maker.as_ref().filter(|_| !heard) {
+                    maker.unheard(&self.options)?;
+                }
             }
             self.note(Record { reported: Some(true), ..Record::default() })?;
         }
@@ -172,7 +178,10 @@ impl Shim {
             let events = self.epoll.wait(self.due()).map_err(|e| e.because("epoll_wait"))?;
             self.hear_keeper()?;
             let mut moved = false;
-            for event in events {
+            // A size that a client has set before it wrote is the terminal's before the process reads that.
+            let is_client = |event: &&u64| **event >= ACCEPTED;
+            let own = events.iter().filter(|event| !is_client(event));
+            for event in own.chain(events.iter().filter(is_client)).copied() {
                 match event {
                     OF_KEEPER => {}
                     OF_INPUT => self.write_input()?,

@@ -5,14 +5,14 @@ use crate::error::Result;
 use crate::report::Log;
 use crate::shim::conmon::clients::Clients;
 use crate::shim::conmon::logs::Stage;
-use crate::shim::conmon::options::{Options, named_by};
+use crate::shim::conmon::options::Options;
 use crate::shim::conmon::record::Record;
+use crate::shim::conmon::runtime::Maker;
 use crate::shim::journal::Journal;
 use crate::shim::link::Keeper;
 use crate::shim::table::Table;
 use crate::sys::epoll::{Epoll, Interest};
 use crate::sys::wait::Ended;
-use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -37,12 +37,14 @@ pub(super) type Shared = Arc<Mutex<(Journal, Record)>>;
 
 pub(super) struct Shim {
     pub(super) options: Options,
+    /// `None`: another runtime is executed.
+    pub(super) maker: Option<Box<dyn Maker>>,
     pub(super) epoll: Epoll,
     pub(super) keeper: Arc<Keeper>,
     pub(super) keeper_is_gone: bool,
     pub(super) shared: Shared,
     /// What was inherited, by its number there.
-    pub(super) given: BTreeMap<i32, OwnedFd>,
+    pub(super) given: Table<i32, OwnedFd>,
     /// The attach socket, until the first output.
     pub(super) listener: Option<OwnedFd>,
     pub(super) stage: Stage,
@@ -82,8 +84,12 @@ impl Shim {
         note(&self.shared, change)
     }
 
-    pub(super) fn pipe_of(&self, variable: &str) -> Option<BorrowedFd<'_>> {
-        self.given.get(&named_by(variable)?).map(AsFd::as_fd)
+    pub(super) fn pipe_of(&self, number: Option<i32>) -> Option<BorrowedFd<'_>> {
+        self.given.get(&number?).map(AsFd::as_fd)
+    }
+
+    pub(super) fn sync_pipe(&self) -> Option<BorrowedFd<'_>> {
+        self.pipe_of(self.options.pipes.sync)
     }
 }
 

@@ -138,6 +138,57 @@ pub const ROWS: &[Row] = &[
             "lifecycle/descriptors.rs::a_preserved_descriptor_that_is_not_open_is_not_replaced_by_one_of_ours",
         ],
     ),
+    row(
+        "attach",
+        "",
+        &[
+            "lifecycle/detached/attach.rs::input_reaches_the_process_and_its_end_too",
+            "lifecycle/detached/attach.rs::a_terminal_has_our_size_and_is_left_by_keys",
+        ],
+    ),
+    row(
+        "attach --detach-keys",
+        "",
+        &["lifecycle/detached/attach.rs::a_terminal_has_our_size_and_is_left_by_keys"],
+    ),
+    row(
+        "logs",
+        "",
+        &[
+            "lifecycle/detached/mod.rs::output_and_exit_status_outlive_the_container",
+            "lifecycle/detached/streams.rs::json_lines_are_read_back",
+        ],
+    ),
+    row(
+        "logs --follow",
+        "",
+        &["lifecycle/detached/streams.rs::a_log_is_followed_to_the_end_of_the_container"],
+    ),
+    row("logs --tail", "", &["lifecycle/detached/streams.rs::the_last_lines_and_their_times"]),
+    row("logs --timestamps", "", &["lifecycle/detached/streams.rs::the_last_lines_and_their_times"]),
+    row(
+        "run --log-output",
+        "",
+        &[
+            "lifecycle/detached/streams.rs::a_log_is_the_kubelets_or_dockers",
+            "lifecycle/detached/refusals.rs::options_that_contradict_each_other",
+        ],
+    ),
+    row(
+        "run --log-size-max",
+        "",
+        &["lifecycle/detached/streams.rs::a_log_of_limited_size_begins_anew_and_is_followed_across_it"],
+    ),
+    row("run --stdin", "", &["lifecycle/detached/attach.rs::input_reaches_the_process_and_its_end_too"]),
+    row("shim", "", &["lifecycle/detached/mod.rs::the_shim_by_itself_has_conmons_command_line"]),
+    row(
+        "wait",
+        "",
+        &[
+            "lifecycle/detached/mod.rs::output_and_exit_status_outlive_the_container",
+            "lifecycle/detached/mod.rs::a_container_without_a_shim_has_no_logs_and_not_the_exit_status_of_an_earlier_one",
+        ],
+    ),
     row("run --detach", "", &["lifecycle/commands.rs::a_detached_run_returns_while_the_program_runs"]),
     row("run --keep", "", &["lifecycle/commands.rs::a_kept_container_is_there_after_its_end"]),
     row("create --no-subreaper", "", &[NO_SUBREAPER]),

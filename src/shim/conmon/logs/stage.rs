@@ -106,7 +106,7 @@ impl Stage {
         for driver in drivers {
             let at = stage.logs.len();
             if at == LOGS {
-                return Err(Error::new(format!("more than {LOGS} logs")).field("--log-path"));
+                return Err(Error::new(format!("more than {LOGS} logs")));
             }
             let name = names.logs + at as u64;
             match (driver, held.remove(&name)) {
@@ -354,7 +354,7 @@ fn end_of(text: &[u8], most: usize) -> &[u8] {
 fn open(path: &Path, flags: i32) -> Result<OwnedFd> {
     let flags = flags | libc::O_WRONLY | libc::O_CREAT | libc::O_NOCTTY | libc::O_NONBLOCK;
     let opened = c(path).and_then(|path| file::openat2(file::cwd(), &path, flags, 0o600, 0));
-    opened.map_err(|e| e.because(format!("open {}", path.display())).field("--log-path"))
+    opened.map_err(|e| e.because(format!("open {}", path.display())))
 }
 
 /// An empty file in its place. One that is killed before the keeper has it leaves a successor with the old file, which is
