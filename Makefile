@@ -90,6 +90,7 @@ engines: deps ## test with podman, containerd and Docker, with cgroups by file a
 	@if [ -z "$(RUNTIME)" ]; then $(MAKE) --no-print-directory build; fi
 	@tests/engines/run
 	@tests/engines/run-in-box || [ $$? = 77 ]
+	@CONMON=ours tests/engines/run-in-box podman || [ $$? = 77 ]
 
 engines-vm: deps ## the same with systemd's cgroups on cgroup v2 with its controllers, in a virtual machine
 	@if [ -z "$(RUNTIME)" ]; then $(MAKE) --no-print-directory build; fi
