@@ -83,9 +83,10 @@ fn on_a_terminal(container: &Container, size: (u16, u16), options: &[&str]) -> (
     (File::from(master), command.spawn().expect("attach can be started"))
 }
 
-fn read_until(master: &mut File, wanted: &str) -> String {
+/// Until all of it has come.
+fn read_until(master: &mut File, wanted: &[&str]) {
     let (mut text, mut bytes) = (String::new(), [0; 1024]);
-    while !text.contains(wanted) {
+    while !wanted.iter().all(|word| text.contains(word)) {
         let mut watched = [PollFd::new(master.as_fd(), PollFlags::POLLIN)];
         assert_eq!(
             poll(&mut watched, PollTimeout::from(20_000u16)),
@@ -97,7 +98,6 @@ fn read_until(master: &mut File, wanted: &str) -> String {
             _ => panic!("{wanted:?} does not come: {text:?}"),
         }
     }
-    text
 }
 
 #[test]
@@ -109,8 +109,7 @@ fn a_terminal_has_our_size_and_is_left_by_keys() {
 
     let (mut master, mut attached) = on_a_terminal(&container, (33, 77), &[]);
     master.write_all(b"hello\nsize\n").expect("the terminal takes it");
-    read_until(&mut master, "<hello>");
-    read_until(&mut master, "33 77");
+    read_until(&mut master, &["<hello>", "33 77"]);
     master.write_all(b"\x10\x11").expect("the terminal takes it");
     assert_eq!(attached.wait().expect("it is our child").code(), Some(0));
     assert_eq!(container.status(), "running");
@@ -118,8 +117,7 @@ fn a_terminal_has_our_size_and_is_left_by_keys() {
     let (mut master, mut attached) = on_a_terminal(&container, (20, 60), &["--detach-keys", "x,ctrl-y"]);
     // A part of the keys is text like any other.
     master.write_all(b"x\x10z\nsize\n").expect("the terminal takes it");
-    read_until(&mut master, "z>");
-    read_until(&mut master, "20 60");
+    read_until(&mut master, &["z>", "20 60"]);
     master.write_all(b"x\x19").expect("the terminal takes it");
     assert_eq!(attached.wait().expect("it is our child").code(), Some(0));
 
