@@ -283,6 +283,8 @@ impl Init<'_> {
                     sys::move_mount(empty, Fd::CWD, place).part(Part::MoveMount)?;
                     sys::close(empty);
                 }
+                // The host has removed the directory meanwhile, and the kernel with it what was mounted there.
+                Err(Errno(libc::ENOENT)) => {}
                 other => other.part(Part::Unmount)?,
             }
         }

@@ -25,6 +25,35 @@ fn exec_works_in_a_container_without_pivot() {
     assert_eq!(container.exec_sh("cd /; pwd; ls / | head -n 1").ok(), "/\nbin\n");
 }
 
+/// The host goes on while a container is made: a hook stands for it here.
+#[test]
+fn a_host_mount_that_goes_away_meanwhile_is_no_hindrance() {
+    let container = Container::new().sh("echo fine; ls / | tr '\\n' ' '");
+    let gone = container.dir.join("gone");
+    fs::create_dir(&gone).expect("target/tmp is writable");
+    let script = format!("umount {0} && rmdir {0}", gone.display());
+    let container = container.edit(|config| {
+        config["hooks"] = json!({"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", script]}]});
+    });
+    for options in ["", "--no-pivot"] {
+        container.write_config();
+        fs::create_dir_all(&gone).expect("target/tmp is writable");
+        let line = format!(
+            "mount -t tmpfs gone {}; exec {} --root {} run {options} --bundle {} {}",
+            gone.display(),
+            container.binary().display(),
+            container.state_root().display(),
+            container.bundle().display(),
+            container.id
+        );
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-ec", &line]).stdin(Stdio::null());
+        let ended = finish(command);
+        assert_eq!((ended.code, &*ended.err), (0, ""), "{options:?}");
+        assert!(ended.out.starts_with("fine\nbin dev etc "), "{options:?}: {ended:?}");
+    }
+}
+
 /// A second chroot inside and a descriptor of the first root is how one climbs out of a plain chroot.
 fn climb(options: &[&str]) -> Ended {
     let container = Container::new()
