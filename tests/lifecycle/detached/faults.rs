@@ -98,7 +98,7 @@ fn a_command_that_is_ended_while_its_container_is_made_leaves_nothing() {
 fn a_shim_that_is_killed_while_it_makes_the_container_makes_it_again() {
     let container = Container::new().sh("echo once; exit 4");
     let marks = container.bundle().join("marks");
-    let script = format!("echo x >> {0}; [ $(wc -l < {0}) -gt 1 ] || exec sleep 1000", marks.display());
+    let script = format!("echo x >> {0}; [ $(wc -l < {0}) -gt 1 ] || exec sleep 5", marks.display());
     let container = container.edit(|config| {
         config["hooks"] = json!({"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", script]}]});
     });
