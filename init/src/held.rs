@@ -7,6 +7,8 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// A pod of a few hundred containers: each has a dozen.
 const PLACES: usize = 8192;
+/// Descriptors that are the keeper's own: standard streams, the program, conversations with a shim that ends and the next.
+const OWN: u64 = 24;
 const ENDINGS: usize = 512;
 
 // Of this program's one thread; atomic because Rust has no other way to change what is static without `unsafe`. They begin
@@ -24,15 +26,23 @@ pub struct Table {
     /// No place from here on is in use.
     end: usize,
     used: usize,
+    /// So many can be held.
+    most: usize,
     untold: usize,
     connections: u64,
 }
 
 impl Table {
-    pub const EMPTY: Table = Table { end: 0, used: 0, untold: 0, connections: 0 };
+    /// As many as this limit of open files leaves: what is refused here is never cut off by the kernel, and the next shim
+    /// can always be started.
+    pub fn within(open_files: u64) -> Table {
+        let most = (PLACES as u64).min(open_files.saturating_sub(OWN)) as usize;
+        Table { end: 0, used: 0, most, untold: 0, connections: 0 }
+    }
 
+    /// For one more connection: the last places are for what belongs to processes.
     pub fn has_room(&self) -> bool {
-        self.used < PLACES - 16
+        self.used + 16 < self.most
     }
 
     /// The name of the next connection, which no other has had.
@@ -44,7 +54,8 @@ impl Table {
     /// A name that is in use already is the new descriptor's from now on.
     pub fn hold(&mut self, name: u64, fd: Fd) -> Sys<()> {
         self.drop(name);
-        let place = (0..PLACES).find(|place| NAMES[*place].load(Relaxed) == 0).ok_or(Errno(libc::ENOSPC))?;
+        let place = (0..PLACES).find(|place| self.used < self.most && NAMES[*place].load(Relaxed) == 0);
+        let place = place.ok_or(Errno(libc::ENOSPC))?;
         NAMES[place].store(name, Relaxed);
         NUMBERS[place].store(fd.0 as u32, Relaxed);
         (self.end, self.used, self.untold) = (self.end.max(place + 1), self.used + 1, self.untold + 1);

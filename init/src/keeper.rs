@@ -10,7 +10,8 @@
 //!     │ clone, execveat(program) ──────────────▶│
 //!     │ Held(name) + descriptor … ─────────────▶│ what there is: journal, listener, connections, pipes …
 //!     │ Ended(pid, status) … All ──────────────▶│
-//!     │◀─────────── Hold(name) + descriptor, Drop(name), Heard(pid)
+//!     │◀─────────── Begun; Hold(name) + descriptor, Drop(name), Heard(pid)
+//!     │ Answer(name, errno) ═══════════════════▶│ to each Hold, over a socket of its own
 //!     │ Held(name) + descriptor ───────────────▶│ a new connection
 //!     │◀──────────────────────────────── Finish │ and its end is ours
 //! ```
@@ -32,7 +33,7 @@ mod wire;
 use crate::arch::Arguments;
 use crate::held::{Endings, Table};
 use crate::sys::{Errno, Fd, Polled, Sys};
-use crate::wire::keeper::{CHANNEL, EXTRA, GIVEN, JOURNAL, KeeperMessage, LISTENER, Note};
+use crate::wire::keeper::{ANSWERS, CHANNEL, EXTRA, GIVEN, JOURNAL, KeeperMessage, LISTENER, Note};
 
 /// A shim that does not live this long has failed to start; or this long, if it was killed: by an operator, for want of
 /// memory.
@@ -41,6 +42,10 @@ const KILLED: u64 = 2_000_000;
 /// Before the next try, once that has happened some times in a row.
 const PAUSE: u64 = 200_000_000;
 const TRIES: u32 = 3;
+/// So many shims in a row that end by themselves before they have taken over: what is left cannot be taken over.
+const UNBEGUN: u32 = 25;
+const GIVES_UP: &[u8] = b"rruntime-keeper: 25 shims in a row have ended before they had taken over what the one before them \
+    has left: each has said why. No other is started: containerd's `delete` ends the containers\n";
 
 struct Keeper {
     /// Handed on to each shim, with our environment.
@@ -57,12 +62,18 @@ struct Keeper {
     /// Of the shim that runs.
     pid: u32,
     channel: Option<Fd>,
+    /// Where what it asks us to hold is answered.
+    answers: Option<Fd>,
     /// It has been sent everything that there was when it began.
     complete: bool,
+    /// It has taken over.
+    begun: bool,
     /// How the one before it ended, as wait4(2) has it.
     last: u32,
     began: u64,
     failures: u32,
+    /// How many in a row have not taken over.
+    unbegun: u32,
     /// No other shim is started; what this program ends with after the last one.
     finished: Option<u32>,
 }
@@ -84,7 +95,8 @@ impl Keeper {
         let _ = sys::setsid();
         sys::become_subreaper()?;
         sys::default_signals();
-        let mut table = Table::EMPTY;
+        let open_files = sys::limit_of(libc::RLIMIT_NOFILE)?;
+        let mut table = Table::within(open_files.1);
         // Before anything else has a number: the first that is free is behind the last of them.
         for (number, name) in (GIVEN + 3..).zip(EXTRA..) {
             if sys::keep_over_exec(Fd(number)).is_err() {
@@ -93,7 +105,6 @@ impl Keeper {
             table.hold(name, Fd(number))?;
         }
         let signals = sys::child_signals()?;
-        let open_files = sys::limit_of(libc::RLIMIT_NOFILE)?;
         sys::prlimit(libc::RLIMIT_NOFILE, open_files.1, open_files.1)?;
         sys::close_range(GIVEN as u32, libc::CLOSE_RANGE_CLOEXEC)?;
         // Away from the place of the channel.
@@ -117,10 +128,13 @@ impl Keeper {
             endings: Endings::EMPTY,
             pid: 0,
             channel: None,
+            answers: None,
             complete: false,
+            begun: false,
             last: 0,
             began: 0,
             failures: 0,
+            unbegun: 0,
             finished: None,
         };
         keeper.start_shim();
@@ -170,32 +184,43 @@ impl Keeper {
     fn start_shim(&mut self) {
         self.table.begin_again();
         self.endings.begin_again();
-        self.complete = false;
+        (self.complete, self.begun) = (false, false);
         self.began = sys::now().unwrap_or(0);
         let Ok([ours, theirs]) = sys::socket_pair() else { return };
+        let Ok([answers, answered]) = sys::socket_pair() else {
+            return [ours, theirs].into_iter().for_each(sys::close);
+        };
         match sys::clone(libc::SIGCHLD as usize) {
             Ok(None) => {
-                let error = self.become_shim(theirs);
+                let error = self.become_shim([theirs, answered]);
                 sys::exit(if error == Errno(libc::ENOENT) { 127 } else { 126 })
             }
             Ok(Some(pid)) => {
-                sys::close(theirs);
-                (self.pid, self.channel) = (pid, Some(ours));
+                [theirs, answered].into_iter().for_each(sys::close);
+                (self.pid, self.channel, self.answers) = (pid, Some(ours), Some(answers));
             }
-            Err(_) => [ours, theirs].into_iter().for_each(sys::close),
+            Err(_) => [ours, theirs, answers, answered].into_iter().for_each(sys::close),
         }
     }
 
-    fn become_shim(&self, channel: Fd) -> Errno {
+    fn become_shim(&self, ends: [Fd; 2]) -> Errno {
         sys::default_signals();
-        // dup3 refuses what is at its place already.
-        let moved = if channel == Fd(CHANNEL) { Ok(()) } else { sys::dup3(channel, CHANNEL) };
-        let (soft, hard) = self.open_files;
-        let moved = moved.and_then(|()| sys::prlimit(libc::RLIMIT_NOFILE, soft, hard));
-        match moved.and_then(|()| sys::keep_over_exec(Fd(CHANNEL))) {
+        match self.give(ends) {
             Ok(()) => sys::execveat(self.program, self.arguments),
             Err(errno) => errno,
         }
+    }
+
+    /// Both to their places, and the limit as it was.
+    fn give(&self, ends: [Fd; 2]) -> Sys<()> {
+        // One may be at the other's place.
+        let [channel, answers] = ends.map(|end| sys::duplicate(end, ANSWERS as u32 + 1));
+        for (end, place) in [(channel?, CHANNEL), (answers?, ANSWERS)] {
+            sys::dup3(end, place)?;
+            sys::keep_over_exec(Fd(place))?;
+        }
+        let (soft, hard) = self.open_files;
+        sys::prlimit(libc::RLIMIT_NOFILE, soft, hard)
     }
 
     /// As much as the shim takes now.
@@ -235,16 +260,21 @@ impl Keeper {
         if length == 0 {
             // The end of the shim: it is reaped in a moment.
             sys::close(channel);
-            self.channel = None;
+            self.answers.into_iter().for_each(sys::close);
+            (self.channel, self.answers) = (None, None);
             return;
         }
         let message = KeeperMessage::decode(&buffer[..length]);
         let note = message.and_then(|message| Some((Note::of(message.note)?, message.name, message.status)));
         match (note, passed) {
-            (Some((Note::Hold, name, _)), Some(fd)) => match self.table.hold(name, fd) {
-                Ok(()) => self.table.tell(name),
-                Err(_) => sys::close(fd),
-            },
+            (Some((Note::Hold, name, _)), passed) => {
+                // What did not come was cut off: there was no room for its number.
+                let held = passed.ok_or(Errno(libc::EMFILE)).and_then(|fd| {
+                    let held = self.table.hold(name, fd);
+                    held.inspect(|()| self.table.tell(name)).inspect_err(|_| sys::close(fd))
+                });
+                self.answer(name, held.err().map_or(0, |errno| errno.0));
+            }
             (Some((Note::Drop, name, _)), _) => {
                 self.table.drop(name);
                 self.is_full = false;
@@ -252,8 +282,17 @@ impl Keeper {
             (Some((Note::Heard, pid, _)), _) => self.endings.heard(pid as u32),
             (Some((Note::Finish, _, status)), _) => self.finish(status),
             (Some((Note::Ask, ..)), _) => self.complete = false,
+            (Some((Note::Begun, ..)), _) => (self.begun, self.unbegun) = (true, 0),
             (_, Some(fd)) => sys::close(fd),
             _ => {}
+        }
+    }
+
+    fn answer(&self, name: u64, errno: i32) {
+        if let Some(answers) = self.answers {
+            let answer = KeeperMessage::of(Note::Answer, name, errno as u32);
+            // It has ended; or it does not read what it has asked for, which is its own loss.
+            let _ = sys::send_now(answers, &answer.encode(), None);
         }
     }
 
@@ -308,6 +347,14 @@ impl Keeper {
         }
         let lived = sys::now().unwrap_or(0).saturating_sub(self.began);
         let killed = status & 0x7f == libc::SIGKILL as u32;
+        if !self.begun && !killed {
+            self.unbegun += 1;
+        }
+        if self.unbegun >= UNBEGUN {
+            // There is no other place to say it.
+            let _ = sys::write(Fd(2), GIVES_UP);
+            return self.finish(125);
+        }
         let failed = lived < if killed { KILLED } else { LIFE };
         self.failures = if failed { self.failures.saturating_add(1) } else { 0 };
         if self.failures < TRIES {

@@ -4,12 +4,15 @@ use crate::error::{Error, Result};
 use crate::shim::table::Table;
 use crate::sys::wait::{self, Ended};
 use crate::sys::{Errno, SysResult, inbox, socket};
-use crate::wire::keeper::{CHANNEL, JOURNAL, KeeperMessage, Note};
+use crate::wire::keeper::{ANSWERS, CHANNEL, JOURNAL, KeeperMessage, Note};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
 
 /// The conversation. Any thread may say something: a message is one call.
 pub struct Keeper {
     channel: OwnedFd,
+    /// Where it answers what it is asked to hold: one thread after the other asks.
+    answers: Mutex<OwnedFd>,
 }
 
 /// What a keeper says.
@@ -46,7 +49,13 @@ impl Keeper {
     /// For a process that a keeper has started.
     pub fn take() -> Result<Keeper> {
         let missing = |e: Errno| e.because("find the keeper that started this").remedy("use `start`");
-        Ok(Keeper { channel: inbox::inherited(CHANNEL).map_err(missing)? })
+        let end = |number| inbox::inherited(number).map_err(missing);
+        Ok(Keeper { channel: end(CHANNEL)?, answers: Mutex::new(end(ANSWERS)?) })
+    }
+
+    /// What was left is taken over. A keeper whose shims never come so far gives up.
+    pub fn begun(&self) -> Result<()> {
+        self.say(Note::Begun, 0)
     }
 
     /// For the beginning: hears everything that it says by itself.
@@ -96,8 +105,35 @@ impl Keeper {
     /// A successor gets it under this name. A keeper that is gone holds nothing, which is no error: nothing that this
     /// process holds is lost by that.
     pub fn hold(&self, name: u64, fd: BorrowedFd) -> Result<()> {
-        let message = KeeperMessage::of(Note::Hold, name, 0).encode();
-        unless_gone(socket::send(self.fd(), &message, &[fd.as_raw_fd()]))
+        self.hold_all(&[(name, fd)])
+    }
+
+    /// All of these, or none.
+    pub fn hold_all(&self, parts: &[(u64, BorrowedFd)]) -> Result<()> {
+        let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, fd) in parts {
+            let message = KeeperMessage::of(Note::Hold, *name, 0).encode();
+            unless_gone(socket::send(self.fd(), &message, &[fd.as_raw_fd()]))?;
+        }
+        let mut refused = None;
+        for _ in parts {
+            let mut buffer = [0; KeeperMessage::SIZE];
+            match socket::receive(answers.as_fd(), &mut buffer) {
+                // It is gone.
+                Ok((0, _)) | Err(Errno(libc::ECONNRESET)) => return Ok(()),
+                Ok((length, _)) => match KeeperMessage::decode(&buffer[..length]) {
+                    Some(KeeperMessage { status: 0, .. }) => {}
+                    answer => refused = Some(answer.map_or(libc::EPROTO, |answer| answer.status as i32)),
+                },
+                Err(e) => return Err(e.because("read the keeper's answer")),
+            }
+        }
+        let Some(errno) = refused else { return Ok(()) };
+        parts.iter().try_for_each(|(name, _)| self.let_go(*name))?;
+        let doing = "hand a descriptor to the keeper, which has as many as it can hold";
+        Err(Errno(errno)
+            .because(doing)
+            .remedy("raise the limit of open files (LimitNOFILE) of containerd, or of podman"))
     }
 
     pub fn let_go(&self, name: u64) -> Result<()> {

@@ -3,8 +3,10 @@
 
 use super::format::{Reader, Sink, Wire, records};
 
-/// The descriptor of the conversation in the shim proper.
+/// The descriptor of the conversation in the shim proper, and the one over which [`Note::Hold`] is answered: any of its
+/// threads may ask, and only one hears what comes over the first.
 pub const CHANNEL: i32 = 3;
+pub const ANSWERS: i32 = 4;
 /// What the keeper is started with, from this number on: the shim's program, the journal, a listening socket if there is
 /// one.
 pub const GIVEN: i32 = 3;
@@ -22,7 +24,7 @@ pub const EXTRA: u64 = 1 << 61;
 #[repr(u32)]
 pub enum Note {
     // From the shim.
-    /// Hold this descriptor under this name.
+    /// Hold this descriptor under this name. It is answered by [`Note::Answer`].
     Hold = 1,
     /// Close it.
     Drop,
@@ -32,6 +34,8 @@ pub enum Note {
     Finish,
     /// Say all that there is, and that it was all.
     Ask,
+    /// This shim has taken over what there was.
+    Begun,
     // From the keeper.
     /// Held since before this shim began, or just accepted.
     Held,
@@ -39,11 +43,23 @@ pub enum Note {
     Ended,
     /// That was all that there was when the shim began, or asked; with the status of the one before it.
     All,
+    /// The descriptor of this name is held, or is not: the number of the error.
+    Answer,
 }
 
 impl Note {
-    const EVERY: [Note; 8] =
-        [Note::Hold, Note::Drop, Note::Heard, Note::Finish, Note::Ask, Note::Held, Note::Ended, Note::All];
+    const EVERY: [Note; 10] = [
+        Note::Hold,
+        Note::Drop,
+        Note::Heard,
+        Note::Finish,
+        Note::Ask,
+        Note::Begun,
+        Note::Held,
+        Note::Ended,
+        Note::All,
+        Note::Answer,
+    ];
 
     pub fn of(number: u32) -> Option<Note> {
         Note::EVERY.into_iter().find(|note| *note as u32 == number)

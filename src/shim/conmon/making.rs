@@ -8,10 +8,11 @@ use crate::shim::conmon::record::{
 use crate::shim::conmon::runtime::{self, Given};
 use crate::shim::conmon::shim::{PATIENCE, Shim, note, now};
 use crate::shim::conmon::{finish, places};
+use crate::sys::process::pidfd_send_signal;
 use crate::sys::{Errno, file, pipe, poll};
 use nix::sys::socket::SockType;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 impl Shim {
@@ -44,7 +45,8 @@ impl Shim {
         }
         self.await_client()?;
         let made = self.make(again)?;
-        self.keeper.hold(PIDFD, made.pidfd.as_fd())?;
+        // No other shim would know of it.
+        self.keeper.hold(PIDFD, made.pidfd.as_fd()).inspect_err(|_| end(&made.pidfd))?;
         if let Some(master) = made.terminal {
             file::set_nonblocking(master.as_fd(), true).map_err(|e| e.because("set the terminal's mode"))?;
             self.keeper.hold(TERMINAL, master.as_fd())?;
@@ -65,7 +67,8 @@ impl Shim {
             finish::say(attach, &self.options, 0, None)?;
         }
         let Some(start) = self.pipe_of(self.options.pipes.start) else { return Ok(()) };
-        file::read(start, &mut [0; 64]).map_err(|e| e.because("read the start pipe"))?;
+        // It is not read: a successor finds the word there too.
+        poll::readable(start, None).map_err(|e| e.because("wait for the word on the start pipe"))?;
         let deadline = Instant::now() + PATIENCE;
         while self.clients.is_empty() && poll::readable(self.keeper.fd(), Some(deadline)) == Ok(true) {
             self.hear_keeper()?;
@@ -96,13 +99,16 @@ impl Shim {
             None if passthrough => self.given.get(&(at as i32)).map(AsFd::as_fd),
             None => Some(null.as_fd()),
         });
-        let observer = self.observer();
+        let refused = Arc::new(Mutex::new(None));
+        let observer = self.observer(Arc::clone(&refused));
         if let Some(maker) = &self.maker {
             if self.options.terminal {
                 streams = [None; 3];
             }
             let given = self.given_to_process(streams);
-            return maker.make(&self.options, given, observer, again);
+            let made = maker.make(&self.options, given, observer, again);
+            let refused = refused.lock().unwrap_or_else(PoisonError::into_inner).take();
+            return refused.map_or(made, Err);
         }
         let (said, errors) = pipe::to_read().map_err(failed)?;
         if self.options.terminal {
@@ -124,20 +130,19 @@ impl Shim {
     }
 
     /// A successor finds an exec that waits for its word.
-    fn observer(&self) -> Observer {
+    fn observer(&self, refused: Arc<Mutex<Option<Error>>>) -> Observer {
         let (keeper, shared) = (Arc::clone(&self.keeper), Arc::clone(&self.shared));
         Arc::new(move |event| {
             let Event::Releasing { process, word, answer } = event else { return };
-            let noted = keeper
-                .hold(PIDFD, process.pidfd.as_fd())
-                .and_then(|()| keeper.hold(WORD, *word))
-                .and_then(|()| keeper.hold(ANSWER, *answer))
-                .and_then(|()| {
-                    let pid = Record { pid: Some(process.pid), since: Some(now()), ..Record::default() };
-                    note(&shared, pid)
-                });
-            // Without it a kill in the next moment would lose the exec, and nothing else.
-            drop(noted);
+            let parts = [(PIDFD, process.pidfd.as_fd()), (WORD, *word), (ANSWER, *answer)];
+            let noted = keeper.hold_all(&parts).and_then(|()| {
+                note(&shared, Record { pid: Some(process.pid), since: Some(now()), ..Record::default() })
+            });
+            if let Err(error) = noted {
+                // What no successor would know of does not become its program.
+                end(&process.pidfd);
+                *refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            }
         })
     }
 
@@ -147,4 +152,9 @@ impl Shim {
             None => Ok(()),
         }
     }
+}
+
+fn end(process: impl AsFd) {
+    // It may have ended by itself.
+    let _ = pidfd_send_signal(process.as_fd(), libc::SIGKILL);
 }

@@ -34,6 +34,8 @@ const LAST: Duration = Duration::from_secs(5);
 /// The shim proper. Returns when the keeper has been told not to start another.
 pub fn serve(options: Options, maker: Option<Box<dyn Maker>>) -> Result<()> {
     let keeper = Keeper::take()?;
+    // However often taking over fails: no other program ends what was begun.
+    keeper.begun()?;
     let Left { journal, mut held, endings, last: _ } = keeper.left()?;
     let mut record = Record::default();
     let copy = journal.try_clone().map_err(|e| Error::io("duplicate the journal", &e))?;

@@ -5,6 +5,7 @@ use crate::engine::{
     Started,
 };
 use crate::error::Result;
+use crate::shim::containerd::create::hold_or_undo;
 use crate::shim::containerd::ends::event;
 use crate::shim::containerd::model::{Call, Container, Phase, Process, Record};
 use crate::shim::containerd::protocol::event_messages::CheckpointedEvent;
@@ -16,6 +17,7 @@ use crate::shim::containerd::shim::Shim;
 use crate::shim::containerd::streams::Ends;
 use prost::Message;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 impl Shim {
     pub(super) fn checkpoint(&mut self, call: Call, request: CheckpointRequest) -> Reply {
@@ -56,15 +58,17 @@ impl Shim {
         self.end_streams(process.number)?;
         let ends = self.open_streams(&process)?;
         let (variables, again) = (self.logger_variables(&container.id), self.was_begun_before(call));
-        self.starting.insert(process.number, ());
-        let (made, terminal) = (container.clone(), process.terminal);
+        let (made, terminal, number) = (container.clone(), process.terminal, process.number);
+        let keeper = Arc::clone(&self.keeper);
         let work = move |runtime: &Runtime| {
             let engine = runtime.engine()?;
             let logger = ends.start_logger(&variables)?;
             if again {
                 engine.delete(&made.id, Force::Kill)?;
             }
-            Ok((restore(engine, &made, terminal, &ends)?, logger))
+            let started = restore(engine, &made, terminal, &ends)?;
+            hold_or_undo(&keeper, number, &started, runtime, &made)?;
+            Ok((started, logger))
         };
         self.in_turn(call, &container, work, move |shim, restored: Result<(Started, _)>| {
             let restored = restored.and_then(|(started, logger)| {
@@ -83,7 +87,9 @@ impl Shim {
             shim.live(&process, pidfd)?;
             shim.watch_oom(&process.name.container, process.number);
             shim.started(call, process, Ok(()))
-        })
+        })?;
+        self.starting.insert(number, ());
+        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::engine::Started;
 use crate::error::{Error, Result};
+use crate::shim::containerd::delete::remove;
 use crate::shim::containerd::ends::event;
 use crate::shim::containerd::info::RUNTIME_FILE;
 use crate::shim::containerd::model::{Call, Container, Name, Phase, Process, Record};
@@ -14,13 +15,15 @@ use crate::shim::containerd::replies::{Reply, internal, said, status_of};
 use crate::shim::containerd::rootfs;
 use crate::shim::containerd::runtime::{self, Runtime};
 use crate::shim::containerd::shim::Shim;
-use crate::shim::containerd::streams::{Ends, Part, Streams};
+use crate::shim::containerd::streams::{Ends, Streams, hold_started};
+use crate::shim::link::Keeper;
 use crate::spec::{Spec, load};
-use crate::sys::file;
+use crate::sys::{file, wait};
 use prost::Message;
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Of a bundle's config.json.
 const CONFIG: usize = 32 << 20;
@@ -95,13 +98,15 @@ impl Shim {
         let again = earlier.is_some();
         let variables = self.logger_variables(&request.id);
         let asked = request.clone();
-        let made = container.clone();
+        let (made, keeper) = (container.clone(), Arc::clone(&self.keeper));
         let work = move |runtime: &Runtime| {
             if options.io_uid != 0 || options.io_gid != 0 {
                 ends.give_to(options.io_uid, options.io_gid)?;
             }
             let logger = ends.start_logger(&variables)?;
-            Ok((create(runtime, &made, &asked.rootfs, &ends, again)?, logger))
+            let started = create(runtime, &made, &asked.rootfs, &ends, again)?;
+            started.iter().try_for_each(|started| hold_or_undo(&keeper, number, started, runtime, &made))?;
+            Ok((started, logger))
         };
         self.in_turn(call, &container, work, move |shim, created: Result<(Option<Started>, _)>| {
             let created = created.and_then(|(started, logger)| {
@@ -112,11 +117,10 @@ impl Shim {
         })
     }
 
-    /// What the engine has started is held by the keeper from now on. Returns its pid and its descriptor.
+    /// What the engine has started, and the keeper holds. Returns its pid and its descriptor.
     pub(super) fn take_started(&mut self, process: &Process, started: Started) -> Result<(i32, OwnedFd)> {
-        self.keeper.hold(Part::Pidfd.of(process.number), started.pidfd.as_fd())?;
         if let (Some(master), Some(streams)) = (started.terminal, self.streams.get_mut(&process.number)) {
-            streams.attach(master, &self.keeper)?;
+            streams.attach(master)?;
         }
         self.watch_streams(process.number)?;
         Ok((started.pid, started.pidfd))
@@ -212,9 +216,11 @@ impl Shim {
         let container = self.container(&process.name.container)?;
         let (id, again) = (container.id.clone(), self.was_begun_before(call));
         let work = move |runtime: &Runtime| start_once(runtime, &id, again);
+        let number = process.number;
         self.when_free(call, &container.id, |shim| {
-            shim.starting.insert(process.number, ());
-            shim.in_turn(call, &container, work, move |shim, started| shim.started(call, process, started))
+            shim.in_turn(call, &container, work, move |shim, started| shim.started(call, process, started))?;
+            shim.starting.insert(number, ());
+            Ok(())
         })
     }
 
@@ -260,6 +266,20 @@ fn create(
     runtime.create(container, terminal, streams).map(Some).inspect_err(|_| {
         // The error that led here is the one to report.
         let _ = rootfs::unmount(&rootfs);
+    })
+}
+
+/// In a thread: what was made, and no other shim would know of, is taken away.
+pub(super) fn hold_or_undo(
+    keeper: &Keeper,
+    number: u64,
+    started: &Started,
+    runtime: &Runtime,
+    container: &Container,
+) -> Result<()> {
+    hold_started(keeper, number, started).inspect_err(|_| {
+        // The error that led here is the one to report. A process of another runtime's is the keeper's to reap.
+        let _ = (remove(runtime, container), wait::reap(started.pidfd.as_fd()));
     })
 }
 

@@ -160,7 +160,7 @@ fn deleted(process: &Process) -> DeleteResponse {
 }
 
 /// In a thread: the container, then the rootfs. What a predecessor has removed is gone.
-fn remove(runtime: &Runtime, container: &Container) -> Result<()> {
+pub(super) fn remove(runtime: &Runtime, container: &Container) -> Result<()> {
     runtime.delete(&container.id)?;
     rootfs::unmount(&Path::new(&container.bundle).join("rootfs"))
 }

@@ -4,7 +4,7 @@
 //! shim that is killed around that moment leaves a process that waits for its successor's word, not one that nobody knows.
 
 use crate::engine::{Event as EngineEvent, Observer, Started};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::shim::containerd::ends::event;
 use crate::shim::containerd::model::{Call, Container, Name, Phase, Process, Record};
 use crate::shim::containerd::protocol::event_messages as events;
@@ -12,11 +12,11 @@ use crate::shim::containerd::protocol::frames::Code;
 use crate::shim::containerd::protocol::messages::{ExecRequest, StartResponse};
 use crate::shim::containerd::replies::{Reply, internal, status_of};
 use crate::shim::containerd::shim::Shim;
-use crate::shim::containerd::streams::Part;
-use crate::shim::link::Keeper;
-use crate::sys::file;
+use crate::shim::containerd::streams::{Part, hold_started, hold_terminal};
+use crate::sys::process::pidfd_send_signal;
+use crate::sys::wait;
 use prost::Message;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
 
 impl Shim {
@@ -85,36 +85,40 @@ impl Shim {
                 );
             }
         };
-        let keeper = Arc::clone(&self.keeper);
+        let (keeper, holder) = (Arc::clone(&self.keeper), Arc::clone(&self.keeper));
         // What it executes need not be noted again: it is for the engine, which has it.
         let (desk, released) = (self.shared_desk(), Process { spec: Vec::new(), ..process.clone() });
         let usual = self.observer();
         let failed = Arc::new(Mutex::new(None));
         let failure = Arc::clone(&failed);
         let observer: Observer = Arc::new(move |told| {
-            let fail = |error: Error| {
-                *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-            };
+            let number = released.number;
+            let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
             let (process, word, answer) = match told {
                 EngineEvent::Releasing { process, word, answer } => (process, word, answer),
-                // Without a master that is held its program would end with this process.
                 EngineEvent::Terminal(master) => {
-                    return hold_terminal(&keeper, released.number, *master).unwrap_or_else(fail);
+                    *failure = hold_terminal(&keeper, number, *master).err();
+                    return;
                 }
                 _ => return usual(told),
             };
-            let number = released.number;
-            let held = keeper
-                .hold(Part::Pidfd.of(number), process.pidfd.as_fd())
-                .and_then(|()| keeper.hold(Part::Word.of(number), *word))
-                .and_then(|()| keeper.hold(Part::Answer.of(number), *answer));
-            let phase = Phase::Released.into();
-            let record = Process { phase, pid: process.pid, ..released.clone() };
-            let noted = held.and_then(|()| {
-                let mut desk = desk.lock().unwrap_or_else(PoisonError::into_inner);
-                desk.note(Record { process: Some(record), ..Record::default() })
-            });
-            noted.unwrap_or_else(fail);
+            if failure.is_none() {
+                let parts = [
+                    (Part::Pidfd.of(number), process.pidfd.as_fd()),
+                    (Part::Word.of(number), *word),
+                    (Part::Answer.of(number), *answer),
+                ];
+                let record = Process { phase: Phase::Released.into(), pid: process.pid, ..released.clone() };
+                let noted = keeper.hold_all(&parts).and_then(|()| {
+                    let mut desk = desk.lock().unwrap_or_else(PoisonError::into_inner);
+                    desk.note(Record { process: Some(record), ..Record::default() })
+                });
+                *failure = noted.err();
+            }
+            if failure.is_some() {
+                // What no successor would know of does not become its program. It may have ended by itself.
+                let _ = pidfd_send_signal(process.pidfd.as_fd(), libc::SIGKILL);
+            }
         });
         let runtime = self.runtime(container, observer)?;
         let container = container.clone();
@@ -124,7 +128,17 @@ impl Shim {
         self.begin(move || {
             let executed = ends.start_logger(&variables).and_then(|logger| {
                 let streams = if process.terminal { [None; 3] } else { ends.borrowed() };
-                Ok((runtime.exec(&container, &process, streams)?, logger))
+                let executed = runtime.exec(&container, &process, streams);
+                let failed = failed.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let started = match failed {
+                    None => executed?,
+                    Some(error) => {
+                        executed.iter().for_each(end);
+                        return Err(error);
+                    }
+                };
+                hold_started(&holder, process.number, &started).inspect_err(|_| end(&started))?;
+                Ok((started, logger))
             });
             drop(ends);
             Box::new(move |shim: &mut Shim| {
@@ -132,10 +146,6 @@ impl Shim {
                     shim.keep_logger(process.number, logger)?;
                     Ok(started)
                 });
-                let failed = failed.lock().unwrap_or_else(PoisonError::into_inner).take();
-                if let Some(error) = failed {
-                    shim.log.warn(&error);
-                }
                 let finished = shim.executed(call, process, executed);
                 shim.must_answer(call, finished);
             })
@@ -177,7 +187,10 @@ impl Shim {
     }
 }
 
-fn hold_terminal(keeper: &Keeper, number: u64, master: BorrowedFd) -> Result<()> {
-    file::set_nonblocking(master, true).map_err(|e| e.because("set the terminal's mode"))?;
-    keeper.hold(Part::Terminal.of(number), master)
+/// In a thread: a process that no other shim would know of.
+fn end(started: &Started) {
+    // It may have ended by itself.
+    let _ = pidfd_send_signal(started.pidfd.as_fd(), libc::SIGKILL);
+    // One of another runtime's is the keeper's to reap.
+    let _ = wait::reap(started.pidfd.as_fd());
 }

@@ -71,6 +71,7 @@ pub fn serve() -> Result<()> {
     // SIGKILL is what ends a shim from outside, by an operator or for want of memory.
     let crashed = ![Ended::Signaled(libc::SIGKILL), Ended::Exited(0)].contains(&last);
     shim.take_over(held, crashed)?;
+    shim.keeper.begun()?;
     shim.run()
 }
 

@@ -8,6 +8,7 @@
 mod targets;
 
 use self::targets::Target;
+use crate::engine::Started;
 use crate::error::{Error, Result};
 use crate::shim::link::{Held, Keeper};
 use crate::sys::epoll::Interest;
@@ -164,7 +165,7 @@ const TURNS: u32 = 16;
 
 impl Streams {
     /// Opens the client's sides and makes the process's own, all of them held by the keeper before the process is there.
-    /// With a terminal the process's side is given later ([`Streams::attach`]).
+    /// With a terminal the process's side is given later ([`Streams::attach`]), and held before ([`hold_terminal`]).
     pub fn open(number: u64, paths: [&str; 3], terminal: bool, keeper: &Keeper) -> Result<(Streams, Ends)> {
         let mut streams = Streams {
             number,
@@ -204,7 +205,6 @@ impl Streams {
                 Some(log) => (log.try_clone().map_err(|e| Error::io("duplicate a log file", &e))?, None),
                 None => open_client(stream, paths[at])?,
             };
-            let parts = stream.parts(terminal);
             let (ours, theirs) = match (stream, terminal) {
                 // A place for it until the terminal is there.
                 (_, true) => (null()?, None),
@@ -222,15 +222,22 @@ impl Streams {
                 Stream::Out | Stream::Err => Way::of(ours, client, State::Bytes),
             };
             streams.readers[at] = reader;
-            for (part, fd) in parts.into_iter().zip([&way.from, &way.to]) {
-                if part != Part::Terminal {
-                    keeper.hold(part.of(number), fd.as_fd())?;
-                }
-            }
             ends.streams[at] = theirs;
             streams.ways[at] = Some(way);
         }
+        streams.hold(terminal, keeper)?;
         Ok((streams, ends))
+    }
+
+    fn hold(&self, terminal: bool, keeper: &Keeper) -> Result<()> {
+        let ways =
+            Stream::ALL.into_iter().filter_map(|stream| Some((stream, self.ways[stream as usize].as_ref()?)));
+        let sides =
+            ways.flat_map(|(stream, way)| stream.parts(terminal).into_iter().zip([&way.from, &way.to]));
+        let parts = sides.filter(|(part, _)| *part != Part::Terminal);
+        let parts: Vec<(u64, BorrowedFd)> =
+            parts.map(|(part, fd)| (part.of(self.number), fd.as_fd())).collect();
+        keeper.hold_all(&parts)
     }
 
     /// What a predecessor has left.
@@ -265,10 +272,8 @@ impl Streams {
         streams
     }
 
-    /// The terminal of the process, which is there now.
-    pub fn attach(&mut self, master: OwnedFd, keeper: &Keeper) -> Result<()> {
-        file::set_nonblocking(master.as_fd(), true).map_err(|e| e.because("set the terminal's mode"))?;
-        keeper.hold(Part::Terminal.of(self.number), master.as_fd())?;
+    /// The terminal of the process, which is there now, and which the keeper holds.
+    pub fn attach(&mut self, master: OwnedFd) -> Result<()> {
         let copy = || master.try_clone().map_err(|e| Error::io("duplicate the terminal", &e));
         if let Some(way) = &mut self.ways[0] {
             way.to = copy()?;
@@ -391,6 +396,18 @@ impl Streams {
         self.terminal = None;
         Part::STREAMS.into_iter().try_for_each(|part| keeper.let_go(part.of(self.number)))
     }
+}
+
+/// What the engine has started is known to the next shim too.
+pub fn hold_started(keeper: &Keeper, number: u64, started: &Started) -> Result<()> {
+    keeper.hold(Part::Pidfd.of(number), started.pidfd.as_fd())?;
+    started.terminal.as_ref().map_or(Ok(()), |master| hold_terminal(keeper, number, master.as_fd()))
+}
+
+/// The master of a process's terminal: without one that is held its program would end with this shim.
+pub fn hold_terminal(keeper: &Keeper, number: u64, master: BorrowedFd) -> Result<()> {
+    file::set_nonblocking(master, true).map_err(|e| e.because("set the terminal's mode"))?;
+    keeper.hold(Part::Terminal.of(number), master)
 }
 
 /// The end to read of a fifo that is open for writing.
