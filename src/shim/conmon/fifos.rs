@@ -45,19 +45,22 @@ impl Shim {
     pub(super) fn connect_notify(&mut self, notify: OwnedFd) {
         let Some(path) = &self.options.notify_socket else { return };
         match socket::connect_datagram(path, 1) {
-            Ok(host) => self.notify = Some((notify, host)),
+            Ok(host) => self.notify = Some((notify, Some(host))),
             Err(e) => self.log.warn(&e.because(format!("connect to {}", path.display()))),
         }
     }
 
-    /// Of what a container says, the host's manager hears that it is ready, and nothing else.
+    /// Of what a container says, the host's manager hears that it is ready, once, and nothing else: a container that says
+    /// it all the time neither floods the manager nor waits for it at the cost of its own output.
     pub(super) fn pass_notice(&mut self) {
-        let Some((notify, host)) = &self.notify else { return };
+        let Some((notify, host)) = &mut self.notify else { return };
         let mut bytes = [0; 4096];
         let Ok(length) = socket::receive_datagram(notify.as_fd(), &mut bytes) else { return };
         let mut lines = bytes[..length].split(|byte| *byte == b'\n');
-        if lines.any(|line| line == b"READY=1") {
-            // A manager that takes nothing does not hold the container up.
+        if lines.any(|line| line == b"READY=1")
+            && let Some(host) = host.take()
+        {
+            // A manager that takes nothing does not hold the container up: the send waits for a second.
             let _ = socket::send(host.as_fd(), b"READY=1", &[]);
         }
     }

@@ -18,7 +18,7 @@ pub fn link(options: &Options) -> Option<PathBuf> {
     (!options.full_attach).then(|| {
         let mut name = options.uuid.clone();
         let room = ADDRESS.saturating_sub(options.socket_dir.as_os_str().len() + "//attach".len() + 1);
-        name.truncate(room);
+        name.truncate(name.floor_char_boundary(room));
         options.socket_dir.join(name)
     })
 }
@@ -83,4 +83,18 @@ pub fn write_file(path: &Path, text: &str) -> Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}", std::process::id()));
     fs::write(&beside, text).and_then(|()| fs::rename(&beside, path)).map_err(|e| failed(&e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_cut_ends_with_a_whole_character() {
+        for length in 80..110 {
+            let options = Options { uuid: "\u{e4}".repeat(length), ..Options::default() };
+            let link = link(&options).unwrap();
+            assert!(link.as_os_str().len() + "/attach".len() < ADDRESS, "{length}");
+        }
+    }
 }

@@ -59,7 +59,8 @@ pub(super) struct Shim {
     pub(super) clients: Clients,
     pub(super) control: Option<OwnedFd>,
     pub(super) size: Option<OwnedFd>,
-    pub(super) notify: Option<(OwnedFd, OwnedFd)>,
+    /// The container's end, and the manager's until it has heard that the container is ready.
+    pub(super) notify: Option<(OwnedFd, Option<OwnedFd>)>,
     pub(super) pidfd: Option<OwnedFd>,
     pub(super) oom: Option<OomKills>,
     pub(super) endings: Table<i32, Ended>,
