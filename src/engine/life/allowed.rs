@@ -2,23 +2,15 @@
 //!
 //! Engines copy an image's annotations into the config, so the image's author wrote them: a path to append to or a
 //! socket to connect to, as root. Each is done only if the caller names it (`--allow-annotation`), or the administrator's
-//! list, a file that only its owner can change: one name a line, `#` begins a comment. The others are ignored, with a
-//! warning. What was allowed at create is in the record, and holds for start, exec and delete.
+//! list, one name a line (`host::lists`). The others are ignored, with a warning. What was allowed at create is in the
+//! record, and holds for start, exec and delete.
 
 use crate::engine::{CgroupManager, Engine};
-use crate::error::{Error, Kind, Result};
-use crate::host::{self, Facts};
-use crate::plan::script::c;
+use crate::error::{Error, Result};
+use crate::host::{self, Facts, lists};
 use crate::spec::annotations::{self, KEEP_GROUPS, LIST};
 use crate::spec::{Spec, load};
 use crate::state::{Entry, Record};
-use crate::sys::Errno;
-use crate::sys::file::{self, cwd};
-use std::fs::File;
-use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
-
-const LIST_LIMIT: usize = 64 * 1024;
 
 impl Engine {
     /// Of the config's annotations that reach the host, those that may. Without any the list is not read.
@@ -30,11 +22,8 @@ impl Engine {
         if there.is_empty() {
             return Ok(Vec::new());
         }
-        let list = read_list()?;
-        let may = |name: &&str| {
-            self.allowed_annotations.iter().any(|allowed| allowed == name)
-                || list.lines().any(|line| line.split('#').next().unwrap_or_default().trim() == *name)
-        };
+        let list = lists::read(LIST)?.unwrap_or_default();
+        let may = |name: &&str| self.allowed_annotations.iter().chain(&list).any(|allowed| allowed == name);
         Ok(there.into_iter().filter(may).map(str::to_owned).collect())
     }
 
@@ -88,27 +77,4 @@ pub fn keeps_groups(spec: &Spec, facts: &Facts) -> bool {
         Some(_) => !hosts_root || annotations::allowed(spec, KEEP_GROUPS).is_some(),
         None => false,
     }
-}
-
-fn read_list() -> Result<String> {
-    let named = |error: Error| error.kind(Kind::Config).value(LIST);
-    let flags = libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
-    let list = match file::openat2(cwd(), &c(LIST), flags, 0, 0) {
-        Ok(list) => list,
-        Err(Errno(libc::ENOENT | libc::ENOTDIR)) => return Ok(String::new()),
-        Err(e) => return Err(named(e.because("open the list of allowed annotations"))),
-    };
-    let found = list.try_clone().and_then(|list| File::from(list).metadata());
-    let found = found.map_err(|e| named(Error::io("look at the list of allowed annotations", &e)))?;
-    // In a user namespace the host's root, who owns the root directory, has another number.
-    let root = std::fs::metadata("/").map_err(|e| Error::io("look at /", &e))?.uid();
-    if !found.is_file() || found.mode() & 0o022 != 0 || (found.uid() != 0 && found.uid() != root) {
-        return Err(named(
-            Error::new("the list of allowed annotations can be changed by others than root")
-                .remedy("it must be a regular file that only root owns and may write"),
-        ));
-    }
-    let bytes = file::read_all(list.as_fd(), LIST_LIMIT);
-    let bytes = bytes.map_err(|e| named(e.because("read the list of allowed annotations")))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

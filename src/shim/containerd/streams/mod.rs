@@ -5,6 +5,7 @@
 //! killed at any instant has neither lost nor doubled a byte, because both ends are held by the keeper. A client that does
 //! not read fills its fifo, then the pipe, and then the process waits; the shim holds nothing.
 
+mod loggers;
 mod targets;
 
 use self::targets::Target;
@@ -147,7 +148,7 @@ impl Ends {
     /// The program that reads the output, if there is to be one; it runs when this returns.
     pub fn start_logger(&self, variables: &[(&'static str, String)]) -> Result<Option<Child>> {
         let Some((path, words, [stdout, stderr])) = &self.logger else { return Ok(None) };
-        targets::start_logger(path, words, variables, [stdout.as_fd(), stderr.as_fd()]).map(Some)
+        loggers::start(path, words, variables, [stdout.as_fd(), stderr.as_fd()]).map(Some)
     }
 
     pub fn borrowed(&self) -> [Option<BorrowedFd<'_>>; 3] {

@@ -1,18 +1,10 @@
 //! Where output goes: what a client names by a path or a URI.
-//!
-//! A program as a logger is run as root. Only a file that root or we own, in directories that no other user may write to, is
-//! executed, by the descriptor that was looked at. That keeps other users' programs out, and no more: who may choose the
-//! URI may choose `sh`, so an engine must not take it from an image's labels (CVE-2026-53488).
 
 use crate::error::{Error, Result};
-use crate::shim::execute::Program;
-use crate::sys::launch::{Child, LaunchError};
-use crate::sys::{Errno, c, file, identity, poll};
+use crate::sys::{Errno, c, file};
 use nix::sys::stat::fstat;
-use std::ffi::{CStr, CString};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::path::{Component, Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -22,9 +14,6 @@ pub enum Target {
     /// A program that reads both streams, with its arguments.
     Program(PathBuf, Vec<String>),
 }
-
-/// How long a logger may take to say that it is ready.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Target {
     pub fn of(place: &str) -> Result<Target> {
@@ -106,90 +95,6 @@ pub fn follow_truncation(file: BorrowedFd) {
     }
 }
 
-/// Starts a logger, and waits until it is ready. `output`: the ends to read of the two streams.
-pub fn start_logger(
-    path: &Path,
-    words: &[String],
-    variables: &[(&'static str, String)],
-    output: [BorrowedFd; 2],
-) -> Result<Child> {
-    let doing = |e: Error| e.doing(format!("start the logger {}", path.display()));
-    let program = open_program(path).map_err(doing)?;
-    let words = std::iter::once(path.to_string_lossy().into_owned()).chain(words.iter().cloned());
-    let text = |word: String| c(&word).map_err(|_| Error::argument("stdout", word, "it has a NUL in it"));
-    let arguments: Vec<CString> = words.map(text).collect::<Result<_>>()?;
-    let (ready, theirs) = crate::sys::pipe::pipe().map_err(|e| e.because("pipe"))?;
-    let null = file::openat2(file::cwd(), c"/dev/null", libc::O_RDWR, 0, 0)
-        .map_err(|e| e.because("open /dev/null"))?;
-    let [stdout, stderr] = output;
-    let program = Program {
-        file: program.as_fd(),
-        arguments: &arguments,
-        variables,
-        streams: [Some(null.as_fd()), Some(null.as_fd()), None],
-        given: &[stdout, stderr, theirs.as_fd()],
-        // An interpreter opens its script by the number.
-        pass: &[program.as_raw_fd()],
-    };
-    let child = program.start().map_err(|error| match error {
-        LaunchError::Clone(errno) | LaunchError::Setup(errno) => errno.because("clone3"),
-        LaunchError::Exec(errno) => errno.because("execute it"),
-    });
-    let child = child.map_err(doing)?;
-    drop(theirs);
-    match poll::readable(ready.as_fd(), Some(Instant::now() + PATIENCE)) {
-        Ok(true) => Ok(child),
-        _ => {
-            // It may have ended by itself.
-            let _ = crate::sys::process::pidfd_send_signal(child.pidfd.as_fd(), libc::SIGKILL);
-            // It is ours, and was killed.
-            let _ = crate::sys::wait::reap(child.pidfd.as_fd());
-            Err(doing(Error::new(format!("it was not ready in {} s", PATIENCE.as_secs()))))
-        }
-    }
-}
-
-/// Each step of its path, and the file itself, may be changed by root and by us alone.
-fn open_program(path: &Path) -> Result<OwnedFd> {
-    let refused = |what: &Path, reason: &'static str| {
-        Error::new(reason)
-            .value(what.display())
-            .remedy("use a program that root owns, below directories that root owns")
-    };
-    let trusted = |fd: BorrowedFd, what: &Path| -> Result<()> {
-        let found = fstat(fd).map_err(|e| Errno::from(e).because(format!("stat {}", what.display())))?;
-        if found.st_uid != 0 && found.st_uid != identity::euid() {
-            return Err(refused(what, "another user owns it"));
-        }
-        if found.st_mode & 0o022 != 0 {
-            return Err(refused(what, "other users may write to it"));
-        }
-        Ok(())
-    };
-    let open = |dir: BorrowedFd, name: &CStr, flags: i32, what: &Path| {
-        file::openat2(dir, name, flags | libc::O_NOFOLLOW, 0, 0)
-            .map_err(|e| e.because(format!("open {}", what.display())))
-    };
-    let path = std::fs::canonicalize(path).map_err(|e| Error::io(format!("find {}", path.display()), &e))?;
-    let mut here = PathBuf::from("/");
-    let mut fd = open(file::cwd(), c"/", libc::O_PATH | libc::O_DIRECTORY, &here)?;
-    trusted(fd.as_fd(), &here)?;
-    for step in path.components() {
-        let Component::Normal(name) = step else { continue };
-        here.push(name);
-        let flags =
-            if here == path { libc::O_RDONLY | libc::O_NONBLOCK } else { libc::O_PATH | libc::O_DIRECTORY };
-        let name = c(name).map_err(|e| e.because("a name with a NUL"))?;
-        fd = open(fd.as_fd(), &name, flags, &here)?;
-        trusted(fd.as_fd(), &here)?;
-    }
-    if file::kind(fd.as_fd()) != Ok(libc::S_IFREG) {
-        return Err(refused(&path, "this is no ordinary file"));
-    }
-    // Behind the places of what it is given.
-    file::duplicate(fd.as_raw_fd(), 10).map_err(|e| e.because("duplicate a descriptor"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,18 +112,5 @@ mod tests {
         for wrong in ["http://x/y", "file://relative", "binary:///x?a=%zz", "file:///%"] {
             assert_eq!(of(wrong), None, "{wrong}");
         }
-    }
-
-    #[test]
-    fn a_program_that_another_user_can_change_is_not_executed() {
-        assert!(open_program(Path::new("/bin/true")).is_ok());
-        let directory = std::env::temp_dir().join(format!("rr-logger-{}", std::process::id()));
-        std::fs::create_dir(&directory).unwrap();
-        let copy = directory.join("true");
-        std::fs::copy("/bin/true", &copy).unwrap();
-        // /tmp is anyone's to write to.
-        let refused = open_program(&copy).unwrap_err();
-        std::fs::remove_dir_all(&directory).unwrap();
-        assert!(refused.to_string().contains("other users may write to it"), "{refused}");
     }
 }
