@@ -161,6 +161,15 @@ impl Keeper {
     }
 }
 
+/// For tests.
+#[cfg(test)]
+impl Keeper {
+    pub fn gone() -> Keeper {
+        let [channel, answers] = [0, 1].map(|_| socket::pair().expect("socketpair").0);
+        Keeper { channel, answers: Mutex::new(answers) }
+    }
+}
+
 /// How a process has ended whose descriptor says that it has: it is our child, or the keeper's, which has told us or will.
 /// `None`: it has not spoken of it yet.
 pub fn how_it_ended(pidfd: BorrowedFd, told: Option<Ended>, keeper_is_gone: bool) -> Option<Ended> {

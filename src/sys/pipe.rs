@@ -29,6 +29,12 @@ pub fn set_size(pipe: BorrowedFd, bytes: i32) -> SysResult<()> {
     check(unsafe { libc::fcntl(pipe.as_raw_fd(), libc::F_SETPIPE_SZ, bytes) }).map(drop)
 }
 
+/// fcntl(F_GETPIPE_SZ): how many bytes it takes where each of its buffers is full.
+pub fn size(pipe: BorrowedFd) -> SysResult<i32> {
+    // SAFETY: it takes numbers.
+    check(unsafe { libc::fcntl(pipe.as_raw_fd(), libc::F_GETPIPE_SZ) }).map(|size| size as i32)
+}
+
 /// splice(from, to): moves bytes, without waiting, of which one end is a pipe; 0 at the end of `from`. What has left `from`
 /// is in `to`, also where the caller is killed meanwhile. `EAGAIN` where there are none, or is no room.
 pub fn splice(from: BorrowedFd, to: BorrowedFd, most: usize) -> SysResult<usize> {

@@ -67,4 +67,4 @@ pub const ANSWER: u64 = OWN + 6;
 pub const CONTROL: u64 = OWN + 7;
 pub const SIZE: u64 = OWN + 8;
 pub const NOTIFY: u64 = OWN + 9;
-pub const STAGE: Names = Names { read: OWN + 10, write: OWN + 11, logs: OWN + 16 };
+pub const STAGE: Names = Names { stage: [OWN + 10, OWN + 11], copy: [OWN + 12, OWN + 13], logs: OWN + 16 };

@@ -64,8 +64,9 @@ pub enum Taken {
 /// Under which names the keeper holds its parts; the logs' follow.
 #[derive(Clone, Copy, Debug)]
 pub struct Names {
-    pub read: u64,
-    pub write: u64,
+    /// An end to read and one to write.
+    pub stage: [u64; 2],
+    pub copy: [u64; 2],
     pub logs: u64,
 }
 
@@ -73,6 +74,8 @@ pub struct Stage {
     names: Names,
     read: OwnedFd,
     write: OwnedFd,
+    /// Where what is in the stage is copied to, to be read.
+    copy: (OwnedFd, OwnedFd),
     marks: Marks,
     about: About,
     logs: Vec<Log>,
@@ -92,17 +95,15 @@ impl Stage {
         held: &mut Held,
     ) -> Result<Stage> {
         let marks = Marks::map(journal).map_err(|e| e.because("map the marks"))?;
-        let (read, write) = match (held.remove(&names.read), held.remove(&names.write)) {
-            (Some(read), Some(write)) => (read, write),
-            _ => {
-                let (read, write) = pipe::to_read().map_err(|e| e.because("pipe"))?;
-                keeper.hold(names.read, read.as_fd())?;
-                keeper.hold(names.write, write.as_fd())?;
-                (read, write)
-            }
-        };
-        let mut stage =
-            Stage { names, read, write, marks, about, logs: Vec::new(), bytes: Vec::new(), full: None };
+        let copy = pipe_of(names.copy, keeper, held)?;
+        let (read, write) = pipe_of(names.stage, keeper, held)?;
+        // A user who has many pipes gets smaller ones: what is in the stage is to be copied whole.
+        let room = pipe::size(copy.1.as_fd()).map_err(|e| e.because("ask for the size of a pipe"))?;
+        if pipe::size(write.as_fd()).is_ok_and(|size| size > room) {
+            pipe::set_size(write.as_fd(), room).map_err(|e| e.because("set the size of a pipe"))?;
+        }
+        let (logs, bytes) = (Vec::new(), Vec::new());
+        let mut stage = Stage { names, read, write, copy, marks, about, logs, bytes, full: None };
         for driver in drivers {
             let at = stage.logs.len();
             if at == LOGS {
@@ -180,7 +181,11 @@ impl Stage {
     fn look(&mut self) -> Result<()> {
         let failed = |e: Errno| e.because("look into the stage");
         let length = self.unread()?;
-        let (read, write) = pipe::to_read().map_err(failed)?;
+        let (read, write) = &self.copy;
+        // What a shim that was killed here has copied.
+        while pipe::unread(read.as_fd()).map_err(failed)? > 0 {
+            file::read(read.as_fd(), &mut [0; 4096]).map_err(failed)?;
+        }
         self.bytes.clear();
         self.bytes.resize(length, 0);
         let copied = pipe::tee(self.read.as_fd(), write.as_fd(), length).map_err(failed)?;
@@ -339,6 +344,16 @@ impl Stage {
     }
 }
 
+/// The pipe that the keeper holds under these names, or a new one.
+fn pipe_of([read, write]: [u64; 2], keeper: &Keeper, held: &mut Held) -> Result<(OwnedFd, OwnedFd)> {
+    if let (Some(read), Some(write)) = (held.remove(&read), held.remove(&write)) {
+        return Ok((read, write));
+    }
+    let pipe = pipe::to_read().map_err(|e| e.because("pipe"))?;
+    keeper.hold_all(&[(read, pipe.0.as_fd()), (write, pipe.1.as_fd())])?;
+    Ok(pipe)
+}
+
 /// The last lines that are no longer together than this; at least the last one.
 fn end_of(text: &[u8], most: usize) -> &[u8] {
     let from = text.len().saturating_sub(most);
@@ -387,7 +402,36 @@ fn write_at(file: BorrowedFd, mut bytes: &[u8], mut place: u64) -> SysResult<()>
 
 #[cfg(test)]
 mod tests {
-    use super::end_of;
+    use super::*;
+    use crate::sys::memory;
+
+    #[test]
+    fn a_user_who_gets_small_pipes_loses_nothing() {
+        let names = Names { stage: [1, 2], copy: [3, 4], logs: 5 };
+        let keeper = Keeper::gone();
+        let (read, write) = pipe::to_read().unwrap();
+        pipe::set_size(write.as_fd(), 8192).unwrap();
+        // A shim that was killed has copied this.
+        file::write_all(write.as_fd(), b"before").unwrap();
+        let mut held: Held = [(3, read), (4, write)].into_iter().collect();
+        let journal = memory::scratch(c"journal").unwrap();
+        let stage = Stage::open(journal.as_fd(), &[], About::default(), names, &keeper, &mut held);
+        let mut stage = stage.unwrap();
+        let (from, to) = nix::unistd::pipe2(nix::fcntl::OFlag::O_DIRECT).unwrap();
+        file::set_nonblocking(from.as_fd(), true).unwrap();
+        let mut taken = Vec::new();
+        for number in 0..10 {
+            // Each is a buffer of its own.
+            file::write_all(to.as_fd(), &[number]).unwrap();
+        }
+        while stage.take(Output::Out, from.as_fd(), usize::MAX).unwrap() == Taken::Some {
+            let (_, bytes) = stage.content().unwrap();
+            assert!(bytes.len() <= 2, "{bytes:?}");
+            taken.extend_from_slice(bytes);
+            stage.release().unwrap();
+        }
+        assert_eq!(taken, (0..10).collect::<Vec<u8>>());
+    }
 
     #[test]
     fn of_more_than_a_log_may_have_its_last_lines_are_kept() {
