@@ -13,8 +13,8 @@ use std::os::fd::OwnedFd;
 /// Behind the inbox: which half counts.
 const CHOICE: u64 = inbox::SIZE as u64;
 const FIRST: u64 = CHOICE + 4096;
-/// Between the two halves. A file takes memory only where something was written.
-const HALF: u64 = 1 << 28;
+/// Between the two halves. A file takes memory only where something was written; a test fills one.
+const HALF: u64 = 1 << if cfg!(test) { 26 } else { 28 };
 /// A record's length stands before it. Records begin at multiples of this: a length across two pages could be written in
 /// part.
 const LENGTH: u64 = 4;
@@ -59,10 +59,19 @@ impl Journal {
 
     pub fn append(&mut self, record: &impl Message) -> Result<()> {
         let bytes = record.encode_to_vec();
+        let end = self.end + LENGTH + (bytes.len() as u64).next_multiple_of(LENGTH);
+        // And a length behind it that is none.
+        if end + LENGTH > FIRST + (self.half + 1) * HALF {
+            return Err(Error::new(format!(
+                "the journal is full: {} MiB are not answered, or not told",
+                HALF >> 20
+            ))
+            .remedy("containerd, or another client of the shim, has to take what is waiting for it"));
+        }
         // Its end is the next one's beginning, where nothing has ever been written.
         write_at(&self.file, &bytes, self.end + LENGTH)?;
         write_at(&self.file, &(bytes.len() as u32).to_le_bytes(), self.end)?;
-        self.end += LENGTH + (bytes.len() as u64).next_multiple_of(LENGTH);
+        self.end = end;
         Ok(())
     }
 
@@ -74,11 +83,12 @@ impl Journal {
 
     /// These records in place of all that there are.
     pub fn begin_again<R: Message>(&mut self, records: impl Iterator<Item = R>) -> Result<()> {
-        let (old, half) = (self.half, self.half ^ 1);
+        let (old, end, half) = (self.half, self.end, self.half ^ 1);
         self.free(half)?;
         (self.half, self.end) = (half, FIRST + half * HALF);
         for record in records {
-            self.append(&record)?;
+            // The old half is still the one that counts.
+            self.append(&record).inspect_err(|_| (self.half, self.end) = (old, end))?;
         }
         self.begun = self.end - FIRST - half * HALF;
         write_at(&self.file, &half.to_le_bytes(), CHOICE)?;
@@ -122,4 +132,40 @@ fn write_at(file: &OwnedFd, bytes: &[u8], place: u64) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::memory;
+
+    #[derive(Clone, PartialEq, Message)]
+    struct Word {
+        #[prost(string, tag = "1")]
+        text: String,
+    }
+
+    #[test]
+    fn a_record_for_which_a_half_has_no_room_is_refused_and_the_other_half_stays() {
+        let word = |text: &str| Word { text: text.to_owned() };
+        let file = memory::scratch(c"journal").unwrap();
+        let mut journal = Journal::open(file.try_clone().unwrap(), |_: Word| ()).unwrap();
+        journal.append(&word("kept")).unwrap();
+        let end = journal.end;
+        // As if it were full.
+        journal.end = FIRST + HALF - 3 * LENGTH;
+        let refused = journal.append(&word("a longer one")).unwrap_err();
+        assert!(refused.to_string().contains("the journal is full"), "{refused}");
+        let read = |file: &OwnedFd| {
+            let mut words = Vec::new();
+            Journal::open(file.try_clone().unwrap(), |word: Word| words.push(word.text)).unwrap();
+            words
+        };
+        assert_eq!(read(&file), ["kept"]);
+        journal.end = end;
+        let refused = journal.begin_again([word(&"x".repeat(HALF as usize))].into_iter());
+        assert!(refused.is_err());
+        journal.append(&word("more")).unwrap();
+        assert_eq!(read(&file), ["kept", "more"]);
+    }
 }

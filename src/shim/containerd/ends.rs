@@ -182,6 +182,11 @@ impl Shim {
         }
         let told =
             event("/tasks/oom", "TaskOOM", &ContainerEvent { container_id: life.name.container.clone() });
+        // One that is not published yet says it: a container may run out of memory all the time while containerd is away.
+        let is_it = |other: &Event| other.kind == told.kind && other.body == told.body;
+        if self.desk().model.events.iter().any(is_it) {
+            return Ok(false);
+        }
         self.note(Record { events: vec![told], ..Record::default() })?;
         Ok(false)
     }

@@ -230,6 +230,9 @@ pub struct Event {
     pub time: Option<Timestamp>,
 }
 
+/// As long may a client's requests be together that are not answered: the journal has to have room for them.
+const UNANSWERED: usize = 32 << 20;
+
 /// A connection: what came of it, and what is still to be answered.
 #[derive(Default)]
 pub struct Connection {
@@ -386,10 +389,18 @@ impl Connection {
         while !self.malformed {
             match self.next() {
                 Ok(true) => {}
-                Ok(false) => return,
+                Ok(false) => {
+                    self.malformed = self.length() > UNANSWERED;
+                    return;
+                }
                 Err(Malformed) => self.malformed = true,
             }
         }
+    }
+
+    /// How long all are together that are not answered.
+    fn length(&self) -> usize {
+        self.requests.values().map(|pending| pending.request.payload.len()).sum()
     }
 
     /// Takes one request off the bytes, if there is a whole one.
@@ -444,6 +455,18 @@ mod tests {
 
     fn chunk(connection: u64, bytes: &[u8]) -> Record {
         Record { chunk: Some(Chunk { connection, bytes: bytes.to_vec() }), ..Record::default() }
+    }
+
+    #[test]
+    fn a_client_with_too_much_that_is_not_answered_is_closed() {
+        let (mut desk, _file) = desk();
+        let request = Request { payload: vec![0; UNANSWERED / 16 + 1], ..Request::default() };
+        let mut malformed = |stream: u32| {
+            desk.note(chunk(7, &frames::frame(stream, REQUEST, &request))).unwrap();
+            desk.model.connections[&7].malformed
+        };
+        let said: Vec<bool> = (0..16).map(|number| malformed(2 * number + 1)).collect();
+        assert_eq!(said.iter().position(|said| *said), Some(15));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 use crate::engine::{keep_all_room, release};
 use crate::error::{Error, Result};
 use crate::report::{Format, Log, Verbosity};
+use crate::shim::containerd::info::socket_of;
 use crate::shim::containerd::jobs::Jobs;
 use crate::shim::containerd::model::{Call, Chunk, Desk, Pending, Phase, Process, Record, Timestamp};
 use crate::shim::containerd::protocol::frames::Code;
@@ -25,6 +26,7 @@ use crate::sys::wait::{self, Ended};
 use crate::sys::{Errno, memory, socket};
 use crate::wire::keeper::{ACCEPTED, OWN};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -260,18 +262,24 @@ impl Shim {
                 return self.disconnect(name);
             }
         };
-        self.note(Record { chunk: Some(chunk), ..Record::default() })?;
+        let noted = self.note(Record { chunk: Some(chunk), ..Record::default() });
         self.inbox.forget();
+        if let Err(error) = noted {
+            // What follows would be read as something else.
+            self.log.warn(&error.doing("note a request: its connection is closed"));
+            return self.disconnect(name);
+        }
         let malformed =
             self.desk().model.connections.get(&name).is_some_and(|connection| connection.malformed);
         if malformed {
-            self.log.warn(&Error::new("a client has sent what is no request: its connection is closed"));
+            let text = "a client has sent what is no request, or too much of them: its connection is closed";
+            self.log.warn(&Error::new(text));
             return self.disconnect(name);
         }
         Ok(())
     }
 
-    fn disconnect(&mut self, name: u64) -> Result<()> {
+    pub(super) fn disconnect(&mut self, name: u64) -> Result<()> {
         if let Some(socket) = self.connections.remove(&name) {
             self.epoll.forget(socket.as_fd());
         }
@@ -423,9 +431,13 @@ impl Shim {
         }
     }
 
-    /// The socket, and what leads to it.
+    /// The socket, and what leads to it: not what leads to another one of the same pod by now.
     fn remove_files(&self) {
-        for path in &self.desk().model.settings.files {
+        let desk = self.desk();
+        let [socket, pod] = &desk.model.settings.files[..] else { return };
+        let leads =
+            std::fs::read_to_string(pod).is_ok_and(|address| socket_of(&address) == Path::new(socket));
+        for path in [Some(socket), Some(pod).filter(|_| leads)].into_iter().flatten() {
             // One that is gone is what is wanted.
             let _ = std::fs::remove_file(path);
         }

@@ -2,7 +2,7 @@
 
 use crate::cgroup::oom::OomKills;
 use crate::engine::{CgroupManager, Engine, Observer, Watch, warnings_to};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::report::Log;
 use crate::shim::containerd::jobs::{Finish, Jobs};
 use crate::shim::containerd::model::{Answer, Call, Container, Desk, Name, Process, Record};
@@ -164,9 +164,15 @@ impl Shim {
         self.begun.remove(&call);
         let Some(socket) = self.connections.get(&call.connection) else { return Ok(()) };
         let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
-        let full = !has_room(socket, frame.len())
-            || send(socket.as_raw_fd(), &frame, flags) == Err(nix::errno::Errno::EAGAIN);
-        if full {
+        let full = nix::errno::Errno::EAGAIN;
+        let room = has_room(socket, frame.len());
+        let sent = if room { send(socket.as_raw_fd(), &frame, flags) } else { Err(full) };
+        if sent.is_ok_and(|sent| sent < frame.len()) {
+            // Its buffer takes no more, however long it is waited for.
+            self.log.warn(&Error::new("an answer is too long for its connection, which is closed"));
+            return self.disconnect(call.connection);
+        }
+        if sent == Err(full) {
             self.watch(CONNECTION, call.connection & !ACCEPTED, socket.as_fd(), Interest::WRITE)?;
             self.unsent.insert(call, frame);
             return Ok(());
