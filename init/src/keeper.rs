@@ -45,7 +45,7 @@ const TRIES: u32 = 3;
 /// So many shims in a row that end by themselves before they have taken over: what is left cannot be taken over.
 const UNBEGUN: u32 = 25;
 const GIVES_UP: &[u8] = b"rruntime-keeper: 25 shims in a row have ended before they had taken over what the one before them \
-    has left: each has said why. No other is started: containerd's `delete` ends the containers\n";
+    has left: each has said why. No other is started; under containerd its `delete` ends the containers\n";
 
 struct Keeper {
     /// Handed on to each shim, with our environment.

@@ -4,18 +4,24 @@
 
 use crate::engine::{Started, Streams};
 use crate::error::{Error, Result};
-use crate::sys::{self, file, random, socket, spawn};
+use crate::shim::files;
+use crate::sys::{self, file, process, random, socket, spawn};
 use serde::Deserialize;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Of its log, and of what it prints.
 const LIMIT: usize = 1 << 20;
+/// What the command of a killed shim is given to end.
+const LONGEST_COMMAND: Duration = Duration::from_secs(10);
 
 pub struct Foreign {
     pub program: PathBuf,
@@ -33,6 +39,11 @@ pub struct Create<'a> {
     pub bundle: &'a Path,
     pub no_pivot: bool,
     pub no_new_keyring: bool,
+}
+
+/// Of the container's first process, or of an exec.
+pub fn pid_file(bundle: &Path, exec: &str) -> PathBuf {
+    bundle.join(format!("{}.pid", if exec.is_empty() { "init" } else { exec }))
 }
 
 #[derive(Deserialize)]
@@ -53,10 +64,10 @@ impl Foreign {
         let mut words: Vec<&OsStr> = vec!["create".as_ref(), "--bundle".as_ref(), create.bundle.as_ref()];
         let flags = [("--no-pivot", create.no_pivot), ("--no-new-keyring", create.no_new_keyring)];
         words.extend(flags.iter().filter(|(_, set)| *set).map(|(word, _)| OsStr::new(word)));
-        self.begin(&words, create.id, &create.bundle.join("init.pid"), terminal, streams)
+        self.begin(&words, create.id, &pid_file(create.bundle, ""), terminal, streams)
     }
 
-    /// `process`: the JSON of what is to run. A process that a killed caller has started is found again by its pid file.
+    /// `process`: the JSON of what is to run. A caller that is killed meanwhile leaves a pid file ([`end_unknown`]).
     pub fn exec(
         &self,
         id: &str,
@@ -65,9 +76,8 @@ impl Foreign {
         terminal: bool,
         streams: Streams,
     ) -> Result<Started> {
-        let (pid_file, object) =
-            (bundle.join(format!("{exec}.pid")), bundle.join(format!("{exec}.process.json")));
-        fs::write(&object, process).map_err(|e| Error::io(format!("write {}", object.display()), &e))?;
+        let (pid_file, object) = (pid_file(bundle, exec), bundle.join(format!("{exec}.process.json")));
+        files::write(&object, process)?;
         let words: [&OsStr; 4] =
             ["exec".as_ref(), "--process".as_ref(), object.as_ref(), "--detach".as_ref()];
         let started = self.begin(&words, id, &pid_file, terminal, streams);
@@ -129,7 +139,7 @@ impl Foreign {
 
     pub fn update(&self, id: &str, bundle: &Path, resources: &[u8]) -> Result<()> {
         let file = bundle.join("resources.json");
-        fs::write(&file, resources).map_err(|e| Error::io(format!("write {}", file.display()), &e))?;
+        files::write(&file, resources)?;
         let words = ["update".as_ref(), "--resources".as_ref(), file.as_os_str(), id.as_ref()];
         let updated = self.run(&words, [None; 3]).map(drop);
         // Nothing else is left of it.
@@ -147,6 +157,10 @@ impl Foreign {
         // A line of an earlier command would be taken for this one's.
         let _ = fs::remove_file(&self.log);
         let mut command = spawn::program(&self.program);
+        // Where wrappers look for config.json.
+        if let Some(bundle) = self.log.parent().filter(|bundle| bundle.is_dir()) {
+            command.current_dir(bundle);
+        }
         let log: [&OsStr; 4] =
             ["--log".as_ref(), self.log.as_ref(), "--log-format".as_ref(), "json".as_ref()];
         command.args(log).args(&self.options).args(words);
@@ -180,6 +194,44 @@ impl Foreign {
             (None, text) => text.to_owned(),
         }
     }
+}
+
+/// A shim was killed while it executed a runtime that writes this pid file: the command is waited for, and the process that
+/// it has started is ended, so that none runs that no shim knows. Both are the keeper's children now.
+pub fn end_unknown(pid_file: &Path) -> Result<()> {
+    let keeper = nix::unistd::getppid().as_raw();
+    let is_left =
+        |pid: i32| process::Stat::of(pid).is_ok_and(|stat| stat.parent == keeper && stat.state != b'Z');
+    let deadline = Instant::now() + LONGEST_COMMAND;
+    while processes()?.any(|pid| names(pid, pid_file) && is_left(pid)) {
+        if Instant::now() > deadline {
+            let text = "a runtime that a killed shim has executed does not end, and may start a process";
+            return Err(Error::new(text).value(pid_file.display()));
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    let text = file::read_path(pid_file, 64).unwrap_or_default();
+    if let Ok(pid) = String::from_utf8_lossy(&text).trim().parse::<i32>()
+        && let Ok(pidfd) = process::pidfd_open(pid)
+        && is_left(pid)
+    {
+        // It may have ended by itself.
+        let _ = process::pidfd_send_signal(pidfd.as_fd(), libc::SIGKILL);
+    }
+    // Without a process there is none as a rule.
+    let _ = fs::remove_file(pid_file);
+    Ok(())
+}
+
+fn processes() -> Result<impl Iterator<Item = i32>> {
+    let entries = fs::read_dir("/proc").map_err(|e| Error::io("list /proc", &e))?;
+    Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()))
+}
+
+/// Whether this is a word of its command line.
+fn names(pid: i32, word: &Path) -> bool {
+    let line = file::read_path(format!("/proc/{pid}/cmdline"), LIMIT).unwrap_or_default();
+    line.split(|byte| *byte == 0).any(|other| other == word.as_os_str().as_bytes())
 }
 
 /// What a command has left that has ended by now: the process of its pid file, and the terminal that it has sent.

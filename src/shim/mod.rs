@@ -14,6 +14,7 @@ pub mod conmon;
 pub mod containerd;
 pub mod detached;
 mod execute;
+mod files;
 mod foreign;
 mod journal;
 mod launch;

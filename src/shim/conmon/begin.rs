@@ -5,7 +5,7 @@ use crate::shim::conmon::options::{Options, help};
 use crate::shim::conmon::record::Record;
 use crate::shim::conmon::runtime::{Globals, Maker};
 use crate::shim::conmon::{places, serve};
-use crate::shim::launch;
+use crate::shim::{files, launch};
 use crate::sys::{file, pipe, signal, wait};
 use std::ffi::OsString;
 use std::fs;
@@ -72,7 +72,7 @@ fn begin(options: &Options, words: &[String]) -> Result<i32> {
     let arguments: Vec<&str> = [NAME, PROPER].into_iter().chain(words.iter().map(|word| &**word)).collect();
     let keeper = launch::start(&arguments, journal.as_fd(), listener.as_fd(), &extra, log)?;
     if let Some(path) = &options.conmon_pid_file {
-        places::write_file(path, &keeper.pid.to_string())?;
+        files::write(path, keeper.pid.to_string().as_bytes())?;
     }
     if options.sync {
         return wait::reap(keeper.pidfd.as_fd())

@@ -1,12 +1,10 @@
 //! The end: exit files, the caller's pipe, and the exit command.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::shim::conmon::options::Options;
-use crate::shim::conmon::places;
-use crate::shim::execute;
+use crate::shim::{execute, files};
 use crate::sys::{file, wait};
 use std::ffi::OsString;
-use std::fs;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::thread;
 use std::time::Duration;
@@ -35,7 +33,7 @@ pub fn write_exit_files(options: &Options, status: i32) -> Result<()> {
     [persistent, usual]
         .into_iter()
         .flatten()
-        .try_for_each(|path| places::write_file(&path, &status.to_string()))
+        .try_for_each(|path| files::write(&path, status.to_string().as_bytes()))
 }
 
 /// Memory ran out: where podman and CRI-O look for it.
@@ -43,9 +41,7 @@ pub fn write_oom_files(options: &Options) -> Result<()> {
     let persistent = options.persist_dir.as_ref().map(|path| path.join("oom"));
     let bundle =
         Some(&options.bundle).filter(|path| !path.as_os_str().is_empty()).map(|path| path.join("oom"));
-    persistent.into_iter().chain(bundle).try_for_each(|path| {
-        fs::write(&path, "").map_err(|e| Error::io(format!("write {}", path.display()), &e))
-    })
+    persistent.into_iter().chain(bundle).try_for_each(|path| files::write(&path, b""))
 }
 
 /// Runs the exit command to its end.

@@ -8,6 +8,7 @@ use crate::shim::conmon::record::{
 use crate::shim::conmon::runtime::{self, Given};
 use crate::shim::conmon::shim::{PATIENCE, Shim, note, now};
 use crate::shim::conmon::{finish, places};
+use crate::shim::foreign;
 use crate::sys::process::pidfd_send_signal;
 use crate::sys::{Errno, file, pipe, poll};
 use nix::sys::socket::SockType;
@@ -19,6 +20,7 @@ impl Shim {
     pub(super) fn begin(&mut self, again: bool) -> Result<()> {
         self.note(Record { begun: Some(true), ..Record::default() })?;
         if again && self.maker.is_none() {
+            foreign::end_unknown(&runtime::pid_file(&self.options))?;
             if !self.options.exec {
                 runtime::delete(&self.options)?;
             }

@@ -77,14 +77,6 @@ pub fn fifo(bundle: &Path, name: &str) -> Result<OwnedFd> {
     }
 }
 
-/// Written whole or not at all.
-pub fn write_file(path: &Path, text: &str) -> Result<()> {
-    let failed = |e: &std::io::Error| Error::io(format!("write {}", path.display()), e);
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}", std::process::id()));
-    fs::write(&beside, text).and_then(|()| fs::rename(&beside, path)).map_err(|e| failed(&e))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

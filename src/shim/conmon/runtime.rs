@@ -223,10 +223,7 @@ pub fn execute(options: &Options, given: &Given, said: BorrowedFd) -> Result<Sta
     if options.systemd {
         words.push("--systemd-cgroup".into());
     }
-    let pid_file = match &options.pid_file {
-        Some(path) => path.clone(),
-        None => options.bundle.join(format!("pidfile-{}", options.uuid)),
-    };
+    let pid_file = pid_file(options);
     let mut push = |all: &[&std::ffi::OsStr]| words.extend(all.iter().map(|word| word.to_os_string()));
     let restore = options.restore.as_deref();
     if options.exec {
@@ -269,6 +266,12 @@ pub fn execute(options: &Options, given: &Given, said: BorrowedFd) -> Result<Sta
         return Err(Error::new(text));
     }
     foreign::started(&pid_file, console)
+}
+
+/// Which file another runtime writes the pid to.
+pub fn pid_file(options: &Options) -> PathBuf {
+    let own = || options.bundle.join(format!("pidfile-{}", options.uuid));
+    options.pid_file.clone().unwrap_or_else(own)
 }
 
 /// Where another runtime sends the terminal: below the user's own runtime directory where there is one.

@@ -16,11 +16,11 @@ use crate::shim::containerd::rootfs;
 use crate::shim::containerd::runtime::{self, Runtime};
 use crate::shim::containerd::shim::Shim;
 use crate::shim::containerd::streams::{Ends, Streams, hold_started};
+use crate::shim::files;
 use crate::shim::link::Keeper;
 use crate::spec::{Spec, load};
 use crate::sys::{file, wait};
 use prost::Message;
-use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
@@ -51,7 +51,7 @@ impl Shim {
         let runtime = runtime::named(&options.binary_name)?;
         if let Some(program) = &runtime {
             let file = Path::new(&request.bundle).join(RUNTIME_FILE);
-            fs::write(&file, program).map_err(|e| Error::io(format!("write {}", file.display()), &e))?;
+            files::write(&file, program.as_bytes())?;
         }
         let config = file::read_path(Path::new(&request.bundle).join("config.json"), CONFIG)
             .map_err(|e| e.because("read config.json of the bundle"))?;
@@ -254,6 +254,7 @@ fn create(
     let rootfs = Path::new(&container.bundle).join("rootfs");
     if again {
         // What a killed shim has begun.
+        runtime.end_unknown(container, "")?;
         runtime.delete(&container.id)?;
         rootfs::unmount(&rootfs)?;
     }

@@ -4,7 +4,7 @@
 //! shim that is killed around that moment leaves a process that waits for its successor's word, not one that nobody knows.
 
 use crate::engine::{Event as EngineEvent, Observer, Started};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::shim::containerd::ends::event;
 use crate::shim::containerd::model::{Call, Container, Name, Phase, Process, Record};
 use crate::shim::containerd::protocol::event_messages as events;
@@ -65,11 +65,35 @@ impl Shim {
         if self.starting.contains_key(&process.number) {
             return Err(Code::FailedPrecondition.saying("the process is being started"));
         }
-        if !container.runtime.is_empty() && self.was_begun_before(call) {
-            let text = "the shim was killed while another runtime started this process, which may run";
-            return Err(Code::Internal.saying(text));
-        }
-        self.begin_exec(call, process, &container).map(|()| None).map_err(|error| internal(&error))
+        let begun = if !container.runtime.is_empty() && self.was_begun_before(call) {
+            self.refuse_exec(call, process, container)
+        } else {
+            self.begin_exec(call, process, &container)
+        };
+        begun.map(|()| None).map_err(|error| internal(&error))
+    }
+
+    /// A shim was killed while it executed another runtime for this: whether the process has begun cannot be known.
+    fn refuse_exec(&mut self, call: Call, process: Process, container: Container) -> Result<()> {
+        let runtime = self.runtime(&container, self.observer())?;
+        self.starting.insert(process.number, ());
+        self.begin(move || {
+            let ended = runtime.end_unknown(&container, &process.name.exec);
+            Box::new(move |shim: &mut Shim| {
+                shim.starting.remove(&process.number);
+                let text = "the shim was killed while another runtime started this process";
+                let error = match ended {
+                    Ok(()) => {
+                        Error::new(format!("{text}: what it has started is ended")).remedy("start it again")
+                    }
+                    Err(error) => error.doing(text),
+                };
+                let finished = shim.end_streams(process.number);
+                let finished = finished.and_then(|()| shim.answer_now(call, Err(internal(&error))));
+                shim.must_answer(call, finished);
+            })
+        });
+        Ok(())
     }
 
     fn begin_exec(&mut self, call: Call, process: Process, container: &Container) -> Result<()> {

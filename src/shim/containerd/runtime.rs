@@ -9,7 +9,7 @@ use crate::host::survey;
 use crate::shim::containerd::info::SOCKETS;
 use crate::shim::containerd::model::{Container, Process};
 use crate::shim::containerd::protocol::messages::Options;
-use crate::shim::foreign::{Create, Foreign};
+use crate::shim::foreign::{self, Create, Foreign};
 use crate::shim::launch::is_this_program;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -110,6 +110,14 @@ impl Runtime {
                 let what = (&*process.name.exec, &*process.spec);
                 program.exec(&container.id, Path::new(&container.bundle), what, process.terminal, streams)
             }
+        }
+    }
+
+    /// What another runtime may have started for a shim that was killed meanwhile, and no shim knows of.
+    pub fn end_unknown(&self, container: &Container, exec: &str) -> Result<()> {
+        match self {
+            Runtime::Ours(_) => Ok(()),
+            Runtime::Other(_) => foreign::end_unknown(&foreign::pid_file(Path::new(&container.bundle), exec)),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::shim::containerd::protocol::frames::{self, REQUEST, Request};
 use crate::shim::containerd::protocol::messages::{Any, DeleteResponse, Options, ProcessRequest};
 use crate::shim::containerd::replies::OWN_REQUEST;
 use crate::shim::containerd::{rootfs, runtime, serve};
-use crate::shim::launch;
+use crate::shim::{files, launch};
 use crate::spec::{Spec, load};
 use crate::state::{NoRoot, Store, short_name};
 use crate::sys::{Errno, file, identity, random, signal, socket};
@@ -122,8 +122,7 @@ fn start(words: &Words) -> Result<()> {
     let root = root_of(&bundle, &options, &words.namespace);
     let remember = |address: &str| -> Result<()> {
         for (name, text) in [("address", address), (ROOT_FILE, &*root.to_string_lossy())] {
-            fs::write(bundle.join(name), text)
-                .map_err(|e| Error::io(format!("write {name} in the bundle"), &e))?;
+            files::write(&bundle.join(name), text.as_bytes())?;
         }
         Ok(())
     };
@@ -169,9 +168,7 @@ fn start(words: &Words) -> Result<()> {
         finishing: false,
     };
     let made = launch_shim(words, &options, settings, &listener)
-        .and_then(|()| {
-            fs::write(&pod, &address).map_err(|e| Error::io(format!("write {}", pod.display()), &e))
-        })
+        .and_then(|()| files::write(&pod, address.as_bytes()))
         .and_then(|()| remember(&address));
     if made.is_err() {
         // The error that led here is the one to report.
@@ -180,6 +177,10 @@ fn start(words: &Words) -> Result<()> {
     made.and_then(|()| print(address.as_bytes()))
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this process is the command `start` alone; its engine is asked for nothing"
+)]
 fn launch_shim(words: &Words, options: &Options, settings: Settings, listener: &UnixListener) -> Result<()> {
     let journal = launch::journal(&Record { settings: Some(settings), ..Record::default() })?;
     prefer_for_oom();
@@ -187,6 +188,8 @@ fn launch_shim(words: &Words, options: &Options, settings: Settings, listener: &
         enter(&options.shim_cgroup)?;
     }
     let log = log();
+    // What stays is in no one's way: the bundle is the first container's, which may be gone long before the pod.
+    std::env::set_current_dir("/").map_err(|e| Error::io("change to /", &e))?;
     let arguments = [NAME, "-namespace", &*words.namespace, "-id", &*words.id, "-address", &*words.address];
     launch::start(&arguments, journal.as_fd(), listener.as_fd(), &[], log.as_fd()).map(drop)
 }
@@ -312,8 +315,8 @@ fn forget(address: &str, id: &str) {
     // A shim that is gone, as it is as a rule, needs not to be told.
     let connection = match socket::connect_stream(path) {
         Ok(connection) => connection,
-        // Its shim and its keeper were killed.
-        Err(Errno(libc::ECONNREFUSED)) if path.starts_with(SOCKETS) => {
+        // Its shim and its keeper were killed; or were about to go, and one of the two files was gone.
+        Err(Errno(libc::ECONNREFUSED | libc::ENOENT)) if path.starts_with(SOCKETS) => {
             remove_pod(path, address.trim());
             return;
         }

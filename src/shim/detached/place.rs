@@ -2,8 +2,8 @@
 //! containers, which outlives the container. No other user can enter it.
 
 use crate::error::{Error, Result};
-use crate::shim::conmon::places;
 use crate::shim::detached::About;
+use crate::shim::files;
 use crate::state::{Life, Process};
 use crate::sys::{Errno, c, file};
 use std::ffi::OsString;
@@ -70,7 +70,7 @@ impl Place {
 
     pub fn write_about(&self, about: &About) -> Result<()> {
         let text = serde_json::to_string(about).map_err(|e| Error::new(e.to_string()))?;
-        places::write_file(&self.path.join("about.json"), &text)
+        files::write(&self.path.join("about.json"), text.as_bytes())
     }
 
     /// `None`: no container of the id was started with `--log-output`.
@@ -84,7 +84,8 @@ impl Place {
     pub fn write_keeper(&self) -> Result<()> {
         let parent = nix::unistd::getppid().as_raw();
         let keeper = Process::of(parent).map_err(|e| e.because(format!("read /proc/{parent}/stat")))?;
-        self.write("keeper", keeper)
+        // A successor needs no room on the disk to begin.
+        if self.process_in("keeper") == Some(keeper) { Ok(()) } else { self.write("keeper", keeper) }
     }
 
     /// The container's first process.
@@ -93,7 +94,7 @@ impl Place {
     }
 
     fn write(&self, name: &str, process: Process) -> Result<()> {
-        places::write_file(&self.path.join(name), &format!("{} {}", process.pid, process.start))
+        files::write(&self.path.join(name), format!("{} {}", process.pid, process.start).as_bytes())
     }
 
     /// While the container, or the end of its output, has a shim.
