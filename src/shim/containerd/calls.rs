@@ -4,6 +4,7 @@
 use crate::error::Result;
 use crate::host::cgroups;
 use crate::shim::containerd::ends::wait_response;
+use crate::shim::containerd::jobs::Rank;
 use crate::shim::containerd::metrics;
 use crate::shim::containerd::model::{Call, Container, Name, Phase, Process, Timestamp};
 use crate::shim::containerd::protocol::frames::{Code, Request, Status};
@@ -110,7 +111,7 @@ impl Shim {
     ) -> Result<()> {
         let (runtime, id) = (self.runtime(container, self.observer())?, container.id.clone());
         self.busy.insert(id.clone(), ());
-        self.begin(move || {
+        self.begin(Rank::Container, move || {
             let result = work(&runtime);
             Box::new(move |shim: &mut Shim| {
                 let finished = then(shim, result);

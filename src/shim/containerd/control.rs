@@ -3,6 +3,7 @@
 use crate::engine::Recipients;
 use crate::error::{Kind, Result};
 use crate::shim::containerd::ends::event;
+use crate::shim::containerd::jobs::Rank;
 use crate::shim::containerd::model::{Call, Container, Phase, Record};
 use crate::shim::containerd::protocol::event_messages as events;
 use crate::shim::containerd::protocol::frames::Code;
@@ -32,7 +33,7 @@ impl Shim {
         }
         let container = self.container(&request.id)?;
         let runtime = self.runtime(&container, self.observer()).map_err(|error| internal(&error))?;
-        self.jobs.begin_first(move || {
+        self.begin(Rank::Signal, move || {
             let recipients = if request.all { Recipients::All } else { Recipients::FirstProcess };
             let killed = runtime.kill(&request.id, signal, recipients);
             Box::new(move |shim: &mut Shim| {

@@ -4,6 +4,7 @@
 use crate::cgroup::oom::Seen;
 use crate::engine::Recipients;
 use crate::error::Result;
+use crate::shim::containerd::jobs::Rank;
 use crate::shim::containerd::model::{Call, Event, Name, Pending, Phase, Process, Record, Timestamp};
 use crate::shim::containerd::protocol::event_messages::{ContainerEvent, ExitedEvent};
 use crate::shim::containerd::protocol::frames::Code;
@@ -155,7 +156,7 @@ impl Shim {
     fn kill_rest(&mut self, id: &str) -> Result<()> {
         let Some(container) = self.desk().model.containers.get(id).cloned() else { return Ok(()) };
         let (runtime, id) = (self.runtime(&container, self.observer())?, id.to_owned());
-        self.begin(move || {
+        self.begin(Rank::Signal, move || {
             let killed = runtime.kill(&id, libc::SIGKILL, Recipients::All);
             Box::new(move |shim: &mut Shim| {
                 // Nothing is left, as a rule.

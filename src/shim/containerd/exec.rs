@@ -6,6 +6,7 @@
 use crate::engine::{Event as EngineEvent, Observer, Started};
 use crate::error::{Error, Result};
 use crate::shim::containerd::ends::event;
+use crate::shim::containerd::jobs::Rank;
 use crate::shim::containerd::model::{Call, Container, Name, Phase, Process, Record};
 use crate::shim::containerd::protocol::event_messages as events;
 use crate::shim::containerd::protocol::frames::Code;
@@ -77,7 +78,7 @@ impl Shim {
     fn refuse_exec(&mut self, call: Call, process: Process, container: Container) -> Result<()> {
         let runtime = self.runtime(&container, self.observer())?;
         self.starting.insert(process.number, ());
-        self.begin(move || {
+        self.begin(Rank::Exec, move || {
             let ended = runtime.end_unknown(&container, &process.name.exec);
             Box::new(move |shim: &mut Shim| {
                 shim.starting.remove(&process.number);
@@ -149,7 +150,7 @@ impl Shim {
         let id = process.name.container.clone();
         let variables = self.logger_variables(&id);
         self.starting.insert(process.number, ());
-        self.begin(move || {
+        self.begin(Rank::Exec, move || {
             let executed = ends.start_logger(&variables).and_then(|logger| {
                 let streams = if process.terminal { [None; 3] } else { ends.borrowed() };
                 let executed = runtime.exec(&container, &process, streams);

@@ -24,10 +24,28 @@ struct Shared<S> {
     done: Mutex<Vec<Finish<S>>>,
 }
 
-/// At a time. A call waits for its turn behind those, but for none of the same container: those are not made at once.
-const MOST: usize = 64;
-/// Besides, for what may not wait.
-const SPARE: usize = 16;
+/// What a call may not wait for: so many of one rank, or of the ranks before it, may hang, and those behind it still find a
+/// thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rank {
+    /// A container can hold up as many as its client starts.
+    Exec,
+    /// Of a container there is one at a time.
+    Container,
+    Signal,
+}
+
+impl Rank {
+    /// Threads at a time.
+    const fn most(self) -> usize {
+        match self {
+            Rank::Exec => 64,
+            Rank::Container => 80,
+            Rank::Signal => 96,
+        }
+    }
+}
+
 /// The engine's calls need a third of it.
 const STACK: usize = 512 * 1024;
 
@@ -47,15 +65,16 @@ impl<S: 'static> Jobs<S> {
         self.running == 0 && self.waiting.is_empty()
     }
 
-    pub fn begin(&mut self, work: impl FnOnce() -> Finish<S> + Send + 'static) {
-        self.waiting.push_back(Box::new(work));
-        self.begin_more(MOST);
-    }
-
-    /// Before all that wait for a thread, and beside what has one: a signal does not wait for calls that hang.
-    pub fn begin_first(&mut self, work: impl FnOnce() -> Finish<S> + Send + 'static) {
-        self.waiting.push_front(Box::new(work));
-        self.begin_more(MOST + SPARE);
+    /// Execs begin in their order; what is not an exec, before all that wait for a thread.
+    pub fn begin(&mut self, rank: Rank, work: impl FnOnce() -> Finish<S> + Send + 'static) {
+        match rank {
+            Rank::Exec => self.waiting.push_back(Box::new(work)),
+            Rank::Container | Rank::Signal => self.waiting.push_front(Box::new(work)),
+        }
+        if self.running < rank.most() {
+            // Otherwise it waits for a thread.
+            self.begin_next();
+        }
     }
 
     /// Whether something waits, for another one's end or for a thread that the host refuses now.
@@ -65,29 +84,31 @@ impl<S: 'static> Jobs<S> {
 
     /// What no thread could be started for is tried again when something else has ended, or after a while.
     pub fn retry(&mut self) {
-        self.begin_more(MOST);
+        while self.running < Rank::Exec.most() && self.begin_next() {}
     }
 
-    fn begin_more(&mut self, most: usize) {
-        while self.running < most && !self.waiting.is_empty() {
-            let shared = Arc::clone(&self.shared);
-            // The work is taken by the thread itself: one that cannot be started leaves it.
-            let place = Arc::new(Mutex::new(self.waiting.pop_front()));
-            let taken = Arc::clone(&place);
-            let run = move || {
-                let Some(work) = taken.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
-                let finish = work();
-                shared.done.lock().unwrap_or_else(PoisonError::into_inner).push(finish);
-                // A counter that is full is readable, which is all that it is for.
-                let _ = file::write(shared.signal.as_fd(), &1u64.to_ne_bytes());
-            };
-            if thread::Builder::new().stack_size(STACK).spawn(run).is_err() {
-                let work = place.lock().unwrap_or_else(PoisonError::into_inner).take();
-                work.into_iter().for_each(|work| self.waiting.push_front(work));
-                return;
-            }
+    /// Whether another one has a thread now.
+    fn begin_next(&mut self) -> bool {
+        let Some(next) = self.waiting.pop_front() else { return false };
+        let shared = Arc::clone(&self.shared);
+        // The work is taken by the thread itself: one that cannot be started leaves it.
+        let place = Arc::new(Mutex::new(Some(next)));
+        let taken = Arc::clone(&place);
+        let run = move || {
+            let Some(work) = taken.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+            let finish = work();
+            shared.done.lock().unwrap_or_else(PoisonError::into_inner).push(finish);
+            // A counter that is full is readable, which is all that it is for.
+            let _ = file::write(shared.signal.as_fd(), &1u64.to_ne_bytes());
+        };
+        let begun = thread::Builder::new().stack_size(STACK).spawn(run).is_ok();
+        if begun {
             self.running += 1;
+        } else {
+            let work = place.lock().unwrap_or_else(PoisonError::into_inner).take();
+            work.into_iter().for_each(|work| self.waiting.push_front(work));
         }
+        begun
     }
 
     /// What has been finished since the last time.
@@ -96,7 +117,7 @@ impl<S: 'static> Jobs<S> {
         let _ = file::read(self.fd(), &mut [0; 8]);
         let done = std::mem::take(&mut *self.shared.done.lock().unwrap_or_else(PoisonError::into_inner));
         self.running -= done.len();
-        self.begin_more(MOST);
+        self.retry();
         done
     }
 }

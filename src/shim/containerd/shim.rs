@@ -4,7 +4,7 @@ use crate::cgroup::oom::OomKills;
 use crate::engine::{CgroupManager, Engine, Observer, Watch, warnings_to};
 use crate::error::{Error, Result};
 use crate::report::Log;
-use crate::shim::containerd::jobs::{Finish, Jobs};
+use crate::shim::containerd::jobs::{Finish, Jobs, Rank};
 use crate::shim::containerd::model::{Answer, Call, Container, Desk, Name, Process, Record};
 use crate::shim::containerd::protocol::frames::{self, RESPONSE, Response, Status};
 use crate::shim::containerd::publisher::Publisher;
@@ -128,8 +128,8 @@ impl Shim {
         self.epoll.watch(fd, kind << KIND | which, interest).map_err(|e| e.because("epoll_ctl"))
     }
 
-    pub(super) fn begin(&mut self, work: impl FnOnce() -> Finish<Shim> + Send + 'static) {
-        self.jobs.begin(work);
+    pub(super) fn begin(&mut self, rank: Rank, work: impl FnOnce() -> Finish<Shim> + Send + 'static) {
+        self.jobs.begin(rank, work);
     }
 
     /// It is handled anew, at this time or when something has been answered.
