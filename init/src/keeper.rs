@@ -91,7 +91,7 @@ impl Keeper {
     fn start(arguments: Arguments) -> Sys<Keeper> {
         // The name is for operators; without it nothing is different.
         let _ = sys::set_name(c"rruntime-keeper");
-        // It fails for the leader of a session, which we are not yet, and for that of a group alone.
+        // It fails for the leader of a group, and this process has just been born into its parent's.
         let _ = sys::setsid();
         sys::become_subreaper()?;
         sys::default_signals();

@@ -68,11 +68,15 @@ impl Journal {
             ))
             .remedy("containerd, or another client of the shim, has to take what is waiting for it"));
         }
-        // Its end is the next one's beginning, where nothing has ever been written.
-        write_at(&self.file, &bytes, self.end + LENGTH)?;
-        write_at(&self.file, &(bytes.len() as u32).to_le_bytes(), self.end)?;
-        self.end = end;
-        Ok(())
+        // Its end is the next one's beginning, where there are zeroes.
+        let written = write_at(&self.file, &bytes, self.end + LENGTH)
+            .and_then(|()| write_at(&self.file, &(bytes.len() as u32).to_le_bytes(), self.end));
+        match written {
+            Ok(()) => self.end = end,
+            // No memory, as a rule: what there is of it would be read as lengths behind a shorter one.
+            Err(_) => self.free_from(self.end)?,
+        }
+        written
     }
 
     /// Whether what was appended since [`Journal::begin_again`] is much, beside what still counted then.
