@@ -178,11 +178,7 @@ impl Arguments {
 
     /// A whole number; 0 if it was not given, or is negative.
     pub fn number(&self, name: &str) -> u32 {
-        self.given_number(name).unwrap_or(0)
-    }
-
-    pub fn given_number(&self, name: &str) -> Option<u32> {
-        self.matches.get_one(name).copied()
+        self.matches.get_one(name).copied().unwrap_or(0)
     }
 
     /// The container id, which is the first operand. What is not UTF-8 stays recognisably wrong.

@@ -1,14 +1,13 @@
 //! The options before the command.
 
-use super::arguments::{
-    Arguments, number_option, operand_position, option, options as several, switch, yes_or_no,
-};
+use super::arguments::{Arguments, operand_position, option, options as several, switch, yes_or_no};
 use super::commands::detached::run as detached;
 use super::face::{Face, Manner};
 use super::session::Session;
 use crate::engine::{CgroupManager, Rootless};
 use crate::error::{Error, Kind, Result};
 use crate::report::{Format, Log, Verbosity};
+use crate::shim::detached::About;
 use crate::spec::annotations;
 use clap::Arg;
 use std::ffi::{OsStr, OsString};
@@ -54,9 +53,8 @@ pub fn options() -> Vec<Arg> {
         switch("version", "show the version").short('v').short_alias('V'),
         // runc's users may still give it; CRIU is found by PATH.
         option("criu", "PATH", "").hide(true),
-        // Of a command line that `run` gives its shim: `Session::shim`, and where relative paths begin.
-        number_option("shim-proper", "SOCKETS", "").hide(true),
-        option("shim-directory", "DIR", "").hide(true),
+        // Of a command line that `run` gives its shim: `Session::shim`.
+        option("shim-proper", "SETTINGS", "").hide(true),
     ]
 }
 
@@ -81,8 +79,10 @@ pub fn invoked<'a>(face: &Face, arguments: &Arguments, rest: &'a [OsString]) -> 
 }
 
 pub fn session(face: &'static Face, arguments: &Arguments) -> Result<Session> {
-    if let Some(directory) = arguments.path("shim-directory") {
-        detached::enter(&directory);
+    let shim =
+        arguments.text("shim-proper")?.map(|settings| About::parse(settings.as_bytes())).transpose()?;
+    if let Some(about) = &shim {
+        detached::enter(about.directory.as_ref());
     }
     let format = match arguments.text("log-format")? {
         None | Some("text") => usual_format(face),
@@ -110,7 +110,7 @@ pub fn session(face: &'static Face, arguments: &Arguments) -> Result<Session> {
         rootless: rootless(arguments.text("rootless")?)?,
         allowed_annotations: allowed_annotations(arguments.texts("allow-annotation")?)?,
         log: Arc::new(log),
-        shim: arguments.given_number("shim-proper").map(|sockets| sockets as usize),
+        shim,
     })
 }
 

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::names::signal_name;
 use crate::plan::{deeds::Deed, words};
 use crate::report::Log;
+use crate::shim::detached::About;
 use crate::state::root::default_root;
 use crate::state::{NoRoot, Store};
 use crate::sys::{identity, signalfd::Signals};
@@ -26,9 +27,8 @@ pub struct Session {
     pub rootless: Rootless,
     pub allowed_annotations: Vec<String>,
     pub log: Arc<Log>,
-    /// This process is the shim of a detached container. Of the descriptors that its command was given, so many are a
-    /// service manager's sockets.
-    pub shim: Option<usize>,
+    /// This process is the shim of a detached container.
+    pub shim: Option<About>,
 }
 
 /// An engine whose waits a signal ends.

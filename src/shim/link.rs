@@ -48,7 +48,9 @@ pub const UNKNOWN: Ended = Ended::Exited(255);
 impl Keeper {
     /// For a process that a keeper has started.
     pub fn take() -> Result<Keeper> {
-        let missing = |e: Errno| e.because("find the keeper that started this").remedy("use `start`");
+        let missing = |e: Errno| {
+            e.because("find the keeper that started this").remedy("only a keeper starts this process")
+        };
         let end = |number| inbox::inherited(number).map_err(missing);
         Ok(Keeper { channel: end(CHANNEL)?, answers: Mutex::new(end(ANSWERS)?) })
     }

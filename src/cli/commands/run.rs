@@ -47,8 +47,8 @@ fn options() -> Vec<Arg> {
 }
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
-    if let Some(sockets) = session.shim {
-        return detached::serve(session, arguments, sockets);
+    if let Some(about) = &session.shim {
+        return detached::serve(session, arguments, about);
     }
     if detached::is_asked_for(arguments)? {
         return detached::run(session, arguments);

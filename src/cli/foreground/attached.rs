@@ -14,11 +14,13 @@ const PIECE: usize = 4096;
 
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Parted {
+pub enum Left {
     /// Our user has typed the keys for it.
-    ByKeys,
-    /// The container has ended.
-    ByShim,
+    Keys,
+    /// The container has ended, or its shim has closed the connection.
+    Shim,
+    /// Nobody reads the output any more.
+    Reader,
 }
 
 pub struct Attached<'a> {
@@ -31,17 +33,20 @@ pub struct Attached<'a> {
     /// Of our input, what the shim has not taken yet.
     unsent: Vec<u8>,
     input_ends: bool,
+    /// The container has one.
+    terminal: bool,
 }
 
 impl<'a> Attached<'a> {
     pub fn new(socket: OwnedFd, signals: &'a Signals, keys: Vec<u8>) -> Attached<'a> {
-        Attached { socket, signals, keys, typed: 0, unsent: Vec::new(), input_ends: false }
+        Attached { socket, signals, keys, typed: 0, unsent: Vec::new(), input_ends: false, terminal: false }
     }
 
     /// Until one of the ends is there. A signal that asks for an end is an error.
-    pub fn join(&mut self, place: &Place, about: &About) -> Result<Parted> {
+    pub fn join(&mut self, place: &Place, about: &About) -> Result<Left> {
         let input = stdin();
-        let (input, mut open) = (input.as_fd(), about.stdin || about.terminal);
+        let (input, mut open) = (input.as_fd(), about.stdin);
+        self.terminal = about.terminal;
         // Input that is no terminal is read as it is.
         let raw = if open && about.terminal { terminal::raw(input).ok() } else { None };
         let follow_size = || match terminal::size(input) {
@@ -63,12 +68,12 @@ impl<'a> Attached<'a> {
                 self.heed(&follow_size)?;
             }
             if input_ready && self.read(input)? {
-                return Ok(Parted::ByKeys);
+                return Ok(Left::Keys);
             }
             open &= !self.input_ends;
             self.send()?;
-            if !self.show()? {
-                return Ok(Parted::ByShim);
+            if let Some(left) = self.show()? {
+                return Ok(left);
             }
         }
     }
@@ -126,30 +131,32 @@ impl<'a> Attached<'a> {
             }
         }
         if std::mem::take(&mut self.input_ends) {
-            // The same.
-            let _ = socket::end_of_words(self.socket.as_fd());
+            // Whether it is there still, its output says next.
+            let _ = match self.terminal {
+                // What a terminal's user types for it.
+                true => file::write(self.socket.as_fd(), &[4]).map(drop),
+                false => socket::end_of_words(self.socket.as_fd()),
+            };
         }
         Ok(())
     }
 
-    /// `false`: there is no more.
-    fn show(&mut self) -> Result<bool> {
+    /// One packet, so that what else there is has its turn too.
+    fn show(&mut self) -> Result<Option<Left>> {
         let mut packet = [0; attach::PACKET];
-        loop {
-            match file::read(self.socket.as_fd(), &mut packet) {
-                Ok(0) | Err(Errno(libc::ECONNRESET)) => return Ok(false),
-                Ok(length) if packet[0] == attach::ERRORS => {
-                    self.write(stderr().as_fd(), &packet[1..length])?
-                }
-                Ok(length) => self.write(stdout().as_fd(), &packet[1..length])?,
-                Err(Errno(libc::EAGAIN)) => return Ok(true),
-                Err(e) => return Err(e.because("read from the shim")),
-            }
-        }
+        let (errors, output) = (stderr(), stdout());
+        let written = match file::read(self.socket.as_fd(), &mut packet) {
+            Ok(0) | Err(Errno(libc::ECONNRESET)) => return Ok(Some(Left::Shim)),
+            Ok(length) if packet[0] == attach::ERRORS => self.write(errors.as_fd(), &packet[1..length]),
+            Ok(length) => self.write(output.as_fd(), &packet[1..length]),
+            Err(Errno(libc::EAGAIN)) => return Ok(None),
+            Err(e) => return Err(e.because("read from the shim")),
+        }?;
+        Ok((!written).then_some(Left::Reader))
     }
 
-    /// A reader that does not read holds up the output, and not our end.
-    fn write(&self, output: BorrowedFd, mut bytes: &[u8]) -> Result<()> {
+    /// A reader that does not read holds up the output, and not our end. `false`: it has gone away.
+    fn write(&self, output: BorrowedFd, mut bytes: &[u8]) -> Result<bool> {
         while !bytes.is_empty() {
             let mut watched =
                 [PollFd::new(output, PollFlags::POLLOUT), PollFd::new(self.signals.fd(), PollFlags::POLLIN)];
@@ -163,9 +170,10 @@ impl<'a> Attached<'a> {
             match file::write(output, &bytes[..bytes.len().min(PIECE)]) {
                 Ok(length) => bytes = &bytes[length..],
                 Err(Errno(libc::EAGAIN)) => {}
+                Err(Errno(libc::EPIPE)) => return Ok(false),
                 Err(e) => return Err(e.because("write the container's output")),
             }
         }
-        Ok(())
+        Ok(true)
     }
 }

@@ -9,12 +9,14 @@ use crate::shim::conmon::logs::Output;
 use crate::shim::table::Table;
 use crate::sys::epoll::{Epoll, Interest};
 use crate::sys::{Errno, socket};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, send};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-/// The bytes of a packet behind its first.
-const PACKET: usize = 8192;
+/// The bytes of a packet, with the first.
+pub const PACKET: usize = 1 + PART;
+const PART: usize = 8192;
 /// A client that takes nothing for so long is disconnected.
 pub const STALL: Duration = Duration::from_secs(60);
 /// At a time. More are refused.
@@ -34,14 +36,22 @@ pub struct Clients {
     all: Table<u64, Client>,
     /// Nothing is read of any of them: the process does not read.
     closed: bool,
+    /// Names of those that are gone, which the keeper holds still.
+    gone: Vec<u64>,
 }
+
+/// The first byte of a packet: of which stream it is.
+pub const OUTPUT: u8 = 2;
+pub const ERRORS: u8 = 3;
 
 /// What a client has said.
 pub enum Heard {
     Bytes(Vec<u8>),
     Nothing,
-    /// It says no more; it may still listen.
+    /// It says no more, and may still listen.
     End,
+    /// It has gone away.
+    Gone,
 }
 
 impl Clients {
@@ -74,6 +84,10 @@ impl Clients {
         let mut bytes = vec![0; 32 * 1024];
         match socket::receive_now(client.socket.as_fd(), &mut bytes) {
             Ok((0, _)) if client.speaks => {
+                if client.has_hung_up() {
+                    self.remove(name, epoll);
+                    return Heard::Gone;
+                }
                 client.speaks = false;
                 // One that cannot be watched is found out by the next packet.
                 let _ = client.watch(name, epoll, closed);
@@ -91,18 +105,14 @@ impl Clients {
             Err(_) => {
                 let spoke = client.speaks;
                 self.remove(name, epoll);
-                if spoke { Heard::End } else { Heard::Nothing }
+                if spoke { Heard::Gone } else { Heard::Nothing }
             }
         }
     }
 
     /// One that is gone is taken away.
     fn probe(&mut self, name: u64, epoll: &Epoll) {
-        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-        let Some(client) = self.all.get(&name) else { return };
-        let mut watched = [PollFd::new(client.socket.as_fd(), PollFlags::empty())];
-        let told = poll(&mut watched, PollTimeout::ZERO).is_ok_and(|told| told > 0);
-        if told {
+        if self.all.get(&name).is_some_and(Client::has_hung_up) {
             self.remove(name, epoll);
         }
     }
@@ -118,11 +128,11 @@ impl Clients {
 
     /// Sends each client the bytes that it lacks. `false`: one has no room.
     pub fn give(&mut self, output: Output, bytes: &[u8], epoll: &Epoll) -> bool {
-        let tag = if output == Output::Out { 2 } else { 3 };
+        let tag = if output == Output::Out { OUTPUT } else { ERRORS };
         let (mut gone, mut done) = (Vec::new(), true);
         for (name, client) in self.all.iter_mut() {
             while client.taken < bytes.len() {
-                let part = &bytes[client.taken..bytes.len().min(client.taken + PACKET)];
+                let part = &bytes[client.taken..bytes.len().min(client.taken + PART)];
                 let packet = [&[tag], part].concat();
                 let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
                 match send(client.socket.as_raw_fd(), &packet, flags) {
@@ -146,21 +156,24 @@ impl Clients {
             }
         }
         gone.into_iter().for_each(|name| self.remove(name, epoll));
-        if done {
-            self.all.values_mut().for_each(|client| client.taken = 0);
-        }
         done
     }
 
-    /// When the first of those that take nothing is to be disconnected.
-    pub fn due(&self) -> Option<Instant> {
-        self.all.values().filter_map(|client| client.stalled).min().map(|since| since + STALL)
+    /// All have what was on its way, and something else comes.
+    pub fn released(&mut self) {
+        self.all.values_mut().for_each(|client| client.taken = 0);
     }
 
-    pub fn end_stalled(&mut self, epoll: &Epoll) {
+    /// When the first of those that take nothing is to be disconnected.
+    pub fn due(&self, patience: Duration) -> Option<Instant> {
+        self.all.values().filter_map(|client| client.stalled).min().map(|since| since + patience)
+    }
+
+    /// Those that have taken nothing for so long.
+    pub fn end_stalled(&mut self, patience: Duration, epoll: &Epoll) {
         let now = Instant::now();
-        let stalled =
-            self.all.iter().filter(|(_, client)| client.stalled.is_some_and(|since| since + STALL <= now));
+        let is_stalled = |client: &Client| client.stalled.is_some_and(|since| since + patience <= now);
+        let stalled = self.all.iter().filter(|(_, client)| is_stalled(client));
         let stalled: Vec<u64> = stalled.map(|(name, _)| *name).collect();
         stalled.into_iter().for_each(|name| self.remove(name, epoll));
     }
@@ -168,7 +181,13 @@ impl Clients {
     pub fn remove(&mut self, name: u64, epoll: &Epoll) {
         if let Some(client) = self.all.remove(&name) {
             epoll.forget(client.socket.as_fd());
+            self.gone.push(name);
         }
+    }
+
+    /// Those that are gone since this was asked.
+    pub fn take_gone(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.gone)
     }
 
     pub fn names(&self) -> Vec<u64> {
@@ -177,6 +196,12 @@ impl Clients {
 }
 
 impl Client {
+    /// Its other end is closed, and not for one direction alone.
+    fn has_hung_up(&self) -> bool {
+        let mut watched = [PollFd::new(self.socket.as_fd(), PollFlags::empty())];
+        poll(&mut watched, PollTimeout::ZERO).is_ok_and(|told| told > 0)
+    }
+
     fn watch(&self, name: u64, epoll: &Epoll, closed: bool) -> Result<()> {
         let stalled = self.stalled.is_some();
         let interest = Interest { read: self.speaks && !closed && !stalled, write: stalled, priority: false };

@@ -115,8 +115,8 @@ impl Shim {
         }
         for name in self.clients.names() {
             self.clients.remove(name, &self.epoll);
-            self.keeper.let_go(name)?;
         }
+        self.forget_gone()?;
         if !self.options.bundle.as_os_str().is_empty() {
             let link = places::link(&self.options).filter(|path| path.is_symlink());
             let path = link.unwrap_or_else(|| self.options.bundle.join("attach"));

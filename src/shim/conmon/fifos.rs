@@ -19,11 +19,12 @@ impl Shim {
         for line in Shim::words_of(self.control.as_ref()) {
             match line[..] {
                 [1, rows, columns] => self.set_size(rows, columns),
-                [2, ..] if self.stage.content().is_none() => self.stage.reopen(&self.keeper)?,
+                [2, ..] => self.reopens = true,
                 _ => {}
             }
         }
-        Ok(())
+        // At once where nothing is on its way to the logs.
+        if self.reopens { self.pump() } else { Ok(()) }
     }
 
     pub(super) fn resize(&mut self) -> Result<()> {

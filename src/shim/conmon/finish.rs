@@ -5,9 +5,15 @@ use crate::shim::conmon::options::Options;
 use crate::shim::{execute, files};
 use crate::sys::{file, wait};
 use std::ffi::OsString;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
+
+/// What a file is called in which an exit file has its room.
+pub const RESERVE: &str = "reserve";
 
 /// One line for the caller: a number by the name that this version of conmon's interface has for it. `false`: the caller has
 /// ended, and needs no answer.
@@ -30,10 +36,18 @@ pub fn say(pipe: BorrowedFd, options: &Options, number: i32, message: Option<&st
 pub fn write_exit_files(options: &Options, status: i32) -> Result<()> {
     let persistent = options.persist_dir.as_ref().map(|path| path.join("exit"));
     let usual = options.exit_dir.as_ref().map(|path| path.join(&options.id));
-    [persistent, usual]
-        .into_iter()
-        .flatten()
-        .try_for_each(|path| files::write(&path, status.to_string().as_bytes()))
+    [persistent, usual].into_iter().flatten().try_for_each(|path| write_exit_file(&path, &status.to_string()))
+}
+
+/// Into a file that was made for it, if there is one: that needs no room on the disk.
+fn write_exit_file(path: &Path, status: &str) -> Result<()> {
+    let reserve = path.with_extension(RESERVE);
+    let written = OpenOptions::new().write(true).open(&reserve).and_then(|mut file| {
+        file.write_all(status.as_bytes())?;
+        file.set_len(status.len() as u64)?;
+        fs::rename(&reserve, path)
+    });
+    written.or_else(|_| files::write(path, status.as_bytes()))
 }
 
 /// Memory ran out: where podman and CRI-O look for it.

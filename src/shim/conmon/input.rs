@@ -24,12 +24,15 @@ impl Shim {
                 }
             }
             Heard::End => self.end_input()?,
-            Heard::Nothing => {}
+            Heard::Gone if !self.options.by_hand => self.end_input()?,
+            Heard::Gone | Heard::Nothing => {}
         }
-        if !self.clients.names().contains(&name) {
-            self.keeper.let_go(name)?;
-        }
-        Ok(())
+        self.forget_gone()
+    }
+
+    /// The keeper has a copy of each connection.
+    pub(super) fn forget_gone(&mut self) -> Result<()> {
+        self.clients.take_gone().into_iter().try_for_each(|name| self.keeper.let_go(name))
     }
 
     pub(super) fn write_input(&mut self) -> Result<()> {

@@ -9,7 +9,7 @@
 //! ```
 
 mod begin;
-mod clients;
+pub(in crate::shim) mod clients;
 mod ending;
 mod fifos;
 mod finish;

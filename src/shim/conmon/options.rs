@@ -35,6 +35,8 @@ pub struct Options {
     pub persist_dir: Option<PathBuf>,
     pub full_attach: bool,
     pub leave_stdin_open: bool,
+    /// `run --detach`: each container has its logs for itself, and a client that goes away does not end its input.
+    pub by_hand: bool,
     pub debug: bool,
     pub drivers: Vec<Driver>,
     /// The option that names them.
@@ -305,6 +307,7 @@ impl Options {
             id: self.id.clone(),
             name: self.name.clone(),
             tag: self.log_tag.clone(),
+            alone: self.by_hand,
             size_max: self.log_size_max,
             total_max: self.log_total_max,
         }

@@ -23,6 +23,7 @@ impl Shim {
             }
             if let Some((output, bytes)) = self.stage.content() {
                 let given = self.clients.give(output, bytes, &self.epoll);
+                self.forget_gone()?;
                 if let Some(log) = self.stage.full() {
                     self.epoll.forget(log);
                 }
@@ -37,6 +38,10 @@ impl Shim {
                     return self.stall();
                 }
                 self.stage.release()?;
+                self.clients.released();
+            }
+            if std::mem::take(&mut self.reopens) {
+                self.reopen()?;
             }
             if !self.take()? {
                 break;
@@ -71,6 +76,14 @@ impl Shim {
             }
         }
         Ok(false)
+    }
+
+    /// A program that rotates logs has moved the files away. What cannot be opened anew goes on as it is.
+    fn reopen(&mut self) -> Result<()> {
+        if let Err(error) = self.stage.reopen(&self.keeper) {
+            self.log.warn(&error);
+        }
+        Ok(())
     }
 
     fn stall(&mut self) -> Result<()> {

@@ -5,7 +5,7 @@
 
 use crate::error::{Error, Result};
 use crate::report::{Format, Log, Verbosity};
-use crate::shim::conmon::clients::Clients;
+use crate::shim::conmon::clients::{Clients, STALL};
 use crate::shim::conmon::finish;
 use crate::shim::conmon::logs::Stage;
 use crate::shim::conmon::options::Options;
@@ -81,6 +81,7 @@ pub fn serve(options: Options, maker: Option<Box<dyn Maker>>) -> Result<()> {
         pidfd: take(PIDFD),
         oom: None,
         endings,
+        reopens: false,
         look: None,
         deadline: None,
         ended: None,
@@ -202,8 +203,10 @@ impl Shim {
             if self.deadline.is_some_and(|deadline| deadline <= now) {
                 self.end_in_time()?;
             }
-            if self.clients.due().is_some_and(|due| due <= now) && self.stage.has_logs() {
-                self.clients.end_stalled(&self.epoll);
+            if self.patience_ends().is_some_and(|due| due <= now) {
+                let patience = if self.ended.is_some() { LAST } else { STALL };
+                self.clients.end_stalled(patience, &self.epoll);
+                self.forget_gone()?;
                 moved = true;
             }
             if self.rest_at.is_some_and(|time| time <= now) {
@@ -226,8 +229,16 @@ impl Shim {
     }
 
     fn due(&self) -> Option<Instant> {
-        let clients = self.clients.due().filter(|_| self.stage.has_logs());
-        [self.look, self.deadline, self.rest_at, clients].into_iter().flatten().min()
+        [self.look, self.deadline, self.rest_at, self.patience_ends()].into_iter().flatten().min()
+    }
+
+    /// With clients that take nothing: the process does not wait for them for ever where a log has it all, and its end does not
+    /// either.
+    fn patience_ends(&self) -> Option<Instant> {
+        match self.ended {
+            Some(_) => self.clients.due(LAST),
+            None => self.clients.due(STALL).filter(|_| self.stage.has_logs()),
+        }
     }
 
     /// The process has ended, and what it has written is where it belongs, or cannot be.

@@ -64,6 +64,8 @@ pub(super) struct Shim {
     pub(super) pidfd: Option<OwnedFd>,
     pub(super) oom: Option<OomKills>,
     pub(super) endings: Table<i32, Ended>,
+    /// The logs are to be opened anew.
+    pub(super) reopens: bool,
     pub(super) look: Option<Instant>,
     pub(super) deadline: Option<Instant>,
     pub(super) ended: Option<Instant>,

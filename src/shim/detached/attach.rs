@@ -5,10 +5,7 @@ use crate::shim::detached::Place;
 use crate::sys::{Errno, c, file, socket};
 use std::os::fd::{AsFd, OwnedFd};
 
-/// A packet of the process's output: its first byte says which stream it is of.
-pub const PACKET: usize = 1 + 8192;
-/// That byte of standard error's.
-pub const ERRORS: u8 = 3;
+pub use crate::shim::conmon::clients::{ERRORS, PACKET};
 
 /// Connects to the shim; neither end waits for the other.
 pub fn connect(place: &Place) -> Result<OwnedFd> {
@@ -23,10 +20,10 @@ pub fn connect(place: &Place) -> Result<OwnedFd> {
             .value(&place.id)
             .remedy("`rruntime logs` shows its output, `rruntime wait` its exit code"),
         Errno(libc::ECONNREFUSED) => {
-            Error::new("the shim of the container was killed, and its streams with it")
+            Error::new("the keeper of its shim was killed: nobody can attach any more")
                 .kind(Kind::WrongState)
                 .value(&place.id)
-                .remedy("`rruntime delete --force` ends the container")
+                .remedy("`rruntime logs` shows what the shim, if it still runs, writes on")
         }
         e => e.because(format!("connect to {}", path.display())),
     })

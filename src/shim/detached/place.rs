@@ -31,61 +31,72 @@ impl Place {
         Place { id: id.to_owned(), path: root.join(format!("{PREFIX}{id}")) }
     }
 
-    /// A new one, in which nobody else makes a container while the descriptor is open. What an ended container of the id has
-    /// left is removed.
-    pub fn make(&self) -> Result<OwnedFd> {
-        let all = self.path.parent().unwrap_or(Path::new("/"));
-        forget_the_oldest(all);
-        let lock = || -> Result<OwnedFd> {
-            let failed = |e: Errno| match e {
-                Errno(libc::EWOULDBLOCK) => self.in_use(),
-                e => e.because(format!("lock {}", self.path.display())),
-            };
-            let place =
-                c(&self.path).and_then(|path| file::openat2(file::cwd(), &path, file::DIRECTORY, 0, 0));
-            let place = place.map_err(failed)?;
-            file::flock(place.as_fd(), libc::LOCK_EX | libc::LOCK_NB).map_err(failed)?;
-            Ok(place)
-        };
+    /// A new one. What an ended container of the id has left is removed.
+    pub fn make(&self) -> Result<()> {
+        let root = self.path.parent().unwrap_or(Path::new("/"));
+        let _held = lock(root)?;
+        forget_the_oldest(root);
         if self.path.exists() {
-            let _held = lock()?;
-            if self.keeper().is_some() {
-                return Err(self.in_use());
+            if self.is_in_use() {
+                return Err(Error::argument("container-id", &self.id, "a shim has a container of this id")
+                    .remedy("choose another id, delete that container, or end who is attached to it"));
             }
-            self.remove()?;
+            remove(&self.path).map_err(|e| self.failed("remove", &e))?;
         }
-        let made = DirBuilder::new().mode(0o700).create(&self.path);
-        made.map_err(|e| Error::io(format!("make {}", self.path.display()), &e))?;
-        lock()
+        DirBuilder::new().mode(0o700).create(&self.path).map_err(|e| match e.raw_os_error() {
+            Some(libc::ENAMETOOLONG) => {
+                Error::argument("container-id", &self.id, "too long for a detached container")
+                    .remedy(format!("use {} characters at most", 255 - PREFIX.len()))
+            }
+            _ => self.failed("make", &e),
+        })?;
+        let own = Process::of(std::process::id() as i32).map_err(|e| e.because("read /proc/self/stat"))?;
+        // Room for the exit status: the disk may be full by then.
+        self.write("command", own).and_then(|()| files::write(&self.path.join("exit.reserve"), &[b' '; 16]))
     }
 
-    fn in_use(&self) -> Error {
-        Error::argument("container-id", &self.id, "a shim has a container of this id")
-            .remedy("choose another id, or delete that container")
+    fn failed(&self, doing: &str, error: &std::io::Error) -> Error {
+        Error::io(format!("{doing} {}", self.path.display()), error)
     }
 
+    /// A shim has it, or a command that has just made it.
+    fn is_in_use(&self) -> bool {
+        let lives = |name| self.process_in(name).is_some_and(|process| process.life() == Life::Alive);
+        lives("keeper") || lives("command") && self.process().is_none()
+    }
+
+    /// If it is still what this process has made, or its shim's parent.
     pub fn remove(&self) -> Result<()> {
-        remove(&self.path).map_err(|e| Error::io(format!("remove {}", self.path.display()), &e))
+        let root = self.path.parent().unwrap_or(Path::new("/"));
+        let _held = lock(root)?;
+        let own = [std::process::id() as i32, nix::unistd::getppid().as_raw()];
+        let is = |name| self.process_in(name).is_some_and(|process| own.contains(&process.pid));
+        if is("command") || is("keeper") {
+            remove(&self.path).map_err(|e| self.failed("remove", &e))
+        } else {
+            Ok(())
+        }
     }
 
     pub fn write_about(&self, about: &About) -> Result<()> {
-        let text = serde_json::to_string(about).map_err(|e| Error::new(e.to_string()))?;
-        files::write(&self.path.join("about.json"), text.as_bytes())
+        files::write(&self.path.join("about.json"), about.text()?.as_bytes())
     }
 
     /// `None`: no container of the id was started with `--log-output`.
     pub fn about(&self) -> Result<Option<About>> {
         let Some(text) = self.read("about.json")? else { return Ok(None) };
-        let about = serde_json::from_slice(&text);
-        about.map(Some).map_err(|e| Error::new(format!("read {}/about.json: {e}", self.path.display())))
+        let about = About::parse(&text).map_err(|e| {
+            e.value(self.path.display())
+                .remedy("remove this directory: what it says of the container is lost")
+        });
+        about.map(Some)
     }
 
     /// The keeper is this process's parent.
     pub fn write_keeper(&self) -> Result<()> {
         let parent = nix::unistd::getppid().as_raw();
         let keeper = Process::of(parent).map_err(|e| e.because(format!("read /proc/{parent}/stat")))?;
-        // A successor needs no room on the disk to begin.
-        if self.process_in("keeper") == Some(keeper) { Ok(()) } else { self.write("keeper", keeper) }
+        self.write("keeper", keeper)
     }
 
     /// The container's first process.
@@ -129,23 +140,36 @@ impl Place {
     }
 }
 
+/// Held while places are made and removed.
+fn lock(root: &Path) -> Result<OwnedFd> {
+    let failed = |e: Errno| e.because(format!("lock {}", root.display()));
+    let opened = c(root).and_then(|path| file::openat2(file::cwd(), &path, file::DIRECTORY, 0, 0));
+    let opened = opened.map_err(failed)?;
+    file::flock(opened.as_fd(), libc::LOCK_EX).map_err(failed)?;
+    Ok(opened)
+}
+
 /// Of ended containers only so many are remembered.
-fn forget_the_oldest(all: &Path) {
+fn forget_the_oldest(root: &Path) {
     // What cannot be read or removed stays: it does no harm.
-    let Ok(entries) = fs::read_dir(all) else { return };
+    let Ok(entries) = fs::read_dir(root) else { return };
     let is_place = |name: OsString| name.to_str().is_some_and(|name| name.starts_with(PREFIX));
     let entries = entries.flatten().filter(|entry| is_place(entry.file_name()));
     let paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
     if paths.len() < REMEMBERED {
         return;
     }
-    let age = |path: &PathBuf| fs::metadata(path.join("exit")).ok()?.modified().ok();
-    let mut ended: Vec<_> = paths.iter().filter_map(|path| Some((age(path)?, path))).collect();
-    for _ in REMEMBERED..=paths.len() {
+    let ended = |path: PathBuf| {
+        let place = Place { id: String::new(), path };
+        let last = fs::metadata(place.path.join("exit")).or_else(|_| fs::metadata(&place.path));
+        if place.is_in_use() { None } else { Some((last.ok()?.modified().ok()?, place.path)) }
+    };
+    let mut ended: Vec<_> = paths.into_iter().filter_map(ended).collect();
+    while ended.len() >= REMEMBERED {
         let oldest = ended.iter().enumerate().min_by_key(|(_, (age, _))| *age).map(|(at, _)| at);
         let Some((_, path)) = oldest.map(|at| ended.swap_remove(at)) else { return };
         // It is tried again by the next command.
-        let _ = remove(path);
+        let _ = remove(&path);
     }
 }
 

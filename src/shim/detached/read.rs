@@ -5,9 +5,9 @@ use crate::shim::conmon::logs::{Form, Output};
 use crate::shim::detached::Place;
 use serde::Deserialize;
 use std::borrow::Cow;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 
 /// What is read at once.
@@ -42,14 +42,21 @@ impl Reader {
     pub fn of(place: &Place) -> Result<Reader> {
         let about = place.about()?.unwrap_or_default();
         let (form, path) = about.log_file().ok_or_else(|| {
-            Error::new("none of the container's logs is a file")
-                .value(&place.id)
-                .remedy("the journal has its own reader: `journalctl CONTAINER_ID_FULL=ID`")
+            let error = Error::new("none of the container's logs is a file").value(&place.id);
+            let journal = about.logs.iter().any(|log| log == "journald");
+            let reader = format!("`journalctl CONTAINER_ID_FULL={}` shows the journal's", place.id);
+            error.remedy_if(journal.then_some(reader))
         })?;
         let file = open(&path)?;
         let length = file.metadata().map_or(0, |known| known.len());
         // Of a log that begins anew now and then all is the container's, or it cannot be known.
-        let begin = if about.log_size_max == 0 && about.log_begin <= length { about.log_begin } else { 0 };
+        let mut before = [b'\n'; 1];
+        if about.log_begin > 0 {
+            // Of one that was cut off meanwhile too.
+            let _ = file.read_at(&mut before, about.log_begin - 1);
+        }
+        let is_known = about.log_size_max == 0 && about.log_begin <= length && before == [b'\n'];
+        let begin = if is_known { about.log_begin } else { 0 };
         let mut reader = Reader { form, path, file, begin, skip: 0, rest: Vec::new() };
         reader.seek(SeekFrom::Start(begin))?;
         Ok(reader)
@@ -120,7 +127,9 @@ impl Reader {
             }
         }
         self.rest.drain(..whole);
-        self.rest.truncate(LONGEST);
+        if self.rest.len() > LONGEST {
+            self.rest.clear();
+        }
         Ok(true)
     }
 
@@ -143,7 +152,12 @@ impl Reader {
 }
 
 fn open(path: &PathBuf) -> Result<File> {
-    File::open(path).map_err(|e| Error::io(format!("open {}", path.display()), &e))
+    let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
+    let file = opened.map_err(|e| Error::io(format!("open {}", path.display()), &e))?;
+    match file.metadata().is_ok_and(|known| known.is_file()) {
+        true => Ok(file),
+        false => Err(Error::new("a log is a file, and this is none").value(path.display())),
+    }
 }
 
 #[derive(Deserialize)]

@@ -1,8 +1,8 @@
 //! The command's half: it starts the keeper, passes on what the shim logs, and hears whether the container is made.
 
 use crate::engine::Waits;
-use crate::error::{Error, Kind, Result};
-use crate::shim::conmon::logs::Driver;
+use crate::error::{Error, Result};
+use crate::shim::conmon::logs::{Driver, LOGS};
 use crate::shim::conmon::places;
 use crate::shim::conmon::record::Record;
 use crate::shim::detached::settings::REPORT;
@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 pub struct Wanted<'a> {
     pub about: About,
-    /// The command line of the shim proper, which is to call [`super::serve`].
+    /// The command line of the shim proper, which is to call [`super::serve`]; the settings are put behind the first word.
     pub arguments: &'a [String],
     /// Descriptors from 3 on that the container gets.
     pub given: &'a [BorrowedFd<'a>],
@@ -30,12 +30,16 @@ struct Reply {
 
 /// Returns when the container is made: it waits for start.
 pub fn start(place: &Place, mut wanted: Wanted, waits: &Waits) -> Result<()> {
+    if wanted.about.logs.len() > LOGS {
+        return Err(Error::argument("--log-output", wanted.about.logs.len(), "too many logs")
+            .remedy(format!("use {LOGS} at most")));
+    }
     for log in &mut wanted.about.logs {
         *log = absolute(log)?;
     }
     let file = wanted.about.log_file();
     wanted.about.log_begin = file.and_then(|(_, path)| path.metadata().ok()).map_or(0, |known| known.len());
-    let _held = place.make()?;
+    place.make()?;
     let started = begin(place, &wanted, waits);
     if started.is_err() {
         // The shim ends by itself. What is left of the place is removed when the id is used again.
@@ -54,7 +58,12 @@ fn begin(place: &Place, wanted: &Wanted, waits: &Waits) -> Result<()> {
     let journal = launch::journal(&Record { given: numbers.collect(), ..Record::default() })?;
     let listener = places::listen_to_clients(&options)?;
     let extra = [wanted.given, &[theirs.as_fd()]].concat();
-    let arguments: Vec<&str> = wanted.arguments.iter().map(|word| &**word).collect();
+    // The keeper stays where it is started, and no file system is held for that.
+    #[expect(clippy::disallowed_methods, reason = "the command goes on by absolute paths")]
+    std::env::set_current_dir("/").map_err(|e| Error::io("change to /", &e))?;
+    let about = wanted.about.text()?;
+    let mut arguments: Vec<&str> = wanted.arguments.iter().map(|word| &**word).collect();
+    arguments.splice(1..1, ["--shim-proper", &about]);
     let keeper = launch::start(&arguments, journal.as_fd(), listener.as_fd(), &extra, their_log.as_fd())?;
     drop((theirs, their_log));
     let answer = hear(&report, &log, keeper.pid, waits)?;
@@ -102,7 +111,7 @@ fn pass_on(log: BorrowedFd, buffer: &mut [u8]) -> Option<usize> {
 
 /// A log as it is named, with its path from the root on: the shim has another working directory.
 fn absolute(log: &str) -> Result<String> {
-    let refused = |reason: &'static str| Error::argument("--log-output", log, reason).kind(Kind::Argument);
+    let refused = |reason: &'static str| Error::argument("--log-output", log, reason);
     let (name, path) = match log.split_once(':') {
         Some((name, path)) if Driver::of(&format!("{name}:/")).is_ok() => (name, path),
         _ if Driver::of(&format!("{log}:")).is_ok() => (log, ""),
@@ -119,6 +128,7 @@ fn absolute(log: &str) -> Result<String> {
         }
         Driver::Passthrough => Err(refused("the streams of a detached container are the shim's")
             .remedy("leave --log-output out: then the container has this command's streams")),
+        Driver::Journal | Driver::None if !path.is_empty() => Err(refused("this driver takes no file")),
         Driver::Journal | Driver::None => Ok(name.to_owned()),
     }
 }

@@ -136,3 +136,30 @@ fn nobody_attaches_to_what_has_ended() {
     let error = container.call(&["attach", &container.id]).fails();
     assert!(error.contains("has ended") && error.contains("rruntime logs"), "{error}");
 }
+
+#[test]
+fn a_client_that_goes_away_does_not_end_the_input() {
+    let container = Container::new().sh("while read l; do echo got $l; done; exit 5");
+    detached(&container, &["--stdin"]).ok();
+    let mut first = attach(&container, &[]);
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    super::kill(first.id() as i32, libc::SIGTERM);
+    first.wait().expect("it is our child");
+    let watching = attach(&container, &["--no-stdin"]);
+    let mut second = attach(&container, &[]);
+    second.stdin.take().expect("a pipe").write_all(b"more\n").expect("attach reads");
+    let ended = second.wait_with_output().expect("attach ends");
+    assert_eq!((ended.status.code(), &*ended.stdout), (Some(5), &b"got more\n"[..]));
+    let ended = watching.wait_with_output().expect("attach ends");
+    assert_eq!(ended.status.code(), Some(5));
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_attach() {
+    let container = Container::new().sh("while :; do echo line; sleep 0.01; done");
+    detached(&container, &[]).ok();
+    let mut attached = attach(&container, &[]);
+    drop(attached.stdout.take());
+    assert_eq!(attached.wait().expect("it is our child").code(), Some(0));
+    assert_eq!(container.status(), "running");
+}

@@ -113,3 +113,100 @@ fn a_shim_that_is_killed_while_it_makes_the_container_makes_it_again() {
     assert_eq!(container.call(&["logs", &container.id]).ok(), "once\n");
     assert_eq!(fs::read_to_string(marks).expect("the hook has run").lines().count(), 2);
 }
+
+/// A device that is full stands for a disk that is.
+#[test]
+fn on_a_full_disk_a_client_sees_each_byte_once() {
+    let container = Container::new().sh("while [ ! -e /tmp/go ]; do sleep 0.05; done; echo once; sleep 1");
+    container.write_config();
+    let mut command = container.command(&["run", "--detach", "--log-output", "/dev/full", "--bundle"]);
+    command.arg(container.bundle()).arg(&container.id);
+    crate::support::finish(command).ok();
+    let mut command = container.command(&["attach", &container.id]);
+    let attached = command.stdout(std::process::Stdio::piped()).spawn().expect("attach can be started");
+    std::thread::sleep(Duration::from_millis(200));
+    fs::write(container.rootfs().join("tmp/go"), "").expect("the rootfs is writable");
+    let ended = attached.wait_with_output().expect("attach ends");
+    assert_eq!(String::from_utf8_lossy(&ended.stdout), "once\n");
+}
+
+#[test]
+fn a_log_that_cannot_be_begun_anew_holds_nothing_up_for_ever() {
+    let container = Container::new().sh("while [ ! -e /tmp/go ]; do sleep 0.05; done; seq 1 2000; exit 3");
+    let directory = container.dir.join("logs");
+    fs::create_dir(&directory).expect("the test's directory is writable");
+    container.write_config();
+    let mut command = container.command(&["run", "--detach", "--log-size-max", "2000", "--log-output"]);
+    command.arg(directory.join("log")).arg("--bundle").arg(container.bundle()).arg(&container.id);
+    crate::support::finish(command).ok();
+    fs::remove_dir_all(&directory).expect("the test's directory is writable");
+    fs::write(container.rootfs().join("tmp/go"), "").expect("the rootfs is writable");
+    wait_until("output that waits", || container.status() == "running");
+    container.call(&["kill", &container.id, "KILL"]).ok();
+    assert_eq!(container.call(&["wait", &container.id]).out, "137\n");
+    assert_no_shim(&container);
+}
+
+/// Whoever may write to the log's directory does not decide which file the shim writes to.
+#[test]
+fn no_link_beside_a_log_is_followed() {
+    let container = Container::new().sh("seq 1 2000");
+    let victim = container.bundle().join("victim");
+    fs::write(&victim, "kept").expect("the bundle is writable");
+    for name in ["output.log.tmp", "output.log.new"] {
+        std::os::unix::fs::symlink(&victim, container.bundle().join(name)).expect("the bundle is writable");
+    }
+    detached(&container, &["--log-size-max", "2000"]).ok();
+    container.call(&["wait", &container.id]).ok();
+    assert_eq!(fs::read_to_string(victim).expect("it is there"), "kept");
+    assert!(fs::symlink_metadata(log(&container)).expect("the log is there").is_file());
+}
+
+#[test]
+fn clients_that_are_gone_cost_nothing() {
+    let container = Container::new().sh("while :; do echo line; sleep 0.01; done");
+    detached(&container, &[]).ok();
+    let keeper = keeper(&container);
+    let held = || fs::read_dir(format!("/proc/{keeper}/fd")).expect("the keeper lives").count();
+    let before = held();
+    for _ in 0..10 {
+        let mut command = container.command(&["attach", &container.id]);
+        let mut attached =
+            command.stdout(std::process::Stdio::null()).spawn().expect("attach can be started");
+        wait_until("the connection", || held() > before);
+        kill(attached.id() as i32, libc::SIGKILL);
+        attached.wait().expect("it is our child");
+        wait_until("the end of the connection", || held() == before);
+    }
+}
+
+/// Its end is told all the same.
+#[test]
+fn a_client_that_does_not_read_does_not_hold_up_the_end() {
+    let container = Container::new().sh("while :; do echo a line of some length; done");
+    container.write_config();
+    let mut command = container.command(&["run", "--detach", "--log-output", "none", "--bundle"]);
+    command.arg(container.bundle()).arg(&container.id);
+    crate::support::finish(command).ok();
+    let mut command = container.command(&["attach", &container.id]);
+    let mut attached = command.stdout(std::process::Stdio::piped()).spawn().expect("attach can be started");
+    std::thread::sleep(Duration::from_millis(500));
+    container.call(&["kill", &container.id, "KILL"]).ok();
+    assert_eq!(container.call(&["wait", &container.id]).out, "137\n");
+    assert_no_shim(&container);
+    drop(attached.stdout.take());
+    attached.wait().expect("it is our child");
+}
+
+#[test]
+fn what_is_lost_with_the_shim_is_said() {
+    let container = Container::new().args(&["sleep", "1000"]);
+    detached(&container, &[]).ok();
+    let keeper = keeper(&container);
+    let all: Vec<i32> = [keeper].into_iter().chain(shims(keeper)).collect();
+    all.into_iter().for_each(|pid| kill(pid, libc::SIGKILL));
+    assert_no_shim(&container);
+    container.call(&["delete", "--force", &container.id]).ok();
+    let error = container.call(&["wait", &container.id]).fails();
+    assert!(error.contains("is lost: its shim was killed"), "{error}");
+}

@@ -8,7 +8,7 @@ mod streams;
 use crate::support::{Container, Ended, finish, wait_until};
 use serde_json::json;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Run in the background, with further options; the log is beside the bundle.
 fn detached(container: &Container, options: &[&str]) -> Ended {
@@ -86,6 +86,24 @@ fn a_container_that_is_ended_has_128_and_the_signal() {
     container.call(&["kill", &container.id, "KILL"]).ok();
     assert_eq!(container.call(&["wait", &container.id]).out, "137\n");
     container.call(&["delete", &container.id]).ok();
+}
+
+/// Nothing of the caller's is held for as long as the container runs.
+#[test]
+fn keeper_and_shim_are_in_no_directory() {
+    let container = Container::new().args(&["sleep", "1000"]);
+    detached(&container, &[]).ok();
+    let keeper = keeper(&container);
+    for round in 0..2 {
+        for pid in [keeper].into_iter().chain(shims(keeper)) {
+            let found = || fs::read_link(format!("/proc/{pid}/cwd")).unwrap_or_default();
+            wait_until("the root as the working directory", || found() == Path::new("/"));
+        }
+        if round == 0 {
+            shims(keeper).into_iter().for_each(|shim| kill(shim, libc::SIGKILL));
+            wait_until("a successor", || !shims(keeper).is_empty());
+        }
+    }
 }
 
 #[test]

@@ -87,3 +87,39 @@ fn who_is_not_known_is_named() {
         assert!(error.contains("invalid container ID"), "{error}");
     }
 }
+
+#[test]
+fn a_program_that_cannot_be_started_is_not_remembered() {
+    let container = Container::new().sh("true").edit(|config| {
+        config["hooks"] = json!({"startContainer": [{"path": "/bin/sh", "args": ["sh", "-c", "exit 3"]}]});
+    });
+    refused(&container, detached(&container, &[]), &["/hooks/startContainer/0"]);
+}
+
+#[test]
+fn a_log_that_is_anothers_or_no_file() {
+    let container = Container::new().args(&["sleep", "1000"]);
+    detached(&container, &[]).ok();
+    let other = Container::new().sh("true");
+    other.write_config();
+    let run = |log: &std::path::Path| {
+        let mut command = other.command(&["run", "--detach", "--log-output"]);
+        command.arg(log).arg("--bundle").arg(other.bundle()).arg(&other.id);
+        finish(command)
+    };
+    refused(&other, run(&super::log(&container)), &["--log-output", "another container", "file of its own"]);
+    refused(&other, run(&container.bundle()), &["--log-output", "is a directory"]);
+    let fifo = other.bundle().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::from_bits_truncate(0o600))
+        .expect("the bundle is writable");
+    let _reader = std::fs::OpenOptions::new().read(true).write(true).open(&fifo).expect("it is ours");
+    refused(&other, run(&fifo), &["--log-output", "a log is a file"]);
+    refused(&other, run("journald:/x".as_ref()), &["--log-output", "takes no file"]);
+}
+
+#[test]
+fn an_id_that_is_too_long_for_a_place() {
+    let mut container = Container::new().sh("true");
+    container.id = "x".repeat(250);
+    refused(&container, detached(&container, &[]), &["container-id", "246 characters"]);
+}

@@ -1,19 +1,21 @@
 //! `attach`.
 
-use crate::cli::arguments::option;
+use crate::cli::arguments::{option, switch};
 use crate::cli::commands::command::{Action, Command, ON_A_CONTAINER};
-use crate::cli::foreground::attached::{Attached, Parted};
+use crate::cli::foreground::attached::{Attached, Left};
 use crate::cli::session::Attended;
 use crate::cli::{Arguments, Session};
 use crate::error::{Error, Result};
-use crate::shim::detached::{self, attach};
+use crate::shim::detached::{self, About, attach};
+use crate::state::{Life, NoRoot};
 use clap::Arg;
 
 pub const COMMAND: Command = Command {
     name: "attach",
     about: "connect to the streams of a detached container",
     detail: "Of a container that was run with --detach --log-output. Shows what its process writes from now on, and\n\
-             writes our standard input to it if it has a terminal or was run with --stdin.\n\
+             writes our standard input to it if it has a terminal or was run with --stdin; the end of ours is the\n\
+             end of the process's.\n\
              Ends with the container's exit code when that ends; with 0 after --detach-keys, and the container\n\
              goes on. A signal to `attach` ends `attach` alone.",
     options,
@@ -22,12 +24,16 @@ pub const COMMAND: Command = Command {
 };
 
 fn options() -> Vec<Arg> {
-    vec![option(
-        "detach-keys",
-        "KEYS",
-        "what leaves a container with a terminal: characters or ctrl-CHARACTER, with commas between them \
+    let no_stdin = switch("no-stdin", "do not write to the process");
+    vec![
+        no_stdin,
+        option(
+            "detach-keys",
+            "KEYS",
+            "what leaves a container with a terminal: characters or ctrl-CHARACTER, with commas between them \
          (default: ctrl-p,ctrl-q; empty: nothing)",
-    )]
+        ),
+    ]
 }
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
@@ -35,11 +41,21 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     let Attended { engine, signals } = session.engine_for_process()?;
     let place = detached::of_shim(&engine, &arguments.id())?;
     let about = place.about()?.unwrap_or_default();
+    let about = About { stdin: (about.stdin || about.terminal) && !arguments.switch("no-stdin"), ..about };
     let socket = attach::connect(&place)?;
     let keys = if about.terminal { keys } else { Vec::new() };
     match Attached::new(socket, &signals, keys).join(&place, &about)? {
-        Parted::ByKeys => Ok(0),
-        Parted::ByShim => detached::wait(&engine, &arguments.id()),
+        Left::Keys | Left::Reader => Ok(0),
+        Left::Shim if place.process().is_some_and(|process| process.life() == Life::Alive) => Err(
+            Error::new("the shim has closed the connection; the container goes on").value(&place.id).remedy(
+                "64 clients at most are attached at a time, and one that reads nothing for 60 s is no more",
+            ),
+        ),
+        Left::Shim => {
+            // A signal ends this wait as any other.
+            drop((engine, signals));
+            detached::wait(&session.engine_for_look(NoRoot::Empty)?, &arguments.id())
+        }
     }
 }
 

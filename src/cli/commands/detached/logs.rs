@@ -5,10 +5,13 @@ use crate::cli::commands::command::{Action, Command, ON_A_CONTAINER};
 use crate::cli::{Arguments, Session};
 use crate::error::{Error, Result};
 use crate::shim::detached::{self, Output, Part, Reader};
-use crate::state::NoRoot;
+use crate::state::{Life, NoRoot};
+use crate::sys::{Errno, file, poll};
 use clap::Arg;
-use std::io::{ErrorKind, Write};
+use nix::poll::{PollFd, PollFlags};
+use std::io::{stderr, stdout};
 use std::ops::ControlFlow;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -49,7 +52,10 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     let mut reads = ControlFlow::Continue(());
     loop {
         // Looked at first: what was written before that is read afterwards.
-        let ended = !follow || place.exit()?.is_some() || place.keeper().is_none();
+        let runs = || {
+            place.keeper().is_some() || place.process().is_some_and(|process| process.life() == Life::Alive)
+        };
+        let ended = !follow || place.exit()?.is_some() || !runs();
         let mut more = true;
         while more && reads.is_continue() {
             more = reader.read(|part| {
@@ -78,14 +84,24 @@ fn print(part: &Part, times: bool, begins: &mut [bool; 2]) -> Result<ControlFlow
         line.push(b'\n');
     }
     *begins = part.ends;
-    let written = match part.output {
-        Output::Out => std::io::stdout().write_all(&line).and_then(|()| std::io::stdout().flush()),
-        Output::Err => std::io::stderr().write_all(&line),
-    };
-    match written {
-        Ok(()) => Ok(ControlFlow::Continue(())),
-        // A reader that went away (`logs | head -1`) has read enough.
-        Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
-        Err(e) => Err(Error::io("write the container's output", &e)),
+    match part.output {
+        Output::Out => write(stdout().as_fd(), &line),
+        Output::Err => write(stderr().as_fd(), &line),
     }
+}
+
+fn write(output: BorrowedFd, mut bytes: &[u8]) -> Result<ControlFlow<()>> {
+    while !bytes.is_empty() {
+        match file::write(output, bytes) {
+            Ok(length) => bytes = &bytes[length..],
+            Err(Errno(libc::EAGAIN)) => {
+                poll::wait(&mut [PollFd::new(output, PollFlags::POLLOUT)], None)
+                    .map_err(|e| e.because("poll"))?;
+            }
+            // A reader that went away (`logs | head -1`) has read enough.
+            Err(Errno(libc::EPIPE)) => return Ok(ControlFlow::Break(())),
+            Err(e) => return Err(e.because("write the container's output")),
+        }
+    }
+    Ok(ControlFlow::Continue(()))
 }

@@ -12,14 +12,18 @@ use crate::state::store::id_in_use;
 use crate::sys::poll;
 use nix::poll::{PollFd, PollFlags};
 use std::env;
+use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How long the shim of a container that could not be started may take to end.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whether a shim is to stay. Its options without it are refused.
 pub fn is_asked_for(arguments: &Arguments) -> Result<bool> {
-    let asked = arguments.values::<std::ffi::OsString>("log-output").next().is_some();
+    let asked = arguments.values::<OsString>("log-output").next().is_some();
     let lacks = |option: &str, needed: &str| {
         Err(Error::new(format!("has no meaning without {needed}")).kind(Kind::Argument).field(option))
     };
@@ -47,15 +51,18 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
         Err(error) if error.detail().kind == Kind::NoSuchContainer => {}
         Err(error) => return Err(error),
     }
+    let directory = env::current_dir().map_err(|e| Error::io("find the working directory", &e))?;
     let about = About {
         logs: arguments.texts("log-output")?.into_iter().map(str::to_owned).collect(),
         log_size_max: size(arguments)?,
         terminal: engine.wants_terminal(&options)?,
         stdin: arguments.switch("stdin"),
+        sockets: options.sockets.len(),
+        directory: text(directory.into())?,
         ..About::default()
     };
     let given: Vec<BorrowedFd> = options.sockets.iter().chain(&options.preserve_fds).copied().collect();
-    let words = words(options.sockets.len())?;
+    let words = words()?;
     let place = Place::of(engine.store.path(), id);
     let waits = engine.watch.waits();
     start(&place, Wanted { about, arguments: &words, given: &given }, &waits)?;
@@ -65,8 +72,9 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
             Ok(0)
         }
         Err(error) => {
-            if let Err(left) = engine.delete(id, Force::Kill) {
-                session.log.warn(&left.doing("delete the container"));
+            match engine.delete(id, Force::Kill) {
+                Ok(()) => forget(&place),
+                Err(left) => session.log.warn(&left.doing("delete the container")),
             }
             Err(error)
         }
@@ -79,27 +87,37 @@ fn size(arguments: &Arguments) -> Result<u64> {
     number.ok_or_else(|| Error::argument("--log-size-max", text, "must be a number of bytes"))
 }
 
-/// This command line, as that of the shim proper.
-fn words(sockets: usize) -> Result<Vec<String>> {
-    let text = |word: std::ffi::OsString| {
-        word.into_string().map_err(|word| {
-            Error::argument("argument", word.display(), "not UTF-8, which --log-output does not allow")
-        })
-    };
-    let directory = env::current_dir().map_err(|e| Error::io("find the working directory", &e))?;
-    let mut words = env::args_os().map(text);
-    let name = words.next().unwrap_or_else(|| Ok("rruntime".to_owned()))?;
-    let own = ["--shim-proper".to_owned(), sockets.to_string(), "--shim-directory".to_owned()];
-    let own = [name].into_iter().chain(own).chain([text(directory.into())?]);
-    own.map(Ok).chain(words).collect()
+/// It has never run: nobody asks how it ended.
+fn forget(place: &Place) {
+    if let Some(keeper) = place.keeper().and_then(|keeper| keeper.open().ok()) {
+        // One that does not end keeps the place until it does.
+        let _ = poll::readable(keeper.as_fd(), Some(Instant::now() + PATIENCE));
+    }
+    let _ = place.remove();
+}
+
+/// This command line, which is that of the shim proper too.
+fn words() -> Result<Vec<String>> {
+    env::args_os().map(text).collect()
+}
+
+fn text(word: OsString) -> Result<String> {
+    word.into_string().map_err(|word| {
+        Error::argument("argument", word.display(), "not UTF-8, which --log-output does not allow")
+    })
 }
 
 /// The shim proper.
-pub fn serve(session: &Session, arguments: &Arguments, sockets: usize) -> Result<i32> {
+pub fn serve(session: &Session, arguments: &Arguments, about: &About) -> Result<i32> {
     let options = create::without_descriptors(arguments)?;
     let place = Place::of(&session.root_path(), &options.id);
-    let maker = Command { session: session.clone(), options, sockets, place: place.clone() };
-    serve_shim(&place, Box::new(maker)).map(|()| 0)
+    if place.process().is_some() {
+        // It is made: all paths have served.
+        enter("/".as_ref());
+    }
+    let maker =
+        CommandLine { session: session.clone(), options, sockets: about.sockets, place: place.clone() };
+    serve_shim(&place, about, Box::new(maker)).map(|()| 0)
 }
 
 /// Makes a directory this process's own, where it is there: whoever opens something below one that has gone misses it.
@@ -110,19 +128,20 @@ pub fn enter(directory: &Path) {
 }
 
 /// The container that the command line describes.
-struct Command {
+struct CommandLine {
     session: Session,
     options: CreateOptions<'static>,
     sockets: usize,
     place: Place,
 }
 
-impl Maker for Command {
+impl Maker for CommandLine {
     fn make(&self, about: &Options, given: Given, _observer: Observer, again: bool) -> Result<Started> {
         let id = &self.options.id;
         let copy = |fd: BorrowedFd| fd.try_clone_to_owned().map_err(|e| Error::io("duplicate the pipe", &e));
         let stop = given.sync.map(copy).transpose()?.map(|pipe| Arc::new(Caller(pipe)) as Arc<dyn Stop>);
         let engine = self.session.engine_for_shim(stop)?;
+        self.place.write_keeper()?;
         if again {
             engine.delete(id, Force::Kill)?;
         }
@@ -139,8 +158,13 @@ impl Maker for Command {
             preserve_fds: preserved.to_vec(),
             ..self.options.clone()
         })?;
-        if let Some(process) = engine.first_process(id)? {
-            self.place.write_process(process)?;
+        let noted = match engine.first_process(id) {
+            Ok(Some(process)) => self.place.write_process(process),
+            other => other.map(drop),
+        };
+        if let Err(error) = noted {
+            engine.delete(id, Force::Kill)?;
+            return Err(error);
         }
         // Nothing of the host's is held for as long as the container runs; all paths have served.
         enter("/".as_ref());

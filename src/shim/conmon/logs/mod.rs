@@ -4,7 +4,7 @@ mod format;
 mod journal;
 mod stage;
 
-pub use stage::{Names, Stage, Taken};
+pub use stage::{LOGS, Names, Stage, Taken};
 
 use crate::error::{Error, Result};
 use std::path::PathBuf;
@@ -56,6 +56,8 @@ pub struct About {
     pub id: String,
     pub name: String,
     pub tag: String,
+    /// No other container's output may go to the same files.
+    pub alone: bool,
     /// A file that would become longer begins anew; 0: it never does.
     pub size_max: u64,
     /// What is beyond this is not kept; 0: all is.

@@ -14,17 +14,18 @@ use crate::error::{Error, Result};
 use crate::shim::conmon::logs::{About, Driver, Form, Output, format, journal};
 use crate::shim::link::{Held, Keeper};
 use crate::sys::marks::Marks;
-use crate::sys::{Errno, SysResult, c, file, pipe};
+use crate::sys::{Errno, SysResult, c, file, pipe, random};
 use nix::sys::stat::fstat;
 use nix::sys::uio::pwrite;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::thread::sleep;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// At a time: empty lines become fifty times as much.
 const MOST: usize = 16 * 1024;
 /// More logs than any engine names.
-const LOGS: usize = 8;
+pub const LOGS: usize = 8;
 
 // Places of the marks.
 const STATE: usize = 0;
@@ -116,6 +117,9 @@ impl Stage {
                 }
                 (Driver::File(form, path), None) => {
                     let file = open(path, 0)?;
+                    if stage.about.alone {
+                        lock(path, file.as_fd())?;
+                    }
                     let length = length_of(file.as_fd())?;
                     keeper.hold(name, file.as_fd())?;
                     stage.marks.set(LENGTH + at, length);
@@ -230,8 +234,13 @@ impl Stage {
         let text = if size_max > 0 { end_of(text, size_max as usize) } else { text };
         let mut length = self.marks.at(LENGTH + at);
         if size_max > 0 && length > 0 && length + text.len() as u64 > size_max {
-            *file = begin_again(path)?;
-            keeper.hold(self.names.logs + at as u64, file.as_fd())?;
+            let name = self.names.logs + at as u64;
+            // As on a full disk: it is tried again.
+            let Ok(new) = begin_again(path) else { return Ok(false) };
+            if keeper.hold(name, new.as_fd()).is_err() {
+                return Ok(false);
+            }
+            *file = new;
             length = 0;
             self.marks.set(LENGTH + at, 0);
         }
@@ -327,7 +336,8 @@ impl Stage {
     pub fn reopen(&mut self, keeper: &Keeper) -> Result<()> {
         for at in 0..self.logs.len() {
             let Log::File { path, file, .. } = &mut self.logs[at] else { continue };
-            *file = open(path, 0)?;
+            // Whoever may write to the directory decides what is there, and not what a link leads to.
+            *file = open(path, libc::O_NOFOLLOW)?;
             keeper.hold(self.names.logs + at as u64, file.as_fd())?;
             self.marks.set(LENGTH + at, length_of(file.as_fd())?);
         }
@@ -369,16 +379,44 @@ fn end_of(text: &[u8], most: usize) -> &[u8] {
 fn open(path: &Path, flags: i32) -> Result<OwnedFd> {
     let flags = flags | libc::O_WRONLY | libc::O_CREAT | libc::O_NOCTTY | libc::O_NONBLOCK;
     let opened = c(path).and_then(|path| file::openat2(file::cwd(), &path, flags, 0o600, 0));
-    opened.map_err(|e| e.because(format!("open {}", path.display())))
+    let opened = opened.map_err(|e| e.because(format!("open {}", path.display())))?;
+    match file::kind(opened.as_fd()) {
+        // /dev/null is one of these.
+        Ok(libc::S_IFREG | libc::S_IFCHR) => Ok(opened),
+        _ => Err(Error::new("a log is a file, and this is none").value(path.display())),
+    }
+}
+
+/// Nobody else writes to the file while this is open, if all ask so. One whose container has just ended lets go of it soon.
+fn lock(path: &Path, file: BorrowedFd) -> Result<()> {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    if file::kind(file) != Ok(libc::S_IFREG) {
+        return Ok(());
+    }
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match file::flock(file, libc::LOCK_EX | libc::LOCK_NB) {
+            Ok(()) => return Ok(()),
+            Err(Errno(libc::EWOULDBLOCK)) if Instant::now() < deadline => sleep(PATIENCE / 100),
+            Err(Errno(libc::EWOULDBLOCK)) => {
+                return Err(Error::new("another container's output goes to this file")
+                    .value(path.display())
+                    .remedy("give each container a file of its own"));
+            }
+            Err(e) => return Err(e.because(format!("lock {}", path.display()))),
+        }
+    }
 }
 
 /// An empty file in its place. One that is killed before the keeper has it leaves a successor with the old file, which is
 /// too long still.
 fn begin_again(path: &Path) -> Result<OwnedFd> {
     let mut beside = path.as_os_str().to_owned();
-    beside.push(".tmp");
+    beside.push(format!(".{}", random::name().map_err(|e| e.because("getrandom"))?));
     let beside = PathBuf::from(beside);
-    let file = open(&beside, libc::O_TRUNC)?;
+    let file = open(&beside, libc::O_EXCL)?;
+    // Nobody knows it yet, and the old file stays locked until then.
+    let _ = file::flock(file.as_fd(), libc::LOCK_EX | libc::LOCK_NB);
     std::fs::rename(&beside, path)
         .map_err(|e| Error::io(format!("rename {} to {}", beside.display(), path.display()), &e))?;
     Ok(file)
