@@ -43,7 +43,15 @@ pub fn program() -> Result<String> {
             .remedy("install criu 4.2 or newer (criu.org), which writes and reads checkpoints")
     };
     let found = survey::program("criu").ok_or_else(missing)?;
-    let found = std::path::absolute(&found).map_err(|e| Error::io("find the working directory", &e))?;
+    // A link to it may lie where its mount table shows nothing.
+    let found =
+        std::fs::canonicalize(&found).map_err(|e| Error::io("find criu", &e).value(found.display()))?;
+    if found.starts_with("/tmp") {
+        return Err(Error::new("criu lies below /tmp, which is its own while it restores")
+            .kind(ErrorKind::Unsupported)
+            .value(found.display())
+            .remedy("install it elsewhere, and have PATH lead there"));
+    }
     found
         .into_os_string()
         .into_string()

@@ -232,8 +232,7 @@ impl Shim {
         [self.look, self.deadline, self.rest_at, self.patience_ends()].into_iter().flatten().min()
     }
 
-    /// With clients that take nothing: the process does not wait for them for ever where a log has it all, and its end does not
-    /// either.
+    /// When clients that take nothing are waited for no longer: where a log has it all, and when the process has ended.
     fn patience_ends(&self) -> Option<Instant> {
         match self.ended {
             Some(_) => self.clients.due(LAST),

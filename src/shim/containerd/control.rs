@@ -20,6 +20,10 @@ impl Shim {
         let finished = || Code::NotFound.saying("process already finished: not found");
         let signal = request.signal as i32;
         if !request.exec_id.is_empty() {
+            // containerd 1.6 takes "not found" for an end that it will hear of, and waits for a minute.
+            if process.phase() == Phase::Begun {
+                return Err(Code::FailedPrecondition.saying("process not created: failed precondition"));
+            }
             let Some(life) = self.lives.get(&process.number) else { return Err(finished()) };
             return match processes::pidfd_send_signal(life.pidfd.as_fd(), signal) {
                 Ok(()) => nothing(),

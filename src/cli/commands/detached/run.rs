@@ -93,6 +93,7 @@ fn forget(place: &Place) {
         // One that does not end keeps the place until it does.
         let _ = poll::readable(keeper.as_fd(), Some(Instant::now() + PATIENCE));
     }
+    // What stays is removed when the id is used again.
     let _ = place.remove();
 }
 
