@@ -1,4 +1,4 @@
-//! The shim proper under podman or CRI-O as one value: what it knows and holds.
+//! The shim proper of one container as one value: what it knows and holds.
 
 use crate::cgroup::oom::OomKills;
 use crate::error::Result;

@@ -31,6 +31,9 @@ fn mount_one(wanted: &Mount, rootfs: &Path) -> Result<()> {
     };
     let (mut flags, mut data) = (MsFlags::empty(), Vec::new());
     for option in &wanted.options {
+        if option.starts_with("uidmap=") || option.starts_with("gidmap=") {
+            return Err(Error::new("this shim does not map the owners of a rootfs").value(option));
+        }
         match flag(option) {
             Some((set, clear)) => flags = (flags - clear) | set,
             None => data.push(option.clone()),
