@@ -1,4 +1,5 @@
-//! The shim proper of one container, by podman, by CRI-O or by hand: one loop for one process, over its streams, its clients and its end.
+//! The shim proper of one container, by podman, by CRI-O or by hand: one loop for one process, over its streams, its
+//! clients and its end.
 //!
 //! It may be killed at any instant. What it makes is handed to the keeper before it is relied on, and noted in the
 //! journal; the next one takes both and goes on. What is told twice after a kill is told in the same words.

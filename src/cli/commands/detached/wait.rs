@@ -11,7 +11,7 @@ pub const COMMAND: Command = Command {
     about: "wait for the end of a container",
     detail: "Prints the exit code of the container's first process, or 128 plus the number of the signal that ended\n\
              it, and ends with it. A container that was run with --detach --log-output may be gone already: its\n\
-             exit code is kept until another container has its id, for the last 1000 containers.\n\
+             exit code is kept until one like it has its id, for the last 1000 containers.\n\
              Of others how they end is known from Linux 6.15 on, and while `wait` waits.",
     action: Action::Call(run),
     ..ON_A_CONTAINER
