@@ -152,6 +152,11 @@ pub const ROWS: &[Row] = &[
         &["lifecycle/detached/attach.rs::a_terminal_has_our_size_and_is_left_by_keys"],
     ),
     row(
+        "attach --no-stdin",
+        "",
+        &["lifecycle/detached/attach.rs::a_client_that_goes_away_does_not_end_the_input"],
+    ),
+    row(
         "logs",
         "",
         &[
