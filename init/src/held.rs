@@ -123,7 +123,7 @@ impl Endings {
         self.end = self.end.max(place + 1);
     }
 
-    /// The pid and status of an ended process that the shim has not heard of.
+    /// Pid and status of a process whose end the keeper has not told the shim yet.
     pub fn untold(&self) -> Option<(u32, u32)> {
         let pid = |place: usize| PIDS[place].load(Relaxed);
         let place = (0..self.end).find(|&place| pid(place) != 0 && pid(place) & TOLD == 0)?;

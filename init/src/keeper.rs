@@ -72,7 +72,7 @@ struct Keeper {
     last: u32,
     began: u64,
     failures: u32,
-    /// How many in a row have not taken over.
+    /// How many shims in a row ended before they took over.
     unbegun: u32,
     /// No other shim is started; what this program ends with after the last one.
     finished: Option<u32>,

@@ -1,13 +1,12 @@
 //! The options before the command.
 
 use super::arguments::{Arguments, operand_position, option, options as several, switch, yes_or_no};
-use super::commands::detached::run as detached;
 use super::face::{Face, Manner};
 use super::session::Session;
 use crate::engine::{CgroupManager, Rootless};
 use crate::error::{Error, Kind, Result};
 use crate::report::{Format, Log, Verbosity};
-use crate::shim::detached::About;
+use crate::shim::detached::{About, enter};
 use crate::spec::annotations;
 use clap::Arg;
 use std::ffi::{OsStr, OsString};
@@ -82,7 +81,8 @@ pub fn session(face: &'static Face, arguments: &Arguments) -> Result<Session> {
     let shim =
         arguments.text("shim-proper")?.map(|settings| About::parse(settings.as_bytes())).transpose()?;
     if let Some(about) = &shim {
-        detached::enter(about.directory.as_ref());
+        // Whoever opens something below a directory that has gone misses it.
+        let _ = enter(about.directory.as_ref());
     }
     let format = match arguments.text("log-format")? {
         None | Some("text") => usual_format(face),

@@ -141,8 +141,7 @@ impl Waits {
 
     /// Kills a process, and fetches its exit code if it is a child of ours and that comes in time.
     pub fn end(&self, process: &Child) {
-        // It may have ended by itself.
-        let _ = process::pidfd_send_signal(process.pidfd.as_fd(), libc::SIGKILL);
+        process::pidfd_kill(process.pidfd.as_fd());
         if matches!(self.end_of(process.pidfd.as_fd(), process.pid), Ok(true)) {
             // Another part of this program may have reaped it.
             let _ = wait::reap(process.pidfd.as_fd());

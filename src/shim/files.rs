@@ -7,11 +7,16 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// In place of what has this name, if anything has.
-pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+/// A new name in the same directory, which nobody can have put something at before.
+pub fn beside(path: &Path) -> Result<PathBuf> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}", random::name().map_err(|e| e.because("getrandom"))?));
-    let beside = PathBuf::from(beside);
+    Ok(PathBuf::from(beside))
+}
+
+/// In place of what has this name, if anything has.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let beside = beside(path)?;
     let mut new = OpenOptions::new();
     new.write(true).create_new(true).mode(0o644);
     let written = new.open(&beside).and_then(|mut file| file.write_all(bytes));

@@ -215,8 +215,7 @@ pub fn end_unknown(pid_file: &Path) -> Result<()> {
         && let Ok(pidfd) = process::pidfd_open(pid)
         && is_left(pid)
     {
-        // It may have ended by itself.
-        let _ = process::pidfd_send_signal(pidfd.as_fd(), libc::SIGKILL);
+        process::pidfd_kill(pidfd.as_fd());
     }
     // Without a process there is none as a rule.
     let _ = fs::remove_file(pid_file);

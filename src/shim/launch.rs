@@ -21,6 +21,16 @@ pub fn journal(first: &impl Message) -> Result<OwnedFd> {
     Ok(file)
 }
 
+/// Changes the working directory: a keeper stays where it is started, and holds that file system.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this process is one command, whose engine goes by absolute paths"
+)]
+pub fn enter(directory: &Path) -> Result<()> {
+    std::env::set_current_dir(directory)
+        .map_err(|e| Error::io(format!("change to {}", directory.display()), &e))
+}
+
 /// The arguments are those of the shim proper; both processes have our environment, `log` as standard error, and nothing
 /// else of ours. `extra` is what the keeper holds besides, under names from `wire::keeper::EXTRA` on.
 pub fn start(

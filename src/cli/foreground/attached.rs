@@ -2,7 +2,7 @@
 
 use crate::engine::Stop;
 use crate::error::{Error, Kind, Result};
-use crate::shim::detached::{About, Place, attach};
+use crate::shim::detached::{Place, attach};
 use crate::sys::signalfd::Signals;
 use crate::sys::{Errno, file, poll, socket, terminal};
 use nix::poll::{PollFd, PollFlags};
@@ -38,17 +38,17 @@ pub struct Attached<'a> {
 }
 
 impl<'a> Attached<'a> {
-    pub fn new(socket: OwnedFd, signals: &'a Signals, keys: Vec<u8>) -> Attached<'a> {
-        Attached { socket, signals, keys, typed: 0, unsent: Vec::new(), input_ends: false, terminal: false }
+    pub fn new(socket: OwnedFd, signals: &'a Signals, keys: Vec<u8>, terminal: bool) -> Attached<'a> {
+        Attached { socket, signals, keys, typed: 0, unsent: Vec::new(), input_ends: false, terminal }
     }
 
     /// Until one of the ends is there. A signal that asks for an end is an error.
-    pub fn join(&mut self, place: &Place, about: &About) -> Result<Left> {
+    /// `open`: our input goes to the process.
+    pub fn join(&mut self, place: &Place, mut open: bool) -> Result<Left> {
         let input = stdin();
-        let (input, mut open) = (input.as_fd(), about.stdin);
-        self.terminal = about.terminal;
+        let input = input.as_fd();
         // Input that is no terminal is read as it is.
-        let raw = if open && about.terminal { terminal::raw(input).ok() } else { None };
+        let raw = if open && self.terminal { terminal::raw(input).ok() } else { None };
         let follow_size = || match terminal::size(input) {
             Ok(size) if raw.is_some() => attach::resize(place, size),
             _ => Ok(()),

@@ -495,8 +495,7 @@ impl Restoring<'_> {
         // CRIU traces them, and would wait for ever for one that waits until CRIU has fetched another's end.
         verify::end(first);
         if let Some(criu) = init {
-            // It may have ended by itself.
-            let _ = process::pidfd_send_signal(criu.process().pidfd.as_fd(), libc::SIGKILL);
+            process::pidfd_kill(criu.process().pidfd.as_fd());
         }
     }
 

@@ -318,8 +318,7 @@ pub fn end(first: &Child) {
     for pid in tree(first.pid).unwrap_or_default() {
         let _ = signal::kill(pid, libc::SIGKILL);
     }
-    // The same.
-    let _ = process::pidfd_send_signal(first.pidfd.as_fd(), libc::SIGKILL);
+    process::pidfd_kill(first.pidfd.as_fd());
 }
 
 /// The ids of a user namespace are those of the config.

@@ -129,8 +129,7 @@ impl Init {
     /// not come.
     fn end_maker(&self, maker: Option<&Child>) -> Result<()> {
         let maker = maker.unwrap_or(&self.first);
-        // It may have ended by itself.
-        let _ = process::pidfd_send_signal(maker.pidfd.as_fd(), libc::SIGKILL);
+        process::pidfd_kill(maker.pidfd.as_fd());
         // Nothing but its exit code is left, which another part of this program may have fetched.
         self.waits.wait(&[maker.pidfd.as_fd()], maker.pid)?;
         let _ = wait::reap(maker.pidfd.as_fd());

@@ -175,8 +175,7 @@ impl Starting<'_> {
             // It may not go on without what could not be done for it.
             Deed::KillFirst => {
                 if let Ok(first) = self.first() {
-                    // It may have ended by itself.
-                    let _ = crate::sys::process::pidfd_send_signal(first.as_fd(), libc::SIGKILL);
+                    crate::sys::process::pidfd_kill(first.as_fd());
                 }
                 Ok(())
             }

@@ -49,8 +49,7 @@ impl Shim {
         self.deadline = None;
         self.note(Record { timed_out: Some(true), ..Record::default() })?;
         if let Some(pidfd) = &self.pidfd {
-            // It may have ended by itself.
-            let _ = process::pidfd_send_signal(pidfd.as_fd(), libc::SIGKILL);
+            process::pidfd_kill(pidfd.as_fd());
         }
         Ok(())
     }

@@ -8,12 +8,14 @@ use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-/// What a file is called in which an exit file has its room.
-pub const RESERVE: &str = "reserve";
+/// The file in which an exit file may have its room.
+pub fn reserve_of(path: &Path) -> PathBuf {
+    path.with_extension("reserve")
+}
 
 /// One line for the caller: a number by the name that this version of conmon's interface has for it. `false`: the caller has
 /// ended, and needs no answer.
@@ -41,7 +43,7 @@ pub fn write_exit_files(options: &Options, status: i32) -> Result<()> {
 
 /// Into a file that was made for it, if there is one: that needs no room on the disk.
 fn write_exit_file(path: &Path, status: &str) -> Result<()> {
-    let reserve = path.with_extension(RESERVE);
+    let reserve = reserve_of(path);
     let written = OpenOptions::new().write(true).open(&reserve).and_then(|mut file| {
         file.write_all(status.as_bytes())?;
         file.set_len(status.len() as u64)?;

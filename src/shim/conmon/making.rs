@@ -9,7 +9,7 @@ use crate::shim::conmon::runtime::{self, Given};
 use crate::shim::conmon::shim::{PATIENCE, Shim, note, now};
 use crate::shim::conmon::{finish, places};
 use crate::shim::foreign;
-use crate::sys::process::pidfd_send_signal;
+use crate::sys::process::pidfd_kill;
 use crate::sys::{Errno, file, pipe, poll};
 use nix::sys::socket::SockType;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -157,6 +157,5 @@ impl Shim {
 }
 
 fn end(process: impl AsFd) {
-    // It may have ended by itself.
-    let _ = pidfd_send_signal(process.as_fd(), libc::SIGKILL);
+    pidfd_kill(process.as_fd());
 }

@@ -12,7 +12,7 @@ mod begin;
 pub(in crate::shim) mod clients;
 mod ending;
 mod fifos;
-mod finish;
+pub(in crate::shim) mod finish;
 mod input;
 pub(in crate::shim) mod logs;
 mod making;

@@ -1,5 +1,6 @@
 //! The command line, as conmon has it: long options with one or two words, and letters.
 
+use crate::engine::Terminal;
 use crate::error::{Error, Result};
 use crate::shim::conmon::logs::{About, Driver};
 use std::path::PathBuf;
@@ -296,6 +297,11 @@ impl Options {
             self.bundle = std::env::current_dir().map_err(|e| Error::io("find the working directory", &e))?;
         }
         Ok(())
+    }
+
+    /// What the engine gives the process for a terminal: the shim gets the other side.
+    pub fn terminal(&self) -> Terminal<'static> {
+        if self.terminal { Terminal::Caller { like: None, output: None } } else { Terminal::None }
     }
 
     pub fn has_passthrough(&self) -> bool {

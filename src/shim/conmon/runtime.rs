@@ -3,7 +3,7 @@
 
 use crate::engine::{
     CgroupManager, CreateOptions, Engine, ExecOptions, ExecProcess, Force, Observer, OpenFiles, Started,
-    Streams, Terminal, Watch, keep_room, warnings_to,
+    Streams, Watch, keep_room, warnings_to,
 };
 use crate::error::{Error, Result};
 use crate::report::{Format, Log, Verbosity};
@@ -137,14 +137,10 @@ impl Globals {
 impl Maker for Globals {
     fn make(&self, options: &Options, given: Given, observer: Observer, again: bool) -> Result<Started> {
         let made = self.engine_for(Some(observer)).and_then(|engine| {
-            let terminal = match options.terminal {
-                true => Terminal::Caller { like: None, output: None },
-                false => Terminal::None,
-            };
             if options.exec {
-                exec(options, self, &engine, terminal, given)
+                exec(options, self, &engine, given)
             } else {
-                create(options, &engine, terminal, given, again)
+                create(options, &engine, given, again)
             }
         });
         let command = if options.exec { "exec" } else { "create" };
@@ -161,13 +157,7 @@ impl Maker for Globals {
     }
 }
 
-fn create(
-    options: &Options,
-    engine: &Engine,
-    terminal: Terminal,
-    given: Given,
-    again: bool,
-) -> Result<Started> {
+fn create(options: &Options, engine: &Engine, given: Given, again: bool) -> Result<Started> {
     if again {
         engine.delete(&options.id, Force::Kill)?;
     }
@@ -178,7 +168,7 @@ fn create(
     engine.create(&CreateOptions {
         id: options.id.clone(),
         bundle: options.bundle.clone(),
-        terminal,
+        terminal: options.terminal(),
         streams: given.streams,
         pid_file: options.pid_file.clone(),
         root_change: options.no_pivot.into(),
@@ -191,20 +181,14 @@ fn create(
     })
 }
 
-fn exec(
-    options: &Options,
-    globals: &Globals,
-    engine: &Engine,
-    terminal: Terminal,
-    given: Given,
-) -> Result<Started> {
+fn exec(options: &Options, globals: &Globals, engine: &Engine, given: Given) -> Result<Started> {
     let process = ExecProcess::File(options.exec_process.clone().unwrap_or_default());
     let preserved = given.descriptors.len().min(globals.preserved);
     engine.exec(
         &options.id,
         &ExecOptions {
             tty: Some(options.terminal),
-            terminal,
+            terminal: options.terminal(),
             streams: given.streams,
             pid_file: options.pid_file.clone(),
             preserve_fds: given.descriptors[..preserved].to_vec(),

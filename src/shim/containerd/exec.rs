@@ -14,7 +14,7 @@ use crate::shim::containerd::protocol::messages::{ExecRequest, StartResponse};
 use crate::shim::containerd::replies::{Reply, internal, status_of};
 use crate::shim::containerd::shim::Shim;
 use crate::shim::containerd::streams::{Part, hold_started, hold_terminal};
-use crate::sys::process::pidfd_send_signal;
+use crate::sys::process::pidfd_kill;
 use crate::sys::wait;
 use prost::Message;
 use std::os::fd::AsFd;
@@ -141,8 +141,8 @@ impl Shim {
                 *failure = noted.err();
             }
             if failure.is_some() {
-                // What no successor would know of does not become its program. It may have ended by itself.
-                let _ = pidfd_send_signal(process.pidfd.as_fd(), libc::SIGKILL);
+                // What no successor would know of does not become its program.
+                pidfd_kill(process.pidfd.as_fd());
             }
         });
         let runtime = self.runtime(container, observer)?;
@@ -214,8 +214,7 @@ impl Shim {
 
 /// In a thread: a process that no other shim would know of.
 fn end(started: &Started) {
-    // It may have ended by itself.
-    let _ = pidfd_send_signal(started.pidfd.as_fd(), libc::SIGKILL);
+    pidfd_kill(started.pidfd.as_fd());
     // One of another runtime's is the keeper's to reap.
     let _ = wait::reap(started.pidfd.as_fd());
 }

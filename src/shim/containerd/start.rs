@@ -177,10 +177,6 @@ fn start(words: &Words) -> Result<()> {
     made.and_then(|()| print(address.as_bytes()))
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this process is the command `start` alone; its engine is asked for nothing"
-)]
 fn launch_shim(words: &Words, options: &Options, settings: Settings, listener: &UnixListener) -> Result<()> {
     let journal = launch::journal(&Record { settings: Some(settings), ..Record::default() })?;
     prefer_for_oom();
@@ -189,7 +185,7 @@ fn launch_shim(words: &Words, options: &Options, settings: Settings, listener: &
     }
     let log = log();
     // What stays is in no one's way: the bundle is the first container's, which may be gone long before the pod.
-    std::env::set_current_dir("/").map_err(|e| Error::io("change to /", &e))?;
+    launch::enter(Path::new("/"))?;
     let arguments = [NAME, "-namespace", &*words.namespace, "-id", &*words.id, "-address", &*words.address];
     launch::start(&arguments, journal.as_fd(), listener.as_fd(), &[], log.as_fd()).map(drop)
 }

@@ -61,11 +61,12 @@ pub fn wait(engine: &Engine, id: &str) -> Result<i32> {
     // The keeper was killed. Its shim goes on, if that was not.
     let ended = engine.await_end(id).map(Ended::code);
     let gone = ended.as_ref().is_err_and(|error| error.detail().kind == Kind::NoSuchContainer);
-    for _ in 0..if gone { 1 } else { LOOKS } {
+    let looks = if gone { 1 } else { LOOKS };
+    for _ in 0..looks {
+        sleep(LOOK);
         if let Some(code) = place.exit()? {
             return Ok(code);
         }
-        sleep(LOOK);
     }
     if gone {
         return Err(Error::new("the exit status of the container is lost: its shim was killed")

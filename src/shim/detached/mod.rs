@@ -18,6 +18,7 @@ mod start;
 
 pub use crate::shim::conmon::logs::Output;
 pub use crate::shim::conmon::runtime::{Given, Maker};
+pub use crate::shim::launch::enter;
 pub use find::{of_shim, wait};
 pub use place::Place;
 pub use read::{Part, Reader};

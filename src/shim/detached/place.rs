@@ -2,6 +2,7 @@
 //! containers, which outlives the container. No other user can enter it.
 
 use crate::error::{Error, Result};
+use crate::shim::conmon::finish::reserve_of;
 use crate::shim::detached::About;
 use crate::shim::files;
 use crate::state::{Life, Process};
@@ -52,7 +53,8 @@ impl Place {
         })?;
         let own = Process::of(std::process::id() as i32).map_err(|e| e.because("read /proc/self/stat"))?;
         // Room for the exit status: the disk may be full by then.
-        self.write("command", own).and_then(|()| files::write(&self.path.join("exit.reserve"), &[b' '; 16]))
+        self.write("command", own)
+            .and_then(|()| files::write(&reserve_of(&self.path.join("exit")), &[b' '; 16]))
     }
 
     fn failed(&self, doing: &str, error: &std::io::Error) -> Error {

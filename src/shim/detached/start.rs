@@ -11,7 +11,7 @@ use crate::shim::launch;
 use crate::sys::{Errno, file, pipe};
 use serde::Deserialize;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub struct Wanted<'a> {
     pub about: About,
@@ -59,8 +59,7 @@ fn begin(place: &Place, wanted: &Wanted, waits: &Waits) -> Result<()> {
     let listener = places::listen_to_clients(&options)?;
     let extra = [wanted.given, &[theirs.as_fd()]].concat();
     // The keeper stays where it is started, and no file system is held for that.
-    #[expect(clippy::disallowed_methods, reason = "the command goes on by absolute paths")]
-    std::env::set_current_dir("/").map_err(|e| Error::io("change to /", &e))?;
+    launch::enter(Path::new("/"))?;
     let about = wanted.about.text()?;
     let mut arguments: Vec<&str> = wanted.arguments.iter().map(|word| &**word).collect();
     arguments.splice(1..1, ["--shim-proper", &about]);

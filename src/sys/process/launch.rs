@@ -11,7 +11,7 @@
 //! thread. Only for a cgroup that was just made, which no container can freeze, does the caller sleep itself.
 
 use super::raw::{CAPABILITY_HEADER, call, clone3_on_stack, end};
-use super::{pidfd_send_signal, wait};
+use super::{pidfd_kill, wait};
 use crate::sys::{Errno, SysResult, poll};
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::{CStr, CString};
@@ -65,8 +65,7 @@ impl Child {
     /// SIGKILL, and its exit code is fetched. A child that sleeps in the kernel on something that does not answer
     /// is left to the process that inherits it.
     fn end(&self, patience: Duration) {
-        // It may have ended by itself.
-        let _ = pidfd_send_signal(self.pidfd.as_fd(), libc::SIGKILL);
+        pidfd_kill(self.pidfd.as_fd());
         if poll::readable(self.pidfd.as_fd(), Some(Instant::now() + patience)) == Ok(true) {
             // Another part of this program may have reaped it.
             let _ = wait::reap(self.pidfd.as_fd());

@@ -11,5 +11,5 @@ pub mod spawn;
 pub mod wait;
 
 pub use identity::sched_setattr;
-pub use pidfd::{kill_group, pidfd_getfd, pidfd_open, pidfd_open_thread, pidfd_send_signal};
+pub use pidfd::{kill_group, pidfd_getfd, pidfd_kill, pidfd_open, pidfd_open_thread, pidfd_send_signal};
 pub use proc::{Stat, name, number, open_of};

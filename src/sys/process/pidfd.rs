@@ -24,6 +24,11 @@ pub fn pidfd_send_signal(pidfd: BorrowedFd, signal: i32) -> SysResult<()> {
     send_signal(pidfd, signal, 0)
 }
 
+/// SIGKILL. A process that has ended by itself needs none, which is no error.
+pub fn pidfd_kill(pidfd: BorrowedFd) {
+    let _ = pidfd_send_signal(pidfd, libc::SIGKILL);
+}
+
 fn send_signal(pidfd: BorrowedFd, signal: i32, flags: u32) -> SysResult<()> {
     let (pidfd, info) = (pidfd.as_raw_fd(), ptr::null::<libc::siginfo_t>());
     // SAFETY: a null siginfo asks the kernel to fill it as kill(2) does; no other pointer is passed.

@@ -1,8 +1,8 @@
 //! Kills: of the shim proper, of its keeper, of the command that waits.
 
-use super::{assert_no_shim, detached, keeper, kill, log, place, shims};
+use super::{assert_no_shim, command, detached, keeper, kill, kill_both, log, place, shims};
 use crate::support::leftovers::assert_nothing_left;
-use crate::support::{Container, wait_until};
+use crate::support::{Container, finish, wait_until};
 use serde_json::json;
 use std::fs;
 use std::process::Child;
@@ -48,10 +48,7 @@ fn a_killed_keeper_takes_nothing_along() {
 fn a_container_goes_on_without_keeper_and_shim() {
     let container = Container::new().args(&["sleep", "1000"]);
     detached(&container, &[]).ok();
-    let keeper = keeper(&container);
-    let all: Vec<i32> = [keeper].into_iter().chain(shims(keeper)).collect();
-    all.into_iter().for_each(|pid| kill(pid, libc::SIGKILL));
-    assert_no_shim(&container);
+    kill_both(&container);
     assert_eq!(container.status(), "running");
     let error = container.call(&["attach", &container.id]).fails();
     assert!(error.contains("shim"), "{error}");
@@ -65,10 +62,7 @@ fn a_container_goes_on_without_keeper_and_shim() {
 
 /// A hook holds the creation up.
 fn held(container: &Container) -> Child {
-    container.write_config();
-    let mut command = container.command(&["run", "--detach", "--log-output"]);
-    command.arg(log(container)).arg("--bundle").arg(container.bundle()).arg(&container.id);
-    let running = command.spawn().expect("run can be started");
+    let running = command(container, log(container), &[]).spawn().expect("run can be started");
     wait_until("the hook", || container.bundle().join("hook").exists());
     running
 }
@@ -102,10 +96,7 @@ fn a_shim_that_is_killed_while_it_makes_the_container_makes_it_again() {
     let container = container.edit(|config| {
         config["hooks"] = json!({"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", script]}]});
     });
-    container.write_config();
-    let mut command = container.command(&["run", "--detach", "--log-output"]);
-    command.arg(log(&container)).arg("--bundle").arg(container.bundle()).arg(&container.id);
-    let mut running = command.spawn().expect("run can be started");
+    let mut running = command(&container, log(&container), &[]).spawn().expect("run can be started");
     wait_until("the hook", || marks.exists());
     shims(keeper(&container)).into_iter().for_each(|shim| kill(shim, libc::SIGKILL));
     assert!(running.wait().expect("it is our child").success());
@@ -118,10 +109,7 @@ fn a_shim_that_is_killed_while_it_makes_the_container_makes_it_again() {
 #[test]
 fn on_a_full_disk_a_client_sees_each_byte_once() {
     let container = Container::new().sh("while [ ! -e /tmp/go ]; do sleep 0.05; done; echo once; sleep 1");
-    container.write_config();
-    let mut command = container.command(&["run", "--detach", "--log-output", "/dev/full", "--bundle"]);
-    command.arg(container.bundle()).arg(&container.id);
-    crate::support::finish(command).ok();
+    finish(command(&container, "/dev/full", &[])).ok();
     let mut command = container.command(&["attach", &container.id]);
     let attached = command.stdout(std::process::Stdio::piped()).spawn().expect("attach can be started");
     std::thread::sleep(Duration::from_millis(200));
@@ -135,10 +123,7 @@ fn a_log_that_cannot_be_begun_anew_holds_nothing_up_for_ever() {
     let container = Container::new().sh("while [ ! -e /tmp/go ]; do sleep 0.05; done; seq 1 2000; exit 3");
     let directory = container.dir.join("logs");
     fs::create_dir(&directory).expect("the test's directory is writable");
-    container.write_config();
-    let mut command = container.command(&["run", "--detach", "--log-size-max", "2000", "--log-output"]);
-    command.arg(directory.join("log")).arg("--bundle").arg(container.bundle()).arg(&container.id);
-    crate::support::finish(command).ok();
+    finish(command(&container, directory.join("log"), &["--log-size-max", "2000"])).ok();
     fs::remove_dir_all(&directory).expect("the test's directory is writable");
     fs::write(container.rootfs().join("tmp/go"), "").expect("the rootfs is writable");
     wait_until("output that waits", || container.status() == "running");
@@ -184,10 +169,7 @@ fn clients_that_are_gone_cost_nothing() {
 #[test]
 fn a_client_that_does_not_read_does_not_hold_up_the_end() {
     let container = Container::new().sh("while :; do echo a line of some length; done");
-    container.write_config();
-    let mut command = container.command(&["run", "--detach", "--log-output", "none", "--bundle"]);
-    command.arg(container.bundle()).arg(&container.id);
-    crate::support::finish(command).ok();
+    finish(command(&container, "none", &[])).ok();
     let mut command = container.command(&["attach", &container.id]);
     let mut attached = command.stdout(std::process::Stdio::piped()).spawn().expect("attach can be started");
     std::thread::sleep(Duration::from_millis(500));
@@ -202,10 +184,7 @@ fn a_client_that_does_not_read_does_not_hold_up_the_end() {
 fn what_is_lost_with_the_shim_is_said() {
     let container = Container::new().args(&["sleep", "1000"]);
     detached(&container, &[]).ok();
-    let keeper = keeper(&container);
-    let all: Vec<i32> = [keeper].into_iter().chain(shims(keeper)).collect();
-    all.into_iter().for_each(|pid| kill(pid, libc::SIGKILL));
-    assert_no_shim(&container);
+    kill_both(&container);
     container.call(&["delete", "--force", &container.id]).ok();
     let error = container.call(&["wait", &container.id]).fails();
     assert!(error.contains("is lost: its shim was killed"), "{error}");

@@ -7,15 +7,21 @@ mod streams;
 
 use crate::support::{Container, Ended, finish, wait_until};
 use serde_json::json;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Run in the background, with further options; the log is beside the bundle.
 fn detached(container: &Container, options: &[&str]) -> Ended {
+    finish(command(container, log(container), options))
+}
+
+fn command(container: &Container, log: impl AsRef<OsStr>, options: &[&str]) -> Command {
     container.write_config();
     let mut command = container.command(&["run", "--detach", "--log-output"]);
-    command.arg(log(container)).arg("--bundle").arg(container.bundle()).args(options).arg(&container.id);
-    finish(command)
+    command.arg(log).arg("--bundle").arg(container.bundle()).args(options).arg(&container.id);
+    command
 }
 
 fn log(container: &Container) -> PathBuf {
@@ -41,6 +47,14 @@ fn shims(keeper: i32) -> Vec<i32> {
             .is_ok_and(|line| line.windows(12).any(|part| part == b"--shim-prope"))
     };
     children.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).filter(is_shim).collect()
+}
+
+/// The keeper and its shim.
+fn kill_both(container: &Container) {
+    let keeper = keeper(container);
+    let all: Vec<i32> = [keeper].into_iter().chain(shims(keeper)).collect();
+    all.into_iter().for_each(|pid| kill(pid, libc::SIGKILL));
+    assert_no_shim(container);
 }
 
 fn kill(pid: i32, signal: i32) {

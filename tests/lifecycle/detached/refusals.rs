@@ -1,6 +1,6 @@
 //! What cannot be: each is refused with its field, and leaves nothing.
 
-use super::{assert_no_shim, detached, place};
+use super::{assert_no_shim, command, detached, place};
 use crate::support::leftovers::assert_nothing_left;
 use crate::support::{Container, finish};
 use serde_json::json;
@@ -23,10 +23,8 @@ fn a_container_that_cannot_be_made() {
     let container = Container::new().args(&["/nope"]);
     refused(&container, detached(&container, &[]), &["/process/args/0", "/nope", "no such file"]);
     let container = Container::new().sh("true");
-    let mut command = container.command(&["run", "-d", "--log-output", "/nope/x", "--bundle"]);
-    container.write_config();
-    command.arg(container.bundle()).arg(&container.id);
-    refused(&container, finish(command), &["--log-output", "/nope/x", "no such file"]);
+    let run = command(&container, "/nope/x", &[]);
+    refused(&container, finish(run), &["--log-output", "/nope/x", "no such file"]);
     let mut command = container.command(&["run", "-d", "--log-output", "none", "--bundle", "/nope"]);
     command.arg(&container.id);
     refused(&container, finish(command), &["--bundle", "/nope"]);
@@ -101,12 +99,7 @@ fn a_log_that_is_anothers_or_no_file() {
     let container = Container::new().args(&["sleep", "1000"]);
     detached(&container, &[]).ok();
     let other = Container::new().sh("true");
-    other.write_config();
-    let run = |log: &std::path::Path| {
-        let mut command = other.command(&["run", "--detach", "--log-output"]);
-        command.arg(log).arg("--bundle").arg(other.bundle()).arg(&other.id);
-        finish(command)
-    };
+    let run = |log: &std::path::Path| finish(command(&other, log, &[]));
     refused(&other, run(&super::log(&container)), &["--log-output", "another container", "file of its own"]);
     refused(&other, run(&container.bundle()), &["--log-output", "is a directory"]);
     let fifo = other.bundle().join("fifo");

@@ -1,6 +1,6 @@
 //! Logs: their forms, and how they are read.
 
-use super::{detached, log};
+use super::{command, detached, log};
 use crate::support::{Container, finish, wait_until};
 use std::fs;
 use std::process::Stdio;
@@ -24,11 +24,7 @@ fn a_log_is_the_kubelets_or_dockers() {
 #[test]
 fn json_lines_are_read_back() {
     let container = Container::new().sh("echo a; echo b >&2; printf c");
-    container.write_config();
-    let mut command = container.command(&["run", "-d", "--log-output"]);
-    command.arg(format!("json-file:{}", log(&container).display()));
-    command.arg("--bundle").arg(container.bundle()).arg(&container.id);
-    finish(command).ok();
+    finish(command(&container, format!("json-file:{}", log(&container).display()), &[])).ok();
     container.call(&["wait", &container.id]).ok();
     let shown = container.call(&["logs", &container.id]);
     assert_eq!((&*shown.out, &*shown.err), ("a\nc", "b\n"));
@@ -101,10 +97,7 @@ fn a_reader_that_goes_away_ends_logs() {
 #[test]
 fn without_a_file_there_is_nothing_to_show() {
     let container = Container::new().sh("echo lost");
-    container.write_config();
-    let mut command = container.command(&["run", "-d", "--log-output", "none", "--bundle"]);
-    command.arg(container.bundle()).arg(&container.id);
-    finish(command).ok();
+    finish(command(&container, "none", &[])).ok();
     container.call(&["wait", &container.id]).ok();
     let error = container.call(&["logs", &container.id]).fails();
     assert!(error.contains("none of the container's logs is a file"), "{error}");

@@ -6,7 +6,7 @@ use crate::cli::foreground::attached::{Attached, Left};
 use crate::cli::session::Attended;
 use crate::cli::{Arguments, Session};
 use crate::error::{Error, Result};
-use crate::shim::detached::{self, About, attach};
+use crate::shim::detached::{self, attach};
 use crate::state::{Life, NoRoot};
 use clap::Arg;
 
@@ -41,10 +41,10 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     let Attended { engine, signals } = session.engine_for_process()?;
     let place = detached::of_shim(&engine, &arguments.id())?;
     let about = place.about()?.unwrap_or_default();
-    let about = About { stdin: (about.stdin || about.terminal) && !arguments.switch("no-stdin"), ..about };
+    let writes = (about.stdin || about.terminal) && !arguments.switch("no-stdin");
     let socket = attach::connect(&place)?;
     let keys = if about.terminal { keys } else { Vec::new() };
-    match Attached::new(socket, &signals, keys).join(&place, &about)? {
+    match Attached::new(socket, &signals, keys, about.terminal).join(&place, writes)? {
         Left::Keys | Left::Reader => Ok(0),
         Left::Shim if place.process().is_some_and(|process| process.life() == Life::Alive) => Err(
             Error::new("the shim has closed the connection; the container goes on").value(&place.id).remedy(

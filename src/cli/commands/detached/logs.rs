@@ -46,47 +46,70 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     if let Some(lines) = tail {
         reader.skip_to_last(lines)?;
     }
-    let (times, follow) = (arguments.switch("timestamps"), arguments.switch("follow"));
-    // Each stream's last line may go on.
-    let mut begins = [true, true];
-    let mut reads = ControlFlow::Continue(());
+    let follow = arguments.switch("follow");
+    let mut shown = Shown {
+        times: arguments.switch("timestamps"),
+        begins: [true, true],
+        output: Output::Out,
+        text: Vec::new(),
+        reads: ControlFlow::Continue(()),
+    };
     loop {
         // Looked at first: what was written before that is read afterwards.
         let runs = || {
             place.keeper().is_some() || place.process().is_some_and(|process| process.life() == Life::Alive)
         };
         let ended = !follow || place.exit()?.is_some() || !runs();
-        let mut more = true;
-        while more && reads.is_continue() {
-            more = reader.read(|part| {
-                if reads.is_continue() {
-                    reads = print(&part, times, &mut begins)?;
-                }
-                Ok(())
-            })?;
+        while shown.reads.is_continue() && reader.read(|part| shown.take(&part))? {
+            shown.flush()?;
         }
-        if ended || reads.is_break() {
+        if ended || shown.reads.is_break() {
             return Ok(0);
         }
         sleep(LOOK);
     }
 }
 
-fn print(part: &Part, times: bool, begins: &mut [bool; 2]) -> Result<ControlFlow<()>> {
-    let begins = &mut begins[usize::from(part.output == Output::Err)];
-    let mut line = Vec::with_capacity(part.text.len() + 40);
-    if times && *begins {
-        line.extend_from_slice(part.time.as_bytes());
-        line.push(b' ');
+/// What is on its way to our standard output or error.
+struct Shown {
+    times: bool,
+    /// Each stream's last line may go on.
+    begins: [bool; 2],
+    output: Output,
+    text: Vec<u8>,
+    /// A reader that went away (`logs | head -1`) has read enough.
+    reads: ControlFlow<()>,
+}
+
+impl Shown {
+    fn take(&mut self, part: &Part) -> Result<()> {
+        if part.output != self.output {
+            // Both are seen in their order where they are the same file.
+            self.flush()?;
+            self.output = part.output;
+        }
+        let begins = &mut self.begins[usize::from(part.output == Output::Err)];
+        if self.times && *begins {
+            self.text.extend_from_slice(part.time.as_bytes());
+            self.text.push(b' ');
+        }
+        self.text.extend_from_slice(&part.text);
+        if part.ends {
+            self.text.push(b'\n');
+        }
+        *begins = part.ends;
+        Ok(())
     }
-    line.extend_from_slice(&part.text);
-    if part.ends {
-        line.push(b'\n');
-    }
-    *begins = part.ends;
-    match part.output {
-        Output::Out => write(stdout().as_fd(), &line),
-        Output::Err => write(stderr().as_fd(), &line),
+
+    fn flush(&mut self) -> Result<()> {
+        let text = std::mem::take(&mut self.text);
+        if self.reads.is_continue() {
+            self.reads = match self.output {
+                Output::Out => write(stdout().as_fd(), &text),
+                Output::Err => write(stderr().as_fd(), &text),
+            }?;
+        }
+        Ok(())
     }
 }
 
@@ -98,7 +121,6 @@ fn write(output: BorrowedFd, mut bytes: &[u8]) -> Result<ControlFlow<()>> {
                 poll::wait(&mut [PollFd::new(output, PollFlags::POLLOUT)], None)
                     .map_err(|e| e.because("poll"))?;
             }
-            // A reader that went away (`logs | head -1`) has read enough.
             Err(Errno(libc::EPIPE)) => return Ok(ControlFlow::Break(())),
             Err(e) => return Err(e.because("write the container's output")),
         }

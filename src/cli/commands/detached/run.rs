@@ -7,7 +7,7 @@ use crate::cli::{Arguments, Session, caller};
 use crate::engine::{CreateOptions, Engine, Force, Observer, Started, Stop, Terminal};
 use crate::error::{Error, Kind, Result};
 use crate::shim::conmon::Options;
-use crate::shim::detached::{About, Given, Maker, Place, Wanted, serve as serve_shim, start};
+use crate::shim::detached::{About, Given, Maker, Place, Wanted, enter, serve as serve_shim, start};
 use crate::state::store::id_in_use;
 use crate::sys::poll;
 use nix::poll::{PollFd, PollFlags};
@@ -87,7 +87,7 @@ fn size(arguments: &Arguments) -> Result<u64> {
     number.ok_or_else(|| Error::argument("--log-size-max", text, "must be a number of bytes"))
 }
 
-/// It has never run: nobody asks how it ended.
+/// Removes the place of a container that has never run: nobody will ask how it ended.
 fn forget(place: &Place) {
     if let Some(keeper) = place.keeper().and_then(|keeper| keeper.open().ok()) {
         // One that does not end keeps the place until it does.
@@ -114,18 +114,11 @@ pub fn serve(session: &Session, arguments: &Arguments, about: &About) -> Result<
     let place = Place::of(&session.root_path(), &options.id);
     if place.process().is_some() {
         // It is made: all paths have served.
-        enter("/".as_ref());
+        enter(Path::new("/"))?;
     }
     let maker =
         CommandLine { session: session.clone(), options, sockets: about.sockets, place: place.clone() };
     serve_shim(&place, about, Box::new(maker)).map(|()| 0)
-}
-
-/// Makes a directory this process's own, where it is there: whoever opens something below one that has gone misses it.
-#[expect(clippy::disallowed_methods, reason = "the shim of a command line is a process of its own")]
-pub fn enter(directory: &Path) {
-    // Ignored: see above.
-    let _ = env::set_current_dir(directory);
 }
 
 /// The container that the command line describes.
@@ -147,13 +140,9 @@ impl Maker for CommandLine {
             engine.delete(id, Force::Kill)?;
         }
         let (sockets, preserved) = given.descriptors.split_at(self.sockets.min(given.descriptors.len()));
-        let (terminal, streams) = match about.terminal {
-            true => (Terminal::Caller { like: None, output: None }, [None; 3]),
-            false => (Terminal::None, given.streams),
-        };
         let started = engine.create(&CreateOptions {
-            terminal,
-            streams,
+            terminal: about.terminal(),
+            streams: given.streams,
             sockets: sockets.to_vec(),
             socket_names: if sockets.is_empty() { None } else { caller::text("LISTEN_FDNAMES")? },
             preserve_fds: preserved.to_vec(),
@@ -163,12 +152,11 @@ impl Maker for CommandLine {
             Ok(Some(process)) => self.place.write_process(process),
             other => other.map(drop),
         };
-        if let Err(error) = noted {
+        // Nothing of the host's is held for as long as the container runs; all paths have served.
+        if let Err(error) = noted.and_then(|()| enter(Path::new("/"))) {
             engine.delete(id, Force::Kill)?;
             return Err(error);
         }
-        // Nothing of the host's is held for as long as the container runs; all paths have served.
-        enter("/".as_ref());
         Ok(started)
     }
 

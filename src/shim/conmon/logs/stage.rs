@@ -12,9 +12,10 @@
 
 use crate::error::{Error, Result};
 use crate::shim::conmon::logs::{About, Driver, Form, Output, format, journal};
+use crate::shim::files;
 use crate::shim::link::{Held, Keeper};
 use crate::sys::marks::Marks;
-use crate::sys::{Errno, SysResult, c, file, pipe, random};
+use crate::sys::{Errno, SysResult, c, file, pipe};
 use nix::sys::stat::fstat;
 use nix::sys::uio::pwrite;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -411,9 +412,7 @@ fn lock(path: &Path, file: BorrowedFd) -> Result<()> {
 /// An empty file in its place. One that is killed before the keeper has it leaves a successor with the old file, which is
 /// too long still.
 fn begin_again(path: &Path) -> Result<OwnedFd> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}", random::name().map_err(|e| e.because("getrandom"))?));
-    let beside = PathBuf::from(beside);
+    let beside = files::beside(path)?;
     let file = open(&beside, libc::O_EXCL)?;
     // Nobody knows it yet, and the old file stays locked until then.
     let _ = file::flock(file.as_fd(), libc::LOCK_EX | libc::LOCK_NB);

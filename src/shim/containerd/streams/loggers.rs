@@ -61,8 +61,7 @@ pub fn start(
     match poll::readable(ready.as_fd(), Some(Instant::now() + PATIENCE)) {
         Ok(true) => Ok(child),
         _ => {
-            // It may have ended by itself.
-            let _ = crate::sys::process::pidfd_send_signal(child.pidfd.as_fd(), libc::SIGKILL);
+            crate::sys::process::pidfd_kill(child.pidfd.as_fd());
             // It is ours, and was killed.
             let _ = crate::sys::wait::reap(child.pidfd.as_fd());
             Err(doing(Error::new(format!("it was not ready in {} s", PATIENCE.as_secs()))))
