@@ -40,6 +40,10 @@ fn main() -> Result<()> {
         }
         flags.push(format!("-Clink-arg={argument}"));
     }
+    if env::var("PROFILE").as_deref() == Ok("release") {
+        // src/sys/left_out.rs defines functions of the C library, which may define them once more.
+        println!("cargo::rustc-link-arg-bin=rruntime=-Wl,-z,muldefs");
+    }
     if reads_packed_relocations() {
         println!("cargo::rustc-link-arg-bin=rruntime=-Wl,-z,pack-relative-relocs");
     }

@@ -8,6 +8,8 @@ pub mod bpf;
 pub mod epoll;
 pub mod file;
 pub mod inbox;
+#[cfg(all(panic = "abort", target_env = "gnu", not(debug_assertions)))]
+mod left_out;
 pub mod mapping;
 pub mod marks;
 pub mod memory;

@@ -1,0 +1,100 @@
+//! Stand-ins for functions of the C library that this program never uses, and a static link would carry all the same.
+//!
+//! It never calls setlocale(3), so nothing is translated or converted to another character set; it loads no shared objects,
+//! resolves no host names and cancels no threads; and a release has no tables to unwind a stack by (build.rs), so a panic's
+//! backtrace would be empty, and with it what reads debug information. docs/dependencies.md has the sizes.
+//!
+//! The names are the C library's own. One that another version does not ask for does no harm. One that it defines beside
+//! a function that it needs gives way to ours (`-z muldefs` in build.rs): the file grows, and the link succeeds.
+
+use std::ffi::{c_char, c_int, c_void};
+use std::process::abort;
+use std::ptr::null_mut;
+
+/// Functions of the C library and of the unwinder that nothing here calls: if one is reached all the same, the program ends.
+macro_rules! unreachable {
+    ($($name:ident),* $(,)?) => {$(
+        #[unsafe(no_mangle)]
+        extern "C" fn $name() -> ! {
+            abort()
+        }
+    )*};
+}
+
+/// Functions that answer what the C library's own answers where there is nothing to do.
+macro_rules! constant {
+    ($($name:ident($($type:ty),*) -> $result:ty = $value:expr),* $(,)?) => {$(
+        #[unsafe(no_mangle)]
+        extern "C" fn $name($(_: $type),*) -> $result {
+            $value
+        }
+    )*};
+}
+
+/// Room for a lock of the C library that lies beside what is left out: its own are of 4 and 56 bytes.
+#[repr(C, align(64))]
+struct Lock([u64; 16]);
+
+macro_rules! locks {
+    ($($name:ident),*) => {$(
+        #[unsafe(no_mangle)]
+        static mut $name: Lock = Lock([0; 16]);
+    )*};
+}
+
+// What an exception, a cancelled thread and a failed assertion of the C library would do.
+unreachable!(
+    _Unwind_Resume, _Unwind_DeleteException, _Unwind_ForcedUnwind, _Unwind_GetCFA, _Unwind_GetIP, _Unwind_GetIPInfo, _Unwind_FindEnclosingFunction, _Unwind_GetLanguageSpecificData, __gcc_personality_v0, __assert_fail,
+    __libc_dynarray_at_failure,
+);
+
+type Text = *const c_char;
+
+constant!(
+    // std's way to a backtrace: the end of the stack (5) at once
+    _Unwind_Backtrace(*const c_void, *mut c_void) -> c_int = 5,
+    // malloc_stats(3)
+    fprintf() -> c_int = -1,
+    // std looks newer functions up, and has another way where they are not there
+    dlsym(*mut c_void, Text) -> *mut c_void = null_mut(),
+    // of locales: no conversion (1), and nothing to close
+    __gconv_find_transform() -> c_int = 1,
+    __gconv_close_transform() -> c_int = 0,
+    __gconv_release_step() -> () = (),
+    // a thread ends, and has resolved no names
+    __res_vinit() -> c_int = -1,
+    __res_iclose() -> () = (),
+    __resolv_conf_detach() -> () = (),
+    __resolv_context_freeres() -> () = (),
+);
+
+locks!(__gconv_lock, __libc_setlocale_lock);
+
+/// dcgettext(3) where no catalogue has been opened.
+#[unsafe(no_mangle)]
+extern "C" fn __dcgettext(_: Text, message: Text, _: c_int) -> Text {
+    message
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn dcgettext(domain: Text, message: Text, category: c_int) -> Text {
+    __dcgettext(domain, message, category)
+}
+
+unsafe extern "C" {
+    safe fn strerrordesc_np(errno: c_int) -> Text;
+}
+
+/// strerror_r(3) as GNU has it, without printf(3) for a number that no error has.
+#[unsafe(no_mangle)]
+extern "C" fn __strerror_r(errno: c_int, _: *mut c_char, _: usize) -> Text {
+    let text = strerrordesc_np(errno);
+    if text.is_null() { c"Unknown error".as_ptr() } else { text }
+}
+
+/// pthread_setname_np(3), which std calls for a thread itself.
+#[unsafe(no_mangle)]
+extern "C" fn pthread_setname_np(_: libc::pthread_t, name: Text) -> c_int {
+    // SAFETY: the caller's name is a string that ends with NUL; prctl reads at most 16 bytes of it.
+    unsafe { libc::prctl(libc::PR_SET_NAME, name) }
+}
