@@ -40,6 +40,10 @@ fn main() -> Result<()> {
         }
         flags.push(format!("-Clink-arg={argument}"));
     }
+    if target.starts_with("aarch64") {
+        // Atomics in line: the functions that choose between two forms of them ask the C library which the machine has.
+        flags.push("-Ctarget-feature=-outline-atomics".to_owned());
+    }
     if env::var("PROFILE").as_deref() == Ok("release") {
         // src/sys/left_out.rs defines functions of the C library, which may define them once more.
         println!("cargo::rustc-link-arg-bin=rruntime=-Wl,-z,muldefs");

@@ -20,6 +20,7 @@ pub const COMMAND: Command = Command {
     count: 0..=1,
     detail: "For the current bash session: source <(rruntime completion bash). `make install` installs the\n\
              scripts where the shells look for them.",
+    examples: "completion bash > /usr/share/bash-completion/completions/rruntime  # for every user",
     options: || vec![option("shell", "SHELL", "bash, zsh or fish").short('s')],
     action: Action::Describe(run),
     ..ON_THE_HOST

@@ -71,7 +71,16 @@ pub fn command(name: &str, command: &Command) -> String {
     }
     page.push_str("\nOPTIONS:\n");
     list(&mut page, (command.options)());
+    page.push_str("\nEXAMPLES:\n");
+    for line in examples(name, command.examples) {
+        page.push_str(&format!("   {line}\n"));
+    }
     page
+}
+
+/// The examples as they are typed, for a program of this name.
+pub fn examples(name: &str, lines: &str) -> Vec<String> {
+    lines.lines().map(|line| format!("{name} {line}")).collect()
 }
 
 /// The page of the program itself.

@@ -14,12 +14,57 @@ pub const COMMAND: Command = Command {
     operands: "[command]",
     count: 0..=1,
     detail: "Without a command, prints the page of the program itself. Try: rruntime manual exec | man -l -",
+    examples: "manual exec | man -l -\n\
+               manual --directory /usr/local/share/man/man8",
     options: || vec![option("directory", "DIR", "write every page into this directory instead").short('d')],
     action: Action::Describe(run),
     ..ON_THE_HOST
 };
 
 const SECTION: &str = "8";
+
+const EXIT_STATUS: &str = ".SH EXIT STATUS\n\
+    0 on success; 1 after an error, which is printed on standard error.\n.BR run ,\n.BR restore ,\n.B exec\n\
+    and\n.B attach\n\
+    in the foreground, and\n.BR wait ,\n\
+    exit with the code of the process, or 128 plus the number of the signal that ended it.\n\
+    .B exec\nexits with 255 if it could not start the process.\n";
+
+const ENVIRONMENT: [(&str, &str); 7] = [
+    ("PATH", "where criu, ps and newuidmap are looked for"),
+    ("XDG_RUNTIME_DIR", "where an ordinary user's state is, and the bus of the user's systemd"),
+    ("DBUS_SYSTEM_BUS_ADDRESS", "the bus of the machine's systemd, for --systemd-cgroup"),
+    ("DBUS_SESSION_BUS_ADDRESS", "the same for an ordinary user (default: $XDG_RUNTIME_DIR/bus)"),
+    (
+        "LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES",
+        "sockets for the container's first process, as of sd_listen_fds(3)",
+    ),
+    ("NOTIFY_SOCKET", "where create, start and run report that the program is ready, as of sd_notify(3)"),
+    ("NO_COLOR", "if set, errors on a terminal have no colours"),
+];
+
+const FILES: [(&str, &str); 7] = [
+    ("config.json", "a container's configuration, in its bundle: see the OCI runtime specification"),
+    ("/run/rruntime", "the state of containers"),
+    ("$XDG_RUNTIME_DIR/rruntime", "the same for an ordinary user"),
+    ("/etc/rruntime/annotations.allow", "annotations that may affect the host, a name a line"),
+    (
+        "/etc/rruntime/loggers.allow",
+        "programs that may read a container's output for containerd, a path a line",
+    ),
+    ("/etc/criu/rruntime.conf", "configuration of CRIU, for checkpoint and restore"),
+    ("/etc/subuid, /etc/subgid", "the ids that an ordinary user may give to a container"),
+];
+
+/// Of the program's own page: a life in commands.
+const EXAMPLES: &str = "spec --bundle /srv/web  # writes config.json; /srv/web/rootfs is the root\n\
+    run --bundle /srv/web web  # until it ends\n\
+    create --bundle /srv/web web\n\
+    start web\n\
+    exec -t web sh\n\
+    kill web KILL\n\
+    delete web\n\
+    --log-format json --log web.log run -b /srv/web web  # messages as JSON, into a file";
 
 fn run(session: &Session, arguments: &Arguments, commands: &[Command]) -> Result<i32> {
     if let Some(directory) = arguments.path("directory") {
@@ -61,16 +106,11 @@ fn program(commands: &[Command]) -> String {
         ));
     }
     options(&mut page, "GLOBAL OPTIONS", globals::options());
-    page.push_str(
-        ".SH FILES\n.TP\n.I /run/rruntime\nThe state of containers; for an ordinary user:\n.I $XDG_RUNTIME_DIR/rruntime\n\
-         .TP\n.I config.json\nThe configuration of a container, in its bundle: see the OCI runtime specification.\n\
-         .SH ENVIRONMENT\n.TP\n.B DBUS_SYSTEM_BUS_ADDRESS\nThe bus of the machine's systemd, for\n.BR \\-\\-systemd\\-cgroup .\n\
-         .TP\n.B DBUS_SESSION_BUS_ADDRESS\nThe same for an ordinary user; without it\n.IR $XDG_RUNTIME_DIR/bus .\n\
-         .SH EXIT STATUS\n\
-         0 on success; 1 after an error, which is printed on standard error.\n.B run\nand\n.B exec\n\
-         in the foreground exit with the code of the process, or 128 plus the number of the signal that ended it;\n\
-         .B exec\nexits with 255 if it could not start the process.\n.SH SEE ALSO\n",
-    );
+    page.push_str(EXIT_STATUS);
+    entries(&mut page, "ENVIRONMENT", &ENVIRONMENT);
+    entries(&mut page, "FILES", &FILES);
+    examples(&mut page, EXAMPLES);
+    page.push_str(".SH SEE ALSO\n");
     let pages: Vec<String> =
         commands.iter().map(|each| format!(".BR rruntime\\-{} ({SECTION})", roff(each.name))).collect();
     page.push_str(&pages.join(",\n"));
@@ -88,6 +128,7 @@ fn command(command: &Command) -> String {
         }
     }
     options(&mut page, "OPTIONS", (command.options)());
+    examples(&mut page, command.examples);
     page.push_str(&format!(".SH SEE ALSO\n.BR rruntime ({SECTION})\n"));
     page
 }
@@ -107,6 +148,22 @@ fn options(page: &mut String, title: &str, options: Vec<Arg>) {
     for arg in shown(options) {
         page.push_str(&format!(".TP\n.B {}\n{}\n", roff(&spelling(&arg)), roff(&description(&arg))));
     }
+}
+
+fn entries(page: &mut String, title: &str, entries: &[(&str, &str)]) {
+    page.push_str(&format!(".SH {title}\n"));
+    for (name, text) in entries {
+        page.push_str(&format!(".TP\n.B {}\n{}\n", roff(name), roff(text)));
+    }
+}
+
+/// One line each, as it is typed: nothing is filled or hyphenated.
+fn examples(page: &mut String, lines: &str) {
+    page.push_str(".SH EXAMPLES\n.EX\n");
+    for line in help::examples("rruntime", lines) {
+        page.push_str(&format!("{}\n", roff(&line)));
+    }
+    page.push_str(".EE\n");
 }
 
 /// Text that roff takes for text: hyphens that can be copied, and no line that begins like a request.
@@ -131,6 +188,40 @@ mod tests {
                 assert!(page.contains(&long), "{}: {long}", each.name);
                 assert!(!description(arg).is_empty(), "{}: {long}", each.name);
             }
+        }
+    }
+
+    #[test]
+    fn every_page_has_examples_that_the_command_line_takes() {
+        use crate::cli::Face;
+        let words = |line: &str| -> Vec<_> {
+            let line = line.split(['#', '>', '|']).next().unwrap();
+            line.split_whitespace().skip(1).map(|word| word.trim_matches('\'').into()).collect()
+        };
+        for each in COMMANDS {
+            assert!(!each.examples.is_empty(), "{} has no examples", each.name);
+            let page = command(each);
+            assert!(page.contains("\n.SH EXAMPLES\n.EX\nrruntime "), "{}", each.name);
+            for line in each.examples.lines() {
+                assert!(line.starts_with(&format!("{} ", each.name)) || line == each.name, "{line}");
+                if let Action::Words(_) = each.action {
+                    continue;
+                }
+                let given = Arguments::parse(each.name, (each.options)(), each.options_end, &words(line));
+                let given = given.unwrap_or_else(|error| panic!("{line}: {error}"));
+                assert!(each.count.contains(&given.operands.len()), "{line}");
+            }
+        }
+        let page = program(COMMANDS);
+        for title in ["EXIT STATUS", "ENVIRONMENT", "FILES", "EXAMPLES"] {
+            assert!(page.contains(&format!("\n.SH {title}\n")), "{title}");
+        }
+        for line in EXAMPLES.lines() {
+            let line = words(&format!("rruntime {line}"));
+            let (_, rest) = globals::parse(Face::called(None), &line).unwrap();
+            let each = find(COMMANDS, &rest[0].to_string_lossy()).unwrap();
+            let given = Arguments::parse(each.name, (each.options)(), each.options_end, &rest[1..]).unwrap();
+            assert!(each.count.contains(&given.operands.len()), "{line:?}");
         }
     }
 

@@ -44,7 +44,16 @@ macro_rules! locks {
 
 // What an exception, a cancelled thread and a failed assertion of the C library would do.
 unreachable!(
-    _Unwind_Resume, _Unwind_DeleteException, _Unwind_ForcedUnwind, _Unwind_GetCFA, _Unwind_GetIP, _Unwind_GetIPInfo, _Unwind_FindEnclosingFunction, _Unwind_GetLanguageSpecificData, __gcc_personality_v0, __assert_fail,
+    _Unwind_Resume,
+    _Unwind_DeleteException,
+    _Unwind_ForcedUnwind,
+    _Unwind_GetCFA,
+    _Unwind_GetIP,
+    _Unwind_GetIPInfo,
+    _Unwind_FindEnclosingFunction,
+    _Unwind_GetLanguageSpecificData,
+    __gcc_personality_v0,
+    __assert_fail,
     __libc_dynarray_at_failure,
 );
 

@@ -98,6 +98,12 @@ fn man_reads_every_page_without_a_complaint() {
         let text = read_page(&page);
         let name = page.file_stem().unwrap().to_str().unwrap();
         assert!(text.contains("NAME\n") && text.contains(name), "{page:?}: {text}");
+        assert!(text.contains("\nEXAMPLES\n"), "{page:?}: {text}");
+        if has("lexgrog") {
+            // What apropos(1) and whatis(1) know of it.
+            let named = said(Command::new("lexgrog").arg(&page).output().unwrap());
+            assert!(named.code == 0 && named.out.contains(&format!("\"{name} - ")), "{named:?}");
+        }
     }
     let exec = read_page(&scratch.file("rruntime-exec.8"));
     assert!(exec.contains("--user UID[:GID], -u UID[:GID]\n"), "{exec}");
@@ -106,7 +112,7 @@ fn man_reads_every_page_without_a_complaint() {
 /// The page as text; a warning of the formatter is a failure.
 fn read_page(page: &Path) -> String {
     let mut man = Command::new("man");
-    man.args(["--warnings", "-E", "ascii", "-l"]).arg(page).env("MANWIDTH", "100").env("MANPAGER", "cat");
+    man.args(["--warnings=w", "-E", "ascii", "-l"]).arg(page).env("MANWIDTH", "100").env("MANPAGER", "cat");
     let said = said(man.stdin(Stdio::null()).output().unwrap());
     assert_eq!((said.code, said.err.as_str()), (0, ""), "{page:?}");
     said.out

@@ -16,6 +16,8 @@ pub const COMMAND: Command = Command {
     about: "write a running container to files, by CRIU",
     detail: "CRIU (criu.org), which has to be in PATH, writes the container's processes to files. The container is\n\
              deleted then, unless --leave-running or --pre-dump is given. `restore` makes it again from the files.",
+    examples: "checkpoint --image-path /var/tmp/web web  # save it and end it\n\
+               checkpoint --image-path /var/tmp/web --leave-running web  # save it while it goes on",
     options,
     action: Action::Call(|session, arguments| {
         run(session, arguments).map_err(|e| e.doing(format!("{} checkpoint failed", session.face.name)))

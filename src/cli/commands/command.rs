@@ -17,6 +17,8 @@ pub struct Command {
     pub options_end: usize,
     /// More help, in full sentences; may be empty.
     pub detail: &'static str,
+    /// What a reader may copy, a line each: what stands after the program's name, and behind `  # ` what it does.
+    pub examples: &'static str,
     pub options: fn() -> Vec<clap::Arg>,
     pub action: Action,
     /// The exit code if the action fails.
@@ -48,6 +50,7 @@ pub const ON_A_CONTAINER: Command = Command {
     count: 1..=1,
     options_end: usize::MAX,
     detail: "",
+    examples: "",
     options: Vec::new,
     action: Action::Call(|_, _| Ok(0)),
     failure: |_| FAILED,

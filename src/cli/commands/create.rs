@@ -13,6 +13,8 @@ pub const COMMAND: Command = Command {
     about: "create a container",
     detail: "Creates a container from a bundle: a directory with config.json and a root file system.\n\
              The container is set up completely, but its program does not run until `start`.",
+    examples: "create --bundle /srv/web web  # `start web` runs its program\n\
+               create -b /srv/web -p web.pid --console-socket console.sock web  # with a terminal, for an engine",
     options,
     action: Action::Call(run),
     ..ON_A_CONTAINER

@@ -12,6 +12,9 @@ pub const COMMAND: Command = Command {
     about: "delete a stopped container and everything that belongs to it",
     detail: "A running container is refused without --force. A container that was created but not started is killed.\n\
              The poststop hooks run when the container is gone.",
+    examples: "delete web\n\
+               delete --force web  # also if it runs\n\
+               delete --force --regex '^test-'  # every container of this prefix",
     options,
     action: Action::Call(run),
     ..ON_A_CONTAINER

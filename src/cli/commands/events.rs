@@ -17,6 +17,8 @@ pub const COMMAND: Command = Command {
     about: "show the resource use and the out-of-memory events of a container",
     detail: "Prints JSON, one object per line: type \"stats\" at each interval, type \"oom\" when the kernel has killed\n\
              a process because the container ran out of memory. Ends when the container ends.",
+    examples: "events --stats web  # once\n\
+               events --interval 1s web  # each second, until it ends",
     options,
     action: Action::Call(run),
     ..ON_A_CONTAINER

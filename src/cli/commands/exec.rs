@@ -22,6 +22,9 @@ pub const COMMAND: Command = Command {
     detail: "Everything after the container id is the command and its arguments; --process replaces both.\n\
              The exit code is that of the process, or 128 plus the number of the signal that ended it;\n\
              255 if the process could not be started.",
+    examples: "exec -t web sh  # a shell, on your terminal\n\
+               exec --user 33:33 --env LANG=C --cwd /srv web ls -l\n\
+               exec --detach --pid-file job.pid web job --all  # in the background",
     options,
     action: Action::Call(run),
     failure: |face| face.exec,

@@ -20,6 +20,8 @@ pub const COMMAND: Command = Command {
     about: "show what this program supports, as JSON",
     detail: "The format is that of features.md in the runtime-spec. --host leaves out what the kernel of this host\n\
              lacks, and cgroup controllers that are not mounted.",
+    examples: "features\n\
+               features --host  # only what works here",
     options: || vec![switch("host", "leave out what this host cannot use")],
     action: Action::Call(run),
     ..ON_THE_HOST

@@ -17,6 +17,8 @@ pub const COMMAND: Command = Command {
     about: "show what this host offers to containers",
     detail: "Shows the kernel, cgroups, namespaces, security modules, id maps and limits. A line with ! is something\n\
              that some containers need and this host lacks, with the remedy. `features` shows what rruntime supports.",
+    examples: "info\n\
+               info --format json  # for programs",
     options: || vec![form_option()],
     action: Action::Call(run),
     ..ON_THE_HOST

@@ -17,6 +17,8 @@ pub const COMMAND: Command = Command {
     count: 1..=2,
     detail: "The signal is a number, or a name with or without SIG; the default is TERM.\n\
              In a container that shares the host's pid namespace, KILL ends every process.",
+    examples: "kill web  # TERM, to its first process\n\
+               kill --all web KILL  # every process, at once",
     options,
     action: Action::Call(run),
     ..ON_A_CONTAINER

@@ -14,6 +14,9 @@ pub const COMMAND: Command = Command {
     name: "list",
     about: "list the containers of a state directory",
     detail: "The global option --root names the state directory.",
+    examples: "list\n\
+               list --format json\n\
+               list --quiet  # the ids, one a line",
     options,
     action: Action::Call(run),
     ..ON_THE_HOST

@@ -15,6 +15,8 @@ pub const COMMAND: Command = Command {
              add: makes all mounts or none. It supports binds and file systems of type tmpfs, proc, sysfs, mqueue and\n\
              devpts, but no remount. It creates a missing destination, which stays if a later mount fails.\n\
              remove: unmounts what `mounts add` mounted at a destination, last first. Mounts of config.json stay.",
+    examples: "mounts add web mounts.json  # [{\"destination\": \"/data\", \"source\": \"/srv/data\", \"options\": [\"bind\"]}]\n\
+               mounts remove web mounts.json",
     action: Action::Call(run),
     ..ON_A_CONTAINER
 };

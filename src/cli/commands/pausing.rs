@@ -9,6 +9,7 @@ use crate::state::NoRoot;
 pub const PAUSE: Command = Command {
     name: "pause",
     about: "suspend all processes of a container",
+    examples: "pause web",
     action: Action::Call(|session, arguments| change(session, arguments, Engine::pause)),
     ..ON_A_CONTAINER
 };
@@ -16,6 +17,7 @@ pub const PAUSE: Command = Command {
 pub const RESUME: Command = Command {
     name: "resume",
     about: "resume all processes of a paused container",
+    examples: "resume web",
     action: Action::Call(|session, arguments| change(session, arguments, Engine::resume)),
     ..ON_A_CONTAINER
 };

@@ -17,6 +17,9 @@ pub const COMMAND: Command = Command {
     count: 1..=usize::MAX,
     options_end: 1,
     detail: "Passes what follows the id to the host's ps (default: -ef).",
+    examples: "ps web\n\
+               ps web -o pid,rss,args  # the columns are those of ps(1)\n\
+               ps --format json web  # the process ids alone",
     options: || vec![form_option()],
     action: Action::Call(run),
     failure: |face| face.ps,

@@ -20,6 +20,7 @@ pub const COMMAND: Command = Command {
     detail: "Makes the container of a bundle, and in it the processes that `checkpoint` has written to files. Mounts,\n\
              rights and namespaces are those of the bundle's config, whatever the files say. Without --detach, waits\n\
              for the first process and deletes the container; the exit code is that of `run`.",
+    examples: "restore --bundle /srv/web --image-path /var/tmp/web --detach web",
     options,
     action: Action::Call(|session, arguments| {
         run(session, arguments).map_err(|e| e.doing(format!("{} restore failed", session.face.name)))

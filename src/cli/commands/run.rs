@@ -21,6 +21,8 @@ pub const COMMAND: Command = Command {
              The exit code is that of the process, or 128 plus the number of the signal that ended it.\n\
              With --detach --log-output FILE it returns when the process runs: `logs`, `attach` and `wait` find its\n\
              output and its exit status.",
+    examples: "run --bundle /srv/web web  # in the foreground\n\
+               run --bundle /srv/web --detach --log-output web.log web  # in the background; see logs, attach, wait",
     options,
     action: Action::Call(|session, arguments| {
         run(session, arguments).map_err(|e| e.doing(format!("{} run failed", session.face.name)))

@@ -20,6 +20,8 @@ pub const COMMAND: Command = Command {
     about: "write an example config.json",
     detail: "Writes config.json for a shell in a terminal, with a root file system in \"rootfs\".\n\
              An existing file is not overwritten.",
+    examples: "spec --bundle /srv/web  # writes /srv/web/config.json\n\
+               spec --rootless  # in the working directory, for an ordinary user",
     options,
     action: Action::Call(run),
     ..ON_THE_HOST

@@ -9,6 +9,7 @@ pub const COMMAND: Command = Command {
     about: "start the process of a created container",
     detail: "Returns when the program runs; with NOTIFY_SOCKET set for create and start, returns when the\n\
              program reports that it is ready.",
+    examples: "start web",
     action: Action::Call(run),
     ..ON_A_CONTAINER
 };

@@ -9,6 +9,8 @@ pub const COMMAND: Command = Command {
     name: "state",
     about: "show the state of a container",
     detail: "Prints the state as JSON. The pid of a stopped container is 0.",
+    examples: "state web\n\
+               state web | jq -r .status",
     action: Action::Call(run),
     ..ON_A_CONTAINER
 };

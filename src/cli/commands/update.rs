@@ -20,6 +20,8 @@ pub const COMMAND: Command = Command {
              Sizes are in bytes or have a unit: 64m, 1.5g; -1 removes a limit.\n\
              --resources reads the limits from a file (linux.resources as in config.json); all other options\n\
              except --l3-cache-schema and --mem-bw-schema are then ignored. Device rules do not change.",
+    examples: "update --memory 256m --pids-limit 100 web\n\
+               update --resources limits.json web  # {\"cpu\": {\"shares\": 512}}",
     options,
     action: Action::Call(run),
     ..ON_A_CONTAINER

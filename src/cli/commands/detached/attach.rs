@@ -18,6 +18,8 @@ pub const COMMAND: Command = Command {
              end of the process's.\n\
              Ends with the container's exit code when that ends; with 0 after --detach-keys, and the container\n\
              goes on. A signal to `attach` ends `attach` alone.",
+    examples: "attach web  # ctrl-p ctrl-q leaves a terminal, and the container goes on\n\
+               attach --no-stdin web  # only look",
     options,
     action: Action::Call(run),
     ..ON_A_CONTAINER

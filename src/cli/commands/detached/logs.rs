@@ -20,6 +20,7 @@ pub const COMMAND: Command = Command {
     about: "show the output of a detached container",
     detail: "Of a container that was run with --detach --log-output, which may be gone already. What the process\n\
              wrote to standard error goes there again.",
+    examples: "logs --tail 20 --follow web  # the last 20 lines, and all that follow",
     options,
     action: Action::Call(run),
     ..ON_A_CONTAINER

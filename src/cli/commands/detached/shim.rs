@@ -11,6 +11,8 @@ pub const COMMAND: Command = Command {
     detail: "Makes a container, or a process in one, as conmon does and with conmon's options, and stays for it;\n\
              `shim --help` lists them. Without --runtime the runtime is this program. For a container by hand\n\
              `run --detach --log-output FILE` is easier.",
+    examples: "shim --help  # every option\n\
+               shim --bundle /srv/web --cid web --cuuid web --log-path k8s-file:web.log --container-pidfile web.pid",
     action: Action::Words(run),
     ..ON_THE_HOST
 };

@@ -13,6 +13,8 @@ pub const COMMAND: Command = Command {
              it, and ends with it. A container that was run with --detach --log-output may be gone already: its\n\
              exit code is kept until one like it has its id, for the last 1000 containers.\n\
              Of others how they end is known from Linux 6.15 on, and while `wait` waits.",
+    examples: "wait web\n\
+               wait web > web.status",
     action: Action::Call(run),
     ..ON_A_CONTAINER
 };
