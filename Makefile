@@ -100,7 +100,7 @@ shim: deps ## test our shim for containerd with a private containerd and without
 	@if [ -z "$(RUNTIME)" ]; then $(MAKE) --no-print-directory build; fi
 	@tests/shim/run
 
-bench: deps ## compare the speed with crun and runc; writes tables to target/bench
+bench: deps ## compare the speed with crun, runc and the floor; writes tables and plots to target/bench
 	@if [ -z "$(RUNTIME)" ]; then $(MAKE) --no-print-directory build; fi
 	@hack/bench
 
