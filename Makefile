@@ -21,10 +21,10 @@ PAGES    = target/pages
 RUNTIME ?=
 export RUNTIME
 
-.PHONY: help run test test-vm test-long compare install uninstall bench lint engines engines-vm shim build package deps clean conformance
+.PHONY: help run test test-vm test-long compare install uninstall bench lint engines engines-vm shim build package deb tarball aarch64 deps clean conformance
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 run: deps ## build rruntime and run bundles/hello: a container that prints what it sees of itself
 	@if [ -z "$(RUNTIME)" ]; then $(MAKE) --no-print-directory build; fi
@@ -116,6 +116,15 @@ lint: ## check formatting, clippy, licences and advisories
 package: ## check that the packaged crate builds the same binary in another directory and another home
 	@$(MAKE) --no-print-directory build
 	@hack/check-package
+
+deb: build ## make a Debian package, target/dist/rruntime_VERSION_ARCH.deb (hack/check-deb tries it out)
+	@hack/dist deb
+
+tarball: build ## make target/dist/rruntime-VERSION-linux-ARCH.tar.gz, the same bytes at every run
+	@hack/dist tarball
+
+aarch64: deps ## cross-build target/rruntime-aarch64 with Debian's gcc-aarch64-linux-gnu, and try it in emulation
+	@hack/check-aarch64 --release || [ $$? = 77 ]
 
 conformance: ## write docs/conformance.md from the tables in tests/spec/conformance
 	RRUNTIME_WRITE_PAGES=1 $(CARGO) test --locked --test spec the_page_is_what_the_tables_say

@@ -31,11 +31,12 @@ fn main() -> Result<()> {
     let out = PathBuf::from(env::var_os("OUT_DIR").context("cargo sets OUT_DIR")?);
     let target = env::var("TARGET").context("cargo sets TARGET")?;
     let mut flags: Vec<String> = FLAGS.iter().map(ToString::to_string).collect();
-    if target.starts_with("x86_64") {
+    if target.starts_with("x86_64") || target.starts_with("aarch64") {
         let script = out.join("without-unwinding.ld");
         fs::write(&script, WITHOUT_UNWINDING).context("write the linker's script")?;
         let argument = format!("-Wl,-T,{}", script.display());
-        if env::var("PROFILE").as_deref() == Ok("release") {
+        // For AArch64 the C library's start-up code, which init has none of, refers to these tables.
+        if target.starts_with("x86_64") && env::var("PROFILE").as_deref() == Ok("release") {
             println!("cargo::rustc-link-arg-bin=rruntime={argument}");
         }
         flags.push(format!("-Clink-arg={argument}"));
