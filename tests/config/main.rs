@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bundles;
 mod devices;
 mod ipc;
 mod mounts;
