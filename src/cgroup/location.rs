@@ -189,6 +189,18 @@ pub fn membership(process: &str) -> Result<String> {
     fs::read_to_string(&path).map_err(|e| Error::io(format!("read {path}"), &e))
 }
 
+/// The directory on the host of the caller's own cgroup, in the hierarchy that has this controller, or in cgroup v2.
+pub fn own_directory(layout: &Layout, controller: Option<&str>) -> Option<String> {
+    let membership = membership("self").ok()?;
+    let has = |names: &[String]| names.iter().any(|name| Some(&**name) == controller);
+    let mount = match controller {
+        None => layout.unified.as_ref()?,
+        Some(_) => &layout.hierarchies.iter().find(|hierarchy| has(&hierarchy.controllers))?.mount,
+    };
+    let below = inside(mount, own_cgroup(&membership, controller.unwrap_or_default())?).ok()?;
+    Some(format!("{}/{below}", mount.path).trim_end_matches('/').to_owned())
+}
+
 /// [`locate`] with the text of /proc/self/cgroup given; it is not looked at for an absolute path.
 fn place(layout: &Layout, cgroups_path: Option<&str>, id: &str, membership: &str) -> Result<Location> {
     let wanted = cgroups_path.unwrap_or_default();

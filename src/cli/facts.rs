@@ -8,6 +8,7 @@ pub enum Fact {
     Number(u64),
     Yes(bool),
     List(Vec<String>),
+    Array(Vec<Fact>),
     Object(Vec<(Cow<'static, str>, Fact)>),
     /// It is not there; the text says what helps.
     Missing(&'static str),
@@ -35,6 +36,7 @@ impl Serialize for Fact {
             Fact::Number(number) => serializer.serialize_u64(*number),
             Fact::Yes(yes) => serializer.serialize_bool(*yes),
             Fact::List(names) => serializer.collect_seq(names),
+            Fact::Array(facts) => serializer.collect_seq(facts),
             Fact::Object(members) => serializer.collect_map(members.iter().map(|(name, fact)| (name, fact))),
             Fact::Missing(_) => serializer.serialize_none(),
         }

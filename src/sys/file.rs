@@ -248,6 +248,13 @@ pub fn is_procfs(fd: BorrowedFd) -> SysResult<bool> {
     Ok(nix::sys::statfs::fstatfs(fd)?.filesystem_type() == nix::sys::statfs::PROC_SUPER_MAGIC)
 }
 
+/// Whether a program's file gives capabilities: getxattr(path, "security.capability", NULL, 0). Reference: getxattr(2).
+pub fn has_capabilities(path: impl AsRef<OsStr>) -> bool {
+    let name = c"security.capability".as_ptr();
+    // SAFETY: both texts are NUL-terminated; with size 0 nothing is written.
+    c(path).is_ok_and(|path| unsafe { libc::getxattr(path.as_ptr(), name, std::ptr::null_mut(), 0) } > 0)
+}
+
 /// flock(fd, operation) with `LOCK_*`. The lock ends with the last copy of the descriptor.
 /// Reference: flock(2).
 pub fn flock(fd: BorrowedFd, operation: i32) -> SysResult<()> {

@@ -18,6 +18,7 @@ pub mod namespace;
 pub mod netlink;
 pub mod pipe;
 pub mod poll;
+pub mod probe;
 pub mod process;
 pub mod random;
 pub mod regex;

@@ -6,6 +6,7 @@ mod support;
 
 mod arguments;
 mod compat;
+mod doctor;
 mod exec;
 mod install;
 mod log;

@@ -104,3 +104,16 @@ fn a_life_without_a_call_works_or_says_which_kernel_has_it() {
         container.assert_gone();
     }
 }
+
+#[test]
+fn doctor_names_the_calls_that_are_refused() {
+    for name in ["openat2", "fsopen", "clone3", "execveat", "seccomp"] {
+        let said = without(name, || {
+            let mut doctor = std::process::Command::new(env!("CARGO_BIN_EXE_rruntime"));
+            doctor.args(["doctor", "--json"]).output().unwrap()
+        });
+        let found: serde_json::Value = serde_json::from_slice(&said.stdout).unwrap();
+        assert_eq!(found["kernel"]["systemCallsThatAreRefused"], json!([name]), "{name}");
+        assert_eq!(said.status.code(), Some(2), "{name}");
+    }
+}

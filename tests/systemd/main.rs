@@ -8,6 +8,7 @@ mod support;
 #[macro_use]
 mod fixture;
 mod absent;
+mod doctor;
 mod limits;
 mod rules;
 mod scope;

@@ -11,6 +11,7 @@ use crate::sys::{Errno, socket};
 use nix::poll::{PollFd, PollFlags};
 use rustbus::message_builder::MarshalledMessage;
 use rustbus::wire::errors::MarshalError;
+use rustbus::wire::unmarshal::traits::Variant;
 use rustbus::wire::unmarshal::{
     HEADER_LEN, unmarshal_dynamic_header, unmarshal_header, unmarshal_next_message,
 };
@@ -48,7 +49,7 @@ pub struct Bus {
 /// What comes back.
 #[derive(Debug)]
 pub enum News {
-    /// To the call with this number.
+    /// To the call with this number: its job, or the property that was asked for.
     Reply(u32, Option<String>),
     /// To the call with this number: how many processes the unit has.
     Processes(u32, usize),
@@ -56,6 +57,25 @@ pub enum News {
     Refusal(u32, String, String),
     /// The job of this path has ended with this result.
     JobRemoved(String, String),
+}
+
+/// The version of the systemd that answers at this address, and how long one question takes, the shortest of five.
+pub fn ask_version(address: &str) -> Result<(String, Duration)> {
+    let rest: Rest = &crate::sys::poll::rest;
+    let mut bus = Bus::connect_for(Duration::from_secs(3), address, rest)?;
+    let (mut version, mut shortest) = (String::new(), Duration::MAX);
+    for _ in 0..5 {
+        let begin = Instant::now();
+        let call = bus.version()?;
+        bus.send()?;
+        version = match bus.answer(call, rest)? {
+            News::Reply(_, found) => found.unwrap_or_default(),
+            News::Refusal(_, name, words) => return Err(Error::new(format!("{name}: {words}"))),
+            _ => return Err(Error::new("the bus gave another answer")),
+        };
+        shortest = shortest.min(begin.elapsed());
+    }
+    Ok((version, shortest))
 }
 
 impl Bus {
@@ -148,6 +168,18 @@ impl Bus {
     pub fn reset_failed(&mut self, unit: &str) -> Result<u32> {
         let mut call = manager("ResetFailedUnit");
         call.body.push_param(unit).map_err(unsayable)?;
+        self.add(&call)
+    }
+
+    /// Which systemd this is: the property Version of its manager.
+    pub fn version(&mut self) -> Result<u32> {
+        let mut call = MessageBuilder::new()
+            .call("Get")
+            .on("/org/freedesktop/systemd1")
+            .with_interface("org.freedesktop.DBus.Properties")
+            .at("org.freedesktop.systemd1")
+            .build();
+        call.body.push_param2("org.freedesktop.systemd1.Manager", "Version").map_err(unsayable)?;
         self.add(&call)
     }
 
@@ -303,6 +335,10 @@ fn understood(message: &MarshalledMessage) -> Option<News> {
         MessageType::Reply if header.signature.as_deref() == Some("a(sus)") => {
             let all: Vec<(&str, u32, &str)> = body.get().ok()?;
             News::Processes(header.response_serial?, all.len())
+        }
+        MessageType::Reply if header.signature.as_deref() == Some("v") => {
+            let value: Variant = body.get().ok()?;
+            News::Reply(header.response_serial?, value.get::<&str>().ok().map(str::to_owned))
         }
         MessageType::Reply => {
             let job = header.signature.as_deref() == Some("o");

@@ -29,6 +29,7 @@ mod unit;
 mod value;
 mod variant;
 
+pub use bus::ask_version;
 pub use properties::{lacking_on_v1, of_annotations};
 pub use scope::{Scope, ScopeSettings, attach};
 pub use unit::{Buses, CgroupRequest, locate};

@@ -8,7 +8,6 @@ pub mod detached;
 mod events;
 mod exec;
 pub mod features;
-mod info;
 mod kill;
 mod list;
 mod mounts;
@@ -23,7 +22,7 @@ mod update;
 
 use command::Command;
 
-use super::{completion, manual};
+use super::{completion, doctor, manual};
 
 /// In the order in which help lists them.
 pub const COMMANDS: &[Command] = &[
@@ -32,10 +31,11 @@ pub const COMMANDS: &[Command] = &[
     completion::COMMAND,
     create::COMMAND,
     delete::COMMAND,
+    doctor::COMMAND,
     events::COMMAND,
     exec::COMMAND,
     features::COMMAND,
-    info::COMMAND,
+    doctor::INFO,
     kill::COMMAND,
     list::COMMAND,
     detached::logs::COMMAND,

@@ -374,8 +374,22 @@ pub const ROWS: &[Row] = &[
         "",
         &["cgroup/update/checks.rs::a_wrong_value_is_named_by_its_option_and_nothing_changes"],
     ),
-    row("info", "", &["cli/shell.rs::info_and_features_tell_of_this_host"]),
-    row("info --format", "", &["cli/shell.rs::info_and_features_tell_of_this_host"]),
+    row(
+        "{doctor,info}",
+        "",
+        &[
+            "cli/doctor.rs::words_json_and_exit_code_say_the_same_of_this_host",
+            "cli/doctor.rs::info_has_all_that_it_had_and_its_exit_code",
+            "cli/doctor.rs::what_an_ordinary_user_lacks_is_named",
+            "systemd/doctor.rs::doctor_knows_the_systemd_that_answers_this_caller_and_measures_a_question_to_it",
+        ],
+    ),
+    row("{doctor,info} --{format,json}", "", &["cli/doctor.rs::info_has_all_that_it_had_and_its_exit_code"]),
+    row(
+        "{doctor,info} --measure",
+        "",
+        &["cli/doctor.rs::costs_are_measured_where_that_is_asked_for_and_nothing_stays"],
+    ),
     row("features --host", "", &["cli/shell.rs::info_and_features_tell_of_this_host"]),
     row(
         "completion",
