@@ -472,3 +472,39 @@ pub const PERSONALITY_FLAGS: [(&str, u32); 11] = [
     ("STICKY_TIMEOUTS", libc::STICKY_TIMEOUTS as u32),
     ("ADDR_LIMIT_3GB", libc::ADDR_LIMIT_3GB as u32),
 ];
+
+// --- Landlock -------------------------------------------------------------------------------------------
+
+/// Rights on files in the order of their bits (linux/landlock.h), in the words of the runtime-spec's proposal.
+pub const LANDLOCK_FS: [&str; 16] = [
+    "execute",
+    "write_file",
+    "read_file",
+    "read_dir",
+    "remove_dir",
+    "remove_file",
+    "make_char",
+    "make_dir",
+    "make_reg",
+    "make_sock",
+    "make_fifo",
+    "make_block",
+    "make_sym",
+    "refer",
+    "truncate",
+    "ioctl_dev",
+];
+pub const LANDLOCK_NET: [&str; 2] = ["bind_tcp", "connect_tcp"];
+pub const LANDLOCK_SCOPES: [&str; 2] = ["abstract_unix_socket", "signal"];
+
+/// How many of the rights above a kernel has (files, network, scopes), by the version of its Landlock.
+pub fn landlock_rights(version: u32) -> [usize; 3] {
+    let files = match version {
+        0 => 0,
+        1 => 13,
+        2 => 14,
+        3 | 4 => 15,
+        _ => 16,
+    };
+    [files, if version >= 4 { 2 } else { 0 }, if version >= 6 { 2 } else { 0 }]
+}

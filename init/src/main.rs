@@ -31,6 +31,7 @@ mod holder;
 mod home;
 mod identity;
 mod keyring;
+mod landlock;
 mod live;
 mod mount;
 mod node;
@@ -78,6 +79,8 @@ pub struct Init<'a> {
     null: Option<Fd>,
     /// The read-only tmpfs that hides directories; attached at the first of them.
     empty: Option<Fd>,
+    /// Landlock rules in the making.
+    ruleset: Option<Fd>,
     /// The console's slave.
     console: Option<Fd>,
     /// It is the terminal of this process's own session.
@@ -137,6 +140,7 @@ fn run(bytes: &'static [u8]) -> i32 {
         dev: Cell::new(None),
         null: None,
         empty: None,
+        ruleset: None,
         console: None,
         holds_terminal: false,
         program: None,

@@ -107,6 +107,10 @@ impl<'a> Init<'a> {
             Step::ExecPath { path } => Err(self.exec(path)),
             Step::Finish {} => sys::exit(0),
             Step::EnterBelow { path } => self.enter_below(path),
+            Step::Ruleset { fs, net, scoped } => self.make_ruleset([fs, net, scoped]),
+            Step::AllowBeneath { path, access, optional } => self.allow_beneath(path, access, optional),
+            Step::AllowPort { port, access } => self.allow_port(port, access),
+            Step::Restrict {} => self.restrict(),
             Step::Guard { first, second } => self.guard(first, second),
         }
     }

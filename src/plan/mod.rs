@@ -12,6 +12,7 @@ pub mod criu;
 pub mod deeds;
 pub mod devices;
 pub mod kept;
+pub mod landlock;
 pub mod live;
 mod loading;
 pub mod mounts;
@@ -33,6 +34,7 @@ use crate::cgroup::Location;
 use crate::error::{Error, Kind, Result};
 use crate::host::cgroups::Layout;
 use crate::names::{Table, find};
+use crate::spec::landlock::Landlock;
 
 /// What planning has to know of the machine and of the caller.
 #[derive(Debug)]
@@ -50,6 +52,8 @@ pub struct Host {
     pub last_capability: u32,
     /// An AppArmor profile confines the caller, and no_new_privs the process: it can only get a further profile on top.
     pub stacks_profiles: bool,
+    /// The config's Landlock rules, as far as this kernel has them.
+    pub landlock: Option<Landlock>,
     /// The caller's RLIMIT_NOFILE, soft and hard.
     pub open_files: (u64, u64),
     /// This process has another one now, which init is born with.

@@ -7,6 +7,7 @@
 //! it. Only now is a process born that the container sees, or does one wait for start. `plan/behind.rs` says what becomes
 //! of profiles that forbid this.
 
+use super::landlock;
 use super::loading::{Loading, push_filter};
 use super::program::{Birth, Ends, Program, Sets};
 use super::scheduling;
@@ -51,6 +52,10 @@ impl Program<'_, '_> {
         self.push_rlimits(script, |kind| kind != libc::RLIMIT_NOFILE && !self.is_the_parents(kind))?;
         let umask = process.user.umask.unwrap_or(0o022);
         script.push(Field::Fixed("/process/user/umask"), Step::Umask { value: umask });
+        let landlock = self.host.landlock.as_ref();
+        if let Some(rules) = landlock {
+            landlock::push_rules(rules, script);
+        }
         let needed = self.push_identity(sets, available, loading, script);
         // A change of user may have made us dumpable again (fs.suid_dumpable=1).
         script.push(Field::None, Step::Undumpable {});
@@ -73,6 +78,12 @@ impl Program<'_, '_> {
             let resolve = Step::Resolve { candidates: candidates.wire(), elsewhere: late };
             script.push(self.program_field(), resolve);
         }
+        if landlock.is_some() {
+            if needed & SYS_ADMIN != 0 {
+                sets.push(needed, SYS_ADMIN, script);
+            }
+            landlock::push_restriction(script);
+        }
         let Ends { word, answer, taken } = self.start.unwrap_or(Ends::NONE);
         script.push(Field::None, Step::Confine { first: 3 + self.preserve_fds, word, answer });
         // rruntime takes the listener, and `start` its pipes, from init, which is not dumpable: without CAP_SYS_PTRACE, or
@@ -90,7 +101,7 @@ impl Program<'_, '_> {
             sets.push(needed, needed, script);
         }
         self.push_rlimits(script, |kind| kind == libc::RLIMIT_NOFILE)?;
-        let to_load = needed & SYS_ADMIN;
+        let to_load = if loading == Loading::Never { 0 } else { needed & SYS_ADMIN };
         if needed != to_load {
             sets.push(to_load, to_load, script);
         }
@@ -194,7 +205,8 @@ impl Program<'_, '_> {
         let (uid, gid) = (process.user.uid, process.user.gid);
         script.push(Field::Fixed("/process/user"), Step::User { uid, gid });
         let mut needed = 0;
-        if loading != Loading::Never && !process.no_new_privileges {
+        let confines = loading != Loading::Never || self.host.landlock.is_some();
+        if confines && !process.no_new_privileges {
             needed |= SYS_ADMIN & available;
         }
         if process.rlimits.iter().any(|limit| &*limit.kind == "RLIMIT_NOFILE") {

@@ -159,6 +159,9 @@ pub fn own_hook<'a>(
     let script = &mut tenant.script;
     push_self_files(&process, None, host, script);
     push_join(to, pidfd, host.keep_groups, script);
+    if host.landlock.is_some() {
+        script.push(Field::None, Step::OpenRoot { path: c"/" });
+    }
     script.push(Field::None, Step::Chdir { path: &c(&process.cwd), patient: true });
     let whole_environment = hook.env.is_some();
     let own = program(&process, to, host, filter, tracers);

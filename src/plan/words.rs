@@ -8,13 +8,13 @@ use super::{StartWord, scheduling};
 use crate::cgroup::{Limits, Location, v1, v2};
 use crate::error::Error;
 use crate::names::{
-    Effect, IO_PRIORITY_CLASSES, MEMORY_POLICY_FLAGS, MEMORY_POLICY_MODES, MOUNT_OPTIONS, NAMESPACES,
-    PERSONALITY_DOMAINS, PERSONALITY_FLAGS, RLIMITS, SCHEDULER_FLAGS, SCHEDULER_POLICIES, Table,
-    capability_names,
+    Effect, IO_PRIORITY_CLASSES, LANDLOCK_FS, LANDLOCK_NET, LANDLOCK_SCOPES, MEMORY_POLICY_FLAGS,
+    MEMORY_POLICY_MODES, MOUNT_OPTIONS, NAMESPACES, PERSONALITY_DOMAINS, PERSONALITY_FLAGS, RLIMITS,
+    SCHEDULER_FLAGS, SCHEDULER_POLICIES, Table, capability_names,
 };
 use crate::resctrl::Place;
 use crate::seccomp::vocabulary::FLAGS;
-use crate::spec::{IdMapping, Rlimit, Spec, cpus};
+use crate::spec::{IdMapping, Rlimit, Spec, cpus, landlock};
 use crate::wire::{Attributes, Bind, Device, Filesystem, Mount, Point, Remount, Root, Step, Strings};
 use std::ffi::CStr;
 use std::ops::BitAnd;
@@ -90,6 +90,10 @@ pub fn step(step: &Step) -> String {
         Step::AwaitStart {} => "wait for start".into(),
         Step::Arguments { .. } => "lay out arguments and environment".into(),
         Step::Seccomp { .. } => "load the seccomp filter".into(),
+        Step::Ruleset { .. } => "make a Landlock ruleset".into(),
+        Step::AllowBeneath { path, .. } => format!("allow access to {}", text(path)),
+        Step::AllowPort { port, .. } => format!("allow the use of port {port}"),
+        Step::Restrict {} => "restrict the process by Landlock".into(),
         Step::Exec {} => "execute the program".into(),
         Step::ExecPath { path } => format!("execute {}", text(path)),
         Step::Finish {} => "end init".into(),
@@ -204,7 +208,13 @@ pub fn values(step: &Step, opens: Option<&Opens>) -> String {
         Step::NoNewPrivileges {} | Step::Session {} | Step::ListenPid {} | Step::AwaitStart {} => {
             String::new()
         }
-        Step::Exec {} | Step::Finish {} | Step::Guard { .. } => String::new(),
+        Step::Ruleset { fs, net, scoped } => joined(
+            [(&LANDLOCK_FS[..], fs), (&LANDLOCK_NET, net), (&LANDLOCK_SCOPES, scoped)]
+                .map(|(table, bits)| landlock::names(table, *bits)),
+        ),
+        Step::AllowBeneath { access, .. } => landlock::names(&LANDLOCK_FS, *access),
+        Step::AllowPort { access, .. } => landlock::names(&LANDLOCK_NET, *access),
+        Step::Exec {} | Step::Finish {} | Step::Guard { .. } | Step::Restrict {} => String::new(),
         Step::EnterBelow { path } => text(path),
     }
 }

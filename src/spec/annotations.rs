@@ -8,10 +8,11 @@
 //! the administrator allows it (`engine/life/allowed.rs`), whatever this program is called.
 
 use super::findings::{At, Findings, ROOT};
-use super::{Spec, Text};
+use super::{Spec, Text, landlock};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+pub const LANDLOCK: &str = "org.rruntime.landlock";
 pub const CRIU_CONFIG: &str = "org.criu.config";
 pub const PIDFD_RECEIVER: &str = "run.oci.pidfd_receiver";
 pub const SECCOMP_RECEIVER: &str = "run.oci.seccomp.receiver";
@@ -37,6 +38,8 @@ pub enum Standing {
     ReachesPath,
     /// Done as it says; the value is one of these.
     HonouredWord(&'static [&'static str]),
+    /// Done as it says; the value is Landlock rules.
+    LandlockRules,
     /// It shapes the cgroup that systemd makes; a warning where it makes none.
     SystemdCgroup,
     /// The same without a warning: engines write it with every driver of cgroups.
@@ -50,10 +53,11 @@ pub enum Standing {
 use Standing::*;
 
 /// Names, in alphabetical order; one that ends with a point stands for all that begin with it.
-pub const ANNOTATIONS: [(&str, Standing); 17] = [
+pub const ANNOTATIONS: [(&str, Standing); 18] = [
     ("krun.", Tuning("libkrun's virtual machines")),
     ("module.wasm.image/variant", Missing("a WebAssembly engine")),
     (CRIU_CONFIG, Reaches),
+    (LANDLOCK, LandlockRules),
     (UNIT_PROPERTY, UnitProperty),
     (DELEGATE_CGROUP, SystemdCgroup),
     ("run.oci.handler", Missing("handlers that replace the kernel's own execve")),
@@ -150,6 +154,7 @@ pub fn check(f: &mut Findings, annotations: &BTreeMap<Text, Text>, systemd_cgrou
 fn check_one(f: &mut Findings, at: &At, value: &str, standing: Standing) {
     match standing {
         Honoured | Reaches | UnitProperty => {}
+        LandlockRules => drop(landlock::read(f, at, value)),
         ReachesPath => {
             f.absolute_path(at, value);
         }
@@ -175,6 +180,6 @@ mod tests {
     #[test]
     fn the_table_is_sorted_and_features_tells_the_honoured_ones() {
         assert!(ANNOTATIONS.is_sorted_by_key(|(name, _)| *name));
-        assert_eq!(honoured().count(), 12);
+        assert_eq!(honoured().count(), 13);
     }
 }

@@ -9,6 +9,7 @@ pub mod destination;
 mod fields;
 mod findings;
 pub mod idmap;
+pub mod landlock;
 pub mod linux;
 pub mod load;
 pub mod locate;

@@ -8,6 +8,7 @@ mod support;
 mod bundles;
 mod devices;
 mod ipc;
+mod landlock;
 mod mounts;
 mod names;
 mod namespaces;

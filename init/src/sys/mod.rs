@@ -8,6 +8,7 @@ mod exec;
 mod file;
 mod identity;
 mod key;
+mod landlock;
 mod mount;
 mod poll;
 mod process;
@@ -16,7 +17,7 @@ mod socket;
 mod terminal;
 
 pub use self::{
-    exec::*, file::*, identity::*, key::*, mount::*, poll::*, process::*, schedule::*, socket::*, terminal::*,
+    exec::*, file::*, identity::*, key::*, landlock::*, mount::*, poll::*, process::*, schedule::*, socket::*, terminal::*,
 };
 use crate::arch::syscall;
 use core::ffi::CStr;

@@ -283,4 +283,12 @@ steps! {
     EnterBelow { path: &'a CStr }
     /// Waits for rruntime's word; if rruntime ends without one, kills these two processes, by their pidfds.
     Guard { first: Handle, second: Handle }
+    /// landlock_create_ruleset(2) with these rights on files and ports, and scopes.
+    Ruleset { fs: u64, net: u64, scoped: u64 }
+    /// landlock_add_rule(2): these rights on what is at `path` below the root, and on all below that.
+    AllowBeneath { path: &'a CStr, access: u64, optional: bool }
+    /// landlock_add_rule(2).
+    AllowPort { port: u64, access: u64 }
+    /// landlock_restrict_self(2), by no_new_privs or CAP_SYS_ADMIN.
+    Restrict {}
 }

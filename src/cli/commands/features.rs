@@ -41,8 +41,14 @@ pub fn text() -> String {
 
 /// What this program has; with `--host`, what this host has too.
 fn features(on_this_host: bool) -> Fact {
+    let version = if on_this_host { identity::landlock_version().unwrap_or(0) } else { u32::MAX };
+    let there = names::landlock_rights(version);
+    let landlock_rights = |names: &[&str], kind: usize| Fact::text(names[..there[kind]].join(","));
     let annotations_of_ours = Fact::object([
         ("org.opencontainers.runc.checkpoint.enabled", Fact::text("true")),
+        ("org.rruntime.landlock.accessFS", landlock_rights(&names::LANDLOCK_FS, 0)),
+        ("org.rruntime.landlock.accessNet", landlock_rights(&names::LANDLOCK_NET, 1)),
+        ("org.rruntime.landlock.scoped", landlock_rights(&names::LANDLOCK_SCOPES, 2)),
         ("rruntime.commit", Fact::text(version::COMMIT)),
         ("rruntime.version", Fact::text(version::VERSION)),
     ]);

@@ -3,7 +3,7 @@
 use crate::criu::messages::{Features, Kind, MountMap, Options, PageServer, Request};
 use crate::engine::checkpoint::images::Images;
 use crate::engine::checkpoint::{externals, service, streams};
-use crate::engine::life::prepare;
+use crate::engine::life::prepare::{self, Prepared};
 use crate::engine::{AfterDump, Call, CheckpointOptions, CriuOptions, Dump, Status};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::host::{Facts, mountinfo};
@@ -11,6 +11,7 @@ use crate::names::namespaces::{NETWORK, PID};
 use crate::plan::{self, Plan};
 use crate::spec::Spec;
 use crate::spec::annotations;
+use crate::spec::landlock;
 use crate::spec::text::given;
 use crate::state::Record;
 use crate::sys::file;
@@ -48,6 +49,7 @@ impl Call<'_> {
     fn dump(&self, spec: &Spec, record: &Record, options: &CheckpointOptions) -> Result<()> {
         let prepared = self.prepare(spec, record)?;
         needs_root(&prepared.facts)?;
+        has_no_landlock(&prepared)?;
         check_namespaces(spec)?;
         let plan = prepare::plan(&prepared, spec, &record.bundle, &plan::Options::default())?;
         if let Some(added) = record.mounts.first() {
@@ -148,6 +150,17 @@ pub fn needs_root(facts: &Facts) -> Result<()> {
         return Ok(());
     }
     Err(Error::new("criu needs the rights of the host's root").kind(ErrorKind::Unsupported))
+}
+
+/// CRIU keeps no Landlock domain, and could mount nothing within one: what it restored would be free of the rules.
+pub fn has_no_landlock(prepared: &Prepared) -> Result<()> {
+    if prepared.host.landlock.is_none() {
+        return Ok(());
+    }
+    Err(Error::new("criu cannot restrict what it restores by Landlock rules")
+        .kind(ErrorKind::Unsupported)
+        .field(landlock::FIELD)
+        .remedy("leave the annotation out of containers that are to be checkpointed"))
 }
 
 /// What CRIU cannot restore into.

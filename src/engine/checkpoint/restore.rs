@@ -16,7 +16,9 @@ use crate::engine::caller::console;
 use crate::engine::caller::pidfd::Role;
 use crate::engine::carry::carry_out;
 use crate::engine::checkpoint::compare::{self, Mount};
-use crate::engine::checkpoint::dump::{check_namespaces, common, config_file, external_key, needs_root};
+use crate::engine::checkpoint::dump::{
+    check_namespaces, common, config_file, external_key, has_no_landlock, needs_root,
+};
 use crate::engine::checkpoint::externals::{self, External};
 use crate::engine::checkpoint::guard::Guard;
 use crate::engine::checkpoint::images::Images;
@@ -63,6 +65,7 @@ impl Call<'_> {
         check_namespaces(&spec)?;
         let mut ready = self.ready(create, &spec, Starter::Us)?;
         needs_root(&ready.prepared.facts)?;
+        has_no_landlock(&ready.prepared)?;
         // CRIU and the model are born in a cgroup that is there already, with every driver.
         let place = ready.prepared.host.cgroup.as_mut();
         let unit = place.and_then(|location| location.unit.take());

@@ -5,7 +5,7 @@ use crate::engine::child::{message::Trouble, program_head};
 use crate::error::{Error, Kind};
 use crate::names::{MOUNT_OPTIONS, mount_option, nearest};
 use crate::plan::{Script, kept::Kept, words};
-use crate::spec::{Spec, Text};
+use crate::spec::{Spec, Text, annotations};
 use crate::wire::{Bytes, Device, Filesystem, Message, Mount, Part, Remount, Step};
 use std::borrow::Cow;
 use std::ffi::CStr;
@@ -104,6 +104,13 @@ fn explain_step(step: &Step, pointer: Option<String>, trouble: &Trouble, spec: &
 
 /// What a security module may have against the program's start under its label.
 fn refused_entry(spec: &Spec, errno: i32) -> Option<String> {
+    if errno == libc::EACCES && annotations::find(&spec.annotations, annotations::LANDLOCK).is_some() {
+        return Some(format!(
+            "the rules of {} must allow \"execute\" for the program and for the interpreter or the loader (ld.so) that it \
+             names; or its file system is mounted noexec, or the process's user may not execute it",
+            annotations::LANDLOCK
+        ));
+    }
     let process = spec.process.as_ref().filter(|_| matches!(errno, libc::EACCES | libc::EPERM))?;
     let given = |label: &Option<Text>| label.as_deref().filter(|label| !label.is_empty()).map(str::to_owned);
     let selinux = given(&process.selinux_label).map(|label| {
@@ -239,6 +246,7 @@ fn value(step: &Step, pointer: &str, spec: &Spec) -> Option<String> {
             });
             list.unwrap_or_default().to_owned()
         }
+        Step::AllowBeneath { path, .. } => text(path),
         Step::Resolve { .. } | Step::Exec { .. } => program(spec),
         _ => return None,
     })
@@ -384,6 +392,21 @@ fn remedy(step: &Step, pointer: Option<&str>, part: Part, errno: i32) -> Option<
         }
         (Step::Console { .. }, Part::OpenTarget, libc::ENOENT) => {
             "a terminal needs a devpts mounted on /dev/pts"
+        }
+        (Step::AllowBeneath { .. }, Part::Open, libc::ENOENT | libc::ENOTDIR) => {
+            "the path is taken inside the container, where it has to be there, unless its rule has \"optional\": true"
+        }
+        (Step::AllowBeneath { .. }, Part::Open, libc::ELOOP) => {
+            "links below /proc that lead to an open file are not followed: name the file itself"
+        }
+        (Step::AllowBeneath { .. }, Part::Whole, libc::ENOTDIR) => {
+            "the rule has rights of directories alone, and this is a file"
+        }
+        (Step::Restrict {}, _, libc::EPERM) => {
+            "set process.noNewPrivileges: without it the runtime needs CAP_SYS_ADMIN"
+        }
+        (Step::Restrict {}, _, libc::E2BIG) => {
+            "16 rulesets, the caller's own among them, are the kernel's limit"
         }
         (Step::Sysctl { .. }, Part::Open, libc::ENOENT) => "this kernel has no such parameter",
         _ => return None,

@@ -11,8 +11,10 @@ use crate::host::{self, Facts, survey};
 use crate::plan::{self, Host};
 use crate::seccomp::tables::Syscall;
 use crate::seccomp::{self, Arch, Filter};
+use crate::spec::landlock::{self, Landlock};
 use crate::spec::{Process, Resources, Seccomp, Spec, Text, annotations};
 use crate::state::Record;
+use crate::sys::identity;
 
 /// What planning needs.
 pub struct Prepared {
@@ -58,6 +60,7 @@ impl Engine {
         warnings.extend(more);
         let cgroup = if layout == Layout::default() { None } else { locate(&facts, &layout)? };
         let filter = compile(spec, &facts, &mut warnings)?;
+        let landlock = landlock(spec, &mut warnings)?;
         let open_files = open_files::open_files().map_err(|e| e.because("getrlimit"))?;
         let host = Host {
             privileged: facts.privileged,
@@ -67,6 +70,7 @@ impl Engine {
             permitted: facts.permitted,
             last_capability: facts.last_capability,
             stacks_profiles: spec.process.as_ref().is_some_and(stacks_profiles),
+            landlock,
             open_files,
             open_files_are_raised: open_files::is_raised(),
             cgroups: layout,
@@ -152,6 +156,14 @@ fn compile(spec: &Spec, facts: &Facts, warnings: &mut Vec<Error>) -> Result<Opti
         warnings.append(&mut filter.warnings);
     }
     Ok(filter)
+}
+
+/// The kernel is asked only where there are rules.
+fn landlock(spec: &Spec, warnings: &mut Vec<Error>) -> Result<Option<Landlock>> {
+    match landlock::of(spec)? {
+        Some(rules) => plan::landlock::on_this_kernel(rules, identity::landlock_version(), warnings),
+        None => Ok(None),
+    }
 }
 
 /// What is a warning otherwise, because profiles are written for many kernels.

@@ -27,6 +27,15 @@ pub fn kernel_version() -> (u32, u32) {
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
+/// landlock_create_ruleset(LANDLOCK_CREATE_RULESET_VERSION): the version of the kernel's Landlock, from 1 on. Reference:
+/// landlock_create_ruleset(2).
+pub fn landlock_version() -> SysResult<u32> {
+    let nothing = std::ptr::null::<u8>();
+    // SAFETY: with this flag it takes no address.
+    check(unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, nothing, 0_usize, 1_u32) })
+        .map(|version| version as u32)
+}
+
 pub fn euid() -> u32 {
     nix::unistd::geteuid().as_raw()
 }

@@ -21,6 +21,17 @@ pub const ANNOTATIONS: &[Row] = &[
         ],
     ),
     row(
+        "org.rruntime.landlock",
+        "Landlock rules, as JSON (docs/landlock.md); a right that the kernel lacks is a warning, or an error where the value says so",
+        &[
+            "config/landlock.rs::what_the_rules_do_not_allow_is_denied_and_the_rest_goes_on",
+            "config/landlock.rs::exec_and_hooks_inside_are_restricted_as_the_container_is",
+            "config/landlock.rs::a_container_in_the_pid_namespace_of_another_is_restricted_too",
+            "config/landlock.rs::a_right_that_this_kernel_lacks_is_a_warning_or_an_error",
+            "spec/validate/mod.rs::each_rule_names_its_field_and_says_why",
+        ],
+    ),
+    row(
         "run.oci.keep_original_groups",
         "the caller's groups are kept: for an ordinary user and in a user namespace; for the host's root only if allowed",
         &[

@@ -1,5 +1,6 @@
 //! One row a rule: what is changed in a good config, and what the message has to name.
 
+mod landlock;
 mod linux;
 mod mounts;
 mod namespaces;
@@ -92,8 +93,15 @@ const REFUSED: &[Row] = &[
 
 #[test]
 fn each_rule_names_its_field_and_says_why() {
-    let parts =
-        [REFUSED, process::REFUSED, mounts::REFUSED, namespaces::REFUSED, linux::REFUSED, resources::REFUSED];
+    let parts = [
+        REFUSED,
+        process::REFUSED,
+        mounts::REFUSED,
+        namespaces::REFUSED,
+        linux::REFUSED,
+        resources::REFUSED,
+        landlock::REFUSED,
+    ];
     for (patch, pointer, text) in parts.into_iter().flatten() {
         let found = problems(&edited(patch), &Circumstances::default());
         assert!(
