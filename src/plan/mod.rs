@@ -12,7 +12,6 @@ pub mod criu;
 pub mod deeds;
 pub mod devices;
 pub mod kept;
-pub mod landlock;
 pub mod live;
 mod loading;
 pub mod mounts;

@@ -7,7 +7,8 @@
 //! it. Only now is a process born that the container sees, or does one wait for start. `plan/behind.rs` says what becomes
 //! of profiles that forbid this.
 
-use super::landlock;
+pub mod landlock;
+
 use super::loading::{Loading, push_filter};
 use super::program::{Birth, Ends, Program, Sets};
 use super::scheduling;

@@ -7,8 +7,12 @@
 //! One that reaches the host (opens a file there, connects to a socket, gives a right of the caller's) is done only where
 //! the administrator allows it (`engine/life/allowed.rs`), whatever this program is called.
 
+pub mod landlock;
+
 use super::findings::{At, Findings, ROOT};
-use super::{Spec, Text, landlock};
+use super::{Spec, Text};
+use crate::error::Result;
+use landlock::Landlock;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
@@ -99,6 +103,14 @@ pub fn pointer(name: &str) -> String {
 /// The value, if the annotation is present.
 pub fn find<'a>(annotations: &'a BTreeMap<Text, Text>, name: &str) -> Option<&'a str> {
     annotations.get(name).map(|value| &**value)
+}
+
+/// The Landlock rules of a config, if it has any.
+pub fn landlock(spec: &Spec) -> Result<Option<Landlock>> {
+    let Some(text) = find(&spec.annotations, LANDLOCK) else { return Ok(None) };
+    let mut f = Findings::default();
+    let rules = landlock::read(&mut f, &ROOT.key("annotations").key(LANDLOCK), text);
+    f.finish().map(|_| Some(rules))
 }
 
 /// The value of one that reaches the host, if it is present and allowed.

@@ -9,7 +9,6 @@ pub mod destination;
 mod fields;
 mod findings;
 pub mod idmap;
-pub mod landlock;
 pub mod linux;
 pub mod load;
 pub mod locate;
@@ -22,6 +21,7 @@ pub mod text;
 pub mod validate;
 
 pub use amendments::{Amendments, Keyring, Listening, RootChange};
+pub use annotations::landlock;
 pub use config::*;
 pub use idmap::IdMapping;
 pub use linux::*;

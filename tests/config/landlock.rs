@@ -1,5 +1,5 @@
-//! `org.rruntime.landlock`: what the rules leave of a container's rights, seen from inside. Each refusal is also shown not to
-//! be there without them.
+//! `org.rruntime.landlock`: what the rules leave of a container's rights, seen from inside. What is denied is also shown
+//! to be free without them.
 
 use crate::support::Container;
 use rruntime::sys::identity::landlock_version;

@@ -9,7 +9,7 @@ struct PathBeneath {
     parent: i32,
 }
 
-/// landlock_create_ruleset(2): rights on files, on ports, scopes. A kernel that knows a shorter struct takes zeros behind it.
+/// landlock_create_ruleset(2): rights on files, on ports, scopes. A kernel with a shorter struct takes zeros behind it.
 pub fn landlock_create_ruleset(handled: &[u64; 3]) -> Sys<Fd> {
     let args = [handled.as_ptr() as usize, size_of_val(handled), 0];
     // SAFETY: it reads the whole of this array.

@@ -11,7 +11,7 @@ use crate::host::{self, Facts, survey};
 use crate::plan::{self, Host};
 use crate::seccomp::tables::Syscall;
 use crate::seccomp::{self, Arch, Filter};
-use crate::spec::landlock::{self, Landlock};
+use crate::spec::landlock::Landlock;
 use crate::spec::{Process, Resources, Seccomp, Spec, Text, annotations};
 use crate::state::Record;
 use crate::sys::identity;
@@ -160,8 +160,8 @@ fn compile(spec: &Spec, facts: &Facts, warnings: &mut Vec<Error>) -> Result<Opti
 
 /// The kernel is asked only where there are rules.
 fn landlock(spec: &Spec, warnings: &mut Vec<Error>) -> Result<Option<Landlock>> {
-    match landlock::of(spec)? {
-        Some(rules) => plan::landlock::on_this_kernel(rules, identity::landlock_version(), warnings),
+    match annotations::landlock(spec)? {
+        Some(rules) => plan::process::landlock::on_this_kernel(rules, identity::landlock_version(), warnings),
         None => Ok(None),
     }
 }

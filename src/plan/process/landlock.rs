@@ -5,9 +5,9 @@
 //! that the container sees. Mounts, the change of the root and HOME are done by then; the exec is behind it, so the program
 //! needs `execute`.
 
-use super::script::{Field, Script, c};
 use crate::error::{Error, Kind, Result};
 use crate::names::{LANDLOCK_FS, LANDLOCK_NET, LANDLOCK_SCOPES, landlock_rights};
+use crate::plan::script::{Field, Script, c};
 use crate::spec::landlock::{ALL, FIELD, Landlock, names};
 use crate::sys::{Errno, SysResult};
 use crate::wire::Step;

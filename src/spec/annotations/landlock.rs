@@ -1,13 +1,11 @@
 //! Landlock rules in the annotation `org.rruntime.landlock`: JSON of the form that opencontainers/runtime-spec#1111 proposes
 //! for `process.landlock`, with ports, scopes and optional paths besides. `docs/landlock.md` is its description.
 //!
-//! An annotation may come from an image, and needs nobody's leave: all that these rules can do is to take away. For the same
-//! reason a word that is not understood is an error: to overlook it would leave the container with more than its author meant.
+//! An annotation may come from an image. It needs no leave, because all that these rules can do is to take away. For the same
+//! reason a word that is not understood is an error: without it the container would have more than its author meant.
 
-use super::findings::{At, Findings, ROOT};
-use super::{Spec, annotations};
-use crate::error::Result;
 use crate::names::{LANDLOCK_FS, LANDLOCK_NET, LANDLOCK_SCOPES};
+use crate::spec::findings::{At, Findings};
 use serde_json::{Map, Value};
 
 /// The field that steps come from.
@@ -42,14 +40,6 @@ pub struct Hierarchy {
 pub struct Port {
     pub number: u16,
     pub access: u64,
-}
-
-/// The rules of a config; `None` without the annotation.
-pub fn of(spec: &Spec) -> Result<Option<Landlock>> {
-    let Some(text) = annotations::find(&spec.annotations, annotations::LANDLOCK) else { return Ok(None) };
-    let mut f = Findings::default();
-    let rules = read(&mut f, &ROOT.key("annotations").key(annotations::LANDLOCK), text);
-    f.finish().map(|_| Some(rules))
 }
 
 /// Reads and checks them; what is wrong is in the findings.
