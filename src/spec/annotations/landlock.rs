@@ -1,8 +1,8 @@
 //! Landlock rules in the annotation `org.rruntime.landlock`: JSON of the form that opencontainers/runtime-spec#1111 proposes
 //! for `process.landlock`, with ports, scopes and optional paths besides. `docs/landlock.md` is its description.
 //!
-//! An annotation may come from an image. It needs no leave, because all that these rules can do is to take away. For the same
-//! reason a word that is not understood is an error: without it the container would have more than its author meant.
+//! An annotation may come from an image. It needs no leave, because all that these rules can do is to take away. For the
+//! same reason a word that is not understood is an error: without it the container would have more than its author meant.
 
 use crate::names::{LANDLOCK_FS, LANDLOCK_NET, LANDLOCK_SCOPES};
 use crate::spec::findings::{At, Findings};
