@@ -8,6 +8,7 @@ pub mod error;
 pub mod host;
 pub mod names;
 pub mod plan;
+pub mod regex;
 pub mod report;
 pub mod resctrl;
 pub mod seccomp;

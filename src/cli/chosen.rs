@@ -4,8 +4,8 @@ use super::arguments::{Arguments, switch};
 use super::session::Session;
 use crate::engine::Engine;
 use crate::error::{Kind, Result};
+use crate::regex::Regex;
 use crate::state::NoRoot;
-use crate::sys::regex::Regex;
 use clap::Arg;
 
 pub fn option() -> Arg {

@@ -21,7 +21,6 @@ pub mod poll;
 pub mod probe;
 pub mod process;
 pub mod random;
-pub mod regex;
 pub mod socket;
 pub mod terminal;
 

@@ -16,6 +16,7 @@ mod merge;
 mod names;
 mod oracle;
 mod random;
+mod regex;
 mod seccomp;
 mod template;
 mod validate;
