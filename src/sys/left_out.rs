@@ -1,8 +1,9 @@
 //! Stand-ins for functions of the C library that this program never uses, and a static link would carry all the same.
 //!
 //! It never calls setlocale(3), so nothing is translated or converted to another character set; it loads no shared objects,
-//! resolves no host names and cancels no threads; and a release has no tables to unwind a stack by (build.rs), so a panic's
-//! backtrace would be empty, and with it what reads debug information. docs/dependencies.md has the sizes.
+//! resolves no host names, cancels no threads and has no streams of C's (stdio); and a release has no tables to unwind a
+//! stack by (build.rs), so a panic's backtrace would be empty, and with it what reads debug information.
+//! docs/dependencies.md has the sizes; strings.rs has functions that are small here and large there.
 //!
 //! The names are the C library's own. One that another version does not ask for does no harm. One that it defines beside
 //! a function that it needs gives way to ours (`-z muldefs` in build.rs): the file grows, and the link succeeds.
@@ -57,6 +58,27 @@ unreachable!(
     __libc_dynarray_at_failure,
 );
 
+// Of a shared object: calls that are bound when they are made, a symbol that is missing, the end with its reason. (The
+// kernel's own object, the vdso, is looked through at the start, for names that need not be there.)
+unreachable!(
+    _dl_runtime_resolve_fxsave,
+    _dl_runtime_resolve_xsave,
+    _dl_runtime_resolve_xsavec,
+    _dl_runtime_profile_sse,
+    _dl_runtime_profile_avx,
+    _dl_runtime_profile_avx512,
+    _dl_signal_error,
+    _dl_signal_exception,
+    _dl_exception_create_format,
+    _dl_fatal_printf,
+);
+
+// Threads with stacks that are executed, which a program asks for in its header; mutexes with a priority.
+unreachable!(__nptl_change_stack_perm, __pthread_tpp_change_priority, __pthread_current_priority);
+
+// What is asked of a stream where there is one.
+unreachable!(_IO_iter_next, _IO_iter_file);
+
 type Text = *const c_char;
 
 constant!(
@@ -64,6 +86,25 @@ constant!(
     _Unwind_Backtrace(*const c_void, *mut c_void) -> c_int = 5,
     // malloc_stats(3)
     fprintf() -> c_int = -1,
+    fputs(Text, *const c_void) -> c_int = -1,
+    _IO_fputs(Text, *const c_void) -> c_int = -1,
+    fwrite(*const c_void, usize, usize, *const c_void) -> usize = 0,
+    // of streams: there are none to lock at a fork, with the first thread, or to write out at the end
+    _IO_iter_begin() -> *mut c_void = null_mut(),
+    _IO_iter_end() -> *mut c_void = null_mut(),
+    _IO_list_lock() -> () = (),
+    _IO_list_unlock() -> () = (),
+    _IO_list_resetlock() -> () = (),
+    _IO_enable_locks() -> () = (),
+    _IO_cleanup() -> c_int = 0,
+    // tables of characters, for a thread's own locale
+    __ctype_init() -> () = (),
+    // of shared objects: where they would be looked for, and LD_DEBUG
+    _dl_init_paths() -> () = (),
+    _dl_printf() -> () = (),
+    _dl_debug_printf() -> () = (),
+    _dl_debug_printf_c() -> () = (),
+    _dl_error_printf() -> () = (),
     // std looks newer functions up, and has another way where they are not there
     dlsym(*mut c_void, Text) -> *mut c_void = null_mut(),
     // of locales: no conversion (1), and nothing to close
@@ -107,3 +148,7 @@ extern "C" fn pthread_setname_np(_: libc::pthread_t, name: Text) -> c_int {
     // SAFETY: the caller's name is a string that ends with NUL; prctl reads at most 16 bytes of it.
     unsafe { libc::prctl(libc::PR_SET_NAME, name) }
 }
+
+/// For malloc_stats(3).
+#[unsafe(no_mangle)]
+static mut stderr: *mut c_void = null_mut();

@@ -22,6 +22,8 @@ pub mod probe;
 pub mod process;
 pub mod random;
 pub mod socket;
+#[cfg(any(test, all(panic = "abort", target_env = "gnu", not(debug_assertions))))]
+mod strings;
 pub mod terminal;
 
 pub use process::{identity, launch, signal, signalfd, spawn, wait};

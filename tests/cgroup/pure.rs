@@ -238,6 +238,12 @@ fn shares_become_weights_that_keep_the_ends_and_the_default() {
         assert_eq!(v2::weight_of_shares(shares), weight, "{shares}");
     }
     let weights: Vec<u64> = (2..=262_144).map(v2::weight_of_shares).collect();
+    // As the C library's functions have it.
+    let by_libm = (2..262_144_u64).map(|shares| {
+        let l = (shares as f64).log2();
+        (10_f64.powf((l * l + 125.0 * l) / 612.0 - 7.0 / 34.0) - 1e-9).ceil() as u64
+    });
+    assert!(by_libm.eq(weights[..weights.len() - 1].iter().copied()));
     assert!(weights.is_sorted(), "a larger share never gets a smaller weight");
     assert!(weights.iter().all(|w| (1..=10_000).contains(w)));
 }

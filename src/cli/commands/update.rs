@@ -180,7 +180,8 @@ fn size(text: &str) -> Option<i64> {
     // Neither "inf" nor "nan", which parse would take.
     let begins =
         number.strip_prefix('+').unwrap_or(number).starts_with(|c: char| c.is_ascii_digit() || c == '.');
-    let bytes = number.replace('_', "").parse::<f64>().ok().filter(|_| begins)? * 1024_f64.powi(power as i32);
+    let bytes =
+        number.replace('_', "").parse::<f64>().ok().filter(|_| begins)? * (1_i64 << (10 * power)) as f64;
     // i64::MAX as f64 is one more than fits.
     (bytes < i64::MAX as f64).then_some(bytes as i64)
 }
