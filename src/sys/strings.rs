@@ -1,5 +1,5 @@
-//! Functions of the C library that it calls itself, for a few bytes of text, and has in a large form: of those for strings one
-//! for each generation of processors, of those for numbers one with a locale. Here each is a loop.
+//! Functions of the C library that it calls itself, for a few bytes of text, and has in a large form: those for strings once
+//! for each generation of processors, those for numbers with a locale. Here each is a loop.
 //!
 //! (Those that time is spent in are its own: memcpy, memmove, memset, memcmp, strlen.) In tests they have no such names, and
 //! are held against its own.
@@ -196,14 +196,18 @@ mod tests {
             unsafe {
                 prop_assert_eq!(strchr(a, byte), libc::strchr(a, byte).cast_const());
                 prop_assert_eq!(strrchr(a, byte), libc::strrchr(a, byte).cast_const());
-                prop_assert_eq!(memchr(a, byte, most.min(one.count_bytes())), libc::memchr(a.cast(), byte, most.min(one.count_bytes())).cast_const().cast());
+                let length = most.min(one.count_bytes());
+                let place = libc::memchr(a.cast(), byte, length).cast_const().cast();
+                prop_assert_eq!(memchr(a, byte, length), place);
                 prop_assert_eq!(__strnlen(a, most), libc::strnlen(a, most));
                 prop_assert_eq!(strcspn(a, b), libc::strcspn(a, b));
                 prop_assert_eq!(strncmp(a, b, most).signum(), libc::strncmp(a, b, most).signum());
                 prop_assert_eq!(strcmp(a, b).signum(), libc::strcmp(a, b).signum());
                 prop_assert_eq!(strstr(a, b), libc::strstr(a, b).cast_const());
                 prop_assert_eq!(__rawmemchr(a, 0), a.add(one.count_bytes()));
-                prop_assert_eq!(__strchrnul(a, byte).offset_from(a), one.as_bytes_with_nul().iter().position(|b| *b == 0 || *b == byte as u8).unwrap() as isize);
+                let ends = |b: &u8| *b == 0 || *b == byte as u8;
+                let place = one.as_bytes_with_nul().iter().position(ends).unwrap();
+                prop_assert_eq!(__strchrnul(a, byte), a.add(place));
                 let mut copy: [c_char; 32] = [1; 32];
                 prop_assert_eq!(strcpy(copy.as_mut_ptr(), a), copy.as_mut_ptr());
                 prop_assert_eq!(__stpcpy(copy.as_mut_ptr(), a).offset_from(copy.as_ptr()), one.count_bytes() as isize);

@@ -170,7 +170,7 @@ fn texts() -> impl Strategy<Value = Vec<String>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 20_000, max_shrink_iters: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn expressions_mean_what_they_mean_to_the_c_library(expression in expressions(), texts in texts()) {
         // A part that is repeated so often, and then once more, takes the C library seconds; and what it makes of three
