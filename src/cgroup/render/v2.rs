@@ -170,7 +170,7 @@ pub fn weight_of_shares(shares: u64) -> u64 {
     if (below as f64) < weight { below + 1 } else { below }
 }
 
-/// By the series of artanh: the C library's log2 and pow are 12 KB, most of it tables.
+/// By the series of artanh: the C library's log2 and pow are 16 KB, most of it tables.
 fn binary_logarithm(n: u64) -> f64 {
     let whole = n.ilog2();
     let m = n as f64 / (1_u64 << whole) as f64;
