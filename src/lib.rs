@@ -2,6 +2,7 @@
 
 pub mod cgroup;
 pub mod cli;
+pub mod codes;
 pub mod criu;
 pub mod engine;
 pub mod error;

@@ -16,7 +16,7 @@ const LAYERS: [&[&str]; 9] = [
     &["plan", "state"],
     &["cgroup", "criu", "resctrl", "seccomp"],
     &["spec", "host", "report"],
-    &["names", "regex", "sys"],
+    &["codes", "names", "regex", "sys"],
     &["error", "time", "wire"],
 ];
 /// The same for the rooms of src/engine.

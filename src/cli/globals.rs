@@ -122,6 +122,16 @@ pub fn usual_format(face: &Face) -> Format {
     }
 }
 
+/// The format of an error in the global options themselves: JSON where they ask for that, whatever else is wrong with them.
+pub fn early_format(face: &Face, words: &[OsString]) -> Format {
+    let options =
+        words.iter().take_while(|word| *word != "--").zip(words.iter().skip(1).map(Some).chain([None]));
+    let asks = |(word, next): (&OsString, Option<&OsString>)| {
+        word == "--log-format=json" || word == "--log-format" && next.is_some_and(|next| next == "json")
+    };
+    if options.into_iter().any(asks) { Format::Json } else { usual_format(face) }
+}
+
 /// `--log-level` has the last word over `--debug`. The further words are youki's.
 fn detail(arguments: &Arguments) -> Result<Verbosity> {
     match arguments.text("log-level")? {

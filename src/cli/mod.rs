@@ -46,7 +46,7 @@ pub fn main(face: &'static Face, arguments: impl Iterator<Item = OsString>) -> i
     streams::settle_signals();
     let words: Vec<OsString> = arguments.collect();
     let early = |error, code| {
-        Log::stderr(globals::usual_format(face), Verbosity::Usual).fatal(&named(error, face));
+        Log::stderr(globals::early_format(face, &words), Verbosity::Usual).fatal(&named(error, face));
         code
     };
     let (arguments, rest) = match globals::parse(face, &words) {

@@ -1,6 +1,8 @@
 //! One record as one line, in the two forms that engines parse.
 
 use super::escape::{Notation, escape, escaped};
+use crate::error::Error;
+use crate::sys;
 use crate::time::rfc3339;
 use std::time::SystemTime;
 
@@ -31,21 +33,49 @@ impl Level {
     }
 }
 
-#[derive(serde::Serialize)]
+/// `docs/errors.md` says what each key has.
+#[derive(Default, serde::Serialize)]
 struct Record<'a> {
+    #[serde(skip_serializing_if = "str::is_empty")]
     level: &'a str,
     msg: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    code: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    field: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<&'a str>,
+    value: Option<&'a str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    errno: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    hint: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<Record<'a>>,
+    #[serde(skip_serializing_if = "str::is_empty")]
     time: &'a str,
 }
 
-/// The line with its newline.
+impl<'a> Record<'a> {
+    fn of(error: Option<&'a Error>, msg: &'a str) -> Record<'a> {
+        let Some(detail) = error.map(Error::detail) else { return Record { msg, ..Record::default() } };
+        Record {
+            msg,
+            code: detail.code(),
+            field: detail.field.as_deref().unwrap_or_default(),
+            value: detail.value.as_deref(),
+            errno: detail.errno.map(sys::errno_name).unwrap_or_default(),
+            hint: detail.remedy().unwrap_or_default(),
+            ..Record::default()
+        }
+    }
+}
+
+/// The line with its newline. `error`: what the message is made of, for a format that has a place for its parts.
 pub fn render(
     format: Format,
     level: Level,
     message: &str,
-    field: Option<&str>,
+    error: Option<&Error>,
     moment: SystemTime,
 ) -> String {
     let (time, (level, _)) = (rfc3339(moment), level.known_as());
@@ -54,7 +84,15 @@ pub fn render(
             format!("time={} level={level} msg={}\n", quoted(&time), value(message))
         }
         Format::Plain => escape(message.replace('\n', " "), Notation::Plain) + "\n",
-        Format::Json => super::json::compact(&Record { level, msg: message, field, time: &time }) + "\n",
+        Format::Json => {
+            let others = error.map_or(&[][..], |error| &error.detail().others);
+            let all = error.into_iter().chain(others).filter(|_| !others.is_empty());
+            let problems: Vec<(&Error, String)> =
+                all.map(|error| (error, error.detail().problem())).collect();
+            let problems = problems.iter().map(|(error, msg)| Record::of(Some(error), msg)).collect();
+            let record = Record { level, time: &time, problems, ..Record::of(error, message) };
+            super::json::compact(&record) + "\n"
+        }
     }
 }
 
@@ -73,6 +111,7 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Kind;
     use std::time::{Duration, UNIX_EPOCH};
 
     fn moment() -> SystemTime {
@@ -108,17 +147,24 @@ mod tests {
         }
     }
 
-    /// And the field, where there is one.
     #[test]
-    fn json_has_the_three_keys_on_one_line() {
-        for (field, key) in [(None, ""), (Some("/root"), "\"field\":\"/root\",")] {
-            let line = render(Format::Json, Level::Warning, "a \"b\"\nc", field, moment());
-            assert_eq!(
-                line,
-                format!(
-                    "{{\"level\":\"warning\",\"msg\":\"a \\\"b\\\"\\nc\",{key}\"time\":\"2026-11-21T07:58:59Z\"}}\n"
-                )
-            );
-        }
+    fn json_has_the_parts_of_an_error_on_one_line() {
+        let json =
+            |error: Option<&Error>| render(Format::Json, Level::Warning, "a \"b\"\nc", error, moment());
+        let wanted = |parts: &str| {
+            format!(
+                "{{\"level\":\"warning\",\"msg\":\"a \\\"b\\\"\\nc\",{parts}\"time\":\"2026-11-21T07:58:59Z\"}}\n"
+            )
+        };
+        assert_eq!(json(None), wanted(""));
+        let first = Error::os("open", libc::ENOENT).field("/root/path").value("").remedy("make it");
+        let parts =
+            r#""code":"rootfs-failed","field":"/root/path","value":"","errno":"ENOENT","hint":"make it""#;
+        assert_eq!(json(Some(&first)), wanted(&format!("{parts},")));
+        let both = Error::all(vec![first, Error::new("is odd").field("/x").kind(Kind::Config)]).unwrap();
+        let record: serde_json::Value = serde_json::from_str(&json(Some(&both))).unwrap();
+        assert_eq!(record["code"], "rootfs-failed");
+        let one = serde_json::json!({"msg": "/x is odd", "code": "config-invalid", "field": "/x"});
+        assert_eq!((record["problems"].as_array().unwrap().len(), &record["problems"][1]), (2, &one));
     }
 }

@@ -64,7 +64,7 @@ impl Log {
     }
 
     fn write(&self, level: Level, error: &Error) {
-        self.target.write(self.format, level, &error.to_string(), error.detail().field.as_deref());
+        self.target.write(self.format, level, &error.to_string(), Some(error));
     }
 
     pub fn wants_debug(&self) -> bool {

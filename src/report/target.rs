@@ -68,9 +68,9 @@ impl Target {
         }
     }
 
-    /// `field`: what it is about, for a format that has a place for it.
-    pub fn write(&self, format: Format, level: Level, message: &str, field: Option<&str>) {
-        let line = || line::render(format, level, message, field, SystemTime::now());
+    /// `error`: what the message is made of, for a format that has a place for its parts.
+    pub fn write(&self, format: Format, level: Level, message: &str, error: Option<&Error>) {
+        let line = || line::render(format, level, message, error, SystemTime::now());
         // Ignored: there is no other place to report that the log is full or gone.
         let _ = match self {
             Target::Stderr => file::write(std::io::stderr().as_fd(), line().as_bytes()).map(drop),

@@ -46,6 +46,21 @@ impl Errno {
     }
 }
 
+unsafe extern "C" {
+    /// strerrorname_np(3): a static string, or NULL.
+    safe fn strerrorname_np(errno: std::ffi::c_int) -> *const std::ffi::c_char;
+}
+
+/// "ENOENT" for 2; "" for a number that no error has.
+pub fn errno_name(errno: i32) -> &'static str {
+    let name = strerrorname_np(errno);
+    if name.is_null() {
+        return "";
+    }
+    // SAFETY: what is not NULL is a string of the C library's own, which stays for ever.
+    unsafe { std::ffi::CStr::from_ptr(name) }.to_str().unwrap_or_default()
+}
+
 /// `None` for a file of a kernel's file system that is not there, or whose object has gone.
 pub fn unless_gone<T>(found: SysResult<T>) -> SysResult<Option<T>> {
     match found {

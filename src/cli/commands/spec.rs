@@ -57,7 +57,9 @@ fn write_new(file: &Path, bytes: &[u8]) -> Result<()> {
         ErrorKind::AlreadyExists => {
             Error::new(format!("File {} exists. Remove it first", file.display())).kind(Kind::Argument)
         }
-        _ => Error::io(format!("write {}", file.display()), &e).field("--bundle"),
+        _ => Error::io(format!("write {}", file.display()), &e)
+            .field("--bundle")
+            .remedy("the directory must exist and be writable"),
     };
     let mut opened =
         OpenOptions::new().write(true).create_new(true).mode(0o644).open(file).map_err(failed)?;

@@ -409,6 +409,16 @@ fn remedy(step: &Step, pointer: Option<&str>, part: Part, errno: i32) -> Option<
             "16 rulesets, the caller's own among them, are the kernel's limit"
         }
         (Step::Sysctl { .. }, Part::Open, libc::ENOENT) => "this kernel has no such parameter",
+        (Step::Sysctl { .. }, Part::Write, libc::EINVAL | libc::ERANGE) => {
+            "the kernel does not take this value for the parameter: give another one, or leave it out"
+        }
+        (Step::Chdir { .. } | Step::Cwd { .. }, _, libc::ENOTDIR) => "name a directory",
+        (Step::Device(_), Part::Unexpected, _) => {
+            "the image or a mount has put it there: remove it, or choose another path for the device"
+        }
+        (Step::Filesystem { .. }, Part::FsConfig | Part::FsCreate, libc::EINVAL) => {
+            "the file system does not take this option or this value: see its manual page"
+        }
         _ => return None,
     })
 }

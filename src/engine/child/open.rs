@@ -227,7 +227,8 @@ fn namespace(path: &str, flag: u64, field: Field, spec: &Spec) -> Result<OwnedFd
         Ok(found) if found == flag => Ok(fd),
         Ok(found) => Err(pointer(
             Error::new(format!("this is a {} namespace, not a {} namespace", kind(found), kind(flag)))
-                .kind(Kind::Config),
+                .kind(Kind::Config)
+                .remedy(format!("give the path of a {} namespace", kind(flag))),
         )),
         Err(_) => Err(pointer(Error::new("this file is no namespace").kind(Kind::Config).remedy(format!(
             "a path like /proc/PID/ns/{} is expected",

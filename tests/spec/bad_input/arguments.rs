@@ -2,6 +2,7 @@
 
 use crate::bad_input::assert_refused;
 use crate::support::{Container, finish};
+use serde_json::Value;
 use std::fs;
 
 #[test]
@@ -79,4 +80,99 @@ fn numbers_that_are_none_are_refused() {
         let ended = container.run_with(&["--preserve-fds", value]);
         assert_refused(value, &container, &ended, &["--preserve-fds", value]);
     }
+}
+
+/// A wrong command line; the code that its error has; and what it tells.
+type Line = (&'static [&'static str], &'static str, &'static [&'static str]);
+
+const LINES: &[Line] = &[
+    (&["nosuch"], "argument-invalid", &["unknown command 'nosuch'", "rruntime help"]),
+    (&["statte", "x"], "argument-invalid", &["did you mean 'state'?", "rruntime help"]),
+    (&["--nosuch", "list"], "argument-invalid", &["not defined: --nosuch", "rruntime --help"]),
+    (&["list", "--sort"], "argument-invalid", &["not defined: --sort", "rruntime list --help"]),
+    (&["run", "--no-pivto", "x"], "argument-invalid", &["--no-pivto", "did you mean --no-pivot?"]),
+    (&["list", "--format", "xml"], "argument-invalid", &["--format", "xml", "use table or json"]),
+    (&["list", "extra"], "argument-invalid", &["exactly 0 argument", "usage: rruntime list"]),
+    (&["run"], "argument-invalid", &["exactly 1 argument", "usage: rruntime run", "container-id"]),
+    (&["run", "a", "b"], "argument-invalid", &["exactly 1 argument", "usage: rruntime run"]),
+    (&["create", "--bundle"], "argument-invalid", &["needs an argument: --bundle", "--bundle DIR"]),
+    (&["kill"], "argument-invalid", &["minimum of 1 argument", "usage: rruntime kill"]),
+    (&["kill", "nope", "SIGWHAT"], "argument-invalid", &["signal", "SIGWHAT", "TERM, KILL or HUP"]),
+    (&["kill", "nope", "TERM"], "no-such-container", &["nope", "does not exist", "rruntime list"]),
+    (&["state", "nope"], "no-such-container", &["nope", "does not exist", "--root"]),
+    (&["start", "nope"], "no-such-container", &["nope", "does not exist", "--root"]),
+    (&["delete", "nope"], "no-such-container", &["nope", "does not exist", "--root"]),
+    (&["exec", "nope", "true"], "no-such-container", &["nope", "does not exist", "--root"]),
+    (&["exec", "nope"], "argument-invalid", &["process args cannot be empty", "--process"]),
+    (
+        &["exec", "--user", "abc", "nope", "true"],
+        "argument-invalid",
+        &["--user", "abc", "UID:GID", "/etc/passwd"],
+    ),
+    (&["ps", "nope"], "no-such-container", &["nope", "does not exist"]),
+    (&["pause", "nope"], "no-such-container", &["nope", "does not exist"]),
+    (&["update", "nope", "--memory", "1m"], "no-such-container", &["nope", "does not exist"]),
+    (&["update", "nope", "--memory", "lots"], "argument-invalid", &["--memory", "lots", "64m"]),
+    (&["events", "nope"], "no-such-container", &["nope", "does not exist"]),
+    (&["logs", "nope"], "no-such-container", &["nope", "does not exist"]),
+    (&["mounts", "nope"], "argument-invalid", &["exactly 3 argument", "usage: rruntime mounts"]),
+    (&["completion", "csh"], "argument-invalid", &["csh", "use bash, zsh or fish"]),
+    (&["manual", "nosuch"], "argument-invalid", &["nosuch", "rruntime help"]),
+    (
+        &["spec", "--bundle", "/nonexistent"],
+        "argument-failed",
+        &["--bundle", "/nonexistent", "no such file", "must exist"],
+    ),
+    (
+        &["run", "--bundle", "/nonexistent", "x"],
+        "argument-invalid",
+        &["--bundle", "/nonexistent", "rruntime spec"],
+    ),
+    (&["--log-format", "xml", "list"], "argument-invalid", &["--log-format", "xml", "use text or json"]),
+    (
+        &["--cgroup-manager", "magic", "list"],
+        "argument-invalid",
+        &["--cgroup-manager", "magic", "cgroupfs, systemd"],
+    ),
+    (&["--rootless", "maybe", "list"], "argument-invalid", &["--rootless", "maybe", "true, false or auto"]),
+    (
+        &["--log", "/nonexistent/x", "list"],
+        "argument-failed",
+        &["--log", "/nonexistent/x", "no such file", "must exist"],
+    ),
+    (&["--log", "journald:", "list"], "argument-invalid", &["--log", "identifier", "journald:web"]),
+    (&["--allow-annotation"], "argument-invalid", &["needs an argument", "--allow-annotation NAME"]),
+];
+
+#[test]
+fn each_wrong_command_line_has_its_code_and_what_helps() {
+    let container = Container::new();
+    let mut amiss = Vec::new();
+    for (words, code, told) in LINES {
+        let mut command = container.command(&["--log-format", "json"]);
+        let ended = finish({
+            command.args(*words);
+            command
+        });
+        let errors = ended.err.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let errors: Vec<Value> = errors.filter(|record| record["level"] == "error").collect();
+        // The one whose own words say which form errors have.
+        let message = match &errors[..] {
+            [record] if record["code"] == *code => record["msg"].as_str().unwrap_or_default().to_owned(),
+            [] if words.contains(&"--log-format") => ended.err.clone(),
+            _ => {
+                amiss.push(format!("{words:?}: one record with the code {code}: {ended:?}"));
+                continue;
+            }
+        };
+        if ended.code == 0 {
+            amiss.push(format!("{words:?}: succeeds"));
+        }
+        amiss.extend(
+            told.iter()
+                .filter(|word| !message.contains(**word))
+                .map(|word| format!("{words:?} lacks {word:?}: {message}")),
+        );
+    }
+    assert!(amiss.is_empty(), "{}", amiss.join("\n"));
 }

@@ -369,6 +369,40 @@ fn each_mistake_in_a_config_is_named_and_leaves_nothing() {
     check(ROWS.iter(), Container::run);
 }
 
+/// Programs read the parts of an error, and a person finds the cause in them: each has its place, and none is missing.
+#[test]
+fn each_mistake_has_its_field_code_value_and_hint_in_json() {
+    let mut amiss = Vec::new();
+    for (what, edit, words) in ROWS {
+        let container = Container::new().args(&["true"]).edit(edit);
+        let mut command = container.command(&["--log-format", "json", "run", "--bundle"]);
+        command.arg(container.bundle()).arg(&container.id);
+        container.write_config();
+        let ended = crate::support::finish(command);
+        let errors = ended.err.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let errors: Vec<Value> = errors.filter(|record| record["level"] == "error").collect();
+        let [record] = &errors[..] else {
+            amiss.push(format!("{what}: one record: {ended:?}"));
+            continue;
+        };
+        let part = |key: &str| record[key].as_str().unwrap_or_default();
+        if !part("field").contains(words[0]) {
+            amiss.push(format!("{what}: field {:?}: {record}", words[0]));
+        }
+        for key in ["code", "hint"] {
+            if part(key).is_empty() || part(key) == "failed" {
+                amiss.push(format!("{what}: no {key}: {record}"));
+            }
+        }
+        let missing = words.iter().find(|word| !part("msg").contains(**word));
+        amiss.extend(missing.map(|word| format!("{what}: msg lacks {word:?}: {record}")));
+        if record["value"].is_string() && !part("msg").contains(&format!("{:?}", part("value"))) {
+            amiss.push(format!("{what}: msg lacks the value: {record}"));
+        }
+    }
+    assert!(amiss.is_empty(), "{}", amiss.join("\n"));
+}
+
 #[test]
 fn create_refuses_what_run_refuses() {
     check(ROWS.iter().filter(|(what, ..)| !what.contains("in the container")), Container::create);

@@ -22,7 +22,7 @@ pub const ROWS: &[Row] = &[
         "--log-format",
         "",
         &[
-            "src/report/line.rs::json_has_the_three_keys_on_one_line",
+            "src/report/line.rs::json_has_the_parts_of_an_error_on_one_line",
             "cli/usage.rs::with_a_log_file_stderr_has_the_plain_line_alone_and_the_file_grows",
         ],
     ),
