@@ -55,21 +55,34 @@ impl Init<'_> {
                 Ok(()) | Err(Errno(libc::EEXIST)) => {}
                 Err(errno) => return Err(Fail(Part::Mknod, errno)),
             }
-            // Another process may exchange names in the directory: the owner is set on what was looked at.
-            let node =
-                sys::openat2(parent, name, libc::O_PATH | libc::O_NOFOLLOW, 0, 0).part(Part::Verify)?;
-            let there = sys::fstat(node).part(Part::Verify)?;
-            let same_kind = there.kind() == mode & libc::S_IFMT;
-            let fifo = mode & libc::S_IFMT == libc::S_IFIFO;
-            if !same_kind || (!fifo && there.rdev != number) {
-                return Err(Fail(Part::Unexpected, Errno(libc::EEXIST)));
-            }
-            if (uid, gid) != (0, 0) {
-                sys::fchownat(node, c"", uid, gid).part(Part::Chown)?;
-            }
-            sys::close(node);
-            Ok(())
+            own_node(parent, name, (mode, number), (uid, gid))
         })
+    }
+
+    pub fn new_device(&self, Device { path, mode, number, uid, gid }: Device) -> Outcome<()> {
+        let (directory, name) = split(path)?;
+        let parent = self.plain_directory(directory.c()?)?;
+        let name = name.c()?;
+        sys::mknodat(parent, name, mode, number).part(Part::Mknod)?;
+        own_node(parent, name, (mode, number), (uid, gid)).inspect_err(|_| {
+            // The failure that led here is the one to report.
+            let _ = sys::unlinkat(parent, name);
+        })
+    }
+
+    /// A process that may exchange names in the directory may remove what is there as well.
+    pub fn remove_device(&self, path: &CStr, mode: u32, number: u64) -> Outcome<()> {
+        let (directory, name) = split(path)?;
+        let parent = match self.lookup_plain(directory.c()?) {
+            Err(Errno(libc::ENOENT)) => return Ok(()),
+            found => found.part(Part::OpenTarget)?,
+        };
+        let name = name.c()?;
+        match own_node(parent, name, (mode, number), (0, 0)) {
+            Ok(()) => sys::unlinkat(parent, name).part(Part::Unlink),
+            Err(Fail(_, Errno(libc::ENOENT))) => Ok(()),
+            other => other,
+        }
     }
 
     /// `copy-symlink`: the link that `source` is open on, made again at `target`.
@@ -276,6 +289,32 @@ fn hide(devpts: Fd, master: Fd) -> Outcome<u32> {
 /// Writes a file about ourselves. "self" is a link, and the only one that this lookup may meet.
 pub fn write_self(proc: Fd, file: &CStr, value: &[u8]) -> Outcome<()> {
     write_control(proc, c"self", libc::RESOLVE_BENEATH, file, value)
+}
+
+/// The directory of an absolute path, and the name in it.
+#[inline(never)]
+fn split(path: &CStr) -> Outcome<(Text, Text)> {
+    let bytes = path.to_bytes();
+    let slash = bytes.iter().rposition(|&b| b == b'/').unwrap_or(0);
+    Ok((Text::new(&bytes[..=slash])?, Text::new(&bytes[slash + 1..])?))
+}
+
+/// What is at `name` has to be this node. Another process may exchange names in the directory: the owner is set on what was
+/// looked at.
+#[inline(never)]
+fn own_node(parent: Fd, name: &CStr, (mode, number): (u32, u64), (uid, gid): (u32, u32)) -> Outcome<()> {
+    let node = sys::openat2(parent, name, libc::O_PATH | libc::O_NOFOLLOW, 0, 0).part(Part::Verify)?;
+    let there = sys::fstat(node).part(Part::Verify)?;
+    let same_kind = there.kind() == mode & libc::S_IFMT;
+    let fifo = mode & libc::S_IFMT == libc::S_IFIFO;
+    if !same_kind || (!fifo && there.rdev != number) {
+        return Err(Fail(Part::Unexpected, Errno(libc::EEXIST)));
+    }
+    if (uid, gid) != (0, 0) {
+        sys::fchownat(node, c"", uid, gid).part(Part::Chown)?;
+    }
+    sys::close(node);
+    Ok(())
 }
 
 pub fn write_sysctl(proc: Fd, path: &CStr, value: &[u8]) -> Outcome<()> {

@@ -68,6 +68,11 @@ impl Init<'_> {
         self.lookup_by(path, libc::O_PATH, Way::Linked)
     }
 
+    /// Opens (O_PATH) what is at `path`, where no link is on the way.
+    pub fn lookup_plain(&self, path: &CStr) -> sys::Sys<Fd> {
+        self.lookup_by(path, libc::O_PATH, Way::Plain)
+    }
+
     /// Opens the directory at `path`, made if it is missing, where no link is on the way.
     pub fn plain_directory(&self, path: &CStr) -> Outcome<Fd> {
         self.find_or_make(path, Missing::Directory, Way::Plain)

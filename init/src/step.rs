@@ -50,6 +50,8 @@ impl<'a> Init<'a> {
             Step::Unmount { path, mount } => self.unmount(path, mount),
             Step::Remount(change) => self.remount(change),
             Step::Device(device) => self.device(device),
+            Step::NewDevice(device) => self.new_device(device),
+            Step::RemoveDevice { path, mode, number } => self.remove_device(path, mode, number),
             Step::Symlink { to, path } => self.symlink(to, path),
             Step::OpenNull {} => self.open_null(),
             Step::Console { bind, held } => self.open_console(bind, held),

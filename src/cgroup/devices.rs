@@ -120,6 +120,16 @@ impl Rules {
     }
 }
 
+/// Whether every container may do what this rule is about, whatever its rules say.
+pub fn is_everyones(rule: &DeviceRule) -> bool {
+    let mut rules = Vec::new();
+    let everyones = |rule: &Rule| {
+        let given = DEFAULTS.iter().filter(|default| default.range.covers(&rule.range));
+        rule.access & !given.fold(0, |bits, default| bits | default.access) == 0
+    };
+    check(rule, 0, &mut rules).is_ok() && rules.iter().all(everyones)
+}
+
 fn check(rule: &DeviceRule, index: usize, rules: &mut Vec<Rule>) -> Result<()> {
     let wrong = |field: &str, value: &dyn fmt::Display, reason: &'static str| {
         Err(Error::new(reason)

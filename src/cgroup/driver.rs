@@ -204,7 +204,7 @@ impl Driver {
     pub fn update(&self, limits: &Limits, earlier: &Limits, rest: Rest) -> Result<Undo<'_>> {
         match self {
             Driver::None => Err(without_cgroup("updated")),
-            Driver::Files(cgroup) => cgroup.update(limits),
+            Driver::Files(cgroup) => cgroup.update(limits, earlier),
             Driver::Systemd(scope) => scope.update(limits, earlier, rest),
         }
     }

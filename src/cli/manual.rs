@@ -196,7 +196,12 @@ mod tests {
         use crate::cli::Face;
         let words = |line: &str| -> Vec<_> {
             let line = line.split(['#', '>', '|']).next().unwrap();
-            line.split_whitespace().skip(1).map(|word| word.trim_matches('\'').into()).collect()
+            // What is quoted is one word.
+            let parts = line.split('\'').enumerate().flat_map(|(i, part)| match i % 2 {
+                0 => part.split_whitespace().collect(),
+                _ => vec![part],
+            });
+            parts.skip(1).map(Into::into).collect()
         };
         for each in COMMANDS {
             assert!(!each.examples.is_empty(), "{} has no examples", each.name);

@@ -2,8 +2,8 @@
 
 use crate::engine::running::events::{ContainerEvent, Stream};
 use crate::engine::{
-    AfterExit, CheckpointOptions, CreateOptions, Engine, ExecOptions, Force, Recipients, RestoreOptions,
-    Running, Started, UpdateOptions,
+    AfterExit, CheckpointOptions, CreateOptions, DeviceOptions, Engine, ExecOptions, Force, Recipients,
+    RestoreOptions, Running, Started, UpdateOptions,
 };
 use crate::error::Result;
 use crate::sys::launch::Child;
@@ -85,6 +85,16 @@ impl Engine {
     /// The mounts that were added at the destinations of the file's entries, if all of them are there.
     pub fn remove_mounts(&self, id: &str, file: &Path) -> Result<()> {
         self.call().remove_mounts(id, file)
+    }
+
+    /// A node of this device in the container, and the rule that opens it; or neither.
+    pub fn add_device(&self, id: &str, options: &DeviceOptions) -> Result<()> {
+        self.call().add_device(id, options)
+    }
+
+    /// Takes away what [`Engine::add_device`] has added with its node at this path.
+    pub fn remove_device(&self, id: &str, inside: &str) -> Result<()> {
+        self.call().remove_device(id, inside)
     }
 
     /// Reports on the container until it ends, the reader is gone, or `tell` has heard enough.

@@ -5,6 +5,7 @@
 pub use crate::cgroup::systemd::Buses;
 pub use crate::cgroup::{Below, CgroupManager};
 pub use crate::criu::messages::CgroupMode;
+use crate::spec::DeviceRule;
 pub use crate::spec::{Keyring, RootChange};
 use std::ffi::OsString;
 use std::os::fd::BorrowedFd;
@@ -178,11 +179,40 @@ pub struct UpdateOptions {
     /// `linux.resources` as JSON, and where it is from.
     pub resources: Vec<u8>,
     pub from: String,
+    /// Rules that come behind those for devices that the container has. Those of `resources` are not taken: engines write
+    /// the config's into every update.
+    pub device_rules: Vec<DeviceRule<'static>>,
     /// Limits that were options; errors of any other are named by a pointer.
     pub typed: Vec<Typed>,
     /// Intel RDT, `linux.intelRdt.l3CacheSchema` and `memBwSchema`.
     pub l3_cache_schema: Option<String>,
     pub mem_bw_schema: Option<String>,
+}
+
+impl UpdateOptions {
+    /// Of no limit; what is wrong with a device's rule is told of this option.
+    pub fn of_device(option: &str, value: &str) -> UpdateOptions {
+        let typed = Typed { pointer: "/devices", option: option.to_owned(), value: Some(value.to_owned()) };
+        UpdateOptions {
+            resources: b"{}".to_vec(),
+            from: option.to_owned(),
+            device_rules: Vec::new(),
+            typed: vec![typed],
+            l3_cache_schema: None,
+            mem_bw_schema: None,
+        }
+    }
+}
+
+/// A device of the host for a container that runs.
+#[derive(Clone, Debug)]
+pub struct DeviceOptions {
+    /// Its node on the host.
+    pub path: PathBuf,
+    /// Where its node will be in the container.
+    pub inside: String,
+    /// What the container may do with it: of r, w and m.
+    pub access: String,
 }
 
 /// Which processes a signal is for.

@@ -31,6 +31,8 @@ const NEEDED: u64 = 1 << 0 /* CAP_CHOWN */
     | 1 << 4 /* CAP_FSETID */
     | 1 << 21 /* CAP_SYS_ADMIN */;
 
+const MKNOD: u64 = 1 << 27;
+
 /// Whether files of the container are opened: the process that does that is in the container's cgroup, so that it uses the
 /// container's memory, under its device rules.
 pub fn copies(list: &[Mount]) -> bool {
@@ -94,19 +96,34 @@ pub fn add<'a>(
         belonging::push(to.user_namespaces, USER, &mut script);
         push_copies(&opens, &mut script);
     }
-    push_entry(to, to.namespaces & !USER & !PID, pidfd, &mut script);
+    push_entry(to, to.namespaces & !USER & !PID, pidfd, NEEDED, &mut script);
     script.append(mounting);
     Ok(Tenant { script, opens, ..Tenant::new() })
 }
 
-/// Joins these namespaces, and keeps no more rights there than mounting takes.
-fn push_entry(to: Destination, flags: u64, pidfd: Handle, script: &mut Script) {
+/// Does one thing with a device node, by its path.
+pub fn device(step: Step, to: Destination) -> Tenant<'static> {
+    let mut opens = Opens::default();
+    let pidfd = opens.add(Open::Pidfd);
+    let mut script = Script::default();
+    script.push(Field::None, Step::OpenHostProc {});
+    script.push(Field::None, Step::Undumpable {});
+    push_entry(to, MOUNT, pidfd, NEEDED | MKNOD, &mut script);
+    script.push(Field::None, Step::OpenRoot { path: c"/" });
+    script.push(Field::None, Step::Umask { value: 0 });
+    script.push(Field::Mount(0), step);
+    script.push(Field::None, Step::Finish {});
+    Tenant { script, opens, ..Tenant::new() }
+}
+
+/// Joins these namespaces, and keeps no more rights there than these.
+fn push_entry(to: Destination, flags: u64, pidfd: Handle, kept: u64, script: &mut Script) {
     script.push(Field::None, Step::Join { namespace: pidfd, flags });
     belonging::push(to.user_namespaces, flags, script);
     if to.namespaces & USER != 0 {
         script.push(Field::None, Step::BecomeRoot { keep_groups: false });
     }
-    script.push(Field::None, Step::Capabilities { effective: NEEDED, permitted: NEEDED, inheritable: 0 });
+    script.push(Field::None, Step::Capabilities { effective: kept, permitted: kept, inheritable: 0 });
 }
 
 /// The kernel locks the host's flags in the mount table that a user namespace gets: so that is where copies for it are
@@ -170,7 +187,7 @@ pub fn remove<'a>(list: &[Added], to: Destination) -> Tenant<'a> {
     let mut script = Script::default();
     script.push(Field::None, Step::OpenHostProc {});
     script.push(Field::None, Step::Undumpable {});
-    push_entry(to, to.namespaces & (USER | MOUNT), pidfd, &mut script);
+    push_entry(to, to.namespaces & (USER | MOUNT), pidfd, NEEDED, &mut script);
     script.push(Field::None, Step::OpenRoot { path: c"/" });
     let steps = list.iter().map(|added| (added.index, c(&absolute(added.destination)), added.mount));
     for (index, path, mount) in steps.clone() {

@@ -57,7 +57,10 @@ pub fn step(step: &Step) -> String {
         Step::KeepMounts {} => "report each mount".into(),
         Step::FindMount { path, .. } | Step::Unmount { path, .. } => format!("unmount {}", text(path)),
         Step::Remount(Remount { target, .. }) => format!("change the mount on {}", text(target)),
-        Step::Device(Device { path, .. }) => format!("make the device {}", text(path)),
+        Step::Device(Device { path, .. }) | Step::NewDevice(Device { path, .. }) => {
+            format!("make the device {}", text(path))
+        }
+        Step::RemoveDevice { path, .. } => format!("remove the device {}", text(path)),
         Step::Symlink { path, .. } => format!("make the link {}", text(path)),
         Step::OpenNull {} => "verify /dev/null".into(),
         Step::Console { .. } => "open a terminal".into(),
@@ -134,7 +137,11 @@ pub fn values(step: &Step, opens: Option<&Opens>) -> String {
         }
         Step::Remount(it) => joined([changed(&it.attributes), changed(&it.recursive_attributes)]),
         Step::RootAttributes { attributes, .. } => changed(attributes),
-        Step::Device(Device { mode, number, uid, gid, .. }) => format!(
+        Step::RemoveDevice { number, .. } => {
+            format!("{}:{}", libc::major(*number), libc::minor(*number))
+        }
+        Step::Device(Device { mode, number, uid, gid, .. })
+        | Step::NewDevice(Device { mode, number, uid, gid, .. }) => format!(
             "{}:{}, mode {:04o}, owner {uid}:{gid}",
             libc::major(*number),
             libc::minor(*number),

@@ -32,7 +32,7 @@ pub mod store;
 pub use brief::Brief;
 pub use claims::short_name;
 pub use process::{Life, Process, boot_id, is_init};
-pub use record::{AddedMount, Maker, Phase, Record};
+pub use record::{AddedDevice, AddedMount, Maker, Phase, Record};
 pub use store::{
     Awaited, Entry, NoRoot, START_ANSWER, START_AWAITED, START_SOCKET, START_WORD, Store, awaited_at,
 };

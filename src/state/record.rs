@@ -39,6 +39,17 @@ pub struct AddedMount {
     pub inode: u64,
 }
 
+/// A device of `mounts add`: where its node is, as a path from the root, and what its rule allows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AddedDevice {
+    pub path: String,
+    #[serde(skip_serializing_if = "empty")]
+    pub block: bool,
+    pub number: u64,
+    pub access: String,
+}
+
 /// The runtime that made a container, where it is not this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Maker {
@@ -80,6 +91,9 @@ pub struct Record {
     /// What `mounts add` has mounted, in this order; what has gone by other ways is still here.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mounts: Vec<AddedMount>,
+    /// Devices that `mounts add` has added.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<AddedDevice>,
     /// `linux.resources` as the last update left them, in JSON; absent: as config.json has them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limits: Option<String>,

@@ -11,6 +11,7 @@ const BPF_PROG_LOAD: i32 = 5;
 const BPF_PROG_ATTACH: i32 = 8;
 const BPF_PROG_DETACH: i32 = 9;
 const BPF_PROG_GET_FD_BY_ID: i32 = 13;
+const BPF_OBJ_GET_INFO_BY_FD: i32 = 15;
 const BPF_PROG_QUERY: i32 = 16;
 
 const BPF_PROG_TYPE_CGROUP_DEVICE: u32 = 15;
@@ -20,6 +21,9 @@ const BPF_CGROUP_DEVICE: u32 = 6;
 pub const BPF_F_ALLOW_MULTI: u32 = 1 << 1;
 /// Replace the given program in one step.
 pub const BPF_F_REPLACE: u32 = 1 << 2;
+
+/// The name of a device program of ours.
+pub const DEVICE_PROGRAM: [u8; 16] = *b"rr_devices\0\0\0\0\0\0";
 
 /// One instruction, as `struct bpf_insn`.
 #[repr(C)]
@@ -96,7 +100,7 @@ pub fn load_device_program(program: &[Instruction], log: Option<&mut [u8]>) -> S
         insns: program.as_ptr() as u64,
         license: c"Apache".as_ptr() as u64,
         expected_attach_type: BPF_CGROUP_DEVICE,
-        prog_name: *b"rr_devices\0\0\0\0\0\0",
+        prog_name: DEVICE_PROGRAM,
         ..Load::default()
     };
     if let Some(log) = log {
@@ -155,4 +159,25 @@ pub fn program_by_id(id: u32) -> SysResult<OwnedFd> {
     let mut attributes: [u32; 3] = [id, 0, 0];
     // SAFETY: the command returns a new descriptor.
     unsafe { owned(bpf(BPF_PROG_GET_FD_BY_ID, &mut attributes)) }
+}
+
+#[repr(C)]
+struct Info {
+    bpf_fd: u32,
+    info_len: u32,
+    info: u64,
+}
+
+/// bpf(BPF_OBJ_GET_INFO_BY_FD): the name of a program.
+pub fn program_name(program: BorrowedFd) -> SysResult<[u8; 16]> {
+    // The beginning of `struct bpf_prog_info`, in which zero lengths ask for no instructions.
+    const NAME: usize = 64;
+    let mut info = [0_u8; NAME + 16];
+    let mut get = Info {
+        bpf_fd: program.as_raw_fd() as u32,
+        info_len: info.len() as u32,
+        info: info.as_mut_ptr() as u64,
+    };
+    check(bpf(BPF_OBJ_GET_INFO_BY_FD, &mut get))?;
+    Ok(std::array::from_fn(|i| info[NAME + i]))
 }

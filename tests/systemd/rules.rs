@@ -83,6 +83,37 @@ fn reloading_systemd_neither_widens_nor_drops_device_rules() {
 }
 
 #[test]
+fn a_device_rule_of_an_update_is_a_property_too() {
+    under_systemd!(true);
+    let container = scoped().args(&["sleep", "100"]).edit(|config| {
+        config["linux"]["resources"]["devices"] = serde_json::json!([{"allow": false, "access": "rwm"}]);
+        let capabilities = config["process"]["capabilities"].as_object_mut().unwrap();
+        for set in capabilities.values_mut() {
+            set.as_array_mut().unwrap().push("CAP_MKNOD".into());
+        }
+        config["root"]["readonly"] = false.into();
+        config["mounts"]
+            .as_array_mut()
+            .unwrap()
+            .push(serde_json::json!({"destination": "/tmp", "type": "tmpfs",
+            "source": "tmpfs", "options": ["dev", "mode=1777"]}));
+    });
+    let container = started(container);
+    let alone = reloads();
+    for (rule, fuse) in [("c 10:229 rw", "10 open"), ("deny c 10:229 rw", "10 denied")] {
+        container.call(&["update", "--device-rule", rule, &container.id]).ok();
+        for _ in 0..2 {
+            let found = container.exec_sh(OPEN).ok();
+            assert!(found.contains(fuse) && found.contains("1 denied"), "{rule}: {found}");
+            let allowed = property(&container, "DeviceAllow");
+            assert_eq!(allowed.contains("10:229"), fuse == "10 open", "{allowed}");
+            reload(&alone);
+        }
+    }
+    container.call(&["delete", "--force", &container.id]).ok();
+}
+
+#[test]
 fn limits_are_properties_and_files_and_an_update_changes_both() {
     needs_limits!("memory", "pids", "cpu");
     let container = scoped().args(&["sleep", "100"]).edit(|config| {

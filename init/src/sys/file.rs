@@ -152,6 +152,11 @@ pub fn mknodat(dir: Fd, p: &CStr, mode: u32, number: u64) -> Sys<()> {
     unsafe { call_memory(libc::SYS_mknodat, [dir.raw(), path(p), mode as usize, number as usize]) }.map(drop)
 }
 
+pub fn unlinkat(dir: Fd, p: &CStr) -> Sys<()> {
+    // SAFETY: it reads a path that ends with a NUL.
+    unsafe { call_memory(libc::SYS_unlinkat, [dir.raw(), path(p), 0]) }.map(drop)
+}
+
 /// The text of a link, with its NUL.
 pub fn link_text<'b>(dir: Fd, p: &CStr, buffer: &'b mut [u8; libc::PATH_MAX as usize]) -> Sys<&'b CStr> {
     let room = buffer.len() - 1;

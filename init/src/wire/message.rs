@@ -72,6 +72,7 @@ parts! {
     Setsid = "setsid",
     Dup = "dup",
     Mmap = "mmap",
+    Unlink = "unlink",
 }
 
 /// The `Reached` of a process that was spawned and leads its session: the one that spawned it, which holds its terminal, may

@@ -291,4 +291,8 @@ steps! {
     AllowPort { port: u64, access: u64 }
     /// landlock_restrict_self(2), by no_new_privs or CAP_SYS_ADMIN.
     Restrict {}
+    /// As `Device`, where nothing is yet.
+    NewDevice(device: Device<'a>)
+    /// unlinkat(2) of this device node, which may have gone.
+    RemoveDevice { path: &'a CStr, mode: u32, number: u64 }
 }

@@ -1,8 +1,10 @@
 //! Other limits for a cgroup that is in use: all of them, or none.
 //!
 //! What a file says is read before it is written, so that what was written already can be set back when the kernel
-//! refuses a later one. Device rules are left alone: others (an engine's plugin for GPUs) may have changed them.
+//! refuses a later one. Of device rules only what the update changes is changed: others (an engine's plugin for GPUs) may
+//! have changed them too.
 
+use super::enforce::EarlierRules;
 use super::held::{Cgroup, Held};
 use crate::cgroup::limits::Limits;
 use crate::cgroup::render::write::{IfAbsent, Write};
@@ -12,6 +14,7 @@ use crate::sys::{Errno, SysResult};
 /// What the files said before an update.
 pub struct Undo<'c> {
     before: Vec<Before<'c>>,
+    devices: Option<EarlierRules<'c>>,
 }
 
 struct Before<'c> {
@@ -22,12 +25,16 @@ struct Before<'c> {
 }
 
 impl Cgroup {
-    /// Writes limits, but no device rules. When one is refused, those that were written before it are set back, and
-    /// the error says so; if that fails as well, it names the files that stay changed.
-    pub fn update(&self, limits: &Limits) -> Result<Undo<'_>> {
+    /// Writes limits, then device rules if there are other ones. When one is refused, those that were written before it are
+    /// set back, and the error says so; if that fails as well, it names the files that stay changed.
+    pub fn update(&self, limits: &Limits, earlier: &Limits) -> Result<Undo<'_>> {
         self.check_memory(limits)?;
-        let mut undo = Undo { before: Vec::new() };
-        match self.carry_out(limits, |held, write| undo.put(held, write)) {
+        let mut undo = Undo { before: Vec::new(), devices: None };
+        let mut done = self.carry_out(limits, |held, write| undo.put(held, write));
+        if let (Ok(()), Some(rules), Some(earlier)) = (&done, &limits.devices, &earlier.devices) {
+            done = self.change_devices(rules, earlier).map(|devices| undo.devices = devices);
+        }
+        match done {
             Ok(()) => Ok(undo),
             Err(error) => Err(undo.back(error)),
         }
@@ -41,6 +48,11 @@ impl<'c> Undo<'c> {
         let write = |before: &Before| match &before.value {
             Some(value) => before.held.write(&before.file, value),
             None => Err(Errno(libc::EINVAL)),
+        };
+        let devices = self.devices.and_then(|devices| devices.restore().err());
+        let error = match devices {
+            Some(more) => error.doing(format!("device rules that stay changed: {more}")),
+            None => error,
         };
         // Backwards; and what depends on an earlier file once more, as with limits (see `apply`).
         let again: Vec<Before> =

@@ -77,19 +77,23 @@ impl Exceptions {
     /// The writes that turn `self`, the kernel's present state, into `target`. What stays allowed is allowed at
     /// every moment in between, and no rule is written that is in force already.
     pub fn towards(&self, target: &Exceptions) -> Vec<Change> {
-        let mut changes = Vec::new();
         let same_default = self.allow_by_default == target.allow_by_default;
         // Exceptions of an "allow" default are not shown, so only a reset makes sure of them.
-        let reset = !same_default || (target.allow_by_default && !target.except.is_empty());
-        let nothing = BTreeMap::new();
-        let present = if reset { &nothing } else { &self.except };
-        if reset {
-            changes.push(Change { allow: target.allow_by_default, line: "a".to_owned() });
+        if same_default && (!target.allow_by_default || target.except.is_empty()) {
+            return self.differences(target);
         }
-        // First what is missing, then what is too much.
+        let fresh = Exceptions { allow_by_default: target.allow_by_default, except: BTreeMap::new() };
+        let mut changes = vec![Change { allow: target.allow_by_default, line: "a".to_owned() }];
+        changes.extend(fresh.differences(target));
+        changes
+    }
+
+    /// The writes to `target`, which has the same default: first what is missing, then what is too much.
+    fn differences(&self, target: &Exceptions) -> Vec<Change> {
+        let mut changes = Vec::new();
         for (wanted, there, allow) in [
-            (&target.except, present, !target.allow_by_default),
-            (present, &target.except, target.allow_by_default),
+            (&target.except, &self.except, !target.allow_by_default),
+            (&self.except, &target.except, target.allow_by_default),
         ] {
             for (range, access) in wanted {
                 let access = access & !there.get(range).copied().unwrap_or(0);
@@ -99,6 +103,32 @@ impl Exceptions {
             }
         }
         changes
+    }
+
+    /// The writes by which the rules become `target` where they were `earlier`, and those back. `self` is what the kernel
+    /// has: what another program has added to it, or taken away, stays as it is. `None`: it is of another kind than
+    /// `earlier`.
+    pub fn update(&self, earlier: &Exceptions, target: &Exceptions) -> Option<[Vec<Change>; 2]> {
+        if self.allow_by_default != earlier.allow_by_default {
+            return None;
+        }
+        // With "allow" as the default the kernel does not show them.
+        let before = if self.allow_by_default { earlier } else { self };
+        if earlier.allow_by_default != target.allow_by_default {
+            return Some([before.towards(target), target.towards(before)]);
+        }
+        let mut after = before.clone();
+        let beyond = |range: &Range, access: u8, other: &Exceptions| {
+            access & !other.except.get(range).copied().unwrap_or(0)
+        };
+        for (range, access) in &target.except {
+            *after.except.entry(*range).or_default() |= beyond(range, *access, earlier);
+        }
+        for (range, access) in &earlier.except {
+            let gone = beyond(range, *access, target);
+            after.except.entry(*range).and_modify(|access| *access &= !gone);
+        }
+        Some([before.differences(&after), after.differences(before)])
     }
 }
 
@@ -131,6 +161,37 @@ mod tests {
         let new = Exceptions::of(&rules(r#"[{"allow":true,"access":"r","type":"c","major":10,"minor":2}]"#))
             .unwrap();
         assert_eq!(lines(&old.towards(&new)), ["allow c 10:2 r", "deny c 10:1 rw"]);
+    }
+
+    #[test]
+    fn an_update_writes_what_changes_of_our_rules_and_leaves_what_others_have_written() {
+        let of = |json: &str| Exceptions::of(&rules(json)).unwrap();
+        let old = of(r#"[{"allow":true,"access":"rw","type":"c","major":10,"minor":1}]"#);
+        let new = of(r#"[{"allow":true,"access":"rw","type":"c","major":10,"minor":1},
+            {"allow":true,"access":"rw","type":"c","major":10,"minor":2},
+            {"allow":true,"access":"rw","type":"c","major":195},
+            {"allow":false,"access":"w","type":"c","major":10,"minor":1}]"#);
+        let mut kernel = old.clone();
+        kernel.except.insert(Range { class: Class::Char, major: Some(195), minor: None }, 2);
+        let [there, back] = kernel.update(&old, &new).unwrap();
+        assert_eq!(lines(&there), ["allow c 10:2 rw", "allow c 195:* w", "deny c 10:1 w"]);
+        // What another program had allowed is not taken away with it.
+        assert_eq!(lines(&back), ["allow c 10:1 w", "deny c 10:2 rw", "deny c 195:* w"]);
+        assert_eq!(kernel.update(&new, &new), Some([Vec::new(), Vec::new()]));
+        // Of everything but some, no moment is wider than before or after.
+        let all = of(r#"[{"allow":true,"access":"rwm"}]"#);
+        let less = of(
+            r#"[{"allow":true,"access":"rwm"},{"allow":false,"access":"rwm","type":"c","major":10,"minor":2}]"#,
+        );
+        let seen = Exceptions::parse("a *:* rwm\n").unwrap();
+        let [there, back] = seen.update(&all, &less).unwrap();
+        assert_eq!(
+            (lines(&there), lines(&back)),
+            (vec!["deny c 10:2 rw".into()], vec!["allow c 10:2 rw".into()])
+        );
+        assert_eq!(seen.update(&old, &new), None);
+        let [there, back] = old.update(&old, &all).unwrap();
+        assert_eq!((&*lines(&there), &*lines(&back)[0]), (&["allow a".to_owned()][..], "deny a"));
     }
 
     #[test]

@@ -130,6 +130,15 @@ pub fn of_devices(limits: &Limits) -> Vec<Property> {
     }
 }
 
+/// The same in the place of rules that a scope has: systemd adds to its list, unless that is emptied first.
+pub fn of_other_devices(limits: &Limits) -> Vec<Property> {
+    let mut properties = of_devices(limits);
+    if !properties.is_empty() {
+        properties.insert(0, Property::new("DeviceAllow", Value::Rules(Vec::new())));
+    }
+    properties
+}
+
 /// What a scope does not have on cgroup v1, as warnings.
 pub fn lacking_on_v1(limits: &Limits, all: &BTreeMap<Text, Text>) -> Vec<Error> {
     let exceptions = limits.devices.as_ref().is_some_and(devices::has_exceptions).then(|| {

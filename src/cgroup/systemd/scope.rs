@@ -215,15 +215,19 @@ impl Scope {
     /// Other limits: files, then systemd, which writes some of them itself, with its rounding; then those once more.
     /// `earlier` are the limits from before.
     pub fn update(&self, limits: &Limits, earlier: &Limits, rest: Rest) -> Result<Undo<'_>> {
-        let undo = self.cgroup.update(limits)?;
-        let properties = properties::of_limits(limits, self.wanted.is_unified());
+        let undo = self.cgroup.update(limits, earlier)?;
+        let mut properties = properties::of_limits(limits, self.wanted.is_unified());
+        properties.extend(properties::of_other_devices(limits));
         if properties.is_empty() || !self.unit.made {
             return Ok(undo);
         }
         if let Err(error) = self.set(&properties, rest) {
             return Err(undo.back(error));
         }
-        match self.cgroup.apply(limits) {
+        let again = self.cgroup.apply(limits);
+        let rules =
+            |()| limits.devices.as_ref().map_or(Ok(()), |rules| self.cgroup.rewrite_exceptions(rules));
+        match again.and_then(rules) {
             Ok(()) => Ok(undo),
             Err(error) => Err(self.set_back(undo, (limits, earlier), error, rest)),
         }
@@ -240,7 +244,10 @@ impl Scope {
     ) -> Error {
         let unified = self.wanted.is_unified();
         let changed = properties::of_limits(limits, unified);
-        let back = properties::back(&changed, &properties::of_limits(earlier, unified));
+        let mut back = properties::back(&changed, &properties::of_limits(earlier, unified));
+        if limits.devices.is_some() {
+            back.extend(properties::of_other_devices(earlier));
+        }
         if back.is_empty() || !self.unit.made {
             return undo.back(error);
         }

@@ -7,6 +7,7 @@ use crate::cli::arguments::{integer, option};
 use crate::cli::{Arguments, Session};
 use crate::engine::{Typed, UpdateOptions};
 use crate::error::{self, Error, Result};
+use crate::spec::DeviceRule;
 use crate::state::NoRoot;
 use clap::Arg;
 use serde_json::{Value, json};
@@ -19,9 +20,12 @@ pub const COMMAND: Command = Command {
     detail: "Changes all limits that are given, or none if one is refused; other limits stay the same.\n\
              Sizes are in bytes or have a unit: 64m, 1.5g; -1 removes a limit.\n\
              --resources reads the limits from a file (linux.resources as in config.json); all other options\n\
-             except --l3-cache-schema and --mem-bw-schema are then ignored. Device rules do not change.",
+             except --device-rule, --l3-cache-schema and --mem-bw-schema are then ignored, as are its device rules.\n\
+             --device-rule opens devices, or closes them: 'c 10:200 rwm', 'b 8:* r', 'deny c 10:229 rwm'. The rule\n\
+             comes behind those that the container has; the last one that fits decides.",
     examples: "update --memory 256m --pids-limit 100 web\n\
-               update --resources limits.json web  # {\"cpu\": {\"shares\": 512}}",
+               update --resources limits.json web  # {\"cpu\": {\"shares\": 512}}\n\
+               update --device-rule 'c 10:229 rw' web  # /dev/fuse",
     options,
     action: Action::Call(run),
     ..ON_A_CONTAINER
@@ -68,6 +72,11 @@ fn options() -> Vec<Arg> {
         option("resources", "FILE", "read the limits from this JSON file; - for standard input").short('r'),
     ];
     options.extend(limits);
+    options.push(crate::cli::arguments::options(
+        "device-rule",
+        "RULE",
+        "open devices: 'c 10:200 rwm', or 'deny …'",
+    ));
     options.push(option("l3-cache-schema", "SCHEMA", "Intel RDT: L3 cache allocation"));
     options.push(option("mem-bw-schema", "SCHEMA", "Intel RDT: memory bandwidth allocation"));
     options
@@ -80,7 +89,7 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
 
 fn parse(session: &Session, arguments: &Arguments) -> Result<UpdateOptions> {
     let owned = |name| Ok(arguments.text(name)?.map(str::to_owned));
-    let (from, resources, typed) = match arguments.path("resources") {
+    let (from, resources, mut typed) = match arguments.path("resources") {
         Some(file) => {
             for (name, ..) in LIMITS.iter().filter(|(name, ..)| arguments.value(name).is_some()) {
                 let warning = Error::new("is ignored because --resources is given");
@@ -91,13 +100,57 @@ fn parse(session: &Session, arguments: &Arguments) -> Result<UpdateOptions> {
         }
         None => ("the options".to_owned(), given(arguments)?.to_string().into_bytes(), typed(arguments)?),
     };
+    let texts = arguments.texts("device-rule")?;
+    let device_rules = texts.iter().map(|text| device_rule(text)).collect::<Result<Vec<_>>>()?;
+    if !texts.is_empty() {
+        let option = "--device-rule".to_owned();
+        typed.push(Typed { pointer: "/devices", option, value: Some(texts.join(", ")) });
+    }
     Ok(UpdateOptions {
         from,
         resources,
+        device_rules,
         typed,
         l3_cache_schema: owned("l3-cache-schema")?,
         mem_bw_schema: owned("mem-bw-schema")?,
     })
+}
+
+/// `[allow|deny] TYPE MAJOR:MINOR ACCESS`, as the v1 files and Docker's --device-cgroup-rule have it.
+fn device_rule(text: &str) -> Result<DeviceRule<'static>> {
+    let (allow, rule) = match text.split_once(' ') {
+        Some(("deny", rule)) => (false, rule),
+        Some(("allow", rule)) => (true, rule),
+        _ => (true, text),
+    };
+    let words: Vec<&str> = rule.split(' ').collect();
+    let parsed = match words[..] {
+        [kind @ ("a" | "b" | "c"), numbers, access] if is_access(access) => {
+            numbers.split_once(':').and_then(|(major, minor)| {
+                let (major, minor) = (number(major, 1 << 12)?, number(minor, 1 << 20)?);
+                let (kind, access) = (Some(kind.to_owned().into()), Some(access.to_owned().into()));
+                Some(DeviceRule { allow, kind, major, minor, access })
+            })
+        }
+        _ => None,
+    };
+    let form = "must be [allow|deny] TYPE MAJOR:MINOR ACCESS, as in 'c 10:200 rwm': TYPE a, b or c, a number or * for all, \
+                ACCESS of r, w and m";
+    parsed.ok_or_else(|| Error::argument("--device-rule", text, form))
+}
+
+/// Some of the letters, each once.
+pub fn is_access(text: &str) -> bool {
+    !text.is_empty() && text.chars().enumerate().all(|(i, c)| "rwm".contains(c) && !text[..i].contains(c))
+}
+
+/// A device's number, below `end`; `*` is every one.
+#[expect(clippy::option_option, reason = "no number, and none that is one")]
+fn number(text: &str, end: i64) -> Option<Option<i64>> {
+    if text == "*" {
+        return Some(None);
+    }
+    text.parse().ok().filter(|number| (0..end).contains(number)).map(Some)
 }
 
 /// Larger than any list of devices.

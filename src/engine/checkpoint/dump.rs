@@ -60,6 +60,14 @@ impl Call<'_> {
             .value(&added.destination)
             .remedy("remove them first, by `mounts remove`, or write them into config.json"));
         }
+        if let Some(added) = record.devices.first() {
+            return Err(Error::new(
+                "a container with devices of `mounts add` cannot be made again from its config",
+            )
+            .kind(ErrorKind::Unsupported)
+            .value(&added.path)
+            .remedy("remove them first, by `mounts remove --device`, or write them into config.json"));
+        }
         let first = record.process.ok_or_else(|| Error::new("the container has ended"))?;
         service::check_version(&self.waits)?;
         self.check_features(options)?;

@@ -339,7 +339,21 @@ fn remedy(step: &Step, pointer: Option<&str>, part: Part, errno: i32) -> Option<
         (Step::Pivot {}, Part::PivotRoot, libc::EINVAL) => {
             "on a host that runs from its initramfs, use --no-pivot"
         }
-        (Step::Device { .. }, Part::Mknod, libc::EPERM) => "making device nodes needs CAP_MKNOD on the host",
+        (Step::NewDevice(_), Part::Mknod, libc::EEXIST) => {
+            "something is at this path: name another one behind a colon; or if it is the device, open it by update --device-rule"
+        }
+        (Step::NewDevice(_), Part::OpenTarget, libc::ELOOP) => {
+            "a symbolic link is in the way, by which the container would choose the place: name the place itself"
+        }
+        (Step::NewDevice(_), Part::Mknod, libc::EROFS) => {
+            "name a place behind a colon that is writable, such as /dev"
+        }
+        (Step::RemoveDevice { .. }, Part::Unexpected, _) => {
+            "something else than the device that was added is there now"
+        }
+        (Step::Device { .. } | Step::NewDevice(_), Part::Mknod, libc::EPERM) => {
+            "making device nodes needs CAP_MKNOD on the host"
+        }
         (Step::CpuAffinity { .. }, _, libc::EINVAL) => {
             "none of these CPUs is online and in the cpuset that the process is in: for initial the caller's, for final \
              the container's"

@@ -1,5 +1,6 @@
 //! What is done to a container that runs.
 
+mod devices;
 pub mod ending;
 pub mod events;
 pub mod exec;

@@ -90,7 +90,7 @@ impl Call<'_> {
 
 /// A mount that is attached, and the entry of the file that it is of.
 #[derive(Clone, Copy, Debug)]
-struct Attached {
+pub(super) struct Attached {
     index: usize,
     mount: MountId,
 }
@@ -135,7 +135,7 @@ fn choose(list: &[Mount], record: &Record) -> Result<Vec<Attached>> {
     Ok(chosen.into_iter().map(|(_, attached)| attached).collect())
 }
 
-fn check_can_change(id: &str, status: Status, record: &Record) -> Result<()> {
+pub(super) fn check_can_change(id: &str, status: Status, record: &Record) -> Result<()> {
     let wrong = |text: &'static str, remedy: &'static str| {
         Err(Error::new(text).kind(Kind::WrongState).value(id).remedy(remedy))
     };
@@ -179,20 +179,20 @@ fn of_file(error: Error, file: &Path) -> Error {
 }
 
 /// One change, and what it is about.
-struct Work<'a> {
-    record: &'a Record,
+pub(super) struct Work<'a> {
+    pub record: &'a Record,
     /// The file's entries are its mounts.
-    spec: &'a Spec<'a>,
-    file: &'a Path,
+    pub spec: &'a Spec<'a>,
+    pub file: &'a Path,
     /// Where the work is done: in our own cgroup without one, because the container's limits are for its processes.
-    cgroup: Option<&'a Cgroup>,
-    named: KnownMounts<'a>,
-    engine: &'a Call<'a>,
+    pub cgroup: Option<&'a Cgroup>,
+    pub named: KnownMounts<'a>,
+    pub engine: &'a Call<'a>,
 }
 
 impl Work<'_> {
     /// Lets init do it. `attached` is what is mounted afterwards.
-    fn finish(&self, tenant: &Tenant, attached: &mut Vec<Attached>) -> Result<()> {
+    pub fn finish(&self, tenant: &Tenant, attached: &mut Vec<Attached>) -> Result<()> {
         let gone = || Error::new("the container has ended").kind(Kind::WrongState);
         let (pid, first) = joining::first(self.record, gone)?;
         let shows_processes = tenant.opens.iter().any(|open| *open == Open::PidNamespace);

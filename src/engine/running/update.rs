@@ -6,42 +6,76 @@
 //! ```
 //!
 //! Nothing is written before all of it is known to be right. What the container has afterwards is remembered in one
-//! step, after the kernel took it; so the next update completes its values from the truth. Device rules are not
-//! touched, as runc leaves them: a plugin of the engine may have added some.
+//! step, after the kernel took it; so the next update completes its values from the truth. Device rules of a file are not
+//! taken, as runc leaves them: engines write the config's into every update, and a plugin of the engine may have added some.
 
+use crate::cgroup::devices::is_everyones;
+use crate::cgroup::systemd::lacking_on_v1;
 use crate::cgroup::{DeviceRules, Driver, Limits, Location, without_cgroup};
 use crate::engine::carry::carry_out;
 use crate::engine::life::kill::not_running;
 use crate::engine::running::shares;
 use crate::engine::{Call, Planned, Status, Typed, UpdateOptions};
-use crate::error::{Detail, Error, Result};
+use crate::error::{Detail, Error, Kind, Result};
+use crate::host;
 use crate::plan::deeds::{self, Deed, There};
 use crate::spec::merge::{SwapCount, complete, merge};
-use crate::spec::{Resources, Spec, load, validate};
+use crate::spec::{DeviceRule, Resources, Spec, load, validate};
 use crate::state::{Entry, Record};
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 
 impl Call<'_> {
     pub fn update(&self, id: &str, options: &UpdateOptions) -> Result<()> {
-        let (entry, mut record) = self.take(id)?;
+        let (entry, record) = self.take(id)?;
         record.must_be_ours()?;
-        match Status::of(&entry, &record) {
+        self.update_taken(id, (&entry, record), options, None)
+    }
+
+    /// The same for one that this command has taken already. The record is written with what else is
+    /// different in it.
+    pub(in crate::engine) fn update_taken(
+        &self,
+        id: &str,
+        (entry, mut record): (&Entry, Record),
+        options: &UpdateOptions,
+        plugged: Option<Plugged>,
+    ) -> Result<()> {
+        match Status::of(entry, &record) {
             Status::Created | Status::Running | Status::Paused => {}
             Status::Creating | Status::Stopped | Status::Unknown => return Err(not_running(id)),
         }
         let location = record.cgroup.clone().ok_or_else(|| without_cgroup("updated"))?;
         let named = |problem: &mut Detail| named(&options.typed, problem);
+        let kept = record.clone();
         let config = if record.limits.is_none() { entry.config()? } else { Vec::new() };
-        let mut present = self.limits_of(&entry, &record, &config)?;
+        let mut present = self.limits_of(entry, &kept, &config)?;
         let mended = OnceCell::new();
-        let wanted = self.checked(options, &mended, &present, &location).map_err(|e| e.each(&named))?;
-        let (limits, warnings) =
-            Limits::from_spec(&wanted, &location.layout(), DeviceRules::Skip).map_err(|e| e.each(&named))?;
+        let mut wanted = self.checked(options, &mended, &present, &location).map_err(|e| e.each(&named))?;
+        let rules = if options.device_rules.is_empty() && plugged.is_none() {
+            DeviceRules::Skip
+        } else {
+            wanted.devices =
+                other_devices(&present, &options.device_rules, plugged).map_err(|e| e.each(&named))?;
+            DeviceRules::Enforce
+        };
+        let (limits, mut warnings) =
+            Limits::from_spec(&wanted, &location.layout(), rules).map_err(|e| e.each(&named))?;
+        if location.unit.is_some() && !location.is_unified() {
+            warnings.extend(lacking_on_v1(&limits, &BTreeMap::new()));
+        }
         warnings.into_iter().for_each(|warning| self.warn(warning.each(&named)));
         // For the way back; what an older record says otherwise is left to the files.
-        let earlier = Limits::from_spec(&present, &location.layout(), DeviceRules::Skip);
-        let earlier = earlier.map_or_else(|_| Limits::default(), |(earlier, _)| earlier);
+        let earlier = Limits::from_spec(&present, &location.layout(), rules);
+        let earlier = match earlier {
+            Ok((earlier, _)) => earlier,
+            Err(error) if rules == DeviceRules::Enforce => return Err(error),
+            Err(_) => Limits::default(),
+        };
         merge(&mut present, &wanted);
+        if rules == DeviceRules::Enforce {
+            present.devices = wanted.devices;
+        }
         let limits_now = serde_json::to_string(&present).expect("resources have only string keys");
         let driver = Driver::open(Some(&location))?;
         let cgroup = driver.needed("updated")?;
@@ -77,7 +111,7 @@ impl Call<'_> {
                     let of = (&limits, &earlier);
                     self.patiently(None, |rest| Ok(driver.set_back(changed, of, error.clone(), rest)))?
                 }
-                (Deed::ForgetShares(demand), _) => shares::forget(demand, (&entry, &before), error.clone()),
+                (Deed::ForgetShares(demand), _) => shares::forget(demand, (entry, &before), error.clone()),
                 _ => return Err(deed.misplaced()),
             };
             Ok(())
@@ -119,11 +153,63 @@ impl Call<'_> {
         let checked = validate::resources(&wanted)?;
         self.warn_of(&checked.warnings);
         if !wanted.devices.is_empty() {
-            self.warn(Error::new("is ignored: device rules stay as they are").field("/devices"));
+            self.warn(
+                Error::new("is ignored: device rules stay as they are")
+                    .field("/devices")
+                    .remedy("--device-rule changes them"),
+            );
             wanted.devices.clear();
         }
         Ok(wanted)
     }
+}
+
+/// The rule of a device that comes or goes with its node.
+#[derive(Clone, Copy)]
+pub(in crate::engine) enum Plugged<'d> {
+    In(&'d DeviceRule<'d>),
+    /// The last rule that is like this one.
+    Out(&'d DeviceRule<'d>),
+}
+
+/// The container's rules for devices with these behind them.
+fn other_devices<'a>(
+    present: &Resources<'a>,
+    added: &[DeviceRule<'a>],
+    plugged: Option<Plugged<'a>>,
+) -> Result<Vec<DeviceRule<'a>>> {
+    let facts = host::probe()?;
+    if !facts.administrator || facts.in_user_namespace {
+        return Err(Error::new("device rules are the host's root's to change")
+            .kind(Kind::Unsupported)
+            .field("/linux/resources/devices")
+            .remedy(
+                "an ordinary user's container, and one in a user namespace, opens what the user may open",
+            ));
+    }
+    if added.iter().any(|rule| !rule.allow && is_everyones(rule)) {
+        return Err(Error::new("every container may use this device, whatever its rules say")
+            .kind(Kind::Unsupported)
+            .field("/linux/resources/devices")
+            .remedy("leave the rule out"));
+    }
+    let mut list = present.devices.clone();
+    // One that is there already decides nothing in front of the same one.
+    list.retain(|rule| !added.iter().any(|other| same(rule, other)));
+    list.extend_from_slice(added);
+    match plugged {
+        Some(Plugged::In(rule)) => list.push(rule.clone()),
+        Some(Plugged::Out(rule)) => {
+            let last = list.iter().rposition(|other| same(rule, other));
+            last.map(|at| list.remove(at));
+        }
+        None => {}
+    }
+    Ok(list)
+}
+
+fn same(a: &DeviceRule, b: &DeviceRule) -> bool {
+    (a.allow, &a.kind, a.major, a.minor, &a.access) == (b.allow, &b.kind, b.major, b.minor, &b.access)
 }
 
 /// Names the value at fault as the caller typed it, not by its pointer, which may begin at config.json or at the resources.

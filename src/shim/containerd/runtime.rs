@@ -156,6 +156,7 @@ impl Runtime {
                 let options = UpdateOptions {
                     resources,
                     from: "the request".to_owned(),
+                    device_rules: Vec::new(),
                     typed: Vec::new(),
                     l3_cache_schema: None,
                     mem_bw_schema: None,

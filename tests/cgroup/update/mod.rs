@@ -3,6 +3,7 @@
 //! The same tests run on cgroup v1 and v2; `hack/test-in-vm cgroup -- update` runs them where v2 has its controllers.
 
 mod checks;
+mod devices;
 mod disabled;
 mod groups;
 mod json;

@@ -12,6 +12,7 @@ mod many;
 mod options;
 mod overlay;
 mod paths;
+mod plugged;
 mod propagation;
 
 use crate::support::Container;

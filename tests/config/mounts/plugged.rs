@@ -1,0 +1,173 @@
+//! `mounts add --device` and `mounts remove --device`: a node of the host's in a running container, and the rule for it.
+
+use crate::support::{Container, Ended, finish};
+use serde_json::json;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// A node of a driver that no machine has, with an owner of its own: what may be opened is "No such device", what may not is
+/// "not permitted".
+fn node(container: &Container, name: &str) -> PathBuf {
+    let path = container.dir.join(name);
+    let mut mknod = Command::new("mknod");
+    mknod.arg("-m").arg("640").arg(&path).args(["c", "240", "5"]);
+    finish(mknod).ok();
+    std::os::unix::fs::chown(&path, Some(12), Some(34)).unwrap();
+    path
+}
+
+fn sleeper() -> Container {
+    Container::new().sh("exec sleep 1000").started()
+}
+
+fn mounts(container: &Container, verb: &str, device: &str) -> Ended {
+    let mut ended = container.call(&["mounts", verb, "--device", device, &container.id]);
+    ended.err = ended.err.replace("\\\"", "\"");
+    ended
+}
+
+/// Whether a node that the container makes by itself can be opened.
+fn is_open(container: &Container) -> bool {
+    let said = container.exec_sh("mknod /tmp/own c 240 5 && head -c 1 /tmp/own; rm /tmp/own").err;
+    assert!(said.contains("not permitted") != said.contains("No such device"), "{said}");
+    said.contains("No such device")
+}
+
+#[test]
+fn a_device_comes_with_its_rule_and_goes_with_it() {
+    let container = sleeper();
+    let host = node(&container, "node");
+    let host = host.to_str().unwrap();
+    assert!(!is_open(&container));
+    mounts(&container, "add", &format!("{host}:/dev/snd/mine")).ok();
+    assert_eq!(
+        container.exec_sh("stat -c '%F %t:%T %a %u:%g' /dev/snd/mine").ok(),
+        "character special file f0:5 640 12:34\n"
+    );
+    let said = container.exec_sh("head -c 1 /dev/snd/mine").fails();
+    assert!(said.contains("No such device"), "{said}");
+    // With access of one kind only, at another path.
+    mounts(&container, "add", &format!("{host}:/dev/second:r")).ok();
+    mounts(&container, "remove", "/dev/second").ok();
+    assert!(is_open(&container), "the first one's rule is still there");
+    mounts(&container, "remove", "/dev/snd/mine").ok();
+    container.exec_sh("test -e /dev/snd/mine").fails();
+    assert!(!is_open(&container));
+    let error = mounts(&container, "remove", "/dev/snd/mine").fails();
+    assert!(error.contains("--device") && error.contains("has made no node"), "{error}");
+}
+
+#[test]
+fn access_is_as_it_was_asked_for() {
+    let container = sleeper();
+    let host = node(&container, "node");
+    mounts(&container, "add", &format!("{}:/dev/mine:r", host.display())).ok();
+    assert!(is_open(&container));
+    assert!(container.exec_sh("echo > /dev/mine").fails().contains("not permitted"));
+}
+
+#[test]
+fn what_the_config_allows_stays_when_the_device_goes() {
+    let container = Container::new().sh("exec sleep 1000").edit(|config| {
+        let rule = json!({"allow": true, "type": "c", "major": 240, "minor": 5, "access": "rwm"});
+        config["linux"]["resources"]["devices"].as_array_mut().unwrap().push(rule);
+    });
+    let container = container.started();
+    let host = node(&container, "node");
+    mounts(&container, "add", &format!("{}:/dev/mine", host.display())).ok();
+    mounts(&container, "remove", "/dev/mine").ok();
+    assert!(is_open(&container));
+}
+
+#[test]
+fn nothing_is_replaced_and_a_failure_leaves_nothing() {
+    let container = sleeper();
+    let host = node(&container, "node");
+    container.exec_sh("echo mine > /dev/there; ln -s /tmp /dev/link").ok();
+    for (inside, words) in
+        [("/dev/there", "something is at this path"), ("/dev/link/x", "a symbolic link is in the way")]
+    {
+        let error = mounts(&container, "add", &format!("{}:{inside}", host.display())).fails();
+        assert!(error.contains(words) && error.contains("--device"), "{inside}: {error}");
+    }
+    assert_eq!(container.exec_sh("cat /dev/there; ls /tmp").ok(), "mine\n");
+    assert!(!is_open(&container));
+    let record = container.state_root().join(&container.id).join("state.json");
+    let mut mount = Command::new("mount");
+    mount.arg("--bind").args([&record, &record]);
+    finish(mount).ok();
+    let ended = mounts(&container, "add", &format!("{}:/dev/mine", host.display()));
+    let mut unmount = Command::new("umount");
+    unmount.arg(&record);
+    finish(unmount).ok();
+    ended.fails();
+    container.exec_sh("test -e /dev/mine").fails();
+    assert!(!is_open(&container));
+}
+
+#[test]
+fn what_the_container_has_put_in_its_place_stays_and_the_rule_goes() {
+    let container = sleeper();
+    let host = node(&container, "node");
+    mounts(&container, "add", &format!("{}:/dev/mine", host.display())).ok();
+    container.exec_sh("rm /dev/mine; echo other > /dev/mine").ok();
+    let ended = mounts(&container, "remove", "/dev/mine");
+    assert!(ended.code == 0 && ended.err.contains("something else"), "{ended:?}");
+    assert_eq!(container.exec_sh("cat /dev/mine").ok(), "other\n");
+    assert!(!is_open(&container));
+    // One that is gone needs no word.
+    mounts(&container, "add", &format!("{}:/dev/gone", host.display())).ok();
+    container.exec_sh("rm /dev/gone").ok();
+    let ended = mounts(&container, "remove", "/dev/gone");
+    assert!(ended.code == 0 && ended.err.is_empty(), "{ended:?}");
+}
+
+#[test]
+fn what_is_no_device_and_wrong_words_are_refused() {
+    let container = sleeper();
+    for (device, words) in [
+        ("/etc/passwd", "is no device"),
+        ("/nowhere/at/all", "no such file"),
+        ("relative", "absolute paths"),
+        ("/dev/null:relative:r", "absolute paths"),
+        ("/dev/null:/dev/x:rx", "the letters r, w and m"),
+        ("/dev/null:/dev/x:r:w", "the letters r, w and m"),
+        ("/dev/null:/", "needs a path"),
+    ] {
+        let error = mounts(&container, "add", device).fails();
+        assert!(error.contains("--device") && error.contains(words), "{device}: {error}");
+    }
+    for arguments in [
+        &["mounts", "add", &container.id][..],
+        &["mounts", "add", "--device", "/dev/null", &container.id, "file"],
+    ] {
+        let error = container.call(arguments).fails();
+        assert!(error.contains("--device"), "{error}");
+    }
+    let mapped = json!([{"containerID": 0, "hostID": 100_000, "size": 65536}]);
+    let other = Container::new().sh("exec sleep 1000").namespace("user", None).edit(|config| {
+        config["linux"]["uidMappings"] = mapped.clone();
+        config["linux"]["gidMappings"] = mapped;
+    });
+    let created = other.create();
+    if created.code != 0 {
+        skip!("no container with a user namespace here: {}", created.err);
+    }
+    let error = mounts(&other, "add", "/dev/null:/dev/mine").fails();
+    assert!(error.contains("user namespace") && error.contains("bind the host's node"), "{error}");
+}
+
+#[test]
+fn no_path_leaves_the_containers_root() {
+    let container = sleeper();
+    let host = node(&container, "node");
+    let outside = container.dir.join("outside");
+    fs::create_dir(&outside).unwrap();
+    symlink(&outside, container.rootfs().join("way")).unwrap();
+    mounts(&container, "add", &format!("{}:/way/mine", host.display())).fails();
+    mounts(&container, "add", &format!("{}:/../../../../../..{}/mine", host.display(), outside.display()))
+        .ok();
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+}
