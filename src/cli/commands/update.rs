@@ -145,7 +145,6 @@ pub fn is_access(text: &str) -> bool {
 }
 
 /// A device's number, below `end`; `*` is every one.
-#[expect(clippy::option_option, reason = "no number, and none that is one")]
 fn number(text: &str, end: i64) -> Option<Option<i64>> {
     if text == "*" {
         return Some(None);
