@@ -72,15 +72,17 @@ pub fn command(name: &str, command: &Command) -> String {
     page.push_str("\nOPTIONS:\n");
     list(&mut page, (command.options)());
     page.push_str("\nEXAMPLES:\n");
-    for line in examples(name, command.examples) {
-        page.push_str(&format!("   {line}\n"));
-    }
+    examples(&mut page, &format!("   {name} "), command.examples);
     page
 }
 
-/// The examples as they are typed, for a program of this name.
-pub fn examples(name: &str, lines: &str) -> Vec<String> {
-    lines.lines().map(|line| format!("{name} {line}")).collect()
+/// The examples as they are typed, behind the program's name.
+pub fn examples(page: &mut String, head: &str, lines: &str) {
+    for line in lines.lines() {
+        for part in [head, line, "\n"] {
+            page.push_str(part);
+        }
+    }
 }
 
 /// The page of the program itself.

@@ -30,31 +30,21 @@ const EXIT_STATUS: &str = ".SH EXIT STATUS\n\
     exit with the code of the process, or 128 plus the number of the signal that ended it.\n\
     .B exec\nexits with 255 if it could not start the process.\n";
 
-const ENVIRONMENT: [(&str, &str); 7] = [
-    ("PATH", "where criu, ps and newuidmap are looked for"),
-    ("XDG_RUNTIME_DIR", "where an ordinary user's state is, and the bus of the user's systemd"),
-    ("DBUS_SYSTEM_BUS_ADDRESS", "the bus of the machine's systemd, for --systemd-cgroup"),
-    ("DBUS_SESSION_BUS_ADDRESS", "the same for an ordinary user (default: $XDG_RUNTIME_DIR/bus)"),
-    (
-        "LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES",
-        "sockets for the container's first process, as of sd_listen_fds(3)",
-    ),
-    ("NOTIFY_SOCKET", "where create, start and run report that the program is ready, as of sd_notify(3)"),
-    ("NO_COLOR", "if set, errors on a terminal have no colours"),
-];
+const ENVIRONMENT: &str = "PATH: where criu, ps and newuidmap are looked for\n\
+    XDG_RUNTIME_DIR: where an ordinary user's state is, and the bus of the user's systemd\n\
+    DBUS_SYSTEM_BUS_ADDRESS: the bus of the machine's systemd, for --systemd-cgroup\n\
+    DBUS_SESSION_BUS_ADDRESS: the same for an ordinary user (default: $XDG_RUNTIME_DIR/bus)\n\
+    LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES: sockets for the container's first process, as of sd_listen_fds(3)\n\
+    NOTIFY_SOCKET: where create, start and run report that the program is ready, as of sd_notify(3)\n\
+    NO_COLOR: if set, errors on a terminal have no colours";
 
-const FILES: [(&str, &str); 7] = [
-    ("config.json", "a container's configuration, in its bundle: see the OCI runtime specification"),
-    ("/run/rruntime", "the state of containers"),
-    ("$XDG_RUNTIME_DIR/rruntime", "the same for an ordinary user"),
-    ("/etc/rruntime/annotations.allow", "annotations that may affect the host, a name a line"),
-    (
-        "/etc/rruntime/loggers.allow",
-        "programs that may read a container's output for containerd, a path a line",
-    ),
-    ("/etc/criu/rruntime.conf", "configuration of CRIU, for checkpoint and restore"),
-    ("/etc/subuid, /etc/subgid", "the ids that an ordinary user may give to a container"),
-];
+const FILES: &str = "config.json: a container's configuration, in its bundle: see the OCI runtime specification\n\
+    /run/rruntime: the state of containers\n\
+    $XDG_RUNTIME_DIR/rruntime: the same for an ordinary user\n\
+    /etc/rruntime/annotations.allow: annotations that may affect the host, a name a line\n\
+    /etc/rruntime/loggers.allow: programs that may read a container's output for containerd, a path a line\n\
+    /etc/criu/rruntime.conf: configuration of CRIU, for checkpoint and restore\n\
+    /etc/subuid, /etc/subgid: the ids that an ordinary user may give to a container";
 
 /// Of the program's own page: a life in commands.
 const EXAMPLES: &str = "spec --bundle /srv/web  # writes config.json; /srv/web/rootfs is the root\n\
@@ -107,8 +97,8 @@ fn program(commands: &[Command]) -> String {
     }
     options(&mut page, "GLOBAL OPTIONS", globals::options());
     page.push_str(EXIT_STATUS);
-    entries(&mut page, "ENVIRONMENT", &ENVIRONMENT);
-    entries(&mut page, "FILES", &FILES);
+    entries(&mut page, "ENVIRONMENT", ENVIRONMENT);
+    entries(&mut page, "FILES", FILES);
     examples(&mut page, EXAMPLES);
     page.push_str(".SH SEE ALSO\n");
     let pages: Vec<String> =
@@ -144,25 +134,36 @@ fn head(name: &str, about: &str) -> String {
 }
 
 fn options(page: &mut String, title: &str, options: Vec<Arg>) {
-    page.push_str(&format!(".SH {title}\n"));
+    section(page, title);
     for arg in shown(options) {
-        page.push_str(&format!(".TP\n.B {}\n{}\n", roff(&spelling(&arg)), roff(&description(&arg))));
+        entry(page, &spelling(&arg), &description(&arg));
     }
 }
 
-fn entries(page: &mut String, title: &str, entries: &[(&str, &str)]) {
-    page.push_str(&format!(".SH {title}\n"));
-    for (name, text) in entries {
-        page.push_str(&format!(".TP\n.B {}\n{}\n", roff(name), roff(text)));
+/// Of lines with a name, a colon and what it is.
+fn entries(page: &mut String, title: &str, lines: &str) {
+    section(page, title);
+    for (name, text) in lines.lines().filter_map(|line| line.split_once(": ")) {
+        entry(page, name, text);
+    }
+}
+
+fn entry(page: &mut String, name: &str, text: &str) {
+    for part in [".TP\n.B ", &roff(name), "\n", &roff(text), "\n"] {
+        page.push_str(part);
+    }
+}
+
+fn section(page: &mut String, title: &str) {
+    for part in [".SH ", title, "\n"] {
+        page.push_str(part);
     }
 }
 
 /// One line each, as it is typed: nothing is filled or hyphenated.
 fn examples(page: &mut String, lines: &str) {
     page.push_str(".SH EXAMPLES\n.EX\n");
-    for line in help::examples("rruntime", lines) {
-        page.push_str(&format!("{}\n", roff(&line)));
-    }
+    help::examples(page, "rruntime ", &roff(lines));
     page.push_str(".EE\n");
 }
 
