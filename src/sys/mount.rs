@@ -14,6 +14,16 @@ pub fn clone_tree(dir: BorrowedFd, path: &CStr, flags: i32) -> SysResult<OwnedFd
     unsafe { owned(libc::syscall(libc::SYS_open_tree, dir.as_raw_fd(), path.as_ptr(), flags)) }
 }
 
+/// move_mount(mount, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH): attaches a detached mount. Reference: move_mount(2).
+pub fn attach(mount: BorrowedFd, path: &CStr) -> SysResult<()> {
+    let (flags, mount) = (libc::MOVE_MOUNT_F_EMPTY_PATH, mount.as_raw_fd());
+    // SAFETY: both paths are NUL-terminated.
+    let done = unsafe {
+        libc::syscall(libc::SYS_move_mount, mount, c"".as_ptr(), libc::AT_FDCWD, path.as_ptr(), flags)
+    };
+    check(done).map(drop)
+}
+
 /// A new tmpfs that is mounted nowhere.
 pub fn detached_tmpfs() -> SysResult<OwnedFd> {
     let context = fsopen(c"tmpfs")?;

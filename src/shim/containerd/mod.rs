@@ -10,6 +10,7 @@ mod ends;
 mod exec;
 mod info;
 mod jobs;
+mod mapped;
 mod metrics;
 mod model;
 mod protocol;

@@ -2,14 +2,17 @@
 
 use crate::error::{Error, Result};
 use crate::names::{Atime, Effect, mount_option};
+use crate::shim::containerd::mapped;
 use crate::shim::containerd::protocol::messages::Mount;
 use crate::sys::{Errno, c, file};
 use nix::mount::{MntFlags, MsFlags, umount2};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 
 /// What mount(2) takes of options for a file system.
 const DATA: usize = 4095;
+/// The option that names the layers of an overlay.
+const LAYERS: &str = "lowerdir=";
 
 /// All of them, in their order; of several that fail none is left.
 pub fn mount(mounts: &[Mount], rootfs: &Path) -> Result<()> {
@@ -30,10 +33,8 @@ fn mount_one(wanted: &Mount, rootfs: &Path) -> Result<()> {
         below => rootfs.join(below),
     };
     let (mut flags, mut data) = (MsFlags::empty(), Vec::new());
-    for option in &wanted.options {
-        if option.starts_with("uidmap=") || option.starts_with("gidmap=") {
-            return Err(Error::new("this shim does not map the owners of a rootfs").value(option));
-        }
+    let is_of_owners = |option: &String| option.starts_with("uidmap=") || option.starts_with("gidmap=");
+    for option in wanted.options.iter().filter(|option| !is_of_owners(option)) {
         match flag(option) {
             Some((set, clear)) => flags = (flags - clear) | set,
             None => data.push(option.clone()),
@@ -42,21 +43,32 @@ fn mount_one(wanted: &Mount, rootfs: &Path) -> Result<()> {
     if matches!(&*wanted.kind, "bind" | "rbind") && !flags.contains(MsFlags::MS_BIND) {
         flags |= MsFlags::MS_BIND;
     }
-    let opened = shorten(&mut data)?;
-    let data = data.join(",");
-    if data.len() > DATA {
-        return Err(Error::new("its options are longer than the kernel takes").value(data.len()));
-    }
-    let call = |flags: MsFlags, data: &str| {
-        nix::mount::mount(Some(&*wanted.source), &target, Some(&*wanted.kind), flags, Some(data))
+    let call = |target: &Path, flags: MsFlags, data: &str| {
+        if data.len() > DATA {
+            return Err(Error::new("its options are longer than the kernel takes").value(data.len()));
+        }
+        nix::mount::mount(Some(&*wanted.source), target, Some(&*wanted.kind), flags, Some(data))
             .map_err(|e| Errno::from(e).because(format!("mount {} on {}", wanted.kind, target.display())))
     };
+    let owners = mapped::owners(&wanted.options)?;
+    let owners = owners.as_ref().map(AsFd::as_fd);
+    let layers = data.iter().position(|option| option.starts_with(LAYERS));
+    if let (Some(owners), "overlay", Some(layers)) = (owners, &*wanted.kind, layers) {
+        let layers = data.remove(layers);
+        return mapped::overlay(&layers[LAYERS.len()..], &target, owners, |target, layers| {
+            data.push(format!("{LAYERS}{layers}"));
+            call(target, flags, &data.join(","))
+        });
+    }
+    let opened = shorten(&mut data)?;
     let bind = flags.contains(MsFlags::MS_BIND);
-    call(if bind { flags & (MsFlags::MS_BIND | MsFlags::MS_REC) } else { flags }, &data)?;
+    call(&target, if bind { flags & (MsFlags::MS_BIND | MsFlags::MS_REC) } else { flags }, &data.join(","))?;
     drop(opened);
     // A bind takes other flags only when it is there.
-    let rest = flags - (MsFlags::MS_BIND | MsFlags::MS_REC);
-    if bind && !rest.is_empty() { call(flags | MsFlags::MS_REMOUNT, "") } else { Ok(()) }
+    if bind && !(flags - (MsFlags::MS_BIND | MsFlags::MS_REC)).is_empty() {
+        call(&target, flags | MsFlags::MS_REMOUNT, "")?;
+    }
+    owners.map_or(Ok(()), |owners| mapped::map(&target, owners, flags.contains(MsFlags::MS_REC)))
 }
 
 /// What an option that is no data sets and clears.
@@ -94,7 +106,7 @@ fn shorten(data: &mut [String]) -> Result<Vec<OwnedFd>> {
         return Ok(opened);
     }
     for option in data.iter_mut() {
-        let Some(layers) = option.strip_prefix("lowerdir=") else { continue };
+        let Some(layers) = option.strip_prefix(LAYERS) else { continue };
         let mut short = Vec::new();
         for layer in layers.split(':') {
             let flags = libc::O_PATH | libc::O_DIRECTORY;
@@ -103,7 +115,7 @@ fn shorten(data: &mut [String]) -> Result<Vec<OwnedFd>> {
             short.push(format!("/proc/self/fd/{}", fd.as_raw_fd()));
             opened.push(fd);
         }
-        *option = format!("lowerdir={}", short.join(":"));
+        *option = format!("{LAYERS}{}", short.join(":"));
     }
     Ok(opened)
 }
