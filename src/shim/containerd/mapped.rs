@@ -1,8 +1,8 @@
 //! A rootfs whose owners are mapped, for a container in a user namespace: containerd's options `uidmap=` and `gidmap=`.
 //!
-//! An overlay has no maps of its own, its layers have: each is copied, and the copy mapped. Such copies have to be mounted
-//! somewhere when the overlay is made (Linux takes detached ones since 6.15), and nowhere afterwards. So a thread makes it in
-//! a mount namespace of its own, which ends with the thread, whatever happens to the shim.
+//! An overlay has no maps of its own, its layers have: each is copied, and the copy mapped. Such copies have to be
+//! mounted somewhere when the overlay is made (Linux takes detached ones since 6.15), and nowhere afterwards. So a thread
+//! makes it in a mount namespace of its own, which ends with the thread, whatever happens to the shim.
 
 use crate::engine::Watch;
 use crate::engine::child::idmaps;
@@ -72,8 +72,8 @@ pub fn map(target: &Path, owners: BorrowedFd, recursive: bool) -> Result<()> {
     attach(copy.as_fd(), target)
 }
 
-/// Mounts an overlay of these layers on `target`. `overlay` makes it, with a target and layers that are named for the working
-/// directory of the thread that calls it.
+/// Mounts an overlay of these layers on `target`. `overlay` makes it, with a target and layers whose names are for the
+/// working directory of the thread that calls it.
 pub fn overlay(
     layers: &str,
     target: &Path,
