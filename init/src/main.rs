@@ -46,7 +46,7 @@ mod variable;
 mod wire;
 
 use crate::control::NO_SENSE;
-use crate::sys::Fd;
+use crate::sys::{Fd, Times};
 use crate::variable::Variable;
 use crate::wire::{Handle, Header, Reader, Step, Wire};
 use core::cell::Cell;
@@ -57,8 +57,8 @@ pub struct Init<'a> {
     /// The step that is being done.
     number: u32,
     header: Header<'a>,
-    /// Where the times of steps are written, while it is open.
-    times: Option<Fd>,
+    /// Where the moments of steps are noted, where rruntime wants them.
+    times: Option<Times>,
     /// Where messages to rruntime go, and where its words come from.
     control: Fd,
     word: Fd,
@@ -127,7 +127,7 @@ fn run(bytes: &'static [u8]) -> i32 {
     let Some(control) = header.descriptor(Handle::CONTROL).map(Fd) else { return 125 };
     let mut init = Init {
         number: 0,
-        times: (header.times >= 0).then_some(Fd(header.times)),
+        times: take_times(&header),
         header,
         control,
         word: control,
@@ -175,6 +175,14 @@ fn run(bytes: &'static [u8]) -> i32 {
     // Every plan ends with an exec, or says that it is finished.
     init.report(header.steps, NO_SENSE);
     1
+}
+
+/// The file is not needed once it is mapped. Without the memory there are no times, and nothing else is missing.
+fn take_times(header: &Header) -> Option<Times> {
+    let file = (header.times >= 0).then_some(Fd(header.times))?;
+    let times = Times::of(file, header.steps as usize + 1);
+    sys::close(file);
+    times.ok()
 }
 
 #[panic_handler]

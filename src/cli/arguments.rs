@@ -302,7 +302,7 @@ const LIMITS: &str =
 const NAME: &str = "the container's name is its id, which needs no option";
 
 /// (commands, options of other programs, what helps).
-const FOREIGN_OPTIONS: [(&str, &[&str], &str); 11] = [
+const FOREIGN_OPTIONS: [(&str, &[&str], &str); 12] = [
     (
         "create run",
         &["-e", "--env", "-i", "--interactive", "-t", "--tty", "-u", "--user", "-v", "--volume", "--mount"],
@@ -319,6 +319,11 @@ const FOREIGN_OPTIONS: [(&str, &[&str], &str); 11] = [
         "run",
         &["--rm"],
         "the container is deleted when its process ends, unless --keep is given: leave the option out",
+    ),
+    (
+        "create delete exec restore run start update",
+        &["--trace"],
+        "--trace FILE stands before the command, as in `rruntime --trace FILE run web`",
     ),
     ("update", &["--cpus"], "1.5 CPUs are --cpu-period 100000 --cpu-quota 150000"),
     ("update", &["-m"], "--memory sets the limit of memory"),

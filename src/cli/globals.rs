@@ -49,6 +49,12 @@ pub fn options() -> Vec<Arg> {
             "NAME",
             "allow this annotation, which affects the host and may come from an image; may be repeated",
         ),
+        option(
+            "trace",
+            "FILE",
+            "write what the command does, and how long each part takes, to this file: for ui.perfetto.dev and \
+             `trace`; more than one command may write to one file",
+        ),
         switch("version", "show the version").short('v').short_alias('V'),
         // runc's users may still give it; CRIU is found by PATH.
         option("criu", "PATH", "").hide(true),
@@ -111,6 +117,8 @@ pub fn session(face: &'static Face, arguments: &Arguments) -> Result<Session> {
         allowed_annotations: allowed_annotations(arguments.texts("allow-annotation")?)?,
         log: Arc::new(log),
         shim,
+        trace_file: arguments.path("trace"),
+        trace: None,
     })
 }
 

@@ -25,6 +25,7 @@ mod phrases;
 mod session;
 mod streams;
 mod table;
+mod tracing;
 mod user;
 mod version;
 
@@ -39,9 +40,13 @@ use face::Manner;
 use globals::Invoked;
 use session::Session;
 use std::ffi::OsString;
+use std::sync::Arc;
+use std::time::Instant;
+use tracing::{TRACED, Trace};
 
 /// The whole command line but the program's name. Returns the exit code.
 pub fn main(face: &'static Face, arguments: impl Iterator<Item = OsString>) -> i32 {
+    let began = Instant::now();
     streams::open_closed();
     streams::settle_signals();
     let words: Vec<OsString> = arguments.collect();
@@ -64,7 +69,7 @@ pub fn main(face: &'static Face, arguments: impl Iterator<Item = OsString>) -> i
         }
         Invoked::Help | Invoked::Nothing => printed(help::program(face, COMMANDS)),
         Invoked::Version => printed(version::text(&session)),
-        Invoked::Command(command, rest) => dispatch(&session, &command.to_string_lossy(), rest),
+        Invoked::Command(command, rest) => dispatch(&session, &command.to_string_lossy(), rest, began),
     };
     outcome.unwrap_or_else(|error| {
         session.log.fatal(&named(error, face));
@@ -89,7 +94,7 @@ fn named(error: Error, face: &Face) -> Error {
 }
 
 /// The outcome, and the exit code if it is an error.
-fn dispatch(session: &Session, word: &str, rest: &[OsString]) -> (Result<i32>, i32) {
+fn dispatch(session: &Session, word: &str, rest: &[OsString], began: Instant) -> (Result<i32>, i32) {
     let face = session.face;
     let page = |command| printed(help::command(face.name, command));
     if matches!(word, "help" | "h") {
@@ -121,7 +126,7 @@ fn dispatch(session: &Session, word: &str, rest: &[OsString]) -> (Result<i32>, i
             Err(error) => (Err(misused(face, Some(command), error)), FAILED),
             Ok(()) => {
                 let outcome = match command.action {
-                    Action::Call(act) => act(session, &given),
+                    Action::Call(act) => traced(session, command, &given, began, act),
                     Action::Describe(act) => act(session, &given, COMMANDS),
                     Action::Words(act) => Ok(act(rest)),
                 };
@@ -129,6 +134,22 @@ fn dispatch(session: &Session, word: &str, rest: &[OsString]) -> (Result<i32>, i
             }
         },
     }
+}
+
+/// Calls a command, with a trace where one is wanted. That of a shim would end when the container does.
+fn traced(
+    session: &Session,
+    command: &Command,
+    given: &Arguments,
+    began: Instant,
+    act: fn(&Session, &Arguments) -> Result<i32>,
+) -> Result<i32> {
+    let wanted = TRACED.contains(&command.name) && session.shim.is_none();
+    let Some(path) = session.trace_file.as_ref().filter(|_| wanted) else { return act(session, given) };
+    let trace = Arc::new(Trace::open(path, command.name, given.id(), began)?);
+    let outcome = act(&Session { trace: Some(Arc::clone(&trace)), ..session.clone() }, given);
+    trace.end(&outcome).unwrap_or_else(|error| session.log.warn(&error));
+    outcome
 }
 
 /// After a line that cannot be meant runc's users find the usage on standard output, beside the error.

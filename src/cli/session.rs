@@ -2,6 +2,7 @@
 
 use super::face::Face;
 use super::phrases;
+use super::tracing::Trace;
 use crate::engine::{
     Buses, CgroupManager, Engine, Event, Hold, Observer, OpenFiles, Rootless, Started, Stop, Watch, keep_room,
 };
@@ -29,6 +30,10 @@ pub struct Session {
     pub log: Arc<Log>,
     /// This process is the shim of a detached container.
     pub shim: Option<About>,
+    /// What `--trace` names.
+    pub trace_file: Option<PathBuf>,
+    /// Of this command, where one is wanted.
+    pub trace: Option<Arc<Trace>>,
 }
 
 /// An engine whose waits a signal ends.
@@ -110,40 +115,22 @@ impl Session {
         }
     }
 
+    /// Waits while the container's program runs.
+    pub fn program<T>(&self, work: impl FnOnce() -> T) -> T {
+        let Some(trace) = &self.trace else { return work() };
+        let (done, written) = trace.program(work);
+        written.unwrap_or_else(|error| self.log.warn(&error));
+        done
+    }
+
     fn observer(&self) -> Observer {
         let (log, face) = (Arc::clone(&self.log), self.face);
-        Arc::new(move |event| match event {
-            Event::Warning(error) => match phrases::of(face, error) {
-                Some(phrase) => log.warn(&(*error).clone().doing(phrase)),
-                None => log.warn(error),
-            },
-            Event::Held { pid, hold } => {
-                log.warn(&Error::new(format!("still waiting for process {pid}: it {}", held(hold, *pid))));
+        let trace = self.trace.clone();
+        Arc::new(move |event| {
+            if let Some(trace) = &trace {
+                trace.hear(event);
             }
-            Event::Planned(_) if !log.wants_debug() => {}
-            Event::Done { .. } | Event::StepDone { .. } | Event::Terminal(_) | Event::Releasing { .. } => {}
-            Event::Planned(planned) => {
-                let from = |field: Option<String>| {
-                    field.map(|pointer| format!(" for {pointer}")).unwrap_or_default()
-                };
-                let of = |values: String| if values.is_empty() { values } else { format!(": {values}") };
-                let (name, mut opens) = (planned.name, None);
-                log.debug(&format!("{name}: the deeds of the host's side"));
-                for (number, (deed, field)) in planned.deeds().enumerate() {
-                    if let Deed::Open(all) = deed {
-                        opens = Some(all);
-                    }
-                    let (words, values) = (deed.words(), of(deed.values()));
-                    log.debug(&format!("deed {number}{}: {words}{values}", from(field)));
-                }
-                for (number, (step, field)) in planned.steps().enumerate() {
-                    if number == 0 {
-                        log.debug(&format!("{name}: the steps of init"));
-                    }
-                    let (words, values) = (words::step(&step), of(words::values(&step, opens)));
-                    log.debug(&format!("step {number}{}: {words}{values}", from(field)));
-                }
-            }
+            say(&log, face, event);
         })
     }
 
@@ -151,6 +138,7 @@ impl Session {
         keep_room()?;
         let store = Store::open(&self.root_path(), missing)?;
         // In the place of runc or crun on a host where its containers still run.
+        let watch = Watch::new(stop, self.observer());
         let in_place = self.root.is_none() && !self.face.is_own();
         let store = if in_place { store.beside(&default_root(self.face.name)) } else { store };
         Ok(Engine {
@@ -160,8 +148,45 @@ impl Session {
             rootless: self.rootless,
             allowed_annotations: self.allowed_annotations.clone(),
             open_files: OpenFiles::Raise,
-            watch: Watch::new(stop, self.observer()),
+            watch: if self.trace.is_some() { watch.with_times() } else { watch },
         })
+    }
+}
+
+/// Words for what the engine reports.
+fn say(log: &Log, face: &Face, event: &Event) {
+    match event {
+        Event::Warning(error) => match phrases::of(face, error) {
+            Some(phrase) => log.warn(&(*error).clone().doing(phrase)),
+            None => log.warn(error),
+        },
+        Event::Held { pid, hold } => {
+            log.warn(&Error::new(format!("still waiting for process {pid}: it {}", held(hold, *pid))));
+        }
+        Event::Planned(_) if !log.wants_debug() => {}
+        Event::Done { .. } | Event::StepDone { .. } | Event::Span { .. } | Event::Born { .. } => {}
+        Event::Terminal(_) | Event::Releasing { .. } => {}
+        Event::Planned(planned) => {
+            let from =
+                |field: Option<String>| field.map(|pointer| format!(" for {pointer}")).unwrap_or_default();
+            let of = |values: String| if values.is_empty() { values } else { format!(": {values}") };
+            let (name, mut opens) = (planned.name, None);
+            log.debug(&format!("{name}: the deeds of the host's side"));
+            for (number, (deed, field)) in planned.deeds().enumerate() {
+                if let Deed::Open(all) = deed {
+                    opens = Some(all);
+                }
+                let (words, values) = (deed.words(), of(deed.values()));
+                log.debug(&format!("deed {number}{}: {words}{values}", from(field)));
+            }
+            for (number, (step, field)) in planned.steps().enumerate() {
+                if number == 0 {
+                    log.debug(&format!("{name}: the steps of init"));
+                }
+                let (words, values) = (words::step(&step), of(words::values(&step, opens)));
+                log.debug(&format!("step {number}{}: {words}{values}", from(field)));
+            }
+        }
     }
 }
 

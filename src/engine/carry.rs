@@ -14,8 +14,14 @@ pub fn carry_out<'d>(
 ) -> Result<()> {
     let Planned { deeds, spec, .. } = planned;
     waits.tell(&Event::Planned(planned));
-    for &deed in deeds {
-        waits.timed(deed, || do_one(deed)).map_err(|error| deed.failed(error, spec))?;
+    for (number, &deed) in deeds.iter().enumerate() {
+        let began = waits.watch.begins();
+        let done = do_one(deed).map_err(|error| deed.failed(error, spec));
+        if let Some(began) = began {
+            let (took, failed) = (began.elapsed(), done.as_ref().err());
+            waits.tell(&Event::Done { of: planned, number, began, took, failed });
+        }
+        done?;
         ledger.push(deed);
     }
     Ok(())

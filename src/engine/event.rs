@@ -29,10 +29,41 @@ pub enum Event<'a> {
     ///
     /// [`release`]: crate::engine::release
     Releasing { process: &'a Child, word: BorrowedFd<'a>, answer: BorrowedFd<'a> },
-    /// A deed was done, or has `failed`: when it began, and how long it took. Heard by a watch `with_times`.
-    Done { deed: Deed<'a>, began: Instant, took: Duration, failed: bool },
-    /// init has done the step of this place in [`Planned::steps`], likewise. Those behind the container's filter have none.
-    StepDone { number: usize, began: Instant, took: Duration },
+    /// A deed was done, that of this place in [`Planned::deeds`], or has `failed`: when it began, and how long it took. Heard
+    /// by a watch `with_times`.
+    Done { of: Planned<'a>, number: usize, began: Instant, took: Duration, failed: Option<&'a Error> },
+    /// Likewise of work that is no deed.
+    Span { span: Span<'a>, began: Instant, took: Duration, failed: Option<&'a Error> },
+    /// An init was started, with this number. If a plan's deed does that, it is told next.
+    Born { init: i32 },
+    /// That init is behind the step of this place in [`Planned::steps`]; those of one that waits for start are told when this
+    /// call itself starts it.
+    StepDone { init: i32, number: usize, began: Instant, took: Duration, end: End },
+}
+
+/// Work that is no deed: what comes before there is a plan, or a part of a deed.
+#[derive(Clone, Copy)]
+pub struct Span<'a> {
+    pub name: &'static str,
+    /// Of config.json, and what it says there; both may be empty.
+    pub field: &'a str,
+    pub value: &'a str,
+}
+
+impl Span<'_> {
+    pub fn of(name: &'static str) -> Span<'static> {
+        Span { name, field: "", value: "" }
+    }
+}
+
+/// How a step has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    Done,
+    /// With this errno.
+    Failed(i32),
+    /// With init itself: that is the purpose of a plan's last step alone.
+    Ended,
 }
 
 /// Hears events, on the thread of the call that they are of.
@@ -65,6 +96,10 @@ impl<'a> Planned<'a> {
         spec: &'a Spec<'a>,
     ) -> Planned<'a> {
         Planned { name, deeds, script: None, spec }
+    }
+
+    pub fn deed(&self, number: usize) -> Option<(Deed<'a>, Option<String>)> {
+        self.deeds.get(number).map(|deed| (*deed, deed.field().pointer(self.spec)))
     }
 
     /// What rruntime does on the host's side, in order, each with the field of `config.json` that it comes from.

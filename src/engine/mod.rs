@@ -25,7 +25,7 @@ pub use caller::console::copy_size;
 pub use caller::notify::Proxy;
 pub use child::open_files::{keep_all_room, keep_room};
 pub use child::pipes::release;
-pub use event::{Event, Observer, Planned, warnings_to};
+pub use event::{End, Event, Observer, Planned, Span, warnings_to};
 pub use hold::Hold;
 pub use life::inspect::ContainerState;
 pub use life::run::Running;

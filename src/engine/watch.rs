@@ -4,10 +4,9 @@
 //! There is no time limit: copying, slow file systems and hooks may take long, and only their author knows how long.
 //! Instead the wait reports what holds it up, and a signal that ends the command also ends what it has begun.
 
-use crate::engine::event::{Event, Observer};
+use crate::engine::event::{Event, Observer, Span};
 use crate::engine::hold::{Hold, hold};
 use crate::error::{Error, Kind, Result};
-use crate::plan::deeds::Deed;
 use crate::sys::launch::Child;
 use crate::sys::poll::{self, Rest};
 use crate::sys::wait::{self, Ended};
@@ -48,7 +47,7 @@ pub struct Watch {
 
 /// The waits of one call: that another one was asked to end, or reads much, is nothing to it.
 pub struct Waits {
-    watch: Watch,
+    pub(in crate::engine) watch: Watch,
     /// The call has been asked to end.
     ended: Cell<bool>,
     /// How often something was read while there was something to look at.
@@ -72,7 +71,8 @@ impl Watch {
         Watch { stop, meanwhile: None, observer, timed: false }
     }
 
-    /// The same, with the times of all deeds and steps ([`Event::Done`], [`Event::StepDone`]).
+    /// The same, with the times of all deeds and steps ([`Event::Done`], [`Event::StepDone`]), and of what else takes time
+    /// ([`Event::Span`]).
     #[must_use]
     pub fn with_times(self) -> Watch {
         Watch { timed: true, ..self }
@@ -82,6 +82,29 @@ impl Watch {
     #[must_use]
     pub fn with_meanwhile(self, meanwhile: Arc<dyn Meanwhile>) -> Watch {
         Watch { meanwhile: Some(meanwhile), ..self }
+    }
+
+    /// The moment at which something begins whose time is wanted.
+    pub(in crate::engine) fn begins(&self) -> Option<Instant> {
+        self.timed.then(Instant::now)
+    }
+
+    /// Does work that is no deed.
+    pub(in crate::engine) fn span<T>(
+        &self,
+        name: &'static str,
+        work: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        let began = self.begins();
+        let done = work();
+        self.passed(Span::of(name), began, done.as_ref().err());
+        done
+    }
+
+    pub(in crate::engine) fn passed(&self, span: Span, began: Option<Instant>, failed: Option<&Error>) {
+        if let Some(began) = began {
+            (self.observer)(&Event::Span { span, began, took: began.elapsed(), failed });
+        }
     }
 
     /// For one call.
@@ -97,17 +120,6 @@ impl Waits {
 
     pub(in crate::engine) fn is_timed(&self) -> bool {
         self.watch.timed
-    }
-
-    /// Does this deed.
-    pub(in crate::engine) fn timed(&self, deed: Deed, work: impl FnOnce() -> Result<()>) -> Result<()> {
-        let began = self.watch.timed.then(Instant::now);
-        let done = work();
-        if let Some(began) = began {
-            let (took, failed) = (began.elapsed(), done.is_err());
-            self.tell(&Event::Done { deed, began, took, failed });
-        }
-        done
     }
 
     /// How long what is killed may take to end. A process that sleeps on a file system that does not answer never does, and

@@ -16,7 +16,7 @@ pub use line::{Format, Level};
 
 use crate::error::{Error, Result};
 use crate::sys::file;
-use block::Colours;
+pub use block::Colours;
 use escape::Notation;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;

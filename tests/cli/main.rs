@@ -14,4 +14,5 @@ mod shell;
 mod state;
 mod swapped;
 mod terminal;
+mod trace;
 mod usage;

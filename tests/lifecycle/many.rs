@@ -453,10 +453,11 @@ fn a_caller_that_asks_hears_how_long_each_deed_and_step_took() {
         let steps: Arc<Mutex<Vec<(usize, Instant)>>> = Arc::default();
         let heard_steps = Arc::clone(&steps);
         let observer = move |event: &Event| match event {
-            Event::Done { deed, began, took, failed: false } => {
+            Event::Done { of, number, began, took, failed: None } => {
+                let (deed, _) = of.deed(*number).unwrap();
                 heard.lock().unwrap().push((deed.words(), *began + *took));
             }
-            Event::StepDone { number, began, took } => {
+            Event::StepDone { number, began, took, .. } => {
                 heard_steps.lock().unwrap().push((*number, *began + *took));
             }
             _ => {}

@@ -51,13 +51,6 @@ pub fn write(file: Fd, bytes: &[u8]) -> Sys<usize> {
     unsafe { call_memory(libc::SYS_write, [file.raw(), bytes.as_ptr() as usize, bytes.len()]) }
 }
 
-pub fn write_at(file: Fd, bytes: &[u8], offset: u64) -> Sys<usize> {
-    // SAFETY: it reads the bytes of this slice.
-    unsafe {
-        call_memory(libc::SYS_pwrite64, [file.raw(), bytes.as_ptr() as usize, bytes.len(), offset as usize])
-    }
-}
-
 pub fn size(file: Fd) -> Sys<usize> {
     call(libc::SYS_lseek, [file.raw(), 0, libc::SEEK_END as usize])
 }

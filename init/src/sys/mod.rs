@@ -15,9 +15,10 @@ mod process;
 mod schedule;
 mod socket;
 mod terminal;
+mod times;
 
 pub use self::{
-    exec::*, file::*, identity::*, key::*, landlock::*, mount::*, poll::*, process::*, schedule::*, socket::*, terminal::*,
+    exec::*, file::*, identity::*, key::*, landlock::*, mount::*, poll::*, process::*, schedule::*, socket::*, terminal::*, times::*,
 };
 use crate::arch::syscall;
 use core::ffi::CStr;

@@ -193,8 +193,8 @@ impl Handle {
 pub struct Header<'a> {
     /// Little-endian i32, one behind the other.
     descriptors: &'a [u8],
-    /// Where init writes when it began, and when it had done each step (CLOCK_REALTIME, ns; u64, little-endian); -1 for
-    /// nowhere.
+    /// The file in which init notes when each step began, and when the last one was done (ticks of the processor; u64); -1
+    /// for none.
     pub times: i32,
     pub steps: u32,
 }

@@ -77,7 +77,7 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
             return Ok(0);
         }
         // A process that no command waits for must not go on running.
-        let ended = foreground::wait(&mut started, &signals, Orphans::Leave);
+        let ended = session.program(|| foreground::wait(&mut started, &signals, Orphans::Leave));
         ended.map(Ended::code).inspect_err(|_| engine.end(started))
     };
     exec().map_err(|e| e.doing("exec failed"))

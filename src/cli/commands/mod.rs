@@ -22,7 +22,7 @@ mod update;
 
 use command::Command;
 
-use super::{completion, doctor, manual};
+use super::{completion, doctor, manual, tracing};
 
 /// In the order in which help lists them.
 pub const COMMANDS: &[Command] = &[
@@ -50,6 +50,7 @@ pub const COMMANDS: &[Command] = &[
     spec::COMMAND,
     start::COMMAND,
     state::COMMAND,
+    tracing::command::COMMAND,
     update::COMMAND,
     detached::wait::COMMAND,
 ];

@@ -76,7 +76,7 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
         identity::become_subreaper().map_err(|e| e.because("prctl PR_SET_CHILD_SUBREAPER"))?;
     }
     let mut running = engine.run(&options, after)?;
-    let code = foreground::wait(&mut running.process, &signals, orphans).map(Ended::code);
+    let code = session.program(|| foreground::wait(&mut running.process, &signals, orphans)).map(Ended::code);
     if after == AfterExit::Delete {
         engine.finish(running)?;
     }

@@ -28,7 +28,6 @@ use crate::engine::checkpoint::{streams, verify};
 use crate::engine::child::open::{self, Given};
 use crate::engine::child::open_files::RaisedLimit;
 use crate::engine::child::{belonging, birth};
-use crate::engine::life::bundle::Bundle;
 use crate::engine::life::create::{Ready, intent};
 use crate::engine::life::making::{Making, Parts};
 use crate::engine::life::prepare;
@@ -57,7 +56,7 @@ const NULL: &str = "/dev/null";
 impl Call<'_> {
     pub fn restore(&self, options: &RestoreOptions) -> Result<Running> {
         let create = &options.create;
-        let bundle = Bundle::read(create)?;
+        let bundle = self.read(create)?;
         let mut spec = self.spec(&bundle, create)?;
         label(&mut spec, options)?;
         spec.needs_process()?;

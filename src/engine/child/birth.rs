@@ -4,6 +4,7 @@ use crate::cgroup::{Cgroup, is_freezing_group, is_frozen_group, join_threads, ki
 use crate::engine::child::image::{image, image_file};
 use crate::engine::child::init::Init;
 use crate::engine::child::pipes;
+use crate::engine::event::{Event, Span};
 use crate::engine::step_times::StepTimes;
 use crate::engine::{Streams, Waits};
 use crate::error::{Error, Kind, Result};
@@ -99,7 +100,7 @@ pub fn start(start: Start) -> Result<Init> {
     for handle in &mut handles {
         *handle = behind.number(*handle)?;
     }
-    let times = StepTimes::wanted(start.waits)?;
+    let times = StepTimes::wanted(start.waits, start.script.len())?;
     let their_times = times.as_ref().map(|times| behind.number(times.number())).transpose()?;
     let file = start.script.file(&handles, their_times.unwrap_or(-1));
     let plan = memory::sealed(c"rruntime-plan", Content::Data, &file)
@@ -126,6 +127,7 @@ pub fn start(start: Start) -> Result<Init> {
         pass: &pass,
         keep_capabilities: start.namespaces & libc::CLONE_NEWUSER as u64 != 0,
     };
+    let began = start.waits.watch.begins();
     let first = match launch(&request, start.waits)? {
         // A policy of the host against executable memory files shows at the exec.
         Err(LaunchError::Exec(Errno(libc::EACCES | libc::EPERM))) => {
@@ -146,7 +148,10 @@ pub fn start(start: Start) -> Result<Init> {
             ))
         }
         _ => launch_error(e, start.namespaces),
-    })?;
+    });
+    start.waits.watch.passed(Span::of("clone"), began, first.as_ref().err());
+    let first = first?;
+    start.waits.tell(&Event::Born { init: first.pid });
     Ok(Init::of(first, (ours, pipes), times, start.script, start.waits))
 }
 

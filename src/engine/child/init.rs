@@ -4,7 +4,7 @@ use crate::engine::Waits;
 use crate::engine::child::message::{Heard, LONGEST, Said, decode, out_of_turn, say};
 use crate::engine::child::pipes::Pipes;
 use crate::engine::child::sources::Sources;
-use crate::engine::step_times::StepTimes;
+use crate::engine::step_times::{Now, StepTimes};
 use crate::error::{Error, Result};
 use crate::plan::Script;
 use crate::plan::script::Talk;
@@ -30,9 +30,8 @@ pub struct Init {
     on_pipes: bool,
     /// One that was born has begun on the pipes, and its maker's word of it is still to come on the socket.
     ahead: bool,
-    /// Of its steps, whose number is this; until they are reported.
+    /// Of its steps.
     times: Option<StepTimes>,
-    steps: usize,
     /// What it has to say, and at which steps. A tracer of a process that was born in a container can speak for it, but
     /// cannot say anything else.
     talks: VecDeque<(u32, Talk)>,
@@ -68,7 +67,6 @@ impl Init {
             on_pipes: false,
             ahead: false,
             times,
-            steps: script.len(),
             talks: script.talks().iter().copied().collect(),
             held: VecDeque::new(),
             warned: 0,
@@ -155,15 +153,23 @@ impl Init {
                         .map_err(|e| e.because("send to the container's init"))?;
                 }
                 other => {
-                    if matches!(other, Heard::Ready | Heard::Failed(_) | Heard::Closed)
-                        && let Some(times) = self.times.take()
-                    {
-                        times.tell(&self.waits, self.steps);
-                    }
+                    self.tell_times(&other);
                     return Ok(other);
                 }
             }
         }
+    }
+
+    /// Reports the steps up to this message, where their times are wanted.
+    pub fn tell_times(&self, heard: &Heard) {
+        let Some(times) = &self.times else { return };
+        let now = match heard {
+            Heard::Ready => Now::Goes,
+            Heard::Failed(trouble) => Now::Failed(trouble.message.step, trouble.message.errno),
+            Heard::Closed => Now::Ended,
+            _ => return,
+        };
+        times.tell(&self.waits, self.first.pid, now);
     }
 
     /// The next message, in the order of the steps: nothing of a new process is heard before its pid is known.

@@ -87,11 +87,15 @@ impl Engine {
 
 impl Call<'_> {
     pub fn create(&self, options: &CreateOptions) -> Result<Started> {
-        let bundle = Bundle::read(options)?;
+        let bundle = self.read(options)?;
         let spec = self.spec(&bundle, options)?;
         let made = self.make(options, &bundle, &spec, Starter::Command)?;
         made.init.say(Word::Detach)?;
         Ok(Started::of(made.init.into_process(), made.master))
+    }
+
+    pub(in crate::engine) fn read(&self, options: &CreateOptions) -> Result<Bundle> {
+        self.watch.span("load", || Bundle::read(options))
     }
 
     /// The config with what the caller adds to it.
@@ -100,6 +104,10 @@ impl Call<'_> {
         bundle: &'b Bundle,
         options: &CreateOptions,
     ) -> Result<Spec<'b>> {
+        self.watch.span("parse", || self.parsed(bundle, options))
+    }
+
+    fn parsed<'b>(&self, bundle: &'b Bundle, options: &CreateOptions) -> Result<Spec<'b>> {
         let mut warnings = Vec::new();
         let mut spec = bundle.spec(&mut warnings)?;
         let [uid_mappings, gid_mappings] = own_maps::missing(&spec, &mut warnings)?;
@@ -124,6 +132,10 @@ impl Call<'_> {
         spec: &Spec,
         starter: Starter,
     ) -> Result<Ready> {
+        self.watch.span("prepare", || self.prepared(options, spec, starter))
+    }
+
+    fn prepared(&self, options: &CreateOptions, spec: &Spec, starter: Starter) -> Result<Ready> {
         crate::state::id::check(&options.id)?;
         let facts = host::probe()?;
         let plan_options = plan::Options {
@@ -139,7 +151,7 @@ impl Call<'_> {
             start: start_pipes::word(starter, spec, &facts),
             has_core: survey::has_core(),
         };
-        self.check(spec, &facts, options.root_change)?;
+        self.watch.span("validate", || self.check(spec, &facts, options.root_change))?;
         let rdt = spec.linux.as_ref().and_then(|linux| linux.intel_rdt.as_ref());
         let rdt = rdt.map(|rdt| resctrl::Demand::find(&options.id, rdt)).transpose()?;
         let path = spec.linux.as_ref().and_then(|linux| linux.cgroups_path.as_deref());
@@ -173,7 +185,7 @@ impl Call<'_> {
     ) -> Result<Made> {
         let ready = self.ready(options, spec, starter)?;
         let Ready { plan_options, prepared, rdt } = &ready;
-        let plan = prepare::plan(prepared, spec, &bundle.path, plan_options)?;
+        let plan = self.watch.span("plan", || prepare::plan(prepared, spec, &bundle.path, plan_options))?;
         self.warn_of(&plan.warnings);
         let receivers = pidfd::receivers(options.pidfd_socket.as_deref(), spec, Role::First, &self.waits)?;
         let record = intent(plan_options, options, bundle, spec, (prepared, rdt.as_ref()), &plan);

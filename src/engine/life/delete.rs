@@ -32,7 +32,7 @@ impl Call<'_> {
                 Leavings::of(self, entry, &record).take_back("delete --force", &deeds::FORCE)?;
             }
         }
-        let entry = self.lock(id)?;
+        let entry = self.watch.span("lock", || self.lock(id))?;
         let record = match (entry.record(), force) {
             (Ok(record), _) => record,
             // The program that wrote it knows what there is to end.

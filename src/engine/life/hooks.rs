@@ -6,13 +6,13 @@
 //! sealed init, so that nothing of ours is reachable from inside.
 
 use crate::cgroup::Cgroup;
-use crate::engine::Waits;
 use crate::engine::caller::listener;
 use crate::engine::child::{
     tenant::{self as joining, Beginning, Passed},
     tracers,
 };
 use crate::engine::status::{Status, state_json};
+use crate::engine::{Span, Waits};
 use crate::error::{Context, Error, Result};
 use crate::names::namespaces::PID;
 use crate::plan::Host;
@@ -57,8 +57,14 @@ impl<'a> Occasion<'a> {
         Occasion { first: Some(first), ..self }
     }
 
-    fn named(&self, index: usize, hook: &Hook, error: Error) -> Error {
-        error.field(format!("/hooks/{}/{index}", self.kind)).value(&hook.path)
+    /// Runs one, by its field.
+    fn one(&self, index: usize, hook: &Hook, run: impl FnOnce() -> Result<()>) -> Result<()> {
+        let field = &*format!("/hooks/{}/{index}", self.kind);
+        let watch = &self.waits.watch;
+        let began = watch.begins();
+        let done = run().map_err(|error| error.field(field).value(&hook.path));
+        watch.passed(Span { name: "hook", field, value: &hook.path }, began, done.as_ref().err());
+        done
     }
 
     /// Runs the hooks on the host, in order; the first that fails ends it.
@@ -68,11 +74,7 @@ impl<'a> Occasion<'a> {
 
     /// Runs those behind the first `done` one by one, whatever becomes of them, as the iterator is asked.
     pub fn each_from(&self, done: usize, hooks: &[Hook]) -> impl Iterator<Item = Result<()>> {
-        hooks
-            .iter()
-            .enumerate()
-            .skip(done)
-            .map(|(i, hook)| self.run_on_host(hook).map_err(|e| self.named(i, hook, e)))
+        hooks.iter().enumerate().skip(done).map(|(i, hook)| self.one(i, hook, || self.run_on_host(hook)))
     }
 
     fn run_on_host(&self, hook: &Hook) -> Result<()> {
@@ -219,7 +221,7 @@ impl Occasion<'_> {
     /// Runs the hooks in the container's namespaces, in order; the first that fails ends it.
     pub fn run_inside(&self, hooks: &[Hook], inside: &Inside) -> Result<()> {
         for (i, hook) in hooks.iter().enumerate() {
-            self.run_one_inside(hook, inside).map_err(|e| self.named(i, hook, e))?;
+            self.one(i, hook, || self.run_one_inside(hook, inside))?;
         }
         Ok(())
     }

@@ -59,7 +59,7 @@ impl Engine {
         let (limits, more) = Limits::from_spec(resources, &layout, rules)?;
         warnings.extend(more);
         let cgroup = if layout == Layout::default() { None } else { locate(&facts, &layout)? };
-        let filter = compile(spec, &facts, &mut warnings)?;
+        let filter = self.watch.span("compile", || compile(spec, &facts, &mut warnings))?;
         let landlock = landlock(spec, &mut warnings)?;
         let open_files = open_files::open_files().map_err(|e| e.because("getrlimit"))?;
         let host = Host {

@@ -1,7 +1,7 @@
 //! `run`: create and start in one, without planning twice; and what is left to do when the process has ended.
 
 use crate::engine::caller::notify::Proxy;
-use crate::engine::life::{bundle::Bundle, create::Made, start_pipes::Starter};
+use crate::engine::life::{create::Made, start_pipes::Starter};
 use crate::engine::{AfterExit, Call, CreateOptions, Started, Terminal};
 use crate::error::{Error, Kind, Result};
 use crate::spec::Spec;
@@ -22,7 +22,7 @@ impl Running {
 
 impl Call<'_> {
     pub fn run(&self, options: &CreateOptions, after: AfterExit) -> Result<Running> {
-        let bundle = Bundle::read(options)?;
+        let bundle = self.read(options)?;
         let spec = self.spec(&bundle, options)?;
         spec.needs_process()?;
         check_terminal(&spec, options)?;

@@ -29,7 +29,7 @@ use std::path::Path;
 
 impl Call<'_> {
     pub fn start(&self, id: &str, notify: Option<&Path>) -> Result<Started> {
-        let (entry, record) = self.take(id)?;
+        let (entry, record) = self.watch.span("lock", || self.take(id))?;
         record.must_be_ours()?;
         match Status::of(&entry, &record) {
             Status::Created => {}
@@ -49,7 +49,7 @@ impl Call<'_> {
             }
         }
         let config = entry.config()?;
-        let spec = self.spec_again(&config, &entry, &record)?;
+        let spec = self.watch.span("load", || self.spec_again(&config, &entry, &record))?;
         spec.needs_process()?;
         let record = Record { amendments: spec.amendments.clone(), ..record };
         let unreached = |e| match e {
@@ -195,9 +195,11 @@ impl Starting<'_> {
                 _ => !self.entry.awaits_start(pid),
             };
             if !self.engine.waits.wait_unless(&[waiting.answer()], pid, runs)? {
+                self.tell_times(&Heard::Closed);
                 return Ok(());
             }
             let Some(said) = waiting.hear()? else { continue };
+            self.tell_times(&said.heard);
             match said.heard {
                 // The profile did not let init hand it over before.
                 Heard::ListenerAt(number) if let Some(profile) = profile.take() => {
@@ -219,6 +221,13 @@ impl Starting<'_> {
                 }
                 _ => return Err(message::out_of_turn()),
             }
+        }
+    }
+
+    /// Of an init that this process has made.
+    fn tell_times(&self, heard: &Heard) {
+        if let Some(made) = self.made {
+            made.init.tell_times(heard);
         }
     }
 

@@ -42,16 +42,16 @@ impl Call<'_> {
             .value(id));
         }
         let config = entry.config()?;
-        let mut spec: Spec = load::parse("config.json", &config)?;
+        let mut spec: Spec = self.watch.span("parse", || load::parse("config.json", &config))?;
         let file = read_process_file(options)?;
         // As config.json has it: a service manager's sockets, and ours for its news, are for the first process.
         let (mended, mut warnings) = (OnceCell::new(), Vec::new());
         let process = process(options, &spec, file.as_deref(), &mended, &mut warnings)?;
         self.warn_of(&warnings);
         self.amend_again(&mut spec, &entry, &record)?;
-        let mut prepared = self.prepare(&spec, &record)?;
+        let mut prepared = self.watch.span("prepare", || self.prepare(&spec, &record))?;
         prepared.host.stacks_profiles = prepare::stacks_profiles(&process);
-        self.check_process(&process, &prepared.facts)?;
+        self.watch.span("validate", || self.check_process(&process, &prepared.facts))?;
         // The process of `exec` is not the config's, but errors use the same terms.
         let spec = Spec { process: Some(process), ..spec };
         // A session leader of the container's can make a new terminal its own before the program does. Another one may be
@@ -99,15 +99,10 @@ impl Call<'_> {
         let filter = prepared.filter.as_ref();
         let tracers = tracers::of(process, filter, options.held, to.namespaces, pid)?;
         let (linux, host) = (spec.linux(), &prepared.host);
-        let tenant = plan::exec(
-            process,
-            linux,
-            to,
-            host,
-            filter,
-            tracers,
-            (options.preserve_fds.len() as u32, options.held),
-        )?;
+        let (count, held) = (options.preserve_fds.len() as u32, options.held);
+        let tenant = self
+            .watch
+            .span("plan", || plan::exec(process, linux, to, host, filter, tracers, (count, held)))?;
         self.warn_of(&tenant.warnings);
         let wishes = Wishes {
             pidfd: options.pidfd_socket.is_some(),

@@ -58,6 +58,15 @@ pub const ROWS: &[Row] = &[
             "lifecycle/rootless/cgroups.rs::rootless_false_forgives_nothing",
         ],
     ),
+    row(
+        "--trace",
+        "",
+        &[
+            "cli/trace/written.rs::each_deed_and_step_of_the_plan_is_there_in_order_with_its_field",
+            "cli/trace/written.rs::commands_on_one_container_share_a_file",
+            "cli/trace/written.rs::no_file_but_a_trace_of_ours_is_written_to",
+        ],
+    ),
     row("--log-level", "", &["cli/log.rs::the_level_decides_which_records_are_written"]),
     row("--systemd-log", "", &["cli/log.rs::systemd_log_is_the_journal_under_the_programs_name"]),
     row(
@@ -71,6 +80,15 @@ pub const ROWS: &[Row] = &[
     ),
     row("--version", "", &["cli/usage.rs::the_version_has_the_lines_that_engines_read"]),
     row("--help", "", &["cli/usage.rs::help_begins_with_the_name_everywhere"]),
+    row(
+        "trace",
+        "",
+        &[
+            "cli/trace/drawn.rs::the_waterfall_has_a_row_for_each_thing_and_a_bar_for_its_time",
+            "cli/trace/drawn.rs::a_file_that_is_no_trace_is_refused_by_what_is_wrong_with_it",
+        ],
+    ),
+    row("trace --svg", "", &["cli/trace/drawn.rs::the_picture_is_well_formed_and_has_the_same_rows"]),
     row(
         "mounts",
         "",

@@ -1,0 +1,4 @@
+//! `--trace FILE` and `trace FILE`.
+
+mod drawn;
+mod written;
