@@ -22,6 +22,8 @@ pub const COMMAND: Command = Command {
              done, with its field of config.json, its time, and a bar from its beginning to its end. Rows with \"|\" are\n\
              what init has done in the container, \":\" is the time of the container's program, which the chart leaves\n\
              out, and \"!\" is what has failed. ui.perfetto.dev and chrome://tracing read the file too.",
+    examples: "trace web.json  # what `--trace web.json run web` has written\n\
+               trace web.json --svg web.svg",
     options: || vec![option("svg", "OUT", "write the chart as SVG to this file; - is standard output")],
     action: Action::Call(run),
     ..ON_THE_HOST
