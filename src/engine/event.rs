@@ -29,15 +29,15 @@ pub enum Event<'a> {
     ///
     /// [`release`]: crate::engine::release
     Releasing { process: &'a Child, word: BorrowedFd<'a>, answer: BorrowedFd<'a> },
-    /// A deed was done, that of this place in [`Planned::deeds`], or has `failed`: when it began, and how long it took. Heard
-    /// by a watch `with_times`.
+    /// A deed was done, that of this place in [`Planned::deeds`], or has `failed`: when it began, and how long it took.
+    /// Heard by a watch `with_times`.
     Done { of: Planned<'a>, number: usize, began: Instant, took: Duration, failed: Option<&'a Error> },
     /// Likewise of work that is no deed.
     Span { span: Span<'a>, began: Instant, took: Duration, failed: Option<&'a Error> },
     /// An init was started, with this number. If a plan's deed does that, it is told next.
     Born { init: i32 },
-    /// That init is behind the step of this place in [`Planned::steps`]; those of one that waits for start are told when this
-    /// call itself starts it.
+    /// That init is behind the step of this place in [`Planned::steps`]; those of one that waits for start are told when
+    /// this call itself starts it.
     StepDone { init: i32, number: usize, began: Instant, took: Duration, end: End },
 }
 

@@ -1,5 +1,5 @@
-//! How long each step of init took: init notes the moments in a memory file that it has mapped, up to its exec. They are read
-//! when it is ready, when it has failed, and when its program runs.
+//! How long each step of init took: init notes the moments in a memory file that it has mapped, up to its exec. They are
+//! read when it is ready, when it has failed, and when its program runs.
 
 use crate::engine::Waits;
 use crate::engine::event::{End, Event};

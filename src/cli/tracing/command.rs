@@ -18,10 +18,10 @@ pub const COMMAND: Command = Command {
     about: "draw a trace that another command has written",
     operands: "<file>",
     count: 1..=1,
-    detail: "Draws each command in a file that `rruntime --trace FILE COMMAND` has written: one row for each thing that was\n\
-             done, with its field of config.json, its time, and a bar from its beginning to its end. Rows with \"|\" are\n\
-             what init has done in the container, \":\" is the time of the container's program, which the chart leaves\n\
-             out, and \"!\" is what has failed. ui.perfetto.dev and chrome://tracing read the file too.",
+    detail: "Draws each command in a file that `--trace FILE` has written: one row for each thing that was done, with its\n\
+             field of config.json, its time, and a bar from its beginning to its end. Rows with \"|\" are what init has\n\
+             done in the container, \":\" is the time of the container's program, which the chart leaves out, and \"!\"\n\
+             is what has failed. ui.perfetto.dev and chrome://tracing read the file too.",
     examples: "trace web.json  # what `--trace web.json run web` has written\n\
                trace web.json --svg web.svg",
     options: || vec![option("svg", "OUT", "write the chart as SVG to this file; - is standard output")],

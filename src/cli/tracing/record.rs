@@ -41,10 +41,11 @@ struct Step {
     end: End,
 }
 
-/// The steps of an init: the beginnings of their events.
+/// The steps of an init: the beginnings of their events, and where each ends.
 struct Inside {
     init: i32,
-    steps: Vec<String>,
+    text: String,
+    ends: Vec<usize>,
 }
 
 /// What is known of something that was done.
@@ -55,6 +56,9 @@ struct Row<'r> {
     field: &'r str,
     value: &'r str,
 }
+
+/// For the steps of a usual container.
+const ROOM: usize = 16 << 10;
 
 /// When something began, and how long it took.
 type Times = (Instant, Duration);
@@ -165,67 +169,95 @@ impl Trace {
             Deed::Open(opens) => Some(opens),
             _ => None,
         });
-        let mut steps = Vec::new();
+        let (mut text, mut ends) = (String::with_capacity(ROOM), Vec::new());
         for (number, (step, field)) in planned.steps().enumerate() {
             let (name, value) = (words::step(&step), words::values(&step, opens));
             let (number, field) = (Some(number), field.unwrap_or_default());
-            steps.push(Row { name: &name, category: "step", number, field: &field, value: &value }.begin());
+            Row { name: &name, category: "step", number, field: &field, value: &value }.begin(&mut text);
+            ends.push(text.len());
         }
         let mut heard = self.heard();
         let init = heard.born;
         self.name(&mut heard.text, "thread_name", init, &["inside: init of ", planned.name].concat());
-        heard.inside.push(Inside { init, steps });
+        heard.inside.push(Inside { init, text, ends });
     }
 
     fn step(&self, heard: &mut Heard, &Step { init, number, times, end }: &Step) {
         // The last of this number: numbers are used again.
         let Some(inside) = heard.inside.iter().rev().find(|inside| inside.init == init) else { return };
-        let Some(step) = inside.steps.get(number) else { return };
+        let Some(to) = inside.ends.get(number) else { return };
+        let from = number.checked_sub(1).map_or(0, |before| inside.ends[before]);
         let went = match end {
             End::Failed(errno) => Went::Errno(errno),
-            End::Ended if number + 1 < inside.steps.len() => Went::Cut,
+            End::Ended if number + 1 < inside.ends.len() => Went::Cut,
             End::Done | End::Ended => Went::Well,
         };
-        self.put(&mut heard.text, step, init, times, went);
+        begin(&mut heard.text);
+        heard.text.push_str(&inside.text[from..*to]);
+        self.put(&mut heard.text, init, times, went);
     }
 
     fn add(&self, row: &Row, times: Times, went: Went) {
-        self.put(&mut self.heard().text, &row.begin(), self.pid, times, went);
+        let mut heard = self.heard();
+        begin(&mut heard.text);
+        row.begin(&mut heard.text);
+        self.put(&mut heard.text, self.pid, times, went);
     }
 
-    fn put(&self, out: &mut String, begun: &str, thread: i32, (began, took): Times, went: Went) {
+    fn put(&self, out: &mut String, thread: i32, (began, took): Times, went: Went) {
         let begins = self.base + began.saturating_duration_since(self.began);
-        begin(out);
-        push(out, &[begun, "\"result\":\""]);
-        match went {
-            Went::Well => push(out, &["ok\""]),
-            Went::Cut => push(out, &["ended\""]),
-            Went::Errno(errno) => push(out, &["failed\",\"errno\":", &decimal(errno)]),
-            Went::Wrong(error) => {
-                push(out, &["failed\",\"error\":", &quoted(&error.to_string())]);
-                if let Some(errno) = error.detail().errno {
-                    push(out, &[",\"errno\":", &decimal(errno)]);
-                }
+        out.push_str("\"result\":\"");
+        let errno = match went {
+            Went::Well => {
+                out.push_str("ok\"");
+                0
             }
+            Went::Cut => {
+                out.push_str("ended\"");
+                0
+            }
+            Went::Errno(errno) => {
+                out.push_str("failed\"");
+                errno
+            }
+            Went::Wrong(error) => {
+                out.push_str("failed\",\"error\":");
+                quote(out, &error.to_string());
+                error.detail().errno.unwrap_or(0)
+            }
+        };
+        if errno > 0 {
+            out.push_str(",\"errno\":");
+            number(out, errno as u64, 1);
         }
-        push(out, &["},\"ph\":\"X\",\"ts\":", &micros(begins), ",\"dur\":", &micros(took)]);
-        if !matches!(went, Went::Well) {
-            push(out, &[",\"cname\":\"terrible\""]);
-        }
-        self.of_thread(out, thread);
         out.push('}');
+        if !matches!(went, Went::Well) {
+            out.push_str(",\"cname\":\"terrible\"");
+        }
+        out.push_str(",\"ph\":\"X\",\"ts\":");
+        micros(out, begins);
+        out.push_str(",\"dur\":");
+        micros(out, took);
+        self.of_thread(out, thread);
     }
 
     fn of_thread(&self, out: &mut String, thread: i32) {
-        push(out, &[",\"pid\":", &decimal(self.pid), ",\"tid\":", &decimal(thread)]);
+        out.push_str(",\"pid\":");
+        number(out, self.pid as u64, 1);
+        out.push_str(",\"tid\":");
+        number(out, thread as u64, 1);
+        out.push('}');
     }
 
     /// What a process or a thread is called.
     fn name(&self, out: &mut String, what: &str, thread: i32, name: &str) {
         begin(out);
-        push(out, &["{\"name\":\"", what, "\",\"ph\":\"M\",\"args\":{\"name\":", &quoted(name), "}"]);
-        self.of_thread(out, thread);
+        out.push_str("{\"name\":");
+        quote(out, what);
+        out.push_str(",\"ph\":\"M\",\"args\":{\"name\":");
+        quote(out, name);
         out.push('}');
+        self.of_thread(out, thread);
     }
 }
 
@@ -235,18 +267,25 @@ impl<'r> Row<'r> {
     }
 
     /// Its event up to the result.
-    fn begin(&self) -> String {
-        let mut text = String::with_capacity(256);
-        push(&mut text, &["{\"name\":", &quoted(self.name), ",\"cat\":\"", self.category, "\",\"args\":{"]);
-        if let Some(number) = self.number {
-            push(&mut text, &["\"number\":", &decimal(number as i32), ","]);
+    fn begin(&self, out: &mut String) {
+        out.push_str("{\"name\":");
+        quote(out, self.name);
+        out.push_str(",\"cat\":");
+        quote(out, self.category);
+        out.push_str(",\"args\":{");
+        if let Some(place) = self.number {
+            out.push_str("\"number\":");
+            number(out, place as u64, 1);
+            out.push(',');
         }
-        for (key, value) in [("\"field\":", self.field), ("\"value\":", self.value)] {
+        for (key, value) in [("field", self.field), ("value", self.value)] {
             if !value.is_empty() {
-                push(&mut text, &[key, &quoted(value), ","]);
+                quote(out, key);
+                out.push(':');
+                quote(out, value);
+                out.push(',');
             }
         }
-        text
     }
 }
 
@@ -257,20 +296,31 @@ fn begin(out: &mut String) {
     }
 }
 
-fn push(out: &mut String, parts: &[&str]) {
-    parts.iter().for_each(|part| out.push_str(part));
+/// A hundred of these are made while a container is: what needs no escape is only copied.
+fn quote(out: &mut String, text: &str) {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\') {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    } else {
+        out.push_str(&json::compact(&text));
+    }
 }
 
-fn quoted(text: &str) -> String {
-    json::compact(&text)
-}
-
-fn decimal(number: i32) -> String {
-    number.to_string()
+/// With at least so many digits.
+fn number(out: &mut String, mut rest: u64, least: usize) {
+    let (mut digits, mut first) = ([b'0'; 20], 20);
+    while rest > 0 || first > 20 - least {
+        first -= 1;
+        digits[first] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    out.extend(digits[first..].iter().map(|digit| char::from(*digit)));
 }
 
 /// With all that the clock says.
-fn micros(time: Duration) -> String {
-    let micros = time.as_secs() * 1_000_000 + u64::from(time.subsec_micros());
-    format!("{micros}.{:03}", time.subsec_nanos() % 1000)
+fn micros(out: &mut String, time: Duration) {
+    number(out, time.as_secs() * 1_000_000 + u64::from(time.subsec_micros()), 1);
+    out.push('.');
+    number(out, u64::from(time.subsec_nanos() % 1000), 3);
 }

@@ -16,6 +16,9 @@ pub struct Chart<'v> {
     pid: i64,
 }
 
+/// What is lost of a time that is a number of microseconds, on a machine that has run for years.
+const SLACK: u64 = 50;
+
 /// Times are in nanoseconds.
 #[derive(Clone, Copy)]
 pub struct Row<'v> {
@@ -56,7 +59,7 @@ fn integer(of: &Value, key: &str) -> i64 {
 /// A number of microseconds, as nanoseconds.
 fn time(place: usize, event: &Value, key: &str) -> Result<u64> {
     match member(event, key).as_f64() {
-        Some(micros) if (0.0..1e15).contains(&micros) => Ok((micros * 1000.0) as u64),
+        Some(micros) if (0.0..1e15).contains(&micros) => Ok((micros * 1000.0).round() as u64),
         _ => {
             let place = place.to_string();
             let parts = ["is not a trace: ", key, " of event ", &place, " is no number of microseconds"];
@@ -141,7 +144,7 @@ impl Chart<'_> {
         let mut open: Vec<(i64, u64)> = Vec::new();
         for row in &mut rows {
             let end = row.began + row.took;
-            open.retain(|(thread, end)| *thread != row.thread || *end > row.began);
+            open.retain(|(thread, end)| *thread != row.thread || *end > row.began + SLACK);
             row.depth = open.iter().filter(|(thread, _)| *thread == row.thread).count().min(8);
             open.push((row.thread, end));
             (row.from, row.to) = (place(row.began), place(end));

@@ -122,9 +122,9 @@ fn well_formed(text: &str) -> Vec<String> {
     let mut rest = text;
     while let Some(at) = rest.find(['<', '&']) {
         let here = &rest[at..];
-        if here.starts_with('&') {
+        if let Some(after) = here.strip_prefix('&') {
             assert!(["&amp;", "&lt;", "&gt;"].iter().any(|entity| here.starts_with(entity)), "{here:.40}");
-            rest = &here[1..];
+            rest = after;
             continue;
         }
         let (tag, after) = here[1..].split_once('>').unwrap();
