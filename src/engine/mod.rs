@@ -30,6 +30,7 @@ pub use hold::Hold;
 pub use life::inspect::ContainerState;
 pub use life::run::Running;
 pub use options::*;
+pub use running::denied;
 pub use started::Started;
 pub use status::Status;
 pub use watch::{Meanwhile, Stop, Waits, Watch};

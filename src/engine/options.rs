@@ -80,6 +80,8 @@ pub struct CreateOptions<'a> {
     pub pidfd_socket: Option<PathBuf>,
     /// Gets the seccomp listener where neither the profile nor an annotation names an agent.
     pub seccomp_receiver: Option<String>,
+    /// The socket that gets the listener of a filter that asks about each call, which takes the place of the config's.
+    pub recorder: Option<String>,
 }
 
 /// What `exec` starts.

@@ -9,7 +9,7 @@
 //! is at the very end. Without it there is no second time, and the filter has to be the last thing before the exec.
 
 use crate::seccomp::arch::Order;
-use crate::seccomp::evaluate::{Call, evaluate};
+use crate::seccomp::evaluate::answer;
 use crate::seccomp::tables::Syscall;
 use crate::seccomp::{Arch, Filter, Instruction, LONGEST, assembler::code};
 
@@ -57,10 +57,8 @@ pub fn lacking(filter: &Filter, needs: Needs) -> Option<&'static str> {
 
 /// Whether the kernel carries this call out under the filter.
 fn allows(filter: &Filter, native: Arch, name: &str, arguments: [u64; 6]) -> bool {
-    let Some(number) = Syscall::by_name(name).and_then(|call| call.number(native)) else { return false };
-    let call = Call { number, arch: native.audit(), arguments };
-    evaluate(&filter.program, &call, native.order())
-        .is_ok_and(|outcome| matches!(outcome.returned, libc::SECCOMP_RET_ALLOW | libc::SECCOMP_RET_LOG))
+    let answer = answer(&filter.program, native, name, arguments);
+    matches!(answer, Some(libc::SECCOMP_RET_ALLOW | libc::SECCOMP_RET_LOG))
 }
 
 /// The same filter, but for what init still has to do and the profile does not let it: those calls, as init makes them, and
@@ -111,6 +109,7 @@ fn argument_words(argument: u32, value: u64, native: Arch) -> Vec<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::seccomp::evaluate::{Call, evaluate};
 
     fn answers(filter: &Filter, name: &str) -> bool {
         allows(filter, Arch::native().unwrap(), name, [0; 6])

@@ -2,8 +2,9 @@
 //!
 //! It knows the instructions that seccomp accepts and that we or libseccomp write; any other is an error.
 
-use super::arch::Order;
+use super::arch::{Arch, Order};
 use super::assembler::{Instruction, code};
+use super::tables::Syscall;
 
 /// `struct seccomp_data`: what a filter sees of a system call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +59,12 @@ pub fn evaluate(program: &[Instruction], call: &Call, order: Order) -> Result<Ou
         };
         at += 1 + skip;
     }
+}
+
+/// What `program` returns for a call by its name; `None` for a call that `arch` does not have.
+pub fn answer(program: &[Instruction], arch: Arch, name: &str, arguments: [u64; 6]) -> Option<u32> {
+    let call = Call { number: Syscall::by_name(name)?.number(arch)?, arch: arch.audit(), arguments };
+    Some(evaluate(program, &call, arch.order()).ok()?.returned)
 }
 
 /// The 32-bit word at an offset of `struct seccomp_data`.

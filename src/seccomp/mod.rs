@@ -13,6 +13,7 @@
 //!  blocks.rs    rule lists → comparisons
 //!  assembler.rs instructions, back to front     evaluate.rs  runs a program
 //!                                               strict.rs    holds one against another
+//!                                               record.rs    what a watched program needs
 //! ```
 //!
 //! Meaning and order of rules are libseccomp's (the oracle of `tests/spec/seccomp`), the answer for newer
@@ -27,6 +28,7 @@ mod multiplex;
 mod profile;
 mod ranges;
 pub mod raw;
+pub mod record;
 mod sections;
 pub mod strict;
 pub mod tables;

@@ -79,7 +79,7 @@ static CODES: [u8; COUNT] = {
 
 /// How `call` is reached through a multiplexer of `arch`; `None` if it is not.
 pub fn multiplexed(arch: Arch, call: Syscall) -> Option<Multiplexed> {
-    if !matches!(arch, Arch::X86 | Arch::Ppc64le | Arch::S390x) {
+    if !is_multiplexer(arch, IPC) {
         return None;
     }
     match CODES[call.row()] {
@@ -87,6 +87,17 @@ pub fn multiplexed(arch: Arch, call: Syscall) -> Option<Multiplexed> {
         code if code & IS_IPC != 0 => Some(Multiplexed { number: IPC, code: u32::from(code & !IS_IPC) }),
         code => Some(Multiplexed { number: SOCKETCALL, code: u32::from(code) }),
     }
+}
+
+/// Whether this number is one way to many calls.
+pub fn is_multiplexer(arch: Arch, number: u32) -> bool {
+    matches!(arch, Arch::X86 | Arch::Ppc64le | Arch::S390x) && matches!(number, SOCKETCALL | IPC)
+}
+
+/// The call that a multiplexer does for this code.
+pub fn through(arch: Arch, number: u32, code: u32) -> Option<Syscall> {
+    let way = Some(Multiplexed { number, code });
+    is_multiplexer(arch, number).then(|| Syscall::all().find(|call| multiplexed(arch, *call) == way))?
 }
 
 #[cfg(test)]

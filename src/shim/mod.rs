@@ -14,7 +14,7 @@ pub mod conmon;
 pub mod containerd;
 pub mod detached;
 mod execute;
-mod files;
+pub mod files;
 mod foreign;
 mod journal;
 mod launch;

@@ -1,7 +1,7 @@
 //! A config is amended here and nowhere else, so that every command reads the config that `create` has carried out.
 
 use super::annotations::{self, SECCOMP_RECEIVER};
-use super::{Amendments, Listening, Mount, Spec, Text};
+use super::{Amendments, Listening, Mount, Seccomp, Spec, Text};
 use crate::error::{Error, Kind, Result};
 use std::path::Path;
 
@@ -19,6 +19,12 @@ impl Spec<'_> {
     pub fn amend(&mut self, with: Amendments, directory: &Path) -> Result<()> {
         self.amendments = with.clone();
         self.name_agent(with.seccomp_receiver);
+        if let Some(recorder) = with.recorder {
+            let listener_path = Some(Text::from(recorder));
+            let default_action = Text::from("SCMP_ACT_ALLOW");
+            let profile = Seccomp { default_action, listener_path, ..Seccomp::default() };
+            self.linux.get_or_insert_default().seccomp = Some(profile);
+        }
         self.announce(&with.sockets);
         if let Some(linux) = self.linux.as_mut().filter(|_| !with.uid_mappings.is_empty()) {
             (linux.uid_mappings, linux.gid_mappings) = (with.uid_mappings, with.gid_mappings);

@@ -72,6 +72,9 @@ pub struct Amendments {
     /// The agent for the seccomp listener.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seccomp_receiver: Option<String>,
+    /// In place of the config's filter there is one that asks this socket about each call: `seccomp record`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recorder: Option<String>,
     #[serde(skip_serializing_if = "Listening::is_none")]
     pub sockets: Listening,
     /// The first process has a notify socket of ours.

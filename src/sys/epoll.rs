@@ -1,7 +1,7 @@
 //! epoll(7): many descriptors, each with a name that its owner gives.
 
 use super::{Errno, SysResult, check, owned};
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// What is waited for; the other end's going is always told.
@@ -29,6 +29,11 @@ impl Epoll {
     pub fn new() -> SysResult<Epoll> {
         // SAFETY: no pointer is passed; the call returns a new descriptor.
         unsafe { owned(libc::epoll_create1(libc::EPOLL_CLOEXEC)) }.map(Epoll)
+    }
+
+    /// For another poll: it can be read when there is something to say of one.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 
     /// Watches it from now on, or for something else than before.

@@ -22,6 +22,7 @@ pub mod poll;
 pub mod probe;
 pub mod process;
 pub mod random;
+pub mod seccomp;
 pub mod socket;
 #[cfg(any(test, all(panic = "abort", target_env = "gnu", not(debug_assertions))))]
 mod strings;

@@ -5,13 +5,13 @@ use crate::cli::arguments::{number_option, option, options as several, parsed, s
 use crate::cli::foreground::{self, Orphans};
 use crate::cli::session::Attended;
 use crate::cli::{Arguments, Session, caller, user};
-use crate::engine::{Below, ExecOptions, ExecProcess, Paused, Terminal};
+use crate::engine::{Below, ExecOptions, ExecProcess, Paused, Terminal, denied};
 use crate::error::{Error, Kind, Result};
 use crate::names;
-use crate::sys::wait::Ended;
 use clap::Arg;
 use std::ffi::OsString;
 use std::os::fd::AsFd;
+use std::time::SystemTime;
 
 pub const COMMAND: Command = Command {
     name: "exec",
@@ -71,16 +71,20 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
             terminal => terminal,
         };
         let options = ExecOptions { terminal, ..options };
+        let since = SystemTime::now();
         let started = engine.exec(&arguments.id(), &options);
         let mut started = started.map_err(|e| e.rename_field(|pointer| typed(pointer, &options)))?;
         if detached {
             return Ok(0);
         }
         // A process that no command waits for must not go on running.
-        let ended = session.program(|| foreground::wait(&mut started, &signals, Orphans::Leave));
-        ended.map(Ended::code).inspect_err(|_| engine.end(started))
+        let ended = session.program(|| foreground::wait(&mut started, &signals, Orphans::Leave, None));
+        let pid = started.pid;
+        let ended = ended.inspect_err(|_| engine.end(started))?;
+        denied::explain(ended, pid, since).iter().for_each(|word| session.log.warn(word));
+        Ok(ended.code())
     };
-    exec().map_err(|e| e.doing("exec failed"))
+    exec().map_err(|e: Error| e.doing("exec failed"))
 }
 
 /// An unknown capability is left out with a warning: the command line may be written for a newer kernel.

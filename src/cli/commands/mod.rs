@@ -15,6 +15,7 @@ mod pausing;
 mod ps;
 mod restore;
 mod run;
+mod seccomp;
 mod spec;
 mod start;
 mod state;
@@ -46,6 +47,7 @@ pub const COMMANDS: &[Command] = &[
     restore::COMMAND,
     pausing::RESUME,
     run::COMMAND,
+    seccomp::COMMAND,
     detached::shim::COMMAND,
     spec::COMMAND,
     start::COMMAND,

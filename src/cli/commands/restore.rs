@@ -97,7 +97,8 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
         identity::become_subreaper().map_err(|e| e.because("prctl PR_SET_CHILD_SUBREAPER"))?;
     }
     let mut running = engine.restore(&options)?;
-    let code = session.program(|| foreground::wait(&mut running.process, &signals, orphans)).map(Ended::code);
+    let code =
+        session.program(|| foreground::wait(&mut running.process, &signals, orphans, None)).map(Ended::code);
     engine.finish(running)?;
     code
 }

@@ -7,12 +7,12 @@ use crate::cli::arguments::{option, options as several, switch};
 use crate::cli::foreground::{self, Orphans};
 use crate::cli::session::Attended;
 use crate::cli::{Arguments, Session};
-use crate::engine::{AfterExit, CreateOptions, Terminal};
+use crate::engine::{AfterExit, CreateOptions, Meanwhile, Terminal, denied};
 use crate::error::{Error, Kind, Result};
 use crate::sys::identity;
-use crate::sys::wait::Ended;
 use clap::Arg;
 use std::os::fd::AsFd;
+use std::time::SystemTime;
 
 pub const COMMAND: Command = Command {
     name: "run",
@@ -64,6 +64,18 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
         return Ok(0);
     }
     let orphans = if arguments.switch("no-subreaper") { Orphans::Leave } else { Orphans::Adopt };
+    attend(session, Attended { engine, signals }, options, after, orphans, None)
+}
+
+/// A container that this command waits for; its exit code.
+pub fn attend(
+    session: &Session,
+    Attended { engine, signals }: Attended,
+    options: CreateOptions,
+    after: AfterExit,
+    orphans: Orphans,
+    meanwhile: Option<&dyn Meanwhile>,
+) -> Result<i32> {
     let (input, output) = (std::io::stdin(), std::io::stdout());
     if matches!(options.terminal, Terminal::Socket(_)) {
         return Err(Error::new("cannot use console socket if the runtime will not detach or allocate tty")
@@ -75,10 +87,14 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     if orphans == Orphans::Adopt {
         identity::become_subreaper().map_err(|e| e.because("prctl PR_SET_CHILD_SUBREAPER"))?;
     }
+    let since = SystemTime::now();
     let mut running = engine.run(&options, after)?;
-    let code = session.program(|| foreground::wait(&mut running.process, &signals, orphans)).map(Ended::code);
+    let ended = session.program(|| foreground::wait(&mut running.process, &signals, orphans, meanwhile));
+    let pid = running.process.pid;
     if after == AfterExit::Delete {
         engine.finish(running)?;
     }
-    code
+    let ended = ended?;
+    denied::explain(ended, pid, since).iter().for_each(|word| session.log.warn(word));
+    Ok(ended.code())
 }

@@ -6,7 +6,7 @@
 pub mod attached;
 mod relay;
 
-use crate::engine::Started;
+use crate::engine::{Meanwhile, Started};
 use crate::error::Result;
 use crate::sys::signalfd::Signals;
 use crate::sys::wait::{self, Ended};
@@ -25,8 +25,13 @@ pub enum Orphans {
     Leave,
 }
 
-/// Waits until `child` has ended.
-pub fn wait(child: &mut Started, signals: &Signals, orphans: Orphans) -> Result<Ended> {
+/// Waits until `child` has ended, and does meanwhile what there is to do.
+pub fn wait(
+    child: &mut Started,
+    signals: &Signals,
+    orphans: Orphans,
+    meanwhile: Option<&dyn Meanwhile>,
+) -> Result<Ended> {
     let mut proxy = child.readiness.take();
     let master = child.terminal.take();
     let child = &*child;
@@ -48,7 +53,13 @@ pub fn wait(child: &mut Started, signals: &Signals, orphans: Orphans) -> Result<
         if let Some(relay) = &relay {
             relay.watch(&mut watched);
         }
+        watched.extend(meanwhile.map(|meanwhile| PollFd::new(meanwhile.fd(), PollFlags::POLLIN)));
         poll::wait(&mut watched, None).map_err(|e| e.because("poll"))?;
+        if let Some(meanwhile) = meanwhile
+            && watched.last().is_some_and(|polled| polled.any().unwrap_or(false))
+        {
+            meanwhile.act();
+        }
         // The service manager watches the program by itself from here on; without it there is no one to report to.
         if proxy.as_mut().is_some_and(|proxy| proxy.hear().is_err()) {
             proxy = None;

@@ -5,6 +5,8 @@ use crate::engine::child::{message::Trouble, program_head};
 use crate::error::{Error, Kind};
 use crate::names::{MOUNT_OPTIONS, mount_option, nearest};
 use crate::plan::{Script, kept::Kept, words};
+use crate::seccomp::evaluate::answer;
+use crate::seccomp::{self, Arch};
 use crate::spec::{Spec, Text, annotations};
 use crate::wire::{Bytes, Device, Filesystem, Message, Mount, Part, Remount, Step};
 use std::borrow::Cow;
@@ -52,6 +54,9 @@ fn explain_step(step: &Step, pointer: Option<String>, trouble: &Trouble, spec: &
             let first = candidates.iter().next().map(text).unwrap_or_default();
             program_missing(spec, &first, part, errno)
         }
+        Step::Exec { .. } if is_denied(spec, "execve", errno) => Error::os(format!("exec {}", program(spec)), errno)
+            .kind(Kind::NotExecutable)
+            .remedy("this is the answer of linux.seccomp to the system call execve, which starts the program: allow it"),
         Step::Exec { .. } => match refused_entry(spec, errno) {
             Some(remedy) => {
                 Error::os(format!("exec {}", program(spec)), errno).kind(Kind::NotExecutable).remedy(remedy)
@@ -100,6 +105,15 @@ fn explain_step(step: &Step, pointer: Option<String>, trouble: &Trouble, spec: &
     }
     let error = error.field(pointer);
     if let Some(value) = value { error.value(value) } else { error }
+}
+
+/// Whether the config's filter answers this call with this errno.
+fn is_denied(spec: &Spec, call: &str, errno: i32) -> bool {
+    let compiled = spec.linux().seccomp.as_ref().zip(Arch::native()).and_then(|(profile, native)| {
+        let filter = seccomp::compile(profile, native, u32::MAX).ok()??;
+        answer(&filter.program, native, call, [0; 6])
+    });
+    compiled == Some(libc::SECCOMP_RET_ERRNO | errno as u32)
 }
 
 /// What a security module may have against the program's start under its label.

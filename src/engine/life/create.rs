@@ -115,6 +115,7 @@ impl Call<'_> {
         let amendments = Amendments {
             allowed_annotations: Some(self.allowed_annotations(&spec)?),
             seccomp_receiver: options.seccomp_receiver.clone(),
+            recorder: options.recorder.clone(),
             uid_mappings,
             gid_mappings,
             sockets: Listening { count: options.sockets.len() as u32, names: options.socket_names.clone() },

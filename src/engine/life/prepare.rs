@@ -131,6 +131,18 @@ pub(in crate::engine) fn stacks_profiles(process: &Process) -> bool {
 
 fn compile(spec: &Spec, facts: &Facts, warnings: &mut Vec<Error>) -> Result<Option<Filter>> {
     let profile = spec.linux.as_ref().and_then(|linux| linux.seccomp.as_ref());
+    let (major, minor) = facts.kernel;
+    let supported = seccomp::flags_of_kernel(major, minor);
+    let native = || {
+        Arch::native().ok_or_else(|| {
+            Error::new("there is no table of system calls for this processor")
+                .kind(Kind::Unsupported)
+                .field("/linux/seccomp")
+        })
+    };
+    if spec.amendments.recorder.is_some() {
+        return seccomp::record::filter(native()?, supported);
+    }
     if let Some(text) = annotations::find(&spec.annotations, annotations::SECCOMP_BPF) {
         // Engines copy an image's annotations: its author does not choose the filter that is to contain the image.
         if profile.is_some() {
@@ -142,16 +154,10 @@ fn compile(spec: &Spec, facts: &Facts, warnings: &mut Vec<Error>) -> Result<Opti
         return seccomp::raw::filter(text).map(Some);
     }
     let Some(profile) = profile else { return Ok(None) };
-    let (major, minor) = facts.kernel;
-    let native = Arch::native().ok_or_else(|| {
-        Error::new("there is no table of system calls for this processor")
-            .kind(Kind::Unsupported)
-            .field("/linux/seccomp")
-    })?;
     if annotations::find(&spec.annotations, annotations::SECCOMP_FAIL_UNKNOWN).is_some() {
         refuse_unknown_calls(profile)?;
     }
-    let mut filter = seccomp::compile(profile, native, seccomp::flags_of_kernel(major, minor))?;
+    let mut filter = seccomp::compile(profile, native()?, supported)?;
     if let Some(filter) = &mut filter {
         warnings.append(&mut filter.warnings);
     }

@@ -1,5 +1,6 @@
 //! What is done to a container that runs.
 
+pub mod denied;
 mod devices;
 pub mod ending;
 pub mod events;

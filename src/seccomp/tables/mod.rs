@@ -81,6 +81,12 @@ const fn is_same(one: &[u8], other: &[u8]) -> bool {
     }
 }
 
+/// The architecture whose calls have this AUDIT_ARCH_*, and this number.
+pub fn arch_of(audit: u32, number: u32) -> Option<Arch> {
+    let is_x32 = audit == Arch::X32.audit() && number & X32_BIT != 0;
+    Arch::ALL.iter().copied().find(|arch| arch.audit() == audit && (*arch == Arch::X32) == is_x32)
+}
+
 impl Syscall {
     /// The call of that name, if any architecture has it.
     pub fn by_name(name: &str) -> Option<Syscall> {

@@ -113,10 +113,37 @@ pub const ROWS: &[Row] = &[
             "config/mounts/plugged.rs::no_path_leaves_the_containers_root",
         ],
     ),
+    row(
+        "seccomp",
+        "record; the profile that comes of a container runs under rruntime, runc and crun",
+        &[
+            "config/seccomp/record.rs::a_container_runs_under_what_was_recorded_of_it_and_other_calls_fail",
+            "config/seccomp/record.rs::threads_forks_another_architecture_and_unknown_numbers_are_recorded",
+            "config/seccomp/record.rs::an_end_by_the_filter_names_the_call_or_says_how_to_find_it",
+            "config/seccomp/record.rs::an_exec_in_the_meantime_is_recorded_too",
+            "config/seccomp/record.rs::a_recorder_that_is_killed_gives_the_container_nothing_and_delete_takes_it_away",
+        ],
+    ),
+    row(
+        "seccomp --output",
+        "",
+        &[
+            "config/seccomp/record.rs::whatever_ends_the_container_the_profile_is_written_and_the_exit_code_is_its_own",
+            "config/seccomp/record.rs::what_cannot_be_recorded_leaves_no_profile_and_says_why",
+        ],
+    ),
+    row(
+        "seccomp --merge",
+        "",
+        &[
+            "config/seccomp/record.rs::threads_forks_another_architecture_and_unknown_numbers_are_recorded",
+            "src/seccomp/record.rs::records_add_up_and_nothing_else_is_merged",
+        ],
+    ),
     row("create", "", &["lifecycle/main.rs::a_created_container_waits_for_start"]),
     row("run", "", &["lifecycle/main.rs::run_gives_the_exit_code_of_the_program_and_leaves_nothing"]),
     row(
-        "{create,run} --bundle",
+        "{create,run,seccomp} --bundle",
         "",
         &[
             "lifecycle/commands.rs::the_bundle_is_the_working_directory_by_default",
@@ -124,12 +151,12 @@ pub const ROWS: &[Row] = &[
         ],
     ),
     row(
-        "{create,run} --config",
+        "{create,run,seccomp} --config",
         "",
         &["spec/conformance/options.rs::another_file_stands_in_for_config_json"],
     ),
     row(
-        "{create,run} --console-socket",
+        "{create,run,seccomp} --console-socket",
         "",
         &[
             "lifecycle/terminal.rs::the_master_of_a_created_container_comes_through_the_console_socket",
@@ -137,7 +164,7 @@ pub const ROWS: &[Row] = &[
         ],
     ),
     row(
-        "{create,run} --pid-file",
+        "{create,run,seccomp} --pid-file",
         "",
         &[
             "spec/conformance/options.rs::the_pid_file_has_the_first_processs_number",
@@ -145,7 +172,7 @@ pub const ROWS: &[Row] = &[
         ],
     ),
     row(
-        "{create,run} --no-pivot",
+        "{create,run,seccomp} --no-pivot",
         "",
         &[
             "config/rootfs.rs::without_pivot_root_the_container_has_its_own_root_as_well",
@@ -153,7 +180,7 @@ pub const ROWS: &[Row] = &[
         ],
     ),
     row(
-        "{create,run} --no-new-keyring",
+        "{create,run,seccomp} --no-new-keyring",
         "",
         &[
             "lifecycle/commands.rs::a_session_keyring_is_made_unless_it_is_not_wanted",
@@ -162,7 +189,7 @@ pub const ROWS: &[Row] = &[
         ],
     ),
     row(
-        "{create,run,exec} --preserve-fds",
+        "{create,run,exec,seccomp} --preserve-fds",
         "",
         &[
             "lifecycle/descriptors.rs::preserved_descriptors_keep_their_numbers_and_no_others_come",
@@ -332,7 +359,7 @@ pub const ROWS: &[Row] = &[
     row("features", "", &["cli/usage.rs::features_has_the_form_of_the_specification"]),
     row("{kill,delete} --regex", "", &["cli/state.rs::an_expression_means_every_container_that_it_matches"]),
     row(
-        "{create,run,exec} --pidfd-socket",
+        "{create,run,exec,seccomp} --pidfd-socket",
         "",
         &[
             "config/ipc/pidfd.rs::create_sends_a_descriptor_of_the_first_process",
