@@ -22,13 +22,12 @@ pub mod poll;
 pub mod probe;
 pub mod process;
 pub mod random;
-pub mod seccomp;
 pub mod socket;
 #[cfg(any(test, all(panic = "abort", target_env = "gnu", not(debug_assertions))))]
 mod strings;
 pub mod terminal;
 
-pub use process::{identity, launch, signal, signalfd, spawn, wait};
+pub use process::{identity, launch, seccomp, signal, signalfd, spawn, wait};
 
 use crate::error::Error;
 use std::ffi::{CString, OsStr, c_long};

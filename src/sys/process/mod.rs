@@ -6,6 +6,7 @@ pub mod launch;
 pub mod pidfd;
 pub mod proc;
 mod raw;
+pub mod seccomp;
 pub mod signal;
 pub mod signalfd;
 pub mod spawn;

@@ -1,6 +1,6 @@
 //! The listener of a seccomp filter: seccomp_unotify(2).
 
-use super::{SysResult, check};
+use crate::sys::{SysResult, check};
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// A system call that waits for its answer: `struct seccomp_notif`.
