@@ -14,6 +14,7 @@ mod commands;
 mod completion;
 mod doctor;
 mod duration;
+mod engines;
 mod face;
 mod facts;
 mod findings;

@@ -7,6 +7,7 @@ mod support;
 mod arguments;
 mod compat;
 mod doctor;
+mod engines;
 mod exec;
 mod install;
 mod log;

@@ -23,7 +23,7 @@ mod update;
 
 use command::Command;
 
-use super::{completion, doctor, manual, tracing};
+use super::{completion, doctor, engines, manual, tracing};
 
 /// In the order in which help lists them.
 pub const COMMANDS: &[Command] = &[
@@ -33,6 +33,7 @@ pub const COMMANDS: &[Command] = &[
     create::COMMAND,
     delete::COMMAND,
     doctor::COMMAND,
+    engines::COMMAND,
     events::COMMAND,
     exec::COMMAND,
     features::COMMAND,

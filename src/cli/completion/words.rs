@@ -28,6 +28,7 @@ pub fn value(arg: &Arg) -> Value {
         (Some("cgroup-manager"), _) => Value::Choice(&["cgroupfs", "systemd", "disabled"]),
         (Some("cpu-idle"), _) => Value::Choice(&["0", "1"]),
         (Some("shell"), _) => Value::Choice(&["bash", "zsh", "fish"]),
+        (_, Some("ENGINE")) => Value::Choice(&["podman", "docker", "containerd", "cri-o"]),
         (_, Some("FORMAT")) => Value::Choice(&["table", "json"]),
         (_, Some("FILE" | "SOCKET" | "TARGET" | "NAME" | "PATH")) => Value::File,
         (_, Some("DIR")) => Value::Directory,

@@ -461,6 +461,33 @@ pub const ROWS: &[Row] = &[
         "",
         &["cli/doctor.rs::costs_are_measured_where_that_is_asked_for_and_nothing_stays"],
     ),
+    row(
+        "engines",
+        "",
+        &[
+            "cli/engines.rs::all_else_in_a_file_stays_where_it_was",
+            "cli/engines.rs::podmans_other_files_are_read_and_one_that_has_the_last_word_is_said",
+            "cli/engines.rs::wrong_lines_are_named_with_what_helps",
+        ],
+    ),
+    row(
+        "engines --{write,undo}",
+        "",
+        &[
+            "cli/engines.rs::each_file_is_changed_once_and_given_back_to_the_byte",
+            "cli/engines.rs::what_is_not_understood_is_left_alone",
+            "cli/engines.rs::a_later_change_by_hand_is_not_taken_back",
+            "cli/engines.rs::podman_takes_what_is_written",
+            "cli/engines.rs::containerd_takes_what_is_written",
+        ],
+    ),
+    row(
+        "engines --keep-default",
+        "",
+        &["cli/engines.rs::each_file_is_changed_once_and_given_back_to_the_byte"],
+    ),
+    row("engines --{path,prefix}", "", &["cli/engines.rs::links_lead_to_no_file_outside_and_stay_links"]),
+    row("engines --{format,json}", "", &["cli/engines.rs::the_list_as_json_has_the_same_change"]),
     row("features --host", "", &["cli/shell.rs::info_and_features_tell_of_this_host"]),
     row(
         "completion",
