@@ -169,7 +169,7 @@ fn examples(page: &mut String, lines: &str) {
 
 /// Text that roff takes for text: hyphens that can be copied, and no line that begins like a request.
 fn roff(text: &str) -> String {
-    let text = text.replace('\\', "\\e").replace('-', "\\-");
+    let text = text.replace('\\', "\\e").replace('-', "\\-").replace('…', "...");
     if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
 }
 

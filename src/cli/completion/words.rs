@@ -49,7 +49,7 @@ pub enum Operand {
 pub fn operands(command: &Command, commands: &[Command]) -> Vec<Operand> {
     let operand = |shown: &'static str| match shown {
         "<container-id>" => Some(Operand::Container),
-        "<file>" => Some(Operand::File),
+        "<file>" | "[<file>]" => Some(Operand::File),
         words if words.contains('|') => {
             Some(Operand::Words("word", words.trim_matches(['[', ']']).replace('|', " ")))
         }
