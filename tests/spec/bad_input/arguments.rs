@@ -115,7 +115,7 @@ const LINES: &[Line] = &[
     (&["update", "nope", "--memory", "lots"], "argument-invalid", &["--memory", "lots", "64m"]),
     (&["events", "nope"], "no-such-container", &["nope", "does not exist"]),
     (&["logs", "nope"], "no-such-container", &["nope", "does not exist"]),
-    (&["mounts", "nope"], "argument-invalid", &["exactly 3 argument", "usage: rruntime mounts"]),
+    (&["mounts", "nope"], "argument-invalid", &["minimum of 2 argument", "usage: rruntime mounts"]),
     (&["completion", "csh"], "argument-invalid", &["csh", "use bash, zsh or fish"]),
     (&["manual", "nosuch"], "argument-invalid", &["nosuch", "rruntime help"]),
     (
