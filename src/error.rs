@@ -209,6 +209,12 @@ impl Error {
         Some(first)
     }
 
+    /// Its problems one by one.
+    pub fn apart(mut self) -> Vec<Error> {
+        let others = std::mem::take(&mut self.0.others);
+        std::iter::once(self).chain(others).collect()
+    }
+
     pub fn detail(&self) -> &Detail {
         &self.0
     }

@@ -31,4 +31,5 @@ pub use files::search::search;
 pub use files::update::Undo;
 pub use limits::{DeviceRules, Limits};
 pub use location::{Leg, Location, Unit, Version, locate, membership};
-pub use render::{v1, v2};
+pub use render::write::{IfAbsent, Write};
+pub use render::{routed, v1, v2};

@@ -27,6 +27,7 @@ pub use child::open_files::{keep_all_room, keep_room};
 pub use child::pipes::release;
 pub use event::{End, Event, Observer, Planned, Span, warnings_to};
 pub use hold::Hold;
+pub use life::explain::{Explained, Found, Subject, Whole};
 pub use life::inspect::ContainerState;
 pub use life::run::Running;
 pub use options::*;

@@ -387,11 +387,11 @@ fn resource_limit(name: &str, soft: u64, hard: u64) -> String {
     format!("{name}: soft {}, hard {}", limit(soft), limit(hard))
 }
 
-fn rlimit(limit: &Rlimit) -> String {
+pub fn rlimit(limit: &Rlimit) -> String {
     resource_limit(&limit.kind, limit.soft, limit.hard)
 }
 
-fn maps(maps: &[IdMapping]) -> String {
+pub fn maps(maps: &[IdMapping]) -> String {
     let last = |first: u32, size: u32| u64::from(first) + u64::from(size).saturating_sub(1);
     let map = |map: &IdMapping| {
         let (inside, host, size) = (map.container_id, map.host_id, map.size);

@@ -21,6 +21,16 @@ pub enum Width {
     Bits64,
 }
 
+impl Width {
+    /// The bits of an argument that count.
+    pub const fn mask(self) -> u64 {
+        match self {
+            Width::Bits32 => u32::MAX as u64,
+            Width::Bits64 => u64::MAX,
+        }
+    }
+}
+
 /// The order of the two words of a 64-bit argument in the data that a filter reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {

@@ -125,6 +125,28 @@ impl Conditions {
         self.effective(width).next().is_none()
     }
 
+    /// Whether a call with these arguments matches.
+    pub fn hold(&self, arguments: &[u64; ARGUMENTS], width: Width) -> bool {
+        let cut = width.mask();
+        self.effective(width).all(|c| {
+            let (found, wanted) = (arguments[usize::from(c.argument)] & c.mask & cut, c.value & cut);
+            match c.operator {
+                Operator::NotEqual => found != wanted,
+                Operator::Less => found < wanted,
+                Operator::LessOrEqual => found <= wanted,
+                Operator::Equal | Operator::MaskedEqual => found == wanted,
+                Operator::GreaterOrEqual => found >= wanted,
+                Operator::Greater => found > wanted,
+            }
+        })
+    }
+
+    /// Whether they can hold for a multiplexer whose first argument is this code.
+    pub fn allow_code(&self, code: u32) -> bool {
+        let of_code = self.by_argument[0].filter(|condition| condition.operator == Operator::Equal);
+        of_code.is_none_or(|condition| condition.value == u64::from(code))
+    }
+
     /// Whether every call that matches `other` matches these, as far as their form shows it.
     fn cover(&self, other: &Conditions, width: Width) -> bool {
         let mut theirs = other.effective(width);

@@ -14,6 +14,7 @@
 //!  assembler.rs instructions, back to front     evaluate.rs  runs a program
 //!                                               strict.rs    holds one against another
 //!                                               record.rs    what a watched program needs
+//!                                               verdicts.rs  says which rule decides a call
 //! ```
 //!
 //! Meaning and order of rules are libseccomp's (the oracle of `tests/spec/seccomp`), the answer for newer
@@ -32,6 +33,7 @@ pub mod record;
 mod sections;
 pub mod strict;
 pub mod tables;
+pub mod verdicts;
 pub mod vocabulary;
 
 pub use arch::Arch;

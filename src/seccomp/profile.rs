@@ -38,6 +38,8 @@ pub struct Rule {
     pub returned: u32,
     /// Index into `Profile::conditions`.
     pub conditions: u32,
+    /// Its place in `syscalls`.
+    pub origin: u32,
 }
 
 pub const ALWAYS: u32 = 0;
@@ -125,6 +127,7 @@ impl Profile {
                         call,
                         returned,
                         conditions,
+                        origin: index as u32,
                     }));
                 }
             }

@@ -31,14 +31,14 @@ const WRONG_ARCH: u32 = libc::SECCOMP_RET_KILL_THREAD;
 
 /// One rule of one number.
 #[derive(Clone, Copy, Debug)]
-struct NumberRule {
-    number: u32,
+pub(super) struct NumberRule {
+    pub number: u32,
     /// Position in the profile.
-    turn: u32,
-    returned: u32,
-    /// Index into `Writer::conditions`.
-    conditions: u32,
-    width: Width,
+    pub turn: u32,
+    pub returned: u32,
+    /// Index into the conditions of the profile, or behind them.
+    pub conditions: u32,
+    pub width: Width,
 }
 
 /// A list of rules that one or several numbers have: (conditions, label of the value returned).
@@ -93,7 +93,7 @@ impl Writer<'_> {
     fn answers(&mut self, arches: &[Arch]) -> Vec<Range> {
         let mut entries = Vec::with_capacity(arches.len() * self.profile.rules.len() + 64);
         for arch in arches {
-            self.add_entries(*arch, &mut entries);
+            add_entries(self.profile, *arch, &mut self.conditions, &mut entries);
         }
         entries.sort_unstable_by_key(|entry| (entry.number, entry.turn));
         let mut points = Vec::with_capacity(entries.len() + 1);
@@ -110,41 +110,10 @@ impl Writer<'_> {
         ranges::overlay(&background, &points)
     }
 
-    fn add_entries(&mut self, arch: Arch, entries: &mut Vec<NumberRule>) {
-        let width = arch.width();
-        for (turn, rule) in self.profile.rules.iter().enumerate() {
-            let entry = |number, conditions| NumberRule {
-                number,
-                turn: turn as u32,
-                returned: rule.returned,
-                conditions,
-                width,
-            };
-            if let Some(through) = multiplexed(arch, rule.call) {
-                // The rule's own condition on the first argument cannot be asked here: it is in user memory.
-                let code = Condition {
-                    argument: 0,
-                    operator: Operator::Equal,
-                    value: u64::from(through.code),
-                    mask: u64::MAX,
-                };
-                let conditions = self.conditions[rule.conditions as usize].with(code);
-                self.conditions.push(conditions);
-                entries.push(entry(through.number, (self.conditions.len() - 1) as u32));
-            }
-            if let Some(number) = rule.call.number(arch) {
-                entries.push(entry(number, rule.conditions));
-            }
-        }
-    }
-
     /// The answer of one number: of the first rule without conditions, wherever it stands; else of all its rules.
     fn answer(&mut self, entries: &[NumberRule]) -> Label {
         let width = entries[0].width;
-        let conditions = &self.conditions;
-        let holds =
-            |e: &&NumberRule| e.conditions == ALWAYS || conditions[e.conditions as usize].always_hold(width);
-        if let Some(entry) = entries.iter().find(holds) {
+        if let Some(entry) = unconditional(entries, &self.conditions) {
             return self.assembler.returning(entry.returned);
         }
         let asked = (entries.iter().map(|e| (e.conditions, e.returned)).collect(), width);
@@ -159,20 +128,10 @@ impl Writer<'_> {
     /// The answer of rules that all have conditions: a list of them, in the order in which they are asked.
     fn ordered(&mut self, entries: &[NumberRule], width: Width) -> Label {
         let listed: usize = self.lists.iter().map(|(list, _)| list.rules.len()).sum();
-        let mut rules: Vec<(u32, Label)> = Vec::new();
-        for entry in entries {
-            if listed + rules.len() > LONGEST {
-                // Each rule takes at least one instruction.
-                self.cut = true;
-                break;
-            }
-            let conditions = &self.conditions;
-            let new = &conditions[entry.conditions as usize];
-            let asked = rules.iter().map(|(index, _)| &conditions[*index as usize]);
-            if let Some(at) = condition::place(asked, new, width) {
-                rules.insert(at, (entry.conditions, self.assembler.returning(entry.returned)));
-            }
-        }
+        let (assembler, room) = (&mut self.assembler, LONGEST.saturating_sub(listed));
+        let returning = |entry: &NumberRule| assembler.returning(entry.returned);
+        let (rules, cut) = in_order(entries, &self.conditions, room, returning);
+        self.cut |= cut;
         let list = List { rules, width };
         if let Some((_, label)) = self.lists.iter().find(|(known, _)| *known == list) {
             return *label;
@@ -247,6 +206,71 @@ impl Writer<'_> {
         assembler.fall_into(otherwise);
         assembler.load(ARCH_OFFSET);
     }
+}
+
+/// The rules of one architecture, each under every number by which its call is reached; conditions that multiplexed calls
+/// need are added to those of the profile.
+pub(super) fn add_entries(
+    profile: &Profile,
+    arch: Arch,
+    conditions: &mut Vec<Conditions>,
+    entries: &mut Vec<NumberRule>,
+) {
+    let width = arch.width();
+    for (turn, rule) in profile.rules.iter().enumerate() {
+        let entry = |number, conditions| NumberRule {
+            number,
+            turn: turn as u32,
+            returned: rule.returned,
+            conditions,
+            width,
+        };
+        if let Some(through) = multiplexed(arch, rule.call) {
+            // The rule's own condition on the first argument cannot be asked here: it is in user memory.
+            let code = Condition {
+                argument: 0,
+                operator: Operator::Equal,
+                value: u64::from(through.code),
+                mask: u64::MAX,
+            };
+            conditions.push(conditions[rule.conditions as usize].with(code));
+            entries.push(entry(through.number, (conditions.len() - 1) as u32));
+        }
+        if let Some(number) = rule.call.number(arch) {
+            entries.push(entry(number, rule.conditions));
+        }
+    }
+}
+
+/// The first rule of a number that holds whatever the arguments are: it decides alone, wherever it stands.
+pub(super) fn unconditional<'e>(
+    entries: &'e [NumberRule],
+    conditions: &[Conditions],
+) -> Option<&'e NumberRule> {
+    entries.iter().find(|e| e.conditions == ALWAYS || conditions[e.conditions as usize].always_hold(e.width))
+}
+
+/// The rules of a number that all have conditions, in the order in which they are asked, without those that are never
+/// reached: for each its conditions and what `with` makes of it. `true`: there are more than `most`, and some are left out.
+pub(super) fn in_order<'e, T>(
+    entries: &'e [NumberRule],
+    conditions: &[Conditions],
+    most: usize,
+    mut with: impl FnMut(&'e NumberRule) -> T,
+) -> (Vec<(u32, T)>, bool) {
+    let mut rules: Vec<(u32, T)> = Vec::new();
+    for entry in entries {
+        if rules.len() > most {
+            // Each rule takes at least one instruction.
+            return (rules, true);
+        }
+        let new = &conditions[entry.conditions as usize];
+        let asked = rules.iter().map(|(index, _)| &conditions[*index as usize]);
+        if let Some(at) = condition::place(asked, new, entry.width) {
+            rules.insert(at, (entry.conditions, with(entry)));
+        }
+    }
+    (rules, false)
 }
 
 impl Profile {

@@ -2,6 +2,7 @@
 //! message names the field instead of "line 1 column 730".
 
 pub mod mend;
+pub mod unknown;
 
 use super::locate::{pointer_at, read_until};
 use super::objects::Objects;

@@ -6,6 +6,7 @@
 //! is wanted; the code that reads structs from lists is then never compiled.
 
 use super::load::mend::{OTHER_CASE, folds};
+use super::load::unknown;
 use super::text::Text;
 use serde::de::{DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use std::fmt;
@@ -177,10 +178,13 @@ impl<'de, A: MapAccess<'de>> FieldNames<A> {
     #[inline(never)]
     fn next_known(&mut self) -> Result<Option<Text<'de>>, A::Error> {
         let Some(key) = self.inside.next_key::<Text>()? else { return Ok(None) };
-        if !self.fields.contains(&&*key)
-            && let Some(field) = self.fields.iter().find(|field| folds(field, &key))
-        {
-            return Err(A::Error::custom(format_args!("{OTHER_CASE}{field}")));
+        if !self.fields.contains(&&*key) {
+            if let Some(field) = self.fields.iter().find(|field| folds(field, &key)) {
+                return Err(A::Error::custom(format_args!("{OTHER_CASE}{field}")));
+            }
+            if let Some(message) = unknown::stop(&key, self.fields) {
+                return Err(A::Error::custom(message));
+            }
         }
         Ok(Some(key))
     }

@@ -9,6 +9,7 @@ mod compat;
 mod doctor;
 mod engines;
 mod exec;
+mod explain;
 mod install;
 mod log;
 mod shell;

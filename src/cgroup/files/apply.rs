@@ -7,9 +7,9 @@
 use super::freeze::kind_of;
 use super::held::{Cgroup, Held};
 use crate::cgroup::limits::{Amount, Limits};
-use crate::cgroup::location::Version;
+use crate::cgroup::location::{Leg, Version};
+use crate::cgroup::render::routed;
 use crate::cgroup::render::write::{IfAbsent, IfRefused, Write};
-use crate::cgroup::render::{v1, v2};
 use crate::error::{Error, Kind, Result};
 use crate::sys::{Errno, SysResult};
 use std::os::fd::AsFd;
@@ -31,7 +31,9 @@ impl Cgroup {
         mut put: impl FnMut(&'c Held, &Write) -> SysResult<()>,
     ) -> Result<()> {
         let mut again = Vec::new();
-        for (held, write) in self.routed(limits)? {
+        let legs: Vec<&Leg> = self.held.iter().map(|held| &held.leg).collect();
+        for (at, write) in routed(limits, &legs)? {
+            let held = &self.held[at];
             match put(held, &write) {
                 Err(Errno(libc::EINVAL)) if write.if_refused == IfRefused::Again => again.push((held, write)),
                 Err(errno) => return Err(held.explain(&write, errno)),
@@ -42,34 +44,6 @@ impl Cgroup {
             put(held, &write).map_err(|errno| held.explain(&write, errno))?;
         }
         Ok(())
-    }
-
-    /// Each write with the hierarchy that it goes to. A hybrid host may have a controller on its v2 leg.
-    fn routed(&self, limits: &Limits) -> Result<Vec<(&Held, Write)>> {
-        let leg = |controller: &str| self.held.iter().find(|h| h.leg.has(controller));
-        let unified = self.unified();
-        if let (Some(unified), 1) = (unified, self.held.len()) {
-            return Ok(v2::files(limits).into_iter().map(|write| (unified, write)).collect());
-        }
-        let mut routed = Vec::new();
-        let mut elsewhere = v2::files(limits);
-        for write in v1::files(limits) {
-            if let Some(held) = leg(&write.controller) {
-                routed.push((held, write));
-            } else if unified.is_none() || !elsewhere.iter().any(|w| w.field == write.field) {
-                match write.if_absent {
-                    IfAbsent::Ignore => {}
-                    _ => return Err(write.no_controller()),
-                }
-            }
-        }
-        // v2 calls the block I/O controller by another name.
-        let on_v1 = |controller: &str| leg(if controller == "io" { "blkio" } else { controller }).is_some();
-        elsewhere.retain(|write| !on_v1(&write.controller));
-        if let Some(unified) = unified {
-            routed.extend(elsewhere.into_iter().map(|write| (unified, write)));
-        }
-        Ok(routed)
     }
 
     /// On v2 the kernel would kill processes to enforce a lower limit; on v1 it refuses the limit, but does not look at

@@ -7,6 +7,7 @@ mod delete;
 pub mod detached;
 mod events;
 mod exec;
+mod explain;
 pub mod features;
 mod kill;
 mod list;
@@ -36,6 +37,7 @@ pub const COMMANDS: &[Command] = &[
     engines::COMMAND,
     events::COMMAND,
     exec::COMMAND,
+    explain::EXPLAIN,
     features::COMMAND,
     doctor::INFO,
     kill::COMMAND,
@@ -55,5 +57,6 @@ pub const COMMANDS: &[Command] = &[
     state::COMMAND,
     tracing::command::COMMAND,
     update::COMMAND,
+    explain::VALIDATE,
     detached::wait::COMMAND,
 ];

@@ -131,7 +131,7 @@ fn check_affinity(process: &Process) -> Result<()> {
 
 /// Hooks that run on the host must be there. A poststop hook that is missing may be there when it is called; nothing
 /// depends on it.
-fn check_hooks(spec: &Spec) -> Result<()> {
+pub(super) fn check_hooks(spec: &Spec) -> Result<()> {
     let Some(hooks) = &spec.hooks else { return Ok(()) };
     let kinds: [(&str, &[Hook]); 4] = [
         ("prestart", &hooks.prestart),

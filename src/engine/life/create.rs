@@ -139,9 +139,22 @@ impl Call<'_> {
     fn prepared(&self, options: &CreateOptions, spec: &Spec, starter: Starter) -> Result<Ready> {
         crate::state::id::check(&options.id)?;
         let facts = host::probe()?;
-        let plan_options = plan::Options {
+        let plan_options = self.plan_options(options, spec, starter, &facts)?;
+        self.watch.span("validate", || self.check(spec, &facts, options.root_change))?;
+        let (prepared, rdt) = self.demands(&options.id, facts, spec)?;
+        Ok(Ready { plan_options, prepared, rdt })
+    }
+
+    pub(in crate::engine) fn plan_options(
+        &self,
+        options: &CreateOptions,
+        spec: &Spec,
+        starter: Starter,
+        facts: &host::Facts,
+    ) -> Result<plan::Options> {
+        Ok(plan::Options {
             left_below: match options.root_change {
-                RootChange::MoveMount => Some(left_below(spec, &facts)?),
+                RootChange::MoveMount => Some(left_below(spec, facts)?),
                 RootChange::PivotRoot => None,
             },
             keyring: match options.keyring {
@@ -149,16 +162,24 @@ impl Call<'_> {
                 Keyring::Inherit => None,
             },
             preserve_fds: (options.sockets.len() + options.preserve_fds.len()) as u32,
-            start: start_pipes::word(starter, spec, &facts),
+            start: start_pipes::word(starter, spec, facts),
             has_core: survey::has_core(),
-        };
-        self.watch.span("validate", || self.check(spec, &facts, options.root_change))?;
+        })
+    }
+
+    /// What the config asks of cgroups, seccomp and resctrl, where that can be had.
+    pub(in crate::engine) fn demands(
+        &self,
+        id: &str,
+        facts: host::Facts,
+        spec: &Spec,
+    ) -> Result<(Prepared, Option<resctrl::Demand>)> {
         let rdt = spec.linux.as_ref().and_then(|linux| linux.intel_rdt.as_ref());
-        let rdt = rdt.map(|rdt| resctrl::Demand::find(&options.id, rdt)).transpose()?;
+        let rdt = rdt.map(|rdt| resctrl::Demand::find(id, rdt)).transpose()?;
         let path = spec.linux.as_ref().and_then(|linux| linux.cgroups_path.as_deref());
         let mut prepared = self.prepare_with(facts, spec, |facts, layout| {
             let (annotations, buses) = (&spec.annotations, &self.buses);
-            let request = CgroupRequest { path, id: &options.id, annotations, facts, buses };
+            let request = CgroupRequest { path, id, annotations, facts, buses };
             self.cgroup_manager.locate(layout, &request)
         })?;
         if let Some(location) = prepared.host.cgroup.as_ref().filter(|location| location.unit.is_some()) {
@@ -173,7 +194,7 @@ impl Call<'_> {
             prepared.host.cgroup = None;
         }
         self.warn_of(&prepared.warnings);
-        Ok(Ready { plan_options, prepared, rdt })
+        Ok((prepared, rdt))
     }
 
     /// Makes the container up to the point where its process waits for start.

@@ -5,6 +5,7 @@ pub mod allowed;
 pub mod bundle;
 pub mod create;
 pub mod delete;
+pub mod explain;
 pub mod hooks;
 pub mod host_namespaces;
 pub mod inspect;

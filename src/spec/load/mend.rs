@@ -57,7 +57,7 @@ pub fn mended(
 }
 
 /// The bytes between the quotes of the key that ends before `end`.
-fn key_before(text: &[u8], end: usize) -> Option<std::ops::Range<usize>> {
+pub fn key_before(text: &[u8], end: usize) -> Option<std::ops::Range<usize>> {
     let close = text[..end].iter().rposition(|&b| b == b'"')?;
     let open = text[..close].iter().rposition(|&b| b == b'"')?;
     Some(open + 1..close)

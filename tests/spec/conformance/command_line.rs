@@ -488,6 +488,59 @@ pub const ROWS: &[Row] = &[
     ),
     row("engines --{path,prefix}", "", &["cli/engines.rs::links_lead_to_no_file_outside_and_stay_links"]),
     row("engines --{format,json}", "", &["cli/engines.rs::the_list_as_json_has_the_same_change"]),
+    row(
+        "explain",
+        "",
+        &[
+            "cli/explain/mod.rs::every_deed_and_step_that_is_told_is_the_one_that_create_does",
+            "cli/explain/mod.rs::dockers_default_config_is_told_by_subject",
+            "cli/explain/mod.rs::a_container_that_exists_is_told_by_its_own_config_and_its_last_update",
+            "cli/explain/mod.rs::explaining_changes_nothing",
+            "cli/explain/mod.rs::a_config_of_roots_is_planned_for_an_ordinary_user_with_the_reason",
+            "cli/explain/findings.rs::what_is_risky_is_named_with_its_field",
+            "cli/explain/findings.rs::unknown_and_misspelt_keys_are_told_with_what_was_meant",
+        ],
+    ),
+    row(
+        "explain --steps",
+        "",
+        &["cli/explain/mod.rs::a_page_for_people_has_the_mounts_as_a_tree_and_the_field_of_each"],
+    ),
+    row(
+        "explain --syscall",
+        "",
+        &[
+            "cli/explain/syscalls.rs::the_verdict_is_what_the_program_returns_with_these_arguments",
+            "spec/seccomp/verdicts.rs::the_case_that_is_named_is_the_one_that_decides",
+        ],
+    ),
+    row(
+        "explain --diff",
+        "",
+        &[
+            "cli/explain/differences.rs::a_difference_is_told_by_subject_with_both_sides",
+            "cli/explain/differences.rs::two_configs_that_do_the_same_have_no_difference_however_they_are_written",
+        ],
+    ),
+    row(
+        "{explain,validate} --json",
+        "",
+        &["cli/explain/schema.rs::what_is_printed_has_the_form_of_the_schema"],
+    ),
+    row(
+        "{explain,validate} --{config,id,no-pivot}",
+        "as for create",
+        &["cli/explain/mod.rs::the_options_of_create_count"],
+    ),
+    row(
+        "validate",
+        "",
+        &[
+            "cli/explain/findings.rs::every_problem_is_told_and_the_exit_code_is_1",
+            "cli/explain/findings.rs::what_this_host_lacks_is_an_obstacle_and_the_rest_is_planned",
+            "cli/explain/mod.rs::help_says_what_the_exit_codes_mean",
+        ],
+    ),
     row("features --host", "", &["cli/shell.rs::info_and_features_tell_of_this_host"]),
     row(
         "completion",

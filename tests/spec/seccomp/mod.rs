@@ -18,6 +18,7 @@ mod oracle;
 mod profiles;
 mod rules;
 mod tables;
+mod verdicts;
 
 use crate::random::Random;
 use meaning::meaning;

@@ -1,0 +1,194 @@
+//! What a profile answers to a system call, for people: each case with its conditions, the value that the filter returns, and
+//! the rule that decides.
+//!
+//! The cases come from the same functions that the filter is written by, in the order in which it asks them. What no rule
+//! decides is not worked out here: the program itself is asked. `tests/spec/seccomp/verdicts.rs` holds both against each
+//! other.
+
+use super::arch::{Arch, Width};
+use super::condition::{Condition, Conditions};
+use super::evaluate::{Call, evaluate};
+use super::multiplex::multiplexed;
+use super::profile::{self, Profile};
+use super::sections::{NumberRule, add_entries, in_order, unconditional};
+use super::tables::Syscall;
+use super::vocabulary::Operator;
+use super::{Filter, Instruction};
+use crate::error::Result;
+use crate::spec::Seccomp;
+
+/// A profile with its program.
+pub struct Verdicts<'f> {
+    profile: Profile,
+    program: &'f [Instruction],
+}
+
+/// What one rule decides.
+#[derive(Clone, Debug)]
+pub struct Case {
+    conditions: Conditions,
+    width: Width,
+    /// SECCOMP_RET_*.
+    pub returned: u32,
+    /// Its place in `linux.seccomp.syscalls`.
+    pub rule: u32,
+}
+
+/// One way to a call: its own number, or a multiplexer with its code.
+#[derive(Clone, Debug)]
+pub struct Way {
+    pub arch: Arch,
+    pub number: u32,
+    /// The first argument that makes the multiplexer do this call.
+    pub code: Option<u32>,
+    /// In the order in which they are asked; the first that applies decides.
+    pub cases: Vec<Case>,
+    /// What is returned where none of them applies, unless one always does.
+    pub otherwise: Option<u32>,
+}
+
+/// The calls of an architecture that get one answer.
+#[derive(Clone, Debug)]
+pub struct Group {
+    pub returned: u32,
+    pub names: Vec<&'static str>,
+}
+
+impl<'f> Verdicts<'f> {
+    /// `filter` is what `seccomp` was compiled to, for this machine.
+    pub fn of(seccomp: &Seccomp, filter: &'f Filter, native: Arch, supported: u32) -> Result<Verdicts<'f>> {
+        let profile = profile::read(seccomp, native, supported)?;
+        Ok(Verdicts { profile, program: &filter.program })
+    }
+
+    pub fn arches(&self) -> &[Arch] {
+        &self.profile.arches
+    }
+
+    /// What is returned where the profile knows the call and has no rule that applies.
+    pub fn default(&self) -> u32 {
+        self.profile.default
+    }
+
+    /// Each way to this call, on each architecture of the profile.
+    pub fn ways(&self, call: Syscall) -> Vec<Way> {
+        self.profile.arches.iter().flat_map(|arch| self.ways_on(*arch, call)).collect()
+    }
+
+    /// The calls of `arch` by the answer that they always get, and those whose answer depends on arguments.
+    pub fn groups(&self, arch: Arch) -> (Vec<Group>, Vec<(&'static str, Way)>) {
+        let (mut groups, mut depend): (Vec<Group>, Vec<_>) = (Vec::new(), Vec::new());
+        let rules = self.rules_on(arch);
+        for call in Syscall::all() {
+            let Some(number) = call.number(arch) else { continue };
+            let way = self.way(&rules, arch, number, None);
+            let returned = match (&way.cases[..], way.otherwise) {
+                ([], Some(returned)) => returned,
+                ([only], None) => only.returned,
+                _ => {
+                    depend.push((call.name(), way));
+                    continue;
+                }
+            };
+            match groups.iter_mut().find(|group| group.returned == returned) {
+                Some(group) => group.names.push(call.name()),
+                None => groups.push(Group { returned, names: vec![call.name()] }),
+            }
+        }
+        (groups, depend)
+    }
+
+    fn ways_on(&self, arch: Arch, call: Syscall) -> Vec<Way> {
+        let rules = self.rules_on(arch);
+        let direct = call.number(arch).map(|number| self.way(&rules, arch, number, None));
+        let through = multiplexed(arch, call);
+        let through = through.map(|it| self.way(&rules, arch, it.number, Some(it.code)));
+        direct.into_iter().chain(through).collect()
+    }
+
+    /// The rules of an architecture, by numbers, and the conditions that they name.
+    fn rules_on(&self, arch: Arch) -> (Vec<NumberRule>, Vec<Conditions>) {
+        let (mut rules, mut conditions) = (Vec::new(), self.profile.conditions.clone());
+        add_entries(&self.profile, arch, &mut conditions, &mut rules);
+        rules.sort_by_key(|rule| (rule.number, rule.turn));
+        (rules, conditions)
+    }
+
+    fn way(
+        &self,
+        (rules, conditions): &(Vec<NumberRule>, Vec<Conditions>),
+        arch: Arch,
+        number: u32,
+        code: Option<u32>,
+    ) -> Way {
+        let first = rules.partition_point(|rule| rule.number < number);
+        let count = rules[first..].partition_point(|rule| rule.number == number);
+        let rules = &rules[first..first + count];
+        let case = |rule: &NumberRule| Case {
+            conditions: conditions[rule.conditions as usize].clone(),
+            width: rule.width,
+            returned: rule.returned,
+            rule: self.profile.rules[rule.turn as usize].origin,
+        };
+        let mut way = Way { arch, number, code, cases: Vec::new(), otherwise: None };
+        match unconditional(rules, conditions) {
+            Some(rule) => way.cases.push(case(rule)),
+            None => {
+                let (asked, _) = in_order(rules, conditions, usize::MAX, case);
+                way.cases = asked.into_iter().map(|(_, case)| case).collect();
+                // Rules for other calls of the multiplexer never apply.
+                let of_this = |case: &Case| code.is_none_or(|code| case.conditions.allow_code(code));
+                way.cases.retain(of_this);
+                way.otherwise = match (rules.is_empty(), self.run(arch, number, [0; 6])) {
+                    (true, Some(returned)) => Some(returned),
+                    _ => Some(self.profile.default),
+                };
+            }
+        }
+        way
+    }
+
+    /// What the program returns for this call.
+    pub fn run(&self, arch: Arch, number: u32, arguments: [u64; 6]) -> Option<u32> {
+        let call = Call { number, arch: arch.audit(), arguments };
+        evaluate(self.program, &call, arch.order()).ok().map(|outcome| outcome.returned)
+    }
+}
+
+impl Way {
+    /// The multiplexing call that this way leads through.
+    pub fn multiplexer(&self) -> Option<&'static str> {
+        self.code?;
+        Syscall::by_number(self.arch, self.number).map(Syscall::name)
+    }
+
+    /// The case that decides a call with these arguments.
+    pub fn decides(&self, arguments: &[u64; 6]) -> Option<&Case> {
+        self.cases.iter().find(|case| case.conditions.hold(arguments, case.width))
+    }
+}
+
+impl Case {
+    /// Its conditions, joined by "and"; empty: it always applies.
+    pub fn words(&self) -> String {
+        let conditions = self.conditions.effective(self.width).map(|condition| words(condition, self.width));
+        conditions.collect::<Vec<_>>().join(" and ")
+    }
+}
+
+fn words(condition: &Condition, width: Width) -> String {
+    let Condition { argument, operator, value, mask } = *condition;
+    let cut = width.mask();
+    let sign = match operator {
+        Operator::NotEqual => "!=",
+        Operator::Less => "<",
+        Operator::LessOrEqual => "<=",
+        Operator::Equal | Operator::MaskedEqual => "==",
+        Operator::GreaterOrEqual => ">=",
+        Operator::Greater => ">",
+    };
+    match operator {
+        Operator::MaskedEqual => format!("arg{argument} & {:#x} {sign} {:#x}", mask & cut, value & cut),
+        _ => format!("arg{argument} {sign} {:#x}", value & cut),
+    }
+}
