@@ -8,7 +8,7 @@ use super::assembler::{Instruction, LONGEST, code};
 use crate::error::{Error, Kind, Result};
 
 /// Where the program is in config.json.
-pub const FIELD: &str = "/annotations/run.oci.seccomp_bpf_data";
+const FIELD: &str = "/annotations/run.oci.seccomp_bpf_data";
 const ENTRY: usize = 8;
 const CLASS: u16 = 0x07;
 const JUMP_CLASS: u16 = 0x05;

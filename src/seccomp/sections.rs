@@ -95,7 +95,7 @@ impl Writer<'_> {
         for arch in arches {
             add_entries(self.profile, *arch, &mut self.conditions, &mut entries);
         }
-        entries.sort_unstable_by_key(|entry| (entry.number, entry.turn));
+        sort(&mut entries);
         let mut points = Vec::with_capacity(entries.len() + 1);
         for of_one_number in entries.chunk_by(|one, other| one.number == other.number) {
             points.push((of_one_number[0].number, self.answer(of_one_number)));
@@ -240,6 +240,11 @@ pub(super) fn add_entries(
             entries.push(entry(number, rule.conditions));
         }
     }
+}
+
+/// By numbers, then as in the profile.
+pub(super) fn sort(entries: &mut [NumberRule]) {
+    entries.sort_unstable_by_key(|entry| (entry.number, entry.turn));
 }
 
 /// The first rule of a number that holds whatever the arguments are: it decides alone, wherever it stands.

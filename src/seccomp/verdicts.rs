@@ -1,5 +1,5 @@
-//! What a profile answers to a system call, for people: each case with its conditions, the value that the filter returns, and
-//! the rule that decides.
+//! What a profile answers to a system call, for people: each case with its conditions, the value that the filter returns,
+//! and the rule that decides.
 //!
 //! The cases come from the same functions that the filter is written by, in the order in which it asks them. What no rule
 //! decides is not worked out here: the program itself is asked. `tests/spec/seccomp/verdicts.rs` holds both against each
@@ -10,7 +10,7 @@ use super::condition::{Condition, Conditions};
 use super::evaluate::{Call, evaluate};
 use super::multiplex::multiplexed;
 use super::profile::{self, Profile};
-use super::sections::{NumberRule, add_entries, in_order, unconditional};
+use super::sections::{NumberRule, add_entries, in_order, sort, unconditional};
 use super::tables::Syscall;
 use super::vocabulary::Operator;
 use super::{Filter, Instruction};
@@ -110,7 +110,7 @@ impl<'f> Verdicts<'f> {
     fn rules_on(&self, arch: Arch) -> (Vec<NumberRule>, Vec<Conditions>) {
         let (mut rules, mut conditions) = (Vec::new(), self.profile.conditions.clone());
         add_entries(&self.profile, arch, &mut conditions, &mut rules);
-        rules.sort_by_key(|rule| (rule.number, rule.turn));
+        sort(&mut rules);
         (rules, conditions)
     }
 

@@ -53,7 +53,7 @@ fn bash_completes_commands_options_values_and_containers() {
     assert_eq!(offered(&["--root", &root, "create", "w"]), [""; 0]);
     assert_eq!(offered(&["completion", "f"]), ["fish"]);
     assert_eq!(offered(&["--cgroup-manager", "d"]), ["disabled"]);
-    assert_eq!(offered(&["manual", "ex"]), ["exec"]);
+    assert_eq!(offered(&["manual", "exe"]), ["exec"]);
     assert_eq!(offered(&["mounts", "a"]), ["add"]);
     assert_eq!(offered(&["--root", &root, "mounts", "add", "d"]), ["db"]);
     let file = format!("{root}/d");

@@ -177,7 +177,7 @@ impl Call<'_> {
         let rdt = spec.linux.as_ref().and_then(|linux| linux.intel_rdt.as_ref());
         let rdt = rdt.map(|rdt| resctrl::Demand::find(id, rdt)).transpose()?;
         let path = spec.linux.as_ref().and_then(|linux| linux.cgroups_path.as_deref());
-        let mut prepared = self.prepare_with(facts, spec, |facts, layout| {
+        let mut prepared = self.prepare_with(facts, spec, &|facts, layout| {
             let (annotations, buses) = (&spec.annotations, &self.buses);
             let request = CgroupRequest { path, id, annotations, facts, buses };
             self.cgroup_manager.locate(layout, &request)

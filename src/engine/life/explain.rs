@@ -15,8 +15,6 @@ use crate::host::{self, Facts};
 use crate::plan::deeds::{self, Creation, Deed, Wishes};
 use crate::plan::{self, Open, Plan};
 use crate::resctrl;
-use crate::seccomp::raw;
-use crate::spec::annotations::{self, SECCOMP_BPF};
 use crate::spec::destination::in_bundle;
 use crate::spec::{Spec, load, validate};
 use crate::state::Record;
@@ -266,7 +264,7 @@ impl Call<'_> {
     ) -> Result<(prepare::Prepared, Option<resctrl::Demand>)> {
         let rdt = spec.linux.as_ref().and_then(|linux| linux.intel_rdt.as_ref());
         let rdt = rdt.map(|rdt| resctrl::Demand::find(&record.id, rdt)).transpose()?;
-        let prepared = self.prepare_with(facts, spec, |_, _| Ok(record.cgroup.clone()))?;
+        let prepared = self.prepare_with(facts, spec, &|_, _| Ok(record.cgroup.clone()))?;
         self.warn_of(&prepared.warnings);
         Ok((prepared, rdt))
     }
@@ -289,13 +287,6 @@ fn explained<'a>(id: &'a str, bundle: &'a str, text: &'a [u8], spec: Option<&'a 
 
 /// Takes the part that this field is of out of the config; `false`: there is none that could be.
 fn left_out(spec: &mut Spec, field: &str) -> bool {
-    if field == raw::FIELD {
-        return spec.annotations.remove(SECCOMP_BPF).is_some();
-    }
-    if annotations::unit_properties(&spec.annotations).any(|(name, ..)| annotations::pointer(name) == field) {
-        spec.annotations.retain(|name, _| annotations::pointer(name) != field);
-        return true;
-    }
     let Some(linux) = &mut spec.linux else { return false };
     let of = |part: &str| field.starts_with(part);
     match () {

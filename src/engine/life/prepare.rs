@@ -30,7 +30,7 @@ pub struct Prepared {
 impl Engine {
     /// Asks the host, compiles the filter, checks the limits of a container that exists.
     pub(in crate::engine) fn prepare(&self, spec: &Spec, record: &Record) -> Result<Prepared> {
-        self.prepare_with(host::probe()?, spec, |_, _| Ok(record.cgroup.clone()))
+        self.prepare_with(host::probe()?, spec, &|_, _| Ok(record.cgroup.clone()))
     }
 
     /// The same for a container whose cgroup is where `locate` says.
@@ -38,7 +38,7 @@ impl Engine {
         &self,
         facts: Facts,
         spec: &Spec,
-        locate: impl FnOnce(&Facts, &Layout) -> Result<Option<Location>>,
+        locate: &dyn Fn(&Facts, &Layout) -> Result<Option<Location>>,
     ) -> Result<Prepared> {
         // In a user namespace the kernel gives access to no device, and an ordinary user may load no program.
         let may = facts.administrator && !facts.in_user_namespace;

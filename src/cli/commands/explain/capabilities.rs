@@ -8,7 +8,8 @@ use crate::plan::program::Sets;
 use crate::spec::Spec;
 use crate::wire::Step;
 
-/// The sets that the steps leave. What is kept for a while beyond them, to load a filter or to raise a limit, is not counted.
+/// The sets that the steps leave. What is kept for a while beyond them, to load a filter or to raise a limit, does not
+/// count.
 pub fn sets(plan: &Plan) -> Sets {
     let all = u64::MAX;
     let mut sets = Sets { bounding: all, effective: all, permitted: all, inheritable: all, ambient: 0 };

@@ -2,7 +2,7 @@
 
 use super::capabilities;
 use super::cgroups;
-use super::page::{Finding, Weight};
+use super::page::{Page, Weight};
 use crate::cgroup::{Leg, Version};
 use crate::engine::Whole;
 use crate::error::{Error, Kind};
@@ -21,12 +21,8 @@ type Add<'a> = &'a mut dyn FnMut(Weight, Error);
 const CHECKS: [fn(&Spec, &Whole, Add); 8] =
     [controllers, labels, namespaces, id_maps, memory_policy, old_limits, lost_capabilities, no_device_rules];
 
-pub fn all(spec: &Spec, whole: &Whole) -> Vec<Finding> {
-    let mut found = Vec::new();
-    for check in CHECKS {
-        check(spec, whole, &mut |weight, error| found.push(Finding { weight, error }));
-    }
-    found
+pub fn all(spec: &Spec, whole: &Whole, page: &mut Page) {
+    CHECKS.iter().for_each(|check| check(spec, whole, &mut |weight, error| page.find(weight, error)));
 }
 
 /// Limits whose controller, or whose file, is not here.

@@ -19,11 +19,12 @@ use crate::cli::arguments::{option, options as several, switch};
 use crate::cli::facts::Fact;
 use crate::cli::{Arguments, Session, streams};
 use crate::engine::{CreateOptions, Engine, Explained, Keyring, RootChange, Subject};
-use crate::error::{Error, Result};
-use crate::spec::load::unknown;
+use crate::error::Result;
+use crate::spec::Spec;
+use crate::spec::load::{self, unknown};
 use crate::state::NoRoot;
 use clap::Arg;
-use page::{Finding, Page, Weight};
+use page::{Page, Weight};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -71,7 +72,7 @@ fn options() -> Vec<Arg> {
             "syscall",
             "CALL",
             "show only the verdict of the seccomp filter on this system call, and the rule that decides: NAME, or \
-             NAME(ARG,…) with arguments; may be repeated",
+             NAME(ARG,ARG) with arguments; may be repeated",
         ),
         option("diff", "OTHER", "show what this bundle or container does differently from OTHER"),
     ];
@@ -177,22 +178,20 @@ impl Work<'_> {
             ..Page::default()
         };
         let found = &explained.found;
-        let mut add = |weight, errors: &[Error]| {
-            page.findings.extend(errors.iter().cloned().map(|error| Finding { weight, error }));
-        };
-        add(Weight::Problem, &found.problems);
-        add(Weight::Obstacle, &found.obstacles);
-        add(Weight::UnknownKey, &unknown::keys(explained.text));
-        add(Weight::Warning, &found.warnings);
+        page.add(Weight::Problem, &found.problems);
+        page.add(Weight::Obstacle, &found.obstacles);
         if let (Some(spec), Some(whole)) = (explained.spec, &explained.whole) {
             page.as_root = whole.as_root;
-            page.findings.extend(host::all(spec, whole));
-            let risks = risks::all(spec, whole).into_iter();
-            page.findings.extend(risks.map(|error| Finding { weight: Weight::Risk, error }));
+            host::all(spec, whole, &mut page);
+            risks::all(spec, whole, &mut page);
             page.sections = sections::all(spec, whole);
             page.sections.extend(self.asked.iter().map(|asked| seccomp::section(asked, spec, whole)));
         }
-        page.findings.sort_by_key(|finding| finding.weight as u8);
+        page.add(
+            Weight::UnknownKey,
+            &unknown::keys(explained.text, |text| load::read::<Spec>(text).map(drop)),
+        );
+        page.add(Weight::Warning, &found.warnings);
         page
     }
 }

@@ -94,6 +94,17 @@ pub const HOST_SIDE: &str = "hostSide";
 pub const INSIDE: &str = "inside";
 
 impl Page {
+    /// The gravest come first.
+    pub fn find(&mut self, weight: Weight, error: Error) {
+        let graver = |known: &Finding| known.weight as u8 <= weight as u8;
+        let place = self.findings.iter().rposition(graver).map_or(0, |at| at + 1);
+        self.findings.insert(place, Finding { weight, error });
+    }
+
+    pub fn add(&mut self, weight: Weight, errors: &[Error]) {
+        errors.iter().for_each(|error| self.find(weight, error.clone()));
+    }
+
     pub fn has(&self, weight: Weight) -> bool {
         self.findings.iter().any(|finding| finding.weight == weight)
     }

@@ -4,6 +4,7 @@
 //! risk, and what the runtime adds is one.
 
 use super::capabilities;
+use super::page::{Page, Weight};
 use super::sections::{has_user_namespace, shares};
 use crate::cgroup::devices::{Class, MKNOD};
 use crate::engine::Whole;
@@ -42,7 +43,7 @@ const fn risk(finds: fn(&Look) -> Vec<Seen>, reason: &'static str, remedy: &'sta
     Risk { finds, reason, remedy }
 }
 
-const RISKS: [Risk; 21] = [
+static RISKS: [Risk; 21] = [
     risk(
         |look| look.shared(PID),
         "has no pid namespace of its own: the container sees the host's processes and may signal them",
@@ -149,18 +150,16 @@ const RISKS: [Risk; 21] = [
     risk(unconfined, "leaves the container without a profile of AppArmor", "name a profile"),
 ];
 
-pub fn all(spec: &Spec, whole: &Whole) -> Vec<Error> {
+pub fn all(spec: &Spec, whole: &Whole, page: &mut Page) {
     let sets = capabilities::sets(whole.plan);
     let after_exec = capabilities::after_exec(whole.plan, &sets);
     let look = Look { spec, whole, sets, after_exec };
-    let mut found = Vec::new();
-    for Risk { finds, reason, remedy } in RISKS {
+    for Risk { finds, reason, remedy } in &RISKS {
         for (field, value) in finds(&look) {
-            let error = Error::new(reason).field(field).remedy(remedy);
-            found.push(if value.is_empty() { error } else { error.value(value) });
+            let error = Error::new(*reason).field(field).remedy(*remedy);
+            page.find(Weight::Risk, if value.is_empty() { error } else { error.value(value) });
         }
     }
-    found
 }
 
 fn when(so: bool, field: &str, value: &str) -> Vec<Seen> {
@@ -327,8 +326,8 @@ const HARMLESS: [&str; 8] = [
 fn writable_binds(look: &Look) -> Vec<Seen> {
     let sensitive = |source: &Path| {
         let usual = USUAL.iter().chain(&HARMLESS).any(|usual| source.starts_with(usual));
-        let holds = |known: &&str| Path::new(known).starts_with(source) || source.starts_with(known);
-        !usual && SENSITIVE.iter().any(|known| holds(&known))
+        let holds = |known: &str| Path::new(known).starts_with(source) || source.starts_with(known);
+        !usual && SENSITIVE.iter().any(|known| holds(known))
     };
     let binds = look.binds().into_iter().filter(|(_, source, _, writable)| *writable && sensitive(source));
     binds.map(|(field, source, ..)| (look.pointer(field), source.display().to_string())).collect()

@@ -13,7 +13,7 @@ use std::ffi::CStr;
 /// Name, title, and what fills it.
 type Filled = (&'static str, &'static str, fn(&Spec, &Whole) -> Vec<Item>);
 
-const SECTIONS: [Filled; 16] = [
+static SECTIONS: [Filled; 16] = [
     ("namespaces", "namespaces", namespaces),
     ("idMaps", "id maps", id_maps),
     ("mounts", "mounts", |spec, whole| mounts::items(spec, whole.plan)),
