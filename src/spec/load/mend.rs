@@ -59,7 +59,9 @@ pub fn mended(
 /// The bytes between the quotes of the key that ends before `end`.
 pub fn key_before(text: &[u8], end: usize) -> Option<std::ops::Range<usize>> {
     let close = text[..end].iter().rposition(|&b| b == b'"')?;
-    let open = text[..close].iter().rposition(|&b| b == b'"')?;
+    // A quote behind an odd number of backslashes is of the key itself.
+    let escapes = |at: usize| text[..at].iter().rev().take_while(|b| **b == b'\\').count();
+    let open = (0..close).rev().find(|&at| text[at] == b'"' && escapes(at) % 2 == 0)?;
     Some(open + 1..close)
 }
 

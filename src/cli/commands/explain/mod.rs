@@ -38,6 +38,9 @@ pub const EXPLAIN: Command = Command {
              a container if one has that id, else a bundle. The global option --systemd-cgroup counts.\n\
              The exit code is 0 if nothing is wrong, 1 if the config is not valid, and 2 if it is valid but this host\n\
              or this caller cannot run it. docs/explain.schema.json describes the JSON.",
+    examples: "explain /srv/web  # what would be done, and what is risky in it\n\
+               explain --syscall 'clone(0x10000000)' /srv/web\n\
+               explain --diff /srv/other /srv/web",
     options,
     action: Action::Call(explain),
     ..ON_A_CONTAINER
@@ -51,6 +54,7 @@ pub const VALIDATE: Command = Command {
     detail: "Prints what `explain` finds wrong, risky or without effect, one line each.\n\
              The exit code is 0 if nothing is wrong, 1 if the config is not valid, and 2 if it is valid but this host\n\
              or this caller cannot run it.",
+    examples: "validate /srv/web",
     options: shared_options,
     action: Action::Call(validate),
     ..ON_A_CONTAINER
