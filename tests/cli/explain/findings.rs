@@ -17,6 +17,9 @@ fn plain() -> Container {
     Container::new().args(&["true"])
 }
 
+/// The beginning of a line, and the change of the config that brings it.
+type Case = (&'static str, fn(&mut Value));
+
 /// Each with the beginning of its line, which the config as it is does not have.
 #[test]
 fn what_is_risky_is_named_with_its_field() {
@@ -37,7 +40,7 @@ fn what_is_risky_is_named_with_its_field() {
         rules.push(rule);
     }
     let known = validate(&plain()).1;
-    let cases: [(&str, fn(&mut Value)); 17] = [
+    let cases: [Case; 17] = [
         ("risk: /linux/namespaces has no pid namespace", |c| without(c, "pid")),
         ("risk: /linux/namespaces has no network namespace", |c| without(c, "network")),
         ("risk: /linux/namespaces has no ipc namespace", |c| without(c, "ipc")),
