@@ -135,6 +135,11 @@ impl Driver {
         Driver::open(location.map(stats::counting).as_ref())
     }
 
+    /// The counters of what it uses, to be read again and again; `None` where there is no cgroup any more.
+    pub fn live(location: &Location) -> Result<Option<stats::Live>> {
+        Ok(Cgroup::open(&stats::counting(location))?.map(stats::Live::of))
+    }
+
     /// Whether its processes are stopped ([`freeze::is_frozen`]): by file, with every driver.
     pub fn is_frozen(location: &Location) -> bool {
         freeze::is_frozen(location)

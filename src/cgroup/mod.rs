@@ -10,7 +10,7 @@
 //! Every step below a mount refuses links, `..` and other file systems, so that whatever a path contains, nothing
 //! outside of the hierarchy is touched. On v2 no process is ever moved: processes are born in the cgroup
 //! (`Cgroup::birth`). Processes are never moved out either: what is left in a cgroup is ended or waited for.
-//! Arrows point one way: driver → {files, stats, oom} → resources → render → {limits, devices, location}.
+//! Arrows point one way: driver → {files, stats, oom, shortage} → resources → render → {limits, devices, location}.
 
 pub mod devices;
 mod driver;
@@ -20,6 +20,7 @@ pub mod location;
 pub mod oom;
 pub mod render;
 mod resources;
+pub mod shortage;
 pub mod stats;
 pub mod systemd;
 

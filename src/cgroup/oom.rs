@@ -8,12 +8,11 @@
 use super::files::held::{Cgroup, Held, on};
 use super::files::walk::INSIDE;
 use super::location::{Leg, Version};
-use super::stats::parse;
+use super::stats::{parse, source::again};
 use crate::error::Result;
 use crate::sys::epoll::Interest;
 use crate::sys::{Errno, SysResult, file, poll, unless_gone};
 use nix::poll::{PollFd, PollFlags};
-use nix::sys::uio::pread;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// Something to poll that reports kills.
@@ -125,11 +124,4 @@ fn look_v1(signal: &OwnedFd, control: &OwnedFd) -> SysResult<Seen> {
 /// The count of memory.events, whose other lines count limits that were only touched.
 fn kills(events: &OwnedFd) -> SysResult<u64> {
     Ok(parse::value(&again(events)?, "oom_kill").unwrap_or(0))
-}
-
-/// The file from its start.
-fn again(file: &OwnedFd) -> SysResult<String> {
-    let mut buffer = [0; 1024];
-    let length = pread(file, &mut buffer, 0)?;
-    Ok(String::from_utf8_lossy(&buffer[..length]).into_owned())
 }

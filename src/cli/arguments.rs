@@ -315,6 +315,7 @@ const FOREIGN_OPTIONS: [(&str, &[&str], &str); 12] = [
     ("exec", &["-w", "--workdir"], "--cwd sets the working directory"),
     ("kill", &["-s", "--signal"], "the signal follows the id: `kill <container-id> KILL`"),
     ("list", &["-a", "--all"], "every container is listed: leave the option out"),
+    ("stats", &["--no-stream"], "one look is taken unless --stream is given: leave the option out"),
     (
         "run",
         &["--rm"],

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 pub enum Fact {
     Text(String),
     Number(u64),
+    Real(f64),
     Yes(bool),
     List(Vec<String>),
     Array(Vec<Fact>),
@@ -34,6 +35,11 @@ impl Serialize for Fact {
         match self {
             Fact::Text(text) => serializer.serialize_str(text),
             Fact::Number(number) => serializer.serialize_u64(*number),
+            // A whole one without a fraction, as Go writes it.
+            Fact::Real(number) if number.fract() == 0.0 && (0.0..9e15).contains(number) => {
+                serializer.serialize_u64(*number as u64)
+            }
+            Fact::Real(number) => serializer.serialize_f64(*number),
             Fact::Yes(yes) => serializer.serialize_bool(*yes),
             Fact::List(names) => serializer.collect_seq(names),
             Fact::Array(facts) => serializer.collect_seq(facts),

@@ -13,20 +13,18 @@ use std::fmt::Write;
 pub const ABOUT: &str = "run containers as the Open Container Initiative specifies them";
 
 /// (a command of other programs, what does its work here, what helps).
-const FOREIGN_COMMANDS: [(&str, &str, &str); 11] = [
+const FOREIGN_COMMANDS: [(&str, &str, &str); 9] = [
     ("inspect", "state", ""),
     ("log", "logs", ""),
     ("ls", "list", ""),
     ("remove", "delete", ""),
     ("rm", "delete", ""),
     ("status", "state", ""),
-    ("stats", "events", "`events --stats <container-id>` shows what a container uses"),
     (
         "stop",
         "kill",
         "`kill <container-id>` sends TERM; `kill <container-id> KILL` ends the container at once",
     ),
-    ("top", "ps", ""),
     ("unpause", "resume", ""),
     ("version", "--version", ""),
 ];

@@ -1,6 +1,7 @@
 //! What this machine and this caller can do. Probed when asked for, never changed.
 
 pub mod cgroups;
+pub mod kernel_log;
 pub mod lists;
 pub mod mountinfo;
 pub mod subordinate;

@@ -60,9 +60,18 @@ impl Reading {
 
 /// How long ago this machine was started (CLOCK_MONOTONIC), which `Instant` does not say: the same for all programs.
 pub fn since_boot() -> Duration {
+    read(libc::CLOCK_MONOTONIC)
+}
+
+/// The same with the time in which the machine was suspended (CLOCK_BOOTTIME): what start times of processes are of.
+pub fn since_boot_with_suspends() -> Duration {
+    read(libc::CLOCK_BOOTTIME)
+}
+
+fn read(clock: libc::clockid_t) -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the call fills a struct timespec, and knows this clock.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
+    unsafe { libc::clock_gettime(clock, &mut time) };
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 

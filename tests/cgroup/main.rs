@@ -11,5 +11,6 @@ mod limits;
 mod pure;
 mod stats;
 mod update;
+mod usage;
 mod v1;
 mod v2;

@@ -100,6 +100,12 @@ fn each_command(name: &'static str, view: &'static str) -> Result<(), String> {
 
     assert_eq!(swapped.ours(&["list", "-q"]).ok(), format!("{id}\n"));
     assert!(swapped.ours(&["ps", id]).ok().contains(&format!(" {pid} ")));
+    let stats = swapped.ours(&["stats", "--format", "json", "--interval", "50ms"]).ok();
+    let stats: Value = serde_json::from_str(&stats).unwrap();
+    let used = &stats["containers"][0];
+    assert_eq!((used["id"].as_str(), used["pid"].as_i64()), (Some(id), Some(pid)), "{stats}");
+    assert!(used["cpu"]["usage_seconds"].as_f64() > Some(0.0), "{stats}");
+    assert_eq!(used["pids"]["current"], 1, "{stats}");
     swapped.ours(&["pause", id]).ok();
     swapped.both_say("paused");
     swapped.ours(&["resume", id]).ok();

@@ -81,6 +81,9 @@ shape! {
         kernel: MemoryUse;
         #[serde(rename = "kernelTCP")]
         kernel_tcp: MemoryUse;
+        /// Processes that the kernel killed because memory ran out, those of the cgroups below included. Not in runc's shape.
+        #[serde(skip)]
+        oom_kills: u64;
         /// memory.stat, line by line.
         raw: BTreeMap<String, u64>, unless "empty";
         psi: Option<Pressure>, unless "empty";
@@ -103,6 +106,9 @@ shape! {
     /// Transfers by device and kind, those of the cgroups below included. v2 has the first two.
     #[serde(rename_all = "camelCase")]
     Blkio {
+        /// Whether this host counts transfers for the cgroup. Not in runc's shape.
+        #[serde(skip)]
+        counted: bool;
         io_service_bytes_recursive: Vec<BlkioEntry>, unless "empty";
         io_serviced_recursive: Vec<BlkioEntry>, unless "empty";
         io_queue_recursive: Vec<BlkioEntry>, unless "empty";

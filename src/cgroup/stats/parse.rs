@@ -13,6 +13,11 @@ pub fn number(text: &str) -> Option<u64> {
     }
 }
 
+/// Whether a limit of memory is one: v1 writes the largest number of whole pages for none, v2 "max".
+pub fn is_limit(bytes: u64) -> bool {
+    bytes < i64::MAX as u64 - 0xffff
+}
+
 /// Lines of a name and a number.
 pub fn pairs(text: &str) -> impl Iterator<Item = (&str, u64)> {
     text.lines().filter_map(|line| {

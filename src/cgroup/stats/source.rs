@@ -3,16 +3,112 @@
 use super::counters::{Cpu, Memory, MemoryUse, Pids};
 use super::parse;
 use crate::cgroup::files::held::{Held, on};
+use crate::cgroup::files::walk::{INSIDE, c};
+use crate::cgroup::location::Leg;
 use crate::error::Result;
-use crate::sys::{Errno, unless_gone};
+use crate::sys::{Errno, SysResult, file, unless_gone};
+use nix::sys::uio::pread;
+use std::cell::{Cell, RefCell};
+use std::os::fd::{AsFd, OwnedFd};
 
-impl Held {
+/// How much is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    Everything,
+    /// What is used now: what `stats` and `top` show, for many containers again and again.
+    Use,
+}
+
+/// Files that stay open, each with `None` where this host does not have it; and whether the cgroup is gone.
+#[derive(Default)]
+pub(super) struct Kept {
+    files: RefCell<Vec<(String, Option<OwnedFd>)>>,
+    gone: Cell<bool>,
+}
+
+impl Kept {
+    pub(super) fn is_gone(&self) -> bool {
+        self.gone.get()
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.files.borrow().iter().any(|(known, file)| known == name && file.is_some())
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.files.borrow().iter().filter(|(_, file)| file.is_some()).count()
+    }
+
+    fn read(&self, held: Option<&Held>, name: &str) -> SysResult<String> {
+        let mut files = self.files.borrow_mut();
+        let at = match files.iter().position(|(known, _)| known == name) {
+            Some(at) => at,
+            None => {
+                let open =
+                    |held: &Held| file::openat2(held.dir.as_fd(), &c(name)?, libc::O_RDONLY, 0, INSIDE);
+                files.push((name.to_owned(), held.map(open).map_or(Ok(None), unless_gone)?));
+                files.len() - 1
+            }
+        };
+        let file = files[at].1.as_ref().ok_or(Errno(libc::ENOENT))?;
+        let read = again(file);
+        if read == Err(Errno(libc::ENODEV)) {
+            self.gone.set(true);
+        }
+        read
+    }
+}
+
+/// A file of the kernel's from its start, as it is now.
+pub(in crate::cgroup) fn again(file: &OwnedFd) -> SysResult<String> {
+    const LIMIT: usize = 1 << 20;
+    let mut bytes = vec![0; 4096];
+    let mut length = 0;
+    loop {
+        let read = pread(file, &mut bytes[length..], length as libc::off_t)?;
+        length += read;
+        // What fits is given at once.
+        if read == 0 || length < bytes.len() || length >= LIMIT {
+            bytes.truncate(length);
+            return Ok(String::from_utf8_lossy(&bytes).into_owned());
+        }
+        bytes.resize(2 * length, 0);
+    }
+}
+
+/// One hierarchy's files, as they are read.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub leg: &'a Leg,
+    /// Its directory, which is not needed once every file is open.
+    pub held: Option<&'a Held>,
+    pub kept: Option<&'a Kept>,
+    pub extent: Extent,
+}
+
+impl<'a> Source<'a> {
+    pub(super) fn all_of(held: &'a Held) -> Source<'a> {
+        Source { leg: &held.leg, held: Some(held), kept: None, extent: Extent::Everything }
+    }
+
+    pub(super) fn is_whole(&self) -> bool {
+        self.extent == Extent::Everything
+    }
+
+    fn read(&self, name: &str) -> SysResult<String> {
+        match (self.kept, self.held) {
+            (Some(kept), held) => kept.read(held, name),
+            (None, Some(held)) => held.read(name),
+            (None, None) => Err(Errno(libc::ENOENT)),
+        }
+    }
+
     /// The text of a file; `None` if this host does not have it, or the cgroup is gone.
     pub(super) fn text(&self, name: &str) -> Result<Option<String>> {
         match unless_gone(self.read(name)) {
             // Pressure that is switched off; the processes of a threaded cgroup.
             Err(Errno(libc::EOPNOTSUPP)) => Ok(None),
-            other => other.map_err(|errno| on(&self.leg, &format!("read {name} of"), errno)),
+            other => other.map_err(|errno| on(self.leg, &format!("read {name} of"), errno)),
         }
     }
 
@@ -65,7 +161,8 @@ impl Held {
     pub(super) fn memory_use(&self, kind: &str, names: [&str; 3]) -> Result<MemoryUse> {
         let [usage, limit, max] = names.map(|name| format!("{kind}.{name}"));
         let Some(usage) = self.number(&usage)? else { return Ok(MemoryUse::default()) };
-        Ok(MemoryUse { limit: self.count(&limit)?, usage, max: self.count(&max)?, failcnt: 0 })
+        let max = if self.is_whole() { self.count(&max)? } else { 0 };
+        Ok(MemoryUse { limit: self.count(&limit)?, usage, max, failcnt: 0 })
     }
 }
 

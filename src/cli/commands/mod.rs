@@ -11,6 +11,7 @@ mod explain;
 pub mod features;
 mod kill;
 mod list;
+mod live;
 mod mounts;
 mod pausing;
 mod ps;
@@ -55,6 +56,8 @@ pub const COMMANDS: &[Command] = &[
     spec::COMMAND,
     start::COMMAND,
     state::COMMAND,
+    live::stats::COMMAND,
+    live::top::COMMAND,
     tracing::command::COMMAND,
     update::COMMAND,
     explain::VALIDATE,

@@ -26,6 +26,7 @@ pub fn value(arg: &Arg) -> Value {
         (Some("log-level"), _) => Value::Choice(&["error", "warning", "debug"]),
         (Some("rootless"), _) => Value::Choice(&["true", "false", "auto"]),
         (Some("cgroup-manager"), _) => Value::Choice(&["cgroupfs", "systemd", "disabled"]),
+        (Some("sort"), _) => Value::Choice(&["cpu", "memory", "io", "tasks", "id"]),
         (Some("cpu-idle"), _) => Value::Choice(&["0", "1"]),
         (Some("shell"), _) => Value::Choice(&["bash", "zsh", "fish"]),
         (_, Some("ENGINE")) => Value::Choice(&["podman", "docker", "containerd", "cri-o"]),
@@ -48,7 +49,7 @@ pub enum Operand {
 /// Those that can be completed, from the first on.
 pub fn operands(command: &Command, commands: &[Command]) -> Vec<Operand> {
     let operand = |shown: &'static str| match shown {
-        "<container-id>" => Some(Operand::Container),
+        "<container-id>" | "[container-id...]" => Some(Operand::Container),
         "<file>" | "[<file>]" => Some(Operand::File),
         words if words.contains('|') => {
             Some(Operand::Words("word", words.trim_matches(['[', ']']).replace('|', " ")))

@@ -5,6 +5,8 @@ mod devices;
 pub mod ending;
 pub mod events;
 pub mod exec;
+pub mod killed;
+pub mod meter;
 pub mod mounts;
 pub mod pause;
 pub(in crate::engine) mod room;

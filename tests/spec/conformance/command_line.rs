@@ -386,6 +386,45 @@ pub const ROWS: &[Row] = &[
         &["cgroup/events/stats.rs::memory_is_told_with_its_limit_and_what_it_is_used_for"],
     ),
     row(
+        "stats",
+        "",
+        &[
+            "cgroup/usage/numbers.rs::memory_is_told_without_files_that_are_idle_and_beside_its_limit",
+            "cgroup/usage/numbers.rs::it_tells_what_events_tells",
+            "cgroup/usage/killed.rs::the_containers_own_limit_and_the_process_are_named",
+        ],
+    ),
+    row("stats --metrics", "", &["cgroup/usage/metrics.rs::metrics_follow_the_rules_of_prometheus"]),
+    row(
+        "stats --stream",
+        "",
+        &["cgroup/usage/selection.rs::a_stream_has_a_line_for_each_look_and_containers_come_and_go_in_it"],
+    ),
+    row(
+        "stats --format",
+        "",
+        &["cgroup/usage/numbers.rs::without_a_limit_there_is_none_and_what_is_not_counted_is_no_zero"],
+    ),
+    row(
+        "{stats,top} --all",
+        "",
+        &["cgroup/usage/selection.rs::those_that_run_are_shown_and_on_request_those_that_have_ended"],
+    ),
+    row(
+        "{stats,top} --interval",
+        "",
+        &["cgroup/usage/selection.rs::an_empty_directory_and_wrong_words_are_answered"],
+    ),
+    row(
+        "top",
+        "",
+        &[
+            "cgroup/usage/top.rs::a_terminal_shows_the_table_and_is_given_back",
+            "cgroup/usage/top.rs::without_a_terminal_tables_are_printed_one_below_the_other",
+        ],
+    ),
+    row("top --sort", "", &["cgroup/usage/top.rs::a_small_terminal_has_what_fits"]),
+    row(
         "update",
         "",
         &[

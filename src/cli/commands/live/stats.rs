@@ -1,0 +1,104 @@
+//! `stats`.
+
+use super::columns::{self, Transfers};
+use super::quantities::{facts, metrics};
+use super::{begin, interval};
+use crate::cli::arguments::switch;
+use crate::cli::commands::command::{Action, Command, ON_A_CONTAINER};
+use crate::cli::facts::Fact;
+use crate::cli::table::Form;
+use crate::cli::{Arguments, Session, streams, table};
+use crate::engine::running::meter::Sample;
+use crate::error::{Error, Kind, Result};
+use crate::report::json;
+use crate::sys::poll;
+use crate::time::rfc3339_nano;
+use clap::Arg;
+use nix::poll::{PollFd, PollFlags};
+use std::os::fd::AsFd;
+use std::time::{Instant, SystemTime};
+
+pub const COMMAND: Command = Command {
+    name: "stats",
+    about: "show what containers use: CPU, memory, pressure, IO, tasks",
+    operands: "[container-id...]",
+    count: 0..=usize::MAX,
+    detail: "Without ids, shows every container of the state directory that runs. CPU% is of one processor, MEMORY without\n\
+             inactive pages of files, PRESSURE the share of the last 10 seconds in which a process waited for CPU, memory\n\
+             and IO, THROTTLED how often and how long the CPU quota held processes back, OOM how many were killed for want of\n\
+             memory. After a kill for want of memory a\n\
+             line says whose limit was reached and, where the kernel's log can be read, which process was killed.\n\
+             JSON is one line for each look, and has every number in seconds and bytes.",
+    options,
+    action: Action::Call(run),
+    ..ON_A_CONTAINER
+};
+
+fn options() -> Vec<Arg> {
+    let mut options = super::options();
+    options.extend([
+        table::form_option(),
+        switch("metrics", "print the counters once in Prometheus' text format, without a wait"),
+        switch("stream", "print again and again until interrupted"),
+    ]);
+    options
+}
+
+fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
+    let (form, interval) = (table::form(arguments)?, interval(arguments)?);
+    let (as_metrics, stream) = (arguments.switch("metrics"), arguments.switch("stream"));
+    let given = |name| arguments.given(name).is_some();
+    let others = [("--format", given("format")), ("--interval", given("interval")), ("--stream", stream)];
+    if let Some((other, _)) = others.into_iter().find(|(_, given)| as_metrics && *given) {
+        let reason = format!("conflicts with {other}: metrics are counters, and are printed once");
+        return Err(Error::new(reason)
+            .kind(Kind::Argument)
+            .field("--metrics")
+            .remedy("leave one of both out"));
+    }
+    let (engine, asked) = begin(session, arguments)?;
+    let mut meter = engine.meter(asked)?;
+    let mut samples = meter.look()?;
+    if as_metrics {
+        return streams::print(&metrics(&samples)).map(|()| 0);
+    }
+    let output = std::io::stdout();
+    let mut due = Instant::now();
+    let mut first = true;
+    loop {
+        // A time beyond what the clock has is as good as never.
+        let deadline = due.checked_add(interval);
+        // Asked for nothing, poll still reports that the last reader has gone.
+        let mut reader = [PollFd::new(output.as_fd(), PollFlags::empty())];
+        if poll::wait(&mut reader, deadline).map_err(|e| e.because("poll"))? {
+            return Ok(0);
+        }
+        // Looks that were missed are not made up for.
+        due = deadline.filter(|time| time.elapsed() < interval).unwrap_or_else(Instant::now);
+        samples = meter.look()?;
+        let text = match form {
+            Form::Table if first => text(&samples),
+            Form::Table => format!("\n{}", text(&samples)),
+            Form::Json => line(&samples),
+        };
+        if streams::say(&text)?.is_break() || !stream {
+            return Ok(0);
+        }
+        first = false;
+    }
+}
+
+fn text(samples: &[Sample]) -> String {
+    let mut text = columns::render(&columns::rows(samples, Transfers::InAll));
+    let notes = columns::notes(samples);
+    if !notes.is_empty() {
+        text = format!("{text}\n{}\n", notes.join("\n"));
+    }
+    text
+}
+
+fn line(samples: &[Sample]) -> String {
+    let containers = Fact::Array(samples.iter().map(facts).collect());
+    let time = Fact::Text(rfc3339_nano(SystemTime::now()));
+    json::compact(&Fact::object([("time", time), ("containers", containers)])) + "\n"
+}

@@ -1,0 +1,135 @@
+//! What the kernel's log says of processes that were killed because memory ran out: which group's limit it was, and which
+//! process. No counter tells either.
+//!
+//! Threat: a container chooses its processes' names and the names of its groups, and both are in these lines. A line in
+//! which a key occurs twice is passed over, so that a name cannot speak of another container; and lines that a program
+//! has written into the log are not the kernel's.
+
+use crate::sys::{Errno, clock, file};
+use std::time::Duration;
+
+/// One kill.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kill {
+    /// Since the machine was started; suspends that came later are counted in.
+    pub since_boot: Duration,
+    /// The group whose limit was reached, from the root of the memory hierarchy; `None`: the machine's memory, or that of
+    /// some of its nodes.
+    pub limited: Option<String>,
+    /// The process, and the group that it was in.
+    pub group: String,
+    pub name: String,
+    /// In the machine's first pid namespace.
+    pub pid: i32,
+    pub uid: u32,
+}
+
+/// Those that the log still has, oldest first. `None`: this caller may not read it.
+pub fn kills() -> Option<Vec<Kill>> {
+    /// More than the log can have.
+    const RECORDS: usize = 1 << 18;
+    let suspended = clock::since_boot_with_suspends().saturating_sub(clock::since_boot());
+    let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY;
+    let log = file::openat2(file::cwd(), c"/dev/kmsg", flags, 0, 0).ok()?;
+    let mut kills = Vec::new();
+    // One record at a time; a longer one does not exist.
+    let mut record = [0; 8192];
+    for _ in 0..RECORDS {
+        match file::read(std::os::fd::AsFd::as_fd(&log), &mut record) {
+            Ok(0) | Err(Errno(libc::EAGAIN)) => break,
+            Ok(length) => {
+                let text = String::from_utf8_lossy(&record[..length]);
+                kills
+                    .extend(kill(&text).map(|kill| Kill { since_boot: kill.since_boot + suspended, ..kill }));
+            }
+            // It was overwritten meanwhile: the next read gives the oldest that there is.
+            Err(Errno(libc::EPIPE | libc::EINTR)) => {}
+            // This one is too long for the kernel's own format.
+            Err(Errno(libc::EINVAL)) => {}
+            Err(_) => return None,
+        }
+    }
+    Some(kills)
+}
+
+/// A record of /dev/kmsg ("6,445,2267574876,-;text"), where its text is
+/// "oom-kill:constraint=…,oom_memcg=/a,task_memcg=/a/b,task=name,pid=1,uid=0", or has `global_oom` for the first group.
+fn kill(record: &str) -> Option<Kill> {
+    let (head, text) = record.split_once(';')?;
+    let text = text.lines().next()?.strip_prefix("oom-kill:")?;
+    let mut head = head.split(',');
+    let (priority, _sequence) = (head.next()?.parse::<u32>().ok()?, head.next()?);
+    let microseconds = head.next()?.parse().ok()?;
+    // The facility is above the three bits of the level: 0 is the kernel, and no program may write with it.
+    let is_the_kernels = priority >> 3 == 0;
+    let single = |key: &str| text.matches(key).count() == 1;
+    if !is_the_kernels || ![",task_memcg=", ",task=", ",pid=", ",uid="].into_iter().all(single) {
+        return None;
+    }
+    let (rest, uid) = text.rsplit_once(",uid=")?;
+    let (rest, pid) = rest.rsplit_once(",pid=")?;
+    let (rest, name) = rest.rsplit_once(",task=")?;
+    let (rest, group) = rest.rsplit_once(",task_memcg=")?;
+    let limited = match rest.rsplit_once(",oom_memcg=") {
+        Some((_, limited)) if single(",oom_memcg=") && !text.contains(",global_oom") => {
+            Some(limited.to_owned())
+        }
+        Some(_) => return None,
+        None if rest.ends_with(",global_oom") => None,
+        None => return None,
+    };
+    Some(Kill {
+        since_boot: Duration::from_micros(microseconds),
+        limited,
+        group: group.to_owned(),
+        name: name.to_owned(),
+        pid: pid.parse().ok()?,
+        uid: uid.parse().ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &str = "6,445,2267574876,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=web,mems_allowed=0,\
+                        oom_memcg=/web,task_memcg=/web/job,task=tail,pid=16023,uid=7\n SUBSYSTEM=x\n";
+
+    #[test]
+    fn a_line_has_level_and_process() {
+        let found = kill(LINE).unwrap();
+        let wanted = Kill {
+            since_boot: Duration::from_micros(2_267_574_876),
+            limited: Some("/web".into()),
+            group: "/web/job".into(),
+            name: "tail".into(),
+            pid: 16023,
+            uid: 7,
+        };
+        assert_eq!(found, wanted);
+        let global = LINE.replace("oom_memcg=/web,", "global_oom,");
+        assert_eq!(kill(&global), Some(Kill { limited: None, ..wanted }));
+    }
+
+    #[test]
+    fn names_that_a_container_chooses_say_nothing_of_another() {
+        for (from, to) in [
+            // The name of its cpuset, of a group below its own, of a process.
+            ("cpuset=web", "cpuset=x,oom_memcg=/other,task_memcg=/other,task=y,pid=1,uid=0"),
+            ("/web/job", "/web/x,task_memcg=/other"),
+            ("/web/job", "/web/x,global_oom"),
+            ("=tail", "=a,pid=1,uid=0"),
+            ("=tail", "=,task=init"),
+            ("oom_memcg=/web,", ""),
+            // A program has written it.
+            ("6,445", "14,445"),
+            ("oom-kill:", "x oom-kill:"),
+            ("pid=16023", "pid=-"),
+        ] {
+            let forged = LINE.replacen(from, to, 1);
+            assert_ne!(forged, LINE);
+            assert_eq!(kill(&forged), None, "{forged}");
+        }
+        assert_eq!(kill(""), None);
+    }
+}
