@@ -133,8 +133,8 @@ fn ran_out(version: Version, anchor: BorrowedFd, path: &str) -> bool {
         Version::V2 => parse::value(&count("memory.events.local"), "oom").is_some_and(|times| times > 0),
         Version::V1 => ["memory", "memory.memsw"].into_iter().any(|kind| {
             let number = |name| parse::number(&count(&format!("{kind}.{name}")));
-            // Newer kernels do not count the refusals of memsw, so what was used most counts too: all of the limit, as far as
-            // one charge of several pages leaves it.
+            // Newer kernels do not count the refusals of memsw, so what was used most counts too: all of the limit, as far
+            // as one charge of several pages leaves it.
             let limit = number("limit_in_bytes").filter(|limit| parse::is_limit(*limit));
             let peak = number("max_usage_in_bytes").unwrap_or(0);
             limit.is_some_and(|limit| {

@@ -40,7 +40,7 @@ fn bash_completes_commands_options_values_and_containers() {
     }
     let root = scratch.file("root").display().to_string();
     let offered = |words: &[&str]| offered(&scratch, words);
-    assert_eq!(offered(&["st"]), ["start", "state"]);
+    assert_eq!(offered(&["st"]), ["start", "state", "stats"]);
     assert_eq!(offered(&["--log-f"]), ["--log-format"]);
     assert_eq!(offered(&["--log-format", ""]), ["text", "json"]);
     assert_eq!(offered(&["--log-format", "=", "j"]), ["json"]);

@@ -81,7 +81,7 @@ shape! {
         kernel: MemoryUse;
         #[serde(rename = "kernelTCP")]
         kernel_tcp: MemoryUse;
-        /// Processes that the kernel killed because memory ran out, those of the cgroups below included. Not in runc's shape.
+        /// Processes that the kernel killed because memory ran out, also in the cgroups below. Not in runc's shape.
         #[serde(skip)]
         oom_kills: u64;
         /// memory.stat, line by line.

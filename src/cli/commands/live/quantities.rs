@@ -167,9 +167,10 @@ pub fn metrics(samples: &[Sample]) -> String {
             continue;
         }
         let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
-        // Ignored, here and below: writing to a String cannot fail.
+        // Ignored: writing to a String cannot fail.
         let _ = writeln!(out, "# HELP {PREFIX}_{name} {help}\n# TYPE {PREFIX}_{name} {kind}");
         for (sample, value) in known {
+            // Ignored for the same reason.
             let _ = writeln!(out, "{PREFIX}_{name}{{id=\"{}\"}} {value}", label(&sample.id));
         }
     }

@@ -29,6 +29,9 @@ pub const COMMAND: Command = Command {
              memory. After a kill for want of memory a\n\
              line says whose limit was reached and, where the kernel's log can be read, which process was killed.\n\
              JSON is one line for each look, and has every number in seconds and bytes.",
+    examples: "stats\n\
+               stats --format json web  # with every number\n\
+               stats --metrics --all  # for Prometheus",
     options,
     action: Action::Call(run),
     ..ON_A_CONTAINER

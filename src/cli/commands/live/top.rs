@@ -28,6 +28,8 @@ pub const COMMAND: Command = Command {
     detail: "On a terminal: q quits; c, m, i, t, n sort by CPU, memory, IO, tasks, id; r turns the order round; the space\n\
              bar looks at once. Elsewhere the table is printed at each interval. The columns are those of `stats`, with IO\n\
              in a second.",
+    examples: "top\n\
+               top --sort memory --interval 5s",
     options,
     action: Action::Call(run),
     ..ON_A_CONTAINER
