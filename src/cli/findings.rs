@@ -88,7 +88,7 @@ pub fn table(sections: &[Section]) -> String {
                 Fact::List(names) => names.join(" "),
                 Fact::Missing(help) => format!("missing{}{help}", if help.is_empty() { "" } else { ": " }),
                 Fact::Object(_) | Fact::Array(_) => continue,
-                Fact::Real(number) => (' ', number.to_string()),
+                Fact::Real(number) => number.to_string(),
             };
             let mark = verdict.mark();
             out.push_str(&format!("{mark} {label:width$}  {shown}\n"));
