@@ -302,7 +302,7 @@ const LIMITS: &str =
 const NAME: &str = "the container's name is its id, which needs no option";
 
 /// (commands, options of other programs, what helps).
-const FOREIGN_OPTIONS: [(&str, &[&str], &str); 12] = [
+const FOREIGN_OPTIONS: [(&str, &[&str], &str); 13] = [
     (
         "create run",
         &["-e", "--env", "-i", "--interactive", "-t", "--tty", "-u", "--user", "-v", "--volume", "--mount"],
