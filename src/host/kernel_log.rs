@@ -2,8 +2,8 @@
 //! process. No counter tells either.
 //!
 //! Threat: a container chooses its processes' names and the names of its groups, and both are in these lines. A line in
-//! which a key occurs twice is passed over, so that a name cannot speak of another container; and lines that a program
-//! has written into the log are not the kernel's.
+//! which a key occurs twice, or a name has a comma, is passed over, so that a name cannot speak of another container; and
+//! lines that a program has written into the log are not the kernel's.
 
 use crate::sys::{Errno, clock, file};
 use std::time::Duration;
@@ -61,30 +61,27 @@ fn kill(record: &str) -> Option<Kill> {
     let (priority, _sequence) = (head.next()?.parse::<u32>().ok()?, head.next()?);
     let microseconds = head.next()?.parse().ok()?;
     // The facility is above the three bits of the level: 0 is the kernel, and no program may write with it.
-    let is_the_kernels = priority >> 3 == 0;
-    let single = |key: &str| text.matches(key).count() == 1;
-    if !is_the_kernels || ![",task_memcg=", ",task=", ",pid=", ",uid="].into_iter().all(single) {
+    if priority >> 3 != 0 {
         return None;
     }
-    let (rest, uid) = text.rsplit_once(",uid=")?;
-    let (rest, pid) = rest.rsplit_once(",pid=")?;
-    let (rest, name) = rest.rsplit_once(",task=")?;
-    let (rest, group) = rest.rsplit_once(",task_memcg=")?;
-    let limited = match rest.rsplit_once(",oom_memcg=") {
-        Some((_, limited)) if single(",oom_memcg=") && !text.contains(",global_oom") => {
-            Some(limited.to_owned())
-        }
-        Some(_) => return None,
-        None if rest.ends_with(",global_oom") => None,
+    let parts: Vec<&str> = text.split(',').collect();
+    let [before @ .., limited, group, name, pid, uid] = &parts[..] else { return None };
+    const KEYS: [&str; 3] = ["oom_memcg=", "task_memcg=", "global_oom"];
+    if before.iter().any(|part| KEYS.iter().any(|key| part.starts_with(key))) {
+        return None;
+    }
+    let limited = match limited.strip_prefix(KEYS[0]) {
+        Some(limited) => Some(limited.to_owned()),
+        None if *limited == KEYS[2] => None,
         None => return None,
     };
     Some(Kill {
         since_boot: Duration::from_micros(microseconds),
         limited,
-        group: group.to_owned(),
-        name: name.to_owned(),
-        pid: pid.parse().ok()?,
-        uid: uid.parse().ok()?,
+        group: group.strip_prefix(KEYS[1])?.to_owned(),
+        name: name.strip_prefix("task=")?.to_owned(),
+        pid: pid.strip_prefix("pid=")?.parse().ok()?,
+        uid: uid.strip_prefix("uid=")?.parse().ok()?,
     })
 }
 
@@ -120,6 +117,8 @@ mod tests {
             ("/web/job", "/web/x,global_oom"),
             ("=tail", "=a,pid=1,uid=0"),
             ("=tail", "=,task=init"),
+            ("=tail", "=a,b"),
+            ("/web/job", "/web/x,oom_memcg=/other,task_memcg=/other"),
             ("oom_memcg=/web,", ""),
             // A program has written it.
             ("6,445", "14,445"),

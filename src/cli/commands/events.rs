@@ -44,7 +44,7 @@ struct Line<'a> {
 }
 
 fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
-    let interval = interval(arguments)?;
+    let interval = interval(arguments, USUAL_INTERVAL)?;
     let id = &arguments.id();
     let engine = session.engine_for_look(NoRoot::Empty)?;
     let say = |kind, data: Option<&Stats>| streams::say(&(json::compact(&Line { kind, id, data }) + "\n"));
@@ -60,8 +60,9 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     Ok(0)
 }
 
-fn interval(arguments: &Arguments) -> Result<Duration> {
-    let Some(text) = arguments.given_text("interval")? else { return Ok(USUAL_INTERVAL) };
+/// `--interval`, or the usual one.
+pub fn interval(arguments: &Arguments, usual: Duration) -> Result<Duration> {
+    let Some(text) = arguments.given_text("interval")? else { return Ok(usual) };
     let wrong = |reason: &'static str| Error::argument("--interval", text, reason);
     match duration::parse(text) {
         Some(Duration::ZERO) => Err(wrong("duration interval must be greater than 0")),

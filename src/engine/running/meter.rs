@@ -8,11 +8,10 @@ use super::killed::{Evidence, Killed};
 use crate::cgroup::stats::{BlkioEntry, Live, Pressure, Stats};
 use crate::cgroup::{Driver, Location};
 use crate::engine::Engine;
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::state::{Life, Process};
 use crate::sys::{identity, poll};
 use nix::poll::{PollFd, PollFlags};
-use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Instant;
@@ -27,7 +26,7 @@ pub enum Asked {
     /// Also those that have ended, whose groups still have their counters.
     All,
     /// Running or not.
-    Named(BTreeSet<String>),
+    Named(Vec<String>),
 }
 
 /// Looks at containers.
@@ -35,14 +34,16 @@ pub struct Meter<'e> {
     engine: &'e Engine,
     asked: Asked,
     looked: bool,
-    watched: BTreeMap<String, Watched>,
+    /// In the order of their ids.
+    watched: Vec<Watched>,
     /// Of these a warning was given.
-    warned: BTreeSet<String>,
+    warned: Vec<String>,
     /// So many files may stay open.
     room: usize,
 }
 
 struct Watched {
+    id: String,
     process: Option<Process>,
     first: First,
     location: Option<Location>,
@@ -77,7 +78,7 @@ pub struct Sample {
     pub pid: i32,
     pub at: Instant,
     /// `None` for a container without a cgroup.
-    pub stats: Option<Stats>,
+    pub stats: Option<Box<Stats>>,
     pub earlier: Option<Earlier>,
     /// After a kill because memory ran out.
     pub killed: Option<Rc<Killed>>,
@@ -89,8 +90,7 @@ impl Engine {
         let (soft, _) =
             identity::prlimit(0, libc::RLIMIT_NOFILE, None).map_err(|e| e.because("getrlimit"))?;
         let room = usize::try_from(soft).unwrap_or(usize::MAX).saturating_sub(SPARE);
-        let (watched, warned) = (BTreeMap::new(), BTreeSet::new());
-        Ok(Meter { engine: self, asked, looked: false, watched, warned, room })
+        Ok(Meter { engine: self, asked, looked: false, watched: Vec::new(), warned: Vec::new(), room })
     }
 }
 
@@ -102,110 +102,105 @@ impl Meter<'_> {
     pub fn look(&mut self) -> Result<Vec<Sample>> {
         self.find()?;
         self.looked = true;
-        let mut open: usize = self.watched.values().map(Watched::descriptors).sum();
+        let mut open: usize = self.watched.iter().map(Watched::descriptors).sum();
         let mut samples = Vec::with_capacity(self.watched.len());
-        for (id, watched) in &mut self.watched {
-            let at = Instant::now();
-            open -= watched.descriptors();
-            let stats = watched.read(self.room.saturating_sub(open)).unwrap_or_else(|error| {
-                if self.warned.insert(id.clone()) {
-                    self.engine.warn(error.doing(format!("container {id}")));
-                }
-                None
-            });
-            open += watched.descriptors();
-            let pid = watched.process.map_or(0, |process| process.pid);
-            let earlier = watched.earlier;
-            watched.earlier = stats.as_ref().map(|stats| Earlier {
-                at,
-                cpu: stats.cpu.usage.total,
-                read: moved(&stats.blkio.io_service_bytes_recursive, "Read"),
-                written: moved(&stats.blkio.io_service_bytes_recursive, "Write"),
-            });
-            samples.push(Sample { id: id.clone(), pid, at, stats, earlier, killed: None });
+        for at in 0..self.watched.len() {
+            let watched = &mut self.watched[at];
+            let before = watched.descriptors();
+            let (sample, error) = watched.sample(self.room.saturating_sub(open - before));
+            open = open - before + watched.descriptors();
+            samples.push(sample);
+            if let Some(error) = error {
+                let id = watched.id.clone();
+                self.warn_once(&id, error);
+            }
         }
-        let ended = self.ended()?;
+        self.notice_ends()?;
         let mut evidence = Evidence::default();
-        samples.retain_mut(|sample| {
-            if ended.contains(&sample.id) {
+        for (sample, watched) in samples.iter_mut().zip(&mut self.watched) {
+            if !watched.runs() {
                 sample.pid = 0;
-                if self.asked == Asked::Running {
-                    self.watched.remove(&sample.id);
-                    return false;
-                }
             }
-            if let Some(watched) = self.watched.get_mut(&sample.id) {
-                sample.killed = watched.killed(self.engine, sample.stats.as_ref(), &mut evidence);
-            }
-            true
-        });
+            sample.killed = watched.killed(self.engine, sample.stats.as_deref(), &mut evidence);
+        }
+        if self.asked == Asked::Running {
+            samples.retain(|sample| sample.pid > 0);
+        }
         Ok(samples)
     }
 
     /// Finds those that have come, and looks anew at those that had ended: another may have the id.
     fn find(&mut self) -> Result<()> {
-        let ids: BTreeSet<String> = match &self.asked {
+        let ids = match &self.asked {
             Asked::Named(ids) => ids.clone(),
-            Asked::Running | Asked::All => self.engine.store.ids()?.into_iter().collect(),
+            Asked::Running | Asked::All => self.engine.store.ids()?,
         };
-        self.watched.retain(|id, _| ids.contains(id));
+        // Both are in the same order.
+        let mut known = std::mem::take(&mut self.watched).into_iter().peekable();
         for id in ids {
-            let known = self.watched.get(&id);
-            if known.is_some_and(Watched::runs) {
-                continue;
+            while known.peek().is_some_and(|watched| watched.id < id) {
+                known.next();
             }
-            // The other half is for files.
-            let holds = self.watched.len() < self.room / 2;
-            let found = Watched::find(self.engine, &id, holds);
-            let earlier = self.watched.remove(&id);
-            match found {
-                Ok(mut watched) => {
-                    if let Some(earlier) = earlier.filter(|earlier| earlier.process == watched.process) {
-                        (watched.kills, watched.killed) = (earlier.kills, earlier.killed);
-                        watched.earlier = earlier.earlier;
-                    }
-                    if watched.runs() || self.asked != Asked::Running {
-                        self.watched.insert(id, watched);
-                    }
-                }
-                Err(error) if matches!(self.asked, Asked::Named(_)) && !self.looked => return Err(error),
-                Err(error) if error.detail().kind == Kind::NoSuchContainer => {}
-                // Being made or removed at this moment.
-                Err(_) if self.engine.store.peek(&id).is_ok_and(|entry| entry.is_busy()) => {}
-                Err(error) if self.warned.insert(id.clone()) => {
-                    self.engine.warn(error.doing(format!("container {id}")));
-                }
-                Err(_) => {}
-            }
+            let earlier = known.next_if(|watched| watched.id == id);
+            let found = match earlier {
+                Some(watched) if watched.runs() => Some(watched),
+                earlier => self.meet(id, earlier)?,
+            };
+            self.watched.extend(found);
         }
         Ok(())
     }
 
-    /// The containers whose first process has ended: one poll for all that are held.
-    fn ended(&mut self) -> Result<BTreeSet<String>> {
-        let (mut ids, mut polled) = (Vec::new(), Vec::new());
-        for (id, watched) in &self.watched {
+    /// `earlier`: what was known of a container of this id that has ended.
+    fn meet(&mut self, id: String, earlier: Option<Watched>) -> Result<Option<Watched>> {
+        // The other half is for files.
+        let holds = self.watched.len() < self.room / 2;
+        match Watched::find(self.engine, &id, holds) {
+            Ok(mut watched) => {
+                if let Some(earlier) = earlier.filter(|earlier| earlier.process == watched.process) {
+                    (watched.kills, watched.killed) = (earlier.kills, earlier.killed);
+                    watched.earlier = earlier.earlier;
+                }
+                return Ok(Some(watched).filter(|watched| watched.runs() || self.asked != Asked::Running));
+            }
+            Err(error) if matches!(self.asked, Asked::Named(_)) && !self.looked => return Err(error),
+            Err(error) if error.detail().kind == Kind::NoSuchContainer => {}
+            // Being made or removed at this moment.
+            Err(_) if self.engine.store.peek(&id).is_ok_and(|entry| entry.is_busy()) => {}
+            Err(error) => self.warn_once(&id, error),
+        }
+        Ok(None)
+    }
+
+    fn warn_once(&mut self, id: &str, error: Error) {
+        if !self.warned.iter().any(|warned| warned == id) {
+            self.warned.push(id.to_owned());
+            self.engine.warn(error.doing(format!("container {id}")));
+        }
+    }
+
+    /// One poll for all first processes that are held.
+    fn notice_ends(&mut self) -> Result<()> {
+        let mut polled = Vec::with_capacity(self.watched.len());
+        for watched in &self.watched {
             if let First::Held(first) = &watched.first {
-                ids.push(id);
                 polled.push(PollFd::new(first.as_fd(), PollFlags::POLLIN));
             }
         }
         poll::wait(&mut polled, Some(Instant::now())).map_err(|e| e.because("poll"))?;
-        let ready = polled.iter().map(|fd| fd.any().unwrap_or(false));
-        let mut ended: BTreeSet<String> =
-            ids.into_iter().zip(ready).filter(|(_, ready)| *ready).map(|(id, _)| id.clone()).collect();
-        for (id, watched) in &mut self.watched {
+        let ready: Vec<bool> = polled.iter().map(|fd| fd.any().unwrap_or(false)).collect();
+        let mut ready = ready.into_iter();
+        for watched in &mut self.watched {
             let has_ended = match &watched.first {
-                First::Held(_) => ended.contains(id),
+                First::Held(_) => ready.next() == Some(true),
                 First::Known(process) => process.life() == Life::Ended,
                 First::Ended => true,
             };
             if has_ended {
                 watched.first = First::Ended;
-                ended.insert(id.clone());
             }
         }
-        Ok(ended)
+        Ok(())
     }
 }
 
@@ -218,11 +213,27 @@ impl Watched {
             Some(_) | None => First::Ended,
         };
         let (process, location) = (record.process, record.own_cgroup().cloned());
-        Ok(Watched { process, first, location, live: None, earlier: None, kills: 0, killed: None })
+        let id = id.to_owned();
+        Ok(Watched { id, process, first, location, live: None, earlier: None, kills: 0, killed: None })
     }
 
     fn runs(&self) -> bool {
         !matches!(self.first, First::Ended)
+    }
+
+    fn sample(&mut self, room: usize) -> (Sample, Option<Error>) {
+        let at = Instant::now();
+        let (stats, error) = match self.read(room) {
+            Ok(stats) => (stats.map(Box::new), None),
+            Err(error) => (None, Some(error)),
+        };
+        let (id, pid) = (self.id.clone(), self.process.map_or(0, |process| process.pid));
+        let sample = Sample { id, pid, at, stats, earlier: self.earlier, killed: None };
+        self.earlier = sample.stats.as_ref().map(|stats| {
+            let [read, written] = sample.transfers().unwrap_or_default();
+            Earlier { at, cpu: stats.cpu.usage.total, read, written }
+        });
+        (sample, error)
     }
 
     /// Without room for its files they are opened anew each time.

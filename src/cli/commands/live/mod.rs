@@ -5,15 +5,19 @@ mod quantities;
 pub mod stats;
 pub mod top;
 
+use super::events;
 use crate::cli::arguments::{option, switch};
-use crate::cli::{Arguments, Session, duration};
-use crate::engine::running::meter::Asked;
+use crate::cli::{Arguments, Session, streams};
+use crate::engine::running::meter::{Asked, Meter, Sample};
 use crate::engine::{Engine, keep_all_room};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::state::NoRoot;
+use crate::sys::poll;
 use clap::Arg;
-use std::collections::BTreeSet;
-use std::time::Duration;
+use columns::Transfers;
+use nix::poll::{PollFd, PollFlags};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
 
 /// What both commands have.
 fn options() -> Vec<Arg> {
@@ -28,19 +32,55 @@ fn options() -> Vec<Arg> {
 }
 
 fn interval(arguments: &Arguments) -> Result<Duration> {
-    let Some(text) = arguments.given_text("interval")? else { return Ok(Duration::from_secs(1)) };
-    let wrong = |reason: &'static str| Error::argument("--interval", text, reason);
-    match duration::parse(text) {
-        Some(Duration::ZERO) => Err(wrong("must be greater than 0")),
-        Some(interval) => Ok(interval),
-        None => Err(wrong("must be a length of time").remedy("write a number and a unit: 500ms, 5s, 1m30s")),
+    events::interval(arguments, Duration::from_secs(1))
+}
+
+/// Prints what is made of each look, the first after one interval, until there is no reader; or once.
+fn print(
+    meter: &mut Meter,
+    interval: Duration,
+    once: bool,
+    text: &dyn Fn(Vec<Sample>, bool) -> String,
+) -> Result<()> {
+    let output = std::io::stdout();
+    let mut due = Instant::now();
+    let mut first = true;
+    meter.look()?;
+    loop {
+        // A time beyond what the clock has is as good as never.
+        let deadline = due.checked_add(interval);
+        // Asked for nothing, poll still reports that the last reader has gone.
+        let mut reader = [PollFd::new(output.as_fd(), PollFlags::empty())];
+        if poll::wait(&mut reader, deadline).map_err(|e| e.because("poll"))? {
+            return Ok(());
+        }
+        // Looks that were missed are not made up for.
+        due = deadline.filter(|time| time.elapsed() < interval).unwrap_or_else(Instant::now);
+        if streams::say(&text(meter.look()?, first))?.is_break() || once {
+            return Ok(());
+        }
+        first = false;
     }
+}
+
+/// The table with what the kernel killed below it.
+fn table(samples: &[Sample], transfers: Transfers, first: bool) -> String {
+    let mut text = if first { String::new() } else { "\n".to_owned() };
+    text.push_str(&columns::render(&columns::rows(samples, transfers)));
+    for (number, note) in columns::notes(samples).into_iter().enumerate() {
+        text.push_str(if number == 0 { "\n" } else { "" });
+        text.push_str(&note);
+        text.push('\n');
+    }
+    text
 }
 
 /// The engine, and which containers are meant.
 fn begin(session: &Session, arguments: &Arguments) -> Result<(Engine, Asked)> {
-    let named: BTreeSet<String> =
+    let mut named: Vec<String> =
         arguments.operands.iter().map(|id| id.to_string_lossy().into_owned()).collect();
+    named.sort_unstable();
+    named.dedup();
     let missing = if named.is_empty() { session.of_all() } else { NoRoot::Empty };
     let engine = session.engine_for_look(missing)?;
     // The counters of many containers stay open, and no other program is started.

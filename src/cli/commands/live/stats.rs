@@ -1,6 +1,6 @@
 //! `stats`.
 
-use super::columns::{self, Transfers};
+use super::columns::Transfers;
 use super::quantities::{facts, metrics};
 use super::{begin, interval};
 use crate::cli::arguments::switch;
@@ -11,12 +11,9 @@ use crate::cli::{Arguments, Session, streams, table};
 use crate::engine::running::meter::Sample;
 use crate::error::{Error, Kind, Result};
 use crate::report::json;
-use crate::sys::poll;
 use crate::time::rfc3339_nano;
 use clap::Arg;
-use nix::poll::{PollFd, PollFlags};
-use std::os::fd::AsFd;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 pub const COMMAND: Command = Command {
     name: "stats",
@@ -61,43 +58,14 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     }
     let (engine, asked) = begin(session, arguments)?;
     let mut meter = engine.meter(asked)?;
-    let mut samples = meter.look()?;
     if as_metrics {
-        return streams::print(&metrics(&samples)).map(|()| 0);
+        return streams::print(&metrics(&meter.look()?)).map(|()| 0);
     }
-    let output = std::io::stdout();
-    let mut due = Instant::now();
-    let mut first = true;
-    loop {
-        // A time beyond what the clock has is as good as never.
-        let deadline = due.checked_add(interval);
-        // Asked for nothing, poll still reports that the last reader has gone.
-        let mut reader = [PollFd::new(output.as_fd(), PollFlags::empty())];
-        if poll::wait(&mut reader, deadline).map_err(|e| e.because("poll"))? {
-            return Ok(0);
-        }
-        // Looks that were missed are not made up for.
-        due = deadline.filter(|time| time.elapsed() < interval).unwrap_or_else(Instant::now);
-        samples = meter.look()?;
-        let text = match form {
-            Form::Table if first => text(&samples),
-            Form::Table => format!("\n{}", text(&samples)),
-            Form::Json => line(&samples),
-        };
-        if streams::say(&text)?.is_break() || !stream {
-            return Ok(0);
-        }
-        first = false;
-    }
-}
-
-fn text(samples: &[Sample]) -> String {
-    let mut text = columns::render(&columns::rows(samples, Transfers::InAll));
-    let notes = columns::notes(samples);
-    if !notes.is_empty() {
-        text = format!("{text}\n{}\n", notes.join("\n"));
-    }
-    text
+    let text = |samples: Vec<Sample>, first| match form {
+        Form::Table => super::table(&samples, Transfers::InAll, first),
+        Form::Json => line(&samples),
+    };
+    super::print(&mut meter, interval, !stream, &text).map(|()| 0)
 }
 
 fn line(samples: &[Sample]) -> String {

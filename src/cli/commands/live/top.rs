@@ -4,7 +4,7 @@
 //! would end us is something to read. Without a terminal to draw on, the table is printed one below the other.
 
 use super::columns::{Transfers, notes, render, rows};
-use super::{begin, interval};
+use super::{begin, interval, print, table};
 use crate::cli::arguments::option;
 use crate::cli::commands::command::{Action, Command, ON_A_CONTAINER};
 use crate::cli::{Arguments, Session, streams};
@@ -14,7 +14,6 @@ use crate::sys::signalfd::Signals;
 use crate::sys::{file, poll, terminal};
 use clap::Arg;
 use nix::poll::{PollFd, PollFlags};
-use std::cmp::Ordering;
 use std::fmt::Write;
 use std::io::IsTerminal;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -72,20 +71,28 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     let mut view = View { sort, reversed: false };
     let draws =
         std::io::stdout().is_terminal() && std::env::var_os("TERM").is_some_and(|name| name != "dumb");
-    if draws { draw_until_quit(&mut meter, &mut view, interval) } else { print(&mut meter, &view, interval) }
-        .map(|()| 0)
+    if draws {
+        return draw_until_quit(&mut meter, &mut view, interval).map(|()| 0);
+    }
+    let text = |samples, first| table(&sorted(samples, &view), Transfers::ASecond, first);
+    print(&mut meter, interval, false, &text).map(|()| 0)
 }
 
-fn sorted(mut samples: Vec<Sample>, view: &View) -> Vec<Sample> {
+/// Sorted as text, for which there is code already: the number with its largest first, the id, the place.
+fn sorted(samples: Vec<Sample>, view: &View) -> Vec<Sample> {
     let value = SORTS[view.sort].2;
-    samples.sort_by(|one, other| {
-        let order = value(other).partial_cmp(&value(one)).unwrap_or(Ordering::Equal);
-        order.then_with(|| one.id.cmp(&other.id))
-    });
+    let key = |(place, sample): (usize, &Sample)| {
+        let number = u64::MAX - (value(sample).unwrap_or(0.0) * 1000.0) as u64;
+        format!("{number:020} {} {place}", sample.id)
+    };
+    let mut keys: Vec<String> = samples.iter().enumerate().map(key).collect();
+    keys.sort_unstable();
     if view.reversed {
-        samples.reverse();
+        keys.reverse();
     }
-    samples
+    let mut samples: Vec<Option<Sample>> = samples.into_iter().map(Some).collect();
+    let place = |key: &String| key.rsplit(' ').next()?.parse::<usize>().ok();
+    keys.iter().filter_map(|key| samples.get_mut(place(key)?)?.take()).collect()
 }
 
 /// What wakes a wait.
@@ -95,25 +102,6 @@ enum Woken {
     Resized,
     /// By a signal, or because the output or the input has gone.
     Ended,
-}
-
-fn print(meter: &mut Meter, view: &View, interval: Duration) -> Result<()> {
-    let output = std::io::stdout();
-    let mut between = "";
-    meter.look()?;
-    loop {
-        let mut reader = [PollFd::new(output.as_fd(), PollFlags::empty())];
-        if poll::wait(&mut reader, Instant::now().checked_add(interval)).map_err(|e| e.because("poll"))? {
-            return Ok(());
-        }
-        let samples = sorted(meter.look()?, view);
-        let table = render(&rows(&samples, Transfers::ASecond));
-        let notes: String = notes(&samples).iter().map(|note| format!("{note}\n")).collect();
-        if streams::say(&format!("{between}{table}{notes}"))?.is_break() {
-            return Ok(());
-        }
-        between = "\n";
-    }
 }
 
 fn draw_until_quit(meter: &mut Meter, view: &mut View, interval: Duration) -> Result<()> {
