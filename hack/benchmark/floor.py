@@ -41,7 +41,7 @@ def programs(trace):
     filter = re.search(r"seccomp\(0x1, .*?filter=\[(.*?)\]\}\)", trace)
     number = lambda sum: eval(re.sub(r"/\*.*?\*/", "", sum).strip().replace("|", "+"), {"__builtins__": {}})  # 0x1|0|0x60
     device_code = [
-        "{" + ", ".join(f".{name} = {number(value)}" for name, value in re.findall(r"(\w+)=([^,}]+)", row)).replace(".dst_reg", ".dst_reg") + "}"
+        "{" + ", ".join(f".{name} = {number(value)}" for name, value in re.findall(r"(\w+)=([^,}]+)", row)) + "}"
         for row in re.findall(r"\{([^}]*)\}", devices[1])]
     filter_code = []
     for kind, inside in re.findall(r"BPF_(STMT|JUMP)\(([^)]*)\)", filter[1]):
@@ -83,7 +83,7 @@ static struct sock_filter filter_code[] = {{{filter}}};
 
 
 def build(bundle, trace, out):
-    """Compiles the floor for the bundle; None where there is none (another processor, no strace)."""
+    """Compiles the floor for the bundle; returns where it is."""
     here = os.path.dirname(os.path.abspath(__file__))
     with open(os.path.join(bundle, "config.json")) as file:
         config = json.load(file)

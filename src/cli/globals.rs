@@ -52,8 +52,8 @@ pub fn options() -> Vec<Arg> {
         option(
             "trace",
             "FILE",
-            "write what the command does, and how long each part takes, to this file: for ui.perfetto.dev and \
-             `trace`; more than one command may write to one file",
+            "write what create, delete, exec, restore, run, start or update does, and how long each part takes, to this \
+             file: for ui.perfetto.dev and `trace`; more than one command may write to one file",
         ),
         switch("version", "show the version").short('v').short_alias('V'),
         // runc's users may still give it; CRIU is found by PATH.

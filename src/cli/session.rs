@@ -137,8 +137,8 @@ impl Session {
     fn engine(&self, missing: NoRoot, stop: Option<Arc<dyn Stop>>) -> Result<Engine> {
         keep_room()?;
         let store = Store::open(&self.root_path(), missing)?;
-        // In the place of runc or crun on a host where its containers still run.
         let watch = Watch::new(stop, self.observer());
+        // In the place of runc or crun on a host where its containers still run.
         let in_place = self.root.is_none() && !self.face.is_own();
         let store = if in_place { store.beside(&default_root(self.face.name)) } else { store };
         Ok(Engine {

@@ -1,12 +1,13 @@
-//! What the kernel's log says of processes that were killed because memory ran out: which group's limit it was, and which
-//! process. No counter tells either.
+//! What the kernel's log says; and of processes that were killed because memory ran out, which group's limit it was, and
+//! which process. No counter tells either.
 //!
 //! Threat: a container chooses its processes' names and the names of its groups, and both are in these lines. A line in
 //! which a key occurs twice, or a name has a comma, is passed over, so that a name cannot speak of another container; and
 //! lines that a program has written into the log are not the kernel's.
 
-use crate::sys::{Errno, clock, file};
-use std::time::Duration;
+use crate::sys::{Errno, SysResult, clock, file, poll};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 /// One kill.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,46 +25,80 @@ pub struct Kill {
     pub uid: u32,
 }
 
-/// Those that the log still has, oldest first. `None`: this caller may not read it.
-pub fn kills() -> Option<Vec<Kill>> {
-    /// More than the log can have.
-    const RECORDS: usize = 1 << 18;
-    let suspended = clock::since_boot_with_suspends().saturating_sub(clock::since_boot());
-    let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY;
-    let log = file::openat2(file::cwd(), c"/dev/kmsg", flags, 0, 0).ok()?;
-    let mut kills = Vec::new();
-    // One record at a time; a longer one does not exist.
-    let mut record = [0; 8192];
-    for _ in 0..RECORDS {
-        match file::read(std::os::fd::AsFd::as_fd(&log), &mut record) {
-            Ok(0) | Err(Errno(libc::EAGAIN)) => break,
-            Ok(length) => {
-                let text = String::from_utf8_lossy(&record[..length]);
-                kills
-                    .extend(kill(&text).map(|kill| Kill { since_boot: kill.since_boot + suspended, ..kill }));
-            }
-            // It was overwritten meanwhile: the next read gives the oldest that there is.
-            Err(Errno(libc::EPIPE | libc::EINTR)) => {}
-            // This one is too long for the kernel's own format.
-            Err(Errno(libc::EINVAL)) => {}
-            Err(_) => return None,
-        }
-    }
-    Some(kills)
+/// The kernel's own records, oldest first; those that programs have written are passed over.
+pub struct Records {
+    log: OwnedFd,
+    buffer: Box<[u8; LARGEST]>,
+    left: u32,
 }
 
-/// A record of /dev/kmsg ("6,445,2267574876,-;text"), where its text is
-/// "oom-kill:constraint=…,oom_memcg=/a,task_memcg=/a/b,task=name,pid=1,uid=0", or has `global_oom` for the first group.
-fn kill(record: &str) -> Option<Kill> {
+/// No record is longer.
+const LARGEST: usize = 8192;
+
+impl Records {
+    /// `None`: this caller may not read the log.
+    pub fn open() -> Option<Records> {
+        /// More records than the log can have.
+        const MOST: u32 = 1 << 18;
+        let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY;
+        let log = file::openat2(file::cwd(), c"/dev/kmsg", flags, 0, 0).ok()?;
+        Some(Records { log, buffer: Box::new([0; LARGEST]), left: MOST })
+    }
+
+    /// One record as it is; `None`: there is no more now.
+    pub fn take(&mut self) -> SysResult<Option<String>> {
+        while self.left > 0 {
+            self.left -= 1;
+            match file::read(self.log.as_fd(), &mut *self.buffer) {
+                Ok(0) | Err(Errno(libc::EAGAIN)) => return Ok(None),
+                Ok(length) => {
+                    let text = String::from_utf8_lossy(&self.buffer[..length]);
+                    if of_kernel(&text).is_some() {
+                        return Ok(Some(text.into_owned()));
+                    }
+                }
+                // It was overwritten meanwhile: the next read gives the oldest that there is.
+                Err(Errno(libc::EPIPE | libc::EINTR)) => {}
+                // This one is too long for the kernel's own format.
+                Err(Errno(libc::EINVAL)) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Waits for a further one; false: none has come by then.
+    pub fn wait(&self, deadline: Instant) -> bool {
+        poll::readable(self.log.as_fd(), Some(deadline)).unwrap_or(false)
+    }
+}
+
+/// A record of /dev/kmsg ("6,445,2267574876,-;text"): when it was written, and its text; `None` for one of a program.
+fn of_kernel(record: &str) -> Option<(Duration, &str)> {
     let (head, text) = record.split_once(';')?;
-    let text = text.lines().next()?.strip_prefix("oom-kill:")?;
     let mut head = head.split(',');
     let (priority, _sequence) = (head.next()?.parse::<u32>().ok()?, head.next()?);
     let microseconds = head.next()?.parse().ok()?;
     // The facility is above the three bits of the level: 0 is the kernel, and no program may write with it.
-    if priority >> 3 != 0 {
-        return None;
+    (priority >> 3 == 0).then_some((Duration::from_micros(microseconds), text))
+}
+
+/// Those that the log still has, oldest first. `None`: this caller may not read it.
+pub fn kills() -> Option<Vec<Kill>> {
+    let suspended = clock::since_boot_with_suspends().saturating_sub(clock::since_boot());
+    let mut log = Records::open()?;
+    let mut kills = Vec::new();
+    while let Some(record) = log.take().ok()? {
+        kills.extend(kill(&record).map(|kill| Kill { since_boot: kill.since_boot + suspended, ..kill }));
     }
+    Some(kills)
+}
+
+/// A record whose text is "oom-kill:constraint=…,oom_memcg=/a,task_memcg=/a/b,task=name,pid=1,uid=0", or has `global_oom`
+/// for the first group.
+fn kill(record: &str) -> Option<Kill> {
+    let (since_boot, text) = of_kernel(record)?;
+    let text = text.lines().next()?.strip_prefix("oom-kill:")?;
     let parts: Vec<&str> = text.split(',').collect();
     let [before @ .., limited, group, name, pid, uid] = &parts[..] else { return None };
     const KEYS: [&str; 3] = ["oom_memcg=", "task_memcg=", "global_oom"];
@@ -76,7 +111,7 @@ fn kill(record: &str) -> Option<Kill> {
         None => return None,
     };
     Some(Kill {
-        since_boot: Duration::from_micros(microseconds),
+        since_boot,
         limited,
         group: group.strip_prefix(KEYS[1])?.to_owned(),
         name: name.strip_prefix("task=")?.to_owned(),

@@ -8,6 +8,7 @@ use super::fields::{null_values, objects};
 use super::idmap::IdMapping;
 use super::linux::Linux;
 use super::text::Text;
+use crate::names::HOOKS;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -167,5 +168,20 @@ impl<'a> Spec<'a> {
     pub fn hooks(&self) -> &Hooks<'a> {
         static NONE: LazyLock<Hooks> = LazyLock::new(Hooks::default);
         self.hooks.as_ref().unwrap_or(&NONE)
+    }
+}
+
+impl<'a> Hooks<'a> {
+    /// Each kind with its list, in the order of their runs.
+    pub fn kinds(&self) -> impl Iterator<Item = (&'static str, &[Hook<'a>])> {
+        let lists = [
+            &self.prestart,
+            &self.create_runtime,
+            &self.create_container,
+            &self.start_container,
+            &self.poststart,
+            &self.poststop,
+        ];
+        HOOKS.into_iter().zip(lists.map(Vec::as_slice))
     }
 }

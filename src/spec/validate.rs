@@ -17,7 +17,6 @@ mod sysctl;
 use super::findings::{At, Findings, ROOT};
 use super::{Hook, Hooks, Mount, Process, Resources, Root, Spec, annotations};
 use crate::error::Result;
-use crate::names::HOOKS;
 
 pub use super::findings::Checked;
 pub use circumstances::Circumstances;
@@ -112,15 +111,7 @@ fn root(f: &mut Findings, root: Option<&Root>) {
 }
 
 fn hooks(f: &mut Findings, at: &At, hooks: &Hooks) {
-    let lists = [
-        &hooks.prestart,
-        &hooks.create_runtime,
-        &hooks.create_container,
-        &hooks.start_container,
-        &hooks.poststart,
-        &hooks.poststop,
-    ];
-    for (kind, list) in HOOKS.into_iter().zip(lists) {
+    for (kind, list) in hooks.kinds() {
         f.each(at.key(kind), list, |f, at, hook| self::hook(f, at, hook, kind));
     }
 }

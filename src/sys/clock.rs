@@ -68,6 +68,9 @@ pub fn since_boot_with_suspends() -> Duration {
     read(libc::CLOCK_BOOTTIME)
 }
 
+/// USER_HZ is 100 on every architecture that is built for: what the kernel counts processes' times in.
+pub const TICK: Duration = Duration::from_millis(10);
+
 fn read(clock: libc::clockid_t) -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the call fills a struct timespec, and knows this clock.

@@ -39,16 +39,6 @@ pub fn has_statmount() -> bool {
     answer(SYS_STATMOUNT) != Errno(libc::ENOSYS)
 }
 
-/// landlock_create_ruleset(NULL, 0, LANDLOCK_CREATE_RULESET_VERSION): the newest set of rights that the kernel knows;
-/// `ENOSYS` or `EOPNOTSUPP` without Landlock. Reference: landlock_create_ruleset(2).
-pub fn landlock() -> SysResult<u64> {
-    const VERSION: u32 = 1;
-    let nothing = ptr::null::<u8>();
-    // SAFETY: with this flag there are no attributes.
-    check(unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, nothing, 0, VERSION) })
-        .map(|abi| abi as u64)
-}
-
 /// Whether the kernel describes a process by its pidfd: PIDFD_GET_INFO, Linux 6.13.
 pub fn has_pidfd_info() -> bool {
     /// struct pidfd_info in its first version.

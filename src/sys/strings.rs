@@ -230,7 +230,7 @@ mod tests {
             // SAFETY: a string that ends with NUL, and room for the place where the number ends.
             unsafe {
                 let expected = libc::strtoul(number.as_ptr(), &mut theirs, base);
-                // Of one that does not fit there is errno besides, which nobody asks for.
+                // Of one that does not fit there is errno besides, which no caller here reads.
                 prop_assume!(expected != c_ulong::MAX && expected.cast_signed() != c_long::MIN);
                 prop_assert_eq!(strtoul(number.as_ptr(), &mut ours, base), expected);
                 if expected.cast_signed().unsigned_abs() < c_ulong::MAX / 4 {

@@ -1,23 +1,16 @@
 //! What a person at a terminal sees: the reason, then the remedy, in colours where they are wanted.
 
-use nix::pty::{OpenptyResult, openpty};
-use std::fs::File;
-use std::io::Read;
-use std::process::{Command, Stdio};
+use crate::support::cli::on_terminal;
+use std::process::Command;
 
 /// What appears on a terminal that is standard error.
 fn shown(arguments: &[&str], environment: &[(&str, &str)]) -> String {
-    let OpenptyResult { master, slave } = openpty(None, None).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_rruntime"));
-    command.args(arguments).env("TERM", "xterm").env_remove("NO_COLOR").envs(environment.iter().copied());
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::from(slave));
-    command.status().unwrap();
-    // The command has a copy of the other end; without one the reading ends with EIO.
-    drop(command);
-    let mut bytes = Vec::new();
-    let end = File::from(master).read_to_end(&mut bytes);
-    assert_eq!(end.unwrap_err().raw_os_error(), Some(libc::EIO));
-    String::from_utf8(bytes).unwrap().replace("\r\n", "\n")
+    command.args(arguments);
+    on_terminal(command, None, |command, end| {
+        command.envs(environment.iter().copied()).stderr(end);
+    })
+    .1
 }
 
 #[test]

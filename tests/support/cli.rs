@@ -1,10 +1,12 @@
 //! One line of set-up for a test that drives the real binary.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+use nix::pty::{OpenptyResult, Winsize, openpty};
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A directory of this test alone, removed at its end.
@@ -32,6 +34,24 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         fs::remove_dir_all(&self.0).unwrap();
     }
+}
+
+/// What a command writes to a terminal (of this size) that `attach` gives it, and how it ended.
+pub fn on_terminal(
+    mut command: Command,
+    size: Option<&Winsize>,
+    attach: impl Fn(&mut Command, Stdio),
+) -> (ExitStatus, String) {
+    let OpenptyResult { master, slave } = openpty(size, None).unwrap();
+    command.env("TERM", "xterm").env_remove("NO_COLOR").stdin(Stdio::null()).stdout(Stdio::null());
+    attach(&mut command, Stdio::from(slave));
+    let status = command.status().unwrap();
+    // The command has a copy of the other end; without one the reading ends with EIO.
+    drop(command);
+    let mut bytes = Vec::new();
+    let end = fs::File::from(master).read_to_end(&mut bytes);
+    assert_eq!(end.unwrap_err().raw_os_error(), Some(libc::EIO));
+    (status, String::from_utf8(bytes).unwrap().replace("\r\n", "\n"))
 }
 
 /// What the program said and how it ended.

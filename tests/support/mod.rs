@@ -245,6 +245,13 @@ impl Container {
         fs::read_to_string(directory.join(file)).unwrap_or_else(|e| panic!("{file}: {e}")).trim().to_owned()
     }
 
+    /// A number of that: the file with one number, or the line of a file that begins with `name`.
+    pub fn counted(&self, controller: &str, file: &str, name: &str) -> u64 {
+        let text = self.cgroup_file(controller, file);
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+        value.unwrap_or_else(|| panic!("no {name:?} in {file}: {text}"))
+    }
+
     /// Nothing is left of the container: no cgroup, no state.
     #[track_caller]
     pub fn assert_gone(&self) {
@@ -292,6 +299,16 @@ pub fn limited(resources: Value) -> Container {
         let all = config["linux"]["resources"].as_object_mut().expect("the config has resources");
         all.extend(resources.as_object().expect("resources are an object").clone());
     })
+}
+
+/// A container that has written 4 MiB and read them again, past the page cache; and the cgroup's file that counts this.
+pub fn transferring() -> (Container, &'static str) {
+    let container = Container::new()
+        .sh("dd if=/dev/zero of=/tmp/f bs=1M count=4 oflag=direct; \
+             dd if=/tmp/f of=/dev/null bs=1M iflag=direct; echo > /tmp/done; exec sleep 1000")
+        .started();
+    wait_until("the transfers", || container.rootfs().join("tmp/done").exists());
+    (container, if is_v2() { "io.stat" } else { "blkio.throttle.io_service_bytes_recursive" })
 }
 
 /// Where a cgroup of a test can be: at the top of every hierarchy.

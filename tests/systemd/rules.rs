@@ -1,7 +1,7 @@
 //! Limits and device rules: in files, and as properties that systemd writes again when it is reloaded.
 
 use crate::fixture::{file_of, property, scoped, started, systemctl};
-use crate::support::{finish, is_v2};
+use crate::support::{Container, finish, is_v2};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -49,15 +49,10 @@ fn an_update_that_fails_in_the_end_is_taken_back_from_systemd_too() {
     container.call(&["delete", "--force", &container.id]).ok();
 }
 
-#[test]
-fn reloading_systemd_neither_widens_nor_drops_device_rules() {
-    under_systemd!(true);
-    let container = scoped().args(&["sleep", "100"]).edit(|config| {
-        config["linux"]["resources"]["devices"] = serde_json::json!([
-            {"allow": false, "access": "rwm"},
-            {"allow": true, "type": "c", "major": 10, "minor": 229, "access": "rw"},
-            {"allow": true, "type": "b", "major": 7, "access": "rw"},
-        ]);
+/// A container with these device rules that may make device nodes, to try which of them open.
+fn making_nodes(rules: serde_json::Value) -> Container {
+    started(scoped().args(&["sleep", "100"]).edit(|config| {
+        config["linux"]["resources"]["devices"] = rules;
         let capabilities = config["process"]["capabilities"].as_object_mut().unwrap();
         for set in capabilities.values_mut() {
             set.as_array_mut().unwrap().push("CAP_MKNOD".into());
@@ -68,8 +63,17 @@ fn reloading_systemd_neither_widens_nor_drops_device_rules() {
             .unwrap()
             .push(serde_json::json!({"destination": "/tmp", "type": "tmpfs",
             "source": "tmpfs", "options": ["dev", "mode=1777"]}));
-    });
-    let container = started(container);
+    }))
+}
+
+#[test]
+fn reloading_systemd_neither_widens_nor_drops_device_rules() {
+    under_systemd!(true);
+    let container = making_nodes(serde_json::json!([
+        {"allow": false, "access": "rwm"},
+        {"allow": true, "type": "c", "major": 10, "minor": 229, "access": "rw"},
+        {"allow": true, "type": "b", "major": 7, "access": "rw"},
+    ]));
     let before = container.exec_sh(OPEN).ok();
     assert!(before.contains("1 denied"), "{before}");
     assert!(before.contains("10 open"), "{before}");
@@ -85,20 +89,7 @@ fn reloading_systemd_neither_widens_nor_drops_device_rules() {
 #[test]
 fn a_device_rule_of_an_update_is_a_property_too() {
     under_systemd!(true);
-    let container = scoped().args(&["sleep", "100"]).edit(|config| {
-        config["linux"]["resources"]["devices"] = serde_json::json!([{"allow": false, "access": "rwm"}]);
-        let capabilities = config["process"]["capabilities"].as_object_mut().unwrap();
-        for set in capabilities.values_mut() {
-            set.as_array_mut().unwrap().push("CAP_MKNOD".into());
-        }
-        config["root"]["readonly"] = false.into();
-        config["mounts"]
-            .as_array_mut()
-            .unwrap()
-            .push(serde_json::json!({"destination": "/tmp", "type": "tmpfs",
-            "source": "tmpfs", "options": ["dev", "mode=1777"]}));
-    });
-    let container = started(container);
+    let container = making_nodes(serde_json::json!([{"allow": false, "access": "rwm"}]));
     let alone = reloads();
     for (rule, fuse) in [("c 10:229 rw", "10 open"), ("deny c 10:229 rw", "10 denied")] {
         container.call(&["update", "--device-rule", rule, &container.id]).ok();

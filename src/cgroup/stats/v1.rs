@@ -6,12 +6,12 @@ use super::source::{Source, huge_page_sizes};
 use crate::cgroup::files::held::on;
 use crate::cgroup::files::walk::{INSIDE, below, c};
 use crate::error::Result;
-use crate::sys::{file, unless_gone};
+use crate::sys::{clock, file, unless_gone};
 use nix::sys::stat::fstat;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// USER_HZ is 100 on every architecture that is built for: one tick in nanoseconds.
-const TICK: u64 = 10_000_000;
+/// In nanoseconds.
+const TICK: u64 = clock::TICK.as_nanos() as u64;
 
 pub fn read(source: Source, stats: &mut Stats) -> Result<()> {
     for controller in &source.leg.controllers {
@@ -74,8 +74,9 @@ fn memory(source: Source, stats: &mut Stats) -> Result<()> {
             Ok(MemoryUse { failcnt, ..source.memory_use(kind, names)? })
         };
         memory.usage = used("memory")?;
-        memory.oom_kills = oom_kills(source)?;
+        // `events` tells of them by itself.
         if !source.is_whole() {
+            memory.oom_kills = oom_kills(source)?;
             return Ok(());
         }
         memory.swap = used("memory.memsw")?;

@@ -8,7 +8,7 @@ use crate::cli::findings::{
 use crate::host::mountinfo::{self, lines};
 use crate::host::{Facts, subordinate, survey};
 use crate::names::{self, namespaces};
-use crate::sys::{Errno, identity, probe, process};
+use crate::sys::{Errno, identity, process};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -23,8 +23,7 @@ pub fn section(facts: Option<&Facts>) -> Section {
     };
     section.say("may mount", Fact::Yes(found.privileged));
     section.say("in a user namespace", Fact::Yes(found.in_user_namespace));
-    let held = (0..64).filter(|bit| found.permitted >> bit & 1 == 1);
-    section.say("capabilities", Fact::list(held.filter_map(names::capability_name)));
+    section.say("capabilities", Fact::list(names::capability_names(found.permitted)));
     let status = survey::value("/proc/self/status").unwrap_or_default();
     let is = |name: &str, value| process::number(&status, name, 10) == Some(value);
     let filtered = is("Seccomp", 2);
@@ -61,7 +60,7 @@ pub fn security() -> Section {
     if let Some(label) = survey::value("/proc/self/attr/current").filter(|label| !label.is_empty()) {
         section.say("own label", Fact::Text(label.trim_end_matches('\0').to_owned()));
     }
-    section.say("landlock", Fact::Number(probe::landlock().unwrap_or(0)));
+    section.say("landlock", Fact::Number(identity::landlock_version().unwrap_or(0).into()));
     let actions = survey::seccomp_actions();
     if actions.is_empty() {
         let remedy = "a kernel with CONFIG_SECCOMP_FILTER is needed for seccomp profiles";

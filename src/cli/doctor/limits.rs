@@ -36,8 +36,7 @@ pub fn section(facts: Option<&Facts>) -> Section {
     let (soft, hard) = identity::prlimit(0, libc::RLIMIT_NOFILE, None).unwrap_or_default();
     section.say("open files", Fact::Number(soft));
     let (may_raise, root) = facts.map_or((false, false), |facts| {
-        let wanted = (0..64).find(|bit| names::capability_name(*bit) == Some("CAP_SYS_RESOURCE"));
-        let holds = wanted.is_some_and(|bit| facts.permitted >> bit & 1 == 1);
+        let holds = names::capability("CAP_SYS_RESOURCE").is_some_and(|bit| facts.permitted >> bit & 1 == 1);
         (holds && !facts.in_user_namespace, facts.privileged && !facts.in_user_namespace)
     });
     let verdict = if may_raise || hard >= ENGINES_FILES {

@@ -34,7 +34,7 @@ it could be, or some containers cannot have it. Below such a line stands what he
 `findings` lists the notes and problems.
 
 `doctor` exits with 0 if there is no problem, with 2 if there is one, and with 1 after an error of its own; `info` exits
-with 0 whatever it finds. Nothing on the host is changed. --measure also shows costs, in microseconds: the best of several
+with 0 even if it finds a problem. Nothing on the host is changed. --measure also shows costs, in microseconds: the best of several
 processes in new namespaces that end at once, of cgroups that are removed again, and of RCU grace periods.";
 
 pub const COMMAND: Command = Command {
@@ -51,7 +51,7 @@ pub const COMMAND: Command = Command {
 /// The name that it had first.
 pub const INFO: Command = Command {
     name: "info",
-    about: "show what `doctor` shows; the exit code is 0 whatever it finds",
+    about: "show what `doctor` shows; it exits with 0 even if it finds a problem",
     detail: DETAIL,
     examples: "info\n\
                info --format json",

@@ -31,13 +31,13 @@ pub const COMMAND: Command = Command {
     count: 0..=1,
     detail: "Shows which engines are here, which runtime the files of each name, and the change that makes \
         rruntime its default,\n\
-             as a difference. An ordinary user sees and changes the files of the own engines. --write makes the \
+             as a difference. An ordinary user sees and changes the files of that user's own engines. --write makes the \
              change: what\n\
              the file was stays beside it as FILE.before-rruntime, and comments, order and all else in the file \
              stay as they\n\
              are. A file that is not understood is not changed. podman and cri-o get a file of their own in the \
              directory\n\
-             for it. Engines have to be started anew by hand.",
+             for it. Restart the engine yourself.",
     examples: "engines\n\
                engines docker  # the change, before it is made\n\
                engines --write docker\n\

@@ -31,7 +31,7 @@ pub const COMMAND: Command = Command {
 
 /// A trace of a command has some fifty kilobytes.
 const MOST: usize = 64 << 20;
-/// Of a chart for nobody's terminal.
+/// Of a chart that is not for a terminal.
 const USUAL_WIDTH: usize = 120;
 
 fn run(_: &Session, arguments: &Arguments) -> Result<i32> {

@@ -10,5 +10,5 @@ mod waterfall;
 
 pub use record::Trace;
 
-/// The commands that write a trace: those that carry out a plan. The others take the option, which an engine gives to all.
+/// The commands that write a trace. The others take the option, which an engine gives to all.
 pub const TRACED: [&str; 7] = ["create", "delete", "exec", "restore", "run", "start", "update"];

@@ -52,22 +52,7 @@ impl Call<'_> {
         has_no_landlock(&prepared)?;
         check_namespaces(spec)?;
         let plan = prepare::plan(&prepared, spec, &record.bundle, &plan::Options::default())?;
-        if let Some(added) = record.mounts.first() {
-            return Err(Error::new(
-                "a container with mounts of `mounts add` cannot be made again from its config",
-            )
-            .kind(ErrorKind::Unsupported)
-            .value(&added.destination)
-            .remedy("remove them first, by `mounts remove`, or write them into config.json"));
-        }
-        if let Some(added) = record.devices.first() {
-            return Err(Error::new(
-                "a container with devices of `mounts add` cannot be made again from its config",
-            )
-            .kind(ErrorKind::Unsupported)
-            .value(&added.path)
-            .remedy("remove them first, by `mounts remove --device`, or write them into config.json"));
-        }
+        has_nothing_added(record)?;
         let first = record.process.ok_or_else(|| Error::new("the container has ended"))?;
         service::check_version(&self.waits)?;
         self.check_features(options)?;
@@ -158,6 +143,15 @@ pub fn needs_root(facts: &Facts) -> Result<()> {
         return Ok(());
     }
     Err(Error::new("criu needs the rights of the host's root").kind(ErrorKind::Unsupported))
+}
+
+fn has_nothing_added(record: &Record) -> Result<()> {
+    let mount = record.mounts.first().map(|added| (&added.destination, "mounts", "mounts remove"));
+    let device = record.devices.first().map(|added| (&added.path, "devices", "mounts remove --device"));
+    let Some((added, what, remover)) = mount.or(device) else { return Ok(()) };
+    let reason = format!("a container with {what} of `mounts add` cannot be made again from its config");
+    let remedy = format!("remove them first, by `{remover}`, or write them into config.json");
+    Err(Error::new(reason).kind(ErrorKind::Unsupported).value(added).remedy(remedy))
 }
 
 /// CRIU keeps no Landlock domain, and could mount nothing within one: what it restored would be free of the rules.

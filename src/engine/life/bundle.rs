@@ -4,7 +4,7 @@ use crate::engine::life::{host_namespaces, netdevices};
 use crate::engine::{CgroupManager, CreateOptions, Engine};
 use crate::error::{Context, Error, Kind, Result};
 use crate::host::Facts;
-use crate::spec::{Hook, Process, RootChange, Spec, cpus, load, validate};
+use crate::spec::{Process, RootChange, Spec, cpus, load, validate};
 use crate::sys::{Errno, file};
 use std::cell::OnceCell;
 use std::path::{Component, Path};
@@ -132,15 +132,10 @@ fn check_affinity(process: &Process) -> Result<()> {
 /// Hooks that run on the host must be there. A poststop hook that is missing may be there when it is called; nothing
 /// depends on it.
 pub(super) fn check_hooks(spec: &Spec) -> Result<()> {
-    let Some(hooks) = &spec.hooks else { return Ok(()) };
-    let kinds: [(&str, &[Hook]); 4] = [
-        ("prestart", &hooks.prestart),
-        ("createRuntime", &hooks.create_runtime),
-        ("createContainer", &hooks.create_container),
-        ("poststart", &hooks.poststart),
-    ];
     let mut problems = Vec::new();
-    for (kind, list) in kinds {
+    for (kind, list) in
+        spec.hooks().kinds().filter(|(kind, _)| !["startContainer", "poststop"].contains(kind))
+    {
         for (i, hook) in list.iter().enumerate() {
             let found = check_executable(Path::new(&*hook.path)).at(|| format!("/hooks/{kind}/{i}/path"));
             if let Err(error) = found {

@@ -59,11 +59,14 @@ impl<'a> Occasion<'a> {
 
     /// Runs one, by its field.
     fn one(&self, index: usize, hook: &Hook, run: impl FnOnce() -> Result<()>) -> Result<()> {
-        let field = &*format!("/hooks/{}/{index}", self.kind);
+        let field = || format!("/hooks/{}/{index}", self.kind);
         let watch = &self.waits.watch;
         let began = watch.begins();
-        let done = run().map_err(|error| error.field(field).value(&hook.path));
-        watch.passed(Span { name: "hook", field, value: &hook.path }, began, done.as_ref().err());
+        let done = run().map_err(|error| error.field(field()).value(&hook.path));
+        if began.is_some() {
+            let span = Span { name: "hook", field: &field(), value: &hook.path };
+            watch.passed(span, began, done.as_ref().err());
+        }
         done
     }
 

@@ -2,19 +2,14 @@
 //! call into its log, which root can read, unless an audit daemon takes it or there are too many lines.
 
 use crate::error::Error;
+use crate::host::kernel_log::Records;
 use crate::seccomp::Arch;
 use crate::seccomp::tables::{Syscall, arch_of};
 use crate::sys::wait::Ended;
-use crate::sys::{Errno, c, file, poll};
-use std::os::fd::AsFd;
 use std::time::{Duration, Instant, SystemTime};
 
-/// The kernel's log as a stream of records.
-const LOG: &str = "/dev/kmsg";
 /// The kernel writes such a line from a thread of its own.
 const PATIENCE: Duration = Duration::from_millis(200);
-/// The largest record.
-const LARGEST: usize = 8192;
 /// What a shell says of a program that ended so.
 const BY_SHELL: i32 = 128 + libc::SIGSYS;
 
@@ -57,24 +52,18 @@ pub fn explain(ended: Ended, pid: i32, since: SystemTime) -> Option<Error> {
 /// The lines since then that `wanted` says; the last few.
 fn lines(since: SystemTime, wanted: impl Fn(&Line) -> bool) -> Vec<Line> {
     const MOST: usize = 5;
-    let flags = libc::O_RDONLY | libc::O_NONBLOCK;
-    let open = |path: &str| file::openat2(file::cwd(), &c(path)?, flags, 0, 0);
     // An ordinary user may not read it.
-    let Ok(log) = open(LOG) else { return Vec::new() };
-    let (deadline, mut found, mut buffer) = (Instant::now() + PATIENCE, Vec::new(), [0; LARGEST]);
+    let Some(mut log) = Records::open() else { return Vec::new() };
+    let (deadline, mut found) = (Instant::now() + PATIENCE, Vec::new());
     loop {
-        match file::read(log.as_fd(), &mut buffer) {
-            Ok(length) => {
-                found.extend(parse(&String::from_utf8_lossy(&buffer[..length]), since).filter(&wanted))
-            }
-            // What was next has been overwritten.
-            Err(Errno(libc::EPIPE)) => {}
-            Err(Errno(libc::EAGAIN)) if found.is_empty() => {
-                if !poll::readable(log.as_fd(), Some(deadline)).unwrap_or(false) {
+        match log.take() {
+            Ok(Some(record)) => found.extend(parse(&record, since).filter(&wanted)),
+            Ok(None) if found.is_empty() && Instant::now() < deadline => {
+                if !log.wait(deadline) {
                     return found;
                 }
             }
-            Err(_) => return found.split_off(found.len().saturating_sub(MOST)),
+            Ok(None) | Err(_) => return found.split_off(found.len().saturating_sub(MOST)),
         }
     }
 }

@@ -76,9 +76,7 @@ impl Evidence {
 
 /// A path is a container's for as long as it is there: an older line is about another one.
 fn began(process: Process) -> Duration {
-    /// USER_HZ is 100 on every architecture that is built for.
-    const TICK: Duration = Duration::from_millis(10);
-    TICK.saturating_mul(u32::try_from(process.start).unwrap_or(u32::MAX))
+    clock::TICK.saturating_mul(u32::try_from(process.start).unwrap_or(u32::MAX))
 }
 
 fn moment(since_boot: Duration) -> String {

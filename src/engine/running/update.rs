@@ -47,9 +47,9 @@ impl Call<'_> {
         }
         let location = record.cgroup.clone().ok_or_else(|| without_cgroup("updated"))?;
         let named = |problem: &mut Detail| named(&options.typed, problem);
-        let kept = record.clone();
+        let before = record.clone();
         let config = if record.limits.is_none() { entry.config()? } else { Vec::new() };
-        let mut present = self.limits_of(entry, &kept, &config)?;
+        let mut present = self.limits_of(entry, &before, &config)?;
         let mended = OnceCell::new();
         let mut wanted = self.checked(options, &mended, &present, &location).map_err(|e| e.each(&named))?;
         let rules = if options.device_rules.is_empty() && plugged.is_none() {
@@ -79,7 +79,6 @@ impl Call<'_> {
         let limits_now = serde_json::to_string(&present).expect("resources have only string keys");
         let driver = Driver::open(Some(&location))?;
         let cgroup = driver.needed("updated")?;
-        let before = record.clone();
         let demand = shares::demand(id, options, &record).map_err(|e| e.each(&named))?;
         let shares = shares::wanted(options, before.resctrl.as_ref(), demand.as_ref());
         let deeds = deeds::update(&limits, &limits_now, shares);

@@ -1,17 +1,10 @@
 //! `events --stats`: each number beside the file that it comes from.
 
 use crate::events::{limited, stats};
-use crate::support::{Container, is_v2, wait_until};
+use crate::support::{Container, is_v2, transferring, wait_until};
 use serde_json::{Value, json};
 
 const MIB: u64 = 1 << 20;
-
-/// A number of the container's cgroup: the file with one number, or the line of a file that begins with `name`.
-fn counted(container: &Container, controller: &str, file: &str, name: &str) -> u64 {
-    let text = container.cgroup_file(controller, file);
-    let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
-    value.unwrap_or_else(|| panic!("no {name:?} in {file}: {text}"))
-}
 
 /// What is told lies between the kernel's count before and after.
 #[track_caller]
@@ -24,8 +17,8 @@ fn between(before: u64, told: &Value, after: u64) {
 fn processor_time_is_the_kernels_in_nanoseconds() {
     let container = Container::new().sh("while :; do :; done").started();
     let kernel = || match is_v2() {
-        true => counted(&container, "", "cpu.stat", "usage_usec ") * 1000,
-        false => counted(&container, "cpuacct", "cpuacct.usage", ""),
+        true => container.counted("", "cpu.stat", "usage_usec ") * 1000,
+        false => container.counted("cpuacct", "cpuacct.usage", ""),
     };
     wait_until("some work", || kernel() > 30_000_000);
     let before = kernel();
@@ -46,7 +39,7 @@ fn a_quotas_pauses_are_counted() {
     needs!("cpu");
     let container =
         limited(json!({"cpu": {"quota": 10_000, "period": 100_000}})).sh("while :; do :; done").started();
-    let kernel = |name| counted(&container, "cpu", "cpu.stat", name);
+    let kernel = |name| container.counted("cpu", "cpu.stat", name);
     wait_until("a pause", || kernel("nr_throttled ") > 1);
     let before = (kernel("nr_periods "), kernel("nr_throttled "));
     let told = stats(&container);
@@ -65,7 +58,7 @@ fn memory_is_told_with_its_limit_and_what_it_is_used_for() {
         true => ("memory.current", "memory.peak"),
         false => ("memory.usage_in_bytes", "memory.max_usage_in_bytes"),
     };
-    wait_until("20 MiB in use", || counted(&container, "memory", file, "") > 20 * MIB);
+    wait_until("20 MiB in use", || container.counted("memory", file, "") > 20 * MIB);
     wait_until("the last program", || container.exec_sh("ps").ok().contains("sleep 1000"));
     let told = stats(&container);
     let memory = &told["memory"];
@@ -91,7 +84,7 @@ fn tasks_are_told_with_their_limit() {
     needs!("pids");
     let script = "sleep 1000 & sleep 1000 & exec sleep 1000";
     let container = limited(json!({"pids": {"limit": 7}})).sh(script).started();
-    wait_until("three tasks", || counted(&container, "pids", "pids.current", "") == 3);
+    wait_until("three tasks", || container.counted("pids", "pids.current", "") == 3);
     assert_eq!(stats(&container)["pids"], json!({"current": 3, "limit": 7}));
 }
 
@@ -107,12 +100,7 @@ fn without_the_pids_controller_processes_are_counted() {
 #[test]
 fn transfers_are_told_by_device_and_kind() {
     needs!(if is_v2() { "io" } else { "blkio" });
-    let container = Container::new()
-        .sh("dd if=/dev/zero of=/tmp/f bs=1M count=4 oflag=direct; \
-             dd if=/tmp/f of=/dev/null bs=1M iflag=direct; echo > /tmp/done; exec sleep 1000")
-        .started();
-    wait_until("the transfers", || container.rootfs().join("tmp/done").exists());
-    let file = if is_v2() { "io.stat" } else { "blkio.throttle.io_service_bytes_recursive" };
+    let (container, file) = transferring();
     let text = container.cgroup_file("blkio", file);
     let device = match is_v2() {
         true => text.lines().find(|line| line.contains("rbytes=") && line.contains("wbytes=")),

@@ -1,14 +1,8 @@
 //! Each number beside the file that it comes from.
 
-use crate::support::{Container, has_controller, is_v2, limited, wait_until};
+use crate::support::{Container, has_controller, is_v2, limited, transferring, wait_until};
 use crate::usage::{MIB, usage};
 use serde_json::{Value, json};
-
-fn counted(container: &Container, controller: &str, file: &str, name: &str) -> u64 {
-    let text = container.cgroup_file(controller, file);
-    let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
-    value.unwrap_or_else(|| panic!("no {name:?} in {file}: {text}"))
-}
 
 #[track_caller]
 fn between(before: f64, told: &Value, after: f64) {
@@ -22,10 +16,10 @@ fn a_quota_shows_in_the_share_of_a_processor_and_in_how_long_it_held_processes_b
     needs!("cpu");
     let container =
         limited(json!({"cpu": {"quota": 20_000, "period": 100_000}})).sh("while :; do :; done").started();
-    let kernel = |name| counted(&container, "cpu", "cpu.stat", name);
+    let kernel = |name| container.counted("cpu", "cpu.stat", name);
     let time = || match is_v2() {
         true => kernel("usage_usec ") as f64 / 1e6,
-        false => counted(&container, "cpuacct", "cpuacct.usage", "") as f64 / 1e9,
+        false => container.counted("cpuacct", "cpuacct.usage", "") as f64 / 1e9,
     };
     let held = || match is_v2() {
         true => kernel("throttled_usec ") as f64 / 1e6,
@@ -95,7 +89,7 @@ fn tasks_are_told_with_their_limit() {
     needs!("pids");
     let script = "sleep 1000 & sleep 1000 & exec sleep 1000";
     let container = limited(json!({"pids": {"limit": 7}})).sh(script).started();
-    wait_until("three tasks", || counted(&container, "pids", "pids.current", "") == 3);
+    wait_until("three tasks", || container.counted("pids", "pids.current", "") == 3);
     assert_eq!(usage(&container)["pids"], json!({"current": 3, "limit": 7}));
     let table = container.call(&["stats", "--interval", "50ms"]).ok();
     assert!(table.lines().nth(1).unwrap().contains("  3/7  "), "{table}");
@@ -124,12 +118,7 @@ fn processes_that_wait_for_a_processor_press() {
 #[test]
 fn transfers_are_the_sum_over_all_devices() {
     needs!(if is_v2() { "io" } else { "blkio" });
-    let container = Container::new()
-        .sh("dd if=/dev/zero of=/tmp/f bs=1M count=4 oflag=direct; \
-             dd if=/tmp/f of=/dev/null bs=1M iflag=direct; echo > /tmp/done; exec sleep 1000")
-        .started();
-    wait_until("the transfers", || container.rootfs().join("tmp/done").exists());
-    let file = if is_v2() { "io.stat" } else { "blkio.throttle.io_service_bytes_recursive" };
+    let (container, file) = transferring();
     let sum = || -> u64 {
         let text = container.cgroup_file("blkio", file);
         let v1 = text.lines().filter_map(|line| line.split_once(" Write ")?.1.parse::<u64>().ok());

@@ -61,6 +61,25 @@ fn a_difference_is_told_by_subject_with_both_sides() {
     assert!(page["differences"].as_array().unwrap().contains(&wanted), "{page:#}");
 }
 
+/// Capabilities alone are in two halves, whatever words a value begins with.
+#[test]
+fn a_variable_that_reads_like_a_set_of_capabilities_is_none() {
+    let [one, other] = pair(|config| {
+        let variables = ["A=kept x", "B=kept x", "C=dropped x"].map(Value::from);
+        config["process"]["env"].as_array_mut().unwrap().extend(variables);
+    });
+    let text = diff(&one, &other, &[]);
+    for line in ["+ A: kept x", "+ B: kept x", "+ C: dropped x"] {
+        assert!(text.lines().any(|found| found == line), "{line}:\n{text}");
+    }
+    let page = explain(&other, &[]).out;
+    assert!(
+        page.lines().any(|line| line.trim_start().starts_with("A") && line.contains("/process/env/")),
+        "{page}"
+    );
+    assert!(!page.contains("A, B"), "{page}");
+}
+
 #[test]
 fn a_container_is_compared_with_a_bundle() {
     if !has_controller("pids") {

@@ -1,10 +1,9 @@
 //! `trace FILE`: a trace as a waterfall, in a terminal and as SVG; and files that are none.
 
-use crate::support::cli::{Said, Scratch, rruntime};
-use nix::pty::{OpenptyResult, Winsize, openpty};
-use std::fs::{self, File};
-use std::io::Read;
-use std::process::{Command, Stdio};
+use crate::support::cli::{Said, Scratch, on_terminal, rruntime};
+use nix::pty::Winsize;
+use std::fs;
+use std::process::Command;
 
 /// A command with a phase, a deed that fails, what init does meanwhile, and a program of ten seconds.
 const TRACE: &str = r#"{"displayTimeUnit":"ns","otherData":{"producer":"rruntime"},"traceEvents":[
@@ -78,39 +77,31 @@ fn the_waterfall_has_a_row_for_each_thing_and_a_bar_for_its_time() {
 }
 
 /// What appears on a terminal of this width that is standard output.
-fn on_terminal(columns: u16, environment: &[(&str, &str)]) -> String {
+fn wide(columns: u16, environment: &[(&str, &str)]) -> String {
     let scratch = Scratch::new();
     let file = scratch.file("t.json");
     fs::write(&file, TRACE).unwrap();
     let size = Winsize { ws_row: 30, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-    let OpenptyResult { master, slave } = openpty(Some(&size), None).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_rruntime"));
-    command
-        .arg("trace")
-        .arg(&file)
-        .env("TERM", "xterm")
-        .env_remove("NO_COLOR")
-        .envs(environment.iter().copied());
-    command.stdin(Stdio::null()).stdout(Stdio::from(slave));
-    assert!(command.status().unwrap().success());
-    drop(command);
-    let mut bytes = Vec::new();
-    let end = File::from(master).read_to_end(&mut bytes);
-    assert_eq!(end.unwrap_err().raw_os_error(), Some(libc::EIO));
-    String::from_utf8(bytes).unwrap().replace("\r\n", "\n")
+    command.arg("trace").arg(&file);
+    let (status, shown) = on_terminal(command, Some(&size), |command, end| {
+        command.envs(environment.iter().copied()).stdout(end);
+    });
+    assert!(status.success());
+    shown
 }
 
 #[test]
 fn a_terminal_has_its_width_and_colours_where_they_are_wanted() {
     for width in [60, 100, 200] {
-        let shown = on_terminal(width, &[("NO_COLOR", "1")]);
+        let shown = wide(width, &[("NO_COLOR", "1")]);
         let longest = shown.lines().map(|line| line.chars().count()).max().unwrap();
         assert_eq!(longest, usize::from(width), "{shown}");
         assert!(shown.contains('━') && !shown.contains('\u{1b}'), "{shown}");
     }
-    let narrow = on_terminal(60, &[("NO_COLOR", "1")]);
+    let narrow = wide(60, &[("NO_COLOR", "1")]);
     assert!(narrow.contains("  start init  /linux/names~"), "{narrow}");
-    let coloured = on_terminal(80, &[]);
+    let coloured = wide(80, &[]);
     assert!(coloured.contains("\u{1b}[31m!") && coloured.contains("\u{1b}[32m━"), "{coloured}");
     // A name in the file colours nothing.
     assert!(coloured.contains(r"mount <a>&\u{1b}[31m"), "{coloured}");

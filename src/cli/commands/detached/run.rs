@@ -87,7 +87,7 @@ fn size(arguments: &Arguments) -> Result<u64> {
     number.ok_or_else(|| Error::argument("--log-size-max", text, "must be a number of bytes"))
 }
 
-/// Removes the place of a container that has never run: nobody will ask how it ended.
+/// Removes the place of a container that has never run: it has no end to ask for.
 fn forget(place: &Place) {
     if let Some(keeper) = place.keeper().and_then(|keeper| keeper.open().ok()) {
         // One that does not end keeps the place until it does.

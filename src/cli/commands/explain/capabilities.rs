@@ -1,6 +1,6 @@
 //! Capabilities: what each set keeps, and what is left when the program has been executed.
 
-use super::page::Item;
+use super::page::{Half, Item};
 use crate::engine::Whole;
 use crate::names::capability_names;
 use crate::plan::Plan;
@@ -44,8 +44,8 @@ pub fn after_exec(plan: &Plan, sets: &Sets) -> u64 {
 }
 
 /// How the values of the two halves begin. What is dropped is what is not kept.
-pub const KEPT: &str = "kept ";
-pub const DROPPED: &str = "dropped ";
+const KEPT: &str = "kept ";
+const DROPPED: &str = "dropped ";
 
 pub fn items(_: &Spec, whole: &Whole) -> Vec<Item> {
     let sets = sets(whole.plan);
@@ -62,8 +62,12 @@ pub fn items(_: &Spec, whole: &Whole) -> Vec<Item> {
         ("ambient", sets.ambient),
     ];
     let field = |name: &str| format!("/process/capabilities/{name}");
-    let kept = each.map(|(name, mask)| Item::of(&field(name), name, format!("{KEPT}{}", list(mask))));
-    let dropped = each.map(|(name, mask)| Item::of(&field(name), name, format!("{DROPPED}{}", list(!mask))));
+    let item = |half, begin: &str, name, mask| Item {
+        half,
+        ..Item::of(&field(name), name, format!("{begin}{}", list(mask)))
+    };
+    let kept = each.map(|(name, mask)| item(Half::Kept, KEPT, name, mask));
+    let dropped = each.map(|(name, mask)| item(Half::Dropped, DROPPED, name, !mask));
     let mut items = [kept, dropped].concat();
     // Of a set that keeps none the names are no news.
     for item in items.iter_mut().filter(|item| item.value == format!("{DROPPED}{}", list(all))) {

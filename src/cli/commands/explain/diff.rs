@@ -1,7 +1,6 @@
 //! What two explanations do differently.
 
-use super::capabilities::DROPPED;
-use super::page::{Finding, HOST_SIDE, INSIDE, Item, Page, members};
+use super::page::{Finding, HOST_SIDE, Half, INSIDE, Item, Page, members};
 use super::text::line;
 use crate::cli::facts::Fact;
 
@@ -44,13 +43,9 @@ fn all(page: &Page) -> Vec<(String, Item)> {
         ("findings".to_owned(), Item::new(what.trim_end(), format!("{value}{}", detail.cause()), field))
     };
     let sections = page.sections.iter().filter(|section| ![HOST_SIDE, INSIDE].contains(&&*section.name));
-    let items = sections.flat_map(|section| {
-        section
-            .items
-            .iter()
-            .map(|item| (section.name.clone(), Item { depth: 0, short: None, ..item.clone() }))
-    });
-    let items = items.filter(|(_, item)| !item.value.starts_with(DROPPED));
+    let items = sections
+        .flat_map(|section| section.items.iter().map(|item| (section.name.clone(), item.clone())))
+        .filter(|(_, item)| item.half != Half::Dropped);
     page.findings.iter().map(told).chain(items).collect()
 }
 

@@ -86,17 +86,12 @@ fn namespaces(spec: &Spec, whole: &Whole, add: Add) {
         add(Weight::Obstacle, error.remedy("leave it out, or use a kernel that was built with them"));
     }
     let asks = created & USER != 0 && !whole.facts.administrator;
-    if let Some(remedy) = survey::user_namespaces_refused(survey::value).filter(|_| asks && is_refused()) {
+    // A profile of the caller's is no refusal by itself: only the switches of the host are.
+    let switch = |file: &str| survey::value(file).filter(|_| file.starts_with("/proc/sys/"));
+    if let Some(remedy) = survey::user_namespaces_refused(switch).filter(|_| asks) {
         let error = Error::new("this caller may not make a user namespace here").field("/linux/namespaces");
         add(Weight::Obstacle, error.remedy(remedy));
     }
-}
-
-/// A profile of the caller's is no refusal by itself: only the two switches of the host are.
-fn is_refused() -> bool {
-    let set = |file: &str, word: &str| survey::value(file).is_some_and(|found| found == word);
-    set("/proc/sys/kernel/unprivileged_userns_clone", "0")
-        || set("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1")
 }
 
 /// An ordinary user may map its own id, and the ranges that the administrator has given it (user_namespaces(7)).

@@ -3,6 +3,16 @@
 use crate::cli::facts::Fact;
 use crate::error::Error;
 
+/// Of a set of capabilities, what an item lists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Half {
+    /// It is of no set.
+    #[default]
+    Neither,
+    Kept,
+    Dropped,
+}
+
 /// One thing that will be so, or be done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Item {
@@ -14,6 +24,7 @@ pub struct Item {
     pub field: Option<String>,
     /// How far it is below the items before it, on a page for people.
     pub depth: usize,
+    pub half: Half,
 }
 
 impl Item {

@@ -3,7 +3,7 @@
 use super::page::{HOST_SIDE, INSIDE, Item, Section};
 use super::{capabilities, cgroups, mounts, seccomp};
 use crate::engine::Whole;
-use crate::names::{self, HOOKS, NAMESPACES};
+use crate::names::{self, NAMESPACES};
 use crate::plan::deeds::Deed;
 use crate::plan::{Open, Plan, words};
 use crate::spec::{Hook, IdMapping, Spec};
@@ -200,7 +200,7 @@ fn scheduled(spec: &Spec, whole: &Whole) -> Vec<Item> {
     items
 }
 
-/// Where each kind runs, in the order of [`HOOKS`].
+/// Where each kind runs, in the order of [`names::HOOKS`].
 const PLACES: [&str; 6] = [
     "on the host, before the root is changed",
     "on the host, before the root is changed",
@@ -211,17 +211,8 @@ const PLACES: [&str; 6] = [
 ];
 
 fn hooks(spec: &Spec) -> Vec<Item> {
-    let hooks = spec.hooks();
-    let lists = [
-        &hooks.prestart,
-        &hooks.create_runtime,
-        &hooks.create_container,
-        &hooks.start_container,
-        &hooks.poststart,
-        &hooks.poststop,
-    ];
     let mut items = Vec::new();
-    for ((kind, place), list) in HOOKS.into_iter().zip(PLACES).zip(lists) {
+    for ((kind, list), place) in spec.hooks().kinds().zip(PLACES) {
         for (i, hook) in list.iter().enumerate() {
             let what = format!("{kind}: {}", called(hook));
             items.push(Item::of(&format!("/hooks/{kind}/{i}"), what, place));

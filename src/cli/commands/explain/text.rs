@@ -1,7 +1,6 @@
 //! An explanation as a page for people. What comes from a config is untrusted: invisible characters are made visible.
 
-use super::capabilities::{DROPPED, KEPT};
-use super::page::{Finding, HOST_SIDE, INSIDE, Item, Page, Section};
+use super::page::{Finding, HOST_SIDE, Half, INSIDE, Item, Page, Section};
 use crate::report::escape::{Notation, escaped};
 use std::fmt::Write;
 
@@ -43,7 +42,7 @@ fn section(out: &mut String, section: &Section) {
     let width = items.iter().map(length).filter(|length| *length <= WIDEST).max().unwrap_or(0);
     let numbered = [HOST_SIDE, INSIDE].contains(&&*section.name);
     for (number, item) in items.iter().enumerate() {
-        let Item { what, value, short, field, depth } = item;
+        let Item { what, value, short, field, depth, .. } = item;
         let indent = 2 + 2 * depth;
         let mut text = " ".repeat(indent);
         if numbered {
@@ -69,8 +68,8 @@ fn section(out: &mut String, section: &Section) {
 fn merged(items: &[Item]) -> Vec<Item> {
     let mut merged: Vec<Item> = Vec::new();
     for item in items {
-        let of_set = [KEPT, DROPPED].iter().any(|word| item.value.starts_with(word));
-        let alike = |last: &Item| of_set && last.value == item.value;
+        let alike =
+            |last: &Item| item.half != Half::Neither && (last.half, &last.value) == (item.half, &item.value);
         match merged.last_mut().filter(|last| alike(last)) {
             Some(last) => {
                 last.what = format!("{}, {}", last.what, item.what);

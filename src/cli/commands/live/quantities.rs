@@ -93,7 +93,7 @@ pub fn memory_percent(sample: &Sample) -> Option<f64> {
     Some(sample.working_set()? as f64 * 100.0 / limit as f64)
 }
 
-/// One container in the JSON. What this host does not count, and a limit that there is not, is null.
+/// One container in the JSON. What this host does not count, and a limit that is not set, is null.
 pub fn facts(sample: &Sample) -> Fact {
     let mut members = vec![
         ("id".into(), Fact::text(&sample.id)),
@@ -114,7 +114,7 @@ pub fn facts(sample: &Sample) -> Fact {
     Fact::Object(members)
 }
 
-/// Nobody wants to read more digits than were measured.
+/// More digits than were measured would say nothing.
 fn rounded(value: f64) -> f64 {
     (value * 1e6).round() / 1e6
 }

@@ -1,4 +1,4 @@
-//! `seccomp`: profiles made from what a container does, and looked at before one runs.
+//! `seccomp`: profiles made from what a container does.
 
 mod record;
 mod recorder;
@@ -12,7 +12,7 @@ use clap::Arg;
 
 pub const COMMAND: Command = Command {
     name: "seccomp",
-    about: "write a seccomp profile for a container, or look at one",
+    about: "write the least seccomp profile that a container needs",
     operands: "record <container-id>",
     count: 2..=2,
     detail: "record: runs a container as `run` does, but without the filter of its config, and writes the least profile\n\
