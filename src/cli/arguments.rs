@@ -143,6 +143,11 @@ impl Arguments {
         self.matches.get_one(name).copied()
     }
 
+    /// Whether an option of any kind was given.
+    pub fn is_given(&self, name: &str) -> bool {
+        self.matches.contains_id(name)
+    }
+
     /// The raw value, which may be empty.
     pub fn given(&self, name: &str) -> Option<&OsStr> {
         self.matches.get_one::<OsString>(name).map(OsString::as_os_str)

@@ -11,6 +11,7 @@
 use crate::seccomp::arch::Order;
 use crate::seccomp::evaluate::answer;
 use crate::seccomp::tables::Syscall;
+use crate::seccomp::vocabulary::is_allowed;
 use crate::seccomp::{Arch, Filter, Instruction, LONGEST, assembler::code};
 
 /// The system calls that come behind the filter.
@@ -57,8 +58,7 @@ pub fn lacking(filter: &Filter, needs: Needs) -> Option<&'static str> {
 
 /// Whether the kernel carries this call out under the filter.
 fn allows(filter: &Filter, native: Arch, name: &str, arguments: [u64; 6]) -> bool {
-    let answer = answer(&filter.program, native, name, arguments);
-    matches!(answer, Some(libc::SECCOMP_RET_ALLOW | libc::SECCOMP_RET_LOG))
+    answer(&filter.program, native, name, arguments).is_some_and(is_allowed)
 }
 
 /// The same filter, but for what init still has to do and the profile does not let it: those calls, as init makes them, and

@@ -75,6 +75,15 @@ impl Arch {
         }
     }
 
+    /// The others whose programs a machine of this architecture can run.
+    pub fn beside(self) -> &'static [Arch] {
+        match self {
+            Arch::X86_64 => &[Arch::X86, Arch::X32],
+            Arch::Aarch64 => &[Arch::Arm],
+            _ => &[],
+        }
+    }
+
     pub(super) const fn column(self) -> usize {
         self as usize
     }

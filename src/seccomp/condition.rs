@@ -141,6 +141,20 @@ impl Conditions {
         })
     }
 
+    /// Arguments that match, unless none do.
+    pub fn example(&self, width: Width) -> [u64; ARGUMENTS] {
+        let mut arguments = [0; ARGUMENTS];
+        for condition in self.effective(width) {
+            let value = match condition.operator {
+                Operator::NotEqual | Operator::Greater => condition.value.wrapping_add(1),
+                Operator::Less => condition.value.wrapping_sub(1),
+                _ => condition.value,
+            };
+            arguments[usize::from(condition.argument)] = value & width.mask();
+        }
+        arguments
+    }
+
     /// Whether they can hold for a multiplexer whose first argument is this code.
     pub fn allow_code(&self, code: u32) -> bool {
         let of_code = self.by_argument[0].filter(|condition| condition.operator == Operator::Equal);

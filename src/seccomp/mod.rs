@@ -15,11 +15,13 @@
 //!                                               strict.rs    holds one against another
 //!                                               record.rs    what a watched program needs
 //!                                               verdicts.rs  says which rule decides a call
+//!                                               against.rs   which calls one needs and another stops
 //! ```
 //!
 //! Meaning and order of rules are libseccomp's (the oracle of `tests/spec/seccomp`), the answer for newer
 //! calls is runc's. Deliberately different: see [`sections`].
 
+pub mod against;
 pub mod arch;
 pub mod assembler;
 mod blocks;
@@ -56,6 +58,13 @@ pub struct Filter {
     pub notify: bool,
     /// What the profile asks for and does not get, each with its field.
     pub warnings: Vec<Error>,
+}
+
+/// The architecture of this program, for what cannot be done without its table.
+pub fn native() -> Result<Arch> {
+    Arch::native().ok_or_else(|| {
+        Error::new("there is no table of system calls for this processor").kind(Kind::Unsupported)
+    })
 }
 
 /// Compiles a profile for a machine of the architecture `native` whose kernel has the filter flags `supported`

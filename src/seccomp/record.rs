@@ -19,8 +19,10 @@ use std::collections::BTreeSet;
 pub const RRUNTIME: u8 = 1;
 pub const RUNC: u8 = 2;
 pub const CRUN: u8 = 4;
-/// Every program's: the kernel makes it, or a call takes the place of what the vDSO does on most machines.
+/// Every program's: its start, its end, its signals.
 pub const ALL: u8 = 8;
+/// A call takes the place of what the vDSO does on most machines.
+pub const CLOCK: u8 = 16;
 
 /// What each runtime does behind its filter, with and without noNewPrivileges, in `create`, `run` and `exec` (rruntime by
 /// `plan/behind.rs`; runc 1.1 and 1.3 and crun 1.28 were watched: docs/seccomp.md).
@@ -28,11 +30,11 @@ pub const NEEDS: &[(&str, u8)] = &[
     ("capget", RUNC),
     ("capset", RRUNTIME | RUNC | CRUN),
     ("chdir", RUNC),
-    ("clock_gettime", ALL),
+    ("clock_gettime", CLOCK),
     ("close", RRUNTIME | RUNC | CRUN),
     ("close_range", RUNC | CRUN),
     ("epoll_ctl", RUNC),
-    ("execve", RRUNTIME | RUNC | CRUN),
+    ("execve", ALL),
     ("exit", ALL),
     ("exit_group", ALL),
     ("faccessat", RUNC),
@@ -42,12 +44,12 @@ pub const NEEDS: &[(&str, u8)] = &[
     ("fstat", RUNC | CRUN),
     ("fstatfs", RUNC),
     ("futex", RUNC),
-    ("getcpu", ALL),
+    ("getcpu", CLOCK),
     ("getcwd", RUNC),
     ("getdents64", RUNC),
     ("getpid", RUNC),
     ("getppid", RUNC),
-    ("gettimeofday", ALL),
+    ("gettimeofday", CLOCK),
     ("mmap", RUNC),
     ("nanosleep", RUNC),
     ("newfstatat", RUNC),
@@ -69,17 +71,17 @@ pub const NEEDS: &[(&str, u8)] = &[
     ("setuid", RUNC),
     ("statx", RUNC | CRUN),
     ("tgkill", RUNC),
-    ("time", ALL),
+    ("time", CLOCK),
     ("umask", CRUN),
     ("write", RRUNTIME | RUNC | CRUN),
 ];
 
 /// The calls that a runtime makes with these values of one argument, and that a program may make with others: (name, place
-/// of the argument, mask, value). A thread of runc's; the birth of an exec; its terminal.
-const EXACTLY: &[(&str, u32, u64, u64)] = &[
-    ("clone", 0, libc::CLONE_THREAD as u64, libc::CLONE_THREAD as u64),
-    ("clone", 0, u64::MAX, (libc::CLONE_PARENT | libc::CLONE_CHILD_SETTID) as u64),
-    ("ioctl", 1, u64::MAX, libc::TIOCSCTTY),
+/// of the argument, mask, value, whose). A thread of runc's; the birth of an exec; its terminal.
+const EXACTLY: &[(&str, u32, u64, u64, u8)] = &[
+    ("clone", 0, libc::CLONE_THREAD as u64, libc::CLONE_THREAD as u64, RUNC),
+    ("clone", 0, u64::MAX, (libc::CLONE_PARENT | libc::CLONE_CHILD_SETTID) as u64, RRUNTIME),
+    ("ioctl", 1, u64::MAX, libc::TIOCSCTTY, RRUNTIME),
 ];
 
 const ALLOW: &str = "SCMP_ACT_ALLOW";
@@ -90,14 +92,44 @@ fn rule(names: &[&'static str], args: Vec<SyscallArg<'static>>) -> SyscallRule<'
 }
 
 /// The rules of [`EXACTLY`] for calls of which `named` does not have all.
-fn exact_rules(named: &BTreeSet<&str>) -> impl Iterator<Item = SyscallRule<'static>> {
-    EXACTLY.iter().filter(|(name, ..)| !named.contains(name)).map(|&(name, index, mask, wanted)| {
+fn exact_rules(named: &BTreeSet<&str>, whose: u8) -> impl Iterator<Item = SyscallRule<'static>> {
+    let wanted = move |exact: &&(&str, u32, u64, u64, u8)| exact.4 & whose != 0 && !named.contains(exact.0);
+    EXACTLY.iter().filter(wanted).map(|&(name, index, mask, wanted, _)| {
         let (op, value, value_two) = match mask {
             u64::MAX => ("SCMP_CMP_EQ", wanted, 0),
             mask => ("SCMP_CMP_MASKED_EQ", mask, wanted),
         };
         rule(&[name], vec![SyscallArg { index, value, value_two, op: op.into() }])
     })
+}
+
+/// A profile that allows these calls alone.
+pub fn allowing(names: &[&'static str]) -> Seccomp<'static> {
+    Seccomp {
+        default_action: "SCMP_ACT_ERRNO".into(),
+        syscalls: vec![rule(names, Vec::new())],
+        ..Seccomp::default()
+    }
+}
+
+/// The profile of what is needed by these, and of nothing else.
+pub fn needs(whose: u8) -> Seccomp<'static> {
+    let names: Vec<_> = NEEDS.iter().filter(|need| need.1 & whose != 0).map(|need| need.0).collect();
+    let mut profile = allowing(&names);
+    profile.syscalls.extend(exact_rules(&BTreeSet::new(), whose));
+    profile
+}
+
+/// Who needs a call in any case; 0: no one.
+pub fn whose(name: &str) -> u8 {
+    NEEDS.iter().find(|need| need.0 == name).map_or(0, |need| need.1)
+}
+
+/// Whether a profile is one that [`Record::profile`] could have made.
+pub fn is_recorded(profile: &Seccomp) -> bool {
+    let first = profile.syscalls.first();
+    let names: BTreeSet<&str> = first.into_iter().flat_map(|rule| &rule.names).map(|name| &**name).collect();
+    names.is_superset(&needed())
 }
 
 fn needed() -> BTreeSet<&'static str> {
@@ -109,7 +141,7 @@ pub fn filter(native: Arch, supported: u32) -> Result<Option<Filter>> {
     let names: Vec<&str> = needed().into_iter().collect();
     let mut syscalls = vec![rule(&names, Vec::new())];
     // A thread of the program's is the program's call.
-    syscalls.extend(exact_rules(&BTreeSet::new()).filter(|rule| &*rule.args[0].op == "SCMP_CMP_EQ"));
+    syscalls.extend(exact_rules(&BTreeSet::new(), u8::MAX).filter(|rule| &*rule.args[0].op == "SCMP_CMP_EQ"));
     let profile = Seccomp { default_action: "SCMP_ACT_KILL".into(), syscalls, ..Seccomp::default() };
     let Some(mut filter) = compile(&profile, native, supported)? else { return Ok(None) };
     for instruction in &mut filter.program {
@@ -206,14 +238,10 @@ impl Record {
         let names: BTreeSet<&str> = &self.names | &needed();
         let arches = [native].into_iter().chain(self.foreign(native));
         let all: Vec<&str> = names.iter().copied().collect();
-        let mut syscalls = vec![rule(&all, Vec::new())];
-        syscalls.extend(exact_rules(&names));
-        Seccomp {
-            default_action: "SCMP_ACT_ERRNO".into(),
-            architectures: arches.map(|arch| arch.name().into()).collect(),
-            syscalls,
-            ..Seccomp::default()
-        }
+        let mut profile = allowing(&all);
+        profile.architectures = arches.map(|arch| arch.name().into()).collect();
+        profile.syscalls.extend(exact_rules(&names, u8::MAX));
+        profile
     }
 }
 

@@ -72,16 +72,16 @@ impl<'f> Verdicts<'f> {
 
     /// Each way to this call, on each architecture of the profile.
     pub fn ways(&self, call: Syscall) -> Vec<Way> {
-        self.profile.arches.iter().flat_map(|arch| self.ways_on(*arch, call)).collect()
+        self.profile.arches.iter().flat_map(|arch| self.ways_on(&self.rules_on(*arch), *arch, call)).collect()
     }
 
     /// The calls of `arch` by the answer that they always get, and those whose answer depends on arguments.
     pub fn groups(&self, arch: Arch) -> (Vec<Group>, Vec<(&'static str, Way)>) {
         let (mut groups, mut depend): (Vec<Group>, Vec<_>) = (Vec::new(), Vec::new());
-        let rules = self.rules_on(arch);
-        for call in Syscall::all() {
-            let Some(number) = call.number(arch) else { continue };
-            let way = self.way(&rules, arch, number, None);
+        for (call, way) in self.calls(arch) {
+            if way.code.is_some() {
+                continue;
+            }
             let returned = match (&way.cases[..], way.otherwise) {
                 ([], Some(returned)) => returned,
                 ([only], None) => only.returned,
@@ -98,11 +98,17 @@ impl<'f> Verdicts<'f> {
         (groups, depend)
     }
 
-    fn ways_on(&self, arch: Arch, call: Syscall) -> Vec<Way> {
+    /// Each way to each call of `arch`, in an order that is the same for every profile.
+    pub fn calls(&self, arch: Arch) -> Vec<(Syscall, Way)> {
         let rules = self.rules_on(arch);
-        let direct = call.number(arch).map(|number| self.way(&rules, arch, number, None));
+        let ways = |call| self.ways_on(&rules, arch, call).into_iter().map(move |way| (call, way));
+        Syscall::all().flat_map(ways).collect()
+    }
+
+    fn ways_on(&self, rules: &(Vec<NumberRule>, Vec<Conditions>), arch: Arch, call: Syscall) -> Vec<Way> {
+        let direct = call.number(arch).map(|number| self.way(rules, arch, number, None));
         let through = multiplexed(arch, call);
-        let through = through.map(|it| self.way(&rules, arch, it.number, Some(it.code)));
+        let through = through.map(|it| self.way(rules, arch, it.number, Some(it.code)));
         direct.into_iter().chain(through).collect()
     }
 
@@ -169,6 +175,11 @@ impl Way {
 }
 
 impl Case {
+    /// Arguments that meet its conditions.
+    pub fn example(&self) -> [u64; 6] {
+        self.conditions.example(self.width)
+    }
+
     /// Its conditions, joined by "and"; empty: it always applies.
     pub fn words(&self) -> String {
         let conditions = self.conditions.effective(self.width).map(|condition| words(condition, self.width));

@@ -124,6 +124,33 @@ pub fn describe(returned: u32) -> String {
     }
 }
 
+/// What a returned value does, for people. `agent`: where a call is asked about.
+pub fn meaning(returned: u32, agent: Option<&str>) -> String {
+    let data = returned & libc::SECCOMP_RET_DATA;
+    match returned & libc::SECCOMP_RET_ACTION_FULL {
+        libc::SECCOMP_RET_ALLOW => "allowed".into(),
+        libc::SECCOMP_RET_LOG => "allowed and logged".into(),
+        libc::SECCOMP_RET_ERRNO => {
+            let text = std::io::Error::from_raw_os_error(data as i32).to_string();
+            format!(
+                "refused with errno {data} ({})",
+                text.split(" (os").next().unwrap_or_default().to_lowercase()
+            )
+        }
+        libc::SECCOMP_RET_TRACE => format!("left to a tracer ({data}), refused without one"),
+        libc::SECCOMP_RET_TRAP => "answered by the signal SIGSYS".into(),
+        libc::SECCOMP_RET_KILL_THREAD => "kills the thread".into(),
+        libc::SECCOMP_RET_KILL_PROCESS => "kills the process".into(),
+        libc::SECCOMP_RET_USER_NOTIF => format!("asks the agent at {}", agent.unwrap_or("none")),
+        _ => describe(returned),
+    }
+}
+
+/// Whether the kernel does the call.
+pub fn is_allowed(returned: u32) -> bool {
+    matches!(returned, libc::SECCOMP_RET_ALLOW | libc::SECCOMP_RET_LOG)
+}
+
 impl Operator {
     /// The jump that asks for it, and whether its yes is ours.
     pub(super) fn comparison(self) -> (u16, bool) {

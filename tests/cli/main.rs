@@ -12,6 +12,7 @@ mod exec;
 mod explain;
 mod install;
 mod log;
+mod seccomp;
 mod shell;
 mod state;
 mod swapped;

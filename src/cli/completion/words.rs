@@ -60,6 +60,7 @@ pub fn operands(command: &Command, commands: &[Command]) -> Vec<Operand> {
         // The id is new.
         "create" | "run" => Vec::new(),
         "kill" => vec![Operand::Container, Operand::Words("signal", signals())],
+        "seccomp" => vec![Operand::Words("subcommand", "record check".to_owned()), Operand::File],
         "manual" => vec![Operand::Words("command", names(commands))],
         _ => command.operands.split(' ').map_while(operand).collect(),
     }

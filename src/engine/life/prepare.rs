@@ -10,7 +10,7 @@ use crate::host::cgroups::Layout;
 use crate::host::{self, Facts, survey};
 use crate::plan::{self, Host};
 use crate::seccomp::tables::Syscall;
-use crate::seccomp::{self, Arch, Filter};
+use crate::seccomp::{self, Filter};
 use crate::spec::landlock::Landlock;
 use crate::spec::{Process, Resources, Seccomp, Spec, Text, annotations};
 use crate::state::Record;
@@ -133,13 +133,7 @@ fn compile(spec: &Spec, facts: &Facts, warnings: &mut Vec<Error>) -> Result<Opti
     let profile = spec.linux.as_ref().and_then(|linux| linux.seccomp.as_ref());
     let (major, minor) = facts.kernel;
     let supported = seccomp::flags_of_kernel(major, minor);
-    let native = || {
-        Arch::native().ok_or_else(|| {
-            Error::new("there is no table of system calls for this processor")
-                .kind(Kind::Unsupported)
-                .field("/linux/seccomp")
-        })
-    };
+    let native = || seccomp::native().map_err(|e| e.field("/linux/seccomp"));
     if spec.amendments.recorder.is_some() {
         return seccomp::record::filter(native()?, supported);
     }

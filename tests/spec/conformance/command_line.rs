@@ -115,15 +115,28 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "seccomp",
-        "record; the profile that comes of a container runs under rruntime, runc and crun",
+        "record: the profile that comes of a container runs under rruntime, runc and crun; check: what a profile denies that is needed",
         &[
             "config/seccomp/record.rs::a_container_runs_under_what_was_recorded_of_it_and_other_calls_fail",
             "config/seccomp/record.rs::threads_forks_another_architecture_and_unknown_numbers_are_recorded",
             "config/seccomp/record.rs::an_end_by_the_filter_names_the_call_or_says_how_to_find_it",
             "config/seccomp/record.rs::an_exec_in_the_meantime_is_recorded_too",
+            "cli/seccomp.rs::a_profile_that_allows_what_is_needed_is_fine_and_its_container_runs",
+            "cli/seccomp.rs::a_call_that_every_program_or_init_needs_is_denied_and_its_container_does_not_run",
+            "cli/seccomp.rs::names_that_no_kernel_has_and_missing_architectures_are_named",
+            "cli/seccomp.rs::what_is_no_profile_or_no_list_is_refused_by_what_is_wrong_with_it",
             "config/seccomp/record.rs::a_recorder_that_is_killed_gives_the_container_nothing_and_delete_takes_it_away",
         ],
     ),
+    row(
+        "seccomp --against",
+        "",
+        &[
+            "cli/seccomp.rs::what_another_profile_or_a_list_needs_is_held_against_it",
+            "cli/seccomp.rs::what_a_container_was_recorded_to_need_is_held_against_a_profile",
+        ],
+    ),
+    row("seccomp --json", "", &["cli/seccomp.rs::what_another_profile_or_a_list_needs_is_held_against_it"]),
     row(
         "seccomp --output",
         "",

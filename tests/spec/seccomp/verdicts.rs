@@ -4,7 +4,9 @@
 use super::compiled;
 use super::profiles::{self, Actions};
 use crate::random::Random;
-use rruntime::seccomp::{Arch, flags_of_kernel, tables::Syscall, verdicts::Verdicts, vocabulary::describe};
+use rruntime::seccomp::against::stopped;
+use rruntime::seccomp::vocabulary::{describe, is_allowed};
+use rruntime::seccomp::{Arch, flags_of_kernel, tables::Syscall, verdicts::Verdicts};
 use rruntime::spec::Seccomp;
 
 const ENGINES: [&str; 3] = [
@@ -89,4 +91,44 @@ fn every_call_is_in_one_group_or_depends_on_arguments() {
     assert_eq!(of("mount").as_deref(), Some("SCMP_ACT_ERRNO(1)"));
     assert!(depend.iter().any(|(name, way)| *name == "clone"
         && way.cases.iter().any(|case| case.words() == "arg0 & 0x7e020000 == 0x0")));
+}
+
+/// `seccomp check --against`: what it says that one profile stops of what another lets through, held against both programs.
+#[test]
+fn what_one_profile_stops_of_another_is_what_its_program_stops() {
+    let (mut told, mut silent) = (0, 0);
+    for seed in 0..40 {
+        let mut random = Random(seed);
+        let [own, wanted] = [0, 1].map(|_| profiles::profile(&mut random, Actions::Mixed));
+        let filters = [&own, &wanted].map(compiled);
+        let flags = flags_of_kernel(6, 18);
+        let of = |at: usize, profile| Verdicts::of(profile, &filters[at], Arch::X86_64, flags).unwrap();
+        let (ours, theirs) = (of(0, &own), of(1, &wanted));
+        let found = stopped(&ours, &theirs);
+        for arch in theirs.arches() {
+            let all = theirs.calls(*arch);
+            let multiplexed =
+                |name: &str| all.iter().any(|(it, way)| it.name() == name && way.code.is_some());
+            for (call, way) in &all {
+                // With conditions one example stands for all, and what is behind a multiplexer has two ways.
+                if multiplexed(call.name()) || way.cases.len() + usize::from(way.otherwise.is_some()) > 1 {
+                    continue;
+                }
+                let is_told = found.iter().any(|it| it.name == call.name() && it.arch == *arch);
+                let [mut lets, mut stops] = [false; 2];
+                for _ in 0..8 {
+                    let arguments = profiles::arguments(&mut random, &own);
+                    lets |= theirs.run(*arch, way.number, arguments).is_some_and(is_allowed);
+                    stops |= !ours.run(*arch, way.number, arguments).is_some_and(is_allowed);
+                }
+                let name = call.name();
+                assert!(is_told || !(lets && stops), "{name} of {arch:?} is not told, seed {seed}");
+                let whole = found.iter().any(|it| it.name == name && it.arch == *arch && !it.partly);
+                assert!(!whole || (lets && stops), "{name} of {arch:?} is told, seed {seed}");
+                told += usize::from(whole);
+                silent += usize::from(!is_told);
+            }
+        }
+    }
+    assert!(told > 1000 && silent > 1000, "{told} {silent}");
 }

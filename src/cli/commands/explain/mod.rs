@@ -12,7 +12,7 @@ mod page;
 mod risks;
 mod seccomp;
 mod sections;
-mod text;
+pub mod text;
 
 use super::command::{Action, Command, ON_A_CONTAINER};
 use crate::cli::arguments::{option, options as several, switch};

@@ -6,8 +6,7 @@ use crate::error::{Error, Result};
 use crate::names::nearest;
 use crate::seccomp::tables::Syscall;
 use crate::seccomp::verdicts::{Case, Verdicts, Way};
-use crate::seccomp::vocabulary::describe;
-use crate::seccomp::{Arch, Filter, evaluate, flags_of_kernel};
+use crate::seccomp::{Arch, Filter, evaluate, flags_of_kernel, vocabulary};
 use crate::spec::{Seccomp, Spec};
 
 /// More names than this are counted on a page for people.
@@ -32,27 +31,8 @@ fn profile<'s>(spec: &'s Spec) -> Option<&'s Seccomp<'s>> {
 
 /// What a returned value does, for people.
 fn meaning(returned: u32, spec: &Spec) -> String {
-    let data = returned & libc::SECCOMP_RET_DATA;
-    match returned & libc::SECCOMP_RET_ACTION_FULL {
-        libc::SECCOMP_RET_ALLOW => "allowed".into(),
-        libc::SECCOMP_RET_LOG => "allowed and logged".into(),
-        libc::SECCOMP_RET_ERRNO => {
-            let text = std::io::Error::from_raw_os_error(data as i32).to_string();
-            format!(
-                "refused with errno {data} ({})",
-                text.split(" (os").next().unwrap_or_default().to_lowercase()
-            )
-        }
-        libc::SECCOMP_RET_TRACE => format!("left to a tracer ({data}), refused without one"),
-        libc::SECCOMP_RET_TRAP => "answered by the signal SIGSYS".into(),
-        libc::SECCOMP_RET_KILL_THREAD => "kills the thread".into(),
-        libc::SECCOMP_RET_KILL_PROCESS => "kills the process".into(),
-        libc::SECCOMP_RET_USER_NOTIF => {
-            let agent = profile(spec).and_then(|profile| profile.listener_path.as_deref()).unwrap_or("none");
-            format!("asks the agent at {agent}")
-        }
-        _ => describe(returned),
-    }
+    let agent = profile(spec).and_then(|profile| profile.listener_path.as_deref());
+    vocabulary::meaning(returned, agent)
 }
 
 fn rule(case: &Case) -> Option<String> {
@@ -203,11 +183,9 @@ fn of_program(asked: &Asked, filter: &Filter, spec: &Spec) -> Vec<Item> {
     let Some(native) = Arch::native() else { return Vec::new() };
     let Some(number) = asked.call.number(native) else { return Vec::new() };
     let arguments = asked.arguments.unwrap_or_default();
-    let call = evaluate::Call { number, arch: native.audit(), arguments };
-    let returned = evaluate::evaluate(&filter.program, &call, native.order());
-    let value = returned.map_or("the program is not one that the kernel takes".into(), |outcome| {
-        meaning(outcome.returned, spec)
-    });
+    let returned = evaluate::answer(&filter.program, native, asked.call.name(), arguments);
+    let value =
+        returned.map_or("the program is not one that the kernel takes".into(), |it| meaning(it, spec));
     let what = format!("{} number {number}, arguments {arguments:x?}", native.name());
     vec![Item::of(filter.field, what, value)]
 }

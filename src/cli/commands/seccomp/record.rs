@@ -6,12 +6,12 @@ use crate::cli::foreground::Orphans;
 use crate::cli::session::Attended;
 use crate::cli::{Arguments, Session};
 use crate::engine::{AfterExit, CreateOptions, Engine, Meanwhile};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::report::json;
-use crate::seccomp::Arch;
 use crate::seccomp::record::Record;
+use crate::seccomp::{self, Arch};
 use crate::shim::files;
-use crate::spec::Seccomp;
+use crate::spec::{Seccomp, load};
 use crate::sys::file;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -21,16 +21,13 @@ use std::sync::Arc;
 pub const LARGEST: usize = 16 << 20;
 
 pub fn record(session: &Session, arguments: &Arguments) -> Result<i32> {
-    let native = Arch::native().ok_or_else(|| {
-        Error::new("there is no table of system calls for this processor").kind(Kind::Unsupported)
-    })?;
+    let native = seccomp::native()?;
     let output = arguments.path("output").unwrap_or_else(|| PathBuf::from("seccomp.json"));
     let mut record = Record::default();
     if let Some(earlier) = arguments.path("merge") {
         let bytes = read(&earlier)?;
         let named = |error: Error| error.doing(format!("merge {}", earlier.display()));
-        let profile: Seccomp = serde_json::from_slice(&bytes)
-            .map_err(|e| named(Error::new(e.to_string()).kind(Kind::Config)))?;
+        let profile: Seccomp = load::parse("the profile", &bytes).map_err(named)?;
         record.merge(&profile).map_err(named)?;
     }
     // What cannot be written afterwards would have been recorded for nothing.
