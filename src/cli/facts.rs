@@ -11,8 +11,7 @@ pub enum Fact {
     List(Vec<String>),
     Array(Vec<Fact>),
     Object(Vec<(Cow<'static, str>, Fact)>),
-    /// It is not there; the text says what helps.
-    Missing(&'static str),
+    Missing,
 }
 
 impl Fact {
@@ -44,7 +43,7 @@ impl Serialize for Fact {
             Fact::List(names) => serializer.collect_seq(names),
             Fact::Array(facts) => serializer.collect_seq(facts),
             Fact::Object(members) => serializer.collect_map(members.iter().map(|(name, fact)| (name, fact))),
-            Fact::Missing(_) => serializer.serialize_none(),
+            Fact::Missing => serializer.serialize_none(),
         }
     }
 }

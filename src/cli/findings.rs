@@ -86,7 +86,7 @@ pub fn table(sections: &[Section]) -> String {
                 Fact::Yes(yes) => if *yes { "yes" } else { "no" }.to_owned(),
                 Fact::List(names) if names.is_empty() => "none".to_owned(),
                 Fact::List(names) => names.join(" "),
-                Fact::Missing(help) => format!("missing{}{help}", if help.is_empty() { "" } else { ": " }),
+                Fact::Missing => "missing".to_owned(),
                 Fact::Object(_) | Fact::Array(_) => continue,
                 Fact::Real(number) => number.to_string(),
             };
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn what_is_not_ok_is_marked_and_has_its_remedy_below() {
         let mut section = Section::new("a");
-        section.judge("b", Fact::Missing(""), Verdict::Problem, "do c");
+        section.judge("b", Fact::Missing, Verdict::Problem, "do c");
         section.judge("long", Fact::Yes(true), Verdict::Ok, "not said");
         section.judge("d", Fact::Number(1), Verdict::Note, "do e");
         let sections = [section];

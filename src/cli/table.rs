@@ -15,6 +15,11 @@ pub fn form_option() -> Arg {
     option("format", "FORMAT", "table (default) or json").short('f')
 }
 
+/// By `--format`, or by `--json` where the command has it too.
+pub fn form_or_json(arguments: &Arguments) -> Result<Form> {
+    if arguments.switch("json") { Ok(Form::Json) } else { form(arguments) }
+}
+
 pub fn form(arguments: &Arguments) -> Result<Form> {
     match arguments.given_text("format")? {
         None | Some("table") => Ok(Form::Table),

@@ -5,10 +5,10 @@
 //! still counts is written to the other half of it, and one number says which half is meant.
 
 use crate::error::{Error, Result};
-use crate::sys::{Errno, inbox};
-use nix::sys::uio::{pread, pwrite};
+use crate::sys::{Errno, file, inbox};
+use nix::sys::uio::pread;
 use prost::Message;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 /// Behind the inbox: which half counts.
 const CHOICE: u64 = inbox::SIZE as u64;
@@ -127,15 +127,7 @@ fn read_at(file: &OwnedFd, bytes: &mut [u8], place: u64) -> Result<usize> {
 }
 
 fn write_at(file: &OwnedFd, bytes: &[u8], place: u64) -> Result<()> {
-    let mut written = 0;
-    while written < bytes.len() {
-        match pwrite(file, &bytes[written..], (place + written as u64) as i64) {
-            Ok(length) => written += length,
-            Err(nix::errno::Errno::EINTR) => {}
-            Err(e) => return Err(Errno::from(e).because("write to the journal")),
-        }
-    }
-    Ok(())
+    file::pwrite_all(file.as_fd(), bytes, place).map_err(|e| e.because("write to the journal"))
 }
 
 #[cfg(test)]

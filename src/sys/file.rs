@@ -5,6 +5,8 @@ use nix::sys::stat::{Mode, fstat};
 use std::ffi::{CStr, CString, OsStr};
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 /// The caller's working directory as a descriptor argument.
 pub fn cwd() -> BorrowedFd<'static> {
@@ -260,6 +262,26 @@ pub fn has_capabilities(path: impl AsRef<OsStr>) -> bool {
 pub fn flock(fd: BorrowedFd, operation: i32) -> SysResult<()> {
     // SAFETY: no pointer is passed.
     check(unsafe { libc::flock(fd.as_raw_fd(), operation) }).map(drop)
+}
+
+/// The whole file's lock, for which another holder may take that long; `EWOULDBLOCK` after that. Reference: flock(2).
+pub fn lock_within(fd: BorrowedFd, patience: Duration) -> SysResult<()> {
+    let deadline = Instant::now() + patience;
+    loop {
+        match flock(fd, libc::LOCK_EX | libc::LOCK_NB) {
+            Err(Errno(libc::EWOULDBLOCK)) if Instant::now() < deadline => sleep(Duration::from_millis(5)),
+            locked => return locked,
+        }
+    }
+}
+
+/// Writes all of `bytes` at a place of a file. Reference: pwrite(2).
+pub fn pwrite_all(fd: BorrowedFd, mut bytes: &[u8], mut place: u64) -> SysResult<()> {
+    while !bytes.is_empty() {
+        let written = uninterrupted(|| Ok(nix::sys::uio::pwrite(fd, bytes, place as i64)?))?;
+        (bytes, place) = (&bytes[written..], place + written as u64);
+    }
+    Ok(())
 }
 
 /// The names of the subdirectories of `dir`, without `.` and `..`. Moves the descriptor's offset, which has to be

@@ -18,7 +18,7 @@ pub fn section(facts: Option<&Facts>) -> Section {
     section.say("user id", Fact::Number(identity::euid().into()));
     let Some(found) = facts else {
         let problem = crate::host::probe().err().map(Fact::text);
-        section.judge("problem", problem.unwrap_or(Fact::Missing("")), Problem, "");
+        section.judge("problem", problem.unwrap_or(Fact::Missing), Problem, "");
         return section;
     };
     section.say("may mount", Fact::Yes(found.privileged));
@@ -64,7 +64,7 @@ pub fn security() -> Section {
     let actions = survey::seccomp_actions();
     if actions.is_empty() {
         let remedy = "a kernel with CONFIG_SECCOMP_FILTER is needed for seccomp profiles";
-        section.judge("seccomp actions", Fact::Missing(""), Problem, remedy);
+        section.judge("seccomp actions", Fact::Missing, Problem, remedy);
     } else {
         section.say("seccomp notify", Fact::Yes(actions.iter().any(|action| action == "user_notif")));
         section.say("seccomp actions", Fact::List(actions));
@@ -87,7 +87,7 @@ pub fn ids(facts: Option<&Facts>) -> Section {
         let path = survey::program(name);
         let (fact, verdict, remedy) = match &path {
             None => (
-                Fact::Missing(""),
+                Fact::Missing,
                 if ordinary { Problem } else { Fine },
                 "install uidmap: ordinary users need it for more than one id",
             ),

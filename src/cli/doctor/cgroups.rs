@@ -27,7 +27,7 @@ const NOT_YOURS: &str = "containers have no limits: --systemd-cgroup, or a cgrou
 pub fn section(layout: Option<&Layout>, facts: Option<&Facts>) -> Section {
     let mut section = Section::new("cgroups");
     let Some(layout) = layout else {
-        section.judge("layout", Fact::Missing(""), Problem, "mount -t cgroup2 none /sys/fs/cgroup");
+        section.judge("layout", Fact::Missing, Problem, "mount -t cgroup2 none /sys/fs/cgroup");
         return section;
     };
     let privileged = facts.is_some_and(|facts| facts.privileged);
@@ -50,8 +50,8 @@ pub fn section(layout: Option<&Layout>, facts: Option<&Facts>) -> Section {
     for wanted in ["cpu", "memory", "pids"] {
         let has = |list: &[String]| list.iter().any(|name| name == wanted);
         match (has(&all), has(&users)) {
-            (false, _) => section.judge(wanted, Fact::Missing(""), Problem, NO_CONTROLLER),
-            (true, false) => section.judge(wanted, Fact::Missing(""), Note, NOT_DELEGATED),
+            (false, _) => section.judge(wanted, Fact::Missing, Problem, NO_CONTROLLER),
+            (true, false) => section.judge(wanted, Fact::Missing, Note, NOT_DELEGATED),
             (true, true) => {}
         }
     }

@@ -28,7 +28,7 @@ pub fn section(facts: Option<&Facts>) -> Section {
     }
     let kernel = identity::kernel_version();
     if kernel < host::OLDEST_KERNEL {
-        section.judge("age", Fact::Missing("Linux 5.12 or newer is needed"), Problem, "");
+        section.judge("is new enough", Fact::Yes(false), Problem, "Linux 5.12 or newer is needed");
     }
     let may_mount = facts.is_some_and(|facts| facts.privileged);
     refused(&mut section, may_mount);

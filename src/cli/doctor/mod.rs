@@ -14,7 +14,7 @@ mod limits;
 use super::commands::command::{Action, Command, ON_THE_HOST};
 use super::facts::Fact;
 use super::findings::{Section, Verdict, count, object, table};
-use super::table::{Form, form, form_option};
+use super::table::{Form, form_option, form_or_json};
 use super::{Arguments, Session, arguments::switch, streams, version};
 use crate::cgroup::systemd::{Buses, ask_version};
 use crate::error::Result;
@@ -75,7 +75,7 @@ fn options() -> Vec<Arg> {
 }
 
 fn examine(session: &Session, arguments: &Arguments, problems: i32) -> Result<i32> {
-    let form = if arguments.switch("json") { Form::Json } else { form(arguments)? };
+    let form = form_or_json(arguments)?;
     let facts = crate::host::probe().ok();
     let layout = hierarchies::detect().ok();
     let (systemd, trip) = systemd(facts.as_ref());
@@ -129,11 +129,11 @@ fn systemd(facts: Option<&Facts>) -> (Section, Option<Duration>) {
         Some(address) => (ask_version(address).ok(), USE_FILES),
         None => (None, "set XDG_RUNTIME_DIR or DBUS_SESSION_BUS_ADDRESS, as a login session does"),
     };
-    section.say("bus", address.map_or(Fact::Missing(""), Fact::Text));
+    section.say("bus", address.map_or(Fact::Missing, Fact::Text));
     let remedy = if ordinary && identity::euid() != 0 { USERS_BUS } else { remedy };
     section.expect("answers", answer.is_some(), Note, remedy);
     let (version, trip) = answer.map_or((None, None), |(version, trip)| (Some(version), Some(trip)));
-    section.say("version", version.map_or(Fact::Missing(""), Fact::Text));
+    section.say("version", version.map_or(Fact::Missing, Fact::Text));
     (section, trip)
 }
 
@@ -152,7 +152,7 @@ fn criu() -> Section {
     let path = survey::program("criu");
     let absent = "checkpoint and restore need CRIU 4.2 or newer in PATH";
     let verdict = if path.is_some() { Fine } else { Note };
-    let shown = path.as_ref().map_or(Fact::Missing(""), |path| Fact::text(path.display()));
+    let shown = path.as_ref().map_or(Fact::Missing, |path| Fact::text(path.display()));
     section.judge("program", shown, verdict, absent);
     if let Some(path) = path {
         let mut command = spawn::program(path);

@@ -85,8 +85,8 @@ impl Config {
     /// The file that is written.
     pub fn file(self, wish: &Wish) -> Option<String> {
         Some(match self {
-            Config::Containers => format!("{}/containers/containers.conf.d/50-rruntime.conf", wish.base("")),
-            Config::Docker => format!("{}/docker/daemon.json", wish.base("")),
+            Config::Containers => format!("{}/containers/containers.conf.d/50-rruntime.conf", wish.base()),
+            Config::Docker => format!("{}/docker/daemon.json", wish.base()),
             Config::Containerd => CONTAINERD.to_owned(),
             Config::Crio => "/etc/crio/crio.conf.d/50-rruntime.conf".to_owned(),
             Config::None => return None,
@@ -139,9 +139,10 @@ impl Config {
     fn files(self, place: &Place, wish: &Wish) -> Vec<String> {
         let (main, further): (Vec<String>, Vec<String>) = match self {
             Config::Containers => {
-                let bases = ["/usr/share", "/etc", &wish.base("/nonexistent")]
-                    .map(|base| format!("{base}/containers/containers.conf"));
-                (bases.to_vec(), bases.iter().map(|file| format!("{file}.d")).collect())
+                let bases = ["/usr/share", "/etc"].into_iter().chain(wish.own.as_deref());
+                let files: Vec<_> = bases.map(|base| format!("{base}/containers/containers.conf")).collect();
+                let further = files.iter().map(|file| format!("{file}.d")).collect();
+                (files, further)
             }
             Config::Crio => {
                 (vec!["/etc/crio/crio.conf".to_owned()], vec!["/etc/crio/crio.conf.d".to_owned()])

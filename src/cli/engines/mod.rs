@@ -11,7 +11,7 @@ mod wish;
 
 use super::commands::command::{Action, Command, ON_THE_HOST};
 use super::facts::Fact;
-use super::table::{Form, form, form_option};
+use super::table::{Form, form_option, form_or_json};
 use super::{Arguments, Session, arguments::option, arguments::switch, streams};
 use crate::error::{Error, Kind, Result};
 use crate::host::survey;
@@ -65,7 +65,7 @@ fn options() -> Vec<Arg> {
 }
 
 fn run(_: &Session, arguments: &Arguments) -> Result<i32> {
-    let form = if arguments.switch("json") { Form::Json } else { form(arguments)? };
+    let form = form_or_json(arguments)?;
     let prefix = arguments.path("prefix");
     let running = prefix.is_none();
     let place = Place::open(prefix)?;
@@ -101,12 +101,30 @@ fn run(_: &Session, arguments: &Arguments) -> Result<i32> {
     if usize::from(write.is_some()) + usize::from(undo.is_some()) + usize::from(named.is_some()) > 1 {
         return Err(Error::new("name one engine: after --write, after --undo, or alone").kind(Kind::Argument));
     }
-    let found = |engine: &Engine| look(&place, engine, running);
-    let containerd = ENGINES.iter().find(|engine| engine.config == Config::Containerd).and_then(found);
-    wish.of_containerd_2 = containerd.is_some_and(|found| found.version.starts_with('2'));
+    // A file of containerd's is made by its version, which is asked of its program.
+    let mut found = |engine: &Engine| {
+        let found = look(&place, engine, running);
+        if engine.config == Config::Containerd {
+            wish.of_containerd_2 = found.as_ref().is_some_and(|found| found.version.starts_with('2'));
+        }
+        found
+    };
+    let mut named_by = |name: &str, option: &str| {
+        let engine = engine(name, option)?;
+        if engine.config == Config::Containerd {
+            found(engine);
+        }
+        Ok(engine)
+    };
     match (write, undo) {
-        (Some(name), _) => change(&place, engine(name, "--write")?, &wish),
-        (_, Some(name)) => take_back(&place, engine(name, "--undo")?, wish),
+        (Some(name), _) => {
+            let engine = named_by(name, "--write")?;
+            change(&place, engine, &wish)
+        }
+        (_, Some(name)) => {
+            let engine = named_by(name, "--undo")?;
+            take_back(&place, engine, wish)
+        }
         _ => {
             let one = named.map(|name| engine(&name, "engine")).transpose()?;
             let mut absent = Vec::new();
@@ -189,7 +207,7 @@ fn described(place: &Place, engine: &Engine, found: Option<Found>, wish: &Wish) 
     ];
     if let Some(file) = engine.config.file(wish) {
         let runtime = engine.config.runtime(place, wish).ok().flatten();
-        members.push(("runtime".into(), runtime.map_or(Fact::Missing(""), Fact::Text)));
+        members.push(("runtime".into(), runtime.map_or(Fact::Missing, Fact::Text)));
         members.push(("file".into(), Fact::Text(place.shown(&file))));
         let change = place.read(&file).and_then(|old| {
             let new = engine.config.changed(place, wish, old.as_deref())?;

@@ -11,9 +11,8 @@ pub struct Wish {
 }
 
 impl Wish {
-    /// Where the configuration is: the machine's, unless there is the user's or what stands for it.
-    pub fn base(&self, of_machine: &str) -> String {
-        let machine = if of_machine.is_empty() { "/etc" } else { of_machine };
-        self.own.clone().unwrap_or_else(|| machine.to_owned())
+    /// Where the configuration is: the user's, or the machine's.
+    pub fn base(&self) -> &str {
+        self.own.as_deref().unwrap_or("/etc")
     }
 }

@@ -2,13 +2,13 @@
 //! is whole JSON after each. Nothing is written into a file that does not begin and end as a trace of ours.
 
 use crate::error::{Error, Kind, Result};
-use crate::sys::{self, Errno, file, identity, poll};
+use crate::sys::{self, Errno, file, identity};
 use nix::sys::stat::{SFlag, fstat};
-use nix::sys::uio::{pread, pwrite};
+use nix::sys::uio::pread;
 use nix::unistd::ftruncate;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const HEAD: &str =
     "{\"displayTimeUnit\":\"ns\",\"otherData\":{\"producer\":\"rruntime\"},\"traceEvents\":[\n";
@@ -69,7 +69,7 @@ impl TraceFile {
 
     /// Adds events, which are JSON with commas between them.
     pub fn add(&self, events: &str) -> Result<()> {
-        self.lock()?;
+        file::lock_within(self.file.as_fd(), PATIENCE).map_err(|e| self.failed(e))?;
         let written = self.end().and_then(|end| {
             let text = [if end == 0 { HEAD } else { ",\n" }, events, END].concat();
             self.write(text.as_bytes(), end).inspect_err(|_| {
@@ -84,25 +84,8 @@ impl TraceFile {
         written
     }
 
-    fn write(&self, mut bytes: &[u8], mut at: u64) -> Result<()> {
-        while !bytes.is_empty() {
-            let written = pwrite(self.file.as_fd(), bytes, at as i64).map_err(|e| self.failed(e.into()))?;
-            at += written as u64;
-            bytes = &bytes[written..];
-        }
-        Ok(())
-    }
-
-    fn lock(&self) -> Result<()> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            match file::flock(self.file.as_fd(), libc::LOCK_EX | libc::LOCK_NB) {
-                Err(Errno(libc::EWOULDBLOCK)) if Instant::now() < deadline => {
-                    poll::rest(None, Duration::from_millis(5)).map_err(|e| self.failed(e))?;
-                }
-                locked => return locked.map_err(|e| self.failed(e)),
-            }
-        }
+    fn write(&self, bytes: &[u8], at: u64) -> Result<()> {
+        file::pwrite_all(self.file.as_fd(), bytes, at).map_err(|e| self.failed(e))
     }
 
     fn failed(&self, errno: Errno) -> Error {

@@ -99,7 +99,7 @@ pub fn facts(sample: &Sample) -> Fact {
         ("id".into(), Fact::text(&sample.id)),
         ("pid".into(), Fact::Number(sample.pid.unsigned_abs().into())),
     ];
-    let real = |value: Option<f64>| value.map_or(Fact::Missing(""), |value| Fact::Real(rounded(value)));
+    let real = |value: Option<f64>| value.map_or(Fact::Missing, |value| Fact::Real(rounded(value)));
     for object in QUANTITIES.chunk_by(|one, next| one.json.0 == next.json.0) {
         let name = object[0].json.0;
         if !name.is_empty() {
@@ -108,9 +108,9 @@ pub fn facts(sample: &Sample) -> Fact {
         }
     }
     let kinds = ["cpu", "memory", "io"].into_iter().zip(sample.pressure());
-    let pressure = kinds.map(|(kind, pressure)| (kind.into(), pressure.map_or(Fact::Missing(""), shares)));
+    let pressure = kinds.map(|(kind, pressure)| (kind.into(), pressure.map_or(Fact::Missing, shares)));
     members.push(("pressure".into(), Fact::Object(pressure.collect())));
-    members.push(("oom".into(), sample.killed.as_deref().map_or(Fact::Missing(""), killed)));
+    members.push(("oom".into(), sample.killed.as_deref().map_or(Fact::Missing, killed)));
     Fact::Object(members)
 }
 
@@ -149,8 +149,8 @@ fn killed(killed: &Killed) -> Fact {
     Fact::object([
         ("kills", Fact::Number(killed.kills)),
         ("level", Fact::text(level)),
-        ("group", killed.shortage.group.as_ref().map_or(Fact::Missing(""), Fact::text)),
-        ("limit_bytes", killed.shortage.limit.map_or(Fact::Missing(""), Fact::Number)),
+        ("group", killed.shortage.group.as_ref().map_or(Fact::Missing, Fact::text)),
+        ("limit_bytes", killed.shortage.limit.map_or(Fact::Missing, Fact::Number)),
         ("processes", Fact::Array(killed.processes.iter().map(process).collect())),
     ])
 }

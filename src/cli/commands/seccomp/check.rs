@@ -294,7 +294,7 @@ impl Group<'_> {
             ("calls", Fact::list(&self.names)),
             ("architecture", Fact::text(first.arch.name())),
             ("action", Fact::Text(describe(first.returned))),
-            ("field", first.field.as_ref().map_or(Fact::Missing(""), Fact::text)),
+            ("field", first.field.as_ref().map_or(Fact::Missing, Fact::text)),
         ])
     }
 }

@@ -15,13 +15,11 @@ use crate::shim::conmon::logs::{About, Driver, Form, Output, format, journal};
 use crate::shim::files;
 use crate::shim::link::{Held, Keeper};
 use crate::sys::marks::Marks;
-use crate::sys::{Errno, SysResult, c, file, pipe};
+use crate::sys::{Errno, c, file, pipe};
 use nix::sys::stat::fstat;
-use nix::sys::uio::pwrite;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::thread::sleep;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// At a time: empty lines become fifty times as much.
 const MOST: usize = 16 * 1024;
@@ -251,7 +249,7 @@ impl Stage {
             length = there;
             self.marks.set(LENGTH + at, length);
         }
-        match write_at(file.as_fd(), text, length) {
+        match file::pwrite_all(file.as_fd(), text, length) {
             Ok(()) => {
                 self.marks.set(NEXT + at, length + text.len() as u64);
                 Ok(true)
@@ -394,19 +392,12 @@ fn lock(path: &Path, file: BorrowedFd) -> Result<()> {
     if file::kind(file) != Ok(libc::S_IFREG) {
         return Ok(());
     }
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match file::flock(file, libc::LOCK_EX | libc::LOCK_NB) {
-            Ok(()) => return Ok(()),
-            Err(Errno(libc::EWOULDBLOCK)) if Instant::now() < deadline => sleep(PATIENCE / 100),
-            Err(Errno(libc::EWOULDBLOCK)) => {
-                return Err(Error::new("another container's output goes to this file")
-                    .value(path.display())
-                    .remedy("give each container a file of its own"));
-            }
-            Err(e) => return Err(e.because(format!("lock {}", path.display()))),
-        }
-    }
+    file::lock_within(file, PATIENCE).map_err(|e| match e {
+        Errno(libc::EWOULDBLOCK) => Error::new("another container's output goes to this file")
+            .value(path.display())
+            .remedy("give each container a file of its own"),
+        e => e.because(format!("lock {}", path.display())),
+    })
 }
 
 /// An empty file in its place. One that is killed before the keeper has it leaves a successor with the old file, which is
@@ -424,17 +415,6 @@ fn begin_again(path: &Path) -> Result<OwnedFd> {
 fn length_of(file: BorrowedFd) -> Result<u64> {
     let found = fstat(file).map_err(|e| Errno::from(e).because("stat a log"))?;
     Ok(found.st_size as u64)
-}
-
-fn write_at(file: BorrowedFd, mut bytes: &[u8], mut place: u64) -> SysResult<()> {
-    while !bytes.is_empty() {
-        match pwrite(file, bytes, place as i64) {
-            Ok(length) => (bytes, place) = (&bytes[length..], place + length as u64),
-            Err(nix::errno::Errno::EINTR) => {}
-            Err(e) => return Err(e.into()),
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
