@@ -306,6 +306,9 @@ const LIMITS: &str =
     "linux.resources in config.json sets the limits, not the command line; `update` changes them later";
 const NAME: &str = "the container's name is its id, which needs no option";
 
+/// The commands that write a trace. The others take the option, which an engine gives to all.
+pub const TRACED: &str = "create delete exec restore run start update";
+
 /// (commands, options of other programs, what helps).
 const FOREIGN_OPTIONS: [(&str, &[&str], &str); 13] = [
     (
@@ -326,11 +329,7 @@ const FOREIGN_OPTIONS: [(&str, &[&str], &str); 13] = [
         &["--rm"],
         "the container is deleted when its process ends, unless --keep is given: leave the option out",
     ),
-    (
-        "create delete exec restore run start update",
-        &["--trace"],
-        "--trace FILE stands before the command, as in `rruntime --trace FILE run web`",
-    ),
+    (TRACED, &["--trace"], "--trace FILE stands before the command, as in `rruntime --trace FILE run web`"),
     ("update", &["--cpus"], "1.5 CPUs are --cpu-period 100000 --cpu-quota 150000"),
     ("update", &["-m"], "--memory sets the limit of memory"),
 ];

@@ -28,7 +28,9 @@ const EXIT_STATUS: &str = ".SH EXIT STATUS\n\
     and\n.B attach\n\
     in the foreground, and\n.BR wait ,\n\
     exit with the code of the process, or 128 plus the number of the signal that ended it.\n\
-    .B exec\nexits with 255 if it could not start the process.\n";
+    .B exec\nexits with 255 if it could not start the process.\n\
+    .BR doctor ,\n.BR explain ,\n.B validate\nand\n.B seccomp check\n\
+    exit with 2 if they have found what keeps a container from running, each as its page says.\n";
 
 const ENVIRONMENT: &str = "PATH: where criu, ps and newuidmap are looked for\n\
     XDG_RUNTIME_DIR: where an ordinary user's state is, and the bus of the user's systemd\n\

@@ -43,7 +43,7 @@ use session::Session;
 use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Instant;
-use tracing::{TRACED, Trace};
+use tracing::Trace;
 
 /// The whole command line but the program's name. Returns the exit code.
 pub fn main(face: &'static Face, arguments: impl Iterator<Item = OsString>) -> i32 {
@@ -145,7 +145,7 @@ fn traced(
     began: Instant,
     act: fn(&Session, &Arguments) -> Result<i32>,
 ) -> Result<i32> {
-    let wanted = TRACED.contains(&command.name) && session.shim.is_none();
+    let wanted = arguments::TRACED.split(' ').any(|name| name == command.name) && session.shim.is_none();
     let Some(path) = session.trace_file.as_ref().filter(|_| wanted) else { return act(session, given) };
     let trace = Arc::new(Trace::open(path, command.name, given.id(), began)?);
     let outcome = act(&Session { trace: Some(Arc::clone(&trace)), ..session.clone() }, given);

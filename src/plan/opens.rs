@@ -176,6 +176,11 @@ impl<'a> Opens<'a> {
         (self.0.len() + SPARE) as u64 > soft
     }
 
+    /// What is opened as this handle.
+    pub fn get(&self, handle: Handle) -> Option<&Open<'a>> {
+        self.0.get(handle.0 as usize)
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &Open<'a>> {
         self.0.iter()
     }

@@ -5,6 +5,7 @@ use crate::cli::findings::{
     Section,
     Verdict::{Note, Ok as Fine, Problem},
 };
+use crate::error::Error;
 use crate::host::mountinfo::{self, lines};
 use crate::host::{Facts, subordinate, survey};
 use crate::names::{self, namespaces};
@@ -13,13 +14,15 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-pub fn section(facts: Option<&Facts>) -> Section {
+pub fn section(probed: Result<&Facts, &Error>) -> Section {
     let mut section = Section::new("caller");
     section.say("user id", Fact::Number(identity::euid().into()));
-    let Some(found) = facts else {
-        let problem = crate::host::probe().err().map(Fact::text);
-        section.judge("problem", problem.unwrap_or(Fact::Missing), Problem, "");
-        return section;
+    let found = match probed {
+        Ok(found) => found,
+        Err(error) => {
+            section.judge("problem", Fact::text(error), Problem, "");
+            return section;
+        }
     };
     section.say("may mount", Fact::Yes(found.privileged));
     section.say("in a user namespace", Fact::Yes(found.in_user_namespace));

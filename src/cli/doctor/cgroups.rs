@@ -8,6 +8,7 @@ use crate::cli::findings::{
 };
 use crate::host::Facts;
 use crate::host::cgroups::{self as hierarchies, Layout};
+use crate::host::mountinfo::{self, lines};
 use crate::host::survey;
 use crate::sys::{c, file, identity};
 use std::os::fd::AsFd;
@@ -64,8 +65,10 @@ pub fn section(layout: Option<&Layout>, facts: Option<&Facts>) -> Section {
     let (weight, remedy) = if privileged { (Problem, NOT_WRITABLE) } else { (Note, NOT_YOURS) };
     section.expect("may make cgroups", may_make, weight, remedy);
     if unified.is_some() {
-        let table = survey::value("/proc/mounts").unwrap_or_default();
-        let delegates = table.lines().any(|line| line.contains(" cgroup2 ") && line.contains("nsdelegate"));
+        let table = mountinfo::table("self").unwrap_or_default();
+        let delegates = lines(&table).any(|line| {
+            line.kind == "cgroup2" && line.options.split(',').any(|option| option == "nsdelegate")
+        });
         let remedy = "a container with a writable cgroup mount can raise its own limits: mount -o \
             remount,nsdelegate /sys/fs/cgroup";
         section.expect("delegation by namespaces", delegates, Note, remedy);

@@ -39,15 +39,20 @@ pub fn section(layout: Option<&Layout>, facts: Option<&Facts>, trip: Option<Dura
     };
     let busy =
         "the machine may be busy, or a tracer or an audit rule may slow system calls down: measure again";
-    add(&mut section, "process", best(20, || process::brief(0, 0)), busy);
+    let plain = best(20, || process::brief(0, 0));
+    add(&mut section, "process", plain, busy);
     // Who may not mount makes the others in a user namespace, whose own cost is taken off.
-    let within = if facts.is_some_and(|facts| facts.privileged) { 0 } else { namespaces::USER };
-    let base = best(20, || process::brief(within, 0)).unwrap_or_default();
+    let (within, base) = match facts.is_some_and(|facts| facts.privileged) {
+        true => (0, plain),
+        false => (namespaces::USER, best(20, || process::brief(namespaces::USER, 0))),
+    };
     for (kind, label) in KINDS {
         let flag = names::namespace(kind).map_or(0, |namespace| namespace.flag);
-        let without =
-            if kind == "user" { best(20, || process::brief(0, 0)).unwrap_or_default() } else { base };
-        let whole = best(20, || process::brief(within | flag, 0));
+        let without = if kind == "user" { plain } else { base }.unwrap_or_default();
+        let whole = match within | flag {
+            namespaces::USER if within != 0 => base,
+            flags => best(20, || process::brief(flags, 0)),
+        };
         let remedy = if kind == "mount" {
             "the mount table is copied for each container: unmount what is not needed"
         } else {

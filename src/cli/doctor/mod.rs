@@ -76,22 +76,23 @@ fn options() -> Vec<Arg> {
 
 fn examine(session: &Session, arguments: &Arguments, problems: i32) -> Result<i32> {
     let form = form_or_json(arguments)?;
-    let facts = crate::host::probe().ok();
+    let probed = crate::host::probe();
+    let facts = probed.as_ref().ok();
     let layout = hierarchies::detect().ok();
-    let (systemd, trip) = systemd(facts.as_ref());
+    let (systemd, trip) = systemd(facts);
     let mut sections = vec![
         program(session),
-        kernel::section(facts.as_ref()),
-        caller::section(facts.as_ref()),
-        cgroups::section(layout.as_ref(), facts.as_ref()),
+        kernel::section(facts),
+        caller::section(probed.as_ref()),
+        cgroups::section(layout.as_ref(), facts),
         systemd,
         caller::security(),
-        caller::ids(facts.as_ref()),
+        caller::ids(facts),
         criu(),
-        limits::section(facts.as_ref()),
+        limits::section(facts),
     ];
     if arguments.switch("measure") {
-        sections.push(costs::section(layout.as_ref(), facts.as_ref(), trip));
+        sections.push(costs::section(layout.as_ref(), facts, trip));
     }
     let found = (count(&sections, Problem), count(&sections, Note));
     match form {

@@ -9,6 +9,3 @@ mod svg;
 mod waterfall;
 
 pub use record::Trace;
-
-/// The commands that write a trace. The others take the option, which an engine gives to all.
-pub const TRACED: [&str; 7] = ["create", "delete", "exec", "restore", "run", "start", "update"];

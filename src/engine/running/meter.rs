@@ -23,7 +23,7 @@ const SPARE: usize = 128;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asked {
     Running,
-    /// Also those that have ended, whose groups still have their counters.
+    /// Also those that have ended; the group has their counters as long as it is there.
     All,
     /// Running or not.
     Named(Vec<String>),

@@ -210,6 +210,8 @@ impl Work<'_> {
             _ if self.cgroup.is_some() => Err(Error::new("the process that copies was killed").remedy(
                 "the container's cgroup may be out of memory, which what tmpcopyup copies is charged to: limit it with size=",
             )),
+            _ if self.file.as_os_str().is_empty() => Err(Error::new("the process that changes the node was killed")
+                .remedy("no rule opens the node: remove it in the container if it is there, and try again")),
             _ => Err(Error::new("the process that changes the mounts was killed")
                 .remedy("`mounts remove` takes away what it has done")),
         }

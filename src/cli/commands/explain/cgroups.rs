@@ -1,6 +1,7 @@
 //! Where the cgroup is, and what is written there: the same pure renderings that the drivers carry out.
 
 use super::page::Item;
+use crate::cgroup::devices::Rule;
 use crate::cgroup::{Leg, Version, Write, routed};
 use crate::engine::Whole;
 use crate::plan::deeds::Deed;
@@ -60,8 +61,12 @@ pub fn limits(whole: &Whole) -> Vec<Item> {
 }
 
 pub fn device_rules(whole: &Whole) -> Vec<Item> {
+    rules(whole).iter().map(|rule| Item::plain(rule.to_string(), "")).collect()
+}
+
+/// Those that the cgroup gets.
+pub fn rules<'w>(whole: &'w Whole) -> &'w [Rule] {
     let guards = whole.deeds.iter().any(|deed| matches!(deed, Deed::GuardDevices(_)));
     let rules = whole.ready.prepared.limits.devices.as_ref().filter(|_| guards);
-    let Some(rules) = rules else { return Vec::new() };
-    rules.as_slice().iter().map(|rule| Item::plain(rule.to_string(), "")).collect()
+    rules.map_or(&[], |rules| rules.as_slice())
 }

@@ -1,6 +1,6 @@
 //! The mounts of a plan as a tree, from the steps that make them.
 
-use super::page::Item;
+use super::page::{Item, text};
 use crate::plan::{Field, Open, Plan, words};
 use crate::spec::Spec;
 use crate::wire::{Bind, Filesystem, Handle, Mount, Step};
@@ -25,7 +25,7 @@ pub fn items(spec: &Spec, plan: &Plan) -> Vec<Item> {
                 let from = if kind == source { kind } else { format!("{kind} from {source}") };
                 add(&text(target), with(from, values));
             }
-            Step::Bind(Bind { tree: handle, source, target, .. }) => match opened(plan, *handle) {
+            Step::Bind(Bind { tree: handle, source, target, .. }) => match plan.opens.get(*handle) {
                 Some(Open::Device { .. }) => {}
                 Some(_) => add(&text(target), with(tree(plan, *handle), without(&values, source))),
                 None => add(&text(target), format!("bind of {values}, a path of the container")),
@@ -44,13 +44,9 @@ pub fn items(spec: &Spec, plan: &Plan) -> Vec<Item> {
     table
 }
 
-fn opened<'p>(plan: &'p Plan, handle: Handle) -> Option<&'p Open<'p>> {
-    plan.opens.iter().nth(handle.0 as usize)
-}
-
 /// What the engine opens for a mount.
 fn tree(plan: &Plan, handle: Handle) -> String {
-    match opened(plan, handle) {
+    match plan.opens.get(handle) {
         Some(Open::Tree { path, flags, mapping, field, .. }) => {
             let recursive = *flags & libc::AT_RECURSIVE as u32 != 0;
             let is_root = *field == Field::Fixed("/root/path");
@@ -119,10 +115,6 @@ fn as_tree(items: Vec<Item>) -> Vec<Item> {
         open.extend(children(Some(at), depth + 1));
     }
     tree
-}
-
-fn text(path: &CStr) -> String {
-    path.to_string_lossy().into_owned()
 }
 
 #[cfg(test)]

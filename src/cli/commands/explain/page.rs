@@ -2,6 +2,7 @@
 
 use crate::cli::facts::Fact;
 use crate::error::Error;
+use std::ffi::CStr;
 
 /// Of a set of capabilities, what an item lists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +42,11 @@ impl Item {
     pub fn plain(what: impl Into<String>, value: impl Into<String>) -> Item {
         Item::new(what, value, None)
     }
+}
+
+/// A path of a plan.
+pub fn text(path: &CStr) -> String {
+    path.to_string_lossy().into_owned()
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,15 +3,14 @@
 //! The questions are asked of the plan where that has the answer, so that what the config asks for and does not get is no
 //! risk, and what the runtime adds is one.
 
-use super::capabilities;
-use super::page::{Page, Weight};
+use super::page::{Page, Weight, text};
 use super::sections::{has_user_namespace, shares};
+use super::{capabilities, cgroups};
 use crate::cgroup::devices::{Class, MKNOD};
 use crate::engine::Whole;
 use crate::error::Error;
 use crate::names::namespaces::{IPC, MOUNT, NETWORK, PID, UTS};
 use crate::names::{self, NAMESPACES, capability_names};
-use crate::plan::deeds::Deed;
 use crate::plan::program::Sets;
 use crate::plan::{Field, Open};
 use crate::spec::Spec;
@@ -166,10 +165,6 @@ fn when(so: bool, field: &str, value: &str) -> Vec<Seen> {
     if so { vec![(field.into(), value.into())] } else { Vec::new() }
 }
 
-fn text(path: &CStr) -> String {
-    path.to_string_lossy().into_owned()
-}
-
 impl Look<'_> {
     fn shared(&self, flag: u64) -> Vec<Seen> {
         when(shares(self.whole.plan, flag), "/linux/namespaces", "")
@@ -210,7 +205,7 @@ impl Look<'_> {
     /// The binds of the host's trees, each with its source, where it goes, and whether it can be written.
     fn binds(&self) -> Vec<(Field, PathBuf, String, bool)> {
         let plan = self.whole.plan;
-        let opened = |bind: &Bind| match plan.opens.iter().nth(bind.tree.0 as usize)? {
+        let opened = |bind: &Bind| match plan.opens.get(bind.tree)? {
             Open::Tree { path, .. } => Some(PathBuf::from(&**path)),
             _ => None,
         };
@@ -386,12 +381,9 @@ fn bare_kernel_files(look: &Look) -> Vec<Seen> {
 }
 
 fn wide_device_rules(look: &Look) -> Vec<Seen> {
-    let guards = look.whole.deeds.iter().any(|deed| matches!(deed, Deed::GuardDevices(_)));
-    let rules = look.whole.ready.prepared.limits.devices.as_ref().filter(|_| guards);
-    let rules = rules.map_or(&[][..], |rules| rules.as_slice());
     // Those of a terminal are each their own.
     let terminals = |major: Option<u32>| major == Some(136);
-    let wide = rules.iter().filter(|rule| {
+    let wide = cgroups::rules(look.whole).iter().filter(|rule| {
         let all = rule.range.class == Class::Any || rule.range.major.is_none() || rule.range.minor.is_none();
         rule.allow && all && rule.access & !MKNOD != 0 && !terminals(rule.range.major)
     });

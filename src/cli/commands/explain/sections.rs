@@ -1,6 +1,6 @@
 //! The plan by subject: each section is made of the deeds and the steps that are about it, in their order.
 
-use super::page::{HOST_SIDE, INSIDE, Item, Section};
+use super::page::{HOST_SIDE, INSIDE, Item, Section, text};
 use super::{capabilities, cgroups, mounts, seccomp};
 use crate::engine::Whole;
 use crate::names::{self, NAMESPACES};
@@ -8,7 +8,6 @@ use crate::plan::deeds::Deed;
 use crate::plan::{Open, Plan, words};
 use crate::spec::{Hook, IdMapping, Spec};
 use crate::wire::Step;
-use std::ffi::CStr;
 
 /// Name, title, and what fills it.
 type Filled = (&'static str, &'static str, fn(&Spec, &Whole) -> Vec<Item>);
@@ -63,10 +62,6 @@ fn steps(spec: &Spec, whole: &Whole, named: fn(&Plan, &Step) -> Option<String>) 
     told.collect()
 }
 
-fn text(path: &CStr) -> String {
-    path.to_string_lossy().into_owned()
-}
-
 fn namespaces(spec: &Spec, whole: &Whole) -> Vec<Item> {
     let plan = whole.plan;
     let listed = &spec.linux().namespaces;
@@ -97,7 +92,7 @@ fn devices(plan: &Plan, step: &Step) -> Option<String> {
     match step {
         Step::Device(device) => Some(text(device.path)),
         Step::Symlink { path, .. } => Some(text(path)),
-        Step::Bind(bind) => match plan.opens.iter().nth(bind.tree.0 as usize)? {
+        Step::Bind(bind) => match plan.opens.get(bind.tree)? {
             Open::Device { .. } => Some(format!("{} bound from the host", text(bind.target))),
             _ => None,
         },

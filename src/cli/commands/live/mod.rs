@@ -22,7 +22,11 @@ use std::time::{Duration, Instant};
 /// What both commands have.
 fn options() -> Vec<Arg> {
     vec![
-        switch("all", "also containers that have ended, as long as their cgroup is there").short('a'),
+        switch(
+            "all",
+            "also containers that have ended; their numbers are known as long as their cgroup is there",
+        )
+        .short('a'),
         option(
             "interval",
             "DURATION",
