@@ -2,6 +2,7 @@
 //! to be free without them.
 
 use crate::support::Container;
+use crate::support::older_kernel::without;
 use rruntime::sys::identity::landlock_version;
 use serde_json::{Value, json};
 use std::fs;
@@ -262,26 +263,13 @@ fn a_right_that_this_kernel_lacks_is_a_warning_or_an_error() {
         rules
     };
     let container = ruled(Container::new().sh("echo x > /etc/x && echo free"), &rules(false));
-    let ended = without_landlock(|| container.run());
+    let ended = without("landlock_create_ruleset", || container.run());
     assert!(ended.code == 0 && ended.out == "free\n", "{ended:?}");
     assert!(ended.err.contains("/annotations/org.rruntime.landlock has no effect"), "{}", ended.err);
     let container = ruled(Container::new().args(&["true"]), &rules(true));
-    let error = without_landlock(|| container.run()).fails();
+    let error = without("landlock_create_ruleset", || container.run()).fails();
     assert!(error.contains("has no Landlock") && error.contains("disableBestEffort"), "{error}");
     container.assert_gone();
-}
-
-fn without_landlock<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    use libseccomp::{ScmpAction, ScmpFilterContext, ScmpSyscall};
-    let filtered = || {
-        let mut filter = ScmpFilterContext::new(ScmpAction::Allow).unwrap();
-        filter.set_ctl_nnp(false).unwrap();
-        let call = ScmpSyscall::from_raw_syscall(libc::SYS_landlock_create_ruleset as i32);
-        filter.add_rule(ScmpAction::Errno(libc::ENOSYS), call).unwrap();
-        filter.load().unwrap();
-        work()
-    };
-    std::thread::scope(|scope| scope.spawn(filtered).join().unwrap())
 }
 
 #[test]
@@ -323,5 +311,5 @@ fn features_tells_the_rights_and_on_this_host_those_of_the_kernel() {
     assert_eq!(told(&["features"]), [16, 2, 2]);
     let there = landlock_version().map_or([0; 3], rruntime::names::landlock_rights);
     assert_eq!(told(&["features", "--host"]), there);
-    assert_eq!(without_landlock(|| told(&["features", "--host"])), [0; 3]);
+    assert_eq!(without("landlock_create_ruleset", || told(&["features", "--host"])), [0; 3]);
 }

@@ -1,36 +1,10 @@
-//! What an older kernel would answer, by a filter in front of this one: it is inherited by the commands of the thread.
+//! Lives on what an older kernel would answer.
 
 use crate::support::Container;
-use libseccomp::{ScmpAction, ScmpArgCompare, ScmpCompareOp, ScmpFilterContext, ScmpSyscall};
+use crate::support::older_kernel::without;
 use serde_json::json;
 use std::fs;
 use std::process::Stdio;
-
-/// fsconfig(FSCONFIG_SET_FD) is refused with EINVAL, as by kernels whose proc does not know `pidns` (before 6.18).
-pub fn without_pidns<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    let filtered = || {
-        let mut filter = ScmpFilterContext::new(ScmpAction::Allow).unwrap();
-        filter.set_ctl_nnp(false).unwrap();
-        let call = ScmpSyscall::from_name("fsconfig").unwrap();
-        let set_fd = ScmpArgCompare::new(1, ScmpCompareOp::Equal, 5);
-        filter.add_rule_conditional(ScmpAction::Errno(libc::EINVAL), call, &[set_fd]).unwrap();
-        filter.load().unwrap();
-        work()
-    };
-    std::thread::scope(|scope| scope.spawn(filtered).join().unwrap())
-}
-
-/// The call is refused with ENOSYS, as by a kernel that is older than the call, or was built without it.
-fn without<T: Send>(name: &str, work: impl FnOnce() -> T + Send) -> T {
-    let filtered = || {
-        let mut filter = ScmpFilterContext::new(ScmpAction::Allow).unwrap();
-        filter.set_ctl_nnp(false).unwrap();
-        filter.add_rule(ScmpAction::Errno(libc::ENOSYS), ScmpSyscall::from_name(name).unwrap()).unwrap();
-        filter.load().unwrap();
-        work()
-    };
-    std::thread::scope(|scope| scope.spawn(filtered).join().unwrap())
-}
 
 /// Every call of ours that is newer than Linux 3.10, or that a kernel can be built without.
 const NEWER: [&str; 26] = [

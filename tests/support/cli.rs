@@ -73,3 +73,25 @@ pub fn said(output: Output) -> Said {
         err: String::from_utf8(output.stderr).unwrap(),
     }
 }
+
+/// What `--debug` has said that it would do.
+pub struct Planned {
+    /// "deed" or "step".
+    pub kind: String,
+    pub number: i64,
+    pub field: String,
+    pub words: String,
+}
+
+/// "deed 3 for /linux/cgroupsPath: make the cgroup: /x" of each line of a log as JSON.
+pub fn planned(log: &str) -> Vec<Planned> {
+    let of_line = |line: &str| {
+        let message = serde_json::from_str::<serde_json::Value>(line).ok()?["msg"].as_str()?.to_owned();
+        let (kind, rest) = message.split_once(' ').filter(|(kind, _)| ["deed", "step"].contains(kind))?;
+        let (head, words) = rest.split_once(": ")?;
+        let (number, field) = head.split_once(" for ").unwrap_or((head, ""));
+        let [kind, field, words] = [kind, field, words].map(str::to_owned);
+        Some(Planned { kind, number: number.parse().ok()?, field, words })
+    };
+    log.lines().filter_map(of_line).collect()
+}

@@ -7,6 +7,7 @@ pub mod cgroups;
 pub mod cli;
 pub mod leftovers;
 pub mod mountinfo;
+pub mod older_kernel;
 pub mod ordinary;
 pub mod sweep;
 
@@ -215,6 +216,28 @@ impl Container {
     /// A script in the running container.
     pub fn exec_sh(&self, script: &str) -> Ended {
         self.call(&["exec", &self.id, "sh", "-c", script])
+    }
+
+    /// Whether a node that the container makes by itself can be opened. `device`: of a driver that no machine has, so that
+    /// what may be opened is "No such device", what may not is "not permitted".
+    pub fn opens(&self, device: &str) -> bool {
+        let script = format!("mknod /tmp/node {device} && head -c 1 /tmp/node; rm /tmp/node");
+        let said = self.exec_sh(&script).err;
+        assert!(said.contains("not permitted") != said.contains("No such device"), "{said}");
+        said.contains("No such device")
+    }
+
+    /// While `work` is done the record cannot be replaced: something is mounted on it.
+    pub fn with_a_fixed_record<T>(&self, work: impl FnOnce() -> T) -> T {
+        let record = self.state_root().join(&self.id).join("state.json");
+        let mut mount = Command::new("mount");
+        mount.arg("--bind").args([&record, &record]);
+        finish(mount).ok();
+        let done = work();
+        let mut unmount = Command::new("umount");
+        unmount.arg(&record);
+        finish(unmount).ok();
+        done
     }
 
     pub fn state(&self) -> Value {

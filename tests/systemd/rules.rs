@@ -2,7 +2,6 @@
 
 use crate::fixture::{file_of, property, scoped, started, systemctl};
 use crate::support::{Container, finish, is_v2};
-use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// One test at a time has systemd reloaded: a reload writes the control files of all scopes again.
@@ -35,15 +34,9 @@ fn an_update_that_fails_in_the_end_is_taken_back_from_systemd_too() {
     }));
     let name = if is_v2() { "MemoryMax" } else { "MemoryLimit" };
     assert_eq!(property(&container, name), (64 << 20).to_string());
-    // A record that cannot be replaced any more: something is mounted on it.
-    let record = container.state_root().join(&container.id).join("state.json");
-    let mut mount = Command::new("mount");
-    mount.arg("--bind").args([&record, &record]);
-    finish(mount).ok();
-    let error = container.call(&["update", "--memory", "33554432", &container.id]).fails();
-    let mut unmount = Command::new("umount");
-    unmount.arg(&record);
-    finish(unmount).ok();
+    let error = container
+        .with_a_fixed_record(|| container.call(&["update", "--memory", "33554432", &container.id]))
+        .fails();
     assert!(error.contains("no limit was changed"), "{error}");
     assert_eq!(property(&container, name), (64 << 20).to_string());
     container.call(&["delete", "--force", &container.id]).ok();

@@ -1,22 +1,14 @@
 //! Device rules of a running container: what may be opened before, after, and when an update fails.
 
-use crate::support::{Container, finish, is_v2};
+use crate::support::{Container, is_v2};
 use crate::update::{plain, running, update, update_json};
 use serde_json::json;
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 
 /// A driver that no machine has: what may be opened is "No such device", what may not is "not permitted".
 const ONE: &str = "c 240 0";
 const OTHER: &str = "c 240 1";
-
-fn opens(container: &Container, device: &str) -> bool {
-    let said =
-        container.exec_sh(&format!("mknod /tmp/node {device} && head -c 1 /tmp/node; rm /tmp/node")).err;
-    assert!(said.contains("not permitted") != said.contains("No such device"), "{said}");
-    said.contains("No such device")
-}
 
 fn rule(container: &Container, text: &str) -> crate::support::Ended {
     update(container, &["--device-rule", text])
@@ -31,24 +23,24 @@ fn list(container: &Container) -> String {
 #[test]
 fn a_rule_opens_devices_and_another_one_closes_them() {
     let container = running(json!({}));
-    assert!(!opens(&container, ONE));
+    assert!(!container.opens(ONE));
     rule(&container, "c 240:0 rw").ok();
-    assert!(opens(&container, ONE) && !opens(&container, OTHER));
+    assert!(container.opens(ONE) && !container.opens(OTHER));
     // What was changed before is still so.
     rule(&container, "allow c 240:* rw").ok();
-    assert!(opens(&container, ONE) && opens(&container, OTHER));
+    assert!(container.opens(ONE) && container.opens(OTHER));
     update(&container, &[]).ok();
     update_json(&container, &json!({"devices": [{"allow": false, "access": "rwm"}]})).ok();
-    assert!(opens(&container, ONE), "what engines write of devices is left out");
+    assert!(container.opens(ONE), "what engines write of devices is left out");
     rule(&container, "deny c 240:* rw").ok();
-    assert!(!opens(&container, ONE) && !opens(&container, OTHER));
+    assert!(!container.opens(ONE) && !container.opens(OTHER));
     // What every container has stays, and others stay closed.
     assert_eq!(container.exec_sh("head -c 1 /dev/zero | wc -c").ok(), "1\n");
-    assert!(!opens(&container, "b 240 0"));
+    assert!(!container.opens("b 240 0"));
     rule(&container, "a *:* rwm").ok();
-    assert!(opens(&container, "b 240 0"));
+    assert!(container.opens("b 240 0"));
     rule(&container, "deny a *:* rwm").ok();
-    assert!(!opens(&container, ONE));
+    assert!(!container.opens(ONE));
     assert_eq!(container.exec_sh("head -c 1 /dev/zero | wc -c").ok(), "1\n");
 }
 
@@ -56,14 +48,14 @@ fn a_rule_opens_devices_and_another_one_closes_them() {
 fn several_rules_come_in_their_order_beside_other_limits_or_a_file() {
     let container = running(json!({}));
     update(&container, &["--device-rule", "c 240:* rw", "--device-rule", "c 241:0 r"]).ok();
-    assert!(opens(&container, OTHER) && opens(&container, "c 241 0"));
+    assert!(container.opens(OTHER) && container.opens("c 241 0"));
     assert!(
         container.exec_sh("mknod /tmp/x c 241 0; echo > /tmp/x; rm /tmp/x").err.contains("not permitted")
     );
     let file = container.dir.join("resources.json");
     fs::write(&file, "{}").unwrap();
     update(&container, &["-r", file.to_str().unwrap(), "--device-rule", "c 242:0 rw"]).ok();
-    assert!(opens(&container, "c 242 0") && opens(&container, ONE));
+    assert!(container.opens("c 242 0") && container.opens(ONE));
 }
 
 #[test]
@@ -100,29 +92,16 @@ fn a_part_of_a_wider_rule_is_closed_on_v2_and_refused_on_v1() {
     let ended = plain(rule(&container, "deny c 240:0 rw"));
     if is_v2() {
         ended.ok();
-        assert!(!opens(&container, ONE));
+        assert!(!container.opens(ONE));
     } else {
         let error = ended.fails();
         assert!(error.contains("cgroup v1 cannot take") && error.contains("--device-rule"), "{error}");
-        assert!(opens(&container, ONE));
+        assert!(container.opens(ONE));
     }
-    assert!(opens(&container, OTHER));
+    assert!(container.opens(OTHER));
     // The record has what the kernel has.
     rule(&container, "c 243:0 rw").ok();
-    assert_eq!(opens(&container, ONE), !is_v2());
-}
-
-/// While `work` is done the record cannot be replaced: something is mounted on it.
-pub fn with_a_fixed_record<T>(container: &Container, work: impl FnOnce() -> T) -> T {
-    let record = container.state_root().join(&container.id).join("state.json");
-    let mut mount = Command::new("mount");
-    mount.arg("--bind").args([&record, &record]);
-    finish(mount).ok();
-    let done = work();
-    let mut unmount = Command::new("umount");
-    unmount.arg(&record);
-    finish(unmount).ok();
-    done
+    assert_eq!(container.opens(ONE), !is_v2());
 }
 
 #[test]
@@ -131,13 +110,13 @@ fn an_update_that_fails_in_the_end_takes_its_rules_back() {
     rule(&container, "c 241:0 rw").ok();
     let before = list(&container);
     for text in ["c 240:* rw", "deny c 241:0 w", "a *:* rwm"] {
-        let ended = with_a_fixed_record(&container, || rule(&container, text));
+        let ended = container.with_a_fixed_record(|| rule(&container, text));
         assert!(ended.fails().contains("no limit was changed"), "{text}");
         assert_eq!(list(&container), before, "{text}");
-        assert!(!opens(&container, ONE) && opens(&container, "c 241 0"), "{text}");
+        assert!(!container.opens(ONE) && container.opens("c 241 0"), "{text}");
     }
     rule(&container, "c 240:0 rw").ok();
-    assert!(opens(&container, ONE));
+    assert!(container.opens(ONE));
 }
 
 #[test]
@@ -149,9 +128,9 @@ fn what_another_program_has_opened_stays_open() {
     let group = PathBuf::from("/sys/fs/cgroup/devices").join(&container.id);
     fs::write(group.join("devices.allow"), "c 241:* rw").unwrap();
     rule(&container, "c 240:0 rw").ok();
-    assert!(opens(&container, "c 241 7") && opens(&container, ONE));
+    assert!(container.opens("c 241 7") && container.opens(ONE));
     rule(&container, "deny c 240:0 rw").ok();
-    assert!(opens(&container, "c 241 7") && !opens(&container, ONE));
+    assert!(container.opens("c 241 7") && !container.opens(ONE));
     // Rules that are of another kind are not ours to change.
     fs::write(group.join("devices.allow"), "a").unwrap();
     let error = rule(&container, "c 240:0 rw").fails();

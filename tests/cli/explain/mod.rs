@@ -5,6 +5,7 @@ mod findings;
 mod schema;
 mod syscalls;
 
+use crate::support::cli::planned;
 use crate::support::{Container, Ended, has_controller, is_v2};
 use serde_json::{Value, json};
 use std::fs;
@@ -81,15 +82,10 @@ fn a_page_for_people_has_the_mounts_as_a_tree_and_the_field_of_each() {
     assert!(explain(&Container::new().args(&["true"]), &["--steps"]).out.contains("inside, in this order\n"));
 }
 
-/// Deeds and steps of the log of `create`: what, value, field.
+/// Deeds or steps of the log of `create`: what, value, field.
 fn done(log: &str, kind: &str) -> Vec<[String; 3]> {
-    let of_line = |line: &str| {
-        let message = serde_json::from_str::<Value>(line).ok()?["msg"].as_str()?.to_owned();
-        let (head, rest) = message.strip_prefix(kind)?.strip_prefix(' ')?.split_once(": ")?;
-        let field = head.split_once(" for ").map_or("", |(_, field)| field);
-        Some([rest.to_owned(), String::new(), field.to_owned()])
-    };
-    log.lines().filter_map(of_line).collect()
+    let of_kind = planned(log).into_iter().filter(|plan| plan.kind == kind);
+    of_kind.map(|plan| [plan.words, String::new(), plan.field]).collect()
 }
 
 /// As the log has them: in one text.

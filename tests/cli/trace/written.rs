@@ -1,5 +1,6 @@
 //! `--trace`: what a command has done, as trace events; also of one that fails, is killed, or shares its file with others.
 
+use crate::support::cli::{Planned, planned};
 use crate::support::{Container, Ended, wait_until};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -78,23 +79,6 @@ fn assert_sound(rows: &[Value]) {
     }
 }
 
-/// "deed 3 for /linux/cgroupsPath: make the cgroup: /x" of a debug log, as (kind, number, field, words).
-fn planned(log: &str) -> Vec<(String, i64, String, String)> {
-    let mut found = Vec::new();
-    for line in log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
-        let message = line["msg"].as_str().unwrap_or_default().to_owned();
-        let Some((kind, rest)) = message.split_once(' ') else { continue };
-        if !["deed", "step"].contains(&kind) {
-            continue;
-        }
-        let Some((head, words)) = rest.split_once(": ") else { continue };
-        let (number, field) = head.split_once(" for ").unwrap_or((head, ""));
-        let Ok(number) = number.parse() else { continue };
-        found.push((kind.to_owned(), number, field.to_owned(), words.to_owned()));
-    }
-    found
-}
-
 #[test]
 fn each_deed_and_step_of_the_plan_is_there_in_order_with_its_field() {
     let container = Container::new().args(&["true"]);
@@ -104,12 +88,14 @@ fn each_deed_and_step_of_the_plan_is_there_in_order_with_its_field() {
     let rows = rows(&trace);
     assert_sound(&rows);
     for (kind, least) in [("deed", 15), ("step", 40)] {
-        let wanted: Vec<_> =
-            planned(&fs::read_to_string(&log).unwrap()).into_iter().filter(|plan| plan.0 == kind).collect();
+        let wanted: Vec<_> = planned(&fs::read_to_string(&log).unwrap())
+            .into_iter()
+            .filter(|plan| plan.kind == kind)
+            .collect();
         let done = of(&rows, kind);
-        assert!(wanted.len() >= least, "{wanted:#?}");
-        assert_eq!(done.len(), wanted.len(), "{done:#?}, {wanted:#?}");
-        for (row, (_, number, field, words)) in done.iter().zip(&wanted) {
+        assert!(wanted.len() >= least, "{kind}: {}", wanted.len());
+        assert_eq!(done.len(), wanted.len(), "{done:#?}");
+        for (row, Planned { number, field, words, .. }) in done.iter().zip(&wanted) {
             assert_eq!(row["args"]["number"], *number, "{row}");
             assert_eq!(row["args"]["field"].as_str().unwrap_or_default(), field, "{row}");
             let (name, value) =

@@ -28,19 +28,12 @@ fn mounts(container: &Container, verb: &str, device: &str) -> Ended {
     ended
 }
 
-/// Whether a node that the container makes by itself can be opened.
-fn is_open(container: &Container) -> bool {
-    let said = container.exec_sh("mknod /tmp/own c 240 5 && head -c 1 /tmp/own; rm /tmp/own").err;
-    assert!(said.contains("not permitted") != said.contains("No such device"), "{said}");
-    said.contains("No such device")
-}
-
 #[test]
 fn a_device_comes_with_its_rule_and_goes_with_it() {
     let container = sleeper();
     let host = node(&container, "node");
     let host = host.to_str().unwrap();
-    assert!(!is_open(&container));
+    assert!(!container.opens("c 240 5"));
     mounts(&container, "add", &format!("{host}:/dev/snd/mine")).ok();
     assert_eq!(
         container.exec_sh("stat -c '%F %t:%T %a %u:%g' /dev/snd/mine").ok(),
@@ -51,10 +44,10 @@ fn a_device_comes_with_its_rule_and_goes_with_it() {
     // With access of one kind only, at another path.
     mounts(&container, "add", &format!("{host}:/dev/second:r")).ok();
     mounts(&container, "remove", "/dev/second").ok();
-    assert!(is_open(&container), "the first one's rule is still there");
+    assert!(container.opens("c 240 5"), "the first one's rule is still there");
     mounts(&container, "remove", "/dev/snd/mine").ok();
     container.exec_sh("test -e /dev/snd/mine").fails();
-    assert!(!is_open(&container));
+    assert!(!container.opens("c 240 5"));
     let error = mounts(&container, "remove", "/dev/snd/mine").fails();
     assert!(error.contains("--device") && error.contains("has made no node"), "{error}");
 }
@@ -64,7 +57,7 @@ fn access_is_as_it_was_asked_for() {
     let container = sleeper();
     let host = node(&container, "node");
     mounts(&container, "add", &format!("{}:/dev/mine:r", host.display())).ok();
-    assert!(is_open(&container));
+    assert!(container.opens("c 240 5"));
     assert!(container.exec_sh("echo > /dev/mine").fails().contains("not permitted"));
 }
 
@@ -78,7 +71,7 @@ fn what_the_config_allows_stays_when_the_device_goes() {
     let host = node(&container, "node");
     mounts(&container, "add", &format!("{}:/dev/mine", host.display())).ok();
     mounts(&container, "remove", "/dev/mine").ok();
-    assert!(is_open(&container));
+    assert!(container.opens("c 240 5"));
 }
 
 #[test]
@@ -93,18 +86,12 @@ fn nothing_is_replaced_and_a_failure_leaves_nothing() {
         assert!(error.contains(words) && error.contains("--device"), "{inside}: {error}");
     }
     assert_eq!(container.exec_sh("cat /dev/there; ls /tmp").ok(), "mine\n");
-    assert!(!is_open(&container));
-    let record = container.state_root().join(&container.id).join("state.json");
-    let mut mount = Command::new("mount");
-    mount.arg("--bind").args([&record, &record]);
-    finish(mount).ok();
-    let ended = mounts(&container, "add", &format!("{}:/dev/mine", host.display()));
-    let mut unmount = Command::new("umount");
-    unmount.arg(&record);
-    finish(unmount).ok();
+    assert!(!container.opens("c 240 5"));
+    let ended =
+        container.with_a_fixed_record(|| mounts(&container, "add", &format!("{}:/dev/mine", host.display())));
     ended.fails();
     container.exec_sh("test -e /dev/mine").fails();
-    assert!(!is_open(&container));
+    assert!(!container.opens("c 240 5"));
 }
 
 #[test]
@@ -116,7 +103,7 @@ fn what_the_container_has_put_in_its_place_stays_and_the_rule_goes() {
     let ended = mounts(&container, "remove", "/dev/mine");
     assert!(ended.code == 0 && ended.err.contains("something else"), "{ended:?}");
     assert_eq!(container.exec_sh("cat /dev/mine").ok(), "other\n");
-    assert!(!is_open(&container));
+    assert!(!container.opens("c 240 5"));
     // One that is gone needs no word.
     mounts(&container, "add", &format!("{}:/dev/gone", host.display())).ok();
     container.exec_sh("rm /dev/gone").ok();

@@ -6,12 +6,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What `record` wrote and said.
-fn record(container: &Container, options: &[&str]) -> (Ended, PathBuf) {
+/// The command, and where it writes the profile.
+fn recording(container: &Container) -> (Command, PathBuf) {
     container.write_config();
     let output = container.dir.join("profile.json");
     let mut command = container.command(&["seccomp", "record", "--bundle"]);
-    command.arg(container.bundle()).arg("--output").arg(&output).args(options).arg(&container.id);
+    command.arg(container.bundle()).arg("--output").arg(&output).arg(&container.id);
+    (command, output)
+}
+
+/// What `record` wrote and said.
+fn record(container: &Container, options: &[&str]) -> (Ended, PathBuf) {
+    let (mut command, output) = recording(container);
+    command.args(options);
     (finish(command), output)
 }
 
@@ -166,11 +173,8 @@ fn works_on_i386(container: &Container) -> bool {
 #[test]
 fn an_exec_in_the_meantime_is_recorded_too() {
     let container = Container::new().sh("while [ ! -e /tmp/end ]; do sleep 0.05; done");
-    container.write_config();
-    let output = container.dir.join("profile.json");
-    let mut command = container.command(&["seccomp", "record", "--bundle"]);
-    command.arg(container.bundle()).arg("-o").arg(&output).arg(&container.id).stderr(Stdio::null());
-    let mut recording = command.spawn().unwrap();
+    let (mut command, output) = recording(&container);
+    let mut recording = command.stderr(Stdio::null()).spawn().unwrap();
     crate::support::wait_until("it runs", || {
         container.call(&["state", &container.id]).out.contains("\"running\"")
     });
@@ -192,15 +196,12 @@ fn whatever_ends_the_container_the_profile_is_written_and_the_exit_code_is_its_o
 
     let container =
         Container::new().sh("trap 'umount /none; exit 5' TERM INT; echo ready; while :; do sleep 0.1; done");
-    container.write_config();
     for (signal, code) in
         [(nix::sys::signal::SIGTERM, 5), (nix::sys::signal::SIGINT, 5), (nix::sys::signal::SIGKILL, 137)]
     {
-        let output = container.dir.join("profile.json");
+        let (mut command, output) = recording(&container);
         // The first time there is none.
         let _ = fs::remove_file(&output);
-        let mut command = container.command(&["seccomp", "record", "--bundle"]);
-        command.arg(container.bundle()).arg("-o").arg(&output).arg(&container.id);
         let mut recording = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut word = [0; 6];
         std::io::Read::read_exact(recording.stdout.as_mut().unwrap(), &mut word).unwrap();
@@ -219,10 +220,7 @@ fn whatever_ends_the_container_the_profile_is_written_and_the_exit_code_is_its_o
 #[test]
 fn a_recorder_that_is_killed_gives_the_container_nothing_and_delete_takes_it_away() {
     let container = Container::new().sh("echo ready; while :; do sleep 0.05; done");
-    container.write_config();
-    let output = container.dir.join("profile.json");
-    let mut command = container.command(&["seccomp", "record", "--bundle"]);
-    command.arg(container.bundle()).arg("-o").arg(&output).arg(&container.id);
+    let (mut command, output) = recording(&container);
     let mut recording = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut word = [0; 6];
     std::io::Read::read_exact(recording.stdout.as_mut().unwrap(), &mut word).unwrap();

@@ -2,7 +2,7 @@
 //! it looks up while the container renames them.
 
 use crate::canary::{Canary, in_user_namespace};
-use crate::older_kernel;
+use crate::support::older_kernel;
 use crate::support::{Container, Ended, wait_until};
 use serde_json::{Value, json};
 use std::fs;
