@@ -12,6 +12,10 @@ FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 # .cargo/config.toml names the host as the target, so cargo puts the binary one folder deeper than usual. `install` uses
 # the link, because under sudo there is often no rustc to ask.
 HOST    := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
+# A release is linked with musl where this toolchain can (hack/install-deps sees to it), and otherwise with the host's C
+# library: glibc's start alone takes 0.2 ms of every command, for it asks the processor what it can do (docs/performance.md).
+MUSL    := $(HOST:-gnu=-musl)
+RELEASE  = $(if $(wildcard $(shell rustc --print sysroot 2>/dev/null)/lib/rustlib/$(MUSL)/lib),$(MUSL),$(HOST))
 BINARY   = target/rruntime
 
 # Manual pages and completions, which the binary prints at build time: install only copies, and runs nothing as root.
@@ -31,8 +35,8 @@ run: deps ## build rruntime and run bundles/hello: a container that prints what 
 	@hack/run-hello
 
 build: ## build the release binary, target/rruntime
-	RRUNTIME_COMMIT=$$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown) $(CARGO) build --release --locked
-	@ln -sfn $(HOST)/release/rruntime $(BINARY)
+	RRUNTIME_COMMIT=$$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown) $(CARGO) build --release --locked --target $(RELEASE)
+	@ln -sfn $(RELEASE)/release/rruntime $(BINARY)
 	@rm -rf $(PAGES) && mkdir -p $(PAGES)
 	@$(BINARY) manual --directory $(PAGES)
 	@for shell in bash zsh fish; do $(BINARY) completion $$shell > $(PAGES)/$$shell || exit 1; done

@@ -22,8 +22,9 @@ const FLAGS: &[&str] = &[
 
 /// init and a release end where they panic, and are stripped: nothing in them can use tables to unwind the stack, and they
 /// are a twelfth of each file. rustc leaves them out at request, but then for tests too, which do unwind; so the linker does.
-const WITHOUT_UNWINDING: &str =
-    "SECTIONS { /DISCARD/ : { *(.eh_frame) *(.eh_frame_hdr) } } INSERT AFTER .text;\n";
+/// musl's start-up code refers to its own.
+const WITHOUT_UNWINDING: &str = "SECTIONS { .frames_of_start : { *crt*.o(.eh_frame) } \
+    /DISCARD/ : { *(.eh_frame) *(.eh_frame_hdr) } } INSERT AFTER .text;\n";
 
 fn main() -> Result<()> {
     // All that is below: the sources, the manifest, the lock file.
@@ -46,14 +47,14 @@ fn main() -> Result<()> {
         flags.push("-Ctarget-feature=-outline-atomics".to_owned());
     }
     if env::var("PROFILE").as_deref() == Ok("release") {
-        // src/sys/left_out.rs defines functions of the C library, which may define them once more.
+        // src/sys/left_out defines functions of the C library, which may define them once more.
         println!("cargo::rustc-link-arg-bin=rruntime=-Wl,-z,muldefs");
     }
     if reads_packed_relocations() {
         println!("cargo::rustc-link-arg-bin=rruntime=-Wl,-z,pack-relative-relocs");
     }
     println!("cargo::rustc-env=RRUNTIME_WIRE_FORMAT={:016x}", wire_format()?);
-    let programs = build_sealed(&out, &target, flags)?;
+    let programs = build_sealed(&out, &target.replace("-musl", "-gnu"), flags)?;
     for name in ["rruntime-init", "rruntime-keeper"] {
         let program = programs.join(name);
         fs::copy(&program, out.join(name)).with_context(|| format!("copy {}", program.display()))?;
@@ -83,6 +84,9 @@ fn reads_packed_relocations() -> bool {
     let features = env::var("CARGO_CFG_TARGET_FEATURE").unwrap_or_default();
     let is_static = features.split(',').any(|feature| feature == "crt-static");
     let is_here = env::var("TARGET") == env::var("HOST");
+    if env::var("CARGO_CFG_TARGET_ENV").as_deref() == Ok("musl") {
+        return is_static;
+    }
     let Ok(output) = Command::new("getconf").arg("GNU_LIBC_VERSION").output() else { return false };
     let text = String::from_utf8_lossy(&output.stdout);
     let version = text.trim().strip_prefix("glibc ").and_then(|version| version.split_once('.'));

@@ -117,24 +117,30 @@ pub fn capability_mask<N: AsRef<str>>(names: impl IntoIterator<Item = N>) -> u64
 
 // --- resource limits ------------------------------------------------------------------------------------
 
+// C libraries give these numbers different types.
+pub const RLIMIT_LOCKS: u32 = libc::RLIMIT_LOCKS as _;
+pub const RLIMIT_NOFILE: u32 = libc::RLIMIT_NOFILE as _;
+pub const RLIMIT_NPROC: u32 = libc::RLIMIT_NPROC as _;
+pub const RLIMIT_RSS: u32 = libc::RLIMIT_RSS as _;
+
 /// `process.rlimits[].type`.
 pub const RLIMITS: [(&str, u32); 16] = [
-    ("RLIMIT_AS", libc::RLIMIT_AS),
-    ("RLIMIT_CORE", libc::RLIMIT_CORE),
-    ("RLIMIT_CPU", libc::RLIMIT_CPU),
-    ("RLIMIT_DATA", libc::RLIMIT_DATA),
-    ("RLIMIT_FSIZE", libc::RLIMIT_FSIZE),
-    ("RLIMIT_LOCKS", libc::RLIMIT_LOCKS),
-    ("RLIMIT_MEMLOCK", libc::RLIMIT_MEMLOCK),
-    ("RLIMIT_MSGQUEUE", libc::RLIMIT_MSGQUEUE),
-    ("RLIMIT_NICE", libc::RLIMIT_NICE),
-    ("RLIMIT_NOFILE", libc::RLIMIT_NOFILE),
-    ("RLIMIT_NPROC", libc::RLIMIT_NPROC),
-    ("RLIMIT_RSS", libc::RLIMIT_RSS),
-    ("RLIMIT_RTPRIO", libc::RLIMIT_RTPRIO),
-    ("RLIMIT_RTTIME", libc::RLIMIT_RTTIME),
-    ("RLIMIT_SIGPENDING", libc::RLIMIT_SIGPENDING),
-    ("RLIMIT_STACK", libc::RLIMIT_STACK),
+    ("RLIMIT_AS", libc::RLIMIT_AS as _),
+    ("RLIMIT_CORE", libc::RLIMIT_CORE as _),
+    ("RLIMIT_CPU", libc::RLIMIT_CPU as _),
+    ("RLIMIT_DATA", libc::RLIMIT_DATA as _),
+    ("RLIMIT_FSIZE", libc::RLIMIT_FSIZE as _),
+    ("RLIMIT_LOCKS", RLIMIT_LOCKS),
+    ("RLIMIT_MEMLOCK", libc::RLIMIT_MEMLOCK as _),
+    ("RLIMIT_MSGQUEUE", libc::RLIMIT_MSGQUEUE as _),
+    ("RLIMIT_NICE", libc::RLIMIT_NICE as _),
+    ("RLIMIT_NOFILE", RLIMIT_NOFILE),
+    ("RLIMIT_NPROC", RLIMIT_NPROC),
+    ("RLIMIT_RSS", RLIMIT_RSS),
+    ("RLIMIT_RTPRIO", libc::RLIMIT_RTPRIO as _),
+    ("RLIMIT_RTTIME", libc::RLIMIT_RTTIME as _),
+    ("RLIMIT_SIGPENDING", libc::RLIMIT_SIGPENDING as _),
+    ("RLIMIT_STACK", libc::RLIMIT_STACK as _),
 ];
 
 // --- namespaces -----------------------------------------------------------------------------------------
@@ -460,9 +466,10 @@ pub const PERSONALITY_DOMAINS: [(&str, u32); 2] = [("LINUX", 0), ("LINUX32", 0x0
 
 /// `linux.personality.flags`. The specification names none yet; these are the kernel's own names.
 pub const PERSONALITY_FLAGS: [(&str, u32); 11] = [
-    ("UNAME26", libc::UNAME26 as u32),
+    // The libc crate has these two for glibc alone.
+    ("UNAME26", 0x002_0000),
     ("ADDR_NO_RANDOMIZE", libc::ADDR_NO_RANDOMIZE as u32),
-    ("FDPIC_FUNCPTRS", libc::FDPIC_FUNCPTRS as u32),
+    ("FDPIC_FUNCPTRS", 0x008_0000),
     ("MMAP_PAGE_ZERO", libc::MMAP_PAGE_ZERO as u32),
     ("ADDR_COMPAT_LAYOUT", libc::ADDR_COMPAT_LAYOUT as u32),
     ("READ_IMPLIES_EXEC", libc::READ_IMPLIES_EXEC as u32),

@@ -43,7 +43,7 @@ impl Needs {
             (self.notify, "close", [DESCRIPTOR, 0, 0, 0, 0, 0]),
             (self.spawns, "clone", [spawning, 0, 0, ADDRESS, 0, 0]),
             (self.spawns, "setsid", [0; 6]),
-            (self.terminal, "ioctl", [0, libc::TIOCSCTTY, 0, 0, 0, 0]),
+            (self.terminal, "ioctl", [0, u64::from(libc::TIOCSCTTY as u32), 0, 0, 0, 0]),
         ]
         .into_iter()
         .filter_map(|(needed, name, arguments)| needed.then_some((name, arguments)))
@@ -141,7 +141,7 @@ mod tests {
         let new_user =
             libc::CLONE_PARENT as u64 | libc::CLONE_CHILD_SETTID as u64 | libc::CLONE_NEWUSER as u64;
         assert!(!allows(&wide, native, "clone", [new_user, 0, 0, 0, 0, 0]));
-        assert!(!allows(&wide, native, "ioctl", [0, libc::TIOCSTI, 0, 0, 0, 0]));
+        assert!(!allows(&wide, native, "ioctl", [0, u64::from(libc::TIOCSTI as u32), 0, 0, 0, 0]));
         // What the profile allows stays as it allows it, and nothing is added for it.
         let most = Needs { gives_up: true, listens: true, spawns: true, terminal: true, notify: false };
         let once = with_needs(&wide, most).unwrap();

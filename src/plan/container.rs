@@ -569,7 +569,7 @@ impl<'a> Builder<'a, '_> {
         let (soft, hard) = self.host.open_files;
         if !own_limit && (self.host.open_files_are_raised || self.opens.exceed(soft)) {
             // The engine raises it for the descriptors of this plan.
-            self.push(Step::Rlimit { resource: libc::RLIMIT_NOFILE, soft, hard });
+            self.push(Step::Rlimit { resource: names::RLIMIT_NOFILE, soft, hard });
         }
         // Without a pid namespace of its own a container's processes are seen by the caller's anyway. In a new one it is
         // alone, until another process is let in while it waits for hooks or for `start`.

@@ -50,7 +50,7 @@ impl Program<'_, '_> {
         if process.user.uid != 0 || self.user_namespace {
             script.push(Field::None, Step::StreamOwner { uid: process.user.uid });
         }
-        self.push_rlimits(script, |kind| kind != libc::RLIMIT_NOFILE && !self.is_the_parents(kind))?;
+        self.push_rlimits(script, |kind| kind != names::RLIMIT_NOFILE && !self.is_the_parents(kind))?;
         let umask = process.user.umask.unwrap_or(0o022);
         script.push(Field::Fixed("/process/user/umask"), Step::Umask { value: umask });
         let landlock = self.host.landlock.as_ref();
@@ -101,7 +101,7 @@ impl Program<'_, '_> {
         if needed != 0 {
             sets.push(needed, needed, script);
         }
-        self.push_rlimits(script, |kind| kind == libc::RLIMIT_NOFILE)?;
+        self.push_rlimits(script, |kind| kind == names::RLIMIT_NOFILE)?;
         let to_load = if loading == Loading::Never { 0 } else { needed & SYS_ADMIN };
         if needed != to_load {
             sets.push(to_load, to_load, script);
@@ -116,7 +116,7 @@ impl Program<'_, '_> {
             let session = if process.terminal { Field::Fixed("/process/terminal") } else { Field::None };
             script.push(session, Step::Session {});
             if process.rlimits.iter().any(|limit| &*limit.kind == "RLIMIT_NPROC")
-                && self.is_the_parents(libc::RLIMIT_NPROC)
+                && self.is_the_parents(names::RLIMIT_NPROC)
             {
                 let point = Point::Processes;
                 script.push(Field::Fixed("/process/rlimits"), Step::Sync { point });
@@ -141,7 +141,7 @@ impl Program<'_, '_> {
     /// A limit on processes may forbid the birth: the parent sets it, where it has the right to.
     fn is_the_parents(&self, kind: u32) -> bool {
         let may = self.user_namespace || self.host.permitted & SYS_RESOURCE != 0;
-        self.birth == Birth::Late && kind == libc::RLIMIT_NPROC && may
+        self.birth == Birth::Late && kind == names::RLIMIT_NPROC && may
     }
 
     /// The image's /etc/passwd is opened with what the program may do itself, hence after the identity. The environment that

@@ -10,6 +10,7 @@ use super::{Host, settings};
 use super::{behind, belonging};
 use crate::cgroup::{Location, Unit};
 use crate::error::{Error, Result};
+use crate::names;
 use crate::names::namespaces::USER;
 use crate::seccomp::Filter;
 use crate::spec::{Hook, Linux, Process};
@@ -95,7 +96,7 @@ pub fn exec<'a>(
     let raised = host.open_files_are_raised || tenant.opens.exceed(soft);
     if raised && !process.rlimits.iter().any(|limit| &*limit.kind == "RLIMIT_NOFILE") {
         // The engine may have raised it for itself.
-        tenant.script.push(Field::None, Step::Rlimit { resource: libc::RLIMIT_NOFILE, soft, hard });
+        tenant.script.push(Field::None, Step::Rlimit { resource: names::RLIMIT_NOFILE, soft, hard });
     }
     let program = Program { preserve_fds, held, ..program(process, to, host, filter, tracers) };
     tenant.confined = program.push(&mut tenant.script, &mut tenant.warnings)?;

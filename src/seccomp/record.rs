@@ -81,7 +81,7 @@ pub const NEEDS: &[(&str, u8)] = &[
 const EXACTLY: &[(&str, u32, u64, u64, u8)] = &[
     ("clone", 0, libc::CLONE_THREAD as u64, libc::CLONE_THREAD as u64, RUNC),
     ("clone", 0, u64::MAX, (libc::CLONE_PARENT | libc::CLONE_CHILD_SETTID) as u64, RRUNTIME),
-    ("ioctl", 1, u64::MAX, libc::TIOCSCTTY, RRUNTIME),
+    ("ioctl", 1, u64::MAX, libc::TIOCSCTTY as u32 as u64, RRUNTIME),
 ];
 
 const ALLOW: &str = "SCMP_ACT_ALLOW";

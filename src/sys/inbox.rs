@@ -58,11 +58,13 @@ impl Inbox {
         laid.header = unsafe { zeroed() };
         (laid.header.msg_hdr.msg_iov, laid.header.msg_hdr.msg_iovlen) = (&raw mut laid.part, 1);
         (laid.before, laid.connection) = (before, connection);
-        let none = ptr::null_mut();
+        let none = ptr::null_mut::<libc::timespec>();
         let received = super::uninterrupted(|| {
             let header = &raw mut laid.header;
+            // By number, as in `Marks::send`.
+            let (file, flags) = (socket.as_raw_fd(), libc::MSG_DONTWAIT);
             // SAFETY: it writes into the bytes of this mapping and the length into its header, which stay mapped.
-            check(unsafe { libc::recvmmsg(socket.as_raw_fd(), header, 1, libc::MSG_DONTWAIT, none) })
+            check(unsafe { libc::syscall(libc::SYS_recvmmsg, file, header, 1, flags, none) })
         });
         match received {
             Ok(_) => Ok(&laid.bytes[..(laid.header.msg_len as usize).min(ROOM)]),

@@ -52,20 +52,18 @@ impl Marks {
         self.forget();
         // SAFETY: the mapping is as long as `Laid`, and the header is ours alone.
         let header = unsafe { &raw mut (*self.0.pointer()).header };
-        let made = libc::msghdr {
-            msg_iov: &raw mut part,
-            msg_iovlen: 1,
-            // The kernel does not look at it where something is sent.
-            msg_flags: which as i32,
-            // SAFETY: all zeroes is a valid value of this plain struct.
-            ..unsafe { zeroed() }
-        };
+        // SAFETY: all zeroes is a valid value of this plain struct.
+        let mut made: libc::msghdr = unsafe { zeroed() };
+        (made.msg_iov, made.msg_iovlen) = (&raw mut part, 1);
+        // The kernel does not look at it where something is sent.
+        made.msg_flags = which as i32;
         // SAFETY: as above; volatile, because another process reads it when this one is killed.
         unsafe { ptr::write_volatile(&raw mut (*header).msg_hdr, made) };
         let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
         // SAFETY: it reads the header, the part and the bytes, and writes the length into the header: all stay for the call.
-        uninterrupted(|| check(unsafe { libc::sendmmsg(socket.as_raw_fd(), header, 1, flags as _) }))
-            .map(drop)
+        // By number: a C library may send one by one, and write the length itself, after the call and too late.
+        let sent = || unsafe { libc::syscall(libc::SYS_sendmmsg, socket.as_raw_fd(), header, 1, flags) };
+        uninterrupted(|| check(sent())).map(drop)
     }
 
     /// Whether the last datagram that was sent is this one.

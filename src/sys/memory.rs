@@ -6,17 +6,6 @@ use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-/// The heap grows by this much at once: by the library's 128 KiB a config costs half a dozen calls.
-const HEAP_STEP: i32 = 1 << 20;
-
-/// For the program, at its start: what is not used of a step takes no memory, and nothing is given back before the end.
-pub fn grow_heap_in_large_steps() {
-    for (option, value) in [(libc::M_TOP_PAD, HEAP_STEP), (libc::M_TRIM_THRESHOLD, i32::MAX)] {
-        // SAFETY: mallopt takes numbers, before there is another thread. A refusal changes nothing.
-        unsafe { libc::mallopt(option, value) };
-    }
-}
-
 const SEALS: i32 = libc::F_SEAL_WRITE | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
 
 /// May the file's content be executed?

@@ -4,12 +4,14 @@
 //! be restarted. Ordinary calls come from nix; what nix lacks is here.
 #![allow(unsafe_code)]
 
+pub mod arguments;
 pub mod bpf;
 pub mod clock;
 pub mod epoll;
 pub mod file;
+pub mod heap;
 pub mod inbox;
-#[cfg(all(panic = "abort", target_env = "gnu", not(debug_assertions)))]
+#[cfg(all(panic = "abort", not(debug_assertions)))]
 mod left_out;
 pub mod mapping;
 pub mod marks;
@@ -47,19 +49,25 @@ impl Errno {
     }
 }
 
-unsafe extern "C" {
-    /// strerrorname_np(3): a static string, or NULL.
-    safe fn strerrorname_np(errno: std::ffi::c_int) -> *const std::ffi::c_char;
-}
+/// The names of Linux's errors by their numbers, from 1 on (include/uapi/asm-generic/errno.h, which x86 and Arm share); "-"
+/// for a number that none has.
+const ERRORS: &str = "\
+    EPERM ENOENT ESRCH EINTR EIO ENXIO E2BIG ENOEXEC EBADF ECHILD EAGAIN ENOMEM EACCES EFAULT ENOTBLK EBUSY \
+    EEXIST EXDEV ENODEV ENOTDIR EISDIR EINVAL ENFILE EMFILE ENOTTY ETXTBSY EFBIG ENOSPC ESPIPE EROFS EMLINK \
+    EPIPE EDOM ERANGE EDEADLK ENAMETOOLONG ENOLCK ENOSYS ENOTEMPTY ELOOP - ENOMSG EIDRM ECHRNG EL2NSYNC EL3HLT \
+    EL3RST ELNRNG EUNATCH ENOCSI EL2HLT EBADE EBADR EXFULL ENOANO EBADRQC EBADSLT - EBFONT ENOSTR ENODATA ETIME \
+    ENOSR ENONET ENOPKG EREMOTE ENOLINK EADV ESRMNT ECOMM EPROTO EMULTIHOP EDOTDOT EBADMSG EOVERFLOW ENOTUNIQ \
+    EBADFD EREMCHG ELIBACC ELIBBAD ELIBSCN ELIBMAX ELIBEXEC EILSEQ ERESTART ESTRPIPE EUSERS ENOTSOCK \
+    EDESTADDRREQ EMSGSIZE EPROTOTYPE ENOPROTOOPT EPROTONOSUPPORT ESOCKTNOSUPPORT EOPNOTSUPP EPFNOSUPPORT \
+    EAFNOSUPPORT EADDRINUSE EADDRNOTAVAIL ENETDOWN ENETUNREACH ENETRESET ECONNABORTED ECONNRESET ENOBUFS EISCONN \
+    ENOTCONN ESHUTDOWN ETOOMANYREFS ETIMEDOUT ECONNREFUSED EHOSTDOWN EHOSTUNREACH EALREADY EINPROGRESS ESTALE \
+    EUCLEAN ENOTNAM ENAVAIL EISNAM EREMOTEIO EDQUOT ENOMEDIUM EMEDIUMTYPE ECANCELED ENOKEY EKEYEXPIRED \
+    EKEYREVOKED EKEYREJECTED EOWNERDEAD ENOTRECOVERABLE ERFKILL EHWPOISON";
 
 /// "ENOENT" for 2; "" for a number that no error has.
 pub fn errno_name(errno: i32) -> &'static str {
-    let name = strerrorname_np(errno);
-    if name.is_null() {
-        return "";
-    }
-    // SAFETY: what is not NULL is a string of the C library's own, which stays for ever.
-    unsafe { std::ffi::CStr::from_ptr(name) }.to_str().unwrap_or_default()
+    let place = usize::try_from(errno).ok().and_then(|number| number.checked_sub(1));
+    place.and_then(|place| ERRORS.split(' ').nth(place)).filter(|name| *name != "-").unwrap_or_default()
 }
 
 /// `None` for a file of a kernel's file system that is not there, or whose object has gone.

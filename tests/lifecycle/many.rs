@@ -6,6 +6,7 @@ use rruntime::engine::{
     AfterExit, CgroupManager, CreateOptions, Engine, Event, ExecOptions, ExecProcess, Force, Meanwhile,
     OpenFiles, Recipients, Rootless, Started, Status, Terminal, Watch,
 };
+use rruntime::names;
 use rruntime::state::{NoRoot, Store};
 use rruntime::sys::identity::prlimit;
 use std::collections::BTreeMap;
@@ -504,9 +505,9 @@ fn a_plan_that_needs_more_files_than_its_caller_may_open_is_refused_by_name_or_m
             }));
         });
             container.write_config();
-            let limit = || prlimit(0, libc::RLIMIT_NOFILE, None).unwrap();
+            let limit = || prlimit(0, names::RLIMIT_NOFILE, None).unwrap();
             let hard = limit().1;
-            prlimit(0, libc::RLIMIT_NOFILE, Some((256, hard))).unwrap();
+            prlimit(0, names::RLIMIT_NOFILE, Some((256, hard))).unwrap();
             let keeping = engine(&container);
             let _leavings = Leavings(keeping.clone());
             let null = File::options().read(true).write(true).open("/dev/null").unwrap();

@@ -33,7 +33,7 @@ pub fn section(facts: Option<&Facts>) -> Section {
             section.say(name, Fact::Number(kib));
         }
     }
-    let (soft, hard) = identity::prlimit(0, libc::RLIMIT_NOFILE, None).unwrap_or_default();
+    let (soft, hard) = identity::prlimit(0, names::RLIMIT_NOFILE, None).unwrap_or_default();
     section.say("open files", Fact::Number(soft));
     let (may_raise, root) = facts.map_or((false, false), |facts| {
         let holds = names::capability("CAP_SYS_RESOURCE").is_some_and(|bit| facts.permitted >> bit & 1 == 1);

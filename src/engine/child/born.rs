@@ -3,7 +3,7 @@
 
 use crate::engine::child::{confined, rlimits};
 use crate::error::{Error, Result};
-use crate::names::RLIMITS;
+use crate::names::{self, RLIMITS};
 use crate::plan::deeds::Deed;
 use crate::plan::scheduling::scheduler;
 use crate::spec::{Process, Rlimit};
@@ -92,10 +92,10 @@ fn settle(pid: i32, wanted: &Process) -> Result<()> {
 
 /// Sets the limit on processes, which would have forbidden the birth where the user has as many.
 fn limit_processes(pid: i32, limits: &[Rlimit]) -> Result<()> {
-    let name = RLIMITS.iter().find(|(_, kind)| *kind == libc::RLIMIT_NPROC).map_or("", |(name, _)| name);
+    let name = RLIMITS.iter().find(|(_, kind)| *kind == names::RLIMIT_NPROC).map_or("", |(name, _)| name);
     let limits = limits.iter().enumerate().filter(|(_, limit)| &*limit.kind == name);
     for (i, limit) in limits {
-        identity::prlimit(pid, libc::RLIMIT_NPROC, Some((limit.soft, limit.hard)))
+        identity::prlimit(pid, names::RLIMIT_NPROC, Some((limit.soft, limit.hard)))
             .map_err(|e| rlimits::refused(e, i, limit))?;
     }
     Ok(())

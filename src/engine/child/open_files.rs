@@ -6,6 +6,7 @@
 
 use crate::engine::OpenFiles;
 use crate::error::{Error, Result};
+use crate::names;
 use crate::plan::opens::SPARE;
 use crate::sys::{SysResult, identity};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,7 +22,7 @@ pub fn is_raised() -> bool {
 }
 
 fn limits((users, before): (usize, (u64, u64))) -> SysResult<(u64, u64)> {
-    if users > 0 { Ok(before) } else { identity::prlimit(0, libc::RLIMIT_NOFILE, None) }
+    if users > 0 { Ok(before) } else { identity::prlimit(0, names::RLIMIT_NOFILE, None) }
 }
 
 /// Enough for every command whose plan opens few files: a cgroup of v1 alone is a dozen descriptors, and a failure
@@ -43,7 +44,7 @@ fn keep_room_for(files: u64) -> Result<()> {
     let mut raised = raised();
     let before = limits(*raised).map_err(|e| e.because("getrlimit"))?;
     if before.0 < files.min(before.1) {
-        identity::prlimit(0, libc::RLIMIT_NOFILE, Some((before.1.min(files), before.1)))
+        identity::prlimit(0, names::RLIMIT_NOFILE, Some((before.1.min(files), before.1)))
             .map_err(|e| e.because("raise the limit of open files"))?;
         *raised = (raised.0 + 1, before);
     }
@@ -79,7 +80,7 @@ impl RaisedLimit {
                 .field("/mounts")
                 .remedy("raise its limit of open files (RLIMIT_NOFILE)"));
         }
-        identity::prlimit(0, libc::RLIMIT_NOFILE, Some((before.1, before.1)))
+        identity::prlimit(0, names::RLIMIT_NOFILE, Some((before.1, before.1)))
             .map_err(|e| e.because("raise the limit of open files"))?;
         *raised = (raised.0 + 1, before);
         Ok(Some(RaisedLimit(())))
@@ -92,7 +93,7 @@ impl Drop for RaisedLimit {
         raised.0 -= 1;
         if raised.0 == 0 {
             // Lowering one's own soft limit is always allowed.
-            let _ = identity::prlimit(0, libc::RLIMIT_NOFILE, Some(raised.1));
+            let _ = identity::prlimit(0, names::RLIMIT_NOFILE, Some(raised.1));
         }
     }
 }

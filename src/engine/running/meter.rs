@@ -9,6 +9,7 @@ use crate::cgroup::stats::{BlkioEntry, Live, Pressure, Stats};
 use crate::cgroup::{Driver, Location};
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
+use crate::names;
 use crate::state::{Life, Process};
 use crate::sys::{identity, poll};
 use nix::poll::{PollFd, PollFlags};
@@ -88,7 +89,7 @@ impl Engine {
     /// Nothing is looked at yet. Errors: the limit of open files cannot be read.
     pub fn meter(&self, asked: Asked) -> Result<Meter<'_>> {
         let (soft, _) =
-            identity::prlimit(0, libc::RLIMIT_NOFILE, None).map_err(|e| e.because("getrlimit"))?;
+            identity::prlimit(0, names::RLIMIT_NOFILE, None).map_err(|e| e.because("getrlimit"))?;
         let room = usize::try_from(soft).unwrap_or(usize::MAX).saturating_sub(SPARE);
         Ok(Meter { engine: self, asked, looked: false, watched: Vec::new(), warned: Vec::new(), room })
     }

@@ -256,10 +256,8 @@ impl Begun<'_> {
         let present = &self.shared().present;
         let now = present.load(Ordering::Acquire);
         if now != 0 {
-            let patience = libc::timespec {
-                tv_sec: patience.as_secs() as libc::time_t,
-                tv_nsec: patience.subsec_nanos().into(),
-            };
+            let patience =
+                libc::timespec { tv_sec: patience.as_secs() as _, tv_nsec: patience.subsec_nanos().into() };
             // SAFETY: futex reads the word and the time, which are there. It returns at once if the word has changed.
             unsafe {
                 libc::syscall(libc::SYS_futex, present.as_ptr(), libc::FUTEX_WAIT, now, &raw const patience);

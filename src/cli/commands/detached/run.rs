@@ -9,7 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::shim::conmon::Options;
 use crate::shim::detached::{About, Given, Maker, Place, Wanted, enter, serve as serve_shim, start};
 use crate::state::store::id_in_use;
-use crate::sys::poll;
+use crate::sys::{arguments, poll};
 use nix::poll::{PollFd, PollFlags};
 use std::env;
 use std::ffi::OsString;
@@ -99,7 +99,7 @@ fn forget(place: &Place) {
 
 /// This command line, which is that of the shim proper too.
 fn words() -> Result<Vec<String>> {
-    env::args_os().map(text).collect()
+    arguments::all().iter().cloned().map(text).collect()
 }
 
 fn text(word: OsString) -> Result<String> {

@@ -8,7 +8,7 @@ use crate::engine::Whole;
 use crate::error::{Error, Kind};
 use crate::host::{subordinate, survey};
 use crate::names::namespaces::USER;
-use crate::names::{NAMESPACES, capability_names};
+use crate::names::{self, NAMESPACES, capability_names};
 use crate::spec::{IdMapping, Spec};
 use crate::state::owner::UserNames;
 use crate::sys::identity;
@@ -132,7 +132,7 @@ fn memory_policy(spec: &Spec, whole: &Whole, add: Add) {
 }
 
 /// Limits that the kernel stores and does not look at (getrlimit(2)).
-const OLD_LIMITS: [u32; 2] = [libc::RLIMIT_LOCKS, libc::RLIMIT_RSS];
+const OLD_LIMITS: [u32; 2] = [names::RLIMIT_LOCKS, names::RLIMIT_RSS];
 
 fn old_limits(spec: &Spec, whole: &Whole, add: Add) {
     for (step, field) in whole.plan.script.steps() {

@@ -1,36 +1,10 @@
-//! Stand-ins for functions of the C library that this program never uses, and a static link would carry all the same.
-//!
-//! It never calls setlocale(3), so nothing is translated or converted to another character set; it loads no shared objects,
-//! resolves no host names, cancels no threads and has no streams of C's (stdio); and a release has no tables to unwind a
-//! stack by (build.rs), so a panic's backtrace would be empty, and with it what reads debug information.
-//! docs/dependencies.md has the sizes; strings.rs has functions that are small here and large there.
-//!
-//! The names are the C library's own. One that another version does not ask for does no harm. One that it defines beside
-//! a function that it needs gives way to ours (`-z muldefs` in build.rs): the file grows, and the link succeeds.
+//! What glibc carries: this program never calls setlocale(3), so nothing is translated or converted to another character set;
+//! it loads no shared objects, resolves no host names, cancels no threads and has no streams of C's (stdio). `strings` has
+//! functions that are small here and large there.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::process::abort;
 use std::ptr::null_mut;
-
-/// Functions of the C library and of the unwinder that nothing here calls: if one is reached all the same, the program ends.
-macro_rules! unreachable {
-    ($($name:ident),* $(,)?) => {$(
-        #[unsafe(no_mangle)]
-        extern "C" fn $name() -> ! {
-            abort()
-        }
-    )*};
-}
-
-/// Functions that answer what the C library's own answers where there is nothing to do.
-macro_rules! constant {
-    ($($name:ident($($type:ty),*) -> $result:ty = $value:expr),* $(,)?) => {$(
-        #[unsafe(no_mangle)]
-        extern "C" fn $name($(_: $type),*) -> $result {
-            $value
-        }
-    )*};
-}
 
 /// Room for a lock of the C library that lies beside what is left out: its own are of 4 and 56 bytes.
 #[repr(C, align(64))]
@@ -43,20 +17,8 @@ macro_rules! locks {
     )*};
 }
 
-// What an exception, a cancelled thread and a failed assertion of the C library would do.
-unreachable!(
-    _Unwind_Resume,
-    _Unwind_DeleteException,
-    _Unwind_ForcedUnwind,
-    _Unwind_GetCFA,
-    _Unwind_GetIP,
-    _Unwind_GetIPInfo,
-    _Unwind_FindEnclosingFunction,
-    _Unwind_GetLanguageSpecificData,
-    __gcc_personality_v0,
-    __assert_fail,
-    __libc_dynarray_at_failure,
-);
+// What a cancelled thread and a failed assertion of the C library would do.
+unreachable!(_Unwind_ForcedUnwind, __gcc_personality_v0, __assert_fail, __libc_dynarray_at_failure);
 
 // Of a shared object: calls that are bound when they are made, a symbol that is missing, the end with its reason. (The
 // kernel's own object, the vdso, is looked through at the start, for names that need not be there.)
@@ -82,8 +44,6 @@ unreachable!(_IO_iter_next, _IO_iter_file);
 type Text = *const c_char;
 
 constant!(
-    // std's way to a backtrace: the end of the stack (5) at once
-    _Unwind_Backtrace(*const c_void, *mut c_void) -> c_int = 5,
     // malloc_stats(3)
     fprintf() -> c_int = -1,
     fputs(Text, *const c_void) -> c_int = -1,
