@@ -9,10 +9,18 @@ use crate::sys::{Errno, SysResult, clock, file, poll};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+/// The kills that the log still has, oldest first.
+#[derive(Default)]
+pub struct Kills {
+    pub list: Vec<Kill>,
+    /// By how much their times may be wrong.
+    pub uncertain: Duration,
+}
+
 /// One kill.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kill {
-    /// Since the machine was started; suspends that came later are counted in.
+    /// Since the machine was started, as start times of processes are.
     pub since_boot: Duration,
     /// The group whose limit was reached, from the root of the memory hierarchy; `None`: the machine's memory, or that of
     /// some of its nodes.
@@ -83,15 +91,25 @@ fn of_kernel(record: &str) -> Option<(Duration, &str)> {
     (priority >> 3 == 0).then_some((Duration::from_micros(microseconds), text))
 }
 
-/// Those that the log still has, oldest first. `None`: this caller may not read it.
-pub fn kills() -> Option<Vec<Kill>> {
-    let suspended = clock::since_boot_with_suspends().saturating_sub(clock::since_boot());
+/// `None`: this caller may not read the log.
+///
+/// The log has a clock of its own. It goes as the processor counts, so what a time service has corrected since the start,
+/// seconds a day, lies between it and all other clocks; suspends do too.
+pub fn kills() -> Option<Kills> {
+    /// It starts a moment before or after the others.
+    const START: Duration = Duration::from_secs(1);
+    let uncorrected = clock::since_boot_uncorrected();
+    let uncertain = START + clock::since_boot().abs_diff(uncorrected);
+    let now = clock::since_boot_with_suspends();
     let mut log = Records::open()?;
-    let mut kills = Vec::new();
+    let mut list = Vec::new();
     while let Some(record) = log.take().ok()? {
-        kills.extend(kill(&record).map(|kill| Kill { since_boot: kill.since_boot + suspended, ..kill }));
+        list.extend(kill(&record).map(|kill| {
+            let ago = uncorrected.saturating_sub(kill.since_boot);
+            Kill { since_boot: now.saturating_sub(ago), ..kill }
+        }));
     }
-    Some(kills)
+    Some(Kills { list, uncertain })
 }
 
 /// A record whose text is "oom-kill:constraint=…,oom_memcg=/a,task_memcg=/a/b,task=name,pid=1,uid=0", or has `global_oom`

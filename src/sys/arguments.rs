@@ -15,6 +15,7 @@ pub unsafe fn note(argc: c_int, argv: *const *const c_char) {
     // SAFETY: the caller says so.
     let argument = |number| unsafe { CStr::from_ptr(*argv.add(number)) };
     let arguments = (0..count).map(|number| OsStr::from_bytes(argument(number).to_bytes()).to_owned());
+    // Only the first note counts.
     let _ = ARGUMENTS.set(arguments.collect());
 }
 

@@ -68,6 +68,11 @@ pub fn since_boot_with_suspends() -> Duration {
     read(libc::CLOCK_BOOTTIME)
 }
 
+/// The same as the processor counts it (CLOCK_MONOTONIC_RAW): no time service has made it right.
+pub fn since_boot_uncorrected() -> Duration {
+    read(libc::CLOCK_MONOTONIC_RAW)
+}
+
 /// USER_HZ is 100 on every architecture that is built for: what the kernel counts processes' times in.
 pub const TICK: Duration = Duration::from_millis(10);
 

@@ -7,7 +7,7 @@ use crate::cgroup::Location;
 use crate::cgroup::shortage::{MemoryGroup, Shortage};
 use crate::error::Result;
 use crate::host::cgroups::{Layout, detect};
-use crate::host::kernel_log::{self, Kill};
+use crate::host::kernel_log::{self, Kill, Kills};
 use crate::state::Process;
 use crate::sys::clock;
 use crate::time::rfc3339;
@@ -41,7 +41,7 @@ const PROCESSES: usize = 8;
 /// What is read once for all containers of a look.
 #[derive(Default)]
 pub(super) struct Evidence {
-    read: Option<(Vec<Kill>, Layout)>,
+    read: Option<(Kills, Layout)>,
 }
 
 impl Evidence {
@@ -56,9 +56,11 @@ impl Evidence {
             .read
             .get_or_insert_with(|| (kernel_log::kills().unwrap_or_default(), detect().unwrap_or_default()));
         let Some(group) = MemoryGroup::of(location, layout)? else { return Ok(None) };
-        let started = first.map_or(Duration::ZERO, began);
-        let known: Vec<&Kill> =
-            log.iter().filter(|kill| kill.since_boot >= started && group.holds(&kill.group)).collect();
+        // A path is a container's for as long as it is there: an older line is about another one, and the latest `kills`
+        // lines are its own, unless the kernel, which has a limit, has left some out.
+        let started = first.map_or(Duration::ZERO, began).saturating_sub(log.uncertain);
+        let is_its_own = |kill: &&Kill| kill.since_boot >= started && group.holds(&kill.group);
+        let known: Vec<&Kill> = log.list.iter().filter(is_its_own).collect();
         let known = &known[known.len().saturating_sub(PROCESSES.min(usize::try_from(kills).unwrap_or(1)))..];
         let shortage = match known.last() {
             Some(kill) => group.shortage(kill.limited.as_deref()),
@@ -74,7 +76,6 @@ impl Evidence {
     }
 }
 
-/// A path is a container's for as long as it is there: an older line is about another one.
 fn began(process: Process) -> Duration {
     clock::TICK.saturating_mul(u32::try_from(process.start).unwrap_or(u32::MAX))
 }

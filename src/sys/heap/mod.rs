@@ -1,7 +1,7 @@
 //! The program's heap.
 
-/// It grows by this much at once; what is not used of it takes no memory. By a library's own steps a config costs half a dozen
-/// calls and more.
+/// It grows by this much at once; what is not used of it takes no memory. By a library's own steps a config costs half a
+/// dozen calls and more.
 const STEP: usize = 1 << 20;
 
 /// For the program, at its start: nothing is given back before the end.

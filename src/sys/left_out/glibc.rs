@@ -1,6 +1,6 @@
-//! What glibc carries: this program never calls setlocale(3), so nothing is translated or converted to another character set;
-//! it loads no shared objects, resolves no host names, cancels no threads and has no streams of C's (stdio). `strings` has
-//! functions that are small here and large there.
+//! What glibc carries: this program never calls setlocale(3), so nothing is translated or converted to another character
+//! set; it loads no shared objects, resolves no host names, cancels no threads and has no streams of C's (stdio).
+//! `strings` has functions that are small here and large there.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::process::abort;

@@ -27,8 +27,8 @@ macro_rules! constant {
     )*};
 }
 
-// A release has no tables to unwind a stack by (build.rs): a panic's backtrace is empty, and what would read debug information
-// for it is left out. This is what an exception would do.
+// A release has no tables to unwind a stack by (build.rs): a panic's backtrace is empty, and what would read debug
+// information for it is left out. This is what an exception would do.
 unreachable!(
     _Unwind_Resume,
     _Unwind_DeleteException,
