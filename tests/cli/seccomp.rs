@@ -116,6 +116,11 @@ fn names_that_no_kernel_has_and_missing_architectures_are_named() {
         ],
     );
     assert!(!ended.out.contains('\u{1b}'), "{}", ended.out);
+    // Of an engine's own file, which has more than a profile.
+    let engines = r#"{"defaultAction": "SCMP_ACT_ALLOW", "archMap": [], "syscalls": [
+        {"names": ["mount"], "action": "SCMP_ACT_ERRNO", "excludes": {"caps": ["CAP_SYS_ADMIN"]}}]}"#;
+    let ended_engines = check(&container, &write(&container, "engines.json", engines), &[]);
+    has(&ended_engines, 0, &["note: /archMap is not a key", "note: /syscalls/0/excludes is not a key"]);
     if cfg!(target_arch = "x86_64") {
         has(&ended, 2, &["note: /linux/seccomp/architectures lacks SCMP_ARCH_X86: such a program is killed"]);
         // Another profile's programs are of that kind.

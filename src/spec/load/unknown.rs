@@ -32,7 +32,7 @@ pub fn stop(key: &str, fields: &[&str]) -> Option<String> {
 }
 
 /// The unknown keys of a text that `parses`, each as a warning.
-pub fn keys(text: &[u8], parses: impl Fn(&[u8]) -> serde_json::Result<()>) -> Vec<Error> {
+pub fn keys(text: &[u8], parses: &dyn Fn(&[u8]) -> serde_json::Result<()>) -> Vec<Error> {
     let (mut text, mut found) = (text.to_owned(), Vec::new());
     while found.len() < MOST {
         STOPS.set(true);
@@ -72,7 +72,7 @@ mod tests {
     use crate::spec::load::read;
 
     fn told(text: &str) -> Vec<String> {
-        keys(text.as_bytes(), |text| read::<Spec>(text).map(drop)).iter().map(ToString::to_string).collect()
+        keys(text.as_bytes(), &|text| read::<Spec>(text).map(drop)).iter().map(ToString::to_string).collect()
     }
 
     #[test]

@@ -193,7 +193,7 @@ impl Work<'_> {
         }
         page.add(
             Weight::UnknownKey,
-            &unknown::keys(explained.text, |text| load::read::<Spec>(text).map(drop)),
+            &unknown::keys(explained.text, &|text| load::read::<Spec>(text).map(drop)),
         );
         page.add(Weight::Warning, &found.warnings);
         page

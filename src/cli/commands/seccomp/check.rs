@@ -12,7 +12,8 @@ use crate::seccomp::tables::Syscall;
 use crate::seccomp::verdicts::Verdicts;
 use crate::seccomp::vocabulary::{describe, meaning};
 use crate::seccomp::{Arch, Filter, compile, flags_of_kernel, native};
-use crate::spec::{Seccomp, Spec, annotations, load};
+use crate::spec::load::{self, unknown};
+use crate::spec::{Seccomp, Spec, annotations};
 use crate::sys::identity;
 use std::path::{Path, PathBuf};
 
@@ -78,7 +79,7 @@ struct Group<'n> {
 pub fn check(arguments: &Arguments) -> Result<i32> {
     let operand = PathBuf::from(arguments.operands.get(1).cloned().unwrap_or_default());
     let (bytes, name) = text(&operand)?;
-    let (profile, adds) = profile(&name, &bytes)?;
+    let Read { profile, adds, mut notes } = profile(&name, &bytes)?;
     let own = Compiled::of(profile).map_err(|e| e.doing(name.clone()))?;
     let verdicts = own.verdicts()?;
     let mut groups = Vec::new();
@@ -104,7 +105,8 @@ pub fn check(arguments: &Arguments) -> Result<i32> {
         };
         find(&mut groups, &verdicts, wanted, &of).map_err(|e| e.doing(name.clone()).doing("--against"))?;
     }
-    let (unknown, notes) = own.findings();
+    let (unknown, more) = own.findings();
+    notes.extend(more);
     let is_fine = unknown.is_empty() && groups.iter().all(|group| !group.who.counts || group.first.partly);
     if arguments.switch("json") {
         let texts = |errors: &[Error]| Fact::list(errors);
@@ -146,8 +148,16 @@ fn text(path: &Path) -> Result<(Vec<u8>, String)> {
     Ok((read(&file)?, file.display().to_string()))
 }
 
-/// Of a config.json, or the file itself; and whether init adds to it what it needs.
-fn profile<'b>(name: &str, bytes: &'b [u8]) -> Result<(Seccomp<'b>, bool)> {
+/// What a file has.
+struct Read<'b> {
+    profile: Seccomp<'b>,
+    /// init adds to it what it needs.
+    adds: bool,
+    notes: Vec<Error>,
+}
+
+/// Of a config.json, or the file itself.
+fn profile<'b>(name: &str, bytes: &'b [u8]) -> Result<Read<'b>> {
     let spec: Spec = load::parse(name, bytes)?;
     let adds = spec.process.as_ref().is_some_and(|process| process.no_new_privileges);
     if annotations::find(&spec.annotations, annotations::SECCOMP_BPF).is_some() {
@@ -156,9 +166,14 @@ fn profile<'b>(name: &str, bytes: &'b [u8]) -> Result<(Seccomp<'b>, bool)> {
             .field(annotations::pointer(annotations::SECCOMP_BPF))
             .remedy("`rruntime explain --syscall NAME` says what it answers to one call"));
     }
+    let mut notes = Vec::new();
     let profile = match spec.linux.and_then(|linux| linux.seccomp) {
         Some(profile) => profile,
-        None => load::parse(name, bytes)?,
+        None => {
+            // An engine's own file has more, which it turns into a profile for each container.
+            notes = unknown::keys(bytes, &|text| load::read::<Seccomp>(text).map(drop));
+            load::parse(name, bytes)?
+        }
     };
     if profile.default_action.is_empty() && profile.syscalls.is_empty() {
         return Err(Error::new("there is no seccomp profile in it: every system call is allowed")
@@ -166,13 +181,13 @@ fn profile<'b>(name: &str, bytes: &'b [u8]) -> Result<(Seccomp<'b>, bool)> {
             .doing(name.to_owned())
             .remedy("name a bundle, its config.json, or a file with its object linux.seccomp"));
     }
-    Ok((profile, adds))
+    Ok(Read { profile, adds, notes })
 }
 
 /// A profile, or a list of calls: names between white space or commas, and comments behind `#`.
 fn wanted<'b>(name: &str, bytes: &'b [u8]) -> Result<Seccomp<'b>> {
     if bytes.trim_ascii_start().starts_with(b"{") {
-        return Ok(profile(name, bytes)?.0);
+        return Ok(profile(name, bytes)?.profile);
     }
     let wrong = |reason: String| Error::new(reason).kind(Kind::Config);
     let text = str::from_utf8(bytes)

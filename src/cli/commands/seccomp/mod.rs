@@ -25,7 +25,7 @@ pub const COMMAND: Command = Command {
     examples: "seccomp record --bundle /srv/web --output web.json web  # then linux.seccomp of its config.json\n\
                seccomp record --merge web.json --output web.json --bundle /srv/web web  # what another run does, in addition\n\
                seccomp check /srv/web  # the profile of its config.json\n\
-               seccomp check --against web.json /etc/containers/seccomp.json",
+               seccomp check --against web.json /srv/web  # whether it allows what was recorded",
     options,
     action: Action::Call(run),
     ..ON_A_CONTAINER
