@@ -13,7 +13,6 @@ use super::{Filter, compile};
 use crate::error::{Context, Error, Kind, Result};
 use crate::spec::Seccomp;
 use crate::spec::seccomp::{SyscallArg, SyscallRule};
-use std::collections::BTreeSet;
 
 /// Whose call it is.
 pub const RRUNTIME: u8 = 1;
@@ -92,8 +91,8 @@ fn rule(names: &[&'static str], args: Vec<SyscallArg<'static>>) -> SyscallRule<'
 }
 
 /// The rules of [`EXACTLY`] for calls of which `named` does not have all.
-fn exact_rules(named: &BTreeSet<&str>, whose: u8) -> impl Iterator<Item = SyscallRule<'static>> {
-    let wanted = move |exact: &&(&str, u32, u64, u64, u8)| exact.4 & whose != 0 && !named.contains(exact.0);
+fn exact_rules(named: &[&str], whose: u8) -> impl Iterator<Item = SyscallRule<'static>> {
+    let wanted = move |exact: &&(&str, u32, u64, u64, u8)| exact.4 & whose != 0 && !named.contains(&exact.0);
     EXACTLY.iter().filter(wanted).map(|&(name, index, mask, wanted, _)| {
         let (op, value, value_two) = match mask {
             u64::MAX => ("SCMP_CMP_EQ", wanted, 0),
@@ -112,11 +111,15 @@ pub fn allowing(names: &[&'static str]) -> Seccomp<'static> {
     }
 }
 
+/// The calls that any of these needs, in the order of their names.
+fn needed(whose: u8) -> Vec<&'static str> {
+    NEEDS.iter().filter(|need| need.1 & whose != 0).map(|need| need.0).collect()
+}
+
 /// The profile of what is needed by these, and of nothing else.
 pub fn needs(whose: u8) -> Seccomp<'static> {
-    let names: Vec<_> = NEEDS.iter().filter(|need| need.1 & whose != 0).map(|need| need.0).collect();
-    let mut profile = allowing(&names);
-    profile.syscalls.extend(exact_rules(&BTreeSet::new(), whose));
+    let mut profile = allowing(&needed(whose));
+    profile.syscalls.extend(exact_rules(&[], whose));
     profile
 }
 
@@ -127,21 +130,15 @@ pub fn whose(name: &str) -> u8 {
 
 /// Whether a profile is one that [`Record::profile`] could have made.
 pub fn is_recorded(profile: &Seccomp) -> bool {
-    let first = profile.syscalls.first();
-    let names: BTreeSet<&str> = first.into_iter().flat_map(|rule| &rule.names).map(|name| &**name).collect();
-    names.is_superset(&needed())
-}
-
-fn needed() -> BTreeSet<&'static str> {
-    NEEDS.iter().map(|(name, _)| *name).collect()
+    let has = |name: &str| profile.syscalls[0].names.iter().any(|known| **known == *name);
+    !profile.syscalls.is_empty() && NEEDS.iter().all(|need| has(need.0))
 }
 
 /// The filter that records: what is not needed in any case is the listener's. `supported`: the kernel's filter flags.
 pub fn filter(native: Arch, supported: u32) -> Result<Option<Filter>> {
-    let names: Vec<&str> = needed().into_iter().collect();
-    let mut syscalls = vec![rule(&names, Vec::new())];
+    let mut syscalls = vec![rule(&needed(u8::MAX), Vec::new())];
     // A thread of the program's is the program's call.
-    syscalls.extend(exact_rules(&BTreeSet::new(), u8::MAX).filter(|rule| &*rule.args[0].op == "SCMP_CMP_EQ"));
+    syscalls.extend(exact_rules(&[], u8::MAX).filter(|rule| &*rule.args[0].op == "SCMP_CMP_EQ"));
     let profile = Seccomp { default_action: "SCMP_ACT_KILL".into(), syscalls, ..Seccomp::default() };
     let Some(mut filter) = compile(&profile, native, supported)? else { return Ok(None) };
     for instruction in &mut filter.program {
@@ -156,15 +153,21 @@ pub fn filter(native: Arch, supported: u32) -> Result<Option<Filter>> {
     Ok(Some(filter))
 }
 
-/// The calls that were seen.
+/// The calls that were seen. Each list is in order.
 #[derive(Debug, Default)]
 pub struct Record {
-    names: BTreeSet<&'static str>,
-    arches: BTreeSet<Arch>,
+    names: Vec<&'static str>,
+    arches: Vec<Arch>,
     /// (AUDIT_ARCH_*, number, code of a multiplexer): what is known already costs no search.
-    seen: BTreeSet<(u32, u32, u32)>,
-    /// (AUDIT_ARCH_*, number) of calls that no table has.
-    unknown: BTreeSet<(u32, u32)>,
+    seen: Vec<(u32, u32, u32)>,
+    /// The same of calls that no table has.
+    unknown: Vec<(u32, u32, u32)>,
+}
+
+fn note<T: Ord>(list: &mut Vec<T>, item: T) {
+    if let Err(at) = list.binary_search(&item) {
+        list.insert(at, item);
+    }
 }
 
 /// A program can make up numbers.
@@ -174,16 +177,16 @@ impl Record {
     pub fn add(&mut self, audit: u32, number: u32, first: u64) {
         let arch = arch_of(audit, number);
         let code = if arch.is_some_and(|arch| is_multiplexer(arch, number)) { first as u32 } else { 0 };
-        if self.seen.contains(&(audit, number, code)) {
+        if self.seen.binary_search(&(audit, number, code)).is_ok() {
             return;
         }
         let found = arch.and_then(|arch| through(arch, number, code).or(Syscall::by_number(arch, number)));
         if let (Some(call), Some(arch)) = (found, arch) {
-            self.seen.insert((audit, number, code));
-            self.names.insert(call.name());
-            self.arches.insert(arch);
+            note(&mut self.seen, (audit, number, code));
+            note(&mut self.names, call.name());
+            note(&mut self.arches, arch);
         } else if self.unknown.len() < MOST_UNKNOWN {
-            self.unknown.insert((audit, number));
+            note(&mut self.unknown, (audit, number, 0));
         }
     }
 
@@ -201,7 +204,7 @@ impl Record {
         for (i, name) in earlier.architectures.iter().enumerate() {
             let field = || format!("/architectures/{i}");
             let arch = need(ARCHES, name, "unknown architecture").at(field)?;
-            self.arches.insert(arch.ok_or_else(|| refused(field(), name))?);
+            note(&mut self.arches, arch.ok_or_else(|| refused(field(), name))?);
         }
         for (i, rule) in earlier.syscalls.iter().enumerate() {
             if &*rule.action != ALLOW {
@@ -212,7 +215,7 @@ impl Record {
                 let call = Syscall::by_name(name);
                 let field = || format!("/syscalls/{i}/names/{j}");
                 let unknown = || wrong("unknown system call").field(field()).value(name);
-                self.names.insert(call.ok_or_else(unknown)?.name());
+                note(&mut self.names, call.ok_or_else(unknown)?.name());
             }
         }
         Ok(())
@@ -220,7 +223,7 @@ impl Record {
 
     /// How many calls there are beside those that every profile has.
     pub fn count(&self) -> usize {
-        self.names.difference(&needed()).count()
+        self.names.iter().filter(|name| whose(name) == 0).count()
     }
 
     /// Those beside the native one.
@@ -230,15 +233,15 @@ impl Record {
 
     /// Calls that have no name here, so that no profile can allow them: (AUDIT_ARCH_*, number).
     pub fn unknown(&self) -> impl Iterator<Item = (u32, u32)> {
-        self.unknown.iter().copied()
+        self.unknown.iter().map(|&(audit, number, _)| (audit, number))
     }
 
     /// `linux.seccomp`.
     pub fn profile(&self, native: Arch) -> Seccomp<'static> {
-        let names: BTreeSet<&str> = &self.names | &needed();
+        let mut names = self.names.clone();
+        needed(u8::MAX).into_iter().for_each(|name| note(&mut names, name));
         let arches = [native].into_iter().chain(self.foreign(native));
-        let all: Vec<&str> = names.iter().copied().collect();
-        let mut profile = allowing(&all);
+        let mut profile = allowing(&names);
         profile.architectures = arches.map(|arch| arch.name().into()).collect();
         profile.syscalls.extend(exact_rules(&names, u8::MAX));
         profile
