@@ -81,6 +81,12 @@ impl Findings {
         reason: impl Into<Text>,
         remedy: impl Into<Text>,
     ) {
+        self.refuse_shown(at, &value, reason.into(), remedy.into());
+    }
+
+    /// One copy of it for all types of values.
+    #[inline(never)]
+    fn refuse_shown(&mut self, at: &At, value: &dyn fmt::Display, reason: Text, remedy: Text) {
         let error = Error::new(reason).kind(Kind::Config).field(at.to_string()).value(shown(value));
         self.problem(error.remedy(remedy));
     }
@@ -100,15 +106,22 @@ impl Findings {
 
     /// The value is accepted and does not do what it says.
     pub fn warn(&mut self, at: &At, value: impl fmt::Display, what: impl fmt::Display) {
-        if self.warnings.len() < MOST_TOLD {
-            self.warnings.push(Error::new(what.to_string()).field(at.to_string()).value(shown(value)));
-        }
+        self.warn_shown(at, Some(&value), &what);
     }
 
     /// A field as a whole does not do what it says.
     pub fn warn_field(&mut self, at: &At, what: impl fmt::Display) {
+        self.warn_shown(at, None, &what);
+    }
+
+    #[inline(never)]
+    fn warn_shown(&mut self, at: &At, value: Option<&dyn fmt::Display>, what: &dyn fmt::Display) {
         if self.warnings.len() < MOST_TOLD {
-            self.warnings.push(Error::new(what.to_string()).field(at.to_string()));
+            let warning = Error::new(what.to_string()).field(at.to_string());
+            self.warnings.push(match value {
+                Some(value) => warning.value(shown(value)),
+                None => warning,
+            });
         }
     }
 
@@ -217,7 +230,7 @@ pub fn has_nul(text: &str) -> bool {
 }
 
 /// A value as a message shows it: bounded.
-fn shown(value: impl fmt::Display) -> String {
+fn shown(value: &dyn fmt::Display) -> String {
     let mut text = value.to_string();
     if text.len() > VALUE_SHOWN {
         let end = (0..=VALUE_SHOWN).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);

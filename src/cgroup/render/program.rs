@@ -71,7 +71,9 @@ pub fn assemble(rules: &Rules) -> Vec<Instruction> {
         part
     };
     let mut parts = [(BLOCK, part(Class::Block)), (CHAR, part(Class::Char))];
-    parts.sort_by_key(|(_, part)| part.len());
+    if parts[1].1.len() < parts[0].1.len() {
+        parts.swap(0, 1);
+    }
     let [(kind, short), (_, long)] = parts;
     let mut program = vec![
         LOAD_TYPE,

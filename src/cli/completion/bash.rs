@@ -5,7 +5,6 @@ use crate::cli::commands::command::Command;
 use crate::cli::globals;
 use crate::cli::help::shown;
 use clap::Arg;
-use std::collections::BTreeMap;
 
 /// NAME is the program, OPTIONS… the parts that are made below. bash splits words at "=", so `--root=DIR` is
 /// three of them.
@@ -72,7 +71,7 @@ fn patterns(table: &[(&str, Vec<Arg>)], wanted: impl Fn(&Arg) -> bool) -> String
 
 /// The values of options, one line for each kind of value.
 fn choices(table: &[(&str, Vec<Arg>)]) -> String {
-    let mut kinds: BTreeMap<String, Value> = BTreeMap::new();
+    let mut kinds: Vec<(String, Value)> = Vec::new();
     for kind in table.iter().flat_map(|(_, options)| options).map(value) {
         let action = match kind {
             Value::None => continue,
@@ -81,7 +80,9 @@ fn choices(table: &[(&str, Vec<Arg>)]) -> String {
             Value::Choice(words) => reply(&format!("compgen -W '{}'", words.join(" ")), ""),
             Value::Free => "return".to_owned(),
         };
-        kinds.insert(action, kind);
+        if !kinds.iter().any(|(known, _)| *known == action) {
+            kinds.push((action, kind));
+        }
     }
     let line = |(action, kind)| format!("    {}) {action} ;;\n", patterns(table, |arg| value(arg) == kind));
     kinds.into_iter().map(line).collect()

@@ -78,7 +78,7 @@ impl Place {
         let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
         let mut paths: Vec<String> =
             names.filter(|name| name.ends_with(ending)).map(|name| format!("{directory}/{name}")).collect();
-        paths.sort();
+        paths.sort_unstable();
         paths
     }
 

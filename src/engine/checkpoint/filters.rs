@@ -5,14 +5,13 @@ use crate::criu::filters::{self, Filter};
 use crate::engine::checkpoint::images::Images;
 use crate::error::Result;
 use crate::seccomp::{Instruction, raw, strict};
-use std::collections::BTreeMap;
 
 pub struct Filters<'a> {
     images: &'a Images,
     wanted: &'a [Instruction],
     known: Vec<Filter>,
     /// By their programs.
-    strict: BTreeMap<Vec<u8>, bool>,
+    strict: Vec<(Vec<u8>, bool)>,
 }
 
 impl<'a> Filters<'a> {
@@ -20,7 +19,7 @@ impl<'a> Filters<'a> {
         // A thread of images without it has none, which the kernel shows.
         let image = images.read("seccomp.img").ok();
         let known = image.and_then(|image| filters::filters(&image)).unwrap_or_default();
-        Filters { images, wanted, known, strict: BTreeMap::new() }
+        Filters { images, wanted, known, strict: Vec::new() }
     }
 
     /// Whether the thread with this number in the images has such a filter. The kernel does what the strictest says.
@@ -36,10 +35,14 @@ impl<'a> Filters<'a> {
         for _ in 0..self.known.len() {
             let Some(filter) = at.and_then(|number| self.known.get(number as usize)) else { return false };
             let wanted = self.wanted;
-            let known = self.strict.entry(filter.program.clone()).or_insert_with(|| {
-                raw::program(&filter.program).is_some_and(|given| strict::is_as_strict(&given, wanted))
+            let known = self.strict.iter().find(|(program, _)| *program == filter.program);
+            let is_strict = known.map(|(_, is_strict)| *is_strict).unwrap_or_else(|| {
+                let program = raw::program(&filter.program);
+                let is_strict = program.is_some_and(|given| strict::is_as_strict(&given, wanted));
+                self.strict.push((filter.program.clone(), is_strict));
+                is_strict
             });
-            if *known {
+            if is_strict {
                 return true;
             }
             at = filter.previous;

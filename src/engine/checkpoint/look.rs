@@ -17,7 +17,7 @@ use crate::spec::Spec;
 use crate::sys::Errno;
 use crate::sys::file::{cwd, openat2};
 use prost::Message;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
@@ -116,14 +116,14 @@ impl Look<'_> {
 
     /// The mounts by their numbers in the images: one mount namespace, which is not CRIU's, with the mounts of the model.
     fn mounts(&self, processes: &[Process]) -> Result<BTreeMap<i64, Mount>> {
-        let mut tables = BTreeSet::new();
+        let mut tables: Vec<u32> = Vec::new();
         for Process { pid, .. } in processes {
             let ids = self.read_if_there::<Ids>(&format!("ids-{pid}.img"))?;
             tables.extend(ids.iter().map(|ids| ids.mount));
         }
         let inventory = self.read::<Inventory>("inventory.img")?;
         let crius = inventory.iter().filter_map(|inventory| inventory.root_ids).map(|ids| ids.mount);
-        let (Some(number), 1) = (tables.first(), tables.len()) else {
+        let Some(number) = tables.first().filter(|first| tables.iter().all(|table| table == *first)) else {
             return Err(refused("ids", "none or several mount namespaces", "/linux/namespaces"));
         };
         let crius: Vec<u32> = crius.collect();

@@ -324,14 +324,13 @@ pub fn end(first: &Child) {
 /// The ids of a user namespace are those of the config.
 fn check_map(pid: i32, file: &str, wanted: &[IdMapping]) -> Result<()> {
     let text = read(pid, file)?;
-    let mut has: Vec<Vec<u64>> = text
-        .lines()
-        .map(|line| line.split_whitespace().filter_map(|word| word.parse().ok()).collect())
-        .collect();
-    let row = |map: &IdMapping| [map.container_id, map.host_id, map.size].map(u64::from).to_vec();
-    let mut wanted: Vec<Vec<u64>> = wanted.iter().map(row).collect();
-    has.sort();
-    wanted.sort();
+    // As text, for which there is code that sorts.
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut has: Vec<String> = text.lines().map(words).collect();
+    let row = |map: &IdMapping| format!("{} {} {}", map.container_id, map.host_id, map.size);
+    let mut wanted: Vec<String> = wanted.iter().map(row).collect();
+    has.sort_unstable();
+    wanted.sort_unstable();
     match has == wanted {
         true => Ok(()),
         false => Err(refused("other id maps than its config", "/linux/uidMappings")),

@@ -284,8 +284,9 @@ fn left_below(spec: &Spec, facts: &host::Facts) -> Result<Vec<String>> {
     };
     let mut places: Vec<String> =
         mountinfo::lines(&table).filter(left).map(|line| mountinfo::unescape(line.point)).collect();
-    // What lies above hides the way to what lies below it: the kernel takes the first away together with all on it.
-    places.sort_by_key(String::len);
+    // What lies above hides the way to what lies below it: the kernel takes the first away together with all on it. Its path
+    // is the beginning of the other's.
+    places.sort_unstable();
     Ok(places)
 }
 

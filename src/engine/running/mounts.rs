@@ -129,9 +129,9 @@ fn choose(list: &[Mount], record: &Record) -> Result<Vec<Attached>> {
                 refuse("`mounts add` has no mount at this destination").remedy_if(record.pid().map(remedy))
             );
         };
-        chosen.push((at, Attached { index, mount: mount_id(&record.mounts[at]) }));
+        let place = chosen.partition_point(|(later, _)| *later > at);
+        chosen.insert(place, (at, Attached { index, mount: mount_id(&record.mounts[at]) }));
     }
-    chosen.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
     Ok(chosen.into_iter().map(|(_, attached)| attached).collect())
 }
 
