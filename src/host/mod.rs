@@ -4,6 +4,7 @@ pub mod cgroups;
 pub mod kernel_log;
 pub mod lists;
 pub mod mountinfo;
+pub mod small_table;
 pub mod subordinate;
 pub mod survey;
 
@@ -17,6 +18,7 @@ use std::path::Path;
 pub const OLDEST_KERNEL: (u32, u32) = (5, 12);
 
 const SYS_ADMIN: u64 = 1 << 21;
+pub const SYS_CHROOT: u64 = 1 << 18;
 /// The inode number that the first user namespace of a machine always has (PROC_USER_INIT_INO).
 const FIRST_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
 

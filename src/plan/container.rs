@@ -2,7 +2,7 @@
 
 use super::affinity;
 use super::devices::{self, Nodes};
-use super::mounts::{Mounts, label_option};
+use super::mounts::{Mounts, label_option, small_table};
 use super::namespaces::Namespaces;
 use super::opens::{Copier, Moment, Open, Opens, push_cgroup};
 use super::process::{groups, labels, searches_anywhere};
@@ -368,6 +368,7 @@ impl<'a> Builder<'a, '_> {
         self.push(Step::Umask { value: 0 });
         // What is mounted in the image follows the host where propagation is asked for. The root itself never does.
         let shares = propagation.is_some_and(|(flag, _)| matches!(flag, libc::MS_SHARED | libc::MS_SLAVE));
+        let before = std::mem::take(&mut self.script);
         self.attach_root(&root.path, if shares { libc::MS_SLAVE } else { libc::MS_PRIVATE });
         if shares {
             let attributes = Attributes { propagation: libc::MS_PRIVATE, ..Attributes::NONE };
@@ -417,8 +418,23 @@ impl<'a> Builder<'a, '_> {
             self.script.push(Field::Mount(index), Step::Remount(change));
         }
         self.leave_host();
+        self.take_table(before);
         self.finish_tree(root.readonly, propagation);
         Ok(())
+    }
+
+    /// Puts what comes before it ahead of the tree, and the tree into a copy of the small mount namespace if that suffices.
+    /// The first process has been in the host's own namespace until then: nothing before this mounts anything.
+    fn take_table(&mut self, before: Script) {
+        let tree = std::mem::replace(&mut self.script, before);
+        let ours = self.namespaces.new & MOUNT != 0 && !self.namespaces.staged() && !self.user_namespace();
+        if ours && self.host.small_table && small_table::suffices(&tree) {
+            self.namespaces.from_small_table = true;
+            let namespace = self.opens.add(Open::SmallTable);
+            self.push(Step::Join { namespace, flags: MOUNT });
+            self.push_for("/linux/namespaces", Step::Unshare { flags: MOUNT });
+        }
+        self.script.append(tree);
     }
 
     /// Without a mount namespace nothing is mounted and no device is made: it would be in the host's tree. The root file

@@ -49,6 +49,8 @@ pub struct Host {
     /// The caller's permitted capabilities: what a container without a user namespace can have at most.
     pub permitted: u64,
     pub last_capability: u32,
+    /// A small mount namespace is at hand (`host::small_table`).
+    pub small_table: bool,
     /// An AppArmor profile confines the caller, and no_new_privs the process: it can only get a further profile on top.
     pub stacks_profiles: bool,
     /// The config's Landlock rules, as far as this kernel has them.

@@ -42,6 +42,8 @@ pub struct Namespaces {
     pub join: Vec<Join>,
     /// The real process is born in a scope, into which systemd moves the one that makes it.
     pub born_into_scope: bool,
+    /// The mount namespace is made by `Unshare`, of another one than the caller's.
+    pub from_small_table: bool,
 }
 
 impl Namespaces {
@@ -90,7 +92,7 @@ impl Namespaces {
     /// maker is in, and at the clone that is still the parent's. So is a time namespace: its offsets can be
     /// set only while no process is in it.
     pub fn at_clone(&self) -> u64 {
-        self.new & !(CGROUP | TIME)
+        self.new & !(CGROUP | TIME | if self.from_small_table { MOUNT } else { 0 })
     }
 
     pub fn push_joins(&self, script: &mut Script) {

@@ -102,6 +102,8 @@ pub enum Open<'a> {
     Pidfd,
     /// Its pid namespace.
     PidNamespace,
+    /// A small mount namespace to copy (`mounts::small_table`).
+    SmallTable,
     /// The tasks file of the container's v1 cgroup in the hierarchy mounted here.
     Tasks {
         mount: String,

@@ -65,6 +65,8 @@ impl Call<'_> {
         let mut ready = self.ready(create, &spec, Starter::Us)?;
         needs_root(&ready.prepared.facts)?;
         has_no_landlock(&ready.prepared)?;
+        // CRIU needs the host's tree, and opens for it all that the model does.
+        ready.prepared.host.small_table = false;
         // CRIU and the model are born in a cgroup that is there already, with every driver.
         let place = ready.prepared.host.cgroup.as_mut();
         let unit = place.and_then(|location| location.unit.take());

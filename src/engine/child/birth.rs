@@ -226,10 +226,7 @@ fn launch_error(error: LaunchError, namespaces: u64) -> Error {
             NAMESPACES,
             "an ordinary user needs {\"type\": \"user\"} with id mappings; a security module or a seccomp filter of the host may forbid that",
         ),
-        libc::ENOSPC => (
-            NAMESPACES,
-            "a limit of /proc/sys/user/max_*_namespaces is reached: raise it (sysctl -w user.max_user_namespaces=15000); or namespaces are nested too deep",
-        ),
+        libc::ENOSPC => (NAMESPACES, TOO_MANY_NAMESPACES),
         libc::EINVAL if namespaces != 0 => {
             (NAMESPACES, "remove the namespaces that this kernel lacks: /proc/self/ns lists those it has")
         }
@@ -241,4 +238,7 @@ fn launch_error(error: LaunchError, namespaces: u64) -> Error {
     errno.because(CLONE).field_if(field).remedy(remedy)
 }
 
+/// The remedy for ENOSPC.
+pub const TOO_MANY_NAMESPACES: &str = "a limit of /proc/sys/user/max_*_namespaces is reached: raise it \
+    (sysctl -w user.max_user_namespaces=15000); or namespaces are nested too deep";
 const CLONE: &str = "clone the container's first process";

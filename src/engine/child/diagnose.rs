@@ -1,7 +1,7 @@
 //! From "step 17 failed in move_mount with EINVAL" to what a person can act on: what was being done, for which
 //! field, why, and what helps. The texts about the program itself are those that engines look for.
 
-use crate::engine::child::{message::Trouble, program_head};
+use crate::engine::child::{birth, message::Trouble, program_head};
 use crate::error::{Error, Kind};
 use crate::names::{MOUNT_OPTIONS, mount_option, nearest};
 use crate::plan::{Script, kept::Kept, words};
@@ -299,6 +299,7 @@ fn remedy(step: &Step, pointer: Option<&str>, part: Part, errno: i32) -> Option<
             "the runtime's own /proc or /sys has parts masked, so the kernel allows no new one: run it outside of \
              that container, or bind the one that is there"
         }
+        (Step::Unshare { .. }, _, libc::ENOSPC) => birth::TOO_MANY_NAMESPACES,
         (Step::EnterCgroup { .. }, _, libc::EINVAL) => {
             "a process with a real-time policy may enter a cpu cgroup only if that has real-time runtime"
         }

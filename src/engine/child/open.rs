@@ -44,6 +44,7 @@ pub struct Given<'a> {
     pub pidfd: Option<BorrowedFd<'a>>,
     pub pid_namespace: Option<BorrowedFd<'a>>,
     pub cgroup: Option<&'a Cgroup>,
+    pub small_table: Option<BorrowedFd<'a>>,
     /// The file by which a process enters the v2 cgroup.
     pub unified: Option<BorrowedFd<'a>>,
     pub open_files: OpenFiles,
@@ -80,6 +81,7 @@ pub fn open(opens: &Opens, given: Given, spec: &Spec, waits: &Rc<Waits>) -> Resu
             Open::StartWord => there(given.start.map(|(word, _)| word))?,
             Open::StartAnswer => there(given.start.map(|(_, answer)| answer))?,
             Open::Pidfd => there(given.pidfd)?,
+            Open::SmallTable => there(given.small_table)?,
             Open::PidNamespace => there(given.pid_namespace)?,
             Open::Unified => there(given.unified)?,
             Open::Tasks { mount } => opened.keep(given.cgroup.ok_or_else(absent)?.entrance(mount)?),

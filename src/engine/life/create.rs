@@ -141,7 +141,8 @@ impl Call<'_> {
         let facts = host::probe()?;
         let plan_options = self.plan_options(options, spec, starter, &facts)?;
         self.watch.span("validate", || self.check(spec, &facts, options.root_change))?;
-        let (prepared, rdt) = self.demands(&options.id, facts, spec)?;
+        let (mut prepared, rdt) = self.demands(&options.id, facts, spec)?;
+        prepared.take_small_table(&self.store);
         Ok(Ready { plan_options, prepared, rdt })
     }
 

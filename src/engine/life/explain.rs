@@ -244,7 +244,10 @@ impl Call<'_> {
                 Some(record) => self.demands_of(record, facts, spec),
             };
             match demands {
-                Ok((prepared, rdt)) => return Some(Ready { plan_options, prepared, rdt }),
+                Ok((mut prepared, rdt)) => {
+                    prepared.take_small_table(&self.store);
+                    return Some(Ready { plan_options, prepared, rdt });
+                }
                 Err(error) => {
                     let field = error.detail().field.clone().unwrap_or_default();
                     found.sort_in(error);

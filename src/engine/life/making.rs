@@ -26,6 +26,7 @@ use crate::engine::life::{
 };
 use crate::engine::{Call, CreateOptions, Status};
 use crate::error::{Error, Result};
+use crate::host::small_table;
 use crate::plan::deeds::{Deed, HookKind, undo};
 use crate::plan::script::Talk;
 use crate::plan::{Field, Opens, Plan, kept};
@@ -208,9 +209,14 @@ impl Making<'_> {
     }
 
     fn open(&mut self, opens: &Opens) -> Result<()> {
+        let small_table = self.prepared.small_table.as_ref();
+        if let Some(found) = small_table.filter(|found| found.is_new) {
+            self.engine.store.remember(small_table::LINK, found.thread);
+        }
         let given = Given {
             start: self.made.start_pipes.as_ref().map(|pipes| (pipes.word.as_fd(), pipes.answer.as_fd())),
             cgroup: self.made.driver.cgroup(),
+            small_table: small_table.and_then(|found| found.namespace.as_ref()).map(AsFd::as_fd),
             open_files: self.engine.open_files,
             ..Given::default()
         };

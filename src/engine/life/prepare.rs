@@ -7,13 +7,14 @@ use crate::engine::child::open_files;
 use crate::engine::{CgroupManager, Engine, Rootless};
 use crate::error::{Error, Kind, Result};
 use crate::host::cgroups::Layout;
+use crate::host::small_table::{self, SmallTable};
 use crate::host::{self, Facts, survey};
 use crate::plan::{self, Host};
 use crate::seccomp::tables::Syscall;
 use crate::seccomp::{self, Filter};
 use crate::spec::landlock::Landlock;
 use crate::spec::{Process, Resources, Seccomp, Spec, Text, annotations};
-use crate::state::Record;
+use crate::state::{Record, Store};
 use crate::sys::identity;
 
 /// What planning needs.
@@ -22,9 +23,23 @@ pub struct Prepared {
     pub host: Host,
     pub filter: Option<Filter>,
     pub limits: Limits,
+    /// Looked for only where a container is made.
+    pub small_table: Option<SmallTable>,
     /// What annotations ask of the scope that systemd is to make.
     pub annotated: Vec<Property>,
     pub warnings: Vec<Error>,
+}
+
+impl Prepared {
+    /// Looks for a small mount namespace to make the container's of. To join it takes rights in the machine's first user
+    /// namespace, to which it belongs.
+    pub fn take_small_table(&mut self, store: &Store) {
+        let Facts { privileged, in_user_namespace, permitted, .. } = self.facts;
+        if privileged && !in_user_namespace && permitted & host::SYS_CHROOT != 0 {
+            self.small_table = small_table::find(store.remembered(small_table::LINK));
+            self.host.small_table = self.small_table.as_ref().is_some_and(|table| table.namespace.is_some());
+        }
+    }
 }
 
 impl Engine {
@@ -69,6 +84,7 @@ impl Engine {
             keep_groups: crate::engine::life::allowed::keeps_groups(spec, &facts),
             permitted: facts.permitted,
             last_capability: facts.last_capability,
+            small_table: false,
             stacks_profiles: spec.process.as_ref().is_some_and(stacks_profiles),
             landlock,
             open_files,
@@ -76,7 +92,7 @@ impl Engine {
             cgroups: layout,
             cgroup,
         };
-        Ok(Prepared { facts, host, filter, limits, annotated: Vec::new(), warnings })
+        Ok(Prepared { facts, host, filter, limits, small_table: None, annotated: Vec::new(), warnings })
     }
 
     /// What a container without a cgroup cannot have: a limit is refused, since its author counts on it. Device

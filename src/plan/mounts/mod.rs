@@ -4,6 +4,7 @@
 mod cgroup;
 pub(super) mod legacy;
 pub mod options;
+pub mod small_table;
 
 use crate::error::{Error, Kind, Result};
 use crate::names::namespaces::USER;

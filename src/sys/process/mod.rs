@@ -15,4 +15,4 @@ pub mod wait;
 pub use brief::brief;
 pub use identity::sched_setattr;
 pub use pidfd::{kill_group, pidfd_getfd, pidfd_kill, pidfd_open, pidfd_open_thread, pidfd_send_signal};
-pub use proc::{Stat, name, number, open_of};
+pub use proc::{Stat, is_kernel_thread, name, number, open_of};

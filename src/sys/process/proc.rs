@@ -47,6 +47,20 @@ impl Stat {
     }
 }
 
+/// Whether this process is a thread of the kernel's with this name. A process can have any name, but is no such thread.
+pub fn is_kernel_thread(pid: i32, name: &str) -> bool {
+    const PF_KTHREAD: u64 = 0x20_0000;
+    let mut buffer = [0; 128];
+    let line = open_of(pid, "stat", libc::O_RDONLY).and_then(|stat| file::read(stat.as_fd(), &mut buffer));
+    let words = line.ok().and_then(|length| {
+        let begin = format!("{pid} ({name}) ");
+        std::str::from_utf8(buffer[..length].strip_prefix(begin.as_bytes())?).ok()
+    });
+    // Behind the name: state, parent, group, session, terminal and its group, flags (proc_pid_stat(5)).
+    let flags = words.and_then(|words| words.split(' ').nth(6)?.parse::<u64>().ok());
+    flags.is_some_and(|flags| flags & PF_KTHREAD != 0)
+}
+
 /// The number behind `NAME:` at the beginning of a line of /proc/PID/status.
 pub fn number(status: &str, name: &str, radix: u32) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;

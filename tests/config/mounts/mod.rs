@@ -14,6 +14,7 @@ mod overlay;
 mod paths;
 mod plugged;
 mod propagation;
+mod small_table;
 
 use crate::support::Container;
 use serde_json::json;

@@ -213,7 +213,7 @@ fn whatever_ends_the_container_the_profile_is_written_and_the_exit_code_is_its_o
         assert_eq!(names(&found).contains(&"umount2"), code == 5, "{signal}");
         container.assert_gone();
     }
-    let left: Vec<_> = fs::read_dir(container.state_root()).unwrap().collect();
+    let left = container.left_in_state_root();
     assert!(left.is_empty(), "{left:?}");
 }
 

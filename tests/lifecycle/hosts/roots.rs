@@ -3,6 +3,7 @@
 use crate::support::{Container, Ended, copy_program, finish};
 use serde_json::json;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -96,8 +97,16 @@ fn in_a_chroot_the_error_says_what_makes_it_work() {
         command.args(["--mount", "sh", "-ec", &line]).arg(jail).stdin(Stdio::null());
         finish(command)
     };
+    // Without the mount table of the kernel's thread, which needs none of the caller's (`config/mounts/small_table.rs`).
+    let small = container.state_root().join("thread:kdevtmpfs");
+    fs::create_dir_all(container.state_root()).expect("target/tmp is writable");
+    symlink("0", &small).expect("target/tmp is writable");
     let error = run("", "").fails();
     assert!(error.contains("chroot") && error.contains("bind it onto itself"), "{error}");
+    fs::remove_file(&small).expect("it was made");
+    if fs::read_to_string("/proc/2/comm").is_ok_and(|name| name == "kthreadd\n") {
+        assert_eq!(run("", "").ok(), "fine\nbin\n");
+    }
     for options in ["", "--no-pivot"] {
         let ended = run("mount --bind $0 $0;", options);
         assert_eq!((&*ended.out, &*ended.err), ("fine\nbin\n", ""), "{options:?}");

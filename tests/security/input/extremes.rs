@@ -95,7 +95,7 @@ fn an_id_is_a_name_and_never_a_path() {
         }
     }
     assert!(!Path::new("/tmp/rr-evil").exists());
-    let left: Vec<_> = fs::read_dir(container.state_root()).into_iter().flatten().flatten().collect();
+    let left = container.left_in_state_root();
     assert!(left.is_empty(), "{left:?}");
     assert!(bundle.join("config.json").exists());
 }

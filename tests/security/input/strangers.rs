@@ -244,9 +244,9 @@ fn create_refuses_a_group_that_another_container_has_live_or_stopped() {
     }
     refused("its group is gone");
     first.call(&["delete", &first.id]).ok();
-    assert_eq!(fs::read_dir(first.state_root()).unwrap().count(), 0, "nothing is left in the root");
+    assert_eq!(first.left_in_state_root(), Vec::<PathBuf>::new(), "nothing is left in the root");
     let (code, err) = create();
     assert_eq!(code, 0, "{err}");
     first.call(&["delete", "--force", &second.id]).ok();
-    assert_eq!(fs::read_dir(first.state_root()).unwrap().count(), 0, "nothing is left in the root");
+    assert_eq!(first.left_in_state_root(), Vec::<PathBuf>::new(), "nothing is left in the root");
 }

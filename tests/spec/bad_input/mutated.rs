@@ -145,7 +145,7 @@ fn try_case(container: &Container, seed: u64) -> Result<bool, String> {
 }
 
 fn nothing_left(container: &Container) -> Result<(), String> {
-    if let Some(entry) = fs::read_dir(container.state_root()).into_iter().flatten().flatten().next() {
+    if let Some(entry) = container.left_in_state_root().first() {
         return Err(format!("leaves state: {entry:?}"));
     }
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();

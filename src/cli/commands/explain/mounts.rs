@@ -15,7 +15,13 @@ pub fn items(spec: &Spec, plan: &Plan) -> Vec<Item> {
         let mut add = |path: &str, value: String| made.push(Item::new(path, value, field.clone()));
         match &step {
             Step::HostPropagation { .. } => {
-                table.push(Item::plain("the copy of the host's mount table", values));
+                let small = plan.opens.iter().any(|open| *open == Open::SmallTable);
+                let of = if small {
+                    "the copy of kdevtmpfs' mount table"
+                } else {
+                    "the copy of the host's mount table"
+                };
+                table.push(Item::plain(of, values));
             }
             Step::Root(root) => add("/", with(tree(plan, root.tree), values_of_root(&values, root.path))),
             Step::OpenRoot { .. } => add("/", format!("the directory {values}")),
