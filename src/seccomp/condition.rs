@@ -60,6 +60,16 @@ impl Condition {
             }
     }
 
+    /// False whatever the argument is.
+    fn never_holds(&self, width: Width) -> bool {
+        let cut = width.mask();
+        match self.operator {
+            Operator::Less => self.value & cut == 0,
+            Operator::Greater => self.value & cut == cut,
+            _ => false,
+        }
+    }
+
     fn parts(&self, width: Width) -> impl Iterator<Item = Part> + use<> {
         let (low_test, straight) = self.operator.comparison();
         let (high_test, class) = match (low_test, straight) {
@@ -161,8 +171,12 @@ impl Conditions {
         of_code.is_none_or(|condition| condition.value == u64::from(code))
     }
 
+    pub fn never_hold(&self, width: Width) -> bool {
+        self.by_argument.iter().flatten().any(|condition| condition.never_holds(width))
+    }
+
     /// Whether every call that matches `other` matches these, as far as their form shows it.
-    fn cover(&self, other: &Conditions, width: Width) -> bool {
+    pub fn cover(&self, other: &Conditions, width: Width) -> bool {
         let mut theirs = other.effective(width);
         self.effective(width).all(|mine| theirs.next() == Some(mine))
     }

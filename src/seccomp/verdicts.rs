@@ -47,6 +47,16 @@ pub struct Way {
     pub otherwise: Option<u32>,
 }
 
+/// A name in a rule that another answer is given for on every architecture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Idle {
+    /// The place in `linux.seccomp.syscalls`.
+    pub rule: u32,
+    pub name: &'static str,
+    /// The rule that decides first; the same: its conditions are never true.
+    pub by: u32,
+}
+
 /// The calls of an architecture that get one answer.
 #[derive(Clone, Debug)]
 pub struct Group {
@@ -96,6 +106,44 @@ impl<'f> Verdicts<'f> {
             }
         }
         (groups, depend)
+    }
+
+    /// The names in rules that never decide, where what does has another answer.
+    pub fn idle(&self) -> Vec<Idle> {
+        // By the rule's turn: the origin of what decides in its place, unless it decides something itself.
+        let mut found: Vec<(bool, Option<u32>)> = vec![(false, None); self.profile.rules.len()];
+        for arch in &self.profile.arches {
+            let (rules, conditions) = self.rules_on(*arch);
+            for rules in rules.chunk_by(|one, other| one.number == other.number) {
+                let first = unconditional(rules, &conditions);
+                let (asked, _) = in_order(rules, &conditions, usize::MAX, |rule| rule);
+                for rule in rules {
+                    let own = &conditions[rule.conditions as usize];
+                    let before = || asked.iter().take_while(|(_, other)| other.turn != rule.turn);
+                    let covers = |(at, _): &&(u32, _)| conditions[*at as usize].cover(own, rule.width);
+                    let by = match first {
+                        _ if own.never_hold(rule.width) => Some(rule),
+                        Some(first) => Some(first),
+                        None => before().find(covers).map(|(_, other)| *other),
+                    };
+                    let other = by.filter(|by| by.turn == rule.turn || by.returned != rule.returned);
+                    let other = other.filter(|by| by.turn != rule.turn || own.never_hold(rule.width));
+                    let (decides, instead) = &mut found[rule.turn as usize];
+                    *decides |= other.is_none();
+                    *instead = other.map(|by| self.profile.rules[by.turn as usize].origin);
+                }
+            }
+        }
+        // Alternatives of one rule are one name to its author.
+        let rules: Vec<_> = self.profile.rules.iter().zip(found).collect();
+        let names =
+            rules.chunk_by(|(one, _), (other, _)| (one.origin, one.call) == (other.origin, other.call));
+        let idle = names.filter(|all| !all.iter().any(|(_, (decides, _))| *decides));
+        let told = |all: &[(&profile::Rule, (bool, Option<u32>))]| {
+            let (rule, (_, by)) = all[0];
+            Some(Idle { rule: rule.origin, name: rule.call.name(), by: by? })
+        };
+        idle.filter_map(told).collect()
     }
 
     /// Each way to each call of `arch`, in an order that is the same for every profile.

@@ -136,6 +136,40 @@ fn names_that_no_kernel_has_and_missing_architectures_are_named() {
 }
 
 #[test]
+fn rules_that_never_decide_are_told_with_what_decides_in_their_place() {
+    let container = Container::new();
+    let condition = |operator: &str, value: u64| json!([{"index": 0, "value": value, "op": operator}]);
+    let mut profile = allowing(LEAST);
+    profile["syscalls"].as_array_mut().unwrap().extend([
+        json!({"names": ["read"], "action": "SCMP_ACT_KILL", "args": condition("SCMP_CMP_EQ", 3)}),
+        json!({"names": ["dup"], "action": "SCMP_ACT_ALLOW", "args": condition("SCMP_CMP_LT", 0)}),
+        // It decides, beside the next, and the one after that says the same once more.
+        json!({"names": ["personality"], "action": "SCMP_ACT_ALLOW", "args": condition("SCMP_CMP_EQ", 8)}),
+        json!({"names": ["personality"], "action": "SCMP_ACT_LOG", "args": condition("SCMP_CMP_EQ", 9)}),
+        json!({"names": ["write"], "action": "SCMP_ACT_ALLOW"}),
+        json!({"names": ["personality"], "action": "SCMP_ACT_KILL", "args": condition("SCMP_CMP_EQ", 8)}),
+    ]);
+    let ended = check(&container, &write(&container, "profile.json", profile), &[]);
+    let told: Vec<&str> = ended.out.lines().filter(|line| line.contains("no effect")).collect();
+    assert_eq!(
+        told,
+        [
+            "note: /linux/seccomp/syscalls/1 has no effect on read: /linux/seccomp/syscalls/0 decides first, and otherwise",
+            "note: /linux/seccomp/syscalls/2 has no effect on dup: its conditions are never true",
+            "note: /linux/seccomp/syscalls/6 has no effect on personality: /linux/seccomp/syscalls/3 decides first, and otherwise",
+        ],
+        "{}",
+        ended.out
+    );
+    assert_eq!(ended.code, 0);
+    for engine in ["docker", "containerd"] {
+        let file = Path::new(DOCKER).with_file_name(format!("{engine}.json"));
+        let ended = check(&container, &file, &[]);
+        assert!(!ended.out.contains("no effect"), "{engine}: {}", ended.out);
+    }
+}
+
+#[test]
 fn what_another_profile_or_a_list_needs_is_held_against_it() {
     let container = Container::new();
     let list = write(&container, "list", "# what it does\nmkdir,rmdir\n\tpersonality keyctl # keys\r\n");

@@ -124,6 +124,7 @@ pub const ROWS: &[Row] = &[
             "cli/seccomp.rs::a_profile_that_allows_what_is_needed_is_fine_and_its_container_runs",
             "cli/seccomp.rs::a_call_that_every_program_or_init_needs_is_denied_and_its_container_does_not_run",
             "cli/seccomp.rs::names_that_no_kernel_has_and_missing_architectures_are_named",
+            "cli/seccomp.rs::rules_that_never_decide_are_told_with_what_decides_in_their_place",
             "cli/seccomp.rs::what_is_no_profile_or_no_list_is_refused_by_what_is_wrong_with_it",
             "config/seccomp/record.rs::a_recorder_that_is_killed_gives_the_container_nothing_and_delete_takes_it_away",
         ],

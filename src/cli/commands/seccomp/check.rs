@@ -9,7 +9,7 @@ use crate::names::nearest;
 use crate::seccomp::against::{Stopped, stopped};
 use crate::seccomp::record::{ALL, CLOCK, CRUN, RRUNTIME, RUNC, allowing, is_recorded, needs, whose};
 use crate::seccomp::tables::Syscall;
-use crate::seccomp::verdicts::Verdicts;
+use crate::seccomp::verdicts::{Idle, Verdicts};
 use crate::seccomp::vocabulary::{describe, meaning};
 use crate::seccomp::{Arch, Filter, compile, flags_of_kernel, native};
 use crate::spec::load::{self, unknown};
@@ -107,6 +107,7 @@ pub fn check(arguments: &Arguments) -> Result<i32> {
     }
     let (unknown, more) = own.findings();
     notes.extend(more);
+    notes.extend(verdicts.idle().iter().map(idle));
     let is_fine = unknown.is_empty() && groups.iter().all(|group| !group.who.counts || group.first.partly);
     if arguments.switch("json") {
         let texts = |errors: &[Error]| Fact::list(errors);
@@ -208,6 +209,15 @@ fn wanted<'b>(name: &str, bytes: &'b [u8]) -> Result<Seccomp<'b>> {
             .remedy("write a name on each line, or name a profile or a bundle")),
         false => Ok(allowing(&names)),
     }
+}
+
+fn idle(idle: &Idle) -> Error {
+    let rules = "/linux/seccomp/syscalls";
+    let why = match idle.by == idle.rule {
+        true => "its conditions are never true".to_owned(),
+        false => format!("{rules}/{} decides first, and otherwise", idle.by),
+    };
+    Error::new(format!("has no effect on {}: {why}", idle.name)).field(format!("{rules}/{}", idle.rule))
 }
 
 fn meant(word: &str) -> String {
