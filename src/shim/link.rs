@@ -173,11 +173,12 @@ impl Keeper {
 }
 
 /// How a process has ended whose descriptor says that it has: it is our child, or the keeper's, which has told us or will.
-/// `None`: it has not spoken of it yet.
+/// `None`: the keeper has not spoken of it yet; or a tracer (CRIU, a debugger) still has our child, and `Epoll::watch_end`
+/// tells when it lets go.
 pub fn how_it_ended(pidfd: BorrowedFd, told: Option<Ended>, keeper_is_gone: bool) -> Option<Ended> {
     match wait::peek(pidfd).or(told) {
         // The keeper may have ended without a word of it.
-        None if keeper_is_gone => Some(wait::reap(pidfd).unwrap_or(UNKNOWN)),
+        None if keeper_is_gone && !wait::is_child(pidfd) => Some(wait::reap(pidfd).unwrap_or(UNKNOWN)),
         ended => ended,
     }
 }

@@ -38,26 +38,35 @@ impl Epoll {
 
     /// Watches it from now on, or for something else than before.
     pub fn watch(&self, fd: BorrowedFd, name: u64, interest: Interest) -> SysResult<()> {
-        match self.control(libc::EPOLL_CTL_MOD, fd, name, interest) {
-            Err(Errno(libc::ENOENT)) => self.control(libc::EPOLL_CTL_ADD, fd, name, interest),
+        let flag = |wanted: bool, flag: i32| if wanted { flag } else { 0 };
+        let events = flag(interest.read, libc::EPOLLIN)
+            | flag(interest.write, libc::EPOLLOUT)
+            | flag(interest.priority, libc::EPOLLPRI);
+        match self.control(libc::EPOLL_CTL_MOD, fd, name, events) {
+            Err(Errno(libc::ENOENT)) => self.control(libc::EPOLL_CTL_ADD, fd, name, events),
             other => other,
         }
+    }
+
+    /// Watches a process by its descriptor. Its end is told once, and once more when a tracer lets go of a process that has
+    /// ended: until then its parent does not hear how.
+    pub fn watch_end(&self, pidfd: BorrowedFd, name: u64) -> SysResult<()> {
+        self.control(libc::EPOLL_CTL_ADD, pidfd, name, libc::EPOLLIN | libc::EPOLLET)
+    }
+
+    /// Tells once that the other end has gone, whatever else comes.
+    pub fn watch_other_end(&self, fd: BorrowedFd, name: u64) -> SysResult<()> {
+        self.control(libc::EPOLL_CTL_ADD, fd, name, libc::EPOLLET)
     }
 
     /// One that is not watched is no error.
     pub fn forget(&self, fd: BorrowedFd) {
         // There is nothing else that it can fail with.
-        let _ = self.control(libc::EPOLL_CTL_DEL, fd, 0, Interest::NOTHING);
+        let _ = self.control(libc::EPOLL_CTL_DEL, fd, 0, 0);
     }
 
-    fn control(&self, operation: i32, fd: BorrowedFd, name: u64, interest: Interest) -> SysResult<()> {
-        let flag = |wanted: bool, flag: i32| if wanted { flag as u32 } else { 0 };
-        let mut event = libc::epoll_event {
-            events: flag(interest.read, libc::EPOLLIN)
-                | flag(interest.write, libc::EPOLLOUT)
-                | flag(interest.priority, libc::EPOLLPRI),
-            u64: name,
-        };
+    fn control(&self, operation: i32, fd: BorrowedFd, name: u64, events: i32) -> SysResult<()> {
+        let mut event = libc::epoll_event { events: events as u32, u64: name };
         // SAFETY: the event is there for the call, which reads it.
         check(unsafe { libc::epoll_ctl(self.0.as_raw_fd(), operation, fd.as_raw_fd(), &raw mut event) })
             .map(drop)

@@ -29,6 +29,13 @@ pub fn readable(fd: BorrowedFd, deadline: Option<Instant>) -> SysResult<bool> {
     wait(&mut [PollFd::new(fd, PollFlags::POLLIN)], deadline)
 }
 
+/// Nothing at the other end would read what is written.
+pub fn is_unread(fd: BorrowedFd) -> bool {
+    let mut watched = [PollFd::new(fd, PollFlags::empty())];
+    wait(&mut watched, Some(Instant::now())) == Ok(true)
+        && watched[0].revents().is_some_and(|events| events.contains(PollFlags::POLLERR))
+}
+
 /// How a wait passes the time between two looks, which its caller owns: for that long, or until there is something to say
 /// of the descriptor. An error ends the wait.
 pub type Rest<'a> = &'a dyn Fn(Option<PollFd>, Duration) -> SysResult<()>;

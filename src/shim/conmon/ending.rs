@@ -3,13 +3,12 @@
 use crate::cgroup::oom::Seen;
 use crate::error::Result;
 use crate::shim::conmon::record::{PIDFD, Record};
-use crate::shim::conmon::shim::{LOOK, OF_OOM, Shim};
+use crate::shim::conmon::shim::{OF_OOM, Shim};
 use crate::shim::conmon::{finish, places};
 use crate::shim::link::how_it_ended;
-use crate::sys::process;
 use crate::sys::wait::{self, Ended};
-use std::os::fd::AsFd;
-use std::path::Path;
+use crate::sys::{poll, process};
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
 const TIMED_OUT: &str = "command timed out";
@@ -18,14 +17,13 @@ impl Shim {
     pub(super) fn look_at_end(&mut self) -> Result<()> {
         let Some(pidfd) = &self.pidfd else { return Ok(()) };
         let told = self.record().pid.and_then(|pid| self.endings.get(&pid).copied());
-        match how_it_ended(pidfd.as_fd(), told, self.keeper_is_gone) {
-            Some(ended) => self.has_ended(ended),
-            None => {
-                self.epoll.forget(pidfd.as_fd());
-                self.look = Some(Instant::now() + LOOK);
-                Ok(())
-            }
-        }
+        how_it_ended(pidfd.as_fd(), told, self.keeper_is_gone).map_or(Ok(()), |ended| self.has_ended(ended))
+    }
+
+    /// The same where it may run.
+    pub(super) fn look_whether_ended(&mut self) -> Result<()> {
+        let ended = |fd: &OwnedFd| poll::readable(fd.as_fd(), Some(Instant::now())) == Ok(true);
+        if self.pidfd.as_ref().is_some_and(ended) { self.look_at_end() } else { Ok(()) }
     }
 
     pub(super) fn has_ended(&mut self, ended: Ended) -> Result<()> {
@@ -96,6 +94,7 @@ impl Shim {
             }
             self.given.remove(&number);
         }
+        self.remove_socket();
         if let Err(error) = finish::write_exit_files(&self.options, status) {
             self.log.warn(&error);
         }
@@ -103,6 +102,17 @@ impl Shim {
             finish::say(sync, &self.options, status, timed_out.then_some(TIMED_OUT))?;
         }
         self.note(Record { told: Some(true), ..Record::default() })
+    }
+
+    /// Nobody attaches any more. Before the end is told: who reads the exit file may start the container anew, and its next
+    /// shim has a socket of the same name.
+    pub(super) fn remove_socket(&self) {
+        if self.options.bundle.as_os_str().is_empty() {
+            return;
+        }
+        let link = places::link(&self.options).filter(|path| path.is_symlink());
+        // It may have gone with its directory.
+        let _ = std::fs::remove_file(link.unwrap_or_else(|| self.options.bundle.join("attach")));
     }
 
     pub(super) fn end(&mut self, status: i32) -> Result<()> {
@@ -116,19 +126,9 @@ impl Shim {
             self.clients.remove(name, &self.epoll);
         }
         self.forget_gone()?;
-        if !self.options.bundle.as_os_str().is_empty() {
-            let link = places::link(&self.options).filter(|path| path.is_symlink());
-            let path = link.unwrap_or_else(|| self.options.bundle.join("attach"));
-            remove(&path);
-        }
         if let Err(error) = finish::run_exit_command(&self.options) {
             self.log.warn(&error);
         }
         self.keeper.finish(status as u32 & 0xff)
     }
-}
-
-fn remove(path: &Path) {
-    // It may have gone with its directory.
-    let _ = std::fs::remove_file(path);
 }

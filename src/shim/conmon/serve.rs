@@ -21,7 +21,7 @@ use crate::shim::journal::Journal;
 use crate::shim::link::{Keeper, Left, Said, UNKNOWN};
 use crate::shim::table::Table;
 use crate::sys::epoll::{Epoll, Interest};
-use crate::sys::{memory, poll};
+use crate::sys::memory;
 use crate::wire::keeper::{ACCEPTED, EXTRA, LISTENER};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex};
@@ -131,6 +131,7 @@ impl Shim {
         }
         let record = self.record();
         if record.failed == Some(true) {
+            self.remove_socket();
             return self.end(1);
         }
         if record.told != Some(true) {
@@ -174,7 +175,10 @@ impl Shim {
         match &self.pidfd {
             // A predecessor has noted it.
             _ if record.status.is_some() => self.bound_output(),
-            Some(pidfd) => self.watch(OF_END, pidfd.as_fd(), Interest::READ)?,
+            Some(pidfd) => {
+                let watched = self.epoll.watch_end(pidfd.as_fd(), OF_END);
+                watched.map_err(|e| e.because("epoll_ctl"))?;
+            }
             None => self.has_ended(UNKNOWN)?,
         }
         self.pump()?;
@@ -218,9 +222,6 @@ impl Shim {
             if self.look.is_some_and(|look| look <= now) {
                 self.look = None;
                 moved = true;
-                if self.pidfd.as_ref().is_some_and(|fd| poll::readable(fd.as_fd(), Some(now)) == Ok(true)) {
-                    self.look_at_end()?;
-                }
             }
             if moved || self.ended.is_some() {
                 self.pump()?;
@@ -269,7 +270,8 @@ impl Shim {
                 // We hold what it held.
                 self.epoll.forget(self.keeper.fd());
                 self.keeper_is_gone = true;
-                Ok(())
+                // What it has not told of an end, it never will.
+                self.look_whether_ended()
             }
         }
     }

@@ -23,7 +23,6 @@ impl Shim {
         let keeper_is_gone = self.keeper_is_gone;
         let Some(life) = self.lives.get_mut(&number) else { return Ok(()) };
         life.ended = true;
-        self.epoll.forget(life.pidfd.as_fd());
         let told = self.endings.get(&life.pid).copied();
         match how_it_ended(life.pidfd.as_fd(), told, keeper_is_gone) {
             Some(ended) => self.has_ended(number, ended),
@@ -34,6 +33,14 @@ impl Shim {
     /// The same where it has ended while something else was done.
     pub(super) fn look_at_ended(&mut self, number: u64) -> Result<()> {
         if self.lives.get(&number).is_some_and(|life| life.ended) { self.look_at_end(number) } else { Ok(()) }
+    }
+
+    /// What the keeper has not told of an end, it never will.
+    pub(super) fn keeper_has_gone(&mut self) -> Result<()> {
+        self.keeper_is_gone = true;
+        let ended: Vec<u64> =
+            self.lives.iter().filter(|(_, life)| life.ended).map(|(number, _)| *number).collect();
+        ended.into_iter().try_for_each(|number| self.look_at_end(number))
     }
 
     /// The keeper has reaped this process.
@@ -121,6 +128,7 @@ impl Shim {
         let process = Process { phase: Phase::Ended.into(), status, ended: Some(ended), ..process };
         self.note(Record { process: Some(process), events, ..Record::default() })?;
         let Some(life) = self.lives.remove(&number) else { return Ok(()) };
+        self.epoll.forget(life.pidfd.as_fd());
         // Not ours to reap where the keeper has done so.
         let _ = wait::try_reap(life.pidfd.as_fd());
         if self.endings.remove(&life.pid).is_some() {

@@ -15,7 +15,7 @@ use crate::shim::containerd::protocol::frames::Code;
 use crate::shim::containerd::publisher::{Progress, Publisher};
 use crate::shim::containerd::replies::named;
 use crate::shim::containerd::shim::{
-    CONNECTION, END, JOBS, KEEPER, KIND, LOGGER, LOOK, OOM, PUBLISHER, STREAM, Shim,
+    CONNECTION, END, JOBS, KEEPER, KIND, LOG, LOGGER, LOOK, OOM, PUBLISHER, STREAM, Shim,
 };
 use crate::shim::containerd::streams::{Moved, Part, Stream, Streams};
 use crate::shim::link::{Held, Keeper, Left, Said, UNKNOWN};
@@ -23,7 +23,7 @@ use crate::shim::table::Table;
 use crate::sys::epoll::{Epoll, Interest};
 use crate::sys::inbox::Inbox;
 use crate::sys::wait::{self, Ended};
-use crate::sys::{Errno, memory, socket};
+use crate::sys::{Errno, memory, poll, socket};
 use crate::wire::keeper::{ACCEPTED, OWN};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
@@ -120,9 +120,14 @@ impl Shim {
     fn run(&mut self) -> Result<()> {
         self.watch(KEEPER, 0, self.keeper.fd(), Interest::READ)?;
         self.watch(JOBS, 0, self.jobs.fd(), Interest::READ)?;
+        // What is no fifo cannot be watched, and has no reader that could go.
+        let _ = self.epoll.watch_other_end(std::io::stderr().as_fd(), LOG << KIND);
         loop {
             self.serve_requests()?;
             self.publish()?;
+            if self.finishing.is_none() && self.is_abandoned() {
+                self.set_finishing(true)?;
+            }
             if self.is_over() {
                 self.remove_files();
                 return self.keeper.finish(0);
@@ -148,6 +153,14 @@ impl Shim {
             // Otherwise it stays.
             let _ = memory::let_go_of_code();
         }
+    }
+
+    /// The containerd that had this shim started has ended without a container in it: nothing would ever ask it to end. The
+    /// next containerd takes away what it finds.
+    fn is_abandoned(&self) -> bool {
+        self.connections.is_empty()
+            && self.desk().model.containers.is_empty()
+            && poll::is_unread(std::io::stderr().as_fd())
     }
 
     /// Nothing is left to do, or to tell, or containerd has not taken the rest in time.
@@ -226,9 +239,8 @@ impl Shim {
                 Said::Gone => {
                     // We hold what it held. What is orphaned from now on is ours to reap.
                     self.epoll.forget(self.keeper.fd());
-                    self.keeper_is_gone = true;
                     self.log.warn(&Error::new("the keeper has ended: a kill of this shim is final now"));
-                    return Ok(());
+                    return self.keeper_has_gone();
                 }
             }
         }

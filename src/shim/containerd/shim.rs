@@ -35,6 +35,7 @@ pub(super) const STREAM: u64 = 5;
 pub(super) const OOM: u64 = 6;
 pub(super) const PUBLISHER: u64 = 7;
 pub(super) const LOGGER: u64 = 8;
+pub(super) const LOG: u64 = 9;
 
 /// Between two looks at what cannot be polled: a full disk, a client that has not come.
 pub(super) const LOOK: Duration = Duration::from_millis(100);
@@ -197,7 +198,8 @@ impl Shim {
 
     /// Its end is waited for from now on.
     pub(super) fn live(&mut self, process: &Process, pidfd: OwnedFd) -> Result<()> {
-        self.watch(END, process.number, pidfd.as_fd(), Interest::READ)?;
+        let watched = self.epoll.watch_end(pidfd.as_fd(), END << KIND | process.number);
+        watched.map_err(|e| e.because("epoll_ctl"))?;
         let life = Life { name: process.name.clone(), pid: process.pid, pidfd, ended: false };
         self.lives.insert(process.number, life);
         // The keeper may have told its end before it was known.

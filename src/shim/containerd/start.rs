@@ -167,14 +167,15 @@ fn start(words: &Words) -> Result<()> {
         next_number: 0,
         finishing: false,
     };
-    let made = launch_shim(words, &options, settings, &listener)
-        .and_then(|()| files::write(&pod, address.as_bytes()))
-        .and_then(|()| remember(&address));
-    if made.is_err() {
+    launch_shim(words, &options, settings, &listener).inspect_err(|_| {
         // The error that led here is the one to report.
         let _ = fs::remove_file(&path);
-    }
-    made.and_then(|()| print(address.as_bytes()))
+    })?;
+    let told = files::write(&pod, address.as_bytes())
+        .and_then(|()| remember(&address))
+        .and_then(|()| print(address.as_bytes()));
+    // A shim that nobody hears of would stay for ever.
+    told.inspect_err(|_| forget(&address, &words.id))
 }
 
 fn launch_shim(words: &Words, options: &Options, settings: Settings, listener: &UnixListener) -> Result<()> {
@@ -183,7 +184,7 @@ fn launch_shim(words: &Words, options: &Options, settings: Settings, listener: &
     if !options.shim_cgroup.is_empty() {
         enter(&options.shim_cgroup)?;
     }
-    let log = log();
+    let log = log()?;
     // What stays is in no one's way: the bundle is the first container's, which may be gone long before the pod.
     launch::enter(Path::new("/"))?;
     let arguments = [NAME, "-namespace", &*words.namespace, "-id", &*words.id, "-address", &*words.address];
@@ -191,13 +192,15 @@ fn launch_shim(words: &Words, options: &Options, settings: Settings, listener: &
 }
 
 /// containerd reads the fifo `log` in the bundle.
-fn log() -> OwnedFd {
+fn log() -> Result<OwnedFd> {
     let open = |path, flags| file::openat2(file::cwd(), path, flags, 0, 0);
-    let fifo = open(c"log", libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOFOLLOW);
-    let null = || open(c"/dev/null", libc::O_WRONLY);
-    // There is always a /dev/null; without one standard error says why the next step fails.
-    fifo.or_else(|_| null())
-        .unwrap_or_else(|_| std::io::stderr().as_fd().try_clone_to_owned().expect("standard error is open"))
+    match open(c"log", libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOFOLLOW) {
+        Err(e @ Errno(libc::ENXIO)) => Err(e
+            .because("open the fifo log of the bundle, which nothing reads: the containerd that wants this shim has ended")
+            .remedy("start the container again")),
+        Ok(fifo) => Ok(fifo),
+        Err(_) => open(c"/dev/null", libc::O_WRONLY).map_err(|e| e.because("open /dev/null")),
+    }
 }
 
 /// A score above containerd's: before containerd is killed, a shim is. Ours costs no task then.
