@@ -171,6 +171,11 @@ static void release(struct prey *prey) {
   hunted--;
 }
 
+// One that is being killed cannot be let go: until its end has been heard here, it has not ended for its parent.
+static void let_go(struct prey *prey, int signal) {
+  if (!ptrace(PTRACE_DETACH, prey->pid, 0, signal)) release(prey);
+}
+
 // What it called until it became another program.
 static void calls(struct prey *prey) {
   char line[4 * CALLS] = "";
@@ -190,17 +195,13 @@ static void stopped(struct prey *prey, int status, int follow) {
     mounts(pid, "first");
     // Only here it stands between two instructions of its own.
     if (event == PTRACE_EVENT_STOP && signal == SIGTRAP) attack(pid);
-    if (!follow) {
-      ptrace(PTRACE_DETACH, pid, 0, 0);
-      return release(prey);
-    }
+    if (!follow) return let_go(prey, 0);
     signal = 0;
   } else if (event == PTRACE_EVENT_EXEC) {
     calls(prey);
     rights(prey, "exec");
     possessions(pid, "exec");
-    ptrace(PTRACE_DETACH, pid, 0, 0);
-    return release(prey);
+    return let_go(prey, 0);
   } else if (signal == (SIGTRAP | 0x80)) {
     struct { uint8_t op, none[3]; uint32_t arch; uint64_t place[2], number, arguments[6]; } info;
     if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, &info) > 0 && info.op == 1 && info.number < CALLS)
@@ -214,10 +215,7 @@ static void stopped(struct prey *prey, int status, int follow) {
   } else if (event) {
     signal = 0;
   }
-  if (++prey->stops > STOPS) {
-    ptrace(PTRACE_DETACH, pid, 0, signal);
-    return release(prey);
-  }
+  if (++prey->stops > STOPS) return let_go(prey, signal);
   ptrace(PTRACE_SYSCALL, pid, 0, signal);
 }
 
@@ -285,6 +283,18 @@ static pid_t newest(pid_t next, int old) {
   return next;
 }
 
+// The number that was given last in this pid namespace.
+static pid_t last_given(void) {
+  static int fd = -1;
+  char line[128];
+  if (fd < 0) fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
+  int length = pread(fd, line, sizeof line - 1, 0);
+  if (length <= 0) return 0;
+  line[length] = 0;
+  char *last = strrchr(line, ' ');
+  return last ? atoi(last) : 0;
+}
+
 int main(int argc, char **argv) {
   if (argc < 4) return 2;
   int trace = !strcmp(argv[1], "trace"), memory = !strcmp(argv[1], "mem");
@@ -301,7 +311,10 @@ int main(int argc, char **argv) {
         break;
       }
     if (hunted) news(!old);
-    // A number may have been given to a process that was gone at once.
-    if (round % 20000 == 0) next = newest(next, 0);
+    // Without a processor for a while it falls behind: what has gone meanwhile is lost, what comes is not.
+    if (round % 64 == 0) {
+      pid_t last = last_given();
+      if (last >= next + AHEAD) next = last;
+    }
   }
 }
