@@ -47,7 +47,7 @@ fn main() -> Result<()> {
         flags.push("-Ctarget-feature=-outline-atomics".to_owned());
     }
     if env::var("PROFILE").as_deref() == Ok("release") {
-        // src/sys/left_out defines functions of the C library, which may define them once more.
+        // src/sys/c_library/left_out defines functions of the C library, which may define them once more.
         println!("cargo::rustc-link-arg-bin=rruntime=-Wl,-z,muldefs");
     }
     if reads_packed_relocations() {

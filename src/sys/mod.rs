@@ -6,13 +6,12 @@
 
 pub mod arguments;
 pub mod bpf;
+mod c_library;
 pub mod clock;
 pub mod epoll;
 pub mod file;
 pub mod heap;
 pub mod inbox;
-#[cfg(all(panic = "abort", not(debug_assertions)))]
-mod left_out;
 pub mod mapping;
 pub mod marks;
 pub mod memory;
@@ -25,8 +24,6 @@ pub mod probe;
 pub mod process;
 pub mod random;
 pub mod socket;
-#[cfg(any(test, all(panic = "abort", target_env = "gnu", not(debug_assertions))))]
-mod strings;
 pub mod terminal;
 
 pub use process::{identity, launch, seccomp, signal, signalfd, spawn, wait};
