@@ -16,7 +16,7 @@ use std::os::unix::fs::MetadataExt;
 
 const THREAD: &str = "kdevtmpfs";
 /// By which a state directory remembers its number.
-pub const LINK: &CStr = c"thread:kdevtmpfs";
+pub const LINK: &CStr = c".thread:kdevtmpfs";
 /// The parent of all threads of the kernel.
 const PARENT: (i32, &str) = (2, "kthreadd");
 /// Before it come some seven threads for each processor.

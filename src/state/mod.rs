@@ -8,7 +8,7 @@
 //!             start.awaited made by the engine; removed when the container has started (start.sock: by 0.1.0)
 //!             notify/       made by the engine where a service manager wants news; bound into the container
 //!       cgroup:<hash>       which container has a cgroup, in a link's target
-//!       thread:kdevtmpfs    the number of that thread (`host/small_table.rs`), in a link's target
+//!       .thread:kdevtmpfs   the number of that thread (`host/small_table.rs`), in a link's target
 //! ```
 //!
 //! A directory that runc or crun made is read, never written (`foreign.rs`).

@@ -154,7 +154,7 @@ impl Container {
     /// What is in it but the number of a thread of the kernel's, which is remembered for the next container.
     pub fn left_in_state_root(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.state_root()).into_iter().flatten().flatten();
-        entries.map(|entry| entry.path()).filter(|path| !path.ends_with("thread:kdevtmpfs")).collect()
+        entries.map(|entry| entry.path()).filter(|path| !path.ends_with(".thread:kdevtmpfs")).collect()
     }
 
     pub fn write_config(&self) {

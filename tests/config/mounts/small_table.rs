@@ -32,7 +32,7 @@ macro_rules! thread_or_return {
 }
 
 fn link(container: &Container) -> PathBuf {
-    container.state_root().join("thread:kdevtmpfs")
+    container.state_root().join(".thread:kdevtmpfs")
 }
 
 fn remember(container: &Container, target: &str) {

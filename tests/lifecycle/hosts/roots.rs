@@ -98,7 +98,7 @@ fn in_a_chroot_the_error_says_what_makes_it_work() {
         finish(command)
     };
     // Without the mount table of the kernel's thread, which needs none of the caller's (`config/mounts/small_table.rs`).
-    let small = container.state_root().join("thread:kdevtmpfs");
+    let small = container.state_root().join(".thread:kdevtmpfs");
     fs::create_dir_all(container.state_root()).expect("target/tmp is writable");
     symlink("0", &small).expect("target/tmp is writable");
     let error = run("", "").fails();
