@@ -158,6 +158,17 @@ pub fn read_path(path: impl AsRef<OsStr>, limit: usize) -> SysResult<Vec<u8>> {
     read_path_by(path, limit, 0)
 }
 
+/// The same of a file that its directory's owner chooses; a device is `ENODEV`. It is looked at before it is opened: to open
+/// a device may do something by that alone (a watchdog begins to count).
+pub fn read_no_device(path: impl AsRef<OsStr>, limit: usize) -> SysResult<Vec<u8>> {
+    let found = openat2(cwd(), &c(path)?, libc::O_PATH, 0, 0)?;
+    if matches!(kind(found.as_fd())?, libc::S_IFCHR | libc::S_IFBLK) {
+        return Err(Errno(libc::ENODEV));
+    }
+    // What was looked at, whatever has its name by now.
+    read_path(format!("/proc/self/fd/{}", found.as_raw_fd()), limit)
+}
+
 pub fn read_path_by(path: impl AsRef<OsStr>, limit: usize, resolve: u64) -> SysResult<Vec<u8>> {
     let path = c(path)?;
     let open = |flags| openat2(cwd(), &path, libc::O_RDONLY | libc::O_NOCTTY | flags, 0, resolve);

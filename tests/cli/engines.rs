@@ -182,6 +182,58 @@ fn what_is_not_understood_is_left_alone() {
 }
 
 #[test]
+fn what_is_no_configuration_at_all_ends_no_command() {
+    for (engine, file, text, word) in [
+        ("docker", DOCKER, "{\"default-runtime\"\u{e9}", "is not JSON"),
+        ("podman", "etc/containers/containers.conf", &*["a = ", &"[".repeat(200_000)].concat(), "line 1"),
+        ("containerd", CONTAINERD, &["a = ", &"{ a = ".repeat(30_000)].concat(), "line 1"),
+        ("containerd", CONTAINERD, &"# long\n".repeat(100_000), "file too large"),
+    ] {
+        let system = System::new();
+        system.write(file, text);
+        let said = system.engines(&[engine]);
+        assert!(said.code == 0 && said.out.contains(word), "{engine}: {said:?}");
+        let said = system.engines(&["--write", engine]);
+        assert!(said.code == 1 && said.err.contains(word), "{engine}: {said:?}");
+    }
+}
+
+/// A tree below --prefix may be anyone's.
+#[test]
+fn what_is_no_regular_file_is_not_opened() {
+    let kinds: &[&[&str]] = &[&["mkfifo"], &["mknod", "c", "1", "5"], &["mkdir"]];
+    for kind in kinds {
+        let system = System::new();
+        let file = system.file(DOCKER);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        let made = Command::new(kind[0]).arg(&file).args(&kind[1..]).status().unwrap();
+        if !made.success() {
+            println!("skipped: this user makes no device nodes");
+            continue;
+        }
+        assert!(system.ok(&["docker"]).contains("is not a regular file"));
+        for option in ["--write", "--undo"] {
+            let said = system.engines(&[option, "docker"]);
+            assert!(said.code == 1 && said.err.contains("is not a regular file"), "{kind:?}: {said:?}");
+        }
+        assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1, "nothing stays beside it");
+    }
+}
+
+#[test]
+fn what_a_file_says_moves_no_cursor_and_is_no_line_of_ours() {
+    let system = System::new();
+    system
+        .write("etc/containers/containers.conf", "[engine]\nruntime = \"\"\"x\u{1b}[2J\nnot here: y\"\"\"\n");
+    system.write(CONTAINERD, "version = 2\n# \u{1b}]52;c;eA==\u{7}\u{202e}\n\tx = 1\n");
+    let shown =
+        [system.ok(&["podman"]), system.ok(&["containerd"]), system.ok(&["--write", "containerd"])].concat();
+    assert!(!shown.contains(['\u{1b}', '\u{7}', '\u{202e}']) && shown.contains("\\u{1b}]52;"), "{shown}");
+    assert!(!shown.contains("\nnot here: y") && shown.contains("     \tx = 1\n"), "{shown}");
+    assert!(system.read(CONTAINERD).contains("# \u{1b}]52;c;eA=="), "the file keeps what it has");
+}
+
+#[test]
 fn a_part_that_an_imported_file_would_replace_is_not_written() {
     let system = System::new();
     system.write(

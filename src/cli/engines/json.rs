@@ -14,14 +14,14 @@ pub fn is_valid(text: &str) -> bool {
     serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
-/// The text of the value at this path of members.
+/// The text of the value at this path of members; of a text that is not valid it may be none.
 pub fn value<'t>(text: &'t str, path: &[&str]) -> Option<&'t str> {
     let mut range = 0..text.len();
     for name in path {
         let object = object(text, &range)?;
         range = object.members.into_iter().find(|member| member.0 == *name)?.1;
     }
-    Some(text[range].trim())
+    Some(text.get(range)?.trim())
 }
 
 /// `None`: a value on the way is no object, or has the member twice. The text has to be valid.
@@ -79,7 +79,7 @@ fn object(text: &str, range: &Range<usize>) -> Option<Object> {
     at = skip(at + 1);
     while *bytes.get(at)? != b'}' {
         let key = value_end(bytes, at)?;
-        let name = serde_json::from_str(&text[at..key]).ok()?;
+        let name = serde_json::from_str(text.get(at..key)?).ok()?;
         let begin = skip(skip(key) + 1);
         let end = value_end(bytes, begin)?;
         members.push((name, begin..end));
@@ -142,6 +142,10 @@ mod tests {
             assert_eq!(set, wanted);
             assert!(is_valid(&set), "{set}");
             assert_eq!(value(&set, &["a", "b"]), Some("1"));
+        }
+        // It is read before it is known to be valid.
+        for text in ["{\"a\"é", "{\"a\":é}", "{\"a\"", "{\"a\\", "{é", "{\"a\":{\"b\"é"] {
+            assert_eq!(value(text, &["a", "b"]), None, "{text}");
         }
         for text in ["[]", "{\"a\": 1}", "{\"a\": {}, \"a\": {}}"] {
             assert_eq!(set(text, &["a", "b"], "1"), None, "{text}");

@@ -16,6 +16,7 @@ use super::{Arguments, Session, arguments::option, arguments::switch, streams};
 use crate::error::{Error, Kind, Result};
 use crate::host::survey;
 use crate::names::nearest;
+use crate::report::escape::{Notation, escaped};
 use crate::sys::{identity, spawn};
 use clap::Arg;
 use known::{Config, ENGINES, Engine};
@@ -225,17 +226,32 @@ fn described(place: &Place, engine: &Engine, found: Option<Found>, wish: &Wish) 
 fn tell(page: &mut String, described: &Fact) {
     let Fact::Object(members) = described else { return };
     for (name, fact) in members {
-        let line = match (&**name, fact) {
-            ("name", Fact::Text(name)) => format!("{name}\n"),
-            (_, Fact::Text(text)) if text.is_empty() => continue,
-            ("change", Fact::List(lines)) if lines.is_empty() => "  change   none: this is done\n".to_owned(),
-            ("change", Fact::List(lines)) => format!("  change\n    {}\n", lines.join("\n    ")),
-            (name, Fact::Text(text)) => format!("  {name:8} {text}\n"),
-            ("runtime", _) => "  runtime  the engine's own default\n".to_owned(),
-            _ => continue,
-        };
-        page.push_str(&line);
+        match (&**name, fact) {
+            ("name", Fact::Text(name)) => line(page, "", name),
+            (_, Fact::Text(text)) if text.is_empty() => {}
+            ("change", Fact::List(lines)) if lines.is_empty() => {
+                line(page, "  change   ", "none: this is done")
+            }
+            ("change", Fact::List(lines)) => {
+                line(page, "  change", "");
+                changes(page, lines);
+            }
+            (name, Fact::Text(text)) => line(page, &format!("  {name:8} "), text),
+            ("runtime", _) => line(page, "  runtime  ", "the engine's own default"),
+            _ => {}
+        }
     }
+}
+
+/// What a file says moves no cursor, and is not a line of ours.
+fn line(page: &mut String, before: &str, text: &str) {
+    page.push_str(before);
+    page.push_str(&escaped(text, Notation::Plain, &['\t']));
+    page.push('\n');
+}
+
+fn changes(page: &mut String, lines: &[String]) {
+    lines.iter().for_each(|text| line(page, "    ", text));
 }
 
 fn file_of(engine: &Engine, wish: &Wish) -> Result<String> {
@@ -261,15 +277,13 @@ fn change(place: &Place, engine: &Engine, wish: &Wish) -> Result<i32> {
     }
     let kept = place.replace(&file, old.as_deref(), &new)?;
     let mut page = format!("{}: written\n", place.shown(&file));
-    for line in difference::lines(&old.unwrap_or_default(), &new) {
-        page.push_str(&format!("    {line}\n"));
-    }
+    changes(&mut page, &difference::lines(&old.unwrap_or_default(), &new));
     if let Some(kept) = kept {
         page.push_str(&format!("{}: what it was\n", place.shown(&kept)));
     }
     let runtime = engine.config.runtime(place, wish)?;
     if !wish.keep_default && runtime.as_deref() != Some("rruntime") {
-        page.push_str(&format!("another file still names {}\n", runtime.unwrap_or_default()));
+        line(&mut page, "another file still names ", &runtime.unwrap_or_default());
     }
     streams::print(&(page + engine.then + "\n")).map(|()| 0)
 }

@@ -12,8 +12,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
-/// No configuration is longer.
-const LONGEST: usize = 4 << 20;
+/// No configuration is longer: those that engines ship have some thirty kilobytes.
+const LONGEST: usize = 256 << 10;
 const INSIDE: u64 = libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_MAGICLINKS;
 /// What a file was, beside it: engines read no file of this name.
 const BEFORE: &str = ".before-rruntime";
@@ -58,11 +58,17 @@ impl Place {
 
     /// `None`: there is no such file.
     pub fn read(&self, path: &str) -> Result<Option<String>> {
-        let bytes = match self.open_at(path, libc::O_RDONLY | libc::O_NONBLOCK) {
+        let failed = |errno| self.failed("read", path, errno);
+        let found = match self.open_at(path, libc::O_PATH) {
             Err(Errno(libc::ENOENT | libc::ENOTDIR)) => return Ok(None),
-            opened => opened.and_then(|opened| file::read_all(opened.as_fd(), LONGEST)),
+            found => found.map_err(failed)?,
         };
-        let bytes = bytes.map_err(|errno| self.failed("read", path, errno))?;
+        // Looked at before it is opened: a device of the tree's choice could do something by that alone.
+        if file::kind(found.as_fd()).map_err(failed)? != libc::S_IFREG {
+            return Err(Error::new("is not a regular file").value(self.shown(path)));
+        }
+        let opened = file::reopen(found.as_fd(), libc::O_RDONLY | libc::O_NONBLOCK);
+        let bytes = opened.and_then(|opened| file::read_all(opened.as_fd(), LONGEST)).map_err(failed)?;
         let text = String::from_utf8(bytes);
         text.map(Some).map_err(|_| Error::new("the file is not UTF-8 text").value(self.shown(path)))
     }
@@ -166,7 +172,10 @@ fn swap(
     let mut kept = None;
     let mut mode = 0o644;
     if exists {
-        let old = File::from(file::openat2(inside, name, libc::O_RDONLY | libc::O_NOFOLLOW, 0, INSIDE)?);
+        let old = File::from(file::openat2(inside, name, libc::O_PATH | libc::O_NOFOLLOW, 0, INSIDE)?);
+        if file::kind(old.as_fd())? != libc::S_IFREG {
+            return Err(Errno(libc::ELOOP));
+        }
         let old = old.metadata().map_err(failed)?;
         mode = old.mode() & 0o7777;
         fchown(&written, Some(old.uid()), Some(old.gid())).map_err(failed)?;

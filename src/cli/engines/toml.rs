@@ -44,11 +44,16 @@ pub fn unquoted(value: &str) -> Option<&str> {
 struct Scanner<'t> {
     text: &'t str,
     at: usize,
+    /// How many lists the value is in.
+    lists: usize,
 }
+
+/// Lists in lists: each takes a part of the stack.
+const MOST_LISTS: usize = 64;
 
 /// The number of the line that is not understood.
 pub fn read(text: &str) -> Result<Document, usize> {
-    let mut scanner = Scanner { text, at: 0 };
+    let mut scanner = Scanner { text, at: 0, lists: 0 };
     scanner.document().ok_or_else(|| text[..scanner.at.min(text.len())].matches('\n').count() + 1)
 }
 
@@ -174,10 +179,12 @@ impl Scanner<'_> {
     /// Of values, or in braces of keys with values.
     fn list(&mut self, end: char) -> Option<()> {
         self.at += 1;
+        self.lists += 1;
+        (self.lists <= MOST_LISTS).then_some(())?;
         loop {
             self.gap();
             if self.peek()? == end as u8 {
-                self.at += 1;
+                (self.at, self.lists) = (self.at + 1, self.lists - 1);
                 return Some(());
             }
             if end == '}' {
@@ -249,8 +256,13 @@ mod tests {
             ("a = [1\n", 2),
             ("= 1\n", 1),
             ("a = \"", 1),
+            (&["a = ", &"[".repeat(1_000_000)].concat(), 1),
+            (&["a = 1\nb = ", &"{ c = ".repeat(1_000_000)].concat(), 2),
         ] {
-            assert_eq!(read(text).map(drop), Err(line), "{text:?}");
+            assert_eq!(read(text).map(drop), Err(line), "{:.40}", text);
         }
+        let deep = |depth| ["a = ", &"[".repeat(depth), &"]".repeat(depth), "\n"].concat();
+        assert!(read(&deep(MOST_LISTS)).is_ok());
+        assert!(read(&(deep(MOST_LISTS) + &deep(2).replace('a', "b"))).is_ok());
     }
 }

@@ -42,7 +42,11 @@ impl Bundle {
         let read = first.or_else(|errno| match errno {
             Errno(libc::ELOOP) => {
                 path = path.canonicalize().unwrap_or_else(|_| path.clone());
-                file::read_path(&config, CONFIG_LIMIT)
+                match options.config {
+                    // The caller's own word: /dev/stdin is meant.
+                    Some(_) => file::read_path(&config, CONFIG_LIMIT),
+                    None => file::read_no_device(&config, CONFIG_LIMIT),
+                }
             }
             other => Err(other),
         });

@@ -3,6 +3,7 @@
 //! Nothing on the host changes. A config that this caller or this host could not run is planned all the same, as far as that
 //! goes: as root would run it, or without the part that cannot be had. Each reason is an obstacle.
 
+use crate::cgroup::{Leg, Location};
 use crate::engine::life::{
     bundle::{Bundle, check_hooks},
     create::Ready,
@@ -166,7 +167,8 @@ impl Call<'_> {
         };
         found.warnings.extend(plan.warnings.iter().cloned());
         if record.is_none() {
-            found.obstacles.extend(missing(&spec, bundle, &plan, as_root));
+            let cgroup = ready.prepared.host.cgroup.as_ref();
+            found.obstacles.extend(missing(&spec, bundle, &plan, (cgroup, as_root)));
         }
         let wishes = Wishes {
             start: ready.plan_options.start,
@@ -302,7 +304,19 @@ fn left_out(spec: &mut Spec, field: &str) -> bool {
 }
 
 /// What the plan opens on the host and does not find there.
-fn missing(spec: &Spec, bundle: &str, plan: &Plan, as_root: bool) -> Vec<Error> {
+fn missing(
+    spec: &Spec,
+    bundle: &str,
+    plan: &Plan,
+    (cgroup, as_root): (Option<&Location>, bool),
+) -> Vec<Error> {
+    // Its cgroup is made before it is opened.
+    let is_made = |path: &str| {
+        let of = |leg: &Leg| {
+            path.strip_prefix(&*leg.mount).is_some_and(|rest| *rest.trim_start_matches('/') == *leg.path)
+        };
+        cgroup.is_some_and(|location| location.legs.iter().any(of))
+    };
     let root = plan::Field::Fixed("/root/path");
     let named = plan.opens.iter().filter_map(|open| match open {
         Open::Tree { path, field, .. }
@@ -313,7 +327,7 @@ fn missing(spec: &Spec, bundle: &str, plan: &Plan, as_root: bool) -> Vec<Error> 
     });
     let mut found: Vec<Error> = Vec::new();
     let own = spec.root.as_ref().map(|root| in_bundle(bundle, &root.path));
-    let named = named.filter(|(_, field)| *field != root);
+    let named = named.filter(|(path, field)| *field != root && !is_made(path));
     for (path, field) in own.iter().map(|path| (&**path, root)).chain(named) {
         let wrong = match std::fs::metadata(Path::new(path)) {
             Ok(there) if field == root && !there.is_dir() => Error::os(format!("open {path}"), libc::ENOTDIR),

@@ -70,7 +70,8 @@ fn lines(since: SystemTime, wanted: impl Fn(&Line) -> bool) -> Vec<Line> {
 
 /// `audit: type=1326 audit(1796065150.278:2): … pid=24206 comm="mkdir" … sig=31 arch=c000003e syscall=83 …`
 fn parse(record: &str, since: SystemTime) -> Option<Line> {
-    let (_, line) = record.split_once("type=1326 audit(")?;
+    // At its beginning: a file that a process has mapped has its name in lines about crashes.
+    let line = record.split_once(';')?.1.strip_prefix("audit: type=1326 audit(")?;
     let seconds = line.split_once('.')?.0.parse::<u64>().ok()?;
     let since = since.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
     // No value has a space: the kernel writes such a name in hexadecimal.
@@ -114,7 +115,9 @@ mod tests {
         for (from, to) in [("sig=31", "sig=0"), ("1326", "1300"), ("arch=c", "arch=z"), ("pid=", "pud=")] {
             assert_eq!(line(&LINE.replace(from, to)), None, "{to}");
         }
-        assert_eq!(line("5,1,1,-;type=1326 audit("), None);
+        assert_eq!(line("5,1,1,-;audit: type=1326 audit("), None);
+        // A file of this name in the line about a crash.
+        assert_eq!(line(&LINE.replace(";audit", ";x[7]: segfault at 0 ip 0 sp 0 error 6 in audit")), None);
     }
 
     #[test]

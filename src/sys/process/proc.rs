@@ -52,13 +52,21 @@ pub fn is_kernel_thread(pid: i32, name: &str) -> bool {
     const PF_KTHREAD: u64 = 0x20_0000;
     let mut buffer = [0; 128];
     let line = open_of(pid, "stat", libc::O_RDONLY).and_then(|stat| file::read(stat.as_fd(), &mut buffer));
-    let words = line.ok().and_then(|length| {
-        let begin = format!("{pid} ({name}) ");
-        std::str::from_utf8(buffer[..length].strip_prefix(begin.as_bytes())?).ok()
-    });
+    line.ok()
+        .and_then(|length| flags(&buffer[..length], pid, name))
+        .is_some_and(|flags| flags & PF_KTHREAD != 0)
+}
+
+/// The flags in a line of /proc/PID/stat, if the process has this name.
+fn flags(line: &[u8], pid: i32, name: &str) -> Option<u64> {
+    let begin = format!("{pid} ({name}) ");
+    let words = std::str::from_utf8(line.strip_prefix(begin.as_bytes())?).ok()?;
+    // A name that goes on behind a parenthesis of its own would move other numbers to the place of the flags.
+    if words.contains(')') {
+        return None;
+    }
     // Behind the name: state, parent, group, session, terminal and its group, flags (proc_pid_stat(5)).
-    let flags = words.and_then(|words| words.split(' ').nth(6)?.parse::<u64>().ok());
-    flags.is_some_and(|flags| flags & PF_KTHREAD != 0)
+    words.split(' ').nth(6)?.parse().ok()
 }
 
 /// The number behind `NAME:` at the beginning of a line of /proc/PID/status.
@@ -76,6 +84,23 @@ mod tests {
         let line = b"42 (a) Z 1 (x)) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 777 20 21";
         assert_eq!(Stat::parse(line), Some(Stat { state: b'S', parent: 1, terminal: 4, start: 777 }));
         assert!(Stat::parse(b"42 (sh) S 1 2").is_none() && Stat::parse(b"").is_none());
+    }
+
+    /// A terminal's number, or that of a group of processes, may have the bit of the kernel's threads.
+    #[test]
+    fn a_name_with_parentheses_does_not_bring_other_numbers_to_the_place_of_the_flags() {
+        let flags = |line: &str| flags(line.as_bytes(), 25, "kdevtmpfs");
+        assert_eq!(flags("25 (kdevtmpfs) S 2 0 0 0 -1 2097216 0"), Some(2_097_216));
+        for line in [
+            "25 (kdevtmpfs)  ) R 23499 25 25 2131968 25 4194368 20",
+            "25 (kdevtmpfs)   ) R 1 2 2097152 0 -1 4194368 20",
+            "25 (kdevtmpfs) S) R 2097152 2097152 2097152 2097152 2097152 0 20",
+            "25 (kdevtmpfs2) S 2 0 0 0 -1 2097216 0",
+            "26 (kdevtmpfs) S 2 0 0 0 -1 2097216 0",
+            "25 (kdevtmpfs) S 2",
+        ] {
+            assert_eq!(flags(line), None, "{line}");
+        }
     }
 
     #[test]

@@ -200,6 +200,36 @@ fn what_cannot_be_read_as_a_config_is_a_problem_and_what_is_not_there_an_error()
     assert!(ended.fails().contains("a bundle is a directory with config.json in it"));
 }
 
+/// A bundle may be anyone's, and to open a device may do something by that alone.
+#[test]
+fn a_link_to_a_device_is_not_opened_as_a_config() {
+    let container = plain();
+    let bundle = container.bundle();
+    container.write_config();
+    fs::remove_file(bundle.join("config.json")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", bundle.join("config.json")).unwrap();
+    for command in ["validate", "explain", "create"] {
+        let ended = match command {
+            "create" => container.call(&["create", "--bundle", bundle.to_str().unwrap(), &container.id]),
+            _ => container.call(&[command, bundle.to_str().unwrap()]),
+        };
+        assert!(ended.code == 1 && ended.err.contains("no such device"), "{ended:?}");
+    }
+}
+
+#[test]
+fn a_mount_of_the_containers_own_cgroup_is_no_obstacle() {
+    let container = plain().edit(|config| {
+        let kinds = config["linux"]["namespaces"].as_array_mut().unwrap();
+        kinds.retain(|one| one["type"] != "cgroup");
+        let options = ["nosuid", "noexec", "nodev", "ro"];
+        let mount = json!({"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": options});
+        config["mounts"].as_array_mut().unwrap().push(mount);
+    });
+    let ended = explain(&container, &[]);
+    assert!(ended.code == 0 && !ended.out.contains("cannot run here"), "{ended:?}");
+}
+
 #[test]
 fn what_this_host_lacks_is_an_obstacle_and_the_rest_is_planned() {
     let container = plain().edit(|config| {
