@@ -1,6 +1,6 @@
 //! Files that other programs look for: written whole or not at all, and never through a link that lies in their place.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::sys::random;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -12,6 +12,17 @@ pub fn beside(path: &Path) -> Result<PathBuf> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}", random::name().map_err(|e| e.because("getrandom"))?));
     Ok(PathBuf::from(beside))
+}
+
+/// Whether [`write`] may put a file there, for one that a person names: it would put it in place of /dev/null or
+/// /dev/stdout.
+pub fn check_name(path: &Path) -> Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(there) if !there.is_file() => {
+            Err(Error::new("is there, and is not a regular file").kind(Kind::Argument).remedy("name a file"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// In place of what has this name, if anything has.

@@ -287,3 +287,19 @@ fn what_is_no_profile_or_no_list_is_refused_by_what_is_wrong_with_it() {
     let said = container.call(&["seccomp", "chekc", DOCKER]).fails();
     assert!(said.contains("there is no such subcommand"), "{said}");
 }
+
+/// `--output /dev/null` would put a file in place of the device.
+#[test]
+fn a_record_takes_the_place_of_no_link_and_no_device() {
+    let container = Container::new().args(&["true"]);
+    container.write_config();
+    let (link, fifo) = (container.dir.join("link"), container.dir.join("fifo"));
+    std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    for output in [&link, &fifo] {
+        let paths = [container.bundle(), output.clone()].map(|path| path.display().to_string());
+        let ended = container.call(&["seccomp", "record", "-b", &paths[0], "-o", &paths[1], &container.id]);
+        assert!(ended.code == 1 && ended.err.contains("is not a regular file"), "{ended:?}");
+        assert!(ended.err.contains("--output") && !fs::symlink_metadata(output).unwrap().is_file());
+    }
+}

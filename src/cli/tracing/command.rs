@@ -7,6 +7,7 @@ use crate::cli::commands::command::{Action, Command, ON_THE_HOST};
 use crate::cli::{Arguments, Session, streams};
 use crate::error::{Error, Kind, Result};
 use crate::report::Colours;
+use crate::shim::files;
 use crate::sys::{file, terminal};
 use serde_json::Value;
 use std::io::{IsTerminal, stdout};
@@ -51,11 +52,11 @@ fn run(_: &Session, arguments: &Arguments) -> Result<i32> {
     if out.as_os_str() == "-" {
         return streams::print(&picture).map(|()| 0);
     }
-    let written = std::fs::write(&out, picture).map_err(|e| {
-        let error = Error::io("write the chart", &e).field("--svg").value(out.display());
+    let written = files::check_name(&out).and_then(|()| files::write(&out, picture.as_bytes()));
+    written.map(|()| 0).map_err(|error| {
+        let error = error.field("--svg").value(out.display());
         error.remedy("its directory must exist and be writable")
-    });
-    written.map(|()| 0)
+    })
 }
 
 fn look() -> Look {

@@ -163,6 +163,20 @@ fn the_picture_is_well_formed_and_has_the_same_rows() {
     );
 }
 
+/// Of what another user has put at that name nothing is followed, waited for or replaced.
+#[test]
+fn a_picture_takes_the_place_of_no_link_and_no_device() {
+    let scratch = Scratch::new();
+    let (target, link, fifo) = (scratch.file("target"), scratch.file("link"), scratch.file("fifo"));
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    for out in [&link, &fifo] {
+        let said = drawn(TRACE, &["--svg", out.to_str().unwrap()]);
+        assert!(said.code == 1 && said.err.contains("is not a regular file"), "{said:?}");
+        assert!(!fs::symlink_metadata(out).unwrap().is_file() && !target.exists());
+    }
+}
+
 #[test]
 fn a_trace_that_is_a_bare_list_and_anothers_is_drawn_too() {
     let said = drawn(

@@ -30,6 +30,7 @@ pub fn record(session: &Session, arguments: &Arguments) -> Result<i32> {
         let profile: Seccomp = load::parse("the profile", &bytes).map_err(named)?;
         record.merge(&profile).map_err(named)?;
     }
+    files::check_name(&output).map_err(|error| error.field("--output").value(output.display()))?;
     // What cannot be written afterwards would have been recorded for nothing.
     let trial = files::beside(&output)?;
     files::write(&trial, b"")?;
