@@ -100,6 +100,13 @@ pub fn capability(name: &str) -> Option<u8> {
     u8::try_from(CAPABILITIES.iter().position(|known| *known == name)?).ok()
 }
 
+/// The capability that an unknown name may stand for: written small, without its prefix, or with a slip.
+pub fn meant_capability(name: &str) -> Option<&'static str> {
+    let name = name.to_ascii_uppercase();
+    let whole = if name.starts_with("CAP_") { name } else { format!("CAP_{name}") };
+    nearest(&whole, CAPABILITIES.into_iter())
+}
+
 /// The name of a capability's number.
 pub fn capability_name(number: u8) -> Option<&'static str> {
     CAPABILITIES.get(usize::from(number)).copied()

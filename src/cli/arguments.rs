@@ -310,7 +310,7 @@ const NAME: &str = "the container's name is its id, which needs no option";
 pub const TRACED: &str = "create delete exec restore run start update";
 
 /// (commands, options of other programs, what helps).
-const FOREIGN_OPTIONS: [(&str, &[&str], &str); 13] = [
+const FOREIGN_OPTIONS: [(&str, &[&str], &str); 14] = [
     (
         "create run",
         &["-e", "--env", "-i", "--interactive", "-t", "--tty", "-u", "--user", "-v", "--volume", "--mount"],
@@ -323,6 +323,7 @@ const FOREIGN_OPTIONS: [(&str, &[&str], &str); 13] = [
     ("exec", &["-w", "--workdir"], "--cwd sets the working directory"),
     ("kill", &["-s", "--signal"], "the signal follows the id: `kill <container-id> KILL`"),
     ("list", &["-a", "--all"], "every container is listed: leave the option out"),
+    ("list stats", &["--json"], "--format json prints JSON"),
     ("stats", &["--no-stream"], "one look is taken unless --stream is given: leave the option out"),
     (
         "run",

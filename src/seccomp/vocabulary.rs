@@ -191,7 +191,9 @@ impl Action {
             _ if with_errno => return Ok(self as u32 | errno.unwrap_or(libc::EPERM as u32)),
             _ => return Ok(self as u32),
         };
-        Err(wrong(problem).value(errno.unwrap_or_default()))
+        let remedy =
+            if with_errno { "give a smaller number" } else { "leave the number out, or change the action" };
+        Err(wrong(problem).value(errno.unwrap_or_default()).remedy(remedy))
     }
 }
 

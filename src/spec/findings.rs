@@ -109,6 +109,17 @@ impl Findings {
         self.warn_shown(at, Some(&value), &what);
     }
 
+    /// The same of a name that probably stands for `meant`.
+    pub fn warn_meant(&mut self, at: &At, value: &str, what: &str, meant: Option<&str>) {
+        let told = self.warnings.len();
+        self.warn(at, value, what);
+        if let Some(name) = meant
+            && let Some(warning) = self.warnings.pop_if(|_| told < MOST_TOLD)
+        {
+            self.warnings.push(warning.remedy(format!("did you mean {name:?}?")));
+        }
+    }
+
     /// A field as a whole does not do what it says.
     pub fn warn_field(&mut self, at: &At, what: impl fmt::Display) {
         self.warn_shown(at, None, &what);

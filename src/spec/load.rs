@@ -51,6 +51,10 @@ fn explain(name: &str, bytes: &[u8], error: &serde_json::Error) -> Error {
         let cut = text.strip_prefix("EOF while parsing ").and_then(|rest| rest.split_once(" at line "));
         let reason = match cut {
             _ if bytes.trim_ascii().is_empty() => format!("{name} is empty"),
+            _ if bytes.starts_with(b"\xef\xbb\xbf") => {
+                let reason = format!("{name} begins with a byte order mark, which JSON does not have");
+                return Error::new(reason).kind(Kind::Config).remedy("save it as UTF-8 without the mark");
+            }
             Some((what, place)) => {
                 format!("{name} is not valid JSON: it ends in the middle of {what} at line {place}")
             }
@@ -84,6 +88,14 @@ fn remedy(reason: &str, is_of_linux: bool) -> &'static str {
         "must be true or false" if matches!(found, "true" | "false") => "remove the quotation marks",
         _ if wanted.contains("a whole number") && found.parse::<i64>().is_ok() => {
             "remove the quotation marks"
+        }
+        _ if wanted.contains("a whole number") && reason.contains(", not \"") => {
+            "write a number, without quotation marks and without a unit"
+        }
+        _ if reason.starts_with("must be a string, not ")
+            && reason.ends_with(|c: char| c.is_ascii_digit()) =>
+        {
+            "write it in quotation marks"
         }
         _ if is_of_linux => "config-linux.md of the runtime-spec gives the type of each field",
         _ => "config.md of the runtime-spec gives the type of each field",

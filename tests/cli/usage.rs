@@ -148,6 +148,8 @@ fn what_is_typed_from_habit_or_by_a_slip_is_understood() {
         ("update -m 1g web", "--memory sets the limit of memory"),
         ("run -v /a:/b web", "config.json in the bundle decides this"),
         ("list -a", "every container is listed"),
+        ("stats --json", "--format json prints JSON"),
+        ("mounts list web", "mounts can only be added or removed"),
         ("update --cpus 1.5 web", "1.5 CPUs are --cpu-period 100000 --cpu-quota 150000"),
         ("update --cpu-shares 5 web", "did you mean --cpu-share?"),
     ] {

@@ -19,6 +19,7 @@ fn a_wrong_type_is_told_in_words() {
         (r#"{"process": {"args": "sh"}}"#, "must be a list, not \"sh\" (write it as a list"),
         (r#"{"linux": {"devices": 5}}"#, "(config-linux.md of"),
         (" \n", "x.json is empty ("),
+        ("\u{feff}{}", "x.json begins with a byte order mark, which JSON does not have (save it as UTF-8"),
         (
             r#"{"mounts": ["#,
             "x.json is not valid JSON: it ends in the middle of a list at line 1 column 12 (",

@@ -91,7 +91,8 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
 fn is_capability(session: &Session, name: &str) -> bool {
     let known = names::capability(name).is_some();
     if !known {
-        let warning = Error::new("not a known capability: ignored");
+        let meant = names::meant_capability(name).map(|meant| format!("did you mean {meant:?}?"));
+        let warning = Error::new("not a known capability: ignored").remedy_if(meant);
         session.log.warn(&warning.field("--cap").value(name));
     }
     known

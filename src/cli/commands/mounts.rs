@@ -37,21 +37,23 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     let operand = |i: usize| arguments.operands.get(i).map(OsString::as_os_str).unwrap_or_default();
     let (verb, id, file) = (operand(0), operand(1).to_string_lossy(), Path::new(operand(2)));
     let device = arguments.text("device")?;
+    if verb != "add" && verb != "remove" {
+        return Err(Error::new("mounts can only be added or removed")
+            .kind(Kind::Argument)
+            .value(verb.to_string_lossy())
+            .remedy("write `mounts add ID FILE` or `mounts remove ID FILE`"));
+    }
     if device.is_some() == (arguments.operands.len() == 3) {
         return Err(Error::new("a file with mounts, or --device, is needed, and not both")
             .kind(Kind::Argument)
             .remedy("write `mounts add ID FILE` or `mounts add --device PATH ID`"));
     }
     let engine = session.engine_for_process()?.engine;
-    match (&*verb.to_string_lossy(), device) {
-        ("add", Some(device)) => engine.add_device(&id, &parse(device)?),
-        ("remove", Some(inside)) => engine.remove_device(&id, inside),
-        ("add", None) => engine.add_mounts(&id, file),
-        ("remove", None) => engine.remove_mounts(&id, file),
-        (other, _) => Err(Error::new("mounts can only be added or removed")
-            .kind(Kind::Argument)
-            .value(other)
-            .remedy("write `mounts add ID FILE` or `mounts remove ID FILE`")),
+    match (verb == "add", device) {
+        (true, Some(device)) => engine.add_device(&id, &parse(device)?),
+        (false, Some(inside)) => engine.remove_device(&id, inside),
+        (true, None) => engine.add_mounts(&id, file),
+        (false, None) => engine.remove_mounts(&id, file),
     }
     .map(|()| 0)
 }

@@ -1,7 +1,7 @@
 //! From "step 17 failed in move_mount with EINVAL" to what a person can act on: what was being done, for which
 //! field, why, and what helps. The texts about the program itself are those that engines look for.
 
-use crate::engine::child::{birth, message::Trouble, program_head};
+use crate::engine::child::{birth, message::Trouble, program_head, rlimits};
 use crate::error::{Error, Kind};
 use crate::names::{MOUNT_OPTIONS, mount_option, nearest};
 use crate::plan::{Script, kept::Kept, words};
@@ -379,7 +379,7 @@ fn remedy(step: &Step, pointer: Option<&str>, part: Part, errno: i32) -> Option<
         }
         (Step::Scheduler { .. }, _, libc::EBUSY) => "the host's CPUs have no time left for such a deadline",
         (Step::IoPriority { .. }, _, libc::EPERM) => "the realtime class needs CAP_SYS_NICE on the host",
-        (Step::Rlimit { .. }, _, libc::EPERM) => "raising a hard limit needs CAP_SYS_RESOURCE on the host",
+        (Step::Rlimit { resource, .. }, _, libc::EPERM) => rlimits::remedy(*resource),
         (Step::Seccomp { .. }, _, libc::EINVAL) => "the kernel knows no such filter or flag",
         (Step::LabelFile { .. } | Step::SelfFile { .. }, Part::Open, libc::ENOENT) => {
             "this kernel has no such security module, or it is not enabled"

@@ -1,6 +1,7 @@
 //! Hard resource limits of a process in a user namespace: only outside of it is there the right to raise one.
 
 use crate::error::{Error, Result};
+use crate::names::RLIMIT_NOFILE;
 use crate::plan::process::rlimit;
 use crate::spec::Rlimit;
 use crate::sys::{Errno, identity};
@@ -23,5 +24,16 @@ pub fn refused(errno: Errno, index: usize, limit: &Rlimit) -> Error {
         .because("set a resource limit")
         .field(format!("/process/rlimits/{index}"))
         .value(format!("soft {}, hard {}", limit.soft, limit.hard))
-        .remedy("raising a hard limit needs CAP_SYS_RESOURCE on the host")
+        .remedy(remedy(rlimit(&limit.kind, index).unwrap_or_default()))
+}
+
+/// What helps where the kernel forbids a limit.
+pub fn remedy(resource: u32) -> &'static str {
+    match resource {
+        RLIMIT_NOFILE => {
+            "raising a hard limit needs CAP_SYS_RESOURCE on the host, and no hard limit of open files may be above the \
+             sysctl fs.nr_open"
+        }
+        _ => "raising a hard limit needs CAP_SYS_RESOURCE on the host",
+    }
 }

@@ -165,7 +165,12 @@ impl<'a> Occasion<'a> {
             wait::Ended::Signaled(signal) => format!("the hook was ended by signal {signal}"),
         };
         let said = memory::written(output, OUTPUT_LIMIT).replace('\n', "; ");
-        Err(Error::new(if said.is_empty() { how } else { format!("{how}: {said}") }))
+        if said.is_empty() {
+            let remedy =
+                "it printed nothing: run it by hand, with the output of `rruntime state` as its input";
+            return Err(Error::new(how).remedy(remedy));
+        }
+        Err(Error::new(format!("{how}: {said}")))
     }
 
     /// Ends the hook and what it has started: it leads a process group of its own.

@@ -357,9 +357,16 @@ impl Making<'_> {
         };
         let how = match ended {
             Ok(Ended::Signaled(libc::SIGKILL)) => {
-                return Error::new("the container's init was killed").remedy(
-                    "probably by the kernel's out-of-memory killer: raise linux.resources.memory.limit",
-                );
+                let killed = Error::new("the container's init was killed");
+                let resources = self.spec.linux.as_ref().and_then(|linux| linux.resources.as_ref());
+                return match resources.and_then(|resources| resources.memory.as_ref()?.limit) {
+                    Some(limit) if limit > 0 => killed
+                        .field("/linux/resources/memory/limit")
+                        .value(limit)
+                        .remedy("probably by the kernel's out-of-memory killer: raise the limit"),
+                    _ => killed
+                        .remedy("probably by the kernel's out-of-memory killer: the host is short of memory"),
+                };
             }
             Ok(Ended::Signaled(signal)) => format!("the container's init was ended by signal {signal}"),
             Ok(Ended::Exited(code)) => format!("the container's init ended with exit status {code}"),

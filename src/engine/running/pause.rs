@@ -31,7 +31,8 @@ impl Call<'_> {
                 Ok(())
             }
             Status::Running | Status::Created => {
-                Err(Error::new("container not paused").kind(Kind::AlreadySo).value(id))
+                let error = Error::new("container not paused").kind(Kind::AlreadySo).value(id);
+                Err(error.remedy("nothing is to do: its processes run"))
             }
             _ => Err(Error::new("container not paused").kind(Kind::WrongState).value(id)),
         }

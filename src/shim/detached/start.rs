@@ -114,6 +114,11 @@ fn absolute(log: &str) -> Result<String> {
     let (name, path) = match log.split_once(':') {
         Some((name, path)) if Driver::of(&format!("{name}:/")).is_ok() => (name, path),
         _ if Driver::of(&format!("{log}:")).is_ok() => (log, ""),
+        Some((name, _)) if name.bytes().all(|b| b.is_ascii_lowercase() || b"-_".contains(&b)) => {
+            return Err(refused("there is no such log driver").remedy(
+                "use k8s-file, json-file, journald or none; write ./ before a file name that has a colon",
+            ));
+        }
         _ => ("k8s-file", log),
     };
     match Driver::of(&format!("{name}:{path}"))

@@ -153,7 +153,16 @@ fn origin(f: &mut Findings, at: &At, mount: &Mount, words: &Words) {
         f.warn(&options.index(i), option, "applies only to a new bind mount: ignored");
     }
     if !words.bind && (kind.is_empty() || kind == "none") && !words.remount && words.propagation.is_none() {
-        f.refuse_field(&at.key("type"), "is missing", "name a filesystem type, or add the option \"bind\"");
+        let remedy = "name a filesystem type, or add the option \"bind\"";
+        match words.data.and_then(|(i, data)| Some((i, data, nearest(data, ["bind", "rbind"].into_iter())?)))
+        {
+            Some((i, data, meant)) => {
+                let remedy = format!("did you mean {meant:?}?");
+                f.refuse(&options.index(i), data, "is no option of a mount without a type", remedy);
+            }
+            None if kind.is_empty() => f.refuse_field(&at.key("type"), "is missing", remedy),
+            None => f.refuse(&at.key("type"), kind, "stands for no file system", remedy),
+        }
     }
     if words.copy_up && kind != "tmpfs" {
         f.warn(&at.key("options"), "tmpcopyup", "applies only to a tmpfs: ignored");

@@ -147,7 +147,7 @@ fn user(f: &mut Findings, at: &At, spec: &Spec, linux: &Linux, held: Held) {
         let at = at.key(name);
         if !held.has(USER) {
             if !ranges.is_empty() {
-                f.warn_field(&at, "applies to a user namespace, but this container has none: ignored");
+                f.warn_field(&at, "applies to a user namespace, and linux.namespaces has none: ignored");
             }
             continue;
         }
@@ -162,7 +162,7 @@ fn user(f: &mut Findings, at: &At, spec: &Spec, linux: &Linux, held: Held) {
                 let remedy =
                     "map at least id 0, as in [{\"containerID\": 0, \"hostID\": 100000, \"size\": 65536}]";
                 f.refuse_field(&at, "is missing for the new user namespace", remedy);
-            } else if !is_mapped(ranges, 0) {
+            } else if lacks(ranges, 0) {
                 f.refuse_field(&at, "does not map the container's id 0", "add a range with containerID 0");
             }
         }
@@ -171,7 +171,7 @@ fn user(f: &mut Findings, at: &At, spec: &Spec, linux: &Linux, held: Held) {
         let at = ROOT.key("process");
         let at = at.key("user");
         let mapped = |f: &mut Findings, at: &At, ranges: &[IdMapping], id: u32| {
-            if !ranges.is_empty() && !is_mapped(ranges, id) {
+            if !ranges.is_empty() && lacks(ranges, id) {
                 f.refuse(at, id, "is not mapped into the user namespace", "add it to a mapping in linux");
             }
         };
@@ -186,6 +186,11 @@ fn user(f: &mut Findings, at: &At, spec: &Spec, linux: &Linux, held: Held) {
 /// Whether one of the ranges has this id of the container.
 pub fn is_mapped(ranges: &[IdMapping], id: u32) -> bool {
     ranges.iter().any(|range| id >= range.container_id && id - range.container_id < range.size)
+}
+
+/// Whether this id is missing. An empty range is a mistake of its own, and would have the id as likely as not.
+fn lacks(ranges: &[IdMapping], id: u32) -> bool {
+    !is_mapped(ranges, id) && ranges.iter().all(|range| range.size > 0)
 }
 
 /// The kernel's UID_GID_MAP_MAX_EXTENTS.

@@ -79,7 +79,10 @@ fn capabilities(f: &mut Findings, at: &At, sets: &Capabilities, facts: &Circumst
         f.each(at.key(name), set, |f, at, capability| match names::capability(capability) {
             Some(number) if number <= facts.last_capability => mask |= 1 << number,
             Some(_) => f.warn(at, capability, "this kernel has no such capability: ignored"),
-            None => f.warn(at, capability, "is not a known capability: ignored"),
+            None => {
+                let meant = names::meant_capability(capability);
+                f.warn_meant(at, capability, "is not a known capability: ignored", meant);
+            }
         });
         mask
     };

@@ -27,7 +27,7 @@ fn device_rule(f: &mut Findings, at: &At, rule: &DeviceRule) {
         f.refuse_field(&at.key("access"), "is missing or empty", remedy);
     }
     if !access.bytes().all(|letter| b"rwm".contains(&letter)) {
-        f.warn(&at.key("access"), access, "has a letter other than r, w and m: ignored");
+        f.warn(&at.key("access"), access, "has a letter other than r, w and m, and that letter is ignored");
     }
     for (name, number) in [("major", rule.major), ("minor", rule.minor)] {
         let Some(number) = number else { continue };

@@ -40,7 +40,7 @@ fn what_is_risky_is_named_with_its_field() {
         rules.push(rule);
     }
     let known = validate(&plain()).1;
-    let cases: [Case; 17] = [
+    let cases: [Case; 18] = [
         ("risk: /linux/namespaces has no pid namespace", |c| without(c, "pid")),
         ("risk: /linux/namespaces has no network namespace", |c| without(c, "network")),
         ("risk: /linux/namespaces has no ipc namespace", |c| without(c, "ipc")),
@@ -64,6 +64,7 @@ fn what_is_risky_is_named_with_its_field() {
         ("risk: /mounts/7 = \"/\": gives the container a way to change the host", |c| {
             bind(c, "/", &["rbind"])
         }),
+        ("risk: /root/path = \"/\" is the host's own tree", |c| c["root"]["path"] = json!("/")),
         ("risk: /mounts/7 = \"/run/docker.sock\" has the socket of a service", |c| {
             bind(c, "/var/run/docker.sock", &["bind", "ro"]);
         }),
@@ -124,13 +125,14 @@ fn a_user_namespace_takes_the_risk_out_of_capabilities() {
 #[test]
 fn what_has_no_effect_is_told() {
     let (code, lines) = validate(&plain().edit(|config| {
-        config["process"]["user"] = json!({"uid": 1000, "gid": 1000});
+        config["process"]["user"] = json!({"uid": 1000, "gid": 1000, "username": "www-data"});
         config["process"]["rlimits"] = json!([{"type": "RLIMIT_RSS", "soft": 1, "hard": 1}]);
     }));
     assert_ne!(code, 1);
     for line in [
         "no effect: /process/rlimits/0: no Linux since 2.6 looks at this limit",
         "no effect: /process/capabilities/permitted = \"CAP_CHOWN ",
+        "no effect: /process/user/username = \"www-data\" is for Windows",
     ] {
         assert!(lines.iter().any(|found| found.starts_with(line)), "{line}: {lines:#?}");
     }

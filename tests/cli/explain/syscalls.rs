@@ -156,7 +156,8 @@ fn a_call_that_cannot_be_meant_is_refused_with_a_suggestion() {
         ("", "there is no system call of this name"),
         ("clone(0x)", "is no argument"),
         ("clone(1,2,3,4,5,6,7)", "at most six arguments"),
-        ("clone(x", "is no argument"),
+        ("clone(x)", "is no argument"),
+        ("clone(1", "the bracket is not closed"),
     ] {
         let ended = explain(&container, &["--syscall", call]);
         assert_eq!(ended.code, 1, "{call}");

@@ -55,6 +55,7 @@ fn options_that_contradict_each_other() {
         (&["-d", "--log-size-max", "9"], &["--log-size-max", "without --log-output"]),
         (&["-d", "--log-output", "x", "--log-size-max", "3x"], &["--log-size-max", "3x", "number of bytes"]),
         (&["-d", "--log-output", "passthrough"], &["--log-output", "passthrough"]),
+        (&["-d", "--log-output", "json_file:x"], &["--log-output", "json_file:x", "no such log driver"]),
         (&["-d", "--log-output", "k8s-file:"], &["--log-output", "needs a path"]),
         (
             &["-d", "--log-output", "x", "--console-socket", "/s"],

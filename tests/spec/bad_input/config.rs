@@ -12,7 +12,12 @@ const ROWS: &[Row] = &[
     (
         "a wrong type deep inside",
         |c| c["linux"]["resources"]["memory"] = json!({"limit": "lots"}),
-        &["/linux/resources/memory/limit", "must be a whole number, not \"lots\"", "config-linux.md"],
+        &["/linux/resources/memory/limit", "must be a whole number, not \"lots\"", "without a unit"],
+    ),
+    (
+        "a number where a text belongs",
+        |c| c["annotations"] = json!({"retries": 3}),
+        &["/annotations/retries", "must be a string, not 3", "write it in quotation marks"],
     ),
     (
         "a wrong type in a list",
@@ -217,6 +222,16 @@ const ROWS: &[Row] = &[
         &["/mounts/7/type", "missing", "name a filesystem type"],
     ),
     (
+        "a mount of type none",
+        |c| mount(c, json!({"destination": "/opt", "type": "none", "source": "/etc"})),
+        &["/mounts/7/type", "none", "stands for no file system", "name a filesystem type"],
+    ),
+    (
+        "a bind with a slip",
+        |c| mount(c, json!({"destination": "/opt", "source": "/etc", "options": ["ro", "rbnid"]})),
+        &["/mounts/7/options/1", "rbnid", "without a type", "did you mean \"rbind\"?"],
+    ),
+    (
         "a mount without a destination",
         |c| mount(c, json!({"type": "tmpfs", "source": "tmpfs"})),
         &["/mounts/7/destination", "missing or empty", "absolute path"],
@@ -283,6 +298,38 @@ const ROWS: &[Row] = &[
         &["/process/user/uid", "10", "not mapped", "add it to a mapping"],
     ),
     (
+        "a mapping of no ids",
+        |c| {
+            c["linux"]["namespaces"].as_array_mut().unwrap().push(json!({"type": "user"}));
+            c["linux"]["uidMappings"] = json!([{"containerID": 0, "hostID": 100000, "size": 0}]);
+            c["linux"]["gidMappings"] = json!([{"containerID": 0, "hostID": 100000, "size": 10}]);
+        },
+        &["/linux/uidMappings/0/size", "0", "is an empty range", "at least 1"],
+    ),
+    (
+        "more open files than the kernel allows",
+        |c| {
+            let limit = json!({"type": "RLIMIT_NOFILE", "soft": 1, "hard": 4_000_000_000u32});
+            c["process"]["rlimits"] = json!([limit]);
+        },
+        &["/process/rlimits/0", "hard 4000000000", "fs.nr_open"],
+    ),
+    (
+        "an error number for an action without one",
+        |c| c["linux"]["seccomp"]["syscalls"][0]["errnoRet"] = json!(1),
+        &["/linux/seccomp/syscalls/0/errnoRet", "1", "take an error number", "leave the number out"],
+    ),
+    (
+        "too little memory for init",
+        |c| c["linux"]["resources"]["memory"] = json!({"limit": 4096}),
+        &["/linux/resources/memory/limit", "4096", "("],
+    ),
+    (
+        "a hook that fails in silence",
+        |c| c["hooks"] = json!({"createRuntime": [{"path": "/bin/false"}]}),
+        &["/hooks/createRuntime/0", "/bin/false", "exit status 1", "run it by hand"],
+    ),
+    (
         "the kernel's no id",
         |c| c["process"]["user"]["uid"] = json!(u32::MAX),
         &["/process/user/uid", "4294967295", "no id", "below 4294967295"],
@@ -346,6 +393,19 @@ const ROWS: &[Row] = &[
 
 fn mount(config: &mut Value, mount: Value) {
     config["mounts"].as_array_mut().unwrap().push(mount);
+}
+
+#[test]
+fn a_mapping_of_no_ids_is_told_once_and_not_what_follows_from_it() {
+    let container = Container::new().args(&["true"]).edit(|c| {
+        c["linux"]["namespaces"].as_array_mut().unwrap().push(json!({"type": "user"}));
+        c["linux"]["uidMappings"] = json!([{"containerID": 0, "hostID": 100000, "size": 0}]);
+        c["linux"]["gidMappings"] = json!([{"containerID": 0, "hostID": 100000, "size": 10}]);
+    });
+    let ended = container.run();
+    assert!(ended.err.contains("is an empty range") && !ended.err.contains("map the"), "{ended:?}");
+    assert!(!ended.err.contains("not mapped"), "{ended:?}");
+    assert_nothing_left(&container);
 }
 
 /// Every row, so that one run tells all that is amiss.

@@ -14,6 +14,11 @@ const ROWS: &[Row] = &[
         &["/process/capabilities/bounding/0", "CAP_DO_ANYTHING", "not a known capability"],
     ),
     (
+        "a capability in small letters",
+        |c| c["process"]["capabilities"]["bounding"][0] = json!("net_admin"),
+        &["/process/capabilities/bounding/0", "net_admin", "did you mean \"CAP_NET_ADMIN\"?"],
+    ),
+    (
         "an unknown system call in a profile",
         |c| {
             let names = c["linux"]["seccomp"]["syscalls"][0]["names"].as_array_mut().unwrap();

@@ -155,7 +155,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "process.user.username",
-        "Windows only: ignored",
+        "Windows only: ignored; `explain` says that it has no effect",
         &["spec/bad_input/warnings.rs::unknown_fields_are_ignored_in_silence"],
     ),
     row(

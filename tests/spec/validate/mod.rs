@@ -190,7 +190,7 @@ const ACCEPTED: &[Row] = &[
     (
         r#"{"linux": {"resources": {"devices": [{"allow": false, "access": "rx"}]}}}"#,
         "/linux/resources/devices/0/access",
-        "other than r, w and m: ignored",
+        "other than r, w and m, and that letter is ignored",
     ),
     (
         r#"{"linux": {"resources": {"hugepageLimits": [{"pageSize": "2MB", "limit": 1}, {"pageSize": "2MB", "limit": 1}]}}}"#,

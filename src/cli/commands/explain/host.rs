@@ -18,8 +18,17 @@ use std::path::PathBuf;
 
 type Add<'a> = &'a mut dyn FnMut(Weight, Error);
 
-const CHECKS: [fn(&Spec, &Whole, Add); 8] =
-    [controllers, labels, namespaces, id_maps, memory_policy, old_limits, lost_capabilities, no_device_rules];
+const CHECKS: [fn(&Spec, &Whole, Add); 9] = [
+    controllers,
+    labels,
+    namespaces,
+    id_maps,
+    memory_policy,
+    old_limits,
+    lost_capabilities,
+    no_device_rules,
+    user_name,
+];
 
 pub fn all(spec: &Spec, whole: &Whole, page: &mut Page) {
     CHECKS.iter().for_each(|check| check(spec, whole, &mut |weight, error| page.find(weight, error)));
@@ -143,6 +152,18 @@ fn old_limits(spec: &Spec, whole: &Whole, add: Add) {
             add(Weight::NoEffect, error.remedy("limit memory by /linux/resources/memory/limit"));
         }
     }
+}
+
+/// A field of Windows. On Linux the ids alone count, and a name in their place leaves them 0.
+fn user_name(spec: &Spec, _: &Whole, add: Add) {
+    let Some(name) = spec.process.as_ref().and_then(|process| process.user.username.as_deref()) else {
+        return;
+    };
+    let error = Error::new("is for Windows: on Linux uid and gid decide").field("/process/user/username");
+    add(
+        Weight::NoEffect,
+        error.value(name).remedy("set uid and gid to the numbers in the image's /etc/passwd"),
+    );
 }
 
 /// Another user than root loses by the exec what is not ambient.

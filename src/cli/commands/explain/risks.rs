@@ -42,7 +42,7 @@ const fn risk(finds: fn(&Look) -> Vec<Seen>, reason: &'static str, remedy: &'sta
     Risk { finds, reason, remedy }
 }
 
-static RISKS: [Risk; 21] = [
+static RISKS: [Risk; 22] = [
     risk(
         |look| look.shared(PID),
         "has no pid namespace of its own: the container sees the host's processes and may signal them",
@@ -101,6 +101,11 @@ static RISKS: [Risk; 21] = [
         },
         "lets programs with set-user-ID bits or file capabilities give the process more rights",
         "set it to true unless the image needs sudo or the like",
+    ),
+    risk(
+        is_hosts_tree,
+        "is the host's own tree: the container has the host's files, and mounts and devices appear among them",
+        "name a directory that has the container's files alone",
     ),
     risk(
         writable_binds,
@@ -318,13 +323,25 @@ const HARMLESS: [&str; 8] = [
     "/dev/shm",
 ];
 
+fn is_sensitive(source: &Path) -> bool {
+    let usual = USUAL.iter().chain(&HARMLESS).any(|usual| source.starts_with(usual));
+    let holds = |known: &str| Path::new(known).starts_with(source) || source.starts_with(known);
+    !usual && SENSITIVE.iter().any(|known| holds(known))
+}
+
+/// Engines keep root filesystems below some of the directories that are sensitive as the source of a bind.
+fn is_hosts_tree(look: &Look) -> Vec<Seen> {
+    let roots = look.whole.plan.opens.iter().filter_map(|open| match open {
+        Open::Tree { path, field, .. } if *field == Field::Fixed("/root/path") => Some(Path::new(&**path)),
+        _ => None,
+    });
+    let real = roots.map(|path| fs::canonicalize(path).unwrap_or_else(|_| path.into()));
+    let theirs = real.filter(|path| SENSITIVE.iter().any(|known| Path::new(known).starts_with(path)));
+    theirs.map(|path| ("/root/path".into(), path.display().to_string())).collect()
+}
+
 fn writable_binds(look: &Look) -> Vec<Seen> {
-    let sensitive = |source: &Path| {
-        let usual = USUAL.iter().chain(&HARMLESS).any(|usual| source.starts_with(usual));
-        let holds = |known: &str| Path::new(known).starts_with(source) || source.starts_with(known);
-        !usual && SENSITIVE.iter().any(|known| holds(known))
-    };
-    let binds = look.binds().into_iter().filter(|(_, source, _, writable)| *writable && sensitive(source));
+    let binds = look.binds().into_iter().filter(|(_, source, _, writable)| *writable && is_sensitive(source));
     binds.map(|(field, source, ..)| (look.pointer(field), source.display().to_string())).collect()
 }
 

@@ -99,7 +99,15 @@ pub struct Asked {
 pub fn asked(text: &str) -> Result<Asked> {
     let wrong = |reason: String, remedy: String| Error::argument("--syscall", text, reason).remedy(remedy);
     let (name, list) = match text.split_once('(') {
-        Some((name, rest)) => (name, Some(rest.trim_end().strip_suffix(')').unwrap_or(rest))),
+        Some((name, rest)) => match rest.trim_end().strip_suffix(')') {
+            Some(list) => (name, Some(list)),
+            None => {
+                return Err(wrong(
+                    "the bracket is not closed".into(),
+                    "write it as in clone(0x11, 0)".into(),
+                ));
+            }
+        },
         None => (text, None),
     };
     let name = name.trim();
