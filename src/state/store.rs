@@ -308,15 +308,27 @@ impl Entry {
     }
 
     fn decoded(&self) -> Result<Record> {
+        match self.state_file()? {
+            Some(bytes) => self.of_bytes(&bytes),
+            None => self.without_state(),
+        }
+    }
+
+    /// `None`: it is not there.
+    fn state_file(&self) -> Result<Option<Vec<u8>>> {
         match file::read_at(self.dir(), STATE, LARGEST_STATE, libc::RESOLVE_NO_SYMLINKS) {
-            Ok(bytes) => match Record::decode(&bytes) {
-                Ok(record) if record.version > 0 => self.own(record.in_boot(boot_id().as_deref())),
-                _ if foreign::is_of_runc(&bytes) => self.own(foreign::of_runc(&bytes, self.inode().1)?),
-                // Every record of ours has its version.
-                other => other.and_then(|_| Err(foreign::unknown(&bytes))),
-            },
-            Err(Errno(libc::ENOENT)) => self.without_state(),
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(Errno(libc::ENOENT)) => Ok(None),
             Err(e) => Err(self.failed("read", STATE)(e)),
+        }
+    }
+
+    fn of_bytes(&self, bytes: &[u8]) -> Result<Record> {
+        match Record::decode(bytes) {
+            Ok(record) if record.version > 0 => self.own(record.in_boot(boot_id().as_deref())),
+            _ if foreign::is_of_runc(bytes) => self.own(foreign::of_runc(bytes, self.inode().1)?),
+            // Every record of ours has its version.
+            other => other.and_then(|_| Err(foreign::unknown(bytes))),
         }
     }
 
@@ -329,6 +341,10 @@ impl Entry {
         // Another command makes or removes it at this moment.
         if self.is_removed() || self.is_busy() {
             return Err(no_such_container(&self.id));
+        }
+        // That command may have come to its end since the first look.
+        if let Some(bytes) = self.state_file()? {
+            return self.of_bytes(&bytes);
         }
         Err(Error::new("the container's creation or removal was interrupted: state.json is missing")
             .remedy("delete it with --force"))
