@@ -54,6 +54,7 @@ fn main() -> Result<()> {
         println!("cargo::rustc-link-arg-bin=rruntime=-Wl,-z,pack-relative-relocs");
     }
     println!("cargo::rustc-env=RRUNTIME_WIRE_FORMAT={:016x}", wire_format()?);
+    // They are linked with no C library, so the one of their target says nothing.
     let programs = build_sealed(&out, &target.replace("-musl", "-gnu"), flags)?;
     for name in ["rruntime-init", "rruntime-keeper"] {
         let program = programs.join(name);
@@ -83,10 +84,11 @@ fn wire_format() -> Result<u64> {
 fn reads_packed_relocations() -> bool {
     let features = env::var("CARGO_CFG_TARGET_FEATURE").unwrap_or_default();
     let is_static = features.split(',').any(|feature| feature == "crt-static");
-    let is_here = env::var("TARGET") == env::var("HOST");
+    // Rust brings its musl along, in a version that can.
     if env::var("CARGO_CFG_TARGET_ENV").as_deref() == Ok("musl") {
         return is_static;
     }
+    let is_here = env::var("TARGET") == env::var("HOST");
     let Ok(output) = Command::new("getconf").arg("GNU_LIBC_VERSION").output() else { return false };
     let text = String::from_utf8_lossy(&output.stdout);
     let version = text.trim().strip_prefix("glibc ").and_then(|version| version.split_once('.'));

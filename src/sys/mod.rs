@@ -115,3 +115,17 @@ pub(crate) fn uninterrupted<T>(mut call: impl FnMut() -> SysResult<T>) -> SysRes
 pub(crate) fn last_errno() -> Errno {
     Errno(std::io::Error::last_os_error().raw_os_error().unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::errno_name;
+    use nix::errno::Errno;
+
+    #[test]
+    fn errors_have_the_names_that_nix_has_for_them() {
+        for number in -1..200 {
+            let name = format!("{:?}", Errno::from_raw(number));
+            assert_eq!(errno_name(number), if name == "UnknownErrno" { "" } else { &name }, "{number}");
+        }
+    }
+}

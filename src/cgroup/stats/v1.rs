@@ -74,7 +74,7 @@ fn memory(source: Source, stats: &mut Stats) -> Result<()> {
             Ok(MemoryUse { failcnt, ..source.memory_use(kind, names)? })
         };
         memory.usage = used("memory")?;
-        // `events` tells of them by itself.
+        // `events` counts the kills itself.
         if !source.is_whole() {
             memory.oom_kills = oom_kills(source)?;
             return Ok(());

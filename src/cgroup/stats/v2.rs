@@ -48,7 +48,7 @@ fn memory(source: Source, stats: &mut Stats) -> Result<()> {
         // The kernel counts no failures here; the peak exists since Linux 5.19 (of swap since 6.5).
         let used = |kind| source.memory_use(kind, ["current", "max", "peak"]);
         memory.usage = used("memory")?;
-        // `events` tells of kills by itself.
+        // `events` counts the kills itself.
         if !source.is_whole() {
             let events = source.text("memory.events")?.unwrap_or_default();
             memory.oom_kills = parse::value(&events, "oom_kill").unwrap_or(0);

@@ -110,23 +110,15 @@ fn run(_: &Session, arguments: &Arguments) -> Result<i32> {
         }
         found
     };
-    let mut named_by = |name: &str, option: &str| {
-        let engine = engine(name, option)?;
-        if engine.config == Config::Containerd {
-            found(engine);
+    let (name, option) = if undo.is_some() { (undo, "--undo") } else { (write, "--write") };
+    match name.map(|name| engine(name, option)).transpose()? {
+        Some(engine) => {
+            if engine.config == Config::Containerd {
+                found(engine);
+            }
+            if undo.is_some() { take_back(&place, engine, wish) } else { change(&place, engine, &wish) }
         }
-        Ok(engine)
-    };
-    match (write, undo) {
-        (Some(name), _) => {
-            let engine = named_by(name, "--write")?;
-            change(&place, engine, &wish)
-        }
-        (_, Some(name)) => {
-            let engine = named_by(name, "--undo")?;
-            take_back(&place, engine, wish)
-        }
-        _ => {
+        None => {
             let one = named.map(|name| engine(&name, "engine")).transpose()?;
             let mut absent = Vec::new();
             let mut shown = Vec::new();

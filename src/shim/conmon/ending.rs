@@ -104,8 +104,8 @@ impl Shim {
         self.note(Record { told: Some(true), ..Record::default() })
     }
 
-    /// Nobody attaches any more. Before the end is told: who reads the exit file may start the container anew, and its next
-    /// shim has a socket of the same name.
+    /// No client can attach any more. This comes before the exit file: an engine that reads that file may start the
+    /// container anew, and the next shim has a socket of the same name.
     pub(super) fn remove_socket(&self) {
         if self.options.bundle.as_os_str().is_empty() {
             return;

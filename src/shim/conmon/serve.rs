@@ -270,7 +270,7 @@ impl Shim {
                 // We hold what it held.
                 self.epoll.forget(self.keeper.fd());
                 self.keeper_is_gone = true;
-                // What it has not told of an end, it never will.
+                // It reports no end after this.
                 self.look_whether_ended()
             }
         }

@@ -35,7 +35,7 @@ impl Shim {
         if self.lives.get(&number).is_some_and(|life| life.ended) { self.look_at_end(number) } else { Ok(()) }
     }
 
-    /// What the keeper has not told of an end, it never will.
+    /// The keeper reports no end after this: those that it has not reported are looked for here.
     pub(super) fn keeper_has_gone(&mut self) -> Result<()> {
         self.keeper_is_gone = true;
         let ended: Vec<u64> =

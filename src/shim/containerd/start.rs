@@ -174,7 +174,7 @@ fn start(words: &Words) -> Result<()> {
     let told = files::write(&pod, address.as_bytes())
         .and_then(|()| remember(&address))
         .and_then(|()| print(address.as_bytes()));
-    // A shim that nobody hears of would stay for ever.
+    // Without the address no containerd could end this shim.
     told.inspect_err(|_| forget(&address, &words.id))
 }
 

@@ -6,13 +6,16 @@
 use std::ffi::{c_int, c_void};
 use std::ptr::{read_unaligned, write_unaligned};
 
-/// Copies `size_of::<T>()` bytes.
+/// Copies the first and the last `size_of::<T>()` bytes of `length`, all of them where that is at most
+/// twice as many; what both have is written twice.
 ///
 /// # Safety
 /// Both places have so many.
-unsafe fn one<T: Copy>(to: *mut u8, from: *const u8, at: usize) {
-    // SAFETY: the caller says so.
-    unsafe { write_unaligned(to.add(at).cast(), read_unaligned(from.add(at).cast::<T>())) }
+unsafe fn ends<T: Copy>(to: *mut u8, from: *const u8, length: usize) {
+    for at in [0, length - size_of::<T>()] {
+        // SAFETY: the caller says so.
+        unsafe { write_unaligned(to.add(at).cast(), read_unaligned(from.add(at).cast::<T>())) }
+    }
 }
 
 /// memcpy(3).
@@ -22,38 +25,20 @@ unsafe fn one<T: Copy>(to: *mut u8, from: *const u8, at: usize) {
 #[cfg_attr(not(test), unsafe(no_mangle))]
 pub unsafe extern "C" fn memcpy(to: *mut c_void, from: *const c_void, length: usize) -> *mut c_void {
     let (bytes, source) = (to.cast::<u8>(), from.cast::<u8>());
-    // SAFETY: each part lies within the length. Two that overlap write the same bytes twice.
+    // SAFETY: each part lies within the length.
     unsafe {
         match length {
             0 => {}
-            1 => one::<u8>(bytes, source, 0),
-            2..=3 => {
-                one::<u16>(bytes, source, 0);
-                one::<u8>(bytes, source, length - 1);
-            }
-            4..=7 => {
-                one::<u32>(bytes, source, 0);
-                one::<u32>(bytes, source, length - 4);
-            }
-            8..=15 => {
-                one::<u64>(bytes, source, 0);
-                one::<u64>(bytes, source, length - 8);
-            }
-            16..=32 => {
-                one::<u128>(bytes, source, 0);
-                one::<u128>(bytes, source, length - 16);
-            }
-            33..=64 => {
-                one::<[u128; 2]>(bytes, source, 0);
-                one::<[u128; 2]>(bytes, source, length - 32);
-            }
-            65..=128 => {
-                one::<[u128; 4]>(bytes, source, 0);
-                one::<[u128; 4]>(bytes, source, length - 64);
-            }
+            1 => ends::<u8>(bytes, source, length),
+            2..=3 => ends::<u16>(bytes, source, length),
+            4..=7 => ends::<u32>(bytes, source, length),
+            8..=15 => ends::<u64>(bytes, source, length),
+            16..=32 => ends::<u128>(bytes, source, length),
+            33..=64 => ends::<[u128; 2]>(bytes, source, length),
+            65..=128 => ends::<[u128; 4]>(bytes, source, length),
             _ => {
                 many(bytes, source, length);
-                one::<u64>(bytes, source, length - 8);
+                ends::<u64>(bytes, source, length);
             }
         }
     }

@@ -14,6 +14,7 @@ use crate::sys::signalfd::Signals;
 use crate::sys::{file, poll, terminal};
 use clap::Arg;
 use nix::poll::{PollFd, PollFlags};
+use std::cmp::Ordering;
 use std::fmt::Write;
 use std::io::IsTerminal;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -78,21 +79,17 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
     print(&mut meter, interval, false, &text).map(|()| 0)
 }
 
-/// Sorted as text, for which there is code already: the number with its largest first, the id, the place.
-fn sorted(samples: Vec<Sample>, view: &View) -> Vec<Sample> {
-    let value = SORTS[view.sort].2;
-    let key = |(place, sample): (usize, &Sample)| {
-        let number = u64::MAX - (value(sample).unwrap_or(0.0) * 1000.0) as u64;
-        format!("{number:020} {} {place}", sample.id)
-    };
-    let mut keys: Vec<String> = samples.iter().enumerate().map(key).collect();
-    keys.sort_unstable();
+/// The largest first, and those that are as large by their ids.
+fn sorted(mut samples: Vec<Sample>, view: &View) -> Vec<Sample> {
+    let value = |sample: &Sample| SORTS[view.sort].2(sample).unwrap_or(0.0);
+    samples.sort_unstable_by(|one, other| {
+        let order = value(other).partial_cmp(&value(one)).unwrap_or(Ordering::Equal);
+        order.then_with(|| one.id.cmp(&other.id))
+    });
     if view.reversed {
-        keys.reverse();
+        samples.reverse();
     }
-    let mut samples: Vec<Option<Sample>> = samples.into_iter().map(Some).collect();
-    let place = |key: &String| key.rsplit(' ').next()?.parse::<usize>().ok();
-    keys.iter().filter_map(|key| samples.get_mut(place(key)?)?.take()).collect()
+    samples
 }
 
 /// What wakes a wait.
