@@ -271,7 +271,7 @@ impl Detail {
 
 /// A text that begins with a verb goes on from its subject; any other stands behind a colon.
 pub fn sentence(subject: &str, text: &str) -> String {
-    const VERBS: [&str; 14] = [
+    const VERBS: [&str; 15] = [
         "applies",
         "belongs",
         "cannot",
@@ -286,6 +286,7 @@ pub fn sentence(subject: &str, text: &str) -> String {
         "must",
         "names",
         "needs",
+        "stands",
     ];
     let verb = text.split(' ').next().unwrap_or_default();
     let joint = if VERBS.contains(&verb) { "" } else { ":" };

@@ -237,6 +237,19 @@ pub fn operand_position(options: &[Arg], n: usize, words: &[OsString]) -> usize 
     words.len()
 }
 
+/// The options that have taken the next word for their value, each with that word.
+pub fn taken<'w>(options: &[Arg], words: &'w [OsString]) -> Vec<(&'w OsStr, &'w OsStr)> {
+    let (mut all, mut at) = (Vec::new(), 0);
+    while let [option, rest @ ..] = &words[at..]
+        && option != "--"
+    {
+        let takes = option.as_encoded_bytes().starts_with(b"-") && takes_next(options, option.as_bytes());
+        all.extend(rest.first().filter(|_| takes).map(|value| (option.as_os_str(), value.as_os_str())));
+        at += 1 + usize::from(takes && !rest.is_empty());
+    }
+    all
+}
+
 /// Whether the value of this option is the next word.
 fn takes_next(options: &[Arg], word: &[u8]) -> bool {
     let takes_value = |arg: &&Arg| arg.get_action().takes_values() && !arg.is_require_equals_set();

@@ -1,6 +1,6 @@
 //! The options before the command.
 
-use super::arguments::{Arguments, operand_position, option, options as several, switch, yes_or_no};
+use super::arguments::{Arguments, operand_position, option, options as several, switch, taken, yes_or_no};
 use super::face::{Face, Manner};
 use super::session::Session;
 use crate::engine::{CgroupManager, Rootless};
@@ -68,6 +68,15 @@ pub fn parse<'a>(face: &Face, words: &'a [OsString]) -> Result<(Arguments, &'a [
     let at = operand_position(&options(), 1, words);
     let arguments = Arguments::parse(face.name, options(), usize::MAX, &words[..at])?;
     Ok((arguments, &words[at..]))
+}
+
+/// A remedy for a line of which an option has taken the command for its value.
+pub fn taken_command(words: &[OsString], is_command: impl Fn(&str) -> bool) -> Option<String> {
+    let ours = &words[..operand_position(&options(), 1, words)];
+    let taken = taken(&options(), ours);
+    let (option, word) = taken.iter().find(|(_, value)| value.to_str().is_some_and(&is_command))?;
+    let (option, word) = (option.to_string_lossy(), word.to_string_lossy());
+    Some(format!("{option} has taken {word:?} as its value: write the value, then the command"))
 }
 
 pub fn invoked<'a>(face: &Face, arguments: &Arguments, rest: &'a [OsString]) -> Invoked<'a> {

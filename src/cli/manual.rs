@@ -74,8 +74,10 @@ fn run(session: &Session, arguments: &Arguments, commands: &[Command]) -> Result
 fn write_all(directory: &Path, commands: &[Command]) -> Result<()> {
     let write = |name: String, page: String| {
         let file = directory.join(format!("{name}.{SECTION}"));
-        std::fs::write(&file, page)
-            .map_err(|e| Error::io(format!("write {}", file.display()), &e).field("--directory"))
+        std::fs::write(&file, page).map_err(|e| {
+            let error = Error::io(format!("write {}", file.display()), &e).field("--directory");
+            error.remedy("the directory must exist and be writable")
+        })
     };
     write("rruntime".to_owned(), program(commands))?;
     commands.iter().try_for_each(|each| write(format!("rruntime-{}", each.name), command(each)))

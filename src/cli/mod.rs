@@ -32,7 +32,7 @@ mod version;
 
 use crate::error::{Error, Kind, Result};
 use crate::report::{Log, Verbosity};
-use arguments::Arguments;
+use arguments::{Arguments, operand_position};
 use commands::COMMANDS;
 use commands::command::{Action, Command, FAILED, find};
 pub use commands::features::text as features;
@@ -55,9 +55,30 @@ pub fn main(face: &'static Face, arguments: impl Iterator<Item = OsString>) -> i
         Log::stderr(globals::early_format(face, &words), Verbosity::Usual).fatal(&named(error, face));
         code
     };
+    let swallowed = || {
+        let own = Some(&words).filter(|_| face.is_own());
+        own.and_then(|words| globals::taken_command(words, |word| find(COMMANDS, word).is_some()))
+    };
     let (arguments, rest) = match globals::parse(face, &words) {
+        Ok((_, [])) if let Some(remedy) = swallowed() => {
+            let nothing = Error::new("there is no command").kind(Kind::Argument);
+            return early(nothing.remedy(remedy), face.unknown_command);
+        }
+        Ok((_, [word, ..]))
+            if find(COMMANDS, &word.to_string_lossy()).is_none()
+                && let Some(remedy) = swallowed() =>
+        {
+            let unknown = help::unknown_command(face, &word.to_string_lossy(), COMMANDS);
+            return early(instead(unknown, remedy), face.unknown_command);
+        }
         Ok(parsed) => parsed,
-        Err(error) => return early(misused(face, None, error), face.unknown_option),
+        Err(error) => {
+            let error = match swallowed() {
+                Some(remedy) => instead(error, remedy),
+                None => error,
+            };
+            return early(misused(face, None, error), face.unknown_option);
+        }
     };
     let session = match globals::session(face, &arguments) {
         Ok(session) => session,
@@ -76,6 +97,11 @@ pub fn main(face: &'static Face, arguments: impl Iterator<Item = OsString>) -> i
         session.log.fatal(&named(error, face));
         failure
     })
+}
+
+/// The error with another remedy.
+fn instead(error: Error, remedy: String) -> Error {
+    error.each(&|problem| problem.remedy = Some(remedy.clone().into()))
 }
 
 fn printed(page: String) -> (Result<i32>, i32) {
@@ -118,12 +144,25 @@ fn dispatch(session: &Session, word: &str, rest: &[OsString], began: Instant) ->
     }
     let name = format!("{} {word}", face.name);
     match Arguments::parse(&name, (command.options)(), command.options_end, rest) {
-        Err(error) => (Err(misused(face, Some(command), error)), face.unknown_option),
+        Err(error) => {
+            // An id that looks like an option is a misunderstanding only where no id stands beside it.
+            let alone = operand_position(&(command.options)(), 1, rest) == rest.len();
+            let lacks_id = alone && command.operands.starts_with("<container-id>");
+            let unknown = error.detail().reason.starts_with("flag provided but not defined: -");
+            let error = match &error.detail().remedy {
+                Some(remedy) if lacks_id && unknown => {
+                    let remedy = format!("{remedy}; an id that begins with - stands behind --");
+                    instead(error, remedy)
+                }
+                _ => error,
+            };
+            (Err(misused(face, Some(command), error)), face.unknown_option)
+        }
         Ok(given) if given.switch("help") => page(command),
         Ok(given) if given.switch("usage") => {
             printed(format!("Usage: {}\n", help::usage(face.name, command)))
         }
-        Ok(given) => match check_count(face, command, given.operands.len()) {
+        Ok(given) => match check_count(face, command, given.operands.len(), rest) {
             Err(error) => (Err(misused(face, Some(command), error)), FAILED),
             Ok(()) => {
                 let outcome = match command.action {
@@ -165,7 +204,7 @@ fn misused(face: &Face, command: Option<&Command>, error: Error) -> Error {
 }
 
 /// The texts are the peers', which scripts look for.
-fn check_count(face: &Face, command: &Command, count: usize) -> Result<()> {
+fn check_count(face: &Face, command: &Command, count: usize, words: &[OsString]) -> Result<()> {
     let (name, wanted) = (face.name, &command.count);
     let (minimum, maximum) = (wanted.start(), wanted.end());
     let requirement = match count {
@@ -179,5 +218,15 @@ fn check_count(face: &Face, command: &Command, count: usize) -> Result<()> {
         Manner::Crun if count == 0 => "please specify a ID for the container".to_owned(),
         Manner::Crun => format!("{name}: `{}` requires {requirement} arguments", command.name),
     };
-    Err(Error::new(text).kind(Kind::Argument).remedy(format!("usage: {}", help::usage(name, command))))
+    let usage = format!("usage: {}", help::usage(name, command));
+    // The word that is missing may be what an option has taken.
+    let taken = arguments::taken(&(command.options)(), words);
+    let remedy = match taken.last().filter(|_| count < *minimum) {
+        Some((option, value)) => {
+            let (option, value) = (option.to_string_lossy(), value.to_string_lossy());
+            format!("{option} has taken {value:?} as its value; {usage}")
+        }
+        None => usage,
+    };
+    Err(Error::new(text).kind(Kind::Argument).remedy(remedy))
 }

@@ -6,7 +6,7 @@ use crate::error::{Detail, Error, Kind};
 use std::borrow::Cow;
 
 /// (what our field begins with, what our reason or remedy has, the phrase). `{value}` is the value that was refused.
-const RUNC: [(&str, &str, &str); 23] = [
+const RUNC: [(&str, &str, &str); 24] = [
     ("--bundle", "/config.json", "JSON specification file config.json not found"),
     ("--cgroup", "", "bad sub cgroup path"),
     (
@@ -17,6 +17,11 @@ const RUNC: [(&str, &str, &str); 23] = [
     (
         "--console-socket",
         "there is no terminal",
+        "cannot use console socket if runc will not detach or allocate tty",
+    ),
+    (
+        "--console-socket",
+        "a command that waits",
         "cannot use console socket if runc will not detach or allocate tty",
     ),
     ("/domainname", "needs a uts", "unable to set domainname without a private UTS namespace"),

@@ -49,6 +49,12 @@ impl Target {
         let bytes = place.as_os_str().as_bytes();
         let known = |row: &(_, _, _)| Some((*row, bytes.strip_prefix(str::as_bytes(row.0))?));
         let Some(((_, path, service), id)) = SERVICES.iter().find_map(known) else {
+            // In the journal nothing would be found, and in the working directory a file.
+            if matches!(bytes, b"journal" | b"journald" | b"syslog") {
+                let reason = "names a service without an identifier for the records";
+                let remedy = "write it as in journald:web or syslog:web; a file of this name is ./NAME";
+                return Err(Error::argument("--log", place.display(), reason).remedy(remedy));
+            }
             let path = bytes.strip_prefix(b"file:").unwrap_or(bytes);
             return open_file(Path::new(OsStr::from_bytes(path))).map(Target::File);
         };

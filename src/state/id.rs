@@ -16,11 +16,13 @@ pub fn check(id: &str) -> Result<()> {
     if is_valid(id) {
         return Ok(());
     }
-    Err(Error::new("invalid container ID format")
-        .kind(Kind::Argument)
-        .field("container-id")
-        .value(id)
-        .remedy("use letters, digits and _ + - . only, 255 at most"))
+    let remedy = match id {
+        "" => "give the container a name of letters and digits",
+        "." | ".." => "this names a directory: add a letter or a digit",
+        _ => "use letters, digits and _ + - . only, 255 at most",
+    };
+    let error = Error::new("invalid container ID format").kind(Kind::Argument).field("container-id");
+    Err(error.value(id).remedy(remedy))
 }
 
 #[cfg(test)]

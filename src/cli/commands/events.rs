@@ -63,10 +63,12 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
 /// `--interval`, or the usual one.
 pub fn interval(arguments: &Arguments, usual: Duration) -> Result<Duration> {
     let Some(text) = arguments.given_text("interval")? else { return Ok(usual) };
-    let wrong = |reason: &'static str| Error::argument("--interval", text, reason);
+    let wrong = |reason: &'static str| {
+        Error::argument("--interval", text, reason).remedy("write a number and a unit: 500ms, 5s, 1m30s")
+    };
     match duration::parse(text) {
         Some(Duration::ZERO) => Err(wrong("duration interval must be greater than 0")),
         Some(interval) => Ok(interval),
-        None => Err(wrong("must be a length of time").remedy("write a number and a unit: 500ms, 5s, 1m30s")),
+        None => Err(wrong("must be a length of time")),
     }
 }

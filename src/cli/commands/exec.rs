@@ -155,9 +155,11 @@ fn process(arguments: &Arguments) -> Result<ExecProcess> {
     match arguments.path("process") {
         // A command beside it says nothing, as with the peers.
         Some(file) => Ok(ExecProcess::File(file)),
-        None if command.is_empty() => Err(Error::new("process args cannot be empty")
-            .kind(Kind::Argument)
-            .remedy("name a program after the id, or a file with --process")),
+        None if command.is_empty() => {
+            let remedy =
+                format!("name a program after the id {:?}, or a file with --process", arguments.id());
+            Err(Error::new("process args cannot be empty").kind(Kind::Argument).remedy(remedy))
+        }
         None => Ok(ExecProcess::Command(command.to_vec())),
     }
 }
@@ -167,7 +169,9 @@ fn environment(variable: &OsString) -> Result<OsString> {
     if variable.as_encoded_bytes().iter().skip(1).any(|&b| b == b'=') {
         return Ok(variable.clone());
     }
-    Err(Error::argument("--env", variable.to_string_lossy(), "an environment variable must be NAME=VALUE"))
+    let error =
+        Error::argument("--env", variable.to_string_lossy(), "an environment variable must be NAME=VALUE");
+    Err(error.remedy("give the value too: no variable is taken from the caller's environment"))
 }
 
 /// "PATH", or "CONTROLLER[,CONTROLLER]:PATH" for hierarchies of cgroup v1.

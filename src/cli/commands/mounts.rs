@@ -13,7 +13,7 @@ pub const COMMAND: Command = Command {
     name: "mounts",
     about: "add mounts to a running container, or remove them",
     operands: "add|remove <container-id> [<file>]",
-    count: 2..=3,
+    count: 2..=4,
     detail: "The file is a JSON array of mounts, as in config.json; remove reads only the destinations.\n\
              add: makes all mounts or none. It supports binds and file systems of type tmpfs, proc, sysfs, mqueue and\n\
              devpts, but no remount. It creates a missing destination, which stays if a later mount fails.\n\
@@ -42,6 +42,15 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
             .kind(Kind::Argument)
             .value(verb.to_string_lossy())
             .remedy("write `mounts add ID FILE` or `mounts remove ID FILE`"));
+    }
+    // As in `mount SOURCE DESTINATION`.
+    if let Some(destination) = arguments.operands.get(3) {
+        return Err(Error::new("a mount is described in a file")
+            .kind(Kind::Argument)
+            .value(destination.to_string_lossy())
+            .remedy(
+                "write [{\"destination\": …, \"source\": …, \"options\": [\"bind\"]}] into a file, and name that after the id",
+            ));
     }
     if device.is_some() == (arguments.operands.len() == 3) {
         return Err(Error::new("a file with mounts, or --device, is needed, and not both")

@@ -78,9 +78,10 @@ pub fn attend(
 ) -> Result<i32> {
     let (input, output) = (std::io::stdin(), std::io::stdout());
     if matches!(options.terminal, Terminal::Socket(_)) {
-        return Err(Error::new("cannot use console socket if the runtime will not detach or allocate tty")
+        return Err(Error::new("a command that waits for the process has its terminal itself")
             .kind(Kind::Argument)
-            .field("--console-socket"));
+            .field("--console-socket")
+            .remedy("add --detach, or leave the option out"));
     }
     let terminal = Terminal::Caller { like: Some(input.as_fd()), output: Some(output.as_fd()) };
     let options = CreateOptions { terminal, ..options };

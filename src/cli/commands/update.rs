@@ -170,7 +170,8 @@ fn read(path: &Path) -> Result<(String, Vec<u8>)> {
         Ok(_) => return Ok((name, bytes)),
         Err(e) => Error::io("read the resources", &e),
     };
-    Err(error.kind(error::Kind::Argument).field("--resources").value(path.display()))
+    let error = error.kind(error::Kind::Argument).field("--resources").value(path.display());
+    Err(error.remedy("name a JSON file as linux.resources of config.json is, or - for standard input"))
 }
 
 /// The limits that are given, as `linux.resources` has them.
@@ -186,8 +187,8 @@ fn given(arguments: &Arguments) -> Result<Value> {
             Weight => (text.parse::<u16>().ok().map(Value::from), "a whole number from 10 to 1000"),
         };
         let wrong = || {
-            let reason = format!("invalid value for {name}: must be {form}");
-            Error::argument(format!("--{name}"), text, reason)
+            let reason = format!("invalid value for {name}");
+            Error::argument(format!("--{name}"), text, reason).remedy(format!("give {form}"))
         };
         let (part, field) = pointer[1..].split_once('/').unwrap_or_default();
         resources[part][field] = value.ok_or_else(wrong)?;

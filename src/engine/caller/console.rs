@@ -37,16 +37,17 @@ pub fn plan<'a>(process: &Process, wanted: &Terminal<'a>, role: Role, waits: &Wa
         }
         (true, Terminal::Socket(path)) => connect(path, waits).map(Console::Socket),
         (true, Terminal::Caller { like, output }) => Ok(Console::Caller(*like, *output)),
-        (true, Terminal::None) => {
-            Err(Error::new("a detached process with a terminal needs a console socket")
-                .kind(Kind::Argument)
-                .field("--console-socket")
-                .remedy(by(
-                    "add --console-socket, or set process.terminal to false",
-                    "add --console-socket, or leave --tty out",
-                )))
-        }
+        (true, Terminal::None) => Err(no_socket(by(
+            "add --console-socket, or set process.terminal to false",
+            "add --console-socket, or leave --tty out",
+        ))),
     }
+}
+
+/// A terminal would have no other end.
+pub fn no_socket(remedy: &'static str) -> Error {
+    let error = Error::new("a detached process with a terminal needs a console socket");
+    error.kind(Kind::Argument).field("--console-socket").remedy(remedy)
 }
 
 fn connect(path: &Path, waits: &Waits) -> Result<OwnedFd> {

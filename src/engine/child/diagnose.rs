@@ -7,7 +7,7 @@ use crate::names::{MOUNT_OPTIONS, mount_option, nearest};
 use crate::plan::{Script, kept::Kept, words};
 use crate::seccomp::evaluate::answer;
 use crate::seccomp::{self, Arch};
-use crate::spec::{Spec, Text, annotations};
+use crate::spec::{Rlimit, Spec, Text, annotations};
 use crate::wire::{Bytes, Device, Filesystem, Message, Mount, Part, Remount, Step};
 use std::borrow::Cow;
 use std::ffi::CStr;
@@ -97,6 +97,11 @@ fn explain_step(step: &Step, pointer: Option<String>, trouble: &Trouble, spec: &
         }
         None => error,
     };
+    if let Some((i, limit)) = limit_behind(step, errno, spec) {
+        let remedy = "the program, its arguments and what starts it need more than this limit: raise it, or leave it out";
+        let error = error.field(format!("/process/rlimits/{i}/soft"));
+        return error.value(format!("{} {}", limit.kind, limit.soft)).remedy(remedy);
+    }
     let error = error.remedy_if(remedy(step, pointer.as_deref(), part, errno));
     let Some(mut pointer) = pointer else { return error };
     let value = value(step, &pointer, spec);
@@ -105,6 +110,20 @@ fn explain_step(step: &Step, pointer: Option<String>, trouble: &Trouble, spec: &
     }
     let error = error.field(pointer);
     if let Some(value) = value { error.value(value) } else { error }
+}
+
+/// The limit of the process that may be why one of the last steps before its program was refused.
+fn limit_behind<'s>(step: &Step, errno: i32, spec: &'s Spec) -> Option<(usize, &'s Rlimit<'s>)> {
+    let kinds: &[&str] = match (step, errno) {
+        (Step::Arguments { .. } | Step::Exec { .. } | Step::ExecPath { .. }, libc::ENOMEM) => {
+            &["RLIMIT_AS", "RLIMIT_DATA"]
+        }
+        (Step::Exec { .. } | Step::ExecPath { .. }, libc::EAGAIN) => &["RLIMIT_NPROC"],
+        (Step::Exec { .. } | Step::ExecPath { .. }, libc::E2BIG) => &["RLIMIT_STACK"],
+        _ => return None,
+    };
+    let limits = &spec.process.as_ref()?.rlimits;
+    limits.iter().enumerate().find(|(_, limit)| kinds.contains(&&*limit.kind))
 }
 
 /// Whether the config's filter answers this call with this errno.

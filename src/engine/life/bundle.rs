@@ -54,10 +54,10 @@ impl Bundle {
             let error = e.because(format!("read {}", config.display())).kind(Kind::Argument);
             match &options.config {
                 Some(given) => error.field("--config").value(given.display()),
-                None => error
-                    .field("--bundle")
-                    .value(options.bundle.display())
-                    .remedy("a bundle is a directory with config.json in it; `rruntime spec` writes one"),
+                None => error.field("--bundle").value(options.bundle.display()).remedy(match e {
+                    Errno(libc::ENOTDIR) => "it is a file: a bundle is the directory with config.json in it; `rruntime spec` writes one",
+                    _ => "a bundle is a directory with config.json in it; `rruntime spec` writes one",
+                }),
             }
         })?;
         // The config is UTF-8, and paths are put together from both.

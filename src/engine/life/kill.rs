@@ -36,9 +36,13 @@ impl Call<'_> {
     }
 }
 
+/// What helps where the container's process has ended.
+pub(in crate::engine) const ENDED: &str = "its process has ended: `rruntime delete` removes it, and `create` makes it anew; `rruntime wait` prints its \
+     exit status if --log-output has kept it";
+
 /// With the text that engines look for.
 pub fn not_running(id: &str) -> Error {
-    Error::new("container not running").kind(Kind::WrongState).value(id)
+    Error::new("container not running").kind(Kind::WrongState).value(id).remedy(ENDED)
 }
 
 fn kill_first(id: &str, record: &Record, cgroup: Option<&Cgroup>, signal: i32) -> Result<()> {

@@ -1,9 +1,9 @@
 //! `run`: create and start in one, without planning twice; and what is left to do when the process has ended.
 
-use crate::engine::caller::notify::Proxy;
+use crate::engine::caller::{console, notify::Proxy};
 use crate::engine::life::{create::Made, start_pipes::Starter};
 use crate::engine::{AfterExit, Call, CreateOptions, Started, Terminal};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Kind, Result};
 use crate::spec::Spec;
 use crate::state::{Entry, Record};
 
@@ -73,9 +73,7 @@ pub fn check_terminal(spec: &Spec, options: &CreateOptions) -> Result<()> {
     let terminal = spec.process.as_ref().is_some_and(|process| process.terminal);
     match options.terminal {
         Terminal::None if terminal => {
-            Err(Error::new("cannot allocate tty if the runtime will detach without setting console socket")
-                .kind(Kind::Argument)
-                .field("--console-socket"))
+            Err(console::no_socket("add --console-socket, or set process.terminal to false"))
         }
         _ => Ok(()),
     }

@@ -45,7 +45,8 @@ impl Call<'_> {
             _ => {
                 return Err(Error::new("cannot start an already running container")
                     .kind(Kind::WrongState)
-                    .value(id));
+                    .value(id)
+                    .remedy("`rruntime exec` runs another program in it"));
             }
         }
         let config = entry.config()?;

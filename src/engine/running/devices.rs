@@ -36,7 +36,7 @@ impl Call<'_> {
         let mut record = belonging::note_user_namespaces(&entry, record)?;
         let node = stat(&options.path).map_err(|errno| {
             let error = Error::os("look at the device", errno as i32).kind(Kind::Argument);
-            error.field(OPTION).value(options.path.display())
+            error.field(OPTION).value(options.path.display()).remedy("name a device node of the host")
         })?;
         let kind = node.st_mode & libc::S_IFMT;
         if !matches!(kind, libc::S_IFCHR | libc::S_IFBLK) {
@@ -80,10 +80,13 @@ impl Call<'_> {
         let mut record = belonging::note_user_namespaces(&entry, record)?;
         let path = absolute(inside);
         let Some(at) = record.devices.iter().rposition(|device| device.path == path) else {
-            return Err(Error::new("`mounts add --device` has made no node at this path")
-                .kind(Kind::Argument)
-                .field(OPTION)
-                .value(inside));
+            let known: Vec<&str> = record.devices.iter().map(|device| &*device.path).collect();
+            let remedy = match known.is_empty() {
+                true => "it has made none in this container".to_owned(),
+                false => format!("it has made {}", known.join(", ")),
+            };
+            let error = Error::new("`mounts add --device` has made no node at this path");
+            return Err(error.kind(Kind::Argument).field(OPTION).value(inside).remedy(remedy));
         };
         let removed = record.devices[at].clone();
         // The rule goes in any case: what is at the path is the container's word.

@@ -11,7 +11,10 @@ use crate::engine::child::{
     tenant::{self, Beginning, Passed},
     tracers,
 };
-use crate::engine::life::prepare::{self, Prepared};
+use crate::engine::life::{
+    kill::ENDED,
+    prepare::{self, Prepared},
+};
 use crate::engine::{Call, Event, ExecOptions, ExecProcess, Paused, Started, Status};
 use crate::error::{Error, Kind, Result};
 use crate::names as known;
@@ -149,13 +152,15 @@ fn birthplace(options: &ExecOptions, record: &Record) -> Result<(Driver, Birthpl
 }
 
 fn check_status(id: &str, status: Status, options: &ExecOptions) -> Result<()> {
-    let wrong = |text: &'static str| Err(Error::new(text).kind(Kind::WrongState).value(id));
-    match status {
-        Status::Stopped | Status::Creating | Status::Unknown => wrong("cannot exec in a stopped container"),
-        Status::Paused if options.paused == Paused::Refuse => wrong("cannot exec in a paused container")
-            .map_err(|e| e.remedy("use --ignore-paused to override")),
-        _ => Ok(()),
-    }
+    let (what, remedy) = match status {
+        Status::Stopped => ("stopped", ENDED),
+        Status::Creating => ("stopped", "it is still being created: wait for `create` to end, and start it"),
+        Status::Unknown => ("stopped", "its record cannot be read: `rruntime delete --force` removes it"),
+        Status::Paused if options.paused == Paused::Refuse => ("paused", "use --ignore-paused to override"),
+        _ => return Ok(()),
+    };
+    let error = Error::new(format!("cannot exec in a {what} container")).kind(Kind::WrongState);
+    Err(error.value(id).remedy(remedy))
 }
 
 fn read_process_file<'a>(options: &'a ExecOptions) -> Result<Option<Cow<'a, [u8]>>> {
@@ -165,9 +170,10 @@ fn read_process_file<'a>(options: &'a ExecOptions) -> Result<Option<Cow<'a, [u8]
         ExecProcess::Command(_) => return Ok(None),
     };
     let bytes = file::read_path(path, PROCESS_LIMIT);
-    bytes
-        .map(|bytes| Some(Cow::Owned(bytes)))
-        .map_err(|e| e.because("read the process file").field("--process").value(path.display()))
+    bytes.map(|bytes| Some(Cow::Owned(bytes))).map_err(|e| {
+        let error = e.because("read the process file").field("--process").value(path.display());
+        error.remedy("name a JSON file with a process, as `process` of config.json has it")
+    })
 }
 
 /// The process to run: the file's, or the container's own with another program; then the options.

@@ -155,8 +155,12 @@ pub(super) fn check_can_change(id: &str, status: Status, record: &Record) -> Res
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    file::read_path(path, FILE_LIMIT)
-        .map_err(|e| e.because("read the file with the mounts").kind(Kind::Argument).value(path.display()))
+    file::read_path(path, FILE_LIMIT).map_err(|e| {
+        let error = e.because("read the file with the mounts").kind(Kind::Argument).value(path.display());
+        error.remedy(
+            "name a JSON file with a list of mounts, as `mounts` of config.json has them; --device is for devices",
+        )
+    })
 }
 
 fn parse<'a>(path: &Path, bytes: &'a [u8]) -> Result<Vec<Mount<'a>>> {

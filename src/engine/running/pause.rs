@@ -1,7 +1,7 @@
 //! `pause` and `resume`: the freezer of the container's cgroup.
 
 use crate::cgroup::Driver;
-use crate::engine::life::kill::not_running;
+use crate::engine::life::kill::{ENDED, not_running};
 use crate::engine::{Call, Status};
 use crate::error::{Error, Kind, Result};
 
@@ -34,7 +34,7 @@ impl Call<'_> {
                 let error = Error::new("container not paused").kind(Kind::AlreadySo).value(id);
                 Err(error.remedy("nothing is to do: its processes run"))
             }
-            _ => Err(Error::new("container not paused").kind(Kind::WrongState).value(id)),
+            _ => Err(Error::new("container not paused").kind(Kind::WrongState).value(id).remedy(ENDED)),
         }
     }
 }

@@ -6,7 +6,7 @@
 //! stops at such a key, and only then is the text written anew, with a warning for each.
 
 use crate::error::Error;
-use crate::spec::locate::{pointer_at, read_until};
+use crate::spec::locate::{escaped, pointer_at, read_until};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
@@ -41,9 +41,8 @@ pub fn mended(
             || message.contains("floating point `-0.0`, expected i")
         {
             let Merged { value, twice } = serde_json::from_slice(&text).ok()?;
-            for name in twice {
-                warnings.push(Error::new(format!("the field {name:?} stands twice: the last one counts")));
-            }
+            let told = |pointer| Error::new("stands twice: the last one counts").field(pointer);
+            warnings.extend(twice.into_iter().map(told));
             let written = value.to_string().into_bytes();
             if written == text {
                 return None;
@@ -79,6 +78,7 @@ pub fn folds(name: &str, written: &str) -> bool {
 /// A value in which of two keys the last one counts; of two objects what both have, as Go decodes one over the other.
 struct Merged {
     value: Value,
+    /// Pointers from here.
     twice: Vec<String>,
 }
 
@@ -131,8 +131,8 @@ impl<'de> Visitor<'de> for MergedVisitor {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Merged, A::Error> {
         let (mut values, mut twice) = (Vec::new(), Vec::new());
         while let Some(Merged { value, twice: below }) = list.next_element()? {
+            twice.extend(below.into_iter().map(|pointer| format!("/{}{pointer}", values.len())));
             values.push(value);
-            twice.extend(below);
         }
         Ok(Merged { value: Value::Array(values), twice })
     }
@@ -140,12 +140,13 @@ impl<'de> Visitor<'de> for MergedVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Merged, A::Error> {
         let (mut object, mut twice) = (Map::new(), Vec::new());
         while let Some((key, Merged { value, twice: below })) = entries.next_entry::<String, Merged>()? {
-            twice.extend(below);
+            let at = escaped(&key);
+            twice.extend(below.into_iter().map(|pointer| format!("/{at}{pointer}")));
             if twice.len() > MOST {
                 return Err(A::Error::custom("too many fields stand twice"));
             }
             if object.contains_key(&key) {
-                twice.push(key.clone());
+                twice.push(format!("/{at}"));
             }
             put(&mut object, key, value);
         }

@@ -269,3 +269,24 @@ fn text_of_a_config_cannot_command_the_terminal() {
     let out = explain(&container, &[]).out;
     assert!(!out.contains('\u{1b}') && out.contains("\\u{1b}[2J") && out.contains("\\u001b[31m"), "{out}");
 }
+
+#[test]
+fn the_config_itself_stands_for_the_directory_that_it_is_in() {
+    let container = plain();
+    container.write_config();
+    let bundle = container.bundle();
+    let of = |directory: &std::path::Path, word: &str| {
+        let mut command = container.command(&["validate", "--json", word]);
+        command.current_dir(directory);
+        let ended = crate::support::finish(command);
+        let page: Value =
+            serde_json::from_str(&ended.out).unwrap_or_else(|error| panic!("{error}: {ended:?}"));
+        (ended.code, page["findings"].clone())
+    };
+    let directory = of(&bundle, ".");
+    assert_eq!(directory.0, 0, "{directory:?}");
+    assert_eq!(of(&bundle, "config.json"), directory);
+    assert_eq!(of(&container.dir, "bundle/config.json"), directory);
+    let absolute = bundle.join("config.json");
+    assert_eq!(of(std::path::Path::new("/"), absolute.to_str().unwrap()), directory);
+}

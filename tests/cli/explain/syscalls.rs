@@ -164,3 +164,18 @@ fn a_call_that_cannot_be_meant_is_refused_with_a_suggestion() {
         assert!(ended.fails().contains(reason), "{call}");
     }
 }
+
+/// As the kernel's log has them.
+#[test]
+fn a_number_is_that_of_this_machines_own_calls() {
+    let Some(native) = Arch::native() else { skip!("there is no table for this processor") };
+    let [docker, ..] = profiles();
+    let container = with(docker);
+    let clone = Syscall::by_name("clone").and_then(|call| call.number(native)).unwrap();
+    let by_name = told(&container, "clone(0x10000000)");
+    for number in [format!("{clone}(0x10000000)"), format!("{clone:#x}(0x10000000)")] {
+        let ended = explain(&container, &["--json", "--syscall", &number]);
+        let page: Value = serde_json::from_str(&ended.out).unwrap();
+        assert_eq!(super::items(&page, "syscall clone(0x10000000)"), by_name, "{number}");
+    }
+}

@@ -15,7 +15,7 @@ fn an_id_that_is_no_name_is_refused() {
             let mut command = container.command(&[command, "--bundle"]);
             command.arg(container.bundle()).arg(id);
             let ended = finish(command);
-            let words = ["invalid container ID format", "container-id", "letters, digits", id];
+            let words = ["invalid container ID format", "container-id", "letter", id];
             assert_refused(id, &container, &ended, &words);
         }
         let left = fs::read_dir(container.state_root()).map_or(0, |entries| entries.count());
@@ -94,6 +94,11 @@ const LINES: &[Line] = &[
     (&["list", "--format", "xml"], "argument-invalid", &["--format", "xml", "use table or json"]),
     (&["list", "extra"], "argument-invalid", &["exactly 0 argument", "usage: rruntime list"]),
     (&["run"], "argument-invalid", &["exactly 1 argument", "usage: rruntime run", "container-id"]),
+    (&["run", "--bundle", "x"], "argument-invalid", &["--bundle has taken \"x\" as its value", "usage"]),
+    (&["run", "-x"], "argument-invalid", &["not defined: -x", "stands behind --", "run --help"]),
+    (&["--trace", "list"], "argument-invalid", &["no command", "--trace has taken \"list\" as its value"]),
+    (&["--trace", "run", "-b", "x"], "argument-invalid", &["not defined: -b", "--trace has taken \"run\""]),
+    (&["--trace", "delete", "x"], "argument-invalid", &["unknown command 'x'", "has taken \"delete\""]),
     (&["run", "a", "b"], "argument-invalid", &["exactly 1 argument", "usage: rruntime run"]),
     (&["create", "--bundle"], "argument-invalid", &["needs an argument: --bundle", "--bundle DIR"]),
     (&["kill"], "argument-invalid", &["minimum of 1 argument", "usage: rruntime kill"]),
@@ -103,7 +108,44 @@ const LINES: &[Line] = &[
     (&["start", "nope"], "no-such-container", &["nope", "does not exist", "--root"]),
     (&["delete", "nope"], "no-such-container", &["nope", "does not exist", "--root"]),
     (&["exec", "nope", "true"], "no-such-container", &["nope", "does not exist", "--root"]),
-    (&["exec", "nope"], "argument-invalid", &["process args cannot be empty", "--process"]),
+    (&["exec", "nope"], "argument-invalid", &["process args cannot be empty", "after the id \"nope\""]),
+    (
+        &["exec", "--env", "FOO", "nope", "true"],
+        "argument-invalid",
+        &["--env", "FOO", "NAME=VALUE", "give the value too"],
+    ),
+    (&["events", "--interval", "0", "nope"], "argument-invalid", &["--interval", "than 0", "500ms"]),
+    (&["update", "nope", "--pids-limit", "x"], "argument-invalid", &["--pids-limit", "a whole number"]),
+    (
+        &["update", "--resources", "/nonexistent", "nope"],
+        "argument-invalid",
+        &["--resources", "/nonexistent", "no such file", "linux.resources"],
+    ),
+    (
+        &["mounts", "add", "nope", "/etc", "/x"],
+        "argument-invalid",
+        &["a mount is described in a file", "\"destination\""],
+    ),
+    (
+        &["seccomp", "check", "/nonexistent"],
+        "argument-invalid",
+        &["\"/nonexistent\": read the file", "no such file", "a file with a seccomp profile"],
+    ),
+    (
+        &["seccomp", "record", "--merge", "/nonexistent", "x"],
+        "argument-invalid",
+        &["--merge = \"/nonexistent\"", "no such file", "first record"],
+    ),
+    (
+        &["seccomp", "record", "--output", "/nonexistent/x", "x"],
+        "argument-failed",
+        &["--output = \"/nonexistent/x\": write the profile: no such file", "must exist"],
+    ),
+    (
+        &["explain", "--syscall", "99999", "."],
+        "argument-invalid",
+        &["--syscall", "no system call of this number on this machine", "syscalls(2)"],
+    ),
     (
         &["exec", "--user", "abc", "nope", "true"],
         "argument-invalid",
@@ -140,6 +182,7 @@ const LINES: &[Line] = &[
         "argument-failed",
         &["--log", "/nonexistent/x", "no such file", "must exist"],
     ),
+    (&["--log", "journald", "list"], "argument-invalid", &["--log", "identifier", "journald:web", "./"]),
     (&["--log", "journald:", "list"], "argument-invalid", &["--log", "identifier", "journald:web"]),
     (&["--allow-annotation"], "argument-invalid", &["needs an argument", "--allow-annotation NAME"]),
 ];
@@ -175,4 +218,39 @@ fn each_wrong_command_line_has_its_code_and_what_helps() {
         );
     }
     assert!(amiss.is_empty(), "{}", amiss.join("\n"));
+}
+
+/// What its state does not allow, and files and devices that are not there: each with what helps.
+#[test]
+fn what_a_container_is_asked_in_vain_is_answered_with_what_helps() {
+    let container = Container::new().args(&["sleep", "100"]).started();
+    let id = &*container.id;
+    let running: [(&[&str], &[&str]); 7] = [
+        (&["start", id], &["already running container", "rruntime exec"]),
+        (&["exec", "--process", "/nonexistent", id], &["--process", "no such file", "name a JSON file"]),
+        (&["mounts", "add", id, "/nonexistent"], &["/nonexistent", "no such file", "a list of mounts"]),
+        (&["mounts", "remove", id, "/dev/x"], &["/dev/x", "no such file", "--device is for devices"]),
+        (&["mounts", "add", "--device", "/dev/nope", id], &["--device", "no such file", "device node"]),
+        (&["mounts", "remove", "--device", "/dev/x", id], &["has made no node", "has made none"]),
+        (
+            &["exec", "--pid-file", "/nonexistent/p", id, "true"],
+            &["--pid-file", "no such file", "must exist"],
+        ),
+    ];
+    let told = |line: &[&str], words: &[&str]| {
+        let said = container.call(line).fails();
+        words.iter().for_each(|word| assert!(said.contains(word), "{line:?} lacks {word}: {said}"));
+    };
+    running.iter().for_each(|(line, words)| told(line, words));
+    container.call(&["kill", id, "KILL"]).ok();
+    container.wait_for_status("stopped");
+    let stopped: [(&[&str], &str); 4] = [
+        (&["exec", id, "true"], "cannot exec in a stopped container"),
+        (&["kill", id], "container not running"),
+        (&["pause", id], "container not running"),
+        (&["resume", id], "container not paused"),
+    ];
+    for (line, reason) in stopped {
+        told(line, &[reason, "its process has ended", "rruntime delete", "exit status"]);
+    }
 }

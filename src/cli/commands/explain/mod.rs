@@ -35,7 +35,7 @@ pub const EXPLAIN: Command = Command {
     count: 0..=1,
     detail: "Shows the plan of `create` by subject, what is risky in it, what has no effect on this host, and keys that mean\n\
              nothing. It needs no root and changes nothing. The default is the working directory; a word without a slash is\n\
-             a container if one has that id, else a bundle. The global option --systemd-cgroup counts.\n\
+             a container if one has that id, else a bundle or its config.json. The global option --systemd-cgroup counts.\n\
              The exit code is 0 if nothing is wrong, 1 if the config is not valid, and 2 if it is valid but this host\n\
              or this caller cannot run it. docs/explain.schema.json describes the JSON.",
     examples: "explain /srv/web  # what would be done, and what is risky in it\n\
@@ -75,8 +75,8 @@ fn options() -> Vec<Arg> {
         several(
             "syscall",
             "CALL",
-            "show only the verdict of the seccomp filter on this system call, and the rule that decides: NAME, or \
-             NAME(ARG,ARG) with arguments; may be repeated",
+            "show only the verdict of the seccomp filter on this system call, and the rule that decides: NAME or \
+             its number on this machine, with arguments NAME(ARG,ARG); may be repeated",
         ),
         option("diff", "OTHER", "show what this bundle or container does differently from OTHER"),
     ];
@@ -161,10 +161,16 @@ impl Work<'_> {
 
     fn options(&self, bundle: &OsStr) -> Result<CreateOptions<'static>> {
         let arguments = self.arguments;
+        let (mut bundle, mut config) = (PathBuf::from(bundle), arguments.path("config"));
+        // The config itself, in place of the directory that it is in.
+        if config.is_none() && bundle.is_file() {
+            let directory = bundle.parent().unwrap_or(Path::new("")).join(".");
+            config = Some(std::mem::replace(&mut bundle, directory));
+        }
         Ok(CreateOptions {
             id: arguments.text("id")?.unwrap_or("container-id").to_owned(),
-            bundle: PathBuf::from(bundle),
-            config: arguments.path("config"),
+            bundle,
+            config,
             root_change: match arguments.switch("no-pivot") {
                 true => RootChange::MoveMount,
                 false => RootChange::PivotRoot,

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::names::nearest;
 use crate::seccomp::tables::Syscall;
 use crate::seccomp::verdicts::{Case, Verdicts, Way};
-use crate::seccomp::{Arch, Filter, evaluate, flags_of_kernel, vocabulary};
+use crate::seccomp::{Arch, Filter, evaluate, flags_of_kernel, native, vocabulary};
 use crate::spec::{Seccomp, Spec};
 
 /// More names than this are counted on a page for people.
@@ -111,11 +111,14 @@ pub fn asked(text: &str) -> Result<Asked> {
         None => (text, None),
     };
     let name = name.trim();
-    let Some(call) = Syscall::by_name(name) else {
+    // A number is that of this machine's own calls, as in a log of the kernel.
+    let by_number = || Syscall::by_number(native().ok()?, number(name)?.try_into().ok()?);
+    let Some(call) = Syscall::by_name(name).or_else(by_number) else {
         let meant = nearest(name, Syscall::all().map(Syscall::name));
         let remedy =
             meant.map_or("name it as syscalls(2) does".into(), |meant| format!("did you mean {meant}?"));
-        return Err(wrong("there is no system call of this name".into(), remedy));
+        let what = if number(name).is_some() { "number on this machine" } else { "name" };
+        return Err(wrong(format!("there is no system call of this {what}"), remedy));
     };
     let mut arguments = None;
     if let Some(list) = list {
@@ -130,7 +133,8 @@ pub fn asked(text: &str) -> Result<Asked> {
         }
         arguments = Some(values);
     }
-    Ok(Asked { text: text.to_owned(), call, arguments })
+    // People know the call by its name.
+    Ok(Asked { text: text.replacen(name, call.name(), 1), call, arguments })
 }
 
 /// Hexadecimal or decimal; a negative one as the kernel gets it.

@@ -89,7 +89,8 @@ pub fn check(arguments: &Arguments) -> Result<i32> {
         let who = Who { name, words, counts, remedy };
         find(&mut groups, &verdicts, needs(*whose), &|_| who)?;
     }
-    let against = arguments.path("against").map(|file| text(&file)).transpose()?;
+    let against = arguments.path("against").map(|file| text(&file)).transpose();
+    let against = against.map_err(|error| error.field("--against"))?;
     let (mut other, as_all) =
         ("", against.as_ref().map(|(_, name)| format!("{name}, as every recorded profile,")));
     if let Some((bytes, name)) = &against {
@@ -146,7 +147,11 @@ pub fn check(arguments: &Arguments) -> Result<i32> {
 /// What a path has to say, and the path: of a directory its config.json.
 fn text(path: &Path) -> Result<(Vec<u8>, String)> {
     let file = if path.is_dir() { path.join("config.json") } else { path.to_owned() };
-    Ok((read(&file)?, file.display().to_string()))
+    let bytes = read(&file).map_err(|error| {
+        let remedy = "name a bundle, its config.json, or a file with a seccomp profile";
+        error.value(file.display()).remedy(remedy)
+    })?;
+    Ok((bytes, file.display().to_string()))
 }
 
 /// What a file has.

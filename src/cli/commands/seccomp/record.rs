@@ -6,7 +6,7 @@ use crate::cli::foreground::Orphans;
 use crate::cli::session::Attended;
 use crate::cli::{Arguments, Session};
 use crate::engine::{AfterExit, CreateOptions, Engine, Meanwhile};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::report::json;
 use crate::seccomp::record::Record;
 use crate::seccomp::{self, Arch};
@@ -25,15 +25,23 @@ pub fn record(session: &Session, arguments: &Arguments) -> Result<i32> {
     let output = arguments.path("output").unwrap_or_else(|| PathBuf::from("seccomp.json"));
     let mut record = Record::default();
     if let Some(earlier) = arguments.path("merge") {
-        let bytes = read(&earlier)?;
+        let bytes = read(&earlier).map_err(|error| {
+            error
+                .field("--merge")
+                .value(earlier.display())
+                .remedy("the first record has nothing to merge with")
+        })?;
         let named = |error: Error| error.doing(format!("merge {}", earlier.display()));
         let profile: Seccomp = load::parse("the profile", &bytes).map_err(named)?;
         record.merge(&profile).map_err(named)?;
     }
-    files::check_name(&output).map_err(|error| error.field("--output").value(output.display()))?;
+    let unwritable = |error: Error| error.field("--output").value(output.display());
+    files::check_name(&output).map_err(unwritable)?;
     // What cannot be written afterwards would have been recorded for nothing.
     let trial = files::beside(&output)?;
-    files::write(&trial, b"")?;
+    std::fs::File::create_new(&trial).map_err(|e| {
+        unwritable(Error::io("write the profile", &e)).remedy("its directory must exist and be writable")
+    })?;
     // It is empty, and a name that nothing else has.
     let _ = std::fs::remove_file(&trial);
     let id = arguments.operands.get(1).map(|id: &OsString| id.to_string_lossy().into_owned());
@@ -77,5 +85,5 @@ pub fn record(session: &Session, arguments: &Arguments) -> Result<i32> {
 
 /// A file that the caller names.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
-    file::read_path(path, LARGEST).map_err(|e| e.because(format!("read {}", path.display())))
+    file::read_path(path, LARGEST).map_err(|e| e.because("read the file").kind(Kind::Argument))
 }

@@ -378,7 +378,10 @@ fn end_of(text: &[u8], most: usize) -> &[u8] {
 fn open(path: &Path, flags: i32) -> Result<OwnedFd> {
     let flags = flags | libc::O_WRONLY | libc::O_CREAT | libc::O_NOCTTY | libc::O_NONBLOCK;
     let opened = c(path).and_then(|path| file::openat2(file::cwd(), &path, flags, 0o600, 0));
-    let opened = opened.map_err(|e| e.because(format!("open {}", path.display())))?;
+    let opened = opened.map_err(|e| {
+        let error = e.because(format!("open {}", path.display()));
+        error.remedy("its directory must exist and be writable")
+    })?;
     match file::kind(opened.as_fd()) {
         // /dev/null is one of these.
         Ok(libc::S_IFREG | libc::S_IFCHR) => Ok(opened),
