@@ -249,14 +249,16 @@ impl Keeper {
     fn hear(&mut self) {
         let Some(channel) = self.channel else { return };
         let mut buffer = [0; KeeperMessage::SIZE];
-        let (length, passed) = match sys::receive_now(channel, &mut buffer) {
+        let mut passed = [Fd(-1); KeeperMessage::MOST];
+        let (length, count) = match sys::receive_several_now(channel, &mut buffer, &mut passed) {
             Ok(received) => received,
             // It has ended without reading all; what it has said is still to come.
             Err(Errno(libc::ECONNRESET)) => return,
             // It has ended; something that it was about to start still has a copy of its end.
             Err(Errno(libc::EAGAIN)) if self.pid != 0 => return,
-            Err(_) => (0, None),
+            Err(_) => (0, 0),
         };
+        let passed = &passed[..count];
         if length == 0 {
             // The end of the shim: it is reaped in a moment.
             sys::close(channel);
@@ -266,26 +268,38 @@ impl Keeper {
         }
         let message = KeeperMessage::decode(&buffer[..length]);
         let note = message.and_then(|message| Some((Note::of(message.note)?, message.name, message.status)));
-        match (note, passed) {
-            (Some((Note::Hold, name, _)), passed) => {
-                // What did not come was cut off: there was no room for its number.
-                let held = passed.ok_or(Errno(libc::EMFILE)).and_then(|fd| {
-                    let held = self.table.hold(name, fd);
-                    held.inspect(|()| self.table.tell(name)).inspect_err(|_| sys::close(fd))
-                });
+        match note {
+            Some((Note::Hold, name, others)) => {
+                let held = self.hold(name, others, passed);
                 self.answer(name, held.err().map_or(0, |errno| errno.0));
             }
-            (Some((Note::Drop, name, _)), _) => {
-                self.table.drop(name);
+            Some((Note::Drop, name, others)) => {
+                (name..=name + u64::from(others)).for_each(|name| self.table.drop(name));
                 self.is_full = false;
             }
-            (Some((Note::Heard, pid, _)), _) => self.endings.heard(pid as u32),
-            (Some((Note::Finish, _, status)), _) => self.finish(status),
-            (Some((Note::Ask, ..)), _) => self.complete = false,
-            (Some((Note::Begun, ..)), _) => (self.begun, self.unbegun) = (true, 0),
-            (_, Some(fd)) => sys::close(fd),
-            _ => {}
+            Some((Note::Heard, pid, _)) => self.endings.heard(pid as u32),
+            Some((Note::Finish, _, status)) => self.finish(status),
+            Some((Note::Ask, ..)) => self.complete = false,
+            Some((Note::Begun, ..)) => (self.begun, self.unbegun) = (true, 0),
+            _ => passed.iter().for_each(|fd| sys::close(*fd)),
         }
+    }
+
+    fn hold(&mut self, name: u64, others: u32, passed: &[Fd]) -> Sys<()> {
+        if passed.len() != others as usize + 1 {
+            // What did not come was cut off: there was no room for its number.
+            passed.iter().for_each(|fd| sys::close(*fd));
+            return Err(Errno(libc::EMFILE));
+        }
+        for (at, fd) in (0..).zip(passed) {
+            if let Err(errno) = self.table.hold(name + at, *fd) {
+                (name..name + at).for_each(|name| self.table.drop(name));
+                passed.iter().skip(at as usize).for_each(|fd| sys::close(*fd));
+                return Err(errno);
+            }
+            self.table.tell(name + at);
+        }
+        Ok(())
     }
 
     fn answer(&self, name: u64, errno: i32) {

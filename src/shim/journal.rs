@@ -1,13 +1,15 @@
 //! What a shim proper knows, in a memory file that its keeper holds: the next one reads it and goes on.
 //!
-//! A record is appended before what it says is acted on. A process can be killed between any two instructions, so a record
-//! counts from the moment that its length is written, which is after its bytes. When much of the file is outdated, what
+//! A record is appended before what it says is acted on. A process can be killed between any two instructions, and within a
+//! call that writes: what is there then is the first part of it. So a record's length stands behind its bytes too, and it
+//! counts when that is written. When much of the file is outdated, what
 //! still counts is written to the other half of it, and one number says which half is meant.
 
 use crate::error::{Error, Result};
 use crate::sys::{Errno, file, inbox};
 use nix::sys::uio::pread;
 use prost::Message;
+use std::fmt::Display;
 use std::os::fd::{AsFd, OwnedFd};
 
 /// Behind the inbox: which half counts.
@@ -15,8 +17,8 @@ const CHOICE: u64 = inbox::SIZE as u64;
 const FIRST: u64 = CHOICE + 4096;
 /// Between the two halves. A file takes memory only where something was written; a test fills one.
 const HALF: u64 = 1 << if cfg!(test) { 26 } else { 28 };
-/// A record's length stands before it. Records begin at multiples of this: a length across two pages could be written in
-/// part.
+/// A record's length stands before it and behind it. Both are at multiples of this: a length across two pages could be
+/// written in part.
 const LENGTH: u64 = 4;
 /// Below this it is not worth the work.
 const WORTHWHILE: u64 = 256 * 1024;
@@ -42,15 +44,21 @@ impl Journal {
             if read_at(&journal.file, &mut length, journal.end)? < length.len() {
                 break;
             }
-            let length = u32::from_le_bytes(length) as usize;
-            if length == 0 {
+            let length = u32::from_le_bytes(length);
+            let mut behind = [0; LENGTH as usize];
+            read_at(&journal.file, &mut behind, journal.end + size_of_record(length) - LENGTH)?;
+            let behind = u32::from_le_bytes(behind);
+            if length == 0 || behind == 0 {
                 break;
             }
-            let mut bytes = vec![0; length];
+            let mut bytes = vec![0; length as usize];
             read_at(&journal.file, &mut bytes, journal.end + LENGTH)?;
-            let record = R::decode(&*bytes);
-            read(record.map_err(|e| Error::new(format!("the journal cannot be read: {e}")))?);
-            journal.end += LENGTH + (length as u64).next_multiple_of(LENGTH);
+            let spoiled = |what: &dyn Display| Error::new(format!("the journal cannot be read: {what}"));
+            if length != behind {
+                return Err(spoiled(&"a record has two lengths"));
+            }
+            read(R::decode(&*bytes).map_err(|e| spoiled(&e))?);
+            journal.end += size_of_record(length);
         }
         // Of a record that was not finished: its bytes would be read as lengths behind a shorter one.
         journal.free_from(journal.end)?;
@@ -58,8 +66,8 @@ impl Journal {
     }
 
     pub fn append(&mut self, record: &impl Message) -> Result<()> {
-        let bytes = record.encode_to_vec();
-        let end = self.end + LENGTH + (bytes.len() as u64).next_multiple_of(LENGTH);
+        let length = record.encoded_len() as u32;
+        let end = self.end + size_of_record(length);
         // And a length behind it that is none.
         if end + LENGTH > FIRST + (self.half + 1) * HALF {
             return Err(Error::new(format!(
@@ -69,8 +77,12 @@ impl Journal {
             .remedy("containerd, or another client of the shim, has to take what is waiting for it"));
         }
         // Its end is the next one's beginning, where there are zeroes.
-        let written = write_at(&self.file, &bytes, self.end + LENGTH)
-            .and_then(|()| write_at(&self.file, &(bytes.len() as u32).to_le_bytes(), self.end));
+        let mut bytes = Vec::with_capacity(size_of_record(length) as usize);
+        bytes.extend(length.to_le_bytes());
+        record.encode(&mut bytes).map_err(|e| Error::new(format!("a record of the journal: {e}")))?;
+        bytes.resize(size_of_record(length) as usize - LENGTH as usize, 0);
+        bytes.extend(length.to_le_bytes());
+        let written = write_at(&self.file, &bytes, self.end);
         match written {
             Ok(()) => self.end = end,
             // No memory, as a rule: what there is of it would be read as lengths behind a shorter one.
@@ -111,6 +123,11 @@ impl Journal {
         fallocate(&self.file, hole, place as i64, length as i64)
             .map_err(|e| Errno::from(e).because("empty a part of the journal"))
     }
+}
+
+/// With both lengths, and what fills it up.
+fn size_of_record(length: u32) -> u64 {
+    LENGTH + u64::from(length).next_multiple_of(LENGTH) + LENGTH
 }
 
 fn read_at(file: &OwnedFd, bytes: &mut [u8], place: u64) -> Result<usize> {

@@ -5,7 +5,7 @@ use crate::shim::table::Table;
 use crate::sys::wait::{self, Ended};
 use crate::sys::{Errno, SysResult, inbox, socket};
 use crate::wire::keeper::{ANSWERS, CHANNEL, JOURNAL, KeeperMessage, Note};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::{Mutex, PoisonError};
 
 /// The conversation. Any thread may say something: a message is one call.
@@ -110,15 +110,21 @@ impl Keeper {
         self.hold_all(&[(name, fd)])
     }
 
-    /// All of these, or none.
+    /// All of these, or none. Those of which each name is the one behind its predecessor's go in one message.
     pub fn hold_all(&self, parts: &[(u64, BorrowedFd)]) -> Result<()> {
         let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        for (name, fd) in parts {
-            let message = KeeperMessage::of(Note::Hold, *name, 0).encode();
-            unless_gone(socket::send(self.fd(), &message, &[fd.as_raw_fd()]))?;
+        let runs = || {
+            let runs = parts.chunk_by(|before, after| before.0.checked_add(1) == Some(after.0));
+            runs.flat_map(|run| run.chunks(KeeperMessage::MOST))
+        };
+        for run in runs() {
+            let others = run.len() as u32 - 1;
+            let message = KeeperMessage::of(Note::Hold, run[0].0, others).encode();
+            let descriptors: Vec<RawFd> = run.iter().map(|(_, fd)| fd.as_raw_fd()).collect();
+            unless_gone(socket::send(self.fd(), &message, &descriptors))?;
         }
         let mut refused = None;
-        for _ in parts {
+        for _ in runs() {
             let mut buffer = [0; KeeperMessage::SIZE];
             match socket::receive(answers.as_fd(), &mut buffer) {
                 // It is gone.
@@ -131,7 +137,7 @@ impl Keeper {
             }
         }
         let Some(errno) = refused else { return Ok(()) };
-        parts.iter().try_for_each(|(name, _)| self.let_go(*name))?;
+        runs().try_for_each(|run| self.let_go_from(run[0].0, run.len() as u32))?;
         let doing = "hand a descriptor to the keeper, which has as many as it can hold";
         Err(Errno(errno)
             .because(doing)
@@ -139,7 +145,13 @@ impl Keeper {
     }
 
     pub fn let_go(&self, name: u64) -> Result<()> {
-        self.say(Note::Drop, name)
+        self.let_go_from(name, 1)
+    }
+
+    /// Of what has this name, and the names behind it, so many together; not all of them need be in use.
+    pub fn let_go_from(&self, name: u64, count: u32) -> Result<()> {
+        let message = KeeperMessage::of(Note::Drop, name, count.saturating_sub(1)).encode();
+        unless_gone(socket::send(self.fd(), &message, &[]))
     }
 
     /// The end of this process is noted.

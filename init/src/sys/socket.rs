@@ -21,22 +21,26 @@ pub fn interface_flags(socket: Fd, request: u64, interface: &mut InterfaceReques
     unsafe { call_memory(libc::SYS_ioctl, args) }.map(drop)
 }
 
-/// One control message: its header (16 bytes), the descriptor, padding.
+/// One control message: its header, and descriptors.
 #[repr(C, align(8))]
-struct Rights {
+struct Rights<const COUNT: usize> {
     length: usize,
     level: i32,
     kind: i32,
-    descriptor: i32,
-    padding: i32,
+    descriptors: [i32; COUNT],
 }
 
-impl Rights {
-    const LENGTH: usize = 20;
+impl<const COUNT: usize> Rights<COUNT> {
+    const HEADER: usize = 16;
+    const LENGTH: usize = Self::HEADER + 4 * COUNT;
 }
 
 /// A message of one part, and one control message that takes `room`.
-fn message(part: *mut libc::iovec, rights: *mut Rights, room: usize) -> libc::msghdr {
+fn message<const COUNT: usize>(
+    part: *mut libc::iovec,
+    rights: *mut Rights<COUNT>,
+    room: usize,
+) -> libc::msghdr {
     // SAFETY: all zeroes is a valid value of this plain struct.
     let mut message: libc::msghdr = unsafe { core::mem::zeroed() };
     (message.msg_iov, message.msg_iovlen) = (part, 1);
@@ -52,13 +56,12 @@ pub fn send(socket: Fd, bytes: &[u8], pass: Fd) -> Sys<()> {
 fn send_with(socket: Fd, bytes: &[u8], pass: Option<Fd>, flags: i32) -> Sys<()> {
     let part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
     let rights = Rights {
-        length: Rights::LENGTH,
+        length: Rights::<1>::LENGTH,
         level: libc::SOL_SOCKET,
         kind: libc::SCM_RIGHTS,
-        descriptor: pass.map_or(-1, |pass| pass.0),
-        padding: 0,
+        descriptors: [pass.map_or(-1, |pass| pass.0)],
     };
-    let room = if pass.is_some() { size_of::<Rights>() } else { 0 };
+    let room = if pass.is_some() { size_of::<Rights<1>>() } else { 0 };
     let message = message((&raw const part).cast_mut(), (&raw const rights).cast_mut(), room);
     let args = [socket.raw(), &raw const message as usize, (libc::MSG_NOSIGNAL | flags) as usize];
     // SAFETY: it reads the message, the bytes and the rights that it leads to, all of which live until it returns.
@@ -87,18 +90,29 @@ pub fn receive_descriptor(socket: Fd) -> Sys<Option<Fd>> {
 
 /// recvmsg(2) of a message that a descriptor may come with.
 pub fn receive(socket: Fd, buffer: &mut [u8]) -> Sys<(usize, Option<Fd>)> {
-    receive_with(socket, buffer, 0)
+    let mut passed = [Fd(-1)];
+    let (length, count) = receive_with(socket, buffer, &mut passed, 0)?;
+    Ok((length, (count == 1).then_some(passed[0])))
 }
 
-/// The same without waiting: `EAGAIN` where there is none.
-pub fn receive_now(socket: Fd, buffer: &mut [u8]) -> Sys<(usize, Option<Fd>)> {
-    receive_with(socket, buffer, libc::MSG_DONTWAIT)
+/// The same without waiting, `EAGAIN` where there is none, of a message that several may come with; how many have come.
+pub fn receive_several_now<const MOST: usize>(
+    socket: Fd,
+    buffer: &mut [u8],
+    passed: &mut [Fd; MOST],
+) -> Sys<(usize, usize)> {
+    receive_with(socket, buffer, passed, libc::MSG_DONTWAIT)
 }
 
-fn receive_with(socket: Fd, buffer: &mut [u8], flags: i32) -> Sys<(usize, Option<Fd>)> {
+fn receive_with<const MOST: usize>(
+    socket: Fd,
+    buffer: &mut [u8],
+    passed: &mut [Fd; MOST],
+    flags: i32,
+) -> Sys<(usize, usize)> {
     let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
-    let mut rights = Rights { length: 0, level: 0, kind: 0, descriptor: -1, padding: 0 };
-    let mut message = message(&raw mut part, &raw mut rights, Rights::LENGTH);
+    let mut rights = Rights { length: 0, level: 0, kind: 0, descriptors: [-1; MOST] };
+    let mut message = message(&raw mut part, &raw mut rights, Rights::<MOST>::LENGTH);
     let args = [socket.raw(), &raw mut message as usize, (libc::MSG_CMSG_CLOEXEC | flags) as usize];
     let length = loop {
         // SAFETY: it writes into the buffer and one control message, where the message leads to, and the lengths in it.
@@ -108,8 +122,12 @@ fn receive_with(socket: Fd, buffer: &mut [u8], flags: i32) -> Sys<(usize, Option
             Ok(length) => break length,
         }
     };
-    let passed = rights.level == libc::SOL_SOCKET && rights.kind == libc::SCM_RIGHTS;
-    Ok((length, (passed && rights.descriptor >= 0).then_some(Fd(rights.descriptor))))
+    if rights.level != libc::SOL_SOCKET || rights.kind != libc::SCM_RIGHTS {
+        return Ok((length, 0));
+    }
+    let came = rights.length.saturating_sub(Rights::<MOST>::HEADER) / 4;
+    *passed = rights.descriptors.map(Fd);
+    Ok((length, came.min(MOST)))
 }
 
 /// accept4(2).

@@ -24,9 +24,10 @@ pub const EXTRA: u64 = 1 << 61;
 #[repr(u32)]
 pub enum Note {
     // From the shim.
-    /// Hold this descriptor under this name. It is answered by [`Note::Answer`].
+    /// Hold these descriptors, the first under this name, the others under the names behind it: all of them or none.
+    /// `status`: how many others. It is answered by [`Note::Answer`].
     Hold = 1,
-    /// Close it.
+    /// Close what has this name, and so many names behind it (`status`).
     Drop,
     /// The end of this process has been noted.
     Heard,
@@ -73,6 +74,8 @@ records! {
 
 impl KeeperMessage {
     pub const SIZE: usize = 16;
+    /// Descriptors that can come with one.
+    pub const MOST: usize = 8;
 
     pub fn of(note: Note, name: u64, status: u32) -> KeeperMessage {
         KeeperMessage { note: note as u32, status, name }

@@ -98,7 +98,8 @@ impl Held {
         }
         let Ok(root) = enter(&self.leg) else { return false };
         let (above, _) = split(&self.leg);
-        let parent = (!above.is_empty()).then(|| self.parent.as_fd());
+        let parent = (!above.is_empty()).then(|| self.parent()).transpose();
+        let Ok(parent) = parent else { return false };
         hand_down(root.as_fd(), above, parent, controllers);
         has()
     }
@@ -107,6 +108,7 @@ impl Held {
     pub(super) fn parent_is_populated(&self) -> bool {
         let (above, _) = split(&self.leg);
         // The root may have processes and children with controllers.
-        !above.is_empty() && words(self.parent.as_fd(), c"cgroup.procs").is_some_and(|pids| !pids.is_empty())
+        let pids = || words(self.parent().ok()?, c"cgroup.procs");
+        !above.is_empty() && pids().is_some_and(|pids| !pids.is_empty())
     }
 }

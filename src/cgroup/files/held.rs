@@ -7,6 +7,7 @@ use super::walk::{DIRECTORY, INSIDE, c, collect};
 use crate::cgroup::location::{Leg, Location, Unit, Version};
 use crate::error::{Error, Result};
 use crate::sys::{Errno, SysResult, file, unless_gone};
+use std::cell::OnceCell;
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -20,10 +21,11 @@ pub struct Cgroup {
     pub(in crate::cgroup) moved_by: Option<Unit>,
 }
 
-/// One hierarchy's directory, and its parent, from which it is removed.
+/// One hierarchy's directory.
 pub(in crate::cgroup) struct Held {
     pub leg: Leg,
-    pub parent: OwnedFd,
+    /// Its parent, from which it is removed, where that is open already ([`Held::parent`]).
+    pub above: OnceCell<OwnedFd>,
     pub name: CString,
     pub dir: OwnedFd,
     pub origin: Origin,
@@ -118,6 +120,24 @@ fn inode(dir: BorrowedFd) -> SysResult<u64> {
 }
 
 impl Held {
+    /// Its parent. `ENOENT` where the directory is not in it any more under this name: what is there now is another's.
+    pub(in crate::cgroup) fn parent(&self) -> SysResult<BorrowedFd<'_>> {
+        if self.above.get().is_none() {
+            let (above, _) = split(&self.leg);
+            let mut parent = enter(&self.leg)?;
+            if !above.is_empty() {
+                parent = file::openat2(parent.as_fd(), &c(above)?, DIRECTORY, 0, INSIDE)?;
+            }
+            let there = file::openat2(parent.as_fd(), &self.name, libc::O_PATH | DIRECTORY, 0, INSIDE)?;
+            if inode(there.as_fd())? != inode(self.dir.as_fd())? {
+                return Err(Errno(libc::ENOENT));
+            }
+            // Two threads never have one of these.
+            let _ = self.above.set(parent);
+        }
+        self.above.get().map(AsFd::as_fd).ok_or(Errno(libc::ENOENT))
+    }
+
     /// Writes a file of this directory; never creates one.
     pub(in crate::cgroup) fn write(&self, name: &str, value: &str) -> SysResult<()> {
         file::write_at(self.dir.as_fd(), &c(name)?, value.as_bytes(), INSIDE)
@@ -141,15 +161,11 @@ impl Held {
 
 fn find(leg: &Leg) -> SysResult<Held> {
     sane(leg)?;
-    let (above, name) = split(leg);
-    let mut parent = enter(leg)?;
-    if !above.is_empty() {
-        parent = file::openat2(parent.as_fd(), &c(above)?, DIRECTORY, 0, INSIDE)?;
-    }
-    let name = c(name)?;
-    let dir = file::openat2(parent.as_fd(), &name, DIRECTORY, 0, INSIDE)?;
+    let root = enter(leg)?;
+    let dir = file::openat2(root.as_fd(), &c(&leg.path)?, DIRECTORY, 0, INSIDE)?;
     is_the_same(leg, dir.as_fd())?;
-    Ok(Held { leg: leg.clone(), parent, name, dir, origin: Origin::Found })
+    let name = c(split(leg).1)?;
+    Ok(Held { leg: leg.clone(), above: OnceCell::new(), name, dir, origin: Origin::Found })
 }
 
 /// For messages that are about a whole leg.

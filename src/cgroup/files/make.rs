@@ -9,6 +9,7 @@ use crate::cgroup::location::{Leg, Location, Version};
 use crate::cgroup::render::v2;
 use crate::error::{Error, Result};
 use crate::sys::{Errno, SysResult, file};
+use std::cell::OnceCell;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -71,7 +72,7 @@ impl Cgroup {
     fn forget(&self) {
         for held in self.held.iter().filter(|h| h.origin == Origin::Made) {
             // The caller reports the first error; a directory that stays is empty.
-            let _ = file::unlinkat(held.parent.as_fd(), &held.name, libc::AT_REMOVEDIR);
+            let _ = held.parent().and_then(|parent| file::unlinkat(parent, &held.name, libc::AT_REMOVEDIR));
         }
     }
 }
@@ -125,7 +126,7 @@ fn make(leg: &Leg, controllers: &[String]) -> Result<Held> {
         other => other,
     };
     let (dir, origin) = made.map_err(failed)?;
-    Ok(Held { leg: leg.clone(), parent, name, dir, origin })
+    Ok(Held { leg: leg.clone(), above: OnceCell::from(parent), name, dir, origin })
 }
 
 /// Opens the directories of `path` below `root`, making what is missing.

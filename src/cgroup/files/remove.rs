@@ -64,14 +64,15 @@ impl Cgroup {
 
 impl Held {
     fn remove(&self, deadline: Instant, rest: Rest) -> SysResult<()> {
+        let Some(parent) = unless_gone(self.parent())? else { return Ok(()) };
         let mut time = Duration::from_micros(200);
         loop {
-            if rmdir(self.parent.as_fd(), &self.name)? {
+            if rmdir(parent, &self.name)? {
                 return Ok(());
             }
             // Deepest first; what is in use stays for the next round.
             below(self.dir.as_fd(), &mut |anchor, path| rmdir(anchor, &c(path)?).map(drop))?;
-            if rmdir(self.parent.as_fd(), &self.name)? {
+            if rmdir(parent, &self.name)? {
                 return Ok(());
             }
             if Instant::now() >= deadline {

@@ -48,6 +48,12 @@ impl Engine {
         self.prepare_with(host::probe()?, spec, &|_, _| Ok(record.cgroup.clone()))
     }
 
+    /// What a process that joins a container needs: its cgroup's limits are set, and the record says where it is.
+    pub(in crate::engine) fn prepare_joining(&self, spec: &Spec, record: &Record) -> Result<Prepared> {
+        let layout = record.cgroup.as_ref().map(Location::layout).unwrap_or_default();
+        self.prepare_in(host::probe()?, spec, (layout, record.cgroup.clone()))
+    }
+
     /// The same for a container whose cgroup is where `locate` says.
     pub(in crate::engine) fn prepare_with(
         &self,
@@ -63,7 +69,6 @@ impl Engine {
             found => found?,
         };
         let linux = spec.linux.as_ref();
-        let mut warnings = Vec::new();
         let none = Resources::default();
         let resources = linux.and_then(|linux| linux.resources.as_ref()).unwrap_or(&none);
         let rules = if may && self.cgroup_manager != CgroupManager::Disabled {
@@ -71,9 +76,20 @@ impl Engine {
         } else {
             DeviceRules::Skip
         };
-        let (limits, more) = Limits::from_spec(resources, &layout, rules)?;
-        warnings.extend(more);
+        let (limits, warnings) = Limits::from_spec(resources, &layout, rules)?;
         let cgroup = if layout == Layout::default() { None } else { locate(&facts, &layout)? };
+        let prepared = self.prepare_in(facts, spec, (layout, cgroup))?;
+        let warnings = warnings.into_iter().chain(prepared.warnings).collect();
+        Ok(Prepared { limits, warnings, ..prepared })
+    }
+
+    fn prepare_in(
+        &self,
+        facts: Facts,
+        spec: &Spec,
+        (layout, cgroup): (Layout, Option<Location>),
+    ) -> Result<Prepared> {
+        let mut warnings = Vec::new();
         let filter = self.watch.span("compile", || compile(spec, &facts, &mut warnings))?;
         let landlock = landlock(spec, &mut warnings)?;
         let open_files = open_files::open_files().map_err(|e| e.because("getrlimit"))?;
@@ -92,6 +108,7 @@ impl Engine {
             cgroups: layout,
             cgroup,
         };
+        let limits = Limits::default();
         Ok(Prepared { facts, host, filter, limits, small_table: None, annotated: Vec::new(), warnings })
     }
 

@@ -52,7 +52,7 @@ impl Call<'_> {
         let process = process(options, &spec, file.as_deref(), &mended, &mut warnings)?;
         self.warn_of(&warnings);
         self.amend_again(&mut spec, &entry, &record)?;
-        let mut prepared = self.watch.span("prepare", || self.prepare(&spec, &record))?;
+        let mut prepared = self.watch.span("prepare", || self.prepare_joining(&spec, &record))?;
         prepared.host.stacks_profiles = prepare::stacks_profiles(&process);
         self.watch.span("validate", || self.check_process(&process, &prepared.facts))?;
         // The process of `exec` is not the config's, but errors use the same terms.

@@ -134,9 +134,7 @@ impl Shim {
         if self.endings.remove(&life.pid).is_some() {
             self.keeper.heard(life.pid)?;
         }
-        [Part::Pidfd, Part::Word, Part::Answer]
-            .into_iter()
-            .try_for_each(|part| self.keeper.let_go(part.of(number)))?;
+        Part::Pidfd.let_go(Part::Answer, number, &self.keeper)?;
         self.answer_waits(&name)?;
         if first {
             self.ooms.remove(&number);

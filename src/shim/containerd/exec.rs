@@ -3,7 +3,7 @@
 //! Its process is told to become its program when its pid, and both ends of the conversation with it, are in safe hands: a
 //! shim that is killed around that moment leaves a process that waits for its successor's word, not one that nobody knows.
 
-use crate::engine::{Event as EngineEvent, Observer, Started};
+use crate::engine::{Event as EngineEvent, Observer, Started, keep_init};
 use crate::error::{Error, Result};
 use crate::shim::containerd::ends::event;
 use crate::shim::containerd::jobs::Rank;
@@ -114,20 +114,20 @@ impl Shim {
         // What it executes need not be noted again: it is for the engine, which has it.
         let (desk, released) = (self.shared_desk(), Process { spec: Vec::new(), ..process.clone() });
         let usual = self.observer();
-        let failed = Arc::new(Mutex::new(None));
-        let failure = Arc::clone(&failed);
+        let safe = Arc::new(Mutex::new(Safe::default()));
+        let noted = Arc::clone(&safe);
         let observer: Observer = Arc::new(move |told| {
             let number = released.number;
-            let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut safe = noted.lock().unwrap_or_else(PoisonError::into_inner);
             let (process, word, answer) = match told {
                 EngineEvent::Releasing { process, word, answer } => (process, word, answer),
                 EngineEvent::Terminal(master) => {
-                    *failure = hold_terminal(&keeper, number, *master).err();
+                    safe.failure = hold_terminal(&keeper, number, *master).err();
                     return;
                 }
                 _ => return usual(told),
             };
-            if failure.is_none() {
+            if safe.failure.is_none() {
                 let parts = [
                     (Part::Pidfd.of(number), process.pidfd.as_fd()),
                     (Part::Word.of(number), *word),
@@ -138,14 +138,17 @@ impl Shim {
                     let mut desk = desk.lock().unwrap_or_else(PoisonError::into_inner);
                     desk.note(Record { process: Some(record), ..Record::default() })
                 });
-                *failure = noted.err();
+                safe.released = noted.is_ok();
+                safe.failure = noted.err();
             }
-            if failure.is_some() {
+            if safe.failure.is_some() {
                 // What no successor would know of does not become its program.
                 pidfd_kill(process.pidfd.as_fd());
             }
         });
         let runtime = self.runtime(container, observer)?;
+        // Who probes a container by execs does so again.
+        keep_init();
         let container = container.clone();
         let id = process.name.container.clone();
         let variables = self.logger_variables(&id);
@@ -154,15 +157,17 @@ impl Shim {
             let executed = ends.start_logger(&variables).and_then(|logger| {
                 let streams = if process.terminal { [None; 3] } else { ends.borrowed() };
                 let executed = runtime.exec(&container, &process, streams);
-                let failed = failed.lock().unwrap_or_else(PoisonError::into_inner).take();
-                let started = match failed {
+                let safe = std::mem::take(&mut *safe.lock().unwrap_or_else(PoisonError::into_inner));
+                let started = match safe.failure {
                     None => executed?,
                     Some(error) => {
                         executed.iter().for_each(end);
                         return Err(error);
                     }
                 };
-                hold_started(&holder, process.number, &started).inspect_err(|_| end(&started))?;
+                if !safe.released {
+                    hold_started(&holder, process.number, &started).inspect_err(|_| end(&started))?;
+                }
                 Ok((started, logger))
             });
             drop(ends);
@@ -181,7 +186,7 @@ impl Shim {
     fn executed(&mut self, call: Call, process: Process, executed: Result<Started>) -> Result<()> {
         let number = process.number;
         self.starting.remove(&number);
-        [Part::Word, Part::Answer].into_iter().try_for_each(|part| self.keeper.let_go(part.of(number)))?;
+        Part::Word.let_go(Part::Answer, number, &self.keeper)?;
         let started = match executed {
             Ok(started) => started,
             Err(error) => {
@@ -210,6 +215,14 @@ impl Shim {
         self.answer(call, Ok(StartResponse { pid: pid as u32 }.encode_to_vec()), changes)?;
         self.live(&process, pidfd)
     }
+}
+
+/// What has come of an exec's observer.
+#[derive(Default)]
+struct Safe {
+    /// The keeper holds its process, and its terminal; both are noted.
+    released: bool,
+    failure: Option<Error>,
 }
 
 /// In a thread: a process that no other shim would know of.

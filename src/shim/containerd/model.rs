@@ -511,8 +511,9 @@ mod tests {
         let (mut desk, file) = desk();
         desk.note(chunk(1, &request(1, "first"))).unwrap();
         let length = nix::sys::stat::fstat(&file).unwrap().st_size;
-        // Bytes without their length, as a shim leaves them that is killed between the two.
-        nix::sys::uio::pwrite(&file, &[7; 500], (length as u64).next_multiple_of(4) as i64 + 4).unwrap();
+        // The first part of one, as a shim leaves it that is killed in the call that writes it.
+        let part = [&700u32.to_le_bytes()[..], &[7; 500]].concat();
+        nix::sys::uio::pwrite(&file, &part, (length as u64).next_multiple_of(4) as i64).unwrap();
         let mut next = Desk::open(file.try_clone().unwrap()).unwrap();
         next.note(chunk(1, &request(3, "second"))).unwrap();
         let last = Desk::open(file).unwrap();

@@ -24,16 +24,16 @@ use std::time::Instant;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
 pub enum Part {
-    Pidfd = 0,
-    /// Our ends of its pipes, or the master of its terminal.
+    /// Our ends of its pipes, and what its client has the other end of.
+    InFifo = 0,
     In,
     Out,
-    Err,
-    Terminal,
-    /// What its client has the other end of.
-    InFifo,
     OutFifo,
+    Err,
     ErrFifo,
+    /// The master of its terminal.
+    Terminal,
+    Pidfd,
     /// Two ends of the conversation with an exec that waits for its word.
     Word,
     Answer,
@@ -41,12 +41,15 @@ pub enum Part {
 
 impl Part {
     const COUNT: u64 = 16;
-    const STREAMS: [Part; 7] =
-        [Part::In, Part::Out, Part::Err, Part::Terminal, Part::InFifo, Part::OutFifo, Part::ErrFifo];
 
     /// The name of this part of the process of this number.
     pub fn of(self, process: u64) -> u64 {
         OWN + process * Part::COUNT + self as u64
+    }
+
+    /// The keeper lets go of this part and of those behind it, up to and with the last of these two.
+    pub fn let_go(self, last: Part, process: u64, keeper: &Keeper) -> Result<()> {
+        keeper.let_go_from(self.of(process), last as u32 - self as u32 + 1)
     }
 }
 
@@ -395,7 +398,7 @@ impl Streams {
     pub fn end(&mut self, keeper: &Keeper) -> Result<()> {
         Stream::ALL.into_iter().try_for_each(|stream| self.close(stream, keeper))?;
         self.terminal = None;
-        Part::STREAMS.into_iter().try_for_each(|part| keeper.let_go(part.of(self.number)))
+        Part::InFifo.let_go(Part::Terminal, self.number, keeper)
     }
 }
 
