@@ -4,7 +4,8 @@ use crate::engine::life::{host_namespaces, netdevices};
 use crate::engine::{CgroupManager, CreateOptions, Engine};
 use crate::error::{Context, Error, Kind, Result};
 use crate::host::Facts;
-use crate::spec::{Process, RootChange, Spec, cpus, load, validate};
+use crate::spec::load::{self, unknown};
+use crate::spec::{Process, RootChange, Spec, cpus, validate};
 use crate::sys::{Errno, file};
 use std::cell::OnceCell;
 use std::path::{Component, Path};
@@ -77,6 +78,11 @@ impl Bundle {
     pub fn spec(&self, warnings: &mut Vec<Error>) -> Result<Spec<'_>> {
         let parses = |text: &[u8]| load::read::<Spec>(text).map(drop);
         load::parse_mended(&self.name, &self.bytes, &self.mended, parses, warnings)
+    }
+
+    /// An error about this config names the key that was probably meant for a field that is missing.
+    pub fn misspelt(&self, error: Error) -> Error {
+        unknown::misspelt(error, self.text(), &|text| load::read::<Spec>(text).map(drop))
     }
 }
 

@@ -89,7 +89,8 @@ impl Call<'_> {
     pub fn create(&self, options: &CreateOptions) -> Result<Started> {
         let bundle = self.read(options)?;
         let spec = self.spec(&bundle, options)?;
-        let made = self.make(options, &bundle, &spec, Starter::Command)?;
+        let made = self.make(options, &bundle, &spec, Starter::Command);
+        let made = made.map_err(|error| bundle.misspelt(error))?;
         made.init.say(Word::Detach)?;
         Ok(Started::of(made.init.into_process(), made.master))
     }

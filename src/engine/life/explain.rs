@@ -17,7 +17,8 @@ use crate::plan::deeds::{self, Creation, Deed, Wishes};
 use crate::plan::{self, Open, Plan};
 use crate::resctrl;
 use crate::spec::destination::in_bundle;
-use crate::spec::{Spec, load, validate};
+use crate::spec::load::{self, unknown};
+use crate::spec::{Spec, validate};
 use crate::state::Record;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -95,6 +96,19 @@ impl Engine {
         let mut tell = |mut explained: Explained| {
             if let Ok(mut heard) = heard.lock() {
                 explained.found.warnings.append(&mut heard);
+            }
+            if explained.exists {
+                // Its cgroup is what it is, whatever this command line says of systemd.
+                let of_path =
+                    |warning: &Error| warning.detail().field.as_deref() == Some("/linux/cgroupsPath");
+                explained.found.warnings.retain(|warning| !of_path(warning));
+            }
+            // `create` makes such a container, for its namespaces; who asks means to run it.
+            if let Some(Err(missing)) = explained.spec.map(Spec::needs_process) {
+                let field = missing.detail().field.clone();
+                explained.found.warnings.retain(|warning| warning.detail().field != field);
+                let parses = |text: &[u8]| load::read::<Spec>(text).map(drop);
+                explained.found.problems.push(unknown::misspelt(missing, explained.text, &parses));
             }
             tell(&explained);
         };

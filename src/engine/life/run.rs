@@ -24,9 +24,9 @@ impl Call<'_> {
     pub fn run(&self, options: &CreateOptions, after: AfterExit) -> Result<Running> {
         let bundle = self.read(options)?;
         let spec = self.spec(&bundle, options)?;
-        spec.needs_process()?;
+        spec.needs_process().map_err(|error| bundle.misspelt(error))?;
         check_terminal(&spec, options)?;
-        let made = self.make(options, &bundle, &spec, Starter::Us)?;
+        let made = self.make(options, &bundle, &spec, Starter::Us).map_err(|error| bundle.misspelt(error))?;
         let (made, readiness) = self.start_or_undo(made, &spec, options, after)?;
         let Made { entry, record, init, master, .. } = made;
         entry.unlock();

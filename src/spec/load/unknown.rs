@@ -31,8 +31,10 @@ pub fn stop(key: &str, fields: &[&str]) -> Option<String> {
     (STOPS.get() && !key.starts_with(MARK)).then(|| format!("{UNKNOWN}{}", fields.join(" ")))
 }
 
+type Parses<'p> = &'p dyn Fn(&[u8]) -> serde_json::Result<()>;
+
 /// The unknown keys of a text that `parses`, each as a warning.
-pub fn keys(text: &[u8], parses: &dyn Fn(&[u8]) -> serde_json::Result<()>) -> Vec<Error> {
+pub fn keys(text: &[u8], parses: Parses) -> Vec<Error> {
     let (mut text, mut found) = (text.to_owned(), Vec::new());
     while found.len() < MOST {
         STOPS.set(true);
@@ -63,6 +65,28 @@ fn warning(parent: &str, key: &str, fields: &str) -> Error {
         Some(meant) => warning.remedy(format!("did you mean {meant:?}?")),
         None => warning.remedy(format!("the keys here are {}", fields.replace(' ', ", "))),
     }
+}
+
+/// The error with another remedy for each field that is missing, if the text has a key that was probably meant for it.
+pub fn misspelt(error: Error, text: &[u8], parses: Parses) -> Error {
+    let is_missing = |error: &Error| error.detail().reason.starts_with("is missing");
+    if !is_missing(&error) && !error.detail().others.iter().any(is_missing) {
+        return error;
+    }
+    let unknown = keys(text, parses);
+    error.each(&|problem| {
+        let missing = problem.field.as_deref().filter(|_| problem.reason.starts_with("is missing"));
+        let Some((parent, name)) = missing.and_then(|field| field.rsplit_once('/')) else { return };
+        let meant = format!("did you mean {name:?}?");
+        let is_meant = |key: &&Error| {
+            let (field, remedy) = (key.detail().field.as_deref(), key.detail().remedy.as_deref());
+            remedy == Some(&*meant)
+                && field.and_then(|field| field.rsplit_once('/')).is_some_and(|at| at.0 == parent)
+        };
+        if let Some(field) = unknown.iter().find(is_meant).and_then(|key| key.detail().field.as_deref()) {
+            problem.remedy = Some(format!("{field} is not a key of the specification: {meant}").into());
+        }
+    })
 }
 
 #[cfg(test)]

@@ -122,6 +122,9 @@ fn cgroups_path(f: &mut Findings, at: &At, path: &str, facts: &Circumstances) {
             let remedy = "write it as in system.slice:runtime:name";
             f.refuse(at, path, "is not slice:prefix:name, which --systemd-cgroup needs", remedy);
         }
+    } else if path.split(':').count() == 3 && !path.contains('/') {
+        let what = "is slice:prefix:name, and without --systemd-cgroup only the name of a directory";
+        f.warn(at, path, what);
     }
 }
 

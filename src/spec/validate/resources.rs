@@ -41,6 +41,9 @@ fn device_rule(f: &mut Findings, at: &At, rule: &DeviceRule) {
     }
 }
 
+/// The smallest program that we know needs 130 KB, what the kernel keeps for it included.
+const LITTLE_MEMORY: i64 = 256 << 10;
+
 fn memory(f: &mut Findings, at: &At, memory: &Memory) {
     for (name, value) in [
         ("limit", memory.limit),
@@ -50,6 +53,15 @@ fn memory(f: &mut Findings, at: &At, memory: &Memory) {
         ("kernelTCP", memory.kernel_tcp),
     ] {
         f.limit(&at.key(name), value);
+    }
+    let limit = memory.limit.filter(|limit| *limit > 0);
+    if let Some(limit) = limit.filter(|limit| *limit < LITTLE_MEMORY) {
+        let what = "is a number of bytes, and hardly any program runs in so little memory";
+        f.warn(&at.key("limit"), limit, what);
+    }
+    if let Some((reservation, limit)) = memory.reservation.zip(limit).filter(|(soft, hard)| soft > hard) {
+        let what = format!("is above the memory limit {limit}: what is above it has no effect");
+        f.warn(&at.key("reservation"), reservation, what);
     }
     if let Some(swap) = memory.swap.filter(|swap| *swap > 0) {
         // swap counts memory and swap together; 0 and -1 as limits mean none.

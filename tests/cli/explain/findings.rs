@@ -270,6 +270,49 @@ fn text_of_a_config_cannot_command_the_terminal() {
     assert!(!out.contains('\u{1b}') && out.contains("\\u{1b}[2J") && out.contains("\\u001b[31m"), "{out}");
 }
 
+/// `create` only warns, since a container can be made for its namespaces.
+#[test]
+fn a_config_without_a_process_is_no_valid_one() {
+    let (code, lines) =
+        validate(&plain().edit(|config| drop(config.as_object_mut().unwrap().remove("process"))));
+    assert_eq!(code, 1, "{lines:#?}");
+    let about: Vec<&String> = lines.iter().filter(|line| line.contains("/process is missing")).collect();
+    assert!(about.len() == 1 && about[0].starts_with("error: "), "{lines:#?}");
+    let misspelt = plain().edit(|config| {
+        let process = config["process"].take();
+        config.as_object_mut().unwrap().remove("process");
+        config["proces"] = process;
+    });
+    let (code, lines) = validate(&misspelt);
+    assert_eq!(code, 1);
+    let named =
+        "error: /process is missing (/proces is not a key of the specification: did you mean \"process\"?)";
+    assert!(lines.iter().any(|line| line == named), "{lines:#?}");
+}
+
+/// What a kernel or a cgroup driver takes without a word, and a person does not mean.
+#[test]
+fn limits_and_paths_that_are_not_meant_so_are_warned_of() {
+    let known = validate(&plain()).1;
+    let cases: [Case; 3] = [
+        ("warning: /linux/resources/memory/limit = \"1\" is a number of bytes", |c| {
+            c["linux"]["resources"]["memory"] = json!({"limit": 1});
+        }),
+        ("warning: /linux/resources/memory/reservation = \"200000000\" is above the memory limit", |c| {
+            c["linux"]["resources"]["memory"] = json!({"limit": 100_000_000, "reservation": 200_000_000});
+        }),
+        ("warning: /linux/cgroupsPath = \"system.slice:rr:x\" is slice:prefix:name", |c| {
+            c["linux"]["cgroupsPath"] = json!("system.slice:rr:x");
+        }),
+    ];
+    for (line, change) in cases {
+        assert!(!known.iter().any(|known| known.starts_with(line)), "{line}");
+        let (code, lines) = validate(&plain().edit(change));
+        assert_eq!(code, 0, "{line}: {lines:#?}");
+        assert!(lines.iter().any(|found| found.starts_with(line)), "{line}: {lines:#?}");
+    }
+}
+
 #[test]
 fn the_config_itself_stands_for_the_directory_that_it_is_in() {
     let container = plain();

@@ -525,6 +525,17 @@ fn every_mistake_is_told_at_once() {
 fn a_container_without_a_process_is_made_and_cannot_be_started() {
     let container = Container::new().edit(|config| config["process"] = Value::Null);
     assert_refused("run", &container, &container.run(), &["/process", "missing", "which program"]);
+    for (part, name, slip) in [("", "process", "proces"), ("/process", "args", "arg"), ("", "root", "rooot")]
+    {
+        let container = Container::new().args(&["true"]).edit(|config| {
+            let object = config.pointer_mut(part).unwrap().as_object_mut().unwrap();
+            let value = object.remove(name).unwrap();
+            object.insert(slip.to_owned(), value);
+        });
+        let meant = format!("{part}/{slip} is not a key of the specification: did you mean \"{name}\"?");
+        let field = format!("{part}/{name} is missing");
+        assert_refused(slip, &container, &container.run(), &[&field, &meant]);
+    }
     assert_eq!(container.create().code, 0);
     let refused = container.start().fails();
     assert!(refused.contains("/process") && refused.contains("which program"), "{refused}");
