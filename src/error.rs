@@ -263,6 +263,13 @@ impl Detail {
     /// The root cause alone: the reason, with the system's word for the errno.
     pub fn cause(&self) -> Cow<'_, str> {
         let Some(errno) = self.errno else { return Cow::Borrowed(&self.reason) };
+        // What sys::file calls SILENT.
+        if errno == libc::ETIME {
+            return Cow::Owned(format!(
+                "{}: it is a pipe that nothing has been written to in time",
+                self.reason
+            ));
+        }
         let text = std::io::Error::from_raw_os_error(errno).to_string();
         let text = text.split(" (os error").next().unwrap_or(&text).to_lowercase();
         Cow::Owned(format!("{}: {text}", self.reason))

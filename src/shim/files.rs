@@ -1,7 +1,7 @@
 //! Files that other programs look for: written whole or not at all, and never through a link that lies in their place.
 
 use crate::error::{Error, Kind, Result};
-use crate::sys::random;
+use crate::sys::{file, random};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -18,15 +18,20 @@ pub fn beside(path: &Path) -> Result<PathBuf> {
 /// /dev/stdout.
 pub fn check_name(path: &Path) -> Result<()> {
     match fs::symlink_metadata(path) {
-        Ok(there) if !there.is_file() => {
-            Err(Error::new("is there, and is not a regular file").kind(Kind::Argument).remedy("name a file"))
-        }
+        Ok(there) if !there.is_file() => Err(no_file()),
         _ => Ok(()),
     }
 }
 
+fn no_file() -> Error {
+    Error::new("is there, and is not a regular file").kind(Kind::Argument).remedy("name a file")
+}
+
 /// In place of what has this name, if anything has.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    if !file::is_replaceable(path) {
+        return Err(no_file().value(path.display()));
+    }
     let beside = beside(path)?;
     let mut new = OpenOptions::new();
     new.write(true).create_new(true).mode(0o644);

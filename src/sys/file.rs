@@ -1,6 +1,6 @@
 //! Files relative to held descriptors: openat2, mkdirat, whole-file reads and one-call writes.
 
-use super::{Errno, SysResult, c, check, owned, uninterrupted};
+use super::{Errno, SysResult, c, check, owned, poll, uninterrupted};
 use nix::sys::stat::{Mode, fstat};
 use std::ffi::{CStr, CString, OsStr};
 use std::mem::{MaybeUninit, size_of};
@@ -152,8 +152,9 @@ pub fn read_at(dir: BorrowedFd, path: &CStr, limit: usize, resolve: u64) -> SysR
     read_all(file.as_fd(), limit)
 }
 
-/// The same for a path of the host, as it is: its bytes need not be text. It may be a pipe (`<(…)` of a shell) that another
-/// process is still writing to, or that nobody has opened yet: that is waited for.
+/// The same for a path of the host, as it is: its bytes need not be text. It may be a pipe: one without a name (`<(…)` of a
+/// shell, /dev/stdin) is read to its end, however long that takes its writer. A named one may lie in wait for us, so it has
+/// to come to its end within [`PATIENCE`]; after that it is [`SILENT`].
 pub fn read_path(path: impl AsRef<OsStr>, limit: usize) -> SysResult<Vec<u8>> {
     read_path_by(path, limit, 0)
 }
@@ -170,19 +171,57 @@ pub fn read_no_device(path: impl AsRef<OsStr>, limit: usize) -> SysResult<Vec<u8
 }
 
 pub fn read_path_by(path: impl AsRef<OsStr>, limit: usize, resolve: u64) -> SysResult<Vec<u8>> {
-    let path = c(path)?;
-    let open = |flags| openat2(cwd(), &path, libc::O_RDONLY | libc::O_NOCTTY | flags, 0, resolve);
-    let file = open(libc::O_NONBLOCK)?;
+    let flags = libc::O_RDONLY | libc::O_NOCTTY | libc::O_NONBLOCK;
+    let file = openat2(cwd(), &c(path)?, flags, 0, resolve)?;
     let fd = file.as_fd();
-    let patient = |buffer: &mut [u8]| match read(fd, buffer) {
-        Err(Errno(libc::EAGAIN)) if kind(fd)? == libc::S_IFIFO => {
-            set_nonblocking(fd, false)?;
-            read(fd, buffer)
+    let (mut begun, mut deadline) = (false, None);
+    let patient = |buffer: &mut [u8]| {
+        loop {
+            let got = read(fd, buffer);
+            let named = match got {
+                Ok(0) if !begun && kind(fd)? == libc::S_IFIFO => is_named(fd)?,
+                Err(Errno(libc::EAGAIN)) if kind(fd)? == libc::S_IFIFO => is_named(fd)?,
+                _ => {
+                    begun = true;
+                    return got;
+                }
+            };
+            if named {
+                deadline.get_or_insert_with(|| Instant::now() + PATIENCE);
+            } else if got.is_ok() {
+                return got;
+            }
+            // That a writer has come and gone without a word is something to be said too.
+            begun = true;
+            if !poll::readable(fd, deadline)? {
+                return Err(SILENT);
+            }
         }
-        other => other,
     };
-    let bytes = read_by(patient, limit)?;
-    if bytes.is_empty() && kind(fd)? == libc::S_IFIFO { read_all(open(0)?.as_fd(), limit) } else { Ok(bytes) }
+    read_by(patient, limit)
+}
+
+/// How long a named pipe that is read like a file may take to its end.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// A pipe did not come to its end. No call that is made here ends with this error.
+pub const SILENT: Errno = Errno(libc::ETIME);
+
+/// Whether a pipe has a name in a file system.
+fn is_named(fd: BorrowedFd) -> SysResult<bool> {
+    // Of include/uapi/linux/magic.h.
+    const PIPEFS_MAGIC: u32 = 0x5049_5045;
+    Ok(nix::sys::statfs::fstatfs(fd)?.filesystem_type() != nix::sys::statfs::FsType(PIPEFS_MAGIC as _))
+}
+
+/// Whether a new file may take the place of what has this name: nothing, a file, or a link to either. What
+/// leads to a device or to an open file is as good as one: /dev/stdout.
+pub fn is_replaceable(path: &std::path::Path) -> bool {
+    let found = c(path).and_then(|path| openat2(cwd(), &path, libc::O_PATH, 0, libc::RESOLVE_NO_MAGICLINKS));
+    match found.and_then(|found| kind(found.as_fd())) {
+        Ok(kind) => kind == libc::S_IFREG,
+        // What else is wrong with the path is told by the one who writes there.
+        Err(errno) => errno != Errno(libc::ELOOP),
+    }
 }
 
 /// Reads `fd` to its end; more than `limit` bytes is `EFBIG`.

@@ -9,9 +9,10 @@ use crate::engine::{Typed, UpdateOptions};
 use crate::error::{self, Error, Result};
 use crate::spec::DeviceRule;
 use crate::state::NoRoot;
+use crate::sys::{Errno, file};
 use clap::Arg;
 use serde_json::{Value, json};
-use std::io::Read;
+use std::os::fd::AsFd;
 use std::path::Path;
 
 pub const COMMAND: Command = Command {
@@ -153,22 +154,19 @@ fn number(text: &str, end: i64) -> Option<Option<i64>> {
 }
 
 /// Larger than any list of devices.
-const LARGEST_FILE: u64 = 16 << 20;
+const LARGEST_FILE: usize = 16 << 20;
 
 /// What errors call it, and what is in it.
 fn read(path: &Path) -> Result<(String, Vec<u8>)> {
-    let mut bytes = Vec::new();
     let (name, read) = if path == Path::new("-") {
-        ("standard input".to_owned(), std::io::stdin().take(LARGEST_FILE + 1).read_to_end(&mut bytes))
+        ("standard input".to_owned(), file::read_all(std::io::stdin().as_fd(), LARGEST_FILE))
     } else {
-        let file = std::fs::File::open(path);
-        let read = file.and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes));
-        (path.display().to_string(), read)
+        (path.display().to_string(), file::read_path(path, LARGEST_FILE))
     };
     let error = match read {
-        Ok(length) if length as u64 > LARGEST_FILE => Error::new("the resources are larger than 16 MiB"),
-        Ok(_) => return Ok((name, bytes)),
-        Err(e) => Error::io("read the resources", &e),
+        Err(Errno(libc::EFBIG)) => Error::new("the resources are larger than 16 MiB"),
+        Err(errno) => errno.because("read the resources"),
+        Ok(bytes) => return Ok((name, bytes)),
     };
     let error = error.kind(error::Kind::Argument).field("--resources").value(path.display());
     Err(error.remedy("name a JSON file as linux.resources of config.json is, or - for standard input"))

@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::sys::{self, Errno, file, identity};
-use nix::sys::stat::{SFlag, fstat};
+use nix::sys::stat::{Mode, SFlag, fchmod, fstat};
 use nix::sys::uio::pread;
 use nix::unistd::ftruncate;
 use std::os::fd::{AsFd, OwnedFd};
@@ -36,7 +36,10 @@ impl TraceFile {
         let flags = libc::O_RDWR | libc::O_CREAT | libc::O_NOFOLLOW | libc::O_NOCTTY | libc::O_NONBLOCK;
         let opened = file::openat2(file::cwd(), &name, flags, 0o600, 0).map_err(failed)?;
         let trace = TraceFile { file: opened, path: path.to_owned() };
-        trace.end()?;
+        if trace.end()? == 0 {
+            // One that was there, empty, is as good as new.
+            fchmod(trace.file.as_fd(), Mode::S_IRUSR | Mode::S_IWUSR).map_err(|e| failed(e.into()))?;
+        }
         Ok(trace)
     }
 

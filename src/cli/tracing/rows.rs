@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::report::escape::{Notation, escaped};
 use serde_json::Value;
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 /// What one command has done, in the order in which it began.
 pub struct Chart<'v> {
@@ -13,7 +13,6 @@ pub struct Chart<'v> {
     pub rows: Vec<Row<'v>>,
     /// From the first beginning to the last end, without the times of a program.
     whole: u64,
-    pid: i64,
 }
 
 /// What is lost of a time that is a number of microseconds, on a machine that has run for years.
@@ -77,6 +76,8 @@ pub fn charts(file: &Value) -> Result<Vec<Chart<'_>>> {
     let events = file.get("traceEvents").unwrap_or(file).as_array();
     let events = events.ok_or_else(|| Error::new("is not a trace: there is no list traceEvents"))?;
     let mut charts: Vec<Chart> = Vec::new();
+    // The last of each process.
+    let mut known: BTreeMap<i64, usize> = BTreeMap::new();
     for (place, event) in events.iter().enumerate() {
         let (done, pid) = (text(event, "ph") == "X", integer(event, "pid"));
         let begins = text(event, "ph") == "M" && text(event, "name") == "process_name";
@@ -84,16 +85,17 @@ pub fn charts(file: &Value) -> Result<Vec<Chart<'_>>> {
             continue;
         }
         // The number of a process may be used again.
-        let known = charts.iter_mut().rev().find(|chart| chart.pid == pid);
-        let chart = match known.filter(|chart| !begins || chart.rows.is_empty()) {
-            Some(chart) => chart,
+        let goes_on = |&&at: &&usize| !begins || charts[at].rows.is_empty();
+        let at = match known.get(&pid).filter(goes_on) {
+            Some(&at) => at,
             None => {
                 let title = ["process ", &pid.to_string()].concat();
-                charts.push(Chart { title, rows: Vec::new(), whole: 1, pid });
-                let last = charts.len() - 1;
-                &mut charts[last]
+                charts.push(Chart { title, rows: Vec::new(), whole: 1 });
+                known.insert(pid, charts.len() - 1);
+                charts.len() - 1
             }
         };
+        let chart = &mut charts[at];
         if begins {
             chart.title = shown(text(member(event, "args"), "name"));
             continue;
@@ -140,15 +142,24 @@ impl Chart<'_> {
             });
             time - first - without
         };
-        // Of each thread, the ends of what a row lies in.
-        let mut open: Vec<(i64, u64)> = Vec::new();
         for row in &mut rows {
-            let end = row.began + row.took;
-            open.retain(|(thread, end)| *thread != row.thread || *end > row.began + SLACK);
-            row.depth = open.iter().filter(|(thread, _)| *thread == row.thread).count().min(8);
-            open.push((row.thread, end));
-            (row.from, row.to) = (place(row.began), place(end));
+            (row.from, row.to) = (place(row.began), place(row.began + row.took));
             self.whole = self.whole.max(row.to);
+        }
+        // Thread by thread, the ends of what a row lies in, the first of them on top.
+        let by_thread = |(i, row): (usize, &Row)| Reverse((row.thread as u64, i as u64, i));
+        let mut heap: BinaryHeap<_> = rows.iter().enumerate().map(by_thread).collect();
+        let (mut open, mut last) = (BinaryHeap::new(), None);
+        while let Some(Reverse((thread, _, i))) = heap.pop() {
+            if last.replace(thread) != Some(thread) {
+                open.clear();
+            }
+            let row = &mut rows[i];
+            while open.peek().is_some_and(|Reverse(end)| *end <= row.began + SLACK) {
+                open.pop();
+            }
+            row.depth = open.len().min(8);
+            open.push(Reverse(row.began + row.took));
         }
         self.rows = rows;
     }

@@ -1,10 +1,20 @@
 //! `--pid-file`: the number of the new process, for the program that started us.
 
 use crate::error::{Error, Kind, Result};
+use crate::sys::file;
 use std::ffi::OsString;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+/// Refuses a name that something else than a file has: to write there would put a file in the place of /dev/null.
+pub fn check(path: &Path) -> Result<()> {
+    if file::is_replaceable(path) {
+        return Ok(());
+    }
+    let error = Error::argument("--pid-file", path.display(), "is there, and is not a regular file");
+    Err(error.remedy("name a file, which is written anew, or leave the option out"))
+}
 
 /// Written beside and renamed: a reader sees the whole number or nothing.
 pub fn write(path: &Path, pid: i32) -> Result<()> {
@@ -12,6 +22,7 @@ pub fn write(path: &Path, pid: i32) -> Result<()> {
         let error = Error::io("write the pid file", &e).field("--pid-file").value(path.display());
         error.remedy("its directory must exist and be writable")
     };
+    check(path)?;
     let name = path.file_name().ok_or_else(|| {
         Error::new("the pid file needs a name").kind(Kind::Argument).field("--pid-file").value(path.display())
     })?;

@@ -11,7 +11,7 @@
 use crate::cgroup::Driver;
 use crate::cgroup::systemd::{self, CgroupRequest, ScopeSettings};
 use crate::engine::caller::{
-    console,
+    console, pid_file,
     pidfd::{self, Role},
 };
 use crate::engine::carry::carry_out;
@@ -139,6 +139,7 @@ impl Call<'_> {
 
     fn prepared(&self, options: &CreateOptions, spec: &Spec, starter: Starter) -> Result<Ready> {
         crate::state::id::check(&options.id)?;
+        options.pid_file.iter().try_for_each(|path| pid_file::check(path))?;
         let facts = host::probe()?;
         let plan_options = self.plan_options(options, spec, starter, &facts)?;
         self.watch.span("validate", || self.check(spec, &facts, options.root_change))?;

@@ -87,6 +87,7 @@ impl Call<'_> {
     ) -> Result<Started> {
         let nothing = || Error::new("there is no process to start").field("/process");
         let process = spec.process.as_ref().ok_or_else(nothing)?;
+        options.pid_file.iter().try_for_each(|path| pid_file::check(path))?;
         let console = console::plan(process, &options.terminal, Role::Tenant, &self.waits)?;
         let gone = || Error::new("cannot exec in a stopped container").kind(Kind::WrongState);
         let (pid, first) = tenant::first(record, gone)?;

@@ -220,6 +220,29 @@ fn a_file_that_is_no_trace_is_refused_by_what_is_wrong_with_it() {
     assert_ne!(rruntime(&["trace"]).code, 0);
 }
 
+/// A row lies in those of its own thread that have begun and not ended, whether they are one within the other or not.
+#[test]
+fn rows_that_overlap_without_an_order_have_their_depth() {
+    let rows = [(1, 0, 1000), (2, 100, 5000), (1, 500, 2000), (1, 1200, 300), (2, 1300, 10), (1, 3000, 5)];
+    let events = rows.map(|(tid, ts, dur)| {
+        format!(r#"{{"ph":"X","name":"at {ts}","ts":{ts},"dur":{dur},"pid":1,"tid":{tid}}}"#)
+    });
+    let said = drawn(&format!("[{}]", events.join(",")), &[]);
+    let labels: Vec<&str> = said.out.lines().skip(1).map(|line| line[..20].trim_end()).collect();
+    assert_eq!(labels, ["at 0", "| at 100", "  at 500", "  at 1200", "  | at 1300", "at 3000"], "{said:?}");
+    // Many of them take no more time than as many that do not overlap.
+    let many = |process: &dyn Fn(usize) -> usize| {
+        let event = |n: usize| {
+            let pid = process(n);
+            format!(r#"{{"ph":"X","name":"x","ts":{n},"dur":100000000,"pid":{pid},"tid":{n}}}"#)
+        };
+        let text = (0..30_000).map(event).collect::<Vec<_>>().join(",");
+        drawn(&format!("[{text}]"), &[]).out.lines().count()
+    };
+    assert_eq!(many(&|_| 1), 30_001);
+    assert_eq!(many(&|n| n), 89_999);
+}
+
 #[test]
 fn nothing_in_a_file_stops_the_drawing() {
     let many: Vec<String> = (0..2000)

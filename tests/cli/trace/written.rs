@@ -387,6 +387,23 @@ fn no_file_but_a_trace_of_ours_is_written_to() {
     refused(&trace, "is not a trace that rruntime has written");
 }
 
+/// Whoever has made it empty with a wider mode did not know what would be in it.
+#[test]
+fn an_empty_file_that_is_there_becomes_one_for_its_owner_alone() {
+    let container = Container::new().args(&["true"]);
+    let trace = file(&container);
+    let set = |mode| fs::set_permissions(&trace, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    let mode = || std::os::unix::fs::MetadataExt::mode(&fs::metadata(&trace).unwrap()) & 0o777;
+    fs::write(&trace, "").unwrap();
+    set(0o666);
+    call(&container, &trace, &[], &["run", &container.id]).ok();
+    assert_eq!(mode(), 0o600);
+    // What has been opened to others with its contents stays so.
+    set(0o644);
+    call(&container, &trace, &[], &["run", &container.id]).ok();
+    assert_eq!(mode(), 0o644);
+}
+
 #[test]
 fn the_file_is_in_no_container_and_in_no_hook() {
     let look = "ls -l /proc/self/fd";

@@ -140,6 +140,33 @@ fn a_config_that_comes_through_a_pipe_is_waited_for() {
     writer.join().unwrap();
 }
 
+/// Another user may have put it there: nothing comes of it, with a writer that is silent or with none.
+#[test]
+fn a_pipe_with_a_name_that_nothing_is_written_to_holds_up_nobody() {
+    let container = Container::new().sh("sleep 1000").started();
+    let (silent, lonely) = (container.dir.join("silent"), container.bundle().join("config.json"));
+    fs::remove_file(&lonely).unwrap();
+    [&silent, &lonely].iter().for_each(|path| nix::unistd::mkfifo(*path, Mode::S_IRWXU).unwrap());
+    let _writer = fs::File::options().read(true).write(true).open(&silent).unwrap();
+    let (bundle, pipe) = (container.bundle().display().to_string(), silent.display().to_string());
+    let lines: [&[&str]; 7] = [
+        &["validate", &bundle],
+        &["run", "--bundle", &bundle, "other"],
+        &["run", "--config", &pipe, "other"],
+        &["exec", "--process", &pipe, &container.id],
+        &["update", "--resources", &pipe, &container.id],
+        &["mounts", "add", &container.id, &pipe],
+        &["seccomp", "check", &pipe],
+    ];
+    std::thread::scope(|scope| {
+        for line in lines {
+            let command = container.command(line);
+            scope.spawn(move || assert_ne!(in_time(command).code, 0, "{line:?}"));
+        }
+    });
+    assert_eq!(container.status(), "running");
+}
+
 #[test]
 fn a_config_that_is_a_device_or_a_directory_is_refused_in_time() {
     let make: [(&str, Make); 6] = [

@@ -57,6 +57,30 @@ fn paths_that_cannot_be_written_or_reached_are_refused() {
         let ended = container.create_with(&[option, value]);
         assert_refused(option, &container, &ended, &[option, value, "no such file"]);
     }
+    // A file would take its place, and no program would find the device again.
+    let container = Container::new().args(&["true"]);
+    let (fifo, link, own) =
+        (container.dir.join("fifo"), container.dir.join("link"), container.dir.join("own"));
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+    std::os::unix::fs::symlink("/proc/self/fd/2", &own).unwrap();
+    for path in [&fifo, &link, &own] {
+        let value = path.to_str().unwrap();
+        let ended = container.run_with(&["--pid-file", value]);
+        assert_refused(
+            value,
+            &container,
+            &ended,
+            &["--pid-file", value, "not a regular file", "name a file"],
+        );
+        assert!(!fs::symlink_metadata(path).unwrap().is_file());
+    }
+    let started = Container::new().args(&["sleep", "100"]).started();
+    let ended = started.call(&["exec", "--pid-file", link.to_str().unwrap(), &started.id, "touch", "/made"]);
+    assert!(ended.err.contains("not a regular file") && !started.rootfs().join("made").exists(), "{ended:?}");
+    assert_eq!(fs::read_link(&link).unwrap(), std::path::Path::new("/dev/null"));
+    drop(started);
+
     let container = Container::new().args(&["true"]);
     container.write_config();
     let mut command = std::process::Command::new(crate::support::RRUNTIME);

@@ -255,7 +255,11 @@ const ACCEPTED: &[Row] = &[
         "",
         "",
     ),
-    (r#"{"linux": {"resources": {"memory": {"limit": 1048576, "swap": 1048576}, "pids": {"limit": 0}}}}"#, "", ""),
+    (
+        r#"{"linux": {"resources": {"memory": {"limit": 1048576, "swap": 1048576}, "pids": {"limit": 0}}}}"#,
+        "",
+        "",
+    ),
     (r#"{"linux": {"resources": {"memory": {"limit": -1, "swap": -1}, "pids": {"limit": -1}}}}"#, "", ""),
     (
         r#"{"linux": {"resources": {"cpu": {"period": 0, "quota": 0, "cpus": "0-3:1/2", "mems": ""}, "blockIO": {"weight": 0}}}}"#,
