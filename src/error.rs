@@ -278,13 +278,14 @@ impl Detail {
 
 /// A text that begins with a verb goes on from its subject; any other stands behind a colon.
 pub fn sentence(subject: &str, text: &str) -> String {
-    const VERBS: [&str; 15] = [
+    const VERBS: [&str; 16] = [
         "applies",
         "belongs",
         "cannot",
         "conflicts",
         "contains",
         "contradicts",
+        "covers",
         "does",
         "duplicates",
         "has",

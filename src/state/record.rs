@@ -48,6 +48,9 @@ pub struct AddedDevice {
     pub block: bool,
     pub number: u64,
     pub access: String,
+    /// The node may be there; its rule is not among the limits yet.
+    #[serde(skip_serializing_if = "empty")]
+    pub closed: bool,
 }
 
 /// The runtime that made a container, where it is not this one.

@@ -17,10 +17,11 @@ pub const COMMAND: Command = Command {
     detail: "The file is a JSON array of mounts, as in config.json; remove reads only the destinations.\n\
              add: makes all mounts or none. It supports binds and file systems of type tmpfs, proc, sysfs, mqueue and\n\
              devpts, but no remount. It creates a missing destination, which stays if a later mount fails.\n\
+             A mount on top of another one is made, with a warning.\n\
              remove: unmounts what `mounts add` mounted at a destination, last first. Mounts of config.json stay.\n\
              --device, without a file: add makes a node of this device of the host, and opens it by a device rule\n\
              (CONTAINERPATH as PATH, ACCESS rwm, unless they are given); remove, with CONTAINERPATH, takes both away.\n\
-             What has the device open keeps it.",
+             What has the device open keeps it. Refused is a place on a mount that outlives the container, as a volume.",
     options: || {
         vec![option("device", "PATH[:CONTAINERPATH[:ACCESS]]", "a device of the host in place of the file")]
     },

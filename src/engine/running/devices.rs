@@ -13,7 +13,7 @@ use crate::names::namespaces::USER;
 use crate::plan::live;
 use crate::plan::script::c;
 use crate::spec::destination::{absolute, is_root};
-use crate::spec::{DeviceRule, Mount, Spec};
+use crate::spec::{DeviceRule, Mount, Spec, validate};
 use crate::state::{AddedDevice, Record};
 use crate::wire::{self, Step};
 use nix::sys::stat::stat;
@@ -48,11 +48,15 @@ impl Call<'_> {
         if is_root(&path) {
             return Err(refused("the node needs a path in the container").kind(Kind::Argument));
         }
-        let added = AddedDevice {
+        let config = entry.config()?;
+        let spec = self.spec_again(&config, &entry, &record)?;
+        outlives(&path, &spec, &record)?;
+        let mut added = AddedDevice {
             path,
             block: kind == libc::S_IFBLK,
             number: node.st_rdev,
             access: options.access.clone(),
+            closed: true,
         };
         let made = wire::Device {
             path: &c(&added.path),
@@ -61,14 +65,32 @@ impl Call<'_> {
             uid: node.st_uid,
             gid: node.st_gid,
         };
-        self.change_node(Step::NewDevice(made), &added, &record)?;
+        // A command that was killed has left one here.
+        let is_left = |device: &AddedDevice| device.closed && device.path == added.path;
+        if let Some(at) = record.devices.iter().position(is_left) {
+            let left = record.devices.remove(at);
+            self.change_node(removal(&left, &c(&left.path)), &left, &record)?;
+        }
         let before = record.clone();
+        // What is in the record before it is there can be taken away whatever becomes of this command.
+        record.devices.push(added.clone());
+        entry.write(&record)?;
+        if let Err(error) = self.change_node(Step::NewDevice(made), &added, &before) {
+            // The failure that led here is the one to report.
+            let _ = entry.write(&before);
+            return Err(error);
+        }
+        added.closed = false;
+        record.devices.pop();
         record.devices.push(added.clone());
         let opened =
             self.update_taken(id, (&entry, record), &nothing(&added), Some(Plugged::In(&rule(&added))));
-        opened.map_err(|error| match self.change_node(removal(&added, &c(&added.path)), &added, &before) {
-            Ok(()) => error,
-            Err(more) => error.doing(format!("the node stays in the container: {more}")),
+        opened.map_err(|error| {
+            let removed = self.change_node(removal(&added, &c(&added.path)), &added, &before);
+            match removed.and_then(|()| entry.write(&before)) {
+                Ok(()) => error,
+                Err(more) => error.doing(format!("the node stays in the container: {more}")),
+            }
         })
     }
 
@@ -95,7 +117,9 @@ impl Call<'_> {
         }
         record.devices.remove(at);
         let closed = rule(&removed);
-        self.update_taken(id, (&entry, record), &nothing(&removed), Some(Plugged::Out(&closed)))
+        // Of one that was never opened another's rule may be alike.
+        let gone = if removed.closed { Plugged::Nothing } else { Plugged::Out(&closed) };
+        self.update_taken(id, (&entry, record), &nothing(&removed), Some(gone))
     }
 
     fn change_node(&self, step: Step, device: &AddedDevice, record: &Record) -> Result<()> {
@@ -111,6 +135,29 @@ impl Call<'_> {
             })
         };
         work.finish(&tenant, &mut Vec::new()).map_err(named)
+    }
+}
+
+/// Refuses a place where the node would outlive the container: on a mount that shows the host's files or is kept elsewhere.
+/// Of the mounts only a tmpfs of the config goes with the container.
+fn outlives(path: &str, spec: &Spec, record: &Record) -> Result<()> {
+    let is_above = |destination: &str| {
+        path.strip_prefix(destination).is_some_and(|rest| is_root(destination) || rest.starts_with('/'))
+    };
+    let of_config = spec.mounts.iter().map(|mount| {
+        let stays = mount.kind.as_deref() != Some("tmpfs") || validate::is_bind(mount);
+        (absolute(&mount.destination), stays)
+    });
+    let added = record.mounts.iter().map(|mount| (mount.destination.as_str().into(), true));
+    // The innermost counts, and of two at one place the later one.
+    let innermost = of_config.chain(added).filter(|(place, _)| is_above(place));
+    match innermost.max_by_key(|(place, _)| place.len()) {
+        Some((place, true)) => Err(Error::new(format!("is inside the mount at {place}, on which the node would outlive the container"))
+            .kind(Kind::Unsupported)
+            .field(OPTION)
+            .value(path)
+            .remedy("name a place behind a colon that is on a tmpfs of the container, such as /dev, or in its root filesystem")),
+        _ => Ok(()),
     }
 }
 

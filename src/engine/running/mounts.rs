@@ -46,6 +46,7 @@ impl Call<'_> {
         let told = |e: Error| of_file(e, file);
         let checked = validate::more_mounts(&list, &spec, &facts).map_err(told)?;
         checked.warnings.into_iter().for_each(|warning| self.warn(told(warning)));
+        covered(&list, &spec, &record).into_iter().for_each(|warning| self.warn(told(warning)));
         let own = Spec { mounts: spec.mounts.clone(), linux: spec.linux.clone(), ..Spec::default() };
         let spec = Spec { mounts: list, ..spec };
         let named = KnownMounts::of(&own, &spec.mounts, u64::from(record.namespaces_joined));
@@ -106,6 +107,30 @@ fn remember(entry: &Entry, record: &mut Record, spec: &Spec, added: &[Attached])
         Some(AddedMount { destination, number, device, inode })
     }));
     entry.write(record)
+}
+
+/// A warning for each entry that covers another mount: who adds one a second time may not mean it.
+fn covered(list: &[Mount], spec: &Spec, record: &Record) -> Vec<Error> {
+    let place = |mount: &Mount| absolute(&mount.destination).into_owned();
+    let warning = |(index, mount): (usize, &Mount)| {
+        let destination = place(mount);
+        let is_there = |other: &Mount| place(other) == destination;
+        let what = match () {
+            () if list[..index].iter().any(is_there) => "an entry before it",
+            () if record.mounts.iter().any(|added| added.destination == destination) => {
+                "what `mounts add` has mounted here before"
+            }
+            () if spec.mounts.iter().any(is_there) => "the mount of the container's config",
+            () => return None,
+        };
+        let error = Error::new(format!("covers {what}")).value(&mount.destination);
+        Some(
+            error
+                .field(format!("/{index}/destination"))
+                .remedy("`mounts remove` takes away the last one first"),
+        )
+    };
+    list.iter().enumerate().filter_map(warning).collect()
 }
 
 /// For each entry of the file the last mount that was added at its destination. In the order in which they can be taken

@@ -169,6 +169,8 @@ pub(in crate::engine) enum Plugged<'d> {
     In(&'d DeviceRule<'d>),
     /// The last rule that is like this one.
     Out(&'d DeviceRule<'d>),
+    /// The rules are set once more as they are.
+    Nothing,
 }
 
 /// The container's rules for devices with these behind them.
@@ -202,7 +204,7 @@ fn other_devices<'a>(
             let last = list.iter().rposition(|other| same(rule, other));
             last.map(|at| list.remove(at));
         }
-        None => {}
+        Some(Plugged::Nothing) | None => {}
     }
     Ok(list)
 }

@@ -172,6 +172,31 @@ fn what_is_wrong_with_a_mount_is_told_by_its_place_in_the_file() {
     }
 }
 
+/// As mount(8) does it, but not without a word.
+#[test]
+fn what_covers_another_mount_is_made_and_told() {
+    let container = Container::new().sh(STAY).started();
+    let tmpfs = |place: &str| json!([{"destination": place, "type": "tmpfs"}]);
+    let told = |list: serde_json::Value, what: &str| {
+        let said = mounts(&container, "add", list.clone());
+        assert_eq!(said.code, 0, "{said:?}");
+        let warned = said.err.contains("level=warning") && said.err.contains("mounts remove");
+        assert!(
+            if what.is_empty() { said.err.is_empty() } else { warned && said.err.contains(what) },
+            "{list}: {said:?}"
+        );
+    };
+    told(tmpfs("/mnt/a"), "");
+    let before = mountinfo(&container);
+    told(tmpfs("/mnt/./a/"), "covers what `mounts add` has mounted here before");
+    told(tmpfs("/dev/shm"), "covers the mount of the container's config");
+    told(json!([tmpfs("/mnt/b")[0], tmpfs("/mnt/b")[0]]), "/1/destination");
+    for list in [tmpfs("/mnt/b"), tmpfs("/mnt/b"), tmpfs("/dev/shm"), tmpfs("/mnt/a")] {
+        mounts(&container, "remove", list).ok();
+    }
+    assert_eq!(mountinfo(&container), before);
+}
+
 /// Only what `mounts add` has mounted is removed, and for the rest there is a command.
 #[test]
 fn what_was_not_added_stays() {

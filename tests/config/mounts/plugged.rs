@@ -158,3 +158,66 @@ fn no_path_leaves_the_containers_root() {
         .ok();
     assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
 }
+
+/// On the host it would stay when the container is gone.
+#[test]
+fn no_node_is_made_in_a_volume() {
+    let container = Container::new().sh("exec sleep 1000");
+    let volume = container.dir.join("volume");
+    fs::create_dir_all(volume.join("inner")).unwrap();
+    let source = volume.to_str().unwrap().to_owned();
+    let container = container
+        .edit(|config| {
+            let bind = json!({"destination": "/vol", "source": source, "options": ["rbind"]});
+            let tmpfs = json!({"destination": "/vol/inner", "type": "tmpfs", "source": "tmpfs"});
+            config["mounts"].as_array_mut().unwrap().extend([bind, tmpfs]);
+        })
+        .started();
+    let host = node(&container, "node");
+    let file = container.dir.join("mounts.json");
+    fs::write(&file, json!([{"destination": "/more", "source": source, "options": ["bind"]}]).to_string())
+        .unwrap();
+    container.call(&["mounts", "add", &container.id, file.to_str().unwrap()]).ok();
+    for inside in ["/vol/x", "/vol/a/../x", "/vol/made/x", "/more/x", "/sys/x"] {
+        let error = mounts(&container, "add", &format!("{}:{inside}", host.display())).fails();
+        assert!(
+            error.contains("outlive the container") && error.contains("such as /dev"),
+            "{inside}: {error}"
+        );
+    }
+    assert!(!container.opens("c 240 5"));
+    assert_eq!(fs::read_dir(&volume).unwrap().count(), 1, "nothing but the directory that was there");
+    for inside in ["/vol/inner/x", "/volx", "/dev/x"] {
+        mounts(&container, "add", &format!("{}:{inside}", host.display())).ok();
+    }
+    assert_eq!(fs::read_dir(volume.join("inner")).unwrap().count(), 0);
+}
+
+/// Whatever instant the command is killed at, the node can be taken away, or made by the next one.
+#[test]
+fn a_command_that_is_killed_leaves_no_node_that_nothing_knows() {
+    let container = sleeper();
+    let host = node(&container, "node");
+    let device = format!("{}:/dev/mine", host.display());
+    let mut left = 0;
+    for micros in (0..6000).step_by(150) {
+        let mut child =
+            container.command(&["mounts", "add", "--device", &device, &container.id]).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_micros(micros));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let made = container.exec_sh("test -e /dev/mine").code == 0;
+        left += u32::from(made);
+        if made && micros % 300 == 0 && !container.opens("c 240 5") {
+            mounts(&container, "add", &device).ok();
+        }
+        let removed = mounts(&container, "remove", "/dev/mine");
+        assert!(
+            removed.code == 0 || !made && removed.err.contains("has made no node"),
+            "{micros}: {removed:?}"
+        );
+        container.exec_sh("test -e /dev/mine").fails();
+        assert!(!container.opens("c 240 5"), "{micros}");
+    }
+    eprintln!("{left} commands had made the node");
+}
