@@ -71,7 +71,7 @@ fn a_terminal_is_given_to_the_new_callers_console_socket() {
     checkpoint(&container, &[]).ok();
     drop(first);
     let refused = restore(&container, &[]).fails();
-    assert!(refused.contains("without setting console socket"), "{refused}");
+    assert!(refused.contains("needs a console socket"), "{refused}");
     let taken = master(&socket);
     restore(&container, &["--console-socket", socket.to_str().unwrap()]).ok();
     let mut terminal = taken();
