@@ -362,7 +362,11 @@ class World:
                 continue
             break
         for group in self.left_cgroups(parents=True):
-            soon(lambda: rmdir(group), 1)
+            if group.startswith("/sys/fs/cgroup/unified/") and not os.path.ismount("/sys/fs/cgroup/unified"):
+                # crun's plain directory, with plain files in it
+                shutil.rmtree(group, ignore_errors=True)
+            else:
+                soon(lambda: rmdir(group), 1)
         for mount in sorted(self.left_mounts(), reverse=True):
             subprocess.run(["umount", "-l", mount], stderr=subprocess.DEVNULL)
         for path in sockets():
