@@ -114,6 +114,10 @@ fn listed(mask: u64) -> String {
     names::capability_names(mask).collect::<Vec<_>>().join(", ")
 }
 
+/// What the smallest program that we know starts with; with less the kernel ends it without a word.
+const LEAST: [(&str, u64); 3] =
+    [("RLIMIT_AS", 2 << 20), ("RLIMIT_DATA", 256 << 10), ("RLIMIT_STACK", 8 << 10)];
+
 fn rlimits(f: &mut Findings, at: At, rlimits: &[Rlimit]) {
     let mut seen = 0u32;
     f.each(at, rlimits, |f, at, rlimit| {
@@ -122,6 +126,10 @@ fn rlimits(f: &mut Findings, at: At, rlimits: &[Rlimit]) {
                 f.warn(&at.key("type"), &rlimit.kind, "is given twice: the last one counts");
             }
             seen |= 1 << number;
+        }
+        if LEAST.iter().any(|(kind, least)| *kind == &*rlimit.kind && rlimit.soft < *least) {
+            let what = "is a number of bytes, and hardly any program fits into so little";
+            f.warn(&at.key("soft"), rlimit.soft, what);
         }
         if rlimit.soft > rlimit.hard {
             let reason = format!("is above the hard limit {}", rlimit.hard);

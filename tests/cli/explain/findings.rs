@@ -294,7 +294,10 @@ fn a_config_without_a_process_is_no_valid_one() {
 #[test]
 fn limits_and_paths_that_are_not_meant_so_are_warned_of() {
     let known = validate(&plain()).1;
-    let cases: [Case; 3] = [
+    let cases: [Case; 4] = [
+        ("warning: /process/rlimits/0/soft = \"1000000\" is a number of bytes", |c| {
+            c["process"]["rlimits"] = json!([{"type": "RLIMIT_AS", "soft": 1_000_000, "hard": 1_000_000}]);
+        }),
         ("warning: /linux/resources/memory/limit = \"1\" is a number of bytes", |c| {
             c["linux"]["resources"]["memory"] = json!({"limit": 1});
         }),
