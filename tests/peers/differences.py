@@ -56,6 +56,9 @@ row("in a user namespace /dev/mqueue belongs to the overflow ids",
     "the namespaces are made in one call, before the ids are mapped; queues are made and used as before, the directory is writable for all",
     ["in.dev./dev/mqueue", "in.mount./dev/mqueue place"], "user namespace: plain", "in.dev./dev/mqueue",
     runc="dir 1777 0:65534", crun="dir 1777 0:0", ours="dir 1777 65534:65534")
+row("a pid file does not take the place of a device",
+    "as crun, which writes to it as it is; runc leaves a file where /dev/null was",
+    ["pid file"], "pid file: is a device", "pid file", cases=["pid file: is a device"], runc="100644 the pid", crun="20644 ''", ours="20644 ''")
 row("a file system without a source is called by its type",
     "as crun; runc gives the kernel an empty name, which tools that read mountinfo trip over",
     ["in.mount.* source", "in.mount.* super"], "tmpfs: no source", "in.mount./mnt source", cases=["tmpfs: no source", "tmpfs: an empty source", "tmpfs: null source", "null for: mounts.*"], crun="tmpfs", ours="tmpfs")

@@ -1,15 +1,22 @@
 //! `--pid-file`: the number of the new process, for the program that started us.
 
 use crate::error::{Error, Kind, Result};
-use crate::sys::file;
+use crate::sys::{c, file};
 use std::ffi::OsString;
 use std::io::Write;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// Refuses a name that something else than a file has: to write there would put a file in the place of /dev/null.
+/// A pipe or a device like /dev/null, by its own name: written to as it is. A link may be another user's.
+fn stream(path: &Path) -> Option<OwnedFd> {
+    let found = file::openat2(file::cwd(), &c(path).ok()?, libc::O_PATH | libc::O_NOFOLLOW, 0, 0).ok()?;
+    matches!(file::kind(found.as_fd()), Ok(libc::S_IFCHR | libc::S_IFIFO)).then_some(found)
+}
+
+/// Refuses a name where a file would stand in the place of something else.
 pub fn check(path: &Path) -> Result<()> {
-    if file::is_replaceable(path) {
+    if file::is_replaceable(path) || stream(path).is_some() {
         return Ok(());
     }
     let error = Error::argument("--pid-file", path.display(), "is there, and is not a regular file");
@@ -23,6 +30,15 @@ pub fn write(path: &Path, pid: i32) -> Result<()> {
         error.remedy("its directory must exist and be writable")
     };
     check(path)?;
+    if let Some(found) = stream(path) {
+        let flags = libc::O_WRONLY | libc::O_NOCTTY | libc::O_NONBLOCK;
+        let opened = file::reopen(found.as_fd(), flags);
+        let written = opened.and_then(|opened| file::write_all(opened.as_fd(), pid.to_string().as_bytes()));
+        return written.map_err(|e| {
+            let error = e.because("write the pid file").field("--pid-file").value(path.display());
+            error.remedy("a pipe needs a reader")
+        });
+    }
     let name = path.file_name().ok_or_else(|| {
         Error::new("the pid file needs a name").kind(Kind::Argument).field("--pid-file").value(path.display())
     })?;

@@ -234,6 +234,7 @@ variants(
         "in a directory that is missing": pid_file("-d", where="DIR/no/pid"),
         "is a directory": pid_file("-d", where="DIR/bundle"),
         "is there already": pid_file("-d", setup=lambda s: open(f"{s.dir}/pid", "w").write("longer than a pid\n")),
+        "is a device": pid_file("-d", where="DIR/null", setup=lambda s: os.mknod(f"{s.dir}/null", 0o20666, os.makedev(1, 3))),
         "is a link": pid_file("-d", where="DIR/keep-link", setup=other_file),
         "in a directory that cannot be written": pid_file("-d", where="/proc/pid"),
         "a failed birth": pid_file("-d", setup=lambda s: s.process.update(args=["/nope"])),

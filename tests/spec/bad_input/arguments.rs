@@ -59,12 +59,10 @@ fn paths_that_cannot_be_written_or_reached_are_refused() {
     }
     // A file would take its place, and no program would find the device again.
     let container = Container::new().args(&["true"]);
-    let (fifo, link, own) =
-        (container.dir.join("fifo"), container.dir.join("link"), container.dir.join("own"));
-    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let (link, own) = (container.dir.join("link"), container.dir.join("own"));
     std::os::unix::fs::symlink("/dev/null", &link).unwrap();
     std::os::unix::fs::symlink("/proc/self/fd/2", &own).unwrap();
-    for path in [&fifo, &link, &own] {
+    for path in [&link, &own] {
         let value = path.to_str().unwrap();
         let ended = container.run_with(&["--pid-file", value]);
         assert_refused(
@@ -73,8 +71,12 @@ fn paths_that_cannot_be_written_or_reached_are_refused() {
             &ended,
             &["--pid-file", value, "not a regular file", "name a file"],
         );
-        assert!(!fs::symlink_metadata(path).unwrap().is_file());
+        assert!(fs::symlink_metadata(path).unwrap().is_symlink());
     }
+    let fifo = container.dir.join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let ended = container.run_with(&["--pid-file", fifo.to_str().unwrap()]);
+    assert_refused("a pipe", &container, &ended, &["--pid-file", "no such device", "a pipe needs a reader"]);
     let started = Container::new().args(&["sleep", "100"]).started();
     let ended = started.call(&["exec", "--pid-file", link.to_str().unwrap(), &started.id, "touch", "/made"]);
     assert!(ended.err.contains("not a regular file") && !started.rootfs().join("made").exists(), "{ended:?}");
@@ -242,6 +244,29 @@ fn each_wrong_command_line_has_its_code_and_what_helps() {
         );
     }
     assert!(amiss.is_empty(), "{}", amiss.join("\n"));
+}
+
+/// As crun has it; runc puts a file in its place.
+#[test]
+fn a_pid_file_that_is_a_device_or_a_pipe_is_written_to_as_it_is() {
+    let container = Container::new().args(&["sleep", "100"]);
+    let (fifo, null) = (container.dir.join("fifo"), container.dir.join("null"));
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let mut read = fs::File::options().read(true).write(true).open(&fifo).unwrap();
+    container.create_with(&["--pid-file", fifo.to_str().unwrap()]).ok();
+    let mut text = [0; 16];
+    let length = std::io::Read::read(&mut read, &mut text).unwrap();
+    assert_eq!(std::str::from_utf8(&text[..length]).unwrap(), container.pid().to_string());
+    let mut mknod = std::process::Command::new("mknod");
+    mknod.arg(&null).args(["c", "1", "3"]);
+    if finish(mknod).code != 0 {
+        skip!("no device can be made here");
+    }
+    container.start().ok();
+    container.call(&["exec", "--pid-file", null.to_str().unwrap(), &container.id, "true"]).ok();
+    for path in [fifo, null] {
+        assert!(!fs::symlink_metadata(path).unwrap().is_file());
+    }
 }
 
 /// What its state does not allow, and files and devices that are not there: each with what helps.
