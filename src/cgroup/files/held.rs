@@ -24,7 +24,9 @@ pub struct Cgroup {
 /// One hierarchy's directory.
 pub(in crate::cgroup) struct Held {
     pub leg: Leg,
-    /// Its parent, from which it is removed, where that is open already ([`Held::parent`]).
+    /// The hierarchy's mount, where the parent is another directory and not open yet.
+    pub mount: Option<OwnedFd>,
+    /// The parent, from which it is removed ([`Held::parent`]).
     pub above: OnceCell<OwnedFd>,
     pub name: CString,
     pub dir: OwnedFd,
@@ -120,20 +122,12 @@ fn inode(dir: BorrowedFd) -> SysResult<u64> {
 }
 
 impl Held {
-    /// Its parent. `ENOENT` where the directory is not in it any more under this name: what is there now is another's.
+    /// Its parent, which only few need.
     pub(in crate::cgroup) fn parent(&self) -> SysResult<BorrowedFd<'_>> {
-        if self.above.get().is_none() {
+        if let (None, Some(mount)) = (self.above.get(), &self.mount) {
             let (above, _) = split(&self.leg);
-            let mut parent = enter(&self.leg)?;
-            if !above.is_empty() {
-                parent = file::openat2(parent.as_fd(), &c(above)?, DIRECTORY, 0, INSIDE)?;
-            }
-            let there = file::openat2(parent.as_fd(), &self.name, libc::O_PATH | DIRECTORY, 0, INSIDE)?;
-            if inode(there.as_fd())? != inode(self.dir.as_fd())? {
-                return Err(Errno(libc::ENOENT));
-            }
-            // Two threads never have one of these.
-            let _ = self.above.set(parent);
+            // Another thread never has this.
+            let _ = self.above.set(file::openat2(mount.as_fd(), &c(above)?, DIRECTORY, 0, INSIDE)?);
         }
         self.above.get().map(AsFd::as_fd).ok_or(Errno(libc::ENOENT))
     }
@@ -161,11 +155,15 @@ impl Held {
 
 fn find(leg: &Leg) -> SysResult<Held> {
     sane(leg)?;
-    let root = enter(leg)?;
-    let dir = file::openat2(root.as_fd(), &c(&leg.path)?, DIRECTORY, 0, INSIDE)?;
+    let mount = enter(leg)?;
+    let dir = file::openat2(mount.as_fd(), &c(&leg.path)?, DIRECTORY, 0, INSIDE)?;
     is_the_same(leg, dir.as_fd())?;
-    let name = c(split(leg).1)?;
-    Ok(Held { leg: leg.clone(), above: OnceCell::new(), name, dir, origin: Origin::Found })
+    let (above, name) = split(leg);
+    let (mount, above) = match above {
+        "" => (None, OnceCell::from(mount)),
+        _ => (Some(mount), OnceCell::new()),
+    };
+    Ok(Held { leg: leg.clone(), mount, above, name: c(name)?, dir, origin: Origin::Found })
 }
 
 /// For messages that are about a whole leg.

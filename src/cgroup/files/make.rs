@@ -126,7 +126,7 @@ fn make(leg: &Leg, controllers: &[String]) -> Result<Held> {
         other => other,
     };
     let (dir, origin) = made.map_err(failed)?;
-    Ok(Held { leg: leg.clone(), above: OnceCell::from(parent), name, dir, origin })
+    Ok(Held { leg: leg.clone(), mount: None, above: OnceCell::from(parent), name, dir, origin })
 }
 
 /// Opens the directories of `path` below `root`, making what is missing.
