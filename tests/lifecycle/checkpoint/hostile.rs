@@ -69,7 +69,12 @@ fn rights_beyond_the_config_are_refused_before_a_process_goes_on() {
     for (pointer, wide, narrow, words) in [
         ("/process/user/additionalGids", json!([7, 8]), json!([7]), "another user"),
         ("/process/oomScoreAdj", json!(0), json!(500), "a score beyond its config"),
-        ("/process/scheduler", Value::Null, json!({"policy": "SCHED_OTHER", "nice": 5}), "a priority beyond"),
+        (
+            "/process/scheduler",
+            Value::Null,
+            json!({"policy": "SCHED_OTHER", "nice": 19}),
+            "a priority beyond",
+        ),
     ] {
         let said = refused(with(pointer, wide), with(pointer, narrow));
         assert!(said.contains(words), "{pointer}: {said}");
