@@ -18,18 +18,28 @@ pub fn overlay(background: &[Range], points: &[(u32, Label)]) -> Vec<Range> {
     let mut ranges = Vec::with_capacity(background.len() + points.len());
     let mut ahead = background.iter().peekable();
     let mut beneath = None;
+    // Where the background goes on unless a point is there.
+    let mut behind = None;
     for &(number, answer) in points {
+        if behind != Some(number) {
+            resume(&mut ranges, behind, beneath);
+        }
         while let Some(range) = ahead.next_if(|range| range.start <= number) {
             add(&mut ranges, *range);
             beneath = Some(range.answer);
         }
         add(&mut ranges, Range { start: number, answer });
-        if let (Some(start), Some(answer)) = (number.checked_add(1), beneath) {
-            add(&mut ranges, Range { start, answer });
-        }
+        behind = number.checked_add(1);
     }
+    resume(&mut ranges, behind, beneath);
     ahead.for_each(|range| add(&mut ranges, *range));
     ranges
+}
+
+fn resume(ranges: &mut Vec<Range>, start: Option<u32>, answer: Option<Label>) {
+    if let (Some(start), Some(answer)) = (start, answer) {
+        add(ranges, Range { start, answer });
+    }
 }
 
 fn add(ranges: &mut Vec<Range>, range: Range) {
