@@ -64,6 +64,19 @@ fn the_six_kinds_run_in_their_order() {
 }
 
 #[test]
+fn a_poststop_hook_runs_whose_key_is_written_with_an_escape() {
+    let container = witness_of_every_kind(Container::new().args(&["true"]), "echo KIND");
+    container.write_config();
+    let config = container.bundle().join("config.json");
+    let text = fs::read_to_string(&config).unwrap();
+    assert!(text.contains("\"poststop\""), "{text}");
+    fs::write(&config, text.replace("\"poststop\"", "\"post\\u0073top\"")).unwrap();
+    container.call(&["run", "--bundle", container.bundle().to_str().unwrap(), &container.id]).ok();
+    assert!(log(&container).ends_with("poststop\n"), "{}", log(&container));
+    assert_nothing_left(&container);
+}
+
+#[test]
 fn create_start_and_delete_each_run_their_own_kinds() {
     let container =
         witness_of_every_kind(Container::new().sh("echo program >> /tmp/log; sleep 100"), "echo KIND");

@@ -212,8 +212,7 @@ impl<'a> Leavings<'a> {
     }
 }
 
-/// Spares most containers the parsing of their config.
+/// Spares most containers the parsing of their config. A key may be written with escapes.
 fn has_poststop(config: &[u8]) -> bool {
-    const KEY: &[u8] = b"\"poststop\"";
-    config.windows(KEY.len()).any(|window| window == KEY)
+    str::from_utf8(config).is_ok_and(|text| text.contains("\"poststop\"") || text.contains("\\u"))
 }
