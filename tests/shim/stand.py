@@ -439,7 +439,8 @@ class Containerd:
         off = ["io.containerd.snapshotter.v1." + s for s in ("aufs", "btrfs", "devmapper", "zfs", "blockfile", "erofs")] \
             + ["io.containerd.internal.v1.tracing", "io.containerd.tracing.processor.v1.otlp"]
         off += [] if self.cri else ["io.containerd.grpc.v1.cri"]
-        return f"""version = 2
+        # a file in the form of the containerd's own generation
+        return f"""version = {3 if self.version == "2" else 2}
 root = "{w.path("root")}"
 state = "{w.path("state")}"
 disabled_plugins = {json.dumps(off)}
