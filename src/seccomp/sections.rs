@@ -269,9 +269,10 @@ pub(super) fn sort(entries: &mut [NumberRule]) {
     for place in &mut places {
         before += std::mem::replace(place, before);
     }
-    for entry in entries.to_vec() {
-        let place = &mut places[at(&entry)];
-        entries[*place as usize] = entry;
+    let unsorted = entries.to_vec();
+    for entry in &unsorted {
+        let place = &mut places[at(entry)];
+        entries[*place as usize] = *entry;
         *place += 1;
     }
 }

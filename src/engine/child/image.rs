@@ -41,11 +41,20 @@ pub fn keep_init() {
     }
 }
 
+/// The next init is started from a new file.
+pub fn forget() {
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Keeping::On(kept) = &mut *kept {
+        *kept = None;
+    }
+}
+
 /// In memory where the host allows that.
 ///
 /// One that is kept runs in many containers. Its seals hold against all of them: nobody can change a byte of it. A process
-/// that may trace init can change the mode or the owner of the file that it runs from, which would keep the next one from
-/// being started. That shows in its attributes, and another file takes its place.
+/// that may trace init can change the mode or the owner of the file that it runs from, or keep it open for writing, which
+/// would keep the next one from being started. The former shows in its attributes, the latter at the exec ([`forget`]), and
+/// another file takes its place.
 pub fn image() -> SysResult<Arc<OwnedFd>> {
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
     let Keeping::On(kept) = &mut *kept else {
