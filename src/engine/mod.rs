@@ -23,7 +23,6 @@ mod watch;
 
 pub use caller::console::copy_size;
 pub use caller::notify::Proxy;
-pub use child::image::keep_init;
 pub use child::open_files::{keep_all_room, keep_room};
 pub use child::pipes::release;
 pub use event::{End, Event, Observer, Planned, Span, warnings_to};

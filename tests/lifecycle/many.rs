@@ -4,7 +4,7 @@ use crate::support::{Container, hierarchies, wait_until};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use rruntime::engine::{
     AfterExit, CgroupManager, CreateOptions, Engine, Event, ExecOptions, ExecProcess, Force, Meanwhile,
-    OpenFiles, Recipients, Rootless, Started, Status, Terminal, Watch, keep_init,
+    OpenFiles, Recipients, Rootless, Started, Status, Terminal, Watch,
 };
 use rruntime::names;
 use rruntime::state::{NoRoot, Store};
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::Command;
@@ -388,36 +388,6 @@ fn each_container_of_a_process_gets_the_descriptors_that_are_given_for_it() {
             assert_eq!(text(&output), words);
             end(&engine, &id, &running.process);
         });
-    });
-}
-
-/// The program of a privileged container may open the file that its init ran from, and no file is executed while it is open
-/// for writing.
-#[test]
-fn a_kept_init_that_is_open_for_writing_is_made_anew() {
-    alone("many::a_kept_init_that_is_open_for_writing_is_made_anew", || {
-        keep_init();
-        let container = bundle(&["sleep", "1000"]);
-        let engine = engine(&container);
-        let _leavings = Leavings(engine.clone());
-        let null = File::options().read(true).write(true).open("/dev/null").unwrap();
-        let id = container.id.clone();
-        let process = engine.run(&options(&container, &id, &null), AfterExit::Delete).unwrap().process;
-        let kept = || {
-            let ours = fs::read_dir("/proc/self/fd").unwrap().map(|entry| entry.unwrap().path());
-            let is_kept = |path: &PathBuf| {
-                fs::read_link(path).is_ok_and(|name| name.to_string_lossy().contains("memfd:rruntime-init"))
-            };
-            ours.filter(is_kept).collect::<Vec<_>>()
-        };
-        let [file] = &kept()[..] else { panic!("one file is kept: {:?}", kept()) };
-        let held = File::options().read(true).write(true).open(file).unwrap();
-        let number = held.metadata().unwrap().ino();
-        join(&engine, &container, &id);
-        assert!(kept().iter().any(|path| fs::metadata(path).unwrap().ino() != number));
-        drop(held);
-        join(&engine, &container, &id);
-        end(&engine, &id, &process);
     });
 }
 

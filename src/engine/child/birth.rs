@@ -1,7 +1,7 @@
 //! Starting init with a script, in the namespaces and the cgroup that it is given.
 
 use crate::cgroup::{Cgroup, is_freezing_group, is_frozen_group, join_threads, kind_of};
-use crate::engine::child::image::{self, image, image_file};
+use crate::engine::child::image::{image, image_file};
 use crate::engine::child::init::Init;
 use crate::engine::child::pipes;
 use crate::engine::event::{Event, Span};
@@ -111,13 +111,10 @@ pub fn start(start: Start) -> Result<Init> {
     let mut pass: Vec<RawFd> = handles.into_iter().filter(|fd| *fd >= 0).collect();
     pass.push(plan);
     pass.extend(their_times);
-    let image_of_init = || {
-        image().map_err(|e| {
-            e.because("make the memory file for init")
-                .remedy("free memory, or mount /dev/shm or /tmp without noexec")
-        })
-    };
-    let image = image_of_init()?;
+    let image = image().map_err(|e| {
+        e.because("make the memory file for init")
+            .remedy("free memory, or mount /dev/shm or /tmp without noexec")
+    })?;
     let mut request = Launch {
         program: image.as_fd(),
         arguments: &[c"rruntime", c"init", &number],
@@ -136,13 +133,6 @@ pub fn start(start: Start) -> Result<Init> {
         Err(LaunchError::Exec(Errno(libc::EACCES | libc::EPERM))) => {
             let file = image_file().map_err(|e| e.because("make a tmpfs for init"))?;
             request.program = file.as_fd();
-            launch(&request, start.waits)?
-        }
-        // Something in a container has the kept file open for writing, which does not let it write.
-        Err(LaunchError::Exec(Errno(libc::ETXTBSY))) => {
-            image::forget();
-            let another = image_of_init()?;
-            request.program = another.as_fd();
             launch(&request, start.waits)?
         }
         Err(LaunchError::Clone(Errno(libc::EOPNOTSUPP))) if start.cgroup.is_some_and(join_threads) => {

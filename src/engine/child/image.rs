@@ -9,74 +9,16 @@ use crate::sys::{Errno, SysResult, file, mount};
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Mutex, PoisonError};
 
 pub static IMAGE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rruntime-init"));
 
 /// The size of init, which has a budget (`tests/lifecycle/budget`).
 pub const IMAGE_SIZE: usize = IMAGE.len();
 
-/// One for all that this process starts, where its caller has asked for that ([`keep_init`]).
-static KEPT: Mutex<Keeping> = Mutex::new(Keeping::Off);
-
-enum Keeping {
-    Off,
-    On(Option<(Arc<OwnedFd>, Attributes)>),
-}
-
-/// Mode, owner, and when an attribute was changed last.
-type Attributes = (u32, u32, u32, i64, i64);
-
-fn attributes(file: &OwnedFd) -> SysResult<Attributes> {
-    let found = nix::sys::stat::fstat(file)?;
-    Ok((found.st_mode, found.st_uid, found.st_gid, found.st_ctime, found.st_ctime_nsec))
-}
-
-/// From now on this process keeps the memory file and starts each init from it: to write one anew is a tenth of an exec's
-/// work. That is for a process that stays, as a shim does; the file takes 50 KB of memory that no process has mapped.
-pub fn keep_init() {
-    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    if matches!(*kept, Keeping::Off) {
-        *kept = Keeping::On(None);
-    }
-}
-
-/// The next init is started from a new file.
-pub fn forget() {
-    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Keeping::On(kept) = &mut *kept {
-        *kept = None;
-    }
-}
-
-/// In memory where the host allows that.
-///
-/// One that is kept runs in many containers. Its seals hold against all of them: nobody can change a byte of it. A process
-/// that may trace init can change the mode or the owner of the file that it runs from, or keep it open for writing, which
-/// would keep the next one from being started. The former shows in its attributes, the latter at the exec ([`forget`]), and
-/// another file takes its place.
-pub fn image() -> SysResult<Arc<OwnedFd>> {
-    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    let Keeping::On(kept) = &mut *kept else {
-        drop(kept);
-        return sealed(c"rruntime-init", IMAGE).map(Arc::new);
-    };
-    if let Some((file, made)) = kept
-        && attributes(file)? == *made
-    {
-        return Ok(Arc::clone(file));
-    }
-    *kept = None;
-    match memory::sealed(c"rruntime-init", Content::Program, IMAGE) {
-        Ok(file) => {
-            let (made, file) = (attributes(&file)?, Arc::new(file));
-            *kept = Some((Arc::clone(&file), made));
-            Ok(file)
-        }
-        // What has no seals is for one process.
-        Err(Errno(libc::EACCES)) => file_of(IMAGE).map(Arc::new),
-        Err(errno) => Err(errno),
-    }
+/// In memory where the host allows that. Each init has a file of its own: seals hold off what would change it, and not a
+/// lease, which lets everybody's next exec of the file wait, nor a watch on it.
+pub fn image() -> SysResult<OwnedFd> {
+    sealed(c"rruntime-init", IMAGE)
 }
 
 /// The same of another program.
@@ -125,23 +67,4 @@ fn nameless_file(program: &[u8]) -> SysResult<OwnedFd> {
         }
     }
     Err(refused)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use nix::sys::stat::{Mode, fchmod, fstat};
-
-    #[test]
-    fn a_kept_image_runs_again_and_again_until_its_mode_was_changed() {
-        keep_init();
-        let number = |file: &OwnedFd| fstat(file).unwrap().st_ino;
-        let first = image().unwrap();
-        assert_eq!(number(&image().unwrap()), number(&first));
-        fchmod(&*first, Mode::empty()).unwrap();
-        let second = image().unwrap();
-        assert_ne!(number(&second), number(&first));
-        assert_ne!(fstat(&*second).unwrap().st_mode & 0o111, 0);
-        assert!(file::write_all(second.as_fd(), b"#!").is_err());
-    }
 }

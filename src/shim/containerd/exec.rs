@@ -3,7 +3,7 @@
 //! Its process is told to become its program when its pid, and both ends of the conversation with it, are in safe hands: a
 //! shim that is killed around that moment leaves a process that waits for its successor's word, not one that nobody knows.
 
-use crate::engine::{Event as EngineEvent, Observer, Started, keep_init};
+use crate::engine::{Event as EngineEvent, Observer, Started};
 use crate::error::{Error, Result};
 use crate::shim::containerd::ends::event;
 use crate::shim::containerd::jobs::Rank;
@@ -147,8 +147,6 @@ impl Shim {
             }
         });
         let runtime = self.runtime(container, observer)?;
-        // Who probes a container by execs does so again.
-        keep_init();
         let container = container.clone();
         let id = process.name.container.clone();
         let variables = self.logger_variables(&id);
