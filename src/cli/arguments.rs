@@ -216,38 +216,37 @@ fn long_name_after_one_dash(options: &[Arg], word: &OsStr) -> bool {
     name.len() > 1 && options.iter().any(|arg| arg.get_long().is_some_and(|long| long.as_bytes() == name))
 }
 
+/// The places of the words that are no option's value, each with whether the next word is its value.
+fn places(options: &[Arg], words: &[OsString]) -> impl Iterator<Item = (usize, bool)> {
+    let mut next = 0;
+    std::iter::from_fn(move || {
+        let (at, word) = (next, words.get(next)?.as_encoded_bytes());
+        let takes = is_option(word) && word != b"--" && takes_next(options, word);
+        next += 1 + usize::from(takes);
+        Some((at, takes))
+    })
+}
+
+fn is_option(word: &[u8]) -> bool {
+    word.len() > 1 && word.starts_with(b"-")
+}
+
 /// Where the `n`th operand (from 1) or `--` stands; the number of words if neither comes.
 pub fn operand_position(options: &[Arg], n: usize, words: &[OsString]) -> usize {
     let mut operands = 0;
-    let mut at = 0;
-    while at < words.len() {
-        let word = words[at].as_encoded_bytes();
-        if word == b"--" {
+    for (at, _) in places(options, words) {
+        operands += usize::from(!is_option(words[at].as_encoded_bytes()));
+        if words[at] == "--" || operands == n {
             return at;
-        } else if word.len() > 1 && word.starts_with(b"-") {
-            at += usize::from(takes_next(options, word));
-        } else {
-            operands += 1;
-            if operands == n {
-                return at;
-            }
         }
-        at += 1;
     }
     words.len()
 }
 
 /// The options that have taken the next word for their value, each with that word.
 pub fn taken<'w>(options: &[Arg], words: &'w [OsString]) -> Vec<(&'w OsStr, &'w OsStr)> {
-    let (mut all, mut at) = (Vec::new(), 0);
-    while let [option, rest @ ..] = &words[at..]
-        && option != "--"
-    {
-        let takes = option.as_encoded_bytes().starts_with(b"-") && takes_next(options, option.as_bytes());
-        all.extend(rest.first().filter(|_| takes).map(|value| (option.as_os_str(), value.as_os_str())));
-        at += 1 + usize::from(takes && !rest.is_empty());
-    }
-    all
+    let options = places(options, words).take_while(|(at, _)| words[*at] != "--").filter(|(_, takes)| *takes);
+    options.filter_map(|(at, _)| Some((&*words[at], &**words.get(at + 1)?))).collect()
 }
 
 /// Whether the value of this option is the next word.

@@ -97,10 +97,8 @@ impl Writer<'_> {
         let mut entries = Vec::with_capacity(arches.len() * self.profile.rules.len() + 64);
         let mut known = Vec::with_capacity(arches.len());
         for arch in arches {
-            let from = entries.len();
             let newest = add_entries(self.profile, *arch, &mut self.conditions, &mut entries);
             known.push((*arch, self.profile.newest(*arch, newest)));
-            sort(&mut entries[from..]);
         }
         if !entries.is_sorted_by_key(|entry| entry.number) {
             sort(&mut entries);
@@ -218,14 +216,15 @@ impl Writer<'_> {
 }
 
 /// The rules of one architecture, each under every number by which its call is reached; conditions that multiplexed calls
-/// need are added to those of the profile. Returns the highest number of a call that no multiplexer does.
+/// need are added to those of the profile. By numbers, then as in the profile. Returns the highest number of a call that no
+/// multiplexer does.
 pub(super) fn add_entries(
     profile: &Profile,
     arch: Arch,
     conditions: &mut Vec<Conditions>,
     entries: &mut Vec<NumberRule>,
 ) -> Option<u32> {
-    let (width, mut newest) = (arch.width(), None);
+    let (width, from, mut newest) = (arch.width(), entries.len(), None);
     for (turn, rule) in profile.rules.iter().enumerate() {
         let entry = |number, conditions| NumberRule {
             number,
@@ -250,11 +249,12 @@ pub(super) fn add_entries(
         }
         entries.extend(number.map(|number| entry(number, rule.conditions)));
     }
+    sort(&mut entries[from..]);
     newest
 }
 
 /// By numbers, then as in the profile, in whose order they come.
-pub(super) fn sort(entries: &mut [NumberRule]) {
+fn sort(entries: &mut [NumberRule]) {
     let numbers = || entries.iter().map(|entry| entry.number);
     let (Some(lowest), Some(highest)) = (numbers().min(), numbers().max()) else { return };
     let span = (highest - lowest) as usize;

@@ -10,7 +10,7 @@ use super::condition::{Condition, Conditions};
 use super::evaluate::{Call, evaluate};
 use super::multiplex::multiplexed;
 use super::profile::{self, Profile};
-use super::sections::{NumberRule, add_entries, in_order, sort, unconditional};
+use super::sections::{NumberRule, add_entries, in_order, unconditional};
 use super::tables::Syscall;
 use super::vocabulary::Operator;
 use super::{Filter, Instruction};
@@ -164,7 +164,6 @@ impl<'f> Verdicts<'f> {
     fn rules_on(&self, arch: Arch) -> (Vec<NumberRule>, Vec<Conditions>) {
         let (mut rules, mut conditions) = (Vec::new(), self.profile.conditions.clone());
         add_entries(&self.profile, arch, &mut conditions, &mut rules);
-        sort(&mut rules);
         (rules, conditions)
     }
 

@@ -2,8 +2,8 @@
 //!
 //! A record is appended before what it says is acted on. A process can be killed between any two instructions, and within a
 //! call that writes: what is there then is the first part of it. So a record's length stands behind its bytes too, and it
-//! counts when that is written. When much of the file is outdated, what
-//! still counts is written to the other half of it, and one number says which half is meant.
+//! counts when that is written. When much of the file is outdated, what still counts is written to the other half of it,
+//! and one number says which half is meant.
 
 use crate::error::{Error, Result};
 use crate::sys::{Errno, file, inbox};

@@ -4,6 +4,7 @@
 pub mod mend;
 pub mod unknown;
 
+use super::Spec;
 use super::locate::{pointer_at, read_until};
 use super::objects::Objects;
 use crate::error::{Error, Kind, Result};
@@ -43,6 +44,11 @@ pub fn parse_mended<'a, T: Deserialize<'a>>(
 pub fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> serde_json::Result<T> {
     let mut text = serde_json::Deserializer::from_slice(bytes);
     T::deserialize(Objects(&mut text)).and_then(|value| text.end().map(|()| value))
+}
+
+/// Whether a text is a config.
+pub fn config(text: &[u8]) -> serde_json::Result<()> {
+    read::<Spec>(text).map(drop)
 }
 
 fn explain(name: &str, bytes: &[u8], error: &serde_json::Error) -> Error {

@@ -16,11 +16,12 @@ fn stream(path: &Path) -> Option<OwnedFd> {
 
 /// Refuses a name where a file would stand in the place of something else.
 pub fn check(path: &Path) -> Result<()> {
-    if file::is_replaceable(path) || stream(path).is_some() {
-        return Ok(());
-    }
+    if file::is_replaceable(path) || stream(path).is_some() { Ok(()) } else { Err(no_file(path)) }
+}
+
+fn no_file(path: &Path) -> Error {
     let error = Error::argument("--pid-file", path.display(), "is there, and is not a regular file");
-    Err(error.remedy("name a file, which is written anew, or leave the option out"))
+    error.remedy("name a file, which is written anew, or leave the option out")
 }
 
 /// Written beside and renamed: a reader sees the whole number or nothing.
@@ -29,8 +30,8 @@ pub fn write(path: &Path, pid: i32) -> Result<()> {
         let error = Error::io("write the pid file", &e).field("--pid-file").value(path.display());
         error.remedy("its directory must exist and be writable")
     };
-    check(path)?;
-    if let Some(found) = stream(path) {
+    if !file::is_replaceable(path) {
+        let found = stream(path).ok_or_else(|| no_file(path))?;
         let flags = libc::O_WRONLY | libc::O_NOCTTY | libc::O_NONBLOCK;
         let opened = file::reopen(found.as_fd(), flags);
         let written = opened.and_then(|opened| file::write_all(opened.as_fd(), pid.to_string().as_bytes()));

@@ -76,13 +76,12 @@ impl Bundle {
     }
 
     pub fn spec(&self, warnings: &mut Vec<Error>) -> Result<Spec<'_>> {
-        let parses = |text: &[u8]| load::read::<Spec>(text).map(drop);
-        load::parse_mended(&self.name, &self.bytes, &self.mended, parses, warnings)
+        load::parse_mended(&self.name, &self.bytes, &self.mended, load::config, warnings)
     }
 
     /// An error about this config names the key that was probably meant for a field that is missing.
     pub fn misspelt(&self, error: Error) -> Error {
-        unknown::misspelt(error, self.text(), &|text| load::read::<Spec>(text).map(drop))
+        unknown::misspelt(error, self.text(), &load::config)
     }
 }
 

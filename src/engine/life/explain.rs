@@ -107,8 +107,7 @@ impl Engine {
             if let Some(Err(missing)) = explained.spec.map(Spec::needs_process) {
                 let field = missing.detail().field.clone();
                 explained.found.warnings.retain(|warning| warning.detail().field != field);
-                let parses = |text: &[u8]| load::read::<Spec>(text).map(drop);
-                explained.found.problems.push(unknown::misspelt(missing, explained.text, &parses));
+                explained.found.problems.push(unknown::misspelt(missing, explained.text, &load::config));
             }
             tell(&explained);
         };

@@ -387,7 +387,7 @@ fn no_file_but_a_trace_of_ours_is_written_to() {
     refused(&trace, "is not a trace that rruntime has written");
 }
 
-/// Whoever has made it empty with a wider mode did not know what would be in it.
+/// The values of a config are in it, whatever mode the empty file was made with.
 #[test]
 fn an_empty_file_that_is_there_becomes_one_for_its_owner_alone() {
     let container = Container::new().args(&["true"]);

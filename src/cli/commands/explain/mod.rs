@@ -20,7 +20,6 @@ use crate::cli::facts::Fact;
 use crate::cli::{Arguments, Session, streams};
 use crate::engine::{CreateOptions, Engine, Explained, Keyring, RootChange, Subject};
 use crate::error::Result;
-use crate::spec::Spec;
 use crate::spec::load::{self, unknown};
 use crate::state::NoRoot;
 use clap::Arg;
@@ -197,10 +196,7 @@ impl Work<'_> {
             page.sections = sections::all(spec, whole);
             page.sections.extend(self.asked.iter().map(|asked| seccomp::section(asked, spec, whole)));
         }
-        page.add(
-            Weight::UnknownKey,
-            &unknown::keys(explained.text, &|text| load::read::<Spec>(text).map(drop)),
-        );
+        page.add(Weight::UnknownKey, &unknown::keys(explained.text, &load::config));
         page.add(Weight::Warning, &found.warnings);
         page
     }
