@@ -20,6 +20,12 @@ fn plain() -> Container {
 /// The beginning of a line, and the change of the config that brings it.
 type Case = (&'static str, fn(&mut Value));
 
+/// Risks of [`plain`] as it is, and the change that takes each away.
+const TAKEN_AWAY: [Case; 2] = [
+    ("risk: /process/user/uid = \"0\" is the host's root", |c| c["process"]["user"]["uid"] = json!(1000)),
+    ("risk: /process/noNewPrivileges = \"false\"", |c| c["process"]["noNewPrivileges"] = json!(true)),
+];
+
 /// Each with the beginning of its line, which the config as it is does not have.
 #[test]
 fn what_is_risky_is_named_with_its_field() {
@@ -40,10 +46,33 @@ fn what_is_risky_is_named_with_its_field() {
         rules.push(rule);
     }
     let known = validate(&plain()).1;
-    let cases: [Case; 18] = [
+    for (line, change) in TAKEN_AWAY {
+        assert!(known.iter().any(|known| known.starts_with(line)), "{line}: {known:#?}");
+        let (_, lines) = validate(&plain().edit(change));
+        assert!(!lines.iter().any(|found| found.starts_with(line)), "{line}: {lines:#?}");
+    }
+    let cases: [Case; 22] = [
         ("risk: /linux/namespaces has no pid namespace", |c| without(c, "pid")),
         ("risk: /linux/namespaces has no network namespace", |c| without(c, "network")),
         ("risk: /linux/namespaces has no ipc namespace", |c| without(c, "ipc")),
+        ("risk: /linux/namespaces has no mount namespace", |c| {
+            without(c, "mount");
+            (c["mounts"], c["linux"]["maskedPaths"], c["linux"]["readonlyPaths"]) =
+                (json!([]), json!([]), json!([]));
+        }),
+        ("risk: /linux/namespaces has no uts namespace", |c| {
+            without(c, "uts");
+            c.as_object_mut().unwrap().remove("hostname");
+            capability(c, "CAP_SYS_ADMIN");
+        }),
+        ("risk: /linux/namespaces/0 = \"/proc/self/ns/ipc\" is the runtime's own namespace", |c| {
+            without(c, "ipc");
+            let own = json!({"type": "ipc", "path": "/proc/self/ns/ipc"});
+            c["linux"]["namespaces"].as_array_mut().unwrap().insert(0, own);
+        }),
+        ("risk: /process/apparmorProfile = \"unconfined\"", |c| {
+            c["process"]["apparmorProfile"] = "unconfined".into();
+        }),
         ("risk: /process/capabilities = \"CAP_SYS_ADMIN\" is as good as root", |c| {
             capability(c, "CAP_SYS_ADMIN")
         }),

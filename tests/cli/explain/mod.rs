@@ -222,6 +222,24 @@ fn an_ordinary_users_own_config_is_planned_as_that_user_runs_it() {
 }
 
 #[test]
+fn ids_that_an_ordinary_user_does_not_own_are_an_obstacle() {
+    let ordinary = Container::ordinary().args(&["true"]).edit(|config| {
+        let foreign = json!({"containerID": 1, "hostID": 0, "size": 1});
+        for map in ["uidMappings", "gidMappings"] {
+            config["linux"][map].as_array_mut().unwrap().push(foreign.clone());
+        }
+    });
+    let ended = explain(&ordinary, &[]);
+    assert_eq!(ended.code, 2, "{ended:?}");
+    for line in [
+        "cannot run here: /linux/uidMappings/1/hostID = \"0\" is neither this caller's own id nor in its ranges",
+        "cannot run here: /linux/gidMappings/1/hostID = \"0\" is neither this caller's own id nor in its ranges",
+    ] {
+        assert!(ended.out.lines().any(|found| found.starts_with(line)), "{line}: {}", ended.out);
+    }
+}
+
+#[test]
 fn the_options_of_create_count() {
     let container = Container::new().args(&["true"]);
     container.write_config();
