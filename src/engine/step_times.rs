@@ -73,12 +73,15 @@ impl StepTimes {
             (began, number) = (next.max(began), number + 1);
         }
         let took = here.instant().saturating_duration_since(began);
-        match now {
-            Now::Failed(failed, errno) if failed as usize == number => {
-                step(number, began, took, End::Failed(errno));
-            }
-            Now::Ended if number < self.steps => step(number, began, took, End::Ended),
-            _ => {}
+        let end = match now {
+            Now::Failed(failed, errno) if failed as usize == number => Some(End::Failed(errno)),
+            Now::Ended if number < self.steps => Some(End::Ended),
+            _ => None,
+        };
+        if let Some(end) = end {
+            step(number, began, took, end);
+            // Nothing comes after it.
+            number = self.steps;
         }
         self.told.set((number, began));
     }

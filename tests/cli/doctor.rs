@@ -1,8 +1,9 @@
 //! `doctor` and `info`: what is said of hosts that lack something, in words, in JSON and by the exit code.
 
-use crate::support::cli::{Said, rruntime, said};
+use crate::support::cli::{Said, Scratch, rruntime, said};
 use serde_json::Value;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_rruntime");
@@ -146,6 +147,36 @@ fn a_covered_part_of_proc_is_a_problem_in_a_user_namespace() {
     assert_eq!(finding(&json(&after(cover)), "procIsMasked"), None, "root mounts a proc all the same");
     let user = cover.replace("exec \"$@\"", "exec setpriv --reuid 12345 --clear-groups \"$@\"");
     assert_found(&after(&user), "procIsMasked", "problem", "unmask=ALL");
+}
+
+#[test]
+fn records_on_a_disk_are_a_note_and_those_in_memory_are_none() {
+    // A directory of /proc is neither written to nor in memory; one that is not there yet counts by what is above it.
+    for (root, is_noted) in [("/dev/shm/rr-none/x", false), ("/proc/rr-none", true)] {
+        let said = rruntime(&["--root", root, "doctor", "--json"]);
+        let found = json(&said);
+        assert_eq!(found["rruntime"]["stateDirectory"], root);
+        assert_eq!(found["rruntime"]["stateInMemory"], !is_noted, "{found}");
+        let remedy = finding(&found, "stateInMemory").map(|finding| finding["remedy"].to_string());
+        assert_eq!(remedy.is_some_and(|text| text.contains("tmpfs")), is_noted, "{found}");
+        assert!(!std::path::Path::new(root).exists());
+    }
+}
+
+#[test]
+fn a_criu_that_is_missing_or_too_old_is_a_note() {
+    let scratch = Scratch::new();
+    let criu = scratch.file("criu");
+    let here = scratch.path().display();
+    assert_found(&after(&format!("PATH={here} exec")), "program", "note", "CRIU 4.2 or newer");
+    for (version, is_old) in [("3.17.1", true), ("4.1", true), ("4.2", false), ("10.0", false)] {
+        fs::write(&criu, format!("#!/bin/sh\necho Version: {version}\necho GitID: v{version}\n")).unwrap();
+        fs::set_permissions(&criu, fs::Permissions::from_mode(0o755)).unwrap();
+        let said = after(&format!("PATH={here}:$PATH exec"));
+        let found = json(&said);
+        assert_eq!(found["checkpoint"]["version"], version, "{found}");
+        assert_eq!(finding(&found, "version").is_some(), is_old, "{found}");
+    }
 }
 
 #[test]

@@ -97,6 +97,8 @@ impl Init {
         if self.holds_terminal && self.spawned.is_some() {
             self.waits.end(&self.first);
         }
+        // It may have waited for us while we failed.
+        self.tell_times(&Heard::Closed);
     }
 
     /// One that copies these trees by itself.

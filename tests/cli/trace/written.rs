@@ -327,6 +327,31 @@ fn each_hook_has_a_row_in_that_of_its_deed() {
     container.assert_gone();
 }
 
+/// The runtime ends init, or a hook does so, while init waits for the hooks.
+#[test]
+fn what_init_did_before_the_hosts_side_failed_is_there_and_its_last_step_is_cut() {
+    let kill = r#"kill -9 $(sed 's/.*"pid": *\([0-9]*\).*/\1/')"#;
+    for script in ["exit 3", kill] {
+        let container = Container::new().args(&["true"]).edit(|config| {
+            let hook = json!({"path": "/bin/sh", "args": ["sh", "-c", script]});
+            config["hooks"] = json!({"createRuntime": [hook]});
+        });
+        let trace = file(&container);
+        call(&container, &trace, &[], &["run", &container.id]).fails();
+        let found = rows(&trace);
+        assert_sound(&found);
+        let steps = of(&found, "step");
+        let (last, before) = steps.split_last().expect("steps inside");
+        assert_eq!(
+            (&last["args"]["result"], &last["args"]["errno"]),
+            (&json!("ended"), &Value::Null),
+            "{last}"
+        );
+        assert!(!before.is_empty() && before.iter().all(|step| step["args"]["result"] == "ok"), "{before:?}");
+        container.assert_gone();
+    }
+}
+
 #[test]
 fn what_a_command_did_before_it_was_killed_is_in_the_file() {
     let container = Container::new().args(&["sleep", "1000"]);
