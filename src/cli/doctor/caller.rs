@@ -40,9 +40,8 @@ pub fn section(probed: Result<&Facts, &Error>) -> Section {
     section.judge("no new privileges", Fact::Yes(bound), verdict, remedy);
     let masked = proc_is_masked();
     let verdict = if masked && (found.in_user_namespace || !found.privileged) { Problem } else { Fine };
-    let remedy = "the kernel mounts no proc in a user namespace while parts of /proc are covered: bind the \
-        host's /proc, or start \
-                  the container around without masked paths (Docker, podman: --security-opt \
+    let remedy = "the kernel mounts no proc in a user namespace while parts of /proc are covered: bind the host's \
+                  /proc, or start the container around without masked paths (Docker, podman: --security-opt \
                   systempaths=unconfined, unmask=ALL)";
     section.judge("proc is masked", Fact::Yes(masked), verdict, remedy);
     section

@@ -16,14 +16,12 @@ use std::path::Path;
 
 const NO_CONTROLLER: &str =
     "limits of this controller are refused: enable it in the kernel or in the parent cgroup";
-const NOT_DELEGATED: &str = "limits of this controller are refused: as root, systemctl edit user@.service, add \
-    the lines [Service] and \
-                             Delegate=cpu cpuset io memory pids, and log in again";
+const NOT_DELEGATED: &str = "limits of this controller are refused: as root, systemctl edit \
+                             user@.service, add the lines [Service] and Delegate=cpu cpuset io memory pids, and log in again";
 const NOT_WRITABLE: &str = "no cgroup of a container can be made: mount -o remount,rw /sys/fs/cgroup, or use \
     --cgroup-manager disabled";
-const NOT_YOURS: &str = "containers have no limits: --systemd-cgroup, or a cgroup of yours by systemd-run \
-    --user --scope -p Delegate=yes \
-                         COMMAND";
+const NOT_YOURS: &str = "containers have no limits: --systemd-cgroup, or a cgroup of yours by \
+                         systemd-run --user --scope -p Delegate=yes COMMAND";
 
 pub fn section(layout: Option<&Layout>, facts: Option<&Facts>) -> Section {
     let mut section = Section::new("cgroups");

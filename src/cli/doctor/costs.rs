@@ -63,8 +63,7 @@ pub fn section(layout: Option<&Layout>, facts: Option<&Facts>, trip: Option<Dura
     let mounts = mountinfo::table("self").map_or(0, |table| table.lines().count());
     section.say("mounts (number)", Fact::Number(mounts as u64));
     let slow = "a process that an engine moves between cgroups waits for it (containers of rruntime's are born \
-        in theirs): mount cgroup2 with \
-                favordynmods (Linux 6.0), or boot with rcupdate.rcu_expedited=1";
+                in theirs): mount cgroup2 with favordynmods (Linux 6.0), or boot with rcupdate.rcu_expedited=1";
     add(&mut section, "grace period (RCU)", best(3, probe::grace_period), slow);
     let own = layout
         .and_then(|layout| own_directory(layout, if layout.is_unified() { None } else { Some("memory") }));

@@ -47,9 +47,8 @@ pub fn section(facts: Option<&Facts>) -> Section {
         Note
     };
     let remedy = format!(
-        "an engine that asks for {ENGINES_FILES} is refused by the kernel: give this caller CAP_SYS_RESOURCE or \
-            a higher limit, or \
-         have the engine ask for {hard} (podman: default_ulimits = [\"nofile={hard}:{hard}\"]; Docker: \
+        "an engine that asks for {ENGINES_FILES} is refused by the kernel: give this caller CAP_SYS_RESOURCE \
+         or a higher limit, or have the engine ask for {hard} (podman: default_ulimits = [\"nofile={hard}:{hard}\"]; Docker: \
          default-ulimits)"
     );
     section.judge("open files at most", Fact::Number(hard), verdict, remedy);

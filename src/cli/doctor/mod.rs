@@ -138,12 +138,11 @@ fn systemd(facts: Option<&Facts>) -> (Section, Option<Duration>) {
     (section, trip)
 }
 
-const USE_FILES: &str = "no systemd answers there, so containers with --systemd-cgroup fail: let engines make \
-    cgroups by file (podman: cgroup_manager = \"cgroupfs\"; Docker: native.cgroupdriver=cgroupfs; \
+const USE_FILES: &str = "no systemd answers there, so containers with --systemd-cgroup fail: let \
+                         engines make cgroups by file (podman: cgroup_manager = \"cgroupfs\"; Docker: native.cgroupdriver=cgroupfs; \
                          containerd: SystemdCgroup = false)";
-const USERS_BUS: &str = "no systemd of yours answers there: log in through PAM (ssh, machinectl shell), or run \
-    loginctl \
-                         enable-linger and set XDG_RUNTIME_DIR=/run/user/UID";
+const USERS_BUS: &str = "no systemd of yours answers there: log in through PAM (ssh, machinectl shell), \
+                          or run loginctl enable-linger and set XDG_RUNTIME_DIR=/run/user/UID";
 
 /// Debian 12's, 3.17, knows today's kernels no more.
 const OLDEST_CRIU: (u32, u32) = (4, 2);

@@ -257,8 +257,7 @@ fn plugin(document: &Document, text: &str) -> Option<&'static str> {
 }
 
 /// containerd replaces the part of a plugin as a whole by that of an imported file, so a file of our own would
-/// take away what
-/// this one says of pods: the part is completed where it is.
+/// take away what this one says of pods: the part is completed where it is.
 fn containerd(place: &Place, wish: &Wish, old: Option<&str>) -> Result<String> {
     let fresh = if wish.of_containerd_2 { "version = 3\n" } else { "version = 2\n" };
     let old = old.filter(|text| !text.trim().is_empty()).unwrap_or(fresh);

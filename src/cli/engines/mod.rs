@@ -1,6 +1,5 @@
 //! `engines`: which engines are here, which runtime each uses, and what switches it to rruntime. With
-//! `--write` that is done, as
-//! a whole or not at all; a file that is not understood is left alone.
+//! `--write` that is done, as a whole or not at all; a file that is not understood is left alone.
 
 mod difference;
 mod json;

@@ -1,6 +1,5 @@
 //! Files of engines, below the root of the machine or of a tree that is not running (`--prefix`). No link of
-//! such a tree leads
-//! out of it. A file is replaced as a whole, and what it was stays beside it.
+//! such a tree leads out of it. A file is replaced as a whole, and what it was stays beside it.
 
 use crate::error::{Error, Result};
 use crate::sys::{Errno, SysResult, c, file};

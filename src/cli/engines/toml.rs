@@ -1,6 +1,5 @@
 //! As much of TOML as it takes to change a file without touching the rest of it: which tables it has, which
-//! keys, and where
-//! their values stand. What is not understood is refused by its line; the engine itself judges the values.
+//! keys, and where their values stand. What is not understood is refused by its line; the engine itself judges the values.
 
 use std::ops::Range;
 

@@ -23,8 +23,8 @@ pub const COMMAND: Command = Command {
     detail: "Without ids, shows every container of the state directory that runs. CPU% is of one processor, MEMORY without\n\
              inactive pages of files, PRESSURE the share of the last 10 seconds in which a process waited for CPU, memory\n\
              and IO, THROTTLED how often and how long the CPU quota held processes back, OOM how many were killed for want of\n\
-             memory. After a kill for want of memory a\n\
-             line says whose limit was reached and, where the kernel's log can be read, which process was killed.\n\
+             memory. After such a kill a line says whose limit was reached and, where the kernel's log can be read, which\n\
+             process was killed.\n\
              JSON is one line for each look, and has every number in seconds and bytes.",
     examples: "stats\n\
                stats --format json web  # with every number\n\
