@@ -2,15 +2,17 @@
 //! ready (sd_notify(3)).
 //!
 //! Its socket is not given to the container. A directory of our own is bound to /run/notify, and `start` makes a socket
-//! in it, reads what comes, and passes on one thing: that the program is ready, with its pid, after which the service
-//! manager watches that process instead of us.
+//! in it, reads what comes, and passes on one thing: that the program is ready. Where we end now, its pid goes with that,
+//! and the service manager watches that process instead of us. A `run` in the foreground stays what it watches: of a
+//! process that is not its child it learns no exit code, and would restart nothing.
 //!
 //! ```text
 //!  service manager            rruntime start (run)            container
 //!        │                        │  makes notify.sock            │
 //!        │                        │◀──────────── READY=1 … ───────│
-//!        │◀─ READY=1, MAINPID=n ──│  nothing else is passed on    │
-//!        │◀─ BARRIER=1 + pipe ────│  only where we end now        │
+//!        │◀─ READY=1 ─────────────│  nothing else is passed on    │
+//!        │◀─ MAINPID=n ───────────│  only where we end now        │
+//!        │◀─ BARRIER=1 + pipe ────│                               │
 //! ```
 //!
 //! Whatever the container sends is bounded, never parsed beyond one fixed line, and never copied; descriptors that come
@@ -82,8 +84,7 @@ impl Proxy {
         match socket::receive_datagram(self.news.as_fd(), &mut [0; 16]) {
             Ok(1..) if !self.told => {
                 self.told = true;
-                let main = format!("MAINPID={}\n", self.pid);
-                self.tell(b"READY=1\n").and_then(|()| self.tell(main.as_bytes())).map_err(refused)?;
+                self.tell(b"READY=1\n")?;
             }
             Ok(1..) | Err(Errno(libc::EAGAIN)) => {}
             Ok(0) => return Err(Error::new("the container's notify socket is not read any more")),
@@ -108,8 +109,8 @@ impl Proxy {
         self.told
     }
 
-    fn tell(&self, message: &[u8]) -> SysResult<()> {
-        socket::send(self.host.as_fd(), message, &[])
+    fn tell(&self, message: &[u8]) -> Result<()> {
+        socket::send(self.host.as_fd(), message, &[]).map_err(refused)
     }
 
     /// Waits until the program is ready, or has ended; then until the service manager has read it, because it asks the
@@ -119,6 +120,7 @@ impl Proxy {
             let first = waits.first(&[self.news.as_fd(), process], self.pid, None)?;
             let (said, ended) = (first == Some(0), first == Some(1));
             if (said && self.hear()?) || (ended && self.last_words()) {
+                self.tell(format!("MAINPID={}\n", self.pid).as_bytes())?;
                 return self.barrier(waits);
             }
             if ended {

@@ -112,7 +112,7 @@ pub const ENVIRONMENT: &[Row] = &[
     ),
     row(
         "NOTIFY_SOCKET",
-        "the container gets a socket of rruntime's, which passes on only readiness and the pid",
+        "the container gets a socket of rruntime's, which passes on only readiness, and the pid where the command ends then",
         &[
             "config/ipc/notify.rs::start_waits_until_the_program_is_ready_and_hands_its_pid_on",
             "config/ipc/notify.rs::nothing_else_that_the_container_says_reaches_the_service_manager",
