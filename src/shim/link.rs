@@ -7,6 +7,7 @@ use crate::sys::{Errno, SysResult, inbox, socket};
 use crate::wire::keeper::{ANSWERS, CHANNEL, JOURNAL, KeeperMessage, Note};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 /// The conversation. Any thread may say something: a message is one call.
 pub struct Keeper {
@@ -186,12 +187,43 @@ impl Keeper {
 
 /// How a process has ended whose descriptor says that it has: it is our child, or the keeper's, which has told us or will.
 /// `None`: the keeper has not spoken of it yet; or a tracer (CRIU, a debugger) still has our child, and `Epoll::watch_end`
-/// tells when it lets go.
-pub fn how_it_ended(pidfd: BorrowedFd, told: Option<Ended>, keeper_is_gone: bool) -> Option<Ended> {
+/// tells when it lets go; or it is an orphan, and [`Orphan::due`] tells when to ask again.
+pub fn how_it_ended(
+    pidfd: BorrowedFd,
+    told: Option<Ended>,
+    keeper_is_gone: bool,
+    orphan: &mut Orphan,
+) -> Option<Ended> {
     match wait::peek(pidfd).or(told) {
         // The keeper may have ended without a word of it.
-        None if keeper_is_gone && !wait::is_child(pidfd) => Some(wait::reap(pidfd).unwrap_or(UNKNOWN)),
+        None if keeper_is_gone && !wait::is_child(pidfd) => orphan.how_it_ended(pidfd),
         ended => ended,
+    }
+}
+
+/// The wait for how a process has ended whose parents, an earlier shim and the keeper, are both gone: Linux (from 6.15 on)
+/// tells it once PID 1 has reaped the process. Its descriptor is readable before that, and says nothing at that moment.
+#[derive(Default)]
+pub struct Orphan {
+    reaped_by: Option<Instant>,
+    ended: Option<Ended>,
+}
+
+impl Orphan {
+    fn how_it_ended(&mut self, pidfd: BorrowedFd) -> Option<Ended> {
+        let reaped_by = *self.reaped_by.get_or_insert_with(|| Instant::now() + wait::REAPED);
+        let is_late = reaped_by <= Instant::now();
+        self.ended = self.ended.or_else(|| wait::reap(pidfd).ok()).or(is_late.then_some(UNKNOWN));
+        self.ended
+    }
+
+    pub fn is_unknown(&self) -> bool {
+        self.reaped_by.is_some() && self.ended.is_none()
+    }
+
+    /// When to ask again.
+    pub fn due(&self) -> Option<Instant> {
+        self.is_unknown().then(|| Instant::now() + wait::ASK)
     }
 }
 

@@ -7,11 +7,7 @@ use crate::sys::wait::{self, Ended};
 use crate::sys::{Errno, poll};
 use std::os::fd::AsFd;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
-
-/// How long a parent may take to reap the process.
-const REAPED: Duration = Duration::from_secs(2);
-const LOOK: Duration = Duration::from_millis(10);
+use std::time::Instant;
 
 impl Engine {
     /// The container's first process, whether it runs or has ended; `None` while it is being made.
@@ -36,11 +32,11 @@ impl Engine {
         })?;
         poll::readable(pidfd.as_fd(), None).map_err(|e| e.because("poll"))?;
         // Linux knows it from the moment on at which its parent has reaped it.
-        let deadline = Instant::now() + REAPED;
+        let deadline = Instant::now() + wait::REAPED;
         loop {
             match wait::reap(pidfd.as_fd()) {
                 Ok(ended) => return Ok(ended),
-                Err(_) if Instant::now() < deadline => sleep(LOOK),
+                Err(_) if Instant::now() < deadline => sleep(wait::ASK),
                 Err(_) => {
                     return Err(unknown("the container has ended; its exit status is its parent's alone"));
                 }

@@ -1,6 +1,7 @@
 //! What podman executes: it waits for the word, makes what has to be there when it returns, starts the keeper and ends.
 
 use crate::error::{Error, Result};
+use crate::report::{Format, Log, Verbosity};
 use crate::shim::conmon::options::{Options, help};
 use crate::shim::conmon::record::Record;
 use crate::shim::conmon::runtime::{Globals, Maker};
@@ -11,6 +12,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 /// What this file is called as conmon.
 pub const NAME: &str = "conmon";
@@ -39,7 +41,9 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> i32 {
         options.check()?;
         if proper {
             let globals = Globals::of(&options).map(|globals| Box::new(globals) as Box<dyn Maker>);
-            return serve::serve(options, globals).map(|()| 0);
+            let detail = if options.debug { Verbosity::Debug } else { Verbosity::Usual };
+            let log = Arc::new(Log::stderr(Format::Text, detail));
+            return serve::serve(options, globals, log).map(|()| 0);
         }
         begin(&options, &words)
     });

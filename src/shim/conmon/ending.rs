@@ -17,7 +17,8 @@ impl Shim {
     pub(super) fn look_at_end(&mut self) -> Result<()> {
         let Some(pidfd) = &self.pidfd else { return Ok(()) };
         let told = self.record().pid.and_then(|pid| self.endings.get(&pid).copied());
-        how_it_ended(pidfd.as_fd(), told, self.keeper_is_gone).map_or(Ok(()), |ended| self.has_ended(ended))
+        let ended = how_it_ended(pidfd.as_fd(), told, self.keeper_is_gone, &mut self.orphan);
+        ended.map_or(Ok(()), |ended| self.has_ended(ended))
     }
 
     /// The same where it may run.

@@ -12,6 +12,9 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+/// The file that says what is missing in the logs.
+pub const LOSS: &str = "loss";
+
 /// The file in which an exit file may have its room.
 pub fn reserve_of(path: &Path) -> PathBuf {
     path.with_extension("reserve")
@@ -50,6 +53,14 @@ fn write_exit_file(path: &Path, status: &str) -> Result<()> {
         fs::rename(&reserve, path)
     });
     written.or_else(|_| files::write(path, status.as_bytes()))
+}
+
+/// For who asks for the output later.
+pub fn write_loss(options: &Options, text: &str) {
+    if let Some(place) = &options.persist_dir {
+        // The disk that is full may be this one: the log has it too.
+        let _ = files::write(&place.join(LOSS), text.as_bytes());
+    }
 }
 
 /// Memory ran out: where podman and CRI-O look for it.

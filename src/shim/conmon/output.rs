@@ -1,12 +1,13 @@
 //! What the process writes, to the logs and to the clients that are attached.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::shim::conmon::finish;
 use crate::shim::conmon::logs::{Output, Taken};
 use crate::shim::conmon::record::{ERR, OUT};
 use crate::shim::conmon::shim::{LOOK, OF_LOG, OF_OUTPUT, Shim};
 use crate::sys::epoll::Interest;
 use crate::sys::pipe;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
 /// How often output is moved before something else has its turn.
@@ -29,6 +30,7 @@ impl Shim {
                 }
                 let stored = self.stage.store(&self.keeper)?;
                 if !stored {
+                    self.report_trouble();
                     self.look = Some(Instant::now() + LOOK);
                     if let Some(log) = self.stage.full() {
                         self.watch(OF_LOG, log, Interest::WRITE)?;
@@ -37,6 +39,7 @@ impl Shim {
                 if !given || !stored {
                     return self.stall();
                 }
+                self.has_trouble = false;
                 self.stage.release()?;
                 self.clients.released();
             }
@@ -84,6 +87,30 @@ impl Shim {
             self.log.warn(&error);
         }
         Ok(())
+    }
+
+    /// Once for each time that a log has no room: the process may wait for it.
+    fn report_trouble(&mut self) {
+        if let Some(trouble) = self.stage.trouble().filter(|_| !self.has_trouble) {
+            self.log.warn(&Error::new(format!("the container's output waits for its log: {trouble}")));
+            self.has_trouble = true;
+        }
+    }
+
+    /// The process has ended, and a log has not taken all in time.
+    pub(super) fn report_loss(&mut self) {
+        let unread = |source: &OwnedFd| pipe::unread(source.as_fd()).unwrap_or_default();
+        let staged = self.stage.content().map_or(0, |(_, bytes)| bytes.len());
+        let lost = staged + self.sources.iter().flatten().map(unread).sum::<usize>();
+        if lost == 0 {
+            return;
+        }
+        let reason = self.stage.trouble().map_or_else(String::new, |trouble| format!(": {trouble}"));
+        let text = format!("the last {lost} bytes of the container's output are lost{reason}");
+        self.log.warn(&Error::new(text.clone()));
+        if self.options.by_hand {
+            finish::write_loss(&self.options, &text);
+        }
     }
 
     fn stall(&mut self) -> Result<()> {

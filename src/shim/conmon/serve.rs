@@ -5,7 +5,7 @@
 //! journal; the next one takes both and goes on. What is told twice after a kill is told in the same words.
 
 use crate::error::{Error, Result};
-use crate::report::{Format, Log, Verbosity};
+use crate::report::Log;
 use crate::shim::conmon::clients::{Clients, STALL};
 use crate::shim::conmon::finish;
 use crate::shim::conmon::logs::Stage;
@@ -18,7 +18,7 @@ use crate::shim::conmon::shim::{
     OF_CONTROL, OF_END, OF_INPUT, OF_KEEPER, OF_LOG, OF_NOTIFY, OF_OOM, OF_OUTPUT, OF_SIZE, Shared, Shim, now,
 };
 use crate::shim::journal::Journal;
-use crate::shim::link::{Keeper, Left, Said, UNKNOWN};
+use crate::shim::link::{Keeper, Left, Orphan, Said, UNKNOWN};
 use crate::shim::table::Table;
 use crate::sys::epoll::{Epoll, Interest};
 use crate::sys::memory;
@@ -33,7 +33,7 @@ const SETTLED: Duration = Duration::from_secs(3);
 const LAST: Duration = Duration::from_secs(5);
 
 /// The shim proper. Returns when the keeper has been told not to start another.
-pub fn serve(options: Options, maker: Option<Box<dyn Maker>>) -> Result<()> {
+pub fn serve(options: Options, maker: Option<Box<dyn Maker>>, log: Arc<Log>) -> Result<()> {
     let keeper = Keeper::take()?;
     // However often taking over fails: no other program ends what was begun.
     keeper.begun()?;
@@ -44,8 +44,6 @@ pub fn serve(options: Options, maker: Option<Box<dyn Maker>>) -> Result<()> {
     let shared: Shared = Arc::new(Mutex::new((journal_of_records, record.clone())));
     let given = record.given.iter().zip(EXTRA..);
     let given = given.filter_map(|(number, name)| Some((*number, held.remove(&name)?))).collect();
-    let detail = if options.debug { Verbosity::Debug } else { Verbosity::Usual };
-    let log = Log::stderr(Format::Text, detail);
     let drivers = options.drivers.clone();
     let stage = Stage::open(journal.as_fd(), &drivers, options.about(), STAGE, &keeper, &mut held)
         .map_err(|e| e.field(options.log_option));
@@ -80,9 +78,11 @@ pub fn serve(options: Options, maker: Option<Box<dyn Maker>>) -> Result<()> {
         size: take(SIZE),
         notify: None,
         pidfd: take(PIDFD),
+        orphan: Orphan::default(),
         oom: None,
         endings,
         reopens: false,
+        has_trouble: false,
         look: None,
         deadline: None,
         ended: None,
@@ -204,6 +204,9 @@ impl Shim {
                 }
                 moved |= OF_OUTPUT.contains(&event) || event >= ACCEPTED;
             }
+            if self.orphan.is_unknown() {
+                self.look_at_end()?;
+            }
             let now = Instant::now();
             if self.deadline.is_some_and(|deadline| deadline <= now) {
                 self.end_in_time()?;
@@ -227,11 +230,13 @@ impl Shim {
                 self.pump()?;
             }
         }
+        self.report_loss();
         Ok(())
     }
 
     fn due(&self) -> Option<Instant> {
-        [self.look, self.deadline, self.rest_at, self.patience_ends()].into_iter().flatten().min()
+        let dues = [self.look, self.deadline, self.rest_at, self.patience_ends(), self.orphan.due()];
+        dues.into_iter().flatten().min()
     }
 
     /// When clients that take nothing are waited for no longer: where a log has it all, and when the process has ended.

@@ -9,7 +9,7 @@ use crate::shim::conmon::options::Options;
 use crate::shim::conmon::record::Record;
 use crate::shim::conmon::runtime::Maker;
 use crate::shim::journal::Journal;
-use crate::shim::link::Keeper;
+use crate::shim::link::{Keeper, Orphan};
 use crate::shim::table::Table;
 use crate::sys::epoll::{Epoll, Interest};
 use crate::sys::wait::Ended;
@@ -62,16 +62,19 @@ pub(super) struct Shim {
     /// The container's end, and the manager's until it has heard that the container is ready.
     pub(super) notify: Option<(OwnedFd, Option<OwnedFd>)>,
     pub(super) pidfd: Option<OwnedFd>,
+    pub(super) orphan: Orphan,
     pub(super) oom: Option<OomKills>,
     pub(super) endings: Table<i32, Ended>,
     /// The logs are to be opened anew.
     pub(super) reopens: bool,
+    /// A log has no room, which is told.
+    pub(super) has_trouble: bool,
     pub(super) look: Option<Instant>,
     pub(super) deadline: Option<Instant>,
     pub(super) ended: Option<Instant>,
     /// What the beginning took of memory is let go of then.
     pub(super) rest_at: Option<Instant>,
-    pub(super) log: Log,
+    pub(super) log: Arc<Log>,
 }
 
 impl Shim {

@@ -24,7 +24,7 @@ impl Shim {
         let Some(life) = self.lives.get_mut(&number) else { return Ok(()) };
         life.ended = true;
         let told = self.endings.get(&life.pid).copied();
-        match how_it_ended(life.pidfd.as_fd(), told, keeper_is_gone) {
+        match how_it_ended(life.pidfd.as_fd(), told, keeper_is_gone, &mut life.orphan) {
             Some(ended) => self.has_ended(number, ended),
             None => Ok(()),
         }
@@ -41,6 +41,17 @@ impl Shim {
         let ended: Vec<u64> =
             self.lives.iter().filter(|(_, life)| life.ended).map(|(number, _)| *number).collect();
         ended.into_iter().try_for_each(|number| self.look_at_end(number))
+    }
+
+    /// PID 1 may have reaped by now what was orphaned by the ends of an earlier shim and of the keeper.
+    pub(super) fn look_at_orphans(&mut self) -> Result<()> {
+        let orphans: Vec<u64> = self
+            .lives
+            .iter()
+            .filter(|(_, life)| life.orphan.is_unknown())
+            .map(|(number, _)| *number)
+            .collect();
+        orphans.into_iter().try_for_each(|number| self.look_at_end(number))
     }
 
     /// The keeper has reaped this process.

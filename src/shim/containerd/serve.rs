@@ -175,7 +175,8 @@ impl Shim {
     fn deadline(&self) -> Option<Instant> {
         let later = self.later.values().min().copied();
         let thread = self.jobs.wait().then(|| Instant::now() + LOOK);
-        [self.look, later, thread, self.publisher.due(), self.finishing, self.idle]
+        let orphan = self.lives.values().filter_map(|life| life.orphan.due()).min();
+        [self.look, later, thread, orphan, self.publisher.due(), self.finishing, self.idle]
             .into_iter()
             .flatten()
             .min()
@@ -209,6 +210,7 @@ impl Shim {
         let now = Instant::now();
         self.later.retain(|_, time| *time > now);
         self.jobs.retry();
+        self.look_at_orphans()?;
         if self.look.is_some_and(|look| look <= now) {
             self.look = None;
             let all: Vec<u64> = self.streams.keys().copied().collect();

@@ -10,7 +10,7 @@ use crate::shim::containerd::protocol::frames::{self, RESPONSE, Response, Status
 use crate::shim::containerd::publisher::Publisher;
 use crate::shim::containerd::runtime::{self, Runtime};
 use crate::shim::containerd::streams::{Stream, Streams};
-use crate::shim::link::Keeper;
+use crate::shim::link::{Keeper, Orphan};
 use crate::shim::table::Table;
 use crate::state::{NoRoot, Store};
 use crate::sys::epoll::{Epoll, Interest};
@@ -83,6 +83,7 @@ pub(super) struct Life {
     pub pidfd: OwnedFd,
     /// It has ended; what is missing is how.
     pub ended: bool,
+    pub orphan: Orphan,
 }
 
 impl Shim {
@@ -200,7 +201,13 @@ impl Shim {
     pub(super) fn live(&mut self, process: &Process, pidfd: OwnedFd) -> Result<()> {
         let watched = self.epoll.watch_end(pidfd.as_fd(), END << KIND | process.number);
         watched.map_err(|e| e.because("epoll_ctl"))?;
-        let life = Life { name: process.name.clone(), pid: process.pid, pidfd, ended: false };
+        let life = Life {
+            name: process.name.clone(),
+            pid: process.pid,
+            pidfd,
+            ended: false,
+            orphan: Orphan::default(),
+        };
         self.lives.insert(process.number, life);
         // The keeper may have told its end before it was known.
         self.keeper_told_end(process.pid)

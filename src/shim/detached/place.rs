@@ -2,7 +2,7 @@
 //! containers, which outlives the container. No other user can enter it.
 
 use crate::error::{Error, Result};
-use crate::shim::conmon::finish::reserve_of;
+use crate::shim::conmon::finish::{LOSS, reserve_of};
 use crate::shim::detached::About;
 use crate::shim::files;
 use crate::state::{Life, Process};
@@ -131,6 +131,11 @@ impl Place {
         let Some(text) = self.read("exit")? else { return Ok(None) };
         let code = String::from_utf8_lossy(&text).trim().parse();
         code.map(Some).map_err(|_| Error::new(format!("{}/exit holds no number", self.path.display())))
+    }
+
+    /// What of the output is in no log, if any is missing.
+    pub fn loss(&self) -> Result<Option<String>> {
+        Ok(self.read(LOSS)?.map(|text| String::from_utf8_lossy(&text).into_owned()))
     }
 
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {

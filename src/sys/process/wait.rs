@@ -3,6 +3,12 @@
 use crate::sys::{Errno, SysResult, check, uninterrupted};
 use std::mem::zeroed;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::Duration;
+
+/// How long the parent of a process that has ended may take to reap it: before that, [`reap`] tells others nothing.
+pub const REAPED: Duration = Duration::from_secs(2);
+/// How often others than the parent ask for it.
+pub const ASK: Duration = Duration::from_millis(10);
 
 /// How a child ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

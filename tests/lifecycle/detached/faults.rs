@@ -118,6 +118,50 @@ fn on_a_full_disk_a_client_sees_each_byte_once() {
     assert_eq!(String::from_utf8_lossy(&ended.stdout), "once\n");
 }
 
+/// A process that waits for its log is no riddle, and neither is output that no log has.
+#[test]
+fn output_that_finds_no_room_is_told_of() {
+    let container = Container::new().sh("printf 0123456789; exit 6");
+    container.write_config();
+    let records = container.dir.join("records");
+    let mut command = container.command(&["--log"]);
+    command.arg(&records).args(["run", "--detach", "--log-output", "/dev/full", "--bundle"]);
+    command.arg(container.bundle()).arg(&container.id);
+    finish(command).ok();
+    assert_eq!(container.call(&["wait", &container.id]).out, "6\n");
+    let loss =
+        "the last 10 bytes of the container's output are lost: write to /dev/full: no space left on device";
+    let records = fs::read_to_string(records).expect("--log is written to");
+    assert!(records.contains(loss), "{records}");
+    let waits = "the container's output waits for its log: write to /dev/full: no space left on device";
+    assert_eq!(records.matches(waits).count(), 1, "told once: {records}");
+    let shown = container.call(&["logs", &container.id]);
+    assert!(shown.err.contains(loss), "{}", shown.err);
+}
+
+#[test]
+fn an_end_that_neither_shim_nor_keeper_saw_is_not_invented() {
+    let container = Container::new().args(&["sleep", "1000"]);
+    detached(&container, &[]).ok();
+    let keeper = keeper(&container);
+    let first = shims(keeper);
+    first.iter().for_each(|shim| kill(*shim, libc::SIGKILL));
+    let second = || shims(keeper).into_iter().any(|shim| !first.contains(&shim));
+    wait_until("a successor", second);
+    std::thread::sleep(Duration::from_millis(300));
+    kill(keeper, libc::SIGKILL);
+    container.call(&["kill", &container.id, "KILL"]).ok();
+    let waited = container.call(&["wait", &container.id]);
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("/proc is mounted");
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().unwrap_or(0));
+    let version: [u32; 2] = [0; 2].map(|_| numbers.next().unwrap_or(0));
+    match version >= [6, 15] {
+        true => assert_eq!(waited.out, "137\n"),
+        false => eprintln!("skipped: before Linux 6.15 nobody but its parent knows"),
+    }
+    assert_no_shim(&container);
+}
+
 #[test]
 fn a_log_that_cannot_be_begun_anew_holds_nothing_up_for_ever() {
     let container = Container::new().sh("while [ ! -e /tmp/go ]; do sleep 0.05; done; seq 1 2000; exit 3");

@@ -4,7 +4,7 @@ use crate::cli::arguments::{option, switch};
 use crate::cli::commands::command::{Action, Command, ON_A_CONTAINER};
 use crate::cli::{Arguments, Session};
 use crate::error::{Error, Result};
-use crate::shim::detached::{self, Output, Part, Reader};
+use crate::shim::detached::{self, Output, Part, Place, Reader};
 use crate::state::{Life, NoRoot};
 use crate::sys::{Errno, file, poll};
 use clap::Arg;
@@ -43,7 +43,11 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
         .map(|lines| lines.parse().map_err(|_| Error::argument("--tail", lines, "must be a number of lines")))
         .transpose()?;
     let place = detached::of_shim(&session.engine_for_look(NoRoot::Empty)?, &arguments.id())?;
-    let mut reader = Reader::of(&place)?;
+    let opened = Reader::of(&place);
+    if opened.is_err() {
+        warn_of_loss(session, &place)?;
+    }
+    let mut reader = opened?;
     if let Some(lines) = tail {
         reader.skip_to_last(lines)?;
     }
@@ -65,10 +69,18 @@ fn run(session: &Session, arguments: &Arguments) -> Result<i32> {
             shown.flush()?;
         }
         if ended || shown.reads.is_break() {
+            warn_of_loss(session, &place)?;
             return Ok(0);
         }
         sleep(LOOK);
     }
+}
+
+fn warn_of_loss(session: &Session, place: &Place) -> Result<()> {
+    if let Some(loss) = place.loss()? {
+        session.log.warn(&Error::new(loss));
+    }
+    Ok(())
 }
 
 /// What is on its way to our standard output or error.

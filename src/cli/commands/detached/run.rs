@@ -118,7 +118,7 @@ pub fn serve(session: &Session, arguments: &Arguments, about: &About) -> Result<
     }
     let maker =
         CommandLine { session: session.clone(), options, sockets: about.sockets, place: place.clone() };
-    serve_shim(&place, about, Box::new(maker)).map(|()| 0)
+    serve_shim(&place, about, Box::new(maker), Arc::clone(&session.log)).map(|()| 0)
 }
 
 /// The container that the command line describes.

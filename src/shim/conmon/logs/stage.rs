@@ -83,6 +83,8 @@ pub struct Stage {
     bytes: Vec<u8>,
     /// The log whose service takes nothing now.
     full: Option<usize>,
+    /// Why a file has not taken what is in the stage.
+    trouble: Option<Error>,
 }
 
 impl Stage {
@@ -103,7 +105,8 @@ impl Stage {
             pipe::set_size(write.as_fd(), room).map_err(|e| e.because("set the size of a pipe"))?;
         }
         let (logs, bytes) = (Vec::new(), Vec::new());
-        let mut stage = Stage { names, read, write, copy, marks, about, logs, bytes, full: None };
+        let mut stage =
+            Stage { names, read, write, copy, marks, about, logs, bytes, full: None, trouble: None };
         for driver in drivers {
             let at = stage.logs.len();
             if at == LOGS {
@@ -202,7 +205,7 @@ impl Stage {
     /// Writes it to the logs that have not got it. `false`: a disk is full, or a service takes nothing now.
     pub fn store(&mut self, keeper: &Keeper) -> Result<bool> {
         let Some((output, _)) = self.content() else { return Ok(true) };
-        self.full = None;
+        (self.full, self.trouble) = (None, None);
         let moment = Duration::new(self.marks.at(SECONDS), self.marks.at(NANOS) as u32);
         for at in 0..self.logs.len() {
             let done = match &mut self.logs[at] {
@@ -235,11 +238,13 @@ impl Stage {
         if size_max > 0 && length > 0 && length + text.len() as u64 > size_max {
             let name = self.names.logs + at as u64;
             // As on a full disk: it is tried again.
-            let Ok(new) = begin_again(path) else { return Ok(false) };
-            if keeper.hold(name, new.as_fd()).is_err() {
-                return Ok(false);
+            match begin_again(path).and_then(|new| keeper.hold(name, new.as_fd()).map(|()| new)) {
+                Ok(new) => *file = new,
+                Err(error) => {
+                    self.trouble = Some(error);
+                    return Ok(false);
+                }
             }
-            *file = new;
             length = 0;
             self.marks.set(LENGTH + at, 0);
         }
@@ -255,7 +260,10 @@ impl Stage {
                 Ok(true)
             }
             // A full disk, as a rule: it is tried again.
-            Err(_) => Ok(false),
+            Err(e) => {
+                self.trouble = Some(e.because(format!("write to {}", path.display())));
+                Ok(false)
+            }
         }
     }
 
@@ -298,6 +306,11 @@ impl Stage {
             Log::Journal(socket) => socket.as_ref().map(AsFd::as_fd),
             Log::File { .. } => None,
         }
+    }
+
+    /// Why a file takes nothing now.
+    pub fn trouble(&self) -> Option<&Error> {
+        self.trouble.as_ref()
     }
 
     pub fn has_logs(&self) -> bool {
